@@ -1,0 +1,451 @@
+"""Make Jittor 1.3.11 importable, and say what this machine has.
+
+`prepare()` runs before the first `import jittor`. Jittor compiles itself at that moment and looks
+for its parts in ways that fail on many machines; each step below removes one of them. None of them
+needs more of the internet than the Python package index.
+
+This file imports nothing but the standard library, because it must work where Jittor does not.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import glob
+import hashlib
+import importlib.metadata
+import os
+import platform
+import random
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from pathlib import Path
+
+JITTOR_VERSION = "1.3.11.0"
+ONEDNN_PACKAGES = ("onednn-cpu-gomp", "onednn-devel-cpu-gomp")
+ONEDNN_VERSION = "2021.2.0"
+# A complete first compile leaves about this many object files; only the progress line needs it.
+CORE_OBJECTS = 151
+
+
+def jittor_home() -> Path:
+    """The folder in which Jittor keeps `.cache/jittor` (its own variable JITTOR_HOME moves it)."""
+    return Path(os.environ.get("JITTOR_HOME") or Path.home())
+
+
+def cache_folder() -> Path:
+    """jacklib's own cache: the python-config shim and the marks of finished first compiles."""
+    return jittor_home() / ".cache" / "jacklib"
+
+
+# ---------------------------------------------------------------------------------------------
+# The four things that keep Jittor from starting
+# ---------------------------------------------------------------------------------------------
+
+
+def usable_gpus() -> int:
+    """Number of CUDA devices that the installed driver can open (0 without driver or device)."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return 0
+    return count.value
+
+
+def _clear_dead_cuda() -> None:
+    # With nvcc on the PATH and no GPU, Jittor builds for CUDA and dies on its first call of it.
+    if "nvcc_path" not in os.environ and usable_gpus() == 0:
+        os.environ["nvcc_path"] = ""
+
+
+def _write_if_changed(path: Path, text: str, mode: int) -> None:
+    if path.is_file() and path.read_text() == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    os.chmod(name, mode)
+    os.replace(name, path)
+
+
+def python_header() -> Path | None:
+    """Path of Python.h, or None where the development headers are not installed."""
+    paths = sysconfig.get_paths()
+    for folder in (paths["include"], paths["platinclude"]):
+        if (Path(folder) / "Python.h").is_file():
+            return Path(folder) / "Python.h"
+    return None
+
+
+def _provide_python_config() -> None:
+    # Jittor asks `python3.X-config` for the headers; a virtual environment has no such program and
+    # the one in /usr/bin may belong to another Python. Ours answers for the running interpreter.
+    header = python_header()
+    if "python_config_path" in os.environ or os.name == "nt" or header is None:
+        return
+    text = (
+        "#!/bin/sh\n# Written by jacklib: answers Jittor's two questions for "
+        f"{sys.executable}\n"
+        'case "$1" in\n'
+        f'--includes) echo "-I{header.parent}" ;;\n'
+        f'--extension-suffix) echo "{sysconfig.get_config_var("EXT_SUFFIX")}" ;;\n'
+        "esac\n"
+    )
+    name = hashlib.sha1(text.encode()).hexdigest()[:10]
+    path = cache_folder() / f"python-config-{name}"
+    _write_if_changed(path, text, 0o755)
+    os.environ["python_config_path"] = str(path)
+
+
+def _onednn_files() -> tuple[Path | None, list[Path]]:
+    """The oneDNN library and headers that the two PyPI packages installed."""
+    library, headers = None, []
+    for package in ONEDNN_PACKAGES:
+        try:
+            files = importlib.metadata.files(package) or []
+        except importlib.metadata.PackageNotFoundError:
+            return None, []
+        for file in files:
+            path = Path(str(file.locate())).resolve()
+            if file.name == "libmkldnn.so" and path.is_file():
+                library = path
+            elif "include" in file.parts and path.is_file():
+                headers.append(path)
+    return library, headers
+
+
+def onednn_folder() -> Path:
+    """Where Jittor looks for oneDNN before it downloads it."""
+    return jittor_home() / ".cache" / "jittor" / "mkl" / "dnnl_lnx_2.2.0_cpu_gomp"
+
+
+def _provide_onednn() -> None:
+    # Jittor downloads oneDNN 2.2 from one university host. The same release is on PyPI; copied
+    # (not linked, so that another environment may be deleted) to where Jittor looks first.
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        return
+    folder = onednn_folder()
+    if (folder / "lib" / "libmkldnn.so").is_file() and (folder / "include" / "mkldnn.h").is_file():
+        return
+    library, headers = _onednn_files()
+    if library is None or not headers:
+        return  # Jittor's own download stays as the way out; `doctor` names the missing package
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    making = Path(tempfile.mkdtemp(prefix="making-", dir=folder.parent))
+    (making / "lib").mkdir()
+    shutil.copyfile(library, making / "lib" / "libdnnl.so.2")
+    for name in ("libmkldnn.so", "libmkldnn.so.2", "libdnnl.so"):
+        os.symlink("libdnnl.so.2", making / "lib" / name)
+    for header in headers:
+        parts = header.parts
+        last = len(parts) - 1 - parts[::-1].index("include")
+        target = making.joinpath(*parts[last:])
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(header, target)
+    if folder.exists():  # an incomplete one
+        shutil.rmtree(folder, ignore_errors=True)
+    try:
+        os.replace(making, folder)
+    except OSError:  # another process was faster
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def _set_quiet_defaults() -> None:
+    defaults = {
+        "log_silent": "1",  # Jittor's start-up lines; errors still show
+        "FIX_TORCH_ERROR": "0",  # else Jittor imports torch if it is installed
+        "gdb_path": "",  # else a crash attaches gdb and hangs a notebook
+        # Jittor names its cache after the git branch of the folder it lies in: with `.venv` inside
+        # a checkout, every change of branch would compile everything again.
+        "cache_name": "default",
+        # A future Python will refuse some of Jittor's string escapes; today they are only noise.
+        "PYTHONWARNINGS": "ignore::SyntaxWarning",
+    }
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+
+
+# ---------------------------------------------------------------------------------------------
+# The first compile
+# ---------------------------------------------------------------------------------------------
+
+
+def _compile_mark() -> Path:
+    import jittor_utils  # starts no compile and needs no compiler
+
+    key = "|".join(
+        [
+            JITTOR_VERSION,
+            sys.version,
+            jittor_utils.__file__,
+            platform.node(),
+            os.environ.get("nvcc_path", "found by Jittor"),
+            os.environ.get("python_config_path", ""),
+            os.environ.get("cc_path", ""),
+        ]
+    )
+    return cache_folder() / f"compiled-{hashlib.sha1(key.encode()).hexdigest()[:12]}"
+
+
+def _already_compiled(mark: Path) -> bool:
+    return mark.is_file() and Path(mark.read_text().strip()).is_file()
+
+
+def _count_objects(since: float) -> int:
+    pattern = str(jittor_home() / ".cache/jittor/jt*/**/obj_files/*.o")
+    return sum(os.path.getmtime(name) >= since for name in glob.glob(pattern, recursive=True))
+
+
+def first_compile(show: bool = True) -> None:
+    """Compile Jittor in a process of its own, with one line of progress.
+
+    Raises RuntimeError with the compiler's last lines and the cure where it fails.
+    """
+    mark = _compile_mark()
+    if _already_compiled(mark):
+        return
+    start = time.time()
+    # A child compiles, so that this process can report; in a notebook Jittor would print nothing.
+    with tempfile.TemporaryFile("w+") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-c", "import jittor, jittor_core; print(jittor_core.__file__)"],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=tempfile.gettempdir(),
+            env={**os.environ, "log_silent": "0"},
+        )
+        try:
+            while child.poll() is None:
+                time.sleep(0.5)
+                if show and time.time() - start > 8:
+                    _show_progress(start, _count_objects(start))
+        except BaseException:
+            child.terminate()
+            child.wait()
+            raise
+        output.seek(0)
+        lines = [line.rstrip() for line in output if line.strip()]
+    if child.returncode != 0:
+        if show:
+            print(file=sys.stderr)
+        tail = "\n".join("    " + line[:200] for line in lines[-12:])
+        raise RuntimeError(
+            f"Jittor {JITTOR_VERSION} could not be compiled on this machine:\n{tail}\n"
+            "Run `bash script/run.sh doctor`: it names what is missing and the command that "
+            "mends it."
+        )
+    core = next((line for line in reversed(lines) if line.endswith(".so")), "")
+    _write_if_changed(mark, core + "\n", 0o644)
+    if show and time.time() - start > 8:
+        print(
+            f"\rJittor compiled for this machine in {time.time() - start:.0f} s "
+            "(once; the next start takes seconds)." + " " * 12,
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def _show_progress(start: float, objects: int) -> None:
+    seconds = int(time.time() - start)
+    share = min(99, round(100 * objects / CORE_OBJECTS))
+    print(
+        f"\rCompiling Jittor for this machine, once, 2 to 4 minutes: {share:3d} %  "
+        f"{seconds // 60}:{seconds % 60:02d} ",
+        end="",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def prepare() -> None:
+    """Make `import jittor` work and import it. Prints at most one line.
+
+    Setting JACKLIB_NO_JITTOR=1 skips everything: for tools that must run without Jittor (doctor,
+    the PyTorch twin's process, preparing videos).
+
+    Raises RuntimeError naming the missing piece and its cure.
+    """
+    if os.environ.get("JACKLIB_NO_JITTOR") == "1" or "jittor" in sys.modules:
+        return
+    found = _version("numpy")
+    if found and int(found.split(".")[0]) >= 2:
+        raise RuntimeError(
+            f"NumPy {found} is installed, but Jittor {JITTOR_VERSION} needs a NumPy below 2. "
+            'Cure: python -m pip install "numpy<2"'
+        )
+    _set_quiet_defaults()
+    _clear_dead_cuda()
+    _provide_python_config()
+    _provide_onednn()
+    first_compile()
+    import jittor  # noqa: F401
+
+
+def device() -> str:
+    """`"cuda"` where Jittor computes on a GPU, else `"cpu"`."""
+    import jittor as jt
+
+    return "cuda" if jt.flags.use_cuda else "cpu"
+
+
+def seed(value: int) -> None:
+    """Seed Python, NumPy and Jittor, so that a run repeats on the same machine."""
+    import jittor as jt
+    import numpy as np
+
+    random.seed(value)
+    np.random.seed(value % 2**32)
+    jt.set_global_seed(value)
+
+
+# ---------------------------------------------------------------------------------------------
+# doctor
+# ---------------------------------------------------------------------------------------------
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _first_line(*command: str) -> str:
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    text = (result.stdout or result.stderr).strip()
+    return text.splitlines()[0] if text and result.returncode == 0 else ""
+
+
+def _gigabytes(path: Path) -> float:
+    while not path.exists():
+        path = path.parent
+    return shutil.disk_usage(path).free / 1e9
+
+
+def diagnose() -> list[tuple[str, str, str, bool]]:
+    """What was found: rows of (part, found, "ok" or the cure, does Jittor need it)."""
+    rows = []
+
+    def row(part: str, found: str, good: bool, cure: str, needed: bool = False) -> None:
+        rows.append((part, found or "not found", "ok" if good else cure, needed and not good))
+
+    version = platform.python_version()
+    good = (3, 10) <= sys.version_info[:2] <= (3, 12)
+    row("Python", version, good, "install Python 3.10, 3.11 or 3.12", needed=True)
+
+    compiler = os.environ.get("cc_path") or shutil.which("g++") or ""
+    row("C++ compiler", _first_line(compiler, "--version") if compiler else "", bool(compiler),
+        "sudo apt-get install g++", needed=True)  # fmt: skip
+
+    header = python_header()
+    name = f"python{sys.version_info[0]}.{sys.version_info[1]}-dev"
+    row("Python headers", str(header or ""), header is not None, f"sudo apt-get install {name}",
+        needed=True)  # fmt: skip
+
+    for package, wanted in (("jittor", JITTOR_VERSION), ("numpy", "1")):
+        found = _version(package) or ""
+        good = found == wanted if package == "jittor" else found.startswith("1.")
+        cure = f'python -m pip install "{"jittor==" + wanted if package == "jittor" else "numpy<2"}"'
+        row(package, found, good, cure, needed=True)
+
+    library, headers = _onednn_files()
+    there = (onednn_folder() / "lib" / "libmkldnn.so").exists()
+    row(
+        "oneDNN",
+        str(onednn_folder()) if there else (f"PyPI {ONEDNN_VERSION}" if library else ""),
+        there or (library is not None and bool(headers)),
+        "python -m pip install " + " ".join(f"{p}=={ONEDNN_VERSION}" for p in ONEDNN_PACKAGES),
+        needed=sys.platform == "linux" and platform.machine() == "x86_64",
+    )
+
+    gpus = usable_gpus()
+    name = _first_line("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
+    row("GPU", name or (f"{gpus} CUDA device(s)" if gpus else "none: Jittor computes on the CPU"),
+        True, "")  # fmt: skip
+    nvcc = os.environ.get("nvcc_path") or shutil.which("nvcc") or ""
+    release = _nvcc_release(nvcc)
+    note = "" if gpus or not nvcc else ", left alone: no usable GPU"
+    row("CUDA", release + note if release else "none (needed for a GPU only)",
+        not gpus or bool(release), "install the CUDA toolkit 11.x or 12.x with nvcc")  # fmt: skip
+    cudnn = _find_cudnn(nvcc)
+    row("cuDNN", cudnn or "none (needed for a GPU only)", not gpus or bool(cudnn),
+        "install cuDNN 8 beside CUDA (without it convolutions on the GPU are slow)")  # fmt: skip
+
+    cache = jittor_home() / ".cache" / "jittor"
+    writable = os.access(cache if cache.exists() else jittor_home(), os.W_OK)
+    compiled = ", Jittor compiled" if glob.glob(str(cache_folder() / "compiled-*")) else ""
+    row("cache", f"{cache}{compiled}", writable,
+        f"make {jittor_home()} writable, or export JITTOR_HOME=/a/folder/of/yours", needed=True)  # fmt: skip
+    free = _gigabytes(cache)
+    row("disk", f"{free:.1f} GB free", free > 2, "free 2 GB for Jittor's cache", needed=free < 0.5)
+    shared = Path("/dev/shm")
+    size = shutil.disk_usage(shared).total / 1e9 if shared.exists() else 0.0
+    # jacklib's own loaders are threads; only Jittor's Dataset workers need 0.5 GB of it each.
+    row("shared memory", f"{size:.1f} GB", True, "")
+    return rows
+
+
+def _nvcc_release(nvcc: str) -> str:
+    if not nvcc:
+        return ""
+    try:
+        text = subprocess.run([nvcc, "--version"], capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    for word in text.stdout.replace(",", " ").split():
+        if word.startswith("V") and word[1:2].isdigit():
+            return f"{word[1:]} at {nvcc}"
+    return ""
+
+
+def _find_cudnn(nvcc: str) -> str:
+    folders = ["/usr/lib/x86_64-linux-gnu", "/usr/local/cuda/lib64", "/usr/lib64"]
+    if nvcc:
+        folders.insert(0, str(Path(nvcc).resolve().parents[1] / "lib64"))
+    for folder in folders:
+        for path in sorted(glob.glob(f"{folder}/libcudnn.so*"), key=len, reverse=True):
+            return os.path.realpath(path)
+    return ""
+
+
+def doctor(try_jittor: bool = True) -> int:
+    """Print the table of `diagnose`, then try Jittor itself. Returns the exit code: 1 = cannot run."""
+    rows = diagnose()
+    widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
+    for part, found, verdict, fatal in rows:
+        mark = "!!" if fatal else "  "
+        print(f"{mark} {part:<{widths[0]}}  {found:<{widths[1]}}  {verdict}")
+    if any(fatal for *_, fatal in rows):
+        print("\nJittor cannot run yet: run the command(s) on the lines marked !!, then doctor again.")
+        return 1
+    if not try_jittor:
+        return 0
+    # The proof is Jittor itself: one matrix product, in a process of its own.
+    code = (
+        "import jacklib, jittor as jt; a = jt.ones((2, 3)); "
+        "print('ok', (a @ a.transpose()).sum().item(), jacklib.runtime.device())"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "JACKLIB_NO_JITTOR"}
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        cwd=Path(__file__).resolve().parents[1],
+    )
+    if result.returncode or not result.stdout.startswith("ok 12.0"):
+        print("\nJittor cannot run: see the lines above.")
+        return 1
+    print(f"\nJittor {JITTOR_VERSION} computes (2 x 3 times 3 x 2 summed to 12) on the "
+          f"{result.stdout.split()[-1].upper()}. All is well.")  # fmt: skip
+    return 0
