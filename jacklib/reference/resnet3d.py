@@ -1,0 +1,85 @@
+"""3D ResNet with bottlenecks: the visual backbone of VAANet and CTEN, in PyTorch.
+
+Architecture: Hara, Kataoka and Satoh, "Can Spatiotemporal 3D CNNs Retrace the History of 2D CNNs
+and ImageNet?" (CVPR 2018), ResNet-101 with projection shortcuts (type B), cut before its average
+pool. `blocks` and `width` shrink it for a classroom; the paper's are (3, 4, 23, 3) and 64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+EXPANSION = 4  # a bottleneck gives four times its inner width
+
+
+class Bottleneck(nn.Module):
+    """1x1x1 down, 3x3x3, 1x1x1 up, plus the shortcut: [N, c_in, D, H, W] -> [N, 4*planes, ...]."""
+
+    def __init__(self, c_in: int, planes: int, stride: int = 1):
+        super().__init__()
+        c_out = planes * EXPANSION
+        self.conv1 = nn.Conv3d(c_in, planes, 1, bias=False)
+        self.bn1 = nn.BatchNorm3d(planes)
+        self.conv2 = nn.Conv3d(planes, planes, 3, stride=stride, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm3d(planes)
+        self.conv3 = nn.Conv3d(planes, c_out, 1, bias=False)
+        self.bn3 = nn.BatchNorm3d(c_out)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = None
+        if stride != 1 or c_in != c_out:
+            self.downsample = nn.Sequential(
+                nn.Conv3d(c_in, c_out, 1, stride=stride, bias=False), nn.BatchNorm3d(c_out)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.relu(self.bn2(self.conv2(y)))
+        y = self.bn3(self.conv3(y))
+        shortcut = x if self.downsample is None else self.downsample(x)
+        return self.relu(y + shortcut)
+
+
+def resnet3d(blocks: Sequence[int] = (3, 4, 23, 3), width: int = 64) -> nn.Sequential:
+    """The backbone: [N, 3, D, H, W] -> [N, backbone_channels(blocks, width), d, h, w].
+
+    Slot 0 convolution, 1 batch norm, 2 ReLU, 3 pool, 4 onwards one slot a stage, because those
+    numbers are the state-dict names of the released weights. See `backbone_map` for d, h and w.
+    """
+    layers: list[nn.Module] = [
+        nn.Conv3d(3, width, 7, stride=(1, 2, 2), padding=3, bias=False),
+        nn.BatchNorm3d(width),
+        nn.ReLU(inplace=True),
+        nn.MaxPool3d(3, stride=2, padding=1),
+    ]
+    c_in = width
+    for stage, n_blocks in enumerate(blocks):
+        planes = width * 2**stage
+        units = []
+        for unit in range(n_blocks):
+            units.append(Bottleneck(c_in, planes, stride=2 if stage > 0 and unit == 0 else 1))
+            c_in = planes * EXPANSION
+        layers.append(nn.Sequential(*units))
+    net = nn.Sequential(*layers)
+    for module in net.modules():  # BatchNorm already starts at weight 1, bias 0
+        if isinstance(module, nn.Conv3d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out")
+    return net
+
+
+def backbone_channels(blocks: Sequence[int], width: int) -> int:
+    """Channels of the map that `resnet3d(blocks, width)` gives."""
+    return width * EXPANSION * 2 ** (len(blocks) - 1)
+
+
+def backbone_map(snippet_duration: int, sample_size: int, n_stages: int) -> tuple[int, int]:
+    """(depth, side) of the backbone's map for snippets of that many frames and pixels a side.
+
+    Every halving here (7 with padding 3, 3 with padding 1, 1 without) gives ceil(n / 2). A side is
+    halved by the stem, the pool and each stage but the first; the depth by the last two only.
+    """
+    depth, side = snippet_duration, (sample_size + 1) // 2
+    for _ in range(n_stages):  # the pool, then n_stages - 1 strided stages
+        depth, side = (depth + 1) // 2, (side + 1) // 2
+    return depth, side

@@ -1,0 +1,171 @@
+"""VAANet in PyTorch, to be read from top to bottom.
+
+Zhao et al., "An End-to-End Visual-Audio Attention Network for Emotion Recognition in User-Generated
+Videos", AAAI 2020. State-dict names are those of the authors' released weights.
+
+Letters in the comments: B videos, S segments a video, m = side * side positions of the backbone's
+map, nc channels of that map, k = embed_size, n audio segments, e = audio_embed_size, C classes.
+With the paper's settings S = 12, m = 16, nc = 2048, k = 512, n = 16, e = 256, C = 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .resnet import audio_resnet18
+from .resnet3d import backbone_channels, backbone_map, resnet3d
+
+AUDIO_FRAMES = 256  # MFCC frames in one audio segment
+AUDIO_COEFFICIENTS = 32  # MFCC coefficients a frame
+
+
+class VAANetOutput(NamedTuple):
+    """What VAANet gives: class scores and the three attentions behind the visual half of them."""
+
+    logits: Tensor  # [B, C]
+    alpha: Tensor  # [S, B, m], spatial; each row sums to m
+    beta: Tensor  # [S, B, k], channel; each row sums to k
+    gamma: Tensor  # [B, S], temporal; zero or more
+
+
+def attention(c_in: int, size: int, activation: str) -> nn.ModuleDict:
+    """One attention head's parts: a 1x1 convolution to one channel, then a square linear layer."""
+    parts: dict[str, nn.Module] = {
+        "conv": nn.Sequential(nn.Conv1d(c_in, 1, 1, bias=False), nn.BatchNorm1d(1), nn.Tanh())
+    }
+    if activation == "softmax":  # weights that share a fixed sum: positions, channels
+        parts["fc"] = nn.Linear(size, size, bias=False)
+        parts["softmax"] = nn.Softmax(dim=1)
+    else:  # weights that may all be on or all be off: time
+        parts["fc"] = nn.Linear(size, size)
+        parts["relu"] = nn.ReLU()
+    return nn.ModuleDict(parts)
+
+
+class VAANet(nn.Module):
+    """Visual-audio attention network. The defaults are the paper's, for VE8.
+
+    n_classes: emotions. seq_len: segments S a video. snippet_duration, sample_size: frames and
+    pixels a side of one snippet. audio_embed_size: e. audio_n_segments: n. embed_size: k.
+    blocks, width: the 3D ResNet's. audio_width: channels of the audio ResNet-18's first stage.
+    freeze_backbone: no gradient through the 3D ResNet; in training mode its batch norm still uses
+    and updates batch statistics, as in the released code.
+
+    Raises ValueError where snippet_duration is longer than the backbone can fold into depth 1.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_classes: int = 8,
+        seq_len: int = 12,
+        snippet_duration: int = 16,
+        sample_size: int = 112,
+        audio_embed_size: int = 256,
+        audio_n_segments: int = 16,
+        blocks: Sequence[int] = (3, 4, 23, 3),
+        width: int = 64,
+        audio_width: int = 64,
+        embed_size: int = 512,
+        freeze_backbone: bool = True,
+    ):
+        super().__init__()
+        depth, side = backbone_map(snippet_duration, sample_size, len(blocks))
+        if depth != 1:
+            raise ValueError(
+                f"snippet_duration: found {snippet_duration}, wanted 1 to {2 ** len(blocks)} with "
+                f"{len(blocks)} stages in blocks. Use shorter snippets or more stages."
+            )
+        self.n_classes, self.seq_len = n_classes, seq_len
+        self.snippet_duration, self.sample_size = snippet_duration, sample_size
+        self.audio_embed_size, self.audio_n_segments = audio_embed_size, audio_n_segments
+        self.freeze_backbone = freeze_backbone
+        self.m, self.k = side * side, embed_size
+
+        # Visual half
+        self.resnet = resnet3d(blocks, width)
+        self.resnet.requires_grad_(not freeze_backbone)
+        nc = backbone_channels(blocks, width)
+        self.conv0 = nn.Sequential(
+            nn.Conv1d(nc, self.k, 1), nn.BatchNorm1d(self.k), nn.ReLU()
+        )  # the paper's F
+        self.sa_net = attention(self.k, self.m, "softmax")  # spatial
+        self.ta_net = attention(self.k, seq_len, "relu")  # temporal
+        self.cwa_net = attention(self.m, self.k, "softmax")  # channel-wise
+        # The visual-only network's classifier: in the released weights, never used by VAANet.
+        self.fc = nn.Linear(self.k, n_classes)
+
+        # Audio half. A segment of 256 x 32 leaves the ResNet's last stage as 8 x 2.
+        self.a_resnet = audio_resnet18(pool=(8, 2), width=audio_width)
+        self.a_fc = nn.Sequential(
+            nn.Linear(8 * audio_width, audio_embed_size),
+            nn.BatchNorm1d(audio_embed_size),
+            nn.Tanh(),
+        )
+        self.aa_net = attention(audio_embed_size, audio_n_segments, "relu")
+
+        self.av_fc = nn.Linear(audio_embed_size + self.k, n_classes)
+
+        for module in self.modules():
+            if isinstance(module, nn.Conv1d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+        nn.init.ones_(self.ta_net["fc"].bias)  # every segment starts switched on
+
+    def forward(self, visual: Tensor, audio: Tensor) -> VAANetOutput:
+        """Score videos.
+
+        visual: [B, S, 3, snippet_duration, sample_size, sample_size], RGB 0..255 as floats.
+        audio: [B, 256 * n, 32], MFCC. Raises ValueError naming the argument whose shape differs.
+        """
+        B, S, n = visual.shape[0], self.seq_len, self.audio_n_segments
+        size = self.sample_size
+        _check_shape("visual", visual, (B, S, 3, self.snippet_duration, size, size))
+        _check_shape("audio", audio, (B, AUDIO_FRAMES * n, AUDIO_COEFFICIENTS))
+
+        # Backbone. Segments first: the rows of every [S*B, ...] below are segment 0 of all videos,
+        # then segment 1, ...
+        x = visual.transpose(0, 1).flatten(0, 1)  # [S*B, 3, D, H, W]
+        x = x / 255 - 100 / 255
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze_backbone):
+            x = self.resnet(x)  # [S*B, nc, 1, side, side]
+        x = x.flatten(2)  # [S*B, nc, m]
+        x = self.conv0(x)  # [S*B, k, m]
+
+        # Spatial attention: which of the m positions
+        h = self.sa_net["conv"](x).squeeze(1)  # [S*B, m]
+        alpha = self.sa_net["softmax"](self.sa_net["fc"](h)) * self.m  # [S*B, m]
+        x = x * alpha.unsqueeze(1)  # [S*B, k, m]
+
+        # Channel attention: which of the k channels
+        h = self.cwa_net["conv"](x.transpose(1, 2)).squeeze(1)  # [S*B, k]
+        beta = self.cwa_net["softmax"](self.cwa_net["fc"](h)) * self.k  # [S*B, k]
+        x = (x * beta.unsqueeze(2)).mean(dim=2)  # [S*B, k]
+
+        # Temporal attention: which of the S segments
+        x = x.view(S, B, self.k).permute(1, 2, 0)  # [B, k, S]
+        h = self.ta_net["conv"](x).squeeze(1)  # [B, S]
+        gamma = self.ta_net["relu"](self.ta_net["fc"](h))  # [B, S]
+        seen = (x * gamma.unsqueeze(1)).mean(dim=2)  # [B, k]
+
+        # Audio: n segments through the ResNet, then temporal attention over them
+        a = audio.view(B, n, AUDIO_FRAMES, AUDIO_COEFFICIENTS).transpose(0, 1)  # [n, B, 256, 32]
+        a = a.flatten(0, 1).unsqueeze(1)  # [n*B, 1, 256, 32]
+        a = self.a_resnet(a).flatten(1)  # [n*B, 8*audio_width]
+        a = self.a_fc(a)  # [n*B, e]
+        a = a.view(n, B, self.audio_embed_size).permute(1, 2, 0)  # [B, e, n]
+        h = self.aa_net["conv"](a).squeeze(1)  # [B, n]
+        weight = self.aa_net["relu"](self.aa_net["fc"](h))  # [B, n]
+        heard = (a * weight.unsqueeze(1)).mean(dim=2)  # [B, e]
+
+        logits = self.av_fc(torch.cat([seen, heard], dim=1))  # [B, C]
+        return VAANetOutput(logits, alpha.view(S, B, self.m), beta.view(S, B, self.k), gamma)
+
+
+def _check_shape(name: str, value: Tensor, wanted: tuple[int, ...]) -> None:
+    """Raise ValueError naming the argument, the shape it has and the shape it should have."""
+    if tuple(value.shape) != wanted:
+        raise ValueError(f"{name}: found shape {list(value.shape)}, wanted {list(wanted)}.")
