@@ -1,0 +1,143 @@
+"""3-D convolution on the CPU through oneDNN, which Jittor has and uses for 2-D only.
+
+Three Jittor code operators (result, gradient of the input, gradient of the weight) on one short
+C++ header. oneDNN chooses its own memory layout for each array; arrays that lie differently are
+reordered on the way in and out, as PyTorch does it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import jittor as jt
+
+from . import runtime
+
+_HEADER = r"""
+#include <dnnl.hpp>
+namespace jack {
+using dnnl::memory;
+using Convolution = dnnl::convolution_forward;
+
+static dnnl::engine& engine() { static dnnl::engine e(dnnl::engine::kind::cpu, 0); return e; }
+static dnnl::stream& stream() { static dnnl::stream s(engine()); return s; }
+
+static memory::desc plain(const memory::dims& dims) {  // row-major, as Jittor stores it
+    auto tag = memory::format_tag::abcde;
+    return memory::desc(dims, memory::data_type::f32, tag);
+}
+static memory::desc any(const memory::dims& dims) {  // oneDNN chooses
+    return memory::desc(dims, memory::data_type::f32, memory::format_tag::any);
+}
+static memory input(const memory::dims& dims, const float* data, const memory::desc& wanted) {
+    memory from(plain(dims), engine(), (void*)data);
+    if (wanted == from.get_desc()) return from;
+    memory to(wanted, engine());
+    dnnl::reorder(from, to).execute(stream(), from, to);
+    return to;
+}
+static memory output(const memory::dims& dims, float* data, const memory::desc& chosen) {
+    return chosen == plain(dims) ? memory(chosen, engine(), data) : memory(chosen, engine());
+}
+static void deliver(const memory::dims& dims, float* data, memory& made) {
+    if (made.get_data_handle() != (void*)data) {
+        memory to(plain(dims), engine(), data);
+        dnnl::reorder(made, to).execute(stream(), made, to);
+    }
+    stream().wait();
+}
+struct Shapes { memory::dims x, w, y, stride, pad; };
+static Convolution::primitive_desc forward(const Shapes& s) {
+    return {{dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct,
+             any(s.x), any(s.w), any(s.y), s.stride, s.pad, s.pad}, engine()};
+}
+}
+"""
+
+# x, w and y are the shapes' operands; the two sets of three numbers travel as `data`, so that one
+# compiled operator serves every stride and padding.
+_SHAPES = r"""
+    jack::Shapes s;
+    s.x = {X_shape0, X_shape1, X_shape2, X_shape3, X_shape4};
+    s.w = {W_shape0, W_shape1, W_shape2, W_shape3, W_shape4};
+    s.y = {Y_shape0, Y_shape1, Y_shape2, Y_shape3, Y_shape4};
+    s.stride = {(long)data["s0"], (long)data["s1"], (long)data["s2"]};
+    s.pad = {(long)data["p0"], (long)data["p1"], (long)data["p2"]};
+"""
+
+_FORWARD = r"""
+    auto pd = jack::forward(s);
+    auto x = jack::input(s.x, in0_p, pd.src_desc());
+    auto w = jack::input(s.w, in1_p, pd.weights_desc());
+    auto y = jack::output(s.y, out0_p, pd.dst_desc());
+    dnnl::convolution_forward(pd).execute(jack::stream(),
+        {{DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DST, y}});
+    jack::deliver(s.y, out0_p, y);
+"""
+
+_GRAD_INPUT = r"""
+    dnnl::convolution_backward_data::primitive_desc pd({dnnl::algorithm::convolution_direct,
+        jack::any(s.x), jack::any(s.w), jack::any(s.y), s.stride, s.pad, s.pad},
+        jack::engine(), jack::forward(s));
+    auto dy = jack::input(s.y, in0_p, pd.diff_dst_desc());
+    auto w = jack::input(s.w, in1_p, pd.weights_desc());
+    auto dx = jack::output(s.x, out0_p, pd.diff_src_desc());
+    dnnl::convolution_backward_data(pd).execute(jack::stream(),
+        {{DNNL_ARG_DIFF_DST, dy}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DIFF_SRC, dx}});
+    jack::deliver(s.x, out0_p, dx);
+"""
+
+_GRAD_WEIGHT = r"""
+    dnnl::convolution_backward_weights::primitive_desc pd({dnnl::algorithm::convolution_direct,
+        jack::any(s.x), jack::any(s.w), jack::any(s.y), s.stride, s.pad, s.pad},
+        jack::engine(), jack::forward(s));
+    auto x = jack::input(s.x, in0_p, pd.src_desc());
+    auto dy = jack::input(s.y, in1_p, pd.diff_dst_desc());
+    auto dw = jack::output(s.w, out0_p, pd.diff_weights_desc());
+    dnnl::convolution_backward_weights(pd).execute(jack::stream(),
+        {{DNNL_ARG_SRC, x}, {DNNL_ARG_DIFF_DST, dy}, {DNNL_ARG_DIFF_WEIGHTS, dw}});
+    jack::deliver(s.w, out0_p, dw);
+"""
+
+
+@cache
+def available() -> bool:
+    """Whether Jittor runs on the CPU with a oneDNN whose headers and library are in its cache."""
+    folder = runtime.onednn_folder()
+    return (folder / "include" / "dnnl.hpp").is_file() and (folder / "lib/libmkldnn.so").is_file()
+
+
+def _operator(source, x, w, y, shape, inputs, numbers) -> jt.Var:
+    shapes = _SHAPES.replace("X_", x).replace("W_", w).replace("Y_", y)
+    result = jt.code(
+        shape, "float32", inputs, cpu_header=_HEADER, cpu_src=shapes + source, data=numbers
+    )
+    folder = runtime.onednn_folder()
+    flags = f'FLAGS: -I"{folder}/include" -L"{folder}/lib" -lmkldnn -Wl,-rpath,"{folder}/lib" '
+    result.compile_options = {flags: 1}
+    return result
+
+
+class Conv3dFunction(jt.Function):
+    """Convolution without bias: x [N, C, D, H, W], weight [O, C, kD, kH, kW] -> [N, O, d, h, w]."""
+
+    def execute(self, x, weight, stride, padding):
+        self.x, self.weight = x, weight
+        self.numbers = {f"s{i}": stride[i] for i in range(3)} | {
+            f"p{i}": padding[i] for i in range(3)
+        }
+        size = [
+            (n + 2 * p - k) // s + 1
+            for n, k, s, p in zip(x.shape[2:], weight.shape[2:], stride, padding, strict=True)
+        ]
+        shape = [x.shape[0], weight.shape[0], *size]
+        return _operator(_FORWARD, "in0_", "in1_", "out0_", shape, [x, weight], self.numbers)
+
+    def grad(self, dy):
+        x, w = self.x, self.weight
+        dx = dw = None
+        if self.input_mask[0] >= 0:  # Jittor's mark for an input that wants a gradient
+            dx = _operator(_GRAD_INPUT, "out0_", "in1_", "in0_", x.shape, [dy, w], self.numbers)
+        if self.input_mask[1] >= 0:
+            dw = _operator(_GRAD_WEIGHT, "in0_", "out0_", "in1_", w.shape, [x, dy], self.numbers)
+        return dx, dw, None, None
