@@ -12,7 +12,6 @@ then, for each key, the storage's element count as int64 and its bytes.
 """
 
 import io
-import json
 import os
 import pickletools
 import struct
@@ -23,85 +22,61 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
+import safetensors
 
 from .errors import DataError
 
-# PyTorch's dtype names and the NumPy dtype of their bytes (little-endian, as files nearly always
-# are). NumPy has no bfloat16: it is the upper half of a float32, read as uint16 and widened.
-_FILE_DTYPES = {
-    "float64": "<f8",
-    "float32": "<f4",
-    "float16": "<f2",
-    "bfloat16": "<u2",
-    "int64": "<i8",
-    "int32": "<i4",
-    "int16": "<i2",
-    "int8": "|i1",
-    "uint8": "|u1",
-    "uint16": "<u2",
-    "uint32": "<u4",
-    "uint64": "<u8",
-    "bool": "|b1",
-    "complex64": "<c8",
-    "complex128": "<c16",
+# PyTorch's dtype: the NumPy dtype of its bytes (little-endian, as files nearly always are), its
+# storage class ("" for those that came without one), its name in a safetensors file. NumPy has no
+# bfloat16: it is the upper half of a float32, read as uint16 and widened.
+_DTYPES = {
+    "float64": ("<f8", "DoubleStorage", "F64"),
+    "float32": ("<f4", "FloatStorage", "F32"),
+    "float16": ("<f2", "HalfStorage", "F16"),
+    "bfloat16": ("<u2", "BFloat16Storage", "BF16"),
+    "int64": ("<i8", "LongStorage", "I64"),
+    "int32": ("<i4", "IntStorage", "I32"),
+    "int16": ("<i2", "ShortStorage", "I16"),
+    "int8": ("|i1", "CharStorage", "I8"),
+    "uint8": ("|u1", "ByteStorage", "U8"),
+    "uint16": ("<u2", "", "U16"),
+    "uint32": ("<u4", "", "U32"),
+    "uint64": ("<u8", "", "U64"),
+    "bool": ("|b1", "BoolStorage", "BOOL"),
+    "complex64": ("<c8", "ComplexFloatStorage", "C64"),
+    "complex128": ("<c16", "ComplexDoubleStorage", ""),
 }
-_STORAGE_DTYPES = {
-    "DoubleStorage": "float64",
-    "FloatStorage": "float32",
-    "HalfStorage": "float16",
-    "BFloat16Storage": "bfloat16",
-    "LongStorage": "int64",
-    "IntStorage": "int32",
-    "ShortStorage": "int16",
-    "CharStorage": "int8",
-    "ByteStorage": "uint8",
-    "BoolStorage": "bool",
-    "ComplexFloatStorage": "complex64",
-    "ComplexDoubleStorage": "complex128",
-}
+_FILE_DTYPES = {dtype: np.dtype(code) for dtype, (code, _, _) in _DTYPES.items()}
+_SAFETENSORS_DTYPES = {name: dtype for dtype, (_, _, name) in _DTYPES.items() if name}
 _STORAGE_CLASSES = {
-    f"{module}.{name}": dtype
-    for name, dtype in _STORAGE_DTYPES.items()
+    f"{module}.{storage}": dtype
+    for dtype, (_, storage, _) in _DTYPES.items()
     for module in ("torch", "torch.cuda")
+    if storage
 } | {"torch.storage.UntypedStorage": "uint8", "torch.UntypedStorage": "uint8"}
-_STORAGE_OF_DTYPE = {dtype: name for name, dtype in _STORAGE_DTYPES.items() if dtype != "bfloat16"}
 
 # Every other name a file may mention. They are only ever compared, never imported.
 _KNOWN_NAMES = {
     *_STORAGE_CLASSES,
-    *(f"torch.{dtype}" for dtype in _FILE_DTYPES),
-    "torch._utils._rebuild_tensor",
-    "torch._utils._rebuild_tensor_v2",
-    "torch._utils._rebuild_tensor_v3",
-    "torch._utils._rebuild_parameter",
-    "torch._utils._rebuild_parameter_with_state",
-    "torch._tensor._rebuild_from_type_v2",
-    "torch.Tensor",
-    "torch.nn.parameter.Parameter",
-    "torch.Size",
-    "torch.device",
-    "collections.OrderedDict",
-    "collections.defaultdict",
-    "collections.Counter",
-    "argparse.Namespace",
-    "_codecs.encode",
-    "numpy.dtype",
-    "numpy.ndarray",
-    *(
-        f"{module}.{name}"
-        for module in ("numpy.core.multiarray", "numpy._core.multiarray")
-        for name in ("scalar", "_reconstruct")
-    ),
+    *(f"torch.{dtype}" for dtype in _DTYPES),
+    *("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2"),
+    *("torch._utils._rebuild_tensor_v3", "torch._tensor._rebuild_from_type_v2"),
+    *("torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state"),
+    *("torch.Tensor", "torch.nn.parameter.Parameter", "torch.Size", "torch.device"),
+    *("collections.OrderedDict", "collections.defaultdict", "collections.Counter"),
+    *("argparse.Namespace", "_codecs.encode", "numpy.dtype", "numpy.ndarray"),
+    *("numpy.core.multiarray.scalar", "numpy.core.multiarray._reconstruct"),
+    *("numpy._core.multiarray.scalar", "numpy._core.multiarray._reconstruct"),
     *(
         f"{module}.{name}"
         for module in ("builtins", "__builtin__")
-        for name in ("set", "frozenset", "dict", "list", "tuple", "complex", "int", "float")
+        for name in ("set", "frozenset", "dict", "list", "tuple", "int", "float")
     ),
 }
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_VERSION = 1001
-_CHUNK = 1 << 22  # bytes read or written at a time
+_CHUNK = 1 << 22  # bytes written at a time
 _SLACK = 1 << 30  # bytes that tensors may take beyond what the file's size explains
 
 _TRUST = (
@@ -120,8 +95,8 @@ def read_torch_file(path: str | os.PathLike) -> Any:
 
     Returns the saved object, nested as it was saved (dict, OrderedDict, list, tuple, set, str,
     int, float, bool, None). Each tensor or Parameter becomes its own contiguous `np.ndarray` of
-    the tensor's shape and dtype, whatever its device; bfloat16 becomes float32. Tensors that
-    shared memory no longer do. `torch.Size` becomes a tuple, `torch.device` and dtypes become
+    the tensor's shape and dtype, whatever its device; bfloat16 becomes float32. Different tensors
+    that shared memory no longer do. `torch.Size` becomes a tuple, `torch.device` and dtypes become
     text ("cuda:0", "torch.float16"), NumPy scalars become Python numbers, `argparse.Namespace`,
     `Counter` and `defaultdict` become a dict.
 
@@ -267,12 +242,6 @@ class _Program:
                 stack.append(value.encode("latin1").decode("utf-8", "surrogateescape"))
             elif op == "MARK":
                 marks.append(len(stack))
-            elif op == "POP":
-                stack.pop()
-            elif op == "POP_MARK":
-                since_mark()
-            elif op == "DUP":
-                stack.append(stack[-1])
             elif op in ("PUT", "BINPUT", "LONG_BINPUT"):
                 memo[value] = stack[-1]
             elif op == "MEMOIZE":
@@ -353,16 +322,13 @@ class _Program:
             return OrderedDict((_key(key), value) for key, value in pairs)
         if short in ("defaultdict", "Namespace"):  # their content follows in other instructions
             return {}
-        if short in ("Counter", "dict"):
-            return {_key(key): n for key, n in dict(*arguments).items()}
+        if short == "Counter":
+            return {_key(key): n for key, n in _only(arguments[0], dict).items()}
         if short in ("set", "frozenset"):
             kind = {"set": set, "frozenset": frozenset}[short]
             return kind(map(_key, arguments[0] if arguments else ()))
-        if short in ("list", "tuple", "Size"):
-            items = arguments[0] if arguments else ()
-            return list(items) if short == "list" else tuple(items)
-        if short == "complex":
-            return complex(*arguments)
+        if short == "Size":
+            return tuple(arguments[0])
         if short == "device":
             return ":".join(str(part) for part in arguments)
         if name == "_codecs.encode":  # how Python 3 writes bytes for Python 2
@@ -431,8 +397,7 @@ class _Program:
         for number in (offset, *size, *stride):
             if _only(number, int) < 0:
                 raise ValueError("a negative offset, size or stride")
-        unit = np.dtype(_FILE_DTYPES[storage.dtype]).itemsize
-        itemsize = np.dtype(_FILE_DTYPES[dtype]).itemsize
+        unit, itemsize = _FILE_DTYPES[storage.dtype].itemsize, _FILE_DTYPES[dtype].itemsize
         n_elements = storage.n_elements * unit // itemsize
         n_wanted = 1
         for n in size:
@@ -440,7 +405,7 @@ class _Program:
         last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
         if n_wanted and last >= n_elements:
             raise ValueError(f"a tensor beyond the end of storage {storage.key}")
-        memory_dtype = np.dtype("f4" if dtype == "bfloat16" else _FILE_DTYPES[dtype])
+        memory_dtype = np.dtype("<f4") if dtype == "bfloat16" else _FILE_DTYPES[dtype]
         self.bytes_left -= n_wanted * memory_dtype.itemsize
         if self.bytes_left < 0:
             raise ValueError(f"tensors far larger than the file, such as one of shape {size}")
@@ -451,31 +416,31 @@ class _Program:
         )
         return array
 
-    def fill(self, read: Callable[[str, np.ndarray], None], swap_bytes: bool) -> None:
-        """Give all arrays their values; `read(key, buffer)` fills uint8 [n] with a storage."""
+    def fill(self, read: Callable[[str, int], bytes]) -> None:
+        """Give all arrays their values; `read(key, n)` gives the `n` bytes of a storage."""
         for key, (storage_dtype, n_elements) in self.storages.items():
-            n_bytes = n_elements * np.dtype(_FILE_DTYPES[storage_dtype]).itemsize
-            tensors = self.tensors.get(key, [])
-            if not tensors:
+            if key not in self.tensors:
                 raise self._refused(f"a storage without a tensor ({key})")
-            if n_bytes == 0:
-                continue
-            first = tensors[0]
-            whole = (
-                len(tensors) == 1
-                and not swap_bytes
-                and first.offset == 0
-                and first.array.nbytes == n_bytes
-                and first.array.dtype == _FILE_DTYPES[first.dtype]  # not bfloat16
-                and _is_contiguous(first.array.shape, first.stride)
-            )
-            if whole:  # the usual case: straight into the array, nothing twice in memory
-                read(key, first.array.reshape(-1).view(np.uint8))
-                continue
-            buffer = np.empty(n_bytes, np.uint8)
-            read(key, buffer)
-            for tensor in tensors:
-                _fill_view(tensor, buffer, swap_bytes)
+            content = read(key, n_elements * _FILE_DTYPES[storage_dtype].itemsize)
+            for tensor in self.tensors[key]:
+                if tensor.array.size:
+                    _fill(tensor, content)
+
+
+def _fill(tensor: _Tensor, content: bytes) -> None:
+    """Copy a tensor's elements out of its storage's bytes."""
+    dtype = _FILE_DTYPES[tensor.dtype]
+    flat = np.frombuffer(content, dtype, len(content) // dtype.itemsize)[tensor.offset :]
+    strides = [step * dtype.itemsize for step in tensor.stride]
+    view = np.lib.stride_tricks.as_strided(flat, tensor.array.shape, strides, writeable=False)
+    if tensor.dtype == "bfloat16":
+        view = _widened(view)
+    tensor.array[...] = view
+
+
+def _widened(upper_halves: np.ndarray) -> np.ndarray:
+    """bfloat16, given as uint16, as float32."""
+    return np.left_shift(upper_halves, 16, dtype=np.uint32).view(np.float32)
 
 
 # The classes of the NumPy dtypes that `_call` lets through.
@@ -511,43 +476,6 @@ def _key(value: Any) -> Any:
     return value
 
 
-def _is_contiguous(shape: tuple[int, ...], stride: tuple[int, ...]) -> bool:
-    step = 1
-    for n, s in zip(reversed(shape), reversed(stride), strict=True):
-        if n != 1 and s != step:
-            return False
-        step *= n
-    return True
-
-
-def _fill_view(tensor: _Tensor, buffer: np.ndarray, swap_bytes: bool) -> None:
-    """Copy a tensor's elements out of its storage's bytes (uint8 [n])."""
-    if tensor.array.size == 0:
-        return
-    dtype = np.dtype(_FILE_DTYPES[tensor.dtype])
-    dtype = dtype.newbyteorder() if swap_bytes else dtype
-    flat = buffer[: buffer.size // dtype.itemsize * dtype.itemsize].view(dtype)[tensor.offset :]
-    view = np.lib.stride_tricks.as_strided(
-        flat, tensor.array.shape, [step * dtype.itemsize for step in tensor.stride], writeable=False
-    )
-    if tensor.dtype == "bfloat16":
-        tensor.array.view(np.uint32)[...] = view
-        tensor.array.view(np.uint32)[...] <<= 16
-    else:
-        tensor.array[...] = view
-
-
-def _read_exactly(stream: BinaryIO, buffer: np.ndarray) -> None:
-    """Fill `buffer` (uint8 [n]) in pieces, so that no second copy of it comes into being."""
-    view = memoryview(buffer)
-    done = 0
-    while done < len(view):
-        n = stream.readinto(view[done : done + _CHUNK])
-        if not n:
-            raise EOFError("it ends too early")
-        done += n
-
-
 def _read_zip(path: str, file: BinaryIO) -> Any:
     try:
         archive = zipfile.ZipFile(file)
@@ -574,18 +502,18 @@ def _read_zip(path: str, file: BinaryIO) -> Any:
                 info.CRC = None
         program = _Program(path, os.path.getsize(path))
 
-        def read(key: str, buffer: np.ndarray) -> None:
+        def read(key: str, n_bytes: int) -> bytes:
             info = members.get(f"{top}data/{key}")
-            if info is None or info.file_size != buffer.size:
+            if info is None or info.file_size != n_bytes:
                 found = "none" if info is None else f"{info.file_size:,}"
-                raise _damaged(path, f"{found} of the {buffer.size:,} bytes of storage {key}")
-            with archive.open(info) as stream:
-                _read_exactly(stream, buffer)
+                raise _damaged(path, f"{found} of the {n_bytes:,} bytes of storage {key}")
+            return archive.read(info)
 
         try:
             value = program.run(io.BytesIO(archive.read(main)))
-            order = archive.read(f"{top}byteorder") if f"{top}byteorder" in members else b"little"
-            program.fill(read, swap_bytes=order.strip() == b"big")
+            if f"{top}byteorder" in members and archive.read(f"{top}byteorder") != b"little":
+                raise _unusable(path, "a file of a big-endian machine", _TRUST)
+            program.fill(read)
         except (DataError, MemoryError):
             raise
         except Exception as error:  # zipfile, zlib and the file system each have their own
@@ -610,7 +538,7 @@ def _read_legacy(path: str, file: BinaryIO) -> Any:
     places = {}
     for key in map(str, keys):
         dtype, n_elements = program.storages[key]
-        n_bytes = n_elements * np.dtype(_FILE_DTYPES[dtype]).itemsize
+        n_bytes = n_elements * _FILE_DTYPES[dtype].itemsize
         header = file.read(8)
         start = file.tell()
         if len(header) < 8 or start + n_bytes > size:
@@ -621,11 +549,11 @@ def _read_legacy(path: str, file: BinaryIO) -> Any:
         places[key] = start
         file.seek(start + n_bytes)
 
-    def read(key: str, buffer: np.ndarray) -> None:
+    def read(key: str, n_bytes: int) -> bytes:
         file.seek(places[key])
-        _read_exactly(file, buffer)
+        return file.read(n_bytes)
 
-    program.fill(read, swap_bytes=False)
+    program.fill(read)
     return value
 
 
@@ -633,81 +561,36 @@ def read_safetensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """Read a .safetensors file as arrays by name; bfloat16 becomes float32.
 
     `safetensors.numpy.load_file` does the same but fails on bfloat16, which many published
-    weights use (NumPy has no such dtype). Layout: an 8-byte little-endian length, that many bytes
-    of JSON, the tensors' bytes (https://huggingface.co/docs/safetensors, "Format").
+    weights use (NumPy has no such dtype).
 
     Raises `DataError` naming the file where it is missing, damaged, or has a dtype such as F8.
     """
     path = os.fspath(path)
     try:
         with open(path, "rb") as file:
-            return _read_safetensors(path, file)
+            entries = safetensors.deserialize(file.read())
     except OSError as error:
         found, cure = f"no readable file ({error.strerror})", _CHECK_PATH
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, struct.error) as error:
-        if isinstance(error, DataError):
-            raise
-        found, cure = f"another or a damaged file ({type(error).__name__}: {error})"[:200], _AGAIN
+    except safetensors.SafetensorError as error:
+        found, cure = f"another or a damaged file ({error})"[:200], _AGAIN
+    else:
+        return {name: _safetensor(path, name, entry) for name, entry in entries}
     raise DataError(path, found=found, wanted="a safetensors file", cure=cure)
 
 
-def _read_safetensors(path: str, file: BinaryIO) -> dict[str, np.ndarray]:
-    size = os.fstat(file.fileno()).st_size
-    (n_header,) = struct.unpack("<Q", file.read(8))
-    if n_header > min(size - 8, 100_000_000):
-        raise ValueError(f"a header of {n_header:,} bytes in a file of {size:,}")
-    entries = json.loads(file.read(n_header))
-    entries.pop("__metadata__", None)
-    return {
-        name: _read_safetensor(path, file, 8 + n_header, size, name, entry)
-        for name, entry in entries.items()
-    }
-
-
-_SAFETENSORS_DTYPES = {
-    "F64": "float64",
-    "F32": "float32",
-    "F16": "float16",
-    "BF16": "bfloat16",
-    "I64": "int64",
-    "I32": "int32",
-    "I16": "int16",
-    "I8": "int8",
-    "U64": "uint64",
-    "U32": "uint32",
-    "U16": "uint16",
-    "U8": "uint8",
-    "BOOL": "bool",
-    "C64": "complex64",
-}
-
-
-def _read_safetensor(
-    path: str, file: BinaryIO, base: int, size: int, name: str, entry: dict
-) -> np.ndarray:
-    if entry["dtype"] not in _SAFETENSORS_DTYPES:
+def _safetensor(path: str, name: str, entry: dict[str, Any]) -> np.ndarray:
+    dtype = _SAFETENSORS_DTYPES.get(entry["dtype"])
+    if dtype is None:
         raise DataError(
             f"{path}, tensor {name}",
             found=f"dtype {entry['dtype']}",
             wanted="one of " + ", ".join(_SAFETENSORS_DTYPES),
             cure="Convert the file to F32 or F16 with the tool that made it.",
         )
-    dtype = _SAFETENSORS_DTYPES[entry["dtype"]]
-    file_dtype = np.dtype(_FILE_DTYPES[dtype])
-    shape = tuple(_only(n, int) for n in entry["shape"])
-    start, stop = entry["data_offsets"]
-    n_elements = 1
-    for n in shape:
-        n_elements *= n
-    inside = 0 <= start <= stop <= size - base
-    if not inside or stop - start != n_elements * file_dtype.itemsize or min(shape, default=0) < 0:
-        raise ValueError(f"tensor {name} of shape {shape} at bytes {start} to {stop}")
-    array = np.empty(shape, file_dtype)
-    file.seek(base + start)
-    _read_exactly(file, array.reshape(-1).view(np.uint8))
+    array = np.frombuffer(entry["data"], _FILE_DTYPES[dtype]).reshape(entry["shape"])
     if dtype == "bfloat16":
-        return (array.astype(np.uint32) << 16).view(np.float32)
-    return array.astype(file_dtype.newbyteorder("="), copy=False)
+        return _widened(array)
+    return array.astype(array.dtype.newbyteorder("="))
 
 
 # ---------------------------------------------------------------------------------------- writing
@@ -790,12 +673,12 @@ def _pickle(value: Any) -> tuple[bytes, list[np.ndarray]]:
     open_containers: set[int] = set()
 
     def put_tensor(array: np.ndarray, where: str) -> None:
-        storage = _STORAGE_OF_DTYPE.get(array.dtype.name)
-        if storage is None:
+        _, storage, _ = _DTYPES.get(array.dtype.name, ("", "", ""))
+        if not storage:
             raise DataError(
                 where,
                 found=f"an array of dtype {array.dtype}",
-                wanted="one of " + ", ".join(_STORAGE_OF_DTYPE),
+                wanted="one of " + "float64/32/16, int64/32/16/8, uint8, bool, complex64/128",
                 cure="Convert it with array.astype(...).",
             )
         if id(array) not in keys:

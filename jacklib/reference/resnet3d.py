@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-EXPANSION = 4  # a bottleneck gives four times its inner width
+from ..shapes import EXPANSION
 
 
 class Bottleneck(nn.Module):
@@ -45,7 +45,7 @@ def resnet3d(blocks: Sequence[int] = (3, 4, 23, 3), width: int = 64) -> nn.Seque
     """The backbone: [N, 3, D, H, W] -> [N, backbone_channels(blocks, width), d, h, w].
 
     Slot 0 convolution, 1 batch norm, 2 ReLU, 3 pool, 4 onwards one slot a stage, because those
-    numbers are the state-dict names of the released weights. See `backbone_map` for d, h and w.
+    numbers are the state-dict names of the released weights. `shapes.backbone_map` gives d, h, w.
     """
     layers: list[nn.Module] = [
         nn.Conv3d(3, width, 7, stride=(1, 2, 2), padding=3, bias=False),
@@ -66,20 +66,3 @@ def resnet3d(blocks: Sequence[int] = (3, 4, 23, 3), width: int = 64) -> nn.Seque
         if isinstance(module, nn.Conv3d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out")
     return net
-
-
-def backbone_channels(blocks: Sequence[int], width: int) -> int:
-    """Channels of the map that `resnet3d(blocks, width)` gives."""
-    return width * EXPANSION * 2 ** (len(blocks) - 1)
-
-
-def backbone_map(snippet_duration: int, sample_size: int, n_stages: int) -> tuple[int, int]:
-    """(depth, side) of the backbone's map for snippets of that many frames and pixels a side.
-
-    Every halving here (7 with padding 3, 3 with padding 1, 1 without) gives ceil(n / 2). A side is
-    halved by the stem, the pool and each stage but the first; the depth by the last two only.
-    """
-    depth, side = snippet_duration, (sample_size + 1) // 2
-    for _ in range(n_stages):  # the pool, then n_stages - 1 strided stages
-        depth, side = (depth + 1) // 2, (side + 1) // 2
-    return depth, side

@@ -16,11 +16,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ..shapes import (
+    AUDIO_COEFFICIENTS,
+    AUDIO_FRAMES,
+    backbone_channels,
+    check_depth,
+    check_shape,
+)
 from .resnet import audio_resnet18
-from .resnet3d import backbone_channels, backbone_map, resnet3d
-
-AUDIO_FRAMES = 256  # MFCC frames in one audio segment
-AUDIO_COEFFICIENTS = 32  # MFCC coefficients a frame
+from .resnet3d import resnet3d
 
 
 class VAANetOutput(NamedTuple):
@@ -74,12 +78,7 @@ class VAANet(nn.Module):
         freeze_backbone: bool = True,
     ):
         super().__init__()
-        depth, side = backbone_map(snippet_duration, sample_size, len(blocks))
-        if depth != 1:
-            raise ValueError(
-                f"snippet_duration: found {snippet_duration}, wanted 1 to {2 ** len(blocks)} with "
-                f"{len(blocks)} stages in blocks. Use shorter snippets or more stages."
-            )
+        side = check_depth(snippet_duration, sample_size, len(blocks))
         self.n_classes, self.seq_len = n_classes, seq_len
         self.snippet_duration, self.sample_size = snippet_duration, sample_size
         self.audio_embed_size, self.audio_n_segments = audio_embed_size, audio_n_segments
@@ -123,8 +122,8 @@ class VAANet(nn.Module):
         """
         B, S, n = visual.shape[0], self.seq_len, self.audio_n_segments
         size = self.sample_size
-        _check_shape("visual", visual, (B, S, 3, self.snippet_duration, size, size))
-        _check_shape("audio", audio, (B, AUDIO_FRAMES * n, AUDIO_COEFFICIENTS))
+        check_shape("visual", visual, (B, S, 3, self.snippet_duration, size, size))
+        check_shape("audio", audio, (B, AUDIO_FRAMES * n, AUDIO_COEFFICIENTS))
 
         # Backbone. Segments first: the rows of every [S*B, ...] below are segment 0 of all videos,
         # then segment 1, ...
@@ -163,9 +162,3 @@ class VAANet(nn.Module):
 
         logits = self.av_fc(torch.cat([seen, heard], dim=1))  # [B, C]
         return VAANetOutput(logits, alpha.view(S, B, self.m), beta.view(S, B, self.k), gamma)
-
-
-def _check_shape(name: str, value: Tensor, wanted: tuple[int, ...]) -> None:
-    """Raise ValueError naming the argument, the shape it has and the shape it should have."""
-    if tuple(value.shape) != wanted:
-        raise ValueError(f"{name}: found shape {list(value.shape)}, wanted {list(wanted)}.")

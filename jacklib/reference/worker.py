@@ -29,8 +29,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..shapes import AUDIO_COEFFICIENTS, AUDIO_FRAMES
 from .losses import pcce
-from .vaanet import AUDIO_COEFFICIENTS, AUDIO_FRAMES, VAANet
+from .vaanet import VAANet
 
 LEARNING_RATE = 2e-4  # VAANet's
 

@@ -1,0 +1,799 @@
+"""Rendered clips: synthetic videos whose one emotional event lies at a known time.
+
+A clip is a neutral scene (grey shapes that drift, a hum) with an event of 36 frames in it, during
+which palette, motion, shapes and sound are those of one of VE8's eight emotions. Everything
+outside the event is drawn from random numbers that do not depend on the emotion, so a network can
+only learn the label from the event, and its temporal attention can be scored against the truth
+(`segment_truth`).
+
+Nothing is stored in the repository: `build_rendered` makes the clips from a seed at first use.
+
+To give the same bytes on every machine, random numbers come from NumPy's frozen `RandomState`,
+geometry is computed in float64, and from the coverage of a pixel on (0..256) all painting is done
+in integers. The last bit of a sine may differ between machines; it does not survive the rounding.
+"""
+
+from __future__ import annotations
+
+import colorsys
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import cv2
+import numpy as np
+from tqdm.auto import tqdm
+
+from ..errors import DataError
+
+LABELS = ["Anger", "Anticipation", "Disgust", "Fear", "Joy", "Sadness", "Surprise", "Trust"]
+FPS = 30
+SAMPLE_RATE = 44100
+SAMPLES_PER_FRAME = SAMPLE_RATE // FPS
+EVENT_FRAMES = 36
+EVENT_GRID = 12
+# Raised whenever the pictures or sounds change, so that older clips on disk are made anew.
+VERSION = 1
+
+
+class RenderedClip(NamedTuple):
+    """One clip in memory.
+
+    frames: uint8 [n_frames, H, W, 3], RGB, 30 per second.
+    sound: float32 [n_frames * 1470], mono at 44100 Hz, in -1..1 and on the 16-bit grid.
+    event: (start, end) in frames, half-open.
+    """
+
+    frames: np.ndarray
+    sound: np.ndarray
+    event: tuple[int, int]
+
+
+# ---------------------------------------------------------------------------------------------
+# Outlines: the radius of a shape (at most 1) as a function of the angle, 0 = right, pi/2 = down
+# ---------------------------------------------------------------------------------------------
+
+Outline = Callable[[np.ndarray], np.ndarray]
+Random = np.random.RandomState
+
+
+def disc(angle: np.ndarray) -> np.ndarray:
+    """A circle; an ellipse or, hollow, a ring with the options of `Stage.paint`."""
+    return np.ones_like(angle)
+
+
+def polygon(corners: int) -> Outline:
+    """A regular polygon with one corner at angle 0."""
+    sector = 2 * np.pi / corners
+    return lambda angle: np.cos(sector / 2) / np.cos(np.mod(angle, sector) - sector / 2)
+
+
+def star(points: int, waist: float) -> Outline:
+    """A star whose inner corners lie at radius `waist`, one tip at angle 0."""
+    sector = 2 * np.pi / points
+
+    def outline(angle: np.ndarray) -> np.ndarray:
+        # Within half a sector the edge is the straight line from the tip (1, 0) to the waist.
+        off_tip = np.abs(np.mod(angle + sector / 2, sector) - sector / 2)
+        corner_x, corner_y = waist * np.cos(sector / 2), waist * np.sin(sector / 2)
+        return corner_y / (corner_y * np.cos(off_tip) + (1 - corner_x) * np.sin(off_tip))
+
+    return outline
+
+
+def blob(rng: Random, wobble: np.ndarray | float = 0.0) -> Outline:
+    """A soft irregular shape; `wobble` (a phase, number or [T, 1, 1]) makes its rim move."""
+    phases = rng.random_sample(3) * 2 * np.pi
+    return lambda angle: (
+        0.74
+        + 0.14 * np.sin(2 * angle + phases[0] + wobble)
+        + 0.08 * np.sin(3 * angle + phases[1] - wobble)
+        + 0.04 * np.sin(5 * angle + phases[2] + 2 * wobble)
+    )
+
+
+def teardrop(angle: np.ndarray) -> np.ndarray:
+    """A drop, its tip up."""
+    upward = np.maximum(-np.sin(angle), 0.0)
+    return 0.5 + 0.5 * upward**10
+
+
+def heart(angle: np.ndarray) -> np.ndarray:
+    """A heart, its tip down; its origin lies in the notch."""
+    up = -np.sin(angle)
+    return (2 - 2 * up + up * np.sqrt(np.abs(np.cos(angle))) / (up + 1.4)) / 4
+
+
+# ---------------------------------------------------------------------------------------------
+# Painting
+# ---------------------------------------------------------------------------------------------
+
+
+def hsv(hue: float, saturation: float, value: float) -> np.ndarray:
+    """Colour as RGB uint16 [3] in 0..255; hue in degrees."""
+    rgb = colorsys.hsv_to_rgb(hue % 360 / 360, min(max(saturation, 0), 1), min(max(value, 0), 1))
+    return np.array([int(255 * part + 0.5) for part in rgb], np.uint16)
+
+
+def blend(old: np.ndarray, new: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Mix uint8 `old` with uint16 `new` by integer `weight` 0..256; fits in 16 bits exactly."""
+    weight = weight.astype(np.uint16)
+    return ((old * (256 - weight) + new * weight + 128) >> 8).astype(np.uint8)
+
+
+class Stage:
+    """Frames being painted, with a margin around them so that shapes may leave the picture.
+
+    Lengths given to `paint` are in units of 1/96 of the picture's short side, places (x, y) in
+    those units from the top left corner; `width` and `height` tell how far the picture reaches.
+    """
+
+    def __init__(self, canvas: np.ndarray, margin: int, unit: float):
+        self.canvas, self.margin, self.unit = canvas, margin, unit
+        self.n_frames = len(canvas)
+        self.height = (canvas.shape[1] - 2 * margin) / unit
+        self.width = (canvas.shape[2] - 2 * margin) / unit
+
+    def part(self, start: int, end: int) -> Stage:
+        """The same pictures (not a copy), frames start to end only."""
+        return Stage(self.canvas[start:end], self.margin, self.unit)
+
+    def fill(self, top: np.ndarray, bottom: np.ndarray, weight: np.ndarray) -> None:
+        """Lay a vertical gradient over everything; weight 0..256 for each frame, integers [T]."""
+        rows = np.arange(self.canvas.shape[1]) - self.margin
+        share = np.clip(rows / (self.height * self.unit), 0, 1)[:, None]
+        column = np.rint(top * (1 - share) + bottom * share).astype(np.uint16)
+        self.canvas[:] = blend(self.canvas, column[None, :, None, :], weight[:, None, None, None])
+
+    def paint(
+        self, outline: Outline, x, y, radius, colour, *, angle=0.0, squash=1.0, opacity=1.0,
+        hollow=0.0, stripes=0.0,
+    ) -> None:  # fmt: skip
+        """Paint one shape into every frame.
+
+        x, y, radius, angle, squash (height by width) and opacity (0..1) are numbers or [T];
+        colour is uint16 [3]; hollow is the share of the radius cut out; stripes their number.
+        """
+        every = np.ones(self.n_frames)
+        x = every * x * self.unit + self.margin
+        y = every * y * self.unit + self.margin
+        radius, angle = every * radius * self.unit, every * angle
+        half = int(np.ceil(radius.max() * max(1.0, np.max(squash)))) + 1
+        # A shape that has left the picture waits in the margin, out of sight.
+        x = np.clip(x, half, self.canvas.shape[2] - half - 2)
+        y = np.clip(y, half, self.canvas.shape[1] - half - 2)
+
+        near = np.arange(-half, half + 1)
+        rows = np.floor(y).astype(int)[:, None] + near  # [T, P]
+        columns = np.floor(x).astype(int)[:, None] + near
+        right = (columns - x[:, None])[:, None, :]  # [T, 1, P]
+        down = ((rows - y[:, None]) / (every * squash)[:, None])[:, :, None]  # [T, P, 1]
+        distance = np.sqrt(right * right + down * down)
+        turn = angle[:, None, None]
+        rim = outline(np.arctan2(down, right) - turn) * radius[:, None, None]
+        coverage = np.clip(0.5 + rim - distance, 0, 1)
+        if hollow:
+            coverage *= np.clip(0.5 + distance - hollow * rim, 0, 1)
+        weight = np.rint(256 * coverage * (every * opacity)[:, None, None])[..., None]
+
+        place = (np.arange(self.n_frames)[:, None, None], rows[:, :, None], columns[:, None, :])
+        picture = blend(self.canvas[place], colour, weight)
+        if stripes:
+            along = (right * np.cos(turn) + down * np.sin(turn)) / radius[:, None, None]
+            on_stripe = (np.sin(along * stripes * np.pi) > 0)[..., None]
+            picture = blend(picture, colour * 5 // 8, weight * on_stripe)
+        self.canvas[place] = picture
+
+
+def cloud(height: int, width: int, cell: float, rng: Random) -> np.ndarray:
+    """Smooth random texture [height, width] in 0..1 (value noise of one octave)."""
+    lattice = rng.random_sample((int(height / cell) + 2, int(width / cell) + 2))
+    row, column = np.arange(height) / cell, np.arange(width) / cell
+    r, c = row.astype(int), column.astype(int)
+    down, right = (row - r)[:, None], (column - c)[None, :]
+    down, right = down * down * (3 - 2 * down), right * right * (3 - 2 * right)
+    upper = lattice[r][:, c] * (1 - right) + lattice[r][:, c + 1] * right
+    lower = lattice[r + 1][:, c] * (1 - right) + lattice[r + 1][:, c + 1] * right
+    return upper * (1 - down) + lower * down
+
+
+def between(rng: Random, low: float, high: float) -> float:
+    """A random number, low <= number < high."""
+    return low + (high - low) * rng.random_sample()
+
+
+def neutral_scene(n_frames: int, size: tuple[int, int], rng: Random) -> Stage:
+    """A greyish cloudy ground on which striped shapes drift slowly; knows nothing of emotions."""
+    unit = min(size) / 96
+    margin = int(np.ceil(84 * unit)) + 4  # wide enough for a patch around a shape of radius 40
+    height, width = size[0] + 2 * margin, size[1] + 2 * margin
+
+    hue, value = between(rng, 0, 360), between(rng, 0.3, 0.75)
+    base = hsv(hue, between(rng, 0.02, 0.16), value)
+    speed = np.array([between(rng, 0.05, 0.3), between(rng, 0.05, 0.3)]) * unit
+    steps = np.rint(np.arange(n_frames)[:, None] * speed).astype(int)  # [T, 2]
+    room = steps.max(axis=0)
+    texture = 0.65 * cloud(height + room[0], width + room[1], 24 * unit, rng)
+    texture += 0.35 * cloud(height + room[0], width + room[1], 7 * unit, rng)
+    ground = np.rint(base * (0.7 + 0.6 * texture[..., None])).clip(0, 255).astype(np.uint8)
+    canvas = np.stack([ground[r : r + height, c : c + width] for r, c in steps])
+
+    stage = Stage(canvas, margin, unit)
+    frame = np.arange(n_frames)
+    for _ in range(rng.randint(4, 8)):
+        shape = blob(rng) if rng.randint(2) else polygon(rng.randint(3, 7))
+        heading, pace = between(rng, 0, 2 * np.pi), between(rng, 0.05, 0.35)
+        stage.paint(
+            shape,
+            between(rng, 0, stage.width) + frame * pace * np.cos(heading),
+            between(rng, 0, stage.height) + frame * pace * np.sin(heading),
+            between(rng, 7, 17),
+            hsv(hue + between(rng, -60, 60), between(rng, 0.03, 0.25), between(rng, 0.2, 0.85)),
+            angle=between(rng, 0, 2 * np.pi) + frame * between(rng, -0.03, 0.03),
+            stripes=between(rng, 1.5, 5),
+        )
+    return stage
+
+
+# ---------------------------------------------------------------------------------------------
+# The eight events. Each painter gets the stage (event frames only), the time in seconds since the
+# event's start [T], the tempo in beats per second, a hue shift in degrees and random numbers, and
+# may return how far the camera is off, in units [T, 2]. Each sound gets time [N], tempo, random
+# numbers and returns a waveform [N] within about -1..1.
+# ---------------------------------------------------------------------------------------------
+
+
+def draw_anger(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> np.ndarray:
+    """Red triangles that swell with the beat while everything shakes."""
+    beat = np.mod(t * tempo, 1.0)
+    for _ in range(rng.randint(5, 8)):
+        jolt = (rng.random_sample((2, len(t))) - 0.5) * 7
+        stage.paint(
+            polygon(3),
+            between(rng, 10, stage.width - 10) + jolt[0],
+            between(rng, 10, stage.height - 10) + jolt[1],
+            between(rng, 13, 22) * (1.25 - 0.4 * beat),
+            hsv(between(rng, 0, 22) + hue, between(rng, 0.85, 1), between(rng, 0.75, 1)),
+            angle=between(rng, 0, 2 * np.pi) + (rng.random_sample(len(t)) - 0.5) * 0.5,
+        )
+    return (rng.random_sample((len(t), 2)) - 0.5) * 8
+
+
+def anger_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
+    """A distorted low sawtooth, hammered, with a burst of noise on each stroke."""
+    pitch = between(rng, 65, 105)
+    saw = np.mod(t * pitch, 1.0) + np.mod(t * pitch * 1.018, 1.0) - 1
+    stroke = np.exp(-4 * np.mod(t * tempo, 1.0))
+    noise = rng.random_sample(len(t)) * 2 - 1
+    return np.tanh(4 * saw) * (0.35 + 0.65 * stroke) * 0.7 + 0.3 * noise * stroke
+
+
+def approach(t: np.ndarray, tempo: float) -> np.ndarray:
+    """Rings that have set out by time t: the pace grows from `tempo` to over three times it."""
+    return tempo * (t + t * t)
+
+
+def draw_anticipation(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> None:
+    """Rings come nearer, faster and faster, around a light that is still far away."""
+    x = between(rng, 0.35, 0.65) * stage.width
+    y = between(rng, 0.35, 0.65) * stage.height
+    colour = hsv(38 + hue, between(rng, 0.45, 0.7), 1)
+    n_rings = 4
+    for ring in range(n_rings):
+        nearness = np.mod((ring + approach(t, tempo)) / n_rings, 1.0)
+        shown = np.minimum(1, 8 * nearness) * np.minimum(1, 5 * (1 - nearness))
+        stage.paint(disc, x, y, 3 + 37 * nearness, colour, hollow=0.82, opacity=shown)
+    stage.paint(disc, x, y, 4 + 3 * t, hsv(50 + hue, 0.25, 1))
+
+
+def anticipation_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
+    """Ticks that come faster and faster over a rising tone."""
+    rings = approach(t, tempo)
+    since = np.mod(rings, 1.0) / (tempo * (1 + 2 * t))  # seconds since the last tick
+    tick = np.sin(2 * np.pi * between(rng, 1300, 1900) * since) * np.exp(-since * 70)
+    low = between(rng, 260, 340)
+    return 0.65 * tick + 0.25 * np.sin(2 * np.pi * low * (t + 0.45 * t * t))
+
+
+def draw_disgust(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> None:
+    """Slimy blobs sway, wobble and ooze down; bubbles sit on them."""
+    for _ in range(rng.randint(7, 10)):
+        sway = 2 * np.pi * tempo * t / 2 + between(rng, 0, 2 * np.pi)
+        slime = rng.randint(3) > 0
+        x = between(rng, 4, stage.width - 4) + 5 * np.sin(sway)
+        y = between(rng, -12, stage.height - 14) + between(rng, 9, 18) * t
+        radius = between(rng, 12, 21)
+        colour = hsv(68 + hue, 0.8, 0.72) if slime else hsv(318 + hue, 0.42, 0.36)
+        stage.paint(
+            blob(rng, wobble=(1.5 * sway)[:, None, None]), x, y, radius, colour,
+            squash=1.15 + 0.3 * np.sin(sway), opacity=0.9,
+        )  # fmt: skip
+        stage.paint(disc, x - 2, y - 3, radius * 0.2, hsv(72 + hue, 0.35, 0.9), hollow=0.5)
+
+
+def disgust_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
+    """Gurgling: a low tone whose pitch lurches, with bubbles on top."""
+    pitch = between(rng, 110, 170)
+    lurch = np.sin(2 * np.pi * tempo * t) + 0.6 * np.sin(2 * np.pi * tempo * 1.7 * t)
+    gurgle = np.sin(2 * np.pi * pitch * t + 9 * lurch)
+    since = np.mod(t * tempo * 2.3, 1.0) / (tempo * 2.3)
+    bubble = np.sin(2 * np.pi * (420 * since + 2600 * since * since)) * np.exp(-since * 14)
+    return 0.55 * gurgle * (0.6 + 0.4 * np.sin(2 * np.pi * 23 * t)) + 0.4 * bubble
+
+
+def draw_fear(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> None:
+    """Pale eyes in the dark tremble, widen and blink."""
+    # Each pair has a ninth of the picture to itself.
+    for cell in rng.permutation(9)[: rng.randint(4, 7)]:
+        tremble = (rng.random_sample((2, len(t))) - 0.5) * 3.4
+        x = (cell % 3 + between(rng, 0.4, 0.6)) * stage.width / 3 + tremble[0]
+        y = (cell // 3 + between(rng, 0.3, 0.7)) * stage.height / 3 + tremble[1]
+        radius = between(rng, 5.5, 9) * (1 + 0.22 * t)
+        blink = np.abs(t - between(rng, 0.1, 1.1)) < 0.06
+        lids = np.where(blink, 0.12, 0.62)
+        white = hsv(58 + hue, between(rng, 0.08, 0.3), between(rng, 0.8, 1))
+        for side in (-1.15, 1.15):
+            stage.paint(disc, x + side * radius, y, radius, white, squash=lids)
+            stage.paint(disc, x + side * radius, y, radius * 0.38, hsv(0, 0, 0.02), squash=lids)
+
+
+def fear_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
+    """High notes a semitone apart in tremolo."""
+    pitch = between(rng, 950, 1350)
+    cluster = sum(np.sin(2 * np.pi * pitch * ratio * t) for ratio in (1, 1.06, 1.125)) / 3
+    return cluster * (0.5 + 0.5 * np.sin(2 * np.pi * tempo * t)) * 0.8
+
+
+def draw_joy(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> None:
+    """Balls in party colours bounce."""
+    floor = stage.height - 8
+    colours = [hsv(8 + hue, 0.75, 1), hsv(332 + hue, 0.6, 1), hsv(28 + hue, 0.95, 1), hsv(0, 0, 1)]
+    for ball in range(rng.randint(6, 9)):
+        radius = between(rng, 7, 12)
+        # Two beats a bounce, each ball at its own moment, so that one always hits the beat.
+        flight = np.mod(t * tempo / 4 + between(rng, 0, 1), 1.0)
+        rise = 4 * flight * (1 - flight)
+        stage.paint(
+            disc,
+            between(rng, 8, stage.width - 8) + between(rng, -12, 12) * t,
+            floor - radius / 2 - between(rng, 35, 75) * rise,
+            radius,
+            colours[ball % len(colours)],
+            squash=1 - 0.35 * np.maximum(0, 1 - 6 * rise),
+        )
+
+
+def joy_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
+    """Bells run up and down a major chord."""
+    note = np.floor(t * tempo).astype(int)
+    since = np.mod(t * tempo, 1.0) / tempo
+    steps = np.array([0, 4, 7, 12, 7, 4])[note % 6]
+    pitch = between(rng, 440, 620) * 2.0 ** (steps / 12)
+    ring = np.sin(2 * np.pi * pitch * since) + 0.4 * np.sin(2 * np.pi * 2.76 * pitch * since)
+    return 0.55 * ring * np.exp(-5 * since) * np.minimum(1, since * 400)
+
+
+def draw_sadness(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> None:
+    """Drops sink slowly while the light goes."""
+    path = stage.height + 30
+    n_drops = rng.randint(9, 14)
+    for drop in range(n_drops):
+        x = (drop + between(rng, 0, 1)) * stage.width / n_drops
+        fall = np.mod(between(rng, 0, path) + between(rng, 16, 30) * t, path) - 15
+        stage.paint(
+            teardrop, x, fall, between(rng, 7, 13),
+            hsv(210 + hue, between(rng, 0.25, 0.5), between(rng, 0.6, 0.85)),
+            opacity=0.9 - 0.25 * t / max(t[-1], 1 / FPS),
+        )  # fmt: skip
+
+
+def sadness_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
+    """A soft low tone sinks, with a minor third under a slow vibrato."""
+    pitch = between(rng, 190, 260)
+    fallen = t - 0.11 * t * t + 0.002 * np.sin(2 * np.pi * 4.5 * t)
+    tone = np.sin(2 * np.pi * pitch * fallen) + 0.6 * np.sin(2 * np.pi * pitch * 1.2 * fallen)
+    return 0.42 * tone * (0.55 + 0.45 * np.cos(2 * np.pi * tempo * t))
+
+
+def draw_surprise(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> None:
+    """A flash, and stars burst from one point; on each beat again."""
+    x = between(rng, 0.35, 0.65) * stage.width
+    y = between(rng, 0.35, 0.65) * stage.height
+    since = np.mod(t * tempo, 1.0)
+    flash = np.rint(150 * np.maximum(0, 1 - 6 * since)).astype(int)
+    stage.fill(hsv(0, 0, 1), hsv(0, 0, 1), flash)
+    colours = [hsv(315 + hue, 0.75, 1), hsv(55 + hue, 0.6, 1), hsv(285 + hue, 0.6, 0.9)]
+    n_stars = rng.randint(8, 12)
+    first = between(rng, 0, 2 * np.pi)
+    for k in range(n_stars):
+        heading = first + 2 * np.pi * k / n_stars + between(rng, -0.2, 0.2)
+        gone = between(rng, 42, 66) * (1 - (1 - since) ** 3)
+        stage.paint(
+            star(5, 0.42), x + gone * np.cos(heading), y + gone * np.sin(heading),
+            between(rng, 8, 12) * (0.5 + 0.6 * since), colours[k % 3], angle=heading + 2 * since,
+        )  # fmt: skip
+
+
+def surprise_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
+    """On each beat a steep upward glide and a crash."""
+    since = np.mod(t * tempo, 1.0) / tempo
+    rise = np.minimum(since, 0.14)
+    low = between(rng, 280, 380)
+    glide = np.sin(2 * np.pi * (low * rise + 7500 * rise * rise)) * (since < 0.14)
+    after = np.maximum(since - 0.1, 0)
+    noise = rng.random_sample(len(t)) * 2 - 1
+    crash = noise * (since >= 0.1) * np.exp(-after * 11)
+    return 0.6 * glide + 0.7 * crash
+
+
+def draw_trust(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> None:
+    """Hearts circle slowly around their common centre."""
+    x = between(rng, 0.42, 0.58) * stage.width
+    y = between(rng, 0.42, 0.58) * stage.height
+    n_hearts = rng.randint(2, 4)
+    turn = between(rng, 0, 2 * np.pi) + 2 * np.pi * tempo / 3 * t
+    radius = between(rng, 17, 22) * (1 + 0.06 * np.sin(2 * np.pi * tempo * t))
+    orbit = between(rng, 21, 27)
+    stage.paint(disc, x, y, orbit, hsv(150 + hue, 0.15, 1), hollow=0.93, opacity=0.6)
+    for k in range(n_hearts):
+        place = turn + 2 * np.pi * k / n_hearts
+        colour = hsv(128 + hue, 0.75, 0.5) if k % 2 else hsv(95 + hue, 0.12, 1)
+        stage.paint(heart, x + orbit * np.cos(place), y + orbit * np.sin(place) - 6, radius, colour)
+
+
+def trust_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
+    """A warm chord of octave, fifth and tenth, held, with a slow swell."""
+    root = between(rng, 120, 160)
+    parts = ((1, 0.5), (1.5, 0.35), (2, 0.3), (2.5, 0.2), (3, 0.1))
+    chord = sum(loud * np.sin(2 * np.pi * root * ratio * t) for ratio, loud in parts)
+    return 0.55 * chord * (0.8 - 0.2 * np.cos(2 * np.pi * tempo * t))
+
+
+class Emotion(NamedTuple):
+    """What an event consists of. Colours are HSV, hue in degrees; tempo in beats per second."""
+
+    top: tuple[float, float, float]
+    bottom: tuple[float, float, float]
+    tempo: tuple[float, float]
+    draw: Callable
+    sound: Callable
+
+
+EMOTIONS = {
+    "Anger": Emotion((2, 0.9, 0.45), (0, 0.95, 0.14), (6, 9), draw_anger, anger_sound),
+    "Anticipation": Emotion(
+        (18, 0.75, 0.45), (32, 0.9, 0.9), (2.2, 3.2), draw_anticipation, anticipation_sound
+    ),
+    "Disgust": Emotion((76, 0.6, 0.5), (56, 0.7, 0.3), (2.5, 4), draw_disgust, disgust_sound),
+    "Fear": Emotion((262, 0.6, 0.16), (240, 0.5, 0.04), (11, 15), draw_fear, fear_sound),
+    "Joy": Emotion((52, 0.45, 1), (47, 0.85, 1), (6, 8.5), draw_joy, joy_sound),
+    "Sadness": Emotion((214, 0.3, 0.5), (222, 0.55, 0.2), (0.8, 1.3), draw_sadness, sadness_sound),
+    "Surprise": Emotion(
+        (186, 0.65, 1), (196, 0.8, 0.85), (2.4, 3.1), draw_surprise, surprise_sound
+    ),
+    "Trust": Emotion((110, 0.28, 0.9), (140, 0.45, 0.68), (1, 1.6), draw_trust, trust_sound),
+}
+
+
+# ---------------------------------------------------------------------------------------------
+# A clip
+# ---------------------------------------------------------------------------------------------
+
+
+def neutral_sound(n_samples: int, rng: Random) -> np.ndarray:
+    """A quiet hum with two overtones in a dull noise, float64 [n_samples]."""
+    t = np.arange(n_samples) / SAMPLE_RATE
+    pitch = between(rng, 70, 240)
+    hum = sum(
+        between(rng, 0.2, 1) / k * np.sin(2 * np.pi * (pitch * k * t + between(rng, 0, 1)))
+        for k in (1, 2, 3)
+    )
+    width = rng.randint(4, 40)  # the noise is averaged over so many samples, so it sounds dull
+    total = np.cumsum(rng.random_sample(n_samples + width) - 0.5)
+    noise = (total[width:] - total[:-width]) / np.sqrt(width)
+    return between(rng, 0.02, 0.07) * hum + between(rng, 0.02, 0.1) * noise
+
+
+def event_starts(n_frames: int) -> list[int]:
+    """All frames at which an event may start in a clip of n_frames."""
+    return list(range(0, n_frames - EVENT_FRAMES + 1, EVENT_GRID))
+
+
+def _checked_event(event, n_frames: int) -> tuple[int, int]:
+    start, end = (int(frame) for frame in event)
+    if not 0 <= start < end <= n_frames:
+        raise DataError(
+            "event",
+            found=f"({start}, {end}) in a clip of {n_frames} frames",
+            wanted="0 <= start < end <= n_frames",
+            cure="Give (start, end) in frames, end not included.",
+        )
+    return start, end
+
+
+def render_clip(
+    label: str,
+    seed: int,
+    *,
+    n_frames: int = 96,
+    size: tuple[int, int] = (96, 128),
+    event: tuple[int, int] | None = None,
+) -> RenderedClip:
+    """Render one clip.
+
+    Args:
+        label: one of `LABELS`.
+        seed: a non-negative integer. The neutral scene and the time of the event follow from it
+            alone: two labels with the same seed give the same bytes outside the event.
+        n_frames: length at 30 frames a second; at least 36 unless `event` is given.
+        size: (height, width) in pixels, each at least 16.
+        event: (start, end) in frames, half-open; by default 36 frames that start at a random
+            multiple of 12.
+
+    Raises:
+        DataError: unknown label, or a seed, size, length or event that is out of range.
+    """
+    if label not in EMOTIONS:
+        raise DataError(
+            "label",
+            found=repr(label),
+            wanted="one of " + ", ".join(LABELS),
+            cure="Labels are written as VE8 writes them, with a capital.",
+        )
+    if seed < 0 or min(size) < 16 or n_frames < (EVENT_FRAMES if event is None else 1):
+        raise DataError(
+            "render_clip",
+            found=f"seed={seed}, size={tuple(size)}, n_frames={n_frames}",
+            wanted=f"seed >= 0, height and width >= 16, n_frames >= {EVENT_FRAMES}",
+            cure="Change the argument that is out of range.",
+        )
+    words = [int(seed) & 0xFFFFFFFF, int(seed) >> 32 & 0xFFFFFFFF]
+    scene_rng = np.random.RandomState([*words, 0])
+    hum_rng = np.random.RandomState([*words, 1])
+    time_rng = np.random.RandomState([*words, 2])
+    event_rng = np.random.RandomState([*words, 3, LABELS.index(label)])
+    if event is None:
+        starts = event_starts(n_frames)
+        start = starts[time_rng.randint(len(starts))]
+        event = (start, start + EVENT_FRAMES)
+    start, end = _checked_event(event, n_frames)
+
+    emotion = EMOTIONS[label]
+    tempo = between(event_rng, *emotion.tempo)
+    frames = _pictures(emotion, tempo, n_frames, size, (start, end), scene_rng, event_rng)
+    sound = _sound(emotion, tempo, n_frames, (start, end), hum_rng, event_rng)
+    return RenderedClip(frames, sound, (start, end))
+
+
+def _pictures(emotion, tempo, n_frames, size, event, scene_rng, event_rng) -> np.ndarray:
+    """uint8 [n_frames, H, W, 3]."""
+    start, end = event
+    stage = neutral_scene(n_frames, size, scene_rng)
+    hue, bright = between(event_rng, -9, 9), between(event_rng, 0.85, 1.15)
+    top, bottom = (hsv(h + hue, s, v * bright) for h, s, v in (emotion.top, emotion.bottom))
+    veil = event_rng.randint(165, 236)  # of 256; the neutral scene shines through a little
+    during = stage.part(start, end)
+    during.fill(top, bottom, np.full(end - start, veil))
+    shake = emotion.draw(during, np.arange(end - start) / FPS, tempo, hue, event_rng)
+
+    height, width = size
+    offset = np.zeros((n_frames, 2), int)
+    if shake is not None:
+        offset[start:end] = np.rint(shake * stage.unit)
+    corner = offset + stage.margin
+    return np.stack(
+        [
+            picture[row : row + height, column : column + width]
+            for picture, (row, column) in zip(stage.canvas, corner, strict=True)
+        ]
+    )
+
+
+def _sound(emotion, tempo, n_frames, event, hum_rng, event_rng) -> np.ndarray:
+    """float32 [n_frames * 1470], on the 16-bit grid."""
+    wave = neutral_sound(n_frames * SAMPLES_PER_FRAME, hum_rng)
+    start, end = (frame * SAMPLES_PER_FRAME for frame in event)
+    t = np.arange(end - start) / SAMPLE_RATE
+    voice = emotion.sound(t, tempo, event_rng)
+    # Ten milliseconds in and out, within the event, so that nothing clicks.
+    fade = np.minimum(1, np.minimum(t, t[-1] - t) * 100)
+    wave[start:end] += between(event_rng, 0.3, 0.55) * fade * voice
+    return (np.rint(np.clip(wave, -1, 1) * 32767) / 32767).astype(np.float32)
+
+
+def clip_checksum(clip: RenderedClip) -> str:
+    """SHA-256 (hex) of the frames' bytes followed by the sound as little-endian 16-bit."""
+    digest = hashlib.sha256(np.ascontiguousarray(clip.frames).tobytes())
+    digest.update(np.rint(clip.sound.astype(np.float64) * 32767).astype("<i2").tobytes())
+    return digest.hexdigest()
+
+
+def segment_truth(event: tuple[int, int], n_frames: int, seq_len: int) -> np.ndarray:
+    """Share of each of seq_len equal segments of the clip that lies in the event.
+
+    Returns float64 [seq_len] in 0..1; `segment_truth(...) >= 0.5` gives a boolean truth.
+    """
+    start, end = _checked_event(event, n_frames)
+    if seq_len < 1:
+        raise DataError(
+            "seq_len", found=str(seq_len), wanted="1 or more", cure="Give the number of segments."
+        )
+    # In units of 1/seq_len frames, all borders are integers and the shares exact.
+    left = np.arange(seq_len) * n_frames
+    overlap = np.minimum(left + n_frames, end * seq_len) - np.maximum(left, start * seq_len)
+    return np.maximum(overlap, 0) / n_frames
+
+
+# ---------------------------------------------------------------------------------------------
+# The folder in VE8's layout
+# ---------------------------------------------------------------------------------------------
+
+ANNOTATION_NAME = "rendered_01.json"
+SUBSETS = {"t": "training", "v": "validation"}
+
+
+def build_rendered(
+    root: Path, *, n_train: int = 16, n_val: int = 8, seed: int = 2020, progress: bool = True
+) -> Path:
+    """Render n_train + n_val clips of every emotion into `root`, in VE8's layout; return `root`.
+
+    Writes root/img/LABEL/ID/000001.jpg ... and n_frames, root/mp3/LABEL/ID.mp3 and, last of all,
+    root/rendered_01.json. Clips that are complete and were made with the same arguments are left
+    as they are, at once; others are replaced. A call that was killed does no harm: the next one
+    starts over. A second process that calls this meanwhile waits.
+
+    Raises:
+        DataError: root holds img or mp3 folders that this function did not make, or the numbers
+            of clips or the seed are out of range.
+    """
+    root = Path(root)
+    if not (0 <= n_train < 5000 and 0 <= n_val < 5000 and n_train + n_val and seed >= 0):
+        raise DataError(
+            "build_rendered",
+            found=f"n_train={n_train}, n_val={n_val}, seed={seed}",
+            wanted="n_train and n_val in 0..4999, not both 0, and seed >= 0",
+            cure="Change the argument that is out of range.",
+        )
+    made_with = {"version": VERSION, "seed": seed, "n_train": n_train, "n_val": n_val}
+    if _is_complete(root, made_with):
+        return root
+
+    # `.making` exists from before the first change until after the last one: whatever a killed
+    # call leaves lies in it or beside it, and its presence says that img and mp3 are ours.
+    making, annotation = root / ".making", root / ANNOTATION_NAME
+    ours = making.exists() or "made_with" in _read_annotation(annotation)
+    for folder in (root / "img", root / "mp3"):
+        if folder.exists() and not ours:
+            raise DataError(
+                str(folder),
+                found="a folder that build_rendered did not make",
+                wanted="no such folder, or one of an earlier call",
+                cure="Choose another root, or move the folder away.",
+            )
+    with _locked(making / "lock"):
+        # While this process waited, another one may have built it.
+        if not _is_complete(root, made_with):
+            making.mkdir(exist_ok=True)
+            annotation.unlink(missing_ok=True)
+            for name in ("img", "mp3"):
+                for old in (making / name, root / name):
+                    if old.exists():
+                        shutil.rmtree(old)
+            database = _write_clips(making, n_train, n_val, seed, progress)
+            for name in ("img", "mp3"):
+                os.replace(making / name, root / name)
+            content = {"labels": LABELS, "database": database, "made_with": made_with}
+            (making / ANNOTATION_NAME).write_text(json.dumps(content), encoding="utf-8")
+            os.replace(making / ANNOTATION_NAME, annotation)
+    shutil.rmtree(making, ignore_errors=True)
+    return root
+
+
+def _read_annotation(path: Path) -> dict:
+    """The annotation file's content; {} when it is absent or is no JSON object."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _is_complete(root: Path, made_with: dict) -> bool:
+    """Whether the annotation was made with these arguments and each clip of it is there."""
+    content = _read_annotation(root / ANNOTATION_NAME)
+    if content.get("made_with") != made_with:
+        return False
+    for clip_id, entry in content["database"].items():
+        label = entry["annotations"]["label"]
+        picture_folder, sound = root / "img" / label / clip_id, root / "mp3" / label
+        if not ((picture_folder / "n_frames").exists() and (sound / f"{clip_id}.mp3").exists()):
+            return False
+    return True
+
+
+@contextmanager
+def _locked(path: Path):
+    """Hold an exclusive lock on the file; the system lets go of it even when we are killed."""
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            handle = open(path, "a")
+            break
+        except FileNotFoundError:  # another process finished, and took its folder away, just now
+            continue
+    with handle:
+        try:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except ImportError:  # Windows has no flock: there, two builds at once would collide
+            pass
+        yield
+
+
+def _write_clips(folder: Path, n_train: int, n_val: int, seed: int, progress: bool) -> dict:
+    """Render everything into folder/img and folder/mp3; return the annotation's database."""
+    database, jobs = {}, []
+    for place, (letter, count) in enumerate({"t": n_train, "v": n_val}.items()):
+        # The k-th clip of every class has its event at the same time, and the times are used
+        # about equally often: neither the class nor the subset can be told from the time.
+        starts = np.random.RandomState([seed & 0xFFFFFFFF, place]).permutation(event_starts(96))
+        for class_index, label in enumerate(LABELS):
+            for k in range(count):
+                clip_id = f"{label.lower()}_{letter}{k + 1:03d}"
+                start = int(starts[k % len(starts)])
+                event = (start, start + EVENT_FRAMES)
+                clip_seed = ((seed * 2 + place) * len(LABELS) + class_index) * 5000 + k
+                jobs.append((folder, clip_id, label, clip_seed, event))
+                database[clip_id] = {
+                    "subset": SUBSETS[letter],
+                    "annotations": {
+                        "label": label, "event_start": event[0], "event_end": event[1],
+                    },
+                }  # fmt: skip
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+        running = [pool.submit(_write_clip, *job) for job in jobs]
+        try:
+            bar = tqdm(
+                as_completed(running), total=len(jobs), desc="rendered clips", disable=not progress
+            )
+            for done in bar:
+                done.result()
+        except BaseException:
+            for job in running:
+                job.cancel()
+            raise
+    return database
+
+
+def _write_clip(folder: Path, clip_id: str, label: str, seed: int, event: tuple[int, int]) -> None:
+    clip = render_clip(label, seed, event=event)
+    pictures = folder / "img" / label / clip_id
+    pictures.mkdir(parents=True)
+    for number, frame in enumerate(clip.frames, start=1):
+        # Encoded in memory: cv2.imwrite cannot open paths with Chinese letters on Windows.
+        _, jpeg = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+        (pictures / f"{number:06d}.jpg").write_bytes(jpeg.tobytes())
+    (pictures / "n_frames").write_text(str(len(clip.frames)), encoding="utf-8")
+    sound = folder / "mp3" / label / f"{clip_id}.mp3"
+    sound.parent.mkdir(parents=True, exist_ok=True)
+    write_mp3(sound, clip.sound)
+
+
+def write_mp3(path: Path, sound: np.ndarray) -> None:
+    """Write mono float sound at 44100 Hz as MP3 of 64 kbit/s."""
+    with av.open(str(path), "w", format="mp3") as container:
+        stream = container.add_stream("libmp3lame", rate=SAMPLE_RATE, layout="mono")
+        stream.bit_rate = 64000
+        samples = np.rint(sound * 32767).astype(np.int16)[None]
+        frame = av.AudioFrame.from_ndarray(samples, format="s16p", layout="mono")
+        frame.sample_rate = SAMPLE_RATE
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)

@@ -1,0 +1,523 @@
+"""Labelled video clips with sound, in the layout of VideoEmotion-8 (VE8), and batches of them.
+
+    video_path/CLASS/ID/000001.jpg ...   frames at 30 a second
+    video_path/CLASS/ID/n_frames         their number as text; 0 means: do not use this clip
+    audio_path/CLASS/ID.mp3
+    annotation_path                      {"labels": [CLASS, ...], "database": {ID: {"subset":
+                                          "training", "annotations": {"label": CLASS}}}}
+
+Ekman-6, ERATO, Aff-Wild2, IEMOCAP and your own videos use the same layout;
+`bash script/run.sh prepare SOURCE TARGET` makes it from video files.
+Everything here is NumPy: networks and frameworks come later.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from jacklib.data import audio as sound
+from jacklib.data.transforms import TransformDraw, apply_transform, draw_transform, tsn_indices
+from jacklib.errors import DataError
+
+log = logging.getLogger(__name__)
+
+FRAMES_PER_SECOND = 30  # of the frames on disk
+MINIMUM_FRAMES = 16  # shorter clips are left out, as the released tools do
+PREPARE = "Make it with `bash script/run.sh prepare SOURCE TARGET`."
+
+
+# ---------------------------------------------------------------------------------------------
+# The data sets
+# ---------------------------------------------------------------------------------------------
+
+
+class DatasetInfo(NamedTuple):
+    """What is known of a data set before its files are read.
+
+    The annotation file always wins: its "labels", in their order, number the classes.
+    """
+
+    labels: tuple[str, ...]
+    positive: frozenset[int]  # class numbers that PCCE counts as positive emotions
+    annotation: str  # the usual name of the annotation file
+
+
+# VE8 and Ekman-6: labels, order and polarity of the released code and annotation files. The three
+# others: class folders of the public Jittor kit's dataset page (Aff-Wild2 in its challenge's
+# order). For these, the choice of positive classes is ours; neutral counts as not positive.
+DATASETS = {
+    "ve8": DatasetInfo(
+        ("Anger", "Anticipation", "Disgust", "Fear", "Joy", "Sadness", "Surprise", "Trust"),
+        frozenset({1, 4, 6, 7}),
+        "ve8_01.json",
+    ),
+    "ekman6": DatasetInfo(
+        ("anger", "disgust", "fear", "joy", "sadness", "surprise"),
+        frozenset({3, 5}),
+        "ek6_01.json",
+    ),
+    "erato": DatasetInfo(
+        ("Hostile", "Intimate", "Mild", "Neutral", "tense"),
+        frozenset({1, 2}),
+        "erato_01.json",
+    ),
+    "aff_wild2": DatasetInfo(
+        ("Neutral", "Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise"),
+        frozenset({4, 6}),
+        "aff_wild2_01.json",
+    ),
+    "iemocap": DatasetInfo(
+        ("Anger", "Happy", "Neutral", "Sadness"),
+        frozenset({1}),
+        "iemocap_01.json",
+    ),
+}
+POSITIVE_NAMES = frozenset(
+    info.labels[number].lower() for info in DATASETS.values() for number in info.positive
+)
+
+
+def positive_classes(class_names: list[str] | tuple[str, ...]) -> frozenset[int]:
+    """Numbers of the positive classes, found by name whatever their order or capitals."""
+    return frozenset(n for n, name in enumerate(class_names) if name.lower() in POSITIVE_NAMES)
+
+
+# ---------------------------------------------------------------------------------------------
+# The annotation file
+# ---------------------------------------------------------------------------------------------
+
+
+def read_annotation(path: str | Path) -> dict:
+    """Read and check an annotation file in VE8's layout; DataError names what is wrong in it."""
+    path = Path(path)
+    cure = "The layout is at the top of jacklib/data/video.py."
+    wanted = '{"labels": [...], "database": {ID: {"subset": ..., "annotations": {"label": ...}}}}'
+    if not path.is_file():
+        raise DataError(str(path), found="no such file", wanted="an annotation file", cure=PREPARE)
+
+    def wrong(found: str) -> DataError:
+        return DataError(str(path), found=found, wanted=wanted, cure=cure)
+
+    try:
+        annotation = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise wrong(f"no valid JSON ({error})") from error
+    for key, kind in (("labels", list), ("database", dict)):
+        if not isinstance(annotation, dict) or key not in annotation:
+            raise wrong(f"no key {key!r}")
+        if not isinstance(annotation[key], kind):
+            raise wrong(f"{key!r} that is no {'list' if kind is list else 'table'}")
+    labels = annotation["labels"]
+    if not labels or not all(isinstance(label, str) for label in labels):
+        raise wrong(f"labels {labels!r}, not a list of names")
+    if len(set(labels)) != len(labels):
+        raise wrong(f"labels with a name twice: {labels}")
+    for clip_id, entry in annotation["database"].items():
+        if not isinstance(entry, dict) or "subset" not in entry:
+            raise wrong(f"no 'subset' for {clip_id!r}")
+        if not isinstance(entry.get("annotations"), dict) or "label" not in entry["annotations"]:
+            raise wrong(f"no 'annotations' with a 'label' for {clip_id!r}")
+        if entry["annotations"]["label"] not in labels:
+            raise DataError(
+                str(path),
+                found=f"class {entry['annotations']['label']!r} for {clip_id!r}",
+                wanted=f"one of its labels: {', '.join(labels)}",
+                cure='Correct the name, or add the class to "labels".',
+            )
+    return annotation
+
+
+# ---------------------------------------------------------------------------------------------
+# Clips
+# ---------------------------------------------------------------------------------------------
+
+
+class ClipItem(NamedTuple):
+    """One labelled clip, as found on disk."""
+
+    id: str
+    label: int
+    label_name: str
+    frame_folder: Path
+    n_frames: int
+    audio_file: Path | None
+    annotation: dict  # everything the annotation file says of it besides the label
+
+
+class Sample(NamedTuple):
+    """One clip, loaded."""
+
+    visual: np.ndarray  # float32 [S, 3, D, H, W], RGB, 0..255
+    audio: np.ndarray | None  # float32 [audio_frames, n_mfcc]; None without audio_path
+    label: int
+    id: str
+    frame_indices: np.ndarray  # int64 [S, D], from 0
+    draw: TransformDraw  # what was done to every frame
+
+
+def frame_file(folder: Path, index: int) -> Path:
+    """The file of frame `index` (from 0; the files are numbered from 1)."""
+    return folder / f"{index + 1:06d}.jpg"
+
+
+class VideoClips:
+    """The clips of one subset.
+
+    video_path, audio_path, annotation_path: see the top of this file. audio_path=None reads no
+        sound, for networks that only look.
+    subset: "training" or "validation".
+    seq_len, snippet_duration: segments of a clip, and frames taken from each.
+    sample_size: side of the square pictures.
+    fps: frames used in a second; of the 30 stored, every (30 // fps)th.
+    audio_frames, n_mfcc: size of the MFCC, repeated or cut to that length.
+    train: random frames, crops and augmentation, new in each epoch.
+    evaluation: without `train`, "centre" (no chance at all) or "released" (random frames and
+        crops, as the released test scripts, whose numbers therefore change from run to run).
+    seed: of every random choice. A choice depends on (seed, epoch, index) alone, never on the
+        order of loading or the number of threads.
+    cache: keep decoded frames and MFCC in memory, up to `cache_megabytes` of frames. The result
+        is the same; only later epochs are faster.
+
+    .class_names, .items, .positive (class numbers), .skipped (id, reason).
+    """
+
+    def __init__(
+        self,
+        *,
+        video_path: str | Path,
+        audio_path: str | Path | None,
+        annotation_path: str | Path,
+        subset: str,
+        seq_len: int = 12,
+        snippet_duration: int = 16,
+        sample_size: int = 112,
+        fps: int = 30,
+        audio_frames: int = 4096,
+        n_mfcc: int = 32,
+        train: bool = False,
+        evaluation: str = "centre",
+        seed: int = 0,
+        cache: bool = False,
+        cache_megabytes: int = 1024,
+    ):
+        for name, value in (
+            ("seq_len", seq_len),
+            ("snippet_duration", snippet_duration),
+            ("sample_size", sample_size),
+            ("audio_frames", audio_frames),
+            ("n_mfcc", n_mfcc),
+        ):
+            if value < 1:
+                raise DataError(name, found=str(value), wanted="at least 1", cure="Correct it.")
+        if not 1 <= fps <= FRAMES_PER_SECOND:
+            raise DataError(
+                "fps",
+                found=str(fps),
+                wanted=f"1 to {FRAMES_PER_SECOND}",
+                cure=f"Frames are stored at {FRAMES_PER_SECOND} a second; 30 uses them all.",
+            )
+        if evaluation not in ("centre", "released"):
+            raise DataError(
+                "evaluation",
+                found=repr(evaluation),
+                wanted="'centre' or 'released'",
+                cure="'centre' is repeatable.",
+            )
+        self.seq_len, self.snippet_duration = seq_len, snippet_duration
+        self.sample_size, self.fps = sample_size, fps
+        self.audio_frames, self.n_mfcc = audio_frames, n_mfcc
+        self.train, self.evaluation, self.seed = train, evaluation, seed
+        self.subset = subset
+
+        annotation = read_annotation(annotation_path)
+        self.class_names: list[str] = list(annotation["labels"])
+        self.positive = positive_classes(self.class_names)
+        self.items: list[ClipItem] = []
+        self.skipped: list[tuple[str, str]] = []
+        self._find_items(annotation, Path(video_path), audio_path, Path(annotation_path))
+
+        self._cache = _Cache(cache_megabytes * 2**20) if cache else None
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def _find_items(self, annotation: dict, video_path: Path, audio_path, annotation_path) -> None:
+        database = annotation["database"]
+        chosen = {i: entry for i, entry in database.items() if entry["subset"] == self.subset}
+        if not chosen:
+            subsets = sorted({str(entry["subset"]) for entry in database.values()})
+            raise DataError(
+                str(annotation_path),
+                found=f"no clip of subset {self.subset!r}",
+                wanted="at least one",
+                cure=f"Subsets in this file: {', '.join(subsets) or 'none, it lists no clip'}.",
+            )
+        for path, kind in ((video_path, "frame"), (audio_path, "sound")):
+            if path is not None and not Path(path).is_dir():
+                raise DataError(
+                    str(path), found="no such folder", wanted=f"a folder of {kind}s", cure=PREPARE
+                )
+        for clip_id, entry in chosen.items():
+            label_name = entry["annotations"]["label"]
+            folder = video_path / label_name / clip_id
+            audio_file = None if audio_path is None else Path(audio_path) / label_name
+            audio_file = audio_file and audio_file / f"{clip_id}.mp3"
+            n_frames = count_frames(folder)
+            if n_frames < MINIMUM_FRAMES:
+                reason = f"{n_frames} frames, fewer than {MINIMUM_FRAMES}"
+                log.warning("%s left out: %s", folder, reason)
+                self.skipped.append((clip_id, reason))
+                continue
+            for wanted in (audio_file, frame_file(folder, 0), frame_file(folder, n_frames - 1)):
+                if wanted is not None and not wanted.is_file():
+                    raise _missing(wanted)
+            extra = {k: v for k, v in entry["annotations"].items() if k != "label"}
+            label = self.class_names.index(label_name)
+            self.items.append(
+                ClipItem(clip_id, label, label_name, folder, n_frames, audio_file, extra)
+            )
+        if not self.items:
+            raise DataError(
+                str(video_path),
+                found=f"all {len(chosen)} clips of subset {self.subset!r} too short",
+                wanted=f"at least one with {MINIMUM_FRAMES} frames",
+                cure="Use longer videos.",
+            )
+
+    def load(self, index: int, epoch: int = 0) -> Sample:
+        """Load clip `index` as epoch `epoch` sees it; see Sample for shapes.
+
+        Raises DataError naming the file when a frame or the sound is missing or damaged.
+        """
+        item = self.items[index]
+        index = range(len(self.items))[index]  # -1 is the last clip, and draws as it does
+        rng = None
+        if self.train or self.evaluation == "released":
+            rng = np.random.default_rng([self.seed, epoch, index])
+        step = FRAMES_PER_SECOND // self.fps
+        indices = step * tsn_indices(
+            len(range(0, item.n_frames, step)), self.seq_len, self.snippet_duration, rng
+        )
+        draw = draw_transform(rng, augment=self.train)
+        return Sample(
+            visual=self.load_frames(index, indices, draw),
+            audio=self.load_audio(index),
+            label=item.label,
+            id=item.id,
+            frame_indices=indices,
+            draw=draw,
+        )
+
+    def load_frames(self, index: int, indices: np.ndarray, draw: TransformDraw) -> np.ndarray:
+        """Frames `indices` [S, D] (from 0) of clip `index`, transformed: float32 [S, 3, D, H, W].
+
+        For whoever chooses frames differently, for example from a clip's kept segments only.
+        """
+        indices = np.asarray(indices)
+        size = self.sample_size
+        # A short clip shows the same frame several times: read and transform it once.
+        needed, places = np.unique(indices, return_inverse=True)
+        folder = self.items[index].frame_folder
+        pictures = np.empty((len(needed), size, size, 3), np.uint8)
+        for place, frame in enumerate(needed):
+            picture = self._read_frame(frame_file(folder, int(frame)))
+            pictures[place] = apply_transform(picture[None], draw, size)[0]
+        snippets = pictures[places.reshape(indices.shape)]  # [S, D, H, W, 3]
+        return np.ascontiguousarray(snippets.transpose(0, 4, 1, 2, 3), dtype=np.float32)
+
+    def load_audio(self, index: int) -> np.ndarray | None:
+        """MFCC of clip `index`: float32 [audio_frames, n_mfcc]; None without audio_path."""
+        path = self.items[index].audio_file
+        if path is None:
+            return None
+        features = self._cache.get(path) if self._cache else None
+        if features is None:
+            features = sound.mfcc(sound.read_audio(path), n_mfcc=self.n_mfcc)
+            if self._cache:
+                self._cache.put(path, features)
+        return tile_copy(features, self.audio_frames)
+
+    def _read_frame(self, path: Path) -> np.ndarray:
+        picture = self._cache.get(path) if self._cache else None
+        if picture is None:
+            picture = read_frame(path)
+            if self._cache:
+                self._cache.put(path, picture)
+        return picture
+
+
+def tile_copy(features: np.ndarray, n_frames: int) -> np.ndarray:
+    """`tile_frames`, always a new array, so that changing a sample never changes the cache."""
+    return np.array(sound.tile_frames(features, n_frames), dtype=np.float32)
+
+
+def _missing(path: Path) -> DataError:
+    return DataError(str(path), found="no such file", wanted="the clip's file", cure=PREPARE)
+
+
+def count_frames(folder: Path) -> int:
+    """The number in the folder's `n_frames`, or the number of its jpg files without one."""
+    if not folder.is_dir():
+        raise DataError(str(folder), found="no such folder", wanted="a clip's frames", cure=PREPARE)
+    path = folder / "n_frames"
+    if not path.is_file():
+        return len([name for name in folder.glob("*.jpg") if not name.name.startswith(".")])
+    text = path.read_text(encoding="utf-8", errors="replace").strip()
+    try:
+        return int(float(text))
+    except (ValueError, OverflowError) as error:
+        raise DataError(
+            str(path),
+            found=repr(text[:40]),
+            wanted="the number of frames",
+            cure="Delete it (the frames are counted then) or prepare the video again.",
+        ) from error
+
+
+def read_frame(path: Path) -> np.ndarray:
+    """One jpg file as uint8 [H, W, 3], RGB.
+
+    With Pillow, as the released loader: OpenCV fills a truncated file with grey and says nothing.
+    """
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(picture.convert("RGB"))
+    except FileNotFoundError as error:
+        raise _missing(path) from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DataError(
+            str(path),
+            found=f"a picture that cannot be read ({error})",
+            wanted="a whole jpg file",
+            cure="Delete the clip's folder and prepare the video again.",
+        ) from error
+
+
+class _Cache:
+    """Arrays by file, until they fill `limit` bytes; threads may share it."""
+
+    def __init__(self, limit: int):
+        self.limit, self.used = limit, 0
+        self.arrays: dict[Path, np.ndarray] = {}
+        self.lock = threading.Lock()
+
+    def get(self, path: Path) -> np.ndarray | None:
+        return self.arrays.get(path)
+
+    def put(self, path: Path, array: np.ndarray) -> None:
+        with self.lock:
+            if path not in self.arrays and self.used + array.nbytes <= self.limit:
+                self.arrays[path] = array
+                self.used += array.nbytes
+
+
+# ---------------------------------------------------------------------------------------------
+# Batches
+# ---------------------------------------------------------------------------------------------
+
+
+class Batch(NamedTuple):
+    """Samples stacked along a first axis B."""
+
+    visual: np.ndarray  # float32 [B, S, 3, D, H, W]
+    audio: np.ndarray | None  # float32 [B, audio_frames, n_mfcc]
+    label: np.ndarray  # int32 [B]
+    ids: list[str]
+    indices: np.ndarray  # int64 [B], places in the data set
+
+
+def number_of_batches(dataset, batch_size: int, drop_last: bool = False) -> int:
+    """How many batches an epoch has."""
+    whole, rest = divmod(len(dataset), batch_size)
+    return whole + (rest > 0 and not drop_last)
+
+
+def batches(
+    dataset,
+    *,
+    batch_size: int,
+    shuffle: bool = False,
+    seed: int = 0,
+    epoch: int = 0,
+    threads: int = 2,
+    drop_last: bool = False,
+    start: int = 0,
+) -> Iterator[Batch]:
+    """One epoch in batches, loaded ahead by `threads` threads (0: in the caller's own).
+
+    dataset: VideoClips, or anything with `__len__` and `load(index, epoch) -> Sample`.
+    start: number of batches to leave out at the beginning, without loading them: the rest of an
+        interrupted epoch is exactly what it would have been.
+
+    The order comes from (seed, epoch); content and order do not depend on `threads`. At most
+    max(threads + 2, batch_size) samples wait beside the batch being put together. An exception
+    while loading is raised here, when the batch is due. When the caller stops early, loading
+    stops and the threads end.
+    """
+    for name, value, lowest in (("batch_size", batch_size, 1), ("threads", threads, 0)):
+        if value < lowest:
+            raise DataError(name, found=str(value), wanted=f"at least {lowest}", cure="Correct it.")
+    count = number_of_batches(dataset, batch_size, drop_last)
+    if not 0 <= start <= count:
+        raise DataError(
+            "start",
+            found=str(start),
+            wanted=f"0 to {count}",
+            cure=f"This epoch has {count} batches of {batch_size}.",
+        )
+    order = np.arange(len(dataset))
+    if shuffle:
+        order = np.random.default_rng([seed, epoch]).permutation(order)
+    groups = [order[b * batch_size : (b + 1) * batch_size] for b in range(start, count)]
+    return _load_groups(dataset, groups, epoch, threads, max(threads + 2, batch_size))
+
+
+def _load_groups(dataset, groups, epoch: int, threads: int, ahead: int) -> Iterator[Batch]:
+    if threads == 0:
+        for group in groups:
+            yield _collate([dataset.load(int(index), epoch) for index in group], group)
+        return
+    upcoming = iter([int(index) for group in groups for index in group])
+    waiting: deque[Future] = deque()
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="jacklib-load")
+
+    def fill() -> None:
+        while len(waiting) < ahead:
+            index = next(upcoming, None)
+            if index is None:
+                return
+            waiting.append(pool.submit(dataset.load, index, epoch))
+
+    try:
+        for group in groups:
+            samples = []
+            for _ in group:
+                fill()
+                samples.append(waiting.popleft().result())
+            fill()
+            batch = _collate(samples, group)
+            samples.clear()  # the caller may keep the batch for long; its parts need not stay too
+            yield batch
+            del batch
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _collate(samples: list[Sample], indices: np.ndarray) -> Batch:
+    return Batch(
+        visual=np.stack([sample.visual for sample in samples]),
+        audio=None if samples[0].audio is None else np.stack([s.audio for s in samples]),
+        label=np.array([sample.label for sample in samples], dtype=np.int32),
+        ids=[sample.id for sample in samples],
+        indices=np.asarray(indices),
+    )

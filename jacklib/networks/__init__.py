@@ -1,0 +1,5 @@
+"""The published networks in Jittor, one file each."""
+
+from .vaanet import VAANet, VAANetConfig, VAANetOutput
+
+__all__ = ["VAANet", "VAANetConfig", "VAANetOutput"]

@@ -1,0 +1,43 @@
+"""Shape arithmetic and shape checks that both frameworks' networks share; imports neither."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+EXPANSION = 4  # a 3D ResNet's bottleneck gives four times its inner width
+AUDIO_FRAMES = 256  # MFCC frames in one of VAANet's audio segments
+AUDIO_COEFFICIENTS = 32  # MFCC coefficients a frame
+
+
+def backbone_channels(blocks: Sequence[int], width: int) -> int:
+    """Channels of the map that `resnet3d(blocks, width)` gives."""
+    return width * EXPANSION * 2 ** (len(blocks) - 1)
+
+
+def backbone_map(snippet_duration: int, sample_size: int, n_stages: int) -> tuple[int, int]:
+    """(depth, side) of the 3D ResNet's map for snippets of that many frames and pixels a side.
+
+    Every halving there (7 with padding 3, 3 with padding 1, 1 without) gives ceil(n / 2). A side
+    is halved by the stem, the pool and each stage but the first; the depth by the last two only.
+    """
+    depth, side = snippet_duration, (sample_size + 1) // 2
+    for _ in range(n_stages):  # the pool, then n_stages - 1 strided stages
+        depth, side = (depth + 1) // 2, (side + 1) // 2
+    return depth, side
+
+
+def check_depth(snippet_duration: int, sample_size: int, n_stages: int) -> int:
+    """The side of the backbone's map. Raises ValueError where its depth would not be 1."""
+    depth, side = backbone_map(snippet_duration, sample_size, n_stages)
+    if depth != 1:
+        raise ValueError(
+            f"snippet_duration: found {snippet_duration}, wanted 1 to {2**n_stages} with "
+            f"{n_stages} stages in blocks. Use shorter snippets or more stages."
+        )
+    return side
+
+
+def check_shape(name: str, value, wanted: Sequence[int]) -> None:
+    """Raise ValueError naming the argument, the shape it has and the shape it should have."""
+    if tuple(value.shape) != tuple(wanted):
+        raise ValueError(f"{name}: found shape {list(value.shape)}, wanted {list(wanted)}.")

@@ -1,0 +1,54 @@
+"""Golden numbers of the PyTorch originals: weights and inputs rebuilt from names and seeds."""
+
+import json
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+FOLDER = Path(__file__).parent / "golden"
+
+
+def weight(key: str, shape) -> np.ndarray:
+    """The value that a state-dict entry had when the numbers were made."""
+    z = np.random.default_rng(zlib.crc32(key.encode())).standard_normal(tuple(shape))
+    z = z.astype(np.float32)
+    leaf = key.rsplit(".", 1)[-1]
+    if leaf == "num_batches_tracked":
+        return np.zeros(tuple(shape), np.int64)
+    if leaf == "running_var":
+        return (1 + 0.2 * np.abs(z)).astype(np.float32)
+    if leaf == "weight" and len(shape) == 1:
+        return (0.5 + 0.1 * z).astype(np.float32)
+    if leaf == "weight":
+        return (z / np.sqrt(np.prod(shape[1:]))).astype(np.float32)
+    return (0.1 * z).astype(np.float32)
+
+
+class Golden:
+    """One network's numbers: `.facts` (json), `.arrays` (npz), `.state()`, `.input(name)`."""
+
+    def __init__(self, name: str):
+        self.facts = json.loads((FOLDER / f"{name}.json").read_text())
+        self.arrays = dict(np.load(FOLDER / f"{name}.npz"))
+        self.keys = json.loads((FOLDER / f"{name}.keys.json").read_text())
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Every state-dict entry of the original."""
+        return {key: weight(key, shape) for key, shape in self.keys.items()}
+
+    def input(self, name: str) -> np.ndarray:
+        """One input of the network, float32."""
+        about = self.facts[name]
+        rng = np.random.default_rng(about["seed"])
+        if about["kind"] == "uint8":
+            return rng.integers(0, 256, about["shape"]).astype(np.float32)
+        scale = float(about["kind"].partition("*")[2] or 1)
+        return (rng.standard_normal(about["shape"]) * scale).astype(np.float32)
+
+
+def error(got, wanted) -> float:
+    """Largest difference, relative to the largest absolute value wanted."""
+    got, wanted = np.asarray(got, np.float64), np.asarray(wanted, np.float64)
+    assert got.shape == wanted.shape, f"found shape {got.shape}, wanted {wanted.shape}"
+    return float(np.abs(got - wanted).max() / np.abs(wanted).max())
