@@ -195,7 +195,8 @@ def student_code(code: str, lang: str = "en", where: str = "code") -> str:
 
 
 def _cell(cell: NotebookNode, lang: str, solutions: bool, where: str) -> NotebookNode:
-    metadata = {key: value for key, value in cell.metadata.items() if key != "lang"}
+    ours = ("lang", "lines_to_next_cell")  # read here, and jupytext's note on blank lines
+    metadata = {key: value for key, value in cell.metadata.items() if key not in ours}
     if cell.cell_type != "code":
         return nbformat.v4.new_markdown_cell(cell.source, metadata=metadata)
     student = student_code(cell.source, lang, where)  # also checks the marks for the teacher

@@ -99,7 +99,10 @@ def mfcc(waveform: np.ndarray, sr: int = SAMPLE_RATE, n_mfcc: int = 32) -> np.nd
 
 
 def tile_frames(features: np.ndarray, n_frames: int) -> np.ndarray:
-    """Repeat features [frames, ...] from the beginning, or cut them, to [n_frames, ...]."""
+    """Repeat features [frames, ...] from the beginning, or cut them, to [n_frames, ...].
+
+    Always a new array.
+    """
     features = np.asarray(features)
     if len(features) == 0:
         raise DataError(

@@ -345,7 +345,7 @@ class VideoClips:
             features = sound.mfcc(sound.read_audio(path), n_mfcc=self.n_mfcc)
             if self._cache:
                 self._cache.put(path, features)
-        return tile_copy(features, self.audio_frames)
+        return sound.tile_frames(features, self.audio_frames)
 
     def _read_frame(self, path: Path) -> np.ndarray:
         picture = self._cache.get(path) if self._cache else None
@@ -354,11 +354,6 @@ class VideoClips:
             if self._cache:
                 self._cache.put(path, picture)
         return picture
-
-
-def tile_copy(features: np.ndarray, n_frames: int) -> np.ndarray:
-    """`tile_frames`, always a new array, so that changing a sample never changes the cache."""
-    return np.array(sound.tile_frames(features, n_frames), dtype=np.float32)
 
 
 def _missing(path: Path) -> DataError:

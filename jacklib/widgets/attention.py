@@ -73,6 +73,7 @@ TEXT = {
         "frame": "Segment {}: what the network sees",
         "times": "× uniform",
         "contour": "white line: 1 × uniform",
+        "flat": "nearly uniform: it looks everywhere alike",
         "classes": "Class probabilities",
         "true_mark": "◀ true",
         "channel": "Channel attention in segment {}: what it looks for",
@@ -107,6 +108,7 @@ TEXT = {
         "frame": "片段 {}：网络看到的画面",
         "times": "× 均匀",
         "contour": "白线：1 × 均匀",
+        "flat": "几乎均匀：各处看得一样",
         "classes": "各类概率",
         "true_mark": "◀ 真实",
         "channel": "片段 {} 的通道注意力：看什么特征",
@@ -599,7 +601,9 @@ def _draw_place(page: _Page, state: AttentionState, text: dict) -> None:
     # One scale for the whole clip, so that its segments can be compared.
     norm = Normalize(0, max(2.0, float(state.alpha.max())))
     picture = axes.imshow(heat, cmap=_heat_colours(), norm=norm, extent=(0, width, height, 0))
-    if heat.min() < 1 < heat.max():
+    # Around an even map, as of an untrained network, the line would only trace rounding.
+    uneven = heat.min() < 0.98 and heat.max() > 1.02
+    if uneven:
         grid = (np.arange(24 * side) + 0.5) / (24 * side)
         axes.contour(grid * width, grid * height, heat, [1.0], colors="white", linewidths=1.2)
     bar_axes = page.axes(
@@ -612,7 +616,7 @@ def _draw_place(page: _Page, state: AttentionState, text: dict) -> None:
     page.write(
         MARGIN_LEFT,
         page.place_top + page.place + 0.05,
-        text["contour"],
+        text["contour"] if uneven else text["flat"],
         fontsize=9,
         color="#555555",
     )
