@@ -355,7 +355,9 @@ def diagnose() -> list[tuple[str, str, str, bool]]:
     for package, wanted in (("jittor", JITTOR_VERSION), ("numpy", "1")):
         found = _version(package) or ""
         good = found == wanted if package == "jittor" else found.startswith("1.")
-        cure = f'python -m pip install "{"jittor==" + wanted if package == "jittor" else "numpy<2"}"'
+        cure = (
+            f'python -m pip install "{"jittor==" + wanted if package == "jittor" else "numpy<2"}"'
+        )
         row(package, found, good, cure, needed=True)
 
     library, headers = _onednn_files()
@@ -426,7 +428,9 @@ def doctor(try_jittor: bool = True) -> int:
         mark = "!!" if fatal else "  "
         print(f"{mark} {part:<{widths[0]}}  {found:<{widths[1]}}  {verdict}")
     if any(fatal for *_, fatal in rows):
-        print("\nJittor cannot run yet: run the command(s) on the lines marked !!, then doctor again.")
+        print(
+            "\nJittor cannot run yet: run the command(s) on the lines marked !!, then doctor again."
+        )
         return 1
     if not try_jittor:
         return 0

@@ -56,23 +56,21 @@ _STORAGE_CLASSES = {
 } | {"torch.storage.UntypedStorage": "uint8", "torch.UntypedStorage": "uint8"}
 
 # Every other name a file may mention. They are only ever compared, never imported.
-_KNOWN_NAMES = {
-    *_STORAGE_CLASSES,
-    *(f"torch.{dtype}" for dtype in _DTYPES),
-    *("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2"),
-    *("torch._utils._rebuild_tensor_v3", "torch._tensor._rebuild_from_type_v2"),
-    *("torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state"),
-    *("torch.Tensor", "torch.nn.parameter.Parameter", "torch.Size", "torch.device"),
-    *("collections.OrderedDict", "collections.defaultdict", "collections.Counter"),
-    *("argparse.Namespace", "_codecs.encode", "numpy.dtype", "numpy.ndarray"),
-    *("numpy.core.multiarray.scalar", "numpy.core.multiarray._reconstruct"),
-    *("numpy._core.multiarray.scalar", "numpy._core.multiarray._reconstruct"),
-    *(
-        f"{module}.{name}"
-        for module in ("builtins", "__builtin__")
-        for name in ("set", "frozenset", "dict", "list", "tuple", "int", "float")
-    ),
-}
+_KNOWN_NAMES = set(
+    """
+    torch._utils._rebuild_tensor torch._utils._rebuild_tensor_v2 torch._utils._rebuild_tensor_v3
+    torch._utils._rebuild_parameter torch._utils._rebuild_parameter_with_state
+    torch._tensor._rebuild_from_type_v2 torch.Tensor torch.nn.parameter.Parameter
+    torch.Size torch.device collections.OrderedDict collections.defaultdict collections.Counter
+    argparse.Namespace _codecs.encode numpy.dtype numpy.ndarray
+    numpy.core.multiarray.scalar numpy.core.multiarray._reconstruct
+    numpy._core.multiarray.scalar numpy._core.multiarray._reconstruct
+    builtins.set builtins.frozenset builtins.dict builtins.list builtins.int builtins.float
+    __builtin__.set __builtin__.frozenset __builtin__.dict __builtin__.list __builtin__.int
+    __builtin__.float
+    """.split()
+)
+_KNOWN_NAMES |= {*_STORAGE_CLASSES, *(f"torch.{dtype}" for dtype in _DTYPES)}
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_VERSION = 1001
@@ -416,19 +414,21 @@ class _Program:
         )
         return array
 
-    def fill(self, read: Callable[[str, int], bytes]) -> None:
-        """Give all arrays their values; `read(key, n)` gives the `n` bytes of a storage."""
-        for key, (storage_dtype, n_elements) in self.storages.items():
-            if key not in self.tensors:
-                raise self._refused(f"a storage without a tensor ({key})")
-            content = read(key, n_elements * _FILE_DTYPES[storage_dtype].itemsize)
-            for tensor in self.tensors[key]:
-                if tensor.array.size:
-                    _fill(tensor, content)
+    def n_bytes(self, key: str) -> int:
+        """The size of a storage."""
+        dtype, n_elements = self.storages[key]
+        return n_elements * _FILE_DTYPES[dtype].itemsize
+
+    def fill(self, key: str, content: bytes) -> None:
+        """Give all arrays that look at this storage their values."""
+        if key not in self.tensors:
+            raise self._refused(f"a storage without a tensor ({key})")
+        for tensor in self.tensors[key]:
+            if tensor.array.size:
+                _fill(tensor, content)
 
 
 def _fill(tensor: _Tensor, content: bytes) -> None:
-    """Copy a tensor's elements out of its storage's bytes."""
     dtype = _FILE_DTYPES[tensor.dtype]
     flat = np.frombuffer(content, dtype, len(content) // dtype.itemsize)[tensor.offset :]
     strides = [step * dtype.itemsize for step in tensor.stride]
@@ -440,25 +440,22 @@ def _fill(tensor: _Tensor, content: bytes) -> None:
 
 def _widened(upper_halves: np.ndarray) -> np.ndarray:
     """bfloat16, given as uint16, as float32."""
-    return np.left_shift(upper_halves, 16, dtype=np.uint32).view(np.float32)
+    return np.asarray(np.left_shift(upper_halves, 16, dtype=np.uint32)).view(np.float32)
 
 
 # The classes of the NumPy dtypes that `_call` lets through.
 _DTYPE_CLASSES = tuple({type(np.dtype(code)) for code in "?bBhHiIlLqQefdgFDG"})
+# What an instruction puts on the stack: a value of its own, or the one written after it.
 _CONSTANTS: dict[str, Callable[[], Any]] = {
-    "NONE": lambda: None,
-    "NEWTRUE": lambda: True,
-    "NEWFALSE": lambda: False,
-    "EMPTY_LIST": list,
-    "EMPTY_TUPLE": tuple,
-    "EMPTY_DICT": dict,
-    "EMPTY_SET": set,
+    **{"NONE": lambda: None, "NEWTRUE": lambda: True, "NEWFALSE": lambda: False},
+    **{"EMPTY_LIST": list, "EMPTY_TUPLE": tuple, "EMPTY_DICT": dict, "EMPTY_SET": set},
 }
-_LITERALS = {
-    *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
-    *("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
-    *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
-}
+_LITERALS = set(
+    """
+    INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT UNICODE BINUNICODE SHORT_BINUNICODE
+    BINUNICODE8 BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8
+    """.split()
+)
 
 
 def _only(value: Any, *kinds: type) -> Any:
@@ -481,9 +478,8 @@ def _read_zip(path: str, file: BinaryIO) -> Any:
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         size = os.path.getsize(path)
-        raise _damaged(
-            path, f"a zip archive without its end, {size:,} bytes long, probably cut off ({error})"
-        ) from error
+        found = f"a zip archive without its end, {size:,} bytes long, probably cut off ({error})"
+        raise _damaged(path, found) from error
     with archive:
         members = {info.filename: info for info in archive.infolist()}
         pickles = [name for name in members if name.endswith("/data.pkl") or name == "data.pkl"]
@@ -502,18 +498,17 @@ def _read_zip(path: str, file: BinaryIO) -> Any:
                 info.CRC = None
         program = _Program(path, os.path.getsize(path))
 
-        def read(key: str, n_bytes: int) -> bytes:
-            info = members.get(f"{top}data/{key}")
-            if info is None or info.file_size != n_bytes:
-                found = "none" if info is None else f"{info.file_size:,}"
-                raise _damaged(path, f"{found} of the {n_bytes:,} bytes of storage {key}")
-            return archive.read(info)
-
         try:
             value = program.run(io.BytesIO(archive.read(main)))
             if f"{top}byteorder" in members and archive.read(f"{top}byteorder") != b"little":
                 raise _unusable(path, "a file of a big-endian machine", _TRUST)
-            program.fill(read)
+            for key in program.storages:
+                n_bytes = program.n_bytes(key)
+                info = members.get(f"{top}data/{key}")
+                if info is None or info.file_size != n_bytes:
+                    found = "none" if info is None else f"{info.file_size:,}"
+                    raise _damaged(path, f"{found} of the {n_bytes:,} bytes of storage {key}")
+                program.fill(key, archive.read(info))
         except (DataError, MemoryError):
             raise
         except Exception as error:  # zipfile, zlib and the file system each have their own
@@ -534,26 +529,13 @@ def _read_legacy(path: str, file: BinaryIO) -> Any:
     keys = _Program(path, size).run(file)
     if type(keys) is not list or {str(key) for key in keys} != set(program.storages):
         raise _damaged(path, "its list of storages does not fit its tensors")
-
-    places = {}
     for key in map(str, keys):
-        dtype, n_elements = program.storages[key]
-        n_bytes = n_elements * _FILE_DTYPES[dtype].itemsize
-        header = file.read(8)
-        start = file.tell()
-        if len(header) < 8 or start + n_bytes > size:
+        header, n_bytes = file.read(8), program.n_bytes(key)
+        if file.tell() + n_bytes > size:
             raise _damaged(path, f"{size:,} bytes, too few for storage {key} of {n_bytes:,} bytes")
-        (n_stored,) = struct.unpack("<q", header)
-        if n_stored != n_elements:
-            raise _damaged(path, f"storage {key} has {n_stored} elements, not {n_elements}")
-        places[key] = start
-        file.seek(start + n_bytes)
-
-    def read(key: str, n_bytes: int) -> bytes:
-        file.seek(places[key])
-        return file.read(n_bytes)
-
-    program.fill(read)
+        if header != struct.pack("<q", program.storages[key][1]):
+            raise _damaged(path, f"storage {key} is not as long as its tensors say")
+        program.fill(key, file.read(n_bytes))
     return value
 
 
@@ -613,12 +595,7 @@ def write_torch_file(path: str | os.PathLike, state_dict: Mapping[Any, Any]) -> 
     """
     path = os.fspath(path)
     if not isinstance(state_dict, Mapping):
-        raise DataError(
-            "state_dict",
-            found=f"a {type(state_dict).__name__}",
-            wanted="a dict of names to arrays",
-            cure="Put the values in a dict.",
-        )
+        raise _not_storable("state_dict", f"a {type(state_dict).__name__}", "a dict of arrays")
     pickle, arrays = _pickle(state_dict)
     folder, name = os.path.split(os.path.abspath(path))
     temporary = os.path.join(folder, f".{name}.{os.getpid()}.part")
@@ -675,12 +652,8 @@ def _pickle(value: Any) -> tuple[bytes, list[np.ndarray]]:
     def put_tensor(array: np.ndarray, where: str) -> None:
         _, storage, _ = _DTYPES.get(array.dtype.name, ("", "", ""))
         if not storage:
-            raise DataError(
-                where,
-                found=f"an array of dtype {array.dtype}",
-                wanted="one of " + "float64/32/16, int64/32/16/8, uint8, bool, complex64/128",
-                cure="Convert it with array.astype(...).",
-            )
+            wanted = "float64/32/16, int64/32/16/8, uint8, bool or complex64/128"
+            raise _not_storable(where, f"an array of dtype {array.dtype}", wanted)
         if id(array) not in keys:
             keys[id(array)] = len(arrays)
             arrays.append(array)
@@ -748,10 +721,10 @@ def _pickle(value: Any) -> tuple[bytes, list[np.ndarray]]:
     return b"".join(pieces), arrays
 
 
-def _not_storable(where: str, found: str) -> DataError:
-    return DataError(
-        where,
-        found=found,
-        wanted="np.ndarray, dict, list, tuple, str, int, float, bool or None",
-        cure="Convert it (a framework's tensor with .numpy()), or leave it out.",
-    )
+def _not_storable(
+    where: str,
+    found: str,
+    wanted: str = "np.ndarray, dict, list, tuple, str, int, float, bool or None",
+) -> DataError:
+    cure = "Convert it (an array with .astype, a framework's tensor with .numpy()) or leave it out."
+    return DataError(where, found=found, wanted=wanted, cure=cure)

@@ -36,7 +36,7 @@ BLUE, ORANGE, VERMILLION, GREY, INK = "#0072B2", "#E69F00", "#D55E00", "#B8C4CE"
 
 WIDTH = 9.0  # inches; 900 pixels at DPI
 DPI = 100
-MARGIN_LEFT, MARGIN_RIGHT = 0.62, 0.2  # inches
+MARGIN_LEFT, MARGIN_RIGHT = 0.75, 0.2  # inches
 
 # First one that is installed is used. "JP" and "KR" faces of Noto hold the Chinese characters too,
 # and are all that some Matplotlib versions see of the collection file.
@@ -573,6 +573,7 @@ def _draw_gamma(page: _Page, state: AttentionState, text: dict) -> None:
     axes.set_xticks(centres, [str(s) for s in range(count)])
     axes.tick_params(axis="x", length=0)
     axes.locator_params(axis="y", nbins=3)
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.get_xticklabels()[state.segment].set(fontweight=page.bold)
     # Beneath the bars, at the right of the axis' label: it can hide no bar there.
     axes.legend(
@@ -629,7 +630,7 @@ def _draw_classes(page: _Page, state: AttentionState, text: dict, lang: str) -> 
     rows = np.arange(len(state.class_names))
     best = int(state.probabilities.argmax())
     bars = axes.barh(rows, state.probabilities, height=0.68, color=GREY)
-    bars[best].set_color(BLUE)
+    bars[best].set_facecolor(BLUE)
     for row, (name, value) in enumerate(zip(state.class_names, state.probabilities, strict=True)):
         words = f"{value:.0%}"
         if name == state.label:
@@ -708,6 +709,7 @@ def _draw_audio(page: _Page, state: AttentionState, text: dict) -> None:
     axes.set_xticks(range(0, count, max(1, -(-count // 16))))
     axes.tick_params(axis="x", length=0)
     axes.locator_params(axis="y", nbins=4)
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.set_title(
         text["audio"],
         loc="left",

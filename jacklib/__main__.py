@@ -1,0 +1,92 @@
+"""The command line: `python -m jacklib COMMAND`, which `bash script/run.sh` calls."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+# Networks by the names of the command line; each has a module in `jacklib.methods`.
+METHODS = {"VAANet": "vaanet"}
+PLANNED = ("CTEN", "TSL", "Gait")
+
+USAGE = """bash script/run.sh COMMAND [options]
+
+  lab                          open JupyterLab on the notebooks
+  test                         run the tests
+  doctor                       what this machine has, and how to mend what is missing
+  prepare SOURCE TARGET        turn a folder of videos into the layout that training reads
+  samples                      make the clips that ship ready (training does it by itself)
+  VAANet main                  train on the sample clips, or on --dataset ve8 ...
+  VAANet test                  evaluate: table, confusion matrix, json
+  VAANet test_singlevideo --video_path FILE
+  bench vaanet                 speed and memory against PyTorch
+  notebooks build              write the notebooks anew from notebooks/src
+
+Options of a command: add --help."""
+
+
+def _method(name: str, arguments: list[str]) -> int:
+    import importlib
+
+    method = importlib.import_module(f"jacklib.methods.{METHODS[name]}")
+    phase = arguments[0] if arguments else ""
+    if phase not in method.PHASES:
+        found = f"found {phase!r}, " if phase else ""
+        print(f"{name}: {found}wanted one of {', '.join(method.PHASES)}", file=sys.stderr)
+        return 2
+    parser = argparse.ArgumentParser(prog=f"bash script/run.sh {name} {phase}")
+    method.add_arguments(parser, phase)
+    return method.run(phase, parser.parse_args(arguments[1:]))
+
+
+def _tool(command: str, arguments: list[str]) -> int:
+    if command == "doctor":
+        from .runtime import doctor
+
+        return doctor()
+    parser = argparse.ArgumentParser(prog=f"bash script/run.sh {command}")
+    if command == "prepare":
+        from .data import prepare as tool
+    elif command == "notebooks":
+        from . import notebooks as tool
+    elif command == "bench":
+        from . import bench as tool
+    else:
+        from .data.samples import SAMPLES
+
+        for make in SAMPLES.values():
+            print(make().video_path)
+        return 0
+    tool.add_arguments(parser)
+    return tool.main(parser.parse_args(arguments))
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; returns the exit code."""
+    command = arguments[0] if arguments else "--help"
+    if command in METHODS:
+        work = _method
+    elif command in ("doctor", "prepare", "notebooks", "bench", "samples"):
+        work = _tool
+    elif command in PLANNED:
+        print(f"{command} is not part of JACK yet; {', '.join(METHODS)} is.", file=sys.stderr)
+        return 2
+    else:
+        known = command in ("--help", "-h", "help")
+        print(USAGE if known else f"Unknown command {command!r}.\n\n{USAGE}",
+              file=sys.stdout if known else sys.stderr)  # fmt: skip
+        return 0 if known else 2
+    from .errors import DataError
+
+    try:
+        return work(command, arguments[1:])
+    except DataError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,57 @@
+"""The clips that ship: real film and rendered clips, made ready for the loaders at first use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import DataError
+from .prepare import prepare_videos
+from .rendered import build_rendered
+
+FILM_SHORT_SIDE = 120  # pixels; frames of the film are kept small, for small disks
+
+
+class SamplePaths(NamedTuple):
+    """Where one sample data set lies, as `VideoClips` wants it."""
+
+    video_path: Path
+    audio_path: Path
+    annotation_path: Path
+
+
+def samples_folder() -> Path:
+    """The checkout's `data_samples`. Raises DataError where jacklib lies outside a checkout."""
+    folder = Path(__file__).resolve().parents[2] / "data_samples"
+    if not folder.is_dir():
+        raise DataError(
+            str(folder),
+            found="no such folder",
+            wanted="the data_samples of a checkout of JACK",
+            cure="Clone the repository and install it with `pip install -e .`, or name your own "
+            "data with --video_path, --audio_path and --annotation_path.",
+        )
+    return folder
+
+
+def rendered_clips(progress: bool = True) -> SamplePaths:
+    """192 rendered clips with a planted event (128 to train, 64 to validate), built if need be."""
+    root = build_rendered(samples_folder() / "rendered", progress=progress)
+    return SamplePaths(root / "img", root / "mp3", root / "rendered_01.json")
+
+
+def film_clips(progress: bool = True) -> SamplePaths:
+    """32 clips of Big Buck Bunny with their sound (21 to train, 11 to validate), unpacked if need be."""
+    root = samples_folder() / "film"
+    annotation = root / "film_01.json"
+    prepare_videos(
+        root / "video",
+        root,
+        annotations=annotation,
+        short_side=FILM_SHORT_SIDE,
+        progress=progress,
+    )
+    return SamplePaths(root / "img", root / "mp3", annotation)
+
+
+SAMPLES = {"rendered": rendered_clips, "film": film_clips}

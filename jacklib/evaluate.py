@@ -1,0 +1,156 @@
+"""Predictions of a classifier over a data set, and the report that comes of them."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jittor as jt
+import numpy as np
+
+from .data.video import Batch
+from .metrics import confusion_matrix, per_class
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a network said of N clips.
+
+    probabilities [N, C], labels [N] class numbers, ids, class_names; gamma [N, S] temporal
+    attention.
+    """
+
+    probabilities: np.ndarray
+    labels: np.ndarray
+    ids: list[str]
+    class_names: list[str]
+    gamma: np.ndarray
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """[N] class numbers."""
+        return self.probabilities.argmax(1)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of clips whose likeliest class is the true one."""
+        return float((self.predicted == self.labels).mean())
+
+    @property
+    def confusion(self) -> np.ndarray:
+        """Counts [true, predicted]."""
+        return confusion_matrix(self.labels, self.predicted, len(self.class_names))
+
+    def summary(self) -> dict[str, Any]:
+        """Everything, as plain values for a json file."""
+        confusion = self.confusion
+        rows = per_class(confusion)
+        return {
+            "accuracy": self.accuracy,
+            "chance": 1 / len(self.class_names),
+            "clips": len(self.labels),
+            "per_class": {name: row for name, row in zip(self.class_names, rows, strict=True)},
+            "confusion": confusion.tolist(),
+            "class_names": list(self.class_names),
+            "predictions": {
+                clip: {
+                    "label": self.class_names[label],
+                    "predicted": self.class_names[best],
+                    "probabilities": [round(float(p), 6) for p in row],
+                }
+                for clip, label, best, row in zip(
+                    self.ids, self.labels, self.predicted, self.probabilities, strict=True
+                )
+            },
+        }
+
+    def table(self) -> str:
+        """The per-class table as text."""
+        width = max(len(name) for name in [*self.class_names, "class"])
+        lines = [f"{'class':<{width}}  clips  precision  recall     F1"]
+        for name, row in zip(self.class_names, per_class(self.confusion), strict=True):
+            cells = [
+                "    -" if row[k] is None else f"{row[k]:5.2f}"
+                for k in ("precision", "recall", "f1")
+            ]
+            lines.append(
+                f"{name:<{width}}  {row['clips']:5d}      {cells[0]}   {cells[1]}  {cells[2]}"
+            )
+        lines.append(
+            f"accuracy {self.accuracy:.3f} on {len(self.labels)} clips "
+            f"(chance {1 / len(self.class_names):.3f})"
+        )
+        return "\n".join(lines)
+
+    def write(self, folder: str | os.PathLike) -> list[Path]:
+        """Write evaluation.json and confusion.png into `folder`; returns both paths."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        picture = io.BytesIO()
+        draw_confusion(self.confusion, self.class_names).savefig(picture, format="png", dpi=110)
+        text = json.dumps(self.summary(), indent=1, ensure_ascii=False)
+        paths = []
+        for name, content in (
+            ("evaluation.json", text.encode()),
+            ("confusion.png", picture.getvalue()),
+        ):
+            making = folder / f".{name}.making"
+            making.write_bytes(content)
+            os.replace(making, folder / name)
+            paths.append(folder / name)
+        return paths
+
+
+def predict(
+    net: jt.nn.Module,
+    forward: Callable[[Batch], Any],
+    batches: Iterable[Batch],
+    class_names: list[str],
+) -> Predictions:
+    """Run `forward` (giving .logits and .gamma) over `batches` in evaluation mode."""
+    net.eval()
+    probabilities, gamma, labels, ids = [], [], [], []
+    with jt.no_grad():
+        for batch in batches:
+            output = forward(batch)
+            probabilities.append(jt.nn.softmax(output.logits, dim=1).numpy())
+            gamma.append(output.gamma.numpy())
+            labels.append(batch.label)
+            ids += batch.ids
+    return Predictions(
+        np.concatenate(probabilities),
+        np.concatenate(labels),
+        ids,
+        list(class_names),
+        np.concatenate(gamma),
+    )
+
+
+def draw_confusion(confusion: np.ndarray, class_names: list[str]):
+    """The confusion matrix as a Matplotlib figure: rows true, columns predicted, counts inside."""
+    from matplotlib.figure import Figure
+
+    n = len(class_names)
+    figure = Figure(figsize=(2.2 + 0.55 * n, 1.6 + 0.5 * n), layout="constrained")
+    axes = figure.subplots()
+    clips = confusion.sum(1, keepdims=True)
+    share = confusion / np.maximum(clips, 1)
+    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for i in range(n):
+        for j in range(n):
+            if confusion[i, j]:
+                colour = "white" if share[i, j] > 0.55 else "black"
+                axes.text(j, i, str(confusion[i, j]), ha="center", va="center", color=colour)
+    axes.set_xticks(range(n), class_names, rotation=40, ha="right")
+    axes.set_yticks(range(n), class_names)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    right = int(np.trace(confusion))
+    axes.set_title(f"{right} of {int(confusion.sum())} clips right, chance {1 / n:.3f}")
+    figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
+    return figure

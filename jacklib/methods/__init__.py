@@ -1,0 +1,1 @@
+"""What the command line and the notebooks do with each network: data, training, evaluation."""

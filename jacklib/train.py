@@ -1,0 +1,241 @@
+"""One training loop: progress bar, live curves, logs, checkpoints, exact resume.
+
+A run is a function of its options and its seed. Every random number in it is drawn from a
+generator seeded with (seed, epoch, batch), so that a run that was stopped, or killed, goes on from
+its last checkpoint to the same weights, bit for bit, on the same machine.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jittor as jt
+import numpy as np
+from tqdm.auto import tqdm
+
+from .checkpoint import load_training, save_training, save_weights
+from .errors import DataError
+from .ops import Optimizer
+
+# loss of one batch -> (scalar loss, logits [B, C], labels [B])
+StepLoss = Callable[[Any], tuple[jt.Var, jt.Var, np.ndarray]]
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on; the message names the place and the cure."""
+
+
+def fit(
+    net: jt.nn.Module,
+    optimizer: Optimizer,
+    *,
+    step_loss: StepLoss,
+    batches: Callable[[int, int], Iterator[Any]],
+    n_batches: int,
+    evaluate: Callable[[], dict[str, float]],
+    n_epochs: int,
+    result_path: str | os.PathLike,
+    seed: int = 0,
+    options: dict[str, Any] | None = None,
+    resume: str | os.PathLike | None = None,
+    save_every: int = 0,
+    show: bool = True,
+) -> list[dict[str, float]]:
+    """Train for n_epochs; returns the history, one row an epoch.
+
+    batches(epoch, start) yields that epoch's batches from number `start` on. evaluate() gives
+    numbers to log, "val_accuracy" among them, which decides what `best.pth` is. options: plain
+    values that checkpoints carry along, so that a file says how its network is built.
+    resume: a last.pth of the same run. save_every: also write last.pth after that many batches.
+
+    Writes into result_path: last.pth (to go on), best.pth (weights), log.csv, tensorboard/.
+
+    Raises TrainingError where the loss is not a number, DataError where `resume` does not fit.
+    """
+    folder = Path(result_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    options = dict(options or {})
+    progress = {"epoch": 0, "batch": 0, "sums": [0.0, 0, 0, 0.0], "best": -1.0, "history": []}
+    if resume is not None:
+        progress = load_training(resume, net, optimizer)
+        for name, value in (("seed", seed), ("n_batches", n_batches)):
+            if progress[name] != value:
+                raise DataError(
+                    os.fspath(resume),
+                    found=f"{name} {progress[name]}",
+                    wanted=f"{name} {value}, as this run has",
+                    cure="Resume with the seed, batch size and data of the run that wrote it.",
+                )
+    progress |= {"seed": seed, "n_batches": n_batches, "options": options}
+    history: list[dict[str, float]] = progress["history"]
+    logs = _Logs(folder, history)
+    curves = LiveCurves() if show and in_notebook() else None
+
+    def save() -> None:
+        save_training(folder / "last.pth", net, optimizer, progress)
+
+    try:
+        for epoch in range(progress["epoch"], n_epochs):
+            net.train()
+            loss_sum, right, seen, seconds = progress["sums"]
+            first, start_time = progress["batch"], time.time()
+            bar = tqdm(
+                batches(epoch, first),
+                total=n_batches,
+                initial=first,
+                desc=f"epoch {epoch + 1}/{n_epochs}",
+                disable=not show,
+                leave=False,
+            )
+            for number, batch in enumerate(bar, start=first):
+                jt.set_seed(step_seed(seed, epoch, number))
+                loss, logits, labels = step_loss(batch)
+                optimizer.step(loss)
+                value, scores = loss.item(), logits.numpy()
+                if not math.isfinite(value):
+                    raise TrainingError(
+                        f"The loss became {value} in epoch {epoch + 1}, batch {number + 1} "
+                        f"(clips {', '.join(batch.ids[:4])}...). Lower --learning_rate, and look "
+                        f"at these clips' frames and sound. {_what_is_left(folder)}"
+                    )
+                loss_sum += value * len(labels)
+                right += int((scores.argmax(1) == labels).sum())
+                seen += len(labels)
+                bar.set_postfix(loss=f"{loss_sum / seen:.3f}", accuracy=f"{right / seen:.2f}")
+                if save_every and (number + 1) % save_every == 0 and number + 1 < n_batches:
+                    spent = seconds + time.time() - start_time
+                    progress |= {"batch": number + 1, "sums": [loss_sum, right, seen, spent]}
+                    save()
+            row = {
+                "epoch": epoch + 1,
+                "train_loss": loss_sum / seen,
+                "train_accuracy": right / seen,
+                **evaluate(),
+                "seconds": round(seconds + time.time() - start_time, 2),
+            }
+            history.append(row)
+            if row["val_accuracy"] > progress["best"]:
+                progress["best"] = row["val_accuracy"]
+                save_weights(net, folder / "best.pth", options)
+            progress |= {"epoch": epoch + 1, "batch": 0, "sums": [0.0, 0, 0, 0.0]}
+            save()
+            logs.add(row)
+            if curves is not None:
+                curves.draw(history)
+            elif show:
+                print(_line(row, n_epochs), flush=True)
+    finally:
+        logs.close()
+    return history
+
+
+def step_seed(seed: int, epoch: int, batch: int) -> int:
+    """Jittor's seed for one batch of one epoch."""
+    return int(np.random.SeedSequence([seed, epoch, batch]).generate_state(1)[0] >> 1)
+
+
+def _what_is_left(folder: Path) -> str:
+    last = folder / "last.pth"
+    return f"The last good state is in {last}." if last.exists() else "Nothing was saved yet."
+
+
+def _line(row: dict[str, float], n_epochs: int) -> str:
+    return (
+        f"epoch {row['epoch']:3d}/{n_epochs}  train loss {row['train_loss']:.3f}  "
+        f"accuracy {row['train_accuracy']:.3f}   validation accuracy {row['val_accuracy']:.3f}   "
+        f"{row['seconds']:.0f} s"
+    )
+
+
+class _Logs:
+    """log.csv and a TensorBoard folder; rows of a resumed run's later epochs are written anew."""
+
+    def __init__(self, folder: Path, history: list[dict[str, float]]):
+        from tensorboardX import SummaryWriter
+
+        self.path, self.rows = folder / "log.csv", list(history)
+        self._write()
+        purge = history[-1]["epoch"] + 1 if history else None
+        self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=purge)
+
+    def add(self, row: dict[str, float]) -> None:
+        self.rows.append(row)
+        self._write()
+        for name, value in row.items():
+            if name != "epoch":
+                self.board.add_scalar(name, value, row["epoch"])
+        self.board.flush()
+
+    def _write(self) -> None:
+        # Whole each time and then moved: a hundred rows, and never half a line.
+        text = io.StringIO()
+        if self.rows:
+            writer = csv.DictWriter(text, list(self.rows[-1]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(self.rows)
+        making = self.path.with_suffix(".making")
+        making.write_text(text.getvalue())
+        os.replace(making, self.path)
+
+    def close(self) -> None:
+        self.board.close()
+
+
+# ---------------------------------------------------------------------------------------------
+# Live curves in a notebook
+# ---------------------------------------------------------------------------------------------
+
+
+def in_notebook() -> bool:
+    """Whether this runs in a Jupyter kernel, where pictures can be shown."""
+    return "ipykernel" in sys.modules and "IPython" in sys.modules
+
+
+def draw_curves(history: list[dict[str, float]]):
+    """Loss and accuracy over the epochs as a Matplotlib figure."""
+    from matplotlib.figure import Figure
+
+    epochs = [row["epoch"] for row in history]
+    figure = Figure(figsize=(9, 2.8), layout="constrained")
+    loss, accuracy = figure.subplots(1, 2)
+    for axes, title, names in (
+        (loss, "Loss", ("train_loss", "val_loss")),
+        (accuracy, "Accuracy", ("train_accuracy", "val_accuracy")),
+    ):
+        for name, colour in zip(names, ("#0072B2", "#D55E00"), strict=True):
+            if name in history[-1]:
+                label = "training" if name.startswith("train") else "validation"
+                axes.plot(epochs, [r[name] for r in history], "o-", ms=3, c=colour, label=label)
+        axes.set_title(title)
+        axes.set_xlabel("epoch")
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False)
+    accuracy.set_ylim(0, 1)
+    return figure
+
+
+class LiveCurves:
+    """The curves under the cell, drawn anew after each epoch."""
+
+    def __init__(self):
+        self.handle = None
+
+    def draw(self, history: list[dict[str, float]]) -> None:
+        """Show the history so far in place of the last picture."""
+        from IPython.display import Image, display
+
+        content = io.BytesIO()
+        draw_curves(history).savefig(content, format="png", dpi=90)
+        picture = Image(content.getvalue())
+        if self.handle is None:
+            self.handle = display(picture, display_id=True)
+        else:
+            self.handle.update(picture)
