@@ -1,0 +1,198 @@
+#!/usr/bin/env bash
+# JACK's one entry. It sets up Python at the first use and then calls `python -m jacklib`.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+venv=$root/.venv
+python=
+
+usage() {
+    cat <<'END'
+bash script/run.sh lab                     open the notebooks in JupyterLab
+bash script/run.sh doctor                  what this machine has, and the cure for what it lacks
+bash script/run.sh METHOD PHASE [options]  METHOD: CTEN, VAANet, TSL, Gait; PHASE: main, test, ...
+bash script/run.sh prepare ...             frames and sound out of your own videos
+bash script/run.sh bench NETWORK           speed of one network
+bash script/run.sh test                    run the tests
+bash script/run.sh notebooks ...           build the notebooks from notebooks/src
+END
+}
+
+say() { printf '%s\n' "$*" >&2; }
+stop() { say "$*"; exit 1; }
+
+# Is there a Python 3.10 to 3.12 of this name? (pyenv leaves names on the PATH that only fail.)
+fits() {
+    "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' >/dev/null 2>&1
+}
+
+# The Debian packages that Python $1 lacks for Jittor to compile and, with $2 = venv, for a .venv.
+lacking() {
+    [ -n "${cc_path:-}" ] || command -v g++ >/dev/null || echo g++
+    "$1" - "${2:-}" <<'END'
+import importlib.util
+import os
+import sys
+import sysconfig
+
+name = "python%d.%d" % sys.version_info[:2]
+if not os.path.isfile(os.path.join(sysconfig.get_path("include"), "Python.h")):
+    print(name + "-dev")
+if sys.argv[1] == "venv" and not importlib.util.find_spec("ensurepip"):
+    print(name + "-venv")
+END
+}
+
+# Does Python $1 have the packages that pyproject.toml asks for (with $2 = dev, those for dev too),
+# and $3?
+complete() {
+    [ -x "$1" ] && "$1" - "$root/pyproject.toml" "$2" "${3:-}" >/dev/null 2>&1 <<'END'
+import re
+import sys
+from importlib.metadata import version
+from packaging.requirements import Requirement
+
+text = open(sys.argv[1], encoding="utf-8").read()
+for part in ("dependencies", "dev")[: 1 + (sys.argv[2] == "dev")]:
+    listed = re.search(r"^%s = \[\n(.*?)^\]" % part, text, re.DOTALL | re.MULTILINE).group(1)
+    for requirement in map(Requirement, re.findall(r'^ *"(.*)",$', listed, re.MULTILINE)):
+        if requirement.marker is None or requirement.marker.evaluate():
+            assert version(requirement.name) in requirement.specifier, requirement
+if sys.argv[3]:
+    version(sys.argv[3])
+END
+}
+
+# The Python to make .venv with: the first that lacks nothing, else the first that fits.
+choose_python() {
+    local name first=
+    for name in python3.12 python3.11 python3.10 python3 python; do
+        fits "$name" || continue
+        first=${first:-$name}
+        [ -n "$(lacking "$name" venv | grep -v '^g++$')" ] || { echo "$name"; return; }
+    done
+    echo "$first"
+}
+
+# What the finished .venv was installed from; it differs when pyproject.toml changes.
+stamp() { echo "$1 $(cksum <"$root/pyproject.toml")"; }
+
+# Is .venv as pyproject.toml wants it? The stamp only saves the look into it. pip installs jacklib
+# last, so an interrupted installation lacks it.
+installed() {
+    local found=
+    [ -x "$venv/bin/python" ] || return 1
+    [ ! -f "$venv/jacklib.stamp" ] || found=$(cat "$venv/jacklib.stamp")
+    [ "$found" = "$(stamp "$1")" ] || [ "$found" = "$(stamp dev)" ] || {
+        complete "$venv/bin/python" "$1" jacklib && stamp "$1" >"$venv/jacklib.stamp"
+    }
+}
+
+install() {
+    local base=$1 kind=$2 what=$root log
+    [ "$kind" = dev ] && what="$root[dev]"
+    log=$(mktemp)
+    say "Setting up .venv (once, a few minutes)…"
+    # A .venv whose making was interrupted has no pip.
+    if ! fits "$venv/bin/python" || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+        "$base" -m venv --clear "$venv" >"$log" 2>&1 || failed "$log"
+    fi
+    rm -f "$venv/jacklib.stamp"
+    "$venv/bin/python" -m pip install -q -e "$what" >"$log" 2>&1 || failed "$log"
+    rm -f "$log"
+    stamp "$kind" >"$venv/jacklib.stamp"
+}
+
+failed() {
+    grep -v "^WARNING: Location .* is ignored" "$1" | tail -n 12 >&2 || true
+    rm -f "$1"
+    stop "Setting up .venv failed: pip's last lines stand above. Run the same command again to go on."
+}
+
+# Sets `python`: the active environment's if it is complete, else the one of .venv.
+set_up() {
+    local kind=$1 compiles=$2 active base= missing
+    for active in "${VIRTUAL_ENV:-}" "${CONDA_PREFIX:-}"; do
+        if [ -n "$active" ] && complete "$active/bin/python" "$kind"; then
+            python=$active/bin/python
+            break
+        fi
+    done
+    if [ -z "$python" ] && installed "$kind"; then
+        python=$venv/bin/python
+    fi
+    if [ -z "$python" ]; then
+        base=$(choose_python)
+        if [ -z "$base" ]; then
+            if command -v python3 >/dev/null; then
+                stop "JACK needs Python 3.10, 3.11 or 3.12:" \
+                    "conda env create -f environment.yml && conda activate jack"
+            fi
+            stop "JACK needs Python: sudo apt-get install python3 python3-venv python3-dev"
+        fi
+        missing=$(lacking "$base" venv)
+    else
+        missing=$(lacking "$python")
+    fi
+    # doctor and prepare run without a compiler.
+    [ "$compiles" = yes ] || missing=$(grep -e '-venv$' <<<"$missing" || true)
+    [ -z "$missing" ] ||
+        stop "JACK needs what this machine lacks: sudo apt-get install ${missing//$'\n'/ }"
+    if [ -n "$base" ]; then
+        install "$base" "$kind"
+        python=$venv/bin/python
+    fi
+    # For programs that notebooks and Jittor start, and for this checkout's own jacklib.
+    export PATH="$(dirname "$python"):$PATH" PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
+}
+
+# The notebooks' widgets are tested in a real browser.
+get_browser() {
+    local name
+    for name in chromium chromium-browser google-chrome; do
+        ! command -v "$name" >/dev/null || return 0
+    done
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        say "Installing Chromium for the browser test (once)…"
+        apt-get update -qq >/dev/null 2>&1 || true
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-cjk \
+            >/dev/null 2>&1 && return
+    fi
+    say "No Chromium, so the browser test is skipped: sudo apt-get install chromium fonts-noto-cjk"
+}
+
+case ${1:-} in
+    "" | -h | --help | help)
+        usage
+        ;;
+    lab)
+        shift
+        set_up core yes
+        cd "$root"
+        # JupyterLab refuses to run as root (in a container) unless told.
+        [ "$(id -u)" != 0 ] || set -- --allow-root "$@"
+        start=notebooks/00_start_here.ipynb
+        # default_url: the printed address, too, opens the notebook (on a server without a browser).
+        exec "$python" -m jupyterlab "$start" --ServerApp.root_dir="$root" \
+            --LabApp.default_url="/lab/tree/$start" "$@"
+        ;;
+    test)
+        shift
+        set_up dev yes
+        get_browser
+        cd "$root"
+        exec "$python" -m pytest "$@"
+        ;;
+    doctor | prepare)
+        set_up core no
+        exec "$python" -m jacklib "$@"
+        ;;
+    notebooks)
+        set_up dev yes
+        exec "$python" -m jacklib "$@"
+        ;;
+    *)
+        set_up core yes
+        exec "$python" -m jacklib "$@"
+        ;;
+esac

@@ -1,0 +1,361 @@
+"""script/run.sh sets up by itself and says what is missing in one line; the package lists agree.
+
+run.sh is run for real, in a copy of the few files it needs, with a PATH that holds only what the
+test puts there; the Pythons on it are stand-ins that write down how they were called.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parents[1]
+TOOLS = "bash cat chmod cksum cp dirname env grep id mkdir mktemp rm sh tail".split()
+
+# A Python outside .venv. LACKS: what it says is missing (see `lacking` in run.sh).
+BASE_PYTHON = """#!/bin/sh
+echo "base $1 $2 $3" >>"$CALLS"
+case "$1" in
+    -c) exit 0 ;;
+    -) cat >/dev/null; printf "$LACKS" ;;
+    -m) mkdir -p "$4/bin"; cp "$STUBS/venv_python" "$4/bin/python" ;;
+esac
+"""
+# The Python of .venv: its pip fails while PIP_FAILS is set.
+VENV_PYTHON = """#!/bin/sh
+echo "venv $*" >>"$CALLS"
+case "$1 $2" in
+    "-c "*) exit 0 ;;
+    "- venv" | "- ") cat >/dev/null; printf "$LACKS" ;;
+    "- "*) cat >/dev/null; exit 1 ;;
+    "-m pip")
+        [ "$3" = install ] && [ -n "$PIP_FAILS" ] || exit 0
+        echo "WARNING: Location 'file:///nowhere/' is ignored: it is neither a file nor ..."
+        echo "ERROR: no such package"
+        exit 1 ;;
+    "-m pytest") echo "== 1 failed in 0.1s =="; exit 3 ;;
+    "-m jacklib") echo "jacklib:$PYTHONPATH" ;;
+esac
+"""
+
+
+class Machine:
+    """A copy of run.sh on a machine that has only what is put on its PATH."""
+
+    def __init__(self, folder: Path):
+        self.root, self.programs = folder / "repo", folder / "bin"
+        self.calls_file = folder / "calls"
+        (self.root / "script").mkdir(parents=True)
+        self.programs.mkdir()
+        shutil.copy(ROOT / "script" / "run.sh", self.root / "script")
+        shutil.copy(ROOT / "pyproject.toml", self.root)
+        for tool in TOOLS:
+            (self.programs / tool).symlink_to(shutil.which(tool))
+        self.add("venv_python", VENV_PYTHON)
+        self.add("chromium")
+
+    def add(self, name: str, text: str = "#!/bin/sh\nexit 0\n"):
+        path = self.programs / name
+        path.write_text(text)
+        path.chmod(0o755)
+
+    def run(self, *arguments: str, **environment: str):
+        self.calls_file.write_text("")
+        result = subprocess.run(
+            [self.programs / "bash", self.root / "script" / "run.sh", *arguments],
+            env={
+                "PATH": str(self.programs),
+                "HOME": str(self.root),
+                "STUBS": str(self.programs),
+                "CALLS": str(self.calls_file),
+                **environment,
+            },
+            cwd=self.root.parent,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        self.calls = self.calls_file.read_text().splitlines()
+        return result
+
+    def pip_installs(self):
+        return [call for call in self.calls if "pip install" in call]
+
+
+@pytest.fixture
+def machine(tmp_path):
+    return Machine(tmp_path)
+
+
+@pytest.fixture
+def complete_machine(machine):
+    machine.add("g++")
+    machine.add("python3.11", BASE_PYTHON)
+    return machine
+
+
+@pytest.mark.parametrize("script", ["script/run.sh", ".ci/run"])
+def test_scripts_are_bash_and_executable(script):
+    subprocess.run(["bash", "-n", ROOT / script], check=True)
+    assert os.access(ROOT / script, os.X_OK)
+
+
+def test_without_words_it_shows_its_commands_and_sets_nothing_up(machine):
+    for words in ([], ["--help"]):
+        result = machine.run(*words)
+        assert result.returncode == 0
+        for command in ("lab", "doctor", "METHOD PHASE", "test", "prepare", "bench", "notebooks"):
+            assert f"run.sh {command}" in result.stdout
+    assert not (machine.root / ".venv").exists()
+
+
+# ------------------------------------------------------------------------- one line and a cure
+
+
+def assert_one_line(result, line):
+    assert (result.returncode, result.stdout, result.stderr) == (1, "", line + "\n")
+
+
+NEEDS = "JACK needs what this machine lacks: sudo apt-get install "
+
+
+@pytest.mark.parametrize("command", [["lab"], ["VAANet", "main"], ["test"], ["bench", "CTEN"]])
+def test_no_compiler(machine, command):
+    machine.add("python3.11", BASE_PYTHON)
+    assert_one_line(machine.run(*command), NEEDS + "g++")
+    assert not (machine.root / ".venv").exists()
+
+
+@pytest.mark.parametrize(
+    "lacks", ["python3.11-dev", "python3.11-venv", "python3.11-dev python3.11-venv"]
+)
+def test_no_headers_no_venv(complete_machine, lacks):
+    result = complete_machine.run("lab", LACKS=lacks.replace(" ", "\\n") + "\\n")
+    assert_one_line(result, NEEDS + lacks)
+
+
+def test_everything_missing_is_still_one_line(machine):
+    machine.add("python3.11", BASE_PYTHON)
+    result = machine.run("lab", LACKS="python3.11-dev\\npython3.11-venv\\n")
+    assert_one_line(result, NEEDS + "g++ python3.11-dev python3.11-venv")
+
+
+def test_what_a_real_python_lacks(machine):
+    """The question itself, asked of the Python of this test by way of a renamed copy of it."""
+    machine.add("g++")
+    code = "import sys, sysconfig; sysconfig.get_path = lambda name: '/absent'; "
+    code += "sys.argv = ['-', 'venv']; exec(sys.stdin.read())"
+    machine.add(
+        "python3.11",
+        f'#!/bin/sh\ncase "$1" in -) exec {sys.executable} -c "{code}";; *) exit 0;; esac\n',
+    )
+    name = f"python{sys.version_info[0]}.{sys.version_info[1]}-dev"
+    result = machine.run("lab")
+    assert result.returncode == 1 and result.stderr.startswith(NEEDS + name)
+
+
+def test_no_python_at_all(machine):
+    machine.add("g++")
+    line = "JACK needs Python: sudo apt-get install python3 python3-venv python3-dev"
+    assert_one_line(machine.run("doctor"), line)
+
+
+def test_only_pythons_that_do_not_fit(machine):
+    """A pyenv shim that only fails, and a version that Jittor does not run on."""
+    machine.add("g++")
+    machine.add(
+        "python3.12", "#!/bin/sh\necho 'pyenv: python3.12: command not found' >&2\nexit 127"
+    )
+    machine.add(
+        "python3",
+        f'#!/bin/sh\nexec {sys.executable} -c "import sys; sys.version_info = (3, 13, 0); $2"\n',
+    )
+    line = (
+        "JACK needs Python 3.10, 3.11 or 3.12: "
+        "conda env create -f environment.yml && conda activate jack"
+    )
+    assert_one_line(machine.run("lab"), line)
+
+
+def test_doctor_and_prepare_run_without_a_compiler(machine):
+    machine.add("python3.11", BASE_PYTHON)
+    for command in ("doctor", "prepare"):
+        result = machine.run(command, LACKS="python3.11-dev\\n")
+        assert result.returncode == 0 and "jacklib:" in result.stdout
+        assert f"venv -m jacklib {command}" in machine.calls
+
+
+# ------------------------------------------------------------------------------------ setting up
+
+
+def test_first_use_installs_once_and_passes_the_words_on(complete_machine):
+    machine = complete_machine
+    words = ["VAANet", "main", "--result_path", "a folder", "--n_epochs", "2"]
+    result = machine.run(*words)
+    assert result.returncode == 0
+    assert result.stderr == "Setting up .venv (once, a few minutes)…\n"
+    assert result.stdout == f"jacklib:{machine.root}\n"
+    assert machine.pip_installs() == [f"venv -m pip install -q -e {machine.root}"]
+    assert machine.calls[-1] == "venv -m jacklib " + " ".join(words)
+
+    result = machine.run("CTEN", "test")
+    assert result.stderr == "" and machine.pip_installs() == []
+    assert not any(call.startswith("base") for call in machine.calls)
+
+    # The tests need more packages; with those, the rest needs nothing.
+    machine.run("notebooks", "build")
+    assert machine.pip_installs() == [f"venv -m pip install -q -e {machine.root}[dev]"]
+    machine.run("CTEN", "test")
+    assert machine.pip_installs() == []
+
+
+def test_changed_pyproject_installs_again(complete_machine):
+    complete_machine.run("doctor")
+    path = complete_machine.root / "pyproject.toml"
+    path.write_text(path.read_text() + "\n# changed\n")
+    complete_machine.run("doctor")
+    assert len(complete_machine.pip_installs()) == 1
+
+
+def test_failed_installation_shows_pips_words_and_is_done_again(complete_machine):
+    result = complete_machine.run("doctor", PIP_FAILS="1")
+    assert result.returncode == 1 and result.stdout == ""
+    assert "ERROR: no such package" in result.stderr and "is ignored" not in result.stderr
+    assert "Run the same command again" in result.stderr.splitlines()[-1]
+    assert complete_machine.run("doctor").returncode == 0
+    assert len(complete_machine.pip_installs()) == 1
+    complete_machine.run("doctor")
+    assert complete_machine.pip_installs() == []
+
+
+def test_killed_installation_is_done_again(complete_machine):
+    killing = VENV_PYTHON.replace('"-m pip")', '"-m pip") [ "$3" = install ] && kill -9 $PPID')
+    complete_machine.add("venv_python", killing)
+    assert complete_machine.run("doctor").returncode == -9
+    (complete_machine.root / ".venv" / "bin" / "python").write_text(VENV_PYTHON)
+    assert complete_machine.run("doctor").returncode == 0
+    assert len(complete_machine.pip_installs()) == 1
+
+
+def test_dead_venv_is_made_again(complete_machine):
+    """As after an upgrade of the system's Python: .venv/bin/python points to nothing."""
+    complete_machine.run("doctor")
+    python = complete_machine.root / ".venv" / "bin" / "python"
+    python.unlink()
+    python.symlink_to("/absent/python3.11")
+    python.parent.parent.joinpath("jacklib.stamp").touch()
+    # venv itself replaces the link; the stand-in's cp would follow it.
+    complete_machine.add("python3.11", BASE_PYTHON.replace("mkdir -p", 'rm -rf "$4"; mkdir -p'))
+    assert complete_machine.run("doctor").returncode == 0
+    assert "base -m venv --clear" in complete_machine.calls
+
+
+def test_complete_active_environment_is_used(complete_machine):
+    """The Python of this test has all packages: really asked, with a jacklib that echoes."""
+    machine = complete_machine
+    package = machine.root / "jacklib"
+    package.mkdir()
+    (package / "__main__.py").write_text("import sys; print(sys.prefix, *sys.argv[1:])")
+    for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        result = machine.run("doctor", "--quick", **{variable: sys.prefix})
+        assert (result.stderr, result.stdout) == ("", f"{sys.prefix} doctor --quick\n")
+    assert not (machine.root / ".venv").exists()
+
+    # With one requirement that it does not meet, it is left alone.
+    path = machine.root / "pyproject.toml"
+    path.write_text(path.read_text().replace('"tqdm>=4.65"', '"tqdm>=9999"'))
+    machine.run("doctor", VIRTUAL_ENV=sys.prefix)
+    assert machine.pip_installs() == [f"venv -m pip install -q -e {machine.root}"]
+
+
+def test_lab_opens_the_first_notebook(complete_machine):
+    machine = complete_machine
+    (machine.programs / "id").unlink()
+    machine.add("id", "#!/bin/sh\necho 1000\n")
+    assert machine.run("lab", "--no-browser", "--port", "8899").returncode == 0
+    start = "notebooks/00_start_here.ipynb"
+    assert machine.calls[-1].startswith(f"venv -m jupyterlab {start} ")
+    assert machine.calls[-1].endswith(
+        f"--LabApp.default_url=/lab/tree/{start} --no-browser --port 8899"
+    )
+
+
+# ------------------------------------------------------------------------------------- the tests
+
+
+def test_test_ends_with_pytests_line_and_code(complete_machine):
+    result = complete_machine.run("test", "-k", "ops")
+    assert result.returncode == 3
+    assert result.stdout == "== 1 failed in 0.1s ==\n"
+    assert complete_machine.calls[-1] == "venv -m pytest -k ops"
+    assert complete_machine.pip_installs()[0].endswith("[dev]")
+
+
+@pytest.mark.parametrize(("user", "apt_works"), [(0, True), (0, False), (1000, True)])
+def test_browser_is_installed_by_root_and_named_to_others(complete_machine, user, apt_works):
+    machine = complete_machine
+    (machine.programs / "chromium").unlink()
+    (machine.programs / "id").unlink()
+    machine.add("id", f"#!/bin/sh\necho {user}\n")
+    machine.add("apt-get", f'#!/bin/sh\necho "apt $*" >>"$CALLS"\nexit {int(not apt_works)}\n')
+    result = machine.run("test")
+    assert result.returncode == 3
+    calls = [call for call in machine.calls if call.startswith("apt")]
+    wanted = ["apt update -qq", "apt install -y -qq chromium fonts-noto-cjk"]
+    assert calls == (wanted if user == 0 else [])
+    named = "skipped: sudo apt-get install chromium fonts-noto-cjk" in result.stderr
+    assert named == (user != 0 or not apt_works)
+
+
+def test_ci_run_calls_the_tests_and_keeps_the_code(tmp_path):
+    for name in (".ci", "script"):
+        (tmp_path / name).mkdir()
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
+    stub = 'echo "$PWD $*"; echo "== 2 passed =="; exit 5'
+    (tmp_path / "script" / "run.sh").write_text(stub)
+    for name in ("g++", "python3", "id"):
+        (tmp_path / name).write_text("#!/bin/sh\necho 1000\n")
+        (tmp_path / name).chmod(0o755)
+    result = subprocess.run(
+        [tmp_path / ".ci" / "run", "-q"],
+        cwd="/",
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 5
+    assert result.stdout == f"{tmp_path} test -q\n== 2 passed ==\n"
+
+
+# ---------------------------------------------------------------------------- lists of packages
+
+
+def test_conda_environment_has_pyprojects_packages():
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        from pip._vendor import tomli as tomllib
+    yaml = pytest.importorskip("yaml")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    assert environment["name"] == "jack" and environment["channels"] == ["conda-forge"]
+    *conda, pip = environment["dependencies"]
+    assert conda == ["python=3.11", "cxx-compiler", "pip"]
+    assert pip == {"pip": wanted}
+
+
+def test_run_sh_reads_every_requirement_of_pyproject():
+    """run.sh has no TOML reader on Python 3.10 and takes the lists' lines as they are written."""
+    text = (ROOT / "pyproject.toml").read_text()
+    script = (ROOT / "script" / "run.sh").read_text()
+    assert r"""re.findall(r'^ *"(.*)",$', listed, re.MULTILINE)""" in script
+    for part, least in (("dependencies", 14), ("dev", 6)):
+        listed = re.search(rf"^{part} = \[\n(.*?)^\]", text, re.DOTALL | re.MULTILINE).group(1)
+        found = [Requirement(line) for line in re.findall(r'^ *"(.*)",$', listed, re.MULTILINE)]
+        assert len(found) == len(listed.splitlines()) >= least
