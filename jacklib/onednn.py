@@ -46,10 +46,10 @@ static void deliver(const memory::dims& dims, float* data, memory& made) {
     }
     stream().wait();
 }
-struct Shapes { memory::dims x, w, y, stride, pad; };
+struct Shapes { memory::dims x, w, y, stride, pad, pad_end; };
 static Convolution::primitive_desc forward(const Shapes& s) {
     return {{dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct,
-             any(s.x), any(s.w), any(s.y), s.stride, s.pad, s.pad}, engine()};
+             any(s.x), any(s.w), any(s.y), s.stride, s.pad, s.pad_end}, engine()};
 }
 }
 """
@@ -63,6 +63,10 @@ _SHAPES = r"""
     s.y = {Y_shape0, Y_shape1, Y_shape2, Y_shape3, Y_shape4};
     s.stride = {(long)data["s0"], (long)data["s1"], (long)data["s2"]};
     s.pad = {(long)data["p0"], (long)data["p1"], (long)data["p2"]};
+    // What the last window really reaches, which may be less than what was asked for.
+    s.pad_end.resize(3);
+    for (int i = 0; i < 3; i++)
+        s.pad_end[i] = (s.y[i+2] - 1) * s.stride[i] + s.w[i+2] - s.x[i+2] - s.pad[i];
 """
 
 _FORWARD = r"""
@@ -77,7 +81,7 @@ _FORWARD = r"""
 
 _GRAD_INPUT = r"""
     dnnl::convolution_backward_data::primitive_desc pd({dnnl::algorithm::convolution_direct,
-        jack::any(s.x), jack::any(s.w), jack::any(s.y), s.stride, s.pad, s.pad},
+        jack::any(s.x), jack::any(s.w), jack::any(s.y), s.stride, s.pad, s.pad_end},
         jack::engine(), jack::forward(s));
     auto dy = jack::input(s.y, in0_p, pd.diff_dst_desc());
     auto w = jack::input(s.w, in1_p, pd.weights_desc());
@@ -89,7 +93,7 @@ _GRAD_INPUT = r"""
 
 _GRAD_WEIGHT = r"""
     dnnl::convolution_backward_weights::primitive_desc pd({dnnl::algorithm::convolution_direct,
-        jack::any(s.x), jack::any(s.w), jack::any(s.y), s.stride, s.pad, s.pad},
+        jack::any(s.x), jack::any(s.w), jack::any(s.y), s.stride, s.pad, s.pad_end},
         jack::engine(), jack::forward(s));
     auto x = jack::input(s.x, in0_p, pd.src_desc());
     auto dy = jack::input(s.y, in1_p, pd.diff_dst_desc());
@@ -139,5 +143,13 @@ class Conv3dFunction(jt.Function):
         if self.input_mask[0] >= 0:  # Jittor's mark for an input that wants a gradient
             dx = _operator(_GRAD_INPUT, "out0_", "in1_", "in0_", x.shape, [dy, w], self.numbers)
         if self.input_mask[1] >= 0:
-            dw = _operator(_GRAD_WEIGHT, "in0_", "out0_", "in1_", w.shape, [x, dy], self.numbers)
+            numbers = self.numbers
+            if numbers["s0"] > 1 and numbers["p0"] > 0:
+                # oneDNN 2.2 writes nonsense here (D = 3, kernel 3, stride 2, padding 1, among
+                # others); with the padding laid out in x it is right.
+                N, C, D, H, W = x.shape
+                pad = numbers["p0"]
+                x = x.reindex([N, C, D + 2 * pad, H, W], ["i0", "i1", f"i2-{pad}", "i3", "i4"])
+                numbers = numbers | {"p0": 0}
+            dw = _operator(_GRAD_WEIGHT, "in0_", "out0_", "in1_", w.shape, [x, dy], numbers)
         return dx, dw, None, None

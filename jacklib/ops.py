@@ -56,16 +56,16 @@ def folded_conv3d(x, weight, stride, padding) -> jt.Var:
     x [N, C, D, H, W] -> [N*d, kD*C, H, W], weight [O, C, kD, kH, kW] -> [O, kD*C, kH, kW].
     """
     N, C, D, H, W = x.shape
-    O, _, kD, kH, kW = weight.shape
+    out, _, kD, kH, kW = weight.shape
     d = (D + 2 * padding[0] - kD) // stride[0] + 1
     # Frame i*stride + k - padding for each of the d results and kD taps; outside the clip: zero.
     x = x.reindex(
         [N, d, kD, C, H, W],
         ["i0", "i3", f"i1*{stride[0]}+i2-{padding[0]}", "i4", "i5"],
     ).reshape(N * d, kD * C, H, W)
-    weight = weight.transpose(0, 2, 1, 3, 4).reshape(O, kD * C, kH, kW)
+    weight = weight.transpose(0, 2, 1, 3, 4).reshape(out, kD * C, kH, kW)
     y = jt.nn.conv2d(x, weight, None, stride[1:], padding[1:])
-    return y.reshape(N, d, O, *y.shape[2:]).transpose(0, 2, 1, 3, 4)
+    return y.reshape(N, d, out, *y.shape[2:]).transpose(0, 2, 1, 3, 4)
 
 
 class Conv3d(jt.nn.Module):
@@ -103,7 +103,7 @@ class Conv1d(jt.nn.Module):
 
 
 def kaiming_normal_fan_out(weight: jt.Var) -> None:
-    """Fill a convolution's weight in place as `kaiming_normal_(mode="fan_out")` does (gain sqrt 2)."""
+    """Fill a weight in place as PyTorch's `kaiming_normal_(mode="fan_out")` does, gain sqrt 2."""
     fan_out = weight.shape[0] * math.prod(weight.shape[2:])
     weight.assign(jt.randn(weight.shape) * math.sqrt(2 / fan_out))
 
@@ -265,7 +265,9 @@ _MAX_POOL = r"""
     for (long n = 0; n < in0_shape0; n++) {
         const float* x = in0_p + n * D * H * W;
         long at = n * d * h * w;
-        for (long i = 0; i < d; i++) for (long j = 0; j < h; j++) for (long k = 0; k < w; k++, at++) {
+        for (long i = 0; i < d; i++)
+        for (long j = 0; j < h; j++)
+        for (long k = 0; k < w; k++, at++) {
             float best = -INFINITY;
             int where = -1;
             for (long a = std::max(0l, i * s0 - p0); a < std::min(D, i * s0 - p0 + k0); a++)
@@ -632,7 +634,7 @@ def _is_absent(gradient: jt.Var) -> bool:
 
 
 class Adam(Optimizer):
-    """Adam as PyTorch computes it: one bias correction a `step`, epsilon outside the corrected root.
+    """Adam as PyTorch computes it: one bias correction a `step`, epsilon after the root.
 
     Jittor's own counts `backward` calls, so accumulated gradients change its step size.
     """

@@ -28,7 +28,8 @@ JITTOR_VERSION = "1.3.11.0"
 ONEDNN_PACKAGES = ("onednn-cpu-gomp", "onednn-devel-cpu-gomp")
 ONEDNN_VERSION = "2021.2.0"
 # A complete first compile leaves about this many object files; only the progress line needs it.
-CORE_OBJECTS = 151
+CORE_OBJECTS = 157
+_last_share = -100  # what the progress line showed last
 
 
 def jittor_home() -> Path:
@@ -253,8 +254,14 @@ def first_compile(show: bool = True) -> None:
 
 
 def _show_progress(start: float, objects: int) -> None:
+    global _last_share
     seconds = int(time.time() - start)
     share = min(99, round(100 * objects / CORE_OBJECTS))
+    # A terminal and a notebook go back with \r; a file would fill with the same line.
+    if not (sys.stderr.isatty() or "ipykernel" in sys.modules):
+        if share - _last_share < 25:
+            return
+    _last_share = share
     print(
         f"\rCompiling Jittor for this machine, once, 2 to 4 minutes: {share:3d} %  "
         f"{seconds // 60}:{seconds % 60:02d} ",
@@ -386,8 +393,8 @@ def diagnose() -> list[tuple[str, str, str, bool]]:
     cache = jittor_home() / ".cache" / "jittor"
     writable = os.access(cache if cache.exists() else jittor_home(), os.W_OK)
     compiled = ", Jittor compiled" if glob.glob(str(cache_folder() / "compiled-*")) else ""
-    row("cache", f"{cache}{compiled}", writable,
-        f"make {jittor_home()} writable, or export JITTOR_HOME=/a/folder/of/yours", needed=True)  # fmt: skip
+    cure = f"make {jittor_home()} writable, or export JITTOR_HOME=/a/folder/of/yours"
+    row("cache", f"{cache}{compiled}", writable, cure, needed=True)
     free = _gigabytes(cache)
     row("disk", f"{free:.1f} GB free", free > 2, "free 2 GB for Jittor's cache", needed=free < 0.5)
     shared = Path("/dev/shm")
@@ -421,7 +428,7 @@ def _find_cudnn(nvcc: str) -> str:
 
 
 def doctor(try_jittor: bool = True) -> int:
-    """Print the table of `diagnose`, then try Jittor itself. Returns the exit code: 1 = cannot run."""
+    """Print the table of `diagnose`, then try Jittor itself. Returns 1 where it cannot run."""
     rows = diagnose()
     widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
     for part, found, verdict, fatal in rows:

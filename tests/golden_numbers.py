@@ -51,4 +51,4 @@ def error(got, wanted) -> float:
     """Largest difference, relative to the largest absolute value wanted."""
     got, wanted = np.asarray(got, np.float64), np.asarray(wanted, np.float64)
     assert got.shape == wanted.shape, f"found shape {got.shape}, wanted {wanted.shape}"
-    return float(np.abs(got - wanted).max() / np.abs(wanted).max())
+    return float(np.abs(got - wanted).max() / (np.abs(wanted).max() or 1.0))

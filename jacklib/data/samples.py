@@ -41,7 +41,7 @@ def rendered_clips(progress: bool = True) -> SamplePaths:
 
 
 def film_clips(progress: bool = True) -> SamplePaths:
-    """32 clips of Big Buck Bunny with their sound (21 to train, 11 to validate), unpacked if need be."""
+    """32 clips of Big Buck Bunny with sound (21 to train, 11 to validate), unpacked if need be."""
     root = samples_folder() / "film"
     annotation = root / "film_01.json"
     prepare_videos(

@@ -248,7 +248,7 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
     if phase == "test":
         add("--subset", default="validation")
         add("--evaluation", choices=("centre", "released"), default="centre",
-            help="centre repeats exactly; released draws at random, as the released script")  # fmt: skip
+            help="centre repeats exactly; released draws at random each time")  # fmt: skip
         return
     add("--n_epochs", type=int, help="default: 100 (paper), 12 (classroom)")
     add("--learning_rate", type=float, help="default: 2e-4 (paper), 1e-3 (classroom)")

@@ -403,7 +403,8 @@ class AttentionExplorer:
         self.image = ipywidgets.Image(
             format="png", layout=ipywidgets.Layout(width="100%", max_width="900px", height="auto")
         )
-        # ipywidgets' Image has no alternative text, so the same is said in words beneath it.
+        # ipywidgets' Image has no alternative text, so the same is said in words beneath it. (Nor may
+        # it have a tooltip: in the browser that stops the view, "Click to show javascript error".)
         self.note = ipywidgets.HTML()
         self.widget = ipywidgets.VBox(
             [
@@ -448,7 +449,6 @@ class AttentionExplorer:
         if key not in self._pictures:
             self._pictures[key] = png(self.state, self.lang)
         self.image.value = self._pictures[key]
-        self.image.tooltip = self.description
         self.note.value = (
             '<p aria-live="polite" style="max-width:900px;line-height:1.4;margin:0">'
             f"{html.escape(self.description)}</p>"
