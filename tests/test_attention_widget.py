@@ -246,7 +246,7 @@ def test_widget_shows_the_chosen_clip_and_segment():
     explorer.clip.value = 1  # from segment 5 to a clip of four segments
     assert (explorer.segment.value, explorer.segment.max) == (3, 3)
     assert explorer.image.value == attention.png(second)
-    assert "second, segment 3" in explorer.image.tooltip
+    assert "second, segment 3" in explorer.note.value
 
     explorer.clip.value = 0
     assert (explorer.segment.value, explorer.segment.max) == (2, S - 1)

@@ -688,6 +688,7 @@ def _draw_channels(page: _Page, state: AttentionState, text: dict) -> None:
         ha="right",
         va="top",
         fontsize=9,
+        linespacing=1.4,
     )
 
 

@@ -1,0 +1,320 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] lang="en"
+# # 00 · Start here
+#
+# | | |
+# |---|---|
+# | **Needs** | this repository, opened with `bash script/run.sh lab`; no GPU, no download |
+# | **Takes** | under a minute; the very first time on a machine, Jittor compiles itself for 2 to 4 minutes more |
+# | **You will see** | what JACK is, whether your machine is ready, Jittor in a few lines, the clips that all later notebooks use, and a few exercises |
+
+# %% [markdown] lang="zh"
+# # 00 · 从这里开始
+#
+# | | |
+# |---|---|
+# | **需要** | 本仓库，用 `bash script/run.sh lab` 打开；不需要 GPU，也不用下载 |
+# | **用时** | 不到一分钟；每台机器第一次使用时，Jittor 要先编译 2 到 4 分钟 |
+# | **你会看到** | JACK 是什么、你的机器能不能跑、几行代码认识 Jittor（计图）、后面各个笔记本都要用的视频，以及几道练习 |
+#
+# 仓库里保存的输出是英文版运行时生成的，所以图中文字是英文；自己运行一遍，练习的提示就会变成中文。
+
+# %% [markdown] lang="en"
+# ## What JACK is
+#
+# JACK teaches two things at once: how a computer recognises **emotions in video**, and how a network is carried from PyTorch to **Jittor**, a framework made at Tsinghua University. You train published networks yourself, small enough for a laptop; the same code with other settings is the paper's network.
+#
+# | network | paper | task | the paper's result | notebook |
+# |---|---|---|---|---|
+# | **VAANet** | Zhao et al., AAAI 2020 | one emotion for a video, with attention | accuracy 54.5 % on VE8, 55.3 % on Ekman-6 | **04, ready** |
+# | **CTEN** | Zhang et al., CVPR 2023 | the same, by erasing what it saw first | accuracy 57.3 % on VE8, 58.2 % on Ekman-6 | 05, planned |
+# | **TSL-Net** | Zhang and Yang, ACM MM 2022 | *when* in a long video is the mood positive or negative? | mean average precision (tIoU 0.1 to 0.3) 19.85 % on TSL-300 | 06, planned |
+# | **BPM-GCN** | Zhai et al., IEEE TAC 2024 | emotion from the way someone walks | accuracy 88.99 % on Emotion-Gait | 07, planned |
+#
+# A number needs its chance level beside it: by guessing one gets 12.5 % on VE8 (eight classes) and 16.7 % on Ekman-6 (six).
+
+# %% [markdown] lang="zh"
+# ## JACK 是什么
+#
+# JACK 同时教两件事：计算机怎样识别**视频中的情感**，以及怎样把网络从 PyTorch 移植到清华大学研发的国产框架 **Jittor（计图）**。你会亲手训练几个已发表的网络：课堂规模的在笔记本电脑上就能跑，换一组设置，同样的代码就是论文里的网络。
+#
+# | 网络 | 论文 | 任务 | 论文结果 | 笔记本 |
+# |---|---|---|---|---|
+# | **VAANet** | Zhao 等，AAAI 2020 | 判断整段视频的情感，带注意力 | 准确率：VE8 54.5 %，Ekman-6 55.3 % | **04，已完成** |
+# | **CTEN** | Zhang 等，CVPR 2023 | 同上，但会擦除最先看到的线索再学 | 准确率：VE8 57.3 %，Ekman-6 58.2 % | 05，计划中 |
+# | **TSL-Net** | Zhang、Yang，ACM MM 2022 | 长视频里*哪些时段*情绪是正面或负面的？ | TSL-300 上 mAP（tIoU 0.1 至 0.3 平均）19.85 % | 06，计划中 |
+# | **BPM-GCN** | Zhai 等，IEEE TAC 2024 | 从走路的姿态看情绪 | Emotion-Gait 上准确率 88.99 % | 07，计划中 |
+#
+# 看准确率要同时看随机水平：瞎猜在 VE8（八类）上能得 12.5 %，在 Ekman-6（六类）上能得 16.7 %。
+
+# %% lang="en"
+LANG = "en"
+
+# %% lang="zh"
+LANG = "zh"
+
+# %%
+from jacklib import classroom, runtime  # jacklib comes first: it prepares Jittor
+
+classroom.language(LANG)
+
+import time
+
+import jittor as jt
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import Audio, Markdown, Video
+
+plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
+BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#B8C4CE"
+
+# %% [markdown] lang="en"
+# ## Is this machine ready?
+#
+# Each row says what was found; if something is missing, the last column has the command that mends it. A GPU is welcome and not needed. (`bash script/run.sh doctor` prints the same in a terminal.)
+
+# %% [markdown] lang="zh"
+# ## 机器准备好了吗？
+#
+# 每行是检查到的一项；如果缺什么，最后一列给出补救的命令。有 GPU 更好，没有也行。（在终端里运行 `bash script/run.sh doctor` 看到的是同一张表。）
+
+# %%
+rows = runtime.diagnose()
+lines = [f"| {part} | {found} | {verdict} |" for part, found, verdict, fatal in rows]
+Markdown("\n".join(["| part | found | verdict |", "|---|---|---|", *lines]))
+
+# %% [markdown] lang="en"
+# The real test is one line of Jittor. It should say `jt.Var([[ 5. 11.] [11. 25.]], dtype=float32)`.
+
+# %% [markdown] lang="zh"
+# 真正的检验是一行 Jittor 代码，结果应为 `jt.Var([[ 5. 11.] [11. 25.]], dtype=float32)`。
+
+# %%
+a = jt.array([[1.0, 2.0], [3.0, 4.0]])
+print(a @ a.transpose(), "on", runtime.device())
+
+# %% [markdown] lang="en"
+# ## Jittor in a few lines
+#
+# **It is lazy.** An operation only notes what is to be done; the work is done when somebody needs the numbers. So time is only measured properly around `jt.sync_all(True)`, which waits for everything.
+
+# %% [markdown] lang="zh"
+# ## 几行代码认识 Jittor
+#
+# **惰性执行。** 写下一个运算时，Jittor 只是记下要做什么，等到有人要结果时才真正计算。所以计时必须用 `jt.sync_all(True)` 等全部算完。
+
+# %%
+x = jt.rand(1500, 1500)
+(x @ x).sync()  # the first time compiles the operator: not part of the measurement
+
+start = time.perf_counter()
+y = x @ x
+noted = time.perf_counter() - start
+jt.sync_all(True)
+done = time.perf_counter() - start
+print(f"after writing x @ x: {noted * 1000:7.2f} ms   (nothing computed yet)")
+print(f"after jt.sync_all:   {done * 1000:7.2f} ms   (the real time)")
+
+# %% [markdown] lang="en"
+# **Gradients** come from `jt.grad(loss, variables)`: $\frac{d}{dx}\sum x^2 = 2x$.
+
+# %% [markdown] lang="zh"
+# **梯度**用 `jt.grad(loss, 变量)` 求：$\frac{d}{dx}\sum x^2 = 2x$。
+
+# %%
+x = jt.array([1.0, 2.0, 3.0])
+print(jt.grad((x**2).sum(), x))
+
+# %% [markdown] lang="en"
+# **A module** has `execute` where PyTorch has `forward`, and `optimizer.step(loss)` does what takes three lines there (`zero_grad`, `backward`, `step`). Here one line is fitted to points scattered around $y = 2x + 1$:
+
+# %% [markdown] lang="zh"
+# **模块**里 PyTorch 写 `forward` 的地方，Jittor 写 `execute`；`optimizer.step(loss)` 一行顶 PyTorch 的三行（`zero_grad`、`backward`、`step`）。下面用一条直线拟合散布在 $y = 2x + 1$ 附近的点：
+
+
+# %%
+class Line(jt.nn.Module):
+    def __init__(self):
+        self.fc = jt.nn.Linear(1, 1)
+
+    def execute(self, x):
+        return self.fc(x)
+
+
+runtime.seed(0)
+points = np.random.default_rng(0).uniform(-1, 1, (40, 1)).astype(np.float32)
+targets = 2 * points + 1 + np.random.default_rng(1).normal(0, 0.2, (40, 1)).astype(np.float32)
+
+line = Line()
+optimizer = jt.optim.SGD(line.parameters(), lr=0.2)
+before = line(jt.array(points)).numpy()
+for _ in range(50):
+    loss = ((line(jt.array(points)) - jt.array(targets)) ** 2).mean()
+    optimizer.step(loss)
+after = line(jt.array(points)).numpy()
+print(f"y = {line.fc.weight.item():.2f} x + {line.fc.bias.item():.2f},  loss {loss.item():.3f}")
+
+# %%
+order = points[:, 0].argsort()
+figure, ax = plt.subplots(figsize=(5, 2.6))
+ax.scatter(points, targets, s=12, color=GREY, label="data")
+ax.plot(points[order], before[order], "--", color=ORANGE, label="before training")
+ax.plot(points[order], after[order], color=BLUE, label="after 50 steps")
+ax.set(title="A line fitted by Jittor", xlabel="x", ylabel="y")
+ax.legend(frameon=False)
+plt.show()
+
+# %% [markdown] lang="en"
+# ## A first look at the data
+#
+# **Real film.** 32 clips of *Big Buck Bunny* (© 2008 Blender Foundation, [www.bigbuckbunny.org](https://www.bigbuckbunny.org), CC BY 3.0), with sound. Their labels were given by an AI model that looked at stills, and checked by nobody: good for trying out code, not for judging networks. This clip is labelled *Joy*:
+
+# %% [markdown] lang="zh"
+# ## 先看看数据
+#
+# **真实影片。** 动画短片 *Big Buck Bunny*（© 2008 Blender Foundation，[www.bigbuckbunny.org](https://www.bigbuckbunny.org)，CC BY 3.0）的 32 个片段，带声音。标签由 AI 模型看静止画面标注，没有人复核：用来跑通代码很合适，但不能用来评判网络的好坏。下面这段的标签是*喜悦*（Joy）：
+
+# %%
+from jacklib.data.samples import film_clips, rendered_clips, samples_folder
+
+paths = film_clips(progress=False)  # frames and sound, unpacked at the first use
+clip = "Joy/bbb_0151"
+Video(str(samples_folder() / "film" / "video" / f"{clip}.mp4"), embed=True, width=480)
+
+# %%
+from jacklib.data.audio import SAMPLE_RATE, read_audio
+from jacklib.data.video import count_frames, frame_file, read_frame
+
+
+def draw_clip(folder, sound, title, event=None):
+    """Eight frames above the waveform; event: (start, end) in frames, marked in orange."""
+    wave, n_frames = read_audio(sound), count_frames(folder)
+    figure = plt.figure(figsize=(11, 2.9))
+    top, bottom = figure.subfigures(2, 1, height_ratios=[1.3, 1])
+    for ax, index in zip(top.subplots(1, 8), (np.arange(8) + 0.5) * n_frames / 8, strict=True):
+        ax.imshow(read_frame(frame_file(folder, int(index))))
+        ax.set_title(f"{index / 30:.1f} s")
+        ax.set(xticks=[], yticks=[])
+        for spine in ax.spines.values():
+            inside = event is not None and event[0] <= index < event[1]
+            spine.set(color=ORANGE if inside else GREY, linewidth=4 if inside else 1)
+    ax = bottom.subplots()
+    ax.plot(np.arange(len(wave)) / SAMPLE_RATE, wave, lw=0.3, color=BLUE)
+    if event is not None:
+        ax.axvspan(event[0] / 30, event[1] / 30, color=ORANGE, alpha=0.35, label="planted event")
+        ax.legend(frameon=False, loc="upper right")
+    ax.set(xlabel="time (s)", ylabel="amplitude", xlim=(0, n_frames / 30), ylim=(-1, 1))
+    figure.suptitle(title)
+    plt.show()
+
+
+draw_clip(paths.video_path / clip, paths.audio_path / f"{clip}.mp3", "Film clip bbb_0151 (Joy)")
+
+# %% [markdown] lang="en"
+# **Rendered clips.** On film nobody knows which moment decides. So JACK also draws clips of its own: a grey, drifting scene, in which an emotional event of 1.2 s with its own colours, movement and sound is planted at a known time. They are made at the first use (about 15 seconds).
+
+# %% [markdown] lang="zh"
+# **渲染视频。** 在影片上，没人知道决定性的瞬间在哪里。所以 JACK 还会自己画视频：灰色的场景缓缓漂移，在已知的时刻植入一个 1.2 秒的情感事件，有自己的色彩、动作和声音。第一次使用时生成（约 15 秒）。
+
+# %%
+from jacklib.data.video import VideoClips
+
+rendered = rendered_clips()
+clips = VideoClips(**rendered._asdict(), subset="validation")
+item = next(item for item in clips.items if item.label_name == "Joy")
+event = (item.annotation["event_start"], item.annotation["event_end"])
+draw_clip(item.frame_folder, item.audio_file, f"Rendered clip {item.id} ({item.label_name})", event)
+
+# %%
+# Its sound: first the hum, then the bells of the event, at half the sampling rate to save space
+Audio(read_audio(item.audio_file, sr=22050), rate=22050)
+
+# %% [markdown] lang="en"
+# All eight emotions, each in the middle of its event:
+
+# %% [markdown] lang="zh"
+# 八种情感，各取事件正中的一帧：
+
+# %%
+figure, axes = plt.subplots(2, 4, figsize=(8, 3.4))
+for ax, label in zip(axes.flat, clips.class_names, strict=True):
+    item = next(item for item in clips.items if item.label_name == label)
+    middle = (item.annotation["event_start"] + item.annotation["event_end"]) // 2
+    ax.imshow(read_frame(frame_file(item.frame_folder, middle)))
+    ax.set_title(label)
+    ax.axis("off")
+figure.suptitle("The middle of a planted event, one clip of each class")
+plt.show()
+
+# %% [markdown] lang="en"
+# ## Your first exercises
+#
+# Write below `your answer here` and run the cell: ✓ right, ✗ wrong with a hint, ○ not done yet. Nothing here stops *Run All Cells*.
+#
+# **Exercise 1.** A rendered clip has 96 frames at 30 a second. How many seconds is that?
+
+# %% [markdown] lang="zh"
+# ## 第一批练习
+#
+# 在“在这里作答”处写下答案，运行该格：✓ 对，✗ 错（附提示），○ 还没做。没做的练习不会中断 *Run All Cells*。
+#
+# **练习 1。** 一段渲染视频有 96 帧，每秒 30 帧。一共几秒？
+
+# %%
+seconds = ...
+### BEGIN SOLUTION
+seconds = 96 / 30
+### END SOLUTION
+classroom.check_value("1 seconds", seconds, 3.2, hint="Frames over frames a second.", hint_zh="帧数除以每秒帧数。");  # fmt: skip
+
+# %% [markdown] lang="en"
+# **Exercise 2.** What accuracy does blind guessing reach on the eight classes of the rendered clips, in which every class is equally frequent?
+
+# %% [markdown] lang="zh"
+# **练习 2。** 渲染视频共八类，各类数量相同。闭着眼睛瞎猜，准确率是多少？
+
+# %%
+chance = ...
+### BEGIN SOLUTION
+chance = 1 / 8
+### END SOLUTION
+classroom.check_value("2 chance", chance, 0.125, hint="One class of eight.", hint_zh="八类中猜中一类。");  # fmt: skip
+
+# %% [markdown] lang="en"
+# **Exercise 3.** Let Jittor compute the gradient of $\sum x^3$ at $x = (1, 2, 3)$. Check it in your head: it is $3x^2$.
+
+# %% [markdown] lang="zh"
+# **练习 3。** 用 Jittor 求 $\sum x^3$ 在 $x = (1, 2, 3)$ 处的梯度，并心算核对：应为 $3x^2$。
+
+# %%
+x = jt.array([1.0, 2.0, 3.0])
+gradient = ...
+### BEGIN SOLUTION
+gradient = jt.grad((x**3).sum(), x)
+### END SOLUTION
+classroom.check_value("3 gradient", gradient, [3.0, 12.0, 27.0], tolerance=1e-4,
+    hint="jt.grad(loss, x), where the loss is one number.", hint_zh="jt.grad(loss, x)，loss 必须是一个数。");  # fmt: skip
+
+# %%
+solved, total = classroom.summary()
+
+# %% [markdown] lang="en"
+# ## Where next
+#
+# **04_vaanet**: a network that looks and listens, learns from the rendered clips, and shows which moments it pays attention to. (01 to 03, on Jittor and porting, and 05 to 10 are planned.)
+
+# %% [markdown] lang="zh"
+# ## 接下来
+#
+# **04_vaanet**：一个又看又听的网络，从渲染视频中学习，并展示它注意了哪些时刻。（01 至 03 讲 Jittor 与移植，05 至 10 讲其他网络与应用，均在计划中。）

@@ -1,0 +1,728 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] lang="en"
+# # 04 · VAANet: which moments of a video carry its emotion?
+#
+# | | |
+# |---|---|
+# | **Needs** | this repository and `00_start_here`; no GPU, no download |
+# | **Takes** | about MINUTES minutes on two CPU cores, nearly all of it training |
+# | **You will see** | a video become arrays, the network taken apart, a training run, and a picture of what the network pays attention to |
+# | **Paper** | Zhao et al., *An End-to-End Visual-Audio Attention Network for Emotion Recognition in User-Generated Videos*, AAAI 2020 ([arXiv 2003.00832](https://arxiv.org/abs/2003.00832)) |
+#
+# Read and run the cells in order, or choose *Run → Run All Cells*: unfinished exercises do not stop it.
+
+# %% [markdown] lang="zh"
+# # 04 · VAANet：视频的情感藏在哪些时刻？
+#
+# | | |
+# |---|---|
+# | **需要** | 本仓库，并先看过 `00_start_here`；不需要 GPU，也不用下载 |
+# | **用时** | 双核 CPU 约 MINUTES 分钟，几乎都花在训练上 |
+# | **你会看到** | 视频怎样变成数组、网络拆开是什么样、一次完整的训练，以及网络究竟在注意什么 |
+# | **论文** | Zhao 等，*An End-to-End Visual-Audio Attention Network for Emotion Recognition in User-Generated Videos*，AAAI 2020（[arXiv 2003.00832](https://arxiv.org/abs/2003.00832)） |
+#
+# 可以逐格阅读运行，也可以选菜单 *Run → Run All Cells*：没做的练习不会中断运行。仓库里保存的图是英文版运行时生成的；自己运行一遍，控件和注意力图就会显示中文。
+
+# %% lang="en"
+LANG = "en"
+
+# %% lang="zh"
+LANG = "zh"
+
+# %%
+from jacklib import classroom, runtime  # jacklib comes first: it prepares Jittor
+
+classroom.language(LANG)
+
+from pathlib import Path
+
+import jittor as jt
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import display
+
+from jacklib.methods import vaanet
+from jacklib.networks import VAANet, VAANetConfig
+
+plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
+BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#B8C4CE"
+CACHE = Path("results/vaanet")  # git ignores it
+
+# %% [markdown] lang="en"
+# ## 1 · The task and the idea
+#
+# Someone films a birthday, a storm, a quarrel, and uploads it. **Which emotion does the video convey?** The data set VideoEmotion-8 (VE8) knows eight: anger, anticipation, disgust, fear, joy, sadness, surprise, trust. A video has *one* label, yet most of its frames are beside the point: the emotion is in a few moments, in a part of the picture, in some features, in some of the sound.
+#
+# VAANet learns from the label alone where to look. It multiplies its features by four sets of learned weights:
+#
+# | attention | question | symbol | size in the paper |
+# |---|---|---|---|
+# | spatial | *where* in the frame? | $\alpha$ | 16 positions (4 × 4) |
+# | channel | *which features*? | $\beta$ | 512 channels |
+# | temporal, visual | *when* to look? | $\gamma$ | 12 segments |
+# | temporal, audio | *when* to listen? | $\gamma^{a}$ | 16 segments |
+#
+# The paper reports 54.5 % on VE8 (chance: 12.5 %) and 55.3 % on Ekman-6 (chance: 16.7 %).
+
+# %% [markdown] lang="zh"
+# ## 1 · 任务与思路
+#
+# 有人拍下一次生日、一场暴雨或一次争吵，传到网上。**这段视频传达的是什么情感？** 数据集 VideoEmotion-8（VE8）分八类：愤怒、期待、厌恶、恐惧、喜悦、悲伤、惊讶、信任。一段视频只有*一个*标签，可多数画面其实无关紧要——情感往往只在几个瞬间、画面的某一处、某些特征、某几声响动里。
+#
+# VAANet 只凭这一个标签，自己学会该注意哪里。做法是给特征乘上四组学出来的权重：
+#
+# | 注意力 | 回答的问题 | 符号 | 论文中的大小 |
+# |---|---|---|---|
+# | 空间 | 看画面的*哪里*？ | $\alpha$ | 16 个位置（4 × 4） |
+# | 通道 | 看*哪些特征*？ | $\beta$ | 512 个通道 |
+# | 时间（视觉） | *什么时候*看？ | $\gamma$ | 12 个片段 |
+# | 时间（音频） | *什么时候*听？ | $\gamma^{a}$ | 16 个片段 |
+#
+# 论文报告的准确率：VE8 为 54.5 %（随机猜测 12.5 %），Ekman-6 为 55.3 %（随机猜测 16.7 %）。
+
+# %% [markdown] lang="en"
+# ## 2 · From a film to arrays
+#
+# Real film first: clips of *Big Buck Bunny* (© 2008 Blender Foundation, CC BY 3.0) that ship with JACK. The first call unpacks them into frames and sound, in the layout that VE8 uses.
+
+# %% [markdown] lang="zh"
+# ## 2 · 从影片到数组
+#
+# 先看真实的影片：JACK 自带动画短片 *Big Buck Bunny*（© 2008 Blender Foundation，CC BY 3.0）的片段。第一次调用时会把它们拆成逐帧图像和声音，按 VE8 的目录结构存放。
+
+# %%
+from jacklib.data.samples import film_clips
+
+config = VAANetConfig.classroom()
+film = vaanet.open_clips(config, film_clips(progress=False), "validation", cache=True)
+
+number = [item.id for item in film.items].index("bbb_0733")
+item = film.items[number]
+print(len(film), "clips;", item.id, "is labelled", item.label_name)
+print(item.n_frames, "frames at 30 a second =", round(item.n_frames / 30, 1), "s")
+print(item.annotation["description"])
+
+# %%
+from jacklib.data.video import frame_file, read_frame
+
+shown = np.linspace(0, item.n_frames - 1, 8).astype(int)
+figure, axes = plt.subplots(1, 8, figsize=(12, 1.5))
+for ax, index in zip(axes, shown, strict=True):
+    ax.imshow(read_frame(frame_file(item.frame_folder, index)))
+    ax.set_title(f"{index / 30:.1f} s")
+    ax.axis("off")
+figure.suptitle(f"{item.id} ({item.label_name}): eight of its {item.n_frames} frames")
+plt.show()
+
+# %% [markdown] lang="en"
+# ### The sound
+#
+# The network does not hear the waveform but its **MFCC** (mel-frequency cepstral coefficients): 32 numbers about 86 times a second that describe the shape of the spectrum. Coefficient 0 follows loudness and is far larger than the rest, so the picture shows each coefficient relative to its own mean and spread.
+
+# %% [markdown] lang="zh"
+# ### 声音
+#
+# 网络听到的不是波形，而是 **MFCC**（梅尔频率倒谱系数）：每秒约 86 帧，每帧用 32 个数描述频谱的形状。第 0 个系数反映响度，数值远大于其他系数，所以图中每个系数都减去自己的均值、再除以标准差。
+
+# %%
+from jacklib.data.audio import SAMPLE_RATE, mfcc, read_audio
+
+wave = read_audio(item.audio_file)
+features = mfcc(wave)  # [frames, 32]
+seconds = len(wave) / SAMPLE_RATE
+print("waveform", wave.shape, "-> MFCC", features.shape)
+
+figure, (top, bottom) = plt.subplots(2, 1, figsize=(10, 3.6), sharex=True)
+top.plot(np.arange(len(wave)) / SAMPLE_RATE, wave, lw=0.3, color=BLUE)
+top.set(title="Waveform", ylabel="amplitude", ylim=(-1, 1))
+standardised = (features - features.mean(0)) / features.std(0)
+image = bottom.imshow(
+    standardised.T, aspect="auto", origin="lower", extent=(0, seconds, 0, 32),
+    cmap="RdBu_r", vmin=-3, vmax=3,
+)  # fmt: skip
+bottom.set(title="MFCC, what the network hears", xlabel="time (s)", ylabel="coefficient")
+figure.colorbar(image, ax=bottom, label="standard deviations")
+plt.show()
+
+# %% [markdown] lang="en"
+# ### Which frames: temporal segment sampling (TSN)
+#
+# A video may be long; the network takes a fixed number of frames. The list of frames is cut into $S$ equal **segments**, and a **snippet** of consecutive frames is taken from each: at a random place while training, from the middle when evaluating. The paper uses $S=12$ snippets of 16 frames, this notebook $S=8$ of 8. A clip that is too short is repeated from its beginning.
+
+# %% [markdown] lang="zh"
+# ### 取哪些帧：时间片段采样（TSN）
+#
+# 视频有长有短，网络需要的帧数却是固定的。做法是把所有帧等分为 $S$ 个**片段**（segment），从每段取出连续的几帧，称为一个**小段**（snippet）：训练时位置随机，评估时取正中。论文用 $S=12$、每段 16 帧；本笔记本用 $S=8$、每段 8 帧。太短的视频从头循环补足。
+
+# %%
+from jacklib.data.transforms import tsn_indices
+
+draws = {"evaluation: centre": None}
+for epoch in (1, 2):
+    draws[f"training, epoch {epoch}"] = np.random.default_rng([0, epoch])
+
+part = item.n_frames / config.seq_len
+figure, ax = plt.subplots(figsize=(10, 2))
+for row, rng in enumerate(draws.values()):
+    taken = tsn_indices(item.n_frames, config.seq_len, config.snippet_duration, rng)
+    for s, snippet in enumerate(taken):
+        ax.barh(row, len(snippet), left=snippet[0], color=[BLUE, ORANGE][s % 2], height=0.6)
+for border in np.arange(config.seq_len + 1) * part:
+    ax.axvline(border, color=GREY, lw=1)
+ax.set_yticks(range(len(draws)), draws)
+ax.invert_yaxis()
+ax.set(xlabel="frame", title=f"{config.seq_len} segments (grey borders), 8 frames taken from each")
+plt.show()
+
+# %% [markdown] lang="en"
+# ### What is done to each picture
+#
+# For training, a square is cut from the centre or a corner; then with probability 0.3 **one** of flip, rotation or darkening happens. The draw is made once for a clip, so that the camera does not jump between frames.
+
+# %% [markdown] lang="zh"
+# ### 对画面做什么
+#
+# 训练时从画面中心或四角之一裁出正方形，再以 0.3 的概率做翻转、旋转、调暗中的**一种**。每段视频只抽一次签，所有帧同样处理，画面就不会在帧与帧之间跳动。
+
+# %%
+from jacklib.data.transforms import TransformDraw, apply_transform, draw_transform
+
+frame = read_frame(frame_file(item.frame_folder, 60))
+drawn = [TransformDraw()] + [
+    draw_transform(np.random.default_rng(k), augment=True) for k in (0, 1, 8, 12, 15)
+]
+figure, axes = plt.subplots(1, 7, figsize=(12, 2.1), width_ratios=[1.78] + [1] * 6)
+axes[0].imshow(frame)
+axes[0].set_title("the frame")
+for ax, draw in zip(axes[1:], drawn, strict=True):
+    ax.imshow(apply_transform(frame[None], draw, config.sample_size)[0])
+    effect = f"{draw.effect} {draw.amount:.2g}".replace("flip 0", "flip") if draw.effect else "—"
+    ax.set_title(f"{draw.crop.replace('_', ' ')}\n{effect}")
+for ax in axes:
+    ax.axis("off")
+figure.suptitle("Evaluation (first square) and five training draws: crop, effect")
+plt.show()
+
+# %% [markdown] lang="en"
+# ### Clips with a known answer
+#
+# On film nobody knows which moments *really* matter. So the network is trained on **rendered clips**: a grey, drifting scene with a hum, in which an emotional event of 1.2 s is planted at a known time. The label can only be learned from the event, so attention can be scored against the truth. The clips are synthetic and easy; a score on them shows that the method works, and nothing about people's emotions.
+
+# %% [markdown] lang="zh"
+# ### 知道答案的视频
+#
+# 在影片上，没人知道*到底*哪些时刻重要。所以训练用的是**渲染视频**：灰色的场景缓缓漂移，伴着嗡嗡声，其中某个已知时刻植入一个 1.2 秒的情感事件。标签只能从这个事件学到，因此可以拿真值给注意力打分。这些视频是合成的，也很容易区分；在它们上面的分数只说明方法有效，与人的真实情感无关。
+
+# %%
+from jacklib.data.samples import rendered_clips
+
+rendered = rendered_clips()
+training = vaanet.open_clips(config, rendered, "training", train=True, seed=0, cache=True)
+validation = vaanet.open_clips(config, rendered, "validation", cache=True)
+print(len(training), "clips to train,", len(validation), "to validate")
+print("classes:", ", ".join(training.class_names))
+
+# %%
+first_of_class = [next(i for i, x in enumerate(validation.items) if x.label == c) for c in range(8)]
+figure, axes = plt.subplots(8, 8, figsize=(8.4, 6.6))
+for row, index in zip(axes, first_of_class, strict=True):
+    clip = validation.load(index)
+    truth = vaanet.clip_truth(validation, index)  # [S]: share of each segment in the event
+    for s, ax in enumerate(row):
+        ax.imshow(clip.visual[s, :, 4].transpose(1, 2, 0).astype(np.uint8))
+        ax.set(xticks=[], yticks=[])
+        for spine in ax.spines.values():
+            spine.set(color=ORANGE, linewidth=3, visible=truth[s] > 0.5)
+    row[0].set_ylabel(validation.items[index].label_name, rotation=0, ha="right", va="center")
+for s, ax in enumerate(axes[-1]):
+    ax.set_xlabel(f"segment {s}")
+figure.suptitle("One validation clip of each class; orange: the planted event")
+plt.show()
+
+# %% [markdown] lang="en"
+# ## 3 · The network, part by part
+#
+# The same code builds both sizes. The classroom one is narrower and shallower and trains from nothing; the paper's backbone is a 3D ResNet-101 trained on Kinetics-400 and kept frozen.
+
+# %% [markdown] lang="zh"
+# ## 3 · 逐个部件看网络
+#
+# 两种规模用的是同一份代码。课堂版更窄更浅，从零开始训练；论文版的骨干是在 Kinetics-400 上预训练的 3D ResNet-101，训练时冻结。
+
+# %%
+paper = VAANetConfig.paper()
+for name, value in paper.options().items():
+    print(f"{name:17} paper {value!s:14} classroom {getattr(config, name)}")
+
+# %%
+runtime.seed(0)
+net = VAANet(**config.options())
+net.eval()
+
+
+def millions(network):
+    return sum(np.prod(p.shape) for p in network.parameters()) / 1e6
+
+
+# Jittor is lazy: the big network's shapes are known, its 98 million numbers are never computed.
+big = millions(VAANet(**paper.options()))
+print(f"classroom {millions(net):.2f} million numbers, paper {big:.1f} million")
+
+# %% [markdown] lang="en"
+# Two clips now walk through the network by hand. Each line below is a line of `VAANet.execute` in `jacklib/networks/vaanet.py`; `shapes` notes what comes out.
+#
+# **Visual features.** Every snippet goes through the 3D ResNet on its own, then `conv0` mixes its channels into the map that the paper calls $F$.
+
+# %% [markdown] lang="zh"
+# 下面让两段视频逐行走过网络。每一行都对应 `jacklib/networks/vaanet.py` 里 `VAANet.execute` 的一行，`shapes` 记下每步得到的形状。
+#
+# **视觉特征。** 每个小段单独通过 3D ResNet，再由 `conv0` 混合通道，得到论文里的特征图 $F$。
+
+# %%
+B, S = 2, config.seq_len
+pair = [validation.load(i) for i in (0, 20)]
+visual = jt.array(np.stack([clip.visual for clip in pair]))
+audio = jt.array(np.stack([clip.audio for clip in pair]))
+shapes = {"visual input": visual.shape}
+
+x = visual.transpose(1, 0, 2, 3, 4, 5).reshape(S * B, *visual.shape[2:])
+x = x / 255 - 100 / 255
+x = net.resnet(x)
+shapes["3D ResNet"] = x.shape
+F = net.conv0(x.reshape(S * B, -1, net.m))
+shapes["conv0: F"] = F.shape
+
+# %% [markdown] lang="en"
+# **Spatial attention** $\alpha$: one number for each of the $m$ positions. A 1×1 convolution makes one channel, a linear layer mixes the positions, and the softmax shares out a fixed sum of $m$, so that 1 means "as much as if all were alike":
+#
+# $$\alpha = m\cdot\mathrm{softmax}\big(W\,\tanh(\mathrm{BN}(w^{\top}F))\big)$$
+#
+# **Channel attention** $\beta$ is the same over the transposed map, with sum $k$. Afterwards the positions are averaged away.
+
+# %% [markdown] lang="zh"
+# **空间注意力** $\alpha$：$m$ 个位置各得一个数。1×1 卷积压成一个通道，线性层混合各位置，softmax 把固定的总和 $m$ 分给它们，因此 1 表示“与均匀时一样多”：
+#
+# $$\alpha = m\cdot\mathrm{softmax}\big(W\,\tanh(\mathrm{BN}(w^{\top}F))\big)$$
+#
+# **通道注意力** $\beta$ 对转置后的特征图做同样的事，总和为 $k$。之后对位置取平均。
+
+# %%
+alpha = net.sa_net(F)
+x = F * alpha.unsqueeze(1)
+shapes["spatial attention α"] = alpha.shape
+
+beta = net.cwa_net(x.transpose(0, 2, 1))
+x = (x * beta.unsqueeze(2)).mean(2)
+shapes["channel attention β"] = beta.shape
+
+print("sum of α over the positions:", alpha.sum(1).numpy()[:3], "= m")
+print("sum of β over the channels: ", beta.sum(1).numpy()[:3], "= k")
+
+# %% [markdown] lang="en"
+# **Temporal attention** $\gamma$: one number for each segment, with ReLU in place of the softmax, so that a moment can be switched off, and bias 1, so that training starts with everything switched on:
+#
+# $$\gamma = \mathrm{ReLU}\big(W\,\tanh(\mathrm{BN}(w^{\top}X)) + b\big),\qquad b_{\text{start}} = 1$$
+
+# %% [markdown] lang="zh"
+# **时间注意力** $\gamma$：每个片段一个数。这里不用 softmax 而用 ReLU，于是某个时刻可以整个关掉；偏置从 1 开始，所以训练之初所有片段都是打开的：
+#
+# $$\gamma = \mathrm{ReLU}\big(W\,\tanh(\mathrm{BN}(w^{\top}X)) + b\big),\qquad b_{\text{初始}} = 1$$
+
+# %%
+x = x.reshape(S, B, net.k).transpose(1, 2, 0)  # [B, k, S]
+gamma = net.ta_net(x)
+seen = (x * gamma.unsqueeze(1)).mean(2)
+shapes["temporal attention γ"] = gamma.shape
+shapes["what was seen"] = seen.shape
+
+# %% [markdown] lang="en"
+# **Sound.** The MFCC frames are cut into $n$ segments; each goes through a 2D ResNet-18 as a picture with one channel, and temporal attention weighs them. Finally both halves are put side by side, and one linear layer gives the scores of the classes.
+
+# %% [markdown] lang="zh"
+# **声音。** MFCC 帧切成 $n$ 段，每段当作单通道图像通过 2D ResNet-18，再由时间注意力加权。最后把两半拼在一起，一个线性层给出各类的得分。
+
+# %%
+n = config.audio_n_segments
+shapes["audio input"] = audio.shape
+a = audio.reshape(B, n, 256, 32).transpose(1, 0, 2, 3).reshape(n * B, 1, 256, 32)
+a = net.a_fc(net.a_resnet(a).reshape(n * B, -1))
+shapes["audio embedding"] = a.shape
+a = a.reshape(n, B, -1).transpose(1, 2, 0)  # [B, e, n]
+audio_gamma = net.aa_net(a)
+heard = (a * audio_gamma.unsqueeze(1)).mean(2)
+shapes["audio attention"] = audio_gamma.shape
+shapes["what was heard"] = heard.shape
+
+logits = net.av_fc(jt.concat([seen, heard], dim=1))
+shapes["logits"] = logits.shape
+
+difference = np.abs(logits.numpy() - net(visual, audio).logits.numpy()).max()
+print("largest difference from net(visual, audio):", difference)
+
+# %%
+from jacklib.shapes import AUDIO_FRAMES, backbone_channels, backbone_map
+
+
+def expected_shapes(c, B):
+    """The shapes above for any settings, by arithmetic alone."""
+    _, side = backbone_map(c.snippet_duration, c.sample_size, len(c.blocks))
+    S, k, m, n, e = c.seq_len, c.embed_size, side**2, c.audio_n_segments, c.audio_embed_size
+    channels = backbone_channels(c.blocks, c.width)
+    return {
+        "visual input": [B, S, 3, c.snippet_duration, c.sample_size, c.sample_size],
+        "3D ResNet": [S * B, channels, 1, side, side],
+        "conv0: F": [S * B, k, m],
+        "spatial attention α": [S * B, m],
+        "channel attention β": [S * B, k],
+        "temporal attention γ": [B, S],
+        "what was seen": [B, k],
+        "audio input": [B, AUDIO_FRAMES * n, 32],
+        "audio embedding": [n * B, e],
+        "audio attention": [B, n],
+        "what was heard": [B, e],
+        "logits": [B, c.n_classes],
+    }
+
+
+assert expected_shapes(config, B) == {name: list(shape) for name, shape in shapes.items()}
+print(f"{'':22}{'classroom, B = 2':28}paper, B = 32")
+for name, shape in expected_shapes(paper, 32).items():
+    print(f"{name:22}{list(shapes[name])!s:28}{shape}")
+
+# %% [markdown] lang="en"
+# ## 4 · The loss: PCCE
+#
+# To take joy for trust is a small mistake; to take joy for fear is a big one. **Polarity-consistent cross entropy** counts a video $(1+\lambda)$ times when prediction and truth differ in polarity (positive or negative):
+#
+# $$\mathcal{L} = \frac1N\sum_{i=1}^{N}\big(1+\lambda\,[\,\mathrm{pol}(\hat y_i)\neq\mathrm{pol}(y_i)\,]\big)\cdot\big(-\log p_i(y_i)\big),\qquad \lambda=0.5$$
+#
+# Here by hand for three videos that are all *Joy*, against `jacklib.losses.pcce`:
+
+# %% [markdown] lang="zh"
+# ## 4 · 损失函数：PCCE
+#
+# 把喜悦认成信任是小错，认成恐惧是大错。**极性一致交叉熵**（PCCE）规定：预测与真值的极性（正面或负面）不同时，这段视频的损失乘以 $(1+\lambda)$：
+#
+# $$\mathcal{L} = \frac1N\sum_{i=1}^{N}\big(1+\lambda\,[\,\mathrm{pol}(\hat y_i)\neq\mathrm{pol}(y_i)\,]\big)\cdot\big(-\log p_i(y_i)\big),\qquad \lambda=0.5$$
+#
+# 下面用三段标签都是*喜悦*（Joy）的视频手算一遍，与 `jacklib.losses.pcce` 对照：
+
+# %%
+from jacklib.losses import VE8_POSITIVE, pcce
+
+names = training.class_names
+joy = names.index("Joy")
+print("positive:", ", ".join(names[c] for c in sorted(VE8_POSITIVE)))
+
+scores = np.zeros((3, 8), np.float32)
+for row, guess in enumerate(["Joy", "Trust", "Fear"]):
+    scores[row, names.index(guess)] = 2.0
+probability = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+cross_entropy = -np.log(probability[:, joy])
+weights = np.array([1.0, 1.0, 1.5])  # only Fear is of the other polarity
+for guess, ce, w in zip(["Joy", "Trust", "Fear"], cross_entropy, weights, strict=True):
+    print(f"true Joy, predicted {guess:6} cross entropy {ce:.3f} x {w} = {ce * w:.3f}")
+print("by hand", (cross_entropy * weights).mean(), "  pcce", pcce(scores, np.full(3, joy)).item())
+
+# %% [markdown] lang="en"
+# ## 5 · Training
+#
+# Adam and PCCE as in the paper, classroom settings, from random weights. The curves below grow after each epoch; `attention` is printed afterwards. With seed 0 the run repeats exactly on the same machine.
+
+# %% [markdown] lang="zh"
+# ## 5 · 训练
+#
+# 与论文一样用 Adam 和 PCCE；课堂设置，权重从随机数开始。每个轮次结束后下面的曲线会更新。种子固定为 0，同一台机器上重跑结果完全一样。
+
+# %%
+schedule = vaanet.SCHEDULES["classroom"]
+print(schedule)
+
+runtime.seed(0)
+net = VAANet(**config.options())
+history = vaanet.train(
+    net, training, validation, schedule=schedule, result_path=CACHE, seed=0, threads=2,
+    options=config.options() | {"class_names": training.class_names, "network": "VAANet"},
+)  # fmt: skip
+print(f"{sum(row['seconds'] for row in history):.0f} s of training")
+
+# %% [markdown] lang="en"
+# The number `attention` says how much more temporal attention lies on the planted event than if it were spread evenly: 1.0 is what uniform attention gets. Nobody tells the network when the event happens; it only ever sees the label.
+
+# %% [markdown] lang="zh"
+# 记录里的 `attention` 表示：落在植入事件上的时间注意力，是均匀分布时的多少倍；均匀分布恰好得 1.0。没有人告诉网络事件何时发生，它见到的只有标签。
+
+# %%
+figure, ax = plt.subplots(figsize=(6, 2.4))
+ax.plot([r["epoch"] for r in history], [r["attention"] for r in history], "o-", ms=3, color=BLUE)
+ax.axhline(1, color="black", ls="--", lw=1)
+ax.text(history[-1]["epoch"], 1.01, "uniform attention", ha="right", va="bottom")
+ax.set(
+    title="Temporal attention on the planted events (validation)",
+    xlabel="epoch",
+    ylabel="× uniform",
+)
+plt.show()
+
+# %% [markdown] lang="en"
+# ## 6 · Evaluation
+#
+# Evaluation takes the middle of each segment and crops the centre: no chance is involved. (The authors' released test scripts draw at random, so their numbers change from run to run.)
+
+# %% [markdown] lang="zh"
+# ## 6 · 评估
+#
+# 评估时每段取正中的帧、裁画面中心，没有任何随机成分。（作者发布的测试脚本是随机取的，所以每次结果略有不同。）
+
+# %%
+result = vaanet.test(net, validation)
+print(result.table())
+
+# %%
+from jacklib.evaluate import draw_confusion
+
+figure = draw_confusion(result.confusion, result.class_names)
+figure.set_dpi(80)
+display(figure)
+
+# %% [markdown] lang="en"
+# ### Does the attention find the event?
+
+# %% [markdown] lang="zh"
+# ### 注意力找到事件了吗？
+
+# %%
+from jacklib.metrics import attention_on_truth
+
+truth = vaanet.truths(validation)  # [64, S]
+share = result.gamma / result.gamma.mean(1, keepdims=True)  # 1 = as much as the clip's mean
+inside, outside = share[truth > 0.5].mean(), share[truth <= 0.5].mean()
+ratio = attention_on_truth(result.gamma, truth)
+print(f"temporal attention on the planted events: {ratio:.2f} times uniform")
+
+figure, ax = plt.subplots(figsize=(5, 2.6))
+bars = ax.bar(["inside the event", "outside"], [inside, outside], color=[ORANGE, GREY], width=0.5)
+ax.bar_label(bars, fmt="%.2f")
+ax.axhline(1, color="black", ls="--", lw=1, label="uniform attention")
+ax.set(
+    title=f"Mean γ of a segment, {len(validation)} validation clips",
+    ylabel="γ / mean γ of the clip",
+)
+ax.set_ylim(0, max(inside, 1) * 1.2)
+ax.legend(frameon=False)
+plt.show()
+
+# %% [markdown] lang="en"
+# ## 7 · Look at the attention
+#
+# Choose a clip and move the slider: the large frame shows *where* the network looks in that segment, the strip above *when*. Hatching marks the planted event. (On a page without a running kernel, such as GitHub, only the first picture is shown.)
+
+# %% [markdown] lang="zh"
+# ## 7 · 看看注意力
+#
+# 在菜单里选一段视频，拖动滑块：下方的大图显示网络在这个片段里看*哪里*，上方的一排显示看*什么时候*。带斜线的是植入事件。（在 GitHub 这类没有内核运行的页面上，只能看到第一张图。）
+
+# %%
+from jacklib.widgets.attention import attention_widget
+
+attention_widget(vaanet.attention_states(net, validation, first_of_class), lang=LANG)
+
+# %% [markdown] lang="en"
+# ### And on real film?
+#
+# The same network, never trained on film, looks at the clip from section 2. **Read this picture with care.** The network has seen nothing but rendered shapes; this is one animated film; and its labels were given by an AI model that looked at stills. Probabilities and attention show that the code runs on real film and sound. They do not say what the network knows about emotions in film.
+
+# %% [markdown] lang="zh"
+# ### 换成真实影片呢？
+#
+# 同一个网络从没见过影片，现在让它看第 2 节的那段。**请谨慎解读这张图。** 网络只见过渲染出来的图形；素材只有一部动画短片；它的标签还是 AI 模型看静止画面标的。这里的概率和注意力只说明代码能处理真实的画面和声音，不代表网络懂得影片里的情感。
+
+# %%
+from jacklib.widgets.attention import render
+
+(state,) = vaanet.attention_states(net, film, [number])
+figure = render(state, lang=LANG)
+figure.set_dpi(80)
+display(figure)
+
+# %%
+on_film = vaanet.test(net, film)
+right = int((on_film.predicted == on_film.labels).sum())
+print(f"{right} of {len(film)} film clips right; guessing would get {len(film) / 8:.1f}")
+
+# %% [markdown] lang="en"
+# ## 8 · The paper's size: a GPU and the real VE8
+#
+# Nothing here is a toy version of another code: `VAANetConfig.paper()` builds the paper's network, and the command line takes the real data. VE8's videos come from their authors (Jiang, Xu and Xue, *Predicting Emotions in User-Generated Videos*, AAAI 2014; they ask for a request by e-mail), the Kinetics weights `resnet-101-kinetics.pth` from the 3D-ResNets-PyTorch project. `docs/en/dataset.md` has the addresses. The next cell only prints the commands; they want a GPU.
+
+# %% [markdown] lang="zh"
+# ## 8 · 论文规模：GPU 与真实的 VE8
+#
+# 上面用的不是另写的玩具代码：`VAANetConfig.paper()` 就是论文的网络，命令行可以直接读真实数据。VE8 的视频需向作者申请（Jiang、Xu、Xue，*Predicting Emotions in User-Generated Videos*，AAAI 2014）；Kinetics 预训练权重 `resnet-101-kinetics.pth` 来自 3D-ResNets-PyTorch 项目，地址见 `docs/cn/数据集准备.md`。下一格只打印命令，实际运行需要 GPU。
+
+# %%
+print(VAANetConfig.paper())
+print(vaanet.SCHEDULES["paper"])
+print("""
+# frames and sound out of the downloaded videos (CLASS/ID.mp4)
+bash script/run.sh prepare videos/ve8 data/ve8
+
+bash script/run.sh VAANet main --dataset ve8 \\
+  --video_path data/ve8/img --audio_path data/ve8/mp3 --annotation_path data/ve8/ve8_01.json \\
+  --resnet101_pretrained weights/resnet-101-kinetics.pth --result_path results/ve8 \\
+  --batch_size 32 --n_epochs 100 --learning_rate 2e-4
+
+bash script/run.sh VAANet test --dataset ve8 \\
+  --video_path data/ve8/img --audio_path data/ve8/mp3 --annotation_path data/ve8/ve8_01.json \\
+  --checkpoint_path results/ve8/best.pth --result_path results/ve8
+
+# one video of your own
+bash script/run.sh VAANet test_singlevideo --video_path my_video.mp4 \\
+  --checkpoint_path results/ve8/best.pth""")
+
+# %% [markdown] lang="en"
+# ## 9 · Exercises
+#
+# Each cell checks itself: ✓ right, ✗ wrong with a hint, ○ not done yet. Write where it says `your answer here`, and run the cell again.
+#
+# **Exercise 1 — segments.** Write where each snippet starts when evaluating, for a clip that is long enough: `n_frames` are cut into `seq_len` equal parts of whole frames, and each snippet lies in the middle of its part.
+
+# %% [markdown] lang="zh"
+# ## 9 · 练习
+#
+# 每一格都会自己检查：✓ 对，✗ 错（附提示），○ 还没做。在注明“在这里作答”的地方写代码，再运行一次该格。
+#
+# **练习 1——片段。** 视频足够长时，评估用的每个小段从第几帧开始？把 `n_frames` 帧等分成 `seq_len` 份（每份取整数帧），小段位于各份正中。
+
+
+# %%
+def segment_starts(n_frames, seq_len, snippet_duration):
+    """A list of seq_len frame numbers."""
+    ### BEGIN SOLUTION
+    part = n_frames // seq_len
+    first = part // 2 - snippet_duration // 2
+    return [s * part + first for s in range(seq_len)]
+    ### END SOLUTION
+
+
+classroom.check_function(
+    "1 segments",
+    segment_starts,
+    [(case, tsn_indices(*case)[:, 0]) for case in [(96, 8, 8), (240, 12, 16), (301, 12, 16)]],
+    hint="part = n_frames // seq_len; the middle of a part minus half a snippet.",
+    hint_zh="part = n_frames // seq_len；用每份的中点减去半个小段。",
+);  # fmt: skip
+
+# %% [markdown] lang="en"
+# **Exercise 2 — a softmax that sums to m.** `h` is an array `[N, m]`. Give $\alpha = m\cdot\mathrm{softmax}(h)$, each row on its own.
+
+# %% [markdown] lang="zh"
+# **练习 2——总和为 m 的 softmax。** `h` 是形状为 `[N, m]` 的数组，逐行计算 $\alpha = m\cdot\mathrm{softmax}(h)$。
+
+
+# %%
+def spatial_attention(h):
+    """[N, m] -> [N, m], each row summing to m."""
+    ### BEGIN SOLUTION
+    e = np.exp(h - h.max(axis=1, keepdims=True))
+    return h.shape[1] * e / e.sum(axis=1, keepdims=True)
+    ### END SOLUTION
+
+
+h = np.random.default_rng(1).normal(size=(3, 4))
+classroom.check_function(
+    "2 attention",
+    spatial_attention,
+    [
+        (np.zeros((2, 16)), np.ones((2, 16))),
+        (h, jt.nn.softmax(jt.array(h), dim=1).numpy() * 4),
+    ],
+    tolerance=1e-5,
+    hint="np.exp(h) over its sum along axis 1 (keepdims=True), times the number of columns.",
+    hint_zh="np.exp(h) 除以沿轴 1 的和（keepdims=True），再乘列数。",
+);  # fmt: skip
+
+# %% [markdown] lang="en"
+# **Exercise 3 — PCCE's weights.** Which factor does each video get? `target` and `predicted` are lists of class numbers, `positive` a set of them.
+
+# %% [markdown] lang="zh"
+# **练习 3——PCCE 的权重。** 每段视频乘多大的系数？`target` 和 `predicted` 是类别编号的列表，`positive` 是正面类别的集合。
+
+
+# %%
+def pcce_weights(target, predicted, positive, weight=0.5):
+    """A list with one factor for each video."""
+    ### BEGIN SOLUTION
+    both = zip(target, predicted, strict=True)
+    return [1 + weight * ((t in positive) != (p in positive)) for t, p in both]
+    ### END SOLUTION
+
+
+classroom.check_function(
+    "3 PCCE weights",
+    pcce_weights,
+    [
+        (([4, 4, 4], [4, 7, 3], {1, 4, 6, 7}), [1.0, 1.0, 1.5]),
+        (([0, 2, 5, 6], [1, 3, 4, 0], {1, 4, 6, 7}, 1.0), [2.0, 1.0, 2.0, 2.0]),
+    ],
+    hint="(t in positive) != (p in positive) is true when the polarity differs.",
+    hint_zh="极性不同时，(t in positive) != (p in positive) 为真。",
+);  # fmt: skip
+
+# %% [markdown] lang="en"
+# **Exercise 4 — does the strongest segment lie in the event?** For each validation clip take the segment with the largest γ (`result.gamma`, `[64, 8]`). In what share of the clips does it lie in the event (`truth` is 1 there)? A segment chosen blindly would hit in 3 of 8 cases.
+
+# %% [markdown] lang="zh"
+# **练习 4——权重最大的片段落在事件里吗？** 对每段验证视频找出 γ（`result.gamma`，`[64, 8]`）最大的片段。它落在事件里（那里 `truth` 为 1）的视频占多大比例？闭着眼睛选，命中率是 3/8。
+
+# %%
+hit_share = ...
+### BEGIN SOLUTION
+hit_share = truth[np.arange(len(truth)), result.gamma.argmax(1)].mean()
+### END SOLUTION
+classroom.check_value(
+    "4 strongest segment",
+    hit_share,
+    np.take_along_axis(truth, result.gamma.argmax(1)[:, None], 1).mean(),
+    hint="result.gamma.argmax(1) gives one segment for each clip; look these up in truth.",
+    hint_zh="result.gamma.argmax(1) 给出每段视频的一个片段，再到 truth 里查。",
+);  # fmt: skip
+
+# %% [markdown] lang="en"
+# **Exercise 5 — the ends of the scale.** An event fills 3 of 8 segments. What does `attention_on_truth` give (a) when γ is the same everywhere, (b) when all of γ lies inside the event? Think first; then try it out.
+
+# %% [markdown] lang="zh"
+# **练习 5——刻度的两端。** 事件占 8 个片段中的 3 个。下面两种情况 `attention_on_truth` 各是多少：(a) γ 处处相同；(b) γ 全部落在事件里？先想，再动手验证。
+
+# %%
+uniform_score = ...
+perfect_score = ...
+### BEGIN SOLUTION
+uniform_score = 1.0
+perfect_score = 8 / 3  # all of the attention where uniform attention has 3/8 of it
+### END SOLUTION
+hint = "The share of γ inside the event, over the share that uniform attention has there."
+hint_zh = "事件里的 γ 占总量的比例，除以均匀分布时的比例。"
+classroom.check_value("5a uniform", uniform_score, 1.0, hint=hint, hint_zh=hint_zh)
+classroom.check_value(
+    "5b perfect", perfect_score, 8 / 3, tolerance=0.01, hint=hint, hint_zh=hint_zh
+)
+# %% [markdown] lang="en"
+# **To go on:** train with another seed and see how much the results move; set `n_epochs` to 3 and look at γ again; give your own video to `bash script/run.sh VAANet test_singlevideo`.
+
+# %% [markdown] lang="zh"
+# **还可以试试：** 换个种子再训练，看结果浮动多少；把 `n_epochs` 改成 3，再看看 γ；用 `bash script/run.sh VAANet test_singlevideo` 处理自己的视频。
+
+# %%
+solved, total = classroom.summary()

@@ -1,0 +1,251 @@
+"""The documentation says what the code does: links, commands, option tables, data sets, layout."""
+
+import argparse
+import importlib
+import os
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from jacklib.__main__ import METHODS
+from jacklib.data.samples import SAMPLES
+from jacklib.data.video import DATASETS
+
+ROOT = Path(__file__).resolve().parents[1]
+PAIRS = [
+    ("README.md", "README_CN.md"),
+    ("docs/en/architecture.md", "docs/cn/架构.md"),
+    ("docs/en/train.md", "docs/cn/训练.md"),
+    ("docs/en/test.md", "docs/cn/测试.md"),
+    ("docs/en/dataset.md", "docs/cn/数据集准备.md"),
+    ("docs/en/environment.md", "docs/cn/环境配置.md"),
+]
+SKIPPED_FOLDERS = {".venv", ".git", "results", "node_modules", ".pytest_cache", ".making"}
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in ROOT.rglob("*.md")
+    if not SKIPPED_FOLDERS & set(path.relative_to(ROOT).parts)
+)
+# Commands whose options belong to other programs.
+PASSED_ON = {"lab": {"--no-browser", "--port"}, "test": {"-k", "-x"}}
+
+
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def without_code(text: str) -> str:
+    text = re.sub(r"^ *```.*?^ *```", "", text, flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"`[^`\n]*`", "code", text)
+
+
+def commands_in(page: str) -> list[str]:
+    """What stands after `bash script/run.sh`, comments and line ends with a backslash removed."""
+    text = re.sub(r"\\\n\s*", " ", text_of(page))
+    found = re.findall(r"bash script/run\.sh\b([^`\n]*)", text)
+    return [" ".join(shlex.split(words, comments=True)) for words in found]
+
+
+def tables_in(page: str) -> list[tuple[list[str], list[list[str]]]]:
+    """(head, rows) of every table, as cells without backquotes."""
+    tables, current = [], None
+    for line in text_of(page).splitlines():
+        if not line.startswith("|"):
+            current = None
+            continue
+        cells = [cell.strip().strip("`") for cell in line.strip().strip("|").split("|")]
+        if current is None:
+            current = (cells, [])
+            tables.append(current)
+        elif not line.startswith("|---"):
+            current[1].append(cells)
+    return tables
+
+
+def anchors_of(path: Path) -> set[str]:
+    """Headings as GitHub makes links of them."""
+    headings = re.findall(r"^#+ (.+)$", without_code(path.read_text(encoding="utf-8")), re.M)
+    return {re.sub(r"[^\w\- ]", "", h.strip().lower()).replace(" ", "-") for h in headings}
+
+
+class Strict(argparse.ArgumentParser):
+    """Raises where argparse would leave, and takes no shortened options."""
+
+    def __init__(self, **options):
+        super().__init__(**options, allow_abbrev=False)
+
+    def error(self, message):
+        raise ValueError(message)
+
+
+def parser_of(*words: str) -> argparse.ArgumentParser:
+    """The parser of `bash script/run.sh WORDS`."""
+    parser = Strict()
+    if words[0] in METHODS:
+        method = importlib.import_module(f"jacklib.methods.{METHODS[words[0]]}")
+        assert words[1] in method.PHASES
+        method.add_arguments(parser, words[1])
+    else:
+        tools = {"prepare": "data.prepare", "notebooks": "notebooks", "bench": "bench"}
+        importlib.import_module(f"jacklib.{tools[words[0]]}").add_arguments(parser)
+    return parser
+
+
+def check_command(words: list[str]) -> None:
+    """Raises ValueError or AssertionError where run.sh would not take these words."""
+    name = words[0]
+    if name in ("doctor", "samples"):
+        assert len(words) == 1
+    elif name in PASSED_ON:
+        given = {word for word in words[1:] if word.startswith("-")}
+        assert given <= PASSED_ON[name]
+        for word in words[1:]:
+            if word.startswith("tests/"):
+                assert (ROOT / word).is_file()
+    else:
+        parser = parser_of(*words[:2])
+        rest = [word for word in words[2 if name in METHODS else 1 :] if word != "--help"]
+        if "--help" not in words:
+            parser.parse_args(rest)
+
+
+# ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    folder = (ROOT / page).parent
+    for target in re.findall(r"\]\(([^)\s]+)\)", without_code(text_of(page))):
+        if re.match(r"(https?|mailto):", target):
+            continue
+        name, _, anchor = target.partition("#")
+        path = folder / name if name else ROOT / page
+        assert path.exists(), f"{page}: no {target}"
+        assert path.resolve().is_relative_to(ROOT), f"{page}: {target} lies outside"
+        if anchor:
+            assert anchor in anchors_of(path), f"{page}: no heading for {target}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_are_known(page):
+    for command in commands_in(page):
+        if not command or command.endswith("..."):
+            continue
+        try:
+            check_command(command.split())
+        except (ValueError, AssertionError, KeyError, ModuleNotFoundError) as error:
+            pytest.fail(f"{page}: bash script/run.sh {command}: {error!r}")
+
+
+def test_a_wrong_command_would_be_found():
+    for wrong in ("VAANet mian", "VAANet main --epochs 3", "VAANet test --n_epochs 3", "trian",
+                  "VAANet test_singlevideo", "doctor now", "test tests/test_nothing.py",
+                  "VAANet main --seq 3"):  # fmt: skip
+        with pytest.raises((ValueError, AssertionError, KeyError)):
+            check_command(wrong.split())
+
+
+@pytest.mark.parametrize("english, chinese", PAIRS)
+def test_both_languages_give_the_same_commands(english, chinese):
+    assert commands_in(english) == commands_in(chinese)
+    blocks = r"^```bash\n.*?^```"
+    counts = [
+        len(re.findall(blocks, text_of(page), re.DOTALL | re.M)) for page in (english, chinese)
+    ]
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("english, chinese", PAIRS)
+def test_both_languages_link_to_each_other_and_to_the_same_sites(english, chinese):
+    for page, other in ((english, chinese), (chinese, english)):
+        target = os.path.relpath(ROOT / other, (ROOT / page).parent)
+        assert f"]({target})" in text_of(page)
+    sites = [set(re.findall(r"\]\((https?:[^)\s]+)\)", text_of(p))) for p in (english, chinese)]
+    assert sites[0] == sites[1]
+
+
+def test_no_page_without_its_partner():
+    pages = {page for page in PAGES if re.match(r"docs/(en|cn)/", page)}
+    assert pages == {page for pair in PAIRS for page in pair if page.startswith("docs/")}
+
+
+def test_readmes_quote_the_same_papers():
+    blocks = [re.findall(r"```bibtex\n.*?```", text_of(p), re.DOTALL) for p in PAIRS[0]]
+    assert blocks[0] == blocks[1] and len(blocks[0]) == 1
+
+
+# ---------------------------------------------------------------------------------------------
+# Tables against the code
+# ---------------------------------------------------------------------------------------------
+
+# page, which of its option tables, the command
+TABLES = [
+    *[(page, 0, ("VAANet", "main")) for page in PAIRS[2]],
+    *[(page, 0, ("VAANet", "test")) for page in PAIRS[3]],
+    *[(page, 1, ("VAANet", "test_singlevideo")) for page in PAIRS[3]],
+    *[(page, 0, ("prepare",)) for page in PAIRS[4]],
+]
+
+
+@pytest.mark.parametrize("page, number, command", TABLES)
+def test_option_tables_are_the_commands_options(page, number, command):
+    tables = [rows for head, rows in tables_in(page) if head[0] in ("option", "选项")]
+    stated = {row[0]: row[1] for row in tables[number]}
+    options = {
+        action.option_strings[-1]: action
+        for action in parser_of(*command)._actions
+        if action.option_strings and action.dest != "help"
+    }
+    assert set(stated) == set(options)
+    for name, action in options.items():
+        if action.required:
+            assert stated[name] in ("required", "必填")
+        elif isinstance(action.default, bool):
+            assert stated[name] in ("off", "否")
+        elif action.default is not None:
+            assert stated[name] == str(action.default), name
+
+
+@pytest.mark.parametrize("page", PAIRS[4])
+def test_data_set_tables_are_the_codes(page):
+    samples, real = (rows for head, rows in tables_in(page) if head[0] == "--dataset")
+    assert [row[0] for row in samples] == list(SAMPLES)
+    real = {row[0]: row[1:] for row in real}
+    assert set(real) == set(DATASETS)
+    for name, info in DATASETS.items():
+        labels, positive, annotation = real[name]
+        assert tuple(labels.split(", ")) == info.labels
+        assert {info.labels.index(label) for label in positive.split(", ")} == set(info.positive)
+        assert annotation == info.annotation
+
+
+@pytest.mark.parametrize("page", PAIRS[1])
+def test_layout_names_every_file_of_the_package(page):
+    block = re.search(r"```text\n(script/run\.sh .*?)```", text_of(page), re.DOTALL).group(1)
+    named = [line.split()[0] for line in block.splitlines()]
+    assert len(set(named)) == len(named)
+    package = {p.relative_to(ROOT).as_posix() for p in (ROOT / "jacklib").rglob("*.py")}
+    assert {name for name in named if name.startswith("jacklib/")} == package
+    for name in named:
+        assert "NN_name" in name or (ROOT / name).exists(), name
+
+
+@pytest.mark.parametrize("page", PAIRS[2])
+def test_settings_tables_are_the_codes(page):
+    from jacklib.methods.vaanet import SCHEDULES, SETTINGS
+
+    (rows,) = (rows for head, rows in tables_in(page) if head[1:] == ["classroom", "paper"])
+    for column, name in ((1, "classroom"), (2, "paper")):
+        config, schedule = SETTINGS[name](), SCHEDULES[name]
+        sizes = [config.seq_len, config.snippet_duration, config.sample_size]
+        assert rows[0][column].split(" x ") == list(map(str, sizes))
+        assert numbers(rows[2][column]) == [config.embed_size]
+        assert numbers(rows[3][column]) == [config.audio_n_segments, config.audio_embed_size]
+        assert numbers(rows[4][column]) == list(schedule)
+
+
+def numbers(cell: str) -> list[float]:
+    """The numbers of a cell, in order."""
+    return [float(number) for number in re.findall(r"[\d.]+(?:e-\d+)?", cell)]
