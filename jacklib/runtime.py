@@ -17,10 +17,12 @@ import os
 import platform
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -293,6 +295,15 @@ def prepare() -> None:
     _provide_onednn()
     first_compile()
     import jittor  # noqa: F401
+
+    _forget_jittors_child_handler()
+
+
+def _forget_jittors_child_handler() -> None:
+    # Jittor ends the whole process, a notebook's kernel included, when any child of it is killed
+    # by a signal. Its own data loaders want that; nothing here uses them.
+    if hasattr(signal, "SIGCHLD") and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def device() -> str:

@@ -11,6 +11,8 @@ Before 1.6 it was five pickles in a row (magic number, version, system, object, 
 then, for each key, the storage's element count as int64 and its bytes.
 """
 
+import contextlib
+import glob
 import io
 import os
 import pickletools
@@ -599,6 +601,7 @@ def write_torch_file(path: str | os.PathLike, state_dict: Mapping[Any, Any]) -> 
     pickle, arrays = _pickle(state_dict)
     folder, name = os.path.split(os.path.abspath(path))
     temporary = os.path.join(folder, f".{name}.{os.getpid()}.part")
+    _remove_leftovers(folder, name)
     try:
         with open(temporary, "wb") as file:
             _write_archive(file, pickle, arrays)
@@ -615,6 +618,15 @@ def write_torch_file(path: str | os.PathLike, state_dict: Mapping[Any, Any]) -> 
     finally:
         if os.path.exists(temporary):
             os.remove(temporary)
+
+
+def _remove_leftovers(folder: str, name: str) -> None:
+    """Delete what processes that no longer live (a kill in the middle) left of this file."""
+    for path in glob.glob(os.path.join(glob.escape(folder), f".{glob.escape(name)}.*.part")):
+        process = path.split(".")[-2]
+        if process.isdigit() and not os.path.exists(f"/proc/{process}"):
+            with contextlib.suppress(OSError):
+                os.remove(path)
 
 
 def _write_archive(file: BinaryIO, pickle: bytes, arrays: list[np.ndarray]) -> None:

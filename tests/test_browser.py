@@ -26,7 +26,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright: 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "notebooks" / "04_vaanet.ipynb"
 START = 120  # seconds until JupyterLab answers and the notebook's kernel is ready
-RUN = 600  # seconds for all cells, on a machine where Jittor still has to compile
+RUN = 1200  # seconds for all cells, on a busy machine where Jittor still has to compile
 ANSWER = 60  # seconds for one answer of the widget: it draws a picture
 
 # Settings of the user's that would put pop-ups over the page or fetch news.

@@ -39,7 +39,9 @@ class Small(nn.Module):
 
 def weights(n_classes=3, seed=0):
     rng = np.random.default_rng(seed)
-    return {k: rng.random(v.shape).astype(np.float32) for k, v in Small(n_classes).state_dict().items()}
+    return {
+        k: rng.random(v.shape).astype(np.float32) for k, v in Small(n_classes).state_dict().items()
+    }
 
 
 def assert_loaded(net, wanted):

@@ -403,8 +403,8 @@ class AttentionExplorer:
         self.image = ipywidgets.Image(
             format="png", layout=ipywidgets.Layout(width="100%", max_width="900px", height="auto")
         )
-        # ipywidgets' Image has no alternative text, so the same is said in words beneath it. (Nor may
-        # it have a tooltip: in the browser that stops the view, "Click to show javascript error".)
+        # ipywidgets' Image has no alternative text, so the same is said in words beneath it. A
+        # tooltip would stop its view in the browser: "Click to show javascript error".
         self.note = ipywidgets.HTML()
         self.widget = ipywidgets.VBox(
             [
