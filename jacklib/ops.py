@@ -557,7 +557,10 @@ class Optimizer:
             self.groups.append({**defaults, **group, "params": kept})
         self.params = [p for group in self.groups for p in group["params"]]
         if not self.params:
-            raise ValueError("params: found no Var that takes a gradient, wanted one or more.")
+            raise ValueError(
+                "params: found no Var that takes a gradient, wanted one or more. Jittor's "
+                "net.eval() stops all gradients: call net.train() first."
+            )
         self.gradients: list[jt.Var | None] = [None] * len(self.params)
         self.n_steps = [0] * len(self.params)
         self.state: list[dict[str, jt.Var]] = [{} for _ in self.params]

@@ -9,6 +9,7 @@ This file imports nothing but the standard library, because it must work where J
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import glob
 import hashlib
@@ -294,16 +295,23 @@ def prepare() -> None:
     _provide_python_config()
     _provide_onednn()
     first_compile()
-    import jittor  # noqa: F401
+    with _own_signal_handlers():
+        import jittor  # noqa: F401
 
-    _forget_jittors_child_handler()
 
-
-def _forget_jittors_child_handler() -> None:
-    # Jittor ends the whole process, a notebook's kernel included, when any child of it is killed
-    # by a signal. Its own data loaders want that; nothing here uses them.
-    if hasattr(signal, "SIGCHLD") and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+@contextlib.contextmanager
+def _own_signal_handlers():
+    # Jittor ends the whole process at Ctrl-C, without Python's KeyboardInterrupt, and when any
+    # child of it is killed by a signal, a notebook's kernel included. Its own data loaders want
+    # that; nothing here uses them. So Python's handlers are put back after the import.
+    names = ("SIGINT", "SIGCHLD")
+    in_main = threading.current_thread() is threading.main_thread()  # only there may they be set
+    numbers = [getattr(signal, name) for name in names if in_main and hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in before.items():
+        if handler is not None:
+            signal.signal(number, handler)
 
 
 def device() -> str:

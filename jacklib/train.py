@@ -75,11 +75,19 @@ def fit(
                     cure="Resume with the seed, batch size and data of the run that wrote it.",
                 )
     progress |= {"seed": seed, "n_batches": n_batches, "options": options}
+    jt.sync_all()  # lazy initial weights are drawn now, from the caller's seed, not a batch's
     history: list[dict[str, float]] = progress["history"]
     logs = _Logs(folder, history)
     curves = LiveCurves() if show and in_notebook() else None
 
     def save() -> None:
+        # ReLU in Jittor's kernels turns NaN into 0, so a spoilt weight need not show in the loss.
+        spoilt = [k for k, v in net.state_dict().items() if not np.isfinite(v.numpy()).all()]
+        if spoilt:
+            raise TrainingError(
+                f"{spoilt[0]} is no longer a number in epoch {progress['epoch'] + 1}. Lower "
+                f"--learning_rate, and look at the clips. {_what_is_left(folder)}"
+            )
         save_training(folder / "last.pth", net, optimizer, progress)
 
     try:
@@ -122,11 +130,12 @@ def fit(
                 "seconds": round(seconds + time.time() - start_time, 2),
             }
             history.append(row)
-            if row["val_accuracy"] > progress["best"]:
-                progress["best"] = row["val_accuracy"]
-                save_weights(net, folder / "best.pth", options)
+            better = row["val_accuracy"] > progress["best"]
             progress |= {"epoch": epoch + 1, "batch": 0, "sums": [0.0, 0, 0, 0.0]}
+            progress["best"] = max(row["val_accuracy"], progress["best"])
             save()
+            if better:
+                save_weights(net, folder / "best.pth", options)
             logs.add(row)
             if curves is not None:
                 curves.draw(history)
