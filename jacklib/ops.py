@@ -582,6 +582,10 @@ class Optimizer:
         self.gradients, norm = clip_grad_norm(self.gradients, max_norm)
         return norm
 
+    def gradient_sum(self) -> jt.Var:
+        """The sum of all gradients gathered so far: not finite where any of them is not."""
+        return sum((g.sum() for g in self.gradients if g is not None), jt.zeros(1))
+
     def step(self, loss: jt.Var | None = None) -> None:
         """Move every Var that has a gradient, then clear the gradients."""
         if loss is not None:

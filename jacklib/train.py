@@ -81,13 +81,6 @@ def fit(
     curves = LiveCurves() if show and in_notebook() else None
 
     def save() -> None:
-        # ReLU in Jittor's kernels turns NaN into 0, so a spoilt weight need not show in the loss.
-        spoilt = [k for k, v in net.state_dict().items() if not np.isfinite(v.numpy()).all()]
-        if spoilt:
-            raise TrainingError(
-                f"{spoilt[0]} is no longer a number in epoch {progress['epoch'] + 1}. Lower "
-                f"--learning_rate, and look at the clips. {_what_is_left(folder)}"
-            )
         save_training(folder / "last.pth", net, optimizer, progress)
 
     try:
@@ -106,14 +99,18 @@ def fit(
             for number, batch in enumerate(bar, start=first):
                 jt.set_seed(step_seed(seed, epoch, number))
                 loss, logits, labels = step_loss(batch)
-                optimizer.step(loss)
-                value, scores = loss.item(), logits.numpy()
-                if not math.isfinite(value):
+                optimizer.backward(loss)
+                value, slope = loss.item(), optimizer.gradient_sum().item()
+                # ReLU in Jittor's kernels turns NaN into 0: what went wrong inside the network
+                # may show in the gradients only. Nothing has moved yet.
+                if not (math.isfinite(value) and math.isfinite(slope)):
                     raise TrainingError(
-                        f"The loss became {value} in epoch {epoch + 1}, batch {number + 1} "
+                        f"The loss or its gradient is no longer a number (loss {value}) in epoch {epoch + 1}, batch {number + 1} "
                         f"(clips {', '.join(batch.ids[:4])}...). Lower --learning_rate, and look "
                         f"at these clips' frames and sound. {_what_is_left(folder)}"
                     )
+                optimizer.step()
+                scores = logits.numpy()
                 loss_sum += value * len(labels)
                 right += int((scores.argmax(1) == labels).sum())
                 seen += len(labels)

@@ -68,6 +68,14 @@ def test_picture_is_900_wide_and_repeatable():
     assert attention.png(make_state()) == first
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("layout", ["figure.constrained_layout.use", "figure.autolayout"])
+def test_picture_is_the_same_in_a_notebook_with_its_own_layout(layout):
+    expected = attention.png(make_state())
+    with matplotlib.rc_context({layout: True}):
+        assert attention.png(make_state()) == expected
+
+
 def test_every_panel_names_what_it_shows():
     words = panels(render(make_state()))
     for title in (

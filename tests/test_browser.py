@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -44,7 +45,7 @@ CELLS = """() => {
         const source = [].concat(model.source).join('');
         if (!source.trim()) return;
         const outputs = model.outputs.map(output => ({
-            kind: output.output_type,
+            kind: output.name ?? output.output_type,
             text: [].concat(output.traceback ?? output.text ?? []).join(''),
             types: Object.keys(output.data ?? {}),
         }));
@@ -73,9 +74,11 @@ PICTURE = """async image => {
 }"""
 
 
-def find_chromium():
+def find_chromium() -> str | None:
+    """The first browser that runs: without snap, Ubuntu's chromium-browser only says it does not."""
     for name in ("chromium", "chromium-browser", "google-chrome"):
-        if path := shutil.which(name):
+        path = shutil.which(name)
+        if path and subprocess.run([path, "--version"], capture_output=True).returncode == 0:
             return path
     return None
 
@@ -136,6 +139,10 @@ def jupyterlab(root: Path, private: Path):
             command, cwd=root, env=environment, stdout=stream, stderr=subprocess.STDOUT
         )
     address = f"http://127.0.0.1:{port}"
+    # Ctrl-C and SIGTERM (a time limit on the whole run) are to come by the `finally` below. Jittor,
+    # which conftest.py has loaded, would leave at once.
+    stops = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(stop, signal.default_int_handler) for stop in stops]
     try:
         deadline = time.monotonic() + START
         while True:
@@ -149,6 +156,8 @@ def jupyterlab(root: Path, private: Path):
         yield address, token
     finally:
         end(process)
+        for stop, handler in zip(stops, before, strict=True):
+            signal.signal(stop, handler)
 
 
 @contextlib.contextmanager
@@ -295,16 +304,11 @@ def use_attention_widget(page, index: int, shots: Path) -> None:
 
 
 def widget_cell(cells) -> int:
-    """The place of the last cell that calls attention_widget and shows a live widget."""
-    view = "application/vnd.jupyter.widget-view+json"
-    found = [
-        cell["index"]
-        for cell in cells
-        if "attention_widget(" in cell["source"]
-        and any(view in output["types"] for output in cell["outputs"])
-    ]
-    assert found, "no cell shows the attention widget"
-    return found[-1]
+    """The place of the cell that shows the attention widget, and nothing but the widget."""
+    (cell,) = [cell for cell in cells if "attention_widget(" in cell["source"]]
+    assert [output["kind"] for output in cell["outputs"]] == ["execute_result"], cell["outputs"]
+    assert "application/vnd.jupyter.widget-view+json" in cell["outputs"][0]["types"]
+    return cell["index"]
 
 
 def test_attention_widget_lives_in_jupyterlab(tmp_path, notebook=NOTEBOOK):

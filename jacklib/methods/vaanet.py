@@ -32,15 +32,21 @@ SETTINGS = {"paper": VAANetConfig.paper, "classroom": VAANetConfig.classroom}
 
 
 class Schedule(NamedTuple):
-    """How a network is trained."""
+    """How a network is trained.
+
+    attention_factor: the temporal attention's learning rate over that of everything else.
+    """
 
     batch_size: int
     n_epochs: int
     learning_rate: float
+    attention_factor: float = 1.0
 
 
-# The paper's (section 4.1; the released code's batch) and ours for two CPU cores.
-SCHEDULES = {"paper": Schedule(32, 100, 2e-4), "classroom": Schedule(8, 12, 1e-3)}
+# The paper's (section 4.1; the released code's batch) and ours for two CPU cores. The temporal
+# attention starts from large weights, of which Adam changes little in the classroom's 192 steps:
+# the clips are told apart long before it has turned from even to selective. So it learns faster.
+SCHEDULES = {"paper": Schedule(32, 100, 2e-4), "classroom": Schedule(8, 12, 1e-3, 20.0)}
 
 
 # ---------------------------------------------------------------------------------------------
@@ -111,7 +117,7 @@ def train(
 
     return fit(
         net,
-        Adam(net.parameters(), lr=schedule.learning_rate),
+        optimizer(net, schedule),
         step_loss=step_loss,
         batches=lambda epoch, start: batches(
             training,
@@ -132,6 +138,15 @@ def train(
         save_every=save_every,
         show=show,
     )
+
+
+def optimizer(net: VAANet, schedule: Schedule) -> Adam:
+    """Adam with the schedule's learning rates, for everything in `net` that takes a gradient."""
+    temporal = net.ta_net.parameters() + net.aa_net.parameters()
+    chosen = {id(parameter) for parameter in temporal}
+    others = [p for p in net.parameters() if id(p) not in chosen]
+    faster = schedule.learning_rate * schedule.attention_factor
+    return Adam([{"params": others}, {"params": temporal, "lr": faster}], lr=schedule.learning_rate)
 
 
 def test(
@@ -326,6 +341,7 @@ def _main(args: argparse.Namespace) -> int:
         args.batch_size or default.batch_size,
         args.n_epochs or default.n_epochs,
         args.learning_rate or default.learning_rate,
+        default.attention_factor,
     )
     small = settings == "classroom"
     training = open_clips(
@@ -470,6 +486,7 @@ __all__ = [
     "attention_state",
     "attention_states",
     "open_clips",
+    "optimizer",
     "render",
     "run",
     "single_clip",

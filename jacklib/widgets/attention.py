@@ -241,6 +241,9 @@ def render(state: AttentionState, lang: str = "en") -> Figure:
         "xtick.color": INK,
         "ytick.color": INK,
         "hatch.linewidth": 0.6,
+        # The panels' places are fixed here, whatever layout a notebook has chosen for its figures.
+        "figure.constrained_layout.use": False,
+        "figure.autolayout": False,
     }
     with matplotlib.rc_context(style):
         page = _Page(state, bold)

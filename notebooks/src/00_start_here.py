@@ -178,18 +178,18 @@ plt.show()
 # %% [markdown] lang="en"
 # ## A first look at the data
 #
-# **Real film.** 32 clips of *Big Buck Bunny* (© 2008 Blender Foundation, [www.bigbuckbunny.org](https://www.bigbuckbunny.org), CC BY 3.0), with sound. Their labels were given by an AI model that looked at stills, and checked by nobody: good for trying out code, not for judging networks. This clip is labelled *Joy*:
+# **Real film.** 32 clips of *Big Buck Bunny* (© 2008 Blender Foundation, [www.bigbuckbunny.org](https://www.bigbuckbunny.org), CC BY 3.0), with sound. Their labels were given by an AI model that looked at stills, and checked by nobody: good for trying out code, not for judging networks. This clip is labelled *Surprise*:
 
 # %% [markdown] lang="zh"
 # ## 先看看数据
 #
-# **真实影片。** 动画短片 *Big Buck Bunny*（© 2008 Blender Foundation，[www.bigbuckbunny.org](https://www.bigbuckbunny.org)，CC BY 3.0）的 32 个片段，带声音。标签由 AI 模型看静止画面标注，没有人复核：用来跑通代码很合适，但不能用来评判网络的好坏。下面这段的标签是*喜悦*（Joy）：
+# **真实影片。** 动画短片 *Big Buck Bunny*（© 2008 Blender Foundation，[www.bigbuckbunny.org](https://www.bigbuckbunny.org)，CC BY 3.0）的 32 个片段，带声音。标签由 AI 模型看静止画面标注，没有人复核：用来跑通代码很合适，但不能用来评判网络的好坏。下面这段的标签是*惊讶*（Surprise）：
 
 # %%
 from jacklib.data.samples import film_clips, rendered_clips, samples_folder
 
 paths = film_clips(progress=False)  # frames and sound, unpacked at the first use
-clip = "Joy/bbb_0151"
+clip = "Surprise/bbb_0314"
 Video(str(samples_folder() / "film" / "video" / f"{clip}.mp4"), embed=True, width=480)
 
 # %%
@@ -214,12 +214,15 @@ def draw_clip(folder, sound, title, event=None):
     if event is not None:
         ax.axvspan(event[0] / 30, event[1] / 30, color=ORANGE, alpha=0.35, label="planted event")
         ax.legend(frameon=False, loc="upper right")
-    ax.set(xlabel="time (s)", ylabel="amplitude", xlim=(0, n_frames / 30), ylim=(-1, 1))
+    ax.set(xlabel="time (s)", ylabel="amplitude", xlim=(0, n_frames / 30))
+    ax.set_ylim(-1.1 * abs(wave).max(), 1.1 * abs(wave).max())
     figure.suptitle(title)
     plt.show()
 
 
-draw_clip(paths.video_path / clip, paths.audio_path / f"{clip}.mp3", "Film clip bbb_0151 (Joy)")
+draw_clip(
+    paths.video_path / clip, paths.audio_path / f"{clip}.mp3", "Film clip bbb_0314 (Surprise)"
+)
 
 # %% [markdown] lang="en"
 # **Rendered clips.** On film nobody knows which moment decides. So JACK also draws clips of its own: a grey, drifting scene, in which an emotional event of 1.2 s with its own colours, movement and sound is planted at a known time. They are made at the first use (about 15 seconds).
