@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import jittor as jt
 
-from .ops import cross_entropy
+from .ops import as_var, cross_entropy
 
 # VE8's positive emotions: Anticipation, Joy, Surprise, Trust. The other four are negative.
 VE8_POSITIVE = frozenset({1, 4, 6, 7})
@@ -22,7 +22,7 @@ def pcce(logits, target, positive: Iterable[int] = VE8_POSITIVE, weight: float =
     Returns a scalar. Raises ValueError where the shapes do not fit, or where `positive` names a
     class that the logits do not have (Ekman-6 has other positive classes than VE8).
     """
-    logits, target = jt.array(logits), jt.array(target)
+    logits, target = as_var(logits), as_var(target)
     if len(logits.shape) != 2 or list(target.shape) != [logits.shape[0]]:
         raise ValueError(
             f"logits and target: found {list(logits.shape)} and {list(target.shape)}, "
@@ -36,6 +36,7 @@ def pcce(logits, target, positive: Iterable[int] = VE8_POSITIVE, weight: float =
         )
     is_positive = jt.array([float(c in positive) for c in range(n_classes)])
     each = cross_entropy(logits, target, "none")  # [B]
-    predicted = logits.argmax(1)[0]  # Jittor's argmax gives (index, value)
-    opposite = (is_positive[target] != is_positive[predicted]).float32()  # [B]
+    with jt.no_grad():  # a weight, not something to learn from
+        predicted = logits.argmax(1)[0]  # Jittor's argmax gives (index, value)
+        opposite = (is_positive[target] != is_positive[predicted]).float32()  # [B]
     return (each * (1 + weight * opposite)).mean()

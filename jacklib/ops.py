@@ -25,6 +25,11 @@ def numbers(value: int | Sequence[int], count: int) -> tuple[int, ...]:
     return tuple(int(n) for n in value)
 
 
+def as_var(value) -> jt.Var:
+    """A Var as it is, anything else (NumPy, numbers) as a new Var."""
+    return value if isinstance(value, jt.Var) else jt.array(value)
+
+
 # ---------------------------------------------------------------------------------------------
 # Convolution
 # ---------------------------------------------------------------------------------------------
@@ -570,8 +575,11 @@ class Optimizer:
         for i, gradient in enumerate(jt.grad(loss, self.params)):
             if _is_absent(gradient):
                 continue
+            # Without stop_grad, a step would hang on the batch's whole graph, and the graph on
+            # the inputs: where those live on, every step's activations would too.
+            gradient = gradient.stop_grad()
             have = self.gradients[i]
-            self.gradients[i] = gradient if have is None else have + gradient
+            self.gradients[i] = gradient if have is None else (have + gradient).stop_grad()
 
     def zero_grad(self) -> None:
         """Forget the gradients gathered so far."""
@@ -623,7 +631,9 @@ class Optimizer:
                 "that the checkpoint was trained with."
             )
         self.n_steps = [int(n) for n in saved["n_steps"]]
-        self.state = [{k: jt.array(v) for k, v in s.items()} for s in saved["state"]]
+        self.state = [
+            {k: jt.array(v).stop_grad() for k, v in s.items()} for s in saved["state"]
+        ]
         for group, options in zip(self.groups, saved["groups"], strict=True):
             group.update({k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
 
@@ -654,7 +664,8 @@ class Adam(Optimizer):
         if group["weight_decay"]:
             gradient = gradient + group["weight_decay"] * p
         if not state:
-            state["mean"], state["square"] = jt.zeros(p.shape), jt.zeros(p.shape)
+            state["mean"] = jt.zeros(p.shape).stop_grad()
+            state["square"] = jt.zeros(p.shape).stop_grad()
         mean, square = state["mean"], state["square"]
         mean.update(beta1 * mean + (1 - beta1) * gradient)
         square.update(beta2 * square + (1 - beta2) * gradient * gradient)

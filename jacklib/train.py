@@ -105,8 +105,8 @@ def fit(
                 # may show in the gradients only. Nothing has moved yet.
                 if not (math.isfinite(value) and math.isfinite(slope)):
                     raise TrainingError(
-                        f"The loss or its gradient is no longer a number (loss {value}) in epoch {epoch + 1}, batch {number + 1} "
-                        f"(clips {', '.join(batch.ids[:4])}...). Lower --learning_rate, and look "
+                        f"The loss or its gradient is no longer a number (loss {value}) in epoch "
+                        f"{epoch + 1}, batch {number + 1} (clips {', '.join(batch.ids[:4])}...). Lower --learning_rate, and look "
                         f"at these clips' frames and sound. {_what_is_left(folder)}"
                     )
                 optimizer.step()

@@ -75,7 +75,7 @@ PICTURE = """async image => {
 
 
 def find_chromium() -> str | None:
-    """The first browser that runs: without snap, Ubuntu's chromium-browser only says it does not."""
+    """The first that runs: Ubuntu's chromium-browser, without snap, only says that it cannot."""
     for name in ("chromium", "chromium-browser", "google-chrome"):
         path = shutil.which(name)
         if path and subprocess.run([path, "--version"], capture_output=True).returncode == 0:

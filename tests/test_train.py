@@ -214,3 +214,17 @@ def test_vaanet_killed_and_resumed_is_bit_for_bit_the_same(tiny_clips, tmp_path)
     for a, b in zip(cut["optimizer"]["state"], whole["optimizer"]["state"], strict=True):
         same(dict(a), dict(b))
     assert numbers(cut["progress"]["history"]) == numbers(whole["progress"]["history"])
+
+
+def test_steps_leave_nothing_behind():
+    # Inputs that live on must not keep every step's graph alive.
+    net = Dots()
+    net.train()
+    optimizer = Adam(net.parameters(), lr=0.01)
+    x, label = jt.ones((8, 6)), jt.zeros(8).int32()
+    alive = []
+    for _ in range(6):
+        optimizer.step(cross_entropy(net(x), label))
+        jt.sync_all(True)
+        alive.append(jt.number_of_lived_vars())
+    assert alive[-1] == alive[2]

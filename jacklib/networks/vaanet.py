@@ -17,7 +17,7 @@ from typing import NamedTuple
 import jittor as jt
 from jittor import nn
 
-from ..ops import BatchNorm, Conv1d, kaiming_normal_fan_out
+from ..ops import BatchNorm, Conv1d, as_var, kaiming_normal_fan_out
 from ..shapes import (
     AUDIO_COEFFICIENTS,
     AUDIO_FRAMES,
@@ -175,7 +175,7 @@ class VAANet(nn.Module):
         audio: [B, 256 * n, 32], MFCC. NumPy arrays or Vars. Raises ValueError naming the argument
         whose shape differs.
         """
-        visual, audio = jt.array(visual), jt.array(audio)
+        visual, audio = as_var(visual), as_var(audio)
         B, S, n = visual.shape[0], self.seq_len, self.audio_n_segments
         size = self.sample_size
         check_shape("visual", visual, (B, S, 3, self.snippet_duration, size, size))

@@ -1,0 +1,280 @@
+"""Speed and memory of a network, Jittor beside PyTorch: `bash script/run.sh bench vaanet`.
+
+Each framework has a process of its own; they take turns, so that a machine that slows down slows
+both. A turn is one forward pass or one training step, waited for to its end. The first turns, in
+which Jittor compiles and both allocate, are counted apart as warm-up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from .errors import DataError
+
+ROOT = Path(__file__).resolve().parents[1]
+NETWORKS = ("vaanet",)
+OPERATIONS = {"inference": "inference", "train": "training step"}
+
+
+# ---------------------------------------------------------------------------------------------
+# The Jittor side: `python -m jacklib.bench` answers the requests of `bench_protocol`
+# ---------------------------------------------------------------------------------------------
+
+
+class JittorSession:
+    """The one network loaded at a time, with its inputs and its optimizer."""
+
+    def load(
+        self, network: str, config: dict[str, Any] | None = None, batch: int = 1, seed: int = 0
+    ) -> dict[str, Any]:
+        """Build the network (weights from `seed`) and inputs for one batch."""
+        import jittor as jt
+
+        from . import runtime
+        from .bench_protocol import random_inputs
+        from .methods.vaanet import VAANet
+        from .ops import Adam
+        from .shapes import AUDIO_COEFFICIENTS, AUDIO_FRAMES
+
+        if network not in NETWORKS:
+            raise ValueError(f"network: found {network!r}, wanted one of {NETWORKS}.")
+        self.net = self.optimizer = None
+        runtime.seed(seed)
+        net = VAANet(**(config or {}))
+        size = net.sample_size
+        visual, audio, target = random_inputs(
+            (batch, net.seq_len, 3, net.snippet_duration, size, size),
+            (batch, AUDIO_FRAMES * net.audio_n_segments, AUDIO_COEFFICIENTS),
+            net.n_classes,
+            seed,
+        )
+        self.inputs, self.target = (jt.array(visual), jt.array(audio)), jt.array(target)
+        self.optimizer = Adam(net.parameters(), lr=2e-4)
+        self.net = net
+        jt.sync_all(True)
+        sizes = {True: 0, False: 0}
+        for parameter in net.parameters():
+            sizes[parameter.is_stop_grad()] += parameter.numel()
+        return {"parameters": sum(sizes.values()), "trainable": sizes[False]}
+
+    def inference(self) -> dict[str, Any]:
+        """One forward pass in evaluation mode, without gradients."""
+        import jittor as jt
+
+        self.net.eval()
+        jt.sync_all(True)
+        start = time.perf_counter()
+        with jt.no_grad():
+            output = self.net(*self.inputs)
+            output.logits.sync()
+        jt.sync_all(True)
+        return {"seconds": time.perf_counter() - start}
+
+    def train(self) -> dict[str, Any]:
+        """One whole training step on the batch."""
+        import jittor as jt
+
+        from .losses import pcce
+
+        self.net.train()
+        positive = [c for c in (1, 4, 6, 7) if c < self.net.n_classes]
+        jt.sync_all(True)
+        start = time.perf_counter()
+        loss = pcce(self.net(*self.inputs).logits, self.target, positive)
+        self.optimizer.step(loss)
+        jt.sync_all(True)
+        value = loss.item()
+        return {"seconds": time.perf_counter() - start, "loss": value}
+
+    def about(self) -> dict[str, Any]:
+        """Which Jittor this is and how many threads it uses."""
+        from .runtime import JITTOR_VERSION, device
+
+        threads = int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
+        return {"version": f"Jittor {JITTOR_VERSION} ({device()})", "threads": threads}
+
+
+# ---------------------------------------------------------------------------------------------
+# The measuring side
+# ---------------------------------------------------------------------------------------------
+
+
+class Worker:
+    """A process that answers requests; `ask(op, ...)` waits for the answer."""
+
+    def __init__(self, python: str, module: str, environment: dict[str, str]):
+        self.process = subprocess.Popen(
+            [python, "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        )
+
+    def ask(self, op: str, **arguments: Any) -> dict[str, Any]:
+        """Send one request. Raises RuntimeError with the worker's own message where it failed."""
+        print(json.dumps({"op": op, **arguments}), file=self.process.stdin, flush=True)
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the process that measures ended with {self.process.wait()}")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def find_torch() -> str | None:
+    """A Python that has PyTorch: $JACK_TORCH_PYTHON, else this one; None without."""
+    for python in (os.environ.get("JACK_TORCH_PYTHON"), sys.executable):
+        if python:
+            found = subprocess.run([python, "-c", "import torch"], capture_output=True)
+            if found.returncode == 0:
+                return python
+    return None
+
+
+def measure(
+    network: str, config: dict[str, Any], batch: int, *, rounds: int, warm_up: int, seed: int = 0
+) -> dict[str, dict[str, Any]]:
+    """Times and memory by framework ("Jittor" and, where found, "PyTorch").
+
+    Each has "about" and, for inference and train, "first" (seconds of the first turn), "seconds"
+    (of each measured turn) and "peak" (bytes in memory at most, the process as a whole).
+    """
+    workers = {"Jittor": Worker(sys.executable, "jacklib.bench", {})}
+    torch = find_torch()
+    if torch:
+        workers["PyTorch"] = Worker(torch, "jacklib.reference.worker", {"JACKLIB_NO_JITTOR": "1"})
+    try:
+        results: dict[str, dict[str, Any]] = {}
+        for name, worker in workers.items():
+            loaded = worker.ask("load", network=network, config=config, batch=batch, seed=seed)
+            results[name] = {"about": worker.ask("info") | loaded}
+        for op in OPERATIONS:
+            for worker in workers.values():
+                worker.ask("reset_peak")
+            turns: dict[str, list[float]] = {name: [] for name in workers}
+            for _ in range(warm_up + rounds):
+                for name, worker in workers.items():
+                    turns[name].append(worker.ask(op)["seconds"])
+            for name, worker in workers.items():
+                results[name][op] = {
+                    "first": turns[name][0],
+                    "seconds": turns[name][warm_up:],
+                    "peak": worker.ask("info")["peak_rss"],
+                }
+        return results
+    finally:
+        for worker in workers.values():
+            worker.close()
+
+
+def table(results: dict[str, dict[str, Any]], title: str) -> str:
+    """The results as a Markdown table with its machine and settings."""
+    lines = [
+        f"### {title}",
+        "",
+        "| | framework | median | fastest to slowest | first turn | peak memory |",
+        "|---|---|---|---|---|---|",
+    ]
+    for op, words in OPERATIONS.items():
+        for name, result in results.items():
+            seconds = result[op]["seconds"]
+            lines.append(
+                f"| {words} | {name} | {statistics.median(seconds):.3f} s | "
+                f"{min(seconds):.3f} to {max(seconds):.3f} s | {result[op]['first']:.1f} s | "
+                f"{result[op]['peak'] / 2**20:.0f} MiB |"
+            )
+        if "PyTorch" in results:
+            ours, theirs = results["Jittor"][op], results["PyTorch"][op]
+            time_ratio = statistics.median(ours["seconds"]) / statistics.median(theirs["seconds"])
+            lines.append(
+                f"| | **Jittor / PyTorch** | **{time_ratio:.2f}** | | | "
+                f"**{ours['peak'] / theirs['peak']:.2f}** |"
+            )
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    """The machine in words."""
+    model = platform.processor() or platform.machine()
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+    except OSError:
+        pass
+    return f"{model}, {len(os.sched_getaffinity(0))} cores, {platform.system()}"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `bench`."""
+    parser.add_argument("network", choices=NETWORKS)
+    parser.add_argument("--settings", choices=("paper", "classroom", "both"), default="both")
+    parser.add_argument("--batch_size", type=int, help="default: 2 (paper), 8 (classroom)")
+    parser.add_argument("--rounds", type=int, default=7, help="measured turns of each framework")
+    parser.add_argument("--warm_up", type=int, default=2, help="turns before, not counted")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", help="also write every number to this file")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Measure and print the tables; returns the exit code."""
+    from .methods.vaanet import SETTINGS
+
+    for name in ("rounds", "warm_up"):
+        if getattr(args, name) < 1:
+            raise DataError(
+                f"--{name}", found=str(getattr(args, name)), wanted="1 or more", cure="Correct it."
+            )
+    if find_torch() is None:
+        print(
+            "PyTorch is not installed here: Jittor is measured alone. To compare, "
+            "`pip install torch` into another environment and export JACK_TORCH_PYTHON=its/python.",
+            file=sys.stderr,
+        )
+    print(f"Machine: {machine()}")
+    everything = {}
+    for settings in ("paper", "classroom") if args.settings == "both" else (args.settings,):
+        config = asdict(SETTINGS[settings]())
+        batch = args.batch_size or {"paper": 2, "classroom": 8}[settings]
+        results = measure(
+            args.network, config, batch, rounds=args.rounds, warm_up=args.warm_up, seed=args.seed
+        )
+        versions = ", ".join(
+            f"{r['about']['version']} with {r['about']['threads']} threads"
+            for r in results.values()
+        )
+        million = results["Jittor"]["about"]["parameters"] / 1e6
+        title = (
+            f"{args.network}, {settings} settings, batch of {batch} ({million:.1f} million "
+            f"numbers, {args.rounds} turns, seed {args.seed})"
+        )
+        print(f"\n{table(results, title)}\n\n{versions}", flush=True)
+        everything[settings] = results
+    if args.json:
+        Path(args.json).write_text(json.dumps({"machine": machine(), "results": everything}))
+    return 0
+
+
+if __name__ == "__main__":
+    from .bench_protocol import serve
+
+    serve(JittorSession())
