@@ -76,11 +76,11 @@ def main(arguments: list[str]) -> int:
         print(USAGE if known else f"Unknown command {command!r}.\n\n{USAGE}",
               file=sys.stdout if known else sys.stderr)  # fmt: skip
         return 0 if known else 2
-    from .errors import DataError
+    from .errors import DataError, TrainingError
 
     try:
         return work(command, arguments[1:])
-    except DataError as error:
+    except (DataError, TrainingError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

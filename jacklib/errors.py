@@ -11,3 +11,7 @@ class DataError(ValueError):
     def __init__(self, what: str, *, found: str, wanted: str, cure: str):
         self.what, self.found, self.wanted, self.cure = what, found, wanted, cure
         super().__init__(f"{what}: found {found}, wanted {wanted}. {cure}")
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on; the message names the place and the cure."""

@@ -311,8 +311,14 @@ def _execute(notebook: NotebookNode, source: Path, folder: Path, progress: bool)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            cell.outputs = [_tidy(output) for output in cell.outputs]
+            cell.outputs = [_tidy(o) for o in cell.outputs if not _is_widget_alone(o)]
     nbformat.validate(notebook)
+
+
+def _is_widget_alone(output: NotebookNode) -> bool:
+    """A widget without a picture, such as a progress bar: nothing worth keeping remains of it."""
+    data = output.get("data", {})
+    return WIDGET_VIEW in data and not set(data) - {WIDGET_VIEW, "text/plain"}
 
 
 def _tidy(output: NotebookNode) -> NotebookNode:
@@ -324,8 +330,6 @@ def _tidy(output: NotebookNode) -> NotebookNode:
         # JupyterLab would say "model not found" instead of showing the picture beside it.
         del output.data[WIDGET_VIEW]
         output.metadata.pop(WIDGET_VIEW, None)
-        if not output.data:
-            output.data["text/plain"] = ""
     return output
 
 

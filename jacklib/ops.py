@@ -631,9 +631,7 @@ class Optimizer:
                 "that the checkpoint was trained with."
             )
         self.n_steps = [int(n) for n in saved["n_steps"]]
-        self.state = [
-            {k: jt.array(v).stop_grad() for k, v in s.items()} for s in saved["state"]
-        ]
+        self.state = [{k: jt.array(v).stop_grad() for k, v in s.items()} for s in saved["state"]]
         for group, options in zip(self.groups, saved["groups"], strict=True):
             group.update({k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
 

@@ -22,15 +22,11 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from .checkpoint import load_training, save_training, save_weights
-from .errors import DataError
+from .errors import DataError, TrainingError
 from .ops import Optimizer
 
 # loss of one batch -> (scalar loss, logits [B, C], labels [B])
 StepLoss = Callable[[Any], tuple[jt.Var, jt.Var, np.ndarray]]
-
-
-class TrainingError(RuntimeError):
-    """Training cannot go on; the message names the place and the cure."""
 
 
 def fit(
@@ -106,8 +102,9 @@ def fit(
                 if not (math.isfinite(value) and math.isfinite(slope)):
                     raise TrainingError(
                         f"The loss or its gradient is no longer a number (loss {value}) in epoch "
-                        f"{epoch + 1}, batch {number + 1} (clips {', '.join(batch.ids[:4])}...). Lower --learning_rate, and look "
-                        f"at these clips' frames and sound. {_what_is_left(folder)}"
+                        f"{epoch + 1}, batch {number + 1} (clips "
+                        f"{', '.join(batch.ids[:4])}...). Lower --learning_rate, and look at these "
+                        f"clips' frames and sound. {_what_is_left(folder)}"
                     )
                 optimizer.step()
                 scores = logits.numpy()

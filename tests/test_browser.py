@@ -139,10 +139,8 @@ def jupyterlab(root: Path, private: Path):
             command, cwd=root, env=environment, stdout=stream, stderr=subprocess.STDOUT
         )
     address = f"http://127.0.0.1:{port}"
-    # Ctrl-C and SIGTERM (a time limit on the whole run) are to come by the `finally` below. Jittor,
-    # which conftest.py has loaded, would leave at once.
-    stops = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(stop, signal.default_int_handler) for stop in stops]
+    # SIGTERM (a time limit on the whole run), like Ctrl-C, is to come by the `finally` below.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         deadline = time.monotonic() + START
         while True:
@@ -156,8 +154,7 @@ def jupyterlab(root: Path, private: Path):
         yield address, token
     finally:
         end(process)
-        for stop, handler in zip(stops, before, strict=True):
-            signal.signal(stop, handler)
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

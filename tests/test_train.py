@@ -16,10 +16,10 @@ from jittor import nn
 from jacklib.data.rendered import build_rendered
 from jacklib.data.samples import SamplePaths
 from jacklib.data.video import Batch
-from jacklib.errors import DataError
+from jacklib.errors import DataError, TrainingError
 from jacklib.ops import Adam, cross_entropy
 from jacklib.torch_files import read_torch_file
-from jacklib.train import TrainingError, draw_curves, fit
+from jacklib.train import draw_curves, fit
 
 ROOT = Path(__file__).parents[1]
 

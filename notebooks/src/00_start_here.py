@@ -279,7 +279,9 @@ seconds = ...
 ### BEGIN SOLUTION
 seconds = 96 / 30
 ### END SOLUTION
-classroom.check_value("1 seconds", seconds, 3.2, hint="Frames over frames a second.", hint_zh="帧数除以每秒帧数。");  # fmt: skip
+ok = classroom.check_value(
+    "1 seconds", seconds, 3.2, hint="Frames over frames a second.", hint_zh="帧数除以每秒帧数。"
+)
 
 # %% [markdown] lang="en"
 # **Exercise 2.** What accuracy does blind guessing reach on the eight classes of the rendered clips, in which every class is equally frequent?
@@ -292,7 +294,9 @@ chance = ...
 ### BEGIN SOLUTION
 chance = 1 / 8
 ### END SOLUTION
-classroom.check_value("2 chance", chance, 0.125, hint="One class of eight.", hint_zh="八类中猜中一类。");  # fmt: skip
+ok = classroom.check_value(
+    "2 chance", chance, 0.125, hint="One class of eight.", hint_zh="八类中猜中一类。"
+)
 
 # %% [markdown] lang="en"
 # **Exercise 3.** Let Jittor compute the gradient of $\sum x^3$ at $x = (1, 2, 3)$. Check it in your head: it is $3x^2$.
@@ -306,8 +310,14 @@ gradient = ...
 ### BEGIN SOLUTION
 gradient = jt.grad((x**3).sum(), x)
 ### END SOLUTION
-classroom.check_value("3 gradient", gradient, [3.0, 12.0, 27.0], tolerance=1e-4,
-    hint="jt.grad(loss, x), where the loss is one number.", hint_zh="jt.grad(loss, x)，loss 必须是一个数。");  # fmt: skip
+ok = classroom.check_value(
+    "3 gradient",
+    gradient,
+    [3.0, 12.0, 27.0],
+    tolerance=1e-4,
+    hint="jt.grad(loss, x), where the loss is one number.",
+    hint_zh="jt.grad(loss, x)，loss 必须是一个数。",
+)
 
 # %%
 solved, total = classroom.summary()

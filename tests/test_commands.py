@@ -1,0 +1,172 @@
+"""The command line as a user types it, in processes of its own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from jacklib.torch_files import read_torch_file, write_torch_file
+
+ROOT = Path(__file__).parents[1]
+FILM = ROOT / "data_samples" / "film" / "video" / "Joy" / "bbb_0120.mp4"
+# Small and quick: what is tested is the way through, not what it learns.
+SMALL = ["--sample_size", "32", "--batch_size", "16", "--n_epochs", "1"]
+
+
+def jack(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "jacklib", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("vaanet")
+    result = jack("VAANet", "main", "--result_path", folder, *SMALL)
+    assert result.returncode == 0, result.stderr
+    return folder, result
+
+
+def test_main_trains_on_the_samples(trained):
+    folder, result = trained
+    assert "128 clips to train, 64 to validate, 8 classes" in result.stdout
+    assert f"Weights: {folder / 'best.pth'}" in result.stdout
+    options = read_torch_file(folder / "best.pth")["options"]
+    assert options["sample_size"] == 32 and options["class_names"][4] == "Joy"
+    assert "Traceback" not in result.stderr
+
+
+def test_test_writes_table_picture_and_json(trained, tmp_path):
+    result = jack("VAANet", "test", "--checkpoint_path", trained[0] / "best.pth",
+                  "--result_path", tmp_path)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "precision  recall" in result.stdout and "(chance 0.125)" in result.stdout
+    assert "temporal attention on the planted events" in result.stdout
+    report = json.loads((tmp_path / "evaluation.json").read_text())
+    confusion = np.array(report["confusion"])
+    assert confusion.sum() == report["clips"] == 64
+    assert report["accuracy"] == pytest.approx(np.trace(confusion) / 64)
+    assert (tmp_path / "confusion.png").read_bytes().startswith(b"\x89PNG")
+    again = jack("VAANet", "test", "--checkpoint_path", trained[0] / "best.pth",
+                 "--result_path", tmp_path, "--n_threads", "1", "--batch_size", "5")  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    other = json.loads((tmp_path / "evaluation.json").read_text())
+    assert other["confusion"] == report["confusion"]  # centred evaluation repeats
+
+
+def test_single_video_prints_probabilities_and_saves_a_picture(trained, tmp_path):
+    result = jack("VAANet", "test_singlevideo", "--video_path", FILM,
+                  "--checkpoint_path", trained[0] / "best.pth",
+                  "--result_path", tmp_path)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    shares = [float(line.split()[-1].rstrip("%")) for line in lines[1:9]]
+    assert sum(shares) == pytest.approx(100, abs=0.5) and shares == sorted(shares, reverse=True)
+    assert lines[0].endswith(lines[1].split()[0])
+    assert (tmp_path / "bbb_0120_attention.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_prepare_then_train_on_own_videos(tmp_path):
+    for label, number in (("calm", 0), ("calm", 1), ("loud", 2), ("loud", 3)):
+        path = tmp_path / "videos" / label / f"v{number}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("libx264", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+            rng = np.random.default_rng(number)
+            for _ in range(50):
+                picture = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+    made = jack("prepare", tmp_path / "videos", tmp_path / "own", "--short_side", "48")
+    assert made.returncode == 0, made.stderr
+    own = tmp_path / "own"
+    result = jack(
+        "VAANet", "main", "--dataset", "ve8", "--settings", "classroom",
+        "--video_path", own / "img", "--audio_path", own / "mp3",
+        "--annotation_path", own / "annotations.json", "--result_path", tmp_path / "out",
+        "--sample_size", "32", "--batch_size", "2", "--n_epochs", "1",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "2 classes" in result.stdout
+
+
+# ---------------------------------------------------------------------------------------------
+# What goes wrong says so in one line
+# ---------------------------------------------------------------------------------------------
+
+
+def fails(*arguments):
+    result = jack(*arguments)
+    assert result.returncode in (1, 2), result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+    return result.stderr.strip().splitlines()[-1]
+
+
+def test_wrong_number_of_classes(trained, tmp_path):
+    content = read_torch_file(trained[0] / "best.pth")
+    weights = dict(content["state_dict"])
+    weights["av_fc.weight"], weights["av_fc.bias"] = (
+        weights["av_fc.weight"][:6],
+        weights["av_fc.bias"][:6],
+    )
+    write_torch_file(tmp_path / "six.pth", {"state_dict": weights, "options": content["options"]})
+    message = fails("VAANet", "test", "--checkpoint_path", tmp_path / "six.pth")
+    assert "six.pth" in message and "trained for 6 classes and this network has 8" in message
+    options = dict(content["options"]) | {"n_classes": 6}
+    write_torch_file(tmp_path / "six.pth", {"state_dict": weights, "options": options})
+    message = fails("VAANet", "test", "--checkpoint_path", tmp_path / "six.pth")
+    assert "found a network of 6 classes, wanted 8" in message
+
+
+def test_no_checkpoint():
+    message = fails("VAANet", "test", "--checkpoint_path", "nowhere.pth")
+    assert "found no file nowhere.pth" in message and "VAANet main" in message
+
+
+def test_paths_that_are_missing():
+    message = fails("VAANet", "main", "--dataset", "ve8", "--video_path", "/x")
+    assert "found no --audio_path, --annotation_path" in message
+
+
+def test_broken_video(trained, tmp_path):
+    (tmp_path / "broken.mp4").write_bytes(b"not a video at all" * 100)
+    checkpoint = ("--checkpoint_path", trained[0] / "best.pth", "--result_path", tmp_path / "out")
+    message = fails(
+        "VAANet", "test_singlevideo", "--video_path", tmp_path / "broken.mp4", *checkpoint
+    )
+    assert "broken.mp4" in message
+    assert not list(tmp_path.glob("out/*"))
+    message = fails("VAANet", "test_singlevideo", "--video_path", "gone.mp4", *checkpoint)
+    assert "gone.mp4" in message
+
+
+def test_a_learning_rate_that_explodes(trained, tmp_path):
+    message = fails("VAANet", "main", "--result_path", tmp_path, *SMALL, "--learning_rate", "1e30")
+    assert "no longer a number" in message and "Lower --learning_rate" in message
+
+
+@pytest.mark.parametrize(
+    "arguments, wanted",
+    [
+        (("VAANet",), "wanted one of main, test, test_singlevideo"),
+        (("VAANet", "tset"), "found 'tset', wanted one of main"),
+        (("CTEN", "main"), "CTEN is not part of JACK yet; VAANet is."),
+    ],
+)
+def test_what_is_not_there(arguments, wanted):
+    assert wanted in fails(*arguments)
+
+
+def test_help_and_unknown_commands():
+    assert "VAANet main" in jack("--help").stdout
+    result = jack("traain")
+    assert result.returncode == 2 and "Unknown command 'traain'" in result.stderr

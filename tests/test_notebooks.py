@@ -1,0 +1,42 @@
+"""The notebooks run from their sources, and the ones that are stored belong to those sources."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from jacklib import notebooks
+
+ROOT = Path(__file__).parents[1]
+NAMES = sorted(path.stem for path in (ROOT / "notebooks" / "src").glob("*.py"))
+
+
+def outputs(notebook):
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
+
+
+def printed(notebook):
+    return "".join(output.get("text", "") for output in outputs(notebook))
+
+
+@pytest.mark.parametrize("solutions", [False, True], ids=["student", "teacher"])
+@pytest.mark.parametrize("name", NAMES)
+def test_runs_top_to_bottom(name, solutions):
+    if name == "04_vaanet" and not solutions:
+        pytest.skip("tests/test_browser.py runs the student's edition of it")
+    notebook = notebooks.execute_source(name, solutions)
+    assert not [output for output in outputs(notebook) if output.output_type == "error"]
+    assert any("image/png" in output.get("data", {}) for output in outputs(notebook))
+    solved = re.findall(r"(\d+) of (\d+)", printed(notebook))
+    done, checked = map(int, solved[-1])
+    assert checked > 0
+    if solutions:
+        assert done == checked, "a solution does not pass its own check"
+    if name == "04_vaanet":
+        accuracy = float(re.findall(r"accuracy (\d\.\d+) on 64 clips", printed(notebook))[-1])
+        assert accuracy >= 0.6  # chance 0.125
+
+
+def test_stored_notebooks_belong_to_their_sources():
+    assert NAMES
+    assert notebooks.stale() == []
