@@ -19,6 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from . import runtime
 from .errors import DataError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,7 +41,6 @@ class JittorSession:
         """Build the network (weights from `seed`) and inputs for one batch."""
         import jittor as jt
 
-        from . import runtime
         from .bench_protocol import random_inputs
         from .methods.vaanet import VAANet
         from .ops import Adam
@@ -98,10 +98,11 @@ class JittorSession:
 
     def about(self) -> dict[str, Any]:
         """Which Jittor this is and how many threads it uses."""
-        from .runtime import JITTOR_VERSION, device
-
         threads = int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
-        return {"version": f"Jittor {JITTOR_VERSION} ({device()})", "threads": threads}
+        return {
+            "version": f"Jittor {runtime.JITTOR_VERSION} ({runtime.device()})",
+            "threads": threads,
+        }
 
 
 # ---------------------------------------------------------------------------------------------
@@ -119,7 +120,10 @@ class Worker:
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+            # Each with its own defaults: what jacklib set for Jittor is not PyTorch's.
+            env={k: v for k, v in os.environ.items() if k not in runtime.set_here}
+            | {"PYTHONPATH": str(ROOT)}
+            | environment,
         )
 
     def ask(self, op: str, **arguments: Any) -> dict[str, Any]:

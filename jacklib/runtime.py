@@ -32,6 +32,7 @@ ONEDNN_PACKAGES = ("onednn-cpu-gomp", "onednn-devel-cpu-gomp")
 ONEDNN_VERSION = "2021.2.0"
 # A complete first compile leaves about this many object files; only the progress line needs it.
 CORE_OBJECTS = 157
+set_here: list[str] = []  # environment variables that this process did not come with
 _last_share = -100  # what the progress line showed last
 
 
@@ -169,11 +170,16 @@ def _set_quiet_defaults() -> None:
         # Jittor names its cache after the git branch of the folder it lies in: with `.venv` inside
         # a checkout, every change of branch would compile everything again.
         "cache_name": "default",
+        # Threads that wait burn their core by default; with a browser and a kernel on two cores an
+        # epoch takes five times as long. Sleeping costs some percent where nothing else runs.
+        "OMP_WAIT_POLICY": "PASSIVE",
         # A future Python will refuse some of Jittor's string escapes; today they are only noise.
         "PYTHONWARNINGS": "ignore::SyntaxWarning",
     }
     for name, value in defaults.items():
-        os.environ.setdefault(name, value)
+        if name not in os.environ:
+            os.environ[name] = value
+            set_here.append(name)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -192,7 +198,7 @@ def _compile_mark() -> Path:
             platform.node(),
             os.environ.get("nvcc_path", "found by Jittor"),
             os.environ.get("python_config_path", ""),
-            os.environ.get("cc_path", ""),
+            os.environ.get("cc_path") or shutil.which("g++") or "",
         ]
     )
     return cache_folder() / f"compiled-{hashlib.sha1(key.encode()).hexdigest()[:12]}"
@@ -295,8 +301,19 @@ def prepare() -> None:
     _provide_python_config()
     _provide_onednn()
     first_compile()
+    os.environ.pop("log_sync", None)  # set in notebooks by jittor_utils; Jittor prints that it is
+    _ask_numpy_for_its_limits()
     with _own_signal_handlers():
         import jittor  # noqa: F401
+
+
+def _ask_numpy_for_its_limits() -> None:
+    # Jittor's kernels make the processor take the smallest numbers for zero. NumPy works out its
+    # limits when first asked and would warn of that from then on; asked before, it keeps them.
+    import numpy as np
+
+    for kind in (np.float16, np.float32, np.float64, np.longdouble):
+        np.finfo(kind)
 
 
 @contextlib.contextmanager

@@ -221,7 +221,7 @@ def draw_curves(history: list[dict[str, float]]):
         axes.set_xlabel("epoch")
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
-    accuracy.set_ylim(0, 1)
+    accuracy.set_ylim(0, 1.03)
     return figure
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from jittor import nn
 
-from ..ops import AvgPool2d, BatchNorm, MaxPool2d, kaiming_normal_fan_out
+from ..ops import AvgPool2d, BatchNorm, MaxPool2d, ReLU, kaiming_normal_fan_out
 
 
 class BasicBlock(nn.Module):
@@ -18,7 +18,7 @@ class BasicBlock(nn.Module):
     def __init__(self, c_in: int, c_out: int, stride: int = 1):
         self.conv1 = nn.Conv2d(c_in, c_out, 3, stride=stride, padding=1, bias=False)
         self.bn1 = BatchNorm(c_out)
-        self.relu = nn.ReLU()
+        self.relu = ReLU()
         self.conv2 = nn.Conv2d(c_out, c_out, 3, padding=1, bias=False)
         self.bn2 = BatchNorm(c_out)
         self.downsample = None
@@ -43,7 +43,7 @@ def audio_resnet18(pool: tuple[int, int], width: int = 64) -> nn.Sequential:
     layers = [
         nn.Conv2d(1, width, (7, 1), stride=(2, 1), padding=(3, 0), bias=False),
         BatchNorm(width),
-        nn.ReLU(),
+        ReLU(),
         MaxPool2d(3, stride=2, padding=1),
     ]
     c_in = width

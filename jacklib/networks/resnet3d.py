@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from jittor import nn
 
-from ..ops import BatchNorm, Conv3d, MaxPool3d, kaiming_normal_fan_out
+from ..ops import BatchNorm, Conv3d, MaxPool3d, ReLU, kaiming_normal_fan_out
 from ..shapes import EXPANSION
 
 
@@ -26,7 +26,7 @@ class Bottleneck(nn.Module):
         self.bn2 = BatchNorm(planes)
         self.conv3 = Conv3d(planes, c_out, 1, bias=False)
         self.bn3 = BatchNorm(c_out)
-        self.relu = nn.ReLU()
+        self.relu = ReLU()
         self.downsample = None
         if stride != 1 or c_in != c_out:
             self.downsample = nn.Sequential(
@@ -51,7 +51,7 @@ def resnet3d(blocks: Sequence[int] = (3, 4, 23, 3), width: int = 64) -> nn.Seque
     layers = [
         Conv3d(3, width, 7, stride=(1, 2, 2), padding=3, bias=False),
         BatchNorm(width),
-        nn.ReLU(),
+        ReLU(),
         MaxPool3d(3, stride=2, padding=1),
     ]
     c_in = width

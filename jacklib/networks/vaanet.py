@@ -17,7 +17,7 @@ from typing import NamedTuple
 import jittor as jt
 from jittor import nn
 
-from ..ops import BatchNorm, Conv1d, as_var, kaiming_normal_fan_out
+from ..ops import BatchNorm, Conv1d, ReLU, as_var, kaiming_normal_fan_out
 from ..shapes import (
     AUDIO_COEFFICIENTS,
     AUDIO_FRAMES,
@@ -145,7 +145,7 @@ class VAANet(nn.Module):
         self.resnet = resnet3d(blocks, width)
         nc = backbone_channels(blocks, width)
         self.conv0 = nn.Sequential(
-            Conv1d(nc, self.k, 1), BatchNorm(self.k), nn.ReLU()
+            Conv1d(nc, self.k, 1), BatchNorm(self.k), ReLU()
         )  # the paper's F
         kaiming_normal_fan_out(self.conv0[0].weight)
         self.sa_net = Attention(self.k, self.m, "softmax")  # spatial
