@@ -301,7 +301,11 @@ def prepare() -> None:
     _provide_python_config()
     _provide_onednn()
     first_compile()
-    os.environ.pop("log_sync", None)  # set in notebooks by jittor_utils; Jittor prints that it is
+    import jittor_utils
+
+    # In a notebook it would switch Jittor's log to another mode and print a red line about it;
+    # the kernel shows what Jittor prints as it is.
+    jittor_utils.is_in_ipynb = False
     _ask_numpy_for_its_limits()
     with _own_signal_handlers():
         import jittor  # noqa: F401

@@ -115,6 +115,7 @@ def train(
             numbers["attention"] = attention_on_truth(result.gamma, truth)
         return numbers
 
+    net.train()  # eval() has stopped the gradients that the optimizer looks for
     return fit(
         net,
         optimizer(net, schedule),
@@ -258,7 +259,8 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
     add("--video_path", help="folder of frames: CLASS/ID/000001.jpg")
     add("--audio_path", help="folder of sound: CLASS/ID.mp3")
     add("--annotation_path", help="annotation json with both subsets")
-    add("--batch_size", type=int, help="default: 32 (paper), 8 (classroom)")
+    batch = "default: 8" if phase == "test" else "default: 32 (paper), 8 (classroom)"
+    add("--batch_size", type=int, help=batch)
     add("--n_threads", type=int, default=2, help="threads that load clips")
     if phase == "test":
         add("--subset", default="validation")
@@ -349,6 +351,7 @@ def _main(args: argparse.Namespace) -> int:
     )
     validation = open_clips(config, paths, "validation", fps=args.fps, cache=small)
     net = VAANet(**config.options())
+    jt.sync_all()  # the first weights are drawn now, from the seed, as in the notebook
     if args.resnet101_pretrained:
         print(f"backbone: {load_kinetics_backbone(net.resnet, args.resnet101_pretrained)}")
     elif config.freeze_backbone and not (args.checkpoint_path or args.resume):
@@ -380,9 +383,12 @@ def _main(args: argparse.Namespace) -> int:
         save_every=args.save_every,
     )
     best = max(history, key=lambda row: row["val_accuracy"])
+    weights = result_path / "best.pth"
+    if not weights.exists():  # resumed into another folder, and never better than before
+        weights = result_path / "last.pth"
     print(
         f"Best validation accuracy {best['val_accuracy']:.3f} in epoch {best['epoch']} "
-        f"(chance {1 / config.n_classes:.3f}). Weights: {result_path / 'best.pth'}"
+        f"(chance {1 / config.n_classes:.3f}). Weights: {weights}"
     )
     return 0
 

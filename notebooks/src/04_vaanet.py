@@ -268,6 +268,7 @@ for name, value in paper.options().items():
 # %%
 runtime.seed(0)
 net = VAANet(**config.options())
+jt.sync_all()  # Jittor is lazy: the first weights are drawn here, from this seed
 net.eval()
 
 
