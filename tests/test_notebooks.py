@@ -27,11 +27,9 @@ def test_runs_top_to_bottom(name, solutions):
     notebook = notebooks.execute_source(name, solutions)
     assert not [output for output in outputs(notebook) if output.output_type == "error"]
     assert any("image/png" in output.get("data", {}) for output in outputs(notebook))
-    solved = re.findall(r"(\d+) of (\d+)", printed(notebook))
-    done, checked = map(int, solved[-1])
-    assert checked > 0
-    if solutions:
-        assert done == checked, "a solution does not pass its own check"
+    # A student's edition is run as it comes: nothing solved, nothing that stops "Run all".
+    wanted = r"All \d+ exercises solved" if solutions else r"0 of \d+ exercises solved"
+    assert re.search(wanted, printed(notebook)), printed(notebook)[-400:]
     if name == "04_vaanet":
         accuracy = float(re.findall(r"accuracy (\d\.\d+) on 64 clips", printed(notebook))[-1])
         assert accuracy >= 0.6  # chance 0.125
