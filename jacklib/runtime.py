@@ -14,6 +14,7 @@ import ctypes
 import glob
 import hashlib
 import importlib.metadata
+import json
 import os
 import platform
 import random
@@ -37,8 +38,25 @@ _last_share = -100  # what the progress line showed last
 
 
 def jittor_home() -> Path:
-    """The folder in which Jittor keeps `.cache/jittor` (its own variable JITTOR_HOME moves it)."""
-    return Path(os.environ.get("JITTOR_HOME") or Path.home())
+    """The folder in which Jittor keeps `.cache/jittor`.
+
+    Its variable JITTOR_HOME moves it, and Jittor remembers the last one that it was given.
+    """
+    if os.environ.get("JITTOR_HOME"):
+        return Path(os.environ["JITTOR_HOME"]).absolute()
+    remembered = _remembered_home()
+    return remembered if remembered and remembered.is_dir() else Path.home()
+
+
+def _home_memory() -> Path:
+    return Path.home() / ".cache" / "jittor" / "config.json"
+
+
+def _remembered_home() -> Path | None:
+    try:
+        return Path(json.loads(_home_memory().read_text())["JITTOR_HOME"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def cache_folder() -> Path:
@@ -47,7 +65,7 @@ def cache_folder() -> Path:
 
 
 # ---------------------------------------------------------------------------------------------
-# The four things that keep Jittor from starting
+# The things that keep Jittor from starting
 # ---------------------------------------------------------------------------------------------
 
 
@@ -61,6 +79,17 @@ def usable_gpus() -> int:
     if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
         return 0
     return count.value
+
+
+def _mend_home_memory() -> None:
+    # Jittor would make a remembered folder anew that is gone (another disk, a temporary folder),
+    # and dies where a kill left half a memory.
+    if os.environ.get("JITTOR_HOME") or not _home_memory().is_file():
+        return
+    if _remembered_home() is None:
+        _home_memory().unlink(missing_ok=True)
+    elif jittor_home() == Path.home():
+        os.environ["JITTOR_HOME"] = str(Path.home())  # Jittor now remembers this one
 
 
 def _clear_dead_cuda() -> None:
@@ -297,6 +326,7 @@ def prepare() -> None:
             'Cure: python -m pip install "numpy<2"'
         )
     _set_quiet_defaults()
+    _mend_home_memory()
     _clear_dead_cuda()
     _provide_python_config()
     _provide_onednn()

@@ -1,5 +1,6 @@
 """What keeps Jittor from starting, and how jacklib mends it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 def python(code, **environment):
     """Run code in a fresh process without Jittor's variables of this one."""
-    dropped = ("nvcc_path", "python_config_path", "JACKLIB_NO_JITTOR", "log_silent")
+    dropped = ("nvcc_path", "python_config_path", "JACKLIB_NO_JITTOR", "log_silent", "JITTOR_HOME")
     inherited = {k: v for k, v in os.environ.items() if k not in dropped}
     return subprocess.run(
         [sys.executable, "-c", code],
@@ -85,6 +86,31 @@ def test_onednn_comes_from_the_package_index(tmp_path):
     assert [p.name for p in folder.parent.iterdir()] == [folder.name]
 
 
+def test_jittor_s_remembered_home_is_followed_while_it_exists(tmp_path):
+    # Jittor writes down the last JITTOR_HOME it was given and goes there from then on.
+    memory, other = tmp_path / ".cache/jittor/config.json", tmp_path / "other"
+    memory.parent.mkdir(parents=True)
+    code = (
+        "from jacklib import runtime; runtime._mend_home_memory(); "
+        "import jittor_utils; print(runtime.jittor_home(), jittor_utils.home())"
+    )
+
+    def homes():
+        result = python(code, HOME=str(tmp_path), JACKLIB_NO_JITTOR="1")
+        assert result.returncode == 0, result.stderr
+        return result.stdout.split()
+
+    assert homes() == [str(tmp_path)] * 2
+    other.mkdir()
+    memory.write_text(json.dumps({"JITTOR_HOME": str(other)}))
+    assert homes() == [str(other)] * 2
+    other.rmdir()
+    assert homes() == [str(tmp_path)] * 2
+    assert not other.exists() and json.loads(memory.read_text())["JITTOR_HOME"] == str(tmp_path)
+    memory.write_text('{"JITTOR_')  # a kill in the middle of writing
+    assert homes() == [str(tmp_path)] * 2
+
+
 def test_numpy_2_is_refused_with_the_cure(monkeypatch):
     monkeypatch.setattr(runtime, "_version", lambda package: "2.1.0")
     monkeypatch.delitem(sys.modules, "jittor")
@@ -97,7 +123,9 @@ def test_a_compile_that_fails_names_doctor(tmp_path):
         tmp_path, "g++",
         '[ "$1" = --version ] && exec /usr/bin/env g++ --version; echo no space left >&2; exit 1',
     )  # fmt: skip
-    result = python("import jacklib", JITTOR_HOME=str(tmp_path), cc_path=str(broken))
+    # HOME too: Jittor remembers a JITTOR_HOME there, and would use it ever after.
+    home = {"HOME": str(tmp_path), "JITTOR_HOME": str(tmp_path)}
+    result = python("import jacklib", **home, cc_path=str(broken))
     last = result.stderr.strip().splitlines()[-1]
     assert result.returncode == 1
     assert "could not be compiled on this machine" in result.stderr
