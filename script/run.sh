@@ -181,6 +181,7 @@ case ${1:-} in
         set_up dev yes
         get_browser
         cd "$root"
+        "$python" -c "import jacklib" # pytest would hide the first compile's progress
         exec "$python" -m pytest "$@"
         ;;
     doctor | prepare)
