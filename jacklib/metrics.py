@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+
+from .errors import DataError
 
 
 def confusion_matrix(labels, predictions, n_classes: int) -> np.ndarray:
@@ -36,3 +40,143 @@ def attention_on_truth(gamma, truth) -> float:
     share = np.where(total > 0, gamma / np.where(total > 0, total, 1), 1 / gamma.shape[1])
     uniform = truth.mean(1)
     return float(((share * truth).sum(1) / uniform).mean())
+
+
+# ---------------------------------------------------------------------------------------------
+# Detection in time
+# ---------------------------------------------------------------------------------------------
+
+
+def temporal_iou(segment, segments) -> np.ndarray:
+    """Overlap over union of one (start, end) with each of segments [N, 2], in the same unit."""
+    segments = np.asarray(segments, np.float64).reshape(-1, 2)
+    common = np.minimum(segment[1], segments[:, 1]) - np.maximum(segment[0], segments[:, 0])
+    common = np.maximum(common, 0)
+    union = segments[:, 1] - segments[:, 0] + segment[1] - segment[0] - common
+    return common / np.where(union > 0, union, 1)
+
+
+def temporal_map(ground_truth: dict, results: dict, tious: Sequence[float]) -> dict[str, float]:
+    """Mean average precision of detections in time, as ActivityNet's evaluation computes it.
+
+    ground_truth: {"database": {ID: {"annotations": [{"label": L, "segment": [start, end]}]}}}, or
+    what "database" holds; results: {"results": {ID: [{"label": L, "score": s, "segment": [start,
+    end]}]}}, or what "results" holds. Seconds, as numbers or text. tious: overlaps (over union)
+    from which a detection counts.
+
+    For every tIoU, here 0.1: "mAP@0.10" (interpolated average precision, mean over the labels of
+    the ground truth), "Pr@0.10" and "Rc@0.10" (precision and recall, mean over the ranked list of
+    what they are so far), "F2@0.10" = 5PR / (4P + R). Over all of them, here 0.1 to 0.3:
+    "average_mAP[0.1:0.3]" and, for each label L, "average_LAP[0.1:0.3]". Detections of labels that
+    the ground truth does not have count for nothing.
+
+    Source: ActivityNet's detection evaluation, and what the released code of TSL-Net (MM 2022) adds
+    to it. Raises DataError where there is nothing to find, or an entry lacks a field.
+    """
+    truth = _by_label(ground_truth.get("database", ground_truth), "ground_truth", "annotations")
+    found = _by_label(results.get("results", results), "results", None)
+    tious = [float(t) for t in tious]
+    if not truth:
+        raise DataError(
+            "ground_truth", found="no annotation", wanted="at least one",
+            cure="Choose a subset that has segments.",
+        )  # fmt: skip
+    per_label = {
+        label: [_average_precision(events, found.get(label, []), tiou) for tiou in tious]
+        for label, events in truth.items()
+    }
+    numbers = np.array(list(per_label.values()))  # [labels, tious, 3]
+    ap, precision, recall = numbers.mean(0).T
+    report: dict[str, float] = {}
+    for tiou, a, p, r in zip(tious, ap.tolist(), precision.tolist(), recall.tolist(), strict=True):
+        f2 = 5 * p * r / (4 * p + r) if p + r else 0.0
+        report |= {f"mAP@{tiou:.2f}": a, f"Pr@{tiou:.2f}": p, f"Rc@{tiou:.2f}": r}
+        report[f"F2@{tiou:.2f}"] = f2
+    span = f"[{tious[0]:g}:{tious[-1]:g}]"
+    report[f"average_mAP{span}"] = float(ap.mean())
+    for label, rows in per_label.items():
+        report[f"average_{label}AP{span}"] = float(np.mean([row[0] for row in rows]))
+    return report
+
+
+def _by_label(videos: dict, name: str, inner: str | None) -> dict[str, list[tuple]]:
+    """{label: [(video, start, end, score)]}; score is 0 where there is none."""
+    lists: dict[str, list[tuple]] = {}
+    for video, entry in videos.items():
+        for item in entry if inner is None else entry[inner]:
+            try:
+                start, end = map(float, item["segment"])
+                row = (video, start, end, float(item["score"]) if inner is None else 0.0)
+                lists.setdefault(item["label"], []).append(row)
+            except (KeyError, TypeError, ValueError) as error:
+                raise DataError(
+                    f"{name}, {video!r}", found=f"{item!r} ({error})",
+                    wanted='{"label": ..., "segment": [start, end]' + ("" if inner else ', "score"')
+                    + "}", cure="Correct this entry.",
+                ) from error  # fmt: skip
+    return lists
+
+
+def _average_precision(events, detections, tiou: float) -> tuple[float, float, float]:
+    """(average precision, mean precision, mean recall) of one label at one tIoU."""
+    if not detections:
+        return 0.0, 0.0, 0.0
+    of_video: dict[str, list[int]] = {}
+    for number, (video, *_) in enumerate(events):
+        of_video.setdefault(video, []).append(number)
+    times = np.array([event[1:3] for event in events])
+    taken = np.zeros(len(events), bool)
+    hits = np.zeros(len(detections))
+    for rank, (video, start, end, _) in enumerate(sorted(detections, key=lambda d: -d[3])):
+        candidates = of_video.get(video, [])
+        overlaps = temporal_iou((start, end), times[candidates])
+        for place in np.argsort(-overlaps):  # the best overlap that no better detection has taken
+            if overlaps[place] < tiou:
+                break
+            if not taken[candidates[place]]:
+                taken[candidates[place]], hits[rank] = True, 1
+                break
+    precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
+    recall = np.cumsum(hits) / len(events)
+    # Interpolated: at each recall the best precision from there on.
+    best = np.maximum.accumulate(precision[::-1])[::-1]
+    steps = np.diff(recall, prepend=0)
+    return float((steps * best).sum()), float(precision.mean()), float(recall.mean())
+
+
+PROPOSAL_LEVELS = tuple(np.round(np.arange(0.1, 1, 0.1), 1).tolist())
+
+
+def attention_proposals(
+    gamma, seconds: float, levels: Sequence[float] = PROPOSAL_LEVELS, nms: float = 0.5
+) -> list[tuple[float, float, float]]:
+    """Stretches of time on which the temporal attention gamma [S] of one video lies.
+
+    gamma is stretched to 0..1. At each level, every run of segments at or above it is a proposal;
+    its score is the run's mean minus the mean of the one segment on either side, as far as there
+    are any. Of proposals that overlap by more than `nms` (over union) the best stays. seconds: the
+    video's length.
+
+    Returns (start, end, score), seconds, best first. Attention that is alike everywhere proposes
+    the whole video with score 0.
+    """
+    gamma = np.asarray(gamma, np.float64)
+    S, low, high = len(gamma), gamma.min(), gamma.max()
+    if high <= low:
+        return [(0.0, float(seconds), 0.0)]
+    level_of = (gamma - low) / (high - low)
+    runs = set()
+    for level in levels:
+        above = np.concatenate([[0], level_of >= level - 1e-9, [0]]).astype(int)
+        borders = np.flatnonzero(np.diff(above))
+        runs |= set(zip(borders[::2].tolist(), borders[1::2].tolist(), strict=True))
+    scored = []
+    for start, end in sorted(runs):
+        outside = np.concatenate([level_of[max(start - 1, 0) : start], level_of[end : end + 1]])
+        contrast = level_of[start:end].mean() - (outside.mean() if len(outside) else 0.0)
+        scored.append((start * seconds / S, end * seconds / S, float(contrast)))
+    kept: list[tuple[float, float, float]] = []
+    for proposal in sorted(scored, key=lambda p: -p[2]):
+        if not kept or temporal_iou(proposal, [k[:2] for k in kept]).max() <= nms:
+            kept.append(proposal)
+    return kept

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 EXPANSION = 4  # a 3D ResNet's bottleneck gives four times its inner width
 AUDIO_FRAMES = 256  # MFCC frames in one of VAANet's audio segments
 AUDIO_COEFFICIENTS = 32  # MFCC coefficients a frame
+MEL_BINS = 128  # CTEN's filter bank
 
 
 def backbone_channels(blocks: Sequence[int], width: int) -> int:
@@ -24,6 +25,14 @@ def backbone_map(snippet_duration: int, sample_size: int, n_stages: int) -> tupl
     for _ in range(n_stages):  # the pool, then n_stages - 1 strided stages
         depth, side = (depth + 1) // 2, (side + 1) // 2
     return depth, side
+
+
+def audio_map(frames: int, coefficients: int) -> tuple[int, int]:
+    """Size of the audio ResNet-18's last map for a segment of that many frames and coefficients.
+
+    The stem halves the frames only; the pool and three stages halve both, each rounding up.
+    """
+    return -(-frames // 32), -(-coefficients // 16)
 
 
 def check_depth(snippet_duration: int, sample_size: int, n_stages: int) -> int:

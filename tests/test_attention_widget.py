@@ -13,7 +13,7 @@ import pytest
 from matplotlib.image import imread
 
 from jacklib.errors import DataError
-from jacklib.widgets import attention
+from jacklib.widgets import attention, drawing
 from jacklib.widgets.attention import AttentionState, attention_widget, describe, render, save
 
 CLIP = Path(__file__).resolve().parents[1] / "data_samples/film/video/Anger/bbb_0404.mp4"
@@ -173,10 +173,10 @@ def test_description_says_the_numbers():
 
 
 def test_chinese_labels_need_a_chinese_font(monkeypatch):
-    monkeypatch.setattr(attention, "chinese_font", lambda: None)
+    monkeypatch.setattr(drawing, "chinese_font", lambda: None)
     assert "Temporal attention" in panels(render(make_state(), "zh"))
     # A font that is surely there stands in: the words are Chinese whichever font draws them.
-    monkeypatch.setattr(attention, "chinese_font", lambda: "DejaVu Sans")
+    monkeypatch.setattr(drawing, "chinese_font", lambda: "DejaVu Sans")
     with pytest.warns(UserWarning, match="missing from font"):
         words = panels(render(make_state(), "zh"))
     assert "时间注意力" in words and "喜悦 Joy" in words and "Temporal" not in words

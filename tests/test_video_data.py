@@ -554,7 +554,9 @@ class Numbers:
         if index == self.broken:
             raise DataError(f"clip {index}", found="damage", wanted="none", cure="Repair it.")
         number = np.full((1,), index + 1000 * epoch)
-        return SimpleNamespace(visual=number, audio=number, label=index, id=str(index))
+        return SimpleNamespace(
+            visual=number, audio=number, label=index, id=str(index), pictures=None
+        )
 
 
 def test_order_changes_with_the_epoch_and_is_repeatable():

@@ -1,4 +1,5 @@
-"""Sound files to waveforms, and waveforms to the MFCC that VAANet hears."""
+"""Sound files to waveforms, and waveforms to the features that networks hear: VAANet's MFCC and
+CTEN's log mel filter bank."""
 
 from __future__ import annotations
 
@@ -14,13 +15,17 @@ from jacklib.errors import DataError
 
 SAMPLE_RATE = 44100
 
+# Mean and standard deviation of the filter bank in CTEN's released code, which divides by two of
+# the latter.
+CTEN_MEAN, CTEN_STD = -6.6268077, 5.358466
 
-def read_audio(path: str | Path, sr: int = SAMPLE_RATE) -> np.ndarray:
-    """The sound of a file, all channels averaged: float32 [samples] at `sr` samples a second.
 
-    mp3, wav, flac and ogg are read as `librosa.load` reads them; whatever the sound library does
-    not know (the sound of an mp4, an old library without mp3) is read with PyAV. A video file
-    without any sound gives silence of the video's length.
+def read_channels(path: str | Path, *, silent_sr: int = SAMPLE_RATE) -> tuple[np.ndarray, int]:
+    """The sound of a file as it is: float32 [channels, samples], and its samples a second.
+
+    mp3, wav, flac and ogg are read with libsndfile; whatever that does not know (the sound of an
+    mp4, an old library without mp3) with PyAV. A video file without any sound gives one channel of
+    silence of the video's length, `silent_sr` samples a second.
 
     Raises DataError, naming the file, when it is missing, holds no samples or cannot be decoded.
     """
@@ -33,15 +38,24 @@ def read_audio(path: str | Path, sr: int = SAMPLE_RATE) -> np.ndarray:
             cure="Make it with `bash script/run.sh prepare SOURCE TARGET`.",
         )
     try:
-        # An open SoundFile keeps librosa from its slow fallback for files it does not know.
         with soundfile.SoundFile(str(path)) as file:
-            waveform, _ = librosa.load(file, sr=sr, mono=True)
+            channels, sr = file.read(dtype="float32", always_2d=True).T, file.samplerate
     except (soundfile.SoundFileError, RuntimeError):
-        waveform = _read_with_pyav(path, sr)
-    if waveform.size == 0:
+        channels, sr = _read_with_pyav(path, silent_sr)
+    if channels.size == 0:
         raise _undecodable(path, "no sound samples in it")
-    if not np.isfinite(waveform).all():
+    if not np.isfinite(channels).all():
         raise _undecodable(path, "samples that are not numbers")
+    return channels, sr
+
+
+def read_audio(path: str | Path, sr: int = SAMPLE_RATE) -> np.ndarray:
+    """The sound of a file, all channels averaged: float32 [samples] at `sr` samples a second.
+
+    The numbers are `librosa.load`'s. Files and errors are those of `read_channels`.
+    """
+    channels, own_sr = read_channels(path, silent_sr=sr)
+    waveform = librosa.resample(librosa.to_mono(channels), orig_sr=own_sr, target_sr=sr)
     return np.ascontiguousarray(waveform, dtype=np.float32)
 
 
@@ -54,33 +68,29 @@ def _undecodable(path: Path, found: str) -> DataError:
     )
 
 
-def _read_with_pyav(path: Path, sr: int) -> np.ndarray:
+def _read_with_pyav(path: Path, silent_sr: int) -> tuple[np.ndarray, int]:
     try:
         with av.open(str(path)) as container:
             if not container.streams.audio:
                 if not container.streams.video or not container.duration:
                     raise _undecodable(path, "no sound and no video in it")
-                return np.zeros(round(container.duration / av.time_base * sr), np.float32)
+                length = round(container.duration / av.time_base * silent_sr)
+                return np.zeros((1, length), np.float32), silent_sr
             resampler = av.AudioResampler(format="fltp")
-            pieces, rate = [], sr
+            pieces, sr = [], silent_sr
             for frame in container.decode(audio=0):
-                rate = frame.sample_rate
-                pieces += [part.to_ndarray().mean(axis=0) for part in resampler.resample(frame)]
+                sr = frame.sample_rate
+                pieces += [part.to_ndarray() for part in resampler.resample(frame)]
     except (av.error.FFmpegError, ValueError) as error:
         if isinstance(error, DataError):
             raise
         raise _undecodable(path, f"data that cannot be decoded ({error})") from error
     if not pieces:
         raise _undecodable(path, "no sound samples in it")
-    return librosa.resample(np.concatenate(pieces), orig_sr=rate, target_sr=sr)
+    return np.concatenate(pieces, axis=1), sr
 
 
-def mfcc(waveform: np.ndarray, sr: int = SAMPLE_RATE, n_mfcc: int = 32) -> np.ndarray:
-    """Mel-frequency cepstral coefficients: float32 [frames, n_mfcc], librosa's default settings.
-
-    A frame every 512 samples (86 a second at 44.1 kHz). Silence gives finite numbers, since the
-    logarithm has a floor.
-    """
+def _one_channel(waveform: np.ndarray) -> np.ndarray:
     waveform = np.asarray(waveform)
     if waveform.ndim != 1 or waveform.size == 0:
         raise DataError(
@@ -89,6 +99,16 @@ def mfcc(waveform: np.ndarray, sr: int = SAMPLE_RATE, n_mfcc: int = 32) -> np.nd
             wanted="one channel, [samples], not empty",
             cure="use read_audio, or average the channels.",
         )
+    return waveform
+
+
+def mfcc(waveform: np.ndarray, sr: int = SAMPLE_RATE, n_mfcc: int = 32) -> np.ndarray:
+    """Mel-frequency cepstral coefficients: float32 [frames, n_mfcc], librosa's default settings.
+
+    A frame every 512 samples (86 a second at 44.1 kHz). Silence gives finite numbers, since the
+    logarithm has a floor.
+    """
+    waveform = _one_channel(waveform)
     with warnings.catch_warnings():
         # A sound shorter than one window is padded with zeros, which is what is wanted here.
         warnings.filterwarnings("ignore", message="n_fft=.* is too large")
@@ -96,6 +116,75 @@ def mfcc(waveform: np.ndarray, sr: int = SAMPLE_RATE, n_mfcc: int = 32) -> np.nd
             y=waveform.astype(np.float32, copy=False), sr=sr, n_mfcc=n_mfcc
         )
     return np.ascontiguousarray(coefficients.T, dtype=np.float32)
+
+
+def filter_bank(waveform: np.ndarray, sr: int, n_mels: int = 128) -> np.ndarray:
+    """Logarithms of mel filter bank energies as Kaldi computes them: float32 [frames, n_mels].
+
+    `waveform` is one channel, [samples] within -1 and 1, `sr` its samples a second. A frame is a
+    window of 25 ms, and one starts every 10 ms (100 a second); samples after the last whole window
+    are not used. Each window loses its mean, is pre-emphasised (x[t] - 0.97 x[t-1]), multiplied
+    with a Hann window and padded with zeros to a power of two; its power spectrum is summed under
+    `n_mels` triangles, equally wide on the mel scale between 20 Hz and sr / 2. Sums have a floor,
+    so silence gives finite numbers (-15.9). This is `compute-fbank-feats` of Kaldi without dither
+    and with window type `hanning`, and torchaudio's `compliance.kaldi.fbank`.
+
+    At low rates a filter can be narrower than the spectrum's lines are apart and hold none (of 128,
+    one at 16 kHz): it stays at the floor, in Kaldi too.
+
+    A sound shorter than one window is padded with zeros to one; Kaldi would give no frame.
+
+    Raises DataError for anything but one channel of samples, and for `sr` below 100.
+    """
+    waveform = _one_channel(waveform)
+    if sr < 100:
+        raise DataError(
+            "sr",
+            found=str(sr),
+            wanted="samples a second, at least 100",
+            cure="give the rate that read_channels returns.",
+        )
+    length, hop = int(sr * 25 // 1000), int(sr * 10 // 1000)
+    if waveform.size < length:
+        waveform = np.pad(waveform, (0, length - waveform.size))
+    n_fft = 1 << (length - 1).bit_length()
+    window = np.hanning(length)
+    filters = _mel_filters(sr, n_fft, n_mels)
+    windows = np.lib.stride_tricks.sliding_window_view(waveform, length)[::hop]
+    result = np.empty((len(windows), n_mels), np.float32)
+    for start in range(0, len(windows), 256):  # 256 windows at a time: memory stays small
+        x = windows[start : start + 256].astype(np.float64)
+        x -= x.mean(axis=1, keepdims=True)
+        x[:, 1:] -= 0.97 * x[:, :-1]
+        x[:, 0] -= 0.97 * x[:, 0]  # nothing comes before it, so Kaldi takes itself
+        spectrum = np.fft.rfft(x * window, n_fft)
+        energies = (spectrum.real**2 + spectrum.imag**2) @ filters
+        result[start : start + 256] = np.log(np.maximum(energies, np.finfo(np.float32).eps))
+    return result
+
+
+def _mel_filters(sr: int, n_fft: int, n_mels: int) -> np.ndarray:
+    """Weights of the spectrum's lines in each filter: float64 [n_fft / 2 + 1, n_mels].
+
+    Unlike `librosa.filters.mel`'s, Kaldi's triangles have straight sides over mel, not over hertz.
+    """
+    lines = librosa.hz_to_mel(np.fft.rfftfreq(n_fft, 1 / sr), htk=True)
+    edges = np.linspace(*librosa.hz_to_mel([20, sr / 2], htk=True), n_mels + 2)
+    centres, half_width = edges[1:-1], edges[1] - edges[0]
+    return np.maximum(0, 1 - np.abs(lines[:, None] - centres) / half_width)
+
+
+def cten_features(path: str | Path) -> np.ndarray:
+    """What CTEN hears of a sound file, before any choice of frames: float32 [frames, 128].
+
+    The filter bank (100 frames a second) of the first channel at the file's own rate, as in the
+    released code of CTEN (Zhang et al., CVPR 2023), normalised with that code's constants. That
+    code takes the sound's mean off first; here it is left out, for every window loses its mean.
+
+    Files and errors are those of `read_channels`.
+    """
+    channels, sr = read_channels(path)
+    return (filter_bank(channels[0], sr) - np.float32(CTEN_MEAN)) / np.float32(2 * CTEN_STD)
 
 
 def tile_frames(features: np.ndarray, n_frames: int) -> np.ndarray:
@@ -109,3 +198,26 @@ def tile_frames(features: np.ndarray, n_frames: int) -> np.ndarray:
             "features", found="no frames", wanted="at least one", cure="give a longer sound."
         )
     return features[np.arange(n_frames) % len(features)]
+
+
+def filter_bank_blocks(
+    features: np.ndarray,
+    n_segments: int = 16,
+    frames: int = 100,
+    rng: np.random.Generator | None = None,
+) -> np.ndarray:
+    """CTEN's choice from features [any number of frames, n_mels]: [n_segments * frames, n_mels].
+
+    A short sound is repeated from its beginning. A sound of more than n_segments * frames is cut
+    into n_segments equal blocks, and `frames` consecutive frames are taken from each: from a random
+    place in every block with `rng`, from the middle without it, which can be repeated.
+
+    Always a new array. Raises DataError when there are no features.
+    """
+    features = np.asarray(features)
+    if len(features) <= n_segments * frames:
+        return tile_frames(features, n_segments * frames)
+    block = len(features) // n_segments
+    place = np.full(n_segments, 0.5) if rng is None else rng.random(n_segments)
+    starts = np.arange(n_segments) * block + (place * (block - frames)).astype(int)
+    return features[starts[:, None] + np.arange(frames)].reshape(-1, *features.shape[1:])

@@ -17,7 +17,7 @@ import json
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -25,8 +25,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from jacklib.data import audio as sound
+from jacklib.data.audio import cten_features, filter_bank_blocks, mfcc, read_audio, tile_frames
 from jacklib.data.transforms import TransformDraw, apply_transform, draw_transform, tsn_indices
+from jacklib.erasing import frame_pool
 from jacklib.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -154,15 +155,19 @@ class ClipItem(NamedTuple):
     annotation: dict  # everything the annotation file says of it besides the label
 
 
+Pictures = dict[int, np.ndarray]  # decoded frames, uint8 [H, W, 3], by their number from 0
+
+
 class Sample(NamedTuple):
     """One clip, loaded."""
 
     visual: np.ndarray  # float32 [S, 3, D, H, W], RGB, 0..255
-    audio: np.ndarray | None  # float32 [audio_frames, n_mfcc]; None without audio_path
+    audio: np.ndarray | None  # float32 [audio_frames, coefficients]; None without audio_path
     label: int
     id: str
     frame_indices: np.ndarray  # int64 [S, D], from 0
     draw: TransformDraw  # what was done to every frame
+    pictures: Pictures | None = None  # the decoded frames by number, with keep_pictures
 
 
 def frame_file(folder: Path, index: int) -> Path:
@@ -173,20 +178,24 @@ def frame_file(folder: Path, index: int) -> Path:
 class VideoClips:
     """The clips of one subset.
 
-    video_path, audio_path, annotation_path: see the top of this file. audio_path=None reads no
+    video_path, audio_path, annotation_path: see the top of this file. video_path may be several
+        folders: a clip's frames are taken from the first that has them. audio_path=None reads no
         sound, for networks that only look.
     subset: "training" or "validation".
     seq_len, snippet_duration: segments of a clip, and frames taken from each.
     sample_size: side of the square pictures.
     fps: frames used in a second; of the 30 stored, every (30 // fps)th.
-    audio_frames, n_mfcc: size of the MFCC, repeated or cut to that length.
+    sound: "mfcc", VAANet's: `audio_frames` frames of `n_mfcc` coefficients, repeated or cut to
+        that length; "filter_bank", CTEN's: `audio_segments` blocks, `audio_frames` in all, of 128
+        log mel energies, taken at random places when frames are (see `filter_bank_blocks`).
     train: random frames, crops and augmentation, new in each epoch.
     evaluation: without `train`, "centre" (no chance at all) or "released" (random frames and
         crops, as the released test scripts, whose numbers therefore change from run to run).
     seed: of every random choice. A choice depends on (seed, epoch, index) alone, never on the
         order of loading or the number of threads.
-    cache: keep decoded frames and MFCC in memory, up to `cache_megabytes` of frames. The result
-        is the same; only later epochs are faster.
+    cache: keep decoded frames and sound features in memory, up to `cache_megabytes` of frames. The
+        result is the same; only later epochs are faster.
+    keep_pictures: samples carry their decoded frames, so that `resample` need not read them again.
 
     .class_names, .items, .positive (class numbers), .skipped (id, reason).
     """
@@ -194,7 +203,7 @@ class VideoClips:
     def __init__(
         self,
         *,
-        video_path: str | Path,
+        video_path: str | Path | Sequence[str | Path],
         audio_path: str | Path | None,
         annotation_path: str | Path,
         subset: str,
@@ -204,11 +213,14 @@ class VideoClips:
         fps: int = 30,
         audio_frames: int = 4096,
         n_mfcc: int = 32,
+        sound: str = "mfcc",
+        audio_segments: int = 16,
         train: bool = False,
         evaluation: str = "centre",
         seed: int = 0,
         cache: bool = False,
         cache_megabytes: int = 1024,
+        keep_pictures: bool = False,
     ):
         for name, value in (
             ("seq_len", seq_len),
@@ -216,6 +228,7 @@ class VideoClips:
             ("sample_size", sample_size),
             ("audio_frames", audio_frames),
             ("n_mfcc", n_mfcc),
+            ("audio_segments", audio_segments),
         ):
             if value < 1:
                 raise DataError(name, found=str(value), wanted="at least 1", cure="Correct it.")
@@ -226,16 +239,18 @@ class VideoClips:
                 wanted=f"1 to {FRAMES_PER_SECOND}",
                 cure=f"Frames are stored at {FRAMES_PER_SECOND} a second; 30 uses them all.",
             )
-        if evaluation not in ("centre", "released"):
-            raise DataError(
-                "evaluation",
-                found=repr(evaluation),
-                wanted="'centre' or 'released'",
-                cure="'centre' is repeatable.",
-            )
+        for name, value, choices, cure in (
+            ("evaluation", evaluation, ("centre", "released"), "'centre' is repeatable."),
+            ("sound", sound, ("mfcc", "filter_bank"), "VAANet hears 'mfcc'."),
+        ):
+            if value not in choices:
+                wanted = " or ".join(map(repr, choices))
+                raise DataError(name, found=repr(value), wanted=wanted, cure=cure)
         self.seq_len, self.snippet_duration = seq_len, snippet_duration
         self.sample_size, self.fps = sample_size, fps
         self.audio_frames, self.n_mfcc = audio_frames, n_mfcc
+        self.sound, self.audio_segments = sound, audio_segments
+        self.keep_pictures = keep_pictures
         self.train, self.evaluation, self.seed = train, evaluation, seed
         self.subset = subset
 
@@ -244,14 +259,18 @@ class VideoClips:
         self.positive = positive_classes(self.class_names)
         self.items: list[ClipItem] = []
         self.skipped: list[tuple[str, str]] = []
-        self._find_items(annotation, Path(video_path), audio_path, Path(annotation_path))
+        single = isinstance(video_path, (str, Path))
+        folders = [Path(folder) for folder in ([video_path] if single else video_path)]
+        self._find_items(annotation, folders, audio_path, Path(annotation_path))
 
         self._cache = _Cache(cache_megabytes * 2**20) if cache else None
 
     def __len__(self) -> int:
         return len(self.items)
 
-    def _find_items(self, annotation: dict, video_path: Path, audio_path, annotation_path) -> None:
+    def _find_items(
+        self, annotation: dict, video_paths: list[Path], audio_path, annotation_path
+    ) -> None:
         database = annotation["database"]
         chosen = {i: entry for i, entry in database.items() if entry["subset"] == self.subset}
         if not chosen:
@@ -262,14 +281,15 @@ class VideoClips:
                 wanted="at least one",
                 cure=f"Subsets in this file: {', '.join(subsets) or 'none, it lists no clip'}.",
             )
-        for path, kind in ((video_path, "frame"), (audio_path, "sound")):
+        for path, kind in [(path, "frame") for path in video_paths] + [(audio_path, "sound")]:
             if path is not None and not Path(path).is_dir():
                 raise DataError(
                     str(path), found="no such folder", wanted=f"a folder of {kind}s", cure=PREPARE
                 )
         for clip_id, entry in chosen.items():
             label_name = entry["annotations"]["label"]
-            folder = video_path / label_name / clip_id
+            places = [path / label_name / clip_id for path in video_paths]
+            folder = next(filter(Path.is_dir, places), places[0])
             audio_file = None if audio_path is None else Path(audio_path) / label_name
             audio_file = audio_file and audio_file / f"{clip_id}.mp3"
             n_frames = count_frames(folder)
@@ -288,7 +308,7 @@ class VideoClips:
             )
         if not self.items:
             raise DataError(
-                str(video_path),
+                ", ".join(map(str, video_paths)),
                 found=f"all {len(chosen)} clips of subset {self.subset!r} too short",
                 wanted=f"at least one with {MINIMUM_FRAMES} frames",
                 cure="Use longer videos.",
@@ -300,52 +320,103 @@ class VideoClips:
         Raises DataError naming the file when a frame or the sound is missing or damaged.
         """
         item = self.items[index]
-        index = range(len(self.items))[index]  # -1 is the last clip, and draws as it does
-        rng = None
-        if self.train or self.evaluation == "released":
-            rng = np.random.default_rng([self.seed, epoch, index])
+        rng = self._random(index, epoch)
         step = FRAMES_PER_SECOND // self.fps
         indices = step * tsn_indices(
             len(range(0, item.n_frames, step)), self.seq_len, self.snippet_duration, rng
         )
         draw = draw_transform(rng, augment=self.train)
+        pictures: Pictures | None = {} if self.keep_pictures else None
         return Sample(
-            visual=self.load_frames(index, indices, draw),
-            audio=self.load_audio(index),
+            visual=self.load_frames(index, indices, draw, pictures),
+            audio=self.load_audio(index, rng),
             label=item.label,
             id=item.id,
             frame_indices=indices,
             draw=draw,
+            pictures=pictures,
         )
 
-    def load_frames(self, index: int, indices: np.ndarray, draw: TransformDraw) -> np.ndarray:
+    def resample(
+        self,
+        index: int,
+        kept: np.ndarray,
+        *,
+        number: int,
+        epoch: int = 0,
+        pictures: Pictures | None = None,
+    ) -> Sample:
+        """Clip `index` again, with frames of its kept segments only: a later pass of CTEN.
+
+        kept: bool [S], see `jacklib.erasing`. number: which pass, for its own random draws. In
+        training, and with evaluation="released", those have a crop and, as the released code has it
+        in both, an augmentation of their own. pictures: decoded frames of the clip, which are not
+        read again; new ones are added. The sound is not loaded: it stays what it was.
+        """
+        item = self.items[index]
+        rng = self._random(index, epoch, number)
+        step = FRAMES_PER_SECOND // self.fps
+        pool = frame_pool(kept, len(range(0, item.n_frames, step)))
+        taken = tsn_indices(len(pool), self.seq_len, self.snippet_duration, rng)
+        indices, draw = step * pool[taken], draw_transform(rng, augment=True)
+        visual = self.load_frames(index, indices, draw, pictures)
+        return Sample(visual, None, item.label, item.id, indices, draw, pictures)
+
+    def _random(self, index: int, epoch: int, *rest: int) -> np.random.Generator | None:
+        """The generator of one clip's draws in one epoch, or None where nothing is left to chance.
+
+        -1 is the last clip, and draws as it does.
+        """
+        if not (self.train or self.evaluation == "released"):
+            return None
+        index = range(len(self.items))[index]
+        return np.random.default_rng([self.seed, epoch, index, *rest])
+
+    def load_frames(
+        self,
+        index: int,
+        indices: np.ndarray,
+        draw: TransformDraw,
+        pictures: Pictures | None = None,
+    ) -> np.ndarray:
         """Frames `indices` [S, D] (from 0) of clip `index`, transformed: float32 [S, 3, D, H, W].
 
-        For whoever chooses frames differently, for example from a clip's kept segments only.
+        pictures: decoded frames of the clip that are at hand; those read now are added to it.
         """
         indices = np.asarray(indices)
         size = self.sample_size
         # A short clip shows the same frame several times: read and transform it once.
         needed, places = np.unique(indices, return_inverse=True)
         folder = self.items[index].frame_folder
-        pictures = np.empty((len(needed), size, size, 3), np.uint8)
-        for place, frame in enumerate(needed):
-            picture = self._read_frame(frame_file(folder, int(frame)))
-            pictures[place] = apply_transform(picture[None], draw, size)[0]
-        snippets = pictures[places.reshape(indices.shape)]  # [S, D, H, W, 3]
+        squares = np.empty((len(needed), size, size, 3), np.uint8)
+        for place, frame in enumerate(needed.tolist()):
+            picture = None if pictures is None else pictures.get(frame)
+            if picture is None:
+                picture = self._read_frame(frame_file(folder, frame))
+                if pictures is not None:
+                    pictures[frame] = picture
+            squares[place] = apply_transform(picture[None], draw, size)[0]
+        snippets = squares[places.reshape(indices.shape)]  # [S, D, H, W, 3]
         return np.ascontiguousarray(snippets.transpose(0, 4, 1, 2, 3), dtype=np.float32)
 
-    def load_audio(self, index: int) -> np.ndarray | None:
-        """MFCC of clip `index`: float32 [audio_frames, n_mfcc]; None without audio_path."""
+    def load_audio(self, index: int, rng: np.random.Generator | None = None) -> np.ndarray | None:
+        """What is heard of clip `index`: float32 [audio_frames, n_mfcc or 128], or None without
+        audio_path. rng: where CTEN's blocks are taken, from the middle without it."""
         path = self.items[index].audio_file
         if path is None:
             return None
         features = self._cache.get(path) if self._cache else None
         if features is None:
-            features = sound.mfcc(sound.read_audio(path), n_mfcc=self.n_mfcc)
+            if self.sound == "mfcc":
+                features = mfcc(read_audio(path), n_mfcc=self.n_mfcc)
+            else:
+                features = cten_features(path)
             if self._cache:
                 self._cache.put(path, features)
-        return sound.tile_frames(features, self.audio_frames)
+        if self.sound == "mfcc":
+            return tile_frames(features, self.audio_frames)
+        time = self.audio_frames // self.audio_segments
+        return filter_bank_blocks(features, self.audio_segments, time, rng)
 
     def _read_frame(self, path: Path) -> np.ndarray:
         picture = self._cache.get(path) if self._cache else None
@@ -425,10 +496,12 @@ class Batch(NamedTuple):
     """Samples stacked along a first axis B."""
 
     visual: np.ndarray  # float32 [B, S, 3, D, H, W]
-    audio: np.ndarray | None  # float32 [B, audio_frames, n_mfcc]
+    audio: np.ndarray | None  # float32 [B, audio_frames, coefficients]
     label: np.ndarray  # int32 [B]
     ids: list[str]
     indices: np.ndarray  # int64 [B], places in the data set
+    epoch: int = 0
+    pictures: list[Pictures] | None = None  # the samples' decoded frames, with keep_pictures
 
 
 def number_of_batches(dataset, batch_size: int, drop_last: bool = False) -> int:
@@ -480,7 +553,7 @@ def batches(
 def _load_groups(dataset, groups, epoch: int, threads: int, ahead: int) -> Iterator[Batch]:
     if threads == 0:
         for group in groups:
-            yield _collate([dataset.load(int(index), epoch) for index in group], group)
+            yield _collate([dataset.load(int(index), epoch) for index in group], group, epoch)
         return
     upcoming = iter([int(index) for group in groups for index in group])
     waiting: deque[Future] = deque()
@@ -500,7 +573,7 @@ def _load_groups(dataset, groups, epoch: int, threads: int, ahead: int) -> Itera
                 fill()
                 samples.append(waiting.popleft().result())
             fill()
-            batch = _collate(samples, group)
+            batch = _collate(samples, group, epoch)
             samples.clear()  # the caller may keep the batch for long; its parts need not stay too
             yield batch
             del batch
@@ -508,11 +581,13 @@ def _load_groups(dataset, groups, epoch: int, threads: int, ahead: int) -> Itera
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _collate(samples: list[Sample], indices: np.ndarray) -> Batch:
+def _collate(samples: list[Sample], indices: np.ndarray, epoch: int) -> Batch:
     return Batch(
         visual=np.stack([sample.visual for sample in samples]),
         audio=None if samples[0].audio is None else np.stack([s.audio for s in samples]),
         label=np.array([sample.label for sample in samples], dtype=np.int32),
         ids=[sample.id for sample in samples],
         indices=np.asarray(indices),
+        epoch=epoch,
+        pictures=None if samples[0].pictures is None else [s.pictures for s in samples],
     )

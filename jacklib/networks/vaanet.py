@@ -21,10 +21,12 @@ from ..ops import BatchNorm, Conv1d, ReLU, as_var, kaiming_normal_fan_out
 from ..shapes import (
     AUDIO_COEFFICIENTS,
     AUDIO_FRAMES,
+    audio_map,
     backbone_channels,
     check_depth,
     check_shape,
 )
+from .attention import Attention
 from .resnet import audio_resnet18
 from .resnet3d import resnet3d
 
@@ -87,26 +89,6 @@ class VAANetOutput(NamedTuple):
     audio_gamma: jt.Var  # [B, n], the same over the audio segments
 
 
-class Attention(nn.Module):
-    """One attention head: a 1x1 convolution to one channel, then a square linear layer.
-
-    [N, c_in, size] -> [N, size]. "softmax" shares out a fixed sum (positions, channels); "relu" may
-    switch all on or all off (time), and starts with everything on.
-    """
-
-    def __init__(self, c_in: int, size: int, activation: str):
-        self.conv = nn.Sequential(Conv1d(c_in, 1, 1, bias=False), BatchNorm(1), nn.Tanh())
-        self.activation, self.size = activation, size
-        self.fc = nn.Linear(size, size, bias=activation == "relu")
-        kaiming_normal_fan_out(self.conv[0].weight)
-        if activation == "relu":
-            self.fc.bias.assign(jt.ones(size))
-
-    def execute(self, x):
-        h = self.fc(self.conv(x).squeeze(1))  # [N, size]
-        return nn.relu(h) if self.activation == "relu" else nn.softmax(h, dim=1) * self.size
-
-
 class VAANet(nn.Module):
     """Visual-audio attention network. The defaults are the paper's, for VE8.
 
@@ -155,7 +137,9 @@ class VAANet(nn.Module):
         self.fc = nn.Linear(self.k, n_classes)
 
         # Audio half. A segment of 256 x 32 leaves the ResNet's last stage as 8 x 2.
-        self.a_resnet = audio_resnet18(pool=(8, 2), width=audio_width)
+        self.a_resnet = audio_resnet18(
+            pool=audio_map(AUDIO_FRAMES, AUDIO_COEFFICIENTS), width=audio_width
+        )
         self.a_fc = nn.Sequential(
             nn.Linear(8 * audio_width, audio_embed_size), BatchNorm(audio_embed_size), nn.Tanh()
         )

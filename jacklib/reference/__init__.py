@@ -5,7 +5,16 @@ this folder imports it; `python -m jacklib.reference.worker`, started with JACKL
 it in a process of its own. The files need PyTorch and, for the worker's inputs, NumPy; no more.
 """
 
+from .cten import CTEN, CTENOutput, CTENVisual, CTENVisualOutput
 from .losses import pcce
 from .vaanet import VAANet, VAANetOutput
 
-__all__ = ["VAANet", "VAANetOutput", "pcce"]
+__all__ = [
+    "CTEN",
+    "CTENOutput",
+    "CTENVisual",
+    "CTENVisualOutput",
+    "VAANet",
+    "VAANetOutput",
+    "pcce",
+]

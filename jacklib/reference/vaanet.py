@@ -19,10 +19,12 @@ from torch import Tensor, nn
 from ..shapes import (
     AUDIO_COEFFICIENTS,
     AUDIO_FRAMES,
+    audio_map,
     backbone_channels,
     check_depth,
     check_shape,
 )
+from .attention import attention
 from .resnet import audio_resnet18
 from .resnet3d import resnet3d
 
@@ -34,20 +36,6 @@ class VAANetOutput(NamedTuple):
     alpha: Tensor  # [S, B, m], spatial; each row sums to m
     beta: Tensor  # [S, B, k], channel; each row sums to k
     gamma: Tensor  # [B, S], temporal; zero or more
-
-
-def attention(c_in: int, size: int, activation: str) -> nn.ModuleDict:
-    """One attention head's parts: a 1x1 convolution to one channel, then a square linear layer."""
-    parts: dict[str, nn.Module] = {
-        "conv": nn.Sequential(nn.Conv1d(c_in, 1, 1, bias=False), nn.BatchNorm1d(1), nn.Tanh())
-    }
-    if activation == "softmax":  # weights that share a fixed sum: positions, channels
-        parts["fc"] = nn.Linear(size, size, bias=False)
-        parts["softmax"] = nn.Softmax(dim=1)
-    else:  # weights that may all be on or all be off: time
-        parts["fc"] = nn.Linear(size, size)
-        parts["relu"] = nn.ReLU()
-    return nn.ModuleDict(parts)
 
 
 class VAANet(nn.Module):
@@ -92,6 +80,7 @@ class VAANet(nn.Module):
         self.conv0 = nn.Sequential(
             nn.Conv1d(nc, self.k, 1), nn.BatchNorm1d(self.k), nn.ReLU()
         )  # the paper's F
+        nn.init.kaiming_normal_(self.conv0[0].weight, mode="fan_out")
         self.sa_net = attention(self.k, self.m, "softmax")  # spatial
         self.ta_net = attention(self.k, seq_len, "relu")  # temporal
         self.cwa_net = attention(self.m, self.k, "softmax")  # channel-wise
@@ -99,7 +88,9 @@ class VAANet(nn.Module):
         self.fc = nn.Linear(self.k, n_classes)
 
         # Audio half. A segment of 256 x 32 leaves the ResNet's last stage as 8 x 2.
-        self.a_resnet = audio_resnet18(pool=(8, 2), width=audio_width)
+        self.a_resnet = audio_resnet18(
+            pool=audio_map(AUDIO_FRAMES, AUDIO_COEFFICIENTS), width=audio_width
+        )
         self.a_fc = nn.Sequential(
             nn.Linear(8 * audio_width, audio_embed_size),
             nn.BatchNorm1d(audio_embed_size),
@@ -108,11 +99,6 @@ class VAANet(nn.Module):
         self.aa_net = attention(audio_embed_size, audio_n_segments, "relu")
 
         self.av_fc = nn.Linear(audio_embed_size + self.k, n_classes)
-
-        for module in self.modules():
-            if isinstance(module, nn.Conv1d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out")
-        nn.init.ones_(self.ta_net["fc"].bias)  # every segment starts switched on
 
     def forward(self, visual: Tensor, audio: Tensor) -> VAANetOutput:
         """Score videos.

@@ -9,12 +9,7 @@ segments, C classes. Segments are counted from 0 everywhere, as in code.
 
 from __future__ import annotations
 
-import base64
-import functools
-import html
-import io
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,68 +17,47 @@ from pathlib import Path
 import ipywidgets
 import matplotlib
 import numpy as np
-from matplotlib import font_manager
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Rectangle
 
 from jacklib.errors import DataError
 
-# Colours from Okabe and Ito's set, which colour-blind readers can tell apart. Truth and true label
-# also carry hatching, and the current segment a frame, so that no meaning hangs on colour alone.
-BLUE, ORANGE, VERMILLION, GREY, INK = "#0072B2", "#E69F00", "#D55E00", "#B8C4CE", "#222222"
-
-WIDTH = 9.0  # inches; 900 pixels at DPI
-DPI = 100
-MARGIN_LEFT, MARGIN_RIGHT = 0.75, 0.2  # inches
-
-# First one that is installed is used. "JP" and "KR" faces of Noto hold the Chinese characters too,
-# and are all that some Matplotlib versions see of the collection file.
-CHINESE_FONTS = (
-    "Noto Sans CJK SC",
-    "Noto Sans SC",
-    "Source Han Sans SC",
-    "Source Han Sans CN",
-    "Noto Sans CJK JP",
-    "PingFang SC",
-    "Hiragino Sans GB",
-    "Microsoft YaHei",
-    "WenQuanYi Micro Hei",
-    "WenQuanYi Zen Hei",
-    "Heiti SC",
-    "STHeiti",
-    "SimHei",
-    "Arial Unicode MS",
-    "Droid Sans Fallback",
+from . import drawing
+from .drawing import (
+    BLUE,
+    GREY,
+    INK,
+    INNER,
+    MARGIN_LEFT,
+    MARGIN_RIGHT,
+    NARROW,
+    QUIET,
+    VERMILLION,
+    WIDE,
+    WIDTH,
+    class_label,
 )
+from .drawing import chinese_font as chinese_font  # for those who look for it here
 
 TEXT = {
-    "en": {
-        "true": "true: {}",
-        "predicted": "predicted: {} ({:.0%})",
-        "unknown": "true label unknown",
+    "en": drawing.TEXT["en"]
+    | {
         "strip": "Temporal attention: which moments count",
         "strip_note": "one middle frame a segment; the framed one is shown below",
-        "gamma": "weight γ",
-        "segment_axis": "segment",
         "mean": "dashed: all segments alike",
-        "truth": "planted event (truth)",
         "place": "Spatial attention in segment {}: where it looks",
         "frame": "Segment {}: what the network sees",
         "times": "× uniform",
         "contour": "white line: 1 × uniform",
         "flat": "nearly uniform: it looks everywhere alike",
-        "classes": "Class probabilities",
         "true_mark": "◀ true",
         "channel": "Channel attention in segment {}: what it looks for",
         "channel_note": "{} of {} channels\nhold half of it",
         "channel_axis": "channels, strongest first",
         "audio": "Audio attention: when it listens",
         "audio_axis": "audio segment, in order of time",
-        "clip": "Clip:",
         "slider": "Segment:",
-        "clip_tip": "Choose the clip",
         "slider_tip": "Choose the segment to look into, counted from 0",
         "describe": "{title}, segment {s} of 0 to {last}.",
         "describe_gamma": "Its temporal attention is {ratio:.2f} times the mean; the highest is "
@@ -91,56 +65,34 @@ TEXT = {
         "describe_alpha": "Within its frame the attention is strongest at the {where}, {peak:.2f} "
         "times uniform.",
         "describe_beta": "{half} of {k} channels hold half of the channel attention.",
-        "describe_class": "Predicted {guess}, probability {p:.2f}",
-        "describe_label": "; true label {label}.",
     },
-    "zh": {
-        "true": "真实：{}",
-        "predicted": "预测：{}（{:.0%}）",
-        "unknown": "真实标签未知",
+    "zh": drawing.TEXT["zh"]
+    | {
         "strip": "时间注意力：哪些时刻重要",
         "strip_note": "每个片段取中间一帧；带框的片段在下方放大",
-        "gamma": "权重 γ",
-        "segment_axis": "片段",
         "mean": "虚线：各片段同等重要",
-        "truth": "植入事件（真值）",
         "place": "片段 {} 的空间注意力：看哪里",
         "frame": "片段 {}：网络看到的画面",
         "times": "× 均匀",
         "contour": "白线：1 × 均匀",
         "flat": "几乎均匀：各处看得一样",
-        "classes": "各类概率",
         "true_mark": "◀ 真实",
         "channel": "片段 {} 的通道注意力：看什么特征",
         "channel_note": "{1} 个通道中的 {0} 个\n占一半",
         "channel_axis": "通道，由强到弱",
         "audio": "音频注意力：听哪些时刻",
         "audio_axis": "音频片段，按时间顺序",
-        "clip": "视频：",
         "slider": "片段：",
-        "clip_tip": "选择视频",
         "slider_tip": "选择要细看的片段，从 0 数起",
         "describe": "{title}，片段 {s}（0 到 {last}）。",
         "describe_gamma": "时间注意力是平均值的 {ratio:.2f} 倍，最高的是片段 {top}。",
         "describe_alpha": "画面中注意力最强处在{where}，为均匀值的 {peak:.2f} 倍。",
         "describe_beta": "{k} 个通道中的 {half} 个占通道注意力的一半。",
-        "describe_class": "预测为{guess}，概率 {p:.2f}",
-        "describe_label": "；真实标签为{label}。",
     },
 }
 ROWS = {"en": ("top", "middle", "bottom"), "zh": ("上", "中", "下")}
 COLUMNS = {"en": ("left", "centre", "right"), "zh": ("左", "中", "右")}
-EMOTIONS_ZH = {
-    "anger": "愤怒",
-    "anticipation": "期待",
-    "disgust": "厌恶",
-    "fear": "恐惧",
-    "joy": "喜悦",
-    "sadness": "悲伤",
-    "surprise": "惊讶",
-    "trust": "信任",
-    "neutral": "中性",
-}
+FIELDS = drawing.Fields("AttentionState")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -181,39 +133,30 @@ class AttentionState:
         self._check()
 
     def _check(self) -> None:
-        frames = self.frames
-        if frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape:
-            raise _bad("frames", f"shape {list(frames.shape)}", "[S, H, W, 3]")
-        if frames.dtype != np.uint8:
-            raise _bad("frames", f"dtype {frames.dtype}", "uint8, 0 to 255")
-        s = len(frames)
-        _check_weights("gamma", self.gamma, (s,))
-        _check_weights("probabilities", self.probabilities, (len(self.class_names),))
-        if abs(float(self.probabilities.sum()) - 1) > 0.01:
-            raise _bad("probabilities", f"a sum of {self.probabilities.sum():.3g}", "a sum of 1")
+        FIELDS.frames("frames", self.frames)
+        s = len(self.frames)
+        FIELDS.weights("gamma", self.gamma, (s,))
+        FIELDS.probabilities("probabilities", self.probabilities, (len(self.class_names),))
         if self.audio_gamma is not None:
-            _check_weights("audio_gamma", self.audio_gamma, (self.audio_gamma.size,))
+            FIELDS.weights("audio_gamma", self.audio_gamma, (self.audio_gamma.size,))
         if self.truth is not None:
-            _check_weights("truth", self.truth, (s,))
-            if self.truth.max() > 1:
-                raise _bad("truth", f"a share of {self.truth.max():.3g}", "shares from 0 to 1")
+            FIELDS.truth(self.truth, s)
         for name in ("alpha", "beta"):
             value = getattr(self, name)
             if value is None:
                 continue
             width = value.shape[-1] if value.ndim else 0
-            _check_weights(name, value, (s, width))
+            FIELDS.weights(name, value, (s, width))
             if np.abs(value.sum(axis=1) / width - 1).max() > 0.01:
                 rows = value.sum(axis=1)
-                raise _bad(
+                raise FIELDS.bad(
                     name, f"rows summing to {rows.min():.4g}..{rows.max():.4g}", f"to {width}"
                 )
         if self.alpha is not None and round(self.alpha.shape[1] ** 0.5) ** 2 != self.alpha.shape[1]:
-            raise _bad("alpha", f"{self.alpha.shape[1]} positions", "a square, such as 16")
+            raise FIELDS.bad("alpha", f"{self.alpha.shape[1]} positions", "a square, such as 16")
         if not 0 <= self.segment < s:
-            raise _bad("segment", str(self.segment), f"0 to {s - 1}")
-        if self.label is not None and self.label not in self.class_names:
-            raise _bad("label", repr(self.label), f"one of {', '.join(self.class_names)}, or None")
+            raise FIELDS.bad("segment", str(self.segment), f"0 to {s - 1}")
+        FIELDS.label(self.label, self.class_names)
 
 
 def render(state: AttentionState, lang: str = "en") -> Figure:
@@ -222,34 +165,15 @@ def render(state: AttentionState, lang: str = "en") -> Figure:
     lang: "en" or "zh". Without a Chinese font on this machine, "zh" falls back to English labels.
     The figure belongs to no pyplot state; the caller may save it or show it.
     """
-    lang = _drawable(lang)
+    lang = drawing.drawable(lang)
     text = TEXT[lang]
-    family = ["DejaVu Sans"]
-    # English labels too may stand beside a Chinese title or class name.
-    if lang == "zh" or not "".join([state.title, *state.class_names]).isascii():
-        family = [font, *family] if (font := chinese_font()) else family
-    bold = "bold" if all(_has_bold(name) for name in family) else "normal"
-    style = {
-        "font.family": family,
-        "font.size": 9,
-        "axes.titlesize": 10.5,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.edgecolor": "#777777",
-        "text.color": INK,
-        "axes.labelcolor": INK,
-        "xtick.color": INK,
-        "ytick.color": INK,
-        "hatch.linewidth": 0.6,
-        # The panels' places are fixed here, whatever layout a notebook has chosen for its figures.
-        "figure.constrained_layout.use": False,
-        "figure.autolayout": False,
-    }
-    with matplotlib.rc_context(style):
+    with drawing.house_style(lang, [state.title, *state.class_names]) as bold:
         page = _Page(state, bold)
-        _draw_heading(page, state, text, lang)
+        drawing.draw_heading(
+            page, state.title, state.label, state.probabilities, state.class_names, lang
+        )
         _draw_strip(page, state, text)
-        _draw_gamma(page, state, text)
+        _draw_gamma(page, state, text, lang)
         _draw_place(page, state, text)
         _draw_classes(page, state, text, lang)
         if state.beta is not None:
@@ -263,37 +187,17 @@ def render(state: AttentionState, lang: str = "en") -> Figure:
 
 def png(state: AttentionState, lang: str = "en") -> bytes:
     """The picture of `render` as PNG bytes; the same state gives the same bytes."""
-    buffer = io.BytesIO()
-    render(state, lang).savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    return buffer.getvalue()
+    return drawing.png_bytes(render(state, lang))
 
 
 def save(state: AttentionState, path: str | os.PathLike, lang: str = "en") -> Path:
     """Write the picture to a PNG file, whole or not at all, and return its path."""
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise DataError(
-            str(path),
-            found=f"no folder {path.parent}",
-            wanted="an existing folder",
-            cure="Make the folder first.",
-        )
-    data = png(state, lang)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, 0o644)  # mkstemp's files are for their owner alone
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    return path
+    return drawing.write_whole(png(state, lang), path)
 
 
 def describe(state: AttentionState, lang: str = "en") -> str:
     """What the picture says, in a few sentences, for those who cannot see it."""
-    _check_language(lang)
+    drawing.check_language(lang)
     text, s = TEXT[lang], state.segment
     mean = state.gamma.mean()
     ratio = state.gamma[s] / mean if mean > 0 else 0.0
@@ -312,15 +216,8 @@ def describe(state: AttentionState, lang: str = "en") -> str:
     if state.beta is not None:
         half = channels_for_half(state.beta[s])
         sentences.append(text["describe_beta"].format(half=half, k=state.beta.shape[1]))
-    best = int(state.probabilities.argmax())
-    verdict = text["describe_class"].format(
-        guess=_class_label(state.class_names[best], lang), p=state.probabilities[best]
-    )
-    if state.label is not None:
-        verdict += text["describe_label"].format(label=_class_label(state.label, lang))
-    else:
-        verdict += "." if lang == "en" else "。"
-    return (" " if lang == "en" else "").join([*sentences, verdict])
+    sentences.append(drawing.verdict(state.label, state.probabilities, state.class_names, lang))
+    return text["space"].join(sentences)
 
 
 def channels_for_half(beta: np.ndarray) -> int:
@@ -340,24 +237,6 @@ def upsample(attention: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.stack([np.interp(columns, centres, row) for row in tall])
 
 
-@functools.lru_cache(maxsize=1)
-def chinese_font() -> str | None:
-    """The name of an installed font that has Chinese characters, or None."""
-    found = _known_chinese_font()
-    if found is None:
-        # Matplotlib lists fonts once and keeps the list: one installed since is not in it yet.
-        known = {entry.fname for entry in font_manager.fontManager.ttflist}
-        marks = ("cjk", "wqy", "sourcehan", "fallback", "simhei", "msyh", "pingfang", "notosanssc")
-        for path in font_manager.findSystemFonts():
-            if path not in known and any(mark in Path(path).name.lower() for mark in marks):
-                try:
-                    font_manager.fontManager.addfont(path)
-                except (RuntimeError, OSError):  # a font file that FreeType cannot read
-                    continue
-        found = _known_chinese_font()
-    return found
-
-
 # --- the widget ---------------------------------------------------------------------------------
 
 
@@ -370,7 +249,7 @@ class AttentionExplorer:
     """
 
     def __init__(self, states: Sequence[AttentionState], lang: str = "en"):
-        _check_language(lang)
+        drawing.check_language(lang)
         if len(states) == 0:
             raise DataError(
                 "states", found="no clip", wanted="at least one AttentionState", cure="Pass a list."
@@ -378,21 +257,6 @@ class AttentionExplorer:
         self.states, self.lang = list(states), lang
         self._pictures: dict[tuple[int, int], bytes] = {}
         text = TEXT[lang]
-        names = [state.title or f"{i}" for i, state in enumerate(self.states)]
-        # The number keeps two clips of one name apart.
-        options = [
-            (f"{name} ({i})" if names.count(name) > 1 else name, i) for i, name in enumerate(names)
-        ]
-        wide = ipywidgets.Layout(width="420px", max_width="100%")
-        narrow = {"description_width": "70px"}
-        self.clip = ipywidgets.Dropdown(
-            options=options,
-            value=0,
-            description=text["clip"],
-            tooltip=text["clip_tip"],
-            layout=wide,
-            style=narrow,
-        )
         self.segment = ipywidgets.IntSlider(
             value=self.states[0].segment,
             min=0,
@@ -400,24 +264,12 @@ class AttentionExplorer:
             description=text["slider"],
             tooltip=text["slider_tip"],
             continuous_update=False,
-            layout=wide,
-            style=narrow,
+            layout=WIDE,
+            style=NARROW,
         )
-        self.image = ipywidgets.Image(
-            format="png", layout=ipywidgets.Layout(width="100%", max_width="900px", height="auto")
-        )
-        # ipywidgets' Image has no alternative text, so the same is said in words beneath it. A
-        # tooltip would stop its view in the browser: "Click to show javascript error".
-        self.note = ipywidgets.HTML()
-        self.widget = ipywidgets.VBox(
-            [
-                ipywidgets.HBox(
-                    [self.clip, self.segment], layout=ipywidgets.Layout(flex_flow="row wrap")
-                ),
-                self.image,
-                self.note,
-            ]
-        )
+        self._shell = drawing.Shell([state.title for state in self.states], self.segment, lang)
+        self.clip, self.image = self._shell.clip, self._shell.image
+        self.note, self.widget = self._shell.note, self._shell.widget
         self._moving = False
         self.clip.observe(self._choose_clip, names="value")
         self.segment.observe(self._choose_segment, names="value")
@@ -452,21 +304,10 @@ class AttentionExplorer:
         if key not in self._pictures:
             self._pictures[key] = png(self.state, self.lang)
         self.image.value = self._pictures[key]
-        self.note.value = (
-            '<p aria-live="polite" style="max-width:900px;line-height:1.4;margin:0">'
-            f"{html.escape(self.description)}</p>"
-        )
+        self._shell.say(self.description)
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        bundle = {
-            "image/png": base64.b64encode(self.image.value).decode("ascii"),
-            "text/plain": self.description,
-        }
-        live = self.widget._repr_mimebundle_() or {}
-        view = "application/vnd.jupyter.widget-view+json"
-        if view in live:
-            bundle[view] = live[view]
-        return bundle
+        return self._shell.bundle(self.description)
 
 
 def attention_widget(states: Sequence[AttentionState], lang: str = "en") -> AttentionExplorer:
@@ -480,16 +321,12 @@ def attention_widget(states: Sequence[AttentionState], lang: str = "en") -> Atte
 # --- the panels ---------------------------------------------------------------------------------
 
 
-class _Page:
-    """The figure and where its panels lie: all in inches, measured from the top left corner."""
+class _Page(drawing.Page):
+    """Where this picture's panels lie, in inches from the top left corner."""
 
     def __init__(self, state: AttentionState, bold: str):
-        self.bold = bold
-        s, height, width = state.frames.shape[:3]
-        self.inner = WIDTH - MARGIN_LEFT - MARGIN_RIGHT
-        # A column a segment; a frame fills its column unless that made the strip too tall.
-        self.strip = min(1.15, 0.96 * self.inner / s * height / width)
-        self.thumb = self.strip * width / height / (self.inner / s)  # in columns
+        height, width = state.frames.shape[1:3]
+        self.strip, self.thumb = drawing.strip_size(len(state.frames), (height, width))
         self.strip_top = 0.88
         self.gamma_top = self.strip_top + self.strip + 0.1
         self.place_top = self.gamma_top + 1.05 + 0.94
@@ -497,76 +334,25 @@ class _Page:
         self.place_width = self.place * width / height
         self.bottom_top = self.place_top + self.place + 0.72
         has_bottom = state.beta is not None or state.audio_gamma is not None
-        self.height = self.bottom_top + (1.5 + 0.52 if has_bottom else -0.4)
-        self.figure = Figure(figsize=(WIDTH, self.height), dpi=DPI, facecolor="white")
-        FigureCanvasAgg(self.figure)
-
-    def axes(self, left: float, top: float, width: float, height: float, **options):
-        return self.figure.add_axes(
-            (
-                left / WIDTH,
-                1 - (top + height) / self.height,
-                width / WIDTH,
-                height / self.height,
-            ),
-            **options,
-        )
-
-    def title(self, left: float, top: float, words: str) -> None:
-        """A panel's title; top is where the panel begins."""
-        self.write(left, top - 0.26, words, fontsize=10.5, fontweight=self.bold)
-
-    def write(self, left: float, top: float, words: str, **options) -> None:
-        self.figure.text(left / WIDTH, 1 - top / self.height, words, va="top", **options)
-
-
-def _draw_heading(page: _Page, state: AttentionState, text: dict, lang: str) -> None:
-    best = int(state.probabilities.argmax())
-    verdict = text["predicted"].format(
-        _class_label(state.class_names[best], lang), state.probabilities[best]
-    )
-    truth = text["unknown"]
-    if state.label is not None:
-        truth = text["true"].format(_class_label(state.label, lang))
-    page.write(MARGIN_LEFT, 0.13, state.title, fontsize=13, fontweight=page.bold, parse_math=False)
-    page.write(WIDTH - MARGIN_RIGHT, 0.16, f"{truth}    {verdict}", ha="right", fontsize=11)
-    page.title(MARGIN_LEFT, page.strip_top, text["strip"])
-    page.write(
-        WIDTH - MARGIN_RIGHT,
-        page.strip_top - 0.24,
-        text["strip_note"],
-        ha="right",
-        fontsize=9,
-        color="#555555",
-    )
+        super().__init__(self.bottom_top + (1.5 + 0.52 if has_bottom else -0.4), bold)
 
 
 def _draw_strip(page: _Page, state: AttentionState, text: dict) -> None:
-    axes = page.axes(MARGIN_LEFT, page.strip_top, page.inner, page.strip)
-    side = (1 - page.thumb) / 2
-    for s, frame in enumerate(state.frames):
-        axes.imshow(frame, extent=(s + side, s + 1 - side, 0, 1), aspect="auto")
-    _frame_current(axes, state.segment, side)
-    axes.set(xlim=(0, len(state.frames)), ylim=(0, 1))
-    axes.set_axis_off()
+    page.title(MARGIN_LEFT, page.strip_top, text["strip"])
+    page.note(page.strip_top, text["strip_note"])
+    axes = page.axes(MARGIN_LEFT, page.strip_top, INNER, page.strip)
+    drawing.draw_frames(axes, state.frames, page.thumb)
+    _frame_current(axes, state.segment, (1 - page.thumb) / 2)
 
 
-def _draw_gamma(page: _Page, state: AttentionState, text: dict) -> None:
-    axes = page.axes(MARGIN_LEFT, page.gamma_top, page.inner, 1.05)
+def _draw_gamma(page: _Page, state: AttentionState, text: dict, lang: str) -> None:
+    axes = page.axes(MARGIN_LEFT, page.gamma_top, INNER, 1.05)
     count = len(state.gamma)
     mean = float(state.gamma.mean())
     centres = np.arange(count) + 0.5
     legend = []
     if state.truth is not None:
-        for s, share in enumerate(state.truth):
-            if share > 0:  # the fuller the segment, the stronger the shade
-                axes.axvspan(s, s + 1, color=ORANGE, alpha=0.1 + 0.3 * share, lw=0, zorder=0)
-                axes.axvspan(
-                    s, s + 1, facecolor="none", edgecolor=ORANGE, hatch="///", lw=0, zorder=0
-                )
-        legend.append(
-            Patch(facecolor=ORANGE + "55", edgecolor=ORANGE, hatch="///", label=text["truth"])
-        )
+        legend.append(drawing.shade_truth(axes, state.truth, lang))
     bars = axes.bar(centres, state.gamma, width=0.62, color=BLUE, zorder=2)
     bars[state.segment].set(edgecolor=INK, linewidth=2)
     legend.append(axes.axhline(mean, color=INK, ls="--", lw=1.1, zorder=3, label=text["mean"]))
@@ -622,7 +408,7 @@ def _draw_place(page: _Page, state: AttentionState, text: dict) -> None:
         page.place_top + page.place + 0.05,
         text["contour"] if uneven else text["flat"],
         fontsize=9,
-        color="#555555",
+        color=QUIET,
     )
 
 
@@ -650,7 +436,7 @@ def _draw_classes(page: _Page, state: AttentionState, text: dict, lang: str) -> 
             fontweight=page.bold if true else "normal",
             color=VERMILLION if true else INK,
         )
-    axes.set_yticks(rows, [_class_label(name, lang) for name in state.class_names])
+    axes.set_yticks(rows, [class_label(name, lang) for name in state.class_names])
     axes.invert_yaxis()
     # Room for the percentage and the mark, about an inch, beside the longest bar.
     axes.set(xlim=(0, float(state.probabilities.max()) / (1 - 1.1 / width)))
@@ -662,7 +448,7 @@ def _draw_classes(page: _Page, state: AttentionState, text: dict, lang: str) -> 
 
 def _draw_channels(page: _Page, state: AttentionState, text: dict) -> None:
     alone = state.audio_gamma is None
-    width = page.inner if alone else (page.inner - 0.9) * 0.52
+    width = INNER if alone else (INNER - 0.9) * 0.52
     axes = page.axes(MARGIN_LEFT, page.bottom_top, width, 1.5)
     curve = np.sort(state.beta[state.segment])[::-1]
     count = len(curve)
@@ -699,7 +485,7 @@ def _draw_audio(page: _Page, state: AttentionState, text: dict) -> None:
     if state.beta is None:
         left = MARGIN_LEFT
     else:
-        left = MARGIN_LEFT + (page.inner - 0.9) * 0.52 + 0.9
+        left = MARGIN_LEFT + (INNER - 0.9) * 0.52 + 0.9
     axes = page.axes(left, page.bottom_top, WIDTH - MARGIN_RIGHT - left, 1.5)
     count = len(state.audio_gamma)
     axes.bar(np.arange(count), state.audio_gamma, width=0.72, color=BLUE)
@@ -752,11 +538,6 @@ def _few_ticks(count: int, half: int) -> list[int]:
     return [t for t in ticks if t == half or abs(t - half) > 0.07 * count]
 
 
-def _class_label(name: str, lang: str) -> str:
-    chinese = EMOTIONS_ZH.get(name.lower())
-    return f"{chinese} {name}" if lang == "zh" and chinese else name
-
-
 def _where(attention: np.ndarray, lang: str) -> str:
     """Which third of the picture, in words. attention: [m]."""
     side = round(len(attention) ** 0.5)
@@ -768,41 +549,3 @@ def _where(attention: np.ndarray, lang: str) -> str:
     if lang == "zh":
         return "正中" if words == ("中", "中") else "".join(words)
     return "centre" if words == ("middle", "centre") else " ".join(words)
-
-
-def _known_chinese_font() -> str | None:
-    names = {entry.name for entry in font_manager.fontManager.ttflist}
-    return next((name for name in CHINESE_FONTS if name in names), None)
-
-
-def _has_bold(family: str) -> bool:
-    """Whether a font has a bold face; Matplotlib complains at every text where it has none."""
-    weights = [e.weight for e in font_manager.fontManager.ttflist if e.name == family]
-    return any(
-        weight == "bold" or (isinstance(weight, int) and weight >= 600) for weight in weights
-    )
-
-
-def _drawable(lang: str) -> str:
-    """The language that this machine's fonts can draw."""
-    _check_language(lang)
-    return "en" if lang == "zh" and chinese_font() is None else lang
-
-
-def _check_language(lang: str) -> None:
-    if lang not in TEXT:
-        raise DataError("lang", found=repr(lang), wanted='"en" or "zh"', cure="Pass one of these.")
-
-
-def _check_weights(name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:
-    if value.shape != shape or 0 in shape:
-        wanted = list(shape) if 0 not in shape else "at least one number"
-        raise _bad(name, f"shape {list(value.shape)}", f"shape {wanted}")
-    if not np.isfinite(value).all() or value.min() < 0:
-        raise _bad(name, "negative, infinite or missing numbers", "weights of zero or more")
-
-
-def _bad(field: str, found: str, wanted: str) -> DataError:
-    return DataError(
-        f"AttentionState.{field}", found=found, wanted=wanted, cure="See AttentionState's fields."
-    )

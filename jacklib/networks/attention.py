@@ -1,0 +1,31 @@
+"""The attention head that VAANet and CTEN share."""
+
+from __future__ import annotations
+
+import jittor as jt
+from jittor import nn
+
+from ..ops import BatchNorm, Conv1d, kaiming_normal_fan_out
+
+
+class Attention(nn.Module):
+    """One attention head: a 1x1 convolution to one channel, then a square linear layer.
+
+    [N, c_in, size] -> [N, size]. "softmax" shares out a fixed sum (positions, channels); "relu" may
+    switch all on or all off (time). kaiming: start the convolution as PyTorch's `kaiming_normal_`
+    with fan_out does and, for "relu", with everything switched on (VAANet); otherwise both layers
+    keep PyTorch's default start (CTEN).
+    """
+
+    def __init__(self, c_in: int, size: int, activation: str, kaiming: bool = True):
+        self.conv = nn.Sequential(Conv1d(c_in, 1, 1, bias=False), BatchNorm(1), nn.Tanh())
+        self.activation, self.size = activation, size
+        self.fc = nn.Linear(size, size, bias=activation == "relu")
+        if kaiming:
+            kaiming_normal_fan_out(self.conv[0].weight)
+            if activation == "relu":
+                self.fc.bias.assign(jt.ones(size))
+
+    def execute(self, x):
+        h = self.fc(self.conv(x).squeeze(1))  # [N, size]
+        return nn.relu(h) if self.activation == "relu" else nn.softmax(h, dim=1) * self.size

@@ -1,0 +1,442 @@
+"""What the pictures share: the page, its colours, fonts and words, and the widget's frame.
+
+A picture is a pure `render(state, lang)` that opens a `house_style`, lays its panels out on a
+`Page` in inches, and returns the page's figure. A widget puts a `Shell` around such pictures: a
+clip menu, one slider, the picture and a line of words.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import functools
+import html
+import io
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import ipywidgets
+import matplotlib
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from jacklib.errors import DataError
+
+# Colours from Okabe and Ito's set, which colour-blind readers can tell apart. What matters also
+# carries hatching, a frame or words, so that no meaning hangs on colour alone.
+BLUE, ORANGE, VERMILLION, GREY, INK = "#0072B2", "#E69F00", "#D55E00", "#B8C4CE", "#222222"
+QUIET = "#555555"  # notes beside a title
+
+WIDTH = 9.0  # inches; 900 pixels at DPI
+DPI = 100
+MARGIN_LEFT, MARGIN_RIGHT = 0.75, 0.2  # inches
+INNER = WIDTH - MARGIN_LEFT - MARGIN_RIGHT
+
+# First one that is installed is used. "JP" and "KR" faces of Noto hold the Chinese characters too,
+# and are all that some Matplotlib versions see of the collection file.
+CHINESE_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans SC",
+    "Source Han Sans SC",
+    "Source Han Sans CN",
+    "Noto Sans CJK JP",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "Microsoft YaHei",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "Heiti SC",
+    "STHeiti",
+    "SimHei",
+    "Arial Unicode MS",
+    "Droid Sans Fallback",
+)
+
+# Words that every picture uses; each adds its own.
+TEXT = {
+    "en": {
+        "true": "true: {}",
+        "predicted": "predicted: {} ({:.0%})",
+        "unknown": "true label unknown",
+        "gamma": "weight γ",
+        "segment_axis": "segment",
+        "truth": "planted event (truth)",
+        "classes": "Class probabilities",
+        "clip": "Clip:",
+        "clip_tip": "Choose the clip",
+        "describe_class": "Predicted {guess}, probability {p:.2f}",
+        "describe_label": "; true label {label}.",
+        "stop": ".",
+        "space": " ",
+    },
+    "zh": {
+        "true": "真实：{}",
+        "predicted": "预测：{}（{:.0%}）",
+        "unknown": "真实标签未知",
+        "gamma": "权重 γ",
+        "segment_axis": "片段",
+        "truth": "植入事件（真值）",
+        "classes": "各类概率",
+        "clip": "视频：",
+        "clip_tip": "选择视频",
+        "describe_class": "预测为{guess}，概率 {p:.2f}",
+        "describe_label": "；真实标签为{label}。",
+        "stop": "。",
+        "space": "",
+    },
+}
+EMOTIONS_ZH = {
+    "anger": "愤怒",
+    "anticipation": "期待",
+    "disgust": "厌恶",
+    "fear": "恐惧",
+    "joy": "喜悦",
+    "sadness": "悲伤",
+    "surprise": "惊讶",
+    "trust": "信任",
+    "neutral": "中性",
+}
+
+
+# --- words and fonts ----------------------------------------------------------------------------
+
+
+def check_language(lang: str) -> None:
+    """Raise DataError unless lang is "en" or "zh"."""
+    if lang not in TEXT:
+        raise DataError("lang", found=repr(lang), wanted='"en" or "zh"', cure="Pass one of these.")
+
+
+def drawable(lang: str) -> str:
+    """The language that this machine's fonts can draw: English where no font has Chinese."""
+    check_language(lang)
+    return "en" if lang == "zh" and chinese_font() is None else lang
+
+
+def class_label(name: str, lang: str) -> str:
+    """A class's name as a reader of `lang` wants it: in Chinese with the English name behind."""
+    chinese = EMOTIONS_ZH.get(name.lower())
+    return f"{chinese} {name}" if lang == "zh" and chinese else name
+
+
+def verdict(
+    label: str | None, probabilities: np.ndarray, class_names: Sequence[str], lang: str
+) -> str:
+    """One sentence: the likeliest class, its probability and the true class where it is known."""
+    text, best = TEXT[lang], int(probabilities.argmax())
+    guess = class_label(class_names[best], lang)
+    words = text["describe_class"].format(guess=guess, p=probabilities[best])
+    if label is None:
+        return words + text["stop"]
+    return words + text["describe_label"].format(label=class_label(label, lang))
+
+
+@functools.lru_cache(maxsize=1)
+def chinese_font() -> str | None:
+    """The name of an installed font that has Chinese characters, or None."""
+    found = _known_chinese_font()
+    if found is None:
+        # Matplotlib lists fonts once and keeps the list: one installed since is not in it yet.
+        known = {entry.fname for entry in font_manager.fontManager.ttflist}
+        marks = ("cjk", "wqy", "sourcehan", "fallback", "simhei", "msyh", "pingfang", "notosanssc")
+        for path in font_manager.findSystemFonts():
+            if path not in known and any(mark in Path(path).name.lower() for mark in marks):
+                try:
+                    font_manager.fontManager.addfont(path)
+                except (RuntimeError, OSError):  # a font file that FreeType cannot read
+                    continue
+        found = _known_chinese_font()
+    return found
+
+
+def _known_chinese_font() -> str | None:
+    names = {entry.name for entry in font_manager.fontManager.ttflist}
+    return next((name for name in CHINESE_FONTS if name in names), None)
+
+
+def _has_bold(family: str) -> bool:
+    """Whether a font has a bold face; Matplotlib complains at every text where it has none."""
+    weights = [e.weight for e in font_manager.fontManager.ttflist if e.name == family]
+    return any(
+        weight == "bold" or (isinstance(weight, int) and weight >= 600) for weight in weights
+    )
+
+
+# --- the page -----------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def house_style(lang: str, words: Sequence[str]) -> Iterator[str]:
+    """Fonts and lines of our pictures for the time of one drawing; the caller's own come back.
+
+    words: titles and class names that will be drawn, in whatever script. Gives the weight for
+    titles: "bold" where every font at hand has it.
+    """
+    family = ["DejaVu Sans"]
+    # English labels too may stand beside a Chinese title or class name.
+    if lang == "zh" or not "".join(words).isascii():
+        family = [font, *family] if (font := chinese_font()) else family
+    style = {
+        "font.family": family,
+        "font.size": 9,
+        "axes.titlesize": 10.5,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.edgecolor": "#777777",
+        "text.color": INK,
+        "axes.labelcolor": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "hatch.linewidth": 0.6,
+        # The panels' places are fixed here, whatever layout a notebook has chosen for its figures.
+        "figure.constrained_layout.use": False,
+        "figure.autolayout": False,
+    }
+    with matplotlib.rc_context(style):
+        yield "bold" if all(_has_bold(name) for name in family) else "normal"
+
+
+class Page:
+    """A figure of WIDTH by `height` inches, outside pyplot; places are inches from its top left.
+
+    bold: the font weight of titles, as `house_style` gives it.
+    """
+
+    def __init__(self, height: float, bold: str):
+        self.height, self.bold = height, bold
+        self.figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white")
+        FigureCanvasAgg(self.figure)
+
+    def axes(self, left: float, top: float, width: float, height: float, **options):
+        """New axes whose top left corner is at (left, top)."""
+        return self.figure.add_axes(
+            (
+                left / WIDTH,
+                1 - (top + height) / self.height,
+                width / WIDTH,
+                height / self.height,
+            ),
+            **options,
+        )
+
+    def title(self, left: float, top: float, words: str) -> None:
+        """A panel's title; top is where the panel begins."""
+        self.write(left, top - 0.26, words, fontsize=10.5, fontweight=self.bold)
+
+    def note(self, top: float, words: str) -> None:
+        """Small words at the right of a panel's title; top is where the panel begins."""
+        self.write(WIDTH - MARGIN_RIGHT, top - 0.24, words, ha="right", fontsize=9, color=QUIET)
+
+    def write(self, left: float, top: float, words: str, **options) -> None:
+        """Words whose top is at `top`."""
+        self.figure.text(left / WIDTH, 1 - top / self.height, words, va="top", **options)
+
+
+def draw_heading(
+    page: Page,
+    title: str,
+    label: str | None,
+    probabilities: np.ndarray,
+    class_names: Sequence[str],
+    lang: str,
+) -> None:
+    """The clip's name at the left; its true class and the likeliest one at the right."""
+    text = TEXT[lang]
+    best = int(probabilities.argmax())
+    verdict = text["predicted"].format(class_label(class_names[best], lang), probabilities[best])
+    truth = text["unknown"]
+    if label is not None:
+        truth = text["true"].format(class_label(label, lang))
+    page.write(MARGIN_LEFT, 0.13, title, fontsize=13, fontweight=page.bold, parse_math=False)
+    page.write(WIDTH - MARGIN_RIGHT, 0.16, f"{truth}    {verdict}", ha="right", fontsize=11)
+
+
+def strip_size(count: int, frame_shape: Sequence[int], tallest: float = 1.15) -> tuple:
+    """Height in inches of a strip of `count` frames across the page, and one frame's share of its
+    column: a frame [H, W, ...] fills its column unless that made the strip too tall."""
+    height, width = frame_shape[:2]
+    strip = min(tallest, 0.96 * INNER / count * height / width)
+    return strip, strip * width / height / (INNER / count)
+
+
+def draw_frames(axes, frames: np.ndarray, share: float) -> None:
+    """Frames [S, H, W, 3] side by side, frame s in the middle of column s..s+1.
+
+    share: how much of its column a frame fills; see `strip_size`.
+    """
+    side = (1 - share) / 2
+    for s, frame in enumerate(frames):
+        axes.imshow(frame, extent=(s + side, s + 1 - side, 0, 1), aspect="auto")
+    axes.set(xlim=(0, len(frames)), ylim=(0, 1))
+    axes.set_axis_off()
+
+
+def shade_truth(axes, truth: np.ndarray, lang: str, step: float = 1) -> Patch:
+    """Shade the segments that the planted event fills; give back the legend's entry.
+
+    truth: [S], shares 0..1. step: a segment's length on the horizontal axis.
+    """
+    for s, share in enumerate(truth):
+        if share > 0:  # the fuller the segment, the stronger the shade
+            span = (s * step, (s + 1) * step)
+            axes.axvspan(*span, color=ORANGE, alpha=0.1 + 0.3 * share, lw=0, zorder=0)
+            axes.axvspan(*span, facecolor="none", edgecolor=ORANGE, hatch="///", lw=0, zorder=0)
+    return Patch(facecolor=ORANGE + "55", edgecolor=ORANGE, hatch="///", label=TEXT[lang]["truth"])
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """The figure as PNG bytes; the same drawing gives the same bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def write_whole(data: bytes, path: str | os.PathLike) -> Path:
+    """Write a file, whole or not at all, and return its path."""
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise DataError(
+            str(path),
+            found=f"no folder {path.parent}",
+            wanted="an existing folder",
+            cure="Make the folder first.",
+        )
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(temporary, 0o644)  # mkstemp's files are for their owner alone
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    return path
+
+
+# --- checks of a state's fields -----------------------------------------------------------------
+
+
+class Fields:
+    """Checks of one state class's fields; each raises DataError naming "`owner`.field"."""
+
+    def __init__(self, owner: str):
+        self.owner = owner
+
+    def bad(self, field: str, found: str, wanted: str) -> DataError:
+        """The error to raise."""
+        return DataError(
+            f"{self.owner}.{field}",
+            found=found,
+            wanted=wanted,
+            cure=f"See {self.owner}'s fields.",
+        )
+
+    def frames(self, name: str, value: np.ndarray, shape: tuple[int, ...] | None = None) -> None:
+        """uint8 pictures: [S, H, W, 3], or exactly `shape`."""
+        wrong = value.ndim != 4 or value.shape[-1] != 3 or 0 in value.shape
+        if value.shape != shape if shape else wrong:
+            wanted = f"shape {list(shape)}" if shape else "[S, H, W, 3]"
+            raise self.bad(name, f"shape {list(value.shape)}", wanted)
+        if value.dtype != np.uint8:
+            raise self.bad(name, f"dtype {value.dtype}", "uint8, 0 to 255")
+
+    def weights(self, name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:
+        """Finite numbers of zero or more."""
+        if value.shape != shape or 0 in shape:
+            wanted = list(shape) if 0 not in shape else "at least one number"
+            raise self.bad(name, f"shape {list(value.shape)}", f"shape {wanted}")
+        if not np.isfinite(value).all() or value.min() < 0:
+            raise self.bad(name, "negative, infinite or missing numbers", "weights of zero or more")
+
+    def probabilities(self, name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:
+        """Weights whose last axis sums to 1."""
+        self.weights(name, value, shape)
+        sums = np.atleast_1d(value.sum(axis=-1))
+        worst = sums[np.abs(sums - 1).argmax()]
+        if abs(float(worst) - 1) > 0.01:
+            raise self.bad(name, f"a sum of {worst:.3g}", "a sum of 1")
+
+    def truth(self, value: np.ndarray, count: int) -> None:
+        """Shares 0..1, one a segment."""
+        self.weights("truth", value, (count,))
+        if value.max() > 1:
+            raise self.bad("truth", f"a share of {value.max():.3g}", "shares from 0 to 1")
+
+    def label(self, label: str | None, class_names: Sequence[str]) -> None:
+        """One of the class names, or None."""
+        if label is not None and label not in class_names:
+            raise self.bad("label", repr(label), f"one of {', '.join(class_names)}, or None")
+
+
+# --- the widget ---------------------------------------------------------------------------------
+
+# What the controls of every widget share.
+WIDE = {"width": "420px", "max_width": "100%"}
+NARROW = {"description_width": "70px"}
+_LINE = "max-width:900px;line-height:1.4;margin:0"
+
+
+class Shell:
+    """A clip menu, one slider, the picture that they choose and words beneath it.
+
+    titles: the clips' names. slider: the widget's own control, made with WIDE and NARROW.
+    `.clip`, `.slider`, `.image`, `.note` are the parts, `.widget` the box of them all.
+    """
+
+    def __init__(self, titles: Sequence[str], slider: ipywidgets.Widget, lang: str):
+        names = [title or f"{i}" for i, title in enumerate(titles)]
+        # The number keeps two clips of one name apart.
+        options = [
+            (f"{name} ({i})" if names.count(name) > 1 else name, i) for i, name in enumerate(names)
+        ]
+        self.clip = ipywidgets.Dropdown(
+            options=options,
+            value=0,
+            description=TEXT[lang]["clip"],
+            tooltip=TEXT[lang]["clip_tip"],
+            layout=WIDE,
+            style=NARROW,
+        )
+        self.slider = slider
+        self.image = ipywidgets.Image(
+            format="png", layout=ipywidgets.Layout(width="100%", max_width="900px", height="auto")
+        )
+        # ipywidgets' Image has no alternative text, so the same is said in words beneath it. A
+        # tooltip would stop its view in the browser: "Click to show javascript error".
+        self.note = ipywidgets.HTML()
+        self.widget = ipywidgets.VBox(
+            [
+                ipywidgets.HBox(
+                    [self.clip, self.slider], layout=ipywidgets.Layout(flex_flow="row wrap")
+                ),
+                self.image,
+                self.note,
+            ]
+        )
+
+    def say(self, words: str, alert: str = "") -> None:
+        """Put words beneath the picture, and before them what went wrong, in a line of its own."""
+        line = f'<p role="alert" style="{_LINE};color:{VERMILLION}">{html.escape(alert)}</p>'
+        said = f'<p aria-live="polite" style="{_LINE}">{html.escape(words)}</p>'
+        self.note.value = (line if alert else "") + said
+
+    def bundle(self, words: str) -> dict:
+        """What a notebook stores: the picture first, then the live widget. A page without a kernel
+        (GitHub, nbviewer) shows the picture, JupyterLab the widget."""
+        bundle = {}
+        if self.image.value:
+            bundle["image/png"] = base64.b64encode(self.image.value).decode("ascii")
+        bundle["text/plain"] = words
+        live = self.widget._repr_mimebundle_() or {}
+        view = "application/vnd.jupyter.widget-view+json"
+        if view in live:
+            bundle[view] = live[view]
+        return bundle

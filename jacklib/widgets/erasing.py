@@ -1,0 +1,603 @@
+"""CTEN's temporal erasing as one picture: which segments are erased, and what that changes.
+
+CTEN looks at a clip up to three times. Its temporal attention γ in pass 1, the whole clip, sets a
+threshold t = θ max γ + (1 - θ) min γ. Pass 2 sees only the segments below t: the keyframes are
+erased, and the network must use what is left. Pass 3 sees only the segments above t. A pass that
+no segment is left for sees the whole clip.
+
+`render(state)` draws one clip at one θ, a pure function without pyplot. `save` writes the picture
+as a PNG file. `erasing_widget(titles, state_of)` puts a clip menu and a θ slider on top.
+
+Letters: S segments a clip, C classes, n samples of sound. Segments are counted from 0 and passes
+from 1, as in the paper.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import ipywidgets
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+
+from jacklib.errors import DataError
+
+from . import drawing
+from .drawing import (
+    BLUE,
+    INK,
+    INNER,
+    MARGIN_LEFT,
+    MARGIN_RIGHT,
+    NARROW,
+    VERMILLION,
+    WIDE,
+    WIDTH,
+    class_label,
+)
+
+TEXT = {
+    "en": drawing.TEXT["en"]
+    | {
+        "strip": "Temporal attention: the strongest is erased",
+        "seen": "θ = {theta:.2f}: pass 2 sees {low} of {all} segments, pass 3 sees {high}",
+        "none_low": "θ = {theta:.2f}: none below t, so pass 2 sees the whole clip",
+        "none_high": "θ = {theta:.2f}: none above t, so pass 3 sees the whole clip",
+        "none": "all segments alike: every pass sees the whole clip",
+        "erased": "keyframe: erased in pass 2",
+        "threshold": "t = {theta:.2f} max γ + {rest:.2f} min γ = {t:.3g}",
+        "sound": "sound",
+        "time": "time (s)",
+        "sees": "What each pass sees",
+        "sees_note": "one middle frame for each segment of the pass",
+        "pass": ("Pass 1: whole clip", "Pass 2: keyframes erased", "Pass 3: keyframes only"),
+        "left": "{name}; {count} of {all} segments, resampled to {all}",
+        "fallback": "Pass {}: whole clip again",
+        "mean": "Mean of 1 and 2",
+        "table_note": "framed: the likeliest class of each row; the prediction is the last row",
+        "true_mark": "▲ true",
+        "slider": "θ:",
+        "slider_tip": "Where between the lowest (0) and the highest (1) γ the threshold lies",
+        "busy": "Running the network …",
+        "error": "No picture for {title} at θ = {theta:.2f}: {error}",
+        "still": "Still shown:",
+        "describe": "{title}, {all} segments in {seconds:.1f} s. θ = {theta:.2f} puts the "
+        "threshold at γ = {t:.3g}.",
+        "describe_erased": "Pass 2 sees all but the erased {}.",
+        "describe_no_low": "No segment is below it: pass 2 sees the whole clip.",
+        "describe_high": "Pass 3 sees only {}.",
+        "describe_no_high": "No segment is above it: pass 3 sees the whole clip.",
+        "describe_truth": "The planted event lies in {where}; pass 2 loses {lost} of {all}.",
+        "describe_passes": "Likeliest in passes 1, 2 and 3: {}.",
+        "describe_guess": "{} ({:.2f})",
+        "describe_mean": "The mean of passes 1 and 2 decides.",
+        "one": "segment {}",
+        "many": "segments {}",
+        "comma": ", ",
+    },
+    "zh": drawing.TEXT["zh"]
+    | {
+        "strip": "时间注意力：最受关注的片段会被擦除",
+        "seen": "θ = {theta:.2f}：第 2 遍看 {all} 段中的 {low} 段，第 3 遍看 {high} 段",
+        "none_low": "θ = {theta:.2f}：没有低于 t 的片段，第 2 遍仍看完整视频",
+        "none_high": "θ = {theta:.2f}：没有高于 t 的片段，第 3 遍仍看完整视频",
+        "none": "各片段权重相同：每一遍都看完整视频",
+        "erased": "关键帧：第 2 遍擦除",
+        "threshold": "阈值 t = {theta:.2f} max γ + {rest:.2f} min γ = {t:.3g}",
+        "sound": "声音",
+        "time": "时间（秒）",
+        "sees": "每一遍看到的画面",
+        "sees_note": "该遍的每个片段取中间一帧",
+        "pass": ("第 1 遍：完整视频", "第 2 遍：擦除关键帧", "第 3 遍：只看关键帧"),
+        "left": "{name}，取 {all} 段中的 {count} 段，重新采样成 {all} 段",
+        "fallback": "第 {} 遍：仍看完整视频",
+        "mean": "第 1、2 遍平均",
+        "table_note": "加框：每行概率最大的类别；最后一行即预测结果",
+        "true_mark": "▲ 真实",
+        "slider": "θ：",
+        "slider_tip": "阈值在 γ 的最小值（0）与最大值（1）之间的位置",
+        "busy": "网络正在计算……",
+        "error": "{title} 在 θ = {theta:.2f} 时无法作图：{error}",
+        "still": "当前图片：",
+        "describe": "{title}，{seconds:.1f} 秒，共 {all} 个片段。θ = {theta:.2f} 时阈值为 "
+        "γ = {t:.3g}。",
+        "describe_erased": "第 2 遍擦除关键帧，即{}，只看其余部分。",
+        "describe_no_low": "没有低于阈值的片段，第 2 遍仍看完整视频。",
+        "describe_high": "第 3 遍只看{}。",
+        "describe_no_high": "没有高于阈值的片段，第 3 遍仍看完整视频。",
+        "describe_truth": "植入事件位于{where}，这 {all} 段中有 {lost} 段在第 2 遍被擦除。",
+        "describe_passes": "第 1、2、3 遍概率最大的类别依次为：{}。",
+        "describe_guess": "{}（{:.2f}）",
+        "describe_mean": "以第 1、2 遍的平均为准。",
+        "one": "片段 {}",
+        "many": "片段 {}",
+        "comma": "、",
+    },
+}
+FIELDS = drawing.Fields("ErasingState")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ErasingState:
+    """All that one picture shows. Plain NumPy; nothing here knows the network.
+
+    title: the clip's name. frames: uint8 [S, H, W, 3], RGB, one middle frame a segment as pass 1
+    sees it. waveform: [n], the whole clip's sound, mono; seconds: how long the clip is.
+    gamma: [S] temporal attention of pass 1, zero or more. theta: 0..1.
+    keep_low, keep_high: bool [S], the segments that pass 2 and pass 3 keep; none or all of them
+    where the pass sees the whole clip.
+    probabilities: [3, C] of passes 1, 2 and 3; mean_probabilities: [C], of the mean of the logits
+    of passes 1 and 2. class_names: C names. label: the true class, one of class_names, or None.
+    pass_frames: uint8 [3, S, H, W, 3], the middle frames of each pass' own S segments, or None.
+    truth: [S], share 0..1 of each segment that the planted event fills, or None.
+
+    Raises DataError naming the field whose shape or values are wrong.
+    """
+
+    title: str
+    frames: np.ndarray
+    waveform: np.ndarray
+    seconds: float
+    gamma: np.ndarray
+    theta: float
+    keep_low: np.ndarray
+    keep_high: np.ndarray
+    probabilities: np.ndarray
+    mean_probabilities: np.ndarray
+    class_names: Sequence[str]
+    pass_frames: np.ndarray | None = None
+    label: str | None = None
+    truth: np.ndarray | None = None
+
+    def __post_init__(self):
+        arrays = ("frames", "waveform", "gamma", "keep_low", "keep_high", "probabilities")
+        for name in (*arrays, "mean_probabilities", "pass_frames", "truth"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, np.asarray(value))
+        object.__setattr__(self, "class_names", tuple(self.class_names))
+        self._check()
+
+    def _check(self) -> None:
+        FIELDS.frames("frames", self.frames)
+        s, classes = len(self.frames), len(self.class_names)
+        FIELDS.weights("gamma", self.gamma, (s,))
+        if not 0 <= self.theta <= 1:
+            raise FIELDS.bad("theta", f"{self.theta:g}", "0 to 1")
+        FIELDS.probabilities("probabilities", self.probabilities, (3, classes))
+        FIELDS.probabilities("mean_probabilities", self.mean_probabilities, (classes,))
+        if self.waveform.ndim != 1 or self.waveform.size == 0:
+            raise FIELDS.bad("waveform", f"shape {list(self.waveform.shape)}", "samples [n]")
+        if not np.isfinite(self.waveform).all():
+            raise FIELDS.bad("waveform", "infinite or missing numbers", "finite samples")
+        if not 0 < self.seconds < np.inf:
+            raise FIELDS.bad("seconds", f"{self.seconds:g}", "a length above 0")
+        # Rounding in the network may push a segment at the threshold to either side.
+        near = 1e-4 * float(self.gamma.max())
+        below, above = self.gamma < self.threshold - near, self.gamma > self.threshold + near
+        self._check_kept("keep_low", below, above, "gamma < t")
+        self._check_kept("keep_high", above, below, "gamma > t")
+        if self.pass_frames is not None:
+            FIELDS.frames("pass_frames", self.pass_frames, (3, *self.frames.shape))
+        if self.truth is not None:
+            FIELDS.truth(self.truth, s)
+        FIELDS.label(self.label, self.class_names)
+
+    def _check_kept(self, name: str, wanted: np.ndarray, unwanted: np.ndarray, rule: str) -> None:
+        kept = getattr(self, name)
+        if kept.dtype != bool or kept.shape != wanted.shape:
+            found = f"{kept.dtype} of shape {list(kept.shape)}"
+            raise FIELDS.bad(name, found, f"bool of shape {list(wanted.shape)}")
+        if wanted.any() and ((wanted & ~kept) | (unwanted & kept)).any():
+            found = f"segments {_numbers(kept) or 'none'}"
+            rule = f"those with {rule} at t = {self.threshold:.3g}"
+            raise FIELDS.bad(name, found, f"{rule}: {_numbers(wanted)}")
+
+    @property
+    def threshold(self) -> float:
+        """t = θ max γ + (1 - θ) min γ."""
+        return float(self.theta * self.gamma.max() + (1 - self.theta) * self.gamma.min())
+
+    @property
+    def seen(self) -> np.ndarray:
+        """bool [3, S]: which segments passes 1, 2 and 3 see."""
+        whole = np.ones(len(self.gamma), bool)
+        rows = [kept if kept.any() else whole for kept in (self.keep_low, self.keep_high)]
+        return np.stack([whole, *rows])
+
+
+def render(state: ErasingState, lang: str = "en") -> Figure:
+    """Draw one clip at one θ: 9 inches wide, 900 pixels at the figure's own resolution.
+
+    lang: "en" or "zh". Without a Chinese font on this machine, "zh" falls back to English labels.
+    The figure belongs to no pyplot state; the caller may save it or show it.
+    """
+    lang = drawing.drawable(lang)
+    text = TEXT[lang]
+    with drawing.house_style(lang, [state.title, *state.class_names]) as bold:
+        page = _Page(state, bold)
+        drawing.draw_heading(
+            page, state.title, state.label, state.mean_probabilities, state.class_names, lang
+        )
+        _draw_strip(page, state, text)
+        _draw_gamma(page, state, text, lang)
+        _draw_sound(page, state, text, lang)
+        if state.pass_frames is not None:
+            _draw_passes(page, state, text)
+        _draw_table(page, state, text, lang)
+        # Tick labels are made at the first drawing: make them while the fonts above hold.
+        page.figure.draw_without_rendering()
+    return page.figure
+
+
+def png(state: ErasingState, lang: str = "en") -> bytes:
+    """The picture of `render` as PNG bytes; the same state gives the same bytes."""
+    return drawing.png_bytes(render(state, lang))
+
+
+def save(state: ErasingState, path: str | os.PathLike, lang: str = "en") -> Path:
+    """Write the picture to a PNG file, whole or not at all, and return its path."""
+    return drawing.write_whole(png(state, lang), path)
+
+
+def describe(state: ErasingState, lang: str = "en") -> str:
+    """What the picture says, in a few sentences, for those who cannot see it."""
+    drawing.check_language(lang)
+    text = TEXT[lang]
+    _, low, high = state.seen
+    sentences = [
+        text["describe"].format(
+            title=state.title or text["clip"].rstrip(":："),
+            all=len(state.gamma),
+            seconds=state.seconds,
+            theta=state.theta,
+            t=state.threshold,
+        )
+    ]
+    if low.all():
+        sentences.append(text["describe_no_low"])
+    else:
+        sentences.append(text["describe_erased"].format(_named(~low, text)))
+    if high.all():
+        sentences.append(text["describe_no_high"])
+    else:
+        sentences.append(text["describe_high"].format(_named(high, text)))
+    if state.truth is not None and state.truth.any():
+        event = state.truth > 0
+        sentences.append(
+            text["describe_truth"].format(
+                where=_named(event, text), lost=int((event & ~low).sum()), all=int(event.sum())
+            )
+        )
+    guesses = [
+        text["describe_guess"].format(class_label(state.class_names[row.argmax()], lang), row.max())
+        for row in state.probabilities
+    ]
+    sentences.append(text["describe_passes"].format(text["comma"].join(guesses)))
+    sentences.append(text["describe_mean"])
+    sentences.append(
+        drawing.verdict(state.label, state.mean_probabilities, state.class_names, lang)
+    )
+    return text["space"].join(sentences)
+
+
+# --- the widget ---------------------------------------------------------------------------------
+
+
+class ErasingExplorer:
+    """A clip menu, a θ slider and the picture they choose.
+
+    `.widget` is the ipywidgets box, `.clip`, `.theta`, `.image` and `.note` its parts. Displayed
+    in a notebook it offers the picture itself first, then the live widget: a page without a kernel
+    (GitHub, nbviewer) shows the picture, JupyterLab the widget.
+    """
+
+    def __init__(
+        self,
+        titles: Sequence[str],
+        state_of: Callable[[int, float], ErasingState],
+        lang: str = "en",
+        theta: float = 0.7,
+    ):
+        drawing.check_language(lang)
+        if len(titles) == 0:
+            raise DataError("titles", found="no clip", wanted="at least one", cure="Pass a list.")
+        if not 0 <= theta <= 1:
+            raise DataError("theta", found=f"{theta:g}", wanted="0 to 1", cure="CTEN takes 0.7.")
+        self.titles, self.lang, self._state_of = list(titles), lang, state_of
+        self._pictures: dict[tuple[int, float], tuple[bytes, str]] = {}
+        text = TEXT[lang]
+        self.theta = ipywidgets.FloatSlider(
+            value=theta,
+            min=0,
+            max=1,
+            step=0.05,
+            description=text["slider"],
+            tooltip=text["slider_tip"],
+            continuous_update=False,
+            readout_format=".2f",
+            layout=WIDE,
+            style=NARROW,
+        )
+        self._shell = drawing.Shell(self.titles, self.theta, lang)
+        self.clip, self.image = self._shell.clip, self._shell.image
+        self.note, self.widget = self._shell.note, self._shell.widget
+        self.description = ""  # what the picture now shown says, in words
+        self.error = ""  # why the clip and θ now chosen have no picture
+        self.clip.observe(self._show, names="value")
+        self.theta.observe(self._show, names="value")
+        self._show()
+
+    def _show(self, change=None) -> None:
+        text = TEXT[self.lang]
+        # The browser's steps come as 0.15000000000000002 and the like.
+        clip, theta = self.clip.value, round(self.theta.value, 4)
+        if (clip, theta) not in self._pictures:
+            self._shell.say(text["busy"])  # the network may take seconds
+            try:
+                state = self._state_of(clip, theta)
+                self._pictures[clip, theta] = png(state, self.lang), describe(state, self.lang)
+            except Exception as error:  # whatever it was, the reader wants to go on
+                title = self.titles[clip] or f"{clip}"
+                words = text["error"].format(title=title, theta=theta, error=_one_line(error))
+                still = (text["still"], self.description) if self.description else ()
+                self.error = words
+                self._shell.say(text["space"].join(still), alert=words)
+                return
+        self.image.value, self.description = self._pictures[clip, theta]
+        self.error = ""
+        self._shell.say(self.description)
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+        return self._shell.bundle(self.description or self.error)
+
+
+def erasing_widget(
+    titles: Sequence[str],
+    state_of: Callable[[int, float], ErasingState],
+    lang: str = "en",
+    theta: float = 0.7,
+) -> ErasingExplorer:
+    """A picture to move through: one entry a clip in the menu, θ on the slider.
+
+    titles: the clips' names. state_of(clip, theta): the state to draw; it may be slow, for each
+    pair is asked for once. What it raises is said in one line under the last picture, and the
+    pair is tried again when chosen again.
+    """
+    return ErasingExplorer(titles, state_of, lang, theta)
+
+
+def _one_line(error: Exception) -> str:
+    words = " ".join(str(error).split())
+    return (
+        words if isinstance(error, DataError) else f"{type(error).__name__}: {words}".rstrip(": ")
+    )
+
+
+# --- the panels ---------------------------------------------------------------------------------
+
+GAMMA, SOUND, CAPTION, ROW = 1.15, 0.6, 0.32, 0.3  # heights in inches
+HEADER = 0.34  # the class names above the table
+TABLE_LEFT = 2.45
+
+
+class _Page(drawing.Page):
+    """Where this picture's panels lie, in inches from the top left corner."""
+
+    def __init__(self, state: ErasingState, bold: str):
+        shape = state.frames.shape[1:]
+        self.strip, self.thumb = drawing.strip_size(len(state.frames), shape, 1.0)
+        self.strip_top = 0.88
+        self.gamma_top = self.strip_top + self.strip + 0.08
+        self.sound_top = self.gamma_top + GAMMA + 0.5
+        self.passes_top = self.sound_top + SOUND + 0.86
+        self.row, self.row_thumb = drawing.strip_size(len(state.frames), shape, 0.75)
+        rows = 0 if state.pass_frames is None else 3 * (self.row + CAPTION) + 0.5
+        self.table_top = self.passes_top + rows + HEADER
+        super().__init__(self.table_top + 4 * ROW + 0.06 + 0.34, bold)
+
+
+def _draw_strip(page: _Page, state: ErasingState, text: dict) -> None:
+    page.title(MARGIN_LEFT, page.strip_top, text["strip"])
+    page.note(page.strip_top, _summary(state, text))
+    axes = page.axes(MARGIN_LEFT, page.strip_top, INNER, page.strip)
+    erased = ~state.seen[1]
+    frames = state.frames.copy()
+    grey = frames[erased].mean(axis=-1, keepdims=True)
+    frames[erased] = 128 + grey / 2  # pale, so that the hatching stands out
+    drawing.draw_frames(axes, frames, page.thumb)
+    for s in np.flatnonzero(erased):
+        axes.add_patch(
+            Rectangle(
+                (s + (1 - page.thumb) / 2, 0),
+                page.thumb,
+                1,
+                facecolor="none",
+                edgecolor=VERMILLION,
+                hatch="x",
+                linewidth=2,
+                clip_on=False,
+                zorder=3,
+            )
+        )
+
+
+def _summary(state: ErasingState, text: dict) -> str:
+    """What the threshold does to this clip, in one line."""
+    _, low, high = state.seen
+    key = {
+        (False, False): "seen",
+        (True, False): "none_low",
+        (False, True): "none_high",
+        (True, True): "none",
+    }[bool(low.all()), bool(high.all())]
+    return text[key].format(theta=state.theta, all=len(low), low=low.sum(), high=high.sum())
+
+
+def _draw_gamma(page: _Page, state: ErasingState, text: dict, lang: str) -> None:
+    axes = page.axes(MARGIN_LEFT, page.gamma_top, INNER, GAMMA)
+    count, t = len(state.gamma), state.threshold
+    centres = np.arange(count) + 0.5
+    erased = ~state.seen[1]
+    bars = axes.bar(centres, state.gamma, width=0.62, color=BLUE, zorder=2)
+    for s in np.flatnonzero(erased):
+        bars[s].set(facecolor="white", edgecolor=VERMILLION, hatch="xx", linewidth=1.5)
+    legend = []
+    if state.truth is not None:
+        legend.append(drawing.shade_truth(axes, state.truth, lang))
+    if erased.any():
+        legend.append(
+            Patch(facecolor="white", edgecolor=VERMILLION, hatch="xx", label=text["erased"])
+        )
+    words = text["threshold"].format(theta=state.theta, rest=1 - state.theta, t=t)
+    legend.append(axes.axhline(t, color=INK, ls="--", lw=1.4, zorder=3, label=words))
+    top = max(float(state.gamma.max()) * 1.1, 1e-6)
+    axes.set(xlim=(0, count), ylim=(0, top), ylabel=text["gamma"])
+    axes.set_xlabel(text["segment_axis"], loc="left")
+    axes.set_xticks(centres, [str(s) for s in range(count)])
+    axes.tick_params(axis="x", length=0)
+    # Zero, the highest and t; where two would be printed over each other, t stays.
+    ticks = [v for v in (0.0, float(state.gamma.max())) if abs(v - t) > 0.16 * top]
+    labels = [f"{v:.3g}" for v in ticks] + ["t"]
+    axes.set_yticks([*ticks, t], labels)
+    axes.get_yticklabels()[-1].set(fontweight=page.bold)
+    # Beneath the bars, at the right of the axis' label: it can hide no bar there.
+    axes.legend(
+        handles=legend,
+        loc="upper right",
+        bbox_to_anchor=(1.0, -0.19),
+        ncols=3,
+        frameon=False,
+        fontsize=9,
+        borderaxespad=0,
+        columnspacing=1.2,
+    )
+
+
+def _draw_sound(page: _Page, state: ErasingState, text: dict, lang: str) -> None:
+    axes = page.axes(MARGIN_LEFT, page.sound_top, INNER, SOUND)
+    lows, highs = envelope(state.waveform, 1600)
+    edges = np.linspace(0, state.seconds, len(lows) + 1)
+    axes.fill_between(
+        edges,
+        np.append(lows, lows[-1]),
+        np.append(highs, highs[-1]),
+        step="post",
+        color=INK,
+        lw=0.4,
+        zorder=2,
+    )
+    if state.truth is not None:
+        drawing.shade_truth(axes, state.truth, lang, state.seconds / len(state.truth))
+    loudest = max(float(np.abs(state.waveform).max()), 1e-6)
+    axes.set(xlim=(0, state.seconds), ylim=(-1.05 * loudest, 1.05 * loudest))
+    axes.set_yticks([])
+    axes.set_ylabel(text["sound"], labelpad=8)
+    axes.set_xlabel(text["time"], loc="left")
+    axes.locator_params(axis="x", nbins=12)
+
+
+def envelope(waveform: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest sample of each of at most `columns` equal parts. waveform: [n]."""
+    starts = np.unique(np.linspace(0, len(waveform), columns, endpoint=False).astype(int))
+    return np.minimum.reduceat(waveform, starts), np.maximum.reduceat(waveform, starts)
+
+
+def _draw_passes(page: _Page, state: ErasingState, text: dict) -> None:
+    top = page.passes_top
+    page.title(MARGIN_LEFT, top, text["sees"])
+    page.note(top, text["sees_note"])
+    for row, frames in enumerate(state.pass_frames):
+        page.write(MARGIN_LEFT, top + 0.1, _pass_name(state, row, text, True), fontsize=9)
+        axes = page.axes(MARGIN_LEFT, top + CAPTION, INNER, page.row)
+        drawing.draw_frames(axes, frames, page.row_thumb)
+        top += page.row + CAPTION
+
+
+def _pass_name(state: ErasingState, row: int, text: dict, counted: bool = False) -> str:
+    """What pass row + 1 does; counted: with how many segments are left to it."""
+    seen = state.seen[row]
+    if row > 0 and seen.all():
+        return text["fallback"].format(row + 1)
+    name = text["pass"][row]
+    if row == 0 or not counted:
+        return name
+    return text["left"].format(name=name, count=seen.sum(), all=len(seen))
+
+
+def _draw_table(page: _Page, state: ErasingState, text: dict, lang: str) -> None:
+    page.title(MARGIN_LEFT, page.table_top - HEADER, text["classes"])
+    page.note(page.table_top - HEADER, text["table_note"])
+    values = np.vstack([state.probabilities, state.mean_probabilities])
+    classes = values.shape[1]
+    column = min(1.2, (WIDTH - MARGIN_RIGHT - TABLE_LEFT) / classes)
+    gap = 0.06 / ROW  # sets the mean apart from what it is the mean of... in rows
+    tops = np.array([0, 1, 2, 3 + gap])
+    axes = page.axes(TABLE_LEFT, page.table_top, column * classes, (4 + gap) * ROW)
+    norm = Normalize(0, max(0.5, float(values.max())))
+    colours = LinearSegmentedColormap.from_list("paper_to_blue", ["white", BLUE])
+    for row, top in enumerate(tops):
+        best = int(values[row].argmax())
+        for c, value in enumerate(values[row]):
+            shade = float(norm(value))
+            axes.add_patch(
+                Rectangle(
+                    (c, top), 1, 1, facecolor=colours(shade), edgecolor="#CCCCCC", linewidth=0.6
+                )
+            )
+            axes.text(
+                c + 0.5,
+                top + 0.5,
+                f"{value:.0%}",
+                ha="center",
+                va="center",
+                fontweight=page.bold if c == best else "normal",
+                color="white" if shade > 0.8 else INK,
+            )
+        axes.add_patch(
+            Rectangle(
+                (best, top), 1, 1, fill=False, edgecolor=INK, linewidth=1.8, clip_on=False, zorder=3
+            )
+        )
+    axes.set(xlim=(0, classes), ylim=(4 + gap, 0))
+    names = [class_label(name, lang) for name in state.class_names]
+    if lang == "zh":  # the English name beneath the Chinese one
+        names = [name.replace(" ", "\n", 1) for name in names]
+    longest = max(len(line) for name in names for line in name.split("\n"))
+    size = max(6.0, min(9.0, 72 * column / (0.6 * longest)))
+    axes.xaxis.tick_top()
+    axes.set_xticks(np.arange(classes) + 0.5, names, fontsize=size, va="baseline")
+    rows = [_pass_name(state, row, text) for row in range(3)]
+    axes.set_yticks(tops + 0.5, [*rows, text["mean"]])
+    axes.get_yticklabels()[-1].set(fontweight=page.bold)
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    if state.label is not None:
+        true = state.class_names.index(state.label)
+        axes.get_xticklabels()[true].set(color=VERMILLION, fontweight=page.bold)
+        axes.annotate(
+            text["true_mark"],
+            (true + 0.5, 4 + gap),
+            xytext=(0, -4),
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            color=VERMILLION,
+            fontweight=page.bold,
+        )
+
+
+def _named(mask: np.ndarray, text: dict) -> str:
+    """The segments that the mask [S] picks, in words."""
+    key = "one" if mask.sum() == 1 else "many"
+    return text[key].format(_numbers(mask, text["comma"]))
+
+
+def _numbers(mask: np.ndarray, comma: str = ", ") -> str:
+    return comma.join(str(s) for s in np.flatnonzero(mask))
