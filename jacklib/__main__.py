@@ -6,8 +6,8 @@ import argparse
 import sys
 
 # Networks by the names of the command line; each has a module in `jacklib.methods`.
-METHODS = {"VAANet": "vaanet"}
-PLANNED = ("CTEN", "TSL", "Gait")
+METHODS = {"VAANet": "vaanet", "CTEN": "cten"}
+PLANNED = ("TSL", "Gait")
 
 USAGE = """bash script/run.sh COMMAND [options]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,13 +87,16 @@ class Predictions:
         )
         return "\n".join(lines)
 
-    def write(self, folder: str | os.PathLike) -> list[Path]:
-        """Write evaluation.json and confusion.png into `folder`; returns both paths."""
+    def write(self, folder: str | os.PathLike, more: Mapping[str, Any] | None = None) -> list[Path]:
+        """Write evaluation.json and confusion.png into `folder`; returns both paths.
+
+        more: plain values that evaluation.json is to hold too.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         picture = io.BytesIO()
         draw_confusion(self.confusion, self.class_names).savefig(picture, format="png", dpi=110)
-        text = json.dumps(self.summary(), indent=1, ensure_ascii=False)
+        text = json.dumps({**self.summary(), **(more or {})}, indent=1, ensure_ascii=False)
         paths = []
         for name, content in (
             ("evaluation.json", text.encode()),
@@ -113,22 +116,35 @@ def predict(
     class_names: list[str],
 ) -> Predictions:
     """Run `forward` (giving .logits and .gamma) over `batches` in evaluation mode."""
+    return predict_passes(net, lambda batch: [forward(batch)], batches, class_names)[0]
+
+
+def predict_passes(
+    net: jt.nn.Module,
+    forward: Callable[[Batch], Sequence[Any]],
+    batches: Iterable[Batch],
+    class_names: list[str],
+) -> list[Predictions]:
+    """As `predict`, for a `forward` that looks at a batch several times: predictions of each."""
     net.eval()
-    probabilities, gamma, labels, ids = [], [], [], []
+    labels, ids, passes = [], [], []
     with jt.no_grad():
         for batch in batches:
-            output = forward(batch)
-            probabilities.append(jt.nn.softmax(output.logits, dim=1).numpy())
-            gamma.append(output.gamma.numpy())
+            passes.append(
+                [(jt.nn.softmax(o.logits, dim=1).numpy(), o.gamma.numpy()) for o in forward(batch)]
+            )
             labels.append(batch.label)
             ids += batch.ids
-    return Predictions(
-        np.concatenate(probabilities),
-        np.concatenate(labels),
-        ids,
-        list(class_names),
-        np.concatenate(gamma),
-    )
+    return [
+        Predictions(
+            np.concatenate([probabilities for probabilities, _ in one]),
+            np.concatenate(labels),
+            ids,
+            list(class_names),
+            np.concatenate([gamma for _, gamma in one]),
+        )
+        for one in zip(*passes, strict=True)
+    ]
 
 
 def draw_confusion(confusion: np.ndarray, class_names: list[str]):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .errors import DataError
+
 EXPANSION = 4  # a 3D ResNet's bottleneck gives four times its inner width
 AUDIO_FRAMES = 256  # MFCC frames in one of VAANet's audio segments
 AUDIO_COEFFICIENTS = 32  # MFCC coefficients a frame
@@ -39,9 +41,11 @@ def check_depth(snippet_duration: int, sample_size: int, n_stages: int) -> int:
     """The side of the backbone's map. Raises ValueError where its depth would not be 1."""
     depth, side = backbone_map(snippet_duration, sample_size, n_stages)
     if depth != 1:
-        raise ValueError(
-            f"snippet_duration: found {snippet_duration}, wanted 1 to {2**n_stages} with "
-            f"{n_stages} stages in blocks. Use shorter snippets or more stages."
+        raise DataError(
+            "snippet_duration",
+            found=str(snippet_duration),
+            wanted=f"1 to {2**n_stages} with {n_stages} stages in blocks",
+            cure="Use shorter snippets or more stages.",
         )
     return side
 

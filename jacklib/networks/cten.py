@@ -20,6 +20,7 @@ from typing import NamedTuple
 import jittor as jt
 from jittor import nn
 
+from ..errors import DataError
 from ..ops import BatchNorm, as_var
 from ..shapes import MEL_BINS, audio_map, backbone_channels, check_depth, check_shape
 from .attention import Attention
@@ -29,7 +30,10 @@ from .resnet3d import resnet3d
 
 @dataclass(frozen=True)
 class CTENConfig:
-    """Every option of `CTEN`; `CTEN(**config.options())` builds it."""
+    """Every option of `CTEN`; `CTEN(**config.options())` builds it.
+
+    With visual_only, `CTENVisual(**config.visual_options())` is what is meant.
+    """
 
     n_classes: int = 8
     seq_len: int = 16
@@ -47,6 +51,7 @@ class CTENConfig:
     freeze_backbone: bool = True
     stored_statistics: bool = False
     start_switched_on: bool = False
+    visual_only: bool = False
 
     @classmethod
     def paper(cls, n_classes: int = 8) -> CTENConfig:
@@ -75,12 +80,12 @@ class CTENConfig:
 
     def options(self) -> dict:
         """The keyword arguments of `CTEN`."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "visual_only"}
 
     def visual_options(self) -> dict:
         """The keyword arguments of `CTENVisual`: those that do not concern sound."""
         names = ("audio_embed_size", "audio_n_segments", "audio_time", "audio_width", "n_heads")
-        return {name: value for name, value in asdict(self).items() if name not in names}
+        return {name: value for name, value in self.options().items() if name not in names}
 
     @property
     def audio_frames(self) -> int:
@@ -152,7 +157,12 @@ class MultiHeadAttention(nn.Module):
 
     def __init__(self, d: int = 2048, n_heads: int = 8):
         if d % n_heads:
-            raise ValueError(f"n_heads: found {n_heads}, wanted a divisor of the width {d}.")
+            raise DataError(
+                "n_heads",
+                found=str(n_heads),
+                wanted=f"a divisor of the width {d}",
+                cure="The released network has 8.",
+            )
         self.n_heads = n_heads
         self.linear_q = nn.Linear(d, d)
         self.linear_k = nn.Linear(d, d)
@@ -293,13 +303,18 @@ class CTEN(nn.Module):
         check_depth(snippet_duration, sample_size, len(blocks))
         d = backbone_channels(blocks, width)
         if audio_embed_size != d:
-            raise ValueError(
-                f"audio_embed_size: found {audio_embed_size}, wanted {d}, the width of the visual "
-                "backbone: the modalities are added to each other."
+            raise DataError(
+                "audio_embed_size",
+                found=str(audio_embed_size),
+                wanted=f"{d}, the width of the visual backbone",
+                cure="Leave it out: the two modalities are added to each other.",
             )
         if audio_n_segments != seq_len:
-            raise ValueError(
-                f"audio_n_segments: found {audio_n_segments}, wanted {seq_len}, as many as seq_len."
+            raise DataError(
+                "audio_n_segments",
+                found=str(audio_n_segments),
+                wanted=f"{seq_len}, as many as seq_len",
+                cure="Give one of the two; the other follows.",
             )
         self.n_classes, self.seq_len = n_classes, seq_len
         self.snippet_duration, self.sample_size = snippet_duration, sample_size

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ..errors import DataError
 from ..shapes import MEL_BINS, audio_map, backbone_channels, check_depth, check_shape
 from .attention import attention
 from .resnet import audio_resnet18
@@ -89,7 +90,12 @@ class MultiHeadAttention(nn.Module):
     def __init__(self, d: int = 2048, n_heads: int = 8):
         super().__init__()
         if d % n_heads:
-            raise ValueError(f"n_heads: found {n_heads}, wanted a divisor of the width {d}.")
+            raise DataError(
+                "n_heads",
+                found=str(n_heads),
+                wanted=f"a divisor of the width {d}",
+                cure="The released network has 8.",
+            )
         self.n_heads = n_heads
         self.linear_q = nn.Linear(d, d)
         self.linear_k = nn.Linear(d, d)
@@ -219,13 +225,18 @@ class CTEN(nn.Module):
         check_depth(snippet_duration, sample_size, len(blocks))
         d = backbone_channels(blocks, width)
         if audio_embed_size != d:
-            raise ValueError(
-                f"audio_embed_size: found {audio_embed_size}, wanted {d}, the width of the visual "
-                "backbone: the modalities are added to each other."
+            raise DataError(
+                "audio_embed_size",
+                found=str(audio_embed_size),
+                wanted=f"{d}, the width of the visual backbone",
+                cure="Leave it out: the two modalities are added to each other.",
             )
         if audio_n_segments != seq_len:
-            raise ValueError(
-                f"audio_n_segments: found {audio_n_segments}, wanted {seq_len}, as many as seq_len."
+            raise DataError(
+                "audio_n_segments",
+                found=str(audio_n_segments),
+                wanted=f"{seq_len}, as many as seq_len",
+                cure="Give one of the two; the other follows.",
             )
         self.n_classes, self.seq_len = n_classes, seq_len
         self.snippet_duration, self.sample_size = snippet_duration, sample_size

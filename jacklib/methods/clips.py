@@ -1,0 +1,345 @@
+"""What VAANet and CTEN share from files to results: clips in VE8's layout, and the command line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jittor as jt
+import numpy as np
+
+from .. import runtime
+from ..checkpoint import load_kinetics_backbone, load_weights, read_options
+from ..data.prepare import prepare_one_video
+from ..data.rendered import segment_truth
+from ..data.samples import SAMPLES, SamplePaths
+from ..data.video import DATASETS, MINIMUM_FRAMES, VideoClips, read_annotation
+from ..errors import DataError
+
+PHASES = ("main", "test", "test_singlevideo")
+
+
+class Schedule(NamedTuple):
+    """How a network is trained.
+
+    attention_factor: the temporal attention's learning rate over that of everything else.
+    """
+
+    batch_size: int
+    n_epochs: int
+    learning_rate: float
+    attention_factor: float = 1.0
+    weight_decay: float = 0.0
+
+
+class Method(NamedTuple):
+    """One network as the command line sees it."""
+
+    name: str  # as the user types it
+    network: Callable[[Any], jt.nn.Module]  # from a config
+    config: type  # has .paper(n_classes), .classroom(n_classes) and .options()
+    schedules: dict[str, Schedule]  # by the name of the settings
+    sizes: tuple[str, ...]  # options of the config that the command line may change
+    open_clips: Callable[..., VideoClips]
+    train: Callable[..., list[dict[str, float]]]
+
+
+# ---------------------------------------------------------------------------------------------
+# Clips
+# ---------------------------------------------------------------------------------------------
+
+
+def truths(clips: VideoClips) -> np.ndarray | None:
+    """[N, S]: each segment's share of the planted event; None for clips without one."""
+    if not all("event_start" in item.annotation for item in clips.items):
+        return None
+    return np.stack([clip_truth(clips, i) for i in range(len(clips))])
+
+
+def clip_truth(clips: VideoClips, index: int) -> np.ndarray | None:
+    """[S] for one clip, or None."""
+    item = clips.items[index]
+    if "event_start" not in item.annotation:
+        return None
+    event = (item.annotation["event_start"], item.annotation["event_end"])
+    return segment_truth(event, item.n_frames, clips.seq_len)
+
+
+def one_clip(video: str | Path, open_clips: Callable[[SamplePaths], VideoClips], class_name: str):
+    """`open_clips(paths)` for a video file that is prepared for the purpose: one clip, number 0.
+
+    A context manager: the frames and the sound are there until it ends. class_name: a place in the
+    layout; what the video shows is what is asked. Raises DataError where the file cannot be read or
+    is shorter than 16 frames.
+    """
+    return _OneClip(Path(video), open_clips, class_name)
+
+
+class _OneClip:
+    def __init__(self, video: Path, open_clips, class_name: str):
+        self.video, self.open_clips, self.class_name = video, open_clips, class_name
+
+    def __enter__(self) -> VideoClips:
+        self.folder = tempfile.TemporaryDirectory()
+        try:
+            return self._prepare(Path(self.folder.name))
+        except BaseException:
+            self.folder.cleanup()
+            raise
+
+    def __exit__(self, *_) -> None:
+        self.folder.cleanup()
+
+    def _prepare(self, root: Path) -> VideoClips:
+        name, label = self.video.stem, self.class_name
+        frames, audio = root / "img" / label / name, root / "mp3" / label / f"{name}.mp3"
+        n_frames = prepare_one_video(self.video, frames, audio)
+        if n_frames < MINIMUM_FRAMES:
+            raise DataError(
+                str(self.video),
+                found="fewer than 16 frames at 30 a second",
+                wanted="at least half a second of video",
+                cure="Use a longer video.",
+            )
+        entry = {"subset": "validation", "annotations": {"label": label}}
+        annotation = root / "one.json"
+        annotation.write_text(json.dumps({"labels": [label], "database": {name: entry}}))
+        return self.open_clips(SamplePaths(root / "img", root / "mp3", annotation))
+
+
+# ---------------------------------------------------------------------------------------------
+# Options
+# ---------------------------------------------------------------------------------------------
+
+
+def add_arguments(parser: argparse.ArgumentParser, phase: str, method: Method) -> None:
+    """The documented options of one phase that all networks share."""
+    paper, classroom = method.schedules["paper"], method.schedules["classroom"]
+    add = parser.add_argument
+    add("--checkpoint_path", help="trained weights (.pth or .safetensors)")
+    add("--result_path", help=f"where results go (default: results/{method.name})")
+    add("--settings", choices=method.schedules, help="default: classroom for the samples, "
+        "else paper")  # fmt: skip
+    for name in method.sizes:
+        add(f"--{name}", type=int, help="default: the settings' value, or the checkpoint's")
+    add("--fps", type=int, default=30, help="frames used in a second, of the 30 stored")
+    add("--seed", type=int, default=0)
+    if phase == "test_singlevideo":
+        add("--video_path", required=True, help="a video file: mp4, avi, mov, mkv or webm")
+        add("--lang", choices=("en", "zh"), default="en", help="language of the picture")
+        return
+    add("--dataset", default="rendered", choices=[*SAMPLES, *DATASETS],
+        help="rendered and film ship with JACK; the others need the three paths")  # fmt: skip
+    folders = "folder of frames, CLASS/ID/000001.jpg; of several the first that has a clip"
+    add("--video_path", nargs="+", help=folders)
+    add("--audio_path", help="folder of sound: CLASS/ID.mp3")
+    add("--annotation_path", help="annotation json with both subsets")
+    default = (
+        "default: 8"
+        if phase == "test"
+        else f"default: {paper.batch_size} (paper), {classroom.batch_size} (classroom)"
+    )
+    add("--batch_size", type=int, help=default)
+    add("--n_threads", type=int, default=2, help="threads that load clips")
+    if phase == "test":
+        add("--subset", default="validation")
+        add("--evaluation", choices=("centre", "released"), default="centre",
+            help="centre repeats exactly; released draws at random each time")  # fmt: skip
+        return
+    add("--n_epochs", type=int,
+        help=f"default: {paper.n_epochs} (paper), {classroom.n_epochs} (classroom)")  # fmt: skip
+    add("--learning_rate", type=float,
+        help=f"default: {paper.learning_rate:g} (paper), "
+        f"{classroom.learning_rate:g} (classroom)")  # fmt: skip
+    add("--resnet101_pretrained", help="Kinetics weights of the 3D ResNet-101 backbone (.pth)")
+    add("--resume", help="last.pth of an interrupted run: goes on exactly where it was")
+    add("--save_every", type=int, default=0, help="also checkpoint after this many batches")
+
+
+def paths_of(args: argparse.Namespace) -> SamplePaths:
+    """The three paths that the options name, or those of the sample."""
+    given = [args.video_path, args.audio_path, args.annotation_path]
+    if all(given):
+        video = [Path(path) for path in args.video_path]
+        return SamplePaths(video, Path(args.audio_path), Path(args.annotation_path))
+    if any(given) or args.dataset not in SAMPLES:
+        names = ("video_path", "audio_path", "annotation_path")
+        missing = [f"--{name}" for name, value in zip(names, given, strict=True) if not value]
+        raise DataError(
+            f"--dataset {args.dataset}",
+            found=f"no {', '.join(missing)}",
+            wanted="all three paths, or one of the samples that ship: " + ", ".join(SAMPLES),
+            cure="docs/en/dataset.md says where each data set is found and how it is laid out.",
+        )
+    return SAMPLES[args.dataset]()
+
+
+def settings_of(args: argparse.Namespace) -> str:
+    """The name of the settings: as asked, else "classroom" for the samples and "paper"."""
+    return args.settings or ("classroom" if getattr(args, "dataset", "") in SAMPLES else "paper")
+
+
+def config_of(
+    method: Method, args: argparse.Namespace, n_classes: int, saved: dict | None = None
+) -> Any:
+    """The settings, then what a checkpoint says of itself, then what the command line says."""
+    config = getattr(method.config, settings_of(args))(n_classes)
+    if saved:
+        known = {f.name for f in fields(method.config)}
+        lists = {k: tuple(v) if isinstance(v, list) else v for k, v in saved.items() if k in known}
+        config = method.config(**lists)
+    given = {n: getattr(args, n) for n in method.sizes if getattr(args, n) is not None}
+    return replace(config, **given)
+
+
+def n_classes_of(paths: SamplePaths) -> int:
+    """How many classes the annotation file lists."""
+    return len(read_annotation(paths.annotation_path)["labels"])
+
+
+# ---------------------------------------------------------------------------------------------
+# Phases
+# ---------------------------------------------------------------------------------------------
+
+
+def run_main(method: Method, args: argparse.Namespace) -> int:
+    """Train; returns the exit code."""
+    runtime.seed(args.seed)
+    paths = paths_of(args)
+    settings, config = settings_of(args), config_of(method, args, n_classes_of(paths))
+    default = method.schedules[settings]
+    schedule = default._replace(
+        batch_size=args.batch_size or default.batch_size,
+        n_epochs=args.n_epochs or default.n_epochs,
+        learning_rate=args.learning_rate or default.learning_rate,
+    )
+    small = settings == "classroom"
+    clips = dict(fps=args.fps, cache=small)
+    training = method.open_clips(config, paths, "training", train=True, seed=args.seed, **clips)
+    validation = method.open_clips(config, paths, "validation", **clips)
+    net = method.network(config)
+    jt.sync_all()  # the first weights are drawn now, from the seed, as in the notebook
+    if args.resnet101_pretrained:
+        print(f"backbone: {load_kinetics_backbone(net.resnet, args.resnet101_pretrained)}")
+    elif config.freeze_backbone and not (args.checkpoint_path or args.resume):
+        print(
+            "Note: the backbone is frozen and starts from random numbers. Give its Kinetics "
+            "weights with --resnet101_pretrained to train the paper's network.",
+            file=sys.stderr,
+        )
+    if args.checkpoint_path:
+        print(f"network: {load_weights(net, args.checkpoint_path)}")
+    result_path = Path(args.result_path or f"results/{method.name}")
+    options = asdict(config) | {"class_names": training.class_names, "network": method.name}
+    print(
+        f"{method.name}, {settings} settings: {len(training)} clips to train, {len(validation)} to "
+        f"validate, {config.n_classes} classes; batch {schedule.batch_size}, "
+        f"{schedule.n_epochs} epochs, learning rate {schedule.learning_rate:g}, "
+        f"seed {args.seed}, on {runtime.device()}"
+    )
+    history = method.train(
+        net,
+        training,
+        validation,
+        schedule=schedule,
+        result_path=result_path,
+        seed=args.seed,
+        threads=args.n_threads,
+        options=options,
+        resume=args.resume,
+        save_every=args.save_every,
+    )
+    best = max(history, key=lambda row: row["val_accuracy"])
+    weights = result_path / "best.pth"
+    if not weights.exists():  # resumed into another folder, and never better than before
+        weights = result_path / "last.pth"
+    print(
+        f"Best validation accuracy {best['val_accuracy']:.3f} in epoch {best['epoch']} "
+        f"(chance {1 / config.n_classes:.3f}). Weights: {weights}"
+    )
+    return 0
+
+
+def checkpoint_of(method: Method, args: argparse.Namespace) -> Path:
+    """The checkpoint that the options name, or the best of the last training."""
+    path = Path(args.checkpoint_path or f"results/{method.name}/best.pth")
+    if not path.is_file():
+        raise DataError(
+            "--checkpoint_path",
+            found=f"no file {path}",
+            wanted="trained weights",
+            cure=f"Train first with `bash script/run.sh {method.name} main`.",
+        )
+    return path
+
+
+def load(
+    method: Method, args: argparse.Namespace, n_classes: int | None
+) -> tuple[jt.nn.Module, Any, dict]:
+    """(network, config, saved options) of a checkpoint, built as the checkpoint says."""
+    path = checkpoint_of(method, args)
+    saved = read_options(path)
+    if saved.get("network", method.name) != method.name:
+        raise DataError(
+            str(path),
+            found=f"weights of {saved['network']}",
+            wanted=f"weights of {method.name}",
+            cure=f"Use `bash script/run.sh {saved['network']}`, or another file.",
+        )
+    config = config_of(method, args, n_classes or 8, saved)
+    if n_classes is not None and config.n_classes != n_classes:
+        raise DataError(
+            str(path),
+            found=f"a network of {config.n_classes} classes",
+            wanted=f"{n_classes}, as the annotation file lists",
+            cure="Test it on the data set it was trained on, or train on this one.",
+        )
+    net = method.network(config)
+    load_weights(net, path)
+    return net, config, saved
+
+
+def open_test_clips(method: Method, args: argparse.Namespace) -> tuple[jt.nn.Module, VideoClips]:
+    """The network of the checkpoint and the clips to test it on."""
+    checkpoint_of(method, args)  # complained of before any clip is made
+    paths = paths_of(args)
+    net, config, _ = load(method, args, n_classes_of(paths))
+    clips = method.open_clips(
+        config, paths, args.subset, fps=args.fps, evaluation=args.evaluation, seed=args.seed
+    )
+    return net, clips
+
+
+def class_names_of(saved: dict, n_classes: int) -> list[str]:
+    """The classes that a checkpoint was trained on; VE8's, or numbers, where it does not say."""
+    names = list(saved.get("class_names") or DATASETS["ve8"].labels)
+    return names if len(names) == n_classes else [f"class {i}" for i in range(n_classes)]
+
+
+def print_probabilities(video: str, class_names: list[str], probabilities: np.ndarray) -> None:
+    """The likeliest class, then all of them with their probabilities [C]."""
+    order = np.argsort(-probabilities)
+    print(f"{video}: {class_names[order[0]]}")
+    for c in order:
+        print(f"  {class_names[c]:<14} {probabilities[c]:6.1%}")
+
+
+def result_folder(method: Method, args: argparse.Namespace) -> Path:
+    """Where results go; made if need be."""
+    folder = Path(args.result_path or f"results/{method.name}")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def adam_groups(net: jt.nn.Module, attention: list[jt.Var], schedule: Schedule) -> list[dict]:
+    """Parameters in two groups: `attention` with its own learning rate, and everything else."""
+    chosen = {id(parameter) for parameter in attention}
+    others = [p for p in net.parameters() if id(p) not in chosen]
+    faster = schedule.learning_rate * schedule.attention_factor
+    return [{"params": others}, {"params": attention, "lr": faster}]
