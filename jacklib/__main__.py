@@ -19,7 +19,8 @@ USAGE = """bash script/run.sh COMMAND [options]
   VAANet main                  train on the sample clips, or on --dataset ve8 ...
   VAANet test                  evaluate: table, confusion matrix, json
   VAANet test_singlevideo --video_path FILE
-  bench vaanet                 speed and memory against PyTorch
+  CTEN main | test | test_singlevideo ...
+  bench vaanet | cten | all    speed and memory against PyTorch
   notebooks build              write the notebooks anew from notebooks/src
 
 Options of a command: add --help."""
@@ -69,7 +70,7 @@ def main(arguments: list[str]) -> int:
     elif command in ("doctor", "prepare", "notebooks", "bench", "samples"):
         work = _tool
     elif command in PLANNED:
-        print(f"{command} is not part of JACK yet; {', '.join(METHODS)} is.", file=sys.stderr)
+        print(f"{command} is not part of JACK yet; {', '.join(METHODS)} are.", file=sys.stderr)
         return 2
     else:
         known = command in ("--help", "-h", "help")

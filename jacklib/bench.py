@@ -1,4 +1,4 @@
-"""Speed and memory of a network, Jittor beside PyTorch: `bash script/run.sh bench vaanet`.
+"""Speed and memory of a network, Jittor beside PyTorch: `bash script/run.sh bench NETWORK`.
 
 Each framework has a process of its own; they take turns, so that a machine that slows down slows
 both. A turn is one forward pass or one training step, waited for to its end. The first turns, in
@@ -15,15 +15,23 @@ import statistics
 import subprocess
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from . import runtime
+from .bench_protocol import (
+    LEARNING_RATE,
+    NETWORKS,
+    WEIGHT_DECAY,
+    check_network,
+    erased,
+    inputs_for,
+    serve,
+    vaanet_positive,
+)
 from .errors import DataError
 
 ROOT = Path(__file__).resolve().parents[1]
-NETWORKS = ("vaanet",)
 OPERATIONS = {"inference": "inference", "train": "training step"}
 
 
@@ -41,25 +49,20 @@ class JittorSession:
         """Build the network (weights from `seed`) and inputs for one batch."""
         import jittor as jt
 
-        from .bench_protocol import random_inputs
-        from .methods.vaanet import VAANet
+        from .networks import CTEN, VAANet
         from .ops import Adam
-        from .shapes import AUDIO_COEFFICIENTS, AUDIO_FRAMES
 
-        if network not in NETWORKS:
-            raise ValueError(f"network: found {network!r}, wanted one of {NETWORKS}.")
+        check_network(network)
         self.net = self.optimizer = None
         runtime.seed(seed)
-        net = VAANet(**(config or {}))
-        size = net.sample_size
-        visual, audio, target = random_inputs(
-            (batch, net.seq_len, 3, net.snippet_duration, size, size),
-            (batch, AUDIO_FRAMES * net.audio_n_segments, AUDIO_COEFFICIENTS),
-            net.n_classes,
-            seed,
-        )
+        net = {"vaanet": VAANet, "cten": CTEN}[network](**(config or {}))
+        visual, audio, target = inputs_for(net, network, batch, seed)
+        self.network = network
         self.inputs, self.target = (jt.array(visual), jt.array(audio)), jt.array(target)
-        self.optimizer = Adam(net.parameters(), lr=2e-4)
+        self.later = [jt.array(v) for v in erased(visual)] if network == "cten" else []
+        self.optimizer = Adam(
+            net.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY[network]
+        )
         self.net = net
         jt.sync_all(True)
         sizes = {True: 0, False: 0}
@@ -84,17 +87,32 @@ class JittorSession:
         """One whole training step on the batch."""
         import jittor as jt
 
-        from .losses import pcce
-
         self.net.train()
-        positive = [c for c in (1, 4, 6, 7) if c < self.net.n_classes]
         jt.sync_all(True)
         start = time.perf_counter()
-        loss = pcce(self.net(*self.inputs).logits, self.target, positive)
+        loss = self._vaanet_loss() if self.network == "vaanet" else self._cten_loss()
         self.optimizer.step(loss)
         jt.sync_all(True)
         value = loss.item()
         return {"seconds": time.perf_counter() - start, "loss": value}
+
+    def _vaanet_loss(self):
+        from .losses import pcce
+
+        logits = self.net(*self.inputs).logits
+        return pcce(logits, self.target, vaanet_positive(self.net.n_classes))
+
+    def _cten_loss(self):
+        from .erasing import kept_segments
+        from .ops import cross_entropy
+
+        visual, audio = self.inputs
+        output = self.net(visual, audio)
+        kept_segments(output.gamma)  # the passes to come wait for it
+        loss = cross_entropy(output.logits, self.target)
+        for visual in self.later:
+            loss = loss + cross_entropy(self.net(visual, audio).logits, self.target)
+        return loss / 3
 
     def about(self) -> dict[str, Any]:
         """Which Jittor this is and how many threads it uses."""
@@ -230,7 +248,7 @@ def machine() -> str:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `bench`."""
-    parser.add_argument("network", choices=NETWORKS)
+    parser.add_argument("network", choices=(*NETWORKS, "all"))
     parser.add_argument("--settings", choices=("paper", "classroom", "both"), default="both")
     parser.add_argument("--batch_size", type=int, help="default: 2 (paper), 8 (classroom)")
     parser.add_argument("--rounds", type=int, default=7, help="measured turns of each framework")
@@ -239,10 +257,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", help="also write every number to this file")
 
 
+def _measure_one(network: str, settings: str, args: argparse.Namespace) -> dict[str, Any]:
+    from .networks import CTENConfig, VAANetConfig
+
+    config = getattr({"vaanet": VAANetConfig, "cten": CTENConfig}[network], settings)()
+    batch = args.batch_size or {"paper": 2, "classroom": 8}[settings]
+    results = measure(
+        network, config.options(), batch, rounds=args.rounds, warm_up=args.warm_up, seed=args.seed
+    )
+    versions = ", ".join(
+        f"{r['about']['version']} with {r['about']['threads']} threads" for r in results.values()
+    )
+    million = results["Jittor"]["about"]["parameters"] / 1e6
+    title = (
+        f"{network}, {settings} settings, batch of {batch} ({million:.1f} million "
+        f"numbers, {args.rounds} turns, seed {args.seed})"
+    )
+    print(f"\n{table(results, title)}\n\n{versions}", flush=True)
+    return results
+
+
 def main(args: argparse.Namespace) -> int:
     """Measure and print the tables; returns the exit code."""
-    from .methods.vaanet import SETTINGS
-
     for name in ("rounds", "warm_up"):
         if getattr(args, name) < 1:
             raise DataError(
@@ -255,30 +291,15 @@ def main(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     print(f"Machine: {machine()}")
-    everything = {}
-    for settings in ("paper", "classroom") if args.settings == "both" else (args.settings,):
-        config = asdict(SETTINGS[settings]())
-        batch = args.batch_size or {"paper": 2, "classroom": 8}[settings]
-        results = measure(
-            args.network, config, batch, rounds=args.rounds, warm_up=args.warm_up, seed=args.seed
-        )
-        versions = ", ".join(
-            f"{r['about']['version']} with {r['about']['threads']} threads"
-            for r in results.values()
-        )
-        million = results["Jittor"]["about"]["parameters"] / 1e6
-        title = (
-            f"{args.network}, {settings} settings, batch of {batch} ({million:.1f} million "
-            f"numbers, {args.rounds} turns, seed {args.seed})"
-        )
-        print(f"\n{table(results, title)}\n\n{versions}", flush=True)
-        everything[settings] = results
+    everything: dict[str, Any] = {}
+    for network in NETWORKS if args.network == "all" else (args.network,):
+        everything[network] = {}
+        for settings in ("paper", "classroom") if args.settings == "both" else (args.settings,):
+            everything[network][settings] = _measure_one(network, settings, args)
     if args.json:
         Path(args.json).write_text(json.dumps({"machine": machine(), "results": everything}))
     return 0
 
 
 if __name__ == "__main__":
-    from .bench_protocol import serve
-
     serve(JittorSession())

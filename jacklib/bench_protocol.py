@@ -7,6 +7,7 @@ written there. A request that fails is answered with {"error": "..."} and the pr
         -> {"parameters": all, "trainable": with gradient}      builds the network and its inputs
     {"op": "inference"}  -> {"seconds": ...}                    one forward pass, evaluation mode
     {"op": "train"}      -> {"seconds": ..., "loss": ...}       one step: forward, backward, Adam
+                                                            (CTEN: three passes, see `erased`)
     {"op": "info"}       -> {"peak_rss": bytes, "rss": bytes, "version": ..., "threads": n}
     {"op": "reset_peak"} -> {"peak_rss": ..., "rss": ...}       start a new peak from here
     {"op": "quit"}       -> {"bye": true}                       (end of input ends it too)
@@ -23,6 +24,42 @@ import sys
 from typing import Any
 
 import numpy as np
+
+from .shapes import AUDIO_COEFFICIENTS, AUDIO_FRAMES, MEL_BINS
+
+NETWORKS = ("vaanet", "cten")
+LEARNING_RATE = 2e-4  # of both
+WEIGHT_DECAY = {"vaanet": 0.0, "cten": 5e-4}
+
+
+def check_network(network: str) -> None:
+    """Raise ValueError where there is no such network."""
+    if network not in NETWORKS:
+        raise ValueError(f"network: found {network!r}, wanted one of {NETWORKS}.")
+
+
+def inputs_for(net: Any, network: str, batch: int, seed: int) -> tuple[np.ndarray, ...]:
+    """`random_inputs` of the shapes that a network, of either framework, takes."""
+    size, n = net.sample_size, net.audio_n_segments
+    visual = (batch, net.seq_len, 3, net.snippet_duration, size, size)
+    audio = {
+        "vaanet": lambda: (batch, AUDIO_FRAMES * n, AUDIO_COEFFICIENTS),
+        "cten": lambda: (batch, net.audio_time * n, MEL_BINS),
+    }[network]()
+    return random_inputs(visual, audio, net.n_classes, seed)
+
+
+def erased(visual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Stand-ins for what CTEN's passes 2 and 3 see: the same segments in two other orders.
+
+    Choosing and decoding frames is the loader's work in both frameworks and is not measured.
+    """
+    return np.ascontiguousarray(visual[:, ::-1]), np.roll(visual, 1, axis=1)
+
+
+def vaanet_positive(n_classes: int) -> list[int]:
+    """VE8's positive classes, cut to those that a smaller network has."""
+    return [c for c in (1, 4, 6, 7) if c < n_classes]
 
 
 def random_inputs(

@@ -99,6 +99,71 @@ def test_prepare_then_train_on_own_videos(tmp_path):
     assert "2 classes" in result.stdout
 
 
+@pytest.fixture(scope="module")
+def trained_cten(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cten")
+    result = jack("CTEN", "main", "--result_path", folder, "--seq_len", "4", *SMALL)
+    assert result.returncode == 0, result.stderr
+    return folder, result
+
+
+def test_cten_trains_tests_and_looks_at_one_video(trained_cten, tmp_path):
+    folder, result = trained_cten
+    assert "CTEN, classroom settings: 128 clips to train, 64 to validate" in result.stdout
+    header, row = (folder / "log.csv").read_text().splitlines()
+    assert header == (
+        "epoch,train_loss,train_accuracy,val_accuracy,val_pass_1,val_pass_2,attention,detection,"
+        "seconds"
+    )
+    result = jack("CTEN", "test", "--checkpoint_path", folder / "best.pth",
+                  "--result_path", tmp_path)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    report = json.loads((tmp_path / "evaluation.json").read_text())
+    for name in ("accuracy", "pass_1", "pass_2"):
+        assert f"{report[name]:.3f}" in result.stdout
+    assert 0 <= report["detection"]["average_mAP[0.1:0.5]"] <= 1 and report["theta"] == 0.7
+    assert "detection mAP by tIoU" in result.stdout
+    assert float(row.split(",")[3]) == pytest.approx(report["accuracy"])  # the same evaluation
+
+    result = jack("CTEN", "test_singlevideo", "--video_path", FILM, "--checkpoint_path",
+                  folder / "best.pth", "--result_path", tmp_path, "--lang", "zh")  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    shares = [float(line.split()[-1].rstrip("%")) for line in result.stdout.splitlines()[1:9]]
+    assert sum(shares) == pytest.approx(100, abs=0.5) and shares == sorted(shares, reverse=True)
+    assert (tmp_path / "bbb_0120_erasing.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_cten_s_documented_options_for_a_real_data_set(trained_cten, tmp_path):
+    # The command of the mission's README with the film clips in VE8's layout in place of VE8.
+    film = ROOT / "data_samples" / "film"
+    result = jack(
+        "CTEN", "main", "--dataset", "ve8", "--settings", "classroom", "--video_path", film / "img",
+        film / "img", "--annotation_path", film / "film_01.json", "--audio_path", film / "mp3",
+        "--result_path", tmp_path, "--batch_size", "11", "--n_epochs", "1", "--sample_size", "32",
+        "--fps", "30", "--snippet_duration", "8", "--audio_embed_size", "128",
+        "--audio_n_segments", "4", "--audio_time", "30", "--checkpoint_path",
+        trained_cten[0] / "best.pth",
+    )  # fmt: skip
+    # Weights trained with other sounds fit all the same: a network's pool has no weights.
+    assert result.returncode == 0, result.stderr
+    assert read_torch_file(tmp_path / "best.pth")["options"]["audio_time"] == 30
+
+
+def test_fewer_segments_than_the_checkpoint_has(trained_cten, tmp_path):
+    message = fails("CTEN", "test", "--checkpoint_path", trained_cten[0] / "best.pth",
+                    "--result_path", tmp_path, "--seq_len", "3")  # fmt: skip
+    assert "best.pth" in message and "Build the network with the options" in message
+    message = fails("CTEN", "main", "--seq_len", "3", "--audio_n_segments", "4", *SMALL)
+    assert "audio_n_segments: found 4, wanted 3, as many as seq_len" in message
+
+
+def test_weights_of_the_other_network(trained, trained_cten):
+    message = fails("CTEN", "test", "--checkpoint_path", trained[0] / "best.pth")
+    assert "found weights of VAANet, wanted weights of CTEN" in message
+    message = fails("VAANet", "test", "--checkpoint_path", trained_cten[0] / "best.pth")
+    assert "found weights of CTEN, wanted weights of VAANet" in message
+
+
 # ---------------------------------------------------------------------------------------------
 # What goes wrong says so in one line
 # ---------------------------------------------------------------------------------------------
@@ -159,7 +224,8 @@ def test_a_learning_rate_that_explodes(trained, tmp_path):
     [
         (("VAANet",), "wanted one of main, test, test_singlevideo"),
         (("VAANet", "tset"), "found 'tset', wanted one of main"),
-        (("CTEN", "main"), "CTEN is not part of JACK yet; VAANet is."),
+        (("TSL", "main"), "TSL is not part of JACK yet; VAANet, CTEN are."),
+        (("CTEN", "test", "--theta", "1.5"), "--theta: found 1.5, wanted 0 to 1"),
     ],
 )
 def test_what_is_not_there(arguments, wanted):

@@ -1,45 +1,17 @@
 """VAANet against the authors' PyTorch code (golden numbers) and the twin (small networks)."""
 
-import json
-from pathlib import Path
-
 import jittor as jt
 import numpy as np
 import pytest
 from golden_numbers import Golden, error, weight
+from training_numbers import check_buffers, check_parameters, check_small, small_cases, three_steps
 
 from jacklib.checkpoint import load_weights
 from jacklib.losses import pcce
 from jacklib.networks import VAANet, VAANetConfig
 from jacklib.ops import Adam
 
-SMALL = dict(np.load(Path(__file__).parent / "torch_numbers" / "vaanet_small.npz"))
-SMALL_CASES = json.loads(str(SMALL.pop("index")))
-
-
-def gradient_norms(net, optimizer) -> dict[str, float]:
-    names = {id(value): key for key, value in net.state_dict().items()}
-    return {
-        names[id(p)]: float(np.linalg.norm(g.numpy().astype(np.float64)))
-        for p, g in zip(optimizer.params, optimizer.gradients, strict=True)
-        if g is not None
-    }
-
-
-def three_steps(net, visual, audio, target, positive):
-    """Losses of three Adam steps; gradient norms and buffers of the first."""
-    net.train()
-    optimizer = Adam(net.parameters(), lr=2e-4)
-    losses, norms, buffers = [], None, None
-    for _ in range(3):
-        loss = pcce(net(visual, audio).logits, target, positive)
-        optimizer.backward(loss)
-        losses.append(loss.item())
-        if norms is None:
-            norms = gradient_norms(net, optimizer)
-            buffers = {k: v.numpy().copy() for k, v in net.state_dict().items() if "running" in k}
-        optimizer.step()
-    return losses, norms, buffers
+SMALL, SMALL_CASES = small_cases("vaanet")
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +46,9 @@ def test_paper_network(golden, paper_net):
     loss = pcce(out.logits, target).item()
     assert loss == pytest.approx(float(golden.arrays["eval_loss"]), rel=1e-4)
 
-    losses, norms, buffers = three_steps(net, visual, audio, target, {1, 4, 6, 7})
+    losses, norms, buffers = three_steps(
+        net, lambda: pcce(net(visual, audio).logits, target, {1, 4, 6, 7})
+    )
     assert losses[0] == pytest.approx(golden.arrays["train_losses"][0], rel=1e-4)
     np.testing.assert_allclose(losses, golden.arrays["train_losses"], rtol=1e-3)
 
@@ -90,22 +64,8 @@ def test_paper_network(golden, paper_net):
         if value > 1e-6 * largest:
             assert norms[key] == pytest.approx(value, rel=5e-3), key
 
-    sums = golden.facts["buffer_sum_after_step1"]
-    found = {k: float(v.astype(np.float64).sum()) for k, v in buffers.items()}
-    assert set(found) == {k for k in sums if "running" in k}
-    for key, value in found.items():
-        scale = np.abs(buffers[key].astype(np.float64))
-        if key.endswith("running_mean"):  # a mean near 0 is exact to its channel's spread only
-            scale = np.maximum(scale, np.sqrt(buffers[key.replace("mean", "var")]))
-        scale = scale.sum()
-        assert abs(value - sums[key]) < 1e-3 * scale, key
-
-    after = golden.facts["param_norm_after"]
-    state = net.state_dict()
-    for key, value in after.items():
-        if key in state and not key.startswith("resnet."):
-            found = np.linalg.norm(state[key].numpy().astype(np.float64))
-            assert found == pytest.approx(value, rel=1e-3, abs=1e-3), key
+    check_buffers(golden, buffers)
+    check_parameters(golden, net)
 
 
 @pytest.mark.parametrize("case", SMALL_CASES, ids=lambda case: case["case"])
@@ -125,21 +85,12 @@ def test_other_shapes(case):
     target = rng.integers(0, config["n_classes"], batch)
     np.testing.assert_array_equal(target, stored("target"))
 
-    net.eval()
-    out = net(jt.array(visual), jt.array(audio))  # Vars do as well as NumPy arrays
-    for name in ("logits", "alpha", "beta", "gamma"):
-        found = error(getattr(out, name).numpy(), stored(f"eval_{name}"))
-        assert found < 1e-4, f"{name}: {found:.1e}"
     positive = {c for c in (1, 4, 6, 7) if c < config["n_classes"]}
-    losses, norms, buffers = three_steps(net, visual, audio, target, positive)
-    loss_rounding, norm_rounding = stored("rounding")  # PyTorch's own, against float64
-    assert losses[0] == pytest.approx(stored("losses")[0], rel=1e-4)
-    np.testing.assert_allclose(losses, stored("losses"), rtol=max(1e-3, 4 * loss_rounding))
-    keys = json.loads(str(stored("keys")))
-    assert set(norms) == set(keys)
-    assert error([norms[k] for k in keys], stored("norms")) < max(1e-3, 4 * norm_rounding)
-    sums = [float(v.astype(np.float64).sum()) for v in buffers.values()]
-    np.testing.assert_allclose(sums, stored("buffers"), rtol=1e-3, atol=1e-3)
+    inputs = jt.array(visual), jt.array(audio)  # Vars do as well as NumPy arrays
+    check_small(
+        stored, net, inputs, ("logits", "alpha", "beta", "gamma"),
+        lambda: pcce(net(visual, audio).logits, target, positive),
+    )  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------------

@@ -240,7 +240,9 @@ def train(
 
 def optimizer(net: Network, schedule: Schedule) -> Adam:
     """Adam with the schedule's learning rates, for everything in `net` that takes a gradient."""
-    groups = common.adam_groups(net, net.ta_net.parameters(), schedule)
+    blocks = [net.nl[0]] if isinstance(net, CTENVisual) else [net.nl[0], net.nl_a[0]]
+    chosen = net.ta_net.parameters() + [block.alpha for block in blocks]
+    groups = common.adam_groups(net, chosen, schedule)
     return Adam(groups, lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
 
 

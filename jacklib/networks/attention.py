@@ -13,18 +13,26 @@ class Attention(nn.Module):
 
     [N, c_in, size] -> [N, size]. "softmax" shares out a fixed sum (positions, channels); "relu" may
     switch all on or all off (time). kaiming: start the convolution as PyTorch's `kaiming_normal_`
-    with fan_out does and, for "relu", with everything switched on (VAANet); otherwise both layers
-    keep PyTorch's default start (CTEN).
+    with fan_out does. switched_on: start "relu" with everything on. VAANet's heads have both,
+    CTEN's keep PyTorch's default start.
     """
 
-    def __init__(self, c_in: int, size: int, activation: str, kaiming: bool = True):
+    def __init__(
+        self,
+        c_in: int,
+        size: int,
+        activation: str,
+        *,
+        kaiming: bool = True,
+        switched_on: bool = True,
+    ):
         self.conv = nn.Sequential(Conv1d(c_in, 1, 1, bias=False), BatchNorm(1), nn.Tanh())
         self.activation, self.size = activation, size
         self.fc = nn.Linear(size, size, bias=activation == "relu")
         if kaiming:
             kaiming_normal_fan_out(self.conv[0].weight)
-            if activation == "relu":
-                self.fc.bias.assign(jt.ones(size))
+        if switched_on and activation == "relu":
+            self.fc.bias.assign(jt.ones(size))
 
     def execute(self, x):
         h = self.fc(self.conv(x).squeeze(1))  # [N, size]

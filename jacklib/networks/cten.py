@@ -51,6 +51,7 @@ class CTENConfig:
     freeze_backbone: bool = True
     stored_statistics: bool = False
     start_switched_on: bool = False
+    start_shortcut: float = 0.0
     visual_only: bool = False
 
     @classmethod
@@ -76,6 +77,7 @@ class CTENConfig:
             n_heads=4,
             freeze_backbone=False,
             start_switched_on=True,
+            start_shortcut=1.0,
         )
 
     def options(self) -> dict:
@@ -130,11 +132,12 @@ def attend(query, key, value):
 class NonLocalBlock(nn.Module):
     """Every segment looks at every other of its modality: [B, S, d] -> [B, S, d], [B, S, S].
 
-    Section 3.2 of the paper. The shortcut is weighed by alpha, which starts at 0.
+    Section 3.2 of the paper. The shortcut is weighed by alpha, which starts at 0 in
+    the released code (start_shortcut).
     """
 
-    def __init__(self, d: int = 2048, inner: int = 256):
-        self.alpha = jt.zeros(1)
+    def __init__(self, d: int = 2048, inner: int = 256, start_shortcut: float = 0.0):
+        self.alpha = jt.full([1], start_shortcut)
         self.theta = nn.Linear(d, inner)
         self.phi = nn.Linear(d, inner)
         self.g = nn.Linear(d, inner)
@@ -238,6 +241,7 @@ class CTENVisual(nn.Module):
         freeze_backbone: bool = True,
         stored_statistics: bool = False,
         start_switched_on: bool = False,
+        start_shortcut: float = 0.0,
     ):
         check_depth(snippet_duration, sample_size, len(blocks))
         self.n_classes, self.seq_len = n_classes, seq_len
@@ -246,8 +250,8 @@ class CTENVisual(nn.Module):
         d = backbone_channels(blocks, width)
 
         self.resnet = resnet3d(blocks, width)
-        self.nl = nn.Sequential(NonLocalBlock(d, inner_size))
-        self.ta_net = Attention(d, seq_len, "relu", kaiming=start_switched_on)
+        self.nl = nn.Sequential(NonLocalBlock(d, inner_size, start_shortcut))
+        self.ta_net = Attention(d, seq_len, "relu", kaiming=False, switched_on=start_switched_on)
         self.fc = nn.Linear(d, n_classes)
         self.drop = nn.Dropout(dropout)
         if freeze_backbone:
@@ -274,8 +278,9 @@ class CTEN(nn.Module):
     audio ResNet-18's first stage. inner_size: width inside the non-local blocks. n_heads: h.
     freeze_backbone: no gradient through the 3D ResNet; in training mode its batch norm still uses
     and updates batch statistics, as in the released code, unless stored_statistics is set.
-    start_switched_on: the temporal attention starts as VAANet's does, with every segment switched
-    on; the released code leaves PyTorch's start, with which about half of them are off.
+    start_switched_on: the temporal attention starts with every segment switched on, as VAANet's
+    does; the released code leaves PyTorch's start, with which about half of them are off.
+    start_shortcut: where alpha of the non-local blocks starts.
 
     Raises ValueError where sizes do not fit together.
     """
@@ -299,6 +304,7 @@ class CTEN(nn.Module):
         freeze_backbone: bool = True,
         stored_statistics: bool = False,
         start_switched_on: bool = False,
+        start_shortcut: float = 0.0,
     ):
         check_depth(snippet_duration, sample_size, len(blocks))
         d = backbone_channels(blocks, width)
@@ -325,14 +331,16 @@ class CTEN(nn.Module):
         self.resnet = resnet3d(blocks, width)
         self.a_resnet = audio_resnet18(pool=audio_map(audio_time, MEL_BINS), width=audio_width)
         self.a_fc = nn.Sequential(nn.Linear(8 * audio_width, d), BatchNorm(d), nn.Tanh())
-        self.nl = nn.Sequential(NonLocalBlock(d, inner_size))
-        self.nl_a = nn.Sequential(NonLocalBlock(d, inner_size))
+        self.nl = nn.Sequential(NonLocalBlock(d, inner_size, start_shortcut))
+        self.nl_a = nn.Sequential(NonLocalBlock(d, inner_size, start_shortcut))
 
         # Between them
         self.v2a_attn = MultiHeadAttention(d, n_heads)
         self.a2v_attn = MultiHeadAttention(d, n_heads)
 
-        self.ta_net = Attention(2 * d, seq_len, "relu", kaiming=start_switched_on)
+        self.ta_net = Attention(
+            2 * d, seq_len, "relu", kaiming=False, switched_on=start_switched_on
+        )
         self.fc = nn.Linear(2 * d, n_classes)
         self.drop = nn.Dropout(dropout)
         if freeze_backbone:

@@ -61,12 +61,13 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
 class NonLocalBlock(nn.Module):
     """Every segment looks at every other of its modality: [B, S, d] -> [B, S, d], [B, S, S].
 
-    Section 3.2 of the paper. The shortcut is weighed by alpha, which starts at 0.
+    Section 3.2 of the paper. The shortcut is weighed by alpha, which starts at 0 in
+    the released code (start_shortcut).
     """
 
-    def __init__(self, d: int = 2048, inner: int = 256):
+    def __init__(self, d: int = 2048, inner: int = 256, start_shortcut: float = 0.0):
         super().__init__()
-        self.alpha = nn.Parameter(torch.zeros(1))
+        self.alpha = nn.Parameter(torch.full([1], start_shortcut))
         self.theta = nn.Linear(d, inner)
         self.phi = nn.Linear(d, inner)
         self.g = nn.Linear(d, inner)
@@ -160,6 +161,7 @@ class CTENVisual(nn.Module):
         freeze_backbone: bool = True,
         stored_statistics: bool = False,
         start_switched_on: bool = False,
+        start_shortcut: float = 0.0,
     ):
         super().__init__()
         check_depth(snippet_duration, sample_size, len(blocks))
@@ -169,8 +171,8 @@ class CTENVisual(nn.Module):
         d = backbone_channels(blocks, width)
 
         self.resnet = resnet3d(blocks, width).requires_grad_(not freeze_backbone)
-        self.nl = nn.Sequential(NonLocalBlock(d, inner_size))
-        self.ta_net = attention(d, seq_len, "relu", kaiming=start_switched_on)
+        self.nl = nn.Sequential(NonLocalBlock(d, inner_size, start_shortcut))
+        self.ta_net = attention(d, seq_len, "relu", kaiming=False, switched_on=start_switched_on)
         self.fc = nn.Linear(d, n_classes)
         self.drop = nn.Dropout(dropout)
 
@@ -195,8 +197,9 @@ class CTEN(nn.Module):
     audio ResNet-18's first stage. inner_size: width inside the non-local blocks. n_heads: h.
     freeze_backbone: no gradient through the 3D ResNet; in training mode its batch norm still uses
     and updates batch statistics, as in the released code, unless stored_statistics is set.
-    start_switched_on: the temporal attention starts as VAANet's does, with every segment switched
-    on; the released code leaves PyTorch's start, with which about half of them are off.
+    start_switched_on: the temporal attention starts with every segment switched on, as VAANet's
+    does; the released code leaves PyTorch's start, with which about half of them are off.
+    start_shortcut: where alpha of the non-local blocks starts.
 
     Raises ValueError where sizes do not fit together.
     """
@@ -220,6 +223,7 @@ class CTEN(nn.Module):
         freeze_backbone: bool = True,
         stored_statistics: bool = False,
         start_switched_on: bool = False,
+        start_shortcut: float = 0.0,
     ):
         super().__init__()
         check_depth(snippet_duration, sample_size, len(blocks))
@@ -247,14 +251,16 @@ class CTEN(nn.Module):
         self.resnet = resnet3d(blocks, width).requires_grad_(not freeze_backbone)
         self.a_resnet = audio_resnet18(pool=audio_map(audio_time, MEL_BINS), width=audio_width)
         self.a_fc = nn.Sequential(nn.Linear(8 * audio_width, d), nn.BatchNorm1d(d), nn.Tanh())
-        self.nl = nn.Sequential(NonLocalBlock(d, inner_size))
-        self.nl_a = nn.Sequential(NonLocalBlock(d, inner_size))
+        self.nl = nn.Sequential(NonLocalBlock(d, inner_size, start_shortcut))
+        self.nl_a = nn.Sequential(NonLocalBlock(d, inner_size, start_shortcut))
 
         # Between them
         self.v2a_attn = MultiHeadAttention(d, n_heads)
         self.a2v_attn = MultiHeadAttention(d, n_heads)
 
-        self.ta_net = attention(2 * d, seq_len, "relu", kaiming=start_switched_on)
+        self.ta_net = attention(
+            2 * d, seq_len, "relu", kaiming=False, switched_on=start_switched_on
+        )
         self.fc = nn.Linear(2 * d, n_classes)
         self.drop = nn.Dropout(dropout)
 

@@ -13,20 +13,28 @@ import time
 from typing import Any
 
 import torch
+from torch.nn.functional import cross_entropy
 
-from ..bench_protocol import random_inputs, serve
-from ..shapes import AUDIO_COEFFICIENTS, AUDIO_FRAMES
+from ..bench_protocol import (
+    LEARNING_RATE,
+    WEIGHT_DECAY,
+    check_network,
+    erased,
+    inputs_for,
+    serve,
+    vaanet_positive,
+)
+from ..erasing import kept_segments
+from .cten import CTEN
 from .losses import pcce
 from .vaanet import VAANet
-
-LEARNING_RATE = 2e-4  # VAANet's
 
 
 class Session:
     """The one network loaded at a time, with its inputs and its optimizer."""
 
     def __init__(self) -> None:
-        self.net: VAANet | None = None
+        self.net: VAANet | CTEN | None = None
 
     def load(
         self, network: str, config: dict[str, Any] | None = None, batch: int = 1, seed: int = 0
@@ -35,21 +43,20 @@ class Session:
         # Let go of the last network first: it must not be timed if this load fails, nor count in
         # the peak of the next one.
         self.net = self.optimizer = self.visual = self.audio = self.target = None
-        if network != "vaanet":
-            raise ValueError(f"network: found {network!r}, wanted 'vaanet'.")
+        self.later: list[torch.Tensor] = []
+        check_network(network)
         torch.manual_seed(seed)
-        net = VAANet(**(config or {}))
-        size = net.sample_size
-        visual, audio, target = random_inputs(
-            (batch, net.seq_len, 3, net.snippet_duration, size, size),
-            (batch, AUDIO_FRAMES * net.audio_n_segments, AUDIO_COEFFICIENTS),
-            net.n_classes,
-            seed,
-        )
+        net = {"vaanet": VAANet, "cten": CTEN}[network](**(config or {}))
+        visual, audio, target = inputs_for(net, network, batch, seed)
+        self.network = network
         self.visual, self.audio = torch.from_numpy(visual), torch.from_numpy(audio)
         self.target = torch.from_numpy(target)
+        if network == "cten":
+            self.later = [torch.from_numpy(v) for v in erased(visual)]
         trainable = [p for p in net.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.Adam(trainable, lr=LEARNING_RATE)
+        self.optimizer = torch.optim.Adam(
+            trainable, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY[network]
+        )
         self.net = net
         return {
             "parameters": sum(p.numel() for p in net.parameters()),
@@ -71,15 +78,25 @@ class Session:
         net.train()
         start = time.perf_counter()
         self.optimizer.zero_grad()
-        # VE8's polarities, cut to the classes that a smaller network has.
-        positive = [c for c in (1, 4, 6, 7) if c < net.n_classes]
-        loss = pcce(net(self.visual, self.audio).logits, self.target, positive=positive)
+        loss = self._vaanet_loss(net) if self.network == "vaanet" else self._cten_loss(net)
         loss.backward()
         self.optimizer.step()
         value = loss.item()
         return {"seconds": time.perf_counter() - start, "loss": value}
 
-    def _loaded(self) -> VAANet:
+    def _vaanet_loss(self, net: VAANet) -> torch.Tensor:
+        positive = vaanet_positive(net.n_classes)
+        return pcce(net(self.visual, self.audio).logits, self.target, positive=positive)
+
+    def _cten_loss(self, net: CTEN) -> torch.Tensor:
+        output = net(self.visual, self.audio)
+        kept_segments(output.gamma.detach())  # the passes to come wait for it
+        loss = cross_entropy(output.logits, self.target)
+        for visual in self.later:
+            loss = loss + cross_entropy(net(visual, self.audio).logits, self.target)
+        return loss / 3
+
+    def _loaded(self) -> VAANet | CTEN:
         if self.net is None:
             raise ValueError("op: found no network, wanted one loaded. Send 'load' first.")
         return self.net

@@ -1,0 +1,207 @@
+"""Write vaanet_small.npz and cten_small.npz: the PyTorch twins' numbers for small networks.
+
+The golden numbers of the authors' code cover the paper's settings alone. The twins
+(jacklib/reference) meet them too, and here say what other class counts, segment numbers, batch
+sizes and map sizes should give. Run it with a Python that has PyTorch:
+
+    JACKLIB_NO_JITTOR=1 python tests/torch_numbers/make_network_numbers.py [vaanet] [cten]
+
+Weights come from `golden_numbers.weight`, inputs from each case's seed. Roles, by case: eval_*
+(outputs in evaluation mode), losses (of three Adam steps, lr 2e-4), norms (gradient norms of
+the first step, in the order of "keys"), buffers (sums of every running statistic after it), and
+rounding: how far losses and norms are from the same run in float64 (losses largest relative
+difference, norms relative to the largest). Adam's first steps magnify rounding where a gradient is
+nearly 0, so no test can ask for less.
+
+`float64` as an argument (minutes) writes cten_float64.json instead: losses and gradient norms that
+the twin gives in float64 for the golden weights and inputs, that is, where the golden float32
+numbers themselves end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ["JACKLIB_NO_JITTOR"] = "1"
+sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from golden_numbers import Golden, weight  # noqa: E402
+
+from jacklib.reference import CTEN, CTENVisual, VAANet, pcce  # noqa: E402
+
+SMALL = {"blocks": (1, 1, 1), "width": 8, "audio_width": 8, "embed_size": 32}
+VAANET_CASES = {
+    "two_classes_frozen": (
+        2,
+        {"n_classes": 2, "seq_len": 3, "snippet_duration": 8, "sample_size": 32,
+         "audio_embed_size": 16, "audio_n_segments": 2, "freeze_backbone": True, **SMALL},
+    ),
+    "six_classes_trained": (
+        3,
+        {"n_classes": 6, "seq_len": 5, "snippet_duration": 8, "sample_size": 48,
+         "audio_embed_size": 24, "audio_n_segments": 3, "freeze_backbone": False, **SMALL},
+    ),
+    "one_video_odd_sizes": (
+        1,
+        {"n_classes": 8, "seq_len": 7, "snippet_duration": 5, "sample_size": 50,
+         "audio_embed_size": 16, "audio_n_segments": 2, "freeze_backbone": False, **SMALL},
+    ),
+    "four_stages": (
+        2,
+        {"n_classes": 7, "seq_len": 6, "snippet_duration": 16, "sample_size": 64,
+         "audio_embed_size": 16, "audio_n_segments": 2, "freeze_backbone": False, **SMALL,
+         "blocks": (1, 2, 1, 1)},
+    ),
+}  # fmt: skip
+
+
+CTEN_SMALL = {"blocks": (1, 1, 1), "width": 8, "inner_size": 16, "dropout": 0.0}
+CTEN_SOUND = {"audio_embed_size": 128, "audio_width": 8}
+CTEN_CASES = {
+    "six_classes_trained": (
+        3,
+        {"n_classes": 6, "seq_len": 5, "audio_n_segments": 5, "audio_time": 40, "n_heads": 4,
+         "snippet_duration": 8, "sample_size": 48, "freeze_backbone": False,
+         **CTEN_SMALL, **CTEN_SOUND},
+    ),
+    "ten_segments_frozen": (
+        2,
+        {"n_classes": 8, "seq_len": 10, "audio_n_segments": 10, "audio_time": 100, "n_heads": 8,
+         "snippet_duration": 8, "sample_size": 32, "freeze_backbone": True,
+         **CTEN_SMALL, **CTEN_SOUND},
+    ),
+    "stored_statistics_one_video": (
+        1,
+        {"n_classes": 3, "seq_len": 7, "audio_n_segments": 7, "audio_time": 33, "n_heads": 2,
+         "snippet_duration": 5, "sample_size": 50, "freeze_backbone": True,
+         "stored_statistics": True, **CTEN_SMALL, **CTEN_SOUND},
+    ),
+    "visual_only": (
+        2,
+        {"n_classes": 6, "seq_len": 12, "snippet_duration": 8, "sample_size": 32,
+         "freeze_backbone": False, **CTEN_SMALL},
+    ),
+}  # fmt: skip
+NETWORKS = {
+    "vaanet": (400, VAANET_CASES, (256, 32), 0.0),  # first seed, cases, sound a segment, decay
+    "cten": (500, CTEN_CASES, (0, 128), 5e-4),
+}
+
+
+def numbers(
+    network: str, seed: int, batch: int, config: dict, dtype: torch.dtype = torch.float32
+) -> dict[str, np.ndarray]:
+    """One case's arrays, inputs left out: any framework rebuilds them from the seed."""
+    _, _, (frames, coefficients), weight_decay = NETWORKS[network]
+    sound = "audio_n_segments" in config
+    net = (VAANet if network == "vaanet" else CTEN if sound else CTENVisual)(**config)
+    state = {key: torch.from_numpy(weight(key, v.shape)) for key, v in net.state_dict().items()}
+    net.load_state_dict(state)
+    net.to(dtype)
+    rng = np.random.default_rng(seed)
+    size = config["sample_size"]
+    shape = (batch, config["seq_len"], 3, config["snippet_duration"], size, size)
+    inputs = [torch.from_numpy(rng.integers(0, 256, shape).astype(np.float32)).to(dtype)]
+    if sound:
+        shape = (batch, config.get("audio_time", frames) * config["audio_n_segments"], coefficients)
+        audio = (rng.standard_normal(shape) * 20).astype(np.float32)
+        inputs.append(torch.from_numpy(audio).to(dtype))
+    target = torch.from_numpy(rng.integers(0, config["n_classes"], batch))
+    positive = [c for c in (1, 4, 6, 7) if c < config["n_classes"]]
+
+    net.eval()
+    with torch.no_grad():
+        out = net(*inputs)
+    result = {f"eval_{name}": value.numpy() for name, value in out._asdict().items()}
+    net.train()
+    # What the loss does not depend on (VAANet's fc) has no gradient.
+    trained = {k: p for k, p in net.named_parameters() if p.requires_grad}
+    optimizer = torch.optim.Adam(trained.values(), lr=2e-4, weight_decay=weight_decay)
+    losses = []
+    for step in range(3):
+        optimizer.zero_grad()
+        logits = net(*inputs).logits
+        if network == "vaanet":
+            loss = pcce(logits, target, positive=positive)
+        else:
+            loss = torch.nn.functional.cross_entropy(logits, target)
+        loss.backward()
+        losses.append(loss.item())
+        if step == 0:
+            norms = {
+                k: float(p.grad.double().norm()) for k, p in trained.items() if p.grad is not None
+            }
+            buffers = [
+                float(v.double().sum()) for k, v in net.state_dict().items() if "running" in k
+            ]
+        optimizer.step()
+    return result | {
+        "losses": np.float64(losses),
+        "norms": np.float64(list(norms.values())),
+        "keys": np.array(json.dumps(list(norms))),
+        "buffers": np.float64(buffers),
+        "target": target.numpy(),
+    }
+
+
+def main(networks: list[str]) -> None:
+    """Write the files beside this one."""
+    for network in networks:
+        first, cases, _, _ = NETWORKS[network]
+        arrays, index = {}, []
+        for seed, (name, (batch, config)) in enumerate(cases.items(), start=first):
+            index.append({"case": name, "seed": seed, "batch": batch, "config": config})
+            found, exact = (
+                numbers(network, seed, batch, config, dtype)
+                for dtype in (torch.float32, torch.float64)
+            )
+            found["rounding"] = np.float64(
+                [
+                    np.abs(found["losses"] / exact["losses"] - 1).max(),
+                    np.abs(found["norms"] - exact["norms"]).max() / exact["norms"].max(),
+                ]
+            )
+            print(network, name, found["rounding"])
+            arrays |= {f"{name}/{k}": v for k, v in found.items()}
+        path = Path(__file__).with_name(f"{network}_small.npz")
+        np.savez_compressed(path, index=np.array(json.dumps(index)), **arrays)
+        print(f"{path}: {path.stat().st_size} bytes")
+
+
+def exact_golden() -> None:
+    """Write cten_float64.json beside this file."""
+    found = {}
+    for name, kind in (("cten_ve8", CTEN), ("cten_visual_ve8", CTENVisual)):
+        golden = Golden(name)
+        net = kind(**golden.facts["config"], dropout=0.0)
+        net.load_state_dict({k: torch.from_numpy(v) for k, v in golden.state().items()})
+        net.double().train()
+        inputs = [golden.input(n) for n in ("visual", "audio") if golden.facts[n]]
+        inputs = [torch.from_numpy(array).double() for array in inputs]
+        target = torch.tensor(golden.facts["target"])
+        trained = {k: p for k, p in net.named_parameters() if p.requires_grad}
+        optimizer = torch.optim.Adam(trained.values(), lr=2e-4, weight_decay=5e-4)
+        losses, norms = [], {}
+        for _ in range(3):
+            optimizer.zero_grad()
+            loss = torch.nn.functional.cross_entropy(net(*inputs).logits, target)
+            loss.backward()
+            losses.append(loss.item())
+            norms = norms or {k: float(p.grad.norm()) for k, p in trained.items()}
+            optimizer.step()
+        found[name] = {"losses": losses, "grad_norm_step1": norms}
+        print(name, losses, golden.arrays["train_losses"])
+    path = Path(__file__).with_name("cten_float64.json")
+    path.write_text(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["float64"]:
+        exact_golden()
+    else:
+        main(sys.argv[1:] or list(NETWORKS))
