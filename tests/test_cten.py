@@ -73,11 +73,13 @@ def test_released_network(golden):
     wanted, exact = numbers.facts["grad_norm_step1"], EXACT[name]["grad_norm_step1"]
     assert set(norms) == set(wanted)
     assert error([norms[k] for k in wanted], list(wanted.values())) < 1e-3
-    # Each parameter by itself. Two biases before a batch norm have no gradient but rounding.
+    # Each parameter by itself. Two biases before a batch norm have no gradient but rounding, and
+    # alpha's is one sum of 65 536 products that nearly cancel.
     for key, value in wanted.items():
-        if key not in ("nl.0.g.bias", "nl.0.out.bias", "nl_a.0.g.bias", "nl_a.0.out.bias"):
+        if key.split(".", 1)[-1] not in ("0.g.bias", "0.out.bias"):
             rounding = abs(exact[key] - value)
-            assert abs(norms[key] - value) < 5e-3 * value + 2 * rounding, key
+            limit = (3e-2 if key.endswith("alpha") else 5e-3) * value + 2 * rounding
+            assert abs(norms[key] - value) < limit, key
     check_buffers(numbers, buffers)
     check_parameters(numbers, net)
 

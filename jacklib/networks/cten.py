@@ -77,7 +77,7 @@ class CTENConfig:
             n_heads=4,
             freeze_backbone=False,
             start_switched_on=True,
-            start_shortcut=1.0,
+            start_shortcut=3.0,
         )
 
     def options(self) -> dict:
