@@ -1,4 +1,4 @@
-"""Notebook 04 in a real browser: Chromium runs it in JupyterLab and uses the attention widget.
+"""Notebooks in a real browser: Chromium runs them in JupyterLab and uses their widgets.
 
 What only a browser can show: that the live widget loads (without any host but this machine), that
 its picture arrives whole, and that slider and menu change it.
@@ -25,7 +25,8 @@ import pytest
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright: jacklib[dev]")
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOK = ROOT / "notebooks" / "04_vaanet.ipynb"
+# notebook, the call that shows its widget, a step of the widget's slider
+NOTEBOOKS = [("04_vaanet", "attention_widget(", 1), ("05_cten", "erasing_widget(", 0.05)]
 START = 120  # seconds until JupyterLab answers and the notebook's kernel is ready
 RUN = 1200  # seconds for all cells, on a busy machine where Jittor still has to compile
 ANSWER = 60  # seconds for one answer of the widget: it draws a picture
@@ -230,8 +231,8 @@ def run_all(page) -> list[dict]:
     return wait_until(page, "all cells have run", RUN, finished, pause=1)
 
 
-class AttentionOnPage:
-    """The attention widget as it stands on the page."""
+class WidgetOnPage:
+    """A widget with a clip menu and a slider as it stands on the page."""
 
     def __init__(self, page, index: int):
         self.page = page
@@ -267,9 +268,9 @@ def check_picture(picture: dict) -> None:
     assert shown_height / shown_width == pytest.approx(height / width, rel=0.01)  # nor squeezed
 
 
-def use_attention_widget(page, index: int, shots: Path) -> None:
+def use_widget(page, index: int, slider_step: float, shots: Path) -> None:
     """Move the slider, choose another clip, and look at the picture and the words each time."""
-    widget = AttentionOnPage(page, index)
+    widget = WidgetOnPage(page, index)
     first = widget.picture()
     check_picture(first)
     first_value, first_sentence = widget.readout.inner_text(), widget.sentence.inner_text()
@@ -282,8 +283,8 @@ def use_attention_widget(page, index: int, shots: Path) -> None:
     page.keyboard.press("ArrowLeft" if at_the_end else "ArrowRight")
     moved = widget.after(first)
     check_picture(moved)
-    step = -1 if at_the_end else 1
-    assert int(widget.readout.inner_text()) == int(first_value) + step
+    step = -slider_step if at_the_end else slider_step
+    assert float(widget.readout.inner_text()) == pytest.approx(float(first_value) + step)
     sync_api.expect(widget.sentence).not_to_have_text(first_sentence)
     page.screenshot(path=shots / "2_slider.png")
 
@@ -300,25 +301,26 @@ def use_attention_widget(page, index: int, shots: Path) -> None:
     page.screenshot(path=shots / "3_clip.png")
 
 
-def widget_cell(cells) -> int:
-    """The place of the cell that shows the attention widget, and nothing but the widget."""
-    (cell,) = [cell for cell in cells if "attention_widget(" in cell["source"]]
+def widget_cell(cells, call: str) -> int:
+    """The place of the cell that shows the widget, and nothing but the widget."""
+    (cell,) = [cell for cell in cells if call in cell["source"]]
     assert [output["kind"] for output in cell["outputs"]] == ["execute_result"], cell["outputs"]
     assert "application/vnd.jupyter.widget-view+json" in cell["outputs"][0]["types"]
     return cell["index"]
 
 
-def test_attention_widget_lives_in_jupyterlab(tmp_path, notebook=NOTEBOOK):
+@pytest.mark.parametrize("name, call, slider_step", NOTEBOOKS)
+def test_widgets_live_in_jupyterlab(tmp_path, name, call, slider_step):
     chromium = find_chromium()
     if chromium is None:
         pytest.skip("no Chromium here: apt-get install chromium fonts-noto-cjk")
-    copied = lone_copy(notebook, tmp_path / "notebooks")
+    copied = lone_copy(ROOT / "notebooks" / f"{name}.ipynb", tmp_path / "notebooks")
     print(f"\nscreenshots and JupyterLab's log: {tmp_path}")
     with jupyterlab(copied.parent, tmp_path) as server, browser_page(chromium) as (page, outside):
         try:
             open_notebook(page, server, copied.name)
             cells = run_all(page)
-            use_attention_widget(page, widget_cell(cells), tmp_path)
+            use_widget(page, widget_cell(cells, call), slider_step, tmp_path)
             assert not errors(page.evaluate(CELLS))
             assert page.locator('[data-mime-type="application/vnd.jupyter.error"]').count() == 0
             assert page.get_by_text("Error displaying widget").count() == 0

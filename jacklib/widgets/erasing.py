@@ -25,6 +25,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
+from jacklib.erasing import THETA, threshold
 from jacklib.errors import DataError
 
 from . import drawing
@@ -201,7 +202,7 @@ class ErasingState:
     @property
     def threshold(self) -> float:
         """t = θ max γ + (1 - θ) min γ."""
-        return float(self.theta * self.gamma.max() + (1 - self.theta) * self.gamma.min())
+        return float(threshold(self.gamma, self.theta)[0])
 
     @property
     def seen(self) -> np.ndarray:
@@ -302,7 +303,7 @@ class ErasingExplorer:
         titles: Sequence[str],
         state_of: Callable[[int, float], ErasingState],
         lang: str = "en",
-        theta: float = 0.7,
+        theta: float = THETA,
     ):
         drawing.check_language(lang)
         if len(titles) == 0:
@@ -361,7 +362,7 @@ def erasing_widget(
     titles: Sequence[str],
     state_of: Callable[[int, float], ErasingState],
     lang: str = "en",
-    theta: float = 0.7,
+    theta: float = THETA,
 ) -> ErasingExplorer:
     """A picture to move through: one entry a clip in the menu, θ on the slider.
 
