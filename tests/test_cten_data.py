@@ -206,6 +206,11 @@ def test_kept_features_give_the_same_evaluation(film, tmp_path):  # noqa: F811
         assert one["val_accuracy"] == other["val_accuracy"]
 
 
+def test_stored_statistics_are_for_frozen_backbones(film):  # noqa: F811
+    with pytest.raises(cten.DataError, match="stored_statistics: found a backbone that is trained"):
+        cten.build(tiny(film, stored_statistics=True)[0])
+
+
 def test_features_of_new_statistics_are_not_kept(film, tmp_path):  # noqa: F811
     config, training, validation = tiny(film, freeze_backbone=True)
     with pytest.raises(cten.DataError, match="--stored_statistics"):

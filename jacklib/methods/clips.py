@@ -19,8 +19,17 @@ from ..checkpoint import load_kinetics_backbone, load_weights, read_options
 from ..data.prepare import prepare_one_video
 from ..data.rendered import segment_truth
 from ..data.samples import SAMPLES, SamplePaths
-from ..data.video import DATASETS, MINIMUM_FRAMES, VideoClips, read_annotation
+from ..data.video import (
+    DATASETS,
+    MINIMUM_FRAMES,
+    VideoClips,
+    batches,
+    number_of_batches,
+    read_annotation,
+)
 from ..errors import DataError
+from ..ops import Optimizer
+from ..train import StepLoss, fit
 
 PHASES = ("main", "test", "test_singlevideo")
 
@@ -48,11 +57,74 @@ class Method(NamedTuple):
     sizes: tuple[str, ...]  # options of the config that the command line may change
     open_clips: Callable[..., VideoClips]
     train: Callable[..., list[dict[str, float]]]
+    changes: dict[str, Any] = {}  # what a network's own options change in the config
 
 
 # ---------------------------------------------------------------------------------------------
 # Clips
 # ---------------------------------------------------------------------------------------------
+
+
+def open_clips(config: Any, paths: SamplePaths, subset: str, **options: Any) -> VideoClips:
+    """The clips of one subset, cut as `config`'s network wants them.
+
+    options: `VideoClips`' own (train, fps, evaluation, seed, cache ...).
+    """
+    return VideoClips(
+        **{
+            "video_path": paths.video_path,
+            "audio_path": paths.audio_path,
+            "annotation_path": paths.annotation_path,
+            "subset": subset,
+            "seq_len": config.seq_len,
+            "snippet_duration": config.snippet_duration,
+            "sample_size": config.sample_size,
+            "audio_frames": config.audio_frames,
+        }
+        | options
+    )
+
+
+def fit_clips(
+    net: jt.nn.Module,
+    optimizer: Optimizer,
+    training: VideoClips,
+    *,
+    schedule: Schedule,
+    step_loss: StepLoss,
+    evaluate: Callable[[], dict[str, float]],
+    result_path: str | Path,
+    seed: int = 0,
+    threads: int = 2,
+    options: dict | None = None,
+    resume: str | Path | None = None,
+    save_every: int = 0,
+    show: bool = True,
+) -> list[dict[str, float]]:
+    """`jacklib.train.fit` on clips in an order drawn from (seed, epoch); returns the history."""
+    return fit(
+        net,
+        optimizer,
+        step_loss=step_loss,
+        batches=lambda epoch, start: batches(
+            training,
+            batch_size=schedule.batch_size,
+            shuffle=True,
+            seed=seed,
+            epoch=epoch,
+            threads=threads,
+            start=start,
+        ),
+        n_batches=number_of_batches(training, schedule.batch_size),
+        evaluate=evaluate,
+        n_epochs=schedule.n_epochs,
+        result_path=result_path,
+        seed=seed,
+        options=options,
+        resume=resume,
+        save_every=save_every,
+        show=show,
+    )
 
 
 def truths(clips: VideoClips) -> np.ndarray | None:
@@ -195,7 +267,7 @@ def config_of(
         lists = {k: tuple(v) if isinstance(v, list) else v for k, v in saved.items() if k in known}
         config = method.config(**lists)
     given = {n: getattr(args, n) for n in method.sizes if getattr(args, n) is not None}
-    return replace(config, **given)
+    return replace(config, **given, **method.changes)
 
 
 def n_classes_of(paths: SamplePaths) -> int:

@@ -21,7 +21,6 @@ from ..data.video import (
     Sample,
     VideoClips,
     batches,
-    number_of_batches,
 )
 from ..erasing import THETA, Kept, kept_segments
 from ..errors import DataError
@@ -30,7 +29,6 @@ from ..features import KeptFeatures
 from ..metrics import attention_on_truth, attention_proposals, temporal_map
 from ..networks import CTEN, CTENConfig, CTENVisual
 from ..ops import Adam, cross_entropy
-from ..train import fit
 from ..widgets.erasing import ErasingState, save
 from . import clips as common
 from .clips import PHASES, Schedule, clip_truth, truths
@@ -49,41 +47,30 @@ Network = CTEN | CTENVisual
 
 
 def build(config: CTENConfig) -> Network:
-    """The network that a config describes."""
+    """The network that a config describes. Raises DataError where its options exclude each other."""
+    if config.stored_statistics and not config.freeze_backbone:
+        raise DataError(
+            "stored_statistics",
+            found="a backbone that is trained",
+            wanted="a frozen one with trained weights, as the paper's settings have",
+            cure="Leave the option out: a backbone that learns needs its batches' statistics.",
+        )
     if config.visual_only:
         return CTENVisual(**config.visual_options())
     return CTEN(**config.options())
 
 
-def open_clips(
-    config: CTENConfig,
-    paths: SamplePaths,
-    subset: str,
-    *,
-    train: bool = False,
-    fps: int = 30,
-    evaluation: str = "centre",
-    seed: int = 0,
-    cache: bool = False,
-) -> VideoClips:
-    """The clips of one subset, cut as `config`'s network wants them."""
-    return VideoClips(
-        video_path=paths.video_path,
+def open_clips(config: CTENConfig, paths: SamplePaths, subset: str, **options: Any) -> VideoClips:
+    """As `clips.open_clips`, with CTEN's sound (none for the visual stream)."""
+    return common.open_clips(
+        config,
+        paths,
+        subset,
         audio_path=None if config.visual_only else paths.audio_path,
-        annotation_path=paths.annotation_path,
-        subset=subset,
-        seq_len=config.seq_len,
-        snippet_duration=config.snippet_duration,
-        sample_size=config.sample_size,
-        audio_frames=config.audio_frames,
         sound="filter_bank",
         audio_segments=config.audio_n_segments,
-        fps=fps,
-        train=train,
-        evaluation=evaluation,
-        seed=seed,
-        cache=cache,
         keep_pictures=True,
+        **options,
     )
 
 
@@ -215,24 +202,16 @@ def train(
         return result.numbers(validation)
 
     net.train()  # eval() has stopped the gradients that the optimizer looks for
-    return fit(
+    return common.fit_clips(
         net,
         optimizer(net, schedule),
+        training,
+        schedule=schedule,
         step_loss=step_loss,
-        batches=lambda epoch, start: batches(
-            training,
-            batch_size=schedule.batch_size,
-            shuffle=True,
-            seed=seed,
-            epoch=epoch,
-            threads=threads,
-            start=start,
-        ),
-        n_batches=number_of_batches(training, schedule.batch_size),
         evaluate=evaluate,
-        n_epochs=schedule.n_epochs,
         result_path=result_path,
         seed=seed,
+        threads=threads,
         options=options,
         resume=resume,
         save_every=save_every,
@@ -444,16 +423,11 @@ def run(phase: str, args: argparse.Namespace) -> int:
 
 def _method_for_training(args: argparse.Namespace) -> common.Method:
     """METHOD with what only CTEN's training can be told."""
-    chosen = dict(visual_only=args.visual_only, stored_statistics=args.stored_statistics)
-
-    class Config(CTENConfig):
-        paper = classmethod(lambda cls, n: replace(CTENConfig.paper(n), **chosen))
-        classroom = classmethod(lambda cls, n: replace(CTENConfig.classroom(n), **chosen))
-
     own = partial(
         train, theta=args.theta, erasing=not args.no_erasing, keep_features=args.keep_features
     )
-    return METHOD._replace(train=own, config=Config)
+    changes = {"visual_only": args.visual_only, "stored_statistics": args.stored_statistics}
+    return METHOD._replace(train=own, changes=changes)
 
 
 def _test(args: argparse.Namespace) -> int:

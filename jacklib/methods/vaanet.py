@@ -9,16 +9,15 @@ import jittor as jt
 import numpy as np
 
 from ..data.samples import SamplePaths
-from ..data.video import Batch, Sample, VideoClips, batches, number_of_batches
+from ..data.video import Batch, Sample, VideoClips, batches
 from ..evaluate import Predictions, predict
 from ..losses import pcce
 from ..metrics import attention_on_truth
 from ..networks import VAANet, VAANetConfig, VAANetOutput
 from ..ops import Adam
-from ..train import fit
 from ..widgets.attention import AttentionState, render, save
 from . import clips as common
-from .clips import PHASES, Schedule, clip_truth, truths
+from .clips import PHASES, Schedule, clip_truth, open_clips, truths
 
 # The paper's (section 4.1; the released code's batch) and ours for two CPU cores. The temporal
 # attention starts from large weights, of which Adam changes little in the classroom's 192 steps:
@@ -29,35 +28,6 @@ SCHEDULES = {"paper": Schedule(32, 100, 2e-4), "classroom": Schedule(8, 12, 1e-3
 # ---------------------------------------------------------------------------------------------
 # Parts, also for the notebook
 # ---------------------------------------------------------------------------------------------
-
-
-def open_clips(
-    config: VAANetConfig,
-    paths: SamplePaths,
-    subset: str,
-    *,
-    train: bool = False,
-    fps: int = 30,
-    evaluation: str = "centre",
-    seed: int = 0,
-    cache: bool = False,
-) -> VideoClips:
-    """The clips of one subset, cut as `config`'s network wants them."""
-    return VideoClips(
-        video_path=paths.video_path,
-        audio_path=paths.audio_path,
-        annotation_path=paths.annotation_path,
-        subset=subset,
-        seq_len=config.seq_len,
-        snippet_duration=config.snippet_duration,
-        sample_size=config.sample_size,
-        audio_frames=config.audio_frames,
-        fps=fps,
-        train=train,
-        evaluation=evaluation,
-        seed=seed,
-        cache=cache,
-    )
 
 
 def train(
@@ -93,24 +63,16 @@ def train(
         return numbers
 
     net.train()  # eval() has stopped the gradients that the optimizer looks for
-    return fit(
+    return common.fit_clips(
         net,
         optimizer(net, schedule),
+        training,
+        schedule=schedule,
         step_loss=step_loss,
-        batches=lambda epoch, start: batches(
-            training,
-            batch_size=schedule.batch_size,
-            shuffle=True,
-            seed=seed,
-            epoch=epoch,
-            threads=threads,
-            start=start,
-        ),
-        n_batches=number_of_batches(training, schedule.batch_size),
         evaluate=evaluate,
-        n_epochs=schedule.n_epochs,
         result_path=result_path,
         seed=seed,
+        threads=threads,
         options=options,
         resume=resume,
         save_every=save_every,
