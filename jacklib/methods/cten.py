@@ -47,7 +47,7 @@ Network = CTEN | CTENVisual
 
 
 def build(config: CTENConfig) -> Network:
-    """The network that a config describes. Raises DataError where its options exclude each other."""
+    """The network of a config. Raises DataError where its options exclude each other."""
     if config.stored_statistics and not config.freeze_backbone:
         raise DataError(
             "stored_statistics",
