@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 
+from jacklib.data.samples import film_clips
 from jacklib.torch_files import read_torch_file, write_torch_file
 
 ROOT = Path(__file__).parents[1]
@@ -135,10 +136,11 @@ def test_cten_trains_tests_and_looks_at_one_video(trained_cten, tmp_path):
 
 def test_cten_s_documented_options_for_a_real_data_set(trained_cten, tmp_path):
     # The command of the mission's README with the film clips in VE8's layout in place of VE8.
-    film = ROOT / "data_samples" / "film"
+    film = film_clips(progress=False)
     result = jack(
-        "CTEN", "main", "--dataset", "ve8", "--settings", "classroom", "--video_path", film / "img",
-        film / "img", "--annotation_path", film / "film_01.json", "--audio_path", film / "mp3",
+        "CTEN", "main", "--dataset", "ve8", "--settings", "classroom",
+        "--video_path", film.video_path, film.video_path,
+        "--annotation_path", film.annotation_path, "--audio_path", film.audio_path,
         "--result_path", tmp_path, "--batch_size", "11", "--n_epochs", "1", "--sample_size", "32",
         "--fps", "30", "--snippet_duration", "8", "--audio_embed_size", "128",
         "--audio_n_segments", "4", "--audio_time", "30", "--checkpoint_path",
