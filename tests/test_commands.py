@@ -151,6 +151,33 @@ def test_cten_s_documented_options_for_a_real_data_set(trained_cten, tmp_path):
     assert read_torch_file(tmp_path / "best.pth")["options"]["audio_time"] == 30
 
 
+def test_the_visual_stream_needs_no_sound_in_any_phase(tmp_path):
+    film = film_clips(progress=False)
+    own = ["--dataset", "ve8", "--video_path", film.video_path,
+           "--annotation_path", film.annotation_path]  # fmt: skip
+    result = jack("CTEN", "main", *own, "--settings", "classroom", "--visual_only", "--seq_len",
+                  "4", "--theta", "0.5", "--result_path", tmp_path, *SMALL)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    options = read_torch_file(tmp_path / "best.pth")["options"]
+    assert options["visual_only"] is True and options["theta"] == 0.5
+    result = jack("CTEN", "test", *own, "--checkpoint_path", tmp_path / "best.pth",
+                  "--result_path", tmp_path)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    report = json.loads((tmp_path / "evaluation.json").read_text())
+    assert report["theta"] == 0.5 and "detection" not in report  # film has no planted events
+    result = jack("CTEN", "test_singlevideo", "--video_path", FILM, "--checkpoint_path",
+                  tmp_path / "best.pth", "--result_path", tmp_path)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    message = fails("CTEN", "main", *own, "--settings", "classroom", *SMALL)
+    assert "found no --audio_path" in message
+
+
+def test_kept_features_need_stored_statistics():
+    assert "--stored_statistics" in fails("CTEN", "main", "--keep_features", *SMALL)
+    message = fails("CTEN", "main", "--keep_features", "--stored_statistics", *SMALL)
+    assert "found a backbone that is trained" in message
+
+
 def test_fewer_segments_than_the_checkpoint_has(trained_cten, tmp_path):
     message = fails("CTEN", "test", "--checkpoint_path", trained_cten[0] / "best.pth",
                     "--result_path", tmp_path, "--seq_len", "3")  # fmt: skip
@@ -216,8 +243,9 @@ def test_broken_video(trained, tmp_path):
     assert "gone.mp4" in message
 
 
-def test_a_learning_rate_that_explodes(trained, tmp_path):
-    message = fails("VAANet", "main", "--result_path", tmp_path, *SMALL, "--learning_rate", "1e30")
+@pytest.mark.parametrize("network", ["VAANet", "CTEN"])
+def test_a_learning_rate_that_explodes(trained, network, tmp_path):
+    message = fails(network, "main", "--result_path", tmp_path, *SMALL, "--learning_rate", "1e30")
     assert "no longer a number" in message and "Lower --learning_rate" in message
 
 

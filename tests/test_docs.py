@@ -1,6 +1,7 @@
 """The documentation says what the code does: links, commands, option tables, data sets, layout."""
 
 import argparse
+import ast
 import importlib
 import os
 import re
@@ -21,6 +22,7 @@ PAIRS = [
     ("docs/en/test.md", "docs/cn/测试.md"),
     ("docs/en/dataset.md", "docs/cn/数据集准备.md"),
     ("docs/en/environment.md", "docs/cn/环境配置.md"),
+    ("docs/en/deploy.md", "docs/cn/部署.md"),
 ]
 SKIPPED_FOLDERS = {".venv", ".git", "results", "node_modules", ".pytest_cache", ".making"}
 PAGES = sorted(
@@ -142,7 +144,8 @@ def test_commands_are_known(page):
 def test_a_wrong_command_would_be_found():
     for wrong in ("VAANet mian", "VAANet main --epochs 3", "VAANet test --n_epochs 3", "trian",
                   "VAANet test_singlevideo", "doctor now", "test tests/test_nothing.py",
-                  "VAANet main --seq 3"):  # fmt: skip
+                  "VAANet main --seq 3", "VAANet main --theta 0.5",
+                  "CTEN test --no_erasing"):  # fmt: skip
         with pytest.raises((ValueError, AssertionError, KeyError)):
             check_command(wrong.split())
 
@@ -180,19 +183,25 @@ def test_readmes_quote_the_same_papers():
 # Tables against the code
 # ---------------------------------------------------------------------------------------------
 
-# page, which of its option tables, the command
+# page, which of its option tables belong together, the command. CTEN's options are those of both
+# networks and its own.
 TABLES = [
-    *[(page, 0, ("VAANet", "main")) for page in PAIRS[2]],
-    *[(page, 0, ("VAANet", "test")) for page in PAIRS[3]],
-    *[(page, 1, ("VAANet", "test_singlevideo")) for page in PAIRS[3]],
-    *[(page, 0, ("prepare",)) for page in PAIRS[4]],
+    *[(page, (0,), ("VAANet", "main")) for page in PAIRS[2]],
+    *[(page, (0, 1), ("CTEN", "main")) for page in PAIRS[2]],
+    *[(page, (0,), ("VAANet", "test")) for page in PAIRS[3]],
+    *[(page, (0, 1), ("CTEN", "test")) for page in PAIRS[3]],
+    *[(page, (2,), ("VAANet", "test_singlevideo")) for page in PAIRS[3]],
+    *[(page, (2, 3), ("CTEN", "test_singlevideo")) for page in PAIRS[3]],
+    *[(page, (0,), ("prepare",)) for page in PAIRS[4]],
 ]
 
 
-@pytest.mark.parametrize("page, number, command", TABLES)
-def test_option_tables_are_the_commands_options(page, number, command):
+@pytest.mark.parametrize("page, numbers, command", TABLES)
+def test_option_tables_are_the_commands_options(page, numbers, command):
     tables = [rows for head, rows in tables_in(page) if head[0] in ("option", "选项")]
-    stated = {row[0]: row[1] for row in tables[number]}
+    rows = [row for number in numbers for row in tables[number]]
+    stated = {row[0]: row[1] for row in rows}
+    assert len(stated) == len(rows)
     options = {
         action.option_strings[-1]: action
         for action in parser_of(*command)._actions
@@ -232,20 +241,86 @@ def test_layout_names_every_file_of_the_package(page):
         assert "NN_name" in name or (ROOT / name).exists(), name
 
 
-@pytest.mark.parametrize("page", PAIRS[2])
-def test_settings_tables_are_the_codes(page):
-    from jacklib.methods.vaanet import SCHEDULES, SETTINGS
-
-    (rows,) = (rows for head, rows in tables_in(page) if head[1:] == ["classroom", "paper"])
-    for column, name in ((1, "classroom"), (2, "paper")):
-        config, schedule = SETTINGS[name](), SCHEDULES[name]
-        sizes = [config.seq_len, config.snippet_duration, config.sample_size]
-        assert rows[0][column].split(" x ") == list(map(str, sizes))
-        assert numbers(rows[2][column]) == [config.embed_size]
-        assert numbers(rows[3][column]) == [config.audio_n_segments, config.audio_embed_size]
-        assert numbers(rows[4][column]) + numbers(rows[5][column]) == list(schedule)
+def settings_columns(page: str, network: str) -> list[tuple[str, list[str]]]:
+    """Each settings' name and cells, from the table of one network."""
+    (rows,) = (r for h, r in tables_in(page) if h == [network, "classroom", "paper"])
+    columns = ((1, "classroom"), (2, "paper"))
+    return [(name, [row[column] for row in rows]) for column, name in columns]
 
 
 def numbers(cell: str) -> list[float]:
     """The numbers of a cell, in order."""
     return [float(number) for number in re.findall(r"[\d.]+(?:e-\d+)?", cell)]
+
+
+@pytest.mark.parametrize("page", PAIRS[2])
+def test_vaanets_settings_are_the_codes(page):
+    from jacklib.methods.vaanet import SCHEDULES
+    from jacklib.networks import VAANetConfig
+
+    for name, cells in settings_columns(page, "VAANet"):
+        config, schedule = getattr(VAANetConfig, name)(), SCHEDULES[name]
+        assert numbers(cells[0]) == [config.seq_len, config.snippet_duration, config.sample_size]
+        assert name == "paper" or numbers(cells[1])[-1] == config.width
+        assert numbers(cells[2]) == [config.embed_size]
+        assert numbers(cells[3]) == [config.audio_n_segments, config.audio_embed_size]
+        assert numbers(cells[4]) == [*schedule[:3]]
+        assert numbers(cells[5]) == [schedule.attention_factor]
+        assert schedule.weight_decay == 0
+
+
+@pytest.mark.parametrize("page", PAIRS[2])
+def test_ctens_settings_are_the_codes(page):
+    from jacklib.methods.cten import SCHEDULES
+    from jacklib.networks import CTENConfig
+
+    for name, cells in settings_columns(page, "CTEN"):
+        config, schedule = getattr(CTENConfig, name)(), SCHEDULES[name]
+        assert numbers(cells[0]) == [config.seq_len, config.snippet_duration, config.sample_size]
+        assert name == "paper" or numbers(cells[1])[-1] == config.width
+        assert numbers(cells[2]) == [config.audio_embed_size]
+        assert numbers(cells[3]) == [config.audio_n_segments, config.audio_time]
+        assert numbers(cells[4]) == [config.n_heads, config.inner_size]
+        assert numbers(cells[5]) == [*schedule[:3]]
+        assert numbers(cells[6]) == [schedule.attention_factor]
+        assert numbers(cells[7]) == [schedule.weight_decay]
+        assert numbers(cells[8]) == [config.start_shortcut]
+        assert config.start_switched_on == ("every" in cells[9] or "所有" in cells[9])
+
+
+# ---------------------------------------------------------------------------------------------
+# Python examples
+# ---------------------------------------------------------------------------------------------
+
+
+def examples_in(page: str) -> list[ast.Module]:
+    """The Python blocks of a page."""
+    blocks = re.findall(r"^```python\n(.*?)^```", text_of(page), re.DOTALL | re.M)
+    return [ast.parse(block) for block in blocks]
+
+
+@pytest.mark.parametrize("page", [page for pair in PAIRS for page in pair])
+def test_what_python_examples_import_is_there(page):
+    for example in examples_in(page):
+        for node in ast.walk(example):
+            if isinstance(node, ast.ImportFrom):
+                module = importlib.import_module(node.module)
+                for name in node.names:
+                    if not hasattr(module, name.name):
+                        importlib.import_module(f"{node.module}.{name.name}")
+
+
+def without_words(example: ast.Module) -> str:
+    """What an example does, whatever the language of its texts."""
+    for node in ast.walk(example):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            node.value = ""
+        elif isinstance(node, ast.Call):
+            node.keywords = [keyword for keyword in node.keywords if keyword.arg != "lang"]
+    return ast.dump(example)
+
+
+@pytest.mark.parametrize("english, chinese", PAIRS)
+def test_both_languages_have_the_same_python_examples(english, chinese):
+    both = [[without_words(example) for example in examples_in(p)] for p in (english, chinese)]
+    assert both[0] == both[1]

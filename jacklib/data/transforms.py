@@ -50,7 +50,7 @@ def tsn_indices(
             "seq_len and snippet_duration",
             found=f"{seq_len} and {snippet_duration}",
             wanted="both at least 1",
-            cure="VAANet uses 12 and 16.",
+            cure="VAANet uses 12 and 16, CTEN 16 and 16.",
         )
     length = max(n_frames, seq_len * snippet_duration)
     part = length // seq_len  # never shorter than snippet_duration

@@ -241,7 +241,7 @@ class VideoClips:
             )
         for name, value, choices, cure in (
             ("evaluation", evaluation, ("centre", "released"), "'centre' is repeatable."),
-            ("sound", sound, ("mfcc", "filter_bank"), "VAANet hears 'mfcc'."),
+            ("sound", sound, ("mfcc", "filter_bank"), "VAANet hears 'mfcc', CTEN 'filter_bank'."),
         ):
             if value not in choices:
                 wanted = " or ".join(map(repr, choices))

@@ -58,6 +58,7 @@ class Method(NamedTuple):
     open_clips: Callable[..., VideoClips]
     train: Callable[..., list[dict[str, float]]]
     changes: dict[str, Any] = {}  # what a network's own options change in the config
+    notes: dict[str, Any] = {}  # what checkpoints are to say besides the config
 
 
 # ---------------------------------------------------------------------------------------------
@@ -234,19 +235,19 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str, method: Method) -
     add("--save_every", type=int, default=0, help="also checkpoint after this many batches")
 
 
-def paths_of(args: argparse.Namespace) -> SamplePaths:
-    """The three paths that the options name, or those of the sample."""
-    given = [args.video_path, args.audio_path, args.annotation_path]
-    if all(given):
+def paths_of(args: argparse.Namespace, sound: bool = True) -> SamplePaths:
+    """The paths that the options name, or those of the sample. sound: whether it is needed."""
+    names = ["video_path", *["audio_path"] * sound, "annotation_path"]
+    missing = [f"--{name}" for name in names if not getattr(args, name)]
+    if not missing:
         video = [Path(path) for path in args.video_path]
-        return SamplePaths(video, Path(args.audio_path), Path(args.annotation_path))
-    if any(given) or args.dataset not in SAMPLES:
-        names = ("video_path", "audio_path", "annotation_path")
-        missing = [f"--{name}" for name, value in zip(names, given, strict=True) if not value]
+        audio = Path(args.audio_path) if args.audio_path else None
+        return SamplePaths(video, audio, Path(args.annotation_path))
+    if len(missing) < len(names) or args.dataset not in SAMPLES:
         raise DataError(
             f"--dataset {args.dataset}",
             found=f"no {', '.join(missing)}",
-            wanted="all three paths, or one of the samples that ship: " + ", ".join(SAMPLES),
+            wanted="all the paths, or one of the samples that ship: " + ", ".join(SAMPLES),
             cure="docs/en/dataset.md says where each data set is found and how it is laid out.",
         )
     return SAMPLES[args.dataset]()
@@ -283,7 +284,7 @@ def n_classes_of(paths: SamplePaths) -> int:
 def run_main(method: Method, args: argparse.Namespace) -> int:
     """Train; returns the exit code."""
     runtime.seed(args.seed)
-    paths = paths_of(args)
+    paths = paths_of(args, sound=not method.changes.get("visual_only"))
     settings, config = settings_of(args), config_of(method, args, n_classes_of(paths))
     default = method.schedules[settings]
     schedule = default._replace(
@@ -308,7 +309,8 @@ def run_main(method: Method, args: argparse.Namespace) -> int:
     if args.checkpoint_path:
         print(f"network: {load_weights(net, args.checkpoint_path)}")
     result_path = Path(args.result_path or f"results/{method.name}")
-    options = asdict(config) | {"class_names": training.class_names, "network": method.name}
+    options = asdict(config) | method.notes
+    options |= {"class_names": training.class_names, "network": method.name}
     print(
         f"{method.name}, {settings} settings: {len(training)} clips to train, {len(validation)} to "
         f"validate, {config.n_classes} classes; batch {schedule.batch_size}, "
@@ -377,15 +379,18 @@ def load(
     return net, config, saved
 
 
-def open_test_clips(method: Method, args: argparse.Namespace) -> tuple[jt.nn.Module, VideoClips]:
-    """The network of the checkpoint and the clips to test it on."""
-    checkpoint_of(method, args)  # complained of before any clip is made
-    paths = paths_of(args)
+def open_test_clips(
+    method: Method, args: argparse.Namespace
+) -> tuple[jt.nn.Module, VideoClips, dict]:
+    """The network of the checkpoint, the clips to test it on, and the checkpoint's options."""
+    saved = read_options(checkpoint_of(method, args))  # complained of before any clip is made
+    visual_only = method.changes.get("visual_only") or saved.get("visual_only")
+    paths = paths_of(args, sound=not visual_only)
     net, config, _ = load(method, args, n_classes_of(paths))
     clips = method.open_clips(
         config, paths, args.subset, fps=args.fps, evaluation=args.evaluation, seed=args.seed
     )
-    return net, clips
+    return net, clips, saved
 
 
 def class_names_of(saved: dict, n_classes: int) -> list[str]:

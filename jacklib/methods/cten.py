@@ -176,19 +176,16 @@ def train(
     """
     kept_features = KeptFeatures(net) if keep_features else None
     if keep_features and not net.stored_statistics:
-        raise DataError(
-            "keep_features",
-            found="a backbone whose batch norm collects new statistics while training",
-            wanted="stored_statistics",
-            cure="Build the network with stored_statistics=True (--stored_statistics).",
-        )
+        raise _features_change()
 
     def step_loss(batch: Batch):
         target = jt.array(batch.label)
         first = look(net, batch.visual, batch.audio)
         loss = cross_entropy(first.logits, target)
-        if erasing:
-            kept = kept_segments(first.gamma, theta)  # waits for pass 1
+        gamma = first.gamma.numpy() if erasing else None  # waits for pass 1
+        # Where it is no number any more, neither is the loss, of which `fit` then tells.
+        if erasing and np.isfinite(gamma).all():
+            kept = kept_segments(gamma, theta)
             for visual in seen_again(training, batch, kept, threads):
                 loss = loss + cross_entropy(look(net, visual, batch.audio).logits, target)
             loss = loss / 3
@@ -392,11 +389,11 @@ METHOD = common.Method(
 def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
     """The documented options of one phase."""
     common.add_arguments(parser, phase, METHOD)
-    parser.add_argument("--theta", type=float, default=THETA,
+    parser.add_argument("--theta", type=float,
         help="where the erasing threshold lies between the least (0) and the largest (1) "
-        "attention")  # fmt: skip
+        f"attention (default: the checkpoint's, or {THETA})")  # fmt: skip
+    parser.add_argument("--visual_only", action="store_true", help="the stream without sound")
     if phase == "main":
-        parser.add_argument("--visual_only", action="store_true", help="the stream without sound")
         parser.add_argument("--no_erasing", action="store_true",
             help="train on the first pass alone, for comparison")  # fmt: skip
         parser.add_argument("--stored_statistics", action="store_true",
@@ -407,7 +404,7 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
 
 def run(phase: str, args: argparse.Namespace) -> int:
     """Carry out one phase; returns the exit code."""
-    if not 0 <= args.theta <= 1:
+    if args.theta is not None and not 0 <= args.theta <= 1:
         raise DataError(
             "--theta", found=str(args.theta), wanted="0 to 1", cure=f"The paper uses {THETA}."
         )
@@ -416,32 +413,43 @@ def run(phase: str, args: argparse.Namespace) -> int:
         args.seq_len = args.audio_n_segments
     if args.audio_n_segments is None:
         args.audio_n_segments = args.seq_len
+    # A checkpoint of the visual stream says so itself; the option is for files from elsewhere.
+    method = METHOD._replace(changes={"visual_only": True}) if args.visual_only else METHOD
     if phase == "main":
-        return common.run_main(_method_for_training(args), args)
-    return _test(args) if phase == "test" else _test_singlevideo(args)
+        return common.run_main(_for_training(method, args), args)
+    return _test(method, args) if phase == "test" else _test_singlevideo(method, args)
 
 
-def _method_for_training(args: argparse.Namespace) -> common.Method:
-    """METHOD with what only CTEN's training can be told."""
-    own = partial(
-        train, theta=args.theta, erasing=not args.no_erasing, keep_features=args.keep_features
+def _for_training(method: common.Method, args: argparse.Namespace) -> common.Method:
+    """The method with what only training can be told."""
+    if args.keep_features and not args.stored_statistics:
+        raise _features_change()
+    theta = THETA if args.theta is None else args.theta
+    own = partial(train, theta=theta, erasing=not args.no_erasing, keep_features=args.keep_features)
+    changes = method.changes | {"stored_statistics": args.stored_statistics}
+    return method._replace(train=own, changes=changes, notes={"theta": theta})
+
+
+def _features_change() -> DataError:
+    return DataError(
+        "keep_features",
+        found="a backbone whose batch norm collects new statistics while training",
+        wanted="stored_statistics",
+        cure="Build the network with stored_statistics=True (--stored_statistics).",
     )
-    changes = {"visual_only": args.visual_only, "stored_statistics": args.stored_statistics}
-    return METHOD._replace(train=own, changes=changes)
 
 
-def _test(args: argparse.Namespace) -> int:
-    net, clips = common.open_test_clips(METHOD, args)
-    result = test(
-        net, clips, batch_size=args.batch_size or 8, threads=args.n_threads, theta=args.theta
-    )
+def _test(method: common.Method, args: argparse.Namespace) -> int:
+    net, clips, saved = common.open_test_clips(method, args)
+    theta = saved.get("theta", THETA) if args.theta is None else args.theta
+    result = test(net, clips, batch_size=args.batch_size or 8, threads=args.n_threads, theta=theta)
     print(result.mean.table())
     numbers = result.numbers(clips)
     print(
         f"accuracy of pass 1 (whole video) {numbers['val_pass_1']:.3f}, of pass 2 (keyframes "
         f"erased) {numbers['val_pass_2']:.3f}; the table is of their mean"
     )
-    more: dict[str, Any] = {"theta": args.theta} | {
+    more: dict[str, Any] = {"theta": theta} | {
         name: numbers[f"val_{name}"] for name in ("pass_1", "pass_2")
     }
     if "attention" in numbers:
@@ -452,13 +460,14 @@ def _test(args: argparse.Namespace) -> int:
             f"detection mAP by tIoU: {shares}"
         )
         more |= {"attention": numbers["attention"], "detection": found}
-    written = result.mean.write(common.result_folder(METHOD, args), more)
+    written = result.mean.write(common.result_folder(method, args), more)
     print("written: " + ", ".join(map(str, written)))
     return 0
 
 
-def _test_singlevideo(args: argparse.Namespace) -> int:
-    net, config, saved = common.load(METHOD, args, None)
+def _test_singlevideo(method: common.Method, args: argparse.Namespace) -> int:
+    net, config, saved = common.load(method, args, None)
+    theta = saved.get("theta", THETA) if args.theta is None else args.theta
     names = common.class_names_of(saved, config.n_classes)
 
     def opened(paths: SamplePaths) -> VideoClips:
@@ -467,10 +476,10 @@ def _test_singlevideo(args: argparse.Namespace) -> int:
         return clips
 
     with common.one_clip(args.video_path, opened, names[0]) as clips:
-        state = erasing_state(net, clips, 0, args.theta)
+        state = erasing_state(net, clips, 0, theta)
     state = replace(state, label=None)  # what the file shows is what we ask
     common.print_probabilities(args.video_path, names, state.mean_probabilities)
-    folder = common.result_folder(METHOD, args)
+    folder = common.result_folder(method, args)
     path = save(state, folder / f"{Path(args.video_path).stem}_erasing.png", args.lang)
     print(f"erasing picture: {path}")
     return 0

@@ -181,7 +181,7 @@ def run(phase: str, args: argparse.Namespace) -> int:
 
 
 def _test(args: argparse.Namespace) -> int:
-    net, clips = common.open_test_clips(METHOD, args)
+    net, clips, _ = common.open_test_clips(METHOD, args)
     result = test(net, clips, batch_size=args.batch_size or 8, threads=args.n_threads)
     print(result.table())
     truth = truths(clips)

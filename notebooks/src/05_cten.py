@@ -686,7 +686,7 @@ for ax in (top, bottom):
     ax.axvspan(*event_time, color=ORANGE, alpha=0.3, lw=0, zorder=0, label="planted event")
 bottom.set(xlabel="time (s)", ylabel="proposal", xlim=(0, seconds))
 bottom.set_yticks(range(len(found[item.id])))
-bottom.invert_yaxis()
+bottom.set_ylim(max(len(found[item.id]), 4) - 0.5, -0.5)
 bottom.set_title(f"Its proposals for {found[item.id][0]['label']}, best first")
 top.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
@@ -744,11 +744,15 @@ for name, numbers in table.items():
 # ### Does erasing help?
 #
 # One run cannot tell. The table below was **measured earlier**, with the command that is printed with it, and is only read from a file here; run the command to repeat it. Six runs: three seeds, with erasing and without (`--no_erasing`: training sees pass 1 alone). All are evaluated in the same way.
+#
+# What would you expect? Erasing pays where the context hints at the emotion. Outside their events our clips are drawn without regard to the label: when pass 2 loses the event, only the sound is left to learn from.
 
 # %% [markdown] lang="zh"
 # ### 擦除有用吗？
 #
 # 只跑一次说明不了问题。下表的数字是**事先测好的**，这里只从文件读出；命令一并列出，可以自己重跑。一共六次：三个种子，各跑有擦除和无擦除（`--no_erasing`，训练时只有第 1 遍）两种，评估方式完全相同。
+#
+# 先猜猜结果：上下文里有情感的线索，擦除才有好处。我们的视频在事件之外与标签毫无关系，第 2 遍一旦失去事件，就只剩声音可学了。
 
 # %%
 measured = json.loads(rendered.annotation_path.with_name("cten_erasing.json").read_text())
@@ -796,10 +800,10 @@ figure.suptitle("Three seeds each and their mean; dashed: chance, uniform attent
 plt.show()
 
 # %% [markdown] lang="en"
-# Where the ranges overlap, three seeds cannot say which is better. Where they do not, the difference holds for *these* clips: short, synthetic, with an event that no context hints at. The paper measures the gain on real videos.
+# Where the ranges overlap, three seeds cannot say which is better. Where they do not, the difference, whichever way it points, holds for *these* clips. The paper measures its gain on real videos, where context has something to say.
 
 # %% [markdown] lang="zh"
-# 范围有重叠，三个种子就分不出高下；没有重叠，也只说明在*这批*视频上有差别：它们短、是合成的，上下文里也没有事件的任何线索。论文的提升是在真实视频上测的。
+# 范围有重叠，三个种子就分不出高下；没有重叠，无论孰优孰劣，也只对*这批*视频成立。论文的提升是在真实视频上测的，那里的上下文确实有话可说。
 
 # %% [markdown] lang="en"
 # ## 8 · Look at the erasing
