@@ -84,35 +84,43 @@ class JittorSession:
         return {"seconds": time.perf_counter() - start}
 
     def train(self) -> dict[str, Any]:
-        """One whole training step on the batch."""
+        """One whole training step on the batch, as `jacklib.train.fit` takes it."""
         import jittor as jt
 
         self.net.train()
         jt.sync_all(True)
         start = time.perf_counter()
-        loss = self._vaanet_loss() if self.network == "vaanet" else self._cten_loss()
-        self.optimizer.step(loss)
+        value = 0.0
+        for part in self._vaanet_loss() if self.network == "vaanet" else self._cten_loss():
+            self.optimizer.backward(part)
+            self.optimizer.gradient_sum().sync()
+            value += part.item()
+            jt.sync_all()
+            del part
+        self.optimizer.step()
         jt.sync_all(True)
-        value = loss.item()
         return {"seconds": time.perf_counter() - start, "loss": value}
 
     def _vaanet_loss(self):
         from .losses import pcce
 
         logits = self.net(*self.inputs).logits
-        return pcce(logits, self.target, vaanet_positive(self.net.n_classes))
+        yield pcce(logits, self.target, vaanet_positive(self.net.n_classes))
 
     def _cten_loss(self):
         from .erasing import kept_segments
         from .ops import cross_entropy
 
-        visual, audio = self.inputs
-        output = self.net(visual, audio)
-        kept_segments(output.gamma)  # the passes to come wait for it
-        loss = cross_entropy(output.logits, self.target)
-        for visual in self.later:
-            loss = loss + cross_entropy(self.net(visual, audio).logits, self.target)
-        return loss / 3
+        first, audio = self.inputs
+
+        def one_pass(visual):
+            output = self.net(visual, audio)
+            if visual is first:
+                kept_segments(output.gamma)  # the passes to come wait for it
+            return cross_entropy(output.logits, self.target) / 3
+
+        for visual in (first, *self.later):
+            yield one_pass(visual)
 
     def about(self) -> dict[str, Any]:
         """Which Jittor this is and how many threads it uses."""

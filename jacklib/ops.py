@@ -299,24 +299,27 @@ _MAX_POOL = r"""
     #pragma omp parallel for
     for (long n = 0; n < in0_shape0; n++) {
         const float* x = in0_p + n * D * H * W;
-        long at = n * d * h * w;
         for (long i = 0; i < d; i++)
-        for (long j = 0; j < h; j++)
-        for (long k = 0; k < w; k++, at++) {
-            float best = -INFINITY;
-            int where = -1;
+        for (long j = 0; j < h; j++) {
+            // A whole row of results at once, one tap of the window after the other.
+            float* best = out0_p + ((n * d + i) * h + j) * w;
+            int* where = out1_p + ((n * d + i) * h + j) * w;
+            for (long k = 0; k < w; k++) { best[k] = -INFINITY; where[k] = -1; }
             for (long a = std::max(0l, i * s0 - p0); a < std::min(D, i * s0 - p0 + k0); a++)
             for (long b = std::max(0l, j * s1 - p1); b < std::min(H, j * s1 - p1 + k1); b++)
-            for (long c = std::max(0l, k * s2 - p2); c < std::min(W, k * s2 - p2 + k2); c++) {
-                const long index = (a * H + b) * W + c;
-                // The first of equal values gets the gradient, as in PyTorch; NaN goes through.
-                if (where < 0 || x[index] > best || x[index] != x[index]) {
-                    best = x[index];
-                    where = index;
+            for (long c = 0; c < k2; c++) {
+                const long first = (a * H + b) * W + c - p2;  // this tap of result 0
+                const long begin = c < p2 ? (p2 - c + s2 - 1) / s2 : 0;
+                const long end = std::min(w, (W - 1 + p2 - c + s2) / s2);
+                #pragma omp simd
+                for (long k = begin; k < end; k++) {
+                    const float value = x[first + k * s2];
+                    // The first of equal values gets the gradient, as in PyTorch; NaN goes through.
+                    const bool take = (where[k] < 0) | (value > best[k]) | (value != value);
+                    best[k] = take ? value : best[k];
+                    where[k] = take ? int(first + k * s2) : where[k];
                 }
             }
-            out0_p[at] = best;
-            out1_p[at] = where;
         }
     }
 """

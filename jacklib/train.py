@@ -13,7 +13,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,10 @@ from .checkpoint import load_training, save_training, save_weights
 from .errors import DataError, TrainingError
 from .ops import Optimizer
 
-# loss of one batch -> (scalar loss, logits [B, C], labels [B])
-StepLoss = Callable[[Any], tuple[jt.Var, jt.Var, np.ndarray]]
+# One batch -> the parts that its loss is the sum of, one after the other, each (scalar, logits
+# [B, C], labels [B]). The accuracy while training is that of the first part. Whoever makes the
+# parts should keep no Var of one while making the next: it would hold all activations.
+StepLoss = Callable[[Any], Iterable[tuple[jt.Var, jt.Var, np.ndarray]]]
 
 
 def fit(
@@ -94,9 +96,17 @@ def fit(
             )
             for number, batch in enumerate(bar, start=first):
                 jt.set_seed(step_seed(seed, epoch, number))
-                loss, logits, labels = step_loss(batch)
-                optimizer.backward(loss)
-                value, slope = loss.item(), optimizer.gradient_sum().item()
+                value, slope, scores = 0.0, 0.0, []
+                for part, logits, labels in step_loss(batch):
+                    optimizer.backward(part)
+                    slope = optimizer.gradient_sum().item()
+                    value += part.item()
+                    scores.append((logits.numpy(), labels))
+                    # Now that the gradients are there, the part's activations may go before the
+                    # next part makes its own. What is pending (running statistics) or left (any
+                    # Var of the part) would hold them: without this CTEN needs twice the memory.
+                    jt.sync_all()
+                    del part, logits
                 # ReLU in Jittor's kernels turns NaN into 0: what went wrong inside the network
                 # may show in the gradients only. Nothing has moved yet.
                 if not (math.isfinite(value) and math.isfinite(slope)):
@@ -107,9 +117,9 @@ def fit(
                         f"clips' frames and sound. {_what_is_left(folder)}"
                     )
                 optimizer.step()
-                scores = logits.numpy()
+                logits, labels = scores[0]
                 loss_sum += value * len(labels)
-                right += int((scores.argmax(1) == labels).sum())
+                right += int((logits.argmax(1) == labels).sum())
                 seen += len(labels)
                 bar.set_postfix(loss=f"{loss_sum / seen:.3f}", accuracy=f"{right / seen:.2f}")
                 if save_every and (number + 1) % save_every == 0 and number + 1 < n_batches:

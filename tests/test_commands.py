@@ -142,7 +142,7 @@ def test_cten_s_documented_options_for_a_real_data_set(trained_cten, tmp_path):
         "--video_path", film.video_path, film.video_path,
         "--annotation_path", film.annotation_path, "--audio_path", film.audio_path,
         "--result_path", tmp_path, "--batch_size", "11", "--n_epochs", "1", "--sample_size", "32",
-        "--fps", "30", "--snippet_duration", "8", "--audio_embed_size", "128",
+        "--fps", "30", "--snippet_duration", "8", "--audio_embed_size", "256",
         "--audio_n_segments", "4", "--audio_time", "30", "--checkpoint_path",
         trained_cten[0] / "best.pth",
     )  # fmt: skip

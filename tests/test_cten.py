@@ -170,9 +170,9 @@ def test_wrong_shapes_are_named(classroom, visual_shape, audio_shape, message):
 @pytest.mark.parametrize(
     "changed, message",
     [
-        ({"audio_embed_size": 64}, "audio_embed_size: found 64, wanted 128"),
+        ({"audio_embed_size": 64}, "audio_embed_size: found 64, wanted 256"),
         ({"audio_n_segments": 4}, "audio_n_segments: found 4, wanted 8, as many as seq_len"),
-        ({"n_heads": 3}, "n_heads: found 3, wanted a divisor of the width 128"),
+        ({"n_heads": 3}, "n_heads: found 3, wanted a divisor of the width 256"),
         ({"snippet_duration": 16}, "snippet_duration: found 16, wanted 1 to 8"),
     ],
 )

@@ -56,7 +56,7 @@ def fit_with(net, folder, n_epochs=1, resume=None, stop_at=None, poison=None, se
 
     def step_loss(batch):
         logits = net(jt.array(batch.visual))
-        return cross_entropy(logits, jt.array(batch.label)), logits, batch.label
+        yield cross_entropy(logits, jt.array(batch.label)), logits, batch.label
 
     history = fit(
         net,

@@ -39,7 +39,7 @@ from .clips import PHASES, Schedule, clip_truth, truths
 # segments, so that only through the shortcut can the attention tell one segment from another.
 SCHEDULES = {
     "paper": Schedule(32, 100, 2e-4, weight_decay=5e-4),
-    "classroom": Schedule(8, 12, 1e-3, 20.0, weight_decay=5e-4),
+    "classroom": Schedule(8, 10, 1e-3, 20.0, weight_decay=5e-4),
 }
 TIOUS = (0.1, 0.2, 0.3, 0.4, 0.5)  # the paper's table of detection
 
@@ -180,16 +180,21 @@ def train(
 
     def step_loss(batch: Batch):
         target = jt.array(batch.label)
-        first = look(net, batch.visual, batch.audio)
-        loss = cross_entropy(first.logits, target)
-        gamma = first.gamma.numpy() if erasing else None  # waits for pass 1
-        # Where it is no number any more, neither is the loss, of which `fit` then tells.
-        if erasing and np.isfinite(gamma).all():
-            kept = kept_segments(gamma, theta)
+        gammas = []
+
+        def one_pass(visual):
+            output = look(net, visual, batch.audio)
+            if erasing and not gammas:
+                gammas.append(output.gamma.numpy())  # waits for pass 1
+            loss = cross_entropy(output.logits, target) / (3 if erasing else 1)
+            return loss, output.logits, batch.label
+
+        yield one_pass(batch.visual)
+        # Where gamma is no number any more, neither is the loss, of which `fit` then tells.
+        if erasing and np.isfinite(gammas[0]).all():
+            kept = kept_segments(gammas[0], theta)
             for visual in seen_again(training, batch, kept, threads):
-                loss = loss + cross_entropy(look(net, visual, batch.audio).logits, target)
-            loss = loss / 3
-        return loss, first.logits, batch.label
+                yield one_pass(visual)
 
     def evaluate() -> dict[str, float]:
         result = test(

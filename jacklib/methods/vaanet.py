@@ -52,7 +52,7 @@ def train(
 
     def step_loss(batch: Batch):
         logits = net(batch.visual, batch.audio).logits
-        return pcce(logits, batch.label, training.positive), logits, batch.label
+        yield pcce(logits, batch.label, training.positive), logits, batch.label
 
     def evaluate() -> dict[str, float]:
         result = test(net, validation, batch_size=schedule.batch_size, threads=threads)

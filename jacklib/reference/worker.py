@@ -10,6 +10,7 @@ The requests it answers are listed in `jacklib.bench_protocol`.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -78,23 +79,27 @@ class Session:
         net.train()
         start = time.perf_counter()
         self.optimizer.zero_grad()
-        loss = self._vaanet_loss(net) if self.network == "vaanet" else self._cten_loss(net)
-        loss.backward()
+        value = 0.0
+        for part in self._vaanet_loss(net) if self.network == "vaanet" else self._cten_loss(net):
+            part.backward()
+            value += part.item()
+            del part
         self.optimizer.step()
-        value = loss.item()
         return {"seconds": time.perf_counter() - start, "loss": value}
 
-    def _vaanet_loss(self, net: VAANet) -> torch.Tensor:
+    def _vaanet_loss(self, net: VAANet) -> Iterator[torch.Tensor]:
         positive = vaanet_positive(net.n_classes)
-        return pcce(net(self.visual, self.audio).logits, self.target, positive=positive)
+        yield pcce(net(self.visual, self.audio).logits, self.target, positive=positive)
 
-    def _cten_loss(self, net: CTEN) -> torch.Tensor:
-        output = net(self.visual, self.audio)
-        kept_segments(output.gamma.detach())  # the passes to come wait for it
-        loss = cross_entropy(output.logits, self.target)
-        for visual in self.later:
-            loss = loss + cross_entropy(net(visual, self.audio).logits, self.target)
-        return loss / 3
+    def _cten_loss(self, net: CTEN) -> Iterator[torch.Tensor]:
+        def one_pass(visual: torch.Tensor) -> torch.Tensor:
+            output = net(visual, self.audio)
+            if visual is self.visual:
+                kept_segments(output.gamma.detach())  # the passes to come wait for it
+            return cross_entropy(output.logits, self.target) / 3
+
+        for visual in (self.visual, *self.later):
+            yield one_pass(visual)
 
     def _loaded(self) -> VAANet | CTEN:
         if self.net is None:
