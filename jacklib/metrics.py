@@ -226,7 +226,8 @@ def localize(
     C = len(labels)
     if scores.ndim != 2 or scores.shape[1] != C + 1 or len(scores) < 2:
         raise DataError(
-            "scores", found=f"shape {list(scores.shape)}", wanted=f"[T, {C + 1}] with T of 2 or more",
+            "scores", found=f"shape {list(scores.shape)}",
+            wanted=f"[T, {C + 1}] with T of 2 or more",
             cure="Give one video's fused scores, background last.",
         )  # fmt: skip
     if video_score.shape != (C,):
