@@ -208,7 +208,8 @@ def localize(
     """Segments of one video from TSL-Net's scores, as its released code finds them.
 
     scores [T, C+1]: the fused class scores of each clip and, last, its background score;
-    video_score [C]; fps: the video's frames a second, with clip_frames of them in a clip.
+    video_score [C] (arrays or Vars); fps: the video's frames a second, with clip_frames of them in
+    a clip.
 
     A class is looked for where its video score is at least class_threshold; where none is, the best
     one is taken. The scores are stretched `scale` times with straight lines between the clips. Each
@@ -222,7 +223,7 @@ def localize(
     Returns (label, score, start, end), seconds: class by class, best first. Raises DataError where
     the arguments do not fit together.
     """
-    scores, video_score = np.asarray(scores), np.asarray(video_score, np.float64)
+    scores, video_score = np.asarray(scores), np.asarray(video_score).astype(np.float64)
     C = len(labels)
     if scores.ndim != 2 or scores.shape[1] != C + 1 or len(scores) < 2:
         raise DataError(

@@ -36,7 +36,8 @@ def seed_labels(
     own scores; and bkg_seed [T]: at background clips the highest background score of their gap.
     Both float32. Raises DataError where shapes do not fit or no clip is annotated.
     """
-    scores, points = np.asarray(scores, np.float32), np.asarray(points, np.float32)
+    scores = np.asarray(scores).astype(np.float32)  # a Var takes no dtype in asarray
+    points = np.asarray(points).astype(np.float32)
     T = len(scores)
     if scores.ndim != 2 or points.shape != (T, scores.shape[1] - 1):
         raise DataError(

@@ -15,9 +15,11 @@ from training_numbers import (
 from jacklib.checkpoint import load_weights
 from jacklib.errors import DataError
 from jacklib.losses import TSLLoss
+from jacklib.metrics import localize
 from jacklib.networks import TSLNet, TSLNetConfig
 from jacklib.networks.tsl_net import clip_positions
 from jacklib.ops import Adam
+from jacklib.pseudo_labels import seed_labels
 
 SMALL, SMALL_CASES = small_cases("tsl")
 TERMS = ("distribution", "frame", "background", "action", "reverse_mapping", "total")
@@ -193,6 +195,20 @@ def test_nothing_to_see_nor_to_hear_gives_finite_gradients():
     optimizer = Adam(net.parameter_groups())
     optimizer.backward(terms_of(net, given)["total"])
     assert all(np.isfinite(g.numpy()).all() for g in optimizer.gradients if g is not None)
+
+
+def test_vars_do_as_well_as_arrays(tiny):
+    net, given = tiny
+    net.eval()
+    out = net(given["rgb"], given["logmel"])
+    scores, video, points = out.scores[0], out.video_score[0], given["points"][0]
+    arrays = scores.numpy(), video.numpy()
+    assert localize(scores, video, 25) == localize(*arrays, 25)
+    of_vars, of_arrays = seed_labels(scores, jt.array(points)), seed_labels(arrays[0], points)
+    for a, b in zip(of_vars, of_arrays, strict=True):
+        np.testing.assert_array_equal(a, b)
+    as_vars = {k: jt.array(v) for k, v in given.items()}
+    assert terms_of(net, as_vars)["total"].item() == terms_of(net, given)["total"].item()
 
 
 def test_absent_classes_are_scored_by_their_mean(tiny):
