@@ -10,6 +10,8 @@ EXPANSION = 4  # a 3D ResNet's bottleneck gives four times its inner width
 AUDIO_FRAMES = 256  # MFCC frames in one of VAANet's audio segments
 AUDIO_COEFFICIENTS = 32  # MFCC coefficients a frame
 MEL_BINS = 128  # CTEN's filter bank
+LOGMEL_FRAMES, LOGMEL_BINS = 32, 60  # TSL-Net's log-mel spectrum of one clip
+MODALITIES = ("all", "rgb", "logmfcc")  # TSL-Net's, as the released options name them
 
 
 def backbone_channels(blocks: Sequence[int], width: int) -> int:
@@ -54,3 +56,51 @@ def check_shape(name: str, value, wanted: Sequence[int]) -> None:
     """Raise ValueError naming the argument, the shape it has and the shape it should have."""
     if tuple(value.shape) != tuple(wanted):
         raise ValueError(f"{name}: found shape {list(value.shape)}, wanted {list(wanted)}.")
+
+
+def check_modality(modality: str) -> None:
+    """Raise ValueError where TSL-Net has no such modality."""
+    if modality not in MODALITIES:
+        raise DataError(
+            "modality", found=repr(modality), wanted=f"one of {MODALITIES}",
+            cure="'all' has picture and sound.",
+        )  # fmt: skip
+
+
+def check_clips(net, rgb, logmel) -> tuple[int, int]:
+    """Videos and clips that TSL-Net is given.
+
+    Raises ValueError naming the argument that has another shape than [B, T, rgb_size] or [B, T, 32,
+    60], another length than its partner, or too few clips for a video score.
+    """
+    wanted = {"rgb": (net.rgb_size,), "logmel": (LOGMEL_FRAMES, LOGMEL_BINS)}
+    given = {"rgb": rgb, "logmel": logmel}
+    names = {"all": ("rgb", "logmel"), "rgb": ("rgb",), "logmfcc": ("logmel",)}[net.modality]
+    size = None
+    for name in names:
+        shape = tuple(given[name].shape)
+        clips = ("B", "T") if size is None else size
+        fits = len(shape) == 2 + len(wanted[name]) and shape[2:] == wanted[name]
+        if not fits or (size is not None and shape[:2] != size):
+            text = ", ".join(map(str, (*clips, *wanted[name])))
+            raise DataError(
+                name, found=f"shape {list(shape)}", wanted=f"[{text}]",
+                cure="Give one entry a clip of the video"
+                + (", as many as rgb has." if size is not None else "."),
+            )  # fmt: skip
+        size = shape[:2]
+    if size[1] < net.r_act:
+        raise DataError(
+            names[0], found=f"{size[1]} clips", wanted=f"{net.r_act} or more (r_act)",
+            cure="Leave shorter videos out, or give a smaller r_act.",
+        )  # fmt: skip
+    return size
+
+
+def check_reverse_sign(sign: str) -> None:
+    """Raise ValueError where TSL-Net's loss has no such form."""
+    if sign not in ("released", "paper"):
+        raise DataError(
+            "reverse_sign", found=repr(sign), wanted="'released' or 'paper'",
+            cure="'released' is what the authors' code does.",
+        )  # fmt: skip

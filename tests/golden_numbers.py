@@ -43,8 +43,40 @@ class Golden:
         rng = np.random.default_rng(about["seed"])
         if about["kind"] == "uint8":
             return rng.integers(0, 256, about["shape"]).astype(np.float32)
+        if about["kind"] == "abs(normal)":
+            return np.abs(rng.standard_normal(about["shape"])).astype(np.float32)
+        if about["kind"] == "(normal*15-30+50)/80":
+            return ((rng.standard_normal(about["shape"]) * 15 - 30 + 50) / 80).astype(np.float32)
         scale = float(about["kind"].partition("*")[2] or 1)
         return (rng.standard_normal(about["shape"]) * scale).astype(np.float32)
+
+
+def point_labels(T: int, C: int, points) -> np.ndarray:
+    """[T, C]: at each (clip, class) 0.9 for the class and 0.1 for the others, elsewhere 0."""
+    marks = np.zeros((T, C), np.float32)
+    for clip, label in points:
+        marks[clip] = 0.1
+        marks[clip, label] = 0.9
+    return marks
+
+
+def tsl_inputs(seed: int, case: dict) -> dict[str, np.ndarray]:
+    """What one case of tsl_small.npz gives to TSL-Net and its loss."""
+    rng, options = np.random.default_rng(seed), case["network"]
+    B, T, C = case["videos"], case["clips"], options["num_classes"]
+    rgb = np.abs(rng.standard_normal((B, T, options["rgb_size"])))
+    logmel = (rng.standard_normal((B, T, 32, 60)) * 15 + 20) / 80
+    points, shares = [], []
+    for _ in range(B):
+        clips = rng.choice(T, case["points"], replace=False)
+        classes = rng.integers(0, C, len(clips))
+        points.append(point_labels(T, C, zip(clips, classes, strict=True)))
+        shares.append(np.bincount(classes, minlength=C) / len(classes))
+    shares = np.float32(shares)
+    found = {"rgb": rgb.astype(np.float32), "logmel": logmel.astype(np.float32)}
+    return found | {
+        "labels": np.float32(shares > 0), "label_distribution": shares, "points": np.stack(points)
+    }  # fmt: skip
 
 
 def error(got, wanted) -> float:

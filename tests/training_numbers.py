@@ -28,10 +28,13 @@ def gradient_norms(net, optimizer) -> dict[str, float]:
     }
 
 
-def three_steps(net, loss_of, weight_decay=0.0):
-    """Losses of three Adam steps; gradient norms and buffers of the first."""
+def three_steps(net, loss_of, weight_decay=0.0, groups=None):
+    """Losses of three Adam steps; gradient norms and buffers of the first.
+
+    groups: parameters with their learning rates, instead of all with 2e-4.
+    """
     net.train()
-    optimizer = Adam(net.parameters(), lr=2e-4, weight_decay=weight_decay)
+    optimizer = Adam(groups or net.parameters(), lr=2e-4, weight_decay=weight_decay)
     losses, norms, buffers = [], None, None
     for _ in range(3):
         loss = loss_of()
@@ -64,14 +67,14 @@ def check_parameters(golden, net) -> None:
             assert found == pytest.approx(value, rel=1e-3, abs=1e-3), key
 
 
-def check_small(stored, net, inputs, outputs, loss_of, weight_decay=0.0) -> None:
+def check_small(stored, net, inputs, outputs, loss_of, weight_decay=0.0, groups=None) -> None:
     """Evaluation outputs to 1e-4 and three steps to 1e-3 of a small network's stored numbers."""
     net.eval()
     out = net(*inputs)
     for name in outputs:
         found = error(getattr(out, name).numpy(), stored(f"eval_{name}"))
         assert found < 1e-4, f"{name}: {found:.1e}"
-    losses, norms, buffers = three_steps(net, loss_of, weight_decay)
+    losses, norms, buffers = three_steps(net, loss_of, weight_decay, groups)
     loss_rounding, norm_rounding = stored("rounding")  # PyTorch's own, against float64
     assert losses[0] == pytest.approx(stored("losses")[0], rel=1e-4)
     np.testing.assert_allclose(losses, stored("losses"), rtol=max(1e-3, 4 * loss_rounding))

@@ -1,6 +1,7 @@
 """The published networks in Jittor, one file each."""
 
 from .cten import CTEN, CTENConfig, CTENOutput, CTENVisual, CTENVisualOutput
+from .tsl_net import TSLNet, TSLNetConfig, TSLNetOutput
 from .vaanet import VAANet, VAANetConfig, VAANetOutput
 
 __all__ = [
@@ -9,6 +10,9 @@ __all__ = [
     "CTENOutput",
     "CTENVisual",
     "CTENVisualOutput",
+    "TSLNet",
+    "TSLNetConfig",
+    "TSLNetOutput",
     "VAANet",
     "VAANetConfig",
     "VAANetOutput",

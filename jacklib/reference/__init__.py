@@ -6,7 +6,8 @@ it in a process of its own. The files need PyTorch and, for the worker's inputs,
 """
 
 from .cten import CTEN, CTENOutput, CTENVisual, CTENVisualOutput
-from .losses import pcce
+from .losses import TSLLoss, pcce
+from .tsl_net import TSLNet, TSLNetOutput
 from .vaanet import VAANet, VAANetOutput
 
 __all__ = [
@@ -14,6 +15,9 @@ __all__ = [
     "CTENOutput",
     "CTENVisual",
     "CTENVisualOutput",
+    "TSLLoss",
+    "TSLNet",
+    "TSLNetOutput",
     "VAANet",
     "VAANetOutput",
     "pcce",

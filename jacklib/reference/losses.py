@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from ..pseudo_labels import seed_labels
+from ..shapes import check_reverse_sign, check_shape
 
 # VE8's positive emotions: Anticipation, Joy, Surprise, Trust. The other four are negative.
 VE8_POSITIVE = frozenset({1, 4, 6, 7})
@@ -40,3 +44,83 @@ def pcce(
     each = F.cross_entropy(logits, target, reduction="none")  # [B]
     opposite = is_positive[target] != is_positive[logits.argmax(dim=1)]  # [B]
     return (each * (1 + weight * opposite.to(each.dtype))).mean()
+
+
+class TSLLoss:
+    """The loss of TSL-Net (Zhang and Yang, MM 2022), as the released code computes it.
+
+    lambdas (w, f, m, r): total = w * distribution + f * ((1 - m) * frame + m * (background +
+    action)) + r * reverse_mapping. The released code adds the last term, so that it gets smaller;
+    equation (1) of the paper subtracts it, so that it gets larger: reverse_sign="paper".
+    """
+
+    def __init__(self, lambdas: Sequence[float] = (2, 1, 0.5, 1), reverse_sign: str = "released"):
+        check_reverse_sign(reverse_sign)
+        self.lambdas = tuple(lambdas)
+        self.sign = 1 if reverse_sign == "released" else -1
+
+    def __call__(self, outputs, labels, label_distribution: Tensor, points: Tensor) -> dict:
+        """Every term of the loss, and "total", for what TSLNet gives with labels.
+
+        labels [B, C]: the classes that occur (the network has used them; no term does).
+        label_distribution [B, C]: each class's share of the annotated points. points [B, T, C]: at
+        annotated clips 0.9 for the class and 0.1 for the others, elsewhere 0. The axis B may be
+        left out. Raises ValueError where shapes do not fit or no clip is annotated.
+
+        Terms: "distribution", the video's against label_distribution; "frame", at the annotated
+        clips; "background" and "action", at the pseudo labels' clips; "reverse_mapping". Besides,
+        as numbers, "action_clips" and "background_clips": how many clips those two speak about.
+        """
+        scores = outputs.scores  # [B, T, C+1]
+        B, T, C = scores.shape[0], scores.shape[1], scores.shape[2] - 1
+        wanted = label_distribution
+        wanted = wanted.unsqueeze(0) if wanted.dim() == 1 else wanted
+        check_shape("label_distribution", wanted, (B, C))
+        points = points.unsqueeze(0) if points.dim() == 2 else points
+        check_shape("points", points, (B, T, C))
+
+        seeds = [
+            seed_labels(s, p)
+            for s, p in zip(scores.detach().cpu().numpy(), points.cpu().numpy(), strict=True)
+        ]
+        action = torch.from_numpy(np.stack([a for a, _ in seeds])).to(scores)  # [B, T, C+1]
+        background = torch.from_numpy(np.stack([b for _, b in seeds])).to(scores)  # [B, T]
+        background = background.unsqueeze(2)  # [B, T, 1]
+        points = F.pad(points.to(scores), (0, 1))  # [B, T, C+1]
+        only_background = torch.zeros_like(points)
+        only_background[:, :, -1] = 1
+
+        annotated = points.amax(dim=2, keepdim=True)  # [B, T, 1]
+        terms = {
+            "distribution": F.kl_div(
+                outputs.video_distribution.log(), wanted, reduction="none"
+            ).mean(),
+            "frame": _focal(scores, points, points, 1 - points, annotated),
+            "background": _focal(
+                scores, only_background, only_background, 1 - only_background, background
+            ),
+            "action": 0.5 * _focal(scores, action, action > 0.5, action < 0.5, action),
+            "reverse_mapping": outputs.reverse_mapping,
+        }
+        w, f, m, r = self.lambdas
+        terms["total"] = (
+            w * terms["distribution"]
+            + f * ((1 - m) * terms["frame"] + m * (terms["background"] + terms["action"]))
+            + self.sign * r * terms["reverse_mapping"]
+        )
+        terms["action_clips"] = int((action.amax(dim=2) > 0).sum())
+        terms["background_clips"] = int((background > 0).sum())
+        return terms
+
+
+def _focal(scores: Tensor, target: Tensor, high: Tensor, low: Tensor, weight: Tensor) -> Tensor:
+    """Binary cross entropy of scores [B, T, C+1] where weight is not 0, hard elements first.
+
+    An element counts with the square of how far its score is from 1 (where high is 1) and from 0
+    (where low is 1), times weight [B, T, C+1 or 1]; each video's sum is divided by the sum over its
+    clips' largest weights.
+    """
+    total = weight.amax(dim=2).sum(dim=1).clamp(min=1e-12)  # [B]; 0 where no clip counts
+    distance = (1 - scores) * high + scores * low
+    each = F.binary_cross_entropy(scores, target, reduction="none") * weight
+    return ((distance.square() * each).sum(dim=(1, 2)) / total).mean()

@@ -1,17 +1,20 @@
-"""Write vaanet_small.npz and cten_small.npz: the PyTorch twins' numbers for small networks.
+"""Write vaanet_small.npz, cten_small.npz and tsl_small.npz: the PyTorch twins' numbers for small
+networks.
 
 The golden numbers of the authors' code cover the paper's settings alone. The twins
 (jacklib/reference) meet them too, and here say what other class counts, segment numbers, batch
 sizes and map sizes should give. Run it with a Python that has PyTorch:
 
-    JACKLIB_NO_JITTOR=1 python tests/torch_numbers/make_network_numbers.py [vaanet] [cten]
+    JACKLIB_NO_JITTOR=1 python tests/torch_numbers/make_network_numbers.py [vaanet] [cten] [tsl]
 
 Weights come from `golden_numbers.weight`, inputs from each case's seed. Roles, by case: eval_*
 (outputs in evaluation mode), losses (of three Adam steps, lr 2e-4), norms (gradient norms of
 the first step, in the order of "keys"), buffers (sums of every running statistic after it), and
 rounding: how far losses and norms are from the same run in float64 (losses largest relative
 difference, norms relative to the largest). Adam's first steps magnify rounding where a gradient is
-nearly 0, so no test can ask for less.
+nearly 0, so no test can ask for less. TSL-Net's inputs are `golden_numbers.tsl_inputs`, and it has
+besides labelled_* (outputs in evaluation mode with labels), terms (of the loss then, in the order
+of TSL_TERMS), and, of no case, positions (where clips 4990 to 4999 are).
 
 `float64` as an argument (minutes) writes cten_float64.json instead: losses and gradient norms that
 the twin gives in float64 for the golden weights and inputs, that is, where the golden float32
@@ -23,6 +26,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 os.environ["JACKLIB_NO_JITTOR"] = "1"
@@ -30,9 +34,10 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from golden_numbers import Golden, weight  # noqa: E402
+from golden_numbers import Golden, tsl_inputs, weight  # noqa: E402
 
-from jacklib.reference import CTEN, CTENVisual, VAANet, pcce  # noqa: E402
+from jacklib.reference import CTEN, CTENVisual, TSLLoss, TSLNet, VAANet, pcce  # noqa: E402
+from jacklib.reference.tsl_net import clip_positions  # noqa: E402
 
 SMALL = {"blocks": (1, 1, 1), "width": 8, "audio_width": 8, "embed_size": 32}
 VAANET_CASES = {
@@ -87,9 +92,40 @@ CTEN_CASES = {
          "freeze_backbone": False, **CTEN_SMALL},
     ),
 }  # fmt: skip
+TSL_SMALL = {"len_feature": 32, "neck_size": 24, "rgb_size": 20, "dropout": 0.0}
+TSL_CASES = {
+    "odd_length": {
+        "videos": 1, "clips": 23, "points": 3, "loss": {},
+        "network": {"num_classes": 2, "r_act": 8, **TSL_SMALL},
+    },
+    "eight_clips_one_point_papers_sign": {
+        "videos": 1, "clips": 8, "points": 1,
+        "loss": {"lambdas": (1, 0.5, 0.25, 0.125), "reverse_sign": "paper"},
+        "network": {"num_classes": 2, "r_act": 8, **TSL_SMALL},
+    },
+    "three_classes_two_videos": {
+        "videos": 2, "clips": 17, "points": 4, "loss": {},
+        "network": {"num_classes": 3, "r_act": 5, **TSL_SMALL, "neck_size": 40},
+    },
+    "second_chunk_of_one_clip": {
+        "videos": 1, "clips": 601, "points": 5, "loss": {},
+        "network": {"num_classes": 2, "r_act": 8, **TSL_SMALL},
+    },
+    "picture_only": {
+        "videos": 1, "clips": 41, "points": 2, "loss": {},
+        "network": {"num_classes": 2, "r_act": 8, **TSL_SMALL, "modality": "rgb"},
+    },
+    "sound_only": {
+        "videos": 1, "clips": 13, "points": 2, "loss": {},
+        "network": {"num_classes": 2, "r_act": 8, **TSL_SMALL, "modality": "logmfcc"},
+    },
+}  # fmt: skip
+TSL_TERMS = ("distribution", "frame", "background", "action", "reverse_mapping", "total",
+             "action_clips", "background_clips")  # fmt: skip
 NETWORKS = {
     "vaanet": (400, VAANET_CASES, (256, 32), 0.0),  # first seed, cases, sound a segment, decay
     "cten": (500, CTEN_CASES, (0, 128), 5e-4),
+    "tsl": (600, TSL_CASES, (32, 60), 5e-4),
 }
 
 
@@ -119,17 +155,53 @@ def numbers(
         out = net(*inputs)
     result = {f"eval_{name}": value.numpy() for name, value in out._asdict().items()}
     net.train()
+
+    def loss_of() -> torch.Tensor:
+        logits = net(*inputs).logits
+        if network == "vaanet":
+            return pcce(logits, target, positive=positive)
+        return torch.nn.functional.cross_entropy(logits, target)
+
+    result |= three_steps(net, loss_of, weight_decay, net.parameters())
+    return result | {"target": target.numpy()}
+
+
+def tsl_numbers(seed: int, case: dict, dtype: torch.dtype = torch.float32) -> dict[str, np.ndarray]:
+    """One case's arrays, as `numbers`."""
+    net = TSLNet(**case["network"])
+    state = {key: torch.from_numpy(weight(key, v.shape)) for key, v in net.state_dict().items()}
+    net.load_state_dict(state)
+    net.to(dtype)
+    given = {k: torch.from_numpy(v).to(dtype) for k, v in tsl_inputs(seed, case).items()}
+    inputs = given["rgb"], given["logmel"]
+    about = given["labels"], given["label_distribution"], given["points"]
+    criterion = TSLLoss(**case["loss"])
+
+    net.eval()
+    with torch.no_grad():
+        out, labelled = net(*inputs), net(*inputs, given["labels"])
+        terms = criterion(labelled, *about)
+    result = {f"eval_{k}": v.numpy() for k, v in out._asdict().items() if v is not None}
+    for name in ("video_score", "distribution", "video_distribution", "reverse_mapping"):
+        result[f"labelled_{name}"] = getattr(labelled, name).numpy()
+    result["terms"] = np.float64([float(terms[name]) for name in TSL_TERMS])
+    net.train()
+
+    def loss_of() -> torch.Tensor:
+        return criterion(net(*inputs, given["labels"]), *about)["total"]
+
+    return result | three_steps(net, loss_of, 5e-4, net.parameter_groups(1e-4))
+
+
+def three_steps(net, loss_of, weight_decay: float, parameters) -> dict[str, np.ndarray]:
+    """losses, norms, keys and buffers of three Adam steps."""
     # What the loss does not depend on (VAANet's fc) has no gradient.
     trained = {k: p for k, p in net.named_parameters() if p.requires_grad}
-    optimizer = torch.optim.Adam(trained.values(), lr=2e-4, weight_decay=weight_decay)
+    optimizer = torch.optim.Adam(parameters, lr=2e-4, weight_decay=weight_decay)
     losses = []
     for step in range(3):
         optimizer.zero_grad()
-        logits = net(*inputs).logits
-        if network == "vaanet":
-            loss = pcce(logits, target, positive=positive)
-        else:
-            loss = torch.nn.functional.cross_entropy(logits, target)
+        loss = loss_of()
         loss.backward()
         losses.append(loss.item())
         if step == 0:
@@ -140,12 +212,11 @@ def numbers(
                 float(v.double().sum()) for k, v in net.state_dict().items() if "running" in k
             ]
         optimizer.step()
-    return result | {
+    return {
         "losses": np.float64(losses),
         "norms": np.float64(list(norms.values())),
         "keys": np.array(json.dumps(list(norms))),
         "buffers": np.float64(buffers),
-        "target": target.numpy(),
     }
 
 
@@ -154,12 +225,15 @@ def main(networks: list[str]) -> None:
     for network in networks:
         first, cases, _, _ = NETWORKS[network]
         arrays, index = {}, []
-        for seed, (name, (batch, config)) in enumerate(cases.items(), start=first):
-            index.append({"case": name, "seed": seed, "batch": batch, "config": config})
-            found, exact = (
-                numbers(network, seed, batch, config, dtype)
-                for dtype in (torch.float32, torch.float64)
-            )
+        for seed, (name, case) in enumerate(cases.items(), start=first):
+            if network == "tsl":
+                index.append({"case": name, "seed": seed, **case})
+                run = partial(tsl_numbers, seed, case)
+            else:
+                batch, config = case
+                index.append({"case": name, "seed": seed, "batch": batch, "config": config})
+                run = partial(numbers, network, seed, batch, config)
+            found, exact = run(torch.float32), run(torch.float64)
             found["rounding"] = np.float64(
                 [
                     np.abs(found["losses"] / exact["losses"] - 1).max(),
@@ -168,6 +242,8 @@ def main(networks: list[str]) -> None:
             )
             print(network, name, found["rounding"])
             arrays |= {f"{name}/{k}": v for k, v in found.items()}
+        if network == "tsl":
+            arrays["positions"] = clip_positions(5000, 60)[4990:].numpy()
         path = Path(__file__).with_name(f"{network}_small.npz")
         np.savez_compressed(path, index=np.array(json.dumps(index)), **arrays)
         print(f"{path}: {path.stat().st_size} bytes")

@@ -1,0 +1,294 @@
+"""TSL-Net, to be read from top to bottom.
+
+Zhang and Yang, "Temporal Sentiment Localization: Listen and Look in Untrimmed Videos", MM 2022.
+State-dict names are those of the authors' released weights. Pseudo labels are in
+`jacklib.pseudo_labels`, the loss in `jacklib.losses`, segments from scores in `jacklib.metrics`.
+
+Letters in the comments: B videos (1, as videos differ in length), T clips of 16 frames a video, C
+classes, d width of one modality, n width of the neck, k = T // r_act. With the released settings
+C = 2 (n, p), d = 512, n = 2048, r_act = 8. Class C, the last, is background.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+import jittor as jt
+import numpy as np
+from jittor import nn
+
+from ..errors import DataError
+from ..ops import AvgPool2d, BatchNorm, Conv1d, MaxPool2d, ReLU, as_var, logsumexp
+from ..shapes import LOGMEL_BINS, LOGMEL_FRAMES, check_clips, check_modality, check_shape
+
+CHUNK = 600  # clips that go through the audio extractor at a time, to bound memory
+
+
+@dataclass(frozen=True)
+class TSLNetConfig:
+    """Every option of `TSLNet`; `TSLNet(**config.options())` builds it."""
+
+    len_feature: int = 1024
+    num_classes: int = 2
+    r_act: int = 8
+    rgb_size: int = 1024
+    neck_size: int = 2048
+    dropout: float = 0.7
+    modality: str = "all"
+
+    @classmethod
+    def paper(cls) -> TSLNetConfig:
+        """The released network."""
+        return cls()
+
+    @classmethod
+    def classroom(cls) -> TSLNetConfig:
+        """The same network small enough to train from nothing in minutes on two CPU cores."""
+        return cls(len_feature=128, neck_size=256)
+
+    def options(self) -> dict:
+        """The keyword arguments of `TSLNet`."""
+        return asdict(self)
+
+
+class TSLNetOutput(NamedTuple):
+    """What TSL-Net gives; the last three only where video labels were given."""
+
+    video_score: jt.Var  # [B, C], 0 to 1
+    scores: jt.Var  # [B, T, C+1], fused: class and not background; last, background; 0 to 1
+    features: jt.Var  # [B, T, n]
+    distribution: jt.Var | None = None  # [B, T, C+1], each clip's sum to 1
+    video_distribution: jt.Var | None = None  # [B, C], sum to 1
+    reverse_mapping: jt.Var | None = None  # [1], how well clips are found again; 0 at most
+
+
+# ---------------------------------------------------------------------------------------------
+# Sound
+# ---------------------------------------------------------------------------------------------
+
+
+def clip_positions(T: int, size: int) -> np.ndarray:
+    """Sines and cosines that tell clip from clip: [T, size], float32.
+
+    The released code has a table of 4,000 clips; this one is as long as the video.
+    """
+    rate = np.exp(np.arange(0, size, 2) * (-np.log(10000.0) / size)).astype(np.float32)
+    angle = np.arange(T, dtype=np.float32)[:, None] * rate
+    return np.stack([np.sin(angle), np.cos(angle)], 2).reshape(T, size)
+
+
+def audio_extractor(d: int) -> nn.Sequential:
+    """A clip's sound with its neighbours' to one vector: [N, 1, 96, 60] -> [N, d, 1, 1]."""
+    return nn.Sequential(
+        nn.Conv2d(1, d // 8, (7, 7), stride=(3, 2), padding=(3, 3)),  # [N, d/8, 32, 30]
+        ReLU(),
+        BatchNorm(d // 8),
+        MaxPool2d((4, 4)),  # [N, d/8, 8, 7]
+        nn.Conv2d(d // 8, d // 2, (3, 3), padding=(1, 1)),
+        ReLU(),
+        nn.Conv2d(d // 2, d // 2, (1, 1)),
+        ReLU(),
+        BatchNorm(d // 2),
+        MaxPool2d((2, 2)),  # [N, d/2, 4, 3]
+        nn.Conv2d(d // 2, d, (3, 3), padding=(1, 1)),
+        ReLU(),
+        nn.Conv2d(d, d, (1, 1)),
+        ReLU(),
+        BatchNorm(d),
+        AvgPool2d((4, 3)),  # [N, d, 1, 1]
+    )
+
+
+def with_neighbours(a):
+    """The clip before, the clip and the clip after, in a circle: [B, t, 32, 60] -> [B, t, 96, 60].
+
+    The circle closes within the chunk, as in the released code.
+    """
+    before = jt.concat([a[:, -1:], a[:, :-1]], dim=1)
+    after = jt.concat([a[:, 1:], a[:, :1]], dim=1)
+    return jt.concat([before, a, after], dim=2)
+
+
+# ---------------------------------------------------------------------------------------------
+# Reverse mapping
+# ---------------------------------------------------------------------------------------------
+
+
+def unit(x):
+    """Each row of x [N, d] at length 1; a row of zeros stays one."""
+    return x / jt.maximum(x.sqr().sum(1, keepdims=True), 1e-24).sqrt()
+
+
+class ReverseMapping(nn.Module):
+    """From the fused features back to one modality's, and how well that went.
+
+    fused [B, n, T], own [B, T, d] -> [1]. Section 3.3 of the paper: the cosine with the clip's own
+    features, minus the logsumexp of the cosines of that clip with all clips; the mean over clips.
+    """
+
+    def __init__(self, d: int, n: int):
+        self.net = nn.Sequential(
+            Conv1d(n, n, 3, padding=1), ReLU(),
+            Conv1d(n, n, 3, padding=1), ReLU(),
+            Conv1d(n, n, 3, padding=1), ReLU(),
+            Conv1d(n, d, 3, padding=1), ReLU(),
+        )  # fmt: skip
+
+    def execute(self, fused, own):
+        d = own.shape[2]
+        back = unit(self.net(fused).transpose(0, 2, 1).reshape(-1, d))  # [B*T, d]
+        own = unit(own.reshape(-1, d))  # [B*T, d]
+        same = (own * back).sum(1)  # [B*T]
+        return (same - logsumexp(jt.matmul(own, back.transpose(1, 0)), 1)).mean()
+
+
+# ---------------------------------------------------------------------------------------------
+# The network
+# ---------------------------------------------------------------------------------------------
+
+
+class ClipNet(nn.Module):
+    """Everything that has weights: both modalities to features and logits of every clip."""
+
+    def __init__(self, len_feature, num_classes, rgb_size, neck_size, dropout, modality):
+        d, self.modality = len_feature // 2, modality
+        sound, picture = modality != "rgb", modality != "logmfcc"
+
+        # Each modality by itself
+        if sound:
+            self.a_extractor = audio_extractor(d)
+        if picture:
+            self.v_align = nn.Sequential(Conv1d(rgb_size, d, 3, padding=1), ReLU())
+
+        # Both, and back to each
+        self.neck = nn.Sequential(Conv1d(d * (sound + picture), neck_size, 3, padding=1), ReLU())
+        if sound:
+            self.rev_fa = ReverseMapping(d, neck_size)
+        if picture:
+            self.rev_fv = ReverseMapping(d, neck_size)
+
+        # Logits
+        self.classifier = nn.Sequential(Conv1d(neck_size, num_classes + 1, 1, bias=False))
+        self.distribution = nn.Sequential(Conv1d(neck_size, num_classes + 1, 1, bias=False))
+        self.drop_out = nn.Dropout(dropout)
+
+    def listen(self, logmel):
+        """Features of the sound: [B, T, 32, 60] -> [B, T, d]."""
+        B, T = logmel.shape[:2]
+        place = jt.array(clip_positions(T, LOGMEL_BINS)).reshape(1, T, 1, LOGMEL_BINS)
+        logmel = logmel + place
+        parts = []
+        for start in range(0, T, CHUNK):
+            a = with_neighbours(logmel[:, start : start + CHUNK])  # [B, t, 96, 60]
+            t = a.shape[1]
+            a = self.a_extractor(a.reshape(B * t, 1, 3 * LOGMEL_FRAMES, LOGMEL_BINS))
+            parts.append(a.reshape(B, t, -1))  # [B, t, d]
+        return parts[0] if len(parts) == 1 else jt.concat(parts, dim=1)
+
+    def execute(self, rgb, logmel, training: bool):
+        """Features [B, n, T], class and distribution logits [B, T, C+1], reverse mapping [1]."""
+        modalities = []  # in the order in which the neck takes them
+        if self.modality != "logmfcc":
+            v = self.v_align(rgb.transpose(0, 2, 1)).transpose(0, 2, 1)  # [B, T, d]
+            modalities.append(v)
+        if self.modality != "rgb":
+            a = self.listen(logmel)  # [B, T, d]
+            modalities.append(a)
+        fused = jt.concat(modalities, dim=2).transpose(0, 2, 1)  # [B, 2d, T]
+        fused = self.neck(fused)  # [B, n, T]
+
+        reverse = None
+        if training:
+            found = []
+            if self.modality != "rgb":
+                found.append(self.rev_fa(fused, a))
+            if self.modality != "logmfcc":
+                found.append(self.rev_fv(fused, v))
+            reverse = sum(found[1:], found[0])
+
+        dropped = self.drop_out(fused)
+        logits = self.classifier(dropped).transpose(0, 2, 1)  # [B, T, C+1]
+        distribution = self.distribution(dropped).transpose(0, 2, 1)  # [B, T, C+1]
+        return fused, logits, distribution, reverse
+
+
+def top_mean(x, k: int):
+    """Mean of the k largest over time: [B, T, C] -> [B, C]."""
+    order, _ = jt.argsort(x, dim=1, descending=True)
+    return x.gather(1, order[:, :k]).mean(1)
+
+
+class TSLNet(nn.Module):
+    """Temporal sentiment localisation network. The defaults are the released ones.
+
+    len_feature: width of both modalities together (2d). num_classes: C. r_act: a video's score is
+    the mean over its best T // r_act clips. rgb_size: width of the picture's features. neck_size:
+    n. dropout: before the classifiers. modality: "all", or "rgb" or "logmfcc" alone; the released
+    weights are for "all", and what is missing has no weights here.
+
+    Raises ValueError where sizes do not fit together.
+    """
+
+    def __init__(
+        self,
+        len_feature: int = 1024,
+        num_classes: int = 2,
+        r_act: int = 8,
+        *,
+        rgb_size: int = 1024,
+        neck_size: int = 2048,
+        dropout: float = 0.7,
+        modality: str = "all",
+    ):
+        check_modality(modality)
+        if len_feature < 16 or len_feature % 16:
+            raise DataError(
+                "len_feature", found=str(len_feature), wanted="a multiple of 16",
+                cure="The released network has 1024.",
+            )  # fmt: skip
+        self.num_classes, self.r_act = num_classes, r_act
+        self.rgb_size, self.modality = rgb_size, modality
+        self.cls_module = ClipNet(len_feature, num_classes, rgb_size, neck_size, dropout, modality)
+
+    def execute(self, rgb, logmel, labels=None) -> TSLNetOutput:
+        """Score the clips of videos of one length.
+
+        rgb: [B, T, rgb_size]. logmel: [B, T, 32, 60], (x + 50) / 80 of the log-mel spectrum. With
+        one modality alone, the other is not looked at and may be None. labels: [B, C], 1 for the
+        classes that occur; given in training, where absent classes are scored by their mean over
+        time. NumPy arrays or Vars. Raises ValueError naming the argument whose shape is wrong.
+        """
+        if self.modality != "logmfcc":
+            rgb = as_var(rgb).float32()
+        if self.modality != "rgb":
+            logmel = as_var(logmel).float32()
+        B, T = check_clips(self, rgb, logmel)
+        if labels is not None:
+            labels = as_var(labels).float32()
+            check_shape("labels", labels, (B, self.num_classes))
+        fused, logits, distribution, reverse = self.cls_module(rgb, logmel, labels is not None)
+        features = fused.transpose(0, 2, 1)  # [B, T, n]
+
+        k = T // self.r_act
+        each = jt.sigmoid(logits)  # [B, T, C+1]
+        classes, background = each[:, :, :-1], each[:, :, -1:]
+        scores = jt.concat([classes * (1 - background), background], dim=2)  # [B, T, C+1]
+        video_score = top_mean(classes, k)  # [B, C]
+        if labels is None:
+            return TSLNetOutput(video_score, scores, features)
+
+        video_score = video_score * labels + classes.mean(1) * (1 - labels)
+        video_distribution = nn.softmax(top_mean(distribution[:, :, :-1], k), dim=1)
+        return TSLNetOutput(
+            video_score, scores, features,
+            nn.softmax(distribution, dim=2), video_distribution, reverse,
+        )  # fmt: skip
+
+    def parameter_groups(self, lr: float = 1e-5, audio_factor: float = 10.0) -> list[dict]:
+        """Groups for an optimizer: the audio extractor learns at audio_factor times the rate."""
+        audio = [] if self.modality == "rgb" else self.cls_module.a_extractor.parameters()
+        known = {id(p) for p in audio}
+        others = [p for p in self.parameters() if id(p) not in known]
+        groups = [{"params": others, "lr": lr}]
+        return groups + [{"params": audio, "lr": lr * audio_factor}] if audio else groups

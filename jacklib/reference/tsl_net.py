@@ -1,0 +1,262 @@
+"""TSL-Net in PyTorch, to be read from top to bottom.
+
+Zhang and Yang, "Temporal Sentiment Localization: Listen and Look in Untrimmed Videos", MM 2022.
+State-dict names are those of the authors' released weights.
+
+Letters in the comments: B videos (1, as videos differ in length), T clips of 16 frames a video, C
+classes, d width of one modality, n width of the neck, k = T // r_act. With the released settings
+C = 2 (n, p), d = 512, n = 2048, r_act = 8. Class C, the last, is background.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import DataError
+from ..shapes import LOGMEL_BINS, LOGMEL_FRAMES, check_clips, check_modality, check_shape
+
+CHUNK = 600  # clips that go through the audio extractor at a time, to bound memory
+
+
+class TSLNetOutput(NamedTuple):
+    """What TSL-Net gives; the last three only where video labels were given."""
+
+    video_score: Tensor  # [B, C], 0 to 1
+    scores: Tensor  # [B, T, C+1], fused: class and not background; last, background; 0 to 1
+    features: Tensor  # [B, T, n]
+    distribution: Tensor | None = None  # [B, T, C+1], each clip's sum to 1
+    video_distribution: Tensor | None = None  # [B, C], sum to 1
+    reverse_mapping: Tensor | None = None  # scalar, how well clips are found again; 0 at most
+
+
+# ---------------------------------------------------------------------------------------------
+# Sound
+# ---------------------------------------------------------------------------------------------
+
+
+def clip_positions(T: int, size: int) -> Tensor:
+    """Sines and cosines that tell clip from clip: [T, size].
+
+    The released code has a table of 4,000 clips; this one is as long as the video.
+    """
+    rate = torch.exp(torch.arange(0, size, 2).double() * (-math.log(10000.0) / size)).float()
+    angle = torch.arange(T).float().unsqueeze(1) * rate
+    return torch.stack([angle.sin(), angle.cos()], dim=2).reshape(T, size)
+
+
+def audio_extractor(d: int) -> nn.Sequential:
+    """A clip's sound with its neighbours' to one vector: [N, 1, 96, 60] -> [N, d, 1, 1]."""
+    return nn.Sequential(
+        nn.Conv2d(1, d // 8, (7, 7), stride=(3, 2), padding=(3, 3)),  # [N, d/8, 32, 30]
+        nn.ReLU(),
+        nn.BatchNorm2d(d // 8),
+        nn.MaxPool2d((4, 4)),  # [N, d/8, 8, 7]
+        nn.Conv2d(d // 8, d // 2, (3, 3), padding=(1, 1)),
+        nn.ReLU(),
+        nn.Conv2d(d // 2, d // 2, (1, 1)),
+        nn.ReLU(),
+        nn.BatchNorm2d(d // 2),
+        nn.MaxPool2d((2, 2)),  # [N, d/2, 4, 3]
+        nn.Conv2d(d // 2, d, (3, 3), padding=(1, 1)),
+        nn.ReLU(),
+        nn.Conv2d(d, d, (1, 1)),
+        nn.ReLU(),
+        nn.BatchNorm2d(d),
+        nn.AvgPool2d((4, 3)),  # [N, d, 1, 1]
+    )
+
+
+def with_neighbours(a: Tensor) -> Tensor:
+    """The clip before, the clip and the clip after, in a circle: [B, t, 32, 60] -> [B, t, 96, 60].
+
+    The circle closes within the chunk, as in the released code.
+    """
+    return torch.cat([a.roll(1, dims=1), a, a.roll(-1, dims=1)], dim=2)
+
+
+# ---------------------------------------------------------------------------------------------
+# Reverse mapping
+# ---------------------------------------------------------------------------------------------
+
+
+def unit(x: Tensor) -> Tensor:
+    """Each row of x [N, d] at length 1; a row of zeros stays one."""
+    return x / x.square().sum(dim=1, keepdim=True).clamp(min=1e-24).sqrt()
+
+
+class ReverseMapping(nn.Module):
+    """From the fused features back to one modality's, and how well that went.
+
+    fused [B, n, T], own [B, T, d] -> scalar. Section 3.3 of the paper: the cosine with the clip's
+    own features, minus the logsumexp of the cosines of that clip with all clips; the mean over
+    clips.
+    """
+
+    def __init__(self, d: int, n: int):
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Conv1d(n, n, 3, padding=1), nn.ReLU(),
+            nn.Conv1d(n, n, 3, padding=1), nn.ReLU(),
+            nn.Conv1d(n, n, 3, padding=1), nn.ReLU(),
+            nn.Conv1d(n, d, 3, padding=1), nn.ReLU(),
+        )  # fmt: skip
+
+    def forward(self, fused: Tensor, own: Tensor) -> Tensor:
+        back = unit(self.net(fused).transpose(1, 2).flatten(0, 1))  # [B*T, d]
+        own = unit(own.flatten(0, 1))  # [B*T, d]
+        same = (own * back).sum(dim=1)  # [B*T]
+        return (same - torch.logsumexp(own @ back.T, dim=1)).mean()
+
+
+# ---------------------------------------------------------------------------------------------
+# The network
+# ---------------------------------------------------------------------------------------------
+
+
+class ClipNet(nn.Module):
+    """Everything that has weights: both modalities to features and logits of every clip."""
+
+    def __init__(self, len_feature, num_classes, rgb_size, neck_size, dropout, modality):
+        super().__init__()
+        d, self.modality = len_feature // 2, modality
+        sound, picture = modality != "rgb", modality != "logmfcc"
+
+        # Each modality by itself
+        if sound:
+            self.a_extractor = audio_extractor(d)
+        if picture:
+            self.v_align = nn.Sequential(nn.Conv1d(rgb_size, d, 3, padding=1), nn.ReLU())
+
+        # Both, and back to each
+        self.neck = nn.Sequential(
+            nn.Conv1d(d * (sound + picture), neck_size, 3, padding=1), nn.ReLU()
+        )
+        if sound:
+            self.rev_fa = ReverseMapping(d, neck_size)
+        if picture:
+            self.rev_fv = ReverseMapping(d, neck_size)
+
+        # Logits
+        self.classifier = nn.Sequential(nn.Conv1d(neck_size, num_classes + 1, 1, bias=False))
+        self.distribution = nn.Sequential(nn.Conv1d(neck_size, num_classes + 1, 1, bias=False))
+        self.drop_out = nn.Dropout(dropout)
+
+    def listen(self, logmel: Tensor) -> Tensor:
+        """Features of the sound: [B, T, 32, 60] -> [B, T, d]."""
+        B, T = logmel.shape[:2]
+        place = clip_positions(T, LOGMEL_BINS).to(logmel)
+        logmel = logmel + place.view(1, T, 1, LOGMEL_BINS)
+        parts = []
+        for a in logmel.split(CHUNK, dim=1):
+            t = a.shape[1]
+            a = with_neighbours(a).reshape(B * t, 1, 3 * LOGMEL_FRAMES, LOGMEL_BINS)
+            parts.append(self.a_extractor(a).view(B, t, -1))  # [B, t, d]
+        return torch.cat(parts, dim=1)
+
+    def forward(self, rgb: Tensor | None, logmel: Tensor | None, training: bool):
+        """Features [B, n, T], class and distribution logits [B, T, C+1], reverse mapping."""
+        modalities = []  # in the order in which the neck takes them
+        if self.modality != "logmfcc":
+            v = self.v_align(rgb.transpose(1, 2)).transpose(1, 2)  # [B, T, d]
+            modalities.append(v)
+        if self.modality != "rgb":
+            a = self.listen(logmel)  # [B, T, d]
+            modalities.append(a)
+        fused = torch.cat(modalities, dim=2).transpose(1, 2)  # [B, 2d, T]
+        fused = self.neck(fused)  # [B, n, T]
+
+        reverse = None
+        if training:
+            found = []
+            if self.modality != "rgb":
+                found.append(self.rev_fa(fused, a))
+            if self.modality != "logmfcc":
+                found.append(self.rev_fv(fused, v))
+            reverse = sum(found[1:], found[0])
+
+        dropped = self.drop_out(fused)
+        logits = self.classifier(dropped).transpose(1, 2)  # [B, T, C+1]
+        distribution = self.distribution(dropped).transpose(1, 2)  # [B, T, C+1]
+        return fused, logits, distribution, reverse
+
+
+def top_mean(x: Tensor, k: int) -> Tensor:
+    """Mean of the k largest over time: [B, T, C] -> [B, C]."""
+    return x.topk(k, dim=1).values.mean(dim=1)
+
+
+class TSLNet(nn.Module):
+    """Temporal sentiment localisation network. The defaults are the released ones.
+
+    len_feature: width of both modalities together (2d). num_classes: C. r_act: a video's score is
+    the mean over its best T // r_act clips. rgb_size: width of the picture's features. neck_size:
+    n. dropout: before the classifiers. modality: "all", or "rgb" or "logmfcc" alone; the released
+    weights are for "all", and what is missing has no weights here.
+
+    Raises ValueError where sizes do not fit together.
+    """
+
+    def __init__(
+        self,
+        len_feature: int = 1024,
+        num_classes: int = 2,
+        r_act: int = 8,
+        *,
+        rgb_size: int = 1024,
+        neck_size: int = 2048,
+        dropout: float = 0.7,
+        modality: str = "all",
+    ):
+        super().__init__()
+        check_modality(modality)
+        if len_feature < 16 or len_feature % 16:
+            raise DataError(
+                "len_feature", found=str(len_feature), wanted="a multiple of 16",
+                cure="The released network has 1024.",
+            )  # fmt: skip
+        self.num_classes, self.r_act = num_classes, r_act
+        self.rgb_size, self.modality = rgb_size, modality
+        self.cls_module = ClipNet(len_feature, num_classes, rgb_size, neck_size, dropout, modality)
+
+    def forward(
+        self, rgb: Tensor | None, logmel: Tensor | None, labels: Tensor | None = None
+    ) -> TSLNetOutput:
+        """Score the clips of videos of one length.
+
+        rgb: [B, T, rgb_size]. logmel: [B, T, 32, 60], (x + 50) / 80 of the log-mel spectrum. With
+        one modality alone, the other is not looked at and may be None. labels: [B, C], 1 for the
+        classes that occur; given in training, where absent classes are scored by their mean over
+        time. Raises ValueError naming the argument whose shape is wrong.
+        """
+        B, T = check_clips(self, rgb, logmel)
+        if labels is not None:
+            check_shape("labels", labels, (B, self.num_classes))
+        fused, logits, distribution, reverse = self.cls_module(rgb, logmel, labels is not None)
+        features = fused.transpose(1, 2)  # [B, T, n]
+
+        k = T // self.r_act
+        each = torch.sigmoid(logits)  # [B, T, C+1]
+        classes, background = each[:, :, :-1], each[:, :, -1:]
+        scores = torch.cat([classes * (1 - background), background], dim=2)  # [B, T, C+1]
+        video_score = top_mean(classes, k)  # [B, C]
+        if labels is None:
+            return TSLNetOutput(video_score, scores, features)
+
+        video_score = video_score * labels + classes.mean(dim=1) * (1 - labels)
+        video_distribution = torch.softmax(top_mean(distribution[:, :, :-1], k), dim=1)
+        return TSLNetOutput(
+            video_score, scores, features,
+            torch.softmax(distribution, dim=2), video_distribution, reverse,
+        )  # fmt: skip
+
+    def parameter_groups(self, lr: float = 1e-5, audio_factor: float = 10.0) -> list[dict]:
+        """Groups for an optimizer: the audio extractor learns at audio_factor times the rate."""
+        audio = [] if self.modality == "rgb" else list(self.cls_module.a_extractor.parameters())
+        known = {id(p) for p in audio}
+        others = [p for p in self.parameters() if id(p) not in known]
+        groups = [{"params": others, "lr": lr}]
+        return groups + [{"params": audio, "lr": lr * audio_factor}] if audio else groups
