@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=" ".join)
 def test_ruff(command):
     result = subprocess.run(
-        [sys.executable, "-m", "ruff", *command, "jacklib", "tests", "data_samples", "notebooks"],
+        [sys.executable, "-m", "ruff", *command, "."],
         capture_output=True,
         text=True,
         cwd=ROOT,
