@@ -256,6 +256,8 @@ def test_a_learning_rate_that_explodes(trained, network, tmp_path):
         (("VAANet", "tset"), "found 'tset', wanted one of main"),
         (("TSL", "main"), "TSL is not part of JACK yet; VAANet, CTEN are."),
         (("CTEN", "test", "--theta", "1.5"), "--theta: found 1.5, wanted 0 to 1"),
+        (("CTEN", "main", "--batch_size", "0"), "--batch_size: found 0, wanted more than 0"),
+        (("VAANet", "main", "--n_epochs", "-1"), "--n_epochs: found -1, wanted more than 0"),
     ],
 )
 def test_what_is_not_there(arguments, wanted):

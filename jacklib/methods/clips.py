@@ -281,8 +281,21 @@ def n_classes_of(paths: SamplePaths) -> int:
 # ---------------------------------------------------------------------------------------------
 
 
+def _check_positive(args: argparse.Namespace, *names: str) -> None:
+    for name in names:
+        value = getattr(args, name)
+        if value is not None and value <= 0:
+            raise DataError(
+                f"--{name}",
+                found=str(value),
+                wanted="more than 0",
+                cure="Leave it out for the settings' own value.",
+            )
+
+
 def run_main(method: Method, args: argparse.Namespace) -> int:
     """Train; returns the exit code."""
+    _check_positive(args, "batch_size", "n_epochs", "learning_rate")
     runtime.seed(args.seed)
     paths = paths_of(args, sound=not method.changes.get("visual_only"))
     settings, config = settings_of(args), config_of(method, args, n_classes_of(paths))
@@ -383,6 +396,7 @@ def open_test_clips(
     method: Method, args: argparse.Namespace
 ) -> tuple[jt.nn.Module, VideoClips, dict]:
     """The network of the checkpoint, the clips to test it on, and the checkpoint's options."""
+    _check_positive(args, "batch_size")
     saved = read_options(checkpoint_of(method, args))  # complained of before any clip is made
     visual_only = method.changes.get("visual_only") or saved.get("visual_only")
     paths = paths_of(args, sound=not visual_only)
