@@ -72,6 +72,13 @@ def fit(
                     wanted=f"{name} {value}, as this run has",
                     cure="Resume with the seed, batch size and data of the run that wrote it.",
                 )
+        if progress["epoch"] >= n_epochs:
+            raise DataError(
+                os.fspath(resume),
+                found=f"a run of {progress['epoch']} epochs that is complete",
+                wanted=f"one that has not reached epoch {n_epochs}",
+                cure="Give a larger --n_epochs to train on.",
+            )
     progress |= {"seed": seed, "n_batches": n_batches, "options": options}
     jt.sync_all()  # lazy initial weights are drawn now, from the caller's seed, not a batch's
     history: list[dict[str, float]] = progress["history"]
@@ -175,7 +182,8 @@ class _Logs:
         from tensorboardX import SummaryWriter
 
         self.path, self.rows = folder / "log.csv", list(history)
-        self._write()
+        if self.rows:  # else an earlier run's stays until this one has an epoch to tell of
+            self._write()
         purge = history[-1]["epoch"] + 1 if history else None
         self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=purge)
 

@@ -191,6 +191,18 @@ def test_weights_of_the_other_network(trained, trained_cten):
     assert "found weights of VAANet, wanted weights of CTEN" in message
     message = fails("VAANet", "test", "--checkpoint_path", trained_cten[0] / "best.pth")
     assert "found weights of CTEN, wanted weights of VAANet" in message
+    for option in ("--checkpoint_path", "--resume"):
+        message = fails("CTEN", "main", option, trained[0] / "last.pth", *SMALL)
+        assert "last.pth: found weights of VAANet, wanted weights of CTEN" in message
+
+
+def test_a_finished_run_and_a_failed_one_leave_what_was_there(trained, tmp_path):
+    before = {path.name: path.read_bytes() for path in trained[0].glob("*.*")}
+    message = fails("VAANet", "main", "--result_path", trained[0], *SMALL,
+                    "--resume", trained[0] / "last.pth")  # fmt: skip
+    assert "found a run of 1 epochs that is complete" in message and "--n_epochs" in message
+    fails("VAANet", "main", "--result_path", trained[0], *SMALL, "--learning_rate", "1e30")
+    assert before == {path.name: path.read_bytes() for path in trained[0].glob("*.*")}
 
 
 # ---------------------------------------------------------------------------------------------

@@ -296,6 +296,9 @@ def _check_positive(args: argparse.Namespace, *names: str) -> None:
 def run_main(method: Method, args: argparse.Namespace) -> int:
     """Train; returns the exit code."""
     _check_positive(args, "batch_size", "n_epochs", "learning_rate")
+    for path in (args.checkpoint_path, args.resume):
+        if path and Path(path).is_file():
+            _check_network(method, path, read_options(path))
     runtime.seed(args.seed)
     paths = paths_of(args, sound=not method.changes.get("visual_only"))
     settings, config = settings_of(args), config_of(method, args, n_classes_of(paths))
@@ -366,12 +369,7 @@ def checkpoint_of(method: Method, args: argparse.Namespace) -> Path:
     return path
 
 
-def load(
-    method: Method, args: argparse.Namespace, n_classes: int | None
-) -> tuple[jt.nn.Module, Any, dict]:
-    """(network, config, saved options) of a checkpoint, built as the checkpoint says."""
-    path = checkpoint_of(method, args)
-    saved = read_options(path)
+def _check_network(method: Method, path: str | Path, saved: dict) -> None:
     if saved.get("network", method.name) != method.name:
         raise DataError(
             str(path),
@@ -379,6 +377,15 @@ def load(
             wanted=f"weights of {method.name}",
             cure=f"Use `bash script/run.sh {saved['network']}`, or another file.",
         )
+
+
+def load(
+    method: Method, args: argparse.Namespace, n_classes: int | None
+) -> tuple[jt.nn.Module, Any, dict]:
+    """(network, config, saved options) of a checkpoint, built as the checkpoint says."""
+    path = checkpoint_of(method, args)
+    saved = read_options(path)
+    _check_network(method, path, saved)
     config = config_of(method, args, n_classes or 8, saved)
     if n_classes is not None and config.n_classes != n_classes:
         raise DataError(

@@ -53,7 +53,8 @@ def build(config: CTENConfig) -> Network:
             "stored_statistics",
             found="a backbone that is trained",
             wanted="a frozen one with trained weights, as the paper's settings have",
-            cure="Leave the option out: a backbone that learns needs its batches' statistics.",
+            cure="Give --settings paper too, or leave the option out: a backbone that learns needs "
+            "its batches' statistics.",
         )
     if config.visual_only:
         return CTENVisual(**config.visual_options())
@@ -440,7 +441,8 @@ def _features_change() -> DataError:
         "keep_features",
         found="a backbone whose batch norm collects new statistics while training",
         wanted="stored_statistics",
-        cure="Build the network with stored_statistics=True (--stored_statistics).",
+        cure="Build the network with stored_statistics=True (--settings paper "
+        "--stored_statistics).",
     )
 
 
