@@ -55,7 +55,8 @@ AUDIO_BITS = 64_000
 
 def stop(what: str, *, found: object, wanted: object, cure: str) -> None:
     """End the script with one message that says what is wrong and what to do."""
-    sys.exit(f"make_film: {what}\n  found:  {found}\n  wanted: {wanted}\n  cure:   {cure}")
+    script = Path(sys.argv[0]).stem
+    sys.exit(f"{script}: {what}\n  found:  {found}\n  wanted: {wanted}\n  cure:   {cure}")
 
 
 def find_film(source: Path, scratch: Path) -> Path:
@@ -122,8 +123,10 @@ def read_table(path: Path) -> list[dict]:
     return rows
 
 
-def read_pictures(film: Path, start: float, end: float) -> list[np.ndarray]:
-    """Return the frames with start <= t < end, each [180, 320, 3] uint8 RGB."""
+def read_pictures(
+    film: Path, start: float, end: float, width: int = WIDTH, height: int = HEIGHT
+) -> list[np.ndarray]:
+    """Return the frames with start <= t < end, each [height, width, 3] uint8 RGB."""
     first, last = round(start * FPS), round(end * FPS)
     pictures = []
     with av.open(str(film)) as container:
@@ -134,8 +137,8 @@ def read_pictures(film: Path, start: float, end: float) -> list[np.ndarray]:
             if index >= last:
                 break
             if index >= first:
-                # Area averaging: four source pixels a side become one without aliasing.
-                small = frame.reformat(WIDTH, HEIGHT, "rgb24", interpolation=Interpolation.AREA)
+                # Area averaging: several source pixels a side become one without aliasing.
+                small = frame.reformat(width, height, "rgb24", interpolation=Interpolation.AREA)
                 pictures.append(small.to_ndarray())
     if len(pictures) != last - first:
         stop(
@@ -178,27 +181,42 @@ def read_sound(film: Path, start: float, end: float) -> np.ndarray:
     return sound
 
 
-def write_clip(path: Path, pictures: list[np.ndarray], sound: np.ndarray) -> None:
-    """Encode pictures and sound into an MP4 file at `path`, whole or not at all."""
+def write_clip(
+    path: Path,
+    pictures: list[np.ndarray],
+    sound: np.ndarray,
+    *,
+    crf: str = CRF,
+    peak_bits: str = PEAK_BITS,
+    audio_bits: int = AUDIO_BITS,
+    x264_params: str | None = None,
+) -> None:
+    """Encode pictures and sound into an MP4 file at `path`, whole or not at all.
+
+    Pictures are [height, width, 3] uint8 RGB, all of one size; sound is [samples] float32 in mono.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.part.mp4")
     try:
         # bitexact leaves dates and library versions out of the file.
         with av.open(str(temporary), "w", options={"fflags": "+bitexact"}) as container:
             video = container.add_stream("libx264", rate=FPS)
-            video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+            height, width = pictures[0].shape[:2]
+            video.width, video.height, video.pix_fmt = width, height, "yuv420p"
             video.codec_context.colorspace = 5  # BT.601, what PyAV writes from RGB by default
             video.codec_context.color_range = 1  # 16 to 235
             video.options = {
-                "crf": CRF,
-                "maxrate": PEAK_BITS,
-                "bufsize": PEAK_BITS,
+                "crf": crf,
+                "maxrate": peak_bits,
+                "bufsize": peak_bits,
                 "preset": "slow",
                 "threads": "1",
                 "flags": "+bitexact",
             }
+            if x264_params is not None:
+                video.options = {**video.options, "x264-params": x264_params}
             audio = container.add_stream("aac", rate=RATE, layout="mono")
-            audio.bit_rate = AUDIO_BITS
+            audio.bit_rate = audio_bits
             audio.options = {"threads": "1", "flags": "+bitexact"}
 
             packets = []
