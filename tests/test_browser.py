@@ -241,8 +241,9 @@ class WidgetOnPage:
         self.box.first.wait_for(timeout=ANSWER * 1000)
         self.box = self.box.first
         self.image = self.box.locator("img.widget-image")
-        self.handle = self.box.locator(".widget-slider .noUi-handle")
-        self.readout = self.box.locator(".widget-slider .widget-readout")
+        # The first slider, where a widget has more than one.
+        self.handle = self.box.locator(".widget-slider .noUi-handle").first
+        self.readout = self.box.locator(".widget-slider .widget-readout").first
         self.menu = self.box.locator(".widget-dropdown select")
         self.sentence = self.box.locator(".widget-html p")
 
