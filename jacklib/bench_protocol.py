@@ -3,17 +3,25 @@
 One JSON object a line comes in on stdin, and one goes out on stdout for each; nothing else is
 written there. A request that fails is answered with {"error": "..."} and the process lives on.
 
-    {"op": "load", "network": "vaanet", "config": {...}, "batch": 2, "seed": 0}
+    {"op": "load", "network": "vaanet", "config": {...}, "batch": 2, "seed": 0, "clips": 200}
         -> {"parameters": all, "trainable": with gradient}      builds the network and its inputs
+                                                            (clips: of a TSL-Net video)
     {"op": "inference"}  -> {"seconds": ...}                    one forward pass, evaluation mode
+    {"op": "forward"}    -> {"seconds": ...}                    the same in training mode; Jittor:
+                                                            also "unwaited", see its session
     {"op": "train"}      -> {"seconds": ..., "loss": ...}       one step: forward, backward, Adam
                                                             (CTEN: three passes, see `erased`)
+
+VAANet's and CTEN's passes take the batch as a whole. TSL-Net's take one video, since videos differ
+in length: inference and forward the batch's first, a training step one after the other.
+
     {"op": "info"}       -> {"peak_rss": bytes, "rss": bytes, "version": ..., "threads": n}
     {"op": "reset_peak"} -> {"peak_rss": ..., "rss": ...}       start a new peak from here
     {"op": "quit"}       -> {"bye": true}                       (end of input ends it too)
 
 Nothing is warmed up here: whoever measures decides how many first answers to throw away. A session
-is an object with the methods load, inference, train and about. This file imports no framework.
+is an object with the methods load, inference, forward, train and about. This file imports no
+framework.
 """
 
 from __future__ import annotations
@@ -25,11 +33,12 @@ from typing import Any
 
 import numpy as np
 
-from .shapes import AUDIO_COEFFICIENTS, AUDIO_FRAMES, MEL_BINS
+from .shapes import AUDIO_COEFFICIENTS, AUDIO_FRAMES, LOGMEL_BINS, LOGMEL_FRAMES, MEL_BINS
 
-NETWORKS = ("vaanet", "cten")
-LEARNING_RATE = 2e-4  # of both
-WEIGHT_DECAY = {"vaanet": 0.0, "cten": 5e-4}
+NETWORKS = ("vaanet", "cten", "tsl")
+LEARNING_RATE = {"vaanet": 2e-4, "cten": 2e-4, "tsl": 1e-5}
+WEIGHT_DECAY = {"vaanet": 0.0, "cten": 5e-4, "tsl": 5e-4}
+POINTS = 5  # annotated clips of a TSL-Net video
 
 
 def check_network(network: str) -> None:
@@ -39,7 +48,7 @@ def check_network(network: str) -> None:
 
 
 def inputs_for(net: Any, network: str, batch: int, seed: int) -> tuple[np.ndarray, ...]:
-    """`random_inputs` of the shapes that a network, of either framework, takes."""
+    """`random_inputs` of the shapes that VAANet or CTEN, of either framework, takes."""
     size, n = net.sample_size, net.audio_n_segments
     visual = (batch, net.seq_len, 3, net.snippet_duration, size, size)
     audio = {
@@ -80,6 +89,27 @@ def random_inputs(
     return visual, audio, rng.integers(0, n_classes, visual_shape[0])
 
 
+def tsl_videos(net: Any, batch: int, clips: int, seed: int) -> list[tuple[np.ndarray, ...]]:
+    """Random videos for TSL-Net of either framework and its loss, each a batch of one, float32.
+
+    rgb [1, T, rgb_size], logmel [1, T, 32, 60], labels and label_distribution [1, C], points
+    [1, T, C]: at POINTS random clips 0.9 for a random class and 0.1 for the others.
+    """
+    rng, C, videos = np.random.default_rng(seed), net.num_classes, []
+    for _ in range(batch):
+        rgb = np.abs(rng.standard_normal((1, clips, net.rgb_size)))
+        logmel = (rng.standard_normal((1, clips, LOGMEL_FRAMES, LOGMEL_BINS)) * 15 + 20) / 80
+        classes = rng.integers(0, C, min(POINTS, clips))
+        marks = rng.choice(clips, len(classes), replace=False)
+        points = np.zeros((1, clips, C))
+        points[0, marks] = 0.1
+        points[0, marks, classes] = 0.9
+        share = np.bincount(classes, minlength=C)[None] / len(classes)
+        video = rgb, logmel, share > 0, share, points
+        videos.append(tuple(array.astype(np.float32) for array in video))
+    return videos
+
+
 def memory() -> dict[str, int]:
     """Bytes of this process in memory: the peak since start or since `reset_peak`, and now.
 
@@ -108,17 +138,15 @@ def answer(session: Any, request: dict[str, Any]) -> dict[str, Any]:
     op = arguments.pop("op", None)
     if op == "load":
         return session.load(**arguments)
-    if op == "inference":
-        return session.inference()
-    if op == "train":
-        return session.train()
+    if op in ("inference", "forward", "train"):
+        return getattr(session, op)()
     if op == "info":
         return memory() | session.about()
     if op == "reset_peak":
         return reset_peak()
     if op == "quit":
         return {"bye": True}
-    wanted = "load, inference, train, info, reset_peak or quit"
+    wanted = "load, inference, forward, train, info, reset_peak or quit"
     raise ValueError(f"op: found {op!r}, wanted {wanted}.")
 
 

@@ -2,24 +2,34 @@
 
 import statistics
 
+import numpy as np
 import pytest
 
 from jacklib import bench
+from jacklib.bench_protocol import POINTS, tsl_videos
+from jacklib.networks import TSLNet
 
 TINY = {
-    "seq_len": 2, "snippet_duration": 4, "sample_size": 32, "audio_n_segments": 1,
-    "audio_embed_size": 8, "blocks": (1, 1), "width": 8, "audio_width": 4, "embed_size": 8,
+    "vaanet": {
+        "seq_len": 2, "snippet_duration": 4, "sample_size": 32, "audio_n_segments": 1,
+        "audio_embed_size": 8, "blocks": (1, 1), "width": 8, "audio_width": 4, "embed_size": 8,
+    },
+    "tsl": {"len_feature": 16, "neck_size": 16, "rgb_size": 8},
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def results():
-    return bench.measure("vaanet", TINY, 2, rounds=3, warm_up=1)
+@pytest.fixture(scope="module", params=TINY)
+def measured(request):
+    """A network's name and what `measure` gives for it."""
+    network = request.param
+    return network, bench.measure(network, TINY[network], 2, rounds=3, warm_up=1, clips=8)
 
 
-def test_every_turn_is_counted(results):
+def test_every_turn_is_counted(measured):
+    network, results = measured
     for result in results.values():
-        for operation in bench.OPERATIONS:
+        assert result.keys() == {"about", *bench.OPERATIONS[network]}
+        for operation in bench.OPERATIONS[network]:
             assert len(result[operation]["seconds"]) == 3
             assert min(result[operation]["seconds"]) > 0
             assert result[operation]["peak"] > 2**20
@@ -27,10 +37,47 @@ def test_every_turn_is_counted(results):
     assert len(parameters) == 1 or "PyTorch" not in results
 
 
-def test_table_gives_the_medians_it_was_given(results):
+def test_table_gives_the_medians_it_was_given(measured):
+    network, results = measured
     text = bench.table(results, "title")
     for result in results.values():
-        assert f"{statistics.median(result['train']['seconds']):.3f} s" in text
+        for operation in bench.OPERATIONS[network]:
+            assert f"{statistics.median(result[operation]['seconds']):.3f} s" in text
+    for operation, words in bench.WORDS.items():
+        assert (f"\n| {words} | Jittor |" in text) == (operation in bench.OPERATIONS[network])
+    assert text.count("Jittor / PyTorch") == ("PyTorch" in results) * len(bench.OPERATIONS[network])
+
+
+def test_a_clock_that_does_not_wait_is_told_apart(measured):
+    network, results = measured
+    text, row = bench.table(results, "title"), "| forward pass in training, read without waiting |"
+    assert text.count(row) == (network == "tsl")
+    if network == "tsl":
+        forward = results["Jittor"]["forward"]
+        assert len(forward["unwaited"]) == 3
+        assert all(
+            0 < unwaited < seconds
+            for unwaited, seconds in zip(forward["unwaited"], forward["seconds"], strict=True)
+        )
+        assert f"{row} Jittor | {statistics.median(forward['unwaited']):.4f} s |" in text
+        assert "PyTorch" not in results or "unwaited" not in results["PyTorch"]["forward"]
+
+
+def test_videos_for_tsl_net():
+    net = TSLNet(**TINY["tsl"])
+    videos = tsl_videos(net, 2, 9, seed=3)
+    again = tsl_videos(net, 2, 9, seed=3)
+    assert len(videos) == 2 and not np.array_equal(videos[0][0], videos[1][0])
+    for video, same in zip(videos, again, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(video, same, strict=True))
+        assert {array.dtype for array in video} == {np.dtype("float32")}
+        rgb, logmel, labels, shares, points = video
+        assert rgb.shape == (1, 9, 8) and logmel.shape == (1, 9, 32, 60)
+        assert points.shape == (1, 9, 2)
+        counts = (points[0] == np.float32(0.9)).sum(0)
+        assert counts.sum() == POINTS == (points[0].max(1) > 0).sum()
+        np.testing.assert_allclose(shares[0], counts / POINTS)
+        np.testing.assert_array_equal(labels, shares > 0)
 
 
 def test_a_failing_request_is_reported():

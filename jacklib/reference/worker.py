@@ -23,11 +23,13 @@ from ..bench_protocol import (
     erased,
     inputs_for,
     serve,
+    tsl_videos,
     vaanet_positive,
 )
 from ..erasing import kept_segments
 from .cten import CTEN
-from .losses import pcce
+from .losses import TSLLoss, pcce
+from .tsl_net import TSLNet
 from .vaanet import VAANet
 
 
@@ -35,29 +37,39 @@ class Session:
     """The one network loaded at a time, with its inputs and its optimizer."""
 
     def __init__(self) -> None:
-        self.net: VAANet | CTEN | None = None
+        self.net: VAANet | CTEN | TSLNet | None = None
 
     def load(
-        self, network: str, config: dict[str, Any] | None = None, batch: int = 1, seed: int = 0
+        self,
+        network: str,
+        config: dict[str, Any] | None = None,
+        batch: int = 1,
+        seed: int = 0,
+        clips: int = 200,
     ) -> dict[str, Any]:
         """Build the network (weights from torch.manual_seed(seed)) and inputs for one batch."""
         # Let go of the last network first: it must not be timed if this load fails, nor count in
         # the peak of the next one.
-        self.net = self.optimizer = self.visual = self.audio = self.target = None
-        self.later: list[torch.Tensor] = []
+        self.net = self.optimizer = self.target = None
+        self.inputs = self.labels = self.later = self.videos = ()
         check_network(network)
         torch.manual_seed(seed)
-        net = {"vaanet": VAANet, "cten": CTEN}[network](**(config or {}))
-        visual, audio, target = inputs_for(net, network, batch, seed)
-        self.network = network
-        self.visual, self.audio = torch.from_numpy(visual), torch.from_numpy(audio)
-        self.target = torch.from_numpy(target)
-        if network == "cten":
-            self.later = [torch.from_numpy(v) for v in erased(visual)]
+        net = {"vaanet": VAANet, "cten": CTEN, "tsl": TSLNet}[network](**(config or {}))
         trainable = [p for p in net.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.Adam(
-            trainable, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY[network]
-        )
+        lr, parameters = LEARNING_RATE[network], trainable
+        self.network = network
+        if network == "tsl":
+            videos = tsl_videos(net, batch, clips, seed)
+            self.videos = [[torch.from_numpy(array) for array in video] for video in videos]
+            self.inputs, self.labels = self.videos[0][:2], self.videos[0][2:3]
+            parameters = net.parameter_groups(lr)
+        else:
+            visual, audio, target = inputs_for(net, network, batch, seed)
+            self.inputs = torch.from_numpy(visual), torch.from_numpy(audio)
+            self.target = torch.from_numpy(target)
+            if network == "cten":
+                self.later = [torch.from_numpy(v) for v in erased(visual)]
+        self.optimizer = torch.optim.Adam(parameters, lr=lr, weight_decay=WEIGHT_DECAY[network])
         self.net = net
         return {
             "parameters": sum(p.numel() for p in net.parameters()),
@@ -70,8 +82,18 @@ class Session:
         net.eval()
         start = time.perf_counter()
         with torch.no_grad():
-            net(self.visual, self.audio)
+            net(*self.inputs)
         return {"seconds": time.perf_counter() - start}
+
+    def forward(self) -> dict[str, Any]:
+        """One forward pass in training mode; what it keeps for a gradient is let go unused."""
+        net = self._loaded()
+        net.train()
+        start = time.perf_counter()
+        output = net(*self.inputs, *self.labels)
+        seconds = time.perf_counter() - start
+        del output
+        return {"seconds": seconds}
 
     def train(self) -> dict[str, Any]:
         """One whole training step on the batch."""
@@ -80,7 +102,8 @@ class Session:
         start = time.perf_counter()
         self.optimizer.zero_grad()
         value = 0.0
-        for part in self._vaanet_loss(net) if self.network == "vaanet" else self._cten_loss(net):
+        losses = {"vaanet": self._vaanet_loss, "cten": self._cten_loss, "tsl": self._tsl_loss}
+        for part in losses[self.network](net):
             part.backward()
             value += part.item()
             del part
@@ -89,19 +112,34 @@ class Session:
 
     def _vaanet_loss(self, net: VAANet) -> Iterator[torch.Tensor]:
         positive = vaanet_positive(net.n_classes)
-        yield pcce(net(self.visual, self.audio).logits, self.target, positive=positive)
+        yield pcce(net(*self.inputs).logits, self.target, positive=positive)
 
     def _cten_loss(self, net: CTEN) -> Iterator[torch.Tensor]:
+        first, audio = self.inputs
+
         def one_pass(visual: torch.Tensor) -> torch.Tensor:
-            output = net(visual, self.audio)
-            if visual is self.visual:
+            output = net(visual, audio)
+            if visual is first:
                 kept_segments(output.gamma.detach())  # the passes to come wait for it
             return cross_entropy(output.logits, self.target) / 3
 
-        for visual in (self.visual, *self.later):
+        for visual in (first, *self.later):
             yield one_pass(visual)
 
-    def _loaded(self) -> VAANet | CTEN:
+    def _tsl_loss(self, net: TSLNet) -> Iterator[torch.Tensor]:
+        # The released code adds up the batch's losses and takes one gradient of the sum, which
+        # keeps the graphs of all its videos. A gradient a video, as jacklib takes it, is the same
+        # sum and keeps one: compared is what the frameworks need, not what the training loops do.
+        criterion = TSLLoss()
+
+        def one_video(rgb, logmel, labels, shares, points) -> torch.Tensor:
+            output = net(rgb, logmel, labels)
+            return criterion(output, labels, shares, points)["total"] / len(self.videos)
+
+        for video in self.videos:
+            yield one_video(*video)
+
+    def _loaded(self) -> VAANet | CTEN | TSLNet:
         if self.net is None:
             raise ValueError("op: found no network, wanted one loaded. Send 'load' first.")
         return self.net
