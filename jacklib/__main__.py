@@ -6,8 +6,8 @@ import argparse
 import sys
 
 # Networks by the names of the command line; each has a module in `jacklib.methods`.
-METHODS = {"VAANet": "vaanet", "CTEN": "cten"}
-PLANNED = ("TSL", "Gait")
+METHODS = {"VAANet": "vaanet", "CTEN": "cten", "TSL": "tsl"}
+PLANNED = ("Gait",)
 
 USAGE = """bash script/run.sh COMMAND [options]
 
@@ -20,7 +20,11 @@ USAGE = """bash script/run.sh COMMAND [options]
   VAANet test                  evaluate: table, confusion matrix, json
   VAANet test_singlevideo --video_path FILE
   CTEN main | test | test_singlevideo ...
-  bench vaanet | cten | all    speed and memory against PyTorch
+  TSL main | main_eval         train and evaluate on untrimmed videos
+  TSL main_inference --video_path FILE
+  TSL features --data_path FOLDER
+  bench vaanet | cten | tsl | all
+                               speed and memory against PyTorch
   notebooks build              write the notebooks anew from notebooks/src
 
 Options of a command: add --help."""
@@ -53,10 +57,12 @@ def _tool(command: str, arguments: list[str]) -> int:
     elif command == "bench":
         from . import bench as tool
     else:
-        from .data.samples import SAMPLES
+        from .data.samples import SAMPLES, UNTRIMMED
 
         for make in SAMPLES.values():
             print(make().video_path)
+        for make_untrimmed in UNTRIMMED.values():
+            print(make_untrimmed())
         return 0
     tool.add_arguments(parser)
     return tool.main(parser.parse_args(arguments))

@@ -26,9 +26,11 @@ from .errors import DataError, TrainingError
 from .ops import Optimizer
 
 # One batch -> the parts that its loss is the sum of, one after the other, each (scalar, logits
-# [B, C], labels [B]). The accuracy while training is that of the first part. Whoever makes the
-# parts should keep no Var of one while making the next: it would hold all activations.
-StepLoss = Callable[[Any], Iterable[tuple[jt.Var, jt.Var, np.ndarray]]]
+# [B, C], labels). Labels are class numbers [B]; or [B, C], 1 for each class that occurs, and then
+# the logits are scores from 0 to 1; or None for a part that the accuracy while training leaves out.
+# Whoever makes the parts should keep no Var of one while making the next: it would hold all
+# activations.
+StepLoss = Callable[[Any], Iterable[tuple[jt.Var, jt.Var, "np.ndarray | None"]]]
 
 
 def fit(
@@ -46,12 +48,13 @@ def fit(
     resume: str | os.PathLike | None = None,
     save_every: int = 0,
     show: bool = True,
+    score: str = "val_accuracy",
 ) -> list[dict[str, float]]:
     """Train for n_epochs; returns the history, one row an epoch.
 
     batches(epoch, start) yields that epoch's batches from number `start` on. evaluate() gives
-    numbers to log, "val_accuracy" among them, which decides what `best.pth` is. options: plain
-    values that checkpoints carry along, so that a file says how its network is built.
+    numbers to log, `score` among them, whose largest value decides what `best.pth` is. options:
+    plain values that checkpoints carry along, so that a file says how its network is built.
     resume: a last.pth of the same run. save_every: also write last.pth after that many batches.
 
     Writes into result_path: last.pth (to go on), best.pth (weights), log.csv, tensorboard/.
@@ -108,7 +111,8 @@ def fit(
                     optimizer.backward(part)
                     slope = optimizer.gradient_sum().item()
                     value += part.item()
-                    scores.append((logits.numpy(), labels))
+                    if labels is not None:
+                        scores.append((logits.numpy(), labels))
                     # Now that the gradients are there, the part's activations may go before the
                     # next part makes its own. What is pending (running statistics) or left (any
                     # Var of the part) would hold them: without this CTEN needs twice the memory.
@@ -124,10 +128,10 @@ def fit(
                         f"clips' frames and sound. {_what_is_left(folder)}"
                     )
                 optimizer.step()
-                logits, labels = scores[0]
-                loss_sum += value * len(labels)
-                right += int((logits.argmax(1) == labels).sum())
-                seen += len(labels)
+                count = sum(len(labels) for _, labels in scores)
+                loss_sum += value * count
+                right += sum(_right(*pair) for pair in scores)
+                seen += count
                 bar.set_postfix(loss=f"{loss_sum / seen:.3f}", accuracy=f"{right / seen:.2f}")
                 if save_every and (number + 1) % save_every == 0 and number + 1 < n_batches:
                     spent = seconds + time.time() - start_time
@@ -141,17 +145,17 @@ def fit(
                 "seconds": round(seconds + time.time() - start_time, 2),
             }
             history.append(row)
-            better = row["val_accuracy"] > progress["best"]
+            better = row[score] > progress["best"]
             progress |= {"epoch": epoch + 1, "batch": 0, "sums": [0.0, 0, 0, 0.0]}
-            progress["best"] = max(row["val_accuracy"], progress["best"])
+            progress["best"] = max(row[score], progress["best"])
             save()
             if better:
                 save_weights(net, folder / "best.pth", options)
             logs.add(row)
             if curves is not None:
-                curves.draw(history)
+                curves.draw(history, score)
             elif show:
-                print(_line(row, n_epochs), flush=True)
+                print(_line(row, n_epochs, score), flush=True)
     finally:
         logs.close()
     return history
@@ -167,10 +171,21 @@ def _what_is_left(folder: Path) -> str:
     return f"The last good state is in {last}." if last.exists() else "Nothing was saved yet."
 
 
-def _line(row: dict[str, float], n_epochs: int) -> str:
+def _right(logits: np.ndarray, labels: np.ndarray) -> int:
+    """How many rows are right: the likeliest class or, with [B, C] labels, exactly those."""
+    if labels.ndim == 1:
+        return int((logits.argmax(1) == labels).sum())
+    return int(((logits >= 0.5) == (labels > 0)).all(1).sum())
+
+
+def _words(score: str) -> str:
+    return score.replace("val_", "validation ").replace("_", " ")
+
+
+def _line(row: dict[str, float], n_epochs: int, score: str) -> str:
     return (
         f"epoch {row['epoch']:3d}/{n_epochs}  train loss {row['train_loss']:.3f}  "
-        f"accuracy {row['train_accuracy']:.3f}   validation accuracy {row['val_accuracy']:.3f}   "
+        f"accuracy {row['train_accuracy']:.3f}   {_words(score)} {row[score]:.3f}   "
         f"{row['seconds']:.0f} s"
     )
 
@@ -220,8 +235,8 @@ def in_notebook() -> bool:
     return "ipykernel" in sys.modules and "IPython" in sys.modules
 
 
-def draw_curves(history: list[dict[str, float]]):
-    """Loss and accuracy over the epochs as a Matplotlib figure."""
+def draw_curves(history: list[dict[str, float]], score: str = "val_accuracy"):
+    """Loss, accuracy and score over the epochs as a Matplotlib figure."""
     from matplotlib.figure import Figure
 
     epochs = [row["epoch"] for row in history]
@@ -229,11 +244,11 @@ def draw_curves(history: list[dict[str, float]]):
     loss, accuracy = figure.subplots(1, 2)
     for axes, title, names in (
         (loss, "Loss", ("train_loss", "val_loss")),
-        (accuracy, "Accuracy", ("train_accuracy", "val_accuracy")),
+        (accuracy, "Accuracy", ("train_accuracy", score)),
     ):
         for name, colour in zip(names, ("#0072B2", "#D55E00"), strict=True):
             if name in history[-1]:
-                label = "training" if name.startswith("train") else "validation"
+                label = {"train": "training", "val": "validation"}.get(name.split("_")[0], name)
                 axes.plot(epochs, [r[name] for r in history], "o-", ms=3, c=colour, label=label)
         axes.set_title(title)
         axes.set_xlabel("epoch")
@@ -249,12 +264,12 @@ class LiveCurves:
     def __init__(self):
         self.handle = None
 
-    def draw(self, history: list[dict[str, float]]) -> None:
+    def draw(self, history: list[dict[str, float]], score: str = "val_accuracy") -> None:
         """Show the history so far in place of the last picture."""
         from IPython.display import Image, display
 
         content = io.BytesIO()
-        draw_curves(history).savefig(content, format="png", dpi=90)
+        draw_curves(history, score).savefig(content, format="png", dpi=90)
         picture = Image(content.getvalue())
         if self.handle is None:
             self.handle = display(picture, display_id=True)

@@ -1,5 +1,5 @@
-"""Sound files to waveforms, and waveforms to the features that networks hear: VAANet's MFCC and
-CTEN's log mel filter bank."""
+"""Sound files to waveforms, and waveforms to the features that networks hear: VAANet's MFCC, CTEN's
+log mel filter bank and TSL-Net's log-mel spectrum."""
 
 from __future__ import annotations
 
@@ -12,12 +12,21 @@ import numpy as np
 import soundfile
 
 from jacklib.errors import DataError
+from jacklib.shapes import LOGMEL_BINS
 
 SAMPLE_RATE = 44100
 
 # Mean and standard deviation of the filter bank in CTEN's released code, which divides by two of
 # the latter.
 CTEN_MEAN, CTEN_STD = -6.6268077, 5.358466
+
+# TSL-Net's sound has a frame every 1,024 samples, and the rate follows the video's, so that 32
+# frames fall on 16 frames of the picture. The released script writes the rate as fps / LEAST *
+# 44100 times four numbers, where LEAST is the lowest rate in TSL-300. In all it is 2,049.15 samples
+# for a frame of the picture, where 2,048 would be exact: after 1,780 clips the sound is one clip
+# behind.
+LOGMEL_HOP = 1024
+TSL300_LEAST_FPS = 19.916666666666668
 
 
 def read_channels(path: str | Path, *, silent_sr: int = SAMPLE_RATE) -> tuple[np.ndarray, int]:
@@ -185,6 +194,35 @@ def cten_features(path: str | Path) -> np.ndarray:
     """
     channels, sr = read_channels(path)
     return (filter_bank(channels[0], sr) - np.float32(CTEN_MEAN)) / np.float32(2 * CTEN_STD)
+
+
+def log_mel_rate(fps: float) -> int:
+    """Samples a second at which TSL-Net's released script reads the sound of a video of `fps`.
+
+    Raises DataError where fps is no rate of pictures.
+    """
+    if not 1 <= fps <= 240:
+        raise DataError(
+            "fps", found=str(fps), wanted="frames a second, 1 to 240",
+            cure="Give the video's own rate.",
+        )  # fmt: skip
+    return int(fps / TSL300_LEAST_FPS * 44100 / 4.323882352941176 * 4 / 1.9992360580595874 * 2)
+
+
+def log_mel(path: str | Path, fps: float) -> np.ndarray:
+    """What TSL-Net hears of a video's sound: float32 [frames, 60], in decibels.
+
+    60 mel bands of a power spectrum over 2,048 samples, a frame every 1,024, at `log_mel_rate(fps)`
+    samples a second: 32 frames for 16 of the picture. Nothing is subtracted; the loader scales with
+    (x + 50) / 80. As the released script of TSL-Net (Zhang and Yang, MM 2022) makes it.
+
+    Files and errors are those of `read_audio`.
+    """
+    rate = log_mel_rate(fps)
+    power = librosa.feature.melspectrogram(
+        y=read_audio(path, rate), sr=rate, n_fft=2048, hop_length=LOGMEL_HOP, n_mels=LOGMEL_BINS
+    )
+    return np.ascontiguousarray(librosa.power_to_db(power).T, dtype=np.float32)
 
 
 def tile_frames(features: np.ndarray, n_frames: int) -> np.ndarray:

@@ -31,6 +31,7 @@ from tqdm.auto import tqdm
 
 from jacklib.data.video import MINIMUM_FRAMES, read_annotation
 from jacklib.errors import DataError
+from jacklib.files import write_json
 
 log = logging.getLogger(__name__)
 
@@ -385,14 +386,7 @@ def _check_settings(frame_path: Path, settings: dict, overwrite: bool) -> None:
                 cure="Use another TARGET, the same settings, or --overwrite for all anew.",
             )
     frame_path.mkdir(parents=True, exist_ok=True)
-    _write_json(path, settings)
-
-
-def _write_json(path: Path, content: dict) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    write_json(path, settings)
 
 
 def _videos_in(folder: Path) -> list[Path]:
@@ -558,7 +552,7 @@ def _write_annotation(
             entry = database.setdefault(clip_id, {"annotations": {}})
             entry["subset"] = subset
             entry["annotations"]["label"] = label
-    _write_json(path, annotation)
+    write_json(path, annotation)
 
 
 # ---------------------------------------------------------------------------------------------

@@ -22,7 +22,6 @@ import os
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +31,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from ..errors import DataError
+from ..files import locked
 
 LABELS = ["Anger", "Anticipation", "Disgust", "Fear", "Joy", "Sadness", "Surprise", "Trust"]
 FPS = 30
@@ -677,7 +677,7 @@ def build_rendered(
                 wanted="no such folder, or one of an earlier call",
                 cure="Choose another root, or move the folder away.",
             )
-    with _locked(making / "lock"):
+    with locked(making / "lock"):
         # While this process waited, another one may have built it.
         if not _is_complete(root, made_with):
             making.mkdir(exist_ok=True)
@@ -716,26 +716,6 @@ def _is_complete(root: Path, made_with: dict) -> bool:
         if not ((picture_folder / "n_frames").exists() and (sound / f"{clip_id}.mp3").exists()):
             return False
     return True
-
-
-@contextmanager
-def _locked(path: Path):
-    """Hold an exclusive lock on the file; the system lets go of it even when we are killed."""
-    while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            handle = open(path, "a")
-            break
-        except FileNotFoundError:  # another process finished, and took its folder away, just now
-            continue
-    with handle:
-        try:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        except ImportError:  # Windows has no flock: there, two builds at once would collide
-            pass
-        yield
 
 
 def _write_clips(folder: Path, n_train: int, n_val: int, seed: int, progress: bool) -> dict:

@@ -1,4 +1,5 @@
-"""The clips that ship: real film and rendered clips, made ready for the loaders at first use."""
+"""The clips and untrimmed videos that ship, film and rendered: made ready for the loaders at first
+use."""
 
 from __future__ import annotations
 
@@ -8,6 +9,8 @@ from typing import NamedTuple
 from ..errors import DataError
 from .prepare import prepare_videos
 from .rendered import build_rendered
+from .tsl_features import extract_features
+from .untrimmed import build_untrimmed_rendered
 
 FILM_SHORT_SIDE = 120  # pixels; frames of the film are kept small, for small disks
 
@@ -55,3 +58,21 @@ def film_clips(progress: bool = True) -> SamplePaths:
 
 
 SAMPLES = {"rendered": rendered_clips, "film": film_clips}
+
+
+def rendered_untrimmed(progress: bool = True) -> Path:
+    """30 rendered videos of a minute (20 to train, 10 to test) in TSL-300's layout, built if need
+    be: about a minute and a half on two cores."""
+    root = build_untrimmed_rendered(samples_folder() / "untrimmed_rendered", progress=progress)
+    extract_features(root, progress=progress)
+    return root
+
+
+def film_untrimmed(progress: bool = True) -> Path:
+    """Untrimmed pieces of Big Buck Bunny in TSL-300's layout, described if need be."""
+    root = samples_folder() / "untrimmed_film"
+    extract_features(root, progress=progress)
+    return root
+
+
+UNTRIMMED = {"rendered": rendered_untrimmed, "film": film_untrimmed}

@@ -30,6 +30,7 @@ from ..data.video import (
 from ..errors import DataError
 from ..ops import Optimizer
 from ..train import StepLoss, fit
+from .checkpoints import check_network, checkpoint_of
 
 PHASES = ("main", "test", "test_singlevideo")
 
@@ -298,7 +299,7 @@ def run_main(method: Method, args: argparse.Namespace) -> int:
     _check_positive(args, "batch_size", "n_epochs", "learning_rate")
     for path in (args.checkpoint_path, args.resume):
         if path and Path(path).is_file():
-            _check_network(method, path, read_options(path))
+            check_network(method.name, path, read_options(path))
     runtime.seed(args.seed)
     paths = paths_of(args, sound=not method.changes.get("visual_only"))
     settings, config = settings_of(args), config_of(method, args, n_classes_of(paths))
@@ -356,36 +357,13 @@ def run_main(method: Method, args: argparse.Namespace) -> int:
     return 0
 
 
-def checkpoint_of(method: Method, args: argparse.Namespace) -> Path:
-    """The checkpoint that the options name, or the best of the last training."""
-    path = Path(args.checkpoint_path or f"results/{method.name}/best.pth")
-    if not path.is_file():
-        raise DataError(
-            "--checkpoint_path",
-            found=f"no file {path}",
-            wanted="trained weights",
-            cure=f"Train first with `bash script/run.sh {method.name} main`.",
-        )
-    return path
-
-
-def _check_network(method: Method, path: str | Path, saved: dict) -> None:
-    if saved.get("network", method.name) != method.name:
-        raise DataError(
-            str(path),
-            found=f"weights of {saved['network']}",
-            wanted=f"weights of {method.name}",
-            cure=f"Use `bash script/run.sh {saved['network']}`, or another file.",
-        )
-
-
 def load(
     method: Method, args: argparse.Namespace, n_classes: int | None
 ) -> tuple[jt.nn.Module, Any, dict]:
     """(network, config, saved options) of a checkpoint, built as the checkpoint says."""
-    path = checkpoint_of(method, args)
+    path = checkpoint_of(method.name, args.checkpoint_path)
     saved = read_options(path)
-    _check_network(method, path, saved)
+    check_network(method.name, path, saved)
     config = config_of(method, args, n_classes or 8, saved)
     if n_classes is not None and config.n_classes != n_classes:
         raise DataError(
@@ -404,7 +382,8 @@ def open_test_clips(
 ) -> tuple[jt.nn.Module, VideoClips, dict]:
     """The network of the checkpoint, the clips to test it on, and the checkpoint's options."""
     _check_positive(args, "batch_size")
-    saved = read_options(checkpoint_of(method, args))  # complained of before any clip is made
+    # Complained of before any clip is made.
+    saved = read_options(checkpoint_of(method.name, args.checkpoint_path))
     visual_only = method.changes.get("visual_only") or saved.get("visual_only")
     paths = paths_of(args, sound=not visual_only)
     net, config, _ = load(method, args, n_classes_of(paths))
@@ -426,13 +405,6 @@ def print_probabilities(video: str, class_names: list[str], probabilities: np.nd
     print(f"{video}: {class_names[order[0]]}")
     for c in order:
         print(f"  {class_names[c]:<14} {probabilities[c]:6.1%}")
-
-
-def result_folder(method: Method, args: argparse.Namespace) -> Path:
-    """Where results go; made if need be."""
-    folder = Path(args.result_path or f"results/{method.name}")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def adam_groups(net: jt.nn.Module, attention: list[jt.Var], schedule: Schedule) -> list[dict]:

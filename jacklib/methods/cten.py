@@ -31,6 +31,7 @@ from ..networks import CTEN, CTENConfig, CTENVisual
 from ..ops import Adam, cross_entropy
 from ..widgets.erasing import ErasingState, save
 from . import clips as common
+from .checkpoints import result_folder
 from .clips import PHASES, Schedule, clip_truth, truths
 
 # The released code's (batch 32, weight decay 5e-4; the kit's documented example uses batch 4) and
@@ -188,7 +189,7 @@ def train(
             if erasing and not gammas:
                 gammas.append(output.gamma.numpy())  # waits for pass 1
             loss = cross_entropy(output.logits, target) / (3 if erasing else 1)
-            return loss, output.logits, batch.label
+            return loss, output.logits, batch.label if visual is batch.visual else None
 
         yield one_pass(batch.visual)
         # Where gamma is no number any more, neither is the loss, of which `fit` then tells.
@@ -467,7 +468,7 @@ def _test(method: common.Method, args: argparse.Namespace) -> int:
             f"detection mAP by tIoU: {shares}"
         )
         more |= {"attention": numbers["attention"], "detection": found}
-    written = result.mean.write(common.result_folder(method, args), more)
+    written = result.mean.write(result_folder(method.name, args.result_path), more)
     print("written: " + ", ".join(map(str, written)))
     return 0
 
@@ -486,7 +487,7 @@ def _test_singlevideo(method: common.Method, args: argparse.Namespace) -> int:
         state = erasing_state(net, clips, 0, theta)
     state = replace(state, label=None)  # what the file shows is what we ask
     common.print_probabilities(args.video_path, names, state.mean_probabilities)
-    folder = common.result_folder(method, args)
+    folder = result_folder(method.name, args.result_path)
     path = save(state, folder / f"{Path(args.video_path).stem}_erasing.png", args.lang)
     print(f"erasing picture: {path}")
     return 0

@@ -17,6 +17,7 @@ from ..networks import VAANet, VAANetConfig, VAANetOutput
 from ..ops import Adam
 from ..widgets.attention import AttentionState, render, save
 from . import clips as common
+from .checkpoints import result_folder
 from .clips import PHASES, Schedule, clip_truth, open_clips, truths
 
 # The paper's (section 4.1; the released code's batch) and ours for two CPU cores. The temporal
@@ -188,7 +189,7 @@ def _test(args: argparse.Namespace) -> int:
     if truth is not None:
         ratio = attention_on_truth(result.gamma, truth)
         print(f"temporal attention on the planted events: {ratio:.2f} times uniform")
-    written = result.write(common.result_folder(METHOD, args))
+    written = result.write(result_folder(METHOD.name, args.result_path))
     print("written: " + ", ".join(map(str, written)))
     return 0
 
@@ -214,7 +215,7 @@ def _test_singlevideo(args: argparse.Namespace) -> int:
     sample = single_clip(args.video_path, config, names, args.fps)
     state = attention_state(net, sample, names)
     common.print_probabilities(args.video_path, names, state.probabilities)
-    folder = common.result_folder(METHOD, args)
+    folder = result_folder(METHOD.name, args.result_path)
     path = save(state, folder / f"{Path(args.video_path).stem}_attention.png", args.lang)
     print(f"attention picture: {path}")
     return 0

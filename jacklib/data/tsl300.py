@@ -1,0 +1,471 @@
+"""Untrimmed videos with single annotated moments, in the layout of TSL-300.
+
+    root/split_train.txt, split_test.txt     IDs, one a line
+    root/gt.json                             {"database": {ID: {"subset": "test", "annotations":
+                                             [{"segment": ["18.44", "31.2"], "label": "p"}]}}}, in
+                                             seconds; TSL-300 leaves the training videos' empty
+    root/fps_dict.json, time.json            {ID: frames a second}, {ID: seconds}
+    root/features/{train,test}/rgb/ID.npy      [T, 1024], I3D's numbers for every 16 frames
+    root/features/{train,test}/logmfcc/ID.npy  [32 T or so, 60], log-mel frames
+    root/point_gaussian/train/*.txt          one file an annotator: class,class_index,start_frame,
+                                             stop_frame,video_id,point (frames)
+    root/point_gaussian/point_labels.csv     one choice among them, in the same form
+
+Everything here is NumPy.
+"""
+
+from __future__ import annotations
+
+import csv
+import random
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import DataError
+from ..files import read_table, write_json
+from ..shapes import LOGMEL_BINS, LOGMEL_FRAMES, check_modality
+from .tsl_features import CLIP_FRAMES, RGB_SIZE
+
+CLASSES = ("n", "p")  # negative, positive
+SUBSETS = ("train", "test")
+POINT_FIELDS = "class,class_index,start_frame,stop_frame,video_id,point"
+CLASS_SCORE, OTHER_SCORE = 0.9, 0.1  # of an annotated clip: its class, and the others
+LAYOUT = "docs/en/dataset.md has TSL-300's layout."
+
+
+class Point(NamedTuple):
+    """One moment that an annotator has marked."""
+
+    label: str
+    frame: int
+
+
+class Segment(NamedTuple):
+    """One stretch of a video, in seconds."""
+
+    label: str
+    start: float
+    end: float
+
+
+class UntrimmedItem(NamedTuple):
+    """One video, as the files describe it."""
+
+    id: str
+    fps: float
+    rgb_file: Path | None
+    logmel_file: Path | None
+    points: tuple[Point, ...]  # empty for test videos
+    truth: tuple[Segment, ...]  # empty for TSL-300's training videos
+
+
+class UntrimmedSample(NamedTuple):
+    """One video, loaded; what a modality does not use is None."""
+
+    id: str
+    rgb: np.ndarray | None  # float32 [T, 1024]
+    logmel: np.ndarray | None  # float32 [T, 32, 60], (x + 50) / 80
+    labels: np.ndarray  # float32 [C], 1 for the classes that occur
+    label_distribution: np.ndarray  # float32 [C], each class's share of the points; 0 without any
+    points: np.ndarray  # float32 [T, C], 0.9 and 0.1 at annotated clips, elsewhere 0
+    fps: float
+
+    @property
+    def n_clips(self) -> int:
+        """T."""
+        return len(self.points)
+
+    @property
+    def seconds(self) -> float:
+        """How much of the video its clips cover."""
+        return self.n_clips * CLIP_FRAMES / self.fps
+
+
+class UntrimmedVideos:
+    """The videos of one subset.
+
+    root: the folder. subset: "train" or "test". modality: "all", "rgb" or "logmfcc".
+    points: "mixed": each training video's points are those of one annotator, drawn at random, as
+        the released code does. With the annotators' files in the order point_anno_1, _0, _2 and
+        seed 123 it is TSL-300's own point_labels.csv, line by line. "file": point_labels.csv.
+    seed: of that draw.
+    ground_truth: file of the segments, in root.
+    length_tolerance: features of picture and sound may differ in length by this share of the clips
+        (or by 4 clips); the longer is cut, as in the released code.
+
+    .items, .class_names. Files are looked for and tables checked now, features when they are
+    loaded. Raises DataError naming the file and the field.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        subset: str,
+        *,
+        modality: str = "all",
+        points: str = "mixed",
+        seed: int = 0,
+        ground_truth: str = "gt.json",
+        length_tolerance: float = 0.05,
+        cache: bool = True,
+    ):
+        check_modality(modality)
+        for name, value, choices in (
+            ("subset", subset, SUBSETS),
+            ("points", points, ("mixed", "file")),
+        ):
+            if value not in choices:
+                wanted = " or ".join(map(repr, choices))
+                raise DataError(name, found=repr(value), wanted=wanted, cure="Correct it.")
+        self.root, self.subset, self.modality = Path(root), subset, modality
+        self.class_names, self.length_tolerance = CLASSES, length_tolerance
+        if not self.root.is_dir():
+            raise DataError(
+                str(root), found="no such folder", wanted="a folder in TSL-300's layout",
+                cure=LAYOUT,
+            )  # fmt: skip
+        ids = read_split(self.root / f"split_{subset}.txt")
+        truth_file = self.root / ground_truth
+        truth = read_ground_truth(truth_file)
+        fps_file = self.root / "fps_dict.json"
+        fps = read_table(fps_file, needed=True, cure=LAYOUT)
+        marks = self._points(points, seed, ids) if subset == "train" else {}
+        self.items = [
+            UntrimmedItem(
+                id=i,
+                fps=_fps(fps_file, fps, i),
+                rgb_file=None if modality == "logmfcc" else self._feature("rgb", i),
+                logmel_file=None if modality == "rgb" else self._feature("logmfcc", i),
+                points=marks.get(i, ()),
+                truth=_entry(truth_file, truth, i),
+            )
+            for i in ids
+        ]
+        self._cache: dict[int, UntrimmedSample] | None = {} if cache else None
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def _feature(self, kind: str, video: str) -> Path:
+        path = self.root / "features" / self.subset / kind / f"{video}.npy"
+        if not path.is_file():
+            raise DataError(
+                str(path), found="no such file", wanted=f"the {kind} features of {video}",
+                cure="Make them from videos with `bash script/run.sh TSL features`, or take "
+                f"the video out of split_{self.subset}.txt.",
+            )  # fmt: skip
+        return path
+
+    def _points(self, points: str, seed: int, ids: Sequence[str]) -> dict[str, tuple[Point, ...]]:
+        folder = self.root / "point_gaussian"
+        if points == "file":
+            file = folder / "point_labels.csv"
+            marks = read_points(file)
+        else:
+            file = folder / "train"
+            marks = mix_annotators(sorted(file.glob("*.txt")), seed, file)
+        for video in ids:
+            if video not in marks:
+                raise DataError(
+                    str(file), found=f"no point for {video!r}", wanted="one or more",
+                    cure="Annotate the video, or take it out of split_train.txt.",
+                )  # fmt: skip
+        return marks
+
+    def load(self, index: int, epoch: int = 0) -> UntrimmedSample:
+        """The features and labels of video `index`; every epoch sees the same.
+
+        Raises DataError naming the file where features have another width, are no numbers, or
+        differ too much in length, or where a point lies beyond their end.
+        """
+        if self._cache is not None and index in self._cache:
+            return self._cache[index]
+        item = self.items[index]
+        rgb = None if item.rgb_file is None else read_rgb(item.rgb_file)
+        logmel = None if item.logmel_file is None else read_logmel(item.logmel_file)
+        rgb, logmel = same_length(
+            rgb, logmel, str(item.rgb_file), str(item.logmel_file), self.length_tolerance
+        )
+        T = len(logmel if rgb is None else rgb)
+        points, count = np.zeros((T, len(CLASSES)), np.float32), np.zeros(len(CLASSES), np.float32)
+        for label, frame in item.points:
+            if not 0 <= frame // CLIP_FRAMES < T:
+                raise DataError(
+                    f"{self.root / 'point_gaussian'}, video {item.id!r}",
+                    found=f"a point at frame {frame}",
+                    wanted=f"0 to {T * CLIP_FRAMES - 1}: its features have {T} clips of 16 frames",
+                    cure="Correct the point, or extract the features from the whole video.",
+                )
+            c = CLASSES.index(label)
+            points[frame // CLIP_FRAMES] = OTHER_SCORE
+            points[frame // CLIP_FRAMES, c] = CLASS_SCORE
+            count[c] += 1
+        occurs = {segment.label for segment in item.truth}
+        labels = np.array([label in occurs for label in CLASSES], np.float32)
+        if item.points:
+            labels = (count > 0).astype(np.float32)
+        shares = count / max(count.sum(), 1)
+        sample = UntrimmedSample(item.id, rgb, logmel, labels, shares, points, item.fps)
+        if self._cache is not None:
+            self._cache[index] = sample
+        return sample
+
+    def ground_truth(self) -> dict:
+        """The segments of this subset, as `metrics.temporal_map` and ActivityNet take them."""
+        return {
+            "database": {
+                item.id: {
+                    "subset": self.subset,
+                    "annotations": [
+                        {"label": label, "segment": [start, end]}
+                        for label, start, end in item.truth
+                    ],
+                }
+                for item in self.items
+            }
+        }
+
+
+# ---------------------------------------------------------------------------------------------
+# Features
+# ---------------------------------------------------------------------------------------------
+
+
+def read_rgb(path: str | Path) -> np.ndarray:
+    """Picture features: float32 [T, 1024]. Raises DataError naming the file."""
+    features = _read_array(Path(path))
+    if features.ndim != 2 or features.shape[1] != RGB_SIZE or not len(features):
+        raise DataError(
+            str(path), found=f"shape {list(features.shape)}",
+            wanted=f"[T, {RGB_SIZE}], one row for every {CLIP_FRAMES} frames",
+            cure="Give the rgb features; `bash script/run.sh TSL features` makes them.",
+        )  # fmt: skip
+    return features
+
+
+def read_logmel(path: str | Path) -> np.ndarray:
+    """Sound features, scaled as the released code scales them: float32 [T, 32, 60].
+
+    Frames that do not fill a clip are left off. Raises DataError naming the file.
+    """
+    features = _read_array(Path(path))
+    if features.ndim != 2 or features.shape[1] != LOGMEL_BINS or len(features) < LOGMEL_FRAMES:
+        raise DataError(
+            str(path), found=f"shape {list(features.shape)}",
+            wanted=f"[frames, {LOGMEL_BINS}] with {LOGMEL_FRAMES} frames or more",
+            cure="Give the log-mel features; `bash script/run.sh TSL features` makes them.",
+        )  # fmt: skip
+    T = len(features) // LOGMEL_FRAMES
+    clips = features[: T * LOGMEL_FRAMES].reshape(T, LOGMEL_FRAMES, LOGMEL_BINS)
+    return (clips + 50) / 80
+
+
+def same_length(
+    rgb: np.ndarray | None,
+    logmel: np.ndarray | None,
+    rgb_name: str,
+    logmel_name: str,
+    tolerance: float = 0.05,
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Both with the clips that both have; one that is None stays so.
+
+    Raises DataError where they differ by more than `tolerance` of the clips and more than 4.
+    """
+    if rgb is None or logmel is None:
+        return rgb, logmel
+    short, long = sorted((len(rgb), len(logmel)))
+    if long - short > max(4, tolerance * long):
+        raise DataError(
+            f"{rgb_name} and {logmel_name}",
+            found=f"{len(rgb)} clips of picture and {len(logmel)} of sound",
+            wanted="about as many",
+            cure="Make both from the same video file, the sound at the video's own rate.",
+        )
+    return rgb[:short], logmel[:short]
+
+
+def _read_array(path: Path) -> np.ndarray:
+    wanted, cure = "a .npy file of numbers", "Make it anew with `bash script/run.sh TSL features`."
+    if not path.is_file():
+        raise DataError(str(path), found="no such file", wanted=wanted, cure="Correct the path.")
+    try:
+        features = np.load(path, allow_pickle=False)
+        features = features.astype(np.float32)
+    except (ValueError, OSError, EOFError, TypeError, AttributeError) as error:
+        raise DataError(str(path), found=f"no array ({error})", wanted=wanted, cure=cure) from error
+    wrong = ~np.isfinite(features)
+    if wrong.any():
+        place = np.argwhere(wrong)[0].tolist()
+        raise DataError(
+            str(path), found=f"{int(wrong.sum())} NaN or infinite numbers, the first at {place}",
+            wanted="finite numbers", cure=cure,
+        )  # fmt: skip
+    return features
+
+
+# ---------------------------------------------------------------------------------------------
+# Tables
+# ---------------------------------------------------------------------------------------------
+
+
+def read_split(path: Path) -> list[str]:
+    """The IDs of a split file. Raises DataError where there are none, or one is there twice."""
+    if not path.is_file():
+        raise DataError(
+            str(path), found="no such file", wanted="video IDs, one a line", cure=LAYOUT
+        )
+    ids = path.read_text(encoding="utf-8-sig").split()
+    twice = {i for i in ids if ids.count(i) > 1} if len(set(ids)) < len(ids) else set()
+    if not ids or twice:
+        raise DataError(
+            str(path), found=f"{sorted(twice)[0]!r} twice" if twice else "no ID",
+            wanted="each video's ID once, one a line", cure="Correct the file.",
+        )  # fmt: skip
+    return ids
+
+
+def read_ground_truth(path: Path) -> dict[str, dict]:
+    """What "database" of an ActivityNet file holds. Raises DataError naming the file."""
+    content = read_table(path, needed=True, cure=LAYOUT)
+    if not isinstance(content.get("database"), dict):
+        raise DataError(
+            str(path), found='no table "database"', wanted='{"database": {ID: ...}}', cure=LAYOUT
+        )
+    return content["database"]
+
+
+def _entry(path: Path, database: dict, video: str) -> tuple[Segment, ...]:
+    where = f"{path}, {video!r}"
+    if video not in database:
+        raise DataError(
+            str(path), found=f"no entry {video!r}", wanted="one for every ID of the split files",
+            cure="Add the video, or take it out of the split file.",
+        )  # fmt: skip
+    entry = database[video]
+    if not isinstance(entry, dict) or not isinstance(entry.get("annotations"), list):
+        raise DataError(
+            where, found=repr(entry)[:80], wanted='a list "annotations"', cure="Correct the entry."
+        )
+    found = []
+    for annotation in entry["annotations"]:
+        try:
+            start, end = map(float, annotation["segment"])
+            found.append(Segment(annotation["label"], start, end))
+            if annotation["label"] not in CLASSES or not 0 <= start < end:
+                raise ValueError("a label or times that cannot be")
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                where, found=f"{annotation!r} ({error})",
+                wanted='{"segment": [start, end], "label": "n" or "p"}, 0 <= start < end, seconds',
+                cure="Correct the entry.",
+            ) from error  # fmt: skip
+    return tuple(found)
+
+
+def _fps(path: Path, table: dict, video: str) -> float:
+    value = table.get(video)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 1 <= value <= 240:
+        found = f"no entry {video!r}" if value is None else f"{value!r} for {video!r}"
+        raise DataError(
+            str(path), found=found, wanted="its frames a second, 1 to 240",
+            cure="Add what the video file says; `bash script/run.sh TSL features` does.",
+        )  # fmt: skip
+    return float(value)
+
+
+def read_points(path: Path) -> dict[str, tuple[Point, ...]]:
+    """Points by video, in the file's order. Raises DataError naming file and line."""
+    wanted = POINT_FIELDS
+    if not path.is_file():
+        raise DataError(str(path), found="no such file", wanted=wanted, cure=LAYOUT)
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    marks: dict[str, list[Point]] = {}
+    for number, row in enumerate(rows, start=2):
+        try:
+            point = Point(row["class"], int(row["point"]))
+            if CLASSES.index(point.label) != int(row["class_index"]):
+                raise ValueError("class and class_index differ")
+            marks.setdefault(row["video_id"], []).append(point)
+        except (KeyError, TypeError, ValueError) as error:
+            found = ",".join(str(value) for value in row.values())
+            raise DataError(
+                f"{path}, line {number}", found=f"{found!r} ({error})",
+                wanted=f"{wanted}, with class n (0) or p (1)", cure="Correct the line.",
+            ) from error  # fmt: skip
+    return {video: tuple(points) for video, points in marks.items()}
+
+
+def mix_annotators(
+    files: Sequence[Path], seed: int, folder: str | Path = "annotators' files"
+) -> dict[str, tuple[Point, ...]]:
+    """Each video's points from one of the annotators' files, drawn as the released code draws.
+
+    That is Python's own generator, seeded with `seed`, over the videos in natural order (2 before
+    10), with two draws for each of which the second is always 0. Raises DataError where there are
+    no files, or the drawn one does not have the video.
+    """
+    annotators = [read_points(file) for file in files]
+    if not annotators:
+        raise DataError(
+            str(folder), found="no .txt file", wanted="one for every annotator", cure=LAYOUT
+        )
+    rng, mixed = random.Random(seed), {}
+    for video in sorted(set().union(*annotators), key=natural_order):
+        chosen = rng.randint(0, len(annotators) - 1)
+        rng.randint(0, 0)
+        if video not in annotators[chosen]:
+            raise DataError(
+                str(files[chosen]), found=f"no point for {video!r}",
+                wanted="points for every video that another annotator has",
+                cure="Add them, or take the video out of the others' files.",
+            )  # fmt: skip
+        mixed[video] = annotators[chosen][video]
+    return mixed
+
+
+def natural_order(name: str) -> list:
+    """A sort key under which "2_x" comes before "10_x"."""
+    return [(not part.isdigit(), int(part) if part.isdigit() else 0, part)
+            for part in re.split(r"(\d+)", name) if part]  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------
+# Results
+# ---------------------------------------------------------------------------------------------
+
+
+def write_results(path: Path, results: dict[str, list], details: str) -> Path:
+    """Segments of videos as an ActivityNet file, whole or not at all; returns its path.
+
+    results: {ID: what `metrics.localize` gives}. details: what the features are.
+    """
+    rows = {
+        video: [
+            {"label": label, "score": score, "segment": [start, end]}
+            for label, score, start, end in found
+        ]
+        for video, found in results.items()
+    }
+    content = {
+        "version": "VERSION 1.3",
+        "results": rows,
+        "external_data": {"used": True, "details": details},
+    }
+    write_json(Path(path), content)
+    return Path(path)
+
+
+def read_results(path: str | Path) -> dict:
+    """An ActivityNet file of results, for `metrics.temporal_map`. Raises DataError naming it."""
+    content = read_table(Path(path), needed=True)
+    if not isinstance(content.get("results"), dict):
+        raise DataError(
+            str(path), found='no table "results"', wanted='{"results": {ID: [...]}}',
+            cure="Give the file that `TSL main_eval` writes.",
+        )  # fmt: skip
+    return content

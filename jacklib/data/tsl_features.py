@@ -1,0 +1,349 @@
+"""From video files to what TSL-Net takes: for every 16 frames, 1,024 numbers of the picture and 32
+log-mel frames of the sound.
+
+A clip is 16 frames at the video's own rate; what is left at the end is no clip. Two ways of
+describing a clip's picture are here:
+
+- `i3d_features`: I3D (networks/i3d.py) with its public Kinetics weights. This is what TSL-300's
+  features and TSL-Net's released weights are made of.
+- `describe_clip`: colours, edges and motion in a grid of 4 x 4 cells, from OpenCV. It needs no
+  weights and is quick on a laptop. It stands in for I3D on the sample videos. It is NOT I3D:
+  released weights mean nothing on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import cv2
+import numpy as np
+from tqdm.auto import tqdm
+
+from ..errors import DataError
+from ..files import read_table, write_array, write_json
+from .audio import log_mel
+
+CLIP_FRAMES = 16
+RGB_SIZE = 1024
+VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
+DESCRIPTOR = "descriptor of JACK (colours, edges and motion; not I3D)"
+I3D_FEATURES = "I3D RGB"
+
+
+# ---------------------------------------------------------------------------------------------
+# Frames
+# ---------------------------------------------------------------------------------------------
+
+
+class VideoFacts(NamedTuple):
+    """What a video file says of itself."""
+
+    fps: float
+    n_frames: int
+    seconds: float
+
+
+def video_facts(path: str | Path) -> VideoFacts:
+    """A video's rate, frames and length. Raises DataError, naming the file, where it has none."""
+    with _opened(path) as container:
+        stream = container.streams.video[0]
+        fps = float(stream.average_rate or stream.guessed_rate or 0)
+        n_frames = stream.frames or sum(1 for _ in container.decode(stream))
+    if not fps or not n_frames:
+        raise _unreadable(path, f"{n_frames} frames at {fps} a second")
+    return VideoFacts(fps, n_frames, n_frames / fps)
+
+
+def read_frames(
+    path: str | Path, resize: Callable[[np.ndarray], np.ndarray] | None = None
+) -> Iterator[np.ndarray]:
+    """Every frame of a video, one at a time: uint8 [H, W, 3], RGB, as `resize` leaves it."""
+    with _opened(path) as container:
+        try:
+            for frame in container.decode(container.streams.video[0]):
+                picture = frame.to_ndarray(format="rgb24")
+                yield picture if resize is None else resize(picture)
+        except av.error.FFmpegError as error:
+            raise _unreadable(path, f"data that cannot be decoded ({error})") from error
+
+
+def read_clips(
+    path: str | Path, resize: Callable[[np.ndarray], np.ndarray] | None = None
+) -> Iterator[np.ndarray]:
+    """A video's clips, one at a time: uint8 [16, H, W, 3]."""
+    frames = []
+    for picture in read_frames(path, resize):
+        frames.append(picture)
+        if len(frames) == CLIP_FRAMES:
+            yield np.stack(frames)
+            frames.clear()
+
+
+def frames_between(
+    path: str | Path, fps: float, start: float, end: float, count: int, height: int = 108
+) -> np.ndarray:
+    """`count` frames at the middles of equal parts of start to end (seconds).
+
+    uint8 [count, height, W, 3], in the video's proportions.
+    """
+    span = max(end - start, 1 / fps)
+    wanted = [int((start + (i + 0.5) * span / count) * fps) for i in range(count)]
+    pictures: list[np.ndarray] = []
+    with _opened(path) as container:
+        # Lands on a key frame before. Beyond the end the last frame stands in.
+        container.seek(max(int((wanted[0] / fps - 1) * av.time_base), 0))
+        frame = None
+        for frame in container.decode(container.streams.video[0]):
+            number = round((frame.time or 0.0) * fps)
+            while len(pictures) < count and wanted[len(pictures)] <= number:
+                pictures.append(frame.to_ndarray(format="rgb24"))
+            if len(pictures) == count:
+                break
+        if frame is None:
+            raise _unreadable(path, f"no frame from {start:.1f} s on")
+        pictures += [frame.to_ndarray(format="rgb24")] * (count - len(pictures))
+    width = round(pictures[0].shape[1] * height / pictures[0].shape[0])
+    return np.stack(
+        [cv2.resize(p, (width, height), interpolation=cv2.INTER_AREA) for p in pictures]
+    )
+
+
+def _opened(path: str | Path):
+    path = Path(path)
+    if not path.is_file():
+        found = "no such file" if not path.exists() else "a folder"
+        raise DataError(str(path), found=found, wanted="a video file", cure="Correct the path.")
+    try:
+        container = av.open(str(path))
+    except (av.error.FFmpegError, ValueError) as error:
+        raise _unreadable(path, f"data that cannot be decoded ({error})") from error
+    if not container.streams.video:
+        container.close()
+        raise _unreadable(path, "no picture in it")
+    return container
+
+
+def _unreadable(path: str | Path, found: str) -> DataError:
+    return DataError(
+        str(path), found=found, wanted="a video file that can be decoded",
+        cure="Use mp4, avi, mov, mkv or webm; convert the file, or leave it out.",
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------
+# The descriptor of the sample videos
+# ---------------------------------------------------------------------------------------------
+
+GRID = 4  # cells a side
+CELL_NUMBERS = RGB_SIZE // GRID**2  # 64
+SMALL = (96, 64)  # width and height of the pictures that are described
+HUES, LEVELS, EDGES, FLOWS = 12, 5, 12, 8
+SAMPLED = [0, 5, 10, 15]  # frames that colours and edges are taken from
+
+
+def small_picture(picture: np.ndarray) -> np.ndarray:
+    """A frame at the descriptor's size: uint8 [64, 96, 3]."""
+    return cv2.resize(picture, SMALL, interpolation=cv2.INTER_AREA)
+
+
+def describe_clip(clip: np.ndarray) -> np.ndarray:
+    """Colours, edges and motion of a clip: uint8 RGB [16, 64, 96, 3] -> float32 [1024], 0 to 1.
+
+    The picture is cut into 4 x 4 cells, row by row, with 64 numbers each:
+
+    - from frames 0, 5, 10 and 15 together: 12 hues (weighted with saturation times value), 5 levels
+      of saturation, 5 of value, as shares of the cell; 12 directions of edges (weighted with their
+      strength), mean R, G and B, and how much value differs within the cell;
+    - from frames 1, 6 and 11 and those before: 8 directions of motion (Farneback's optical flow,
+      weighted with its length), its mean and its largest length;
+    - from all frames: how much each differs from the one before (15) and how much value changes in
+      time.
+
+    Histograms and lengths are square roots, so that small amounts count too.
+    """
+    sample = clip[SAMPLED]
+    hsv = np.stack([cv2.cvtColor(picture, cv2.COLOR_RGB2HSV) for picture in sample])
+    hue, saturation, value = np.moveaxis(hsv.astype(np.float32), 3, 0)
+    saturation, value = saturation / 255, value / 255
+    grey = np.stack([cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in clip])
+
+    right, down = (
+        np.stack([cv2.Sobel(g, cv2.CV_32F, *axis) for g in grey[SAMPLED]]) / 1020
+        for axis in ((1, 0), (0, 1))
+    )
+    flow = np.stack(
+        [
+            cv2.calcOpticalFlowFarneback(grey[i], grey[i + 1], None, 0.5, 2, 9, 2, 5, 1.1, 0)
+            for i in SAMPLED[:3]
+        ]
+    )
+    length = np.hypot(flow[..., 0], flow[..., 1]) / 8  # 8 pixels of 96 between two frames are a lot
+    steps = np.abs(np.diff(grey.astype(np.float32), axis=0)) / 255
+
+    numbers = [
+        np.sqrt(_histogram(hue / 180, HUES, saturation * value)),
+        np.sqrt(_histogram(np.minimum(saturation, 0.999), LEVELS)),
+        np.sqrt(_histogram(np.minimum(value, 0.999), LEVELS)),
+        np.sqrt(_histogram(_turn(right, down), EDGES, np.hypot(right, down))),
+        np.sqrt(_histogram(_turn(flow[..., 0], flow[..., 1]), FLOWS, np.minimum(length, 1))),
+        np.sqrt(np.minimum(_cells(length).mean((2, 3)).mean(0), 1))[:, None],
+        np.sqrt(np.minimum(_cells(length).max((0, 2, 3)), 1))[:, None],
+        np.sqrt(_cells(steps).mean((2, 3)).T),  # [16 cells, 15]
+        _cells(value).std((0, 2, 3))[:, None],
+        _cells(grey.astype(np.float32) / 255).mean((2, 3)).std(0)[:, None],
+        np.stack([_cells(sample[..., c] / np.float32(255)).mean((0, 2, 3)) for c in range(3)], 1),
+    ]
+    return np.concatenate(numbers, axis=1).astype(np.float32).reshape(-1)
+
+
+def _cells(pictures: np.ndarray) -> np.ndarray:
+    """[N, H, W] -> [N, 16, H / 4, W / 4]."""
+    N, H, W = pictures.shape
+    cut = pictures.reshape(N, GRID, H // GRID, GRID, W // GRID)
+    return cut.transpose(0, 1, 3, 2, 4).reshape(N, GRID**2, H // GRID, W // GRID)
+
+
+def _turn(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The direction of (x, y) as a share of a full turn, 0 up to 1."""
+    return np.mod(np.arctan2(y, x) / (2 * np.pi), 1)
+
+
+def _histogram(share: np.ndarray, bins: int, weight: np.ndarray | None = None) -> np.ndarray:
+    """Mean weight that falls into each bin, cell by cell: [N, H, W] of 0..1 -> [16, bins]."""
+    number = np.minimum((_cells(share) * bins).astype(int), bins - 1)  # [N, 16, h, w]
+    N, cells, h, w = number.shape
+    place = number + bins * np.arange(cells)[None, :, None, None]
+    amount = None if weight is None else _cells(weight).ravel()
+    total = np.bincount(place.ravel(), amount, minlength=bins * cells)
+    return (total / (N * h * w)).reshape(cells, bins)
+
+
+# ---------------------------------------------------------------------------------------------
+# I3D
+# ---------------------------------------------------------------------------------------------
+
+
+def i3d_picture(picture: np.ndarray) -> np.ndarray:
+    """A frame as I3D takes it: uint8 [224, 224, 3], the middle of the frame at a height of 240.
+
+    TSL-300's frames are stored with that height; a frame narrower than 226 then is enlarged to it,
+    as the public code of I3D does.
+    """
+    H, W = picture.shape[:2]
+    scale = max(240 / H, 226 / W)
+    size = (max(round(W * scale), 226), max(round(H * scale), 240))
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    picture = cv2.resize(picture, size, interpolation=way)
+    top, left = (size[1] - 224) // 2, (size[0] - 224) // 2
+    return picture[top : top + 224, left : left + 224]
+
+
+def i3d_features(net, path: str | Path) -> np.ndarray:
+    """I3D's 1,024 numbers for every clip of a video: float32 [T, 1024].
+
+    net: `jacklib.networks.I3D` with its weights, in evaluation mode. One clip at a time: on a
+    laptop's CPU this takes about as long as the video or longer.
+    """
+    import jittor as jt  # here, since everything else in this file needs NumPy only
+
+    found = []
+    for clip in read_clips(path, i3d_picture):
+        with jt.no_grad():
+            found.append(net(clip.transpose(3, 0, 1, 2)[None]).features.numpy()[0, 0])
+    return _stack(found, path)
+
+
+def picture_features(path: str | Path) -> np.ndarray:
+    """The descriptor of every clip of a video: float32 [T, 1024]."""
+    return _stack([describe_clip(clip) for clip in read_clips(path, small_picture)], path)
+
+
+def _stack(found: list[np.ndarray], path: str | Path) -> np.ndarray:
+    if not found:
+        raise DataError(
+            str(path), found="fewer than 16 frames", wanted="at least one clip of 16 frames",
+            cure="Use a longer video.",
+        )  # fmt: skip
+    return np.stack(found).astype(np.float32)
+
+
+# ---------------------------------------------------------------------------------------------
+# A folder of videos
+# ---------------------------------------------------------------------------------------------
+
+
+def extract_features(
+    root: str | Path, net=None, *, threads: int = 2, progress: bool = True
+) -> tuple[int, int]:
+    """Features of every video root/video/{train,test}/ID.mp4, in TSL-300's layout beside it.
+
+    Writes root/features/{train,test}/{rgb,logmfcc}/ID.npy, and adds what the videos say to
+    root/fps_dict.json and root/time.json. net: I3D with its weights; without it the descriptor
+    stands in. Whose features they are is written to root/features/made_with.json, and features of
+    both kinds are never mixed. Videos that have features are left as they are; a run that is
+    stopped can be run again.
+
+    Returns how many videos were done and how many there are. Raises DataError naming the video.
+    """
+    root = Path(root)
+    videos = [
+        (split, path)
+        for split in ("train", "test")
+        for path in sorted((root / "video" / split).glob("*"))
+        if path.suffix.lower() in VIDEO_ENDINGS and not path.name.startswith(".")
+    ]
+    if not videos:
+        raise DataError(
+            str(root / "video"), found="no video", wanted="train/ID.mp4 and test/ID.mp4 in it",
+            cure="Put the videos there; docs/en/dataset.md has the layout.",
+        )  # fmt: skip
+    _check_kind(root / "features" / "made_with.json", DESCRIPTOR if net is None else I3D_FEATURES)
+    fps, seconds = (read_table(root / name) for name in ("fps_dict.json", "time.json"))
+
+    def one(split: str, path: Path) -> bool:
+        facts = video_facts(path)
+        # What an annotator has written down stays: it may be more exact than a file's head.
+        fps.setdefault(path.stem, facts.fps)
+        seconds.setdefault(path.stem, facts.seconds)
+        rgb, sound = (
+            root / "features" / split / kind / f"{path.stem}.npy" for kind in ("rgb", "logmfcc")
+        )
+        if rgb.is_file() and sound.is_file():
+            return False
+        write_array(sound, log_mel(path, fps[path.stem]))
+        write_array(rgb, picture_features(path) if net is None else i3d_features(net, path))
+        return True
+
+    # Jittor works in one thread; OpenCV and librosa let go of Python's lock.
+    with ThreadPoolExecutor(1 if net is not None else max(1, threads)) as pool:
+        running = [pool.submit(one, *video) for video in videos]
+        try:
+            bar = tqdm(running, desc="features", unit="video", disable=not progress, leave=False)
+            done = sum(job.result() for job in bar)
+        except BaseException:
+            for job in running:
+                job.cancel()
+            raise
+    write_json(root / "fps_dict.json", fps)
+    write_json(root / "time.json", seconds)
+    return done, len(videos)
+
+
+def features_kind(root: str | Path) -> str:
+    """What the picture features of a folder in TSL-300's layout are; TSL-300's own are I3D's."""
+    return read_table(Path(root) / "features" / "made_with.json").get("rgb", I3D_FEATURES)
+
+
+def _check_kind(path: Path, kind: str) -> None:
+    earlier = read_table(path).get("rgb")
+    if earlier not in (None, kind):
+        raise DataError(
+            str(path), found=f"features of {earlier}", wanted=kind,
+            cure="Delete the features folder to make them anew, or use another folder.",
+        )  # fmt: skip
+    if earlier is None:
+        write_json(path, {"rgb": kind, "logmfcc": "log-mel spectrum"})

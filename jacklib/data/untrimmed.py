@@ -1,0 +1,245 @@
+"""Untrimmed rendered videos for TSL-Net, in TSL-300's layout: shots of `jacklib.data.rendered`
+after one another, some of which hold an emotional event at a known time.
+
+A shot is a neutral scene with a hum; an event fills a stretch of some of them. Anger, disgust, fear
+and sadness are negative (n), anticipation, joy, surprise and trust positive (p). Some shots are
+decoys, with an event's pictures or its sound alone. Three made-up annotators mark one moment in
+each event of the training videos, near its middle.
+`build_untrimmed_rendered` makes everything from a seed at first use; nothing of it is stored in the
+repository.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import numpy as np
+from tqdm.auto import tqdm
+
+from ..errors import DataError
+from ..files import locked, read_table, write_json, write_text
+from .rendered import FPS, LABELS, SAMPLE_RATE, SAMPLES_PER_FRAME, render_clip
+from .tsl300 import CLASSES, POINT_FIELDS, Segment
+
+POSITIVE = frozenset({"Anticipation", "Joy", "Surprise", "Trust"})
+RATES = (24, 25, 30)  # frames a second; every video has one of them
+SIZE = (72, 96)  # height and width in pixels
+N_TRAIN, N_TEST, SEED = 20, 10, 300
+ANNOTATORS = 3
+VERSION = 1  # raised whenever the videos change, so that older ones on disk are made anew
+
+
+class UntrimmedVideo(NamedTuple):
+    """One video in memory: frames uint8 [N, H, W, 3] at `fps`, sound float32 at 44.1 kHz."""
+
+    frames: np.ndarray
+    sound: np.ndarray
+    fps: int
+    events: tuple[Segment, ...]  # seconds
+    emotions: tuple[str, ...]  # of the events
+
+
+def render_untrimmed(seed: int, fps: int, shots: int = 8) -> UntrimmedVideo:
+    """Render one video of `shots` shots of 5 to 10 s.
+
+    Half of them hold an event of 2.5 to 5 s; one event at least is negative and one positive. One
+    more shot only looks like an event and one only sounds like one: decoys, which are not emotional
+    and not in the truth, so that a network has to listen and look. seed: of everything.
+    """
+    if shots < 4:
+        raise DataError("shots", found=str(shots), wanted="4 or more", cure="Give more shots.")
+    rng = np.random.RandomState(seed)
+    kinds = np.array(["neutral"] * shots, dtype=object)
+    order = rng.permutation(shots)
+    kinds[order[: shots // 2]] = "event"
+    kinds[order[shots // 2]], kinds[order[shots // 2 + 1]] = "looks", "sounds"
+    negative = [label for label in LABELS if label not in POSITIVE]
+    labels = [negative[rng.randint(4)], sorted(POSITIVE)[rng.randint(4)]][:: rng.choice([1, -1])]
+    labels += [LABELS[rng.randint(8)] for _ in range(shots // 2 - 2)]
+    frames, sound, events, emotions, at = [], [], [], [], 0
+    for kind in kinds:
+        length = rng.randint(5 * FPS, 10 * FPS)
+        event_length = rng.randint(int(2.5 * FPS), 5 * FPS)
+        start = rng.randint(0, length - event_length)
+        label = labels.pop(0) if kind == "event" else LABELS[rng.randint(8)]
+        shot_seed = int(rng.randint(2**31 - 1))
+        # Of one seed, the shot with an event and the shot without are alike outside the event. In
+        # the latter the event lies beyond the end, and is cut off.
+        with_event = render_clip(
+            label, shot_seed, n_frames=length, size=SIZE, event=(start, start + event_length)
+        )
+        without = with_event
+        if kind != "event":
+            without = render_clip(
+                label, shot_seed, n_frames=length + 1, size=SIZE, event=(length, length + 1)
+            )
+        looked = with_event if kind in ("event", "looks") else without
+        heard = with_event if kind in ("event", "sounds") else without
+        frames.append(looked.frames[:length])
+        sound.append(heard.sound[: length * SAMPLES_PER_FRAME])
+        if kind == "event":
+            place = [(at + frame) / FPS for frame in (start, start + event_length)]
+            events.append(Segment("p" if label in POSITIVE else "n", *np.round(place, 3).tolist()))
+            emotions.append(label)
+        at += length
+    # Rendered at 30 frames a second; a slower video leaves some out.
+    kept = (np.arange(at * fps // FPS) * FPS) // fps
+    pictures = np.concatenate(frames)[kept]
+    return UntrimmedVideo(pictures, np.concatenate(sound), fps, tuple(events), tuple(emotions))
+
+
+def draw_points(events: tuple[Segment, ...], fps: float, rng) -> list[tuple[str, int, int, int]]:
+    """A made-up annotator's mark in each event: (label, first frame, last frame, point).
+
+    Drawn from a Gaussian around the middle, a standard deviation of 15 % of the length, and at
+    least 5 % away from both ends.
+    """
+    marks = []
+    for label, start, end in events:
+        length = end - start
+        place = np.clip(rng.normal(0.5, 0.15), 0.05, 0.95) * length + start
+        point, around = int(place * fps), rng.randint(0, 5)
+        marks.append((label, point - around, point + around, point))
+    return marks
+
+
+# ---------------------------------------------------------------------------------------------
+# The folder in TSL-300's layout
+# ---------------------------------------------------------------------------------------------
+
+
+def build_untrimmed_rendered(
+    root: Path,
+    *,
+    n_train: int = N_TRAIN,
+    n_test: int = N_TEST,
+    seed: int = SEED,
+    progress: bool = True,
+) -> Path:
+    """Render the videos into root/video and write the tables of TSL-300's layout; returns `root`.
+
+    Features are made by `extract_features`. Videos that were made with the same arguments are left
+    as they are, at once. A call that was killed does no harm: the next one starts over. A second
+    process that calls this meanwhile waits.
+
+    Raises DataError where the numbers are out of range, or root holds videos that this function did
+    not make.
+    """
+    root = Path(root)
+    if not (0 < n_train < 1000 and 0 < n_test < 1000 and seed >= 0):
+        raise DataError(
+            "build_untrimmed_rendered",
+            found=f"n_train={n_train}, n_test={n_test}, seed={seed}",
+            wanted="1 to 999 videos in both subsets, seed of 0 or more",
+            cure="Change the argument that is out of range.",
+        )
+    made_with = {"version": VERSION, "seed": seed, "n_train": n_train, "n_test": n_test}
+    mark, making = root / "made_with.json", root / ".making"
+    if read_table(mark) == made_with:
+        return root
+    if (root / "video").exists() and not (mark.exists() or making.exists()):
+        raise DataError(
+            str(root / "video"), found="a folder that build_untrimmed_rendered did not make",
+            wanted="no such folder", cure="Choose another root, or move the folder away.",
+        )  # fmt: skip
+    with locked(making / "lock"):
+        if read_table(mark) != made_with:  # else another process built it while this one waited
+            mark.unlink(missing_ok=True)
+            for name in ("video", "features", "point_gaussian"):
+                shutil.rmtree(root / name, ignore_errors=True)
+            for name in ("fps_dict.json", "time.json"):
+                (root / name).unlink(missing_ok=True)
+            _write_videos(root, n_train, n_test, seed, progress)
+            write_json(mark, made_with)
+    shutil.rmtree(making, ignore_errors=True)
+    return root
+
+
+def _write_videos(root: Path, n_train: int, n_test: int, seed: int, progress: bool) -> None:
+    jobs = []
+    for place, (split, count) in enumerate({"train": n_train, "test": n_test}.items()):
+        for k in range(count):
+            name = f"{len(jobs) + 1}_rendered_{split}"
+            jobs.append((split, name, (seed * 2 + place) * 1000 + k, RATES[k % len(RATES)]))
+
+    def one(split: str, name: str, video_seed: int, fps: int) -> UntrimmedVideo:
+        video = render_untrimmed(video_seed, fps)
+        path = root / "video" / split / f"{name}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_mp4(path, video.frames, video.sound, fps)
+        return video._replace(frames=len(video.frames), sound=None)  # all that is needed of them
+
+    # Two at a time: one video in the making takes 150 MB.
+    with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+        running = [pool.submit(one, *job) for job in jobs]
+        try:
+            bar = tqdm(running, desc="rendered videos", unit="video", disable=not progress)
+            videos = [job.result() for job in bar]
+        except BaseException:
+            for job in running:
+                job.cancel()
+            raise
+
+    fps = {name: float(video.fps) for (_, name, *_), video in zip(jobs, videos, strict=True)}
+    seconds = {
+        name: video.frames / video.fps for (_, name, *_), video in zip(jobs, videos, strict=True)
+    }
+    write_json(root / "fps_dict.json", fps)
+    write_json(root / "time.json", seconds)
+    complete, released = {}, {}
+    points = [
+        ["class,class_index,start_frame,stop_frame,video_id,point"] for _ in range(ANNOTATORS)
+    ]
+    for (split, name, video_seed, rate), video in zip(jobs, videos, strict=True):
+        annotations = [
+            {"segment": [str(start), str(end)], "label": label, "emotion": emotion}
+            for (label, start, end), emotion in zip(video.events, video.emotions, strict=True)
+        ]
+        complete[name] = {"subset": split, "annotations": annotations}
+        released[name] = complete[name] if split == "test" else {"subset": split, "annotations": []}
+        if split == "train":
+            for number, lines in enumerate(points):
+                rng = np.random.RandomState([video_seed, number])
+                lines += [
+                    f"{label},{CLASSES.index(label)},{first},{last},{name},{point}"
+                    for label, first, last, point in draw_points(video.events, rate, rng)
+                ]
+    for split in ("train", "test"):
+        names = [name for of_split, name, *_ in jobs if of_split == split]
+        write_text(root / f"split_{split}.txt", "\n".join(names) + "\n")
+    # As TSL-300 ships them: the training videos' segments are in the second file only.
+    write_json(root / "gt.json", {"database": released})
+    write_json(root / "videosenti_gt.json", {"database": complete})
+    folder = root / "point_gaussian"
+    for number, lines in enumerate(points):
+        write_text(folder / "train" / f"point_anno_{number}.txt", "\n".join(lines) + "\n")
+    write_text(folder / "point_labels.csv", "\n".join(points[0]) + "\n")
+
+
+def write_mp4(path: Path, frames: np.ndarray, sound: np.ndarray, fps: int) -> None:
+    """Write frames uint8 [N, H, W, 3] and mono sound at 44.1 kHz as H.264 and AAC."""
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=fps)
+        video.height, video.width = frames.shape[1:3]
+        video.pix_fmt = "yuv420p"
+        video.options = {"crf": "23", "preset": "veryfast", "threads": "1"}
+        audio = container.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
+        audio.bit_rate = 64000
+        for number, picture in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, fps)
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        for at in range(0, len(sound), 1024):  # 1,024 samples make one AAC frame
+            block = np.ascontiguousarray(sound[None, at : at + 1024])
+            frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = SAMPLE_RATE, at
+            frame.time_base = Fraction(1, SAMPLE_RATE)
+            container.mux(audio.encode(frame))
+        container.mux(audio.encode(None))

@@ -1,0 +1,705 @@
+"""TSL-Net from files to results: what `bash script/run.sh TSL PHASE` and notebook 06 call."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+import jittor as jt
+import numpy as np
+
+from .. import runtime
+from ..checkpoint import load_weights, read_options
+from ..data.audio import log_mel, read_audio
+from ..data.samples import UNTRIMMED
+from ..data.tsl300 import (
+    CLASSES,
+    UntrimmedVideos,
+    read_logmel,
+    read_rgb,
+    same_length,
+    write_results,
+)
+from ..data.tsl_features import (
+    CLIP_FRAMES,
+    DESCRIPTOR,
+    I3D_FEATURES,
+    VIDEO_ENDINGS,
+    extract_features,
+    features_kind,
+    frames_between,
+    i3d_features,
+    picture_features,
+    video_facts,
+)
+from ..errors import DataError
+from ..files import write_json
+from ..losses import TSLLoss
+from ..metrics import localize, temporal_map
+from ..networks import I3D, TSLNet, TSLNetConfig
+from ..ops import Adam
+from ..pseudo_labels import seed_labels
+from ..shapes import LOGMEL_BINS, LOGMEL_FRAMES, MODALITIES
+from ..train import fit
+from ..widgets.timeline import Thresholds, TimelineVideo, save
+from .checkpoints import check_network, checkpoint_of, result_folder
+
+NAME = "TSL"
+PHASES = ("main", "main_eval", "main_inference", "features")
+TIOUS = (0.1, 0.15, 0.2, 0.25, 0.3)
+SPAN = f"[{TIOUS[0]:g}:{TIOUS[-1]:g}]"
+LAMBDAS = (2.0, 1.0, 0.5, 1.0)
+RELEASED_THRESHOLD = 0.5
+
+
+class Schedule(NamedTuple):
+    """How TSL-Net is trained. A step is one move of the weights, after batch_size videos."""
+
+    batch_size: int
+    rates: tuple[float, ...]  # the learning rate of every step
+    evaluate_every: int  # steps
+    audio_factor: float = 10.0  # the audio extractor's rate over that of everything else
+    weight_decay: float = 5e-4
+
+
+# The released code's, and ours for two CPU cores.
+SCHEDULES = {
+    "paper": Schedule(16, (1e-5,) * 2000, 100),
+    "classroom": Schedule(4, (1e-3,) * 100, 10, audio_factor=1.0),
+}
+
+
+# ---------------------------------------------------------------------------------------------
+# Training
+# ---------------------------------------------------------------------------------------------
+
+
+class Step(NamedTuple):
+    """The videos of one step."""
+
+    number: int  # from 0
+    indices: np.ndarray  # of the videos
+    ids: list[str]
+
+
+def steps(
+    videos: UntrimmedVideos, schedule: Schedule, seed: int, start: int, end: int
+) -> Iterator[Step]:
+    """Steps `start` to `end`. As in the released code, the videos are shuffled for every pass over
+    them, and those that fill no batch at its end wait for the next. The order comes from (seed,
+    pass) alone."""
+    in_a_pass = len(videos) // schedule.batch_size
+    for number in range(start, end):
+        done, place = divmod(number, in_a_pass)
+        order = np.random.default_rng([seed, done]).permutation(len(videos))
+        indices = order[place * schedule.batch_size : (place + 1) * schedule.batch_size]
+        yield Step(number, indices, [videos.items[i].id for i in indices])
+
+
+class Clock:
+    """How long training took, every time waited for to its end; the first step is warm-up."""
+
+    def __init__(self):
+        self.forward: list[float] = []  # seconds of one video's forward pass
+        self.iterations: list[float] = []  # seconds of one step
+        self._begun: float | None = None
+        self._warm = False
+
+    def lap(self, going_on: bool = True) -> None:
+        """A step begins here, and the one before ends."""
+        jt.sync_all(True)
+        now = time.perf_counter()
+        if self._begun is not None:
+            if self._warm:
+                self.iterations.append(now - self._begun)
+            else:
+                self.forward.clear()
+            self._warm = True
+        self._begun = now if going_on else None
+
+    def numbers(self) -> dict[str, float]:
+        """Medians in seconds, and the process's memory at most, in MB."""
+        found = {"memory_mb": peak_memory() / 1e6}
+        if self.iterations:
+            found |= {"forward_s": median(self.forward), "iteration_s": median(self.iterations)}
+        return found
+
+
+def peak_memory() -> float:
+    """The most bytes that this process has held so far."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return float("nan")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def train(
+    net: TSLNet,
+    training: UntrimmedVideos,
+    validation: UntrimmedVideos,
+    *,
+    schedule: Schedule,
+    result_path: str | Path,
+    seed: int = 0,
+    lambdas: Sequence[float] = LAMBDAS,
+    reverse_sign: str = "released",
+    class_threshold: float = RELEASED_THRESHOLD,
+    options: dict | None = None,
+    resume: str | Path | None = None,
+    save_every: int = 0,
+    show: bool = True,
+    clock: Clock | None = None,
+) -> list[dict[str, float]]:
+    """Train as the released code does; returns the history (see `jacklib.train.fit`).
+
+    A step goes through `batch_size` videos one by one, as they differ in length, and adds up their
+    gradients. After every `evaluate_every` steps (a row of the history, called epoch) the
+    validation videos are localised; `best.pth` has the best average mAP.
+
+    lambdas, reverse_sign: see `TSLLoss`. clock: takes the times.
+    """
+    if schedule.batch_size > len(training):
+        raise DataError(
+            "batch_size", found=f"{schedule.batch_size}, and {len(training)} videos to train on",
+            wanted="no more than there are videos", cure="Give a smaller --batch_size.",
+        )  # fmt: skip
+    criterion, clock = TSLLoss(lambdas, reverse_sign), clock or Clock()
+    net.train()  # eval() has stopped the gradients that the optimizer looks for
+    optimizer = Adam(
+        net.parameter_groups(schedule.rates[0], schedule.audio_factor),
+        lr=schedule.rates[0],
+        weight_decay=schedule.weight_decay,
+    )
+
+    def one_video(index: int):
+        sample = training.load(int(index))
+        jt.sync_all(True)
+        begun = time.perf_counter()
+        output = net(*inputs(sample), sample.labels[None])
+        jt.sync([value for value in output if value is not None])
+        jt.sync_all(True)
+        clock.forward.append(time.perf_counter() - begun)
+        terms = criterion(output, sample.labels[None], sample.label_distribution, sample.points)
+        return terms["total"] / schedule.batch_size, output.video_score, sample.labels[None]
+
+    def step_loss(step: Step):
+        clock.lap()
+        rate = schedule.rates[step.number]
+        for group, factor in zip(optimizer.groups, (1.0, schedule.audio_factor), strict=False):
+            group["lr"] = rate * factor
+        for index in step.indices:
+            yield one_video(index)
+
+    def evaluate() -> dict[str, float]:
+        clock.lap(going_on=False)
+        result = test(net, validation, class_threshold=class_threshold)
+        return result.summary()
+
+    every, total = schedule.evaluate_every, len(schedule.rates)
+    return fit(
+        net,
+        optimizer,
+        step_loss=step_loss,
+        batches=lambda epoch, start: steps(
+            training, schedule, seed, epoch * every + start, min((epoch + 1) * every, total)
+        ),
+        n_batches=min(every, total),
+        evaluate=evaluate,
+        n_epochs=-(-total // every),
+        result_path=result_path,
+        seed=seed,
+        options=options,
+        resume=resume,
+        save_every=save_every,
+        show=show,
+        score="average_mAP",
+    )
+
+
+def inputs(sample) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """One video's features as a batch of one: rgb [1, T, 1024], logmel [1, T, 32, 60], or None."""
+    return tuple(None if x is None else x[None] for x in (sample.rgb, sample.logmel))
+
+
+# ---------------------------------------------------------------------------------------------
+# Evaluation
+# ---------------------------------------------------------------------------------------------
+
+
+class Scores(NamedTuple):
+    """What the network says of one video."""
+
+    scores: np.ndarray  # [T, C+1]
+    video_score: np.ndarray  # [C]
+
+
+class Localisation(NamedTuple):
+    """What the network says of every video, the segments found, and how good they are."""
+
+    scores: dict[str, Scores]
+    results: dict[str, list]  # {ID: [(label, score, start, end)]}
+    metrics: dict[str, float]  # of `temporal_map`
+    accuracy: float  # share of videos whose classes are exactly those of the ground truth
+
+    def summary(self) -> dict[str, float]:
+        """The mission's numbers: average mAP, nAP, pAP, recall and F2."""
+        return summary(self.metrics) | {"video_accuracy": self.accuracy}
+
+    def table(self) -> str:
+        """The metrics by tIoU as text."""
+        lines = ["tIoU     mAP  recall      F2"]
+        for t in TIOUS:
+            row = (self.metrics[f"{name}@{t:.2f}"] for name in ("mAP", "Rc", "F2"))
+            lines.append(f"{t:.2f} " + " ".join(f"{value:7.4f}" for value in row))
+        s = self.summary()
+        lines.append(f"mean {s['average_mAP']:7.4f} {s['average_Rc']:7.4f} {s['average_F2']:7.4f}")
+        lines.append(f"average nAP {s['average_nAP']:.4f}, pAP {s['average_pAP']:.4f}")
+        return "\n".join(lines)
+
+
+def summary(metrics: dict[str, float]) -> dict[str, float]:
+    """Means over the tIoUs of what `temporal_map` gives."""
+    found = {"average_mAP": metrics[f"average_mAP{SPAN}"]}
+    for label in CLASSES:  # a class without any segment in the ground truth has no precision
+        found[f"average_{label}AP"] = metrics.get(f"average_{label}AP{SPAN}", float("nan"))
+    for name in ("Rc", "F2"):
+        found[f"average_{name}"] = float(np.mean([metrics[f"{name}@{t:.2f}"] for t in TIOUS]))
+    return found
+
+
+def predict(net: TSLNet, sample) -> Scores:
+    """Score one video in evaluation mode."""
+    net.eval()
+    with jt.no_grad():
+        output = net(*inputs(sample))
+        return Scores(output.scores.numpy()[0], output.video_score.numpy()[0])
+
+
+def test(
+    net: TSLNet, videos: UntrimmedVideos, *, class_threshold: float = RELEASED_THRESHOLD
+) -> Localisation:
+    """Score every video, find segments and measure them against the ground truth."""
+    found = {}
+    for index, item in enumerate(videos.items):
+        found[item.id] = predict(net, videos.load(index))
+        jt.sync_all()
+    return measure(found, videos, class_threshold)
+
+
+def measure(
+    scored: dict[str, Scores],
+    videos: UntrimmedVideos,
+    class_threshold: float = RELEASED_THRESHOLD,
+) -> Localisation:
+    """Segments from scores, and their metrics over tIoU 0.1 to 0.3."""
+    results, right = {}, 0
+    for item in videos.items:
+        scores, video_score = scored[item.id]
+        results[item.id] = localize(
+            scores, video_score, item.fps, labels=CLASSES, class_threshold=class_threshold
+        )
+        chosen = {CLASSES[c] for c in np.flatnonzero(video_score >= class_threshold)}
+        chosen = chosen or {CLASSES[int(video_score.argmax())]}
+        right += chosen == {segment.label for segment in item.truth}
+    rows = {
+        video: [
+            {"label": label, "score": score, "segment": times} for label, score, *times in found
+        ]
+        for video, found in results.items()
+    }
+    metrics = temporal_map(videos.ground_truth(), rows, TIOUS)
+    return Localisation(scored, results, metrics, right / len(videos))
+
+
+def random_scores(videos: UntrimmedVideos, seed: int) -> dict[str, Scores]:
+    """Scores drawn at random for every clip, put together as the network puts its own."""
+    rng = np.random.default_rng(seed)
+    found = {}
+    for index, item in enumerate(videos.items):
+        each = rng.random((videos.load(index).n_clips, len(CLASSES) + 1))
+        each[:, :-1] *= 1 - each[:, -1:]
+        found[item.id] = Scores(each, rng.random(len(CLASSES)))
+    return found
+
+
+def random_average_map(videos: UntrimmedVideos, draws: int = 20) -> float:
+    """The average mAP that random scores reach, the mean over `draws` of them."""
+    every = [measure(random_scores(videos, seed), videos) for seed in range(draws)]
+    return float(np.mean([result.summary()["average_mAP"] for result in every]))
+
+
+# ---------------------------------------------------------------------------------------------
+# The timeline
+# ---------------------------------------------------------------------------------------------
+
+SHOWN_FRAMES = 14
+
+
+def timeline_video(
+    videos: UntrimmedVideos,
+    index: int,
+    found: Scores,
+    truth: Sequence[tuple[str, float, float]] | None = None,
+) -> TimelineVideo:
+    """Everything that the timeline shows of one video; `found` is what the network says of it.
+
+    Frames and waveform are those of root/video/SUBSET/ID.mp4 and the like, where it is there.
+    truth: of a training video, whose segments gt.json does not tell.
+    """
+    item, sample = videos.items[index], videos.load(index)
+    seeds = (None, None)
+    if item.points:
+        seeds = seed_labels(found.scores, sample.points)
+    folder = videos.root / "video" / videos.subset
+    places = [folder / f"{item.id}{ending}" for ending in VIDEO_ENDINGS]
+    return _timeline(
+        item.id, item.fps, sample, found,
+        next(filter(Path.is_file, places), None),
+        points=tuple((p.label, p.frame / item.fps) for p in item.points) or None,
+        act_seed=seeds[0], bkg_seed=seeds[1],
+        truth=tuple(truth or item.truth) or None,
+    )  # fmt: skip
+
+
+def _timeline(
+    title: str, fps: float, sample, found: Scores, file: Path | None, **more: Any
+) -> TimelineVideo:
+    seconds = len(found.scores) * CLIP_FRAMES / fps
+    if file is not None:
+        frames = frames_between(file, fps, 0, seconds, SHOWN_FRAMES)
+        sound = read_audio(file, 8000)[: round(seconds * 8000)]
+        look: Callable | None = lambda a, b, n: frames_between(file, fps, a, b, n)  # noqa: E731
+    else:  # features alone: grey pictures, and the loudness of the log-mel frames
+        frames = np.full((SHOWN_FRAMES, 9, 16, 3), 200, np.uint8)
+        sound, look = np.zeros(2, np.float32), None
+        if sample.logmel is not None:
+            sound = sample.logmel.mean(2).reshape(-1)
+            sound = sound - sound.min()
+    return TimelineVideo(
+        title=title, fps=fps, frames=frames, waveform=sound, seconds=seconds,
+        scores=found.scores, video_score=found.video_score, class_names=CLASSES,
+        frames_between=look, **more,
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------
+# Command line
+# ---------------------------------------------------------------------------------------------
+
+
+def number_list(text: str, name: str) -> tuple[float, ...]:
+    """Numbers written as the released options write them: "[2,1,0.5,1]", "[1e-5]*2000" or
+    "[1e-4]*1000+[1e-5]*1000". Only this is understood; nothing is run as code.
+
+    Raises DataError naming the option.
+    """
+    numbers: list[float] = []
+    for part in re.sub(r"\s", "", text).split("]+["):
+        found = re.fullmatch(r"\[?([^\[\]*]+)\]?(?:\]?\*(\d{1,6}))?", part)
+        try:
+            values = [float(value) for value in found[1].strip(",").split(",")]
+            times = int(found[2] or 1)
+        except (TypeError, ValueError) as error:
+            raise _no_list(text, name) from error
+        if not np.isfinite(values).all() or len(values) * times > 1_000_000:
+            raise _no_list(text, name)
+        numbers += values * times
+    return tuple(numbers)
+
+
+def _no_list(text: str, name: str) -> DataError:
+    return DataError(
+        name, found=repr(text), wanted='numbers such as "[2,1,0.5,1]" or "[0.00001]*2000"',
+        cure="Write a list of numbers; *N repeats it, + joins two.",
+    )  # fmt: skip
+
+
+def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
+    """The documented options of one phase."""
+    add = parser.add_argument
+    if phase == "features":
+        add("--data_path", required=True, help="folder with video/train/ID.mp4 and video/test/")
+        add("--i3d_pretrained", help="rgb_imagenet.pt; without it a descriptor stands in")
+        return
+    paper, classroom = SCHEDULES["paper"], SCHEDULES["classroom"]
+    add("--checkpoint_path", "--model_file", help="trained weights (.pth, .pkl or .safetensors)")
+    add("--result_path", "--output_path", help=f"where results go (default: results/{NAME})")
+    add("--settings", choices=SCHEDULES, help="default: classroom for the samples, else paper")
+    add("--modal", choices=MODALITIES, help="default: all, or the checkpoint's")
+    add("--r_act", type=int, help="a video's score is the mean of its best T // r_act clips "
+        "(default: 8, or the checkpoint's)")  # fmt: skip
+    add("--class_th", type=float, default=RELEASED_THRESHOLD,
+        help="video score from which a class is looked for")  # fmt: skip
+    add("--seed", type=int, default=0)
+    if phase == "main_inference":
+        add("--video_path", help="a video file: mp4, avi, mov, mkv or webm")
+        add("--rgb_path", help="or its features: rgb (.npy, [T, 1024])")
+        add("--mfcc_path", help="and logmfcc (.npy, [32 T, 60])")
+        add("--fps", type=float, help="frames a second of the video that features come from")
+        add("--i3d_pretrained", help="rgb_imagenet.pt, where the network was trained on I3D")
+        add("--lang", choices=("en", "zh"), default="en", help="language of the picture")
+        return
+    add("--dataset", choices=UNTRIMMED, default="rendered", help="the videos that ship with JACK")
+    add("--data_path", help="or a folder in TSL-300's layout")
+    add("--points", choices=("mixed", "file"), default="mixed",
+        help="one annotator a video at random, or point_labels.csv as it is")  # fmt: skip
+    if phase == "main_eval":
+        return
+    add("--batch_size", type=int,
+        help=f"videos a step; default: {paper.batch_size} (paper), "
+        f"{classroom.batch_size} (classroom)")  # fmt: skip
+    add("--lr", help='learning rate of every step, as a list; default: "[0.00001]*2000" (paper), '
+        f'"[{classroom.rates[0]:g}]*{len(classroom.rates)}" (classroom)')  # fmt: skip
+    add("--lambdas", default="[2,1,0.5,1]", help="weights of the loss's terms")
+    add("--reverse_sign", choices=("released", "paper"), default="released",
+        help="sign of the reverse mapping: the released code's, or equation (1)'s")  # fmt: skip
+    add("--evaluate_every", type=int, help=f"steps; default: {paper.evaluate_every} (paper), "
+        f"{classroom.evaluate_every} (classroom)")  # fmt: skip
+    add("--resume", help="last.pth of an interrupted run: goes on exactly where it was")
+    add("--save_every", type=int, default=0, help="also checkpoint after this many steps")
+
+
+def run(phase: str, args: argparse.Namespace) -> int:
+    """Carry out one phase; returns the exit code."""
+    if phase == "features":
+        net = _i3d(args.i3d_pretrained) if args.i3d_pretrained else None
+        done, there = extract_features(args.data_path, net)
+        print(f"{done} of {there} videos described; features in {args.data_path}/features, "
+              f"made with: {features_kind(args.data_path)}")  # fmt: skip
+        return 0
+    if not 0 <= args.class_th <= 1:
+        raise DataError(
+            "--class_th", found=str(args.class_th), wanted="0 to 1", cure="0.5 is as released."
+        )
+    return {"main": _main, "main_eval": _main_eval, "main_inference": _main_inference}[phase](args)
+
+
+def _i3d(path: str) -> I3D:
+    net = I3D()
+    load_weights(net, path)
+    net.eval()
+    return net
+
+
+def _root(args: argparse.Namespace) -> Path:
+    return Path(args.data_path) if args.data_path else UNTRIMMED[args.dataset]()
+
+
+def _config(args: argparse.Namespace, saved: dict | None = None) -> TSLNetConfig:
+    """The settings, then what a checkpoint says of itself, then what the command line says."""
+    classroom = getattr(args, "data_path", None) is None and not getattr(args, "rgb_path", None)
+    settings = args.settings or ("classroom" if classroom else "paper")
+    config = getattr(TSLNetConfig, settings)()
+    if saved:
+        names = {field.name for field in fields(TSLNetConfig)}
+        config = TSLNetConfig(**{k: v for k, v in saved.items() if k in names})
+    given = {"modality": args.modal, "r_act": args.r_act}
+    return replace(config, **{k: v for k, v in given.items() if v is not None})
+
+
+def _schedule(args: argparse.Namespace) -> Schedule:
+    default = SCHEDULES[args.settings or ("paper" if args.data_path else "classroom")]
+    rates = number_list(args.lr, "--lr") if args.lr else default.rates
+    if min(rates) <= 0:
+        raise DataError("--lr", found=str(min(rates)), wanted="more than 0", cure="Correct it.")
+    changes = {}
+    for name in ("batch_size", "evaluate_every"):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            raise DataError(f"--{name}", found=str(value), wanted="1 or more", cure="Correct it.")
+        if value is not None:
+            changes[name] = value
+    return default._replace(rates=rates, **changes)
+
+
+def _main(args: argparse.Namespace) -> int:
+    schedule, lambdas = _schedule(args), number_list(args.lambdas, "--lambdas")
+    if len(lambdas) != 4:
+        raise DataError(
+            "--lambdas", found=f"{len(lambdas)} numbers", wanted="4", cure='"[2,1,0.5,1]".'
+        )
+    for path in (args.checkpoint_path, args.resume):
+        if path and Path(path).is_file():
+            check_network(NAME, path, read_options(path))
+    runtime.seed(args.seed)
+    root, config = _root(args), _config(args)
+    training, validation = (
+        UntrimmedVideos(root, subset, modality=config.modality, points=args.points, seed=args.seed)
+        for subset in ("train", "test")
+    )
+    net = TSLNet(**config.options())
+    jt.sync_all()  # the first weights are drawn now, from the seed, as in the notebook
+    if args.checkpoint_path:
+        print(f"network: {load_weights(net, args.checkpoint_path)}")
+    kind = features_kind(root)
+    print(
+        f"{NAME}: {len(training)} videos to train, {len(validation)} to test, features: {kind}; "
+        f"batch {schedule.batch_size}, {len(schedule.rates)} steps, learning rate "
+        f"{schedule.rates[0]:g}, evaluated every {schedule.evaluate_every}, seed {args.seed}, "
+        f"on {runtime.device()}"
+    )
+    folder, clock = result_folder(NAME, args.result_path), Clock()
+    options = asdict(config) | {"network": NAME, "class_names": list(CLASSES), "features": kind}
+    history = train(
+        net, training, validation, schedule=schedule, result_path=folder, seed=args.seed,
+        lambdas=lambdas, reverse_sign=args.reverse_sign, class_threshold=args.class_th,
+        options=options, resume=args.resume, save_every=args.save_every, clock=clock,
+    )  # fmt: skip
+    best = max(history, key=lambda row: row["average_mAP"])
+    report = {
+        **clock.numbers(),
+        **{name: best[name] for name in best if name.startswith("average_")},
+        "step": min(best["epoch"] * schedule.evaluate_every, len(schedule.rates)),
+        "random_average_mAP": random_average_map(validation),
+    }
+    write_json(folder / "report.json", report)
+    print(report_table(report))
+    weights = next(p for p in (folder / "best.pth", folder / "last.pth") if p.exists())
+    print(f"Best after step {report['step']}. Weights: {weights}")
+    return 0
+
+
+def report_table(report: dict[str, float]) -> str:
+    """The mission's table for one run, as text."""
+    rows = (
+        ("forward pass of one video in training (median)", "forward_s", "{:.3f} s"),
+        ("memory at most", "memory_mb", "{:.0f} MB"),
+        ("one training step (median)", "iteration_s", "{:.3f} s"),
+        ("average mAP[0.1:0.3]", "average_mAP", "{:.4f}"),
+        ("average pAP[0.1:0.3]", "average_pAP", "{:.4f}"),
+        ("average nAP[0.1:0.3]", "average_nAP", "{:.4f}"),
+        ("F2@AVG", "average_F2", "{:.4f}"),
+        ("average mAP of random scores", "random_average_mAP", "{:.4f}"),
+    )
+    return "\n".join(
+        f"{words:<48}{form.format(report[name])}" for words, name, form in rows if name in report
+    )
+
+
+def load(args: argparse.Namespace) -> tuple[TSLNet, TSLNetConfig, dict]:
+    """(network, config, saved options) of a checkpoint, built as the checkpoint says."""
+    path = checkpoint_of(NAME, args.checkpoint_path)
+    saved = read_options(path)
+    check_network(NAME, path, saved)
+    config = _config(args, saved)
+    net = TSLNet(**config.options())
+    load_weights(net, path)
+    return net, config, saved
+
+
+def _check_features(saved: dict, kind: str, path: str | Path) -> None:
+    trained_on = saved.get("features", I3D_FEATURES)  # weights from elsewhere are for I3D
+    if kind != trained_on:
+        raise DataError(
+            str(path), found=f"features: {kind}", wanted=f"what the weights know: {trained_on}",
+            cure="Make the features of the video with the same network, or train on these.",
+        )  # fmt: skip
+
+
+def _main_eval(args: argparse.Namespace) -> int:
+    net, config, saved = load(args)
+    root = _root(args)
+    kind = features_kind(root)
+    _check_features(saved, kind, root)
+    videos = UntrimmedVideos(root, "test", modality=config.modality)
+    result = test(net, videos, class_threshold=args.class_th)
+    print(result.table())
+    print(f"videos whose classes are all right: {result.accuracy:.3f}")
+    folder = result_folder(NAME, args.result_path)
+    segments = write_results(folder / "detections.json", result.results, f"Features: {kind}")
+    numbers = folder / "metrics.json"
+    write_json(numbers, result.metrics | result.summary())
+    print(f"written: {segments}, {numbers}")
+    return 0
+
+
+class _Features(NamedTuple):
+    """One video's features, as `inputs` takes them."""
+
+    rgb: np.ndarray | None
+    logmel: np.ndarray | None
+
+
+def _main_inference(args: argparse.Namespace) -> int:
+    net, config, saved = load(args)
+    needed = {"all": ("rgb_path", "mfcc_path"), "rgb": ("rgb_path",), "logmfcc": ("mfcc_path",)}
+    given = [name for name in needed[config.modality] if getattr(args, name)]
+    if bool(args.video_path) == bool(given) or (
+        given and len(given) < len(needed[config.modality])
+    ):
+        wanted = " and ".join(f"--{name}" for name in needed[config.modality])
+        raise DataError(
+            "main_inference", found=", ".join(f"--{n}" for n in given) or "no video and no features"
+            if not args.video_path else "--video_path and features",
+            wanted=f"--video_path FILE, or {wanted}", cure="Give one of them.",
+        )  # fmt: skip
+    file = Path(args.video_path) if args.video_path else None
+    if file is not None:
+        sample, fps = _describe(file, config, saved, args.i3d_pretrained), video_facts(file).fps
+    else:
+        if not args.fps or not 1 <= args.fps <= 240:
+            raise DataError(
+                "--fps", found=str(args.fps), wanted="1 to 240: times come from it",
+                cure="Give the rate of the video that the features come from.",
+            )  # fmt: skip
+        rgb, logmel = (
+            read(path) if path and name in needed[config.modality] else None
+            for read, path, name in (
+                (read_rgb, args.rgb_path, "rgb_path"), (read_logmel, args.mfcc_path, "mfcc_path"),
+            )
+        )  # fmt: skip
+        both = same_length(rgb, logmel, str(args.rgb_path), str(args.mfcc_path))
+        sample, fps = _Features(*both), args.fps
+    found = predict(net, sample)
+    title = (file or Path(args.rgb_path or args.mfcc_path)).stem
+    segments = localize(
+        found.scores, found.video_score, fps, labels=CLASSES, class_threshold=args.class_th
+    )
+    shares = ", ".join(f"{c} {s:.3f}" for c, s in zip(CLASSES, found.video_score, strict=True))
+    print(f"{title}: {len(found.scores)} clips at {fps:g} frames a second; video score {shares}")
+    print("label  score   start     end")
+    for label, score, start, end in sorted(segments, key=lambda s: -s[1])[:20]:
+        print(f"{label:<5} {score:6.3f} {start:7.2f} {end:7.2f}")
+    if len(segments) > 20:
+        print(f"and {len(segments) - 20} weaker ones, all in the json")
+    folder = result_folder(NAME, args.result_path)
+    details = f"Features: {saved.get('features', I3D_FEATURES)}"
+    written = write_results(folder / f"{title}_detections.json", {title: segments}, details)
+    picture = save(
+        _timeline(title, fps, sample, found, file),
+        folder / f"{title}_timeline.png",
+        Thresholds(class_threshold=args.class_th),
+        lang=args.lang,
+    )
+    print(f"written: {written}, {picture}")
+    return 0
+
+
+def _describe(file: Path, config: TSLNetConfig, saved: dict, i3d: str | None) -> _Features:
+    facts = video_facts(file)
+    rgb = logmel = None
+    if config.modality != "logmfcc":
+        _check_features(saved, I3D_FEATURES if i3d else DESCRIPTOR, file)
+        rgb = i3d_features(_i3d(i3d), file) if i3d else picture_features(file)
+    if config.modality != "rgb":
+        frames = log_mel(file, facts.fps)
+        T = len(frames) // LOGMEL_FRAMES
+        logmel = (frames[: T * LOGMEL_FRAMES].reshape(T, LOGMEL_FRAMES, LOGMEL_BINS) + 50) / 80
+    return _Features(*same_length(rgb, logmel, str(file), str(file)))
+
+
+def read_truth(root: str | Path, file: str = "videosenti_gt.json") -> dict[str, list]:
+    """The segments of every video that a file of TSL-300's layout tells of, (label, start, end)."""
+    database = json.loads((Path(root) / file).read_text(encoding="utf-8"))["database"]
+    return {
+        video: [(a["label"], *map(float, a["segment"])) for a in entry["annotations"]]
+        for video, entry in database.items()
+    }
