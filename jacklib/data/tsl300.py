@@ -439,21 +439,25 @@ def natural_order(name: str) -> list:
 # ---------------------------------------------------------------------------------------------
 
 
+def as_rows(results: dict[str, list]) -> dict[str, list[dict]]:
+    """Segments {ID: [(label, score, start, end)]} as ActivityNet's files and `temporal_map` have
+    them."""
+    return {
+        video: [
+            {"label": label, "score": score, "segment": times} for label, score, *times in found
+        ]
+        for video, found in results.items()
+    }
+
+
 def write_results(path: Path, results: dict[str, list], details: str) -> Path:
     """Segments of videos as an ActivityNet file, whole or not at all; returns its path.
 
     results: {ID: what `metrics.localize` gives}. details: what the features are.
     """
-    rows = {
-        video: [
-            {"label": label, "score": score, "segment": [start, end]}
-            for label, score, start, end in found
-        ]
-        for video, found in results.items()
-    }
     content = {
         "version": "VERSION 1.3",
-        "results": rows,
+        "results": as_rows(results),
         "external_data": {"used": True, "details": details},
     }
     write_json(Path(path), content)

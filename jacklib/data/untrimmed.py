@@ -193,9 +193,7 @@ def _write_videos(root: Path, n_train: int, n_test: int, seed: int, progress: bo
     write_json(root / "fps_dict.json", fps)
     write_json(root / "time.json", seconds)
     complete, released = {}, {}
-    points = [
-        ["class,class_index,start_frame,stop_frame,video_id,point"] for _ in range(ANNOTATORS)
-    ]
+    points = [[POINT_FIELDS] for _ in range(ANNOTATORS)]
     for (split, name, video_seed, rate), video in zip(jobs, videos, strict=True):
         annotations = [
             {"segment": [str(start), str(end)], "label": label, "emotion": emotion}
