@@ -28,6 +28,7 @@ from .rendered import FPS, LABELS, SAMPLE_RATE, SAMPLES_PER_FRAME, render_clip
 from .tsl300 import CLASSES, POINT_FIELDS, Segment
 
 POSITIVE = frozenset({"Anticipation", "Joy", "Surprise", "Trust"})
+MOODS = (0.1, 0.5, 0.9)
 RATES = (24, 25, 30)  # frames a second; every video has one of them
 SIZE = (72, 96)  # height and width in pixels
 N_TRAIN, N_TEST, SEED = 20, 10, 300
@@ -48,9 +49,10 @@ class UntrimmedVideo(NamedTuple):
 def render_untrimmed(seed: int, fps: int, shots: int = 8) -> UntrimmedVideo:
     """Render one video of `shots` shots of 5 to 10 s.
 
-    Half of them hold an event of 2.5 to 5 s; one event at least is negative and one positive. One
-    more shot only looks like an event and one only sounds like one: decoys, which are not emotional
-    and not in the truth, so that a network has to listen and look. seed: of everything.
+    Half of them hold an event of 2.5 to 5 s. A video has a mood, which is the chance of an event to
+    be positive, so that some videos have events of one kind only. One more shot only looks like an
+    event and one only sounds like one: decoys, which are not emotional and not in the truth, so
+    that a network has to listen and look. seed: of everything.
     """
     if shots < 4:
         raise DataError("shots", found=str(shots), wanted="4 or more", cure="Give more shots.")
@@ -59,9 +61,9 @@ def render_untrimmed(seed: int, fps: int, shots: int = 8) -> UntrimmedVideo:
     order = rng.permutation(shots)
     kinds[order[: shots // 2]] = "event"
     kinds[order[shots // 2]], kinds[order[shots // 2 + 1]] = "looks", "sounds"
-    negative = [label for label in LABELS if label not in POSITIVE]
-    labels = [negative[rng.randint(4)], sorted(POSITIVE)[rng.randint(4)]][:: rng.choice([1, -1])]
-    labels += [LABELS[rng.randint(8)] for _ in range(shots // 2 - 2)]
+    kind_of = (sorted(set(LABELS) - POSITIVE), sorted(POSITIVE))
+    mood = MOODS[rng.randint(len(MOODS))]
+    labels = [kind_of[int(rng.random_sample() < mood)][rng.randint(4)] for _ in range(shots // 2)]
     frames, sound, events, emotions, at = [], [], [], [], 0
     for kind in kinds:
         length = rng.randint(5 * FPS, 10 * FPS)
