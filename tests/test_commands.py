@@ -1,30 +1,18 @@
 """The command line as a user types it, in processes of its own."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from command_line import ROOT, jack
 
 from jacklib.data.samples import film_clips
 from jacklib.torch_files import read_torch_file, write_torch_file
 
-ROOT = Path(__file__).parents[1]
 FILM = ROOT / "data_samples" / "film" / "video" / "Joy" / "bbb_0120.mp4"
 # Small and quick: what is tested is the way through, not what it learns.
 SMALL = ["--sample_size", "32", "--batch_size", "16", "--n_epochs", "1"]
-
-
-def jack(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "jacklib", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -266,7 +254,7 @@ def test_a_learning_rate_that_explodes(trained, network, tmp_path):
     [
         (("VAANet",), "wanted one of main, test, test_singlevideo"),
         (("VAANet", "tset"), "found 'tset', wanted one of main"),
-        (("TSL", "main"), "TSL is not part of JACK yet; VAANet, CTEN are."),
+        (("Gait", "main"), "Gait is not part of JACK yet; VAANet, CTEN, TSL are."),
         (("CTEN", "test", "--theta", "1.5"), "--theta: found 1.5, wanted 0 to 1"),
         (("CTEN", "main", "--batch_size", "0"), "--batch_size: found 0, wanted more than 0"),
         (("VAANet", "main", "--n_epochs", "-1"), "--n_epochs: found -1, wanted more than 0"),

@@ -261,15 +261,17 @@ class Localisation(NamedTuple):
             lines.append(f"{t:.2f} " + " ".join(f"{value:7.4f}" for value in row))
         s = self.summary()
         lines.append(f"mean {s['average_mAP']:7.4f} {s['average_Rc']:7.4f} {s['average_F2']:7.4f}")
-        lines.append(f"average nAP {s['average_nAP']:.4f}, pAP {s['average_pAP']:.4f}")
+        lines += [f"average {c}AP {s[f'average_{c}AP']:.4f}" for c in CLASSES
+                  if f"average_{c}AP" in s]  # fmt: skip
         return "\n".join(lines)
 
 
 def summary(metrics: dict[str, float]) -> dict[str, float]:
     """Means over the tIoUs of what `temporal_map` gives."""
     found = {"average_mAP": metrics[f"average_mAP{SPAN}"]}
-    for label in CLASSES:  # a class without any segment in the ground truth has no precision
-        found[f"average_{label}AP"] = metrics.get(f"average_{label}AP{SPAN}", float("nan"))
+    for label in CLASSES:  # a class without any segment in the ground truth has none
+        if f"average_{label}AP{SPAN}" in metrics:
+            found[f"average_{label}AP"] = metrics[f"average_{label}AP{SPAN}"]
     for name in ("Rc", "F2"):
         found[f"average_{name}"] = float(np.mean([metrics[f"{name}@{t:.2f}"] for t in TIOUS]))
     return found
@@ -401,17 +403,20 @@ def number_list(text: str, name: str) -> tuple[float, ...]:
 
     Raises DataError naming the option.
     """
+    term = r"\[([^\[\]]+)\](?:\*([1-9]\d{0,5}))?"
+    written = re.sub(r"\s", "", text)
+    if not written.startswith("["):  # one number
+        written = f"[{written}]"
     numbers: list[float] = []
-    for part in re.sub(r"\s", "", text).split("]+["):
-        found = re.fullmatch(r"\[?([^\[\]*]+)\]?(?:\]?\*(\d{1,6}))?", part)
-        try:
-            values = [float(value) for value in found[1].strip(",").split(",")]
-            times = int(found[2] or 1)
-        except (TypeError, ValueError) as error:
-            raise _no_list(text, name) from error
-        if not np.isfinite(values).all() or len(values) * times > 1_000_000:
-            raise _no_list(text, name)
-        numbers += values * times
+    try:
+        if not re.fullmatch(rf"{term}(?:\+{term})*", written):
+            raise ValueError("no list")
+        for values, times in re.findall(term, written):
+            numbers += [float(value) for value in values.strip(",").split(",")] * int(times or 1)
+        if not np.isfinite(numbers).all() or len(numbers) > 1_000_000:
+            raise ValueError("numbers that cannot be")
+    except ValueError as error:
+        raise _no_list(text, name) from error
     return tuple(numbers)
 
 

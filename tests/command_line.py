@@ -1,0 +1,17 @@
+"""Commands as a user types them, in processes of their own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def jack(*arguments):
+    """`python -m jacklib ARGUMENTS` in the checkout; stdout and stderr as text."""
+    return subprocess.run(
+        [sys.executable, "-m", "jacklib", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )

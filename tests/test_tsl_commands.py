@@ -1,0 +1,296 @@
+"""`TSL PHASE` as a user types it, and training that stops, goes on and repeats."""
+
+import json
+import shutil
+
+import jittor as jt
+import numpy as np
+import pytest
+from command_line import ROOT, jack
+from test_tsl_data import write_root
+
+from jacklib import runtime
+from jacklib.data.tsl300 import UntrimmedVideos
+from jacklib.errors import DataError
+from jacklib.methods import tsl
+from jacklib.networks import TSLNet
+from jacklib.torch_files import read_torch_file, write_torch_file
+
+SMALL = dict(len_feature=16, neck_size=16)
+FILM = ROOT / "data_samples" / "untrimmed_film" / "video" / "test" / "bbb_0644.mp4"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The film's five pieces, a few steps."""
+    folder = tmp_path_factory.mktemp("tsl")
+    result = jack("TSL", "main", "--dataset", "film", "--result_path", folder, "--lr",
+                  "[0.001]*3+[0.0005]*1", "--batch_size", "2", "--evaluate_every", "2")  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    return folder, result
+
+
+def test_main_trains_and_reports_the_mission_s_table(trained):
+    folder, result = trained
+    assert "5 videos to train, 3 to test, features: descriptor of JACK" in result.stdout
+    report = json.loads((folder / "report.json").read_text())
+    for name in ("forward_s", "iteration_s", "memory_mb", "random_average_mAP"):
+        assert report[name] > 0
+    rows = [line.split(",") for line in (folder / "log.csv").read_text().splitlines()]
+    assert len(rows) == 3  # 4 steps, evaluated every 2
+    table = [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
+    best = max(float(row["average_mAP"]) for row in table)
+    assert report["average_mAP"] == pytest.approx(best)
+    assert report["step"] == 2 * (1 + [float(r["average_mAP"]) for r in table].index(best))
+    options = read_torch_file(folder / "best.pth")["options"]
+    assert options["network"] == "TSL" and options["neck_size"] == 256
+    assert "average mAP[0.1:0.3]" in result.stdout and "Traceback" not in result.stderr
+
+
+def test_main_eval_writes_activitynet_s_json(trained, tmp_path):
+    result = jack("TSL", "main_eval", "--dataset", "film", "--result_path", tmp_path,
+                  "--checkpoint_path", trained[0] / "best.pth")  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    found = json.loads((tmp_path / "detections.json").read_text())
+    assert set(found["results"]) == {"bbb_0201", "bbb_0644", "bbb_0733"}
+    segment = found["results"]["bbb_0644"][0]
+    assert segment["label"] in "np" and 0 <= segment["segment"][0] < segment["segment"][1] < 50
+    numbers = json.loads((tmp_path / "metrics.json").read_text())
+    report = json.loads((trained[0] / "report.json").read_text())
+    for name in ("average_mAP", "average_nAP", "average_pAP", "average_F2"):
+        assert numbers[name] == pytest.approx(report[name], abs=1e-6)
+    assert "average nAP" in result.stdout
+
+
+def test_one_video_and_its_features_give_the_same(trained, tmp_path):
+    checkpoint = ("--checkpoint_path", trained[0] / "best.pth", "--result_path")
+    result = jack("TSL", "main_inference", "--video_path", FILM, *checkpoint, tmp_path / "a")
+    assert result.returncode == 0, result.stderr
+    assert "bbb_0644: 72 clips at 24 frames a second" in result.stdout
+    features = ROOT / "data_samples" / "untrimmed_film" / "features" / "test"
+    again = jack(
+        "TSL", "main_inference", "--rgb_path", features / "rgb" / "bbb_0644.npy", "--mfcc_path",
+        features / "logmfcc" / "bbb_0644.npy", "--fps", "24", "--lang", "zh", *checkpoint,
+        tmp_path / "b",
+    )  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    one, other = (
+        json.loads((tmp_path / name / "bbb_0644_detections.json").read_text()) for name in "ab"
+    )
+    assert one == other and one["results"]["bbb_0644"]
+    for name in "ab":
+        picture = tmp_path / name / "bbb_0644_timeline.png"
+        assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_own_videos_become_features(tmp_path):
+    for split in ("train", "test"):
+        (tmp_path / "video" / split).mkdir(parents=True)
+        shutil.copy(FILM, tmp_path / "video" / split / f"{split}_1.mp4")
+    result = jack("TSL", "features", "--data_path", tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "2 of 2 videos described" in result.stdout
+    shape = np.load(tmp_path / "features" / "train" / "rgb" / "train_1.npy").shape
+    assert shape == (72, 1024)
+
+
+def fails(*arguments):
+    result = jack(*arguments)
+    assert result.returncode == 1 and "Traceback" not in result.stderr, result.stderr
+    assert result.stderr.startswith("error: ") or "\nerror: " in result.stderr
+    return result.stderr
+
+
+def test_wrong_arguments(trained, tmp_path):
+    checkpoint = ("--checkpoint_path", trained[0] / "best.pth", "--result_path", tmp_path)
+    for arguments, wanted in (
+        (("main", "--lr", "__import__('os')"), "--lr: found \"__import__('os')\", wanted numbers"),
+        (("main", "--lambdas", "[1,2]"), "--lambdas: found 2 numbers, wanted 4"),
+        (("main", "--batch_size", "0"), "--batch_size: found 0, wanted 1 or more"),
+        (("main", "--dataset", "film", "--batch_size", "9"), "batch_size: found 9, and 5 videos"),
+        (("main", "--data_path", tmp_path / "x"), "found no such folder"),
+        (("main_eval", "--checkpoint_path", "gone.pth"), "found no file gone.pth"),
+        (("main_inference", *checkpoint), "found no video and no features"),
+        (("main_inference", "--rgb_path", "a.npy", *checkpoint), "wanted --video_path FILE, or"),
+        (("main_inference", "--rgb_path", "a.npy", "--mfcc_path", "b.npy", *checkpoint),
+         "--fps: found None"),
+        (("main_inference", "--rgb_path", "a.npy", "--mfcc_path", "b.npy", "--fps", "25",
+          *checkpoint), "a.npy: found no such file"),
+        (("main_inference", "--video_path", "gone.mp4", *checkpoint), "gone.mp4: found no such"),
+    ):  # fmt: skip
+        assert wanted in fails("TSL", *arguments)
+
+
+def test_weights_and_features_of_different_kinds(trained, tmp_path):
+    root = write_root(tmp_path / "data")  # no made_with.json: TSL-300's own, I3D
+    message = fails("TSL", "main_eval", "--data_path", root, "--checkpoint_path",
+                    trained[0] / "best.pth")  # fmt: skip
+    assert "found features: I3D RGB, wanted what the weights know: descriptor" in message
+    weights = tmp_path / "released.pkl"  # as the released code saves them: names, nothing else
+    net = TSLNet(**SMALL)
+    write_torch_file(weights, {k: v.numpy() for k, v in net.state_dict().items()})
+    message = fails("TSL", "main_inference", "--video_path", FILM, "--checkpoint_path", weights)
+    assert "wanted" in message and "released.pkl" in message  # widths unlike the released
+    message = fails("VAANet", "test", "--checkpoint_path", trained[0] / "best.pth")
+    assert "found weights of TSL" in message
+
+
+# ---------------------------------------------------------------------------------------------
+# Training, in this process
+# ---------------------------------------------------------------------------------------------
+
+SCHEDULE = tsl.Schedule(1, (1e-3, 1e-3, 5e-4, 5e-4, 5e-4), 2)
+
+
+def run(root, folder, **options):
+    runtime.seed(3)
+    net = TSLNet(**SMALL)
+    jt.sync_all()
+    training, validation = (UntrimmedVideos(root, s, seed=3) for s in ("train", "test"))
+    history = tsl.train(
+        net, training, validation, schedule=SCHEDULE, result_path=folder, seed=3, show=False,
+        **options,
+    )  # fmt: skip
+    return history, {k: v.numpy().copy() for k, v in net.state_dict().items()}
+
+
+def without_time(history):
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in history]
+
+
+def test_training_repeats_and_goes_on_exactly(tmp_path, monkeypatch):
+    root = write_root(tmp_path / "data")
+    whole, weights = run(root, tmp_path / "a")
+    assert [row["epoch"] for row in whole] == [1, 2, 3]  # 5 steps, two and two and one
+
+    class Stopped(Exception):
+        pass
+
+    real, count = tsl.steps, []
+
+    def stopping(*args):
+        for step in real(*args):
+            count.append(step)
+            if len(count) == 4:
+                raise Stopped
+            yield step
+
+    monkeypatch.setattr(tsl, "steps", stopping)
+    with pytest.raises(Stopped):
+        run(root, tmp_path / "b", save_every=1)
+    monkeypatch.setattr(tsl, "steps", real)
+    rest, again = run(root, tmp_path / "b", resume=tmp_path / "b" / "last.pth")
+    assert without_time(rest) == without_time(whole)
+    for name, value in weights.items():
+        np.testing.assert_array_equal(again[name], value, err_msg=name)
+
+
+def test_gradients_of_a_step_are_the_mean_over_its_videos(tmp_path):
+    """Two videos in one step move the weights as their mean loss does, not as either alone."""
+    root = write_root(tmp_path / "data")
+    videos = UntrimmedVideos(root, "train", seed=3)
+    runtime.seed(3)
+    net = TSLNet(**SMALL, dropout=0.0)
+    net.train()
+    before = {k: v.numpy().copy() for k, v in net.state_dict().items()}
+    criterion = tsl.TSLLoss()
+    optimizer = tsl.Adam(net.parameter_groups(1e-3, 10.0), lr=1e-3, weight_decay=5e-4)
+    total = 0
+    for i in (0, 1):
+        sample = videos.load(i)
+        out = net(*tsl.inputs(sample), sample.labels[None])
+        terms = criterion(out, sample.labels[None], sample.label_distribution, sample.points)
+        total = total + terms["total"] / 2
+    optimizer.step(total)
+    wanted = {k: v.numpy().copy() for k, v in net.state_dict().items()}
+
+    runtime.seed(3)
+    net = TSLNet(**SMALL, dropout=0.0)
+    jt.sync_all()
+    assert all((net.state_dict()[k].numpy() == v).all() for k, v in before.items())
+    schedule = tsl.Schedule(2, (1e-3,), 1)
+    tsl.train(net, videos, UntrimmedVideos(root, "test"), schedule=schedule,
+              result_path=tmp_path / "r", seed=3, show=False)  # fmt: skip
+    moved = 0
+    for name, value in net.state_dict().items():
+        if "running" in name:
+            continue
+        # Adam's first move is the gradient's sign: where the gradient is next to nothing, either
+        # sum may round to the other side.
+        close = np.isclose(value.numpy(), wanted[name], atol=2e-5)
+        assert close.mean() > 0.98, name
+        moved += np.abs(value.numpy() - before[name]).max() > 5e-4
+    assert moved > 20
+
+
+def test_the_rate_of_every_step_is_the_list_s(tmp_path, monkeypatch):
+    root = write_root(tmp_path / "data")
+    seen, real = [], tsl.Adam.step
+
+    def step(self, loss=None):
+        seen.append([group["lr"] for group in self.groups])
+        return real(self, loss)
+
+    monkeypatch.setattr(tsl.Adam, "step", step)
+    run(root, tmp_path / "r")
+    assert seen == [pytest.approx([rate, 10 * rate]) for rate in SCHEDULE.rates]
+
+
+def test_steps_shuffle_every_pass_and_leave_incomplete_batches(tmp_path):
+    videos = UntrimmedVideos(write_root(tmp_path), "train")
+    videos.items = videos.items * 3 + videos.items[:1]  # 7 videos
+    schedule = tsl.Schedule(2, (1.0,) * 12, 4)
+    every = list(tsl.steps(videos, schedule, 5, 0, 12))
+    for start in (0, 3, 6, 9):
+        one_pass = np.concatenate([step.indices for step in every[start : start + 3]])
+        assert len(set(one_pass.tolist())) == 6
+    orders = {tuple(np.concatenate([s.indices for s in every[i : i + 3]])) for i in (0, 3, 6, 9)}
+    assert len(orders) == 4
+    again = list(tsl.steps(videos, schedule, 5, 7, 9))
+    assert all((a.indices == b.indices).all() for a, b in zip(again, every[7:9], strict=True))
+
+
+@pytest.mark.parametrize(
+    "text, wanted",
+    [
+        ("[2,1,0.5,1]", (2, 1, 0.5, 1)),
+        ("[0.00001]*3", (1e-5,) * 3),
+        ("[1e-4]*2 + [1e-5]", (1e-4, 1e-4, 1e-5)),
+        ("[1, 2]*2", (1, 2, 1, 2)),
+        ("0.001", (0.001,)),
+    ],
+)
+def test_lists_are_read_as_written(text, wanted):
+    assert tsl.number_list(text, "--lr") == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "[1]*x", "[1]*0", "print(1)", "[1e999]", "[nan]", "[1]*999999*2", "[1",
+             "1]", "[1][2]", "[1]*-2", "2**9", "[[1]]"],
+)  # fmt: skip
+def test_lists_that_are_none(text):
+    with pytest.raises(DataError, match="--lr: found"):
+        tsl.number_list(text, "--lr")
+
+
+def test_random_scores_are_a_poor_baseline():
+    videos = UntrimmedVideos(ROOT / "data_samples" / "untrimmed_film", "test", modality="rgb")
+    value = tsl.random_average_map(videos, draws=3)
+    assert 0 < value < 0.3
+    assert value == tsl.random_average_map(videos, draws=3)
+
+
+def test_the_timeline_s_video(tmp_path):
+    root = ROOT / "data_samples" / "untrimmed_film"
+    videos = UntrimmedVideos(root, "train", seed=3)
+    net = TSLNet(**SMALL)
+    shown = tsl.timeline_video(
+        videos, 0, tsl.predict(net, videos.load(0)), tsl.read_truth(root)["bbb_0015"]
+    )
+    assert shown.frames.shape[0] == tsl.SHOWN_FRAMES and shown.act_seed is not None
+    assert shown.truth[0] == ("p", 1.0, 5.5) and len(shown.points) == 2
+    assert shown.frames_between(3, 5, 4).shape[0] == 4
+    # Without videos, features alone.
+    bare = UntrimmedVideos(write_root(tmp_path), "test")
+    shown = tsl.timeline_video(bare, 0, tsl.predict(net, bare.load(0)))
+    assert shown.frames_between is None and shown.points is None and len(shown.truth) == 1
