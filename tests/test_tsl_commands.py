@@ -11,9 +11,11 @@ from test_tsl_data import write_root
 
 from jacklib import runtime
 from jacklib.data.tsl300 import UntrimmedVideos
+from jacklib.data.tsl_features import frames_between, i3d_features
+from jacklib.data.untrimmed import write_mp4
 from jacklib.errors import DataError
 from jacklib.methods import tsl
-from jacklib.networks import TSLNet
+from jacklib.networks import I3D, TSLNet
 from jacklib.torch_files import read_torch_file, write_torch_file
 
 SMALL = dict(len_feature=16, neck_size=16)
@@ -92,6 +94,41 @@ def test_own_videos_become_features(tmp_path):
     assert "2 of 2 videos described" in result.stdout
     shape = np.load(tmp_path / "features" / "train" / "rgb" / "train_1.npy").shape
     assert shape == (72, 1024)
+
+
+def test_i3d_s_features_and_the_weights_that_know_them(tmp_path):
+    """Weights by chance: what is tested is the way from video to features to segments."""
+    runtime.seed(0)
+    net = I3D()
+    write_torch_file(tmp_path / "i3d.pt", {k: v.numpy() for k, v in net.state_dict().items()})
+    root = tmp_path / "data"
+    for split in ("train", "test"):
+        (root / "video" / split).mkdir(parents=True)
+        frames = frames_between(FILM, 24, 5, 11.9, 165)
+        write_mp4(
+            root / "video" / split / f"{split}_1.mp4", frames, np.zeros(303_000, np.float32), 24
+        )
+    video = root / "video" / "test" / "test_1.mp4"
+    result = jack("TSL", "features", "--data_path", root, "--i3d_pretrained", tmp_path / "i3d.pt")
+    assert result.returncode == 0, result.stderr
+    assert "made with: I3D RGB" in result.stdout
+    features = np.load(root / "features" / "test" / "rgb" / "test_1.npy")
+    net.eval()
+    np.testing.assert_allclose(features, i3d_features(net, video), atol=1e-5)
+    assert features.shape == (10, 1024) and features.std() > 0
+
+    weights = tmp_path / "tsl.pth"
+    write_torch_file(weights, {k: v.numpy() for k, v in TSLNet().state_dict().items()})
+    command = ("TSL", "main_inference", "--video_path", video, "--checkpoint_path", weights)
+    message = fails(*command)
+    assert (
+        "found features: descriptor" in message and "wanted what the weights know: I3D" in message
+    )
+    result = jack(*command, "--i3d_pretrained", tmp_path / "i3d.pt", "--settings", "paper",
+                  "--result_path", tmp_path)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    found = json.loads((tmp_path / "test_1_detections.json").read_text())
+    assert found["external_data"]["details"] == "Features: I3D RGB"
 
 
 def fails(*arguments):

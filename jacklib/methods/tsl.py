@@ -499,10 +499,12 @@ def _root(args: argparse.Namespace) -> Path:
 
 
 def _config(args: argparse.Namespace, saved: dict | None = None) -> TSLNetConfig:
-    """The settings, then what a checkpoint says of itself, then what the command line says."""
-    classroom = getattr(args, "data_path", None) is None and not getattr(args, "rgb_path", None)
-    settings = args.settings or ("classroom" if classroom else "paper")
-    config = getattr(TSLNetConfig, settings)()
+    """The settings, then what a checkpoint says of itself, then what the command line says.
+
+    A checkpoint that says nothing is the released one, or like it: the paper's settings.
+    """
+    samples = saved is None and not args.data_path
+    config = getattr(TSLNetConfig, args.settings or ("classroom" if samples else "paper"))()
     if saved:
         names = {field.name for field in fields(TSLNetConfig)}
         config = TSLNetConfig(**{k: v for k, v in saved.items() if k in names})
@@ -605,7 +607,8 @@ def _check_features(saved: dict, kind: str, path: str | Path) -> None:
     if kind != trained_on:
         raise DataError(
             str(path), found=f"features: {kind}", wanted=f"what the weights know: {trained_on}",
-            cure="Make the features of the video with the same network, or train on these.",
+            cure="Train on these features, or make the others"
+            + (" with --i3d_pretrained rgb_imagenet.pt." if trained_on == I3D_FEATURES else "."),
         )  # fmt: skip
 
 
