@@ -1,5 +1,7 @@
 """Speed and memory of a network, Jittor beside PyTorch: `bash script/run.sh bench NETWORK`.
 
+`bench tsl --train` compares whole training runs, see `bench_tsl`.
+
 Each framework has a process of its own; they take turns, so that a machine that slows down slows
 both. A turn is one forward pass or one training step, waited for to its end. The first turns, in
 which Jittor compiles and both allocate, are counted apart as warm-up.
@@ -130,10 +132,11 @@ class JittorSession:
         losses = {"vaanet": self._vaanet_loss, "cten": self._cten_loss, "tsl": self._tsl_loss}
         for part in losses[self.network]():
             self.optimizer.backward(part)
-            self.optimizer.gradient_sum().sync()
+            self.optimizer.sync()
             value += part.item()
             jt.sync_all()
             del part
+        self.optimizer.gradient_sum().sync()
         self.optimizer.step()
         jt.sync_all(True)
         return {"seconds": time.perf_counter() - start, "loss": value}
@@ -185,6 +188,13 @@ class JittorSession:
 # ---------------------------------------------------------------------------------------------
 
 
+def process_environment() -> dict[str, str]:
+    """For a measured process. Each framework has its own defaults: what jacklib set for Jittor is
+    not PyTorch's."""
+    own = {k: v for k, v in os.environ.items() if k not in runtime.set_here}
+    return own | {"PYTHONPATH": str(ROOT)}
+
+
 class Worker:
     """A process that answers requests; `ask(op, ...)` waits for the answer."""
 
@@ -195,10 +205,7 @@ class Worker:
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            # Each with its own defaults: what jacklib set for Jittor is not PyTorch's.
-            env={k: v for k, v in os.environ.items() if k not in runtime.set_here}
-            | {"PYTHONPATH": str(ROOT)}
-            | environment,
+            env=process_environment() | environment,
         )
 
     def ask(self, op: str, **arguments: Any) -> dict[str, Any]:
@@ -331,6 +338,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--warm_up", type=int, default=2, help="turns before, not counted")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", help="also write every number to this file")
+    parser.add_argument(
+        "--train",
+        action="store_true",
+        help="tsl only: train it on the rendered videos in both frameworks with the classroom "
+        "settings, and compare speed, memory and results",
+    )
+    parser.add_argument("--seeds", type=int, default=3, help="runs with --train, from --seed on")
 
 
 def _measure_one(network: str, settings: str, args: argparse.Namespace) -> dict[str, Any]:
@@ -365,11 +379,18 @@ def _measure_one(network: str, settings: str, args: argparse.Namespace) -> dict[
 
 def main(args: argparse.Namespace) -> int:
     """Measure and print the tables; returns the exit code."""
-    for name in ("rounds", "warm_up"):
+    for name in ("rounds", "warm_up", "seeds"):
         if getattr(args, name) < 1:
             raise DataError(
                 f"--{name}", found=str(getattr(args, name)), wanted="1 or more", cure="Correct it."
             )
+    if args.train and (args.network != "tsl" or args.settings == "paper"):
+        raise DataError(
+            "--train", found=f"bench {args.network} --settings {args.settings}",
+            wanted="bench tsl, with the classroom settings",
+            cure="`bench tsl --train`; without --train the single steps of every network are "
+            "measured.",
+        )  # fmt: skip
     if find_torch() is None:
         print(
             "PyTorch is not installed here: Jittor is measured alone. To compare, "
@@ -377,6 +398,13 @@ def main(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     print(f"Machine: {machine()}")
+    if args.train:
+        from . import bench_tsl
+
+        everything = bench_tsl.compare(args.seed, args.seeds, args.batch_size)
+        if args.json:
+            Path(args.json).write_text(json.dumps({"machine": machine(), "training": everything}))
+        return 0
     everything: dict[str, Any] = {}
     for network in NETWORKS if args.network == "all" else (args.network,):
         everything[network] = {}

@@ -22,6 +22,9 @@ in length: inference and forward the batch's first, a training step one after th
 Nothing is warmed up here: whoever measures decides how many first answers to throw away. A session
 is an object with the methods load, inference, forward, train and about. This file imports no
 framework.
+
+`bench tsl --train` starts a process for every run instead, with two folders: what is in the first
+(`write_job`) it reads, and what it found (`write_result`) it writes into the second.
 """
 
 from __future__ import annotations
@@ -29,7 +32,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -169,3 +173,66 @@ def serve(session: Any) -> None:
         print(json.dumps(reply), file=replies, flush=True)
         if reply.get("bye"):
             break
+
+
+# ---------------------------------------------------------------------------------------------
+# Training runs
+# ---------------------------------------------------------------------------------------------
+
+VIDEO = ("rgb", "logmel", "labels", "label_distribution", "points")  # arrays of a TSL-Net video
+
+
+class Job(NamedTuple):
+    """One training run of TSL-Net, the same for both frameworks."""
+
+    root: str  # the videos, in TSL-300's layout
+    seed: int  # of the order, the annotators and the dropout
+    config: dict[str, Any]  # options of TSLNet
+    rates: list[float]  # the learning rate of every step
+    audio_factor: float
+    weight_decay: float
+    order: list[list[int]]  # the training videos of every step
+
+
+def write_job(folder: Path, job: Job, **arrays: dict[str, np.ndarray]) -> None:
+    """The job, and arrays by name: weights, train and test (videos, see `read_videos`)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "job.json").write_text(json.dumps(job._asdict()))
+    for name, found in arrays.items():
+        np.savez(folder / f"{name}.npz", **found)
+
+
+def read_job(folder: Path) -> tuple[Job, dict[str, np.ndarray]]:
+    """The job and the network's first weights."""
+    with np.load(folder / "weights.npz") as weights:
+        return Job(**json.loads((folder / "job.json").read_text())), dict(weights)
+
+
+def video_arrays(samples: Any) -> dict[str, np.ndarray]:
+    """Videos, each with VIDEO's arrays as attributes, as `read_videos` takes them."""
+    return {f"{name}_{i}": getattr(s, name) for i, s in enumerate(samples) for name in VIDEO}
+
+
+def read_videos(path: Path) -> list[dict[str, np.ndarray]]:
+    """Each video's arrays by name, as a batch of one."""
+    with np.load(path) as arrays:
+        count = len(arrays.files) // len(VIDEO)
+        return [{name: arrays[f"{name}_{i}"][None] for name in VIDEO} for i in range(count)]
+
+
+def write_result(folder: Path, numbers: dict[str, Any], scores: Any) -> None:
+    """Times, memory and versions; and each test video's (scores [T, C+1], video score [C])."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "numbers.json").write_text(json.dumps(numbers))
+    arrays = {}
+    for i, (each, whole) in enumerate(scores):
+        arrays |= {f"scores_{i}": each, f"video_score_{i}": whole}
+    np.savez(folder / "scores.npz", **arrays)
+
+
+def read_result(folder: Path) -> tuple[dict[str, Any], list[tuple[np.ndarray, np.ndarray]]]:
+    """What `write_result` wrote."""
+    with np.load(folder / "scores.npz") as arrays:
+        count = len(arrays.files) // 2
+        scores = [(arrays[f"scores_{i}"], arrays[f"video_score_{i}"]) for i in range(count)]
+    return json.loads((folder / "numbers.json").read_text()), scores

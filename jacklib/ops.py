@@ -2,7 +2,7 @@
 
 Each equals PyTorch in value and gradient; tests/test_ops.py compares them with numbers that
 PyTorch computed. Arrays are Jittor Vars in the usual order: [N, C, ...], float32. Layers that
-Jittor has right (Linear, Conv2d, ReLU) are not repeated here.
+Jittor has right (Linear, Dropout) are not repeated here.
 """
 
 from __future__ import annotations
@@ -113,6 +113,23 @@ class Conv1d(jt.nn.Module):
             else:
                 y = jt.matmul(weight, seen.reshape(N, c_in * K, L))
         return y if self.bias is None else y + self.bias.reshape(1, -1, 1)
+
+
+class Conv2d(jt.nn.Conv2d):
+    """Jittor's 2-D convolution, with 1 x 1 kernels as one product over all places of all samples.
+
+    Jittor's own reorders input, weight and result at each call, and is slow in the gradient of the
+    weight; its names and first weights are kept.
+    """
+
+    def execute(self, x):
+        if tuple(self.weight.shape[2:]) != (1, 1) or self.stride != (1, 1) or any(self.padding):
+            return super().execute(x)
+        N, C, H, W = x.shape
+        places = x.reshape(N, C, H * W).transpose(1, 0, 2).reshape(C, -1)  # [C, N*H*W]
+        y = jt.matmul(self.weight.reshape(-1, C), places)  # [out, N*H*W]
+        y = y.reshape(-1, N, H * W).transpose(1, 0, 2).reshape(N, -1, H, W)
+        return y if self.bias is None else y + self.bias.reshape(1, -1, 1, 1)
 
 
 def kaiming_normal_fan_out(weight: jt.Var) -> None:
@@ -322,8 +339,9 @@ _MAX_POOL = r"""
                 #pragma omp simd
                 for (long k = begin; k < end; k++) {
                     const float value = x[first + k * s2];
-                    // The first of equal values gets the gradient, as in PyTorch; NaN goes through.
-                    const bool take = (where[k] < 0) | (value > best[k]) | (value != value);
+                    // The first of equal values gets the gradient, as in PyTorch. A NaN may get
+                    // lost: Jittor compiles with fast math. Training looks at the gradients.
+                    const bool take = (where[k] < 0) | (value > best[k]);
                     best[k] = take ? value : best[k];
                     where[k] = take ? int(first + k * s2) : where[k];
                 }
@@ -340,7 +358,44 @@ _MAX_POOL_GRADIENT = r"""
         for (long i = 0; i < results; i++) dx[in1_p[n * results + i]] += in0_p[n * results + i];
     }
 """
-_POOL_HEADER = "#include <algorithm>\n#include <cmath>\n"
+_POOL_HEADER = "#include <algorithm>\n#include <cmath>\n#include <vector>\n"
+
+
+# The same where windows touch and do not overlap: the largest of every column first, whole rows at
+# a time, then the largest of the columns. Of equal values the first of the window is taken.
+_MAX_POOL_APART = r"""
+    const long H = in0_shape1, W = in0_shape2, h = out0_shape1, w = out0_shape2;
+    const long k0 = data["k0"], k1 = data["k1"];
+    #pragma omp parallel
+    {
+        std::vector<float> column(w * k1);
+        std::vector<int> row(w * k1);
+        #pragma omp for
+        for (long n = 0; n < in0_shape0; n++)
+        for (long j = 0; j < h; j++) {
+            const float* x = in0_p + (n * H + j * k0) * W;
+            for (long c = 0; c < w * k1; c++) { column[c] = x[c]; row[c] = 0; }
+            for (long a = 1; a < k0; a++) {
+                float* best = column.data();
+                int* where = row.data();
+                #pragma omp simd
+                for (long c = 0; c < w * k1; c++) {
+                    const bool take = x[a * W + c] > best[c];
+                    best[c] = take ? x[a * W + c] : best[c];
+                    where[c] = take ? int(a) : where[c];
+                }
+            }
+            for (long k = 0; k < w; k++) {
+                long best = k * k1;
+                for (long c = k * k1 + 1; c < (k + 1) * k1; c++)
+                    if (column[c] > column[best]
+                        || (column[c] == column[best] && row[c] < row[best])) best = c;
+                out0_p[(n * h + j) * w + k] = column[best];
+                out1_p[(n * h + j) * w + k] = (j * k0 + row[best]) * W + best;
+            }
+        }
+    }
+"""
 
 
 class _MaxPool(jt.Function):
@@ -349,23 +404,29 @@ class _MaxPool(jt.Function):
     def execute(self, x, kernel, stride, padding):
         self.shape = x.shape
         size = _pooled_size(x.shape[1:], kernel, stride, padding)
-        data = {
-            f"{letter}{i}": values[i]
-            for letter, values in (("k", kernel), ("s", stride), ("p", padding))
-            for i in range(3)
-        }
-        shape = [x.shape[0], *size]
+        result = [x.shape[0], *size]
+        if kernel[0] == 1 and kernel == stride and not any(padding):
+            x = x.reshape(-1, *x.shape[2:])  # [N*C*D, H, W]
+            shape, source = [x.shape[0], *size[1:]], _MAX_POOL_APART
+            data = {"k0": kernel[1], "k1": kernel[2]}
+        else:
+            shape, source = result, _MAX_POOL
+            data = {
+                f"{letter}{i}": values[i]
+                for letter, values in (("k", kernel), ("s", stride), ("p", padding))
+                for i in range(3)
+            }
+        self.rows = shape[0]
         y, self.where = jt.code(
             [shape, shape], ["float32", "int32"], [x],
-            cpu_header=_POOL_HEADER, cpu_src=_MAX_POOL, data=data,
+            cpu_header=_POOL_HEADER, cpu_src=source, data=data,
         )  # fmt: skip
-        return y
+        return y.reshape(result)
 
     def grad(self, dy):
-        rows = self.shape[0]
-        flat = [dy.reshape(rows, -1), self.where.reshape(rows, -1)]
+        flat = [dy.reshape(self.rows, -1), self.where.reshape(self.rows, -1)]
         dx = jt.code(
-            [rows, math.prod(self.shape[1:])], "float32", flat,
+            [self.rows, math.prod(self.shape) // self.rows], "float32", flat,
             cpu_header=_POOL_HEADER, cpu_src=_MAX_POOL_GRADIENT,
         )  # fmt: skip
         return dx.reshape(self.shape), None, None, None
@@ -621,6 +682,10 @@ class Optimizer:
             gradient = gradient.stop_grad()
             have = self.gradients[i]
             self.gradients[i] = gradient if have is None else (have + gradient).stop_grad()
+
+    def sync(self) -> None:
+        """Compute the gradients gathered so far, so that the graphs behind them may go."""
+        jt.sync([gradient for gradient in self.gradients if gradient is not None])
 
     def zero_grad(self) -> None:
         """Forget the gradients gathered so far."""

@@ -106,10 +106,10 @@ def fit(
             )
             for number, batch in enumerate(bar, start=first):
                 jt.set_seed(step_seed(seed, epoch, number))
-                value, slope, scores = 0.0, 0.0, []
+                value, scores = 0.0, []
                 for part, logits, labels in step_loss(batch):
                     optimizer.backward(part)
-                    slope = optimizer.gradient_sum().item()
+                    optimizer.sync()
                     value += part.item()
                     if labels is not None:
                         scores.append((logits.numpy(), labels))
@@ -118,14 +118,15 @@ def fit(
                     # Var of the part) would hold them: without this CTEN needs twice the memory.
                     jt.sync_all()
                     del part, logits
+                slope = optimizer.gradient_sum().item()
                 # ReLU in Jittor's kernels turns NaN into 0: what went wrong inside the network
                 # may show in the gradients only. Nothing has moved yet.
                 if not (math.isfinite(value) and math.isfinite(slope)):
                     raise TrainingError(
                         f"The loss or its gradient is no longer a number (loss {value}) in epoch "
                         f"{epoch + 1}, batch {number + 1} (clips "
-                        f"{', '.join(batch.ids[:4])}...). Lower --learning_rate, and look at these "
-                        f"clips' frames and sound. {_what_is_left(folder)}"
+                        f"{', '.join(batch.ids[:4])}...). Lower the learning rate, and look at "
+                        f"these clips' frames and sound. {_what_is_left(folder)}"
                     )
                 optimizer.step()
                 count = sum(len(labels) for _, labels in scores)
@@ -242,13 +243,15 @@ def draw_curves(history: list[dict[str, float]], score: str = "val_accuracy"):
     epochs = [row["epoch"] for row in history]
     figure = Figure(figsize=(9, 2.8), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
+    right = "Accuracy" if score == "val_accuracy" else f"Training accuracy and {_words(score)}"
     for axes, title, names in (
         (loss, "Loss", ("train_loss", "val_loss")),
-        (accuracy, "Accuracy", ("train_accuracy", score)),
+        (accuracy, right, ("train_accuracy", score)),
     ):
         for name, colour in zip(names, ("#0072B2", "#D55E00"), strict=True):
             if name in history[-1]:
-                label = {"train": "training", "val": "validation"}.get(name.split("_")[0], name)
+                start = {"train": "training", "val": "validation"}.get(name.split("_")[0])
+                label = start or _words(name)
                 axes.plot(epochs, [r[name] for r in history], "o-", ms=3, c=colour, label=label)
         axes.set_title(title)
         axes.set_xlabel("epoch")

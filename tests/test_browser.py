@@ -26,7 +26,11 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright: 
 
 ROOT = Path(__file__).resolve().parents[1]
 # notebook, the call that shows its widget, a step of the widget's slider
-NOTEBOOKS = [("04_vaanet", "attention_widget(", 1), ("05_cten", "erasing_widget(", 0.05)]
+NOTEBOOKS = [
+    ("04_vaanet", "attention_widget(", 1),
+    ("05_cten", "erasing_widget(", 0.05),
+    ("06_tsl_net", "timeline_widget(", 0.05),
+]
 START = 120  # seconds until JupyterLab answers and the notebook's kernel is ready
 RUN = 1200  # seconds for all cells, on a busy machine where Jittor still has to compile
 ANSWER = 60  # seconds for one answer of the widget: it draws a picture

@@ -246,7 +246,7 @@ def test_broken_video(trained, tmp_path):
 @pytest.mark.parametrize("network", ["VAANet", "CTEN"])
 def test_a_learning_rate_that_explodes(trained, network, tmp_path):
     message = fails(network, "main", "--result_path", tmp_path, *SMALL, "--learning_rate", "1e30")
-    assert "no longer a number" in message and "Lower --learning_rate" in message
+    assert "no longer a number" in message and "Lower the learning rate" in message
 
 
 @pytest.mark.parametrize(

@@ -437,13 +437,13 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
     paper, classroom = SCHEDULES["paper"], SCHEDULES["classroom"]
     add("--checkpoint_path", "--model_file", help="trained weights (.pth, .pkl or .safetensors)")
     add("--result_path", "--output_path", help=f"where results go (default: results/{NAME})")
-    add("--settings", choices=SCHEDULES, help="default: classroom for the samples, else paper")
+    add("--settings", choices=SCHEDULES, help="default: classroom for the samples, else paper"
+        if phase == "main" else "default: paper; only for weights that do not say")  # fmt: skip
     add("--modal", choices=MODALITIES, help="default: all, or the checkpoint's")
     add("--r_act", type=int, help="a video's score is the mean of its best T // r_act clips "
         "(default: 8, or the checkpoint's)")  # fmt: skip
     add("--class_th", type=float, default=RELEASED_THRESHOLD,
         help="video score from which a class is looked for")  # fmt: skip
-    add("--seed", type=int, default=0)
     if phase == "main_inference":
         add("--video_path", help="a video file: mp4, avi, mov, mkv or webm")
         add("--rgb_path", help="or its features: rgb (.npy, [T, 1024])")
@@ -454,10 +454,11 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
         return
     add("--dataset", choices=UNTRIMMED, default="rendered", help="the videos that ship with JACK")
     add("--data_path", help="or a folder in TSL-300's layout")
-    add("--points", choices=("mixed", "file"), default="mixed",
-        help="one annotator a video at random, or point_labels.csv as it is")  # fmt: skip
     if phase == "main_eval":
         return
+    add("--seed", type=int, default=0)
+    add("--points", choices=("mixed", "file"), default="mixed",
+        help="one annotator a video at random, or point_labels.csv as it is")  # fmt: skip
     add("--batch_size", type=int,
         help=f"videos a step; default: {paper.batch_size} (paper), "
         f"{classroom.batch_size} (classroom)")  # fmt: skip
@@ -555,6 +556,13 @@ def _main(args: argparse.Namespace) -> int:
     )
     folder, clock = result_folder(NAME, args.result_path), Clock()
     options = asdict(config) | {"network": NAME, "class_names": list(CLASSES), "features": kind}
+    options |= {
+        "batch_size": schedule.batch_size, "evaluate_every": schedule.evaluate_every,
+        "lambdas": list(lambdas), "reverse_sign": args.reverse_sign, "points": args.points,
+        "n_steps": len(schedule.rates),
+    }  # fmt: skip
+    if args.resume and Path(args.resume).is_file():
+        _check_resumed(args.resume, read_options(args.resume), options)
     history = train(
         net, training, validation, schedule=schedule, result_path=folder, seed=args.seed,
         lambdas=lambdas, reverse_sign=args.reverse_sign, class_threshold=args.class_th,
@@ -572,6 +580,23 @@ def _main(args: argparse.Namespace) -> int:
     weights = next(p for p in (folder / "best.pth", folder / "last.pth") if p.exists())
     print(f"Best after step {report['step']}. Weights: {weights}")
     return 0
+
+
+def _check_resumed(path: str, saved: dict, wanted: dict) -> None:
+    """Raise DataError where a run was begun with other options than it is to go on with."""
+    for name, value in wanted.items():
+        if name != "n_steps" and name in saved and saved[name] != value:
+            raise DataError(
+                path, found=f"a run with {name} {saved[name]}", wanted=f"{name} {value}, as asked",
+                cure="Resume with the options that the run was begun with.",
+            )  # fmt: skip
+    begun = saved.get("n_steps", wanted["n_steps"])
+    if begun != wanted["n_steps"] and begun % wanted["evaluate_every"]:
+        raise DataError(
+            path, found=f"a run of {begun} steps, evaluated every {wanted['evaluate_every']}",
+            wanted=f"as many steps, and not {wanted['n_steps']}: its last part is a short one",
+            cure="Give --lr as many steps as the run had, or start a new run.",
+        )  # fmt: skip
 
 
 def report_table(report: dict[str, float]) -> str:

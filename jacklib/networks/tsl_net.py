@@ -19,7 +19,7 @@ import numpy as np
 from jittor import nn
 
 from ..errors import DataError
-from ..ops import AvgPool2d, BatchNorm, Conv1d, MaxPool2d, ReLU, as_var, logsumexp
+from ..ops import AvgPool2d, BatchNorm, Conv1d, Conv2d, MaxPool2d, ReLU, as_var, logsumexp
 from ..shapes import LOGMEL_BINS, LOGMEL_FRAMES, check_clips, check_modality, check_shape
 
 CHUNK = 600  # clips that go through the audio extractor at a time, to bound memory
@@ -81,19 +81,19 @@ def clip_positions(T: int, size: int) -> np.ndarray:
 def audio_extractor(d: int) -> nn.Sequential:
     """A clip's sound with its neighbours' to one vector: [N, 1, 96, 60] -> [N, d, 1, 1]."""
     return nn.Sequential(
-        nn.Conv2d(1, d // 8, (7, 7), stride=(3, 2), padding=(3, 3)),  # [N, d/8, 32, 30]
+        Conv2d(1, d // 8, (7, 7), stride=(3, 2), padding=(3, 3)),  # [N, d/8, 32, 30]
         ReLU(),
         BatchNorm(d // 8),
         MaxPool2d((4, 4)),  # [N, d/8, 8, 7]
-        nn.Conv2d(d // 8, d // 2, (3, 3), padding=(1, 1)),
+        Conv2d(d // 8, d // 2, (3, 3), padding=(1, 1)),
         ReLU(),
-        nn.Conv2d(d // 2, d // 2, (1, 1)),
+        Conv2d(d // 2, d // 2, (1, 1)),
         ReLU(),
         BatchNorm(d // 2),
         MaxPool2d((2, 2)),  # [N, d/2, 4, 3]
-        nn.Conv2d(d // 2, d, (3, 3), padding=(1, 1)),
+        Conv2d(d // 2, d, (3, 3), padding=(1, 1)),
         ReLU(),
-        nn.Conv2d(d, d, (1, 1)),
+        Conv2d(d, d, (1, 1)),
         ReLU(),
         BatchNorm(d),
         AvgPool2d((4, 3)),  # [N, d, 1, 1]

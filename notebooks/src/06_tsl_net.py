@@ -1,0 +1,1276 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] lang="en"
+# # 06 · TSL-Net: when does a long video move us?
+#
+# | | |
+# |---|---|
+# | **Needs** | this repository and `05_cten`; no GPU, no download |
+# | **Takes** | 3 to 4 minutes on two idle CPU cores, nearly all of it training, and more if other programs keep them busy; the very first time, a minute and a half more to render the sample videos |
+# | **You will see** | long videos with one marked moment a segment, pseudo labels growing out of these moments, a training run, a term of the loss whose sign paper and code disagree on, and a timeline to explore |
+# | **Paper** | Zhang and Yang, *Temporal Sentiment Localization: Listen and Look in Untrimmed Videos*, ACM MM 2022 ([doi 10.1145/3503161.3548007](https://doi.org/10.1145/3503161.3548007)) |
+#
+# Read and run the cells in order, or choose *Run → Run All Cells*: unfinished exercises do not stop it.
+
+# %% [markdown] lang="zh"
+# # 06 · TSL-Net：长视频里，情感何时出现？
+#
+# | | |
+# |---|---|
+# | **需要** | 本仓库，并先看过 `05_cten`；不需要 GPU，也不用下载 |
+# | **用时** | 双核 CPU 空闲时 3 到 4 分钟，几乎都花在训练上，如果还有别的程序占着 CPU，会更久；第一次运行还要花一分半钟渲染样例视频 |
+# | **你会看到** | 每个情感片段只标一个时刻的长视频，伪标签怎样从这些时刻生长出来，一次完整的训练，一个论文与代码符号相反的损失项，以及一条可以动手探索的时间轴 |
+# | **论文** | Zhang、Yang，*Temporal Sentiment Localization: Listen and Look in Untrimmed Videos*，ACM MM 2022（[doi 10.1145/3503161.3548007](https://doi.org/10.1145/3503161.3548007)） |
+#
+# 可以逐格阅读运行，也可以选菜单 *Run → Run All Cells*：没做的练习不会中断运行。仓库里保存的图是英文版运行时生成的；自己运行一遍，控件和时间轴就会显示中文。
+
+# %% lang="en"
+LANG = "en"
+
+# %% lang="zh"
+LANG = "zh"
+
+# %%
+from jacklib import classroom, runtime  # jacklib comes first: it prepares Jittor
+
+classroom.language(LANG)
+
+from dataclasses import replace
+from pathlib import Path
+
+import jittor as jt
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import display
+from matplotlib.patches import Patch, Rectangle
+
+from jacklib.methods import tsl
+from jacklib.networks import TSLNet, TSLNetConfig
+
+plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
+BLUE, ORANGE, RED, GREY = "#0072B2", "#E69F00", "#D55E00", "#B8C4CE"
+COLOUR, WORD = {"n": RED, "p": BLUE}, {"n": "negative", "p": "positive"}
+CACHE = Path("results/tsl")  # git ignores it
+
+# %% [markdown] lang="en"
+# ## 1 · The task and the idea
+#
+# Notebooks 04 and 05 gave one emotion to a short clip. But a video of several minutes moves people at some moments, in one way or the other, and leaves them cold in between. **Temporal sentiment localization** asks: *from when to when* is the mood negative (**n**), and when positive (**p**)? Everything else is **background**.
+#
+# To label such a video fully, somebody must find the beginning and the end of every segment. That is slow, and people disagree. So TSL-Net learns from **one marked frame a segment**: somebody watches, and presses a key whenever the mood is clear. This is **weak supervision**: the training data never say where a segment begins or ends, and yet the network must.
+#
+# Three ideas make it work: **pseudo labels** grow from the marked frames (section 5); picture and sound are fused, and a **reverse mapping** asks whether each can be found again in the mixture (sections 6 and 8); segments are cut out of the scores at many heights (section 7).
+#
+# The authors' data set, TSL-300, holds 300 videos, more than 21 hours together. The weights that they released reach, by overlap (tIoU):
+#
+# | tIoU of at least | 0.1 | 0.2 | 0.3 | mean of 0.1, 0.15 … 0.3 |
+# |---|---|---|---|---|
+# | mean average precision | 27.27 % | 20.53 % | 12.06 % | 19.85 % |
+
+# %% [markdown] lang="zh"
+# ## 1 · 任务与思路
+#
+# 04 和 05 给一小段视频判一种情感。可几分钟长的视频，往往只在某些时刻打动人，有时是好情绪，有时是坏情绪，其余时间平平淡淡。**时序情感定位**（temporal sentiment localization）问的是：*从何时到何时*情感是负面的（**n**）？何时是正面的（**p**）？剩下的都是**背景**。
+#
+# 要完整标注这样的视频，得找出每个情感片段的起点和终点，既费时，各人的看法又不一致。所以 TSL-Net 每个片段**只用一帧标注**：边看边标，哪里情感明显就按一下键，按下的时刻就是**标注点**。这就是**弱监督**：训练数据从没说过片段从哪里开始、到哪里结束，网络却必须答出来。
+#
+# 它靠三个想法：**伪标签**从标注点向两侧生长（第 5 节）；画面与声音融合，再用**反向映射**检查两者能否从融合的特征里找回来（第 6、8 节）；在多个高度上切分得分曲线，切出片段（第 7 节）。
+#
+# 作者的数据集 TSL-300 有 300 段视频，总长超过 21 小时。他们发布的权重在不同重叠度（tIoU）下的成绩：
+#
+# | tIoU 不低于 | 0.1 | 0.2 | 0.3 | 0.1、0.15……0.3 的平均 |
+# |---|---|---|---|---|
+# | 平均精度均值（mAP） | 27.27 % | 20.53 % | 12.06 % | 19.85 % |
+
+# %% [markdown] lang="en"
+# One code for both sizes; the classroom's network is narrower, and its features cost nothing to make. A *step* is one move of the weights. Videos differ in length, so they go through the network one at a time, and a step adds up the gradients of `batch_size` of them.
+
+# %% [markdown] lang="zh"
+# 两种规模共用一份代码；课堂版的网络更窄，特征也不费力就能算出。*一步*（step）指权重更新一次。视频长短不一，只能逐段通过网络，一步把 `batch_size` 段视频的梯度累加起来。
+
+# %%
+paper, config = TSLNetConfig.paper(), TSLNetConfig.classroom()
+both = {name: (value, getattr(config, name)) for name, value in paper.options().items()}
+plans = tsl.SCHEDULES["paper"], tsl.SCHEDULES["classroom"]
+for name in ("batch_size", "evaluate_every", "audio_factor", "weight_decay"):
+    both[name] = tuple(getattr(plan, name) for plan in plans)
+both["steps"] = tuple(len(plan.rates) for plan in plans)
+both["learning rate"] = tuple(plan.rates[0] for plan in plans)
+print(f"{'':16}{'paper':>8}{'classroom':>12}")
+for name, (large, small) in both.items():
+    print(f"{name:16}{large!s:>8}{small!s:>12}")
+
+# %% [markdown] lang="en"
+# ## 2 · The data: long videos, few marks
+#
+# JACK renders 30 **untrimmed videos** of about a minute, 20 to train and 10 to test, and writes them in TSL-300's layout. A video is a row of *shots*: grey, drifting scenes with a hum. Half of the shots hold an event with the colours, movement and sound of one of the eight emotions from notebook 04; anger, disgust, fear and sadness count as negative, the others as positive. Two more shots are **decoys**: one only *looks* like an event, one only *sounds* like one. Neither is in the ground truth.
+#
+# The files speak for themselves:
+
+# %% [markdown] lang="zh"
+# ## 2 · 数据：视频很长，标注很少
+#
+# JACK 会渲染 30 段一分钟左右的**未剪辑视频**，20 段训练，10 段测试，按 TSL-300 的目录结构存放。一段视频由若干*镜头*接成：灰色的场景缓缓漂移，伴着嗡嗡声。一半镜头里有事件，色彩、动作和声音取自 04 的八种情感之一；愤怒、厌恶、恐惧、悲伤算负面，其余算正面。另有两个镜头是**诱饵**：一个只*看着*像事件，一个只*听着*像事件，都不算在真值里。
+#
+# 先看看有哪些文件：
+
+# %%
+from jacklib.data.samples import UNTRIMMED
+from jacklib.data.tsl300 import UntrimmedVideos, read_points
+
+root = UNTRIMMED["rendered"](progress=False)  # rendered and described at the first use
+training = UntrimmedVideos(root, "train", seed=0)
+validation = UntrimmedVideos(root, "test")
+for pattern in (
+    "split_*.txt", "*gt.json", "fps_dict.json", "point_gaussian/train/*.txt",
+    "features/test/*/21_rendered_test.npy", "video/train/1_*.mp4",
+):  # fmt: skip
+    for path in sorted(root.glob(pattern)):
+        print(path.relative_to(root))
+print("\n" + "\n".join((root / "point_gaussian/train/point_anno_0.txt").read_text().split()[:4]))
+
+# %% [markdown] lang="en"
+# The last lines are annotator 0's: class, its number, two frames around the mark, the video, the marked frame. `gt.json` holds the segments of the test videos only, as TSL-300 ships it. Because our videos are rendered, the truth of the training videos is known too; it is kept apart in `videosenti_gt.json`, **the network never sees it**, and we use it for pictures.
+
+# %% [markdown] lang="zh"
+# 最后几行出自 0 号标注者：类别、类别编号、标注点前后的两帧、视频、标注的那一帧。`gt.json` 里只有测试视频的片段，与 TSL-300 发布的一样。我们的视频是渲染的，训练视频的真值也知道，单独放在 `videosenti_gt.json` 里；**网络从不看它**，这里只用来画图。
+
+# %%
+from jacklib.data.audio import read_audio
+from jacklib.data.tsl_features import frames_between
+
+truth = tsl.read_truth(root)  # of all videos: {ID: [(label, start, end)]}
+annotators = [read_points(root / f"point_gaussian/train/point_anno_{k}.txt") for k in range(3)]
+
+# The first training video with both moods
+number = next(k for k, x in enumerate(training.items) if {p.label for p in x.points} == {"n", "p"})
+item, sample = training.items[number], training.load(number)
+file = root / "video" / "train" / f"{item.id}.mp4"
+
+
+def shade(ax, segments, **look):
+    """Draw true segments behind a panel; returns what a legend needs."""
+    for label, start, end in segments:
+        ax.axvspan(start, end, color=COLOUR[label], alpha=0.22, lw=0, zorder=0, **look)
+    return [Patch(color=COLOUR[x], alpha=0.25, label=f"true {WORD[x]}") for x in "np"]
+
+
+def strip(ax, path, fps, start, end, count=12):
+    """Frames of a stretch of a video, on an axis of seconds."""
+    pictures = frames_between(path, fps, start, end, count, height=72)
+    ax.imshow(np.concatenate(list(pictures), axis=1), extent=(start, end, 0, 1), aspect="auto")
+    ax.set_yticks([])
+
+
+figure, axes = plt.subplots(3, 1, figsize=(11, 4.2), sharex=True, height_ratios=[1.2, 1, 1.1])
+strip(axes[0], file, item.fps, 0, sample.seconds)
+wave = read_audio(file, 8000)[: round(sample.seconds * 8000)]
+axes[1].plot(np.arange(len(wave)) / 8000, wave, lw=0.3, color="black")
+axes[1].set_ylabel("sound")
+handles = [shade(ax, truth[item.id]) for ax in axes[1:]][0]
+for k, points in enumerate(annotators):
+    for label, frame in points[item.id]:
+        axes[2].plot(frame / item.fps, k, "v", ms=8, color=COLOUR[label])
+axes[2].set(yticks=range(3), ylim=(2.6, -0.6), ylabel="annotator", xlabel="time (s)")
+axes[0].set(xlim=(0, sample.seconds), title=f"{item.id}: frames, sound, and what three people mark")
+axes[2].legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+plt.show()
+
+# %% [markdown] lang="en"
+# The three annotators are made up, and draw their marks from a Gaussian around the middle of the segment. Still they do what people do: **each marks another moment of the same segment**. Two stretches catch the eye or the ear and are marked by nobody: the decoys.
+#
+# Which marks does a network get? As in the released code they are **mixed**: for every video one annotator is drawn at random. Below: whose marks each training video got, and where within its segment a mark lies, over all annotators and segments.
+
+# %% [markdown] lang="zh"
+# 三位标注者是虚构的，标注点取自以片段中点为中心的高斯分布。不过他们和真人一样：**同一个片段，各人标的时刻不同**。有两处很显眼或很响亮，却没有人标：那是诱饵。
+#
+# 网络用谁的标注点？与作者的代码一样，**混合**使用：每段视频随机抽一位标注者。下图左边是每段训练视频抽到了谁，右边是所有标注者、所有片段的标注点落在片段内的什么位置。
+
+# %%
+chosen = [
+    next(k for k, points in enumerate(annotators) if points[x.id] == x.points)
+    for x in training.items
+]
+places = [
+    (frame / x.fps - start) / (end - start)
+    for points in annotators
+    for x in training.items
+    for (_, frame), (_, start, end) in zip(points[x.id], truth[x.id], strict=True)
+]
+n_points = sum(len(x.points) for x in training.items)
+n_clips = sum(training.load(k).n_clips for k in range(len(training)))
+print(
+    f"the network gets {n_points} points for {n_clips} clips: {n_points / n_clips:.1%} are marked"
+)
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 2.4), width_ratios=[1.6, 1])
+left.scatter(range(1, 21), chosen, s=60, marker="s", color=BLUE)
+left.set(yticks=range(3), ylim=(2.5, -0.5), xticks=range(1, 21), xlabel="training video")
+left.set(ylabel="annotator", title="Whose marks each video gets")
+right.hist(places, np.linspace(0, 1, 21), color=GREY, ec="white")
+right.set(title="Where the marks lie", xlabel="0: segment begins, 1: it ends", ylabel="marks")
+plt.show()
+
+# %% [markdown] lang="en"
+# ## 3 · Features: what the network is given
+#
+# TSL-Net does not see frames. A video is cut into **clips of 16 frames**, at its own rate, and each clip becomes two arrays: 1,024 numbers for the picture and a log-mel spectrogram of 32 frames for the sound.
+#
+# **Sound.** 16 video frames last 0.67 s at 24 frames a second but 0.53 s at 30. For both to give 32 sound frames, the released script reads the sound of each video at a *rate that depends on its frames a second*. One consequence: a mel band does not mean the same pitch in videos of different rates.
+
+# %% [markdown] lang="zh"
+# ## 3 · 特征：网络拿到的是什么
+#
+# TSL-Net 看的不是画面本身。视频按自己的帧率切成 **16 帧的小段**，每个小段变成两个数组：画面是 1,024 个数，声音是 32 帧的对数梅尔谱（log-mel）。
+#
+# **声音。** 16 帧画面在每秒 24 帧时长 0.67 秒，在每秒 30 帧时只有 0.53 秒。为了都得到 32 帧声音，作者的脚本让读取声音的*采样率随视频帧率而变*。这样做有个后果：视频的帧率不同，同一个梅尔频带对应的音高也不同。
+
+# %%
+from jacklib.data.audio import LOGMEL_HOP, log_mel_rate
+
+for fps in (24, 25, 30):
+    rate, seconds = log_mel_rate(fps), 16 / fps
+    print(
+        f"{fps} frames a second: a clip lasts {seconds:.3f} s, sound is read at {rate} samples a "
+        f"second: {seconds * rate / LOGMEL_HOP:.2f} sound frames a clip"
+    )
+
+# %%
+show = validation.items.index(next(x for x in validation.items if len({s[0] for s in x.truth}) > 1))
+shown, heard = validation.items[show], validation.load(show)
+spectrum = heard.logmel.reshape(-1, 60) * 80 - 50  # the loader scales with (x + 50) / 80
+figure, (top, bottom) = plt.subplots(2, 1, figsize=(11, 3.8), sharex=True, height_ratios=[1, 2.4])
+strip(top, root / "video" / "test" / f"{shown.id}.mp4", shown.fps, 0, heard.seconds)
+image = bottom.imshow(
+    spectrum.T, aspect="auto", origin="lower", extent=(0, heard.seconds, 0, 60), cmap="magma",
+    vmin=-60, vmax=40,
+)  # fmt: skip
+for label, start, end in shown.truth:
+    look = dict(fill=False, ec="white", lw=2, ls="-" if label == "p" else "--")
+    bottom.add_patch(Rectangle((start, 0.5), end - start, 59, **look))
+    bottom.text(start + 0.3, 53, label, color="white", fontsize=12, fontweight="bold")
+bottom.set(ylabel="mel band", xlabel="time (s)")
+top.set_title(f"{shown.id}: picture and log-mel spectrogram; framed: the true segments")
+figure.colorbar(image, ax=bottom, label="decibels")
+plt.show()
+
+# %% [markdown] lang="en"
+# **Picture.** The authors use I3D, a 3D network trained on Kinetics, whose features are 1,024 numbers a clip. It is slow on a laptop, and its weights would have to be downloaded. The sample videos have a stand-in: a **descriptor** of colours, edges and motion, made with OpenCV. It cuts the picture into 4 × 4 cells and writes down 64 numbers for each, 1,024 together. **It is not I3D**: it knows nothing of objects, faces or actions, and weights trained on one are worthless on the other. On rendered shapes, colour and motion happen to tell nearly everything; on real video they would not.
+
+# %% [markdown] lang="zh"
+# **画面。** 作者用的是 I3D，一个在 Kinetics 上训练的三维网络，给每个小段 1,024 个特征。它在笔记本电脑上很慢，权重还得另外下载。样例视频用一个替代品：用 OpenCV 算的颜色、边缘与运动的**描述子**。画面切成 4 × 4 格，每格记 64 个数，合起来也是 1,024 个。**它不是 I3D**：不认识物体、人脸和动作；用一种特征训练出的权重，拿到另一种特征上毫无意义。在渲染的图形上，颜色和运动恰好说明了几乎一切；换成真实视频就不行了。
+
+# %%
+label, start, end = shown.truth[0]
+inside = int((start + end) / 2 * shown.fps / 16)
+outside = int(np.argmin([  # a clip as grey as any
+    heard.rgb[c].reshape(16, 64)[:, 13:17].sum() for c in range(heard.n_clips)
+]))  # fmt: skip
+examples = {f"event ({label})": inside, "background": outside}
+figure, axes = plt.subplots(2, 4, figsize=(8, 3.2))
+for row, (name, c) in zip(axes, examples.items(), strict=True):
+    cells = heard.rgb[c].reshape(4, 4, 64)
+    where = (c * 16 / shown.fps, (c + 1) * 16 / shown.fps)
+    path = root / "video" / "test" / f"{shown.id}.mp4"
+    row[0].imshow(frames_between(path, shown.fps, *where, 1)[0])
+    row[0].set_ylabel(f"{name}\nclip {c}")
+    row[1].imshow(cells[:, :, 61:64])
+    row[2].imshow(cells[:, :, 42], vmin=0, vmax=0.6, cmap="viridis")
+    row[3].imshow(cells[:, :, 59], vmin=0, vmax=0.3, cmap="viridis")
+for ax, name in zip(axes[0], ("middle frame", "mean colour", "motion", "contrast"), strict=True):
+    ax.set_title(name)
+for ax in axes.flat:
+    ax.set(xticks=[], yticks=[])
+figure.suptitle("Five of the 64 numbers of each cell (colour has three)")
+plt.show()
+
+# %% [markdown] lang="en"
+# ## 4 · The network, part by part
+#
+# One video walks through the **untrained** network, line by line as in `ClipNet.execute` and `TSLNet.execute` (`jacklib/networks/tsl_net.py`). $T$ is the number of its clips.
+#
+# **Picture** goes through one convolution over time, so that a clip sees its neighbours. **Sound** gets a position added (sines and cosines that tell clip from clip), the spectrograms of the clip before and after are put beside its own, and a small 2D network turns the 96 × 60 numbers into a vector. The **neck** mixes both.
+
+# %% [markdown] lang="zh"
+# ## 4 · 逐个部件看网络
+#
+# 让一段视频逐行走过**尚未训练**的网络，各行对应 `jacklib/networks/tsl_net.py` 里的 `ClipNet.execute` 和 `TSLNet.execute`。$T$ 是小段的个数。
+#
+# **画面**经过一层沿时间的卷积，每个小段因此能看到左右邻居。**声音**先加上位置编码（用正弦和余弦区分各个小段），再把前后小段的谱图接在自己旁边，由一个小的二维网络把 96 × 60 个数变成一个向量。最后由**颈部**（neck）把两者混合。
+
+
+# %%
+def millions(network):
+    return sum(np.prod(p.shape) for p in network.parameters()) / 1e6
+
+
+def new_network(seed, modality="all"):
+    """A classroom network with weights drawn from a seed."""
+    runtime.seed(seed)
+    network = TSLNet(**replace(config, modality=modality).options())
+    jt.sync_all()  # Jittor is lazy: the weights are drawn here
+    return network
+
+
+net = new_network(0)
+net.eval()
+# The big network's shapes are known; its numbers are never computed.
+big = millions(TSLNet(**paper.options()))
+print(f"classroom {millions(net):.2f} million numbers, paper {big:.1f} million")
+
+# %%
+parts = net.cls_module
+rgb, logmel = (jt.array(x) for x in tsl.inputs(sample))
+T = sample.n_clips
+shapes = {"picture's features": rgb.shape, "log-mel": logmel.shape}
+
+v = parts.v_align(rgb.transpose(0, 2, 1)).transpose(0, 2, 1)
+shapes["picture, aligned"] = v.shape
+a = parts.listen(logmel)
+shapes["sound, extracted"] = a.shape
+fused = parts.neck(jt.concat([v, a], dim=2).transpose(0, 2, 1))
+shapes["neck"] = fused.shape
+logits = parts.classifier(fused).transpose(0, 2, 1)
+shapes["class logits"] = logits.shape
+
+# %% [markdown] lang="en"
+# **Scores.** The three logits of a clip are negative, positive and background. Each goes through a sigmoid by itself: a clip can be both n and p, or nothing. The **fused score** of a class asks for two things at once, *the class* and *not background*:
+#
+# $$s_c=\sigma(z_c)\cdot\big(1-\sigma(z_{\text{bg}})\big)$$
+#
+# The **video score** of a class is the mean of its best $T/8$ clips: does the class occur in this video at all?
+
+# %% [markdown] lang="zh"
+# **得分。** 每个小段有三个 logit：负面、正面、背景，各自通过 sigmoid，所以一个小段可以既是 n 又是 p，也可以什么都不是。每一类的**融合得分**要求两件事同时成立：*属于这一类*，并且*不是背景*：
+#
+# $$s_c=\sigma(z_c)\cdot\big(1-\sigma(z_{\text{bg}})\big)$$
+#
+# 每一类的**视频得分**是它最好的 $T/8$ 个小段的平均，回答的是：这段视频里到底有没有这一类？
+
+# %%
+each = jt.sigmoid(logits)
+scores = jt.concat([each[:, :, :-1] * (1 - each[:, :, -1:]), each[:, :, -1:]], dim=2)
+shapes["fused scores"] = scores.shape
+best, _ = jt.argsort(each[0, :, 0], descending=True)
+video_score = each.numpy()[0, best.numpy()[: T // config.r_act], 0].mean()
+
+out = net(rgb, logmel)
+print("difference from net(rgb, logmel):", np.abs(scores.numpy() - out.scores.numpy()).max())
+print(f"video score of n, by hand {video_score:.6f}, network {out.video_score.numpy()[0, 0]:.6f}\n")
+
+
+def expected_shapes(c, T):
+    """The shapes above for any settings, by arithmetic alone."""
+    d, n, classes = c.len_feature // 2, c.neck_size, c.num_classes + 1
+    return {
+        "picture's features": [1, T, c.rgb_size],
+        "log-mel": [1, T, 32, 60],
+        "picture, aligned": [1, T, d],
+        "sound, extracted": [1, T, d],
+        "neck": [1, n, T],
+        "class logits": [1, T, classes],
+        "fused scores": [1, T, classes],
+    }
+
+
+assert expected_shapes(config, T) == {name: list(shape) for name, shape in shapes.items()}
+print(f"{'':20}{'classroom':20}paper")
+for name, shape in expected_shapes(paper, T).items():
+    print(f"{name:20}{list(shapes[name])!s:20}{shape}")
+
+# %%
+lattice = np.linspace(0, 1, 101)
+figure, ax = plt.subplots(figsize=(4, 2.8))
+surface = np.outer(1 - lattice, lattice)
+image = ax.imshow(surface, origin="lower", extent=(0, 1, 0, 1), cmap="viridis", aspect="auto")
+lines = ax.contour(lattice, lattice, surface, levels=[0.25, 0.5, 0.75], colors="white")
+ax.clabel(lines)
+ax.set(
+    xlabel="class, σ(z)", ylabel="background, σ(z)", title="Fused score: high in one corner only"
+)
+figure.colorbar(image, ax=ax)
+plt.show()
+
+# %% [markdown] lang="en"
+# ## 5 · Pseudo labels: from one frame to a stretch
+#
+# Some four marked clips a video are little to learn from. So the network's *own scores* propose more of them, anew at every step (`seed_labels`):
+#
+# - **Background seeds.** Two neighbouring marks belong to two segments, so somewhere between them lies background. Every clip between whose background score is 0.95 or more is a seed; if there is none, the clip with the highest background score. Before the first mark and after the last, everything beyond the seed counts too.
+# - **Action seeds.** From every mark outward, clip by clip, until the first whose background score is above both of its class scores.
+#
+# It is a **greedy search**: it takes what the network believes now and never looks back. Seeds carry the clip's own scores, not 0 and 1. A worked example with 16 clips and two marks:
+
+# %% [markdown] lang="zh"
+# ## 5 · 伪标签：从一帧到一段
+#
+# 一段视频只有四个左右的小段带标注，可学的太少。于是让网络*自己的得分*再提议一些，每一步都重新提议（`seed_labels`）：
+#
+# - **背景种子。** 相邻两个标注点分属两个片段，中间必有背景。两点之间背景得分不低于 0.95 的小段都是种子；一个都没有时，取背景得分最高的那一个。第一个标注点之前和最后一个标注点之后，种子以外的部分也全算背景。
+# - **动作种子。** 从每个标注点出发，向两侧逐个小段延伸，遇到第一个背景得分高于两个类别得分的小段就停下。
+#
+# 这是一种**贪心搜索**：网络此刻信什么就取什么，从不回头。种子带的是小段自己的得分，不是 0 和 1。下面是一个小例子，16 个小段，两个标注点：
+
+# %%
+from jacklib.pseudo_labels import seed_labels
+
+
+def draw_seeds(ax, scores, points, seconds=1.0, segments=()):
+    """Scores above; beneath them the seeds, with the marks on top of them."""
+    act, bkg = seed_labels(scores, points)
+    edges = np.arange(len(scores) + 1) * seconds
+    ax.stairs(scores[:, 2], edges, fill=True, color=GREY, alpha=0.6)
+    for c, name in enumerate("np"):
+        ax.stairs(scores[:, c], edges, color=COLOUR[name], lw=1.6, baseline=None)
+    rows = ((act[:, 0], RED), (act[:, 1], BLUE), (bkg, "#7E8E9A"))
+    for row, (values, colour) in enumerate(rows):
+        for t, value in enumerate(values):
+            height = 0.18 * value
+            ax.add_patch(Rectangle((edges[t], -0.25 - 0.22 * row), seconds, height, color=colour))
+    for t, c in np.argwhere(points > 0.5):
+        ax.plot(edges[t] + seconds / 2, -0.13 - 0.22 * c, "kv", ms=7, mec="white")
+    shade(ax, segments)
+    ax.set_yticks([0.5, 1, -0.16, -0.38, -0.6], ["0.5", "1", "n", "p", "background"])
+    ax.set(xlim=(0, edges[-1]), ylim=(-0.74, 1.05))
+    ax.axhline(0, color="black", lw=0.8)
+    return act, bkg
+
+
+toy = np.array([
+    [.1, .1, .2, .6, .8, .7, .3, .1, .1, .1, .2, .2, .1, .1, .1, .1],
+    [.1, .1, .1, .1, .1, .2, .2, .1, .1, .3, .6, .9, .7, .2, .1, .1],
+    [.8, .97, .7, .3, .1, .2, .5, .8, .9, .4, .2, .1, .2, .6, .9, .8],
+]).T  # fmt: skip
+toy_points = np.zeros((16, 2))
+toy_points[4], toy_points[11] = [0.9, 0.1], [0.1, 0.9]
+figure, ax = plt.subplots(figsize=(9, 3))
+act, bkg = draw_seeds(ax, toy, toy_points)
+ax.set(
+    xticks=np.arange(16) + 0.5,
+    xlabel="clip",
+    title="Scores (lines; grey: background); below them marks ▼ and seeds, as high as their score",
+)
+ax.set_xticklabels(range(16))
+plt.show()
+print("background seeds:", np.flatnonzero(bkg))
+print("marks and action seeds:", np.flatnonzero(act.max(1)))
+
+# %% [markdown] lang="en"
+# Now a real training video, with the scores of the **untrained** network. They are all alike, about 0.25 for the classes and 0.5 for background, so no clip beats the background and nothing grows: the network starts with the marks and one guess at background in each gap. We look at the same picture again after training.
+
+# %% [markdown] lang="zh"
+# 再看一段训练视频，得分来自**未训练**的网络。各处几乎一样：类别约 0.25，背景约 0.5，没有哪个小段胜过背景，什么都长不出来。网络起步时只有标注点，加上每个间隔里猜的一个背景小段。训练之后再来看同一张图。
+
+# %%
+before = tsl.predict(net, sample)
+clip_seconds = 16 / item.fps
+figure, ax = plt.subplots(figsize=(11, 2.8))
+draw_seeds(ax, before.scores, sample.points, clip_seconds, truth[item.id])
+ax.set(xlabel="time (s)", title=f"{item.id} before training; coloured background: the truth")
+plt.show()
+
+# %% [markdown] lang="en"
+# ## 6 · The loss, term by term
+#
+# $$\mathcal{L}=2\,\mathcal{L}_{\text{distribution}}+\tfrac12\,\mathcal{L}_{\text{frame}}+\tfrac12\,(\mathcal{L}_{\text{background}}+\mathcal{L}_{\text{action}})+\mathcal{L}_{\text{reverse}}$$
+#
+# | term | asks |
+# |---|---|
+# | distribution | is the video's mixture of n and p that of its marks? (KL divergence) |
+# | frame | at the marked clips: 0.9 for the class, 0.1 for the others; hard ones count most (focal weight) |
+# | background, action | the same at the pseudo labels |
+# | reverse mapping | can picture and sound be found again in the neck? |
+#
+# The last one deserves a closer look. Four convolutions map the neck's features of clip $i$ **back** to one modality, $\hat v_i$, to be compared with the modality's own $v_i$. With $\cos$ the cosine of two vectors,
+#
+# $$r=\frac1T\sum_i\Big(\cos(v_i,\hat v_i)-\log\sum_j e^{\cos(v_i,\hat v_j)}\Big)$$
+#
+# This is the logarithm of the chance to pick clip $i$ out of all $T$: **never above 0, and $-\ln T$ where all clips look alike**. It is computed for the picture and for the sound, and added. A *larger* $r$ is better; so a loss should **subtract** it, and equation (1) of the paper does. The released code **adds** it. JACK follows the code and has the other sign as an option (`reverse_sign="paper"`). Section 8 tries both.
+
+# %% [markdown] lang="zh"
+# ## 6 · 逐项看损失
+#
+# $$\mathcal{L}=2\,\mathcal{L}_{\text{分布}}+\tfrac12\,\mathcal{L}_{\text{帧}}+\tfrac12\,(\mathcal{L}_{\text{背景}}+\mathcal{L}_{\text{动作}})+\mathcal{L}_{\text{反向}}$$
+#
+# | 项 | 问的是 |
+# |---|---|
+# | 分布（distribution） | 整段视频 n 与 p 的比例，和标注点的比例一致吗？（KL 散度） |
+# | 帧（frame） | 带标注的小段：该类应为 0.9，其余为 0.1；难的算得重（focal 加权） |
+# | 背景、动作（background、action） | 在伪标签处做同样的比较 |
+# | 反向映射（reverse mapping） | 画面和声音能从颈部的特征里找回来吗？ |
+#
+# 最后一项值得细看。四层卷积把小段 $i$ 的颈部特征映射**回**某一模态，得到 $\hat v_i$，再与该模态自己的 $v_i$ 比较。用 $\cos$ 表示两个向量的余弦，
+#
+# $$r=\frac1T\sum_i\Big(\cos(v_i,\hat v_i)-\log\sum_j e^{\cos(v_i,\hat v_j)}\Big)$$
+#
+# 它是从 $T$ 个小段里认出小段 $i$ 的概率的对数：**不会超过 0；所有小段看起来都一样时，等于 $-\ln T$**。画面和声音各算一个，再相加。$r$ *越大*越好，所以损失应当**减去**它，论文的公式 (1) 正是如此；作者发布的代码却是**加上**它。JACK 以代码为准，另一种符号可用 `reverse_sign="paper"` 选择。第 8 节两种都试。
+
+# %%
+from jacklib.losses import TSLLoss
+
+criterion = TSLLoss(tsl.LAMBDAS)
+WEIGHT = {"distribution": 2, "frame": 0.5, "background": 0.5, "action": 0.5, "reverse_mapping": 1}
+
+
+def loss_terms(network):
+    """The loss of the training video from above, as numbers."""
+    network.eval()  # no dropout: looking twice gives the same
+    output = network(*tsl.inputs(sample), sample.labels[None])
+    terms = criterion(output, sample.labels[None], sample.label_distribution, sample.points)
+    return {name: float(x.item() if isinstance(x, jt.Var) else x) for name, x in terms.items()}
+
+
+terms = loss_terms(net)
+print(f"{'':16}{'value':>9}{'weight':>8}{'part':>9}")
+for name, weight in WEIGHT.items():
+    print(f"{name:16}{terms[name]:9.3f}{weight:8}{weight * terms[name]:9.3f}")
+print(f"{'total':33}{terms['total']:9.3f}")
+print(f"-2 ln T, for all clips alike in both modalities: {-2 * np.log(T):.3f}")
+
+# %% [markdown] lang="en"
+# The reverse mapping is by far the largest part, and negative: an untrained network cannot tell the clips apart. Its size says little, for only differences move weights; but do not be surprised by a *negative* training loss below.
+#
+# ## 7 · Training and evaluation
+#
+# 100 steps of 4 videos each, Adam, from random weights. The curves get a point every ten steps (the axis calls this an epoch). Left: the loss. Right: the share of training videos whose classes are all right, and the **average mAP** of the test videos, explained below. With seed 0 the run repeats exactly on the same machine.
+#
+# `best.pth` keeps the weights that were best *on the test videos*. That flatters, so everything below uses the weights after the **last** step.
+
+# %% [markdown] lang="zh"
+# 反向映射是其中最大的一项，而且是负的：未训练的网络分不清各个小段。数值大小本身意义不大，推动权重的是变化；只是下面看到*负的*训练损失时不要奇怪。
+#
+# ## 7 · 训练与评估
+#
+# 共 100 步，每步 4 段视频，用 Adam，权重从随机数开始。曲线每十步添一个点（坐标轴上叫 epoch）。左图是损失；右图是训练视频类别全判对的比例，以及测试视频的**平均 mAP**，含义见下文。随机种子固定为 0，同一台机器上重跑结果完全一样。
+#
+# `best.pth` 保存的是*在测试视频上*最好的权重，用它得到的数字偏乐观，所以下面一律用**最后**一步的权重。
+
+# %%
+schedule = tsl.SCHEDULES["classroom"]
+
+
+def train(seed, modality="all", **options):
+    """Train a new network as the classroom's schedule says: (network, history)."""
+    network = new_network(seed, modality)
+    videos = [
+        UntrimmedVideos(root, subset, modality=modality, seed=seed) for subset in ("train", "test")
+    ]
+    options = {"result_path": CACHE / "comparison", "show": False} | options
+    return network, tsl.train(network, *videos, schedule=schedule, seed=seed, **options)
+
+
+net, history = train(0, result_path=CACHE, show=True)
+print(f"{sum(row['seconds'] for row in history):.0f} s of training")
+
+# %% [markdown] lang="en"
+# The same training video as in section 5. Marks have become stretches:
+
+# %% [markdown] lang="zh"
+# 还是第 5 节那段训练视频。标注点已经长成了一段一段：
+
+# %%
+after = tsl.predict(net, sample)
+figure, axes = plt.subplots(2, 1, figsize=(11, 5), sharex=True)
+for ax, found, words in zip(axes, (before, after), ("before", "after"), strict=True):
+    draw_seeds(ax, found.scores, sample.points, clip_seconds, truth[item.id])
+    ax.set_title(f"{item.id} {words} training; coloured background: the truth")
+axes[1].set_xlabel("time (s)")
+plt.show()
+
+terms_after = loss_terms(net)
+print(f"{'':18}{'before':>9}{'after':>9}")
+for name in (*WEIGHT, "total", "action_clips", "background_clips"):
+    print(f"{name:18}{terms[name]:9.3f}{terms_after[name]:9.3f}")
+
+# %% [markdown] lang="en"
+# One thing is worth noticing. A stretch that scores high, though it is neither marked nor true, is a decoy that the network has fallen for (when this was written, around 10 s), and **nothing in the loss objects**: the search from the marks does not reach it, and background seeds lie where the network believes in background already. Pseudo labels confirm what a network believes. Section 9 comes back to this.
+#
+# ### From scores to segments
+#
+# `localize` cuts the score curves at ten heights from 0 to 0.225, and $1-$ background at nine from 0.5 to 0.7. Every run of moments above a cut is a **proposal**. Its score is how far the class score inside stands out from its surroundings, plus 0.3 times the video score. Of proposals of one class that overlap by half or more, the best stays (**non-maximum suppression**, NMS). Only classes whose video score reaches 0.5 are looked for.
+#
+# **How good are they?** Proposals of all test videos are ranked by score. One is right if its class is and its tIoU with a segment that no better proposal has taken reaches a limit (0.1, 0.15 … 0.3).
+#
+# - **AP** rewards right ones at the top of the list; **nAP** and **pAP** are those of the two classes, **mAP** is their mean.
+# - **Recall** is the share of the true segments found. The evaluator of TSL-Net takes the *mean over the ranked list* of the recall so far, and precision likewise. It is not the usual recall, and comparable only with numbers computed in the same way.
+# - **F2** $=5PR/(4P+R)$ from these two counts recall more than precision.
+#
+# None of this means anything without its baseline, so random scores go through exactly the same cuts:
+
+# %% [markdown] lang="zh"
+# 有一处值得留意。没有标注、不在真值里、得分却很高的那一段（写作本文时在 10 秒前后），是网络上了诱饵的当，而**损失对此毫无反应**：从标注点出发的搜索走不到那里，背景种子又只落在网络本来就认为是背景的地方。伪标签只会印证网络已有的看法。第 9 节还会谈到这一点。
+#
+# ### 从得分到片段
+#
+# `localize` 在 0 到 0.225 的十个高度切分类别得分曲线，在 0.5 到 0.7 的九个高度切分 $1-$ 背景得分。每一串高于切线的时刻就是一个**候选片段**。它的得分等于片段内的类别得分比周围高出多少，再加 0.3 倍的视频得分。同一类的候选片段重叠达到一半，只留最好的（**非极大值抑制**，NMS）。视频得分达到 0.5 的类别才去找。
+#
+# **找得好不好？** 把全部测试视频的候选片段按得分排序。类别对，并且与某个尚未被更好的候选片段占用的真值片段 tIoU 达到门槛（0.1、0.15……0.3），才算对。
+#
+# - **AP**：对的排得越靠前越高；**nAP** 和 **pAP** 分属两类，**mAP** 是它们的平均。
+# - **召回率**是找到的真值片段所占的比例。TSL-Net 的评估程序把*排序列表每一位*上的累计召回率取平均，精确率也这样算。这不是通常说的召回率，只能与同样算法的数字相比。
+# - **F2** $=5PR/(4P+R)$，由这两个数算出，召回率占的分量比精确率大。
+#
+# 没有基线，这些数都说明不了什么，所以让随机得分走一遍完全相同的流程：
+
+# %%
+result = tsl.test(net, validation)
+print(result.table())
+chance = tsl.random_average_map(validation)
+print(f"\naverage mAP: {result.summary()['average_mAP']:.3f}, random scores: {chance:.3f}")
+print(f"videos whose classes are all right: {result.accuracy:.0%}")
+
+# %%
+blind = [tsl.measure(tsl.random_scores(validation, seed), validation).metrics for seed in range(20)]
+names = [f"{t:.2f}" for t in tsl.TIOUS]
+figure, ax = plt.subplots(figsize=(6, 2.6))
+ax.plot(names, [result.metrics[f"mAP@{t}"] for t in names], "o-", color=ORANGE, label="TSL-Net")
+low, middle, high = np.quantile(
+    [[m[f"mAP@{t}"] for t in names] for m in blind], [0, 0.5, 1], axis=0
+)
+ax.plot(names, middle, "o--", color="black", ms=3, label="random scores, 20 draws")
+ax.fill_between(names, low, high, color=GREY, alpha=0.6)
+ax.set(
+    title="Ten test videos, 40 true segments",
+    xlabel="tIoU of at least",
+    ylabel="mAP",
+    ylim=(0, 1.03),
+)
+ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+plt.show()
+
+# %% [markdown] lang="en"
+# Far above chance, and nearly the same at all limits: where the network finds an event it also finds its borders, though **nobody ever told it a border**. The rendered events are as clear at their first frame as in their middle; a mood in a real video comes and goes, and its borders are a matter of taste. A score on these videos shows that the method works, and nothing about people's feelings.
+#
+# *Classes all right* is low, because the videos have moods: in some of them every event is negative. One confident mistake, or a decoy of the other kind, lifts the video score of a class that is not there.
+
+# %% [markdown] lang="zh"
+# 远远高过随机，而且各个门槛下几乎一样：网络找到事件，也就找到了边界，虽然**从没有人告诉过它边界在哪里**。渲染的事件从第一帧起就和中间一样明显；真实视频的情感有起有落，边界本来就见仁见智。在这些视频上的分数只说明方法有效，与人的真实情感无关。
+#
+# *类别全判对*的比例不高，因为这些视频各有基调，有的全是负面事件。只要有一处错得很自信，或者碰上另一类的诱饵，并不存在的那一类就会得到很高的视频得分。
+
+# %% [markdown] lang="en"
+# ## 8 · Plus or minus? The sign of the reverse mapping
+#
+# What does the term do to a network? Each row of a picture below is a clip's own picture features, each column the features mapped back from the neck, and the colour is their cosine. A reverse mapping that works has a bright diagonal: every clip is found again, and mistaken for no other.
+#
+# Three networks, all from seed 0: with the **released** sign, with the **paper's**, and **without** the term (weight 0; its four convolutions then stay as they were drawn).
+
+# %% [markdown] lang="zh"
+# ## 8 · 加还是减？反向映射的符号
+#
+# 这一项对网络做了什么？下面每张图的一行是一个小段自己的画面特征，一列是从颈部映射回来的特征，颜色是两者的余弦。反向映射若起作用，对角线应当是亮的：每个小段都能找回自己，又不会错认成别的。
+#
+# 三个网络都从随机种子 0 出发：**作者代码**的符号（released），**论文**的符号（paper's），以及**不用**这一项（without，权重为 0，那四层卷积停在初值）。
+
+# %%
+WITHOUT = (*tsl.LAMBDAS[:3], 0.0)
+VARIANTS = {"released": {}, "paper's": {"reverse_sign": "paper"}, "without": {"lambdas": WITHOUT}}
+networks, curves = {("released", 0): net}, {("released", 0): history}
+for seed in range(3):
+    for name, options in VARIANTS.items():
+        if (name, seed) not in networks:
+            networks[name, seed], curves[name, seed] = train(seed, **options)
+
+
+def found_again(network, sample):
+    """Cosines [T, T] of each clip's own picture features with those mapped back of every clip."""
+    network.eval()
+    parts = network.cls_module
+    rgb, logmel = (jt.array(x) for x in tsl.inputs(sample))
+    with jt.no_grad():
+        own = parts.v_align(rgb.transpose(0, 2, 1))
+        fused = parts.neck(jt.concat([own, parts.listen(logmel).transpose(0, 2, 1)], dim=1))
+        back = parts.rev_fv.net(fused)
+    own, back = (x.numpy()[0].T for x in (own, back))
+    own, back = (
+        x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12) for x in (own, back)
+    )
+    return own @ back.T
+
+
+figure, axes = plt.subplots(1, 3, figsize=(10, 3.3))
+for ax, name in zip(axes, VARIANTS, strict=True):
+    cosines = found_again(networks[name, 0], sample)
+    r = (np.diag(cosines) - np.log(np.exp(cosines).sum(1))).mean()
+    image = ax.imshow(cosines, vmin=0, vmax=1, cmap="viridis")
+    ax.set(title=f"{name}: r = {r:.2f}", xlabel="clip, mapped back")
+axes[0].set_ylabel("clip, as it is")
+figure.colorbar(image, ax=axes, label="cosine")
+figure.suptitle(f"{sample.id}, picture; all clips alike would give r = −ln {T} = {-np.log(T):.2f}")
+plt.show()
+
+# %% [markdown] lang="en"
+# The released sign teaches the opposite of the idea: where the paper's picture is bright, this one is dark. Its $r$ is *below* that of clips that all look alike, for the mapping avoids what a clip looks like and gives it the looks of the others. With the paper's sign $r$ rises; how far it can is limited, since ReLU keeps all cosines between 0 and 1: with a perfect diagonal and zeros elsewhere, $r$ would be $1-\ln(e+T-1)$.
+#
+# Does localization care? Three seeds each, for one run cannot tell (the other seeds also draw other annotators):
+
+# %% [markdown] lang="zh"
+# 作者代码的符号教给网络的，与本意正好相反：论文那张图亮的地方，这张是暗的。它的 $r$ 比所有小段都一样时*还要低*，因为映射避开小段自己的样子，给出的是别的小段的样子。用论文的符号，$r$ 会升高；但上限不高，因为 ReLU 使余弦都在 0 和 1 之间：即使对角线全为 1、别处全为 0，$r$ 也只有 $1-\ln(e+T-1)$。
+#
+# 定位的好坏受影响吗？只跑一次说明不了问题，所以各跑三个随机种子（换种子时抽到的标注者也不同）：
+
+# %%
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 2.9), width_ratios=[1.7, 1])
+colours = dict(zip(VARIANTS, (ORANGE, BLUE, "black"), strict=True))
+last = {name: np.array([curves[name, s][-1]["average_mAP"] for s in range(3)]) for name in VARIANTS}
+for x, (name, colour) in enumerate(colours.items()):
+    for seed in range(3):
+        rows = curves[name, seed]
+        at = [row["epoch"] * schedule.evaluate_every for row in rows]
+        left.plot(at, [row["average_mAP"] for row in rows], color=colour, lw=1, alpha=0.8)
+    right.plot(np.full(3, x), last[name], "o", color=colour, alpha=0.8)
+    right.plot([x - 0.2, x + 0.2], [last[name].mean()] * 2, color=colour, lw=2)
+    print(
+        f"{name:10} average mAP of seeds 0, 1, 2: {last[name].round(3)}, mean {last[name].mean():.3f}"
+    )
+for ax in (left, right):
+    ax.axhline(chance, color="black", ls="--", lw=1)
+left.set(title="Three seeds each, while training", xlabel="step", ylabel="average mAP", ylim=(0, 1))
+left.text(100, chance + 0.02, "random scores", ha="right")
+right.set(
+    xticks=range(3),
+    xticklabels=VARIANTS,
+    ylim=(0, 1),
+    xlim=(-0.5, 2.5),
+    title="After the last step",
+)
+plt.show()
+
+# %%
+names = list(VARIANTS)
+for one, other in ((0, 1), (0, 2), (1, 2)):
+    a, b = last[names[one]], last[names[other]]
+    apart = a.min() > b.max() or b.min() > a.max()
+    better = names[one] if a.mean() > b.mean() else names[other]
+    words = "ranges do not overlap" if apart else "ranges overlap"
+    print(f"{names[one]} and {names[other]}: {words}; the higher mean is that of {better!r}")
+
+# %% [markdown] lang="en"
+# On these samples the sign matters little, and the term, either way, helps nobody. We repeated all nine runs twice while writing this, with other draws of dropout and with other rounding: the order of the means stayed (without, released, paper's), with gaps of about 0.02 to 0.07 of mAP. But single runs moved by as much as 0.1, far more than the dots above lie apart. Three seeds make a range look narrower than it is.
+#
+# Ten easy videos say no more than that. **They say nothing about TSL-300**, whose videos are real, whose features are I3D's, and where training takes twenty times as many steps with four times as many videos each. What is certain is narrower, and worth knowing: the released code makes smaller what equation (1) of the paper makes larger.
+
+# %% [markdown] lang="zh"
+# 在这些样例上，符号的影响不大，而这一项无论加减都没有帮助。写作本文时，我们换一批 dropout 的随机数、换一种舍入，把这九次运行又重复了两遍：平均值的次序没变（不用、作者代码、论文），相邻两者的 mAP 相差约 0.02 到 0.07。但单次结果的变动可达 0.1，远大于图中各点的间距。只看三个随机种子，会低估结果的波动。
+#
+# 十段简单的视频，能说的只有这些。**它们说明不了 TSL-300 上的情况**：那里的视频是真实的，特征是 I3D 的，步数是这里的二十倍，每步的视频是四倍。能确定的事情范围更窄，但值得知道：论文公式 (1) 要变大的量，作者的代码在把它变小。
+
+# %% [markdown] lang="en"
+# ## 9 · Listen *and* look?
+#
+# Now networks that get the picture alone (`rgb`) or the sound alone (`logmfcc`). The decoys were made for them: a network that only looks cannot know that a colourful shot sounds like nothing, and one that only listens cannot see that nothing happens. Three seeds each:
+
+# %% [markdown] lang="zh"
+# ## 9 · 听*和*看，缺一不可吗？
+#
+# 再训练只给画面（`rgb`）或只给声音（`logmfcc`）的网络。诱饵就是为它们准备的：只看的网络不会知道那个色彩鲜艳的镜头其实没有动静，只听的网络也看不到画面上什么都没发生。各跑三个随机种子：
+
+# %%
+for seed in range(3):
+    for name, modality in {"picture alone": "rgb", "sound alone": "logmfcc"}.items():
+        networks[name, seed], curves[name, seed] = train(seed, modality)
+
+ALL = {"both": "released", "both, no reverse\nmapping": "without"}
+ALL |= {"picture\nalone": "picture alone", "sound\nalone": "sound alone"}
+ends = {
+    words: np.array([curves[name, s][-1]["average_mAP"] for s in range(3)])
+    for words, name in ALL.items()
+}
+figure, ax = plt.subplots(figsize=(7, 2.8))
+for x, values in enumerate(ends.values()):
+    ax.bar(x, values.mean(), color=[ORANGE, "#555555", BLUE, RED][x], width=0.55, alpha=0.75)
+    ax.plot(np.full(3, x), values, "o", color="black", ms=4)
+    ax.text(x, values.max() + 0.03, f"{values.mean():.3f}", ha="center")
+ax.axhline(chance, color="black", ls="--", lw=1)
+ax.text(2.5, chance + 0.015, "random", ha="center", fontsize=8)
+ax.set(
+    xticks=range(4),
+    xticklabels=ends,
+    ylim=(0, 1.1),
+    ylabel="average mAP",
+    title="Means of three seeds (dots)",
+)
+plt.show()
+
+# %% [markdown] lang="en"
+# Before reading anything into it: the two inputs are not equally easy. The descriptor puts colour and motion on a plate; the sound network must learn from raw spectrograms in 100 steps what an event sounds like, above hums that change from shot to shot.
+#
+# ### Who falls for the decoys?
+#
+# The ground truth does not list the decoys. But the ones that only *look* give themselves away: a **colourful stretch outside every true segment**, and the descriptor has the colourfulness of each clip. Those that only *sound* are not so easily told from a loud hum.
+
+# %% [markdown] lang="zh"
+# 先别急着下结论：两种输入的难易并不相同。描述子把颜色和运动直接端到了面前；听声音的网络却要在 100 步之内，从原始谱图里学会事件听起来是什么样，而每个镜头的嗡嗡声又各不相同。
+#
+# ### 谁上了诱饵的当？
+#
+# 真值里没有列出诱饵。不过只*看着*像的那些会自己暴露：**不在任何真值片段里、却色彩鲜艳的一段**，而描述子里就有每个小段的鲜艳程度。只*听着*像的那些，就不容易与响亮的嗡嗡声区分了。
+
+
+# %%
+def colourfulness(rgb):
+    """Mean saturation of each clip [T] from the descriptor's histograms, 0 to 1."""
+    shares = rgb.reshape(len(rgb), 16, 64)[:, :, 12:17] ** 2  # five levels; stored as roots
+    return (shares * [0.1, 0.3, 0.5, 0.7, 0.9]).sum(2).mean(1)
+
+
+def runs(true):
+    """Borders (start, end) of each run of truth values."""
+    edges = np.diff(np.pad(true.astype(int), 1))
+    return list(zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True))
+
+
+decoys, kind = {}, {}  # {ID: [(start, end)]} in seconds; {ID: of each clip, what it is}
+for k, x in enumerate(validation.items):
+    rgb, long = validation.load(k).rgb, 16 / x.fps
+    begins = np.arange(len(rgb)) * long
+    overlap = sum(
+        np.clip(np.minimum(begins + long, e) - np.maximum(begins, s), 0, None)
+        for _, s, e in x.truth
+    )
+    bright = (colourfulness(rgb) > 0.15) & (overlap == 0)
+    decoys[x.id] = [(s * long, e * long) for s, e in runs(bright) if e - s > 1]
+    kind[x.id] = np.where(overlap > long / 2, 0, np.where(bright, 1, np.where(overlap == 0, 2, -1)))
+print("decoys that only look, in each video:", [len(d) for d in decoys.values()])
+
+figure, ax = plt.subplots(figsize=(11, 2))
+grey = colourfulness(heard.rgb)
+ax.step(np.arange(len(grey)) * 16 / shown.fps, grey, where="post", color="black")
+handles = shade(ax, shown.truth)
+for start, end in decoys[shown.id]:
+    ax.axvspan(start, end, fill=False, hatch="//", ec="black", lw=0.5)
+handles.append(Patch(fill=False, hatch="//", label="only looks"))
+ax.legend(handles=handles, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+ax.set(
+    title=f"Colourfulness of {shown.id}", xlabel="time (s)", xlim=(0, heard.seconds), ylim=(0, None)
+)
+plt.show()
+
+# %% [markdown] lang="en"
+# Two questions to each network. First: what is its class score (the larger of n and p) on true events, on decoys that only look, and elsewhere? Second: there are 40 true segments, so take its 40 **best proposals**. Where do they lie? *On an event* means a tIoU of 0.1 or more.
+
+# %% [markdown] lang="zh"
+# 向每个网络提两个问题。第一，它的类别得分（取 n、p 中较大的）在真实事件上、在只看着像的诱饵上、在别处各是多少？第二，真值片段共有 40 个，那么取它**最好的 40 个候选片段**，看它们都落在哪里？tIoU 不低于 0.1 才算*落在事件上*。
+
+# %%
+from jacklib.metrics import temporal_iou
+
+WHERE = ("right", "on an event of the other class", "on a decoy that only looks", "elsewhere")
+modalities = {"picture alone": "rgb", "sound alone": "logmfcc"}
+levels, places, results = {}, {}, {}
+for words, name in ALL.items():
+    videos = UntrimmedVideos(root, "test", modality=modalities.get(name, "all"))
+    levels[words], places[words] = [], np.zeros(4)
+    for seed in range(3):
+        results[name, seed] = found = tsl.test(networks[name, seed], videos)
+        high = np.concatenate([found.scores[v].scores[:, :2].max(1) for v in kind])
+        of_clip = np.concatenate(list(kind.values()))
+        levels[words].append([high[of_clip == group].mean() for group in range(3)])
+        ranked = sorted(
+            ((row, v) for v, rows in found.results.items() for row in rows), key=lambda r: -r[0][1]
+        )
+        for (label, _, *times), v in ranked[:40]:
+            events = [(c, temporal_iou(times, [(s, e)]).item()) for c, s, e in truth[v]]
+            if any(c == label and t >= 0.1 for c, t in events):
+                places[words][0] += 1
+            elif any(t >= 0.1 for _, t in events):
+                places[words][1] += 1
+            elif (temporal_iou(times, decoys[v]) >= 0.1).any():
+                places[words][2] += 1
+            else:
+                places[words][3] += 1
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(12, 3.2), width_ratios=[1, 1.25])
+for group, (words, colour) in enumerate(
+    zip(("event", "only looks", "elsewhere"), (ORANGE, "#555555", GREY), strict=True)
+):
+    heights = [np.mean([row[group] for row in rows]) for rows in levels.values()]
+    left.bar(np.arange(4) + 0.26 * (group - 1), heights, 0.24, color=colour, label=words)
+left.set(xticks=range(4), title="Mean class score of a clip", ylim=(0, 1.15))
+left.set_xticklabels(levels, fontsize=8)
+left.legend(frameon=False, ncols=3, loc="upper center")
+begin = np.zeros(4)
+for place, colour in enumerate((ORANGE, RED, "#555555", GREY)):
+    width = np.array([row[place] / 3 for row in places.values()])
+    right.barh(range(4), width, left=begin, color=colour, label=WHERE[place])
+    begin += width
+right.set(
+    yticks=range(4),
+    xlabel="of the 40 best, mean of three seeds",
+    title="Where the best proposals lie",
+)
+right.set_yticklabels(places, fontsize=8)
+right.invert_yaxis()
+right.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.45, -0.2), ncols=2)
+plt.show()
+print(f"{'of 40':36}" + "".join(f"{words.replace(chr(10), ' '):>27}" for words in ALL))
+for place, words in enumerate(WHERE):
+    print(f"{words:36}" + "".join(f"{row[place] / 3:27.1f}" for row in places.values()))
+
+# %% [markdown] lang="en"
+# Read the left picture first. A network that *looks* alone scores decoys as high as events: it cannot do otherwise. One that *listens* as well could score them lower. Does `both` do so, and does it do so without the reverse mapping?
+#
+# When this was written, the network as released scored such decoys about as high as events, and the picture alone did as well as both: the network had the sound, and hardly used it. Without the reverse mapping decoys scored lower, and fewer of them were among the best proposals. So on these videos **having two inputs is not yet using two**: the picture is the easier teacher, and training takes what is easy first. Sound alone is far behind, yet above chance; it often hears *that* something happens, and not whether it is good or bad.
+#
+# One false alarm each, to look at: of the proposals of seed 0 that lie on no event and last less than 15 s, the best.
+
+# %% [markdown] lang="zh"
+# 先看左图。*只看*的网络给诱饵的分和给事件的一样高，它别无办法。*又听又看*的网络本可以给得低些。`both` 做到了吗？去掉反向映射（no reverse mapping）之后呢？
+#
+# 写作本文时，按作者代码训练的网络给这种诱饵的分与事件差不多，只看画面的网络也与两者都用的一样好：声音就在手边，却几乎没用。去掉反向映射，给诱饵的分就低一些，最好的候选片段里诱饵也少一些。所以在这些视频上，**有两种输入，不等于用了两种**：画面更好学，训练总是先捡容易的学。只听声音的网络远远落后，但仍高于随机；它常常听得出*有*事发生，却听不出是好是坏。
+#
+# 各看一个误报：随机种子 0 的网络里，不在任何事件上、又不到 15 秒的候选片段中，得分最高的一个。
+
+# %%
+figure = plt.figure(figsize=(11, 4.6))
+for half, name in zip(figure.subfigures(1, 2), modalities, strict=True):
+    alarms = [
+        (row, v) for v, rows in results[name, 0].results.items() for row in rows
+        if temporal_iou(row[2:], [s[1:] for s in truth[v]]).max() < 0.1 and row[3] - row[2] < 15
+    ]  # fmt: skip
+    (label, value, start, end), video = max(alarms, key=lambda alarm: alarm[0][1])
+    k = [x.id for x in validation.items].index(video)
+    x, inputs = validation.items[k], validation.load(k)
+    from_, to = max(start - 5, 0), min(end + 5, inputs.seconds)
+    top, bottom = half.subplots(2, 1, sharex=True, height_ratios=[1, 2])
+    strip(top, root / "video" / "test" / f"{video}.mp4", x.fps, from_, to, 8)
+    sound = inputs.logmel.reshape(-1, 60).T * 80 - 50
+    look = dict(aspect="auto", origin="lower", cmap="magma", vmin=-60, vmax=40)
+    bottom.imshow(sound, extent=(0, inputs.seconds, 0, 60), **look)
+    for ax in (top, bottom):
+        for t in (start, end):
+            ax.axvline(t, color="white", lw=3)
+            ax.axvline(t, color="black", lw=1.5, ls="--")
+    bottom.set(xlim=(from_, to), xlabel="time (s)", ylabel="mel band")
+    half.suptitle(
+        f"{name}: false alarm {WORD[label]}, score {value:.2f}\n{video}, between the dashes"
+    )
+plt.show()
+
+# %% [markdown] lang="en"
+# ## 10 · Look at the timeline
+#
+# Everything of one video on one axis of time. Things to try:
+#
+# - Raise the **class threshold** until one class is no longer looked for, then lower it to 0. The line above the picture says what becomes of mAP and F2 over all videos.
+# - Raise the lowest **score level** and the lowest **foreground level**: which proposals vanish, the wrong ones or the right ones?
+# - Lower **NMS**: the stacks of overlapping proposals thin out. Too low, and neighbours of one class eat each other.
+# - Click a proposal that matches no segment, and look at its frames. Is it a decoy?
+# - The last entry in the menu is the training video from section 5, with its points and pseudo labels. Its segments, unknown to the network, are from `videosenti_gt.json`, and the line of numbers counts it too.
+#
+# (On a page without a running kernel, such as GitHub, only the first picture is shown.)
+
+# %% [markdown] lang="zh"
+# ## 10 · 看看时间轴
+#
+# 一段视频的一切都画在同一条时间轴上。可以试试：
+#
+# - 提高**类别阈值**，直到有一类不再被定位；再降到 0。图上方那行字会说明全部视频的 mAP 和 F2 怎样变化。
+# - 提高**最低得分水平**和**最低前景水平**：消失的候选片段是错的还是对的？
+# - 降低 **NMS 重叠度**：成摞重叠的候选片段会变少。降得太低，同类的相邻片段就会互相吞掉。
+# - 点击一个对不上任何真值的候选片段，看看它的画面。是诱饵吗？
+# - 菜单里最后一项是第 5 节的训练视频，带标注点和伪标签。它的真值片段来自 `videosenti_gt.json`，网络没有见过；那行数字也把它算在内。
+#
+# （在 GitHub 这类没有内核运行的页面上，只能看到第一张图。）
+
+# %%
+from jacklib.widgets.timeline import timeline_widget
+
+timelines = [
+    tsl.timeline_video(validation, k, result.scores[x.id]) for k, x in enumerate(validation.items)
+]
+timelines.insert(0, timelines.pop(show))  # first the one that sections 3 and 9 show
+timelines.append(tsl.timeline_video(training, number, after, truth[item.id]))
+timeline_widget(timelines, lang=LANG)
+
+# %% [markdown] lang="en"
+# ## 11 · Real film, and what it cannot mean
+#
+# The same on eight uncut pieces of *Big Buck Bunny* (© 2008 Blender Foundation, CC BY 3.0): a new network learns from 12 points in five pieces, and is tried on three others. **Read the result with care.** Three test pieces have seven segments: one more or less moves every number by many points. All pieces are from one film, with the same characters and places; the labels were given by an AI model that looked at stills, and the points are drawn, not marked. This shows that the code runs on real picture and sound, and nothing more.
+
+# %% [markdown] lang="zh"
+# ## 11 · 真实影片，以及它不能说明什么
+#
+# 换成动画短片 *Big Buck Bunny*（© 2008 Blender Foundation，CC BY 3.0）的八段未剪辑视频：新网络从五段里的 12 个标注点学习，在另外三段上测试。**请谨慎解读结果。** 三段测试视频只有七个片段，多对或多错一个，每个数都会变动好多。八段出自同一部影片，角色和场景相同；标签是 AI 模型看静止画面标的，标注点是随机抽取的。它只说明代码能处理真实的画面和声音，此外什么也说明不了。
+
+# %%
+film_root = UNTRIMMED["film"](progress=False)
+film_training = UntrimmedVideos(film_root, "train", seed=0)
+film = UntrimmedVideos(film_root, "test")
+film_net = new_network(0)
+film_history = tsl.train(
+    film_net, film_training, film, schedule=schedule._replace(rates=(1e-3,) * 50), seed=0,
+    result_path=CACHE / "film", show=False,
+)  # fmt: skip
+film_result = tsl.test(film_net, film)
+stranger = tsl.test(net, film)  # the network that knows rendered videos only
+film_chance = [
+    tsl.measure(tsl.random_scores(film, s), film).summary()["average_mAP"] for s in range(20)
+]
+print(f"average mAP, trained on the film:       {film_result.summary()['average_mAP']:.3f}")
+print(f"average mAP, trained on rendered videos: {stranger.summary()['average_mAP']:.3f}")
+print(
+    f"random scores, 20 draws: mean {np.mean(film_chance):.3f}, "
+    f"from {min(film_chance):.3f} to {max(film_chance):.3f}"
+)
+
+# %%
+from jacklib.widgets.timeline import render
+
+number_of_film = [x.id for x in film.items].index("bbb_0733")
+on_film = tsl.timeline_video(film, number_of_film, film_result.scores["bbb_0733"])
+figure = render(on_film, lang=LANG)
+figure.set_dpi(80)
+display(figure)
+
+# %% [markdown] lang="en"
+# Before believing any of it, compare the mAP with the range of the random ones. When this was written it lay *within* that range: nothing has been shown to be learned. Had it been above, the simplest explanation would still be the colour of the scenes, for the descriptor knows little else.
+
+# %% [markdown] lang="zh"
+# 先拿 mAP 与随机得分的范围比一比，再决定信不信。写作本文时，它就*落在*这个范围里：没有证据表明学到了什么。就算高出这个范围，最简单的解释也还是场景的颜色，因为描述子几乎只认得这些。
+
+# %% [markdown] lang="en"
+# ## 12 · The paper's size: a GPU and the real TSL-300
+#
+# `TSLNetConfig.paper()` is the released network, and the command line reads TSL-300's folder as the authors ship it, I3D features included; `docs/en/dataset.md` says where it is found. For videos of your own, `TSL features` makes them with I3D's public Kinetics weights (`rgb_imagenet.pt`). Weights know one kind of features only, and JACK refuses to mix them. The next cell only prints the commands.
+
+# %% [markdown] lang="zh"
+# ## 12 · 论文规模：GPU 与真实的 TSL-300
+#
+# `TSLNetConfig.paper()` 就是作者发布的网络，命令行可以直接读作者发布的 TSL-300 目录，I3D 特征也在其中；从哪里获取见 `docs/cn/数据集准备.md`。自己的视频可以用 `TSL features` 和公开的 Kinetics 权重（`rgb_imagenet.pt`）提取 I3D 特征。一份权重只认一种特征，混用时 JACK 会拒绝。下一格只打印命令。
+
+# %%
+print(TSLNetConfig.paper())
+print("""
+# the sample videos, as in this notebook: train, evaluate, one video of your own
+bash script/run.sh TSL main --result_path results/TSL
+bash script/run.sh TSL main_eval --checkpoint_path results/TSL/best.pth
+bash script/run.sh TSL main_inference --video_path my_video.mp4 \\
+  --checkpoint_path results/TSL/best.pth
+
+# TSL-300, with the released settings
+bash script/run.sh TSL main --data_path TSL-300 --result_path results/tsl300 \\
+  --batch_size 16 --lr "[0.00001]*2000" --lambdas "[2,1,0.5,1]" --r_act 8
+bash script/run.sh TSL main_eval --data_path TSL-300 --checkpoint_path results/tsl300/best.pth
+bash script/run.sh TSL main_inference --video_path my_video.mp4 \\
+  --checkpoint_path results/tsl300/best.pth --i3d_pretrained rgb_imagenet.pt
+
+# the paper's sign; one modality
+bash script/run.sh TSL main --reverse_sign paper
+bash script/run.sh TSL main --modal rgb""")
+
+# %% [markdown] lang="en"
+# ## 13 · Exercises
+#
+# Each cell checks itself: ✓ right, ✗ wrong with a hint, ○ not done yet. Write where it says `your answer here`, and run the cell again.
+#
+# **Exercise 1 — pseudo labels, by hand.** Eight clips, one mark of class p at clip 3. Which clips (a) become background seeds, (b) are grown around the mark? (Counted from 0; the mark itself is not grown.)
+#
+# | clip | 0 | 1 | 2 | **3** | 4 | 5 | 6 | 7 |
+# |---|---|---|---|---|---|---|---|---|
+# | n | 0.1 | 0.1 | 0.2 | 0.2 | 0.1 | 0.1 | 0.3 | 0.1 |
+# | p | 0.1 | 0.1 | 0.6 | 0.8 | 0.7 | 0.5 | 0.2 | 0.6 |
+# | background | 0.7 | 0.96 | 0.3 | 0.1 | 0.2 | 0.4 | 0.6 | 0.3 |
+
+# %% [markdown] lang="zh"
+# ## 13 · 练习
+#
+# 每一格都会自己检查：✓ 对，✗ 错（附提示），○ 还没做。在注明“在这里作答”的地方写代码，再运行一次该格。
+#
+# **练习 1——手算伪标签。** 八个小段，小段 3 有一个 p 类标注点。哪些小段 (a) 成为背景种子，(b) 从标注点长出来？（从 0 数起；带标注的小段本身不算长出来的。）
+#
+# | 小段 | 0 | 1 | 2 | **3** | 4 | 5 | 6 | 7 |
+# |---|---|---|---|---|---|---|---|---|
+# | n | 0.1 | 0.1 | 0.2 | 0.2 | 0.1 | 0.1 | 0.3 | 0.1 |
+# | p | 0.1 | 0.1 | 0.6 | 0.8 | 0.7 | 0.5 | 0.2 | 0.6 |
+# | 背景 | 0.7 | 0.96 | 0.3 | 0.1 | 0.2 | 0.4 | 0.6 | 0.3 |
+
+# %%
+background_seeds = ...  # a list such as [0, 2]
+grown = ...
+### BEGIN SOLUTION
+background_seeds = [0, 1, 6, 7]  # 1 is sure; on the right the highest is 6, and 7 lies beyond it
+grown = [2, 4, 5]  # stops at 1 and at 6; 7 is not reached
+### END SOLUTION
+table = np.array([
+    [.1, .1, .2, .2, .1, .1, .3, .1], [.1, .1, .6, .8, .7, .5, .2, .6],
+    [.7, .96, .3, .1, .2, .4, .6, .3],
+]).T  # fmt: skip
+act, bkg = seed_labels(table, np.array([[0.1, 0.9] if t == 3 else [0, 0] for t in range(8)]))
+ok = classroom.check_value(
+    "1a background seeds",
+    background_seeds,
+    np.flatnonzero(bkg),
+    hint="Left of the mark clip 1 is sure; right of it take the highest. Then all beyond them.",
+    hint_zh="标注点左边，小段 1 超过 0.95；右边取最高的一个。它们以外的全部也算。",
+)
+ok = classroom.check_value(
+    "1b grown",
+    grown,
+    [t for t in np.flatnonzero(act.max(1)) if t != 3],
+    hint="Go left and right from clip 3 and stop at the first where background is the highest.",
+    hint_zh="从小段 3 向左右两边走，遇到第一个背景最高的小段就停。",
+)
+
+# %% [markdown] lang="en"
+# **Exercise 2 — the fused score.** `classes` `[T, C]` and `background` `[T]` are sigmoids. Give the scores `[T, C+1]` as TSL-Net does: each class times one minus background, and last the background itself.
+
+# %% [markdown] lang="zh"
+# **练习 2——融合得分。** `classes` `[T, C]` 和 `background` `[T]` 都是 sigmoid 的输出。像 TSL-Net 一样给出得分 `[T, C+1]`：每一类乘以（1 减背景），最后一列是背景本身。
+
+
+# %%
+def fuse(classes, background):
+    """[T, C], [T] -> [T, C+1]."""
+    ### BEGIN SOLUTION
+    background = background[:, None]
+    return np.concatenate([classes * (1 - background), background], axis=1)
+    ### END SOLUTION
+
+
+sigmoids = each.numpy()[0]  # of the untrained network in section 4
+ok = classroom.check_function(
+    "2 fused score",
+    fuse,
+    [
+        ((np.array([[0.9, 0.5]]), np.array([0.2])), np.array([[0.72, 0.4, 0.2]])),
+        ((sigmoids[:, :2], sigmoids[:, 2]), scores.numpy()[0]),
+    ],
+    hint="background[:, None] is [T, 1]; np.concatenate along axis 1.",
+    hint_zh="background[:, None] 的形状是 [T, 1]；沿轴 1 用 np.concatenate。",
+)
+
+# %% [markdown] lang="en"
+# **Exercise 3 — non-maximum suppression.** `segments` is a list of `(start, end)`, `scores` a list of numbers. Take the best segment, drop all others whose tIoU with it is `limit` or more, and go on with what is left. Return the numbers of those that stay, best first. `temporal_iou(segment, others)` gives an array.
+
+# %% [markdown] lang="zh"
+# **练习 3——非极大值抑制。** `segments` 是 `(start, end)` 的列表，`scores` 是得分的列表。取得分最高的片段，去掉与它 tIoU 不低于 `limit` 的所有片段，再对剩下的重复。返回留下的编号，得分高的在前。`temporal_iou(片段, 其他片段)` 返回一个数组。
+
+
+# %%
+def suppress(segments, scores, limit=0.5):
+    """A list of numbers, best first."""
+    ### BEGIN SOLUTION
+    order, kept = sorted(range(len(scores)), key=lambda i: -scores[i]), []
+    while order:
+        best = order.pop(0)
+        kept.append(best)
+        order = [i for i in order if temporal_iou(segments[best], [segments[i]])[0] < limit]
+    return kept
+    ### END SOLUTION
+
+
+stretches = [(0, 4), (1, 5), (4, 8), (0, 8), (20, 22)]
+ok = classroom.check_function(
+    "3 NMS",
+    suppress,
+    [
+        (([(0, 10), (1, 10), (20, 30)], [0.5, 0.9, 0.7]), [1, 2]),
+        ((stretches, [0.9, 0.8, 0.7, 0.6, 0.5]), [0, 2, 4]),
+        ((stretches, [0.9, 0.8, 0.7, 0.6, 0.5], 0.7), [0, 1, 2, 3, 4]),
+        ((stretches, [0.1, 0.2, 0.3, 0.6, 0.5], 0.4), [3, 4]),
+    ],
+    hint="Sort the numbers by score; keep the first, and filter the rest by its tIoU < limit.",
+    hint_zh="按得分排好编号；留下第一个，其余的只保留与它 tIoU < limit 的。",
+)
+
+# %% [markdown] lang="en"
+# **Exercise 4 — F2.** (a) Write $F_2=5PR/(4P+R)$; 0 where both are 0. (b) A network has precision 0.5 and recall 0.5. Which helps F2 more: precision up to 0.9, or recall up to 0.9? Answer `"precision"` or `"recall"`.
+
+# %% [markdown] lang="zh"
+# **练习 4——F2。** (a) 写出 $F_2=5PR/(4P+R)$；两者都为 0 时得 0。(b) 一个网络精确率 0.5、召回率 0.5。把精确率提高到 0.9，还是把召回率提高到 0.9，F2 提高得更多？回答 `"precision"`（精确率）或 `"recall"`（召回率）。
+
+
+# %%
+def f2(precision, recall):
+    """A number from 0 to 1."""
+    ### BEGIN SOLUTION
+    if precision + recall == 0:
+        return 0.0
+    return 5 * precision * recall / (4 * precision + recall)
+    ### END SOLUTION
+
+
+helps_more = ...
+### BEGIN SOLUTION
+helps_more = "recall"  # 0.776 against 0.549
+### END SOLUTION
+at_01 = {name: result.metrics[f"{name}@0.10"] for name in ("Pr", "Rc", "F2")}
+ok = classroom.check_function(
+    "4a F2",
+    f2,
+    [
+        ((0.5, 0.5), 0.5),
+        ((0.9, 0.5), 2.25 / 4.1),
+        ((0, 0), 0.0),
+        ((at_01["Pr"], at_01["Rc"]), at_01["F2"]),
+    ],
+    hint="Return 0.0 first where precision + recall == 0.",
+    hint_zh="precision + recall == 0 时先返回 0.0。",
+)
+hint, hint_zh = "Compute f2(0.9, 0.5) and f2(0.5, 0.9).", "算一下 f2(0.9, 0.5) 和 f2(0.5, 0.9)。"
+ok = classroom.check_value("4b which helps", helps_more, "recall", hint=hint, hint_zh=hint_zh)
+
+# %% [markdown] lang="en"
+# **Exercise 5 — what the class threshold does.** `tsl.measure(result.scores, validation, x)` finds and measures segments again with class threshold $x$. (a) How many proposals are there over all videos at $x=0.3$, $0.5$ and $0.9$? (`.results` is a dict of lists.) (b) And the average mAP? (`.summary()["average_mAP"]`) Before running it: which way should recall move, which way precision?
+
+# %% [markdown] lang="zh"
+# **练习 5——类别阈值的作用。** `tsl.measure(result.scores, validation, x)` 用类别阈值 $x$ 重新找出片段并打分。(a) $x$ 取 $0.3$、$0.5$、$0.9$ 时，所有视频一共有多少个候选片段？（`.results` 是一个字典，值是列表。）(b) 平均 mAP 呢？（`.summary()["average_mAP"]`）运行之前先想想：召回率会往哪边变，精确率呢？
+
+# %%
+n_proposals = ...  # three numbers
+map_at = ...
+### BEGIN SOLUTION
+tried = [tsl.measure(result.scores, validation, x) for x in (0.3, 0.5, 0.9)]
+n_proposals = [sum(map(len, one.results.values())) for one in tried]
+map_at = [one.summary()["average_mAP"] for one in tried]
+### END SOLUTION
+again = {x: tsl.measure(result.scores, validation, x) for x in (0.3, 0.5, 0.9)}
+ok = classroom.check_value(
+    "5a proposals",
+    n_proposals,
+    [sum(len(rows) for rows in one.results.values()) for one in again.values()],
+    hint="sum(map(len, tsl.measure(result.scores, validation, x).results.values())) for each x.",
+    hint_zh="对每个 x 求 sum(map(len, tsl.measure(result.scores, validation, x).results.values()))。",
+)
+ok = classroom.check_value(
+    "5b mAP",
+    map_at,
+    [one.summary()["average_mAP"] for one in again.values()],
+    hint='tsl.measure(result.scores, validation, x).summary()["average_mAP"] for each x.',
+    hint_zh='对每个 x 求 tsl.measure(result.scores, validation, x).summary()["average_mAP"]。',
+)
+
+# %%
+steps = np.round(np.arange(0.1, 1, 0.1), 1)
+summaries = [tsl.measure(result.scores, validation, float(x)).metrics for x in steps]
+figure, ax = plt.subplots(figsize=(6, 2.6))
+for key, words, colour in (
+    ("Rc", "recall", BLUE),
+    ("Pr", "precision", RED),
+    ("mAP", "mAP", "black"),
+):
+    ax.plot(steps, [m[f"{key}@0.30"] for m in summaries], "o-", ms=3, color=colour, label=words)
+ax.axvline(0.5, color="black", ls="--", lw=1)
+ax.set(title="At tIoU 0.3, as the evaluator counts them", xlabel="class threshold", ylim=(0, 1.03))
+ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+plt.show()
+
+# %% [markdown] lang="en"
+# **To go on:** train with `lambdas=(2, 1, 0, 1)`, without pseudo labels, and compare mAP at tIoU 0.3; give each video all three annotators' points; run `bash script/run.sh TSL main_inference` on a video of your own.
+
+# %% [markdown] lang="zh"
+# **还可以试试：** 用 `lambdas=(2, 1, 0, 1)`，也就是不用伪标签，再训练一次，比较 tIoU 0.3 的 mAP；让每段视频用上三位标注者的全部标注点；用 `bash script/run.sh TSL main_inference` 处理自己的视频。
+
+# %%
+solved, total = classroom.summary()
