@@ -593,7 +593,7 @@ for name in (*WEIGHT, "total", "action_clips", "background_clips"):
     print(f"{name:18}{terms[name]:9.3f}{terms_after[name]:9.3f}")
 
 # %% [markdown] lang="en"
-# One thing is worth noticing. A stretch that scores high, though it is neither marked nor true, is a decoy that the network has fallen for (when this was written, around 10 s), and **nothing in the loss objects**: the search from the marks does not reach it, and background seeds lie where the network believes in background already. Pseudo labels confirm what a network believes. Section 9 comes back to this.
+# One thing is worth noticing. A stretch that scores high, though it is neither marked nor true, is a decoy that the network has fallen for (when this was written, around 47 s), and **nothing in the loss objects**: the search from the marks does not reach it, and background seeds lie where the network believes in background already. Pseudo labels confirm what a network believes. Section 9 comes back to this.
 #
 # ### From scores to segments
 #
@@ -608,7 +608,7 @@ for name in (*WEIGHT, "total", "action_clips", "background_clips"):
 # None of this means anything without its baseline, so random scores go through exactly the same cuts:
 
 # %% [markdown] lang="zh"
-# 有一处值得留意。没有标注、不在真值里、得分却很高的那一段（写作本文时在 10 秒前后），是网络上了诱饵的当，而**损失对此毫无反应**：从标注点出发的搜索走不到那里，背景种子又只落在网络本来就认为是背景的地方。伪标签只会印证网络已有的看法。第 9 节还会谈到这一点。
+# 有一处值得留意。没有标注、不在真值里、得分却很高的那一段（写作本文时在 47 秒前后），是网络上了诱饵的当，而**损失对此毫无反应**：从标注点出发的搜索走不到那里，背景种子又只落在网络本来就认为是背景的地方。伪标签只会印证网络已有的看法。第 9 节还会谈到这一点。
 #
 # ### 从得分到片段
 #
@@ -756,12 +756,12 @@ for one, other in ((0, 1), (0, 2), (1, 2)):
     print(f"{names[one]} and {names[other]}: {words}; the higher mean is that of {better!r}")
 
 # %% [markdown] lang="en"
-# On these samples the sign matters little, and the term, either way, helps nobody. We repeated all nine runs twice while writing this, with other draws of dropout and with other rounding: the order of the means stayed (without, released, paper's), with gaps of about 0.02 to 0.07 of mAP. But single runs moved by as much as 0.1, far more than the dots above lie apart. Three seeds make a range look narrower than it is.
+# On these samples neither the sign nor the term matters much: the means above differ by about 0.02 of mAP. Ranges of three seeds that do not overlap look like proof; they are not. We had rendered other sample videos first, from another seed, with the same code. There the order of the means was another one (without the term best, the paper's sign last, gaps of 0.02 to 0.07), and with other draws of dropout single runs moved by as much as 0.1. A range over seeds of *training* says nothing about other *videos*.
 #
 # Ten easy videos say no more than that. **They say nothing about TSL-300**, whose videos are real, whose features are I3D's, and where training takes twenty times as many steps with four times as many videos each. What is certain is narrower, and worth knowing: the released code makes smaller what equation (1) of the paper makes larger.
 
 # %% [markdown] lang="zh"
-# 在这些样例上，符号的影响不大，而这一项无论加减都没有帮助。写作本文时，我们换一批 dropout 的随机数、换一种舍入，把这九次运行又重复了两遍：平均值的次序没变（不用、作者代码、论文），相邻两者的 mAP 相差约 0.02 到 0.07。但单次结果的变动可达 0.1，远大于图中各点的间距。只看三个随机种子，会低估结果的波动。
+# 在这些样例上，符号和这一项本身影响都不大：上面几个平均值的 mAP 只差 0.02 左右。三个种子的范围互不重叠，看上去像是证据，其实不是。我们起初用另一个种子、同样的代码渲染过另一批样例视频，那时平均值的次序完全不同（不用这一项最好，论文的符号最差，相差 0.02 到 0.07）；换一批 dropout 的随机数，单次结果的变动可达 0.1。换*训练*的种子得到的范围，说明不了换一批*视频*会怎样。
 #
 # 十段简单的视频，能说的只有这些。**它们说明不了 TSL-300 上的情况**：那里的视频是真实的，特征是 I3D 的，步数是这里的二十倍，每步的视频是四倍。能确定的事情范围更窄，但值得知道：论文公式 (1) 要变大的量，作者的代码在把它变小。
 
@@ -873,8 +873,10 @@ for words, name in ALL.items():
     levels[words], places[words] = [], np.zeros(4)
     for seed in range(3):
         results[name, seed] = found = tsl.test(networks[name, seed], videos)
-        high = np.concatenate([found.scores[v].scores[:, :2].max(1) for v in kind])
-        of_clip = np.concatenate(list(kind.values()))
+        # One modality alone may have a clip or two more than both have.
+        pairs = [(found.scores[v].scores[:, :2].max(1), kind[v]) for v in kind]
+        high = np.concatenate([best[: len(group)] for best, group in pairs])
+        of_clip = np.concatenate([group[: len(best)] for best, group in pairs])
         levels[words].append([high[of_clip == group].mean() for group in range(3)])
         ranked = sorted(
             ((row, v) for v, rows in found.results.items() for row in rows), key=lambda r: -r[0][1]
@@ -920,14 +922,14 @@ for place, words in enumerate(WHERE):
 # %% [markdown] lang="en"
 # Read the left picture first. A network that *looks* alone scores decoys as high as events: it cannot do otherwise. One that *listens* as well could score them lower. Does `both` do so, and does it do so without the reverse mapping?
 #
-# When this was written, the network as released scored such decoys about as high as events, and the picture alone did as well as both: the network had the sound, and hardly used it. Without the reverse mapping decoys scored lower, and fewer of them were among the best proposals. So on these videos **having two inputs is not yet using two**: the picture is the easier teacher, and training takes what is easy first. Sound alone is far behind, yet above chance; it often hears *that* something happens, and not whether it is good or bad.
+# When this was written, the network scored such decoys nearly as high as events, with the reverse mapping or without, and the picture alone did as well as both: the network had the sound, and hardly used it. So on these videos **having two inputs is not yet using two**: the picture is the easier teacher, and training takes what is easy first. Sound alone is far behind, yet above chance; it often hears *that* something happens, and not whether it is good or bad.
 #
 # One false alarm each, to look at: of the proposals of seed 0 that lie on no event and last less than 15 s, the best.
 
 # %% [markdown] lang="zh"
 # 先看左图。*只看*的网络给诱饵的分和给事件的一样高，它别无办法。*又听又看*的网络本可以给得低些。`both` 做到了吗？去掉反向映射（no reverse mapping）之后呢？
 #
-# 写作本文时，按作者代码训练的网络给这种诱饵的分与事件差不多，只看画面的网络也与两者都用的一样好：声音就在手边，却几乎没用。去掉反向映射，给诱饵的分就低一些，最好的候选片段里诱饵也少一些。所以在这些视频上，**有两种输入，不等于用了两种**：画面更好学，训练总是先捡容易的学。只听声音的网络远远落后，但仍高于随机；它常常听得出*有*事发生，却听不出是好是坏。
+# 写作本文时，无论有没有反向映射，网络给这种诱饵的分都与事件相差不多，只看画面的网络也与两者都用的一样好：声音就在手边，却几乎没用。所以在这些视频上，**有两种输入，不等于用了两种**：画面更好学，训练总是先捡容易的学。只听声音的网络远远落后，但仍高于随机；它常常听得出*有*事发生，却听不出是好是坏。
 #
 # 各看一个误报：随机种子 0 的网络里，不在任何事件上、又不到 15 秒的候选片段中，得分最高的一个。
 
