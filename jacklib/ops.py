@@ -115,6 +115,45 @@ class Conv1d(jt.nn.Module):
         return y if self.bias is None else y + self.bias.reshape(1, -1, 1)
 
 
+def conv_time(x, weight, stride: int = 1) -> jt.Var:
+    """Convolve x [N, T, V, C], channels last, over time with weight [O, C, K, 1], K odd.
+
+    The ends are padded with K // 2 zeros each -> [N, ceil(T / stride), V, O].
+    """
+    N, T, V, C = x.shape
+    O, _, K, _ = weight.shape
+    if K == 1:
+        x = x if stride == 1 else x[:, ::stride]
+        y = jt.nn.matmul_transpose(x.reshape(-1, C), weight.reshape(O, C))
+        return y.reshape(*x.shape[:3], O)
+    t = (T + stride - 1) // stride
+    seen = x.reindex([N, t, V, K, C], ["i0", f"i1*{stride}+i3-{K // 2}", "i2", "i4"])
+    weight = weight.squeeze(3).transpose(0, 2, 1).reshape(O, K * C)
+    return jt.nn.matmul_transpose(seen.reshape(-1, K * C), weight).reshape(N, t, V, O)
+
+
+def joint_products(ab) -> jt.Var:
+    """Products of joints' vectors: [N, T, V, 2, k, e] -> [N, k, V, V], summed over times and e.
+
+    [n, k, v, w] = sum of ab[n, t, v, 0, k, e] * ab[n, t, w, 1, k, e].
+    """
+    N, T, V, _, k, e = ab.shape
+    a = ab[:, :, :, 0].transpose(0, 3, 2, 1, 4).reshape(N, k, V, T * e)
+    b = ab[:, :, :, 1].transpose(0, 3, 1, 4, 2).reshape(N, k, T * e, V)
+    return jt.matmul(a, b)
+
+
+def mix_joints(x, graph) -> jt.Var:
+    """Sums of joints' vectors: x [N, T, V, C], graph [N, k, V, V] -> [N, T, V, k, C].
+
+    [n, t, w, k, c] = sum over v of x[n, t, v, c] * graph[n, k, v, w].
+    """
+    N, T, V, C = x.shape
+    k = graph.shape[1]
+    graph = graph.transpose(0, 3, 1, 2).reshape(N, 1, V * k, V)
+    return jt.matmul(graph.expand(N, T, V * k, V), x).reshape(N, T, V, k, C)
+
+
 def kaiming_normal_fan_out(weight: jt.Var) -> None:
     """Fill a weight in place as PyTorch's `kaiming_normal_(mode="fan_out")` does, gain sqrt 2."""
     fan_out = weight.shape[0] * math.prod(weight.shape[2:])
