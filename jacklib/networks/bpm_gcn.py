@@ -21,7 +21,8 @@ import jittor as jt
 from jittor import nn
 
 from ..gait_graph import Graph
-from ..ops import BatchNorm, as_var, conv_time, joint_products, kaiming_normal_fan_out, mix_joints
+from ..graph_ops import conv_time, joint_products, mix_joints
+from ..ops import BatchNorm, as_var, kaiming_normal_fan_out
 from ..shapes import GAIT_JOINTS, MOVEMENT_CHANNELS, POSTURE_CHANNELS, check_gait, check_widths
 
 
