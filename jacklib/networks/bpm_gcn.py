@@ -22,7 +22,7 @@ from jittor import nn
 
 from ..gait_graph import Graph
 from ..graph_ops import conv_time, joint_products, mix_joints
-from ..ops import BatchNorm, as_var, kaiming_normal_fan_out
+from ..ops import BatchNorm, as_var, kaiming_normal_fan_out, relu
 from ..shapes import GAIT_JOINTS, MOVEMENT_CHANNELS, POSTURE_CHANNELS, check_gait, check_widths
 
 
@@ -142,7 +142,7 @@ class UnitGCN(nn.Module):
         weight = jt.concat([conv.weight for conv in self.conv_d], dim=1)  # [c_out, k*C, 1, 1]
         y = conv_time(mixed, weight) + sum(conv.bias for conv in self.conv_d)
         shortcut = x if self.down is None else norm(self.down[1], self.down[0](x))
-        return nn.relu(norm(self.bn, y) + shortcut)
+        return relu(norm(self.bn, y) + shortcut)
 
 
 class UnitTCN(nn.Module):
@@ -171,7 +171,7 @@ class GraphTimeUnit(nn.Module):
         y = self.tcn1(self.gcn1(x, seen))
         if self.has_shortcut:
             y = y + (x if self.residual is None else self.residual(x))
-        return nn.relu(y)
+        return relu(y)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ class Gate(nn.Module):
         self.fc1, self.fc2 = Matrix(size), Matrix(size)
 
     def execute(self, mean):
-        return jt.sigmoid(self.fc2(nn.relu(self.fc1(mean))))
+        return jt.sigmoid(self.fc2(relu(self.fc1(mean))))
 
 
 class Fusion(nn.Module):
