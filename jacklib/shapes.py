@@ -139,3 +139,14 @@ def check_gait(net, posture, movement) -> None:
                 "network built with frames=.",
             )  # fmt: skip
         N = shape[0]
+
+
+def check_labels(labels, N: int, n_classes: int) -> None:
+    """Raise ValueError where labels are not N class numbers 0 to n_classes - 1 (NumPy array)."""
+    check_shape("labels", labels, (N,))
+    for i, label in enumerate(labels.tolist()):
+        if label not in range(n_classes):
+            raise DataError(
+                f"labels[{i}]", found=str(label), wanted=f"0 to {n_classes - 1}",
+                cure="Number the classes from 0.",
+            )  # fmt: skip

@@ -7,7 +7,7 @@ in `jacklib.losses`, movement and affective features in `jacklib.data.gait_featu
 
 Letters in the comments: N gaits, T frames, V = 16 joints, C channels, k = 3 parts of the graph, e
 channels that a unit's attention compares joints in. Maps are [N, T, V, C], channels last, so that
-a convolution of single positions is one matrix product; PyTorch's, and the twin's, are [N, C, T, V].
+a convolution of single positions is one matrix product; in PyTorch's twin they are [N, C, T, V].
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Conv(nn.Module):
 
 
 def side_by_side(convs: Sequence[Conv], x):
-    """Several convolutions of single positions as one product: [N, T, V, C] -> [..., sum of outs]."""
+    """Several convolutions of single positions as one product; their results side by side in C."""
     weight = jt.concat([conv.weight for conv in convs], dim=0)
     return conv_time(x, weight) + jt.concat([conv.bias for conv in convs], dim=0)
 
