@@ -174,8 +174,8 @@ _GRADIENT_SUMS = r"""
         out1_p[c] = product;
     }
 """
-# The same where a sample has one value a channel: rows of C numbers in memory. Each thread takes its
-# share of the rows; 32 rows at a time in float32, the rest in double.
+# The same where a sample has one value a channel: rows of C numbers in memory. Each thread takes
+# its share of the rows; 32 rows at a time in float32, the rest in double.
 _ROWS = r"""
 #include <omp.h>
 #include <algorithm>
