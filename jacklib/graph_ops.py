@@ -40,7 +40,8 @@ def conv_time(x, weight, stride: int = 1) -> jt.Var:
 # Products between joints
 # ---------------------------------------------------------------------------------------------
 
-# A vector as wide as the machine's registers; y = L x for a small L; and sums of products of rows.
+# Vectors as wide as the machine's registers and of four; y = L x for a small L; sums of products
+# of rows.
 _HEADER = r"""
 #include <algorithm>
 namespace jack {
@@ -50,8 +51,11 @@ constexpr int W = 16;
 constexpr int W = 8;
 #endif
 typedef float vec __attribute__((vector_size(W * 4), aligned(4), may_alias));
+typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
 static inline vec& at(float* p) { return *(vec*)p; }
 static inline const vec& at(const float* p) { return *(const vec*)p; }
+static inline quad& four(float* p) { return *(quad*)p; }
+static inline const quad& four(const float* p) { return *(const quad*)p; }
 
 // y[m, :] = sum over j of L[m * lm + j * lj] * x[j, :]; rows of C floats, xs and ys apart.
 static void multiply(const float* L, long lm, long lj, long M, long J, const float* x, long xs,
@@ -74,6 +78,16 @@ static void multiply(const float* L, long lm, long lj, long M, long J, const flo
             for (long j = 0; j < J; j++) a += L[m * lm + j * lj] * at(x + j * xs + c);
             at(y + m * ys + c) = a;
         }
+    for (; c + 4 <= C; c += 4)
+        for (long m = 0; m < M; m++) {
+            quad a = {0}, b = {0};  // two, so that one need not wait for the other
+            for (long j = 0; j + 1 < J; j += 2) {
+                a += L[m * lm + j * lj] * four(x + j * xs + c);
+                b += L[m * lm + (j + 1) * lj] * four(x + (j + 1) * xs + c);
+            }
+            if (J % 2) a += L[m * lm + (J - 1) * lj] * four(x + (J - 1) * xs + c);
+            four(y + m * ys + c) = a + b;
+        }
     for (; c < C; c++)
         for (long m = 0; m < M; m++) {
             float a = 0;
@@ -82,8 +96,8 @@ static void multiply(const float* L, long lm, long lj, long M, long J, const flo
         }
 }
 
-static inline float total(const vec& v) {
-    float sum = 0;
+static inline float total(const vec& v, const quad& q) {
+    float sum = q[0] + q[1] + q[2] + q[3];
     for (int i = 0; i < W; i++) sum += v[i];
     return sum;
 }
@@ -93,6 +107,7 @@ template <int A, int B>
 static void dots(const float* x, long xt, long xs, const float* y, long yt, long ys, long T, long C,
                  float* S, long sm, long sj) {
     vec acc[A][B] = {};
+    quad some[A][B] = {};
     float rest[A][B] = {};
     for (long t = 0; t < T; t++, x += xt, y += yt) {
         long c = 0;
@@ -104,12 +119,17 @@ static void dots(const float* x, long xt, long xs, const float* y, long yt, long
                 for (int m = 0; m < A; m++) acc[m][j] += p[m] * q;
             }
         }
+        for (; c + 4 <= C; c += 4)
+            for (int m = 0; m < A; m++)
+                for (int j = 0; j < B; j++)
+                    some[m][j] += four(x + m * xs + c) * four(y + j * ys + c);
         for (; c < C; c++)
             for (int m = 0; m < A; m++)
                 for (int j = 0; j < B; j++) rest[m][j] += x[m * xs + c] * y[j * ys + c];
     }
     for (int m = 0; m < A; m++)
-        for (int j = 0; j < B; j++) S[m * sm + j * sj] = total(acc[m][j]) + rest[m][j];
+        for (int j = 0; j < B; j++)
+            S[m * sm + j * sj] = total(acc[m][j], some[m][j]) + rest[m][j];
 }
 
 // The same for four m (or fewer, at the end) and all j.
