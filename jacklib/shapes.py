@@ -11,6 +11,7 @@ AUDIO_FRAMES = 256  # MFCC frames in one of VAANet's audio segments
 AUDIO_COEFFICIENTS = 32  # MFCC coefficients a frame
 MEL_BINS = 128  # CTEN's filter bank
 LOGMEL_FRAMES, LOGMEL_BINS = 32, 60  # TSL-Net's log-mel spectrum of one clip
+GAIT_JOINTS, POSTURE_CHANNELS, MOVEMENT_CHANNELS = 16, 3, 8  # of BPM-GCN's inputs
 MODALITIES = ("all", "rgb", "logmfcc")  # TSL-Net's, as the released options name them
 
 
@@ -104,3 +105,48 @@ def check_reverse_sign(sign: str) -> None:
             "reverse_sign", found=repr(sign), wanted="'released' or 'paper'",
             cure="'released' is what the authors' code does.",
         )  # fmt: skip
+
+
+def check_widths(widths: Sequence[int], frames: int, embed: int) -> None:
+    """Raise ValueError where BPM-GCN cannot have such widths, frames or embedding."""
+    if len(widths) != 3 or any(w < embed or w % embed for w in widths):
+        raise DataError(
+            "widths", found=str(list(widths)), wanted=f"three multiples of embed ({embed})",
+            cure="The released network has 64, 128 and 256.",
+        )  # fmt: skip
+    if frames < 2:
+        raise DataError(
+            "frames", found=str(frames), wanted="2 or more", cure="The released network has 48."
+        )
+
+
+def check_gait(net, posture, movement) -> None:
+    """Raise ValueError naming the argument that has another shape than BPM-GCN takes.
+
+    posture [N, 3, T, 16, 1] and movement [N, 8, T, 16, 1], with the network's T.
+    """
+    N: object = "N"
+    for name, value, channels in (
+        ("posture", posture, POSTURE_CHANNELS),
+        ("movement", movement, MOVEMENT_CHANNELS),
+    ):
+        shape, rest = tuple(value.shape), (channels, net.frames, GAIT_JOINTS, 1)
+        if len(shape) != 5 or shape[1:] != rest or (N != "N" and shape[0] != N):
+            text = ", ".join(map(str, (N, *rest)))
+            raise DataError(
+                name, found=f"shape {list(shape)}", wanted=f"[{text}]",
+                cure="Axes: gaits, channels, frames, joints, persons. Other frame counts need a "
+                "network built with frames=.",
+            )  # fmt: skip
+        N = shape[0]
+
+
+def check_labels(labels, N: int, n_classes: int) -> None:
+    """Raise ValueError where labels are not N class numbers 0 to n_classes - 1 (NumPy array)."""
+    check_shape("labels", labels, (N,))
+    for i, label in enumerate(labels.tolist()):
+        if label not in range(n_classes):
+            raise DataError(
+                f"labels[{i}]", found=str(label), wanted=f"0 to {n_classes - 1}",
+                cure="Number the classes from 0.",
+            )  # fmt: skip

@@ -1,0 +1,166 @@
+"""What a walk says about a person's feelings, in NumPy: movement and 31 affective features a frame.
+
+Source: Zhai et al., "Looking into Gait for Perceiving Emotions via Bilateral Posture and Movement
+Graph Convolutional Networks", TAC 2024, table I and section III-B. The released code reads both
+from files and has no trace of their computation. Where the paper leaves something open (radians,
+what is up, the first frames), this follows the code of Bhattacharya et al., "STEP", AAAI 2020, from
+the makers of Emotion-Gait, where the 31 features come from.
+
+Poses are [T, 16, 3]: x y z of the joints that `jacklib.gait_graph` lists, the left side first.
+Lengths keep the unit of the poses; time is counted in frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import DataError
+from ..gait_graph import JOINTS
+from ..shapes import GAIT_JOINTS
+
+UP = "up"  # any point vertically above the root
+# (one side, vertex, other side)
+ANGLES = (
+    ("left shoulder", "neck", "right shoulder"),
+    ("neck", "right shoulder", "left shoulder"),
+    ("right shoulder", "left shoulder", "neck"),
+    ("neck", "right shoulder", "right elbow"),
+    ("neck", "left shoulder", "left elbow"),
+    ("right shoulder", "right elbow", "right hand"),
+    ("left shoulder", "left elbow", "left hand"),
+    ("neck", "spine", "root"),
+    ("head", "neck", "spine"),
+    ("root", "right hip", "right knee"),
+    ("root", "left hip", "left knee"),
+    ("right hip", "right knee", "right foot"),
+    ("left hip", "left knee", "left foot"),
+    ("head", "root", UP),
+)
+DISTANCES = (
+    ("right hand", "root"),
+    ("left hand", "root"),
+    ("right hand", "right shoulder"),
+    ("left hand", "left shoulder"),
+    ("right elbow", "root"),
+    ("left elbow", "root"),
+    ("right foot", "root"),
+    ("left foot", "root"),
+    ("right foot", "left foot"),
+)
+AREAS = (
+    ("left hand", "neck", "right hand"),
+    ("left shoulder", "neck", "right shoulder"),
+    ("left hand", "root", "right hand"),
+    ("left elbow", "neck", "right elbow"),
+    ("left foot", "neck", "right foot"),
+    ("left hip", "neck", "right hip"),
+    ("left foot", "root", "right foot"),
+    ("left knee", "neck", "right knee"),
+)
+FEATURES = (
+    *("angle " + ", ".join(a) for a in ANGLES),
+    *("distance " + ", ".join(d) for d in DISTANCES),
+    *("area " + ", ".join(a) for a in AREAS),
+)  # 31 names, in the order of `affective_features`
+MOVEMENTS = ("vx", "vy", "vz", "|v|", "ax", "ay", "az", "|a|")
+
+
+def check_poses(poses: np.ndarray, name: str = "poses") -> np.ndarray:
+    """poses as float64 [T, 16, 3]. Raises DataError for another shape, or what is not a number."""
+    poses = np.asarray(poses, np.float64)
+    if poses.ndim != 3 or poses.shape[1:] != (GAIT_JOINTS, 3) or len(poses) == 0:
+        raise DataError(
+            name, found=f"shape {list(poses.shape)}", wanted=f"[T, {GAIT_JOINTS}, 3]",
+            cure="Give x y z of 16 joints a frame.",
+        )  # fmt: skip
+    wrong = ~np.isfinite(poses).all((1, 2))
+    if wrong.any():
+        raise DataError(
+            name, found=f"a coordinate that is not a number in frame {int(wrong.argmax())}",
+            wanted="finite numbers", cure="Leave the frame out, or fill it from its neighbours.",
+        )  # fmt: skip
+    return poses
+
+
+def movement(poses: np.ndarray) -> np.ndarray:
+    """Velocity and acceleration of every joint: [T, 16, 3] -> [8, T, 16], float32, see MOVEMENTS.
+
+    The velocity at frame t is the position at t minus that at t - 1, the acceleration the velocity
+    at t minus that at t - 1. Before the recording everything stands still, as in STEP's code: frame
+    0 has neither, and the acceleration of frame 1 is its velocity.
+    """
+    poses = check_poses(poses)
+    velocity, acceleration = np.zeros_like(poses), np.zeros_like(poses)  # [T, V, 3]
+    velocity[1:] = poses[1:] - poses[:-1]
+    acceleration[1:] = velocity[1:] - velocity[:-1]
+    parts = []
+    for change in (velocity, acceleration):
+        length = np.linalg.norm(change, axis=2, keepdims=True)  # [T, V, 1]
+        parts += [change, length]
+    return np.concatenate(parts, axis=2).transpose(2, 0, 1).astype(np.float32)
+
+
+def angles(a: np.ndarray, vertex: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Angle at each vertex between the ways to a and to b, in radians, 0 to pi: [..., 3] -> [...].
+
+    A way of length 0 has no direction: the angle is then 0.
+    """
+    p, q = a - vertex, b - vertex
+    # Of sine and cosine, so that small angles are as exact as others.
+    sine = np.linalg.norm(np.cross(p, q), axis=-1)
+    return np.arctan2(sine, (p * q).sum(-1))
+
+
+def areas(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """Area of each triangle: [..., 3] -> [...]."""
+    return np.linalg.norm(np.cross(a - b, c - b), axis=-1) / 2
+
+
+def affective_features(
+    poses: np.ndarray, up: Sequence[float] = (0.0, 1.0, 0.0), right_first: bool = False
+) -> np.ndarray:
+    """The 31 features of every frame: [T, 16, 3] -> [T, 31], float32, see FEATURES.
+
+    14 angles (radians), 9 distances (the poses' unit) and 8 areas (its square). up: the direction
+    that is up in the recording. right_first: joints 4 to 6 and 10 to 12 are the right side's, as
+    the comments of BPM-GCN's and STEP's code have it; Emotion-Gait's readme says the left's.
+    Raises DataError where poses have another shape or hold something that is not a number.
+    """
+    poses = check_poses(poses)
+    up = np.asarray(up, np.float64)
+    if up.shape != (3,) or not np.isfinite(up).all() or not up.any():
+        raise DataError(
+            "up", found=str(up.tolist()), wanted="three numbers, not all 0",
+            cure="For Emotion-Gait, STEP's code takes (0, 1, 0).",
+        )  # fmt: skip
+    points = {name: poses[:, i] for i, name in enumerate(JOINTS)}  # name: [T, 3]
+    if right_first:
+        other = {"left": "right", "right": "left"}
+        points = {
+            " ".join(other.get(word, word) for word in name.split()): p
+            for name, p in points.items()
+        }
+    points[UP] = points["root"] + up
+
+    def corners(rows) -> list[np.ndarray]:
+        """For each place in the rows' names one array [T, rows, 3]."""
+        columns = zip(*rows, strict=True)
+        return [np.stack([points[name] for name in column], axis=1) for column in columns]
+
+    one, other_one = corners(DISTANCES)
+    parts = (
+        angles(*corners(ANGLES)),  # [T, 14]
+        np.linalg.norm(one - other_one, axis=2),  # [T, 9]
+        areas(*corners(AREAS)),  # [T, 8]
+    )
+    return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def affective_target(features: np.ndarray) -> np.ndarray:
+    """What the affective branch shall give: features [T, 31] -> [31 * T], one curve after another.
+
+    The order of the authors' own files is not published; training from nothing works with any.
+    """
+    return np.ascontiguousarray(np.asarray(features, np.float32).T).reshape(-1)
