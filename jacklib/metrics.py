@@ -207,6 +207,9 @@ def localize(
 ) -> list[tuple[str, float, float, float]]:
     """Segments of one video from TSL-Net's scores, as its released code finds them.
 
+    The foreground levels, 0.5 to 0.7, are those of the numbers that this is tested against. The
+    public repository's config.py has 0.4 to 0.725, which proposes more.
+
     scores [T, C+1]: the fused class scores of each clip and, last, its background score;
     video_score [C] (arrays or Vars); fps: the video's frames a second, with clip_frames of them in
     a clip.

@@ -308,7 +308,7 @@ class TimelineVideo:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What decides which segments are proposed; as it stands, the released code's values.
+    """What decides which segments are proposed; as it stands, `localize`'s own values.
 
     class_threshold: video score, 0..1, from which a class is looked for. score_level and
     foreground_level: lower ones are left out of `metrics.SCORE_LEVELS` and
