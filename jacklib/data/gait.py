@@ -138,7 +138,12 @@ def write_gaits(folder: Path, gaits: Sequence[Gait]) -> None:
         with h5py.File(part, "w") as file:
             for gait in gaits:
                 pose = gait.pose.reshape(len(gait.pose), -1)
-                file[gait.name] = pose if name == "features.h5" else gait.label
+                # Without the time of day, so that the same gaits give the same file.
+                file.create_dataset(
+                    gait.name,
+                    data=pose if name == "features.h5" else gait.label,
+                    track_times=False,
+                )
         os.replace(part, folder / name)
 
 
