@@ -70,8 +70,8 @@ def build_gait_samples(
 
     The defaults make 500 gaits to train (25 walkers) and 192 to test (12 walkers) in a few seconds.
     What was made with the same arguments is left as it is. (Arrays prepared from older gaits are
-    noticed by their made_with.json; see `jacklib.data.samples`.) made_with.json is written last: a call
-    that was killed starts over. Raises DataError where root holds gaits of other origin.
+    noticed by their made_with.json; see `jacklib.data.samples`.) made_with.json is written last: a
+    call that was killed starts over. Raises DataError where root holds gaits of other origin.
     """
     root = Path(root)
     if not (min(walkers) > 0 and min(repeats) > 0 and 0 <= seed < 2**31):

@@ -310,7 +310,7 @@ def _bend_knee(hip, foot, thigh, upper: float, lower: float):
     along = (reach**2 + upper**2 - lower**2) / (2 * reach)
     aside = np.sqrt(np.maximum(upper**2 - along**2, 0))
     # Knees bend forward: what of the thigh, and of a point well before it, lies across the way.
-    across = thigh + [0, 0, 0.5]
+    across = thigh + [0, 0, 0.1]
     across = across - (across * forth).sum(-1, keepdims=True) * forth
     across /= np.linalg.norm(across, axis=-1, keepdims=True)
     return hip + along * forth + aside * across, hip + reach * forth

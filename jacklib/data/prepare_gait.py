@@ -71,8 +71,9 @@ def prepare_gait(
     bad: list[tuple[str, DataError]] | None = [] if skip_bad else None
     gaits, seen = [], {}
     for features, labels in pairs:
+        taken = {*seen, *(name for name, _ in bad or ())}
         for gait in read_gaits(source / features, source / labels, order=order, bad=bad):
-            if gait.name in seen:
+            if gait.name in taken:
                 gait = gait._replace(name=f"{features}:{gait.name}")
             seen[gait.name] = len(gaits)
             gaits.append(gait)
