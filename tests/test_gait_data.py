@@ -110,11 +110,11 @@ def test_arrays_lie_as_documented():
     assert [a.dtype for a in arrays] == [np.float32] * 3 + [np.int64]
     assert arrays.joint[0, 1, 20, 6, 0] == np.float32(short[20, 6, 1])
     assert arrays.movement[0, 5, 20, 6, 0] == np.float32(5 + short[20, 6, 0])
-    assert arrays.affective[0, 20 * 31 + 4] == np.float32(4 + short[20, 0, 0])
+    assert arrays.affective[0, 4 * 48 + 20] == np.float32(4 + short[20, 0, 0])
     # Where nobody walks any more, all are zero.
     for part in arrays[:2]:
         assert not part[0, :, 27:].any() and part[0, :, 26].any()
-    assert not arrays.affective[0, 27 * 31 :].any()
+    assert not arrays.affective[0].reshape(31, 48)[:, 27:].any()
 
 
 def test_split_is_the_released_kind():

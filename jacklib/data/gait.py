@@ -209,8 +209,8 @@ def gait_arrays(poses: Sequence[np.ndarray], labels: Sequence[int]) -> GaitArray
 
     Movement and affective features are computed from the sampled frames, and only from those in
     which somebody walks; zeros follow, as they do in `joint`. (Across the border to the zeros,
-    everybody would seem to run away.) A gait's affective features are 48 rows of 31, one row after
-    another.
+    everybody would seem to run away.) A gait's affective features are 31 curves of 48 frames, one
+    curve after another.
     """
     from .gait_features import affective_features, movement_features
 
@@ -218,7 +218,7 @@ def gait_arrays(poses: Sequence[np.ndarray], labels: Sequence[int]) -> GaitArray
     arrays = GaitArrays(
         np.zeros((n, 3, FRAMES, N_JOINTS, 1), np.float32),
         np.zeros((n, 8, FRAMES, N_JOINTS, 1), np.float32),
-        np.zeros((n, FRAMES, N_AFFECTIVE), np.float32),
+        np.zeros((n, N_AFFECTIVE, FRAMES), np.float32),
         np.asarray(labels, dtype=np.int64).reshape(n),
     )
     for k, pose in enumerate(poses):
@@ -226,8 +226,8 @@ def gait_arrays(poses: Sequence[np.ndarray], labels: Sequence[int]) -> GaitArray
         T = int(np.flatnonzero(np.abs(frames).sum((1, 2)) > 0)[-1]) + 1
         arrays.joint[k, ..., 0] = frames.transpose(2, 0, 1)
         arrays.movement[k, :, :T, :, 0] = movement_features(frames[:T])
-        arrays.affective[k, :T] = affective_features(frames[:T])
-    return arrays._replace(affective=arrays.affective.reshape(n, FRAMES * N_AFFECTIVE))
+        arrays.affective[k, :, :T] = affective_features(frames[:T]).T
+    return arrays._replace(affective=arrays.affective.reshape(n, N_AFFECTIVE * FRAMES))
 
 
 # ---------------------------------------------------------------------------------------------
