@@ -1,4 +1,4 @@
-"""The clips and untrimmed videos that ship, film and rendered: made ready for the loaders at first
+"""The clips, untrimmed videos and gaits that ship, real and made: ready for the loaders at first
 use."""
 
 from __future__ import annotations
@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import DataError
+from ..files import locked, read_table, write_json
+from .gait_samples import build_gait_samples
 from .prepare import prepare_videos
+from .prepare_gait import prepare_gait
 from .rendered import build_rendered
 from .tsl_features import extract_features
 from .untrimmed import build_untrimmed_rendered
@@ -76,3 +79,22 @@ def film_untrimmed(progress: bool = True) -> Path:
 
 
 UNTRIMMED = {"rendered": rendered_untrimmed, "film": film_untrimmed}
+
+
+def styled_gaits(progress: bool = True) -> Path:
+    """500 gaits to train and 192 to test, made of seven recorded walks: the folder of their arrays.
+
+    Beside it lie features.h5 and labels.h5, as Emotion-Gait has them, and gaits.csv. A few seconds.
+    """
+    shipped = samples_folder() / "gait"
+    root = build_gait_samples(shipped / "made", shipped)
+    arrays, made_with = root / "arrays", read_table(root / "made_with.json")
+    if read_table(arrays / "made_with.json") != made_with:
+        with locked(root / "arrays.lock"):
+            if read_table(arrays / "made_with.json") != made_with:
+                prepare_gait(root, arrays)
+                write_json(arrays / "made_with.json", made_with)
+    return arrays
+
+
+GAITS = {"styled": styled_gaits}

@@ -1,0 +1,473 @@
+"""Gaits for BPM-GCN: Emotion-Gait's files, the frames the network sees, and four arrays a split.
+
+Emotion-Gait is a folder of HDF5 files, features.h5 (342 gaits of 27 to 75 frames) and
+features_ELMD.h5 (1,835 gaits of 240 frames). Each holds one array [T, 48] a gait: x, y, z of 16
+joints (`jacklib.data.poses`). labels.h5 and labels_ELMD.h5 hold one number a gait, under the same
+names. `jacklib.data.prepare_gait` turns such a folder into
+
+    SPLIT_joint.npy      float32 [N, 3, 48, 16, 1]   x, y, z
+    SPLIT_movement.npy   float32 [N, 8, 48, 16, 1]   velocity and acceleration
+    SPLIT_affective.npy  float32 [N, 1488]           31 angles, distances and areas of 48 frames
+    SPLIT_label.npy      int64 [N]                   0 happy, 1 sad, 2 angry, 3 neutral
+
+with SPLIT train or test. The names follow the configuration of the released BPM-GCN; its script
+that made the arrays was not released. What that leaves open is decided here, and said below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import DataError
+from .bvh import Recording, read_bvh
+from .poses import EMOTIONS, N_JOINTS, check_label, check_pose, face_forward
+
+FRAMES = 48  # that the network sees
+LONG_GAIT, LONG_STEP = 240, 5  # of gaits of 240 frames, every fifth
+FPS = 30  # of the recordings that are resampled
+N_AFFECTIVE = 31
+SPLITS = ("train", "test")
+PARTS = ("joint", "movement", "affective", "label")
+PREPARE = "Make it with `bash script/run.sh prepare gait SOURCE TARGET`."
+
+
+class Gait(NamedTuple):
+    """One gait as a file has it."""
+
+    name: str
+    pose: np.ndarray  # float64 [T, 16, 3]
+    label: int
+
+
+class GaitArrays(NamedTuple):
+    """What the network takes, of N gaits; shapes at the top of this file."""
+
+    joint: np.ndarray
+    movement: np.ndarray
+    affective: np.ndarray
+    label: np.ndarray
+
+
+# ---------------------------------------------------------------------------------------------
+# Emotion-Gait's files
+# ---------------------------------------------------------------------------------------------
+
+
+def _open_h5(path: Path):
+    import h5py
+
+    if not path.is_file():
+        raise DataError(
+            str(path), found="no such file", wanted="an HDF5 file of Emotion-Gait",
+            cure="Check the folder; features.h5 and labels.h5 belong together, and so do "
+            "features_ELMD.h5 and labels_ELMD.h5.",
+        )  # fmt: skip
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise DataError(
+            str(path), found=f"no HDF5 file ({error})", wanted="an HDF5 file",
+            cure="Download or copy it again.",
+        ) from error  # fmt: skip
+
+
+def read_gaits(
+    features: str | Path,
+    labels: str | Path,
+    *,
+    order: Sequence[str] = EMOTIONS,
+    bad: list[tuple[str, DataError]] | None = None,
+) -> list[Gait]:
+    """The gaits of one pair of files, in the order of their names.
+
+    order: what the labels 0 to 3 of the file mean. BPM-GCN prints its results as happy, sad, angry,
+        neutral; STEP's code, by those who collected the gaits, lists angry, neutral, happy, sad.
+    bad: gaits that are not sound are put here, and left out; without it they are errors.
+
+    Raises DataError naming the file, the gait's name and index, and the cure.
+    """
+    features, labels = Path(features), Path(labels)
+    if sorted(order) != sorted(EMOTIONS):
+        raise DataError(
+            "order of labels", found=", ".join(order), wanted=f"{', '.join(EMOTIONS)} in any order",
+            cure="Name each emotion once.",
+        )  # fmt: skip
+    gaits = []
+    with _open_h5(features) as poses, _open_h5(labels) as numbers:
+        if not len(poses):
+            raise DataError(
+                str(features), found="no gait", wanted="one array [T, 48] a gait",
+                cure="Check that this is a features file.",
+            )  # fmt: skip
+        for index, name in enumerate(poses):
+            try:
+                if name not in numbers:
+                    raise DataError(
+                        str(labels), found=f"no label for {name!r} (gait {index})",
+                        wanted="one a gait, under the name that it has in "
+                        f"{features.name}", cure="Take the labels that belong to these features.",
+                    )  # fmt: skip
+                pose = check_pose(_value(poses[name]), f"{features}, {name!r}", index)
+                label = check_label(_value(numbers[name]), f"{labels}, {name!r}", index)
+                gaits.append(Gait(name, pose, EMOTIONS.index(order[label])))
+            except DataError as error:
+                if bad is None:
+                    raise
+                bad.append((name, error))
+    return gaits
+
+
+def _value(entry):
+    """What a dataset of an HDF5 file holds; None for a group."""
+    return entry[()] if hasattr(entry, "dtype") else None
+
+
+def write_gaits(folder: Path, gaits: Sequence[Gait]) -> None:
+    """Write features.h5 and labels.h5 as Emotion-Gait has them: [T, 48] and a number a gait."""
+    import os
+
+    import h5py
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("features.h5", "labels.h5"):
+        part = folder / f".{name}.part"
+        with h5py.File(part, "w") as file:
+            for gait in gaits:
+                pose = gait.pose.reshape(len(gait.pose), -1)
+                # Without the time of day, so that the same gaits give the same file.
+                file.create_dataset(
+                    gait.name,
+                    data=pose if name == "features.h5" else gait.label,
+                    track_times=False,
+                )
+        os.replace(part, folder / name)
+
+
+def split_indices(n_gaits: int, seed: int = 0, test_share: float = 0.1):
+    """Which gaits are for training and which for the test: two sorted int arrays.
+
+    As the split code of the released BPM-GCN does it, int((1 - test_share) * N) gaits are drawn for
+    training, whatever their labels (not stratified) and whoever walks; the rest is the test.
+    """
+    if not 0 < test_share < 1:
+        raise DataError(
+            "test_share", found=str(test_share), wanted="between 0 and 1", cure="0.1 is 9 to 1."
+        )
+    # 0.9 * 10 is 9.0, but (1 - 0.1) * 10 a little less on some ways to it.
+    n_train = int(round((1 - test_share) * n_gaits, 6))
+    if not 0 < n_train < n_gaits:
+        raise DataError(
+            "gaits", found=str(n_gaits), wanted="enough for a training and a test set",
+            cure="Give more gaits, or another test_share.",
+        )  # fmt: skip
+    drawn = np.random.RandomState(seed).permutation(n_gaits)
+    return np.sort(drawn[:n_train]), np.sort(drawn[n_train:])
+
+
+# ---------------------------------------------------------------------------------------------
+# What the network sees
+# ---------------------------------------------------------------------------------------------
+
+
+def sample_frames(pose: np.ndarray) -> np.ndarray:
+    """The 48 frames of a gait [T, 16, 3]: float64 [48, 16, 3].
+
+    Every fifth of exactly 240 frames; of all others the first 48, followed by zeros where there are
+    fewer.
+    """
+    chosen = pose[::LONG_STEP] if len(pose) == LONG_GAIT else pose[:FRAMES]
+    frames = np.zeros((FRAMES, N_JOINTS, 3))
+    frames[: len(chosen)] = chosen
+    return frames
+
+
+def resample(recording: Recording, fps: float = FPS) -> np.ndarray:
+    """The poses at `fps` frames a second, between frames on a straight line: [T, 16, 3].
+
+    A recording that does not say its rate is left as it is.
+    """
+    pose = recording.pose
+    if recording.fps is None:
+        return pose
+    times = np.arange(int((len(pose) - 1) / recording.fps * fps + 1e-6) + 1) * recording.fps / fps
+    if len(times) < 2:
+        raise DataError(
+            "recording", found=f"{len(pose)} frames, {len(pose) / recording.fps:.3f} s",
+            wanted=f"2 frames or more at {fps} a second", cure="Record for longer.",
+        )  # fmt: skip
+    left = np.minimum(times.astype(int), len(pose) - 2)
+    share = (times - left)[:, None, None]
+    return pose[left] * (1 - share) + pose[left + 1] * share
+
+
+def gait_arrays(poses: Sequence[np.ndarray], labels: Sequence[int]) -> GaitArrays:
+    """The four arrays of gaits [T, 16, 3].
+
+    Movement and affective features are computed from the sampled frames, and only from those in
+    which somebody walks; zeros follow, as they do in `joint`. (Across the border to the zeros,
+    everybody would seem to run away.) A gait's affective features are 31 curves of 48 frames, one
+    curve after another.
+    """
+    from .gait_features import affective_features, movement_features
+
+    n = len(poses)
+    arrays = GaitArrays(
+        np.zeros((n, 3, FRAMES, N_JOINTS, 1), np.float32),
+        np.zeros((n, 8, FRAMES, N_JOINTS, 1), np.float32),
+        np.zeros((n, N_AFFECTIVE, FRAMES), np.float32),
+        np.asarray(labels, dtype=np.int64).reshape(n),
+    )
+    for k, pose in enumerate(poses):
+        frames = sample_frames(pose)
+        T = int(np.flatnonzero(np.abs(frames).sum((1, 2)) > 0)[-1]) + 1
+        arrays.joint[k, ..., 0] = frames.transpose(2, 0, 1)
+        arrays.movement[k, :, :T, :, 0] = movement_features(frames[:T])
+        arrays.affective[k, :, :T] = affective_features(frames[:T]).T
+    return arrays._replace(affective=arrays.affective.reshape(n, N_AFFECTIVE * FRAMES))
+
+
+# ---------------------------------------------------------------------------------------------
+# Augmentation
+# ---------------------------------------------------------------------------------------------
+
+# From these, two values each are drawn: for the first and for the last frame.
+ANGLES = (-10.0, -5.0, 0.0, 5.0, 10.0)  # degrees
+SCALES = (0.9, 1.0, 1.1)
+SHIFTS = (-0.2, -0.1, 0.0, 0.1, 0.2)
+
+
+class MoveDraw(NamedTuple):
+    """A random move of a gait, each as (at the first frame, at the last frame)."""
+
+    angle: tuple[float, float]  # degrees, from x towards y
+    scale: tuple[float, float]
+    x: tuple[float, float]
+    y: tuple[float, float]
+
+
+def draw_move(rng: np.random.Generator) -> MoveDraw:
+    """Draw a move as the released loader does."""
+    choices = (ANGLES, SCALES, SHIFTS, SHIFTS)
+    return MoveDraw(*(tuple(rng.choice(values, 2).tolist()) for values in choices))
+
+
+def move(array: np.ndarray, draw: MoveDraw) -> np.ndarray:
+    """Turn, scale and shift the first two channels of [C, T, ...]; linear in time.
+
+    As in the released code, what the channels mean makes no difference: of the movement array,
+    velocities are shifted too, and so are frames of zeros at a gait's end.
+    """
+    moved = np.array(array)
+    T = array.shape[1]
+    shape = (T,) + (1,) * (array.ndim - 2)
+    angle, scale, x, y = (np.linspace(*ends, T).reshape(shape) for ends in draw)
+    angle = np.deg2rad(angle)
+    cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
+    moved[0] = cos * array[0] - sin * array[1] + x
+    moved[1] = sin * array[0] + cos * array[1] + y
+    return moved
+
+
+# ---------------------------------------------------------------------------------------------
+# The data set
+# ---------------------------------------------------------------------------------------------
+
+
+class GaitSample(NamedTuple):
+    """One gait, or with a leading axis several."""
+
+    posture: np.ndarray  # float32 [3, 48, 16, 1]
+    movement: np.ndarray  # float32 [8, 48, 16, 1]
+    affective: np.ndarray  # float32 [1488]
+    label: int | np.ndarray
+
+
+class Gaits:
+    """The gaits of one split.
+
+    folder: with the four arrays of `split` in it.
+    train: each gait is turned, scaled and shifted, posture and movement each in its own way, new in
+        each epoch. A draw depends on (seed, epoch, index) alone. Affective features stay as they
+        are, as in the released loader.
+
+    .arrays, .class_names, .labels. Raises DataError naming the file whose content does not fit.
+    """
+
+    class_names = EMOTIONS
+
+    def __init__(self, folder: str | Path, split: str, *, train: bool = False, seed: int = 0):
+        if split not in SPLITS:
+            raise DataError("split", found=repr(split), wanted="train or test", cure="Correct it.")
+        self.arrays = read_arrays(Path(folder), split)
+        self.train, self.seed = train, seed
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int64 [N]."""
+        return self.arrays.label
+
+    def __len__(self) -> int:
+        return len(self.arrays.label)
+
+    def draws(self, index: int, epoch: int) -> tuple[MoveDraw, MoveDraw]:
+        """How posture and movement of gait `index` are moved in an epoch of training."""
+        rng = np.random.default_rng([self.seed, epoch, index])
+        return draw_move(rng), draw_move(rng)
+
+    def load(self, index: int, epoch: int = 0) -> GaitSample:
+        """Gait `index` as epoch `epoch` sees it; the arrays are copies."""
+        joint, movement, affective, label = (part[index] for part in self.arrays)
+        if self.train:
+            posture_move, movement_move = self.draws(index, epoch)
+            joint, movement = move(joint, posture_move), move(movement, movement_move)
+        return GaitSample(joint.copy(), movement.copy(), affective.copy(), int(label))
+
+    def batch(self, indices: Sequence[int], epoch: int = 0) -> GaitSample:
+        """Several gaits, stacked along a new first axis; label int64 [n]."""
+        samples = [self.load(int(index), epoch) for index in indices]
+        posture, movement, affective, label = zip(*samples, strict=True)
+        return GaitSample(
+            np.stack(posture), np.stack(movement), np.stack(affective), np.array(label, np.int64)
+        )
+
+
+def read_arrays(folder: Path, split: str) -> GaitArrays:
+    """The four arrays of a split, checked. Raises DataError naming the file and the gait."""
+    shapes = {
+        "joint": (3, FRAMES, N_JOINTS, 1),
+        "movement": (8, FRAMES, N_JOINTS, 1),
+        "affective": (FRAMES * N_AFFECTIVE,),
+        "label": (),
+    }
+    arrays, n = [], None
+    for part, shape in shapes.items():
+        path = folder / f"{split}_{part}.npy"
+        array = _read_npy(path)
+        if (
+            array.shape[1:] != shape
+            or array.ndim != 1 + len(shape)
+            or len(array) != (n or len(array))
+        ):
+            wanted = ["N" if n is None else n, *shape]
+            raise DataError(
+                str(path), found=f"shape {list(array.shape)}",
+                wanted=f"[{', '.join(map(str, wanted))}]", cure=PREPARE,
+            )  # fmt: skip
+        n = len(array)
+        if not n:
+            raise DataError(str(path), found="no gait", wanted="one or more", cure=PREPARE)
+        if part == "label":
+            for index in np.flatnonzero(~np.isin(array, np.arange(len(EMOTIONS)))):
+                check_label(array[index], str(path), int(index))
+            arrays.append(array.astype(np.int64))
+        else:
+            bad = np.flatnonzero(~np.isfinite(array.reshape(n, -1)).all(1))
+            if len(bad):
+                raise DataError(
+                    f"{path}, gait {bad[0]}", found="a number that is missing or infinite",
+                    wanted="finite numbers", cure=PREPARE,
+                )  # fmt: skip
+            arrays.append(array.astype(np.float32, copy=False))
+    empty = np.flatnonzero(~arrays[0].reshape(n, -1).any(1))
+    if len(empty):
+        raise DataError(
+            f"{folder / f'{split}_joint.npy'}, gait {empty[0]}", found="zeros only",
+            wanted="a gait", cure="Leave the gait out and prepare the data again.",
+        )  # fmt: skip
+    return GaitArrays(*arrays)
+
+
+def _read_npy(path: Path) -> np.ndarray:
+    if not path.is_file():
+        raise DataError(str(path), found="no such file", wanted="a .npy file", cure=PREPARE)
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise DataError(
+            str(path), found=f"no array ({error})", wanted="a .npy file of numbers",
+            cure="Save it again with numpy.save, not as a pickle.",
+        ) from error  # fmt: skip
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
+        kind = getattr(array, "dtype", type(array).__name__)
+        raise DataError(
+            str(path), found=f"an array of {kind}", wanted="numbers",
+            cure="Save it again with numpy.save.",
+        )  # fmt: skip
+    return array
+
+
+# ---------------------------------------------------------------------------------------------
+# One recording
+# ---------------------------------------------------------------------------------------------
+
+
+def read_pose(path: str | Path) -> Recording:
+    """One recording: .bvh, or .npy or .csv of [T, 16, 3] or [T, 48].
+
+    A CSV file may have a first line of names. A BVH recording is scaled to metres, and turned so
+    that it starts at the origin and goes along +z; the others are left as they are.
+    Raises DataError naming the file.
+    """
+    path = Path(path)
+    kind = path.suffix.lower()
+    if kind not in (".bvh", ".npy", ".csv"):
+        raise DataError(
+            str(path), found=f"a file that ends in {kind!r}", wanted=".bvh, .npy or .csv",
+            cure="Save the poses as one of these: one row of 48 numbers a frame.",
+        )  # fmt: skip
+    if not path.is_file():
+        raise DataError(
+            str(path), found="no such file", wanted="a recording", cure="Check the path."
+        )
+    if kind == ".bvh":
+        recording = read_bvh(path)
+        return recording._replace(pose=face_forward(recording.pose))
+    return Recording(
+        check_pose(_read_csv(path) if kind == ".csv" else _read_npy(path), str(path)), None
+    )
+
+
+def _read_csv(path: Path) -> np.ndarray:
+    rows = []
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    for number, line in enumerate(text.splitlines(), start=1):
+        cells = line.split(",")
+        if not line.strip():
+            continue
+        try:
+            rows.append([float(cell) if cell.strip() else np.nan for cell in cells])
+        except ValueError:
+            if number == 1:  # names
+                continue
+            raise DataError(
+                f"{path}, line {number}", found=repr(line[:40]), wanted="48 numbers with commas",
+                cure="Correct the line.",
+            ) from None  # fmt: skip
+        if len(rows[-1]) != len(rows[0]):
+            raise DataError(
+                f"{path}, line {number}", found=f"{len(rows[-1])} numbers",
+                wanted=f"{len(rows[0])}, as in the lines before", cure="Correct the line.",
+            )  # fmt: skip
+    return np.array(rows, dtype=float).reshape(len(rows), -1 if rows else 3 * N_JOINTS)
+
+
+def recording_frames(recording: Recording, start: float = 0.0) -> np.ndarray:
+    """The 48 frames of a recording that the network sees: float64 [48, 16, 3].
+
+    A recording that says its rate is resampled to 30 a second, and read from `start` seconds on.
+    Others follow the rule of `sample_frames`.
+    """
+    pose = resample(recording)
+    first = round(start * FPS)
+    if recording.fps is None:
+        return sample_frames(pose)
+    if not 0 <= first <= len(pose) - 2:
+        raise DataError(
+            "start", found=f"{start} s", wanted=f"0 to {(len(pose) - 2) / FPS:.2f} s",
+            cure="Choose a start within the recording.",
+        )  # fmt: skip
+    return sample_frames(pose[first : first + FRAMES])

@@ -1,0 +1,133 @@
+"""Sample gaits: walkers made of a few recorded walks, walking in four styles.
+
+`data_samples/gait/walks` holds one cycle each of seven recorded walks of three persons. From each,
+several walkers are made, with other bodies and habits (`jacklib.data.gait_style`), and each walks
+with every emotion a few times. Training and test share no recorded walk: the test walkers come from
+one more walk of an actor who is also in training, and from the walk of a person who is not.
+`build_gait_samples` writes them in Emotion-Gait's layout from a seed. The labels are synthetic:
+they name the style that was asked for.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DataError
+from ..files import locked, read_table, write_json, write_text
+from .gait import Gait, read_pose, write_gaits
+from .gait_style import (
+    HABIT,
+    Walk,
+    add_noise,
+    change_body,
+    draw_body,
+    draw_shift,
+    draw_style,
+    walk_in_style,
+)
+from .poses import EMOTIONS
+
+TEST_WALKS = ("cmu_01_03", "deepmimic_right_1")
+SHORTEST, LONGEST = 40, 75  # frames of a gait, at 30 a second
+VERSION, SEED = 1, 2024
+FIELDS = ("name", "split", "base_walk", "walker", "emotion", "intensity")
+
+
+def read_walks(folder: Path) -> list[Walk]:
+    """The base walks of a folder, from walks.json and walks/NAME.csv.
+
+    Raises DataError naming the file.
+    """
+    table_file = Path(folder) / "walks.json"
+    cure = "Take data_samples/gait of the repository again."
+    walks = []
+    for name, entry in read_table(table_file, needed=True, cure=cure).items():
+        cycle = read_pose(Path(folder) / "walks" / f"{name}.csv").pose
+        walks.append(Walk(name, cycle, float(entry["seconds"])))
+    if not walks:
+        raise DataError(str(table_file), found="no walk", wanted="one or more", cure=cure)
+    return walks
+
+
+def build_gait_samples(
+    root: str | Path,
+    walks_folder: str | Path,
+    *,
+    walkers: tuple[int, int] = (5, 6),
+    repeats: tuple[int, int] = (5, 4),
+    seed: int = SEED,
+) -> Path:
+    """Write features.h5, labels.h5, split_test.txt and gaits.csv into `root`; returns `root`.
+
+    walkers: made of each base walk, of those for training and those for the test.
+    repeats: how often each walker walks with each emotion, likewise.
+    gaits.csv tells of each gait the base walk, the walker, the style's intensity.
+
+    The defaults make 500 gaits to train (25 walkers) and 192 to test (12 walkers) in a few seconds.
+    What was made with the same arguments is left as it is. (Arrays prepared from older gaits are
+    noticed by their made_with.json; see `jacklib.data.samples`.) made_with.json is written last: a
+    call that was killed starts over. Raises DataError where root holds gaits of other origin.
+    """
+    root = Path(root)
+    if not (min(walkers) > 0 and min(repeats) > 0 and 0 <= seed < 2**31):
+        raise DataError(
+            "build_gait_samples", found=f"walkers={walkers}, repeats={repeats}, seed={seed}",
+            wanted="numbers above 0, seed of 0 or more", cure="Change the argument.",
+        )  # fmt: skip
+    made_with = {
+        "version": VERSION, "seed": seed, "walkers": list(walkers), "repeats": list(repeats),
+    }  # fmt: skip
+    mark, making = root / "made_with.json", root / ".making"
+    if read_table(mark) == made_with:
+        return root
+    if (root / "features.h5").exists() and not (mark.exists() or making.exists()):
+        raise DataError(
+            str(root / "features.h5"), found="gaits that build_gait_samples did not make",
+            wanted="no such file", cure="Choose another root, or move the file away.",
+        )  # fmt: skip
+    with locked(making / "lock"):
+        if read_table(mark) != made_with:  # else another process made it while this one waited
+            mark.unlink(missing_ok=True)
+            _write(root, read_walks(Path(walks_folder)), walkers, repeats, seed)
+            write_json(mark, made_with)
+    shutil.rmtree(making, ignore_errors=True)
+    return root
+
+
+def _write(root: Path, walks: list[Walk], walkers, repeats, seed: int) -> None:
+    gaits, rows = [], []
+    for number, walk in enumerate(walks):
+        test = walk.name in TEST_WALKS
+        for w in range(walkers[test]):
+            made = make_walker(walk, (seed, number, w), repeats[test])
+            for emotion, k, intensity, pose in made:
+                name = f"{walk.name}_{w}_{emotion}_{k}"
+                gaits.append(Gait(name, pose.astype(np.float32), EMOTIONS.index(emotion)))
+                split = "test" if test else "train"
+                rows.append((name, split, walk.name, w, emotion, f"{intensity:.3f}"))
+    write_gaits(root, gaits)
+    write_text(root / "split_test.txt", "".join(f"{row[0]}\n" for row in rows if row[1] == "test"))
+    table = io.StringIO()
+    csv.writer(table, lineterminator="\n").writerows([FIELDS, *rows])
+    write_text(root / "gaits.csv", table.getvalue())
+
+
+def make_walker(walk: Walk, seed: tuple[int, ...], repeats: int) -> list[tuple]:
+    """The gaits of one walker: (emotion, number, intensity, pose float64 [T, 16, 3]) each."""
+    rng = np.random.RandomState(list(seed))
+    walk = change_body(walk, draw_body(rng))
+    habit = draw_shift(rng, HABIT)
+    gaits = []
+    for emotion in EMOTIONS:
+        for k in range(repeats):
+            style, intensity = draw_style(emotion, rng, habit)
+            n_frames = int(rng.randint(SHORTEST, LONGEST + 1))
+            pose = walk_in_style(walk, style, n_frames, phase=float(rng.random_sample()))
+            # To a tenth of a millimetre, so that machines agree.
+            gaits.append((emotion, k, intensity, np.round(add_noise(pose, rng), 4)))
+    return gaits

@@ -1,0 +1,321 @@
+"""The style model: one cycle of a walk, walked in another way.
+
+It changes how fast, how far, how upright and with how much swing somebody walks, and knows four
+sets of such numbers, called happy, sad, angry and neutral. They follow the directions that studies
+of emotional gait report (Montepare et al. 1987; Roether et al. 2009; Gross et al. 2012): joy is
+fast, bouncy and upright with a wide swing of the arms; sadness slow, slumped, with little swing and
+the head down; anger fast, heavy and wide, leaning forward with bent elbows. How much is this
+project's choice, made so that the classes overlap. A label made this way says which numbers were
+drawn, not what anybody felt.
+
+Poses are [T, 16, 3] as in `jacklib.data.poses`: y up, metres, walking along +z, left at +x.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import DataError
+from .poses import EMOTIONS, PARENTS, swap_sides
+
+FPS = 30
+HARMONICS = 8  # of the gait cycle, by which poses between the given ones are found
+BONES = range(1, 16)  # bone j goes from joint PARENTS[j] to joint j
+LEGS = {+1: (10, 11, 12), -1: (13, 14, 15)}  # hip, knee, foot of the side at +x and at -x
+ARMS = {+1: (4, 5, 6), -1: (7, 8, 9)}
+
+
+class Walk(NamedTuple):
+    """One gait cycle."""
+
+    name: str
+    cycle: (
+        np.ndarray
+    )  # float64 [P + 1, 16, 3], evenly in time; the last is the first, one stride on
+    seconds: float  # that the cycle takes
+
+
+@dataclass(frozen=True)
+class Style:
+    """How to walk. The values here leave a walk as it is."""
+
+    pace: float = 1.0  # times the steps a second
+    stride: float = 1.0  # times the swing of the legs, and so the length of a step
+    arm_swing: float = 1.0  # times the swing of the arms
+    bounce: float = 1.0  # times the rise and fall of the body in a step
+    sway: float = 1.0  # times the movement from side to side
+    trunk: float = 0.0  # degrees that the trunk leans forward
+    slump: float = 0.0  # degrees by which the upper back is bent on top of that
+    head: float = 0.0  # degrees by which the head is down on top of that
+    elbow: float = 0.0  # degrees by which elbows are bent more
+    spread: float = 0.0  # degrees by which the arms stand off
+    width: float = 0.0  # metres that each foot is set further out
+    sink: float = 0.0  # metres by which the body is lower, over bent knees
+
+
+# Means of full intensity, and how far single gaits lie from them (standard deviation).
+STYLES = {
+    "happy": Style(
+        pace=1.13, stride=1.10, arm_swing=1.55, bounce=1.9, sway=1.25, trunk=-3, slump=-5, head=-7,
+        elbow=8, spread=3,
+    ),
+    "sad": Style(
+        pace=0.80, stride=0.78, arm_swing=0.50, bounce=0.6, sway=1.10, trunk=5, slump=12, head=15,
+        elbow=-2, spread=-1, sink=0.01,
+    ),
+    "angry": Style(
+        pace=1.20, stride=1.15, arm_swing=1.35, bounce=1.3, sway=1.10, trunk=10, slump=1, head=4,
+        elbow=24, spread=7, width=0.03, sink=0.03,
+    ),
+    "neutral": Style(),
+}  # fmt: skip
+SPREAD = Style(
+    pace=0.06, stride=0.06, arm_swing=0.22, bounce=0.25, sway=0.2, trunk=2.5, slump=3.5, head=4.5,
+    elbow=7, spread=3, width=0.012, sink=0.008,
+)  # fmt: skip
+INTENSITY = (0.6, 1.25)  # how far from neutral to the means above a gait goes
+HABIT = 0.6  # spread of walkers' lasting habits, as a share of SPREAD
+# What a style may be, whatever is drawn.
+LOWEST = Style(0.6, 0.55, 0.1, 0.2, 0.2, -12, -15, -20, -15, -6, -0.03, -0.01)
+HIGHEST = Style(1.5, 1.35, 2.6, 3.0, 2.5, 22, 28, 35, 60, 20, 0.1, 0.08)
+
+
+def blend(style: Style, intensity: float, *shifts: Style) -> Style:
+    """From neutral (0) to `style` (1) and beyond; shifts are added, and the limits kept."""
+    values = {}
+    for field in fields(Style):
+        name = field.name
+        value = field.default + intensity * (getattr(style, name) - field.default)
+        value += sum(getattr(shift, name) for shift in shifts)
+        values[name] = float(np.clip(value, getattr(LOWEST, name), getattr(HIGHEST, name)))
+    return Style(**values)
+
+
+def draw_shift(rng: np.random.RandomState, share: float = 1.0) -> Style:
+    """What chance adds to a style: normal, `share` times SPREAD wide."""
+    return Style(
+        *(share * getattr(SPREAD, field.name) * rng.standard_normal() for field in fields(Style))
+    )
+
+
+def draw_style(
+    emotion: str, rng: np.random.RandomState, habit: Style | None = None
+) -> tuple[Style, float]:
+    """One gait's style and its intensity.
+
+    habit: what this walker always adds, whatever the emotion (`draw_shift` with HABIT).
+    """
+    if emotion not in STYLES:
+        raise DataError(
+            "emotion", found=repr(emotion), wanted=f"one of {', '.join(EMOTIONS)}",
+            cure="Choose one of them.",
+        )  # fmt: skip
+    intensity = float(rng.uniform(*INTENSITY))
+    shifts = [draw_shift(rng)] + ([] if habit is None else [habit])
+    return blend(STYLES[emotion], intensity, *shifts), intensity
+
+
+# ---------------------------------------------------------------------------------------------
+# Bodies
+# ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Body:
+    """Another body for a walk; all are factors. The values here leave it as it is."""
+
+    size: float = 1.0  # of the whole body
+    legs: float = 1.0  # of their length, on top of that, and so on
+    arms: float = 1.0
+    shoulders: float = 1.0  # of their width
+    cadence: float = 1.0  # steps a second
+    mirrored: bool = False  # left and right exchanged
+
+
+def draw_body(rng: np.random.RandomState) -> Body:
+    """A body within the range of adults."""
+    size, legs, arms, shoulders, cadence = 1 + rng.uniform(-1, 1, 5) * [0.1, 0.05, 0.06, 0.1, 0.06]
+    return Body(size, legs, arms, shoulders, cadence, bool(rng.randint(2)))
+
+
+def change_body(walk: Walk, body: Body) -> Walk:
+    """The walk of another body: same angles, other lengths and other time."""
+    cycle = walk.cycle
+    if body.mirrored:
+        cycle = swap_sides(cycle * [-1, 1, 1])
+    root, bones = cycle[:, 0].copy(), _bones(cycle)
+    for hip, knee, foot in LEGS.values():
+        bones[:, [hip, knee, foot]] *= body.legs
+    for shoulder, elbow, hand in ARMS.values():
+        bones[:, shoulder] *= body.shoulders
+        bones[:, [elbow, hand]] *= body.arms
+    root *= body.size * body.legs
+    # Larger bodies swing more slowly, as pendulums do.
+    seconds = walk.seconds * np.sqrt(body.size * body.legs) / body.cadence
+    return Walk(walk.name, _joints(root, bones * body.size), float(seconds))
+
+
+# ---------------------------------------------------------------------------------------------
+# Walking
+# ---------------------------------------------------------------------------------------------
+
+
+def walk_in_style(
+    walk: Walk, style: Style, n_frames: int, *, phase: float = 0.0, fps: float = FPS
+) -> np.ndarray:
+    """Walk for n_frames: float64 [n_frames, 16, 3], the root starting at x = z = 0.
+
+    phase: where in the cycle to start, 0 to 1.
+
+    The legs swing further or less about their mean; the way grows with the step, so that feet stay
+    where they are set. Then trunk, head and arms are turned, and at last the body is moved over the
+    feet (bounce, sway, sink), for which knees bend and stretch.
+    """
+    if n_frames < 2 or fps <= 0:
+        raise DataError(
+            "n_frames, fps", found=f"{n_frames}, {fps}", wanted="2 or more, above 0",
+            cure="Correct the argument.",
+        )  # fmt: skip
+    stride_way = walk.cycle[-1, 0] - walk.cycle[0, 0]
+    P = len(walk.cycle) - 1
+    steady = walk.cycle[:-1] - np.arange(P)[:, None, None] / P * stride_way
+    root_cycle, bone_cycle = steady[:, 0], _bones(steady)
+    phases = phase + np.arange(n_frames) / fps * style.pace / walk.seconds
+    root, bones = _at_phases(root_cycle, phases), _at_phases(bone_cycle, phases)
+    # Between the given poses, bones come out a little too short.
+    length = np.linalg.norm(bone_cycle[:, 1:], axis=-1).mean(0)
+    bones[:, 1:] *= (length / np.linalg.norm(bones[:, 1:], axis=-1))[..., None]
+
+    # Legs, first as they are in the walk, to know the ground and the way of a step.
+    before = _feet(bones)
+    mean = bone_cycle.mean(0)
+    for _, *leg in LEGS.values():
+        for bone in leg:
+            bones[:, bone] = _swing(bones[:, bone], mean[bone], style.stride)
+    after = _feet(bones)
+    full = np.array(bone_cycle)
+    for _, *leg in LEGS.values():
+        for bone in leg:
+            full[:, bone] = _swing(full[:, bone], mean[bone], style.stride)
+    longer = np.ptp(_feet(full)[..., 2]) / np.ptp(_feet(bone_cycle)[..., 2])
+    root[:, 1] += _lowest(before) - _lowest(after)
+    root[:, 2] = longer * (root[:, 2] + (phases - phases[0]) * stride_way[2])
+
+    # Where the feet are set, and the body over them.
+    feet = {}
+    for column, (side, _) in enumerate(LEGS.items()):
+        feet[side] = root + after[:, column] + [side * style.width, 0, 0]
+    middle = root_cycle.mean(0)
+    root[:, 0] = middle[0] + style.sway * (root[:, 0] - middle[0])
+    height = np.mean(root[:, 1])
+    root[:, 1] = height + style.bounce * (root[:, 1] - height) - style.sink
+
+    # Trunk, head and arms.
+    upper = style.trunk + style.slump
+    bones[:, 1] = _pitch(bones[:, 1], style.trunk)
+    bones[:, 2] = _pitch(bones[:, 2], upper)
+    bones[:, 3] = _pitch(bones[:, 3], upper + style.head)
+    for side, (shoulder, elbow, hand) in ARMS.items():
+        bones[:, shoulder] = _pitch(bones[:, shoulder], upper)
+        bones[:, elbow] = _swing(bones[:, elbow], mean[elbow], style.arm_swing)
+        bones[:, hand] = _swing(bones[:, hand], mean[hand], style.arm_swing)
+        bones[:, hand] = _pitch(bones[:, hand], -style.elbow)
+        bones[:, elbow] = _lift(bones[:, elbow], side * style.spread)
+
+    pose = _joints(root, bones)
+    for side, (hip, knee, foot) in LEGS.items():
+        pose[:, knee], pose[:, foot] = _bend_knee(
+            pose[:, hip], feet[side], bones[:, knee], length[knee - 1], length[foot - 1]
+        )
+    return pose - pose[0, 0] * [1, 0, 1]
+
+
+def add_noise(pose: np.ndarray, rng: np.random.RandomState, metres: float = 0.004) -> np.ndarray:
+    """What a motion tracker adds: noise of this standard deviation, alike in following frames."""
+    noise = rng.standard_normal((len(pose) + 2, *pose.shape[1:]))
+    return pose + (noise[:-2] + noise[1:-1] + noise[2:]) * (metres / np.sqrt(3))
+
+
+def _bones(pose: np.ndarray) -> np.ndarray:
+    """Each joint from its parent: [T, 16, 3]; zeros for the root."""
+    bones = np.zeros_like(pose)
+    for joint in BONES:
+        bones[:, joint] = pose[:, joint] - pose[:, PARENTS[joint]]
+    return bones
+
+
+def _joints(root: np.ndarray, bones: np.ndarray) -> np.ndarray:
+    pose = np.array(bones)
+    pose[:, 0] = root
+    for joint in BONES:
+        pose[:, joint] = pose[:, PARENTS[joint]] + bones[:, joint]
+    return pose
+
+
+def _feet(bones: np.ndarray) -> np.ndarray:
+    """Both feet from the root: [T, 2, 3]."""
+    return np.stack([bones[:, list(leg)].sum(1) for leg in LEGS.values()], axis=1)
+
+
+def _lowest(feet: np.ndarray) -> np.ndarray:
+    """Height of the lower foot [T], without a kink where the other one takes over."""
+    sharp = 40.0  # a metre
+    left, right = feet[..., 1].T
+    return -np.logaddexp(-sharp * left, -sharp * right) / sharp
+
+
+def _at_phases(cycle: np.ndarray, phases: np.ndarray) -> np.ndarray:
+    """A periodic signal [P, ...] at other phases (1 is one cycle), by its first harmonics."""
+    P = len(cycle)
+    parts = np.fft.rfft(cycle.reshape(P, -1), axis=0)[: min(HARMONICS, (P - 1) // 2) + 1]
+    turns = np.exp(2j * np.pi * phases[:, None] * np.arange(len(parts)))
+    turns[:, 1:] *= 2
+    return (turns @ parts).real.reshape(len(phases), *cycle.shape[1:]) / P
+
+
+def _swing(bone: np.ndarray, mean: np.ndarray, factor: float) -> np.ndarray:
+    """[T, 3] turned in the plane of walking: it swings `factor` times as far about `mean`."""
+    middle = np.arctan2(mean[2], -mean[1])
+    angle = np.arctan2(bone[:, 2], -bone[:, 1])
+    # The short way round.
+    away = (angle - middle + np.pi) % (2 * np.pi) - np.pi
+    return _pitch(bone, -np.rad2deg((factor - 1) * away))
+
+
+def _pitch(bone: np.ndarray, degrees) -> np.ndarray:
+    """[T, 3] turned about the axis from side to side: what points up goes forward."""
+    angle = np.deg2rad(degrees)
+    cos, sin = np.cos(angle), np.sin(angle)
+    x, y, z = bone.T
+    return np.stack([x, cos * y - sin * z, sin * y + cos * z], axis=-1)
+
+
+def _lift(bone: np.ndarray, degrees: float) -> np.ndarray:
+    """[T, 3] turned about the axis of walking: what points down goes to +x."""
+    cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    x, y, z = bone.T
+    return np.stack([cos * x - sin * y, sin * x + cos * y, z], axis=-1)
+
+
+def _bend_knee(hip, foot, thigh, upper: float, lower: float):
+    """Knee and foot [T, 3] of legs of given lengths, so that the foot is at its place if it can be
+    reached; the knee goes to the side to which `thigh` [T, 3] points."""
+    way = foot - hip
+    distance = np.linalg.norm(way, axis=-1, keepdims=True)
+    forth = way / distance
+    reach = np.clip(distance, abs(upper - lower) + 1e-3, (upper + lower) * 0.9995)
+    along = (reach**2 + upper**2 - lower**2) / (2 * reach)
+    aside = np.sqrt(np.maximum(upper**2 - along**2, 0))
+    # Knees bend forward: what of the thigh, and of a point well before it, lies across the way.
+    across = thigh + [0, 0, 0.1]
+    across = across - (across * forth).sum(-1, keepdims=True) * forth
+    across /= np.linalg.norm(across, axis=-1, keepdims=True)
+    return hip + along * forth + aside * across, hip + reach * forth
+
+
+def neutral_but(**changes: float) -> Style:
+    """A style that differs from neutral only in what is named, for looking at one at a time."""
+    return replace(Style(), **changes)

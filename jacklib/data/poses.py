@@ -1,0 +1,127 @@
+"""Skeletons of 16 joints as Emotion-Gait has them, and what a sequence of poses must be.
+
+A pose sequence is [T, 16, 3]: x, y, z of each joint in each frame. Here y points up and lengths are
+metres; a walker who looks along +z has the left side at +x.
+
+Which side comes first: the Emotion-Gait readme puts the left arm at 4-6 and the left leg at 10-12,
+the code of BPM-GCN calls the same columns right. `JOINTS` follows the readme, and so does all that
+JACK makes: samples, BVH files, pictures. To the network both are one, as long as training and test
+agree; a file of the other kind is turned with `swap_sides`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import DataError
+
+JOINTS = (
+    "root", "spine", "neck", "head",
+    "left shoulder", "left elbow", "left hand", "right shoulder", "right elbow", "right hand",
+    "left hip", "left knee", "left foot", "right hip", "right knee", "right foot",
+)  # fmt: skip
+# The joint that each joint hangs on; the root hangs on none.
+PARENTS = (-1, 0, 1, 2, 2, 4, 5, 2, 7, 8, 0, 10, 11, 0, 13, 14)
+EMOTIONS = ("happy", "sad", "angry", "neutral")  # labels 0 to 3
+N_JOINTS = len(JOINTS)
+_SWAPPED = (0, 1, 2, 3, 7, 8, 9, 4, 5, 6, 13, 14, 15, 10, 11, 12)
+
+
+def check_pose(pose, what: str, index: int | None = None) -> np.ndarray:
+    """The poses as float64 [T, 16, 3], if they are sound.
+
+    pose: [T, 16, 3] or [T, 48] (x, y, z of each joint in turn).
+    what: the file or argument, for the message; index: the gait's place in it.
+
+    Raises DataError where there are not 16 joints or fewer than 2 frames, where a number is
+    missing or infinite, or where the gait is zero: all of it, or a frame before its last one that
+    is not.
+    """
+    where = what if index is None else f"{what}, gait {index}"
+    try:
+        array = np.asarray(pose, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            where, found="no table of numbers", wanted="[T, 16, 3] or [T, 48]",
+            cure="Give one row of x, y, z of 16 joints for each frame.",
+        ) from error  # fmt: skip
+    if array.ndim == 2 and array.shape[1] == 3 * N_JOINTS:
+        array = array.reshape(-1, N_JOINTS, 3)
+    if array.ndim != 3 or array.shape[1:] != (N_JOINTS, 3):
+        shape = list(array.shape)
+        joints = f"shape {shape}"
+        if array.ndim == 2 and array.shape[1] % 3 == 0:
+            joints += f", so {array.shape[1] // 3} joints"
+        raise DataError(
+            where, found=joints, wanted="16 joints: [T, 16, 3] or [T, 48]",
+            cure=f"Choose these joints, in this order: {', '.join(JOINTS)}.",
+        )  # fmt: skip
+    if len(array) < 2:
+        raise DataError(
+            where, found=f"{len(array)} frames", wanted="2 or more, 48 to fill the network's input",
+            cure="Leave the gait out, or record it longer.",
+        )  # fmt: skip
+    bad = ~np.isfinite(array)
+    if bad.any():
+        frame, joint, _ = np.argwhere(bad)[0]
+        raise DataError(
+            f"{where}, frame {frame}, {JOINTS[joint]}",
+            found="a number that is missing or infinite", wanted="finite numbers",
+            cure="Fill the gap from the frames around it, or leave the gait out.",
+        )  # fmt: skip
+    seen = np.abs(array).sum((1, 2)) > 0
+    last = np.flatnonzero(seen)[-1] if seen.any() else -1
+    empty = np.flatnonzero(~seen[: last + 1]) if last >= 0 else np.arange(1)
+    if len(empty):
+        found = "zeros only" if last < 0 else f"frame {empty[0]} of zeros only"
+        raise DataError(
+            where, found=found, wanted="joints at different places in every frame",
+            cure="Leave the gait out, or cut off the frames in which nobody was tracked; "
+            "zeros may only follow the last frame.",
+        )  # fmt: skip
+    if last < 1:
+        raise DataError(
+            where, found="1 frame, then zeros", wanted="2 frames or more",
+            cure="Leave the gait out.",
+        )  # fmt: skip
+    return array
+
+
+def check_label(label, what: str, index: int) -> int:
+    """The label as 0 to 3. Raises DataError naming the file and the gait."""
+    array = np.asarray(label)
+    number = array.reshape(-1)[0] if array.size == 1 else None
+    if number is None or array.dtype.kind not in "iuf" or number not in range(len(EMOTIONS)):
+        names = ", ".join(f"{n} {name}" for n, name in enumerate(EMOTIONS))
+        raise DataError(
+            f"{what}, gait {index}", found=f"label {label!r}", wanted=f"one of {names}",
+            cure="Correct the label, or leave the gait out.",
+        )  # fmt: skip
+    return int(number)
+
+
+def swap_sides(pose: np.ndarray) -> np.ndarray:
+    """[..., 16, 3] with the columns of left and right exchanged, places in space as they were."""
+    return np.asarray(pose)[..., _SWAPPED, :]
+
+
+def face_forward(pose: np.ndarray) -> np.ndarray:
+    """[T, 16, 3] moved and turned about the vertical, the same for all frames: the root starts
+    above the origin, and the way from the first to the last frame goes along +z. Where the root
+    stays within 10 cm, the hips tell which way the body looks.
+    """
+    pose = pose - pose[:1, :1] * [1, 0, 1]
+    way = pose[-1, 0]
+    if np.hypot(way[0], way[2]) < 0.1:
+        left = (pose[:, 10] - pose[:, 13]).mean(0)
+        way = np.array([-left[2], 0, left[0]])  # a quarter turn: the left side is at +x
+    angle = np.arctan2(way[0], way[2])
+    return turn_about_y(pose, -angle)
+
+
+def turn_about_y(points: np.ndarray, angle) -> np.ndarray:
+    """Points [T, n, 3] turned about the vertical by `angle` radians (a number, or one a frame),
+    from +z towards +x."""
+    cos, sin = (f(np.asarray(angle, dtype=float)).reshape(-1, 1) for f in (np.cos, np.sin))
+    x, y, z = points[..., 0], points[..., 1], points[..., 2]
+    return np.stack([cos * x + sin * z, y, cos * z - sin * x], axis=-1)

@@ -1,0 +1,152 @@
+"""A folder in Emotion-Gait's layout, to the four arrays a split that training reads.
+
+    bash script/run.sh prepare gait SOURCE TARGET
+
+SOURCE holds features.h5 and labels.h5, or features_ELMD.h5 and labels_ELMD.h5, or all four. A
+file split_test.txt in it, one gait's name a line, says which gaits are for the test; without it a
+share is drawn from a seed. Layouts are described in `jacklib.data.gait`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import DataError
+from ..files import write_array, write_json
+from .gait import PARTS, SPLITS, gait_arrays, read_gaits, split_indices
+from .poses import EMOTIONS
+
+log = logging.getLogger(__name__)
+
+PAIRS = (("features.h5", "labels.h5"), ("features_ELMD.h5", "labels_ELMD.h5"))
+SPLIT_FILE = "split_test.txt"
+SETTINGS = "gait.json"
+
+
+class GaitReport(NamedTuple):
+    """What was prepared."""
+
+    target: Path
+    n_train: int
+    n_test: int
+    left_out: tuple[str, ...]  # messages
+
+    def __str__(self) -> str:
+        text = f"{self.n_train} gaits to train, {self.n_test} to test in {self.target}"
+        return text + (f"; {len(self.left_out)} left out" if self.left_out else "")
+
+
+def prepare_gait(
+    source: str | Path,
+    target: str | Path,
+    *,
+    seed: int = 0,
+    test_share: float = 0.1,
+    order: Sequence[str] = EMOTIONS,
+    skip_bad: bool = False,
+) -> GaitReport:
+    """Write TARGET/train_joint.npy and the other seven arrays, and gait.json with the names.
+
+    seed, test_share: of the split, where SOURCE has no split_test.txt.
+    order: what the labels 0 to 3 in SOURCE mean (see `read_gaits`).
+    skip_bad: leave gaits out that are not sound, with a warning, instead of stopping.
+
+    gait.json is taken away first and written last; while it is missing, TARGET is not finished.
+    Raises DataError naming file and gait.
+    """
+    source, target = Path(source), Path(target)
+    pairs = [pair for pair in PAIRS if any((source / name).exists() for name in pair)]
+    if not pairs:
+        raise DataError(
+            str(source), found="neither features.h5 nor features_ELMD.h5",
+            wanted="a folder in Emotion-Gait's layout",
+            cure="Give the folder with the .h5 files of Emotion-Gait.",
+        )  # fmt: skip
+    bad: list[tuple[str, DataError]] | None = [] if skip_bad else None
+    gaits, seen = [], {}
+    for features, labels in pairs:
+        taken = {*seen, *(name for name, _ in bad or ())}
+        for gait in read_gaits(source / features, source / labels, order=order, bad=bad):
+            if gait.name in taken:
+                gait = gait._replace(name=f"{features}:{gait.name}")
+            seen[gait.name] = len(gaits)
+            gaits.append(gait)
+    for _, error in bad or ():
+        log.warning("left out: %s", error)
+    left_out = [name for name, _ in bad or ()]
+    if (source / SPLIT_FILE).is_file():
+        test = _named_test(source / SPLIT_FILE, seen, left_out)
+        train = np.setdiff1d(np.arange(len(gaits)), test)
+    else:
+        train, test = split_indices(len(gaits), seed, test_share)
+    chosen = dict(zip(SPLITS, (train, test), strict=True))
+    (target / SETTINGS).unlink(missing_ok=True)
+    for split, indices in chosen.items():
+        if not len(indices):
+            raise DataError(
+                str(source), found=f"no gait to {split}", wanted="one or more",
+                cure=f"Correct {SPLIT_FILE}, or give more gaits.",
+            )  # fmt: skip
+        arrays = gait_arrays([gaits[i].pose for i in indices], [gaits[i].label for i in indices])
+        for part, array in zip(PARTS, arrays, strict=True):
+            write_array(target / f"{split}_{part}.npy", array)
+    write_json(
+        target / SETTINGS,
+        {
+            "emotions": list(EMOTIONS),
+            "seed": seed,
+            "test_share": test_share,
+            **{split: [gaits[i].name for i in indices] for split, indices in chosen.items()},
+        },
+    )
+    messages = tuple(str(error) for _, error in bad or ())
+    return GaitReport(target, len(train), len(test), messages)
+
+
+def _named_test(path: Path, places: dict[str, int], left_out: list[str]) -> np.ndarray:
+    names = path.read_text(encoding="utf-8-sig").split("\n")
+    indices = []
+    for number, name in enumerate(map(str.strip, names), start=1):
+        if name in places:
+            indices.append(places[name])
+        elif name and name not in left_out:
+            raise DataError(
+                f"{path}, line {number}", found=f"{name!r}", wanted="the name of a gait",
+                cure="Correct the line; names are those in the features file.",
+            )  # fmt: skip
+    return np.unique(np.array(indices, dtype=int))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `prepare gait` to a parser."""
+    parser.add_argument("source", help="folder with features.h5, labels.h5 and/or those of ELMD")
+    parser.add_argument("target", help="folder for the eight arrays")
+    parser.add_argument("--seed", type=int, default=0, help="of the split (default 0)")
+    parser.add_argument("--test_share", type=float, default=0.1, help="of the gaits (default 0.1)")
+    parser.add_argument(
+        "--label_order", nargs=4, default=list(EMOTIONS), metavar="EMOTION", choices=EMOTIONS,
+        help=f"what the labels 0 to 3 mean (default {' '.join(EMOTIONS)})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--skip_bad", action="store_true", help="leave out gaits that are not sound"
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run `prepare gait`; errors are raised as DataError, which the command line prints."""
+    report = prepare_gait(
+        args.source,
+        args.target,
+        seed=args.seed,
+        test_share=args.test_share,
+        order=args.label_order,
+        skip_bad=args.skip_bad,
+    )
+    print(report)
+    return 0

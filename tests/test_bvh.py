@@ -1,0 +1,191 @@
+"""BVH files: the skeleton is put together as it should, joints are found by name, errors say what
+is missing."""
+
+import numpy as np
+import pytest
+
+from jacklib.data.bvh import (
+    NAMINGS,
+    NOMINAL_HEIGHT,
+    body_length,
+    choose_joints,
+    forward_kinematics,
+    parse_bvh,
+    read_bvh,
+)
+from jacklib.data.gait import read_pose, recording_frames
+from jacklib.data.poses import JOINTS, PARENTS
+from jacklib.errors import DataError
+
+ARM = """HIERARCHY
+ROOT shoulder
+{
+  OFFSET 1 2 3
+  CHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation
+  JOINT elbow
+  {
+    OFFSET 0 -2 0
+    CHANNELS 3 Zrotation Xrotation Yrotation
+    End Site
+    {
+      OFFSET 0 -1 0
+    }
+  }
+}
+MOTION
+Frames: %d
+Frame Time: 0.0333333
+%s
+"""
+
+
+def arm(tmp_path, *frames):
+    path = tmp_path / "arm.bvh"
+    path.write_text(ARM % (len(frames), "\n".join(frames)))
+    return parse_bvh(path)
+
+
+def test_hand_made_angles(tmp_path):
+    bvh = arm(
+        tmp_path,
+        "0 0 0  0 0 0  0 0 0",
+        "0 0 0  90 0 0  0 0 0",  # about z: what hangs down goes to +x
+        "0 0 0  0 90 0  0 0 0",  # about x: down goes to -z
+        "5 6 7  90 0 0  90 0 0",
+    )
+    assert bvh.names == ("shoulder", "elbow", "elbow end")
+    places = forward_kinematics(bvh)
+    expected = [
+        [[0, 0, 0], [0, -2, 0], [0, -3, 0]],
+        [[0, 0, 0], [2, 0, 0], [3, 0, 0]],
+        [[0, 0, 0], [0, 0, -2], [0, 0, -3]],
+        [[5, 6, 7], [7, 6, 7], [7, 7, 7]],
+    ]
+    np.testing.assert_allclose(places, expected, atol=1e-12)
+
+
+def test_order_of_rotations_is_the_files(tmp_path):
+    # Z then X in the file: the point is turned about x first, then about z.
+    places = forward_kinematics(arm(tmp_path, "0 0 0  90 90 0  0 0 0"))
+    np.testing.assert_allclose(places[0, 1], [0, 0, -2], atol=1e-12)
+    # Z then Y: about y first, which leaves a hanging arm alone.
+    places = forward_kinematics(arm(tmp_path, "0 0 0  90 0 90  0 0 0"))
+    np.testing.assert_allclose(places[0, 1], [2, 0, 0], atol=1e-12)
+
+
+# A standing body in some unit: each joint from its parent.
+BODY = {
+    "root": (0, 90, 0), "spine": (0, 24, 0), "neck": (0, 24, 0), "head": (0, 18, 0),
+    "left shoulder": (18, 0, 0), "left elbow": (0, -28, 0), "left hand": (0, -25, 0),
+    "right shoulder": (-18, 0, 0), "right elbow": (0, -28, 0), "right hand": (0, -25, 0),
+    "left hip": (9, 0, 0), "left knee": (0, -42, 0), "left foot": (0, -42, 0),
+    "right hip": (-9, 0, 0), "right knee": (0, -42, 0), "right foot": (0, -42, 0),
+}  # fmt: skip
+
+
+def body_bvh(path, names, *, z_up=False, frames=10, fps=30, prefix="", leave_out=()):
+    """A body that moves forward by 4 units a frame, in a BVH file of joints so named."""
+
+    def axes(x, y, z):
+        return (x, -z, y) if z_up else (x, y, z)
+
+    def write(joint, depth):
+        pad = "  " * depth
+        name, end = prefix + names[joint], names[joint].endswith("end")
+        kind = "ROOT" if joint == 0 else "JOINT"
+        kind = "End Site" if end else f"{kind} {name}"
+        offset = " ".join(map(str, axes(*BODY[JOINTS[joint]])))
+        lines = [f"{pad}{kind}", f"{pad}{{", f"{pad} OFFSET {offset}"]
+        if not end:
+            place = "6 Xposition Yposition Zposition" if joint == 0 else "3"
+            lines.append(f"{pad} CHANNELS {place} Zrotation Yrotation Xrotation")
+        children = [c for c in range(16) if PARENTS[c] == joint and JOINTS[c] not in leave_out]
+        for child in children:
+            lines += write(child, depth + 1)
+        if not children and not end:
+            lines += [f"{pad} End Site", f"{pad} {{", f"{pad} OFFSET 0 1 0", f"{pad} }}"]
+        return lines + [f"{pad}}}"]
+
+    lines = ["HIERARCHY", *write(0, 0)]
+    channels = 3 + 3 * sum(" CHANNELS" in line for line in lines)
+    lines += ["MOTION", f"Frames: {frames}", f"Frame Time: {1 / fps:.7f}"]
+    for t in range(frames):
+        where = axes(0, 90, 4 * t)
+        lines.append(" ".join(map(str, [*where, *[0] * (channels - 3)])))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+WRITTEN = {
+    "CMU": "Hips Spine Neck1 Head LeftArm LeftForeArm LeftHand RightArm RightForeArm RightHand "
+    "LeftUpLeg LeftLeg LeftFoot RightUpLeg RightLeg RightFoot",
+    "Mixamo": "Hips Spine1 Neck Head LeftArm LeftForeArm LeftHand RightArm RightForeArm RightHand "
+    "LeftUpLeg LeftLeg LeftFoot RightUpLeg RightLeg RightFoot",
+    "Chest and elbows": "Hips Chest Neck Head LeftShoulder LeftElbow LeftWrist RightShoulder "
+    "RightElbow RightWrist LeftHip LeftKnee LeftAnkle RightHip RightKnee RightAnkle",
+    "DeepMimic": "root chest neck neck_end left_shoulder left_elbow left_wrist right_shoulder "
+    "right_elbow right_wrist left_hip left_knee left_ankle right_hip right_knee right_ankle",
+}
+
+
+@pytest.mark.parametrize("naming", NAMINGS)
+@pytest.mark.parametrize("z_up", [False, True])
+def test_body_by_its_names(tmp_path, naming, z_up):
+    prefix = "mixamorig:" if naming == "Mixamo" else ""
+    names = WRITTEN[naming].split()
+    pose, fps = read_bvh(body_bvh(tmp_path / "body.bvh", names, z_up=z_up, prefix=prefix))
+    assert pose.shape == (10, 16, 3) and fps == pytest.approx(30, rel=1e-5)
+    unit = NOMINAL_HEIGHT / (24 + 24 + 18 + 84)
+    np.testing.assert_allclose(pose[:, 3, 1], (90 + 66) * unit, atol=1e-6)
+    np.testing.assert_allclose(pose[:, 12, 1], 6 * unit, atol=1e-6)
+    np.testing.assert_allclose(pose[:, 0, 2], np.arange(10) * 4 * unit, atol=1e-6)
+    assert (pose[:, [4, 10], 0] > 0.08).all()  # left is at +x
+    assert body_length(pose) == pytest.approx(NOMINAL_HEIGHT)
+
+
+def test_missing_joints_are_named(tmp_path):
+    path = body_bvh(
+        tmp_path / "body.bvh", WRITTEN["CMU"].split(), leave_out=("left hand", "right foot")
+    )
+    with pytest.raises(DataError) as caught:
+        read_bvh(path)
+    message = str(caught.value)
+    assert "no left hand ('lefthand'), no right foot ('rightfoot')" in message
+    assert "CMU fits best" in message and "LeftForeArm" in message and str(path) in message
+    with pytest.raises(DataError, match="no root"):
+        choose_joints(("a", "b"), "a list")
+
+
+@pytest.mark.parametrize(
+    "change, found",
+    [
+        (lambda text: text.replace("MOTION", "MOVE"), "MOVE"),
+        (lambda text: text.replace("Frames: 2", "Frames: 3"), "18 numbers of motion"),
+        (lambda text: text.replace("OFFSET 0 -2 0", "OFFSET 0 -2"), "'CHANNELS'"),
+        (lambda text: text.replace("Xrotation", "Wrotation"), "'Wrotation'"),
+        (lambda text: text[:100], "an end too early"),
+        (lambda text: "no BVH", "'no'"),
+        (lambda text: text.replace("0 0 0  0 0 0  0 0 0", "0 0 0  0 0 0  0 0 x", 1), "numbers"),
+        (lambda text: text.replace("0.0333333", "0"), "frame time"),
+    ],
+)
+def test_broken_files(tmp_path, change, found):
+    frame = "0 0 0  0 0 0  0 0 0"
+    path = tmp_path / "broken.bvh"
+    path.write_text(change(ARM % (2, f"{frame}\n{frame}")))
+    with pytest.raises(DataError) as caught:
+        parse_bvh(path)
+    assert found in str(caught.value) and "broken.bvh" in str(caught.value)
+
+
+def test_one_recording_for_the_network(tmp_path):
+    path = body_bvh(tmp_path / "body.bvh", WRITTEN["CMU"].split(), frames=121, fps=60, z_up=True)
+    recording = read_pose(path)
+    np.testing.assert_allclose(recording.pose[0, 0, [0, 2]], 0, atol=1e-12)
+    frames = recording_frames(recording, start=0.5)
+    assert frames.shape == (48, 16, 3)
+    step = 8 * NOMINAL_HEIGHT / 150  # of two frames at 60 a second
+    np.testing.assert_allclose(np.diff(frames[:46, 0, 2]), step, atol=1e-5)
+    assert not frames[46:].any()  # 61 frames at 30 a second, less 15
+    with pytest.raises(DataError, match="start"):
+        recording_frames(recording, start=3)
