@@ -15,6 +15,7 @@ USAGE = """bash script/run.sh COMMAND [options]
   test                         run the tests
   doctor                       what this machine has, and how to mend what is missing
   prepare SOURCE TARGET        turn a folder of videos into the layout that training reads
+  prepare gait SOURCE TARGET   the same for walks: Emotion-Gait's h5 files, or recordings (BVH)
   samples                      make the clips that ship ready (training does it by itself)
   VAANet main                  train on the sample clips, or on --dataset ve8 ...
   VAANet test                  evaluate: table, confusion matrix, json
@@ -49,20 +50,24 @@ def _tool(command: str, arguments: list[str]) -> int:
         from .runtime import doctor
 
         return doctor()
+    if command == "prepare" and arguments[:1] == ["gait"]:
+        command, arguments = "prepare gait", arguments[1:]
     parser = argparse.ArgumentParser(prog=f"bash script/run.sh {command}")
     if command == "prepare":
         from .data import prepare as tool
+    elif command == "prepare gait":
+        from .data import prepare_gait as tool
     elif command == "notebooks":
         from . import notebooks as tool
     elif command == "bench":
         from . import bench as tool
     else:
-        from .data.samples import SAMPLES, UNTRIMMED
+        from .data.samples import GAITS, SAMPLES, UNTRIMMED
 
         for make in SAMPLES.values():
             print(make().video_path)
-        for make_untrimmed in UNTRIMMED.values():
-            print(make_untrimmed())
+        for make_others in (*UNTRIMMED.values(), *GAITS.values()):
+            print(make_others())
         return 0
     tool.add_arguments(parser)
     return tool.main(parser.parse_args(arguments))

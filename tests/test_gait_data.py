@@ -51,7 +51,7 @@ def features(monkeypatch):
     module = types.ModuleType("jacklib.data.gait_features")
     # Row t of 31 begins with the x of the root in frame t; channel c of movement is c + x.
     module.affective_features = lambda pose: np.tile(pose[:, :1, 0], (1, 31)) + np.arange(31)
-    module.movement_features = lambda pose: np.arange(8)[:, None, None] + pose[None, ..., 0]
+    module.movement = lambda pose: np.arange(8)[:, None, None] + pose[None, ..., 0]
     monkeypatch.setitem(sys.modules, "jacklib.data.gait_features", module)
 
 

@@ -297,7 +297,7 @@ def test_samples_become_arrays(tmp_path, monkeypatch):
 
     stand_in = types.ModuleType("jacklib.data.gait_features")
     stand_in.affective_features = lambda pose: np.zeros((len(pose), 31))
-    stand_in.movement_features = lambda pose: np.zeros((8, len(pose), 16))
+    stand_in.movement = lambda pose: np.zeros((8, len(pose), 16))
     monkeypatch.setitem(sys.modules, "jacklib.data.gait_features", stand_in)
     (tmp_path / "gait").mkdir()
     for name in ("walks.json", "walks"):

@@ -212,7 +212,7 @@ def gait_arrays(poses: Sequence[np.ndarray], labels: Sequence[int]) -> GaitArray
     everybody would seem to run away.) A gait's affective features are 31 curves of 48 frames, one
     curve after another.
     """
-    from .gait_features import affective_features, movement_features
+    from .gait_features import affective_features, movement
 
     n = len(poses)
     arrays = GaitArrays(
@@ -225,7 +225,7 @@ def gait_arrays(poses: Sequence[np.ndarray], labels: Sequence[int]) -> GaitArray
         frames = sample_frames(pose)
         T = int(np.flatnonzero(np.abs(frames).sum((1, 2)) > 0)[-1]) + 1
         arrays.joint[k, ..., 0] = frames.transpose(2, 0, 1)
-        arrays.movement[k, :, :T, :, 0] = movement_features(frames[:T])
+        arrays.movement[k, :, :T, :, 0] = movement(frames[:T])
         arrays.affective[k, :, :T] = affective_features(frames[:T]).T
     return arrays._replace(affective=arrays.affective.reshape(n, N_AFFECTIVE * FRAMES))
 

@@ -14,14 +14,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import DataError
+from ..gait_graph import EDGES, JOINTS
 
-JOINTS = (
-    "root", "spine", "neck", "head",
-    "left shoulder", "left elbow", "left hand", "right shoulder", "right elbow", "right hand",
-    "left hip", "left knee", "left foot", "right hip", "right knee", "right foot",
-)  # fmt: skip
 # The joint that each joint hangs on; the root hangs on none.
-PARENTS = (-1, 0, 1, 2, 2, 4, 5, 2, 7, 8, 0, 10, 11, 0, 13, 14)
+PARENTS = (-1, *(parent for _, parent in EDGES))
 EMOTIONS = ("happy", "sad", "angry", "neutral")  # labels 0 to 3
 N_JOINTS = len(JOINTS)
 _SWAPPED = (0, 1, 2, 3, 7, 8, 9, 4, 5, 6, 13, 14, 15, 10, 11, 12)
