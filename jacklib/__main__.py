@@ -36,6 +36,10 @@ def _method(name: str, arguments: list[str]) -> int:
 
     method = importlib.import_module(f"jacklib.methods.{METHODS[name]}")
     phase = arguments[0] if arguments else ""
+    if phase in ("--help", "-h"):
+        print(f"bash script/run.sh {name} {' | '.join(method.PHASES)} [options]\n"
+              f"Options: bash script/run.sh {name} {method.PHASES[0]} --help")  # fmt: skip
+        return 0
     if phase not in method.PHASES:
         found = f"found {phase!r}, " if phase else ""
         print(f"{name}: {found}wanted one of {', '.join(method.PHASES)}", file=sys.stderr)

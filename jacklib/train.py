@@ -80,7 +80,7 @@ def fit(
                 os.fspath(resume),
                 found=f"a run of {progress['epoch']} epochs that is complete",
                 wanted=f"one that has not reached epoch {n_epochs}",
-                cure="Give a larger --n_epochs to train on.",
+                cure="Give a larger --n_epochs (TSL: a longer --lr) to train on.",
             )
     progress |= {"seed": seed, "n_batches": n_batches, "options": options}
     jt.sync_all()  # lazy initial weights are drawn now, from the caller's seed, not a batch's

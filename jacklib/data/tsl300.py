@@ -97,8 +97,9 @@ class UntrimmedVideos:
     length_tolerance: features of picture and sound may differ in length by this share of the clips
         (or by 4 clips); the longer is cut, as in the released code.
 
-    .items, .class_names. Files are looked for and tables checked now, features when they are
-    loaded. Raises DataError naming the file and the field.
+    .items, .class_names, .lengths (clips of each video). Files are looked for, and tables, shapes
+    and points checked now; whether features are numbers, when they are loaded. Raises DataError
+    naming the file and the field.
     """
 
     def __init__(
@@ -145,6 +146,8 @@ class UntrimmedVideos:
             )
             for i in ids
         ]
+        self.truth_file = truth_file
+        self.lengths = [self._length(item) for item in self.items]
         self._cache: dict[int, UntrimmedSample] | None = {} if cache else None
 
     def __len__(self) -> int:
@@ -176,11 +179,29 @@ class UntrimmedVideos:
                 )  # fmt: skip
         return marks
 
+    def _length(self, item: UntrimmedItem) -> int:
+        """A video's clips, from the heads of its files; its points are checked against them."""
+        clips = []
+        for file, check in ((item.rgb_file, check_rgb), (item.logmel_file, check_logmel)):
+            if file is not None:
+                clips.append(check(file, _open_array(file).shape))
+        if len(clips) == 2:
+            check_lengths(*clips, str(item.rgb_file), str(item.logmel_file), self.length_tolerance)
+        T = min(clips)
+        for _, frame in item.points:
+            if not 0 <= frame // CLIP_FRAMES < T:
+                raise DataError(
+                    f"{self.root / 'point_gaussian'}, video {item.id!r}",
+                    found=f"a point at frame {frame}",
+                    wanted=f"0 to {T * CLIP_FRAMES - 1}: its features have {T} clips of 16 frames",
+                    cure="Correct the point, or extract the features from the whole video.",
+                )
+        return T
+
     def load(self, index: int, epoch: int = 0) -> UntrimmedSample:
         """The features and labels of video `index`; every epoch sees the same.
 
-        Raises DataError naming the file where features have another width, are no numbers, or
-        differ too much in length, or where a point lies beyond their end.
+        Raises DataError naming the file where features are no numbers.
         """
         if self._cache is not None and index in self._cache:
             return self._cache[index]
@@ -193,13 +214,6 @@ class UntrimmedVideos:
         T = len(logmel if rgb is None else rgb)
         points, count = np.zeros((T, len(CLASSES)), np.float32), np.zeros(len(CLASSES), np.float32)
         for label, frame in item.points:
-            if not 0 <= frame // CLIP_FRAMES < T:
-                raise DataError(
-                    f"{self.root / 'point_gaussian'}, video {item.id!r}",
-                    found=f"a point at frame {frame}",
-                    wanted=f"0 to {T * CLIP_FRAMES - 1}: its features have {T} clips of 16 frames",
-                    cure="Correct the point, or extract the features from the whole video.",
-                )
             c = CLASSES.index(label)
             points[frame // CLIP_FRAMES] = OTHER_SCORE
             points[frame // CLIP_FRAMES, c] = CLASS_SCORE
@@ -238,13 +252,19 @@ class UntrimmedVideos:
 def read_rgb(path: str | Path) -> np.ndarray:
     """Picture features: float32 [T, 1024]. Raises DataError naming the file."""
     features = _read_array(Path(path))
-    if features.ndim != 2 or features.shape[1] != RGB_SIZE or not len(features):
+    check_rgb(path, features.shape)
+    return features
+
+
+def check_rgb(path: str | Path, shape: Sequence[int]) -> int:
+    """The clips of picture features of that shape. Raises DataError naming the file."""
+    if len(shape) != 2 or shape[1] != RGB_SIZE or not shape[0]:
         raise DataError(
-            str(path), found=f"shape {list(features.shape)}",
+            str(path), found=f"shape {list(shape)}",
             wanted=f"[T, {RGB_SIZE}], one row for every {CLIP_FRAMES} frames",
             cure="Give the rgb features; `bash script/run.sh TSL features` makes them.",
         )  # fmt: skip
-    return features
+    return shape[0]
 
 
 def read_logmel(path: str | Path) -> np.ndarray:
@@ -253,15 +273,34 @@ def read_logmel(path: str | Path) -> np.ndarray:
     Frames that do not fill a clip are left off. Raises DataError naming the file.
     """
     features = _read_array(Path(path))
-    if features.ndim != 2 or features.shape[1] != LOGMEL_BINS or len(features) < LOGMEL_FRAMES:
+    T = check_logmel(path, features.shape)
+    clips = features[: T * LOGMEL_FRAMES].reshape(T, LOGMEL_FRAMES, LOGMEL_BINS)
+    return (clips + 50) / 80
+
+
+def check_logmel(path: str | Path, shape: Sequence[int]) -> int:
+    """The clips of log-mel frames of that shape. Raises DataError naming the file."""
+    if len(shape) != 2 or shape[1] != LOGMEL_BINS or shape[0] < LOGMEL_FRAMES:
         raise DataError(
-            str(path), found=f"shape {list(features.shape)}",
+            str(path), found=f"shape {list(shape)}",
             wanted=f"[frames, {LOGMEL_BINS}] with {LOGMEL_FRAMES} frames or more",
             cure="Give the log-mel features; `bash script/run.sh TSL features` makes them.",
         )  # fmt: skip
-    T = len(features) // LOGMEL_FRAMES
-    clips = features[: T * LOGMEL_FRAMES].reshape(T, LOGMEL_FRAMES, LOGMEL_BINS)
-    return (clips + 50) / 80
+    return shape[0] // LOGMEL_FRAMES
+
+
+def check_lengths(
+    rgb: int, logmel: int, rgb_name: str, logmel_name: str, tolerance: float = 0.05
+) -> None:
+    """Raise DataError where numbers of clips differ by more than `tolerance` and more than 4."""
+    short, long = sorted((rgb, logmel))
+    if long - short > max(4, tolerance * long):
+        raise DataError(
+            f"{rgb_name} and {logmel_name}",
+            found=f"{rgb} clips of picture and {logmel} of sound",
+            wanted="about as many",
+            cure="Make both from the same video file, the sound at the video's own rate.",
+        )
 
 
 def same_length(
@@ -277,26 +316,30 @@ def same_length(
     """
     if rgb is None or logmel is None:
         return rgb, logmel
-    short, long = sorted((len(rgb), len(logmel)))
-    if long - short > max(4, tolerance * long):
-        raise DataError(
-            f"{rgb_name} and {logmel_name}",
-            found=f"{len(rgb)} clips of picture and {len(logmel)} of sound",
-            wanted="about as many",
-            cure="Make both from the same video file, the sound at the video's own rate.",
-        )
+    check_lengths(len(rgb), len(logmel), rgb_name, logmel_name, tolerance)
+    short = min(len(rgb), len(logmel))
     return rgb[:short], logmel[:short]
 
 
-def _read_array(path: Path) -> np.ndarray:
-    wanted, cure = "a .npy file of numbers", "Make it anew with `bash script/run.sh TSL features`."
+ANEW = "Make it anew with `bash script/run.sh TSL features`."
+
+
+def _open_array(path: Path) -> np.ndarray:
+    """A .npy file's array, its numbers still on disk."""
+    wanted = "a .npy file of numbers"
     if not path.is_file():
         raise DataError(str(path), found="no such file", wanted=wanted, cure="Correct the path.")
     try:
-        features = np.load(path, allow_pickle=False)
-        features = features.astype(np.float32)
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        if array.dtype.kind not in "fiu":
+            raise ValueError(f"numbers of kind {array.dtype}")
     except (ValueError, OSError, EOFError, TypeError, AttributeError) as error:
-        raise DataError(str(path), found=f"no array ({error})", wanted=wanted, cure=cure) from error
+        raise DataError(str(path), found=f"no array ({error})", wanted=wanted, cure=ANEW) from error
+    return array
+
+
+def _read_array(path: Path) -> np.ndarray:
+    features, cure = np.array(_open_array(path), dtype=np.float32), ANEW
     wrong = ~np.isfinite(features)
     if wrong.any():
         place = np.argwhere(wrong)[0].tolist()

@@ -171,6 +171,8 @@ def train(
             "batch_size", found=f"{schedule.batch_size}, and {len(training)} videos to train on",
             wanted="no more than there are videos", cure="Give a smaller --batch_size.",
         )  # fmt: skip
+    check_videos(net, training)
+    check_videos(net, validation)
     criterion, clock = TSLLoss(lambdas, reverse_sign), clock or Clock()
     net.train()  # eval() has stopped the gradients that the optimizer looks for
     optimizer = Adam(
@@ -277,6 +279,23 @@ def summary(metrics: dict[str, float]) -> dict[str, float]:
     return found
 
 
+def check_videos(net: TSLNet, videos: UntrimmedVideos) -> None:
+    """Raise DataError, before any work, where a video is too short for the network or, of the test
+    videos, none has a segment to find."""
+    for item, T in zip(videos.items, videos.lengths, strict=True):
+        if T < net.r_act:
+            raise DataError(
+                f"{videos.root}, video {item.id!r}", found=f"{T} clips",
+                wanted=f"{net.r_act} or more (r_act)",
+                cure=f"Take it out of split_{videos.subset}.txt, or give a smaller --r_act.",
+            )  # fmt: skip
+    if videos.subset == "test" and not any(item.truth for item in videos.items):
+        raise DataError(
+            str(videos.truth_file), found="no segment of any test video", wanted="at least one",
+            cure="Results are measured against them.",
+        )  # fmt: skip
+
+
 def predict(net: TSLNet, sample) -> Scores:
     """Score one video in evaluation mode."""
     net.eval()
@@ -289,6 +308,7 @@ def test(
     net: TSLNet, videos: UntrimmedVideos, *, class_threshold: float = RELEASED_THRESHOLD
 ) -> Localisation:
     """Score every video, find segments and measure them against the ground truth."""
+    check_videos(net, videos)
     found = {}
     for index, item in enumerate(videos.items):
         found[item.id] = predict(net, videos.load(index))
@@ -516,6 +536,8 @@ def _config(args: argparse.Namespace, saved: dict | None = None) -> TSLNetConfig
 def _schedule(args: argparse.Namespace) -> Schedule:
     default = SCHEDULES[args.settings or ("paper" if args.data_path else "classroom")]
     rates = number_list(args.lr, "--lr") if args.lr else default.rates
+    if args.lr and "[" not in args.lr:  # one number is for every step of the settings
+        rates = rates * len(default.rates)
     if min(rates) <= 0:
         raise DataError("--lr", found=str(min(rates)), wanted="more than 0", cure="Correct it.")
     changes = {}
@@ -641,7 +663,8 @@ def _main_eval(args: argparse.Namespace) -> int:
     net, config, saved = load(args)
     root = _root(args)
     kind = features_kind(root)
-    _check_features(saved, kind, root)
+    if config.modality != "logmfcc":  # of the picture
+        _check_features(saved, kind, root)
     videos = UntrimmedVideos(root, "test", modality=config.modality)
     result = test(net, videos, class_threshold=args.class_th)
     print(result.table())
@@ -698,6 +721,9 @@ def _main_inference(args: argparse.Namespace) -> int:
     )
     shares = ", ".join(f"{c} {s:.3f}" for c, s in zip(CLASSES, found.video_score, strict=True))
     print(f"{title}: {len(found.scores)} clips at {fps:g} frames a second; video score {shares}")
+    if saved.get("features") == DESCRIPTOR:
+        print("Note: these weights were trained on JACK's sample videos; on others the segments "
+              "mean nothing.")  # fmt: skip
     print("label  score   start     end")
     for label, score, start, end in sorted(segments, key=lambda s: -s[1])[:20]:
         print(f"{label:<5} {score:6.3f} {start:7.2f} {end:7.2f}")
