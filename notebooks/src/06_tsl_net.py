@@ -120,7 +120,7 @@ for name, (large, small) in both.items():
 # %% [markdown] lang="zh"
 # ## 2 · 数据：视频很长，标注很少
 #
-# JACK 会渲染 30 段一分钟左右的**未剪辑视频**，20 段训练，10 段测试，按 TSL-300 的目录结构存放。一段视频由若干*镜头*接成：灰色的场景缓缓漂移，伴着嗡嗡声。一半镜头里有事件，色彩、动作和声音取自 04 的八种情感之一；愤怒、厌恶、恐惧、悲伤算负面，其余算正面。另有两个镜头是**诱饵**：一个只*看着*像事件，一个只*听着*像事件，都不算在真值里。
+# JACK 会渲染 30 段一分钟左右的**未剪辑视频**，20 段训练，10 段测试，按 TSL-300 的目录结构存放。一段视频由若干*镜头*接成：灰色的场景缓缓漂移，伴着嗡嗡声。一半镜头里有事件，色彩、动作和声音取自 04 的八种情感之一；愤怒、厌恶、恐惧、悲伤算负面，其余算正面。另有两个镜头是**干扰镜头**：一个只*看着*像事件，一个只*听着*像事件，都不算在真值里。
 #
 # 先看看有哪些文件：
 
@@ -192,9 +192,9 @@ plt.show()
 # Which marks does a network get? As in the released code they are **mixed**: for every video one annotator is drawn at random. Below: whose marks each training video got, and where within its segment a mark lies, over all annotators and segments.
 
 # %% [markdown] lang="zh"
-# 三位标注者是虚构的，标注点取自以片段中点为中心的高斯分布。不过他们和真人一样：**同一个片段，各人标的时刻不同**。有两处很显眼或很响亮，却没有人标：那是诱饵。
+# 三位标注者是虚构的，标注点取自以片段中点为中心的高斯分布。不过他们和真人一样：**同一个片段，各人标的时刻不同**。有两处很显眼或很响亮，却没有人标：那是干扰镜头。
 #
-# 网络用谁的标注点？与作者的代码一样，**混合**使用：每段视频随机抽一位标注者。下图左边是每段训练视频抽到了谁，右边是所有标注者、所有片段的标注点落在片段内的什么位置。
+# 网络用谁的标注点？与公开代码一样，**混合**使用：每段视频随机抽一位标注者。下图左边是每段训练视频抽到了谁，右边是所有标注者、所有片段的标注点落在片段内的什么位置。
 
 # %%
 chosen = [
@@ -306,7 +306,7 @@ plt.show()
 #
 # 让一段视频逐行走过**尚未训练**的网络，各行对应 `jacklib/networks/tsl_net.py` 里的 `ClipNet.execute` 和 `TSLNet.execute`。$T$ 是小段的个数。
 #
-# **画面**经过一层沿时间的卷积，每个小段因此能看到左右邻居。**声音**先加上位置编码（用正弦和余弦区分各个小段），再把前后小段的谱图接在自己旁边，由一个小的二维网络把 96 × 60 个数变成一个向量。最后由**颈部**（neck）把两者混合。
+# **画面**经过一层沿时间的卷积，每个小段因此能看到左右邻居。**声音**先加上位置编码（用正弦和余弦区分各个小段），再把前后小段的谱图接在自己旁边，由一个小的二维网络把 96 × 60 个数变成一个向量。最后由**融合层**（neck）把两者混合。
 
 
 # %%
@@ -409,7 +409,7 @@ plt.show()
 # - **Background seeds.** Two neighbouring marks belong to two segments, so somewhere between them lies background. Every clip between whose background score is 0.95 or more is a seed; if there is none, the clip with the highest background score. Before the first mark and after the last, everything beyond the seed counts too.
 # - **Action seeds.** From every mark outward, clip by clip, until the first whose background score is above both of its class scores.
 #
-# It is a **greedy search**: it takes what the network believes now and never looks back. Seeds carry the clip's own scores, not 0 and 1. A worked example with 16 clips and two marks:
+# It is a **greedy search**: it takes what the network believes now and never looks back. Action seeds carry the clip's own scores, background seeds the highest background score of their gap; neither is 0 or 1. (From three sure clips between two marks on, everything between the outer ones counts too.) A worked example with 16 clips and two marks:
 
 # %% [markdown] lang="zh"
 # ## 5 · 伪标签：从一帧到一段
@@ -419,7 +419,7 @@ plt.show()
 # - **背景种子。** 相邻两个标注点分属两个片段，中间必有背景。两点之间背景得分不低于 0.95 的小段都是种子；一个都没有时，取背景得分最高的那一个。第一个标注点之前和最后一个标注点之后，种子以外的部分也全算背景。
 # - **动作种子。** 从每个标注点出发，向两侧逐个小段延伸，遇到第一个背景得分高于两个类别得分的小段就停下。
 #
-# 这是一种**贪心搜索**：网络此刻信什么就取什么，从不回头。种子带的是小段自己的得分，不是 0 和 1。下面是一个小例子，16 个小段，两个标注点：
+# 这是一种**贪心搜索**：网络此刻信什么就取什么，从不回头。动作种子带的是小段自己的得分，背景种子带的是所在间隔里最高的背景得分，都不是 0 和 1。（两个标注点之间如果有三个或更多确信是背景的小段，最外侧两个之间的也全部算上。）下面是一个小例子，16 个小段，两个标注点：
 
 # %%
 from jacklib.pseudo_labels import seed_labels
@@ -466,10 +466,10 @@ print("background seeds:", np.flatnonzero(bkg))
 print("marks and action seeds:", np.flatnonzero(act.max(1)))
 
 # %% [markdown] lang="en"
-# Now a real training video, with the scores of the **untrained** network. They are all alike, about 0.25 for the classes and 0.5 for background, so no clip beats the background and nothing grows: the network starts with the marks and one guess at background in each gap. We look at the same picture again after training.
+# Now a real training video, with the scores of the **untrained** network. They are all alike, about 0.25 for the classes and 0.5 for background, so no clip beats the background and nothing grows: the network starts with the marks and one guess at background in each gap (before the first and after the last mark together with everything beyond it). We look at the same picture again after training.
 
 # %% [markdown] lang="zh"
-# 再看一段训练视频，得分来自**未训练**的网络。各处几乎一样：类别约 0.25，背景约 0.5，没有哪个小段胜过背景，什么都长不出来。网络起步时只有标注点，加上每个间隔里猜的一个背景小段。训练之后再来看同一张图。
+# 再看一段训练视频，得分来自**未训练**的网络。各处几乎一样：类别约 0.25，背景约 0.5，没有哪个小段胜过背景，什么都长不出来。网络起步时只有标注点，加上每个间隔里猜的一个背景小段（第一个标注点之前、最后一个标注点之后，再往外的也一并算上）。训练之后再来看同一张图。
 
 # %%
 before = tsl.predict(net, sample)
@@ -488,7 +488,7 @@ plt.show()
 # |---|---|
 # | distribution | is the video's mixture of n and p that of its marks? (KL divergence) |
 # | frame | at the marked clips: 0.9 for the class, 0.1 for the others; hard ones count most (focal weight) |
-# | background, action | the same at the pseudo labels |
+# | background, action | at the pseudo labels: background towards 1 and the classes towards 0; the network's own scores at the action seeds, this half counted half once more, as in the released code |
 # | reverse mapping | can picture and sound be found again in the neck? |
 #
 # The last one deserves a closer look. Four convolutions map the neck's features of clip $i$ **back** to one modality, $\hat v_i$, to be compared with the modality's own $v_i$. With $\cos$ the cosine of two vectors,
@@ -506,10 +506,10 @@ plt.show()
 # |---|---|
 # | 分布（distribution） | 整段视频 n 与 p 的比例，和标注点的比例一致吗？（KL 散度） |
 # | 帧（frame） | 带标注的小段：该类应为 0.9，其余为 0.1；难的算得重（focal 加权） |
-# | 背景、动作（background、action） | 在伪标签处做同样的比较 |
-# | 反向映射（reverse mapping） | 画面和声音能从颈部的特征里找回来吗？ |
+# | 背景、动作（background、action） | 在伪标签处：背景种子的背景向 1、类别向 0 靠拢；动作种子以网络自己的得分为目标，并且像公开代码那样再减半 |
+# | 反向映射（reverse mapping） | 画面和声音能从融合层的特征里找回来吗？ |
 #
-# 最后一项值得细看。四层卷积把小段 $i$ 的颈部特征映射**回**某一模态，得到 $\hat v_i$，再与该模态自己的 $v_i$ 比较。用 $\cos$ 表示两个向量的余弦，
+# 最后一项值得细看。四层卷积把小段 $i$ 的融合层特征映射**回**某一模态，得到 $\hat v_i$，再与该模态自己的 $v_i$ 比较。用 $\cos$ 表示两个向量的余弦，
 #
 # $$r=\frac1T\sum_i\Big(\cos(v_i,\hat v_i)-\log\sum_j e^{\cos(v_i,\hat v_j)}\Big)$$
 #
@@ -597,7 +597,7 @@ for name in (*WEIGHT, "total", "action_clips", "background_clips"):
 #
 # ### From scores to segments
 #
-# `localize` cuts the score curves at ten heights from 0 to 0.225, and $1-$ background at nine from 0.5 to 0.7. Every run of moments above a cut is a **proposal**. Its score is how far the class score inside stands out from its surroundings, plus 0.3 times the video score. Of proposals of one class that overlap by half or more, the best stays (**non-maximum suppression**, NMS). Only classes whose video score reaches 0.5 are looked for.
+# `localize` cuts the score curves at ten heights from 0 to 0.225, and $1-$ background at nine from 0.5 to 0.7. Every run of moments above a cut is a **proposal**. Its score is how far the class score inside stands out from its surroundings, plus 0.3 times the video score. Of proposals of one class that overlap by half or more, the best stays (**non-maximum suppression**, NMS). Only classes whose video score reaches 0.5 are looked for; where none does, the better one is.
 #
 # **How good are they?** Proposals of all test videos are ranked by score. One is right if its class is and its tIoU with a segment that no better proposal has taken reaches a limit (0.1, 0.15 … 0.3).
 #
@@ -608,7 +608,7 @@ for name in (*WEIGHT, "total", "action_clips", "background_clips"):
 # None of this means anything without its baseline, so random scores go through exactly the same cuts:
 
 # %% [markdown] lang="zh"
-# 有一处值得留意。没有标注、不在真值里、得分却很高的那一段（写作本文时在 47 秒前后），是网络上了诱饵的当，而**损失对此毫无反应**：从标注点出发的搜索走不到那里，背景种子又只落在网络本来就认为是背景的地方。伪标签只会印证网络已有的看法。第 9 节还会谈到这一点。
+# 有一处值得留意。没有标注、不在真值里、得分却很高的那一段（写作本文时在 47 秒前后），是网络上了干扰镜头的当，而**损失对此毫无反应**：从标注点出发的搜索走不到那里，背景种子又只落在网络本来就认为是背景的地方。伪标签只会印证网络已有的看法。第 9 节还会谈到这一点。
 #
 # ### 从得分到片段
 #
@@ -651,12 +651,12 @@ plt.show()
 # %% [markdown] lang="en"
 # Far above chance, and nearly the same at all limits: where the network finds an event it also finds its borders, though **nobody ever told it a border**. The rendered events are as clear at their first frame as in their middle; a mood in a real video comes and goes, and its borders are a matter of taste. A score on these videos shows that the method works, and nothing about people's feelings.
 #
-# *Classes all right* is low, because the videos have moods: in some of them every event is negative. One confident mistake, or a decoy of the other kind, lifts the video score of a class that is not there.
+# *Classes all right* is not what it seems. When this was written, the network said "both" for every test video, and six of the ten are both: 60 % is what that answer earns without looking. Nor can it be put beside the training accuracy above: in training the absent classes are known, and are scored by their mean over the whole video instead of its best clips.
 
 # %% [markdown] lang="zh"
 # 远远高过随机，而且各个门槛下几乎一样：网络找到事件，也就找到了边界，虽然**从没有人告诉过它边界在哪里**。渲染的事件从第一帧起就和中间一样明显；真实视频的情感有起有落，边界本来就见仁见智。在这些视频上的分数只说明方法有效，与人的真实情感无关。
 #
-# *类别全判对*的比例不高，因为这些视频各有基调，有的全是负面事件。只要有一处错得很自信，或者碰上另一类的诱饵，并不存在的那一类就会得到很高的视频得分。
+# *类别全判对*的比例要小心看。写作本文时，网络对每个测试视频都回答“两类都有”，而十个视频里有六个确实如此：什么都不看，这个答案也能得 60 %。它也不能与上面的训练准确率相比：训练时已知哪些类别不出现，这些类别按整段视频的平均值计分，而不是按最好的那些小段。
 
 # %% [markdown] lang="en"
 # ## 8 · Plus or minus? The sign of the reverse mapping
@@ -668,9 +668,9 @@ plt.show()
 # %% [markdown] lang="zh"
 # ## 8 · 加还是减？反向映射的符号
 #
-# 这一项对网络做了什么？下面每张图的一行是一个小段自己的画面特征，一列是从颈部映射回来的特征，颜色是两者的余弦。反向映射若起作用，对角线应当是亮的：每个小段都能找回自己，又不会错认成别的。
+# 这一项对网络做了什么？下面每张图的一行是一个小段自己的画面特征，一列是从融合层映射回来的特征，颜色是两者的余弦。反向映射若起作用，对角线应当是亮的：每个小段都能找回自己，又不会错认成别的。
 #
-# 三个网络都从随机种子 0 出发：**作者代码**的符号（released），**论文**的符号（paper's），以及**不用**这一项（without，权重为 0，那四层卷积停在初值）。
+# 三个网络都从随机种子 0 出发：**公开代码**的符号（released），**论文**的符号（paper's），以及**不用**这一项（without，权重为 0，那四层卷积停在初值）。
 
 # %%
 WITHOUT = (*tsl.LAMBDAS[:3], 0.0)
@@ -715,7 +715,7 @@ plt.show()
 # Does localization care? Three seeds each, for one run cannot tell (the other seeds also draw other annotators):
 
 # %% [markdown] lang="zh"
-# 作者代码的符号教给网络的，与本意正好相反：论文那张图亮的地方，这张是暗的。它的 $r$ 比所有小段都一样时*还要低*，因为映射避开小段自己的样子，给出的是别的小段的样子。用论文的符号，$r$ 会升高；但上限不高，因为 ReLU 使余弦都在 0 和 1 之间：即使对角线全为 1、别处全为 0，$r$ 也只有 $1-\ln(e+T-1)$。
+# 公开代码的符号教给网络的，与本意正好相反：论文那张图亮的地方，这张是暗的。它的 $r$ 比所有小段都一样时*还要低*，因为映射避开小段自己的样子，给出的是别的小段的样子。用论文的符号，$r$ 会升高；但上限不高，因为 ReLU 使余弦都在 0 和 1 之间：即使对角线全为 1、别处全为 0，$r$ 也只有 $1-\ln(e+T-1)$。
 #
 # 定位的好坏受影响吗？只跑一次说明不了问题，所以各跑三个随机种子（换种子时抽到的标注者也不同）：
 
@@ -763,7 +763,7 @@ for one, other in ((0, 1), (0, 2), (1, 2)):
 # %% [markdown] lang="zh"
 # 在这些样例上，符号和这一项本身影响都不大：上面几个平均值的 mAP 只差 0.02 左右。三个种子的范围互不重叠，看上去像是证据，其实不是。我们起初用另一个种子、同样的代码渲染过另一批样例视频，那时平均值的次序完全不同（不用这一项最好，论文的符号最差，相差 0.02 到 0.07）；换一批 dropout 的随机数，单次结果的变动可达 0.1。换*训练*的种子得到的范围，说明不了换一批*视频*会怎样。
 #
-# 十段简单的视频，能说的只有这些。**它们说明不了 TSL-300 上的情况**：那里的视频是真实的，特征是 I3D 的，步数是这里的二十倍，每步的视频是四倍。能确定的事情范围更窄，但值得知道：论文公式 (1) 要变大的量，作者的代码在把它变小。
+# 十段简单的视频，能说的只有这些。**它们说明不了 TSL-300 上的情况**：那里的视频是真实的，特征是 I3D 的，步数是这里的二十倍，每步的视频是四倍。能确定的事情范围更窄，但值得知道：论文公式 (1) 要变大的量，公开代码在把它变小。
 
 # %% [markdown] lang="en"
 # ## 9 · Listen *and* look?
@@ -773,7 +773,7 @@ for one, other in ((0, 1), (0, 2), (1, 2)):
 # %% [markdown] lang="zh"
 # ## 9 · 听*和*看，缺一不可吗？
 #
-# 再训练只给画面（`rgb`）或只给声音（`logmfcc`）的网络。诱饵就是为它们准备的：只看的网络不会知道那个色彩鲜艳的镜头其实没有动静，只听的网络也看不到画面上什么都没发生。各跑三个随机种子：
+# 再训练只给画面（`rgb`）或只给声音（`logmfcc`）的网络。干扰镜头就是为它们准备的：只看的网络不会知道那个色彩鲜艳的镜头其实没有动静，只听的网络也看不到画面上什么都没发生。各跑三个随机种子：
 
 # %%
 for seed in range(3):
@@ -812,9 +812,9 @@ plt.show()
 # %% [markdown] lang="zh"
 # 先别急着下结论：两种输入的难易并不相同。描述子把颜色和运动直接端到了面前；听声音的网络却要在 100 步之内，从原始谱图里学会事件听起来是什么样，而每个镜头的嗡嗡声又各不相同。
 #
-# ### 谁上了诱饵的当？
+# ### 谁上了干扰镜头的当？
 #
-# 真值里没有列出诱饵。不过只*看着*像的那些会自己暴露：**不在任何真值片段里、却色彩鲜艳的一段**，而描述子里就有每个小段的鲜艳程度。只*听着*像的那些，就不容易与响亮的嗡嗡声区分了。
+# 真值里没有列出干扰镜头。不过只*看着*像的那些会自己暴露：**不在任何真值片段里、却色彩鲜艳的一段**，而描述子里就有每个小段的鲜艳程度。只*听着*像的那些，就不容易与响亮的嗡嗡声区分了。
 
 
 # %%
@@ -860,7 +860,7 @@ plt.show()
 # Two questions to each network. First: what is its class score (the larger of n and p) on true events, on decoys that only look, and elsewhere? Second: there are 40 true segments, so take its 40 **best proposals**. Where do they lie? *On an event* means a tIoU of 0.1 or more.
 
 # %% [markdown] lang="zh"
-# 向每个网络提两个问题。第一，它的类别得分（取 n、p 中较大的）在真实事件上、在只看着像的诱饵上、在别处各是多少？第二，真值片段共有 40 个，那么取它**最好的 40 个候选片段**，看它们都落在哪里？tIoU 不低于 0.1 才算*落在事件上*。
+# 向每个网络提两个问题。第一，它的类别得分（取 n、p 中较大的）在真实事件上、在只看着像的干扰镜头上、在别处各是多少？第二，真值片段共有 40 个，那么取它**最好的 40 个候选片段**，看它们都落在哪里？tIoU 不低于 0.1 才算*落在事件上*。
 
 # %%
 from jacklib.metrics import temporal_iou
@@ -920,16 +920,16 @@ for place, words in enumerate(WHERE):
     print(f"{words:36}" + "".join(f"{row[place] / 3:27.1f}" for row in places.values()))
 
 # %% [markdown] lang="en"
-# Read the left picture first. A network that *looks* alone scores decoys as high as events: it cannot do otherwise. One that *listens* as well could score them lower. Does `both` do so, and does it do so without the reverse mapping?
+# Read the left picture first. A network that *looks* alone scores decoys nearly as high as events: it has nothing else to go by. One that *listens* as well could score them much lower. Does `both` do so, and does it do so without the reverse mapping?
 #
 # When this was written, the network scored such decoys nearly as high as events, with the reverse mapping or without, and the picture alone did as well as both: the network had the sound, and hardly used it. So on these videos **having two inputs is not yet using two**: the picture is the easier teacher, and training takes what is easy first. Sound alone is far behind, yet above chance; it often hears *that* something happens, and not whether it is good or bad.
 #
 # One false alarm each, to look at: of the proposals of seed 0 that lie on no event and last less than 15 s, the best.
 
 # %% [markdown] lang="zh"
-# 先看左图。*只看*的网络给诱饵的分和给事件的一样高，它别无办法。*又听又看*的网络本可以给得低些。`both` 做到了吗？去掉反向映射（no reverse mapping）之后呢？
+# 先看左图。*只看*的网络给干扰镜头的分和给事件的差不多一样高，它没有别的依据。*又听又看*的网络本可以给得低得多。`both` 做到了吗？去掉反向映射（no reverse mapping）之后呢？
 #
-# 写作本文时，无论有没有反向映射，网络给这种诱饵的分都与事件相差不多，只看画面的网络也与两者都用的一样好：声音就在手边，却几乎没用。所以在这些视频上，**有两种输入，不等于用了两种**：画面更好学，训练总是先捡容易的学。只听声音的网络远远落后，但仍高于随机；它常常听得出*有*事发生，却听不出是好是坏。
+# 写作本文时，无论有没有反向映射，网络给这种干扰镜头的分都与事件相差不多，只看画面的网络也与两者都用的一样好：声音就在手边，却几乎没用。所以在这些视频上，**有两种输入，不等于用了两种**：画面更好学，训练总是先捡容易的学。只听声音的网络远远落后，但仍高于随机；它常常听得出*有*事发生，却听不出是好是坏。
 #
 # 各看一个误报：随机种子 0 的网络里，不在任何事件上、又不到 15 秒的候选片段中，得分最高的一个。
 
@@ -980,7 +980,7 @@ plt.show()
 # - 提高**类别阈值**，直到有一类不再被定位；再降到 0。图上方那行字会说明全部视频的 mAP 和 F2 怎样变化。
 # - 提高**最低得分水平**和**最低前景水平**：消失的候选片段是错的还是对的？
 # - 降低 **NMS 重叠度**：成摞重叠的候选片段会变少。降得太低，同类的相邻片段就会互相吞掉。
-# - 点击一个对不上任何真值的候选片段，看看它的画面。是诱饵吗？
+# - 点击一个对不上任何真值的候选片段，看看它的画面。是干扰镜头吗？
 # - 菜单里最后一项是第 5 节的训练视频，带标注点和伪标签。它的真值片段来自 `videosenti_gt.json`，网络没有见过；那行数字也把它算在内。
 #
 # （在 GitHub 这类没有内核运行的页面上，只能看到第一张图。）
@@ -1061,15 +1061,15 @@ bash script/run.sh TSL main_inference --video_path my_video.mp4 \\
   --checkpoint_path results/TSL/best.pth
 
 # TSL-300, with the released settings
-bash script/run.sh TSL main --data_path TSL-300 --result_path results/tsl300 \\
+bash script/run.sh TSL main --data_path TSL-300 --points file --result_path results/tsl300 \\
   --batch_size 16 --lr "[0.00001]*2000" --lambdas "[2,1,0.5,1]" --r_act 8
 bash script/run.sh TSL main_eval --data_path TSL-300 --checkpoint_path results/tsl300/best.pth
 bash script/run.sh TSL main_inference --video_path my_video.mp4 \\
   --checkpoint_path results/tsl300/best.pth --i3d_pretrained rgb_imagenet.pt
 
 # the paper's sign; one modality
-bash script/run.sh TSL main --reverse_sign paper
-bash script/run.sh TSL main --modal rgb""")
+bash script/run.sh TSL main --reverse_sign paper --result_path results/tsl_paper_sign
+bash script/run.sh TSL main --modal rgb --result_path results/tsl_rgb""")
 
 # %% [markdown] lang="en"
 # ## 13 · Exercises
@@ -1224,20 +1224,20 @@ hint, hint_zh = "Compute f2(0.9, 0.5) and f2(0.5, 0.9).", "算一下 f2(0.9, 0.5
 ok = classroom.check_value("4b which helps", helps_more, "recall", hint=hint, hint_zh=hint_zh)
 
 # %% [markdown] lang="en"
-# **Exercise 5 — what the class threshold does.** `tsl.measure(result.scores, validation, x)` finds and measures segments again with class threshold $x$. (a) How many proposals are there over all videos at $x=0.3$, $0.5$ and $0.9$? (`.results` is a dict of lists.) (b) And the average mAP? (`.summary()["average_mAP"]`) Before running it: which way should recall move, which way precision?
+# **Exercise 5 — what the class threshold does.** `tsl.measure(result.scores, validation, x)` finds and measures segments again with class threshold $x$. (a) How many proposals are there over all videos at $x=0.5$, $0.7$ and $0.9$? (`.results` is a dict of lists.) (b) And the average mAP? (`.summary()["average_mAP"]`) Before running it: which way should recall move, which way precision?
 
 # %% [markdown] lang="zh"
-# **练习 5——类别阈值的作用。** `tsl.measure(result.scores, validation, x)` 用类别阈值 $x$ 重新找出片段并打分。(a) $x$ 取 $0.3$、$0.5$、$0.9$ 时，所有视频一共有多少个候选片段？（`.results` 是一个字典，值是列表。）(b) 平均 mAP 呢？（`.summary()["average_mAP"]`）运行之前先想想：召回率会往哪边变，精确率呢？
+# **练习 5——类别阈值的作用。** `tsl.measure(result.scores, validation, x)` 用类别阈值 $x$ 重新找出片段并打分。(a) $x$ 取 $0.5$、$0.7$、$0.9$ 时，所有视频一共有多少个候选片段？（`.results` 是一个字典，值是列表。）(b) 平均 mAP 呢？（`.summary()["average_mAP"]`）运行之前先想想：召回率会往哪边变，精确率呢？
 
 # %%
 n_proposals = ...  # three numbers
 map_at = ...
 ### BEGIN SOLUTION
-tried = [tsl.measure(result.scores, validation, x) for x in (0.3, 0.5, 0.9)]
+tried = [tsl.measure(result.scores, validation, x) for x in (0.5, 0.7, 0.9)]
 n_proposals = [sum(map(len, one.results.values())) for one in tried]
 map_at = [one.summary()["average_mAP"] for one in tried]
 ### END SOLUTION
-again = {x: tsl.measure(result.scores, validation, x) for x in (0.3, 0.5, 0.9)}
+again = {x: tsl.measure(result.scores, validation, x) for x in (0.5, 0.7, 0.9)}
 ok = classroom.check_value(
     "5a proposals",
     n_proposals,
