@@ -9,7 +9,7 @@ import numpy as np
 
 from .ops import as_var, binary_cross_entropy, cross_entropy, kl_div
 from .pseudo_labels import seed_labels
-from .shapes import check_reverse_sign, check_shape
+from .shapes import check_labels, check_reverse_sign, check_shape
 
 # VE8's positive emotions: Anticipation, Joy, Surprise, Trust. The other four are negative.
 VE8_POSITIVE = frozenset({1, 4, 6, 7})
@@ -120,3 +120,30 @@ def _focal(scores, target, high, low, weight) -> jt.Var:
     distance = (1 - scores) * high + scores * low
     each = distance.sqr() * binary_cross_entropy(scores, target, "none") * weight
     return each.sum() / scores.shape[0]
+
+
+def bpm_gcn_loss(
+    outputs, labels, affective_target, *, weight: float = 1.0, affective_weight: float = 1.0
+) -> dict[str, jt.Var]:
+    """The loss of BPM-GCN (Zhai et al., TAC 2024): every term and "total".
+
+    outputs: what BPMGCN gives. labels [N]: class numbers. affective_target [N, n_features *
+    frames], see `jacklib.data.gait_features`. Terms: "posture" and "movement", each stream's cross
+    entropy; "affective", the mean squared distance from the target. total = weight * (posture +
+    movement) + affective_weight * affective; in the paper and the released code both weights are 1.
+    Raises ValueError where shapes do not fit or a label names no class.
+    """
+    N, n_classes = outputs.posture_logits.shape
+    target = as_var(affective_target).float32()
+    check_shape("affective_target", target, outputs.affective.shape)
+    check_labels(labels.numpy() if isinstance(labels, jt.Var) else np.asarray(labels), N, n_classes)
+    labels = as_var(labels)
+    terms = {
+        "posture": cross_entropy(outputs.posture_logits, labels),
+        "movement": cross_entropy(outputs.movement_logits, labels),
+        "affective": (outputs.affective - target).sqr().mean(),
+    }
+    terms["total"] = (
+        weight * (terms["posture"] + terms["movement"]) + affective_weight * terms["affective"]
+    )
+    return terms

@@ -29,19 +29,22 @@ static memory::desc plain(const memory::dims& dims) {  // row-major, as Jittor s
 static memory::desc any(const memory::dims& dims) {  // oneDNN chooses
     return memory::desc(dims, memory::data_type::f32, memory::format_tag::any);
 }
-static memory input(const memory::dims& dims, const float* data, const memory::desc& wanted) {
-    memory from(plain(dims), engine(), (void*)data);
+static memory::desc last(const memory::dims& dims) {  // channels last
+    return memory::desc(dims, memory::data_type::f32, memory::format_tag::acdeb);
+}
+static memory input(const memory::desc& stored, const float* data, const memory::desc& wanted) {
+    memory from(stored, engine(), (void*)data);
     if (wanted == from.get_desc()) return from;
     memory to(wanted, engine());
     dnnl::reorder(from, to).execute(stream(), from, to);
     return to;
 }
-static memory output(const memory::dims& dims, float* data, const memory::desc& chosen) {
-    return chosen == plain(dims) ? memory(chosen, engine(), data) : memory(chosen, engine());
+static memory output(const memory::desc& stored, float* data, const memory::desc& chosen) {
+    return chosen == stored ? memory(chosen, engine(), data) : memory(chosen, engine());
 }
-static void deliver(const memory::dims& dims, float* data, memory& made) {
+static void deliver(const memory::desc& stored, float* data, memory& made) {
     if (made.get_data_handle() != (void*)data) {
-        memory to(plain(dims), engine(), data);
+        memory to(stored, engine(), data);
         dnnl::reorder(made, to).execute(stream(), made, to);
     }
     stream().wait();
@@ -50,6 +53,10 @@ struct Shapes { memory::dims x, w, y, stride, pad, pad_end; };
 static Convolution::primitive_desc forward(const Shapes& s) {
     return {{dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct,
              any(s.x), any(s.w), any(s.y), s.stride, s.pad, s.pad_end}, engine()};
+}
+static Convolution::primitive_desc forward_last(const Shapes& s) {
+    return {{dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct,
+             last(s.x), any(s.w), last(s.y), s.stride, s.pad, s.pad_end}, engine()};
 }
 }
 """
@@ -71,36 +78,36 @@ _SHAPES = r"""
 
 _FORWARD = r"""
     auto pd = jack::forward(s);
-    auto x = jack::input(s.x, in0_p, pd.src_desc());
-    auto w = jack::input(s.w, in1_p, pd.weights_desc());
-    auto y = jack::output(s.y, out0_p, pd.dst_desc());
+    auto x = jack::input(jack::plain(s.x), in0_p, pd.src_desc());
+    auto w = jack::input(jack::plain(s.w), in1_p, pd.weights_desc());
+    auto y = jack::output(jack::plain(s.y), out0_p, pd.dst_desc());
     dnnl::convolution_forward(pd).execute(jack::stream(),
         {{DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DST, y}});
-    jack::deliver(s.y, out0_p, y);
+    jack::deliver(jack::plain(s.y), out0_p, y);
 """
 
 _GRAD_INPUT = r"""
     dnnl::convolution_backward_data::primitive_desc pd({dnnl::algorithm::convolution_direct,
         jack::any(s.x), jack::any(s.w), jack::any(s.y), s.stride, s.pad, s.pad_end},
         jack::engine(), jack::forward(s));
-    auto dy = jack::input(s.y, in0_p, pd.diff_dst_desc());
-    auto w = jack::input(s.w, in1_p, pd.weights_desc());
-    auto dx = jack::output(s.x, out0_p, pd.diff_src_desc());
+    auto dy = jack::input(jack::plain(s.y), in0_p, pd.diff_dst_desc());
+    auto w = jack::input(jack::plain(s.w), in1_p, pd.weights_desc());
+    auto dx = jack::output(jack::plain(s.x), out0_p, pd.diff_src_desc());
     dnnl::convolution_backward_data(pd).execute(jack::stream(),
         {{DNNL_ARG_DIFF_DST, dy}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DIFF_SRC, dx}});
-    jack::deliver(s.x, out0_p, dx);
+    jack::deliver(jack::plain(s.x), out0_p, dx);
 """
 
 _GRAD_WEIGHT = r"""
     dnnl::convolution_backward_weights::primitive_desc pd({dnnl::algorithm::convolution_direct,
         jack::any(s.x), jack::any(s.w), jack::any(s.y), s.stride, s.pad, s.pad_end},
         jack::engine(), jack::forward(s));
-    auto x = jack::input(s.x, in0_p, pd.src_desc());
-    auto dy = jack::input(s.y, in1_p, pd.diff_dst_desc());
-    auto dw = jack::output(s.w, out0_p, pd.diff_weights_desc());
+    auto x = jack::input(jack::plain(s.x), in0_p, pd.src_desc());
+    auto dy = jack::input(jack::plain(s.y), in1_p, pd.diff_dst_desc());
+    auto dw = jack::output(jack::plain(s.w), out0_p, pd.diff_weights_desc());
     dnnl::convolution_backward_weights(pd).execute(jack::stream(),
         {{DNNL_ARG_SRC, x}, {DNNL_ARG_DIFF_DST, dy}, {DNNL_ARG_DIFF_WEIGHTS, dw}});
-    jack::deliver(s.w, out0_p, dw);
+    jack::deliver(jack::plain(s.w), out0_p, dw);
 """
 
 
@@ -111,8 +118,8 @@ def available() -> bool:
     return (folder / "include" / "dnnl.hpp").is_file() and (folder / "lib/libmkldnn.so").is_file()
 
 
-def _operator(source, x, w, y, shape, inputs, numbers) -> jt.Var:
-    shapes = _SHAPES.replace("X_", x).replace("W_", w).replace("Y_", y)
+def _operator(source, x, w, y, shape, inputs, numbers, shapes=_SHAPES) -> jt.Var:
+    shapes = shapes.replace("X_", x).replace("W_", w).replace("Y_", y)
     result = jt.code(
         shape, "float32", inputs, cpu_header=_HEADER, cpu_src=shapes + source, data=numbers
     )
@@ -153,3 +160,59 @@ class Conv3dFunction(jt.Function):
                 numbers = numbers | {"p0": 0}
             dw = _operator(_GRAD_WEIGHT, "in0_", "out0_", "in1_", w.shape, [x, dy], numbers)
         return dx, dw, None, None
+
+
+# ---------------------------------------------------------------------------------------------
+# Over time, with channels last
+# ---------------------------------------------------------------------------------------------
+
+# Arrays [N, T, V, C] and weights [O, C, K, 1], to oneDNN [N, C, 1, T, V] and [O, C, 1, K, 1].
+_TIME_SHAPES = r"""
+    jack::Shapes s;
+    s.x = {X_shape0, X_shape3, 1, X_shape1, X_shape2};
+    s.w = {W_shape0, W_shape1, 1, W_shape2, 1};
+    s.y = {Y_shape0, Y_shape3, 1, Y_shape1, Y_shape2};
+    s.stride = {1, (long)data["stride"], 1};
+    s.pad = {0, (long)W_shape2 / 2, 0};
+    s.pad_end = {0, (s.y[3] - 1) * s.stride[1] + s.w[3] - s.x[3] - s.pad[1], 0};
+"""
+
+
+def _channels_last(source: str, choose: bool = False) -> str:
+    """The same operator on arrays that lie with their channels last.
+
+    choose: let oneDNN compute in a layout of its own, which costs two copies.
+    """
+    for name in ("x", "y"):
+        source = source.replace(f"plain(s.{name})", f"last(s.{name})")
+        if not choose:
+            source = source.replace(f"any(s.{name})", f"last(s.{name})")
+    return source if choose else source.replace("jack::forward(s)", "jack::forward_last(s)")
+
+
+class TimeConvFunction(jt.Function):
+    """Convolution over time: x [N, T, V, C], weight [O, C, K, 1] -> [N, ceil(T / stride), V, O].
+
+    K is odd; the ends are padded with K // 2 zeros each.
+    """
+
+    def execute(self, x, weight, stride):
+        self.x, self.weight, self.numbers = x, weight, {"stride": stride}
+        N, T, V, _ = x.shape
+        shape = [N, (T + stride - 1) // stride, V, weight.shape[0]]
+        source = _channels_last(_FORWARD)
+        return self.run(source, "in0_", "in1_", "out0_", shape, [x, weight])
+
+    def run(self, source, x, w, y, shape, inputs):
+        return _operator(source, x, w, y, shape, inputs, self.numbers, _TIME_SHAPES)
+
+    def grad(self, dy):
+        x, w = self.x, self.weight
+        dx = dw = None
+        if self.input_mask[0] >= 0:
+            source = _channels_last(_GRAD_INPUT)
+            dx = self.run(source, "out0_", "in1_", "in0_", x.shape, [dy, w])
+        if self.input_mask[1] >= 0:
+            source = _channels_last(_GRAD_WEIGHT, choose=True)  # here its own is faster
+            dw = self.run(source, "in0_", "out0_", "in1_", w.shape, [x, dy])
+        return dx, dw, None

@@ -191,13 +191,92 @@ _GRADIENT_SUMS = r"""
         out1_p[c] = product;
     }
 """
+# The same where a sample has one value a channel: rows of C numbers in memory. Each thread takes
+# its share of the rows; 32 rows at a time in float32, the rest in double.
+_ROWS = r"""
+#include <omp.h>
+#include <algorithm>
+#include <vector>
+namespace jack {
+// Calls add(row, a, b) for every row and gives the sums over rows of a[C] and b[C].
+template <class Add>
+static void sum_rows(long N, long C, std::vector<double>& a, std::vector<double>& b, Add add) {
+    const long parts = std::max(1l, std::min((long)omp_get_max_threads(), N / 64));
+    std::vector<double> sums(parts * 2 * C);
+    #pragma omp parallel for num_threads(parts)
+    for (long part = 0; part < parts; part++) {
+        double* sum = sums.data() + part * 2 * C;
+        std::vector<float> block(2 * C);
+        const long end = N * (part + 1) / parts;
+        for (long n = N * part / parts; n < end; n += 32) {
+            std::fill(block.begin(), block.end(), 0.f);
+            for (long i = n; i < std::min(end, n + 32); i++) add(i, block.data(), &block[C]);
+            for (long c = 0; c < 2 * C; c++) sum[c] += block[c];
+        }
+    }
+    a.assign(C, 0);
+    b.assign(C, 0);
+    for (long part = 0; part < parts; part++)
+        for (long c = 0; c < C; c++) {
+            a[c] += sums[part * 2 * C + c];
+            b[c] += sums[(part * 2 + 1) * C + c];
+        }
+}
+}
+"""
+_MOMENTS_OF_ROWS = r"""
+    const long N = in0_shape0, C = in0_shape1;
+    const float* x = in0_p;
+    std::vector<double> total, rest, squares;
+    jack::sum_rows(N, C, total, rest, [&](long n, float* a, float* b) {
+        for (long c = 0; c < C; c++) a[c] += x[n * C + c];
+    });
+    std::vector<float> mean(C);
+    for (long c = 0; c < C; c++) mean[c] = total[c] / N;
+    jack::sum_rows(N, C, squares, rest, [&](long n, float* a, float* b) {
+        #pragma omp simd
+        for (long c = 0; c < C; c++) {
+            const float z = x[n * C + c] - mean[c];
+            a[c] += z * z;
+            b[c] += z;
+        }
+    });
+    for (long c = 0; c < C; c++) {
+        const double shift = rest[c] / N;
+        out0_p[c] = mean[c] + shift;
+        out1_p[c] = squares[c] / N - shift * shift;
+    }
+"""
+_GRADIENT_SUMS_OF_ROWS = r"""
+    const long N = in0_shape0, C = in0_shape1;
+    const float *dy = in0_p, *x = in1_p, *mean = in2_p;
+    std::vector<double> sum, product;
+    jack::sum_rows(N, C, sum, product, [&](long n, float* a, float* b) {
+        #pragma omp simd
+        for (long c = 0; c < C; c++) {
+            const float d = dy[n * C + c];
+            a[c] += d;
+            b[c] += d * (x[n * C + c] - mean[c]);
+        }
+    });
+    for (long c = 0; c < C; c++) { out0_p[c] = sum[c]; out1_p[c] = product[c]; }
+"""
+
+
+def _sums(source: str, source_of_rows: str, C: int, inputs: list[jt.Var]) -> list[jt.Var]:
+    """Two numbers a channel from maps [N, C, L], on the CPU."""
+    if inputs[0].shape[2] == 1:
+        return jt.code(
+            [[C], [C]], ["float32"] * 2, inputs, cpu_header=_ROWS, cpu_src=source_of_rows
+        )
+    return jt.code([[C], [C]], ["float32"] * 2, inputs, cpu_src=source)
 
 
 def _moments(x: jt.Var) -> tuple[jt.Var, jt.Var]:
     """Mean and biased variance of each channel of x [N, C, L]."""
     C = x.shape[1]
     if not jt.flags.use_cuda:
-        mean, var = jt.code([[C], [C]], ["float32"] * 2, [x], cpu_src=_MOMENTS)
+        mean, var = _sums(_MOMENTS, _MOMENTS_OF_ROWS, C, [x])
         return mean, var
     mean = x.mean((0, 2))
     return mean, (x - mean.reshape(1, C, 1)).sqr().mean((0, 2))
@@ -207,7 +286,7 @@ def _gradient_sums(dy: jt.Var, x: jt.Var, mean: jt.Var) -> tuple[jt.Var, jt.Var]
     """Each channel's sum of dy and of dy * (x - mean)."""
     C = x.shape[1]
     if not jt.flags.use_cuda:
-        first, second = jt.code([[C], [C]], ["float32"] * 2, [dy, x, mean], cpu_src=_GRADIENT_SUMS)
+        first, second = _sums(_GRADIENT_SUMS, _GRADIENT_SUMS_OF_ROWS, C, [dy, x, mean])
         return first, second
     return dy.sum((0, 2)), (dy * (x - mean.reshape(1, C, 1))).sum((0, 2))
 

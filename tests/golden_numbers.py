@@ -79,6 +79,17 @@ def tsl_inputs(seed: int, case: dict) -> dict[str, np.ndarray]:
     }  # fmt: skip
 
 
+def bpm_gcn_inputs(seed: int, case: dict) -> dict[str, np.ndarray]:
+    """What one case of bpm_gcn_small.npz gives to BPM-GCN and its loss."""
+    rng, options = np.random.default_rng(seed), case["network"]
+    N, T = case["gaits"], options["frames"]
+    posture, movement = (rng.standard_normal((N, C, T, 16, 1)) for C in (3, 8))
+    affective = rng.standard_normal((N, options["n_features"] * T))
+    found = {"posture": posture, "movement": 0.3 * movement, "affective_target": affective}
+    found = {name: array.astype(np.float32) for name, array in found.items()}
+    return found | {"labels": rng.integers(0, options["n_classes"], N)}
+
+
 def i3d_weight(key: str, shape) -> np.ndarray:
     """As `weight`, but three times as large in I3D's convolutions.
 

@@ -145,10 +145,11 @@ def test_optimizer(case, data):
             close(params[j], data[f"p_{j}_after"][s], case, f"parameter {j} after step {s + 1}")
 
 
-def test_optimizer_state_travels():
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01}])
+def test_optimizer_state_travels(options):
     def run(steps, saved=None):
         p = jt.array(np.float32([1.0, -2.0, 3.0]) if saved is None else saved[0])
-        optimizer = ops.Adam([p], lr=0.1)
+        optimizer = ops.SGD([p], lr=0.01, **options) if options else ops.Adam([p], lr=0.1)
         if saved is not None:
             optimizer.load_state_dict(saved[1])
         for _ in range(steps):

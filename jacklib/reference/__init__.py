@@ -5,12 +5,16 @@ this folder imports it; `python -m jacklib.reference.worker`, started with JACKL
 it in a process of its own. The files need PyTorch and, for the worker's inputs, NumPy; no more.
 """
 
+from .bpm_gcn import BPMGCN, BPMGCNInspection, BPMGCNOutput
 from .cten import CTEN, CTENOutput, CTENVisual, CTENVisualOutput
-from .losses import TSLLoss, pcce
+from .losses import TSLLoss, bpm_gcn_loss, pcce
 from .tsl_net import TSLNet, TSLNetOutput
 from .vaanet import VAANet, VAANetOutput
 
 __all__ = [
+    "BPMGCN",
+    "BPMGCNInspection",
+    "BPMGCNOutput",
     "CTEN",
     "CTENOutput",
     "CTENVisual",
@@ -20,5 +24,6 @@ __all__ = [
     "TSLNetOutput",
     "VAANet",
     "VAANetOutput",
+    "bpm_gcn_loss",
     "pcce",
 ]

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..pseudo_labels import seed_labels
-from ..shapes import check_reverse_sign, check_shape
+from ..shapes import check_labels, check_reverse_sign, check_shape
 
 # VE8's positive emotions: Anticipation, Joy, Surprise, Trust. The other four are negative.
 VE8_POSITIVE = frozenset({1, 4, 6, 7})
@@ -124,3 +124,33 @@ def _focal(scores: Tensor, target: Tensor, high: Tensor, low: Tensor, weight: Te
     distance = (1 - scores) * high + scores * low
     each = F.binary_cross_entropy(scores, target, reduction="none") * weight
     return ((distance.square() * each).sum(dim=(1, 2)) / total).mean()
+
+
+def bpm_gcn_loss(
+    outputs,
+    labels: Tensor,
+    affective_target: Tensor,
+    *,
+    weight: float = 1.0,
+    affective_weight: float = 1.0,
+) -> dict[str, Tensor]:
+    """The loss of BPM-GCN (Zhai et al., TAC 2024): every term and "total".
+
+    outputs: what BPMGCN gives. labels [N]: class numbers. affective_target [N, n_features *
+    frames], see `jacklib.data.gait_features`. Terms: "posture" and "movement", each stream's cross
+    entropy; "affective", the mean squared distance from the target. total = weight * (posture +
+    movement) + affective_weight * affective; in the paper and the released code both weights are 1.
+    Raises ValueError where shapes do not fit or a label names no class.
+    """
+    N, n_classes = outputs.posture_logits.shape
+    check_shape("affective_target", affective_target, outputs.affective.shape)
+    check_labels(labels.cpu().numpy(), N, n_classes)
+    terms = {
+        "posture": F.cross_entropy(outputs.posture_logits, labels),
+        "movement": F.cross_entropy(outputs.movement_logits, labels),
+        "affective": F.mse_loss(outputs.affective, affective_target),
+    }
+    terms["total"] = (
+        weight * (terms["posture"] + terms["movement"]) + affective_weight * terms["affective"]
+    )
+    return terms

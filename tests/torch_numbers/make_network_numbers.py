@@ -1,5 +1,5 @@
-"""Write vaanet_small.npz, cten_small.npz and tsl_small.npz: the PyTorch twins' numbers for small
-networks; and i3d.json.
+"""Write vaanet_small.npz, cten_small.npz, tsl_small.npz and bpm_gcn_small.npz: the PyTorch twins'
+numbers for small networks; and i3d.json.
 
 The golden numbers of the authors' code cover the paper's settings alone. The twins
 (jacklib/reference) meet them too, and here say what other class counts, segment numbers, batch
@@ -7,7 +7,7 @@ sizes and map sizes should give. Run it with a Python that has PyTorch:
 
     JACKLIB_NO_JITTOR=1 python tests/torch_numbers/make_network_numbers.py [NETWORK ...]
 
-NETWORK is vaanet, cten, tsl or i3d; all of them without one.
+NETWORK is vaanet, cten, tsl, bpm_gcn or i3d; all of them without one.
 
 Weights come from `golden_numbers.weight`, inputs from each case's seed. Roles, by case: eval_*
 (outputs in evaluation mode), losses (of three Adam steps, lr 2e-4), norms (gradient norms of
@@ -16,7 +16,9 @@ rounding: how far losses and norms are from the same run in float64 (losses larg
 difference, norms relative to the largest). Adam's first steps magnify rounding where a gradient is
 nearly 0, so no test can ask for less. TSL-Net's inputs are `golden_numbers.tsl_inputs`, and it has
 besides labelled_* (outputs in evaluation mode with labels), terms (of the loss then, in the order
-of TSL_TERMS), and, of no case, positions (where clips 4990 to 4999 are).
+of TSL_TERMS), and, of no case, positions (where clips 4990 to 4999 are). BPM-GCN's inputs are
+`golden_numbers.bpm_gcn_inputs`; its terms are in the order of BPM_GCN_TERMS, and it has besides, in
+evaluation mode, graphs, joints and times (every 37th number of all units' and fusions' attention).
 
 i3d.json has I3D's state-dict names with their shapes under "keys", and by case what
 `golden_numbers.summary` keeps of every layer's output in evaluation mode, with `i3d_weight` and
@@ -42,6 +44,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from golden_numbers import (  # noqa: E402
     Golden,
+    bpm_gcn_inputs,
     i3d_frames,
     i3d_weight,
     summary,
@@ -49,7 +52,16 @@ from golden_numbers import (  # noqa: E402
     weight,
 )
 
-from jacklib.reference import CTEN, CTENVisual, TSLLoss, TSLNet, VAANet, pcce  # noqa: E402
+from jacklib.reference import (  # noqa: E402
+    BPMGCN,
+    CTEN,
+    CTENVisual,
+    TSLLoss,
+    TSLNet,
+    VAANet,
+    bpm_gcn_loss,
+    pcce,
+)
 from jacklib.reference.i3d import END_POINTS, I3D  # noqa: E402
 from jacklib.reference.tsl_net import clip_positions  # noqa: E402
 
@@ -136,10 +148,34 @@ TSL_CASES = {
 }  # fmt: skip
 TSL_TERMS = ("distribution", "frame", "background", "action", "reverse_mapping", "total",
              "action_clips", "background_clips")  # fmt: skip
+BPM_GCN_CASES = {
+    "odd_frames_one_gait": {
+        "gaits": 1, "loss": {},
+        "network": {"n_classes": 4, "n_features": 31, "frames": 27, "widths": (8, 16, 32),
+                    "embed": 4},
+    },
+    "three_classes_uneven_widths": {
+        "gaits": 5, "loss": {"weight": 0.5, "affective_weight": 2.0},
+        "network": {"n_classes": 3, "n_features": 5, "frames": 10, "widths": (20, 12, 68),
+                    "embed": 2},
+    },
+    "two_frames": {
+        "gaits": 3, "loss": {"affective_weight": 0.0},
+        "network": {"n_classes": 2, "n_features": 1, "frames": 2, "widths": (6, 12, 18),
+                    "embed": 3},
+    },
+    "classroom": {
+        "gaits": 4, "loss": {},
+        "network": {"n_classes": 4, "n_features": 31, "frames": 48, "widths": (16, 32, 64),
+                    "embed": 4},
+    },
+}  # fmt: skip
+BPM_GCN_TERMS = ("posture", "movement", "affective", "total")
 NETWORKS = {
     "vaanet": (400, VAANET_CASES, (256, 32), 0.0),  # first seed, cases, sound a segment, decay
     "cten": (500, CTEN_CASES, (0, 128), 5e-4),
     "tsl": (600, TSL_CASES, (32, 60), 5e-4),
+    "bpm_gcn": (800, BPM_GCN_CASES, None, 1e-3),
 }
 
 # Seed, frames, classes. Each layer of stride 2 pads even and odd sizes differently. The released
@@ -215,6 +251,35 @@ def tsl_numbers(seed: int, case: dict, dtype: torch.dtype = torch.float32) -> di
     return result | three_steps(net, loss_of, 5e-4, net.parameter_groups(1e-4))
 
 
+def bpm_gcn_numbers(
+    seed: int, case: dict, dtype: torch.dtype = torch.float32
+) -> dict[str, np.ndarray]:
+    """One case's arrays, as `numbers`."""
+    net = BPMGCN(**case["network"])
+    state = {key: torch.from_numpy(weight(key, v.shape)) for key, v in net.state_dict().items()}
+    net.load_state_dict(state)
+    net.to(dtype)
+    given = {k: torch.from_numpy(v) for k, v in bpm_gcn_inputs(seed, case).items()}
+    inputs = given["posture"].to(dtype), given["movement"].to(dtype)
+    about = given["labels"], given["affective_target"].to(dtype)
+
+    net.eval()
+    with torch.no_grad():
+        seen = net.inspect(*inputs)
+        terms = bpm_gcn_loss(seen.output, *about, **case["loss"])
+    result = {f"eval_{k}": v.numpy() for k, v in seen.output._asdict().items()}
+    for kind in ("graphs", "joints", "times"):
+        both = getattr(seen, f"posture_{kind}") + getattr(seen, f"movement_{kind}")
+        result[kind] = np.concatenate([v.numpy().ravel() for v in both])[::37]
+    result["terms"] = np.float64([float(terms[name]) for name in BPM_GCN_TERMS])
+    net.train()
+
+    def loss_of() -> torch.Tensor:
+        return bpm_gcn_loss(net(*inputs), *about, **case["loss"])["total"]
+
+    return result | three_steps(net, loss_of, 1e-3, net.parameters())
+
+
 def three_steps(net, loss_of, weight_decay: float, parameters) -> dict[str, np.ndarray]:
     """losses, norms, keys and buffers of three Adam steps."""
     # What the loss does not depend on (VAANet's fc) has no gradient.
@@ -251,9 +316,9 @@ def main(networks: list[str]) -> None:
         first, cases, _, _ = NETWORKS[network]
         arrays, index = {}, []
         for seed, (name, case) in enumerate(cases.items(), start=first):
-            if network == "tsl":
+            if network in ("tsl", "bpm_gcn"):
                 index.append({"case": name, "seed": seed, **case})
-                run = partial(tsl_numbers, seed, case)
+                run = partial(tsl_numbers if network == "tsl" else bpm_gcn_numbers, seed, case)
             else:
                 batch, config = case
                 index.append({"case": name, "seed": seed, "batch": batch, "config": config})
