@@ -129,21 +129,21 @@ def bpm_gcn_loss(
 
     outputs: what BPMGCN gives. labels [N]: class numbers. affective_target [N, n_features *
     frames], see `jacklib.data.gait_features`. Terms: "posture" and "movement", each stream's cross
-    entropy; "affective", the mean squared distance from the target. total = weight * (posture +
+    entropy; "affective", the mean squared distance from the target; those of the streams that the
+    network has. total = weight * (posture +
     movement) + affective_weight * affective; in the paper and the released code both weights are 1.
     Raises ValueError where shapes do not fit or a label names no class.
     """
-    N, n_classes = outputs.posture_logits.shape
-    target = as_var(affective_target).float32()
-    check_shape("affective_target", target, outputs.affective.shape)
+    N, n_classes = outputs.logits.shape
     check_labels(labels.numpy() if isinstance(labels, jt.Var) else np.asarray(labels), N, n_classes)
-    labels = as_var(labels)
-    terms = {
-        "posture": cross_entropy(outputs.posture_logits, labels),
-        "movement": cross_entropy(outputs.movement_logits, labels),
-        "affective": (outputs.affective - target).sqr().mean(),
-    }
-    terms["total"] = (
-        weight * (terms["posture"] + terms["movement"]) + affective_weight * terms["affective"]
-    )
+    labels, terms = as_var(labels), {}
+    if outputs.posture_logits is not None:
+        target = as_var(affective_target).float32()
+        check_shape("affective_target", target, outputs.affective.shape)
+        terms["posture"] = cross_entropy(outputs.posture_logits, labels)
+        terms["affective"] = (outputs.affective - target).sqr().mean()
+    if outputs.movement_logits is not None:
+        terms["movement"] = cross_entropy(outputs.movement_logits, labels)
+    scales = {"posture": weight, "movement": weight, "affective": affective_weight}
+    terms["total"] = sum(scales[name] * term for name, term in terms.items())
     return terms

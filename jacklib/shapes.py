@@ -12,6 +12,7 @@ AUDIO_COEFFICIENTS = 32  # MFCC coefficients a frame
 MEL_BINS = 128  # CTEN's filter bank
 LOGMEL_FRAMES, LOGMEL_BINS = 32, 60  # TSL-Net's log-mel spectrum of one clip
 GAIT_JOINTS, POSTURE_CHANNELS, MOVEMENT_CHANNELS = 16, 3, 8  # of BPM-GCN's inputs
+STREAMS = ("both", "posture", "movement")  # BPM-GCN's
 MODALITIES = ("all", "rgb", "logmfcc")  # TSL-Net's, as the released options name them
 
 
@@ -120,16 +121,28 @@ def check_widths(widths: Sequence[int], frames: int, embed: int) -> None:
         )
 
 
+def check_streams(streams: str) -> None:
+    """Raise ValueError where BPM-GCN has no such streams."""
+    if streams not in STREAMS:
+        raise DataError(
+            "streams", found=repr(streams), wanted=f"one of {STREAMS}",
+            cure="'both' is the paper's network, the others are for its ablation.",
+        )  # fmt: skip
+
+
 def check_gait(net, posture, movement) -> None:
     """Raise ValueError naming the argument that has another shape than BPM-GCN takes.
 
-    posture [N, 3, T, 16, 1] and movement [N, 8, T, 16, 1], with the network's T.
+    posture [N, 3, T, 16, 1] and movement [N, 8, T, 16, 1], with the network's T; of a network with
+    one stream, only that stream's.
     """
     N: object = "N"
     for name, value, channels in (
         ("posture", posture, POSTURE_CHANNELS),
         ("movement", movement, MOVEMENT_CHANNELS),
     ):
+        if net.streams not in ("both", name):
+            continue
         shape, rest = tuple(value.shape), (channels, net.frames, GAIT_JOINTS, 1)
         if len(shape) != 5 or shape[1:] != rest or (N != "N" and shape[0] != N):
             text = ", ".join(map(str, (N, *rest)))

@@ -95,7 +95,7 @@ def train(
         terms = bpm_gcn_loss(
             output, sample.label, sample.affective, affective_weight=affective_weight
         )
-        yield terms["total"], output.posture_logits + output.movement_logits, sample.label
+        yield terms["total"], output.logits, sample.label
 
     return fit(
         net,
@@ -122,8 +122,7 @@ def test(net: BPMGCN, gaits: Gaits, batch_size: int = 64) -> Predictions:
         for at in range(0, len(gaits), batch_size):
             sample = gaits.batch(range(at, min(at + batch_size, len(gaits))))
             output = net(sample.posture, sample.movement)
-            logits = (output.posture_logits + output.movement_logits) / 2
-            rows.append(jt.nn.softmax(logits, dim=1).numpy())
+            rows.append(jt.nn.softmax(output.logits, dim=1).numpy())
             jt.sync_all()
     return Predictions(
         probabilities=np.concatenate(rows),

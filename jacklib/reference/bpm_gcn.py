@@ -18,19 +18,32 @@ import torch
 from torch import Tensor, nn
 
 from ..gait_graph import Graph
-from ..shapes import GAIT_JOINTS, MOVEMENT_CHANNELS, POSTURE_CHANNELS, check_gait, check_widths
+from ..shapes import (
+    GAIT_JOINTS,
+    MOVEMENT_CHANNELS,
+    POSTURE_CHANNELS,
+    check_gait,
+    check_streams,
+    check_widths,
+)
 
 
 class BPMGCNOutput(NamedTuple):
-    """What BPM-GCN gives; the prediction is the mean of both streams' logits."""
+    """What BPM-GCN gives; of a network with one stream, None for the other's."""
 
-    posture_logits: Tensor  # [N, n_classes]
-    affective: Tensor  # [N, n_features * frames]
-    movement_logits: Tensor  # [N, n_classes]
+    posture_logits: Tensor | None  # [N, n_classes]
+    affective: Tensor | None  # [N, n_features * frames]
+    movement_logits: Tensor | None  # [N, n_classes]
+
+    @property
+    def logits(self) -> Tensor:
+        """The prediction: the mean of the streams' logits, [N, n_classes]."""
+        of_streams = [x for x in (self.posture_logits, self.movement_logits) if x is not None]
+        return sum(of_streams) / len(of_streams)
 
 
 class BPMGCNInspection(NamedTuple):
-    """What BPM-GCN learned and looked at, for display."""
+    """What BPM-GCN learned and looked at, for display; empty lists for what it has not."""
 
     posture_graphs: list[Tensor]  # ten units' attention, [N, k, V, V]: [from, to]; columns sum to 1
     movement_graphs: list[Tensor]
@@ -187,7 +200,9 @@ class BPMGCN(nn.Module):
 
     n_classes: happy, sad, angry, neutral. n_features: affective features a frame. frames: T; the
     attention to times has one weight a pair of them. widths: channels of the three stages. embed:
-    a unit's attention has its width divided by this many channels.
+    a unit's attention has its width divided by this many channels. streams: "both", or "posture" or
+    "movement" alone, which the ablation of the paper compares: without fusion, and the affective
+    branch is the posture stream's.
 
     Raises ValueError where sizes do not fit together.
     """
@@ -200,30 +215,38 @@ class BPMGCN(nn.Module):
         frames: int = 48,
         widths: Sequence[int] = (64, 128, 256),
         embed: int = 4,
+        streams: str = "both",
     ):
         super().__init__()
         check_widths(widths, frames, embed)
+        check_streams(streams)
+        self.streams, letters = streams, {"both": "pm", "posture": "p", "movement": "m"}[streams]
         self.n_classes, self.n_features, self.frames = n_classes, n_features, frames
         A, V = torch.from_numpy(Graph().A), GAIT_JOINTS
-        self.data_bn_p = nn.BatchNorm1d(V * POSTURE_CHANNELS)
-        self.data_bn_m = nn.BatchNorm1d(V * MOVEMENT_CHANNELS)
         w1, w2, w3 = widths
         stages = [(w1, w1), (w1, w1), (w1, w1),
                   (w1, w2), (w2, w2), (w2, w2), (w2, w3), (w3, w3), (w3, w3)]  # fmt: skip
-        for stream, c_in in (("p", POSTURE_CHANNELS), ("m", MOVEMENT_CHANNELS)):
+        channels = {"p": POSTURE_CHANNELS, "m": MOVEMENT_CHANNELS}
+        for stream in letters:
+            self.add_module(f"data_bn_{stream}", nn.BatchNorm1d(V * channels[stream]))
+        for stream in letters:
+            c_in = channels[stream]
             first = GraphTimeUnit(c_in, w1, A, w1 // embed, residual=False)
             self.add_module(f"l1_{stream}", first)
             for i, (before, after) in enumerate(stages, start=2):
                 stride = 2 if i in (5, 8) else 1
                 unit = GraphTimeUnit(before, after, A, after // embed, stride)
                 self.add_module(f"l{i}_{stream}", unit)
-        half = (frames + 1) // 2
-        self.fusion1, self.fusion2 = Fusion(frames, V), Fusion(half, V)
-        self.fusion3 = Fusion((half + 1) // 2, V)
-        self.fc1_classifier_p = nn.Linear(w3, n_classes)
-        self.fc1_classifier_m = nn.Linear(w3, n_classes)
-        self.fc2_aff = nn.Linear(w3, n_features * frames)
-        for layer in (self.fc1_classifier_p, self.fc1_classifier_m, self.fc2_aff):
+        if streams == "both":
+            half = (frames + 1) // 2
+            self.fusion1, self.fusion2 = Fusion(frames, V), Fusion(half, V)
+            self.fusion3 = Fusion((half + 1) // 2, V)
+        heads = {f"fc1_classifier_{stream}": n_classes for stream in letters}
+        if "p" in letters:
+            heads["fc2_aff"] = n_features * frames
+        for name, size in heads.items():
+            layer = nn.Linear(w3, size)
+            self.add_module(name, layer)
             nn.init.normal_(layer.weight, 0, math.sqrt(2 / layer.out_features))
 
     def forward(self, posture: Tensor, movement: Tensor) -> BPMGCNOutput:
@@ -241,14 +264,24 @@ class BPMGCN(nn.Module):
         gates: list[tuple[Tensor, ...]] = []
         with torch.no_grad():
             output = self._run(posture, movement, graphs, gates)
-        learned = [
-            [getattr(self, f"l{i}_{s}").gcn1.PA.detach() for i in range(1, 11)] for s in "pm"
-        ]
-        by_kind = [list(kind) for kind in zip(*gates, strict=True)]
-        return BPMGCNInspection(graphs["p"], graphs["m"], *learned, *by_kind, output)
+        learned = {
+            s: [getattr(self, f"l{i}_{s}").gcn1.PA.detach() for i in range(1, 11)]
+            for s in graphs
+            if hasattr(self, f"l1_{s}")
+        }
+        by_kind = [list(kind) for kind in zip(*gates, strict=True)] or [[], [], [], []]
+        return BPMGCNInspection(
+            graphs["p"], graphs["m"], learned.get("p", []), learned.get("m", []), *by_kind, output
+        )
 
     def _run(self, posture, movement, graphs=None, gates=None) -> BPMGCNOutput:
         check_gait(self, posture, movement)
+        if self.streams != "both":
+            stream, x = ("p", posture) if self.streams == "posture" else ("m", movement)
+            x = self.normalize(x, getattr(self, f"data_bn_{stream}"))
+            for i in range(1, 11):
+                x = getattr(self, f"l{i}_{stream}")(x, None if graphs is None else graphs[stream])
+            return self._heads({stream: x})
         seen_p, seen_m = (None, None) if graphs is None else (graphs["p"], graphs["m"])
         x_p = self.normalize(posture, self.data_bn_p)  # [N, 3, T, V]
         x_m = self.normalize(movement, self.data_bn_m)  # [N, 8, T, V]
@@ -260,10 +293,18 @@ class BPMGCN(nn.Module):
             elif i == 7:
                 x_p, x_m = self.fusion2(x_p, x_m, gates)  # [N, w2, T/2, V]
         x_p, x_m = self.fusion3(x_p, x_m, gates)  # [N, w3, T/4, V]
-        x_p, x_m = x_p.mean(dim=(2, 3)), x_m.mean(dim=(2, 3))  # [N, w3]
-        return BPMGCNOutput(
-            self.fc1_classifier_p(x_p), self.fc2_aff(x_p), self.fc1_classifier_m(x_m)
-        )
+        return self._heads({"p": x_p, "m": x_m})
+
+    def _heads(self, maps: dict) -> BPMGCNOutput:
+        posture = affective = movement = None
+        pooled = {}
+        for stream, x in maps.items():
+            pooled[stream] = x.mean(dim=(2, 3))  # [N, w3]
+        if "p" in pooled:
+            posture, affective = self.fc1_classifier_p(pooled["p"]), self.fc2_aff(pooled["p"])
+        if "m" in pooled:
+            movement = self.fc1_classifier_m(pooled["m"])
+        return BPMGCNOutput(posture, affective, movement)
 
     @staticmethod
     def normalize(x: Tensor, bn: nn.BatchNorm1d) -> Tensor:

@@ -138,19 +138,20 @@ def bpm_gcn_loss(
 
     outputs: what BPMGCN gives. labels [N]: class numbers. affective_target [N, n_features *
     frames], see `jacklib.data.gait_features`. Terms: "posture" and "movement", each stream's cross
-    entropy; "affective", the mean squared distance from the target. total = weight * (posture +
+    entropy; "affective", the mean squared distance from the target; those of the streams that the
+    network has. total = weight * (posture +
     movement) + affective_weight * affective; in the paper and the released code both weights are 1.
     Raises ValueError where shapes do not fit or a label names no class.
     """
-    N, n_classes = outputs.posture_logits.shape
-    check_shape("affective_target", affective_target, outputs.affective.shape)
+    N, n_classes = outputs.logits.shape
     check_labels(labels.cpu().numpy(), N, n_classes)
-    terms = {
-        "posture": F.cross_entropy(outputs.posture_logits, labels),
-        "movement": F.cross_entropy(outputs.movement_logits, labels),
-        "affective": F.mse_loss(outputs.affective, affective_target),
-    }
-    terms["total"] = (
-        weight * (terms["posture"] + terms["movement"]) + affective_weight * terms["affective"]
-    )
+    terms = {}
+    if outputs.posture_logits is not None:
+        check_shape("affective_target", affective_target, outputs.affective.shape)
+        terms["posture"] = F.cross_entropy(outputs.posture_logits, labels)
+        terms["affective"] = F.mse_loss(outputs.affective, affective_target)
+    if outputs.movement_logits is not None:
+        terms["movement"] = F.cross_entropy(outputs.movement_logits, labels)
+    scales = {"posture": weight, "movement": weight, "affective": affective_weight}
+    terms["total"] = sum(scales[name] * term for name, term in terms.items())
     return terms
