@@ -100,6 +100,10 @@ EMOTIONS_ZH = {
     "surprise": "惊讶",
     "trust": "信任",
     "neutral": "中性",
+    # Emotion-Gait's names
+    "happy": "快乐",
+    "sad": "悲伤",
+    "angry": "愤怒",
 }
 
 
