@@ -22,7 +22,7 @@ class Predictions:
     """What a network said of N clips.
 
     probabilities [N, C], labels [N] class numbers, ids, class_names; gamma [N, S] temporal
-    attention.
+    attention. noun: what the table calls them.
     """
 
     probabilities: np.ndarray
@@ -30,6 +30,7 @@ class Predictions:
     ids: list[str]
     class_names: list[str]
     gamma: np.ndarray
+    noun: str = "clips"
 
     @property
     def predicted(self) -> np.ndarray:
@@ -72,7 +73,7 @@ class Predictions:
     def table(self) -> str:
         """The per-class table as text."""
         width = max(len(name) for name in [*self.class_names, "class"])
-        lines = [f"{'class':<{width}}  clips  precision  recall     F1"]
+        lines = [f"{'class':<{width}}  {self.noun}  precision  recall     F1"]
         for name, row in zip(self.class_names, per_class(self.confusion), strict=True):
             cells = [
                 "    -" if row[k] is None else f"{row[k]:5.2f}"
@@ -82,7 +83,7 @@ class Predictions:
                 f"{name:<{width}}  {row['clips']:5d}      {cells[0]}   {cells[1]}  {cells[2]}"
             )
         lines.append(
-            f"accuracy {self.accuracy:.3f} on {len(self.labels)} clips "
+            f"accuracy {self.accuracy:.3f} on {len(self.labels)} {self.noun} "
             f"(chance {1 / len(self.class_names):.3f})"
         )
         return "\n".join(lines)

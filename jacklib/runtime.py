@@ -202,6 +202,10 @@ def _set_quiet_defaults() -> None:
         # Threads that wait burn their core by default; with a browser and a kernel on two cores an
         # epoch takes five times as long. Sleeping costs some percent where nothing else runs.
         "OMP_WAIT_POLICY": "PASSIVE",
+        # Threads that compile several operators at once add and remove neighbours of the Vars that
+        # these operators share, without a lock (ConvTuner::forwardTune): now and then that ends in
+        # a segmentation fault, or never. One at a time costs some percent on two cores.
+        "use_parallel_op_compiler": "0",
         # A future Python will refuse some of Jittor's string escapes; today they are only noise.
         "PYTHONWARNINGS": "ignore::SyntaxWarning",
     }

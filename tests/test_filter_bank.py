@@ -131,6 +131,7 @@ def test_cten_hears_the_first_channel_normalised(tmp_path):
 
 
 def test_cten_features_of_a_clip():
+    film_clips(progress=False)  # unpacked if need be
     path = FILM / "mp3" / "Sadness" / "bbb_0324.mp3"
     channels, sr = audio.read_channels(path)
     features = audio.cten_features(path)

@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import DataError
+from ..files import read_table
 from .bvh import Recording, read_bvh
 from .poses import EMOTIONS, N_JOINTS, check_label, check_pose, face_forward
 
@@ -32,6 +33,7 @@ FPS = 30  # of the recordings that are resampled
 N_AFFECTIVE = 31
 SPLITS = ("train", "test")
 PARTS = ("joint", "movement", "affective", "label")
+SETTINGS = "gait.json"  # what was prepared, and the names
 PREPARE = "Make it with `bash script/run.sh prepare gait SOURCE TARGET`."
 
 
@@ -294,7 +296,8 @@ class Gaits:
         each epoch. A draw depends on (seed, epoch, index) alone. Affective features stay as they
         are, as in the released loader.
 
-    .arrays, .class_names, .labels. Raises DataError naming the file whose content does not fit.
+    .arrays, .names (as gait.json has them; "gait 0" and so on where it is missing), .class_names,
+    .labels. Raises DataError naming the file whose content does not fit.
     """
 
     class_names = EMOTIONS
@@ -303,6 +306,7 @@ class Gaits:
         if split not in SPLITS:
             raise DataError("split", found=repr(split), wanted="train or test", cure="Correct it.")
         self.arrays = read_arrays(Path(folder), split)
+        self.names = read_names(Path(folder), split, len(self.arrays.label))
         self.train, self.seed = train, seed
 
     @property
@@ -379,6 +383,16 @@ def read_arrays(folder: Path, split: str) -> GaitArrays:
             wanted="a gait", cure="Leave the gait out and prepare the data again.",
         )  # fmt: skip
     return GaitArrays(*arrays)
+
+
+def read_names(folder: Path, split: str, count: int) -> list[str]:
+    """The gaits' names from gait.json, or numbers. Raises DataError where it tells of others."""
+    path = folder / SETTINGS
+    names = read_table(path).get(split) if path.is_file() else [f"gait {i}" for i in range(count)]
+    if not isinstance(names, list) or len(names) != count:
+        found = f"{len(names)} names of {split}" if isinstance(names, list) else f"no {split}"
+        raise DataError(str(path), found=found, wanted=f"{count} names, as arrays", cure=PREPARE)
+    return [str(name) for name in names]
 
 
 def _read_npy(path: Path) -> np.ndarray:

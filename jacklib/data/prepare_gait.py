@@ -19,14 +19,13 @@ import numpy as np
 
 from ..errors import DataError
 from ..files import write_array, write_json
-from .gait import PARTS, SPLITS, gait_arrays, read_gaits, split_indices
+from .gait import PARTS, SETTINGS, SPLITS, gait_arrays, read_gaits, split_indices
 from .poses import EMOTIONS
 
 log = logging.getLogger(__name__)
 
 PAIRS = (("features.h5", "labels.h5"), ("features_ELMD.h5", "labels_ELMD.h5"))
 SPLIT_FILE = "split_test.txt"
-SETTINGS = "gait.json"
 
 
 class GaitReport(NamedTuple):

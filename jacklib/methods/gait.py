@@ -1,25 +1,48 @@
-"""BPM-GCN from arrays to results: training and evaluation. The command comes with issue 5."""
+"""BPM-GCN from poses to results: what `bash script/run.sh Gait PHASE` and notebook 07 call."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jittor as jt
 import numpy as np
 
-from ..data.gait import Gaits
+from .. import runtime
+from ..checkpoint import load_weights, read_options
+from ..data.gait import (
+    FRAMES,
+    N_AFFECTIVE,
+    Gaits,
+    GaitSample,
+    gait_arrays,
+    read_pose,
+    recording_frames,
+)
+from ..data.poses import EMOTIONS, swap_sides
+from ..data.samples import GAITS
 from ..errors import DataError
 from ..evaluate import Predictions
 from ..losses import bpm_gcn_loss
-from ..networks import BPMGCN
+from ..metrics import per_class
+from ..networks import BPMGCN, BPMGCNConfig
 from ..ops import SGD
+from ..shapes import STREAMS
 from ..train import fit
+from ..widgets.gait import GaitGraphs, GaitState, describe, save
+from .checkpoints import check_network, checkpoint_of, result_folder
+from .gait_config import WITHOUT_EFFECT, option, read_config
+
+NAME = "Gait"
+PHASES = ("main", "test_single")
 
 
 class Schedule(NamedTuple):
-    """How BPM-GCN is trained: SGD with Nesterov's momentum, whose rate falls to a tenth at `drops`.
+    """How BPM-GCN is trained: SGD whose learning rate falls to a tenth at `drops`.
 
     drops: the epochs after which it falls.
     """
@@ -30,6 +53,7 @@ class Schedule(NamedTuple):
     drops: tuple[int, ...]
     momentum: float = 0.9
     weight_decay: float = 1e-3
+    nesterov: bool = True
 
     def rate(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 0."""
@@ -39,8 +63,20 @@ class Schedule(NamedTuple):
 # The released configuration's (the paper says 0.01 for 80 epochs), and ours for two CPU cores.
 SCHEDULES = {
     "paper": Schedule(32, 125, 0.075, (25, 50, 75, 100)),
-    "classroom": Schedule(32, 10, 0.05, (6, 9)),
+    "classroom": Schedule(32, 15, 0.075, (10, 13)),
 }
+
+
+def open_gaits(
+    split: str,
+    folder: str | Path | None = None,
+    *,
+    train: bool = False,
+    seed: int = 0,
+    dataset: str = "styled",
+) -> Gaits:
+    """The gaits of a folder that `prepare gait` made; without one, the samples, made if need be."""
+    return Gaits(folder or GAITS[dataset](), split, train=train, seed=seed)
 
 
 class Step(NamedTuple):
@@ -56,7 +92,7 @@ def steps(gaits: Gaits, schedule: Schedule, seed: int, epoch: int, start: int) -
     order = np.random.default_rng([seed, epoch]).permutation(len(gaits))
     for at in range(start * schedule.batch_size, len(order), schedule.batch_size):
         indices = order[at : at + schedule.batch_size]
-        yield Step(epoch, indices, [f"gait {i}" for i in indices])
+        yield Step(epoch, indices, [gaits.names[i] for i in indices])
 
 
 def train(
@@ -84,7 +120,7 @@ def train(
     net.train()  # eval() has stopped the gradients that the optimizer looks for
     optimizer = SGD(
         net.parameters(), schedule.learning_rate, momentum=schedule.momentum,
-        weight_decay=schedule.weight_decay, nesterov=True,
+        weight_decay=schedule.weight_decay, nesterov=schedule.nesterov,
     )  # fmt: skip
 
     def step_loss(step: Step):
@@ -127,7 +163,287 @@ def test(net: BPMGCN, gaits: Gaits, batch_size: int = 64) -> Predictions:
     return Predictions(
         probabilities=np.concatenate(rows),
         labels=np.asarray(gaits.labels),
-        ids=[f"gait {i}" for i in range(len(gaits))],
+        ids=list(gaits.names),
         class_names=list(gaits.class_names),
         gamma=np.zeros((len(gaits), 0), np.float32),
+        noun="gaits",
     )
+
+
+def emotion_table(predictions: Predictions) -> str:
+    """The accuracy of each emotion's gaits and of all, in one row, as the paper prints it."""
+    names = [name.capitalize() for name in predictions.class_names]
+    rows = per_class(predictions.confusion)
+    cells = ["-" if row["recall"] is None else f"{100 * row['recall']:.2f}" for row in rows]
+    head = "".join(f"{name:>9}" for name in [*names, "All"])
+    return f"accuracy, % {head}\n{'':<12}" + "".join(
+        f"{cell:>9}" for cell in [*cells, f"{100 * predictions.accuracy:.2f}"]
+    )
+
+
+# ---------------------------------------------------------------------------------------------
+# The walking skeleton
+# ---------------------------------------------------------------------------------------------
+
+
+def gait_states(net: BPMGCN, gaits: Gaits, indices: Sequence[int]) -> list[GaitState]:
+    """What the gait widget shows of the chosen gaits: poses, scores, graphs, in evaluation mode."""
+    samples = [gaits.load(int(i)) for i in indices]
+    labels = [gaits.class_names[sample.label] for sample in samples]
+    return _states(net, [gaits.names[i] for i in indices], samples, labels)
+
+
+def _states(
+    net: BPMGCN, names: Sequence[str], samples: Sequence[GaitSample], labels: Sequence[str | None]
+) -> list[GaitState]:
+    net.eval()
+    posture, movement = (np.stack([sample[part] for sample in samples]) for part in (0, 1))
+    seen = net.inspect(posture, movement)
+    probabilities = jt.nn.softmax(seen.output.logits, dim=1).numpy()
+    predicted = None if seen.output.affective is None else seen.output.affective.numpy()
+    learned = [_stacked(graphs) for graphs in (seen.posture_learned, seen.movement_learned)]
+    attention = [_stacked(graphs) for graphs in (seen.posture_graphs, seen.movement_graphs)]
+    joints = [_stacked(gates) for gates in (seen.posture_joints, seen.movement_joints)]
+    times = [[t.numpy() for t in gates] for gates in (seen.posture_times, seen.movement_times)]
+    states = []
+    for row, gait in enumerate(samples):
+        graphs = GaitGraphs(
+            *(None if a is None else a[:, row] for a in attention),
+            *learned,
+            *(None if g is None else g[:, row] for g in joints),
+            *(tuple(t[row] for t in gates) or None for gates in times),
+        )
+        states.append(
+            GaitState(
+                title=names[row],
+                pose=gait.posture[..., 0].transpose(1, 2, 0),
+                affective=gait.affective.reshape(N_AFFECTIVE, FRAMES).T,
+                label=labels[row],
+                class_names=EMOTIONS,
+                probabilities=probabilities[row],
+                affective_predicted=None
+                if predicted is None
+                else predicted[row].reshape(N_AFFECTIVE, FRAMES).T,
+                graphs=graphs,
+            )
+        )
+    return states
+
+
+def _stacked(graphs: list[jt.Var]) -> np.ndarray | None:
+    return np.stack([graph.numpy() for graph in graphs]) if graphs else None
+
+
+def recording_state(
+    net: BPMGCN,
+    path: str | Path,
+    *,
+    start: float = 0.0,
+    fps: float | None = None,
+    right_first: bool = False,
+) -> GaitState:
+    """What the network says of one recording (.bvh, .npy or .csv), for display.
+
+    start: seconds into it. fps: frames a second of a file that does not say. right_first: its
+    joints 4 to 6 and 10 to 12 are the right side's. Raises DataError naming the file.
+    """
+    recording = read_pose(path)
+    if fps is not None:
+        if fps <= 0:
+            raise DataError("--fps", found=str(fps), wanted="more than 0", cure="Correct it.")
+        recording = recording._replace(fps=fps)
+    if right_first:
+        recording = recording._replace(pose=swap_sides(recording.pose))
+    joint, movement, affective, _ = gait_arrays([recording_frames(recording, start)], [0])
+    sample = GaitSample(joint[0], movement[0], affective[0], 0)
+    (state,) = _states(net, [Path(path).stem], [sample], [None])  # its label is what we ask
+    return state
+
+
+# ---------------------------------------------------------------------------------------------
+# Command line
+# ---------------------------------------------------------------------------------------------
+
+
+def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
+    """The documented options of one phase."""
+
+    def add(name: str, *others: str, **options: Any) -> None:
+        names = [name, *others]
+        names += [n.replace("_", "-") for n in names if "_" in n]  # the released spelling
+        parser.add_argument(*names, dest=name.lstrip("-"), **options)
+
+    add("--checkpoint_path", "--weights", help="trained weights (.pth or .safetensors)")
+    add("--result_path", "--work_dir", help=f"where results go (default: results/{NAME})")
+    if phase == "test_single":
+        add("--pose_path", required=True, help="a recording: .bvh, or .npy or .csv of [T, 48]")
+        add("--start", type=float, default=0.0, help="seconds into the recording (default: 0)")
+        add("--fps", type=float, help="frames a second of a .npy or .csv (default: as it is)")
+        add("--right_first", action="store_true",
+            help="joints 4 to 6 and 10 to 12 are the right side's")  # fmt: skip
+        add("--lang", choices=("en", "zh"), default="en", help="language of the picture")
+        return
+    paper, classroom = SCHEDULES["paper"], SCHEDULES["classroom"]
+
+    def by_settings(name: str, form: str = "{}") -> str:
+        values = [form.format(getattr(s, name)) for s in (paper, classroom)]
+        return f"default: {values[0]} (paper), {values[1]} (classroom)"
+
+    def listed(name: str) -> str:
+        values = [" ".join(map(str, getattr(s, name))) for s in (paper, classroom)]
+        return f"default: {values[0]} (paper), {values[1]} (classroom)"
+
+    add("--phase", choices=("train", "test"), default="train", help="default: train")
+    add("--config", help="a .yaml file of these options, as the released code has one; what "
+        "the command line says goes before")  # fmt: skip
+    add("--dataset", choices=GAITS, default="styled", help="the gaits that ship with JACK")
+    add("--data_path", help="or a folder that `prepare gait` made")
+    add("--settings", choices=SCHEDULES, help="default: classroom for the samples, else paper")
+    add("--streams", choices=STREAMS, help="default: both, or the checkpoint's")
+    add("--affective_weight", type=float, help="of the affective constraint (default: 1)")
+    add("--seed", type=int, help="default: 0")
+    add("--batch_size", type=int, help=by_settings("batch_size"))
+    add("--n_epochs", "--num_epoch", type=int, help=by_settings("n_epochs"))
+    add("--learning_rate", "--base_lr", type=float, help=by_settings("learning_rate", "{:g}"))
+    add("--drops", "--step", type=int, nargs="*",
+        help=f"epochs after which it falls to a tenth; {listed('drops')}")  # fmt: skip
+    add("--weight_decay", type=float, help=by_settings("weight_decay", "{:g}"))
+    add("--resume", help="last.pth of an interrupted run: goes on exactly where it was")
+    add("--save_every", type=int, default=0, help="also checkpoint after this many steps")
+    for name in WITHOUT_EFFECT:
+        if name != "phase":
+            add(f"--{name}", nargs="*", help=argparse.SUPPRESS)
+
+
+def run(phase: str, args: argparse.Namespace) -> int:
+    """Carry out one phase; returns the exit code."""
+    if phase == "test_single":
+        return _test_single(args)
+    options = _options(args)
+    return _train(args, options) if args.phase == "train" else _test(args, options)
+
+
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+    """What the configuration file sets, then what the command line does, all checked."""
+    options, idle = read_config(args.config) if args.config else ({}, [])
+    if args.data_path is None and "data_path" not in options:
+        options.setdefault("settings", "classroom")
+    options.setdefault("settings", "paper")
+    names = (
+        "data_path", "checkpoint_path", "result_path", "streams", "affective_weight", "seed",
+        "batch_size", "n_epochs", "learning_rate", "drops", "weight_decay",
+    )  # fmt: skip
+    for name in names:
+        value = getattr(args, name)
+        if value is not None:
+            options[name] = option(name, value, f"--{name}")
+    if args.settings:
+        options["settings"] = args.settings
+    idle += [name for name in WITHOUT_EFFECT if name != "phase" and getattr(args, name) is not None]
+    for name in dict.fromkeys(idle):
+        print(f"without effect here: {name} ({WITHOUT_EFFECT[name]})", file=sys.stderr)
+    return options
+
+
+def _schedule(options: dict[str, Any]) -> Schedule:
+    changes = {name: options[name] for name in Schedule._fields if name in options}
+    schedule = SCHEDULES[options["settings"]]._replace(**changes)
+    if "n_epochs" in changes and "drops" not in changes:
+        # The rate falls at the same shares of a run of another length.
+        share = schedule.n_epochs / SCHEDULES[options["settings"]].n_epochs
+        drops = tuple(max(1, round(drop * share)) for drop in schedule.drops)
+        schedule = schedule._replace(drops=drops)
+    return schedule
+
+
+def _config(options: dict[str, Any], saved: dict | None = None) -> BPMGCNConfig:
+    """The settings, then what a checkpoint says of itself, then what the options say.
+
+    A checkpoint that says nothing is the released one, or like it: the paper's settings.
+    """
+    config = getattr(BPMGCNConfig, "paper" if saved is not None else options["settings"])()
+    if saved:
+        names = {field.name for field in fields(BPMGCNConfig)}
+        config = BPMGCNConfig(**{k: v for k, v in saved.items() if k in names})
+    return replace(config, streams=options.get("streams", config.streams))
+
+
+def _train(args: argparse.Namespace, options: dict[str, Any]) -> int:
+    schedule, seed = _schedule(options), options.get("seed", 0)
+    for path in (options.get("checkpoint_path"), args.resume):
+        if path and Path(path).is_file():
+            check_network(NAME, path, read_options(path))
+    runtime.seed(seed)
+    config = _config(options)
+    folder = options.get("data_path")
+    training = open_gaits(
+        "train", folder, train=options.get("random_move", True), seed=seed, dataset=args.dataset
+    )
+    validation = open_gaits("test", folder, dataset=args.dataset)
+    net = BPMGCN(**config.options())
+    jt.sync_all()  # the first weights are drawn now, from the seed, as in the notebook
+    if options.get("checkpoint_path"):
+        print(f"network: {load_weights(net, options['checkpoint_path'])}")
+    drops = ", ".join(map(str, schedule.drops)) or "none"
+    print(
+        f"{NAME}, {options['settings']} settings: {len(training)} gaits to train, "
+        f"{len(validation)} to test, streams: {config.streams}; batch {schedule.batch_size}, "
+        f"{schedule.n_epochs} epochs, learning rate {schedule.learning_rate:g}, a tenth after "
+        f"{drops}, seed {seed}, on {runtime.device()}"
+    )
+    result_path = result_folder(NAME, options.get("result_path"))
+    affective_weight = options.get("affective_weight", 1.0)
+    notes = asdict(config) | {
+        "network": NAME, "class_names": list(EMOTIONS), "affective_weight": affective_weight
+    }  # fmt: skip
+    history = train(
+        net, training, validation, schedule=schedule, result_path=result_path, seed=seed,
+        affective_weight=affective_weight, options=notes, resume=args.resume,
+        save_every=args.save_every,
+    )  # fmt: skip
+    print(emotion_table(test(net, validation)))
+    best = max(history, key=lambda row: row["val_accuracy"])
+    weights = [p for p in (result_path / "best.pth", result_path / "last.pth") if p.exists()]
+    print(
+        f"That is after the last epoch (weights: {result_path / 'last.pth'}). Best test accuracy "
+        f"{best['val_accuracy']:.3f} in epoch {best['epoch']} (chance 0.250); its weights: "
+        f"{weights[0]}. Chosen on the test gaits, that number is too good."
+    )
+    return 0
+
+
+def load(path: str | Path | None, options: dict[str, Any]) -> BPMGCN:
+    """The network of a checkpoint, built as the checkpoint says, in evaluation mode."""
+    path = checkpoint_of(NAME, path)
+    saved = read_options(path)
+    check_network(NAME, path, saved)
+    net = BPMGCN(**_config(options, saved).options())
+    load_weights(net, path)
+    net.eval()
+    return net
+
+
+def _test(args: argparse.Namespace, options: dict[str, Any]) -> int:
+    net = load(options.get("checkpoint_path"), options)
+    gaits = open_gaits("test", options.get("data_path"), dataset=args.dataset)
+    result = test(net, gaits, options.get("batch_size", 64))
+    print(emotion_table(result))
+    print(result.table())
+    written = result.write(result_folder(NAME, options.get("result_path")))
+    print("written: " + ", ".join(map(str, written)))
+    return 0
+
+
+def _test_single(args: argparse.Namespace) -> int:
+    net = load(args.checkpoint_path, {})
+    state = recording_state(
+        net, args.pose_path, start=args.start, fps=args.fps, right_first=args.right_first
+    )
+    print(f"{args.pose_path}, {state.frames} of {FRAMES} frames:")
+    for k in np.argsort(-state.probabilities):
+        print(f"  {state.class_names[k]:<8} {state.probabilities[k]:.3f}")
+    print(describe([state], lang=args.lang))
+    folder = result_folder(NAME, args.result_path)
+    path = save([state], folder / f"{Path(args.pose_path).stem}_gait.png", lang=args.lang)
+    print(f"picture: {path}")
+    return 0

@@ -1,0 +1,198 @@
+"""A training configuration in YAML, as the released BPM-GCN has one: read safely, checked by name.
+
+The released file's names and the ones of JACK's own options are both known. Text is read as data
+(`yaml.safe_load`): a file can set options, not run code.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..data.gait import FRAMES, N_AFFECTIVE
+from ..data.poses import EMOTIONS
+from ..errors import DataError
+from ..shapes import GAIT_JOINTS, MOVEMENT_CHANNELS, POSTURE_CHANNELS, STREAMS
+
+# The released name of an option: JACK's.
+RELEASED_NAMES = {
+    "base_lr": "learning_rate",
+    "step": "drops",
+    "num_epoch": "n_epochs",
+    "weights": "checkpoint_path",
+    "work_dir": "result_path",
+}
+# Of the released programme's options and settings, those that have no job here, and why.
+WITHOUT_EFFECT = {
+    "model_saved_name": "weights are best.pth and last.pth in --result_path",
+    "model": "Gait is BPM-GCN",
+    "feeder": "the arrays that `prepare gait` makes are read",
+    "optimizer": "the optimizer is SGD",
+    "device": "Jittor takes a GPU where there is one",
+    "num_worker": "the arrays lie in memory",
+    "log_interval": "every epoch is a row of log.csv",
+    "save_interval": "every epoch writes last.pth",
+    "eval_interval": "every epoch is evaluated",
+    "print_log": "progress is always shown",
+    "start_epoch": "--resume goes on where a run stopped",
+    "train_ratio": "the split is `prepare gait`'s, --test_share",
+    "val_ratio": "the split is `prepare gait`'s, --test_share",
+    "test_ratio": "the split is `prepare gait`'s, --test_share",
+    "test_batch_size": "it changes no number",
+    "save_model": "weights are always saved",
+    "phase": "--phase says it",
+}
+# What the released file says of network and data; here only one value of each is possible.
+_FIXED_MODEL = {
+    "num_class": len(EMOTIONS),
+    "num_constraints": N_AFFECTIVE,
+    "num_point": GAIT_JOINTS,
+    "in_channels_p": POSTURE_CHANNELS,
+    "in_channels_m": MOVEMENT_CHANNELS,
+    "graph": "graph.EGait.Graph",
+    "graph_args": {"labeling_mode": "spatial"},
+}
+_FIXED_DATA = {"window_size": FRAMES, "normalization": False, "debug": False}
+_FREE_DATA = ("random_choose", "data_p_path", "data_m_path", "label_path", "feature_path")
+
+
+def _positive_int(value: Any) -> int | None:
+    good = isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return value if good else None
+
+
+def _int(value: Any) -> int | None:
+    good = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return value if good else None
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, str):  # YAML 1.1 takes 1e-3 for text
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    good = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if good and math.isfinite(value) and value >= 0 else None
+
+
+def _positive(value: Any) -> float | None:
+    return _number(value) or None
+
+
+def _epochs(value: Any) -> tuple[int, ...] | None:
+    good = isinstance(value, list) and all(_positive_int(v) for v in value)
+    return tuple(sorted(value)) if good else None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _bool(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _streams(value: Any) -> str | None:
+    return value if value in STREAMS else None
+
+
+# JACK's options: how a value is read (None: it is no such value), and what is wanted.
+_OPTIONS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "learning_rate": (_positive, "a number above 0"),
+    "drops": (_epochs, "a list of epochs, such as [25, 50, 75, 100]"),
+    "n_epochs": (_positive_int, "1 or more"),
+    "batch_size": (_positive_int, "1 or more"),
+    "momentum": (_number, "a number of 0 or more"),
+    "nesterov": (_bool, "true or false"),
+    "weight_decay": (_number, "a number of 0 or more"),
+    "seed": (_int, "a whole number of 0 or more"),
+    "affective_weight": (_number, "a number of 0 or more"),
+    "streams": (_streams, f"one of {', '.join(STREAMS)}"),
+    "random_move": (_bool, "true or false"),
+    "data_path": (_text, "a folder"),
+    "checkpoint_path": (_text, "a file"),
+    "result_path": (_text, "a folder"),
+}
+
+
+def option(name: str, value: Any, where: str) -> Any:
+    """The value of one of JACK's options, checked. Raises DataError naming `where`."""
+    read, wanted = _OPTIONS[name]
+    good = read(value)
+    if good is None:
+        raise DataError(where, found=repr(value), wanted=wanted, cure="Correct it.")
+    return good
+
+
+def read_config(path: str | Path) -> tuple[dict[str, Any], list[str]]:
+    """The options that a YAML file sets, by JACK's names, and the names in it without effect.
+
+    Raises DataError naming the file and the setting that is unknown, or that BPM-GCN cannot have.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(str(path), found="no such file", wanted="a .yaml file", cure="Check it.")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise DataError(
+            str(path), found=f"no plain YAML ({reason})", wanted="lines such as `base_lr: 0.075`",
+            cure="Correct it; tags that name Python objects are refused.",
+        ) from error  # fmt: skip
+    if not isinstance(content, dict):
+        raise DataError(
+            str(path), found=f"a {type(content).__name__}", wanted="a table of settings",
+            cure="Write lines such as `base_lr: 0.075`.",
+        )  # fmt: skip
+    options: dict[str, Any] = {}
+    idle = []
+    for key, value in content.items():
+        name = str(key).replace("-", "_")
+        where = f"{path}, {key}"
+        if name in ("model_args", "train_feeder_args", "test_feeder_args"):
+            options |= _nested(name, value, where)
+        elif RELEASED_NAMES.get(name, name) in _OPTIONS:
+            name = RELEASED_NAMES.get(name, name)
+            options[name] = option(name, value, where)
+        elif name in WITHOUT_EFFECT:
+            idle.append(name)
+        else:
+            raise _unknown(where, name, [*_OPTIONS, *RELEASED_NAMES, *WITHOUT_EFFECT])
+    return options, idle
+
+
+def _nested(name: str, value: Any, where: str) -> dict[str, Any]:
+    """What model_args or a feeder's arguments set; most of it can only be what it is."""
+    fixed, free = (_FIXED_MODEL, ()) if name == "model_args" else (_FIXED_DATA, _FREE_DATA)
+    if not isinstance(value, dict):
+        raise DataError(where, found=repr(value), wanted="a table", cure="Correct it.")
+    options = {}
+    for key, given in value.items():
+        if key == "random_move":
+            if name == "train_feeder_args":
+                options["random_move"] = option("random_move", given, f"{where}.{key}")
+        elif key in fixed:
+            if given != fixed[key]:
+                raise DataError(
+                    f"{where}.{key}", found=repr(given), wanted=repr(fixed[key]),
+                    cure="BPM-GCN's arrays of Emotion-Gait have no other; leave the line out.",
+                )  # fmt: skip
+        elif key not in free:
+            raise _unknown(f"{where}.{key}", str(key), [*fixed, *free, "random_move"])
+    return options
+
+
+def _unknown(where: str, name: str, known: list[str]) -> DataError:
+    near = difflib.get_close_matches(name, known, 1)
+    meant = f"Did you mean {near[0]!r}? " if near else ""
+    return DataError(
+        where, found="a setting that is not known", wanted="one that docs/en/train.md lists",
+        cure=f"{meant}Correct the name, or leave the line out.",
+    )  # fmt: skip
