@@ -10,6 +10,7 @@ import soundfile
 from torch_numbers.make_filter_bank import CASES, PATH, sound
 
 from jacklib.data import audio
+from jacklib.data.samples import film_clips
 from jacklib.errors import DataError
 
 FILM = Path(__file__).parents[1] / "data_samples" / "film"
