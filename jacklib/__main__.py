@@ -26,7 +26,7 @@ USAGE = """bash script/run.sh COMMAND [options]
   Gait main --phase train | test
                                train and evaluate on walks
   Gait test_single --pose_path FILE
-  bench vaanet | cten | tsl | all
+  bench vaanet | cten | tsl | gait | all
                                speed and memory against PyTorch
   notebooks build              write the notebooks anew from notebooks/src
 

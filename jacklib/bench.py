@@ -26,10 +26,12 @@ from typing import Any
 from . import runtime
 from .bench_protocol import (
     LEARNING_RATE,
+    MOMENTUM,
     NETWORKS,
     WEIGHT_DECAY,
     check_network,
     erased,
+    gait_inputs,
     inputs_for,
     serve,
     tsl_videos,
@@ -42,9 +44,11 @@ OPERATIONS = {
     "vaanet": ("inference", "train"),
     "cten": ("inference", "train"),
     "tsl": ("inference", "forward", "train"),
+    "gait": ("inference", "train"),
 }
 WORDS = {"inference": "inference", "forward": "forward pass in training", "train": "training step"}
 BATCH = {"paper": 2, "classroom": 8}
+GAIT_BATCH = 32  # in both settings
 CLIPS = {"paper": 200, "classroom": 90}  # of a TSL-Net video: 16 frames each
 
 
@@ -67,13 +71,14 @@ class JittorSession:
         """Build the network (weights from `seed`) and inputs for one batch."""
         import jittor as jt
 
-        from .networks import CTEN, TSLNet, VAANet
-        from .ops import Adam
+        from .networks import BPMGCN, CTEN, TSLNet, VAANet
+        from .ops import SGD, Adam
 
         check_network(network)
         self.net = self.optimizer = None
         runtime.seed(seed)
-        net = {"vaanet": VAANet, "cten": CTEN, "tsl": TSLNet}[network](**(config or {}))
+        networks = {"vaanet": VAANet, "cten": CTEN, "tsl": TSLNet, "gait": BPMGCN}
+        net = networks[network](**(config or {}))
         lr, parameters = LEARNING_RATE[network], net.parameters()
         self.network = network
         if network == "tsl":
@@ -81,12 +86,20 @@ class JittorSession:
             self.videos = [[jt.array(array) for array in video] for video in videos]
             self.inputs, self.labels = self.videos[0][:2], self.videos[0][2:3]
             parameters = net.parameter_groups(lr)
+        elif network == "gait":
+            arrays = [jt.array(array) for array in gait_inputs(net, batch, seed)]
+            self.inputs, self.labels = arrays[:2], ()
+            self.target, self.affective = arrays[2].numpy(), arrays[3]
         else:
             visual, audio, target = inputs_for(net, network, batch, seed)
             self.inputs, self.labels = (jt.array(visual), jt.array(audio)), ()
             self.target = jt.array(target)
             self.later = [jt.array(v) for v in erased(visual)] if network == "cten" else []
-        self.optimizer = Adam(parameters, lr=lr, weight_decay=WEIGHT_DECAY[network])
+        decay = WEIGHT_DECAY[network]
+        if network == "gait":
+            self.optimizer = SGD(parameters, lr, MOMENTUM, decay, nesterov=True)
+        else:
+            self.optimizer = Adam(parameters, lr=lr, weight_decay=decay)
         self.net = net
         jt.sync_all(True)
         sizes = {True: 0, False: 0}
@@ -129,8 +142,7 @@ class JittorSession:
         jt.sync_all(True)
         start = time.perf_counter()
         value = 0.0
-        losses = {"vaanet": self._vaanet_loss, "cten": self._cten_loss, "tsl": self._tsl_loss}
-        for part in losses[self.network]():
+        for part in getattr(self, f"_{self.network}_loss")():
             self.optimizer.backward(part)
             self.optimizer.sync()
             value += part.item()
@@ -173,6 +185,11 @@ class JittorSession:
 
         for video in self.videos:
             yield one_video(*video)
+
+    def _gait_loss(self):
+        from .losses import bpm_gcn_loss
+
+        yield bpm_gcn_loss(self.net(*self.inputs), self.target, self.affective)["total"]
 
     def about(self) -> dict[str, Any]:
         """Which Jittor this is and how many threads it uses."""
@@ -333,7 +350,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `bench`."""
     parser.add_argument("network", choices=(*NETWORKS, "all"))
     parser.add_argument("--settings", choices=("paper", "classroom", "both"), default="both")
-    parser.add_argument("--batch_size", type=int, help="default: 2 (paper), 8 (classroom)")
+    parser.add_argument("--batch_size", type=int, help="default: 2 (paper), 8 (classroom); gait 32")
     parser.add_argument("--rounds", type=int, default=7, help="measured turns of each framework")
     parser.add_argument("--warm_up", type=int, default=2, help="turns before, not counted")
     parser.add_argument("--seed", type=int, default=0)
@@ -348,11 +365,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _measure_one(network: str, settings: str, args: argparse.Namespace) -> dict[str, Any]:
-    from .networks import CTENConfig, TSLNetConfig, VAANetConfig
+    from .networks import BPMGCNConfig, CTENConfig, TSLNetConfig, VAANetConfig
 
-    configs = {"vaanet": VAANetConfig, "cten": CTENConfig, "tsl": TSLNetConfig}
+    configs = {
+        "vaanet": VAANetConfig, "cten": CTENConfig, "tsl": TSLNetConfig, "gait": BPMGCNConfig,
+    }  # fmt: skip
     config = getattr(configs[network], settings)()
-    batch, clips = args.batch_size or BATCH[settings], CLIPS[settings]
+    default = GAIT_BATCH if network == "gait" else BATCH[settings]
+    batch, clips = args.batch_size or default, CLIPS[settings]
     results = measure(
         network,
         config.options(),

@@ -37,11 +37,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .shapes import AUDIO_COEFFICIENTS, AUDIO_FRAMES, LOGMEL_BINS, LOGMEL_FRAMES, MEL_BINS
+from .shapes import (
+    AUDIO_COEFFICIENTS,
+    AUDIO_FRAMES,
+    GAIT_JOINTS,
+    LOGMEL_BINS,
+    LOGMEL_FRAMES,
+    MEL_BINS,
+    MOVEMENT_CHANNELS,
+    POSTURE_CHANNELS,
+)
 
-NETWORKS = ("vaanet", "cten", "tsl")
-LEARNING_RATE = {"vaanet": 2e-4, "cten": 2e-4, "tsl": 1e-5}
-WEIGHT_DECAY = {"vaanet": 0.0, "cten": 5e-4, "tsl": 5e-4}
+NETWORKS = ("vaanet", "cten", "tsl", "gait")
+LEARNING_RATE = {"vaanet": 2e-4, "cten": 2e-4, "tsl": 1e-5, "gait": 1e-3}
+WEIGHT_DECAY = {"vaanet": 0.0, "cten": 5e-4, "tsl": 5e-4, "gait": 1e-3}
+MOMENTUM = 0.9  # of BPM-GCN's SGD, Nesterov's
 POINTS = 5  # annotated clips of a TSL-Net video
 
 
@@ -112,6 +122,23 @@ def tsl_videos(net: Any, batch: int, clips: int, seed: int) -> list[tuple[np.nda
         video = rgb, logmel, share > 0, share, points
         videos.append(tuple(array.astype(np.float32) for array in video))
     return videos
+
+
+def gait_inputs(net: Any, batch: int, seed: int) -> tuple[np.ndarray, ...]:
+    """Random gaits for BPM-GCN of either framework and its loss, float32.
+
+    posture [batch, 3, T, 16, 1], movement [batch, 8, T, 16, 1], labels [batch] (int64), affective
+    [batch, n_features * T].
+    """
+    rng = np.random.default_rng(seed)
+
+    def normal(*shape: int) -> np.ndarray:
+        return rng.standard_normal(shape).astype(np.float32)
+
+    posture = normal(batch, POSTURE_CHANNELS, net.frames, GAIT_JOINTS, 1)
+    movement = normal(batch, MOVEMENT_CHANNELS, net.frames, GAIT_JOINTS, 1)
+    labels = rng.integers(0, net.n_classes, batch)
+    return posture, movement, labels, normal(batch, net.n_features * net.frames)
 
 
 def memory() -> dict[str, int]:

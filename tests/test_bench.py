@@ -15,6 +15,7 @@ TINY = {
         "audio_embed_size": 8, "blocks": (1, 1), "width": 8, "audio_width": 4, "embed_size": 8,
     },
     "tsl": {"len_feature": 16, "neck_size": 16, "rgb_size": 8},
+    "gait": {"frames": 12, "widths": (8, 8, 8)},
 }  # fmt: skip
 
 

@@ -18,17 +18,20 @@ from torch.nn.functional import cross_entropy
 
 from ..bench_protocol import (
     LEARNING_RATE,
+    MOMENTUM,
     WEIGHT_DECAY,
     check_network,
     erased,
+    gait_inputs,
     inputs_for,
     serve,
     tsl_videos,
     vaanet_positive,
 )
 from ..erasing import kept_segments
+from .bpm_gcn import BPMGCN
 from .cten import CTEN
-from .losses import TSLLoss, pcce
+from .losses import TSLLoss, bpm_gcn_loss, pcce
 from .tsl_net import TSLNet
 from .vaanet import VAANet
 
@@ -37,7 +40,7 @@ class Session:
     """The one network loaded at a time, with its inputs and its optimizer."""
 
     def __init__(self) -> None:
-        self.net: VAANet | CTEN | TSLNet | None = None
+        self.net: VAANet | CTEN | TSLNet | BPMGCN | None = None
 
     def load(
         self,
@@ -54,7 +57,8 @@ class Session:
         self.inputs = self.labels = self.later = self.videos = ()
         check_network(network)
         torch.manual_seed(seed)
-        net = {"vaanet": VAANet, "cten": CTEN, "tsl": TSLNet}[network](**(config or {}))
+        networks = {"vaanet": VAANet, "cten": CTEN, "tsl": TSLNet, "gait": BPMGCN}
+        net = networks[network](**(config or {}))
         trainable = [p for p in net.parameters() if p.requires_grad]
         lr, parameters = LEARNING_RATE[network], trainable
         self.network = network
@@ -63,13 +67,21 @@ class Session:
             self.videos = [[torch.from_numpy(array) for array in video] for video in videos]
             self.inputs, self.labels = self.videos[0][:2], self.videos[0][2:3]
             parameters = net.parameter_groups(lr)
+        elif network == "gait":
+            arrays = [torch.from_numpy(array) for array in gait_inputs(net, batch, seed)]
+            self.inputs, (self.target, self.affective) = arrays[:2], arrays[2:]
         else:
             visual, audio, target = inputs_for(net, network, batch, seed)
             self.inputs = torch.from_numpy(visual), torch.from_numpy(audio)
             self.target = torch.from_numpy(target)
             if network == "cten":
                 self.later = [torch.from_numpy(v) for v in erased(visual)]
-        self.optimizer = torch.optim.Adam(parameters, lr=lr, weight_decay=WEIGHT_DECAY[network])
+        decay = WEIGHT_DECAY[network]
+        if network == "gait":
+            options = {"momentum": MOMENTUM, "nesterov": True}
+            self.optimizer = torch.optim.SGD(parameters, lr=lr, weight_decay=decay, **options)
+        else:
+            self.optimizer = torch.optim.Adam(parameters, lr=lr, weight_decay=decay)
         self.net = net
         return {
             "parameters": sum(p.numel() for p in net.parameters()),
@@ -102,8 +114,7 @@ class Session:
         start = time.perf_counter()
         self.optimizer.zero_grad()
         value = 0.0
-        losses = {"vaanet": self._vaanet_loss, "cten": self._cten_loss, "tsl": self._tsl_loss}
-        for part in losses[self.network](net):
+        for part in getattr(self, f"_{self.network}_loss")(net):
             part.backward()
             value += part.item()
             del part
@@ -139,7 +150,10 @@ class Session:
         for video in self.videos:
             yield one_video(*video)
 
-    def _loaded(self) -> VAANet | CTEN | TSLNet:
+    def _gait_loss(self, net: BPMGCN) -> Iterator[torch.Tensor]:
+        yield bpm_gcn_loss(net(*self.inputs), self.target, self.affective)["total"]
+
+    def _loaded(self) -> VAANet | CTEN | TSLNet | BPMGCN:
         if self.net is None:
             raise ValueError("op: found no network, wanted one loaded. Send 'load' first.")
         return self.net
