@@ -63,7 +63,7 @@ class Schedule(NamedTuple):
 # The released configuration's (the paper says 0.01 for 80 epochs), and ours for two CPU cores.
 SCHEDULES = {
     "paper": Schedule(32, 125, 0.075, (25, 50, 75, 100)),
-    "classroom": Schedule(32, 15, 0.075, (10, 13)),
+    "classroom": Schedule(16, 15, 0.05, (10, 13)),
 }
 
 
