@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import sys
 
+TOOLS = ("doctor", "prepare", "notebooks", "bench", "samples")
 # Networks by the names of the command line; each has a module in `jacklib.methods`.
 METHODS = {"VAANet": "vaanet", "CTEN": "cten", "TSL": "tsl", "Gait": "gait"}
 
@@ -44,11 +46,19 @@ def _method(name: str, arguments: list[str]) -> int:
         return 0
     if phase not in method.PHASES:
         found = f"found {phase!r}, " if phase else ""
-        print(f"{name}: {found}wanted one of {', '.join(method.PHASES)}", file=sys.stderr)
+        meant = _meant(phase, method.PHASES)
+        print(f"{name}: {found}wanted one of {', '.join(method.PHASES)}{meant}", file=sys.stderr)
         return 2
     parser = argparse.ArgumentParser(prog=f"bash script/run.sh {name} {phase}")
     method.add_arguments(parser, phase)
     return method.run(phase, parser.parse_args(arguments[1:]))
+
+
+def _meant(word: str, known) -> str:
+    near = difflib.get_close_matches(word.lower(), known, 1) or [
+        name for name in known if name.lower() == word.lower()
+    ]
+    return f". Did you mean {near[0]!r}?" if near else ""
 
 
 def _tool(command: str, arguments: list[str]) -> int:
@@ -84,11 +94,12 @@ def main(arguments: list[str]) -> int:
     command = arguments[0] if arguments else "--help"
     if command in METHODS:
         work = _method
-    elif command in ("doctor", "prepare", "notebooks", "bench", "samples"):
+    elif command in TOOLS:
         work = _tool
     else:
         known = command in ("--help", "-h", "help")
-        print(USAGE if known else f"Unknown command {command!r}.\n\n{USAGE}",
+        meant = _meant(command, [*METHODS, *TOOLS])
+        print(USAGE if known else f"Unknown command {command!r}{meant or '.'}\n\n{USAGE}",
               file=sys.stdout if known else sys.stderr)  # fmt: skip
         return 0 if known else 2
     from .errors import DataError, TrainingError

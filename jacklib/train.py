@@ -49,6 +49,7 @@ def fit(
     save_every: int = 0,
     show: bool = True,
     score: str = "val_accuracy",
+    unit: str = "epoch",
 ) -> list[dict[str, float]]:
     """Train for n_epochs; returns the history, one row an epoch.
 
@@ -56,6 +57,7 @@ def fit(
     numbers to log, `score` among them, whose largest value decides what `best.pth` is. options:
     plain values that checkpoints carry along, so that a file says how its network is built.
     resume: a last.pth of the same run. save_every: also write last.pth after that many batches.
+    unit: what the lines on the screen call an epoch, where it is no pass over the data.
 
     Writes into result_path: last.pth (to go on), best.pth (weights), log.csv, tensorboard/.
 
@@ -82,6 +84,11 @@ def fit(
                 wanted=f"one that has not reached epoch {n_epochs}",
                 cure="Give a larger --n_epochs (TSL: a longer --lr) to train on.",
             )
+    elif show and (folder / "best.pth").exists() and not in_notebook():
+        print(
+            f"Note: the weights of an earlier run in {folder} are replaced; another folder keeps "
+            "them.", file=sys.stderr
+        )  # fmt: skip
     progress |= {"seed": seed, "n_batches": n_batches, "options": options}
     jt.sync_all()  # lazy initial weights are drawn now, from the caller's seed, not a batch's
     history: list[dict[str, float]] = progress["history"]
@@ -100,7 +107,7 @@ def fit(
                 batches(epoch, first),
                 total=n_batches,
                 initial=first,
-                desc=f"epoch {epoch + 1}/{n_epochs}",
+                desc=f"{unit} {epoch + 1}/{n_epochs}",
                 disable=not show,
                 leave=False,
             )
@@ -156,7 +163,7 @@ def fit(
             if curves is not None:
                 curves.draw(history, score)
             elif show:
-                print(_line(row, n_epochs, score), flush=True)
+                print(_line(row, n_epochs, score, unit), flush=True)
     finally:
         logs.close()
     return history
@@ -183,9 +190,9 @@ def _words(score: str) -> str:
     return score.replace("val_", "validation ").replace("_", " ")
 
 
-def _line(row: dict[str, float], n_epochs: int, score: str) -> str:
+def _line(row: dict[str, float], n_epochs: int, score: str, unit: str) -> str:
     return (
-        f"epoch {row['epoch']:3d}/{n_epochs}  train loss {row['train_loss']:.3f}  "
+        f"{unit} {row['epoch']:3d}/{n_epochs}  train loss {row['train_loss']:.3f}  "
         f"accuracy {row['train_accuracy']:.3f}   {_words(score)} {row[score]:.3f}   "
         f"{row['seconds']:.0f} s"
     )

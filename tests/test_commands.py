@@ -254,7 +254,8 @@ def test_a_learning_rate_that_explodes(trained, network, tmp_path):
     [
         (("VAANet",), "wanted one of main, test, test_singlevideo"),
         (("VAANet", "tset"), "found 'tset', wanted one of main"),
-        (("Gait", "main"), "Gait is not part of JACK yet; VAANet, CTEN, TSL are."),
+        (("TSL", "main_evl"), "Did you mean 'main_eval'?"),
+        (("gait", "main"), "Unknown command 'gait'. Did you mean 'Gait'?"),
         (("CTEN", "test", "--theta", "1.5"), "--theta: found 1.5, wanted 0 to 1"),
         (("CTEN", "main", "--batch_size", "0"), "--batch_size: found 0, wanted more than 0"),
         (("VAANet", "main", "--n_epochs", "-1"), "--n_epochs: found -1, wanted more than 0"),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jacklib.__main__ import METHODS
-from jacklib.data.samples import SAMPLES, UNTRIMMED
+from jacklib.data.samples import GAITS, SAMPLES, UNTRIMMED
 from jacklib.data.video import DATASETS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,7 +25,7 @@ PAIRS = [
     ("docs/en/deploy.md", "docs/cn/部署.md"),
     *[
         (f"data_samples/{name}/README.md", f"data_samples/{name}/README_CN.md")
-        for name in ("film", "rendered", "untrimmed_film", "untrimmed_rendered")
+        for name in ("film", "rendered", "untrimmed_film", "untrimmed_rendered", "gait")
     ],
 ]
 SKIPPED_FOLDERS = {".venv", ".git", "results", "node_modules", ".pytest_cache", ".making"}
@@ -95,7 +95,8 @@ def parser_of(*words: str) -> argparse.ArgumentParser:
         method.add_arguments(parser, words[1])
     else:
         tools = {"prepare": "data.prepare", "notebooks": "notebooks", "bench": "bench"}
-        importlib.import_module(f"jacklib.{tools[words[0]]}").add_arguments(parser)
+        tool = "data.prepare_gait" if words[:2] == ("prepare", "gait") else tools[words[0]]
+        importlib.import_module(f"jacklib.{tool}").add_arguments(parser)
     return parser
 
 
@@ -112,7 +113,8 @@ def check_command(words: list[str]) -> None:
                 assert (ROOT / word).is_file()
     else:
         parser = parser_of(*words[:2])
-        rest = [word for word in words[2 if name in METHODS else 1 :] if word != "--help"]
+        named = 2 if name in METHODS or words[:2] == ["prepare", "gait"] else 1
+        rest = [word for word in words[named:] if word != "--help"]
         if "--help" not in words:
             parser.parse_args(rest)
 
@@ -150,7 +152,8 @@ def test_a_wrong_command_would_be_found():
                   "VAANet test_singlevideo", "doctor now", "test tests/test_nothing.py",
                   "VAANet main --seq 3", "VAANet main --theta 0.5",
                   "CTEN test --no_erasing", "TSL test", "TSL main --n_epochs 3",
-                  "TSL features"):  # fmt: skip
+                  "TSL features", "Gait test", "Gait test_single", "Gait main --theta 1",
+                  "prepare gait SOURCE", "prepare gait SOURCE TARGET --fps 30"):  # fmt: skip
         with pytest.raises((ValueError, AssertionError, KeyError)):
             check_command(wrong.split())
 
@@ -203,6 +206,9 @@ TABLES = [
     *[(page, (4, 6), ("TSL", "main_inference")) for page in PAIRS[3]],
     *[(page, (0,), ("prepare",)) for page in PAIRS[4]],
     *[(page, (1,), ("TSL", "features")) for page in PAIRS[4]],
+    *[(page, (3,), ("Gait", "main")) for page in PAIRS[2]],
+    *[(page, (7,), ("Gait", "test_single")) for page in PAIRS[3]],
+    *[(page, (2,), ("prepare", "gait")) for page in PAIRS[4]],
 ]
 
 
@@ -216,16 +222,19 @@ def test_option_tables_are_the_commands_options(page, numbers, command):
     options = {
         action.option_strings[0]: action
         for action in parser_of(*command)._actions
-        if action.option_strings and action.dest != "help"
+        if action.option_strings and action.help != argparse.SUPPRESS and action.dest != "help"
     }
     assert set(stated) == set(options)
     for name, action in options.items():
         for other in action.option_strings[1:]:
-            assert f"`{other}`" in meaning[name]
+            # Gait takes `-` for `_` everywhere, which is said once.
+            assert "-" in other[2:] or f"`{other}`" in meaning[name]
         if action.required:
             assert stated[name] in ("required", "必填")
         elif isinstance(action.default, bool):
             assert stated[name] in ("off", "否")
+        elif isinstance(action.default, list):
+            assert stated[name] == " ".join(action.default)
         elif action.default is not None:
             assert stated[name] == str(action.default), name
 
@@ -236,6 +245,8 @@ def test_data_set_tables_are_the_codes(page):
     assert [row[0] for row in samples] == list(SAMPLES)
     (untrimmed,) = (rows for head, rows in tables_in(page) if head[0] == "TSL --dataset")
     assert [row[0] for row in untrimmed] == list(UNTRIMMED)
+    (gaits,) = (rows for head, rows in tables_in(page) if head[0] == "Gait --dataset")
+    assert [row[0] for row in gaits] == list(GAITS)
     real = {row[0]: row[1:] for row in real}
     assert set(real) == set(DATASETS)
     for name, info in DATASETS.items():
@@ -317,6 +328,42 @@ def test_tsl_nets_settings_are_the_codes(page):
         assert set(numbers(cells[3])) == set(schedule.rates)
         assert numbers(cells[4]) == [schedule.audio_factor]
         assert numbers(cells[5]) == [schedule.weight_decay]
+
+
+@pytest.mark.parametrize("page", PAIRS[2])
+def test_bpm_gcns_settings_are_the_codes(page):
+    from jacklib.methods.gait import SCHEDULES
+    from jacklib.networks import BPMGCNConfig
+
+    for name, cells in settings_columns(page, "BPM-GCN"):
+        config, schedule = getattr(BPMGCNConfig, name)(), SCHEDULES[name]
+        assert numbers(cells[0]) == [*config.widths]
+        assert numbers(cells[1]) == [*schedule[:3]]
+        assert numbers(cells[2]) == [*schedule.drops]
+        assert numbers(cells[3]) == [schedule.momentum, schedule.weight_decay]
+        assert schedule.nesterov
+
+
+@pytest.mark.parametrize("page", PAIRS[2])
+def test_gaits_settings_files_names_are_the_codes(page):
+    from jacklib.methods.gait_config import _OPTIONS, RELEASED_NAMES, WITHOUT_EFFECT
+
+    (rows,) = (r for h, r in tables_in(page) if h[0] in ("in the file", "文件里的名字"))
+    named = [set(re.findall(r"[a-z_]+[a-z]", row[0])) for row in rows]
+    assert {*_OPTIONS, *RELEASED_NAMES} <= set().union(*named[:-1])
+    assert named[-1] == set(WITHOUT_EFFECT)
+
+
+@pytest.mark.parametrize("page", PAIRS[2])
+def test_configuration_files_are_understood(page, tmp_path):
+    from jacklib.methods.gait_config import read_config
+
+    (content,) = re.findall(r"^```yaml\n(.*?)^```", text_of(page), re.DOTALL | re.M)
+    path = tmp_path / "settings.yaml"
+    path.write_text(content, encoding="utf-8")
+    options, idle = read_config(path)
+    assert set(options) == {"data_path", "learning_rate", "drops", "n_epochs", "random_move"}
+    assert not idle
 
 
 @pytest.mark.parametrize("page", PAIRS[2])

@@ -248,10 +248,10 @@ def test_a_pass_without_segments_may_keep_none_or_all():
 def test_envelope_keeps_every_peak():
     sound = np.zeros(1000, np.float32)
     sound[[123, 777]] = 1, -0.5
-    lows, highs = erasing.envelope(sound, 10)
+    lows, highs = drawing.envelope(sound, 10)
     np.testing.assert_allclose(highs, np.eye(10)[1])
     np.testing.assert_allclose(lows, -0.5 * np.eye(10)[7])
-    lows, highs = erasing.envelope(sound[:3], 10)  # shorter than the picture is wide
+    lows, highs = drawing.envelope(sound[:3], 10)  # shorter than the picture is wide
     assert len(lows) == len(highs) == 3
 
 

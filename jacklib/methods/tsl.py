@@ -223,6 +223,7 @@ def train(
         save_every=save_every,
         show=show,
         score="average_mAP",
+        unit="round",
     )
 
 

@@ -325,6 +325,20 @@ def write_whole(data: bytes, path: str | os.PathLike) -> Path:
     return path
 
 
+def one_line(error: Exception) -> str:
+    """What went wrong, in one line: the widgets' sentence below the picture has no more room."""
+    words = " ".join(str(error).split())
+    return (
+        words if isinstance(error, DataError) else f"{type(error).__name__}: {words}".rstrip(": ")
+    )
+
+
+def envelope(waveform: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest sample of each of at most `columns` equal parts. waveform: [n]."""
+    starts = np.unique(np.linspace(0, len(waveform), columns, endpoint=False).astype(int))
+    return np.minimum.reduceat(waveform, starts), np.maximum.reduceat(waveform, starts)
+
+
 # --- checks of a state's fields -----------------------------------------------------------------
 
 

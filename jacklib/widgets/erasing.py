@@ -345,7 +345,9 @@ class ErasingExplorer:
                 self._pictures[clip, theta] = png(state, self.lang), describe(state, self.lang)
             except Exception as error:  # whatever it was, the reader wants to go on
                 title = self.titles[clip] or f"{clip}"
-                words = text["error"].format(title=title, theta=theta, error=_one_line(error))
+                words = text["error"].format(
+                    title=title, theta=theta, error=drawing.one_line(error)
+                )
                 still = (text["still"], self.description) if self.description else ()
                 self.error = words
                 self._shell.say(text["space"].join(still), alert=words)
@@ -371,13 +373,6 @@ def erasing_widget(
     pair is tried again when chosen again.
     """
     return ErasingExplorer(titles, state_of, lang, theta)
-
-
-def _one_line(error: Exception) -> str:
-    words = " ".join(str(error).split())
-    return (
-        words if isinstance(error, DataError) else f"{type(error).__name__}: {words}".rstrip(": ")
-    )
 
 
 # --- the panels ---------------------------------------------------------------------------------
@@ -482,7 +477,7 @@ def _draw_gamma(page: _Page, state: ErasingState, text: dict, lang: str) -> None
 
 def _draw_sound(page: _Page, state: ErasingState, text: dict, lang: str) -> None:
     axes = page.axes(MARGIN_LEFT, page.sound_top, INNER, SOUND)
-    lows, highs = envelope(state.waveform, 1600)
+    lows, highs = drawing.envelope(state.waveform, 1600)
     edges = np.linspace(0, state.seconds, len(lows) + 1)
     axes.fill_between(
         edges,
@@ -501,12 +496,6 @@ def _draw_sound(page: _Page, state: ErasingState, text: dict, lang: str) -> None
     axes.set_ylabel(text["sound"], labelpad=8)
     axes.set_xlabel(text["time"], loc="left")
     axes.locator_params(axis="x", nbins=12)
-
-
-def envelope(waveform: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest sample of each of at most `columns` equal parts. waveform: [n]."""
-    starts = np.unique(np.linspace(0, len(waveform), columns, endpoint=False).astype(int))
-    return np.minimum.reduceat(waveform, starts), np.maximum.reduceat(waveform, starts)
 
 
 def _draw_passes(page: _Page, state: ErasingState, text: dict) -> None:

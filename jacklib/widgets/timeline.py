@@ -44,7 +44,6 @@ from .drawing import (
     VERMILLION,
     WIDTH,
 )
-from .erasing import _one_line, envelope
 
 TEXT = {
     "en": drawing.TEXT["en"]
@@ -778,7 +777,10 @@ class TimelineExplorer:
             except Exception as error:  # whatever it was, the reader wants to go on
                 label, _, start, end = proposal
                 self.error = TEXT[self.lang]["error"].format(
-                    label=_name(label, self.lang), start=start, end=end, error=_one_line(error)
+                    label=_name(label, self.lang),
+                    start=start,
+                    end=end,
+                    error=drawing.one_line(error),
                 )
                 return b""
         return self._strips[key]
@@ -944,7 +946,7 @@ def _draw_film(page: _Page, view: _View):
 def _draw_sound(page: _Page, view: _View):
     video = view.video
     axes = page.axes(MARGIN_LEFT, page.sound_top, INNER, SOUND)
-    lows, highs = envelope(video.waveform, 1600)
+    lows, highs = drawing.envelope(video.waveform, 1600)
     edges = np.linspace(0, video.seconds, len(lows) + 1)
     axes.fill_between(
         edges,
