@@ -16,7 +16,7 @@ USAGE = """bash script/run.sh COMMAND [options]
   test                         run the tests
   doctor                       what this machine has, and how to mend what is missing
   prepare SOURCE TARGET        turn a folder of videos into the layout that training reads
-  prepare gait SOURCE TARGET   the same for walks: Emotion-Gait's h5 files, or recordings (BVH)
+  prepare gait SOURCE TARGET   the same for walks: Emotion-Gait's h5 files
   samples                      make the clips that ship ready (training does it by itself)
   VAANet main                  train on the sample clips, or on --dataset ve8 ...
   VAANet test                  evaluate: table, confusion matrix, json

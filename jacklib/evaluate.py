@@ -54,7 +54,7 @@ class Predictions:
         return {
             "accuracy": self.accuracy,
             "chance": 1 / len(self.class_names),
-            "clips": len(self.labels),
+            self.noun: len(self.labels),
             "per_class": {name: row for name, row in zip(self.class_names, rows, strict=True)},
             "confusion": confusion.tolist(),
             "class_names": list(self.class_names),

@@ -25,11 +25,12 @@ import pytest
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright: jacklib[dev]")
 
 ROOT = Path(__file__).resolve().parents[1]
-# notebook, the call that shows its widget, a step of the widget's slider
+# notebook, the call that shows its widget, a step of the widget's slider; None: a walking gait
 NOTEBOOKS = [
     ("04_vaanet", "attention_widget(", 1),
     ("05_cten", "erasing_widget(", 0.05),
     ("06_tsl_net", "timeline_widget(", 0.05),
+    ("07_gait", "gait_widget(", None),
 ]
 START = 120  # seconds until JupyterLab answers and the notebook's kernel is ready
 RUN = 1200  # seconds for all cells, on a busy machine where Jittor still has to compile
@@ -306,6 +307,35 @@ def use_widget(page, index: int, slider_step: float, shots: Path) -> None:
     page.screenshot(path=shots / "3_clip.png")
 
 
+def use_gait_widget(page, index: int, shots: Path) -> None:
+    """Move the frame, of which the words say nothing, and choose a second gait for the right."""
+    widget = WidgetOnPage(page, index)
+    first = widget.picture()
+    check_picture(first)
+    sentence = widget.sentence.inner_text()
+    assert widget.readout.inner_text() == "0"
+    page.screenshot(path=shots / "1_first.png")
+
+    widget.handle.focus()
+    page.keyboard.press("ArrowRight")
+    moved = widget.after(first)
+    check_picture(moved)
+    assert widget.readout.inner_text() == "1"
+    sync_api.expect(widget.sentence).to_have_text(sentence)
+    page.screenshot(path=shots / "2_frame.png")
+
+    right = widget.menu.nth(1)
+    assert right.evaluate("menu => menu.selectedIndex") == 0  # none
+    names = right.locator("option").all_inner_texts()
+    assert len(names) == 9  # and eight gaits
+    right.select_option(index=2)
+    two = widget.after(moved)
+    check_picture(two)
+    sync_api.expect(widget.sentence).to_contain_text(names[1])
+    sync_api.expect(widget.sentence).to_contain_text(names[2])
+    page.screenshot(path=shots / "3_two.png")
+
+
 def widget_cell(cells, call: str) -> int:
     """The place of the cell that shows the widget, and nothing but the widget."""
     (cell,) = [cell for cell in cells if call in cell["source"]]
@@ -325,7 +355,10 @@ def test_widgets_live_in_jupyterlab(tmp_path, name, call, slider_step):
         try:
             open_notebook(page, server, copied.name)
             cells = run_all(page)
-            use_widget(page, widget_cell(cells, call), slider_step, tmp_path)
+            if slider_step is None:
+                use_gait_widget(page, widget_cell(cells, call), tmp_path)
+            else:
+                use_widget(page, widget_cell(cells, call), slider_step, tmp_path)
             assert not errors(page.evaluate(CELLS))
             assert page.locator('[data-mime-type="application/vnd.jupyter.error"]').count() == 0
             assert page.get_by_text("Error displaying widget").count() == 0

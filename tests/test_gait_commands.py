@@ -43,7 +43,8 @@ def trained(few, tmp_path_factory):
     config = folder / "train.yaml"
     config.write_text(
         "work_dir: ../egait_runs\nseed: 4\nfeeder: feeders.feeder_same_combine.Feeder\n"
-        "train_feeder_args:\n  random_choose: True\n  random_move: False\n  window_size: 48\n"
+        "train_feeder_args:\n  data_p_path: train_joint.npy\n  random_choose: True\n"
+        "  random_move: False\n  window_size: 48\n"
         "model_args:\n  num_class: 4\n  graph_args:\n    labeling_mode: 'spatial'\n"
         "weight_decay: 1e-3\nbase_lr: 0.075\nstep: [25,50]\ndevice: [1]\nnum_epoch: 125\n"
         "nesterov: True\n"
@@ -59,13 +60,22 @@ def test_training_takes_the_file_s_settings_and_then_the_command_s(trained):
     folder, result = trained
     assert "25 gaits to train, 12 to test" in result.stdout
     assert "batch 8, 2 epochs, learning rate 0.02, a tenth after 1, seed 4" in result.stdout
-    for name in ("feeder", "device", "print_log"):
+    for name in ("feeder", "device", "print_log", "data_p_path"):
         assert f"without effect here: {name} (" in result.stderr
     assert result.stdout.count("Neutral") == 1 and "Traceback" not in result.stderr
     rows = list(csv.DictReader((folder / "log.csv").open()))
     assert [row["epoch"] for row in rows] == ["1", "2"]
     saved = read_options(folder / "last.pth")
     assert saved["network"] == "Gait" and list(saved["widths"]) == [16, 32, 64]
+
+
+def test_going_on_with_other_options_is_refused(trained, few):
+    folder, _ = trained
+    again = ("--data_path", few, "--settings", "classroom", "--batch_size", "8", "--seed", "4")
+    result = jack("Gait", "main", "--resume", folder / "last.pth", *again, "--n_epochs", "3",
+                  "--step", "1", "--base-lr", "0.1", "--result_path", folder)  # fmt: skip
+    assert result.returncode == 1
+    assert "found a run with learning_rate 0.02, wanted learning_rate 0.1" in result.stderr
 
 
 def test_testing_gives_the_last_epoch_s_accuracy(trained, few, tmp_path):
@@ -131,7 +141,7 @@ def test_recordings_that_are_not_sound(trained, tmp_path, write, words):
         (("main", "--data_path", "nowhere"), "train_joint.npy: found no such file"),
         (("main", "--config", "nowhere.yaml"), "nowhere.yaml: found no such file"),
         (("main", "--phase", "test", "--weights", "nowhere.pth"), "no file nowhere.pth"),
-        (("test_single", "--pose_path", "nowhere.bvh"), "nowhere"),
+        (("main", "--optimizer", "Adam"), "--optimizer: found 'Adam', wanted SGD"),
         (("main", "--phase", "tes"), "invalid choice: 'tes'"),
     ],
 )
@@ -139,6 +149,14 @@ def test_wrong_arguments(arguments, words, tmp_path):
     result = jack("Gait", *arguments, "--result_path", tmp_path)
     assert result.returncode in (1, 2) and "Traceback" not in result.stderr
     assert words in result.stderr
+
+
+def test_a_start_needs_a_rate(trained, tmp_path):
+    single = ("Gait", "test_single", "--pose_path", WALK, "--start", "0.5", "--result_path",
+              tmp_path, "--weights", trained[0] / "last.pth")  # fmt: skip
+    assert "Give the frames a second (--fps)" in jack(*single).stderr
+    result = jack(*single, "--fps", "30")
+    assert result.returncode == 0 and "22 of 48 frames" in result.stdout, result.stderr
 
 
 def test_labels_that_are_none(few, tmp_path):
@@ -157,6 +175,8 @@ def test_labels_that_are_none(few, tmp_path):
     [
         ("base_lrr: 0.1", "Did you mean 'base_lr'"),
         ("base_lr: fast", "found 'fast', wanted a number above 0"),
+        ("optimizer: Adam", "found 'Adam', wanted SGD"),
+        ("phase: tset", "found 'tset', wanted train or test"),
         ("step: 20", "found 20, wanted a list of epochs"),
         ("batch_size: true", "found True, wanted 1 or more"),
         ("model_args: {num_class: 3}", "model_args.num_class: found 3, wanted 4"),

@@ -8,7 +8,7 @@ import pytest
 from jacklib import notebooks
 
 ROOT = Path(__file__).parents[1]
-IN_BROWSER = ("04_vaanet", "05_cten", "06_tsl_net")
+IN_BROWSER = ("04_vaanet", "05_cten", "06_tsl_net", "07_gait")
 NAMES = sorted(path.stem for path in (ROOT / "notebooks" / "src").glob("*.py"))
 
 
@@ -36,6 +36,9 @@ def test_runs_top_to_bottom(name, solutions):
             r"average mAP: (\d\.\d+), random scores: (\d\.\d+)", printed(notebook)
         )[0]
         assert float(score) >= 0.6 and float(chance) < 0.2
+    elif name == "07_gait":
+        accuracy = float(re.findall(r"accuracy (\d\.\d+) on 192 gaits", printed(notebook))[-1])
+        assert accuracy >= 0.6  # chance 0.25
     elif name in IN_BROWSER:  # those that train on the rendered clips
         accuracy = float(re.findall(r"accuracy (\d\.\d+) on 64 clips", printed(notebook))[-1])
         assert accuracy >= 0.6  # chance 0.125

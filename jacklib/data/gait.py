@@ -477,6 +477,11 @@ def recording_frames(recording: Recording, start: float = 0.0) -> np.ndarray:
     """
     pose = resample(recording)
     first = round(start * FPS)
+    if recording.fps is None and start:
+        raise DataError(
+            "start", found=f"{start} s of a recording that does not say its rate",
+            wanted="a start of 0", cure="Give the frames a second (--fps) too.",
+        )  # fmt: skip
     if recording.fps is None:
         return sample_frames(pose)
     if not 0 <= first <= len(pose) - 2:

@@ -82,8 +82,10 @@ def prepare_gait(
     if (source / SPLIT_FILE).is_file():
         test = _named_test(source / SPLIT_FILE, seen, left_out)
         train = np.setdiff1d(np.arange(len(gaits)), test)
+        drawn: dict = {"split": SPLIT_FILE}
     else:
         train, test = split_indices(len(gaits), seed, test_share)
+        drawn = {"split": "drawn", "seed": seed, "test_share": test_share}
     chosen = dict(zip(SPLITS, (train, test), strict=True))
     (target / SETTINGS).unlink(missing_ok=True)
     for split, indices in chosen.items():
@@ -99,8 +101,8 @@ def prepare_gait(
         target / SETTINGS,
         {
             "emotions": list(EMOTIONS),
-            "seed": seed,
-            "test_share": test_share,
+            "label_order": list(order),
+            **drawn,
             **{split: [gaits[i].name for i in indices] for split, indices in chosen.items()},
         },
     )

@@ -35,7 +35,8 @@ from ..shapes import STREAMS
 from ..train import fit
 from ..widgets.gait import GaitGraphs, GaitState, describe, save
 from .checkpoints import check_network, checkpoint_of, result_folder
-from .gait_config import WITHOUT_EFFECT, option, read_config
+from .gait_config import PASSED_OVER, WITHOUT_EFFECT, option, read_config
+from .gait_config import PHASES as MAIN_PHASES
 
 NAME = "Gait"
 PHASES = ("main", "test_single")
@@ -293,7 +294,7 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
         values = [" ".join(map(str, getattr(s, name))) for s in (paper, classroom)]
         return f"default: {values[0]} (paper), {values[1]} (classroom)"
 
-    add("--phase", choices=("train", "test"), default="train", help="default: train")
+    add("--phase", choices=MAIN_PHASES, help="default: train")
     add("--config", help="a .yaml file of these options, as the released code has one; what "
         "the command line says goes before")  # fmt: skip
     add("--dataset", choices=GAITS, default="styled", help="the gaits that ship with JACK")
@@ -311,8 +312,8 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
     add("--resume", help="last.pth of an interrupted run: goes on exactly where it was")
     add("--save_every", type=int, default=0, help="also checkpoint after this many steps")
     for name in WITHOUT_EFFECT:
-        if name != "phase":
-            add(f"--{name}", nargs="*", help=argparse.SUPPRESS)
+        add(f"--{name}", nargs="*", help=argparse.SUPPRESS)
+    add("--optimizer", help=argparse.SUPPRESS)
 
 
 def run(phase: str, args: argparse.Namespace) -> int:
@@ -320,7 +321,7 @@ def run(phase: str, args: argparse.Namespace) -> int:
     if phase == "test_single":
         return _test_single(args)
     options = _options(args)
-    return _train(args, options) if args.phase == "train" else _test(args, options)
+    return _test(args, options) if options.get("phase") == "test" else _train(args, options)
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
@@ -331,7 +332,7 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
     options.setdefault("settings", "paper")
     names = (
         "data_path", "checkpoint_path", "result_path", "streams", "affective_weight", "seed",
-        "batch_size", "n_epochs", "learning_rate", "drops", "weight_decay",
+        "batch_size", "n_epochs", "learning_rate", "drops", "weight_decay", "phase", "optimizer",
     )  # fmt: skip
     for name in names:
         value = getattr(args, name)
@@ -339,9 +340,10 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
             options[name] = option(name, value, f"--{name}")
     if args.settings:
         options["settings"] = args.settings
-    idle += [name for name in WITHOUT_EFFECT if name != "phase" and getattr(args, name) is not None]
+    idle += [name for name in WITHOUT_EFFECT if getattr(args, name) is not None]
     for name in dict.fromkeys(idle):
-        print(f"without effect here: {name} ({WITHOUT_EFFECT[name]})", file=sys.stderr)
+        reason = (WITHOUT_EFFECT | PASSED_OVER)[name]
+        print(f"without effect here: {name} ({reason})", file=sys.stderr)
     return options
 
 
@@ -351,8 +353,8 @@ def _schedule(options: dict[str, Any]) -> Schedule:
     if "n_epochs" in changes and "drops" not in changes:
         # The rate falls at the same shares of a run of another length.
         share = schedule.n_epochs / SCHEDULES[options["settings"]].n_epochs
-        drops = tuple(max(1, round(drop * share)) for drop in schedule.drops)
-        schedule = schedule._replace(drops=drops)
+        drops = {max(1, round(drop * share)) for drop in schedule.drops}
+        schedule = schedule._replace(drops=tuple(sorted(drops)))
     return schedule
 
 
@@ -396,6 +398,9 @@ def _train(args: argparse.Namespace, options: dict[str, Any]) -> int:
     notes = asdict(config) | {
         "network": NAME, "class_names": list(EMOTIONS), "affective_weight": affective_weight
     }  # fmt: skip
+    notes |= {k: v for k, v in schedule._asdict().items() if k != "n_epochs"}
+    if args.resume and Path(args.resume).is_file():
+        _check_resumed(args.resume, read_options(args.resume), notes)
     history = train(
         net, training, validation, schedule=schedule, result_path=result_path, seed=seed,
         affective_weight=affective_weight, options=notes, resume=args.resume,
@@ -412,12 +417,30 @@ def _train(args: argparse.Namespace, options: dict[str, Any]) -> int:
     return 0
 
 
-def load(path: str | Path | None, options: dict[str, Any]) -> BPMGCN:
-    """The network of a checkpoint, built as the checkpoint says, in evaluation mode."""
+def _check_resumed(path: str, saved: dict, wanted: dict) -> None:
+    """Raise DataError where a run was begun with other options than it is to go on with."""
+    for name, value in wanted.items():
+        have = saved.get(name, value)
+        if (tuple(have) if isinstance(have, list) else have) != (
+            tuple(value) if isinstance(value, list) else value
+        ):
+            raise DataError(
+                path, found=f"a run with {name} {have}", wanted=f"{name} {value}, as asked",
+                cure="Resume with the options that the run was begun with; with another "
+                "--n_epochs, name its --drops too.",
+            )  # fmt: skip
+
+
+def load(path: str | Path | None, options: dict[str, Any] | None = None) -> BPMGCN:
+    """The network of a checkpoint, built as the checkpoint says, in evaluation mode.
+
+    path: None is the best of the last training. options: such as {"streams": "posture"}, for a file
+    that does not say.
+    """
     path = checkpoint_of(NAME, path)
     saved = read_options(path)
     check_network(NAME, path, saved)
-    net = BPMGCN(**_config(options, saved).options())
+    net = BPMGCN(**_config(options or {}, saved).options())
     load_weights(net, path)
     net.eval()
     return net
@@ -435,7 +458,7 @@ def _test(args: argparse.Namespace, options: dict[str, Any]) -> int:
 
 
 def _test_single(args: argparse.Namespace) -> int:
-    net = load(args.checkpoint_path, {})
+    net = load(args.checkpoint_path)
     state = recording_state(
         net, args.pose_path, start=args.start, fps=args.fps, right_first=args.right_first
     )

@@ -32,7 +32,6 @@ WITHOUT_EFFECT = {
     "model_saved_name": "weights are best.pth and last.pth in --result_path",
     "model": "Gait is BPM-GCN",
     "feeder": "the arrays that `prepare gait` makes are read",
-    "optimizer": "the optimizer is SGD",
     "device": "Jittor takes a GPU where there is one",
     "num_worker": "the arrays lie in memory",
     "log_interval": "every epoch is a row of log.csv",
@@ -45,8 +44,9 @@ WITHOUT_EFFECT = {
     "test_ratio": "the split is `prepare gait`'s, --test_share",
     "test_batch_size": "it changes no number",
     "save_model": "weights are always saved",
-    "phase": "--phase says it",
 }
+# A released file names its arrays; only the folder counts here.
+PASSED_OVER = {"data_p_path": "--data_path, or data_path in the file, names the arrays' folder"}
 # What the released file says of network and data; here only one value of each is possible.
 _FIXED_MODEL = {
     "num_class": len(EMOTIONS),
@@ -59,6 +59,7 @@ _FIXED_MODEL = {
 }
 _FIXED_DATA = {"window_size": FRAMES, "normalization": False, "debug": False}
 _FREE_DATA = ("random_choose", "data_p_path", "data_m_path", "label_path", "feature_path")
+PHASES = ("train", "test")
 
 
 def _positive_int(value: Any) -> int | None:
@@ -98,6 +99,14 @@ def _bool(value: Any) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
+def _phase(value: Any) -> str | None:
+    return value if value in PHASES else None
+
+
+def _sgd(value: Any) -> str | None:
+    return value if str(value).upper() == "SGD" else None
+
+
 def _streams(value: Any) -> str | None:
     return value if value in STREAMS else None
 
@@ -115,6 +124,8 @@ _OPTIONS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "affective_weight": (_number, "a number of 0 or more"),
     "streams": (_streams, f"one of {', '.join(STREAMS)}"),
     "random_move": (_bool, "true or false"),
+    "phase": (_phase, "train or test"),
+    "optimizer": (_sgd, "SGD: BPM-GCN is trained with no other"),
     "data_path": (_text, "a folder"),
     "checkpoint_path": (_text, "a file"),
     "result_path": (_text, "a folder"),
@@ -158,6 +169,8 @@ def read_config(path: str | Path) -> tuple[dict[str, Any], list[str]]:
         where = f"{path}, {key}"
         if name in ("model_args", "train_feeder_args", "test_feeder_args"):
             options |= _nested(name, value, where)
+            if "data_p_path" in value:
+                idle += PASSED_OVER
         elif RELEASED_NAMES.get(name, name) in _OPTIONS:
             name = RELEASED_NAMES.get(name, name)
             options[name] = option(name, value, where)
@@ -175,9 +188,8 @@ def _nested(name: str, value: Any, where: str) -> dict[str, Any]:
         raise DataError(where, found=repr(value), wanted="a table", cure="Correct it.")
     options = {}
     for key, given in value.items():
-        if key == "random_move":
-            if name == "train_feeder_args":
-                options["random_move"] = option("random_move", given, f"{where}.{key}")
+        if key == "random_move" and name == "train_feeder_args":
+            options["random_move"] = option("random_move", given, f"{where}.{key}")
         elif key in fixed:
             if given != fixed[key]:
                 raise DataError(
