@@ -14,6 +14,7 @@ import jittor as jt
 import numpy as np
 
 from . import onednn
+from .one_channel import OneChannelConv
 
 
 def numbers(value: int | Sequence[int], count: int) -> tuple[int, ...]:
@@ -123,6 +124,9 @@ class Conv2d(jt.nn.Conv2d):
     """
 
     def execute(self, x):
+        if x.shape[1] == 1 and self.weight.shape[1] == 1 and not jt.flags.use_cuda:
+            y = OneChannelConv.apply(x, self.weight, self.stride, self.padding)
+            return y if self.bias is None else y + self.bias.reshape(1, -1, 1, 1)
         if tuple(self.weight.shape[2:]) != (1, 1) or self.stride != (1, 1) or any(self.padding):
             return super().execute(x)
         N, C, H, W = x.shape
@@ -444,33 +448,38 @@ _POOL_HEADER = "#include <algorithm>\n#include <cmath>\n#include <vector>\n"
 # a time, then the largest of the columns. Of equal values the first of the window is taken.
 _MAX_POOL_APART = r"""
     const long H = in0_shape1, W = in0_shape2, h = out0_shape1, w = out0_shape2;
-    const long k0 = data["k0"], k1 = data["k1"];
+    constexpr int k0 = @K0, k1 = @K1;  // known when compiled, for loops without counters
     #pragma omp parallel
     {
-        std::vector<float> column(w * k1);
-        std::vector<int> row(w * k1);
+        std::vector<float> columns(w * k1);
+        std::vector<int> rows(w * k1);
+        float* __restrict__ column = columns.data();
+        int* __restrict__ row = rows.data();
         #pragma omp for
         for (long n = 0; n < in0_shape0; n++)
         for (long j = 0; j < h; j++) {
             const float* x = in0_p + (n * H + j * k0) * W;
             for (long c = 0; c < w * k1; c++) { column[c] = x[c]; row[c] = 0; }
             for (long a = 1; a < k0; a++) {
-                float* best = column.data();
-                int* where = row.data();
                 #pragma omp simd
                 for (long c = 0; c < w * k1; c++) {
-                    const bool take = x[a * W + c] > best[c];
-                    best[c] = take ? x[a * W + c] : best[c];
-                    where[c] = take ? int(a) : where[c];
+                    const bool take = x[a * W + c] > column[c];
+                    column[c] = take ? x[a * W + c] : column[c];
+                    row[c] = take ? int(a) : row[c];
                 }
             }
             for (long k = 0; k < w; k++) {
-                long best = k * k1;
-                for (long c = k * k1 + 1; c < (k + 1) * k1; c++)
-                    if (column[c] > column[best]
-                        || (column[c] == column[best] && row[c] < row[best])) best = c;
-                out0_p[(n * h + j) * w + k] = column[best];
-                out1_p[(n * h + j) * w + k] = (j * k0 + row[best]) * W + best;
+                // Without a branch: which column wins cannot be foreseen.
+                int best = k * k1, low = row[best];
+                float top = column[best];
+                for (int c = k * k1 + 1; c < (k + 1) * k1; c++) {
+                    const bool take = (column[c] > top) | ((column[c] == top) & (row[c] < low));
+                    top = take ? column[c] : top;
+                    low = take ? row[c] : low;
+                    best = take ? c : best;
+                }
+                out0_p[(n * h + j) * w + k] = top;
+                out1_p[(n * h + j) * w + k] = (j * k0 + low) * W + best;
             }
         }
     }
@@ -486,8 +495,8 @@ class _MaxPool(jt.Function):
         result = [x.shape[0], *size]
         if kernel[0] == 1 and kernel == stride and not any(padding):
             x = x.reshape(-1, *x.shape[2:])  # [N*C*D, H, W]
-            shape, source = [x.shape[0], *size[1:]], _MAX_POOL_APART
-            data = {"k0": kernel[1], "k1": kernel[2]}
+            shape, data = [x.shape[0], *size[1:]], {}
+            source = _MAX_POOL_APART.replace("@K0", str(kernel[1])).replace("@K1", str(kernel[2]))
         else:
             shape, source = result, _MAX_POOL
             data = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from jittor import nn
 
-from ..ops import AvgPool2d, BatchNorm, MaxPool2d, ReLU, kaiming_normal_fan_out
+from ..ops import AvgPool2d, BatchNorm, Conv2d, MaxPool2d, ReLU, kaiming_normal_fan_out
 
 
 class BasicBlock(nn.Module):
@@ -41,7 +41,7 @@ def audio_resnet18(pool: tuple[int, int], width: int = 64) -> nn.Sequential:
     released weights name them: 0 convolution, 1 batch norm, 2 ReLU, 3 pool, 4 to 7 stages, 8 pool.
     """
     layers = [
-        nn.Conv2d(1, width, (7, 1), stride=(2, 1), padding=(3, 0), bias=False),
+        Conv2d(1, width, (7, 1), stride=(2, 1), padding=(3, 0), bias=False),
         BatchNorm(width),
         ReLU(),
         MaxPool2d(3, stride=2, padding=1),
