@@ -16,7 +16,7 @@
 # | | |
 # |---|---|
 # | **Needs** | this repository and `00_start_here`; no GPU, no download |
-# | **Takes** | 4 to 6 minutes on two idle CPU cores, nearly all of it training four networks; more if other programs keep them busy |
+# | **Takes** | 4 to 5 minutes on two idle CPU cores, nearly all of it training four networks; more if other programs keep them busy |
 # | **You will see** | a skeleton as a graph, walks as curves, a graph convolution by hand, a training run, an ablation, and two walkers side by side with the graph that the network lays over them |
 # | **Paper** | Zhai, Jia, Lai, Zhang, Yang and Tao, *Looking into Gait for Perceiving Emotions via Bilateral Posture and Movement Graph Convolutional Networks*, IEEE Transactions on Affective Computing 2024 ([doi 10.1109/TAFFC.2024.3365694](https://doi.org/10.1109/TAFFC.2024.3365694)) |
 #
@@ -28,7 +28,7 @@
 # | | |
 # |---|---|
 # | **需要** | 本仓库，并先看过 `00_start_here`；不需要 GPU，也不用下载 |
-# | **用时** | 双核 CPU 空闲时 4 到 6 分钟，几乎都花在训练四个网络上；如果还有别的程序占着 CPU，会更久 |
+# | **用时** | 双核 CPU 空闲时 4 到 5 分钟，几乎都花在训练四个网络上；如果还有别的程序占着 CPU，会更久 |
 # | **你会看到** | 人体骨架怎样变成图，走路怎样变成曲线，手算一次图卷积，一次完整的训练，一组消融实验，以及并排行走的两个人和网络画在他们身上的图 |
 # | **论文** | Zhai、Jia、Lai、Zhang、Yang、Tao，*Looking into Gait for Perceiving Emotions via Bilateral Posture and Movement Graph Convolutional Networks*，IEEE Transactions on Affective Computing 2024（[doi 10.1109/TAFFC.2024.3365694](https://doi.org/10.1109/TAFFC.2024.3365694)） |
 #
