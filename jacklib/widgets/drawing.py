@@ -101,7 +101,7 @@ EMOTIONS_ZH = {
     "trust": "信任",
     "neutral": "中性",
     # Emotion-Gait's names
-    "happy": "快乐",
+    "happy": "高兴",
     "sad": "悲伤",
     "angry": "愤怒",
 }
