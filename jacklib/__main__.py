@@ -6,7 +6,7 @@ import argparse
 import difflib
 import sys
 
-TOOLS = ("doctor", "prepare", "notebooks", "bench", "samples")
+TOOLS = ("doctor", "prepare", "notebooks", "bench", "porting", "samples")
 # Networks by the names of the command line; each has a module in `jacklib.methods`.
 METHODS = {"VAANet": "vaanet", "CTEN": "cten", "TSL": "tsl", "Gait": "gait"}
 
@@ -30,6 +30,7 @@ USAGE = """bash script/run.sh COMMAND [options]
   Gait test_single --pose_path FILE
   bench vaanet | cten | tsl | gait | all
                                speed and memory against PyTorch
+  porting check FILE           find where Jittor differs from PyTorch in a port's source
   notebooks build              write the notebooks anew from notebooks/src
 
 Options of a command: add --help."""
@@ -77,6 +78,8 @@ def _tool(command: str, arguments: list[str]) -> int:
         from . import notebooks as tool
     elif command == "bench":
         from . import bench as tool
+    elif command == "porting":
+        from . import traps as tool
     else:
         from .data.samples import GAITS, SAMPLES, UNTRIMMED
 

@@ -94,7 +94,10 @@ def parser_of(*words: str) -> argparse.ArgumentParser:
         assert words[1] in method.PHASES
         method.add_arguments(parser, words[1])
     else:
-        tools = {"prepare": "data.prepare", "notebooks": "notebooks", "bench": "bench"}
+        tools = {
+                "prepare": "data.prepare", "notebooks": "notebooks", "bench": "bench",
+                "porting": "traps",
+            }  # fmt: skip
         tool = "data.prepare_gait" if words[:2] == ("prepare", "gait") else tools[words[0]]
         importlib.import_module(f"jacklib.{tool}").add_arguments(parser)
     return parser
