@@ -48,6 +48,8 @@ def _method(name: str, arguments: list[str]) -> int:
     if phase not in method.PHASES:
         found = f"found {phase!r}, " if phase else ""
         meant = _meant(phase, method.PHASES)
+        if (name, phase) == ("Gait", "test"):
+            meant = ". To evaluate: main --phase test"
         print(f"{name}: {found}wanted one of {', '.join(method.PHASES)}{meant}", file=sys.stderr)
         return 2
     parser = argparse.ArgumentParser(prog=f"bash script/run.sh {name} {phase}")

@@ -163,7 +163,7 @@ def test_missing_joints_are_named(tmp_path):
         (lambda text: text.replace("Frames: 2", "Frames: 3"), "18 numbers of motion"),
         (lambda text: text.replace("OFFSET 0 -2 0", "OFFSET 0 -2"), "'CHANNELS'"),
         (lambda text: text.replace("Xrotation", "Wrotation"), "'Wrotation'"),
-        (lambda text: text[:100], "an end too early"),
+        (lambda text: text[:100], "the file's end within its HIERARCHY"),
         (lambda text: "no BVH", "'no'"),
         (lambda text: text.replace("0 0 0  0 0 0  0 0 0", "0 0 0  0 0 0  0 0 x", 1), "numbers"),
         (lambda text: text.replace("0.0333333", "0"), "frame time"),
@@ -189,3 +189,11 @@ def test_one_recording_for_the_network(tmp_path):
     assert not frames[46:].any()  # 61 frames at 30 a second, less 15
     with pytest.raises(DataError, match="start"):
         recording_frames(recording, start=3)
+
+
+def test_a_neck_of_one_bone(tmp_path):
+    names = ["neck" if name == "neck1" else name for name in NAMINGS["CMU"]]
+    body_bvh(tmp_path / "one.bvh", names)
+    body_bvh(tmp_path / "cmu.bvh", NAMINGS["CMU"])
+    one, cmu = (read_bvh(tmp_path / f"{name}.bvh") for name in ("one", "cmu"))
+    np.testing.assert_array_equal(one.pose, cmu.pose)

@@ -111,6 +111,9 @@ def test_one_recording(trained, tmp_path):
     assert "37 of 48 frames" in found["cmu_01_03"][1] and "48 of 48" in found["walk"][1]
     other = jack("Gait", "test_single", "--pose_path", WALK, *weights, "--right_first")
     assert other.returncode == 0 and found["cmu_01_03"][1] in other.stdout
+    for option in (("--fps", "60"), ("--right_first",)):  # what the file says itself
+        result = jack("Gait", "test_single", "--pose_path", bvh, *weights, *option)
+        assert result.returncode == 1 and f"{option[0]}: found {bvh}" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -157,6 +160,12 @@ def test_a_start_needs_a_rate(trained, tmp_path):
     assert "Give the frames a second (--fps)" in jack(*single).stderr
     result = jack(*single, "--fps", "30")
     assert result.returncode == 0 and "22 of 48 frames" in result.stdout, result.stderr
+
+
+def test_streams_that_the_weights_do_not_have(trained, few):
+    result = jack("Gait", "main", "--phase", "test", "--data_path", few, "--streams", "posture",
+                  "--weights", trained[0] / "last.pth")  # fmt: skip
+    assert result.returncode == 1 and "found streams: both, wanted posture" in result.stderr
 
 
 def test_labels_that_are_none(few, tmp_path):

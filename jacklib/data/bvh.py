@@ -78,7 +78,8 @@ def parse_bvh(path: str | Path) -> Bvh:
     def take(wanted: str | None = None) -> str:
         nonlocal at
         if at >= len(words):
-            raise wrong("an end too early", wanted or "more")
+            part = "MOTION" if "MOTION" in map(str.upper, words) else "HIERARCHY"
+            raise wrong(f"the file's end within its {part}", wanted or "the rest")
         word = words[at]
         if wanted is not None and word.upper() != wanted:
             raise wrong(f"{word[:40]!r} as word {at + 1}", wanted)
@@ -201,6 +202,9 @@ def choose_joints(names: tuple[str, ...], what: str) -> list[int]:
     for number, name in enumerate(names):
         place.setdefault(_plain(name), number)
     best = max(NAMINGS, key=lambda naming: sum(name in place for name in NAMINGS[naming]))
+    if best == "CMU":  # with one bone in the neck, some exports call it so
+        place.setdefault("neck1", place.get("neck", -1))
+        place = {name: number for name, number in place.items() if number >= 0}
     missing = [
         f"{joint} ({name!r})"
         for joint, name in zip(JOINTS, NAMINGS[best], strict=True)

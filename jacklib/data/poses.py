@@ -55,7 +55,7 @@ def check_pose(pose, what: str, index: int | None = None) -> np.ndarray:
     if len(array) < 2:
         raise DataError(
             where, found=f"{len(array)} frames", wanted="2 or more, 48 to fill the network's input",
-            cure="Leave the gait out, or record it longer.",
+            cure="Leave the gait out (`prepare gait --skip_bad`), or record it longer.",
         )  # fmt: skip
     bad = ~np.isfinite(array)
     if bad.any():
@@ -63,7 +63,8 @@ def check_pose(pose, what: str, index: int | None = None) -> np.ndarray:
         raise DataError(
             f"{where}, frame {frame}, {JOINTS[joint]}",
             found="a number that is missing or infinite", wanted="finite numbers",
-            cure="Fill the gap from the frames around it, or leave the gait out.",
+            cure="Fill the gap from the frames around it, or leave the gait out (`prepare gait "
+            "--skip_bad`).",
         )  # fmt: skip
     seen = np.abs(array).sum((1, 2)) > 0
     last = np.flatnonzero(seen)[-1] if seen.any() else -1
@@ -91,7 +92,7 @@ def check_label(label, what: str, index: int) -> int:
         names = ", ".join(f"{n} {name}" for n, name in enumerate(EMOTIONS))
         raise DataError(
             f"{what}, gait {index}", found=f"label {label!r}", wanted=f"one of {names}",
-            cure="Correct the label, or leave the gait out.",
+            cure="Correct the label, or leave the gait out (`prepare gait --skip_bad`).",
         )  # fmt: skip
     return int(number)
 

@@ -249,6 +249,12 @@ def recording_state(
     joints 4 to 6 and 10 to 12 are the right side's. Raises DataError naming the file.
     """
     recording = read_pose(path)
+    if recording.fps is not None and (fps is not None or right_first):
+        raise DataError(
+            "--fps" if fps is not None else "--right_first",
+            found=f"{path}, which says its {'rate' if fps is not None else 'sides'} itself",
+            wanted="a .npy or .csv file", cure="Leave the option out.",
+        )  # fmt: skip
     if fps is not None:
         if fps <= 0:
             raise DataError("--fps", found=str(fps), wanted="more than 0", cure="Correct it.")
@@ -440,6 +446,12 @@ def load(path: str | Path | None, options: dict[str, Any] | None = None) -> BPMG
     path = checkpoint_of(NAME, path)
     saved = read_options(path)
     check_network(NAME, path, saved)
+    asked = (options or {}).get("streams")
+    if asked and saved.get("streams", asked) != asked:
+        raise DataError(
+            str(path), found=f"streams: {saved['streams']}", wanted=asked,
+            cure="Leave --streams out, or train such a network.",
+        )  # fmt: skip
     net = BPMGCN(**_config(options or {}, saved).options())
     load_weights(net, path)
     net.eval()
