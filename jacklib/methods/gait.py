@@ -414,11 +414,12 @@ def _train(args: argparse.Namespace, options: dict[str, Any]) -> int:
     )  # fmt: skip
     print(emotion_table(test(net, validation)))
     best = max(history, key=lambda row: row["val_accuracy"])
-    weights = [p for p in (result_path / "best.pth", result_path / "last.pth") if p.exists()]
+    weights = result_path / "best.pth"
+    where = weights if weights.exists() else "with the run that was resumed"
     print(
         f"That is after the last epoch (weights: {result_path / 'last.pth'}). Best test accuracy "
         f"{best['val_accuracy']:.3f} in epoch {best['epoch']} (chance 0.250); its weights: "
-        f"{weights[0]}. Chosen on the test gaits, that number is too good."
+        f"{where}. Chosen on the test gaits, that number is too good."
     )
     return 0
 
