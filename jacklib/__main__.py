@@ -31,6 +31,9 @@ USAGE = """bash script/run.sh COMMAND [options]
   bench vaanet | cten | tsl | gait | all
                                speed and memory against PyTorch
   porting check FILE           find where Jittor differs from PyTorch in a port's source
+  porting compare vaanet | cten | tsl | gait
+                               a network beside its PyTorch original, layer by layer
+  porting changes              how many lines of each network the port changes
   notebooks build              write the notebooks anew from notebooks/src
 
 Options of a command: add --help."""
@@ -81,7 +84,7 @@ def _tool(command: str, arguments: list[str]) -> int:
     elif command == "bench":
         from . import bench as tool
     elif command == "porting":
-        from . import traps as tool
+        from . import porting as tool
     else:
         from .data.samples import GAITS, SAMPLES, UNTRIMMED
 

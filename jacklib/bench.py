@@ -38,6 +38,7 @@ from .bench_protocol import (
     vaanet_positive,
 )
 from .errors import DataError
+from .torch_process import find_torch, process_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 OPERATIONS = {
@@ -205,13 +206,6 @@ class JittorSession:
 # ---------------------------------------------------------------------------------------------
 
 
-def process_environment() -> dict[str, str]:
-    """For a measured process. Each framework has its own defaults: what jacklib set for Jittor is
-    not PyTorch's."""
-    own = {k: v for k, v in os.environ.items() if k not in runtime.set_here}
-    return own | {"PYTHONPATH": str(ROOT)}
-
-
 class Worker:
     """A process that answers requests; `ask(op, ...)` waits for the answer."""
 
@@ -222,7 +216,7 @@ class Worker:
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            env=process_environment() | environment,
+            env=process_environment(**environment),
         )
 
     def ask(self, op: str, **arguments: Any) -> dict[str, Any]:
@@ -240,16 +234,6 @@ class Worker:
         """End the process."""
         self.process.stdin.close()
         self.process.wait()
-
-
-def find_torch() -> str | None:
-    """A Python that has PyTorch: $JACK_TORCH_PYTHON, else this one; None without."""
-    for python in (os.environ.get("JACK_TORCH_PYTHON"), sys.executable):
-        if python:
-            found = subprocess.run([python, "-c", "import torch"], capture_output=True)
-            if found.returncode == 0:
-                return python
-    return None
 
 
 def measure(

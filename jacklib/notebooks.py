@@ -27,7 +27,8 @@ placeholder too: solve first, then `check_...` from `jacklib.classroom`, which b
 
 `build` writes `notebooks/NN_name.ipynb` (English) and `notebooks/cn/NN_name.ipynb` (Chinese), or
 with solutions `notebooks/solutions/en/` and `.../cn/`. All run in `notebooks/`. Building needs
-jupytext and nbclient (`pip install -e .[dev]`).
+jupytext and nbclient (`pip install -e .[dev]`), and for what PyTorch says in a notebook PyTorch
+(JACK_TORCH_PYTHON): its answers are stored for readers without it, see `jacklib.torch_process`.
 """
 
 from __future__ import annotations
@@ -39,13 +40,14 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
 from .errors import DataError
+from .torch_process import find_torch, recording
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
@@ -86,7 +88,11 @@ def build(
     for source in _sources(names, folder):
         editions = read_source(source, solutions=solutions)
         if execute:
-            _execute(editions["en"], source, folder, progress)
+            if solutions or find_torch() is None:
+                _execute(editions["en"], source, folder, progress)
+            else:
+                with recording(source.stem[:2]) as added:
+                    _execute(editions["en"], source, folder, progress, added)
             _copy_outputs(editions["en"], editions["zh"])
         for lang, notebook in editions.items():
             path = notebook_path(source.stem, lang, solutions=solutions, folder=folder)
@@ -257,8 +263,15 @@ def _sources(names: Sequence[str] | None, folder: Path) -> list[Path]:
 # --- running ------------------------------------------------------------------------------------
 
 
-def _execute(notebook: NotebookNode, source: Path, folder: Path, progress: bool) -> None:
-    """Run all cells in one fresh kernel, in place, and tidy the outputs."""
+def _execute(
+    notebook: NotebookNode,
+    source: Path,
+    folder: Path,
+    progress: bool,
+    added: Mapping[str, str] | None = None,
+) -> None:
+    """Run all cells in one fresh kernel, in place, and tidy the outputs. added: to its environment.
+    """
     from nbclient import NotebookClient  # only building needs it
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
     from tqdm import tqdm
@@ -286,6 +299,7 @@ def _execute(notebook: NotebookNode, source: Path, folder: Path, progress: bool)
     # The kernel starts in notebooks/; jacklib may be importable only from the folder above.
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+    environment.update(added or {})
     # Set by many build servers; it would keep every plt figure out of the notebook.
     environment.pop("MPLBACKEND", None)
     try:

@@ -9,9 +9,8 @@ Files that do not import Jittor have no such traps; nothing is said of them.
 
 from __future__ import annotations
 
-import argparse
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -517,20 +516,15 @@ def check_source(path: str | Path) -> list[Trap]:
     return check_text(text, str(path))
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `porting`."""
-    parser.add_argument("what", choices=("check",), help="check: find traps in source")
-    parser.add_argument("paths", nargs="+", help="Python files, or folders of them")
-
-
-def main(args: argparse.Namespace) -> int:
-    """Print the traps of every file; returns 1 where there are any, as a linter does."""
+def check_files(paths: Sequence[str]) -> int:
+    """Print the traps of files and of folders' files; returns 1 where there are any, as a linter
+    does."""
     files = []
-    for path in map(Path, args.paths):
+    for path in map(Path, paths):
         files += sorted(path.rglob("*.py")) if path.is_dir() else [path]
     if not files:
         raise DataError(
-            ", ".join(args.paths), found="no Python file", wanted="one or more", cure="Check it."
+            ", ".join(paths), found="no Python file", wanted="one or more", cure="Check it."
         )
     count = 0
     for file in files:
