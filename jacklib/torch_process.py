@@ -125,6 +125,7 @@ class Console:
             [python, "-m", "jacklib.reference.console"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
             env=process_environment(JACKLIB_NO_JITTOR="1"),
+            start_new_session=True,  # Ctrl-C and a stopped kernel are ours to answer, not its
         )  # fmt: skip
         atexit.register(self.close)
 

@@ -1,0 +1,1352 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] lang="en"
+# # 01 · Jittor for PyTorch users
+#
+# | | |
+# |---|---|
+# | **Needs** | this repository, some PyTorch, and `00_start_here`; no GPU, no download. PyTorch itself need not be installed |
+# | **Takes** | 1 to 2 minutes on two idle CPU cores, and more if other programs keep them busy; the very first time, about four minutes more, in which Jittor compiles some 130 kernels |
+# | **You will see** | PyTorch's code beside Jittor's, and whether both give the same numbers; what laziness, just-in-time kernels and fusion are, with measurements; a table of translations in which every row is run |
+# | **After it** | `02_porting_traps` takes the differences one by one; here they are only named |
+#
+# Read and run the cells in order, or choose *Run → Run All Cells*: unfinished exercises do not stop it.
+
+# %% [markdown] lang="zh"
+# # 01 · 写给 PyTorch 用户的 Jittor（计图）入门
+#
+# | | |
+# |---|---|
+# | **需要** | 本仓库，会一点 PyTorch，并先看过 `00_start_here`；不需要 GPU，也不用下载，本机不装 PyTorch 也行 |
+# | **用时** | 双核 CPU 空闲时 1 到 2 分钟，如果还有别的程序占着 CPU，会更久；第一次运行还要多花四分钟左右，Jittor 要编译约 130 个 kernel |
+# | **你会看到** | PyTorch 与 Jittor 的代码并排对照，结果是否一致；惰性执行、即时编译、算子融合是怎么回事，都用实测说话；还有一张逐行运行过的对照表 |
+# | **之后** | `02_porting_traps` 逐个讲两者不一样的地方，这里只点到为止 |
+#
+# 可以逐格阅读运行，也可以选菜单 *Run → Run All Cells*：没做的练习不会中断运行。仓库里保存的输出是英文版运行时生成的，图中文字因此是英文。
+
+# %% lang="en"
+LANG = "en"
+
+# %% lang="zh"
+LANG = "zh"
+
+# %%
+from jacklib import classroom, runtime  # jacklib comes first: it prepares Jittor
+
+classroom.language(LANG)
+
+import re
+import subprocess
+import sys
+import textwrap
+import time
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+import jittor as jt
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import Markdown
+from jittor import nn
+
+from jacklib.porting import cmp, pytorch
+
+plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
+BLUE, ORANGE, RED, GREY = "#0072B2", "#E69F00", "#D55E00", "#B8C4CE"
+
+rng = np.random.default_rng(0)
+X = rng.standard_normal((4, 5)).astype(np.float32)
+Y = rng.standard_normal((4, 5)).astype(np.float32)
+
+# %% [markdown] lang="en"
+# ## How to read this notebook
+#
+# Code comes in **pairs**. PyTorch's half stands as text in `pytorch("""...""")`: it runs in a process of its own, for the two frameworks do not share one safely, and what its last line says comes back as NumPy arrays. Where PyTorch is not installed, the answer that was stored when this notebook was built is used (a line says so). Jittor's half runs here. `cmp` compares the two:
+
+# %% [markdown] lang="zh"
+# ## 怎么读这个笔记本
+#
+# 代码都是**成对**的。PyTorch 那一半写在 `pytorch("""...""")` 的字符串里：两个框架放进同一个进程不安全，所以它在单独的进程里运行，最后一行的值以 NumPy 数组返回。没装 PyTorch 的机器会用构建笔记本时存下的答案（会打印一行说明）。Jittor 那一半就在这里运行，最后由 `cmp` 比较：
+
+# %%
+theirs = pytorch(
+    """
+    y = x.softmax(dim=1)
+    y
+    """,
+    x=X,
+)
+
+x = jt.array(X)
+y = nn.softmax(x, dim=1)
+
+ok = cmp("softmax", y, theirs)
+
+# %% [markdown] lang="en"
+# *Exact*: every bit is the same. *Approximate*: equal to one part in 100,000 of the largest number. Two correct programs that add numbers in different orders rarely agree in every bit, and need not.
+
+# %% [markdown] lang="zh"
+# *exact*（精确）：每一位都相同。*approximate*（近似）：差别不超过最大数的十万分之一。两个都正确的程序，只要加法的先后不同，末位就可能不一样，这很正常，不必追求逐位相同。
+
+# %% [markdown] lang="en"
+# ## 1 · Vars
+#
+# Jittor's array is called `Var`. Numbers are made, shaped and indexed as you would expect. What you might not expect is in this section; first, **64-bit numbers become 32-bit ones**:
+
+# %% [markdown] lang="zh"
+# ## 1 · Var（变量）
+#
+# Jittor 的数组叫 `Var`，创建、变形、索引都和预想的差不多。这一节讲可能出乎意料的地方。首先，**64 位数会变成 32 位**：
+
+# %%
+values = {
+    "[1, 2]": [1, 2],
+    "[1.5]": [1.5],
+    "[True]": [True],
+    "np.arange(3)": np.arange(3),
+    "np.arange(3.0)": np.arange(3.0),
+    "np.float16([1])": np.float16([1]),
+}
+theirs = pytorch(
+    """
+    values = [[1, 2], [1.5], [True], np.arange(3), np.arange(3.0), np.float16([1])]
+    [str(torch.tensor(v).dtype).removeprefix("torch.") for v in values]
+    """
+)
+print(f"{'made of':17}{'Jittor':10}PyTorch")
+for (text, value), dtype in zip(values.items(), theirs, strict=True):
+    print(f"{text:17}{str(jt.array(value).dtype):10}{dtype}")
+print("\nasked for:", jt.array(np.arange(3.0), dtype="float64").dtype, jt.array64([1, 2]).dtype)
+print("2**31 + 5 in an int64 array becomes", jt.array(np.array([2**31 + 5])).item())
+
+# %% [markdown] lang="en"
+# For networks 32 bits are what you want anyway. For large whole numbers (file positions, time stamps, hashes) keep NumPy.
+#
+# **Shapes.** There are no arrays without dimensions: one number has shape `[1,]`. `x.shape` compares with lists and tuples. **Indexing** works as in NumPy:
+
+# %% [markdown] lang="zh"
+# 网络本来就用 32 位。大整数（文件位置、时间戳、哈希值）请留在 NumPy 里。
+#
+# **形状。** Jittor 没有零维数组：单个数的形状是 `[1,]`。`x.shape` 可以直接和列表比较。**索引**和 NumPy 一样：
+
+# %%
+theirs = pytorch("(tuple(x.sum().shape), x[1], x[:, ::2], x[x > 0])", x=X)
+
+ours = (x.sum().shape, x[1], x[:, ::2], x[x > 0])
+print("x.shape:", x.shape, "| x.shape == [4, 5]:", x.shape == [4, 5])
+print("x.sum().shape: Jittor", ours[0], "PyTorch", theirs[0])
+for text, a, b in zip(("x[1]", "x[:, ::2]", "x[x > 0]"), ours[1:], theirs[1:], strict=True):
+    cmp(text, a, b)
+
+# %% [markdown] lang="en"
+# **A slice is a copy.** In PyTorch a slice is a view, and writing into it changes the whole. In Jittor it does not, and nothing complains. Write through the index on the left side instead:
+
+# %% [markdown] lang="zh"
+# **切片是副本。** PyTorch 的切片是视图，改切片就是改原数组；Jittor 的不是，改了原数组纹丝不动，也不会报错。要写就把索引放在等号左边：
+
+# %%
+theirs = pytorch(
+    """
+    row = x[0]
+    row += 1
+    x
+    """,
+    x=X,
+)
+
+x = jt.array(X)
+row = x[0]
+row += 1
+cmp("row = x[0]; row += 1", x, theirs)
+x[0] = x[0] + 1
+ok = cmp("x[0] = x[0] + 1     ", x, theirs)
+
+# %% [markdown] lang="en"
+# **Getting numbers out.** `.item()` one number, `.numpy()` a copy as an array, and `.data` an array that *is* the Var's memory:
+
+# %% [markdown] lang="zh"
+# **取出数值。** `.item()` 取一个数，`.numpy()` 得到数组副本，`.data` 得到的数组则*就是* Var 的内存：
+
+# %%
+x = jt.array(X)
+x.numpy()[0, 0] = 100
+print("after writing into x.numpy():", round(x[0, 0].item(), 3))
+x.data[0, 0] = 100
+print("after writing into x.data:   ", x[0, 0].item())
+
+# %% [markdown] lang="en"
+# ## 2 · Laziness: noted now, done later
+#
+# PyTorch computes a line when it reaches it. Jittor **notes** it, and computes when somebody needs the numbers. `jt.flags.exec_called` counts how often it was asked to compute, which shows what asks:
+
+# %% [markdown] lang="zh"
+# ## 2 · 惰性执行：先记下，后计算
+#
+# PyTorch 执行到哪一行就算哪一行。Jittor 只是**记下**，等有人要数值时才算。`jt.flags.exec_called` 记录它被要求计算的次数，由此可以看出什么操作会触发计算：
+
+# %%
+x = jt.array(X)
+jt.sync_all(True)
+asks = {
+    "y = x * 3.5": lambda: x * 3.5,
+    "y.shape, len(y)": lambda: ((x * 3.5).shape, len(x * 3.5)),
+    "y[0]": lambda: (x * 3.5)[0],
+    "jt.grad(y.sum(), x)": lambda: jt.grad((x * 3.5).sum(), x),
+    "y.numpy()": lambda: (x * 3.5).numpy(),
+    "print(y)": lambda: str(x * 3.5),
+    "y.sum().item()": lambda: (x * 3.5).sum().item(),
+    "if y.sum() > 0:": lambda: bool((x * 3.5).sum() > 0),
+    "y[y > 0].shape": lambda: x[x > 0].shape,
+}
+for text, action in asks.items():
+    before = jt.flags.exec_called
+    action()
+    print(f"{text:22}", "computes" if jt.flags.exec_called > before else "only notes")
+
+# %% [markdown] lang="en"
+# The last one is a surprise at first: how many numbers are positive, and so the shape, is known only after computing. Ways to make it compute without looking at the numbers:
+#
+# - `y.sync()` computes `y` and what it depends on;
+# - `jt.sync_all(True)` computes everything noted, and waits until the device (a GPU, too) is done;
+# - `jt.fetch(y, function)` notes that `function` shall get the numbers whenever they are there: good for logging without stopping.
+
+# %% [markdown] lang="zh"
+# 最后一个乍看奇怪：有多少个正数（也就是形状）要算完才知道。只想让它算、不看数值时：
+#
+# - `y.sync()` 计算 `y` 及其依赖；
+# - `jt.sync_all(True)` 计算所有记下的运算，并等设备（包括 GPU）真正算完；
+# - `jt.fetch(y, 函数)` 先登记，等数值算出来再交给函数：适合写日志，又不打断流水。
+
+# %%
+y = x * 3.5
+jt.fetch(y, lambda numbers: print("  fetch: now I have", type(numbers).__name__, numbers.shape))
+print("after jt.fetch: nothing printed by the function yet")
+jt.sync_all(True)
+print("after jt.sync_all(True)")
+
+# %% [markdown] lang="en"
+# How long is "noting"? Below: `x @ x` for growing $n \times n$ matrices, the time until Python goes on, and the time until the numbers are there; dots are single runs, lines medians. The function `seconds` serves the whole notebook; section 10 says why it is written as it is.
+
+# %% [markdown] lang="zh"
+# “记下”要多久？下图对越来越大的 $n \times n$ 矩阵算 `x @ x`：一条线是 Python 能继续往下走的时间，另一条是数值真正算出来的时间；点是单次测量，线是中位数。函数 `seconds` 全本通用，为什么这样写，第 10 节再说。
+
+
+# %%
+def seconds(function, runs=9, warm_up=2):
+    """Seconds of each of `runs` calls: until the call returns, and until all is computed."""
+    times = []
+    for _ in range(warm_up + runs):
+        jt.sync_all(True)
+        start = time.perf_counter()
+        result = function()  # held: what nobody holds is never computed
+        noted = time.perf_counter() - start
+        jt.sync_all(True)
+        times.append((noted, time.perf_counter() - start))
+        del result
+    return np.array(times[warm_up:])  # [runs, 2]
+
+
+sizes = [50, 100, 200, 400, 800, 1600]
+measured = []
+for n in sizes:
+    square = jt.array(rng.standard_normal((n, n)).astype(np.float32))
+    measured.append(seconds(lambda square=square: square @ square))
+measured = np.array(measured) * 1000  # [sizes, runs, 2] in ms
+
+figure, ax = plt.subplots(figsize=(6, 2.8))
+for k, (colour, words) in enumerate(((ORANGE, "noted (Python goes on)"), (BLUE, "computed"))):
+    ax.plot(np.repeat(sizes, 9), measured[:, :, k].ravel(), ".", ms=4, color=colour, alpha=0.5)
+    ax.plot(sizes, np.median(measured[:, :, k], axis=1), "-", color=colour, label=words)
+ax.set(xscale="log", yscale="log", xlabel="n", ylabel="milliseconds", title="x @ x, n by n")
+ax.set_xticks(sizes, sizes)
+ax.minorticks_off()
+ax.legend(frameon=False)
+plt.show()
+noted, computed = np.median(measured, axis=1)[-1]
+print(f"n = {sizes[-1]}: noted in {noted:.3f} ms, computed in {computed:.1f} ms")
+
+# %% [markdown] lang="en"
+# Noting hardly depends on the size. It is not free, though: a network of many tiny operators can spend more time in noting them than in computing.
+#
+# Two consequences. **An error shows late**: a line that cannot work may raise only when its numbers are asked for, far below (for debugging, `jt.flags.lazy_execution = 0` computes every line at once). And **a time taken without waiting is a lie**.
+
+# %% [markdown] lang="zh"
+# 不管矩阵多大，“记下”的时间都差不多。但它不是零：如果网络由许多很小的算子组成，花在记录上的时间可能比计算还多。
+#
+# 由此有两个后果。**报错来得晚**：有问题的那一行，可能要等到很后面取数值时才报错（调试时可以设 `jt.flags.lazy_execution = 0`，逐行立即计算）。另外，**不等算完就计的时间，都是假的**。
+
+# %% [markdown] lang="en"
+# ## 3 · Just-in-time kernels
+#
+# Why wait at all? Because with the whole calculation noted, Jittor writes a piece of C++ for exactly this calculation, a **kernel**, and compiles it. That takes a second or so, once: the kernel is kept in a folder. To measure it honestly we need a kernel that no one has compiled yet; here it has the present time in it. Three processes, one after the other, run it twice each:
+
+# %% [markdown] lang="zh"
+# ## 3 · 即时编译的算子
+#
+# 为什么要等？因为看到了整个计算，Jittor 就能专门为它写一段 C++，也就是一个 **kernel（核函数）**，再编译。编译要一秒上下，但只有一次：编译好的存在一个文件夹里。要如实测量，得用一个从没编译过的 kernel，这里把当前时间写了进去。三个进程先后运行，各算两遍：
+
+# %%
+script = """
+import sys, time
+import jacklib
+import jittor as jt
+import numpy as np
+
+x = jt.array(np.ones((100, 100), np.float32))
+for _ in range(2):
+    start = time.perf_counter()
+    x.reindex([100], ["i0", f"(i0 + {sys.argv[1]}) % 100"]).sync()
+    print(time.perf_counter() - start)
+"""
+number = str(time.time_ns() // 1000 % 10**9)
+times = []
+for _ in range(3):
+    done = subprocess.run(
+        [sys.executable, "-c", script, number], capture_output=True, text=True, check=True
+    )
+    times += [float(line) for line in done.stdout.split()[-2:]]
+words = ["new: written, compiled, loaded", "again", *("in another process: loaded", "again") * 2]
+for word, t in zip(words, times, strict=True):
+    print(f"{word:32}{t * 1000:10.2f} ms")
+
+folder = Path(jt.flags.cache_path) / "jit"
+for file in folder.glob("*.cc"):  # nobody needs this kernel again
+    if number in file.read_text(errors="ignore"):
+        for part in folder.glob(file.stem + "*"):
+            part.unlink()
+kept = list(folder.glob("*.so"))
+print(
+    f"\nkernels kept on this machine: {len(kept)}, {sum(f.stat().st_size for f in kept) / 1e6:.0f} MB"
+)
+
+# %% [markdown] lang="en"
+# (Compiling and loading take turns with all other programs that use Jittor at that moment, for there is one lock for the folder. If "loaded" is slow here, the machine was busy.)
+#
+# Hence the rule of this repository: the *first* run of anything is slow, and says nothing about the second.
+#
+# **When is a new kernel needed?** Jittor's profiler names the kernels that ran. So we can ask whether a change needs another one. The name tells of operators, types and numbers of dimensions:
+
+# %% [markdown] lang="zh"
+# （编译和加载要与同时使用 Jittor 的其他程序排队，因为整个文件夹只有一把锁。如果这里“loaded”也很慢，说明当时机器正忙。）
+#
+# 所以本仓库有一条规矩：任何东西*第一次*运行都慢，并且不能说明第二次有多快。
+#
+# **什么时候要编译新的 kernel？** Jittor 的性能分析器会报出运行了哪些 kernel，于是可以逐项试验：改动某处，用的还是不是同一个。kernel 的名字里有算子、类型和维数：
+
+
+# %%
+def kernels(function, **flags):
+    """What runs: {name of a kernel: (its operators, its ms, its C++ file)}, slowest first."""
+    with jt.flag_scope(**flags):
+        jt.sync_all(True)
+        with jt.profile_scope() as report:
+            result = function()
+            jt.sync_all(True)
+        del result
+    found = {}
+    for name, file, _, nanoseconds, *_ in report[1:]:
+        # "«opkey0:unary«...«OP:sqrt«opkey1:..." names its operators; a library's has one name
+        parts = re.split(r"«opkey\d+:", name)[1:] or [name]
+        operators = [re.findall(r"«OP:(\w+)", p)[:1] or [p.split("«")[0]] for p in parts]
+        found[name] = [o[0] for o in operators], float(nanoseconds) / 1e6, file
+    return found
+
+
+def chain(x, factor=3.5):
+    return (x * factor - x.sqrt()).sum(1)
+
+
+def ones(*shape, dtype="float32"):
+    return jt.array(np.ones(shape, dtype), dtype=dtype)
+
+
+(name,) = base = kernels(lambda: chain(ones(100, 100)))
+print(" ".join(name.split("«")[1:]), "\n")
+changes = {
+    "shape 7 x 300": lambda: chain(ones(7, 300)),
+    "shape 1000 x 1000": lambda: chain(ones(1000, 1000)),
+    "factor 0.25": lambda: chain(ones(100, 100), 0.25),
+    "factor 2.0": lambda: chain(ones(100, 100), 2.0),
+    "float64": lambda: chain(ones(100, 100, dtype="float64")),
+    "three dimensions": lambda: chain(ones(10, 10, 10)),
+}
+for text, function in changes.items():
+    print(f"{text:20}", "same kernel" if set(kernels(function)) <= set(base) else "another kernel")
+
+# %% [markdown] lang="en"
+# **Sizes do not matter**, so clips of different lengths compile nothing anew. Types and numbers of dimensions do. And *some constants* do: 0.25 is handed over like an argument, but 0, 1 and 2 (and −1, −2) are written into the kernel, so that the compiler can simplify. Text matters, too: an index expression such as `f"i0*{stride}"` (next section) is part of the name.
+#
+# What does such a kernel look like? This is the heart of ours, as Jittor wrote it. Multiplication, root, subtraction and sum stand in one loop:
+
+# %% [markdown] lang="zh"
+# **大小无关紧要**，所以长短不一的视频不会引起重新编译；类型和维数会。*某些常数*也会：0.25 像参数一样传进去，而 0、1、2（以及 −1、−2）直接写进 kernel，好让编译器化简。文本也算：`f"i0*{stride}"` 这类下标表达式（见下一节）就是名字的一部分。
+#
+# 这样的 kernel 长什么样？下面是 Jittor 为它写的核心部分：乘、开方、减、求和都在同一个循环里。
+
+# %%
+source = Path(base[name][2]).read_text()
+lines = [line for line in source.splitlines() if line.strip()]
+loops = [k for k, line in enumerate(lines) if line.strip().startswith("for (")]
+print(textwrap.dedent("\n".join(lines[loops[0] : loops[-1] + 14])))
+
+# %% [markdown] lang="en"
+# ## 4 · Meta-operators and fusion
+#
+# Jittor has few basic operators, and builds layers of them:
+#
+# | meta-operator | what it does |
+# |---|---|
+# | `x.broadcast(shape, dims)` | repeats along new dimensions |
+# | elementwise (`+`, `sqrt`, …) | one number out of one or two |
+# | `x.sum(dims)`, `x.max(dims)` … | **reduces** dimensions |
+# | `x.reindex(shape, indexes)` | result `[i0, i1, …]` is `x` at the places that `indexes` name: one to many |
+# | `x.reindex_reduce(op, shape, indexes)` | `x[i0, i1, …]` is added to (or maximised with …) the place named: many to one |
+#
+# A matrix product is: repeat both, multiply, add up. The array `[n, k, m]` is huge, but never exists:
+
+# %% [markdown] lang="zh"
+# ## 4 · 元算子与算子融合
+#
+# Jittor 的基本算子不多，各种层都由它们搭成：
+#
+# | 元算子 | 作用 |
+# |---|---|
+# | `x.broadcast(shape, dims)` | 沿新的维度重复 |
+# | 逐元素运算（`+`、`sqrt` 等） | 由一两个数得到一个数 |
+# | `x.sum(dims)`、`x.max(dims)` 等 | **归约**，消去若干维 |
+# | `x.reindex(shape, indexes)` | 结果的 `[i0, i1, …]` 取自 `x` 在 `indexes` 处的值：一对多 |
+# | `x.reindex_reduce(op, shape, indexes)` | 把 `x[i0, i1, …]` 加到（或取最大值到……）指定的位置：多对一 |
+#
+# 矩阵乘法就是：两边都重复，相乘，再求和。中间的 `[n, k, m]` 很大，但从不真正存在：
+
+
+# %%
+def meta_matmul(a, b):
+    """[n, k] times [k, m]."""
+    (n, k), m = a.shape, b.shape[1]
+    a = a.broadcast([n, k, m], dims=[2])
+    b = b.broadcast([n, k, m], dims=[0])
+    return (a * b).sum(1)
+
+
+A = rng.standard_normal((32, 64)).astype(np.float32)
+B = rng.standard_normal((64, 16)).astype(np.float32)
+theirs = pytorch("a @ b", a=A, b=B)
+ok = cmp("matmul", meta_matmul(jt.array(A), jt.array(B)), theirs)
+
+# %% [markdown] lang="en"
+# A 2-D convolution: `reindex` looks up what each output sees, for each tap of the kernel (outside the picture: 0); multiply with the weights; sum over channels and taps. Gradients come by themselves, for every meta-operator knows its own:
+
+# %% [markdown] lang="zh"
+# 二维卷积：`reindex` 为每个输出、卷积核的每个位置取出所看到的值（图像之外为 0），乘上权重，再对通道和核内位置求和。梯度自动就有，因为每个元算子都知道自己的梯度：
+
+
+# %%
+def meta_conv2d(x, w, stride, padding):
+    """x [N, C, H, W], w [C_out, C, K, K] -> [N, C_out, h, v]."""
+    N, C, H, W = x.shape
+    C_out, _, K, _ = w.shape
+    h, v = (H + 2 * padding - K) // stride + 1, (W + 2 * padding - K) // stride + 1
+    shape = [N, C_out, C, h, v, K, K]  # i0 to i6
+    row, column = f"i3*{stride}+i5-{padding}", f"i4*{stride}+i6-{padding}"
+    seen = x.reindex(shape, ["i0", "i2", row, column])
+    weights = w.broadcast(shape, dims=[0, 3, 4])
+    return (seen * weights).sum([2, 5, 6])
+
+
+M = rng.standard_normal((2, 3, 9, 9)).astype(np.float32)
+K = rng.standard_normal((4, 3, 3, 3)).astype(np.float32)
+theirs = pytorch(
+    """
+    w.requires_grad_()
+    y = F.conv2d(m, w, stride=2, padding=1)
+    (y ** 2).sum().backward()
+    y, w.grad
+    """,
+    m=M, w=K,
+)  # fmt: skip
+
+m, w = jt.array(M), jt.array(K)
+y = meta_conv2d(m, w, stride=2, padding=1)
+cmp("convolution          ", y, theirs[0])
+ok = cmp("gradient of weights  ", jt.grad((y * y).sum(), w), theirs[1])
+
+# %% [markdown] lang="en"
+# `reindex_reduce`, many to one: max pooling, and counting how often each number occurs. `@e0(i0)` reads a place from another array.
+
+# %% [markdown] lang="zh"
+# `reindex_reduce` 是多对一：最大池化，以及数每个数出现几次。`@e0(i0)` 表示从另一个数组读位置。
+
+# %%
+labels = np.array([0, 2, 1, 0, 2, 2], np.int32)
+theirs = pytorch(
+    "(F.max_pool1d(x[None, :, :4], 2)[0], torch.bincount(t, minlength=4))", x=X, t=labels
+)
+
+x = jt.array(X[:, :4])
+pooled = x.reindex_reduce("maximum", [4, 2], ["i0", "i1/2"])
+counted = jt.array(np.ones(6, np.float32)).reindex_reduce(
+    "add", [4], ["@e0(i0)"], extras=[jt.array(labels)]
+)
+cmp("max pooling", pooled, theirs[0])
+ok = cmp("counting   ", counted, theirs[1])
+
+# %% [markdown] lang="en"
+# **What runs in the end?** Here is something one cannot guess:
+
+# %% [markdown] lang="zh"
+# **最后运行的到底是什么？** 结果恐怕猜不到：
+
+# %%
+runs = {
+    "meta_matmul": lambda: meta_matmul(jt.array(A), jt.array(B)),
+    "meta_conv2d": lambda: meta_conv2d(m, w, 2, 1),
+}
+for text, function in runs.items():
+    print(text)
+    for name, (operators, ms, _) in kernels(function).items():
+        note = "  <- handed over" if "relay" in name else f"  {ms:.2f} ms"
+        print("   ", " + ".join(operators), note)
+
+# %% [markdown] lang="en"
+# Jittor *recognised* both patterns and handed them to oneDNN, a library of hand-tuned kernels: `mkl_matmul`, `mkl_conv`. So writing a layer in meta-operators need not be slow. Where the pattern is not known, **fusion** matters. The distance $\sum_k |a_{ik} - b_{kj}|$ between all rows and columns looks like a matrix product but is none:
+
+# %% [markdown] lang="zh"
+# Jittor *认出*了这两种写法，转交给了 oneDNN（一个精心调优的算子库）：`mkl_matmul`、`mkl_conv`。所以用元算子写层不一定慢。写法认不出来时，就要靠**融合**。下面的距离 $\sum_k |a_{ik} - b_{kj}|$ 样子像矩阵乘法，却不是：
+
+
+# %%
+def distances(a, b):
+    """L1 distances between the rows of a [n, k] and the columns of b [k, m]: [n, m]."""
+    (n, k), m = a.shape, b.shape[1]
+    a = a.broadcast([n, k, m], dims=[2])
+    b = b.broadcast([n, k, m], dims=[0])
+    return (a - b).abs().sum(1)
+
+
+theirs = pytorch("torch.cdist(a, b.T.contiguous(), p=1)", a=A, b=B)
+ok = cmp("fused  ", distances(jt.array(A), jt.array(B)), theirs)
+with jt.flag_scope(no_fuse=1):  # every operator a kernel of its own
+    apart = distances(jt.array(A), jt.array(B)).numpy()
+ok = cmp("unfused", apart, theirs)
+
+# %%
+big_a, big_b = (
+    jt.array(rng.standard_normal(s).astype(np.float32)) for s in ((256, 128), (128, 256))
+)
+runs = {}
+for title, flag in (("unfused", 1), ("fused", 0)):
+    shots = [kernels(lambda: distances(big_a, big_b), no_fuse=flag) for _ in range(8)][1:]
+    order = {"broadcast_to": 0, "subtract": 1, "abs": 2, "add": 3}
+    names = sorted(shots[0], key=lambda n: order[shots[0][n][0][-1]])
+    runs[title] = [(shots[0][n][0], np.median([s[n][1] for s in shots])) for n in names]
+
+tint = {"broadcast_to": GREY, "subtract": BLUE, "abs": BLUE, "add": ORANGE}
+figure, ax = plt.subplots(figsize=(9, 2.3))
+for row, parts in enumerate(runs.values()):
+    left = 0
+    for operators, ms in parts:
+        for k, operator in enumerate(operators):  # the operators of one kernel share its bar
+            width = ms / len(operators)
+            ax.barh(row, width, left=left + k * width, height=0.6, color=tint[operator])
+        ax.barh(row, ms, left=left, height=0.6, fill=False, ec="black", lw=1.5)
+        left += ms
+    ax.text(left, row, f"  {len(parts)} kernel{'s' * (len(parts) > 1)}, {left:.1f} ms", va="center")
+ax.set(yticks=[0, 1], yticklabels=runs, ylim=(1.5, -0.5), xlabel="milliseconds (median of 7)")
+ax.set_xlim(0, 1.25 * max(sum(ms for _, ms in parts) for parts in runs.values()))
+ax.set_title("A black frame is a kernel; five operators, apart and in one")
+for label, colour in (("broadcast", GREY), ("elementwise", BLUE), ("reduce", ORANGE)):
+    ax.bar(0, 0, color=colour, label=label)
+ax.legend(frameon=False, loc="lower right", ncols=3)
+plt.show()
+for title, parts in runs.items():
+    print(title, [" + ".join(operators) for operators, _ in parts])
+print(
+    f"one array [n, k, m] has {256 * 128 * 256 * 4 / 1e6:.0f} MB; unfused, four of them are stored"
+)
+
+# %% [markdown] lang="en"
+# The numbers are the same. Unfused, four large arrays are written to memory and read again; fused, each number goes through all five operators while it is in the processor. (Within the fused bar the operators cannot be told apart; they get equal shares.)
+
+# %% [markdown] lang="zh"
+# 数值一样。不融合，四个大数组要写进内存再读出来；融合之后，每个数趁还在处理器里就走完五个算子。（融合后的条里各算子分不开，图上平均画。）
+
+# %% [markdown] lang="en"
+# ## 5 · Gradients
+#
+# Gradients are values that `jt.grad` returns, not something that piles up in `.grad`. So there is no `zero_grad` to forget:
+
+# %% [markdown] lang="zh"
+# ## 5 · 梯度
+#
+# 梯度是 `jt.grad` 返回的值，不会累积在 `.grad` 里，所以也不会忘了 `zero_grad`：
+
+# %%
+theirs = pytorch(
+    """
+    x.requires_grad_(), y.requires_grad_()
+    loss = (x * y).sigmoid().sum()
+    loss.backward()
+    x.grad, y.grad
+    """,
+    x=X, y=Y,
+)  # fmt: skip
+
+x, y = jt.array(X), jt.array(Y)
+loss = (x * y).sigmoid().sum()
+gx, gy = jt.grad(loss, [x, y])
+
+cmp("gradient of x", gx, theirs[0])
+ok = cmp("gradient of y", gy, theirs[1])
+
+# %% [markdown] lang="en"
+# Every float Var takes gradients unless it is told not to. `loss.backward()` exists but only logs a hint, which JACK's quiet settings hide; `x.grad` raises. A Var that the loss does not depend on gets zeros, where PyTorch says `None`.
+#
+# To keep gradients out: `x.stop_grad()` changes `x` itself, `x.detach()` gives another Var, and within `with jt.no_grad():` nothing made takes any.
+
+# %% [markdown] lang="zh"
+# 浮点 Var 默认都要求梯度。`loss.backward()` 倒是有，但只往日志里写一句提示（JACK 的安静设置下看不到）；`x.grad` 会报错。损失不依赖的 Var，梯度是零，而 PyTorch 给的是 `None`。
+#
+# 不要梯度时：`x.stop_grad()` 改变 `x` 自身，`x.detach()` 返回另一个 Var，`with jt.no_grad():` 里产生的都不要梯度。
+
+# %%
+theirs = pytorch(
+    """
+    x.requires_grad_()
+    with torch.no_grad():
+        fixed = x * 2
+    loss = (x.detach() * x * fixed).sum()
+    torch.autograd.grad(loss, x)[0]
+    """,
+    x=X,
+)
+
+x = jt.array(X)
+with jt.no_grad():
+    fixed = x * 2
+loss = (x.detach() * x * fixed).sum()
+cmp("detach, no_grad", jt.grad(loss, x), theirs)
+
+try:
+    loss.backward()  # no error here ...
+    x.grad
+except RuntimeError:
+    print("x.grad raises RuntimeError")  # ... but here
+
+y = jt.array(Y).stop_grad()
+print(
+    "takes gradients: x",
+    not x.is_stop_grad(),
+    "| fixed",
+    not fixed.is_stop_grad(),
+    "| y",
+    not y.is_stop_grad(),
+)
+print("of a Var that takes none, and of one that loss does not know:",
+      jt.grad((y * y).sum(), y).numpy().any(), jt.grad(loss, jt.array(Y)).numpy().any())  # fmt: skip
+
+# %% [markdown] lang="en"
+# **Second derivatives**: a gradient is a Var like any other; differentiate it again. **A gradient of your own**: `jt.Function` has `execute` and `grad` where PyTorch has two static methods and a context; what is needed later is kept in `self`. Here a rounding that lets gradients pass as if it were not there ("straight through"):
+
+# %% [markdown] lang="zh"
+# **二阶导数**：梯度也是普通的 Var，再求一次就行。**自定义梯度**：PyTorch 用两个静态方法加 context，`jt.Function` 用 `execute` 和 `grad`，要留到后面用的存在 `self` 里。下面是一个取整，梯度原样通过（直通估计，straight-through）：
+
+# %%
+theirs = pytorch(
+    """
+    class Round(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return torch.round(x)
+
+        @staticmethod
+        def backward(ctx, dy):
+            return dy
+
+    x.requires_grad_()
+    first = torch.autograd.grad((x ** 4).sum(), x, create_graph=True)[0]
+    second = torch.autograd.grad(first.sum(), x)[0]
+    straight = torch.autograd.grad((Round.apply(x) * x).sum(), x)[0]
+    second, straight
+    """,
+    x=X,
+)
+
+
+class Round(jt.Function):
+    def execute(self, x):
+        return x.round()
+
+    def grad(self, dy):
+        return dy
+
+
+x = jt.array(X)
+first = jt.grad((x**4).sum(), x)
+cmp("second derivative", jt.grad(first.sum(), x), theirs[0])
+ok = cmp("straight through ", jt.grad((Round.apply(x) * x).sum(), x), theirs[1])
+
+# %% [markdown] lang="en"
+# ## 6 · Modules
+#
+# `execute` instead of `forward`; `super().__init__()` is not needed. The same small net in both, with a matrix that must not be trained:
+
+# %% [markdown] lang="zh"
+# ## 6 · 模块
+#
+# 用 `execute` 代替 `forward`，也不必写 `super().__init__()`。同一个小网络，两边各写一遍，其中有一个不该训练的矩阵：
+
+# %%
+NET = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mix = nn.Linear(5, 8)
+        self.norm = nn.BatchNorm1d(8)
+        self.out = nn.Linear(8, 3)
+        self.register_buffer("links", torch.eye(5) + 0.1)
+
+    def forward(self, x):
+        return self.out(torch.relu(self.norm(self.mix(x @ self.links))))
+
+net = Net()
+"""
+theirs = pytorch(
+    NET
+    + """
+state = {k: v.clone() for k, v in net.state_dict().items()}
+state, [k for k, _ in net.named_parameters()], net(x), net.eval()(x)
+""",
+    x=X,
+)
+state, trained, in_training, in_evaluation = theirs
+
+
+class Net(nn.Module):
+    def __init__(self):
+        self.mix = nn.Linear(5, 8)
+        self.norm = nn.BatchNorm1d(8)
+        self.out = nn.Linear(8, 3)
+        self.links = jt.array(np.eye(5, dtype=np.float32) + 0.1).stop_grad()
+
+    def execute(self, x):
+        return self.out(nn.relu(self.norm(self.mix(x @ self.links))))
+
+
+net = Net()
+print("PyTorch trains:", *trained)
+print(
+    "in Jittor's parameters():",
+    *(f"{k}{' (fixed)' * v.is_stop_grad()}" for k, v in net.named_parameters()),
+)
+
+# %% [markdown] lang="en"
+# **Every Var that is an attribute is a parameter.** Without `.stop_grad()`, `links` would be trained; and BatchNorm's running statistics stand in the list, too, marked as fixed. (An attribute whose name begins with `_` is overlooked, by `state_dict` as well.)
+#
+# **PyTorch's weights** load by name. Jittor's own `load_state_dict` only logs what does not fit; `jacklib.checkpoint.load_weights` raises, and reports:
+
+# %% [markdown] lang="zh"
+# **只要是 Var 属性，就是参数。** 没有 `.stop_grad()`，`links` 就会被训练；BatchNorm 的滑动统计量也在列表里，不过已标为固定。（名字以 `_` 开头的属性会被忽略，`state_dict` 里也没有。）
+#
+# **PyTorch 的权重**按名字加载。Jittor 自带的 `load_state_dict` 遇到对不上的只写日志；`jacklib.checkpoint.load_weights` 会报错，并给出报告：
+
+# %%
+from jacklib import ops
+from jacklib.checkpoint import load_weights
+
+print(load_weights(net, state))
+net.train()
+cmp("in training  ", net(jt.array(X)), in_training)
+net.eval()
+cmp("in evaluation", net(jt.array(X)), in_evaluation)
+
+net.norm = ops.BatchNorm(8)
+load_weights(net, state)
+net.train()(jt.array(X)).sync()
+ok = cmp("with jacklib's BatchNorm", net.eval()(jt.array(X)), in_evaluation)
+
+# %% [markdown] lang="en"
+# The second line says `False`: after *one* batch in training mode the running variance is another, because Jittor collects the biased one. `jacklib.ops.BatchNorm`, which all our networks use, collects PyTorch's.
+#
+# `eval()` does more than in PyTorch: it stops the gradients of all parameters, and `train()` starts them again. And a layer of its own begins as follows:
+
+# %% [markdown] lang="zh"
+# 第二行是 `False`：训练模式下只过*一个*批次，滑动方差就不同了，因为 Jittor 累积的是有偏方差。`jacklib.ops.BatchNorm` 与 PyTorch 一致，我们的网络用的都是它。
+#
+# `eval()` 做的比 PyTorch 多：它停掉所有参数的梯度，`train()` 再恢复。另外，刚创建的层是什么状态也要留意：
+
+# %%
+print(
+    "after eval():  parameters that take gradients:",
+    sum(not p.is_stop_grad() for p in net.parameters()),
+)
+net.train()
+print(
+    "after train(): parameters that take gradients:",
+    sum(not p.is_stop_grad() for p in net.parameters()),
+)
+drop = nn.Dropout(0.5)
+print(
+    "a new Dropout drops",
+    int((drop(jt.ones(1000)).numpy() == 0).sum() > 0) * "something" or "nothing",
+)
+drop.train()
+print(
+    "after train() it drops",
+    int((drop(jt.ones(1000)).numpy() == 0).sum() > 0) * "something" or "nothing",
+)
+
+# %% [markdown] lang="en"
+# ## 7 · Optimizers
+#
+# `optimizer.step(loss)` clears, differentiates and steps. Three steps of SGD with momentum, and three of Adam, on a small least squares problem:
+
+# %% [markdown] lang="zh"
+# ## 7 · 优化器
+#
+# `optimizer.step(loss)` 一行做完清零、求导、更新三件事。在一个小的最小二乘问题上，带动量的 SGD 和 Adam 各走三步：
+
+# %%
+P = rng.standard_normal((20, 3)).astype(np.float32)  # points
+Q = rng.standard_normal((20, 1)).astype(np.float32)  # values
+W = np.zeros((3, 1), np.float32)  # where the search begins
+theirs = pytorch(
+    """
+    def fit(make):
+        w = start.clone().requires_grad_()
+        optimizer = make([w])
+        for _ in range(3):
+            loss = ((points @ w - values) ** 2).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        return w
+
+    fit(lambda w: torch.optim.SGD(w, lr=0.1, momentum=0.9)), fit(lambda w: torch.optim.Adam(w, lr=0.1))
+    """,
+    points=P, values=Q, start=W,
+)  # fmt: skip
+
+points, values = jt.array(P), jt.array(Q)
+
+
+def fit(make):
+    w = jt.array(W)
+    optimizer = make([w])
+    for _ in range(3):
+        loss = ((points @ w - values) ** 2).mean()
+        optimizer.step(loss)
+    return w
+
+
+cmp("SGD ", fit(lambda w: jt.optim.SGD(w, lr=0.1, momentum=0.9)), theirs[0])
+ok = cmp("Adam", fit(lambda w: jt.optim.Adam(w, lr=0.1)), theirs[1])
+
+# %% [markdown] lang="en"
+# **Clipping** goes between backward and step: `optimizer.backward(loss)`, `clip_grad_norm`, `step()` *without* the loss (with it, the gradients would be computed again, unclipped). **Groups** are dicts, as in PyTorch; a group has a `lr` only where you gave it one, else `optimizer.lr` counts.
+
+# %% [markdown] lang="zh"
+# **梯度裁剪**放在求导和更新之间：`optimizer.backward(loss)`、`clip_grad_norm`，最后 `step()` *不带*损失（带了就会重新求一遍，裁剪白做）。**参数组**和 PyTorch 一样是字典；组里只有自己给过 `lr` 才有，否则用 `optimizer.lr`。
+
+# %%
+theirs = pytorch(
+    """
+    w, b = start.clone().requires_grad_(), torch.zeros(1, requires_grad=True)
+    optimizer = torch.optim.SGD([{"params": [w]}, {"params": [b], "lr": 1.0}], lr=0.1)
+    for _ in range(3):
+        loss = ((points @ w + b - values) ** 2).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_([w, b], 0.5)
+        optimizer.step()
+    torch.cat([w.flatten(), b])
+    """,
+    points=P, values=Q, start=W,
+)  # fmt: skip
+
+w, b = jt.array(W), jt.zeros(1)
+optimizer = jt.optim.SGD([{"params": [w]}, {"params": [b], "lr": 1.0}], lr=0.1)
+for _ in range(3):
+    loss = ((points @ w + b - values) ** 2).sum()
+    optimizer.backward(loss)
+    optimizer.clip_grad_norm(0.5)
+    optimizer.step()
+ok = cmp("clipping, two groups", jt.concat([w.flatten(), b]), theirs)
+print(
+    "the groups' lr:",
+    [group.get("lr") for group in optimizer.param_groups],
+    "| optimizer.lr:",
+    optimizer.lr,
+)
+
+# %% [markdown] lang="en"
+# **Accumulating** gradients: several `backward`, one `step`. SGD agrees with PyTorch; Jittor's own Adam does not, for it counts `backward` calls where it should count steps. `jacklib.ops.Adam` counts steps:
+
+# %% [markdown] lang="zh"
+# **梯度累积**：多次 `backward`，一次 `step`。SGD 与 PyTorch 一致；Jittor 自带的 Adam 不一致，因为它数的是 `backward` 的次数，而不是步数。`jacklib.ops.Adam` 数的是步数：
+
+# %%
+theirs = pytorch(
+    """
+    w = start.clone().requires_grad_()
+    optimizer = torch.optim.Adam([w], lr=0.1)
+    for part in range(4):
+        k = slice(5 * part, 5 * part + 5)
+        (((points[k] @ w - values[k]) ** 2).mean() / 4).backward()
+    optimizer.step()
+    w
+    """,
+    points=P, values=Q, start=W,
+)  # fmt: skip
+
+
+def accumulate(make):
+    w = jt.array(W)
+    optimizer = make([w])
+    for part in range(4):
+        k = slice(5 * part, 5 * part + 5)
+        optimizer.backward(((points[k] @ w - values[k]) ** 2).mean() / 4)
+    optimizer.step()
+    return w
+
+
+cmp("jt.optim.Adam   ", accumulate(lambda w: jt.optim.Adam(w, lr=0.1)), theirs)
+ok = cmp("jacklib.ops.Adam", accumulate(lambda w: ops.Adam(w, lr=0.1)), theirs)
+
+# %% [markdown] lang="en"
+# ## 8 · Datasets
+#
+# Jittor's `Dataset` is PyTorch's `Dataset` and `DataLoader` in one: it is given its length and batch size by `set_attrs`, and walking through it gives batches.
+
+# %% [markdown] lang="zh"
+# ## 8 · 数据集
+#
+# Jittor 的 `Dataset` 把 PyTorch 的 `Dataset` 和 `DataLoader` 合二为一：用 `set_attrs` 设定总数和批大小，遍历它得到的就是一个个批次。
+
+# %%
+theirs = pytorch(
+    """
+    class Squares(torch.utils.data.Dataset):
+        def __len__(self):
+            return 10
+
+        def __getitem__(self, k):
+            return float(k), float(k * k)
+
+    dataset = Squares()
+    loader = torch.utils.data.DataLoader(dataset, batch_size=4)
+    len(dataset), len(loader), [(a, b) for a, b in loader]
+    """
+)
+
+
+class Squares(jt.dataset.Dataset):
+    def __init__(self, **options):
+        super().__init__()
+        self.set_attrs(total_len=10, num_workers=0, **options)
+
+    def __getitem__(self, k):
+        return float(k), float(k * k)
+
+
+squares = Squares(batch_size=4)
+print(f"PyTorch: len(dataset) {theirs[0]}, len(loader) {theirs[1]}")
+print(f"Jittor:  len(dataset) {len(squares)}, dataset.total_len {squares.total_len}")
+for number, ((a, b), (their_a, their_b)) in enumerate(zip(squares, theirs[2], strict=True)):
+    cmp(f"batch {number}", jt.concat([a, b]), np.concatenate([their_a, their_b]))
+
+# %% [markdown] lang="en"
+# `len()` counts batches. **Shuffling** draws from a generator of the data set's own, which starts from 1 whatever the global seed is. That repeats well, but also means that three runs "with different seeds" see the data in one and the same order:
+
+# %% [markdown] lang="zh"
+# `len()` 数的是批次。**打乱顺序**用的是数据集自带的随机数发生器，起点固定是 1，与全局种子无关。好处是可复现；坏处是换三个种子跑三次，数据的顺序其实完全相同：
+
+# %%
+for seed in (0, 1, 2):
+    jt.set_global_seed(seed)
+    shuffled = Squares(batch_size=10, shuffle=True)
+    print("seed", seed, [[int(k) for k in a.numpy()] for a, b in shuffled])
+shuffled = Squares(batch_size=10, shuffle=True)
+shuffled._shuffle_rng = np.random.default_rng(7)  # the way out
+print("own generator", [[int(k) for k in a.numpy()] for a, b in shuffled])
+
+# %% [markdown] lang="en"
+# `num_workers` starts processes, each with a ring buffer of 512 MB of shared memory by default; in notebooks leave it at 0. The default batch size is 16. JACK's own loaders use threads and take a seed.
+
+# %% [markdown] lang="zh"
+# `num_workers` 会启动进程，默认每个占 512 MB 共享内存作环形缓冲区；在笔记本里保持 0。默认批大小是 16。JACK 自己的加载器用线程，种子作为参数传入。
+
+# %% [markdown] lang="en"
+# ## 9 · Devices
+#
+# There is no `.to(device)`. One flag decides where *everything* is computed:
+
+# %% [markdown] lang="zh"
+# ## 9 · 设备
+#
+# 没有 `.to(device)`。在哪里算，由一个开关统一决定：
+
+# %%
+print(
+    "jt.has_cuda:",
+    bool(jt.has_cuda),
+    "| jt.flags.use_cuda:",
+    jt.flags.use_cuda,
+    "| computes on:",
+    runtime.device(),
+)
+
+# %% [markdown] lang="en"
+# With a GPU, `jt.flags.use_cuda = 1` at the top of a program is all: the same code then makes CUDA kernels, and Vars travel by themselves when they are used. Every kernel is compiled again, for the other device. **Nothing in this notebook ran on a GPU** when it was built, so it makes no claim about speed there.
+
+# %% [markdown] lang="zh"
+# 有 GPU 时，在程序开头写 `jt.flags.use_cuda = 1` 就够了：同样的代码会生成 CUDA 的 kernel，Var 用到时自动搬运；所有 kernel 都要为新设备重新编译。**构建本笔记本时没有任何一格在 GPU 上运行过**，所以这里不谈 GPU 上的速度。
+
+# %% [markdown] lang="en"
+# ## 10 · Honest timing
+#
+# Four ways to time one and the same calculation, `distances` of section 4. Only the last is right:
+
+# %% [markdown] lang="zh"
+# ## 10 · 老老实实计时
+#
+# 同一个计算（第 4 节的 `distances`）用四种办法计时，只有最后一种是对的：
+
+
+# %%
+def clock(function):
+    jt.sync_all(True)
+    start = time.perf_counter()
+    function()
+    return (time.perf_counter() - start) * 1000
+
+
+def only_noted():
+    global kept
+    kept = distances(big_a, big_b)
+
+
+def thrown_away():
+    distances(big_a, big_b)  # nobody holds the result
+    jt.sync_all(True)
+
+
+def right():
+    held = distances(big_a, big_b)
+    jt.sync_all(True)
+    return held
+
+
+ways = {
+    "no waiting": [clock(only_noted) for _ in range(15)],
+    "waiting, result not held": [clock(thrown_away) for _ in range(15)],
+    "one run": [clock(right)],
+    "median of 15, after warm-up": [clock(right) for _ in range(15)],
+}
+figure, ax = plt.subplots(figsize=(8, 2.2))
+for row, (words, times) in enumerate(ways.items()):
+    middle, low, high = np.median(times), min(times), max(times)
+    print(f"{words:28} median {middle:8.3f} ms, from {low:.3f} to {high:.3f}")
+    colour = BLUE if row == 3 else RED
+    ax.plot(times, [row] * len(times), "o", ms=4, alpha=0.5, color=colour)
+    ax.plot([middle], [row], "|", ms=18, mew=2.5, color=colour)
+ax.set(xscale="log", yticks=range(4), yticklabels=ways, ylim=(3.5, -0.5), xlabel="milliseconds")
+ax.set_title("Dots: single runs; strokes: medians")
+plt.show()
+
+# %% [markdown] lang="en"
+# - **No waiting** measures noting.
+# - **Result not held**: a Var that nobody holds any more needs no computing, so Jittor does not. The clock is right, but nothing happened.
+# - **One run** is one draw from the spread that the last row shows; and the very first one, in a new program, has compiling or loading in it.
+# - So: warm up, hold the result, `jt.sync_all(True)` before *and* after, several runs; report the median with the range, and what else the machine was doing. Notebook `09_benchmark` does it for whole networks.
+
+# %% [markdown] lang="zh"
+# - **不等算完**：量的只是“记下”。
+# - **结果没人拿着**：没人要的 Var 不必算，Jittor 就真的不算。表没走错，只是什么也没发生。
+# - **只跑一次**：只是最后一行那个分布里随便抽的一次；新程序的第一次还含编译或加载的时间。
+# - 所以：先热身，拿住结果，前后*都*要 `jt.sync_all(True)`，多跑几次，报中位数和范围，并说明机器当时还在忙什么。整个网络的测速见 `09_benchmark`。
+
+# %% [markdown] lang="en"
+# ## 11 · The translation table
+#
+# Every row was run in both frameworks just now, and its last two columns are `cmp`'s. `F` is `torch.nn.functional`; in Jittor `nn` has the functions as well as the layers. Where a PyTorch habit looks the same but gives something else, the right translation stands here and the trap in notebook 02.
+
+# %% [markdown] lang="zh"
+# ## 11 · 对照表
+#
+# 每一行都刚刚在两个框架里运行过，最后两列出自 `cmp`。`F` 是 `torch.nn.functional`；Jittor 的 `nn` 里既有层也有函数。有些写法看着一样、结果却不同，这里给的是正确的译法，陷阱留给 02。
+
+# %%
+PAIRS = """
+x.sum(1)                              | x.sum(1)
+x.mean(1, keepdim=True)               | x.mean(1, keepdims=True)
+x.max(1).values                       | x.max(1)
+x.argmax(1)                           | jt.argmax(x, 1)[0]
+x.sort(1).values                      | x.sort(1)[0]
+x.argsort(1)                          | jt.argsort(x, dim=1)[0]
+x.topk(2).values                      | x.topk(2)[0]
+x.softmax(1)                          | nn.softmax(x, dim=1)
+x.var(0)                              | jt.var(x, dim=0, unbiased=True)
+x.norm()                              | x.sqr().sum().sqrt()
+x @ y.T                               | x @ y.transpose()
+x.view(2, -1)                         | x.view(2, -1)
+x.permute(1, 0)                       | x.permute(1, 0)
+x[:, None].expand(4, 3, 5)            | x.unsqueeze(1).expand(4, 3, 5)
+torch.cat([x, y], 1)                  | jt.concat([x, y], 1)
+torch.stack([x, y])                   | jt.stack([x, y])
+torch.where(x > 0, x, y)              | jt.ternary(x > 0, x, y)
+x.masked_fill(x < 0, 0)               | x.masked_fill(x < 0, 0)
+x.clamp(-1, 1)                        | x.clamp(-1, 1)
+x.gather(1, i)                        | jt.gather(x, 1, i)
+x.cumsum(1)                           | jt.cumsum(x, 1)
+x.flip(0)                             | x.flip(0)
+x.size(0)                             | x.size(0)
+F.one_hot(t, 5)                       | nn.one_hot(t, 5)
+F.cross_entropy(x, t)                 | nn.cross_entropy_loss(x, t)
+F.mse_loss(x, y)                      | nn.mse_loss(x, y)
+F.conv2d(m, w, padding=1)             | nn.conv2d(m, w, padding=1)
+F.max_pool2d(m, 2)                    | nn.max_pool2d(m, 2)
+F.adaptive_avg_pool2d(m, 1)           | nn.AdaptiveAvgPool2d(1)(m)
+F.interpolate(m, scale_factor=2)      | nn.interpolate(m, scale_factor=2, mode="nearest")
+"""
+arrays = {
+    "x": X, "y": Y, "m": M, "w": K, "t": np.array([0, 3, 1, 4]),
+    "i": np.array([[0, 2], [1, 1], [4, 0], [3, 2]]),
+}  # fmt: skip
+rows = ["| PyTorch | Jittor | exact | approximate | largest difference |", "|---|---|---|---|---|"]
+agree = 0
+names = {"jt": jt, "nn": nn} | {k: jt.array(v) for k, v in arrays.items()}
+for line in PAIRS.strip().splitlines():
+    theirs_text, ours_text = (part.strip() for part in line.rsplit(" | ", 1))
+    used = {k: v for k, v in arrays.items() if re.search(rf"\b{k}\b", theirs_text)}
+    with redirect_stdout(StringIO()) as said:
+        agree += cmp("", eval(ours_text, names), pytorch(theirs_text, **used))
+    results = [part.split(": ")[-1] for part in said.getvalue().strip().split(" | ")[-3:]]
+    rows.append(f"| `{theirs_text}` | `{ours_text}` | " + " | ".join(results) + " |")
+print(f"{agree} of {len(rows) - 2} rows agree")
+Markdown("\n".join(rows))
+
+# %% [markdown] lang="en"
+# ## 12 · Exercises
+#
+# Each cell checks itself: ✓ right, ✗ wrong with a hint, ○ not done yet. Write where it says `your answer here`, and run the cell again.
+#
+# **Exercise 1 — how many kernels?** These six calls are made one after the other. How many *different* kernels do they need? First guess from section 3.
+
+# %% [markdown] lang="zh"
+# ## 12 · 练习
+#
+# 每一格都会自己检查：✓ 对，✗ 错（附提示），○ 还没做。在注明“在这里作答”的地方写代码，再运行一次该格。
+#
+# **练习 1——需要几个 kernel？** 下面六次调用先后执行，一共需要几个*不同*的 kernel？先根据第 3 节猜一猜。
+
+# %%
+calls = [
+    lambda: (ones(4, 5) + 0.5).abs(),
+    lambda: (ones(40, 50) + 0.5).abs(),
+    lambda: (ones(4, 5) + 3.0).abs(),
+    lambda: (ones(4, 5) + 1.0).abs(),
+    lambda: (ones(9, 9) + 2.0).abs(),
+    lambda: (ones(4, 5) + 0.25).abs(),
+]
+n_kernels = ...
+### BEGIN SOLUTION
+n_kernels = 3  # one for 0.5, 3 and 0.25 at any size; one for 1; one for 2
+### END SOLUTION
+ok = classroom.check_value(
+    "1 kernels",
+    n_kernels,
+    len({name for call in calls for name in kernels(call)}),
+    hint="Sizes do not count. The constants 1 and 2 are written into the kernel.",
+    hint_zh="大小不算。常数 1 和 2 会写进 kernel。",
+)
+
+# %% [markdown] lang="en"
+# **Exercise 2 — meta-operators.** Write mean pooling: `x` `[N, L]` is cut into pieces of `k`, and each becomes its mean: `[N, L/k]` (`k` divides `L`). Use `reindex` and `mean`, or `reindex_reduce`.
+
+# %% [markdown] lang="zh"
+# **练习 2——元算子。** 写出平均池化：把 `x` `[N, L]` 每 `k` 个切成一段，取平均，得到 `[N, L/k]`（`k` 整除 `L`）。可以用 `reindex` 加 `mean`，也可以用 `reindex_reduce`。
+
+
+# %%
+def mean_pool(x, k):
+    """A Var [N, L] -> [N, L/k]."""
+    ### BEGIN SOLUTION
+    N, L = x.shape
+    return x.reindex([N, L // k, k], ["i0", f"i1*{k}+i2"]).mean(2)
+    ### END SOLUTION
+
+
+def pooled_by_jittor(array, k):
+    result = mean_pool(jt.array(array), k)
+    return result.numpy() if isinstance(result, jt.Var) else result
+
+
+even = np.arange(12, dtype=np.float32).reshape(2, 6)
+ok = classroom.check_function(
+    "2 mean pooling",
+    pooled_by_jittor,
+    [((even, 2), even.reshape(2, 3, 2).mean(2)), ((even, 3), even.reshape(2, 2, 3).mean(2))],
+    hint='x.reindex([N, L // k, k], ["i0", f"i1*{k}+i2"]) has one piece in each [i0, i1].',
+    hint_zh='x.reindex([N, L // k, k], ["i0", f"i1*{k}+i2"]) 的每个 [i0, i1] 就是一段。',
+)
+
+# %% [markdown] lang="en"
+# **Exercise 3 — a gradient of your own.** Port this PyTorch function: nothing changes on the way forward, and on the way back the gradient changes its sign and is halved. (It is used to make a network *forget* something, such as who is walking.) `Reverse.apply(x)` should work.
+
+# %% [markdown] lang="zh"
+# **练习 3——自定义梯度。** 移植下面的 PyTorch 函数：前向什么都不变，反向时梯度变号并减半。（可以用来让网络*忘掉*某种信息，比如走路的人是谁。）要能用 `Reverse.apply(x)` 调用。
+
+# %%
+theirs = pytorch(
+    """
+    class Reverse(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.view_as(x)
+
+        @staticmethod
+        def backward(ctx, dy):
+            return -0.5 * dy
+
+    x.requires_grad_()
+    torch.autograd.grad((Reverse.apply(x) ** 2).sum(), x)[0]
+    """,
+    x=X,
+)
+
+
+class Reverse(jt.Function):
+    def execute(self, x):
+        ### BEGIN SOLUTION
+        return x.clone()
+        ### END SOLUTION
+
+    def grad(self, dy):
+        ### BEGIN SOLUTION
+        return -0.5 * dy
+        ### END SOLUTION
+
+
+def reversed_gradient():
+    x = jt.array(X)
+    y = Reverse.apply(x)
+    if not isinstance(y, jt.Var):
+        raise NotImplementedError  # not done yet
+    return jt.grad((y * y).sum(), x)
+
+
+ok = classroom.check_value(
+    "3 reversed gradient",
+    reversed_gradient,
+    theirs,
+    tolerance=1e-5,
+    hint="execute returns x.clone(), grad returns -0.5 times what it is given.",
+    hint_zh="execute 返回 x.clone()，grad 返回收到的梯度乘 -0.5。",
+)
+
+# %% [markdown] lang="en"
+# **Exercise 4 — port a loop.** Two batches are accumulated, the gradient is clipped to norm 1, then one step; twice. Write Jittor's loop for `w`, with `jt.optim.SGD`.
+
+# %% [markdown] lang="zh"
+# **练习 4——移植训练循环。** 累积两个批次的梯度，裁剪到范数 1，再走一步；共两轮。用 `jt.optim.SGD` 为 `w` 写出 Jittor 的循环。
+
+# %%
+theirs = pytorch(
+    """
+    w = start.clone().requires_grad_()
+    optimizer = torch.optim.SGD([w], lr=0.5)
+    for _ in range(2):
+        optimizer.zero_grad()
+        for k in (slice(0, 10), slice(10, 20)):
+            loss = ((points[k] @ w - values[k]) ** 2).sum()
+            loss.backward()
+        torch.nn.utils.clip_grad_norm_([w], 1.0)
+        optimizer.step()
+    w
+    """,
+    points=P, values=Q, start=W,
+)  # fmt: skip
+
+w = jt.array(W)
+points, values = jt.array(P), jt.array(Q)
+solution = ...  # put w here when the loop is done
+### BEGIN SOLUTION
+optimizer = jt.optim.SGD([w], lr=0.5)
+for _ in range(2):
+    for k in (slice(0, 10), slice(10, 20)):
+        optimizer.backward(((points[k] @ w - values[k]) ** 2).sum())
+    optimizer.clip_grad_norm(1.0)
+    optimizer.step()
+solution = w
+### END SOLUTION
+ok = classroom.check_value(
+    "4 loop",
+    solution,
+    theirs,
+    tolerance=1e-5,
+    hint="optimizer.backward(loss) for each batch, then clip_grad_norm(1.0), then step() without loss.",
+    hint_zh="每个批次 optimizer.backward(loss)，然后 clip_grad_norm(1.0)，最后不带损失的 step()。",
+)
+
+# %% [markdown] lang="en"
+# **Exercise 5 — honest timing.** `median_ms(function, runs)`: call `function` once to warm up, then `runs` times, and return the median of the milliseconds. The check counts how often the work was *really* done: `runs` + 1 times.
+
+# %% [markdown] lang="zh"
+# **练习 5——老老实实计时。** 写出 `median_ms(function, runs)`：先调用一次 `function` 热身，再调用 `runs` 次，返回毫秒数的中位数。检查的是计算*真正*做了几次：应为 `runs` + 1 次。
+
+
+# %%
+def median_ms(function, runs):
+    """Milliseconds, the median of `runs` calls that were waited for."""
+    ### BEGIN SOLUTION
+    times = []
+    for _ in range(runs + 1):
+        jt.sync_all(True)
+        start = time.perf_counter()
+        held = function()
+        jt.sync_all(True)
+        times.append((time.perf_counter() - start) * 1000)
+        del held
+    return float(np.median(times[1:]))
+    ### END SOLUTION
+
+
+def really_done():
+    """How often distances were computed while the student's function timed them five times."""
+    jt.sync_all(True)
+    with jt.profile_scope() as report:
+        answer = median_ms(lambda: distances(big_a, big_b), 5)
+    if answer is None or answer is ...:
+        raise NotImplementedError  # not done yet
+    assert float(answer) > 0
+    return sum(int(row[2]) for row in report[1:] if "OP:subtract" in row[0])
+
+
+ok = classroom.check_value(
+    "5 honest timing",
+    really_done,
+    6,
+    hint="Keep the result in a name until jt.sync_all(True) has returned; then take the time.",
+    hint_zh="先把结果存进一个变量，等 jt.sync_all(True) 返回后再看表。",
+)
+
+# %% [markdown] lang="en"
+# **To go on:** `02_porting_traps` shows each difference named here with its cure; `03_porting_a_network` ports a real one; `jacklib/networks` has four that are equal to their PyTorch originals.
+
+# %% [markdown] lang="zh"
+# **接下来：** `02_porting_traps` 把这里点到的差异逐个讲清楚，并给出对策；`03_porting_a_network` 移植一个真正的网络；`jacklib/networks` 里的四个网络都与 PyTorch 原版数值一致。
+
+# %%
+solved, total = classroom.summary()
