@@ -1,5 +1,6 @@
 """The published networks in Jittor, one file each."""
 
+from .bert import BERT, BERTConfig, BERTInspection, BERTOutput
 from .bpm_gcn import BPMGCN, BPMGCNConfig, BPMGCNInspection, BPMGCNOutput
 from .cten import CTEN, CTENConfig, CTENOutput, CTENVisual, CTENVisualOutput
 from .i3d import I3D, I3DOutput
@@ -7,6 +8,10 @@ from .tsl_net import TSLNet, TSLNetConfig, TSLNetOutput
 from .vaanet import VAANet, VAANetConfig, VAANetOutput
 
 __all__ = [
+    "BERT",
+    "BERTConfig",
+    "BERTInspection",
+    "BERTOutput",
     "BPMGCN",
     "BPMGCNConfig",
     "BPMGCNInspection",

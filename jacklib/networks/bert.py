@@ -1,0 +1,592 @@
+"""BERT's encoder, to be read from top to bottom.
+
+Devlin, Chang, Lee and Toutanova, "BERT: Pre-training of Deep Bidirectional Transformers for
+Language Understanding", NAACL 2019. State-dict names are those of Hugging Face's `BertModel`, so
+that released weights load by name (`BERT.from_pretrained`). From sentences to token ids, and from
+the network's output to one vector a sentence: `jacklib.data.text`.
+
+Letters in the comments: B sentences, L tokens a sentence (padded to the longest), H width, h heads
+of width e = H / h, I inner width of the feed-forward part. BERT-base has H = 768, h = 12, I = 3072
+and 12 layers; all-MiniLM-L6-v2 has H = 384, h = 12, I = 1536 and 6.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import jittor as jt
+import numpy as np
+from jittor import nn
+
+from ..checkpoint import LoadReport, load_weights, read_weights
+from ..errors import DataError
+from ..files import read_table
+from ..ops import relu
+
+ACTIVATIONS = ("gelu", "gelu_new", "relu")
+WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")  # the first that a folder has is read
+
+
+@dataclass(frozen=True)
+class BERTConfig:
+    """Every option of `BERT`; `BERT(**config.options())` builds it. Names are Hugging Face's."""
+
+    vocab_size: int = 30522
+    hidden_size: int = 768
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    intermediate_size: int = 3072
+    hidden_act: str = "gelu"
+    hidden_dropout_prob: float = 0.1
+    attention_probs_dropout_prob: float = 0.1
+    max_position_embeddings: int = 512
+    type_vocab_size: int = 2
+    initializer_range: float = 0.02
+    layer_norm_eps: float = 1e-12
+    pad_token_id: int | None = 0
+    pooler: bool = True
+
+    @classmethod
+    def paper(cls) -> BERTConfig:
+        """BERT-base, uncased."""
+        return cls()
+
+    @classmethod
+    def classroom(cls) -> BERTConfig:
+        """The same network small enough to train from nothing in minutes on two CPU cores."""
+        return cls(hidden_size=64, num_hidden_layers=2, num_attention_heads=4,
+                   intermediate_size=256, max_position_embeddings=64)  # fmt: skip
+
+    @classmethod
+    def from_pretrained(cls, folder: str | os.PathLike) -> BERTConfig:
+        """What the folder's config.json says, read by `transformers`.
+
+        Whether there is a pooler only the weights tell: `BERT.from_pretrained` looks.
+        Raises DataError, naming the file, where the model is no BERT encoder.
+        """
+        path = Path(folder) / "config.json"
+        content = read_table(
+            path, needed=True,
+            cure="Give the folder of a BERT checkpoint in Hugging Face's layout: config.json, "
+            f"vocab.txt or tokenizer.json, and {' or '.join(WEIGHT_FILES)}.",
+        )  # fmt: skip
+        kind = content.get("model_type", "bert")
+        if kind != "bert":  # before transformers sees it, which would only warn
+            raise DataError(
+                str(path), found=f"model_type {kind!r}", wanted="'bert'",
+                cure="RoBERTa, DistilBERT and others are built differently: take a BERT.",
+            )  # fmt: skip
+        try:
+            config = import_transformers().BertConfig.from_pretrained(
+                str(folder), local_files_only=True
+            )
+        except Exception as error:  # its kinds differ between versions of transformers
+            raise DataError(
+                str(path), found=f"what transformers refuses ({_first_line(error)})",
+                wanted="a BERT configuration", cure="Copy the file from its source again.",
+            ) from error  # fmt: skip
+        places = getattr(config, "position_embedding_type", None) or "absolute"
+        if places != "absolute":
+            raise DataError(
+                str(path), found=f"position_embedding_type {places!r}", wanted="'absolute'",
+                cure="Relative positions are not built here; take another checkpoint.",
+            )  # fmt: skip
+        for name in ("is_decoder", "add_cross_attention"):
+            if getattr(config, name, False):
+                raise DataError(
+                    str(path), found=f"{name} true", wanted="false",
+                    cure="Only the encoder is built here; take a checkpoint of an encoder.",
+                )  # fmt: skip
+        names = [f.name for f in fields(cls) if f.name != "pooler"]
+        found = cls(**{name: getattr(config, name) for name in names})
+        try:
+            check_sizes(found)
+        except DataError as error:
+            raise DataError(
+                f"{path}, {error.what}", found=error.found, wanted=error.wanted, cure=error.cure
+            ) from None
+        return found
+
+    def options(self) -> dict:
+        """The keyword arguments of `BERT`."""
+        return asdict(self)
+
+
+class BERTOutput(NamedTuple):
+    """What BERT gives."""
+
+    tokens: jt.Var  # [B, L, H]
+    pooled: jt.Var | None  # [B, H], of the first token; None without a pooler
+
+
+class BERTInspection(NamedTuple):
+    """What the layers saw, for display."""
+
+    attention: list[jt.Var]  # one a layer, [B, h, L, L]: [from, to]; rows sum to 1
+    hidden: list[jt.Var]  # the embeddings, then each layer's output, [B, L, H]
+    output: BERTOutput
+
+
+# ---------------------------------------------------------------------------------------------
+# Small layers
+# ---------------------------------------------------------------------------------------------
+
+
+class LayerNorm(nn.Module):
+    """Every row of x [..., H] at mean 0 and variance 1, then weight and bias.
+
+    Jittor's own takes the variance as E[x^2] - E[x]^2, which rounding spoils where the mean is
+    large.
+    """
+
+    def __init__(self, H: int, eps: float):
+        self.eps = eps
+        self.weight, self.bias = jt.ones(H), jt.zeros(H)
+
+    def execute(self, x):
+        x = x - x.mean(-1, keepdims=True)
+        return x / (x.sqr().mean(-1, keepdims=True) + self.eps).sqrt() * self.weight + self.bias
+
+
+class Embedding(nn.Module):
+    """A row of the table for each number: [B, L] -> [B, L, H].
+
+    The row `padding` takes no gradient, as in PyTorch: what stands in for no word learns nothing.
+    """
+
+    def __init__(self, count: int, H: int, deviation: float, padding: int | None = None):
+        self.padding = padding
+        self.weight = jt.randn(count, H) * deviation
+        if padding is not None:
+            self.weight.assign(self.weight * (jt.index((count, H), 0) != padding).float32())
+
+    def execute(self, numbers):
+        B, L = numbers.shape
+        rows = self.weight.reindex(
+            [B, L, self.weight.shape[1]], ["@e0(i0,i1)", "i2"], extras=[numbers]
+        )
+        if self.padding is None:
+            return rows
+        word = (numbers != self.padding).float32().unsqueeze(2)  # [B, L, 1]
+        return rows * word + rows.detach() * (1 - word)
+
+
+def linear(c_in: int, c_out: int, deviation: float) -> nn.Linear:
+    """A linear layer that starts with normal weights and biases of 0."""
+    layer = nn.Linear(c_in, c_out)
+    layer.weight.assign(jt.randn(c_out, c_in) * deviation)
+    layer.bias.assign(jt.zeros(c_out))
+    return layer
+
+
+def activate(x, name: str):
+    """The feed-forward part's non-linearity, one of ACTIVATIONS."""
+    if name == "relu":
+        return relu(x)
+    if name == "gelu":  # x times the share of a normal distribution that lies below x
+        return x * 0.5 * (1 + (x * math.sqrt(0.5)).erf())
+    return x * 0.5 * (1 + jt.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
+
+
+# ---------------------------------------------------------------------------------------------
+# One layer: tokens look at each other, then each is worked on by itself
+# ---------------------------------------------------------------------------------------------
+
+
+class SelfAttention(nn.Module):
+    """Every token gathers from all tokens, with h heads: [B, L, H] -> [B, L, H], [B, h, L, L]."""
+
+    def __init__(self, config: BERTConfig):
+        H = config.hidden_size
+        self.h = config.num_attention_heads
+        self.query = linear(H, H, config.initializer_range)
+        self.key = linear(H, H, config.initializer_range)
+        self.value = linear(H, H, config.initializer_range)
+        self.dropout = nn.Dropout(config.attention_probs_dropout_prob)
+
+    def execute(self, x, hidden_keys):
+        """hidden_keys: [B, 1, 1, L], 0 for what may be looked at and a large negative number."""
+        B, L, H = x.shape
+        h, e = self.h, H // self.h
+        q = self.query(x).reshape(B, L, h, e).transpose(0, 2, 1, 3)  # [B, h, L, e]
+        k = self.key(x).reshape(B, L, h, e).transpose(0, 2, 3, 1)  # [B, h, e, L]
+        v = self.value(x).reshape(B, L, h, e).transpose(0, 2, 1, 3)  # [B, h, L, e]
+        scores = jt.matmul(q, k) / math.sqrt(e) + hidden_keys  # [B, h, L, L]
+        attention = nn.softmax(scores, dim=3)  # over the keys
+        y = jt.matmul(self.dropout(attention), v)  # [B, h, L, e]
+        return y.transpose(0, 2, 1, 3).reshape(B, L, H), attention
+
+
+class Output(nn.Module):
+    """Back to width H, dropout, what went in added, normalised: [B, L, c_in] -> [B, L, H]."""
+
+    def __init__(self, c_in: int, config: BERTConfig):
+        H = config.hidden_size
+        self.dense = linear(c_in, H, config.initializer_range)
+        self.LayerNorm = LayerNorm(H, config.layer_norm_eps)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+
+    def execute(self, y, x):
+        return self.LayerNorm(self.dropout(self.dense(y)) + x)
+
+
+class Attention(nn.Module):
+    """`SelfAttention` and its output. `self.self` is the released weights' name."""
+
+    def __init__(self, config: BERTConfig):
+        self.self = SelfAttention(config)
+        self.output = Output(config.hidden_size, config)
+
+    def execute(self, x, hidden_keys):
+        y, attention = self.self(x, hidden_keys)
+        return self.output(y, x), attention
+
+
+class Intermediate(nn.Module):
+    """To the inner width, and the non-linearity: [B, L, H] -> [B, L, I]."""
+
+    def __init__(self, config: BERTConfig):
+        self.dense = linear(config.hidden_size, config.intermediate_size, config.initializer_range)
+        self.activation = config.hidden_act
+
+    def execute(self, x):
+        return activate(self.dense(x), self.activation)
+
+
+class Layer(nn.Module):
+    """One of the encoder's layers: [B, L, H] -> [B, L, H], [B, h, L, L]."""
+
+    def __init__(self, config: BERTConfig):
+        self.attention = Attention(config)
+        self.intermediate = Intermediate(config)
+        self.output = Output(config.intermediate_size, config)
+
+    def execute(self, x, hidden_keys):
+        x, attention = self.attention(x, hidden_keys)
+        return self.output(self.intermediate(x), x), attention
+
+
+# ---------------------------------------------------------------------------------------------
+# The network
+# ---------------------------------------------------------------------------------------------
+
+
+class Embeddings(nn.Module):
+    """What the word is, where it stands, and which text it is of: [B, L] -> [B, L, H]."""
+
+    def __init__(self, config: BERTConfig):
+        H, deviation = config.hidden_size, config.initializer_range
+        self.word_embeddings = Embedding(config.vocab_size, H, deviation, config.pad_token_id)
+        self.position_embeddings = Embedding(config.max_position_embeddings, H, deviation)
+        self.token_type_embeddings = Embedding(config.type_vocab_size, H, deviation)
+        self.LayerNorm = LayerNorm(H, config.layer_norm_eps)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+
+    def execute(self, input_ids, token_type_ids):
+        places = jt.index((1, input_ids.shape[1]), 1)  # [1, L]
+        x = self.word_embeddings(input_ids) + self.token_type_embeddings(token_type_ids)
+        return self.dropout(self.LayerNorm(x + self.position_embeddings(places)))
+
+
+class Encoder(nn.Module):
+    """The layers one after the other. The name is the released weights'."""
+
+    def __init__(self, config: BERTConfig):
+        self.layer = nn.ModuleList([Layer(config) for _ in range(config.num_hidden_layers)])
+
+
+class Pooler(nn.Module):
+    """The first token's vector, worked on once more: [B, L, H] -> [B, H]."""
+
+    def __init__(self, config: BERTConfig):
+        self.dense = linear(config.hidden_size, config.hidden_size, config.initializer_range)
+
+    def execute(self, x):
+        return jt.tanh(self.dense(x[:, 0]))
+
+
+class BERT(nn.Module):
+    """Bidirectional encoder of text. The defaults are BERT-base's.
+
+    vocab_size: rows of the word table. hidden_size: H. num_hidden_layers: layers.
+    num_attention_heads: h. intermediate_size: I. hidden_act: "gelu" (exact), "gelu_new" (with a
+    tanh) or "relu". hidden_dropout_prob: after the embeddings and after either part of a layer.
+    attention_probs_dropout_prob: of the attention. max_position_embeddings: the most tokens.
+    type_vocab_size: texts that an input may have. initializer_range: standard deviation of the
+    first weights. layer_norm_eps: added to the variance. pad_token_id: the word that stands for
+    none, or None. pooler: whether there is a pooled output.
+
+    Raises ValueError where sizes do not fit together.
+    """
+
+    def __init__(
+        self,
+        *,
+        vocab_size: int = 30522,
+        hidden_size: int = 768,
+        num_hidden_layers: int = 12,
+        num_attention_heads: int = 12,
+        intermediate_size: int = 3072,
+        hidden_act: str = "gelu",
+        hidden_dropout_prob: float = 0.1,
+        attention_probs_dropout_prob: float = 0.1,
+        max_position_embeddings: int = 512,
+        type_vocab_size: int = 2,
+        initializer_range: float = 0.02,
+        layer_norm_eps: float = 1e-12,
+        pad_token_id: int | None = 0,
+        pooler: bool = True,
+    ):
+        config = BERTConfig(
+            vocab_size, hidden_size, num_hidden_layers, num_attention_heads, intermediate_size,
+            hidden_act, hidden_dropout_prob, attention_probs_dropout_prob, max_position_embeddings,
+            type_vocab_size, initializer_range, layer_norm_eps, pad_token_id, pooler,
+        )  # fmt: skip
+        check_sizes(config)
+        self.config = config
+        self.embeddings = Embeddings(config)
+        self.encoder = Encoder(config)
+        self.pooler = Pooler(config) if pooler else None
+        jt.sync(self.parameters())  # or Jittor compiles the first call's kernels with this in them
+
+    @classmethod
+    def from_pretrained(cls, folder: str | os.PathLike) -> tuple[BERT, LoadReport]:
+        """The network of a folder in Hugging Face's layout, in evaluation mode, and what loaded.
+
+        The report's `unexpected` are the entries of other heads, which are left out.
+        Raises DataError where the folder has no BERT encoder or its weights do not fit.
+        """
+        config = BERTConfig.from_pretrained(folder)
+        path = weight_file(folder)
+        weights = plain_names(read_weights(path))
+        net = cls(**{**config.options(), "pooler": "pooler.dense.weight" in weights})
+        report = load_encoder(net, weights, str(path))
+        net.eval()
+        return net, report
+
+    def execute(self, input_ids, attention_mask=None, token_type_ids=None) -> BERTOutput:
+        """Encode texts.
+
+        input_ids: [B, L], numbers of words. attention_mask: [B, L], 1 for words and 0 for padding,
+        which no word looks at; all 1 if left out. token_type_ids: [B, L], 0 for the first text and
+        1 for the second; all 0 if left out. Lists, NumPy arrays or Vars of whole numbers. Raises
+        ValueError naming the argument that does not fit.
+        """
+        return self._run(input_ids, attention_mask, token_type_ids)
+
+    def inspect(self, input_ids, attention_mask=None, token_type_ids=None) -> BERTInspection:
+        """The same with what lies behind it; inputs as the network takes them."""
+        attention: list[jt.Var] = []
+        hidden: list[jt.Var] = []
+        with jt.no_grad():
+            output = self._run(input_ids, attention_mask, token_type_ids, attention, hidden)
+        return BERTInspection(attention, hidden, output)
+
+    def _run(self, input_ids, attention_mask, token_type_ids, seen=None, hidden=None) -> BERTOutput:
+        ids, mask, types = check_tokens(self.config, input_ids, attention_mask, token_type_ids)
+        B, L = ids.shape
+        # As large as what PyTorch adds in effect: exp of it is 0, and a text that is all padding
+        # looks at all places alike.
+        hidden_keys = ((mask[:, None, None] - 1) * 1e30).astype(np.float32)  # [B, 1, 1, L]
+        numbers = [jt.array(value) for value in (ids, types, hidden_keys)]
+        jt.sync(numbers)
+        ids, types, hidden_keys = numbers
+        x = self.embeddings(ids, types)  # [B, L, H]
+        if hidden is not None:
+            hidden.append(x)
+        for layer in self.encoder.layer:
+            x, attention = layer(x, hidden_keys)  # [B, L, H], [B, h, L, L]
+            if hidden is not None:
+                hidden.append(x)
+                seen.append(attention)
+        return BERTOutput(x, None if self.pooler is None else self.pooler(x))
+
+
+def check_sizes(config: BERTConfig) -> None:
+    """Raise ValueError where BERT cannot be built with these options."""
+    for name in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
+                 "intermediate_size", "max_position_embeddings", "type_vocab_size"):  # fmt: skip
+        value = getattr(config, name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise DataError(
+                name, found=repr(value), wanted="a whole number, 1 or more",
+                cure="BERT-base's are the defaults.",
+            )  # fmt: skip
+    if config.hidden_size % config.num_attention_heads:
+        raise DataError(
+            "num_attention_heads", found=str(config.num_attention_heads),
+            wanted=f"a divisor of hidden_size ({config.hidden_size})",
+            cure="BERT-base has 12 heads for a width of 768.",
+        )  # fmt: skip
+    if config.hidden_act not in ACTIVATIONS:
+        raise DataError(
+            "hidden_act", found=repr(config.hidden_act), wanted=f"one of {ACTIVATIONS}",
+            cure="Released BERT checkpoints have 'gelu'.",
+        )  # fmt: skip
+    for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+        if not 0 <= getattr(config, name) < 1:
+            raise DataError(
+                name, found=repr(getattr(config, name)), wanted="0 or more, and less than 1",
+                cure="BERT-base has 0.1.",
+            )  # fmt: skip
+    padding = config.pad_token_id
+    if padding is not None and padding not in range(config.vocab_size):
+        raise DataError(
+            "pad_token_id", found=repr(padding), wanted=f"0 to {config.vocab_size - 1}, or None",
+            cure="BERT's padding is word 0.",
+        )  # fmt: skip
+
+
+def check_tokens(config: BERTConfig, input_ids, attention_mask, token_type_ids):
+    """The three arguments of `BERT` as NumPy arrays [B, L] (int32), defaults filled in.
+
+    Raises ValueError naming the argument that has another shape, or numbers that BERT has no rows
+    for.
+    """
+    ids = _whole_numbers("input_ids", input_ids)
+    if ids.ndim != 2 or 0 in ids.shape:
+        raise DataError(
+            "input_ids", found=f"shape {list(ids.shape)}", wanted="[B, L]",
+            cure="Give one row of word numbers a text, padded to the same length; one text alone "
+            "is [1, L].",
+        )  # fmt: skip
+    if ids.shape[1] > config.max_position_embeddings:
+        raise DataError(
+            "input_ids", found=f"shape {list(ids.shape)}",
+            wanted=f"[B, L] with L {config.max_position_embeddings} at most",
+            cure="Cut longer texts: the network has no more places (max_position_embeddings).",
+        )  # fmt: skip
+    given = {"attention_mask": (attention_mask, 1), "token_type_ids": (token_type_ids, 0)}
+    others = {}
+    for name, (value, default) in given.items():
+        value = np.full(ids.shape, default) if value is None else _whole_numbers(name, value)
+        if value.shape != ids.shape:
+            raise DataError(
+                name, found=f"shape {list(value.shape)}", wanted=f"{list(ids.shape)}",
+                cure="Give one number a word of input_ids.",
+            )  # fmt: skip
+        others[name] = value
+    mask, types = others.values()
+    _check_range("input_ids", ids, config.vocab_size, "Use the tokenizer of this checkpoint.")
+    _check_range("attention_mask", mask, 2, "1 is for words, 0 for padding.")
+    _check_range("token_type_ids", types, config.type_vocab_size, "The first text's words have 0.")
+    return ids.astype(np.int32), mask.astype(np.int32), types.astype(np.int32)
+
+
+def _whole_numbers(name: str, value) -> np.ndarray:
+    try:
+        array = value.numpy() if isinstance(value, jt.Var) else np.asarray(value)
+        kind = f"dtype {array.dtype}"
+    except ValueError:
+        array, kind = None, "rows of different lengths"
+    if array is None or array.dtype.kind not in "iub":
+        raise DataError(
+            name, found=kind, wanted="whole numbers [B, L]",
+            cure="Give an array of integers, every row padded to the same length.",
+        )  # fmt: skip
+    return array
+
+
+def _check_range(name: str, array: np.ndarray, count: int, cure: str) -> None:
+    low, high = int(array.min()), int(array.max())
+    if low < 0 or high >= count:
+        wrong = low if low < 0 else high
+        b, i = (int(n) for n in np.argwhere(array == wrong)[0])
+        raise DataError(
+            f"{name}[{b}, {i}]", found=str(wrong), wanted=f"0 to {count - 1}", cure=cure
+        )
+
+
+# ---------------------------------------------------------------------------------------------
+# Released weights
+# ---------------------------------------------------------------------------------------------
+
+
+def weight_file(folder: str | os.PathLike) -> Path:
+    """The folder's weights, safetensors first. Raises DataError where there are none."""
+    for name in WEIGHT_FILES:
+        if (Path(folder) / name).is_file():
+            return Path(folder) / name
+    raise DataError(
+        str(folder), found="no weights", wanted=" or ".join(WEIGHT_FILES),
+        cure="Copy the checkpoint again with its weights. Weights in several parts, and those of "
+        "TensorFlow or Flax, are not read.",
+    )  # fmt: skip
+
+
+def plain_names(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A released state dict under `BertModel`'s names.
+
+    Whole models (BertForMaskedLM ...) keep the encoder under `bert.`; files of TensorFlow's time
+    call the layer norms' entries gamma and beta; older ones list the places (`position_ids`).
+    """
+    found = {}
+    for key, value in weights.items():
+        key = key.removeprefix("bert.")
+        key = re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", key)
+        key = re.sub(r"LayerNorm\.beta$", "LayerNorm.bias", key)
+        if key not in ("embeddings.position_ids", "embeddings.token_type_ids"):
+            found[key] = value
+    return found
+
+
+def load_encoder(
+    net: BERT, source: Mapping | str | os.PathLike, name: str | None = None
+) -> LoadReport:
+    """Load released weights into `net`: `load_weights` that lets other heads lie.
+
+    name: what errors call the source. Raises DataError where part of the encoder is missing, has
+    another shape, or is in the file but not in the network.
+    """
+    name = name or ("weights" if isinstance(source, Mapping) else os.fspath(source))
+    weights = plain_names(read_weights(source))
+    # Heads by name: whatever is no part of BertModel. A pooler that the network lacks is one too.
+    parts = ("embeddings.", "encoder.") + (("pooler.",) if net.pooler is not None else ())
+    ours = {key: value for key, value in weights.items() if key.startswith(parts)}
+    try:
+        report = load_weights(net, ours)
+    except DataError as error:
+        cure = "Build the network with the options of the checkpoint's config.json."
+        if net.pooler is not None and not any(key.startswith("pooler.") for key in weights):
+            cure += " This file has no pooler: BERT(pooler=False) wants none."
+        raise DataError(name, found=error.found, wanted=error.wanted, cure=cure) from None
+    report.unexpected = [key for key in weights if key not in ours]
+    jt.sync(net.parameters())  # as where the network is made
+    return report
+
+
+def import_transformers() -> ModuleType:
+    """The `transformers` package, imported quietly and without PyTorch.
+
+    It would say that there is no PyTorch; and where there is, import it, which does not go well
+    in one process with Jittor.
+    """
+    if "transformers" in sys.modules:
+        return sys.modules["transformers"]
+    silence = "TRANSFORMERS_NO_ADVISORY_WARNINGS"
+    before, hide = os.environ.get(silence), "torch" not in sys.modules
+    os.environ[silence] = "1"
+    if hide:
+        sys.modules["torch"] = None  # `import torch` then fails, and find_spec finds nothing
+    try:
+        import transformers
+    finally:
+        if hide:
+            del sys.modules["torch"]
+        if before is None:
+            del os.environ[silence]
+        else:
+            os.environ[silence] = before
+    return transformers
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
