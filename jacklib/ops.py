@@ -89,7 +89,7 @@ class Conv3d(jt.nn.Module):
 
 
 class Conv1d(jt.nn.Module):
-    """1-D convolution over [N, C, L]; weight [out, in, k] (Jittor's own has [out, in, k, 1])."""
+    """1-D convolution over [N, C, L]; weight [out, in, k], as in PyTorch."""
 
     def __init__(self, c_in, c_out, kernel_size, stride=1, padding=0, bias=True):
         self.stride, self.padding = stride, padding

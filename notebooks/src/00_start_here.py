@@ -40,7 +40,7 @@
 # | **VAANet** | Zhao et al., AAAI 2020 | one emotion for a video, with attention | accuracy 54.5 % on VE8, 55.3 % on Ekman-6 | **04, ready** |
 # | **CTEN** | Zhang et al., CVPR 2023 | the same, by erasing what it saw first | accuracy 57.3 % on VE8, 58.2 % on Ekman-6 | **05, ready** |
 # | **TSL-Net** | Zhang and Yang, ACM MM 2022 | *when* in a long video is the mood positive or negative? | mean average precision (tIoU 0.1 to 0.3) 19.85 % on TSL-300 | **06, ready** |
-# | **BPM-GCN** | Zhai et al., IEEE TAC 2024 | emotion from the way someone walks | accuracy 88.99 % on Emotion-Gait | 07, planned |
+# | **BPM-GCN** | Zhai et al., IEEE TAC 2024 | emotion from the way someone walks | accuracy 88.99 % on Emotion-Gait | **07, ready** |
 #
 # A number needs its chance level beside it: by guessing one gets 12.5 % on VE8 (eight classes) and 16.7 % on Ekman-6 (six).
 
@@ -51,10 +51,10 @@
 #
 # | 网络 | 论文 | 任务 | 论文结果 | 笔记本 |
 # |---|---|---|---|---|
-# | **VAANet** | Zhao 等，AAAI 2020 | 判断整段视频的情感，带注意力 | 准确率：VE8 54.5 %，Ekman-6 55.3 % | **04，已完成** |
+# | **VAANet** | Zhao 等，AAAI 2020 | 判断整段视频的情感，带注意力 | 准确率：VE8 54.5 %，Ekman-6 55.3 % | **04，可用** |
 # | **CTEN** | Zhang 等，CVPR 2023 | 同上，但会擦除最先看到的线索再学 | 准确率：VE8 57.3 %，Ekman-6 58.2 % | **05，可用** |
 # | **TSL-Net** | Zhang、Yang，ACM MM 2022 | 长视频里*哪些时段*情感是正面或负面的？ | TSL-300 上 mAP（tIoU 0.1 至 0.3 平均）19.85 % | **06，可用** |
-# | **BPM-GCN** | Zhai 等，IEEE TAC 2024 | 从走路的姿态看情感 | Emotion-Gait 上准确率 88.99 % | 07，计划中 |
+# | **BPM-GCN** | Zhai 等，IEEE TAC 2024 | 从走路的姿态看情感 | Emotion-Gait 上准确率 88.99 % | **07，可用** |
 #
 # 看准确率要同时看随机水平：瞎猜在 VE8（八类）上能得 12.5 %，在 Ekman-6（六类）上能得 16.7 %。
 
@@ -325,9 +325,21 @@ solved, total = classroom.summary()
 # %% [markdown] lang="en"
 # ## Where next
 #
-# **04_vaanet**: a network that looks and listens, learns from the rendered clips, and shows which moments it pays attention to; then **05_cten**: one that learns with its keyframes erased; then **06_tsl_net**: one that learns from single marked moments when a long video is moving. (01 to 03, on Jittor and porting, and 07 to 10 are planned.)
+# Two ways lead on.
+#
+# **Emotion**: **04_vaanet**, a network that looks and listens, learns from the rendered clips, and shows which moments it pays attention to; **05_cten**, one that learns with its keyframes erased; **06_tsl_net**, one that learns from single marked moments when a long video is moving; **07_gait**, one that reads how somebody walks; **08_text_with_transformers**, which adds what is said.
+#
+# **Porting**: **01_jittor_for_pytorch_users**, Jittor beside PyTorch in pairs of cells; **02_porting_traps**, where the two differ without a word; **03_porting_a_network**, TSL-Net ported step by step, and a clinic of sick ports.
+#
+# (09, on measuring, and 10, on your own videos, are planned.)
 
 # %% [markdown] lang="zh"
 # ## 接下来
 #
-# **04_vaanet**：一个又看又听的网络，从渲染视频中学习，并展示它注意了哪些时刻；然后是 **05_cten**：擦掉关键帧再学的网络；再是 **06_tsl_net**：只凭零星的标注点，学会在长视频里找出情感出现的时段。（01 至 03 讲 Jittor 与移植，07 至 10 讲其他网络与应用，均在计划中。）
+# 往下有两条路。
+#
+# **情感分析**：**04_vaanet**，一个又看又听的网络，从渲染视频中学习，并展示它注意了哪些时刻；**05_cten**，擦掉关键帧再学的网络；**06_tsl_net**，只凭零星的标注点，学会在长视频里找出情感出现的时段；**07_gait**，从走路的样子看情感；**08_text_with_transformers**，再加上人说的话。
+#
+# **移植**：**01_jittor_for_pytorch_users**，把计图和 PyTorch 一对一地放在一起看；**02_porting_traps**，两者悄悄不同的地方；**03_porting_a_network**，一步步移植 TSL-Net，再给几个“生病”的移植看病。
+#
+# （09 讲怎样测速度，10 用你自己的视频，都还在计划中。）
