@@ -65,6 +65,17 @@ class Recording:
         """Write a sample of every array, or the whole. Nothing is left half written."""
         keep = np.asarray if whole else sample
         arrays: dict[str, np.ndarray] = {}
+        known: dict[tuple, str] = {}  # what leaves a layer goes into the next: one copy is enough
+        copies: dict[str, str] = {}
+
+        def put(name: str, array: np.ndarray) -> None:
+            array = keep(array)
+            first = known.setdefault((array.shape, array.dtype.str, array.tobytes()), name)
+            if first == name:
+                arrays[name] = array
+            else:
+                copies[name] = first
+
         facts = {
             "framework": self.framework, "loss": self.loss, "later_loss": self.later_loss,
             "starts": self.starts, "buffers": self.buffers, "sizes": self.sizes,
@@ -72,11 +83,15 @@ class Recording:
             "silent": [n for n, g in self.gradients.items() if g is None], "sampled": not whole,
         }  # fmt: skip
         for i, event in enumerate(self.events):
-            arrays[f"v{i}"] = keep(event.value)
+            put(f"v{i}", event.value)
             if event.gradient is not None:
-                arrays[f"g{i}"] = keep(event.gradient)
-        arrays |= {f"w {n}": keep(g) for n, g in self.gradients.items() if g is not None}
-        arrays |= {f"c {n}": keep(c) for n, c in self.changes.items()}
+                put(f"g{i}", event.gradient)
+        for name, gradient in self.gradients.items():
+            if gradient is not None:
+                put(f"w {name}", gradient)
+        for name, change in self.changes.items():
+            put(f"c {name}", change)
+        facts["copies"] = copies
         arrays["facts"] = np.array(json.dumps(facts))
         new = Path(path).with_suffix(".new.npz")
         (np.savez if whole else np.savez_compressed)(new, **arrays)
@@ -88,6 +103,7 @@ class Recording:
         with np.load(path) as file:
             arrays = dict(file)
         facts = json.loads(str(arrays["facts"]))
+        arrays |= {n: arrays[first] for n, first in facts.get("copies", {}).items()}
         events = [
             Event(*e[:5], tuple(e[5]), arrays[f"v{i}"], arrays.get(f"g{i}"))
             for i, e in enumerate(facts["events"])

@@ -62,6 +62,11 @@ class Source:
     def is_jittor(self, node: ast.AST, *names: str) -> bool:
         """Whether an expression is a name of Jittor's, one of `names` where any are given."""
         front, _, last = self.full_name(node).rpartition(".")
+        root = node
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        if not isinstance(root, ast.Name) or root.id not in self.names:
+            return False  # a variable that has the name by chance
         return front.partition(".")[0] == "jittor" and (not names or last in names)
 
     def imports(self, *packages: str) -> bool:

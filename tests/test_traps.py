@@ -113,6 +113,10 @@ def test_numpy_s_own_are_left_alone():
     assert check_text(text) == []
 
 
+def test_a_variable_called_jittor_is_not_jittor():
+    assert check_text(HEAD + "def f(jittor):\n    return jittor.rules\n") == []
+
+
 def test_the_traps_are_real():
     """What three of the reasons say, run on the Jittor that is installed."""
     x = jt.array([[1.0, 3.0], [4.0, 2.0]])
