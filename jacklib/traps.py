@@ -190,6 +190,9 @@ def _reduced_products(source: Source, function: ast.FunctionDef, losses: dict) -
             return isinstance(node, ast.Name) and node.id in scalars
         if _self_attribute(node.func) in losses:
             return True
+        if isinstance(node.func, ast.Call) and source.is_jittor(node.func.func, *LOSSES):
+            node = node.func  # made and called at once
+            return getattr(_keyword(node, "reduction"), "value", None) != "none"
         reduction = getattr(_keyword(node, "reduction"), "value", None)
         functional = ("cross_entropy_loss", "binary_cross_entropy", "mse_loss", "bce_loss")
         return source.is_jittor(node.func, *functional) and reduction != "none"

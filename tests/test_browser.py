@@ -25,8 +25,9 @@ import pytest
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright: jacklib[dev]")
 
 ROOT = Path(__file__).resolve().parents[1]
-# notebook, the call that shows its widget, a step of the widget's slider; None: a walking gait
+# notebook, the call that shows its widget, a step of the widget's slider (None: see OTHER_WIDGETS)
 NOTEBOOKS = [
+    ("03_porting_a_network", "explorer = porting_widget(", None),
     ("04_vaanet", "attention_widget(", 1),
     ("05_cten", "erasing_widget(", 0.05),
     ("06_tsl_net", "timeline_widget(", 0.05),
@@ -336,6 +337,35 @@ def use_gait_widget(page, index: int, shots: Path) -> None:
     page.screenshot(path=shots / "3_two.png")
 
 
+def use_porting_widget(page, index: int, shots: Path) -> None:
+    """Show the whole file instead of a part, move through it, and show only what changes."""
+    widget = WidgetOnPage(page, index)
+    part = widget.picture()
+    assert part["natural"][0] == 900
+    sentence = widget.sentence.inner_text()
+    page.screenshot(path=shots / "1_part.png")
+
+    widget.menu.select_option(index=0)
+    whole = widget.after(part)
+    check_picture(whole)
+    sync_api.expect(widget.sentence).not_to_have_text(sentence)
+    sentence = widget.sentence.inner_text()
+    page.screenshot(path=shots / "2_whole.png")
+
+    widget.handle.focus()
+    page.keyboard.press("ArrowRight")
+    check_picture(widget.after(whole))
+    sync_api.expect(widget.sentence).not_to_have_text(sentence)
+
+    moved = widget.picture()
+    widget.box.locator("input[type=checkbox]").check()
+    check_picture(widget.after(moved))
+    page.screenshot(path=shots / "3_changes.png")
+
+
+OTHER_WIDGETS = {"07_gait": use_gait_widget, "03_porting_a_network": use_porting_widget}
+
+
 def widget_cell(cells, call: str) -> int:
     """The place of the cell that shows the widget, and nothing but the widget."""
     (cell,) = [cell for cell in cells if call in cell["source"]]
@@ -356,7 +386,7 @@ def test_widgets_live_in_jupyterlab(tmp_path, name, call, slider_step):
             open_notebook(page, server, copied.name)
             cells = run_all(page)
             if slider_step is None:
-                use_gait_widget(page, widget_cell(cells, call), tmp_path)
+                OTHER_WIDGETS[name](page, widget_cell(cells, call), tmp_path)
             else:
                 use_widget(page, widget_cell(cells, call), slider_step, tmp_path)
             assert not errors(page.evaluate(CELLS))

@@ -26,7 +26,8 @@ case "$1" in
     -m) mkdir -p "$4/bin"; cp "$STUBS/venv_python" "$4/bin/python" ;;
 esac
 """
-# The Python of .venv: its pip fails while PIP_FAILS is set; NO_MODEL: the sentence model is missing.
+# The Python of .venv: its pip fails while PIP_FAILS is set, and it has no sentence model while
+# NO_MODEL is.
 VENV_PYTHON = """#!/bin/sh
 echo "venv $*" >>"$CALLS"
 case "$1 $2" in

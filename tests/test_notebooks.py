@@ -8,7 +8,7 @@ import pytest
 from jacklib import notebooks
 
 ROOT = Path(__file__).parents[1]
-IN_BROWSER = ("04_vaanet", "05_cten", "06_tsl_net", "07_gait")
+IN_BROWSER = ("03_porting_a_network", "04_vaanet", "05_cten", "06_tsl_net", "07_gait")
 NAMES = sorted(path.stem for path in (ROOT / "notebooks" / "src").glob("*.py"))
 
 
@@ -39,7 +39,7 @@ def test_runs_top_to_bottom(name, solutions):
     elif name == "07_gait":
         accuracy = float(re.findall(r"accuracy (\d\.\d+) on 192 gaits", printed(notebook))[-1])
         assert accuracy >= 0.6  # chance 0.25
-    elif name in IN_BROWSER:  # those that train on the rendered clips
+    elif name in ("04_vaanet", "05_cten"):  # those that train on the rendered clips
         accuracy = float(re.findall(r"accuracy (\d\.\d+) on 64 clips", printed(notebook))[-1])
         assert accuracy >= 0.6  # chance 0.125
 

@@ -140,6 +140,15 @@ def test_the_port_stays_as_it_was_where_it_fails():
     assert "execute" not in vars(net.head)
 
 
+def test_a_port_that_gives_nothing():
+    class Silent(Net):
+        def execute(self, x, scale=None):
+            super().execute(x)
+
+    with pytest.raises(ValueError, match="net: found NoneType .* Does execute end in `return`"):
+        run(Silent())
+
+
 class Leaky(Block):  # another function in the block's own code
     def execute(self, x):
         return x + self.drop(nn.leaky_relu(self.fc(self.norm(x)), 0.01))
