@@ -23,9 +23,17 @@ PAIRS = [
     ("docs/en/dataset.md", "docs/cn/数据集准备.md"),
     ("docs/en/environment.md", "docs/cn/环境配置.md"),
     ("docs/en/deploy.md", "docs/cn/部署.md"),
+    ("docs/en/FAQ.md", "docs/cn/Torch转Jittor常见问题.md"),
     *[
         (f"data_samples/{name}/README.md", f"data_samples/{name}/README_CN.md")
-        for name in ("film", "rendered", "untrimmed_film", "untrimmed_rendered", "gait")
+        for name in (
+            "film",
+            "rendered",
+            "untrimmed_film",
+            "untrimmed_rendered",
+            "gait",
+            "sentences",
+        )  # fmt: skip
     ],
 ]
 SKIPPED_FOLDERS = {".venv", ".git", "results", "node_modules", ".pytest_cache", ".making"}
@@ -96,7 +104,7 @@ def parser_of(*words: str) -> argparse.ArgumentParser:
     else:
         tools = {
                 "prepare": "data.prepare", "notebooks": "notebooks", "bench": "bench",
-                "porting": "traps",
+                "porting": "porting",
             }  # fmt: skip
         tool = "data.prepare_gait" if words[:2] == ("prepare", "gait") else tools[words[0]]
         importlib.import_module(f"jacklib.{tool}").add_arguments(parser)

@@ -1,0 +1,170 @@
+"""The sentences that ship: three scenes written for this kit and speech from three books.
+
+    sentences = load_sentences()
+    sentences.texts[0], sentences.names[sentences.labels[0]]
+    for source, train, test in sentences.folds(): ...      # no source in both
+
+`data_samples/sentences/README.md` says where they come from and how they were labelled.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import DataError
+from .samples import samples_folder
+
+LABELS = ("negative", "neutral", "positive")
+COLUMNS = ("id", "source", "start", "end", "text", "label", "second_label")
+SOURCE_COLUMNS = ("source", "kind", "title", "author", "year", "licence", "attribution")
+KINDS = ("scene", "book")
+
+
+class Source(NamedTuple):
+    """A scene written for this kit, or a book.
+
+    kind: "scene" or "book"; year: of the first print.
+    """
+
+    source: str
+    kind: str
+    title: str
+    author: str
+    year: int
+    licence: str
+    attribution: str
+
+
+class Sentence(NamedTuple):
+    """One line. start and end: seconds in the scene, None in a book. label, second_label: what the
+    first and the second reading said, one of LABELS."""
+
+    id: str
+    source: str
+    start: float | None
+    end: float | None
+    text: str
+    label: str
+    second_label: str
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """N sentences in their files' order, and the sources they come from, by name."""
+
+    items: tuple[Sentence, ...]
+    sources: dict[str, Source]
+    names: tuple[str, ...] = LABELS
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def texts(self) -> list[str]:
+        return [item.text for item in self.items]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """[N] class numbers of the first reading: 0 negative, 1 neutral, 2 positive."""
+        return np.array([self.names.index(item.label) for item in self.items], np.int32)
+
+    @property
+    def second_labels(self) -> np.ndarray:
+        """[N] class numbers of the second reading."""
+        return np.array([self.names.index(item.second_label) for item in self.items], np.int32)
+
+    def of_kind(self, kind: str) -> np.ndarray:
+        """[N] boolean: whether the sentence is from a "scene" or a "book"."""
+        if kind not in KINDS:
+            raise DataError("kind", found=repr(kind), wanted="scene or book", cure="Name one.")
+        return np.array([self.sources[item.source].kind == kind for item in self.items], bool)
+
+    def folds(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        """For each source its name, and [N] booleans: the lines of all others, and its own.
+
+        Neighbouring lines of one scene share words, people and mood. Cut by source, none of that
+        leaks from training into testing.
+        """
+        sources = np.array([item.source for item in self.items])
+        for name in self.sources:
+            yield name, sources != name, sources == name
+
+
+def load_sentences(folder: str | os.PathLike | None = None) -> Sentences:
+    """Read `sentences.csv` and `sources.csv` of a folder; by default the sample sentences.
+
+    Raises DataError, naming file and line, where a file is missing or does not hold what it should.
+    """
+    folder = samples_folder() / "sentences" if folder is None else Path(folder)
+    sources = {}
+    for place, row in _rows(folder / "sources.csv", SOURCE_COLUMNS):
+        if row["kind"] not in KINDS:
+            raise _wrong(place, f"kind {row['kind']!r}", "scene or book")
+        if not row["year"].isdigit():
+            raise _wrong(place, f"year {row['year']!r}", "a whole number")
+        if row["source"] in sources:
+            raise _wrong(place, f"{row['source']!r} a second time", "each source once")
+        sources[row["source"]] = Source(**row | {"year": int(row["year"])})
+    items, seen = [], set()
+    for place, row in _rows(folder / "sentences.csv", COLUMNS):
+        if row["source"] not in sources:
+            raise _wrong(place, f"source {row['source']!r}", f"one of {', '.join(sources)}")
+        for column in ("label", "second_label"):
+            if row[column] not in LABELS:
+                raise _wrong(place, f"{column} {row[column]!r}", f"one of {', '.join(LABELS)}")
+        if not row["text"].strip():
+            raise _wrong(place, "no text", "a sentence")
+        if row["id"] in seen:
+            raise _wrong(place, f"id {row['id']!r} a second time", "each id once")
+        seen.add(row["id"])
+        items.append(Sentence(**row | _times(place, row)))
+    if not items:
+        raise _wrong(str(folder / "sentences.csv"), "no sentence", "at least one")
+    return Sentences(tuple(items), sources)
+
+
+def _times(place: str, row: dict[str, str]) -> dict[str, float | None]:
+    """Start and end of a line in seconds; both empty in a book."""
+    if not row["start"] and not row["end"]:
+        return {"start": None, "end": None}
+    try:
+        start, end = float(row["start"]), float(row["end"])
+    except ValueError:
+        start, end = 0.0, -1.0
+    if not 0 <= start < end < float("inf"):
+        raise _wrong(
+            place, f"start {row['start']!r}, end {row['end']!r}", "seconds, the end after the start"
+        )
+    return {"start": start, "end": end}
+
+
+def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Each line of a table as a dict, with "file, line N" for messages."""
+    if not path.is_file():
+        raise _wrong(str(path), "no such file", f"a table with columns {', '.join(columns)}")
+    try:
+        reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
+        if tuple(reader.fieldnames or ()) != columns:
+            found = f"columns {', '.join(map(str, reader.fieldnames or ())) or 'none'}"
+            raise _wrong(str(path), found, ", ".join(columns))
+        for row in reader:
+            place = f"{path}, line {reader.line_num}"
+            if None in row or None in row.values():
+                raise _wrong(place, "another number of cells", f"{len(columns)}")
+            yield place, row
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise _wrong(str(path), f"no readable table ({error})", "CSV in UTF-8") from error
+
+
+def _wrong(what: str, found: str, wanted: str) -> DataError:
+    return DataError(
+        what, found=found, wanted=wanted, cure="data_samples/sentences/README.md says what belongs."
+    )

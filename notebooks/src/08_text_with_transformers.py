@@ -1,0 +1,937 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] lang="en"
+# # 08 · Text: what do the subtitles add?
+#
+# | | |
+# |---|---|
+# | **Needs** | this repository and `04_vaanet`; no GPU, no download: the text model came with the set-up |
+# | **Takes** | about 2 minutes on two idle CPU cores, more if other programs keep them busy; the very first time, a minute more to render the sample clips if notebook 04 has not done so |
+# | **You will see** | sentences cut into word pieces, a BERT encoder in Jittor that agrees with PyTorch's, a map of what resembles what, an honest test of a small sentiment classifier, and a video network that gets a third sense, for better and for worse |
+# | **Papers** | Devlin, Chang, Lee and Toutanova, *BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding*, NAACL 2019 ([arXiv 1810.04805](https://arxiv.org/abs/1810.04805)); Reimers and Gurevych, *Sentence-BERT*, EMNLP 2019 ([arXiv 1908.10084](https://arxiv.org/abs/1908.10084)) |
+#
+# Read and run the cells in order, or choose *Run → Run All Cells*: unfinished exercises do not stop it.
+
+# %% [markdown] lang="zh"
+# # 08 · 文本：字幕能补充什么？
+#
+# | | |
+# |---|---|
+# | **需要** | 本仓库，并先看过 `04_vaanet`；不需要 GPU，也不用下载，文本模型在安装时已经装好 |
+# | **用时** | 双核 CPU 空闲时约 2 分钟，如果还有别的程序占着 CPU，会更久；如果没运行过 04，第一次还要花一分钟渲染样例视频 |
+# | **你会看到** | 句子怎样切成子词，用 Jittor 写的 BERT 编码器与 PyTorch 结果一致，哪些句子彼此相近，怎样老老实实地检验一个小小的情感分类器，以及视频网络多了一种感官之后，何时更好、何时更糟 |
+# | **论文** | Devlin、Chang、Lee、Toutanova，*BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding*，NAACL 2019（[arXiv 1810.04805](https://arxiv.org/abs/1810.04805)）；Reimers、Gurevych，*Sentence-BERT*，EMNLP 2019（[arXiv 1908.10084](https://arxiv.org/abs/1908.10084)） |
+#
+# 可以逐格阅读运行，也可以选菜单 *Run → Run All Cells*：没做的练习不会中断运行。
+
+# %% lang="en"
+LANG = "en"
+
+# %% lang="zh"
+LANG = "zh"
+
+# %%
+from jacklib import classroom, runtime  # jacklib comes first: it prepares Jittor
+
+classroom.language(LANG)
+
+from pathlib import Path
+
+import jittor as jt
+import matplotlib.pyplot as plt
+import numpy as np
+
+from jacklib.data.sentences import load_sentences
+from jacklib.data.text import TextEncoder
+from jacklib.networks.bert import BERTConfig
+from jacklib.ops import Adam, cross_entropy
+
+plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
+BLUE, ORANGE, RED, GREY = "#0072B2", "#E69F00", "#D55E00", "#B8C4CE"
+COLOUR = {"negative": RED, "neutral": GREY, "positive": BLUE}
+CACHE = Path("results/text")  # git ignores it
+
+# %% [markdown] lang="en"
+# ## 1 · A third sense
+#
+# Notebooks 04 to 06 judged a video by **picture** and **sound**. Most videos with people in them have a third channel: somebody **speaks**, and often the words are there as subtitles, with their times. What do they add?
+#
+# - Words name what no picture shows: *They'll never know we were here.*
+# - They name it outright, where a face has to be guessed at: *You broke your promise.*
+# - They are cheap: a line is a few dozen bytes, a second of video many thousands.
+#
+# And what do they miss? Tone, face and context. *Wonderful* may be praise or mockery, and *Come here* comforts, calls or threatens. So the question of this notebook is not whether text is better. It is **how much to believe each sense**, and what happens when one of them is wrong (sections 8 and 9).
+
+# %% [markdown] lang="zh"
+# ## 1 · 第三种感官
+#
+# 04 到 06 用**画面**和**声音**判断视频。有人物的视频大多还有第三条线索：有人**说话**，而且常常配着带时间的字幕。文字能补充什么？
+#
+# - 文字能说出画面上看不到的事：*They'll never know we were here.*（他们永远不会知道，我们在这里住过。）
+# - 表情要靠猜，文字却直说：*You broke your promise.*（你说话不算数。）
+# - 文字很省：一句台词几十个字节，一秒视频要成千上万。
+#
+# 文字又漏掉了什么？语气、表情和上下文。*Wonderful* 可能是夸奖，也可能是嘲讽；*Come here* 可以是安慰、招呼或威胁。所以本笔记本要问的不是文本是不是更好，而是**每种感官该信几分**，其中一种出错时又会怎样（第 8、9 节）。
+
+# %% [markdown] lang="en"
+# ## 2 · The sentences
+#
+# `data_samples/sentences` has 378 English lines. One third are subtitles of three short scenes: a family's last evening before moving house, a mountain rescue, a bakery's first day. **They were written for this kit; no film exists.** The others are things that people say in *Alice's Adventures in Wonderland* and in two plays by Shakespeare. Each line is labelled negative, neutral or positive **by its text alone**. An AI model wrote the scenes and set all labels, in November 2026, and read everything a second time in shuffled order without looking at the first labels. Lines invented by the one who labels them are tidier than real subtitles, and Shakespeare's English is far from what our encoder has learnt; the folder's README says more.
+
+# %% [markdown] lang="zh"
+# ## 2 · 句子
+#
+# `data_samples/sentences` 里有 378 句英文。三分之一是三段短剧的字幕：一家人搬家前的最后一晚、一次山地搜救、一家面包店开业的第一天。**它们是专为本套件写的，没有对应的影片。**其余是《爱丽丝漫游奇境》和莎士比亚两部戏剧里人物说的话。每句标为负面、中性或正面，**只看文本**。短剧和全部标签都出自一个 AI 模型，时间是 2026 年 11 月；之后它打乱顺序、不看第一遍的标签，又标了一遍。自己写、自己标的台词，比真实的字幕工整；莎士比亚的英语，与编码器学过的英语相去甚远。详见该目录的 README。
+
+# %%
+sentences = load_sentences()
+texts, labels = sentences.texts, sentences.labels
+sources = np.array([item.source for item in sentences.items])
+print(f"{'':22} {'kind':5} {'negative':>8} {'neutral':>8} {'positive':>8}  licence")
+for name, source in sentences.sources.items():
+    counts = np.bincount(labels[sources == name], minlength=3)
+    print(f"{name:22} {source.kind:5} {counts[0]:8} {counts[1]:8} {counts[2]:8}  {source.licence}")
+
+agree = labels == sentences.second_labels
+print(
+    f"\nboth readings agree on {agree.sum()} of {len(sentences)} lines. They differ, for example, on"
+)
+for k in np.flatnonzero(~agree)[[0, 4, 6, 8, 13]]:
+    item = sentences.items[k]
+    print(f"  {item.label:8} / {item.second_label:8}  {item.text}")
+
+# %%
+scene = [item for item in sentences.items if item.source == "mountain_rescue"]
+figure, ax = plt.subplots(figsize=(11, 2.6))
+for row, label in enumerate(sentences.names):
+    spans = [(x.start, x.end - x.start) for x in scene if x.label == label]
+    ax.broken_barh(spans, (row - 0.3, 0.6), color=COLOUR[label])
+for x in scene:
+    if x.text in ("Lovely weather for a walk.", "He isn't moving.", "You did everything right, do you hear?"):
+        row = sentences.names.index(x.label)
+        ax.annotate(
+            x.text, (x.start, row + 0.3), (x.start + (4 if x.start < 150 else -60), row + 0.62), fontsize=8, va="center",
+            arrowprops={"arrowstyle": "-", "lw": 0.5},
+        )  # fmt: skip
+ax.set(yticks=range(3), yticklabels=sentences.names, ylim=(-0.6, 2.9), xlim=(0, scene[-1].end + 5))
+ax.set(xlabel="time (s)", title="The mountain rescue: its subtitles, as labelled")
+plt.show()
+spoken = sum(x.end - x.start for x in scene) / scene[-1].end
+print(f"a line is shown during {spoken:.0%} of the scene")
+
+# %% [markdown] lang="en"
+# A subtitle has a start and an end: that is how text finds its place beside picture and sound. Between them nobody speaks, even in a scene as talkative as this one: **a third sense that is often silent.**
+#
+# ## 3 · From letters to numbers
+#
+# A network needs numbers. BERT's **tokenizer** knows 30,522 *word pieces*: frequent words whole, rare ones in parts that start with `##`. Hardly a word is unknown: in the worst case it falls into letters, and only a sign that the vocabulary lacks becomes `[UNK]`. `[CLS]` and `[SEP]` mark beginning and end. The tokenizer and the configuration are those of the library `transformers`; the network is ours.
+
+# %% [markdown] lang="zh"
+# 字幕有起点和终点，文本就这样与画面、声音对上时间。两句之间没有人说话，连这样话多的一场戏也不例外：**第三种感官，常常是沉默的。**
+#
+# ## 3 · 从字母到数字
+#
+# 网络只认数字。BERT 的**分词器**（tokenizer）有 30,522 个*子词*（word piece）：常见词是整个的，少见词拆成几段，后面的段以 `##` 开头。几乎没有不认识的词：最坏拆成一个个字母，只有词表里没有的符号才变成 `[UNK]`。`[CLS]` 和 `[SEP]` 标记开头和结尾。分词器和配置用的是 `transformers` 库的，网络是我们自己写的。
+
+# %%
+encoder = TextEncoder.load()  # a path to any BERT checkpoint may go here; section 10
+for text in ("You broke your promise.", "You shan't be beheaded!", "Never heard of uglifying!"):
+    print(" ".join(encoder.tokens(text)))
+
+# %% [markdown] lang="en"
+# *Beheaded* is a word of its own; *uglifying* is put together from parts. Capitals are gone: this model does not tell *Joy* from *joy*. Sentences differ in length, so shorter ones are filled up with padding, and a **mask** says which places count:
+
+# %% [markdown] lang="zh"
+# *beheaded* 是完整的词；*uglifying* 由几段拼成。大写没有了：这个模型分不清 *Joy* 和 *joy*。句子长短不一，短的要补齐，再用一个**掩码**（mask）标明哪些位置算数：
+
+# %%
+three = ["You broke your promise.", "Lovely weather for a walk.", "Is he dead?"]
+batch = encoder.tokenizer(three, padding=True, return_tensors="np")
+print(batch["input_ids"])
+print(batch["attention_mask"])
+
+# %% [markdown] lang="en"
+# How many word pieces has a line? This tells how much work the encoder has, for attention compares every piece with every other.
+
+# %% [markdown] lang="zh"
+# 一句话有多少个子词？这决定了编码器的工作量，因为注意力要把每个子词与其他所有子词两两比较。
+
+# %%
+lengths = np.array([len(ids) for ids in encoder.token_ids(texts)])
+figure, ax = plt.subplots(figsize=(7, 2.2))
+ax.hist(lengths, np.arange(2.5, lengths.max() + 1.5), color=BLUE, ec="white")
+ax.set(xlabel="word pieces, [CLS] and [SEP] included", ylabel="lines")
+ax.set_title(
+    f"Lines are short: {np.median(lengths):.0f} pieces in the middle, {lengths.max()} at most"
+)
+plt.show()
+
+# %% [markdown] lang="en"
+# ## 4 · The encoder
+#
+# BERT gives every piece a vector: what the piece is, where it stands, and which text it belongs to, added up. Then come layers, all alike. In each, **self-attention** lets every piece look at every other and take over what it finds there; after that a small network works on each piece alone. For piece $i$ and the pieces $j$ of its sentence,
+#
+# $$a_{ij}=\mathrm{softmax}_j\!\left(\frac{q_i\cdot k_j}{\sqrt{e}}\right),\qquad y_i=\sum_j a_{ij}\,v_j ,$$
+#
+# where $q$ (what I look for), $k$ (what I offer) and $v$ (what I hand over) are linear maps of the vectors. Several **heads** of width $e$ do this side by side, each with maps of its own.
+#
+# `jacklib/networks/bert.py` is the whole of it, to be read from top to bottom. One code, three sizes: BERT-base of the paper; the *MiniLM* used here (all-MiniLM-L6-v2 of the sentence-transformers project, Apache-2.0), trained so that sentences of like meaning get like vectors; and one for the classroom, small enough to train from nothing.
+
+# %% [markdown] lang="zh"
+# ## 4 · 编码器
+#
+# BERT 给每个子词一个向量：它是什么、排在哪里、属于哪段文本，三者相加。接着是若干结构相同的层。每一层里，**自注意力**让每个子词看向其他所有子词，把看到的内容拿过来；然后一个小网络逐个处理各个子词。对子词 $i$ 和同一句里的子词 $j$：
+#
+# $$a_{ij}=\mathrm{softmax}_j\!\left(\frac{q_i\cdot k_j}{\sqrt{e}}\right),\qquad y_i=\sum_j a_{ij}\,v_j ,$$
+#
+# 其中 $q$（我找什么）、$k$（我有什么）、$v$（我给出什么）都是向量的线性变换。宽度为 $e$ 的多个**头**（head）并行计算，各有各的变换。
+#
+# 整个网络都在 `jacklib/networks/bert.py` 里，可以从头读到尾。一份代码，三种规模：论文里的 BERT-base；这里用的 *MiniLM*（sentence-transformers 项目的 all-MiniLM-L6-v2，Apache-2.0），训练目标是让意思相近的句子向量也相近；还有课堂版，小到可以从零开始训练。
+
+# %%
+config = encoder.net.config
+sizes = {"BERT-base": BERTConfig.paper(), "MiniLM": config, "classroom": BERTConfig.classroom()}
+rows = [
+    ("layers", "num_hidden_layers"), ("heads", "num_attention_heads"), ("width", "hidden_size"),
+    ("inner width", "intermediate_size"), ("word pieces", "vocab_size"),
+]  # fmt: skip
+print(f"{'':12}" + "".join(f"{name:>11}" for name in sizes))
+for words, name in rows:
+    print(f"{words:12}" + "".join(f"{getattr(size, name):11,}" for size in sizes.values()))
+shapes = {name: list(p.shape) for name, p in encoder.net.named_parameters()}
+total = sum(int(np.prod(shape)) for shape in shapes.values())
+words = int(np.prod(shapes["embeddings.word_embeddings.weight"]))
+print(f"\nMiniLM has {total:,} weights; {words / total:.0%} of them are the table of word pieces")
+print(encoder.report)
+
+# %% [markdown] lang="en"
+# The weights come from a `safetensors` file, by name: the names in our network are those of the PyTorch one. Nothing was missing, so nothing is left at random.
+#
+# What do heads look at? For one line, the head that looks most at the piece before, the one that looks most at the piece after, and the one with the strongest link between pieces that are no neighbours:
+
+# %% [markdown] lang="zh"
+# 权重来自 `safetensors` 文件，按名字载入：我们的网络与 PyTorch 的网络用同样的名字。没有缺少的权重，也就没有哪里还停在随机值上。
+#
+# 各个头在看什么？取一句话，找出最爱看前一个子词的头、最爱看后一个子词的头，以及不相邻的子词之间联系最强的头：
+
+# %%
+seen = encoder.attention("You broke your promise.")
+L = len(seen.tokens)
+inner = np.arange(1, L - 1)  # [CLS] and [SEP] aside
+before = seen.weights[:, :, inner, inner - 1].mean(2)  # [layers, heads]
+after = seen.weights[:, :, inner, inner + 1].mean(2)
+apart = seen.weights * (np.abs(np.subtract.outer(np.arange(L), np.arange(L))) > 1)
+apart[:, :, [0, -1]] = apart[:, :, :, [0, -1]] = 0
+chosen = {
+    "looks at the piece before": np.unravel_index(before.argmax(), before.shape),
+    "looks at the piece after": np.unravel_index(after.argmax(), after.shape),
+    "strongest link between words apart": np.unravel_index(apart.argmax(), apart.shape)[:2],
+}
+figure, axes = plt.subplots(1, 3, figsize=(11, 3.5))
+for ax, (words, (layer, head)) in zip(axes, chosen.items(), strict=True):
+    image = ax.imshow(seen.weights[layer, head], cmap="Blues", vmin=0, vmax=1)
+    ax.set_xticks(range(L), seen.tokens, rotation=60)
+    ax.set_yticks(range(L), seen.tokens)
+    ax.set_title(f"layer {layer + 1}, head {head + 1}: {words}", fontsize=8.5)
+    ax.set_xlabel("looked at")
+axes[0].set_ylabel("who looks")
+figure.colorbar(image, ax=axes, label="attention")
+plt.show()
+_, _, i, j = np.unravel_index(apart.argmax(), apart.shape)
+print(f"{seen.tokens[i]} looks at {seen.tokens[j]} with weight {apart.max():.2f}")
+
+# %% [markdown] lang="en"
+# A verb that finds its object across a gap: *broke* and *promise* only together mean that somebody was let down. But beware of stories. This head was **picked** out of 72 because it looks convincing; most pictures of heads do not, and a large weight does not prove that the network's answer rests on it.
+#
+# **From pieces to a sentence.** Six layers later each piece has a vector that knows its sentence. The mean over the pieces, padding left out, scaled to length 1, is the **sentence vector**: 384 numbers.
+
+# %% [markdown] lang="zh"
+# 动词隔着一个词找到了宾语：*broke* 和 *promise* 合在一起，才是说话不算数。不过别急着编故事。这个头是因为看着有道理，才从 72 个头里**挑出来**的；大多数头的图并不这样好懂，权重大也不证明网络的答案真的靠它。
+#
+# **从子词到句子。** 经过六层，每个子词的向量都带上了整句的信息。对各子词取平均（补齐的位置不算），再把长度缩放为 1，就是**句向量**：384 个数。
+
+# %%
+vectors = encoder.embed(texts)
+print("vectors", vectors.shape, "length of each", np.linalg.norm(vectors, axis=1).round(3)[:4])
+
+# %% [markdown] lang="en"
+# ## 5 · Is it the same network?
+#
+# A port that merely looks right is worth nothing. PyTorch's `BertModel`, with the same weights, wrote down its vectors and attention for a few difficult sentences: with accents and odd signs, in Chinese, an empty one, and one that is too long and gets cut. Notebook 03 says how such a comparison is made.
+
+# %% [markdown] lang="zh"
+# ## 5 · 是同一个网络吗？
+#
+# 只是看着像的移植一文不值。我们让 PyTorch 的 `BertModel` 用同样的权重，为几个刁钻的句子记下了句向量和注意力：带重音符号的、夹杂各种符号的、中文的、空的，还有太长要截断的。这样的比较怎么做，见 03。
+
+# %%
+import json
+
+from jacklib.data.samples import samples_folder
+from jacklib.porting import cmp
+
+stored = np.load(samples_folder().parent / "tests/torch_numbers/bert_sentences.npz")
+difficult = json.loads(str(stored["sentences"]))
+same = [encoder.tokens(text) for text in difficult] == json.loads(str(stored["tokens"]))
+print("word pieces of all sentences the same:", same)
+ours = encoder.embed(difficult)
+for text, one, other in zip(difficult, ours, stored["embeddings"], strict=True):
+    cmp(f"{text[:34]!r:37}", one, other, tolerance=1e-4)
+attention = encoder.attention(difficult[1]).weights
+ok = cmp(
+    f"{'attention, all layers and heads':37}", attention, stored["attention_of_1"], tolerance=1e-4
+)
+
+# %% [markdown] lang="en"
+# Equal to a few parts in ten million. That is rounding: both frameworks add up the same numbers in another order. (When this notebook was written, the same held for all 378 lines: 3e-7 at most.)
+#
+# ## 6 · What is like what?
+#
+# The dot product of two vectors of length 1 is their **cosine**: 1 for the same direction, 0 for unrelated. A few lines against each other, sorted by mood:
+
+# %% [markdown] lang="zh"
+# 相差不过千万分之几。这是舍入误差：两个框架把同样的数按不同的顺序相加。（写作本文时在全部 378 句上也比过：最多差 3e-7。）
+#
+# ## 6 · 哪些句子相近？
+#
+# 两个长度为 1 的向量，点积就是夹角的**余弦**：方向相同为 1，不相干为 0。取几句两两比较，按情感排列：
+
+# %%
+some = [
+    "Then you do not love me?", "I never loved my brother in my life.",
+    "I do not like her name.", "You broke your promise, he said, and then he hung up.",
+    "Please, I'm so cold.", "It's raining. Give them a minute.", "What time is it?",
+    "Where is your daughter?", "Then love me, Rosalind.", "My heart is with your liking.",
+    "Come, come, we are friends.", "A glove, and it's still warm!",
+]  # fmt: skip
+where = [texts.index(text) for text in some]
+cosines = vectors[where] @ vectors[where].T
+figure, ax = plt.subplots(figsize=(8.2, 4.6))
+image = ax.imshow(cosines, cmap="viridis", vmin=0, vmax=0.6)
+ax.set_yticks(range(len(some)), some)
+ax.set_xticks(range(len(some)), range(1, len(some) + 1))
+for place, label in zip(where, ax.get_yticklabels(), strict=True):
+    label.set_color(("#B04000", "#666677", "#005080")[labels[place]])
+for a in range(len(some)):
+    for b in range(len(some)):
+        ax.text(
+            b,
+            a,
+            f"{cosines[a, b]:.1f}",
+            ha="center",
+            va="center",
+            fontsize=7,
+            color="w" if cosines[a, b] < 0.35 else "k",
+        )
+figure.colorbar(image, ax=ax, label="cosine")
+ax.set_title("Cosines; lines in red are negative, in grey neutral, in blue positive")
+plt.show()
+
+# %% [markdown] lang="en"
+# The lines about love find each other. But *Then you do not love me?* is as near to the happy *Then love me, Rosalind* as to the bitter *I never loved my brother*, and *Please, I'm so cold* is nearest to the good news of the warm glove. Vectors of this model stand for what a sentence is **about** (love, cold and warmth, a certain *you*), and only in part for how it **feels**. How large is that part? Over all lines, each against the others of *other* sources:
+
+# %% [markdown] lang="zh"
+# 说到爱的几句彼此靠近。可 *Then you do not love me?* 离甜蜜的 *Then love me, Rosalind*，与离怨恨的 *I never loved my brother* 一样近；离 *Please, I'm so cold* 最近的，是手套还温着的好消息。这个模型的向量代表句子**在说什么**（爱、冷暖、某个“你”），只有一部分是**感受如何**。这一部分有多大？拿全部句子，每句与*其他*来源的句子相比：
+
+# %%
+other = sources[:, None] != sources[None]
+everything = vectors @ vectors.T
+print(f"{'mean cosine':12}" + "".join(f"{name:>10}" for name in sentences.names))
+for a, name in enumerate(sentences.names):
+    row = [
+        everything[np.outer(labels == a, labels == b) & other].mean() for b in range(3)
+    ]  # fmt: skip
+    print(f"{name:12}" + "".join(f"{value:10.3f}" for value in row))
+nearest = np.where(other, everything, -1).argmax(1)
+print(
+    f"\nthe nearest line of another source has the same label: {(labels[nearest] == labels).mean():.3f}"
+)
+print("of labels drawn blindly with these shares, this many would be the same: "
+      f"{((np.bincount(labels) / len(labels)) ** 2).sum():.3f}")  # fmt: skip
+for text in ("Is he dead?", "What time is it?", "Good morning! You're our very first customer."):
+    k = texts.index(text)
+    print(f"  {text:46} {everything[k, nearest[k]]:.2f}  {texts[nearest[k]]}")
+
+# %% [markdown] lang="en"
+# ## 7 · A sentiment probe, tested honestly
+#
+# Are the moods *in* these vectors? A **linear probe** asks as simply as possible: the encoder stays as it is, and one linear layer, 384 numbers in and three out, learns the labels. It is trained in Jittor; rare labels count more, so that none is neglected.
+#
+# **How to test it?** Neighbouring lines of one scene share people, words and mood: *First batch is in the oven.* … *First batch is out of the oven.* Split at random, the probe would be tested on the twins of what it learned. So each source is tested in turn by a probe that **never saw a line of it**. The one setting, the strength of the weight decay, is chosen among three the same way *inside* the training sources; the test has no say.
+#
+# **Against what?** Against always saying the label most frequent in training, and against the same probe on counts of word pieces, which knows words but neither their order nor their kinship.
+
+# %% [markdown] lang="zh"
+# ## 7 · 情感探针，老老实实地检验
+#
+# 这些向量*里面*有情感吗？**线性探针**用最简单的办法来问：编码器原封不动，只加一个线性层，384 个数进，三个数出，让它学标签。用 Jittor 训练；少见的标签权重大一些，免得被忽略。
+#
+# **怎么检验？** 同一场戏里前后相邻的台词，人物、用词和情绪都相近：*First batch is in the oven.* …… *First batch is out of the oven.* 如果随机划分，探针考的就是它学过的句子的“双胞胎”。所以每个来源轮流当考题，考它的探针**没见过这个来源的任何一句**。唯一的设置是权重衰减的强度，三选一，也用同样的办法只在训练用的来源*内部*挑，测试集不参与。
+#
+# **和谁比？** 一是永远回答训练集中最常见的标签；二是同样的探针，输入换成子词的计数：它认识词，但不知道词序，也不知道哪些词意思相近。
+
+# %%
+DECAYS = (1e-4, 1e-3, 1e-2)  # how strongly the layer's weights are held small
+
+
+def train_probe(x, y, decay, steps=100):
+    """[N, H] vectors, [N] class numbers -> a trained linear layer."""
+    runtime.seed(0)
+    probe = jt.nn.Linear(x.shape[1], 3)
+    adam = Adam(probe.parameters(), lr=0.1, weight_decay=decay)
+    weight = jt.array((len(y) / (3 * np.bincount(y, minlength=3)))[y].astype(np.float32))
+    x, y = jt.array(x), jt.array(y)
+    for _ in range(steps):
+        loss = (weight * cross_entropy(probe(x), y, reduction="none")).mean()
+        adam.step(loss)
+    return probe
+
+
+def leave_one_out(x, y, groups, decay):
+    """Probabilities [N, 3]; each group's from a probe trained on the others. decay: a number, or a
+    function of a training set that gives one."""
+    found = np.zeros((len(y), 3))
+    for group in np.unique(groups):
+        train, test = groups != group, groups == group
+        strength = decay(x[train], y[train], groups[train]) if callable(decay) else decay
+        probe = train_probe(x[train], y[train], strength)
+        found[test] = jt.nn.softmax(probe(jt.array(x[test])), dim=1).numpy()
+    return found
+
+
+def best_decay(x, y, groups):
+    """The decay that does best when each of these groups in turn is left out."""
+    right = [(leave_one_out(x, y, groups, decay).argmax(1) == y).mean() for decay in DECAYS]
+    return DECAYS[int(np.argmax(right))]
+
+
+pieces = [encoder.tokens(text)[1:-1] for text in texts]  # without [CLS] and [SEP]
+known = sorted({piece for line in pieces for piece in line})
+counts = np.array([[line.count(piece) for piece in known] for line in pieces], np.float32)
+counts /= np.linalg.norm(counts, axis=1, keepdims=True)
+
+text_probabilities = leave_one_out(vectors, labels, sources, best_decay)
+count_probabilities = leave_one_out(counts, labels, sources, best_decay)
+majority = np.zeros(len(labels), int)
+for _, train, test in sentences.folds():
+    majority[test] = np.bincount(labels[train]).argmax()
+
+guesses = {
+    "most frequent label": majority,
+    "word-piece counts": count_probabilities.argmax(1),
+    "sentence vectors": text_probabilities.argmax(1),
+}
+draws = np.random.default_rng(0).integers(0, len(labels), (2000, len(labels)))
+print(f"{'':20} {'accuracy':>8}  95 % interval   recall of {', '.join(sentences.names)}")
+for name, guess in guesses.items():
+    right = guess == labels
+    low, high = np.percentile(right[draws].mean(1), [2.5, 97.5])
+    recall = "  ".join(f"{right[labels == k].mean():.2f}" for k in range(3))
+    print(f"{name:20} {right.mean():8.3f}  {low:.2f} to {high:.2f}    {recall}")
+print("guessing blindly     0.333")
+lead = (guesses["sentence vectors"] == labels) * 1.0 - (guesses["word-piece counts"] == labels)
+low, high = np.percentile(lead[draws].mean(1), [2.5, 97.5])
+print(f"\nvectors ahead of counts by {lead.mean():.3f}, 95 % interval {low:.2f} to {high:.2f}")
+for name, chosen in (("scenes", sentences.of_kind("scene")), ("books", sentences.of_kind("book"))):
+    print(f"{name:7}" + ", ".join(f"{k} {(g == labels)[chosen].mean():.2f}" for k, g in guesses.items()))
+
+# %% [markdown] lang="en"
+# The interval is what 378 lines leave open: it comes from drawing 378 of them, with repeats, 2,000 times. It knows nothing of other scenes, other writers and other readers, so in truth the range is wider. Both probes know far more than the most frequent label. But the lead of the vectors over mere counting is small, and its interval includes zero. The six sources tell more. When this was written, the vectors were clearly ahead in *As You Like It*, a little in *Opening Day*, *Alice* and *Much Ado*, and **behind** in *The Last Evening* and *The Mountain Rescue*. And the probe does worse on the scenes than on the books, although the scenes speak today's English. Perhaps because their moods stand between the lines: *you silly old cat* is said with joy and *Wonderful* in anger, while the lines that we took from Shakespeare often say *welcome*, *love* or *fool*.
+
+# %% [markdown] lang="zh"
+# 区间说的是：只有 378 句，准确率还有多大的不确定。做法是从这 378 句里有放回地抽 378 句，重复 2,000 次。它没有算上别的短剧、别的作者和别的标注者，所以真正的范围更宽。两种探针都远胜“最常见的标签”，可句向量比单纯数词只高一点，差值的区间还包含零。再看六个来源各自如何。写作本文时，句向量在 *As You Like It* 上明显领先，在 *Opening Day*、*Alice* 和 *Much Ado* 上略微领先，在 *The Last Evening* 和 *The Mountain Rescue* 上反而**落后**。而且短剧的成绩不如书，尽管短剧说的是今天的英语：也许是因为短剧的情感藏在字里行间：*you silly old cat* 是欢喜时说的，*Wonderful* 是生气时说的；而我们从莎士比亚那里挑的句子，常常直接说 *welcome*、*love* 或 *fool*。
+
+# %%
+figure, (left, right_ax) = plt.subplots(1, 2, figsize=(10, 3), width_ratios=[1.5, 1])
+for shift, (name, guess) in zip((-0.25, 0, 0.25), guesses.items(), strict=True):
+    values = [(guess == labels)[sources == s].mean() for s in sentences.sources]
+    colour = (GREY, ORANGE, BLUE)[list(guesses).index(name)]
+    left.bar(np.arange(6) + shift, values, 0.24, color=colour, label=name)
+left.axhline(1 / 3, color="black", ls="--", lw=1)
+names = [s.replace("_", "\n", 1).replace("_", " ") for s in sentences.sources]
+left.set_xticks(
+    range(6),
+    [f"{n}\n({(sources == s).sum()})" for n, s in zip(names, sentences.sources, strict=True)],
+    fontsize=7,
+)
+left.set(ylim=(0, 1), title="Accuracy on each source, by a probe that never saw it")
+left.legend(frameon=False, fontsize=7, ncol=3, loc="upper center")
+confusion = np.array([
+    [(text_probabilities.argmax(1)[labels == t] == p).sum() for p in range(3)] for t in range(3)
+])  # fmt: skip
+right_ax.imshow(confusion / confusion.sum(1, keepdims=True), cmap="Blues", vmin=0, vmax=1)
+for t in range(3):
+    for p in range(3):
+        dark = confusion[t, p] > 0.5 * confusion[t].sum()
+        right_ax.text(p, t, confusion[t, p], ha="center", va="center", color="wk"[1 - dark])
+right_ax.set(xticks=range(3), yticks=range(3), xticklabels=sentences.names)
+right_ax.set(yticklabels=sentences.names, xlabel="probe says", ylabel="label")
+right_ax.set_title("Sentence vectors: lines")
+plt.show()
+
+# %% [markdown] lang="en"
+# Would a random split have looked better? Six parts at random, twice:
+
+# %% [markdown] lang="zh"
+# 随机划分会不会更好看？随机分成六份，做两次：
+
+# %%
+at_random = []
+for seed in range(2):
+    part = np.random.default_rng(seed).permutation(len(labels)) % 6
+    guess = leave_one_out(vectors, labels, part, best_decay).argmax(1)
+    at_random.append((guess == labels).mean())
+print(f"split by source: {(text_probabilities.argmax(1) == labels).mean():.3f}")
+print("split at random: " + ", ".join(f"{value:.3f}" for value in at_random))
+
+# %% [markdown] lang="en"
+# The random split flatters, here by six to seven points: it measures how well the probe knows *these* scenes and books. And now the most useful thing one can do with a classifier, **read what it gets wrong**, first where it was surest:
+
+# %% [markdown] lang="zh"
+# 随机划分的成绩偏高，这里高出六七个百分点：它衡量的是探针对*这几段*戏和*这几本*书有多熟。接下来是检查分类器时最有用的一步：**读一读它答错的句子**，最有把握的错排在前面：
+
+# %%
+guess, sure = text_probabilities.argmax(1), text_probabilities.max(1)
+wrong = [k for k in np.argsort(-sure) if guess[k] != labels[k]]
+for k in wrong[:14]:
+    names = sentences.names[labels[k]], sentences.names[guess[k]]
+    print(f"{names[0]:8} taken for {names[1]:8} ({sure[k]:.2f})  {texts[k]}")
+
+# %% [markdown] lang="en"
+# Some of these the probe simply gets wrong: *Is he dead?* is no idle question, and *It's enough to drive one crazy!* no praise. *You shan't be beheaded!* it seems to judge by its words, *beheaded* more than *shan't*. Others nobody could know from the text: *What happened to you?* and *He isn't moving* need a voice or a picture, and a few labels are arguable.
+#
+# ## 8 · Late fusion: two opinions, one answer
+#
+# Now text meets video. **Late fusion** is the simplest way: each sense gives its own probabilities, and the answer is their weighted mean, of the logarithms:
+#
+# $$\log p_{\text{fused}}(c)=(1-w)\,\log p_{\text{video}}(c)+w\,\log p_{\text{text}}(c)+\text{const}.$$
+#
+# $w=0$ is video alone; at $w=1$ the text rules.
+#
+# **The set-up, and what is invented in it.** The video network is notebook 04's VAANet on rendered clips with eight planted emotions. It learns these so well that nothing would be left to add; so here it is stopped **after one of its twelve epochs**, on purpose. The rendered clips have no words, so **we give each clip a line of the same polarity**: a clip of fear gets a negative line. *The pairing is ours.* It can show how fusion works and how it fails; it cannot show how well emotions are recognised in films.
+#
+# Text knows only negative from positive, so it says the same about all four emotions of one polarity; a neutral share is split evenly between both.
+
+# %% [markdown] lang="zh"
+# 有些是探针确实错了：*Is he dead?*（他死了吗？）可不是随口一问，*It's enough to drive one crazy!*（真要把人逼疯了！）也不是夸奖。*You shan't be beheaded!*（不会砍你们的头的！），它似乎只看到了 *beheaded*。有些光看文本谁也说不准：*What happened to you?* 和 *He isn't moving* 要听语气、看画面；还有几句的标签本身就有争议。
+#
+# ## 8 · 后期融合：两种意见，一个答案
+#
+# 现在把文本和视频放在一起。**后期融合**（late fusion）最简单：各自给出概率，取对数后加权平均：
+#
+# $$\log p_{\text{融合}}(c)=(1-w)\,\log p_{\text{视频}}(c)+w\,\log p_{\text{文本}}(c)+\text{常数}。$$
+#
+# $w=0$ 只看视频；$w=1$ 全听文本的。
+#
+# **怎么安排，其中哪些是我们编的。** 视频网络是 04 的 VAANet，用的是植入八种情感的渲染视频。它学得太好，没有什么可补充的；所以这里特意**十二轮只训练一轮**就停。渲染视频里没有人说话，于是**我们给每段视频配一句极性相同的台词**：恐惧的视频配一句负面的。*这个配对是我们定的。* 它能展示融合怎样起作用、怎样失效，说明不了在电影里识别情感有多准。
+#
+# 文本只分得出负面和正面，所以同一极性的四种情感，它给的分数一样；判为中性的那部分概率，正负各分一半。
+
+# %%
+from jacklib.data.samples import rendered_clips
+from jacklib.methods import vaanet
+from jacklib.networks import VAANet, VAANetConfig
+
+rendered, small = rendered_clips(), VAANetConfig.classroom()
+training = vaanet.open_clips(small, rendered, "training", train=True, seed=0, cache=True)
+validation = vaanet.open_clips(small, rendered, "validation", cache=True)
+schedule = vaanet.SCHEDULES["classroom"]
+print(f"{schedule.n_epochs} epochs in notebook 04, 1 here")
+runtime.seed(0)
+net = VAANet(**small.options())
+history = vaanet.train(
+    net, training, validation, schedule=schedule._replace(n_epochs=1), result_path=CACHE, seed=0,
+    options=small.options() | {"class_names": training.class_names, "network": "VAANet"}, show=False,
+)  # fmt: skip
+result = vaanet.test(net, validation)
+is_positive = np.isin(np.arange(8), sorted(training.positive))  # of each emotion
+emotions = result.labels
+print(f"{history[-1]['seconds']:.0f} s of training; video alone on {len(emotions)} clips: "
+      f"emotion {result.accuracy:.2f}, polarity "
+      f"{(is_positive[result.predicted] == is_positive[emotions]).mean():.2f}")  # fmt: skip
+
+# %% [markdown] lang="en"
+# **The weight is a setting like any other, and must not be chosen on the test.** So the 64 clips are halved: on 32 of them, with lines from the *books*, $w$ is chosen; on the other 32, with lines from the *scenes*, the result is measured. All text opinions come from section 7: every line is judged by a probe that never saw its source.
+#
+# Which line goes to which clip is drawn 200 times; lines show what that does on average, bands hold nine tenths of the draws.
+
+# %% [markdown] lang="zh"
+# **权重也是一项设置，不能在测试集上挑。** 所以把 64 段视频分成两半：一半 32 段配*书*里的句子，用来选 $w$；另一半 32 段配*短剧*台词，用来测成绩。文本的意见都来自第 7 节：每一句都由没见过其来源的探针判断。
+#
+# 哪句配哪段，随机抽 200 次；线是平均成绩，色带包含其中九成。
+
+# %%
+choosing = np.concatenate([np.flatnonzero(emotions == c)[:4] for c in range(8)])
+testing = np.setdiff1d(np.arange(len(emotions)), choosing)
+scene_lines = sentences.of_kind("scene")
+negative, neutral, positive = text_probabilities.T
+text_says = np.stack([negative + neutral / 2, positive + neutral / 2], axis=1)  # [378, 2]
+weights = np.round(np.arange(0, 1.01, 0.05), 2)
+
+
+def give_lines(rng, clips, pool, wrong=0.0):
+    """A line of its polarity for each clip; for a share `wrong` of them, of the opposite one."""
+    wanted = is_positive[emotions[clips]]
+    wanted = wanted ^ (rng.permutation(len(clips)) < round(wrong * len(clips)))
+    lines = np.zeros(len(clips), int)
+    for polarity, label in ((False, 0), (True, 2)):
+        there = np.flatnonzero(pool & (labels == label))
+        n = (wanted == polarity).sum()
+        lines[wanted == polarity] = rng.choice(there, n, replace=n > len(there))
+    return lines
+
+
+def fused_scores(video, text, w):
+    """Probabilities [N, 8] and [N, 2] -> scores [N, 8]; at w = 1 video settles what text leaves."""
+    w = min(w, 1 - 1e-6)
+    return (1 - w) * np.log(video) + w * np.log(text)[:, is_positive.astype(int)]
+
+
+def try_pairings(clips, pool, wrong=0.0, draws=200):
+    """Accuracy [draws, weights, 2]: of the polarity, of the emotion."""
+    rng, found = np.random.default_rng(0), np.zeros((draws, len(weights), 2))
+    for d in range(draws):
+        lines = give_lines(rng, clips, pool, wrong)
+        for k, w in enumerate(weights):
+            says = fused_scores(result.probabilities[clips], text_says[lines], w).argmax(1)
+            found[d, k, 0] = (is_positive[says] == is_positive[emotions[clips]]).mean()
+            found[d, k, 1] = (says == emotions[clips]).mean()
+    return found
+
+
+on_choosing = try_pairings(choosing, ~scene_lines)
+best = int(on_choosing.mean(0)[:, 0].argmax())
+on_testing = try_pairings(testing, scene_lines)
+print(f"chosen on the first half: w = {weights[best]:.2f}\n")
+print(f"{'on the other half':22}{'polarity':>9}{'emotion':>9}")
+for name, k in (
+    ("video alone", 0),
+    (f"fused, w = {weights[best]:.2f}", best),
+    ("text rules, w = 1", -1),
+):
+    print(f"{name:22}" + "".join(f"{value:9.3f}" for value in on_testing.mean(0)[k]))
+low, high = np.percentile(on_testing[:, best, 0], [5, 95])
+print(f"nine tenths of the pairings: polarity {low:.2f} to {high:.2f} when fused")
+
+# %%
+figure, axes = plt.subplots(1, 2, figsize=(10, 3), sharex=True)
+for ax, k, title in zip(
+    axes, (0, 1), ("negative or positive?", "which of eight emotions?"), strict=True
+):
+    ax.fill_between(
+        weights, *np.percentile(on_testing[:, :, k], [5, 95], axis=0), color=BLUE, alpha=0.2
+    )
+    ax.plot(weights, on_testing[:, :, k].mean(0), color=BLUE, label="test clips, scene lines")
+    ax.plot(
+        weights,
+        on_choosing[:, :, k].mean(0),
+        "--",
+        color=ORANGE,
+        label="choosing clips, book lines",
+    )
+    ax.axvline(weights[best], color="black", lw=1, ls=":", label="chosen")
+    ax.set(title=title, xlabel="w: 0 video alone, 1 text rules", ylabel="accuracy")
+    ax.set_ylim(0, 1)
+    ax.axhline((1 / 2, 1 / 8)[k], color=GREY, lw=1)
+axes[1].legend(frameon=False)
+plt.show()
+
+# %% [markdown] lang="en"
+# Two lessons. Where both senses answer the same question and err in **different** places, the mixture beats each alone: look at the hump in the middle of the left curve. And a sense can only help with what it knows: text says nothing about *which* negative emotion, so the right curve gains little. Thirty-two clips are few; one clip is three points. The grey line is what guessing gets.
+#
+# ## 9 · When the text is wrong
+#
+# All lines so far fitted their clips, and that is where the choice of $w$ learned to trust them. People are not so kind. The first line below is a rescuer's joke on an icy slope, and in the other three polite words hide that somebody is cross. What does the probe make of the bare words?
+
+# %% [markdown] lang="zh"
+# 两点启示。两种感官回答同一个问题，而且错在**不同**的地方，混合起来就比哪一个都强：看左图曲线中间的隆起。另一方面，感官只能在自己懂的事上帮忙：文本说不出是*哪一种*负面情感，所以右图几乎没有提高。32 段视频很少，一段就是三个百分点。灰线是瞎猜的成绩。
+#
+# ## 9 · 文本错了怎么办
+#
+# 到目前为止，台词都与视频相符，$w$ 就是在这种条件下选的，学会了信任台词。人可没这么配合。下面第一句，是救援队员在冰坡上的玩笑；后面三句，客气的字眼底下藏着不高兴。光看文字，探针怎么判断？
+
+# %%
+for text in (
+    "Lovely weather for a walk.", "Wonderful. I'll tell my son his birthday slid off a tray.",
+    "Charming. There's dust in my glass.", "And the forecast was wrong again. What a surprise.",
+):  # fmt: skip
+    k = texts.index(text)
+    print(f"negative {text_says[k, 0]:.2f}  positive {text_says[k, 1]:.2f}  {text}")
+
+# %% [markdown] lang="en"
+# When this was written, the probe took the joke for a kindness, could not decide about the next two, and saw through the last.
+#
+# So let a share of the test clips get a line of the **opposite** polarity. Two weights compete: the trusting one, chosen where all lines fit, and a wary one, chosen where one line in four does not.
+
+# %% [markdown] lang="zh"
+# 写作本文时，探针把玩笑当成了好话，中间两句拿不定主意，只看穿了最后一句。
+#
+# 于是让一部分测试视频配上**相反**极性的台词。两个权重比一比：轻信的，选它的时候台词全都相符；谨慎的，选它的时候每四句有一句不符。
+
+# %%
+wary = int(try_pairings(choosing, ~scene_lines, wrong=0.25).mean(0)[:, 0].argmax())
+shares = np.round(np.arange(0, 1.01, 0.125), 3)
+with_wrong = np.array(
+    [try_pairings(testing, scene_lines, s, draws=100).mean(0)[:, 0] for s in shares]
+)
+alone = with_wrong[0, 0]
+figure, ax = plt.subplots(figsize=(6.5, 3))
+for k, words, colour in ((best, "trusting", BLUE), (wary, "wary", ORANGE)):
+    ax.plot(
+        shares, with_wrong[:, k], "o-", ms=3, color=colour, label=f"{words}, w = {weights[k]:.2f}"
+    )
+ax.plot(shares, with_wrong[:, -1], ":", color=RED, label="text rules")
+ax.axhline(alone, color="black", ls="--", lw=1, label="video alone")
+ax.set(xlabel="share of clips with a line of the opposite polarity", ylabel="polarity accuracy")
+ax.set(ylim=(0, 1), title="A second opinion helps only as far as it is right")
+ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+plt.show()
+
+rng, same = np.random.default_rng(0), []
+silent = np.flatnonzero(scene_lines & (labels == 1))
+for _ in range(100):
+    lines = rng.choice(silent, len(testing), replace=False)
+    says = fused_scores(result.probabilities[testing], text_says[lines], weights[best]).argmax(1)
+    same.append((is_positive[says] == is_positive[emotions[testing]]).mean())
+print(f"every clip with a neutral line: {np.mean(same):.3f}; video alone: {alone:.3f}")
+
+# %% [markdown] lang="en"
+# A fixed weight cannot know that *this* line is mocking. What people do about it: let the network see both senses at once and learn when to believe which (attention across modalities, as VAANet does for picture and sound), or give each clip a weight of its own. That takes many films in which words and faces disagree, and somebody who labels them while **watching**.
+
+# %% [markdown] lang="zh"
+# 固定的权重不可能知道*这一句*是反话。研究者的办法是：让网络同时看到几种感官，学会什么时候信谁（跨模态注意力，就像 VAANet 对画面和声音做的那样），或者给每段视频单独的权重。这需要许多言语与表情不一致的影片，还要有人**看着影片**来标注。
+
+# %% [markdown] lang="en"
+# ## 10 · The paper's size: other models, other data
+#
+# - **Any BERT by path.** `TextEncoder.load("path/to/folder")` takes every BERT checkpoint in Hugging Face's layout: `config.json`, the tokenizer's files, and `model.safetensors` or `pytorch_model.bin`. The default model is English. For Chinese lines, give it a Chinese BERT. Nothing is downloaded; the folder must be there.
+# - **Fine-tuning.** Here the encoder stayed as it was. With some thousand labelled lines and a GPU one trains all of it: `BERT.from_pretrained(folder)` gives the network, `net.train()` lets gradients through and turns dropout on, and the loop is section 7's with a learning rate of some 2e-5 (the paper tried 2e-5 to 5e-5, for 2 to 4 epochs).
+# - **Data with transcripts.** IEMOCAP (Busso et al., 2008): about 12 hours of ten actors in pairs, with transcripts; on request. MELD (Poria et al., ACL 2019): about 13,000 utterances from more than 1,400 dialogues of the series *Friends*, with seven emotions and the sentiment. CMU-MOSEI (Zadeh et al., ACL 2018): about 23,500 sentences of over 1,000 speakers from YouTube, with sentiment and six emotions. Read the terms of each before using or passing on anything.
+
+# %% [markdown] lang="zh"
+# ## 10 · 论文规模：其他模型，其他数据
+#
+# - **任何 BERT 都可以按路径载入。** `TextEncoder.load("目录路径")` 接受 Hugging Face 目录结构的任何 BERT 权重：`config.json`、分词器的文件，以及 `model.safetensors` 或 `pytorch_model.bin`。默认模型是英文的，处理中文请给它一个中文 BERT。它不会去下载，目录要事先准备好。
+# - **微调。** 这里编码器一直没动。有几千句标注和一块 GPU，就可以整个一起训练：`BERT.from_pretrained(folder)` 给出网络，`net.train()` 放开梯度并打开 dropout，循环与第 7 节相同，学习率取 2e-5 左右（论文试过 2e-5 到 5e-5，训练 2 到 4 轮）。
+# - **带文字稿的数据集。** IEMOCAP（Busso 等，2008）：十位演员两两对话，约 12 小时，有文字稿，需申请。MELD（Poria 等，ACL 2019）：取自电视剧《老友记》1,400 多段对话的约 13,000 句话，标有七种情感和情感倾向。CMU-MOSEI（Zadeh 等，ACL 2018）：YouTube 上 1,000 多位说话人的约 23,500 句话，标有情感倾向和六种情感。使用或转发之前，请先读各自的条款。
+
+# %%
+print(BERTConfig.paper())
+print("""
+# another model: a folder with config.json, tokenizer and weights
+encoder = TextEncoder.load("bert-base-chinese")
+
+# the whole network, to be trained further
+from jacklib.networks.bert import BERT
+net, report = BERT.from_pretrained("bert-base-uncased")
+net.train()""")
+
+# %% [markdown] lang="en"
+# ## 11 · Exercises
+#
+# Each cell checks itself: ✓ right, ✗ wrong with a hint, ○ not done yet. Write where it says `your answer here`, and run the cell again.
+#
+# **Exercise 1 — how well do two readings agree?** Equal labels alone flatter: two readers who label blindly agree now and then as well. **Cohen's kappa** takes that off: $\kappa=(a-z)/(1-z)$, where $a$ is the share of equal labels and $z=\sum_c p_1(c)\,p_2(c)$ the share that chance would give, $p_1$ and $p_2$ being the shares of label $c$ in each reading.
+
+# %% [markdown] lang="zh"
+# ## 11 · 练习
+#
+# 每一格都会自己检查：✓ 对，✗ 错（附提示），○ 还没做。在注明“在这里作答”的地方写代码，再运行一次该格。
+#
+# **练习 1——两遍标注有多一致？** 只看相同的比例会偏高：两个人闭着眼标，也会碰巧相同。**Cohen's kappa** 把碰巧的部分扣掉：$\kappa=(a-z)/(1-z)$，其中 $a$ 是标签相同的比例，$z=\sum_c p_1(c)\,p_2(c)$ 是碰巧相同的比例，$p_1$、$p_2$ 是标签 $c$ 在两遍标注里各占的比例。
+
+
+# %%
+def kappa(first, second):
+    """Two arrays of class numbers -> a number, 1 for full agreement."""
+    ### BEGIN SOLUTION
+    first, second = np.asarray(first), np.asarray(second)
+    same = (first == second).mean()
+    chance = sum((first == c).mean() * (second == c).mean() for c in np.unique(first))
+    return (same - chance) / (1 - chance)
+    ### END SOLUTION
+
+
+ok = classroom.check_function(
+    "1a kappa",
+    kappa,
+    [
+        (([0, 1, 2, 1], [0, 1, 2, 1]), 1.0),
+        (([0, 0, 1, 1], [0, 1, 0, 1]), 0.0),
+        (([0, 0, 0, 1, 2, 2], [0, 0, 1, 1, 2, 0]), 0.478260869),
+    ],
+    hint="a = (first == second).mean(); z = sum of (first == c).mean() * (second == c).mean() over c.",
+    hint_zh="a = (first == second).mean()；z 是对每个 c 求 (first == c).mean() * (second == c).mean() 再相加。",
+)
+
+ok = classroom.check_value(
+    "1b the two readings", lambda: kappa(labels, sentences.second_labels), 0.92394, tolerance=1e-4,
+    hint="kappa must take the two arrays of 378 labels.",
+    hint_zh="kappa 要能处理两个长度为 378 的标签数组。",
+)  # fmt: skip
+
+# %% [markdown] lang="en"
+# **Exercise 2 — cut a word into pieces.** The tokenizer is greedy: from where it stands it takes the **longest** piece that the vocabulary has, and goes on behind it. Pieces inside a word carry `##` in front. If at some place nothing fits, the whole word becomes `["[UNK]"]`. `vocabulary` is the set of all pieces.
+
+# %% [markdown] lang="zh"
+# **练习 2——把词切成子词。** 分词器很贪心：从当前位置起，取词表里有的**最长**一段，再从后面接着切。不在词首的段前面加 `##`。如果某处怎么都切不下去，整个词变成 `["[UNK]"]`。`vocabulary` 是所有子词的集合。
+
+# %%
+vocabulary = set(encoder.tokenizer.get_vocab())
+
+
+def cut(word):
+    """A lower-case word -> a list of pieces."""
+    ### BEGIN SOLUTION
+    found, start = [], 0
+    while start < len(word):
+        for end in range(len(word), start, -1):
+            piece = word[start:end] if start == 0 else "##" + word[start:end]
+            if piece in vocabulary:
+                found.append(piece)
+                start = end
+                break
+        else:
+            return ["[UNK]"]
+    return found
+    ### END SOLUTION
+
+
+ok = classroom.check_function(
+    "2 word pieces",
+    cut,
+    [
+        (("heart",), ["heart"]),
+        (("uglifying",), encoder.tokens("uglifying")[1:-1]),
+        (("quadrilles",), encoder.tokens("quadrilles")[1:-1]),
+        (("heart☃",), ["[UNK]"]),
+    ],
+    hint="A while loop over the start; inside it try ends from len(word) down to start + 1.",
+    hint_zh="外层用 while 移动起点；里层让终点从 len(word) 往下试到 start + 1。",
+)
+
+# %% [markdown] lang="en"
+# **Exercise 3 — from pieces to a sentence.** `tokens` is `[B, L, H]`, `mask` `[B, L]` with 1 for pieces and 0 for padding. Give the mean over the pieces only, each row scaled to length 1: `[B, H]`.
+
+# %% [markdown] lang="zh"
+# **练习 3——从子词到句子。** `tokens` 是 `[B, L, H]`，`mask` 是 `[B, L]`，子词处为 1，补齐处为 0。只对子词取平均，再把每一行的长度缩放为 1，返回 `[B, H]`。
+
+
+# %%
+def sentence_vectors(tokens, mask):
+    """[B, L, H], [B, L] -> [B, H], rows of length 1."""
+    ### BEGIN SOLUTION
+    mean = (tokens * mask[:, :, None]).sum(1) / mask.sum(1)[:, None]
+    return mean / np.linalg.norm(mean, axis=1, keepdims=True)
+    ### END SOLUTION
+
+
+with jt.no_grad():
+    inside = encoder.net(batch["input_ids"], batch["attention_mask"]).tokens.numpy()
+ok = classroom.check_function(
+    "3 sentence vectors",
+    sentence_vectors,
+    [
+        (
+            (np.array([[[6.0, 2.0], [0.0, 6.0], [9.0, 9.0]]]), np.array([[1, 1, 0]])),
+            np.array([[0.6, 0.8]]),
+        ),
+        ((inside, batch["attention_mask"]), encoder.embed(three)),
+    ],
+    tolerance=1e-4,
+    hint="Multiply by mask[:, :, None], sum over axis 1, divide by mask.sum(1)[:, None]; then by the norm.",
+    hint_zh="乘以 mask[:, :, None]，沿轴 1 求和，除以 mask.sum(1)[:, None]，再除以范数。",
+)
+
+# %% [markdown] lang="en"
+# **Exercise 4 — what is like *Lovely weather for a walk*?** (a) Which line **of another source** has the largest cosine with it? Give its text. (b) Is its label the same, `True` or `False`? `vectors`, `texts`, `sources` and `labels` are there.
+
+# %% [markdown] lang="zh"
+# **练习 4——什么和 *Lovely weather for a walk* 相近？** (a) **其他来源**里，哪一句与它的余弦最大？给出那句的文本。(b) 两句的标签相同吗，`True` 还是 `False`？可以用 `vectors`、`texts`、`sources` 和 `labels`。
+
+# %%
+nearest_text = ...
+same_label = ...
+### BEGIN SOLUTION
+k = texts.index("Lovely weather for a walk.")
+cosine = np.where(sources == sources[k], -1, vectors @ vectors[k])
+nearest_text = texts[cosine.argmax()]
+same_label = bool(labels[cosine.argmax()] == labels[k])
+### END SOLUTION
+watch = texts.index("Lovely weather for a walk.")
+ok = classroom.check_value(
+    "4a nearest line", nearest_text, texts[nearest[watch]],
+    hint="vectors @ vectors[k] are the cosines; put -1 where sources == sources[k], then argmax.",
+    hint_zh="vectors @ vectors[k] 就是余弦；在 sources == sources[k] 处填 -1，再取 argmax。",
+)  # fmt: skip
+ok = classroom.check_value(
+    "4b same label", same_label, bool(labels[nearest[watch]] == labels[watch]),
+    hint="Compare labels[...] of both; the answer is True or False.",
+    hint_zh="比较两句的 labels[...]，答案是 True 或 False。",
+)  # fmt: skip
+
+# %% [markdown] lang="en"
+# **Exercise 5 — late fusion.** `video` and `text` are probabilities `[N, C]` of the same classes. Give the fused **probabilities** `[N, C]` for weight `w`: the weighted mean of the logarithms, back through `np.exp`, each row divided by its sum.
+
+# %% [markdown] lang="zh"
+# **练习 5——后期融合。** `video` 和 `text` 是对同样几类的概率，形状都是 `[N, C]`。按权重 `w` 给出融合后的**概率** `[N, C]`：对数的加权平均，用 `np.exp` 还原，每行再除以自己的和。
+
+
+# %%
+def late_fusion(video, text, w):
+    """[N, C], [N, C], a number -> [N, C], rows summing to 1."""
+    ### BEGIN SOLUTION
+    mixed = np.exp((1 - w) * np.log(video) + w * np.log(text))
+    return mixed / mixed.sum(axis=1, keepdims=True)
+    ### END SOLUTION
+
+
+ok = classroom.check_function(
+    "5 late fusion",
+    late_fusion,
+    [
+        ((np.array([[0.8, 0.2]]), np.array([[0.3, 0.7]]), 0.0), np.array([[0.8, 0.2]])),
+        ((np.array([[0.8, 0.2]]), np.array([[0.2, 0.8]]), 0.5), np.array([[0.5, 0.5]])),
+        ((np.array([[0.9, 0.1]]), np.array([[0.5, 0.5]]), 0.5), np.array([[0.75, 0.25]])),
+    ],
+    hint="mixed = np.exp((1 - w) * np.log(video) + w * np.log(text)); then divide by its row sums.",
+    hint_zh="mixed = np.exp((1 - w) * np.log(video) + w * np.log(text))，再除以每行的和。",
+)
+
+# %% [markdown] lang="en"
+# **Exercise 6 — how many wrong lines are too many?** `with_wrong[s, k]` is the polarity accuracy with share `shares[s]` of wrong lines and weight `weights[k]`. (a) From which of the `shares` on is the trusting weight, number `best`, **below** video alone (`alone`)? (b) And the wary one, number `wary`?
+
+# %% [markdown] lang="zh"
+# **练习 6——错多少句就太多了？** `with_wrong[s, k]` 是错误台词占 `shares[s]`、权重为 `weights[k]` 时的极性准确率。(a) 轻信的权重（编号 `best`）从 `shares` 里的哪个值开始**低于**只看视频（`alone`）？(b) 谨慎的权重（编号 `wary`）呢？
+
+# %%
+trusting_breaks = ...
+wary_breaks = ...
+### BEGIN SOLUTION
+trusting_breaks = shares[np.flatnonzero(with_wrong[:, best] < alone)[0]]
+wary_breaks = shares[np.flatnonzero(with_wrong[:, wary] < alone)[0]]
+### END SOLUTION
+hint = "np.flatnonzero(with_wrong[:, k] < alone)[0] is the number of the first such share."
+hint_zh = "np.flatnonzero(with_wrong[:, k] < alone)[0] 是第一个这样的比例的编号。"
+for name, answer, k in (("6a trusting", trusting_breaks, best), ("6b wary", wary_breaks, wary)):
+    below = np.append(np.flatnonzero(with_wrong[:, k] < alone), len(shares) - 1)
+    ok = classroom.check_value(name, answer, shares[below[0]], hint=hint, hint_zh=hint_zh)
+
+# %% [markdown] lang="en"
+# **To go on:** label thirty of the lines yourself before you look at the labels, and compute your kappa; leave out the books and see what three scenes can teach; write down ten lines of a film of your own with their times, give them to the probe, and watch the film beside its verdicts.
+
+# %% [markdown] lang="zh"
+# **还可以试试：** 先不看标签，自己标三十句，算一算你的 kappa；去掉书，看三段短剧能教会多少；从自己的影片里抄十句台词和时间，交给探针，再对照着影片看它的判断。
+
+# %%
+solved, total = classroom.summary()
