@@ -270,7 +270,9 @@ def _execute(
     progress: bool,
     added: Mapping[str, str] | None = None,
 ) -> None:
-    """Run all cells in one fresh kernel, in place, and tidy the outputs. added: to its environment.
+    """Run all cells in one fresh kernel, in place, and tidy the outputs.
+
+    added: what the kernel's environment has besides.
     """
     from nbclient import NotebookClient  # only building needs it
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError

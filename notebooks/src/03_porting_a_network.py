@@ -640,7 +640,10 @@ for letter in clinic.LETTERS:
 
 # %%
 curves = {
-    letter: (clinic.train(letter, healthy=True, seeds=range(5)), clinic.train(letter, seeds=range(5)))
+    letter: (
+        clinic.train(letter, healthy=True, seeds=range(5)),
+        clinic.train(letter, seeds=range(5)),
+    )
     for letter in clinic.LETTERS
 }
 

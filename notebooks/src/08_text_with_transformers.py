@@ -117,7 +117,11 @@ for row, label in enumerate(sentences.names):
     spans = [(x.start, x.end - x.start) for x in scene if x.label == label]
     ax.broken_barh(spans, (row - 0.3, 0.6), color=COLOUR[label])
 for x in scene:
-    if x.text in ("Lovely weather for a walk.", "He isn't moving.", "You did everything right, do you hear?"):
+    if x.text in (
+        "Lovely weather for a walk.",
+        "He isn't moving.",
+        "You did everything right, do you hear?",
+    ):
         row = sentences.names.index(x.label)
         ax.annotate(
             x.text, (x.start, row + 0.3), (x.start + (4 if x.start < 150 else -60), row + 0.62), fontsize=8, va="center",
@@ -443,7 +447,10 @@ lead = (guesses["sentence vectors"] == labels) * 1.0 - (guesses["word-piece coun
 low, high = np.percentile(lead[draws].mean(1), [2.5, 97.5])
 print(f"\nvectors ahead of counts by {lead.mean():.3f}, 95 % interval {low:.2f} to {high:.2f}")
 for name, chosen in (("scenes", sentences.of_kind("scene")), ("books", sentences.of_kind("book"))):
-    print(f"{name:7}" + ", ".join(f"{k} {(g == labels)[chosen].mean():.2f}" for k, g in guesses.items()))
+    print(
+        f"{name:7}"
+        + ", ".join(f"{k} {(g == labels)[chosen].mean():.2f}" for k, g in guesses.items())
+    )
 
 # %% [markdown] lang="en"
 # The interval is what 378 lines leave open: it comes from drawing 378 of them, with repeats, 2,000 times. It knows nothing of other scenes, other writers and other readers, so in truth the range is wider. Both probes know far more than the most frequent label. But the lead of the vectors over mere counting is small, and its interval includes zero. The six sources tell more. When this was written, the vectors were clearly ahead in *As You Like It*, a little in *Opening Day*, *Alice* and *Much Ado*, and **behind** in *The Last Evening* and *The Mountain Rescue*. And the probe does worse on the scenes than on the books, although the scenes speak today's English. Perhaps because their moods stand between the lines: *you silly old cat* is said with joy and *Wonderful* in anger, while the lines that we took from Shakespeare often say *welcome*, *love* or *fool*.
