@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .files import write_json
-from .recording import Event, Recording, sample
+from .recording import Event, Recording, is_statistic, sample
 
 # The largest relative differences that count as equal. Deep networks with few values in a batch
 # normalisation magnify float32's rounding on the way back: CTEN's at the classroom's size by 3e-3.
@@ -73,6 +73,7 @@ class Comparison:
     unexpected: list[str]  # parameters that only the port has
     trained: list[str]  # what the port trains and the reference does not
     starts: dict[str, str]  # parameters that begin otherwise, in words
+    unwatched: bool  # whether there were statistics of batch normalisations that nothing moved
     sampled: bool  # whether only stored samples of the reference's arrays were at hand
 
     @property
@@ -132,10 +133,12 @@ class Comparison:
             ]
             lines.append(f"✓ gradients agree, at most {max(found, default=0):.1e} apart")
         lines.append(self._step_words())
+        if self.unwatched:
+            lines.append("! evaluation mode: no batch normalisation's statistics (training=True)")
         for name, words in list(self.starts.items())[:5]:
-            lines.append(f"! {name} starts otherwise: {words}")
+            lines.append(f"! {name} starts differently: {words}")
         if len(self.starts) > 5:
-            lines.append(f"! and {len(self.starts) - 5} more parameters start otherwise")
+            lines.append(f"! and {len(self.starts) - 5} more parameters start differently")
         return "\n".join(lines)
 
     def _step_words(self) -> str:
@@ -146,7 +149,7 @@ class Comparison:
         if self.step_agrees:
             return f"✓ one step: {losses}"
         if name is not None and self.step[name] > GRADIENTS:
-            return f"✗ one step: {name} moves otherwise ({self.step[name]:.1e}); {losses}"
+            return f"✗ one step: {name} moves differently ({self.step[name]:.1e}); {losses}"
         return f"✗ one step: {losses}"
 
     def __str__(self) -> str:
@@ -166,7 +169,9 @@ class Comparison:
             remark = f"  {layer.remark}" if layer.remark else ""
             lines.append(f"{layer.name:{width}}  {layer.kind[:16]:16} {numbers}{mark}{remark}")
         if len(layers) < len(self.layers):
-            lines.append(f"{len(self.layers) - len(layers)} layers without a difference: --all")
+            lines.append(
+                f"{len(self.layers) - len(layers)} layers without a difference (--all lists them)"
+            )
         return "\n".join([*lines, self.verdict])
 
     @staticmethod
@@ -242,8 +247,8 @@ def _hint(ours: np.ndarray, theirs: np.ndarray, shape: Sequence[int], sampled: b
     return ""
 
 
-def compared(name: str, ours: Recording, theirs: Recording) -> Comparison:
-    """Hold a port's recording against the reference's."""
+def compared(name: str, ours: Recording, theirs: Recording, training: bool = True) -> Comparison:
+    """Hold a port's recording against the reference's. training: the mode they were made in."""
     tensors = _Tensors(ours, theirs)
     weights = _weights(ours, theirs)
     by_layer: dict[str, float] = {}
@@ -300,6 +305,7 @@ def compared(name: str, ours: Recording, theirs: Recording) -> Comparison:
         },
         trained=trained,
         starts=_starts(ours, theirs),
+        unwatched=not training and any(map(is_statistic, theirs.buffers)),
         sampled=theirs.sampled,
     )
 
@@ -498,7 +504,9 @@ def _where_gradients_part(bent: list, shared: list[Event], weights: dict) -> tup
             if far < 0.1 and any(kind in event.kind for kind in ("ReLU", "MaxPool")):
                 words += "; rounding can do that to a value next to 0 or a tie: try another seed"
         else:
-            after = f", before {_place(later[0])}" if later else " and the loss"
+            after = " and the loss"
+            if later:
+                after = f", before {_place(later[0])}" if later[0].layer else ", before the output"
             words = (
                 f"the gradient that comes to {_place(event)} differs ({far:.1e}): look at what "
                 f"follows it{after}"

@@ -738,7 +738,8 @@ class Optimizer:
     """Gradients of a loss, added up over `backward` calls until `step` uses and clears them.
 
     params: Vars, or groups like {"params": [...], "lr": 0.01}. Vars that take no gradient are left
-    out. A Var that the loss does not depend on is left alone, weight decay included, as in PyTorch.
+    out. A Var that the loss does not depend on is left alone, weight decay included, as in PyTorch;
+    only one of a single number counts as having the gradient 0.
 
     Raises ValueError where nothing is left to train.
     """
@@ -833,13 +834,16 @@ class Optimizer:
 def _is_absent(gradient: jt.Var) -> bool:
     """Whether this is the zero that Jittor gives where the loss does not depend on the Var.
 
-    Such a zero is a constant spread over the Var's shape; PyTorch would say None.
+    Such a zero is a constant spread over the Var's shape; PyTorch would say None. Of a single
+    number it cannot be told: there the constant has no input, and to ask for one ends Python.
     """
+    if list(gradient.shape) == [1]:
+        return False
     try:
         source = gradient._input(0)
     except Exception:
         return False
-    return list(source.shape) == [1] and list(gradient.shape) != [1] and source.item() == 0
+    return list(source.shape) == [1] and source.item() == 0
 
 
 class Adam(Optimizer):

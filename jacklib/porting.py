@@ -171,6 +171,17 @@ def compare(
 
     if isinstance(reference, str):
         reference = Reference(reference)
+    if not reference.code and not all(reference.network.rpartition(":")[::2]):
+        raise DataError(
+            "reference", found=repr(reference.network),
+            wanted='"path/file.py:Class" or "package.module:Class"', cure="Name the class, too.",
+        )  # fmt: skip
+    for kind, arrays in (("inputs", inputs), ("targets", targets)):
+        if not isinstance(arrays, (list, tuple)):
+            raise DataError(
+                kind, found=type(arrays).__name__, wanted="a list of arrays",
+                cure=f"Write {kind}=[...], also where it is one.",
+            )  # fmt: skip
     if bool(loss) != bool(reference.loss):
         raise DataError(
             "loss", found=f"{'none' if loss is None else 'one'} for the port and "
@@ -190,7 +201,7 @@ def compare(
     given = [None if a is None else jt.array(np.asarray(a)) for a in inputs]
     wanted = [jt.array(np.asarray(a)) for a in targets]
     ours = record_port(net, theirs, given, wanted, loss, optimizer, port_optimizer, training, seed)
-    return compared(reference.network.rpartition(":")[2], ours, theirs)
+    return compared(reference.network.rpartition(":")[2], ours, theirs, training)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -259,7 +270,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     check = tools.add_parser("check", help="find traps in a port's source")
     check.add_argument("paths", nargs="+", help="Python files, or folders of them")
     comparing = tools.add_parser("compare", help="a network beside its PyTorch reference")
-    comparing.add_argument("network", choices=[*FILES])
+    comparing.add_argument(
+        "network", choices=[*FILES], help="needs PyTorch: JACK_TORCH_PYTHON names a Python with it"
+    )
     comparing.add_argument("--settings", choices=("classroom", "paper"), default="classroom")
     comparing.add_argument("--seed", type=int, default=0, help="of the random inputs")
     comparing.add_argument("--all", action="store_true", help="list the layers that agree, too")
@@ -269,6 +282,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     changing.add_argument(
         "network", choices=[*FILES], nargs="?", help="list its lines; none: count"
     )
+    changing.epilog = "; ".join(f"{kind}: {words}" for kind, words in changes.KINDS.items())
 
 
 def main(args: argparse.Namespace) -> int:
@@ -284,6 +298,11 @@ def main(args: argparse.Namespace) -> int:
             print()
         print(changes.table(count_changes(args.network)))
         return 0
+    if args.picture and not Path(args.picture).resolve().parent.is_dir():
+        raise DataError(
+            args.picture, found="no such folder", wanted="an existing one",
+            cure="Make the folder first.",
+        )  # fmt: skip
     found = compare_network(args.network, args.settings, args.seed)
     print(found.table(args.all))
     if args.json:

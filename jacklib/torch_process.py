@@ -57,6 +57,11 @@ def find_torch() -> str | None:
             ) from error  # fmt: skip
         if found.returncode == 0:
             return python
+        if python == named:
+            raise DataError(
+                "JACK_TORCH_PYTHON", found=f"{named!r}, a Python without PyTorch",
+                wanted="one that has it", cure="Install PyTorch there, or unset it.",
+            )  # fmt: skip
     return None
 
 

@@ -383,7 +383,10 @@ def index_and_value(source: Source) -> Found:
         sure = source.is_jittor(call.func) or not source.imports("numpy")
         along = bool(_keyword(call, "dim")) or (positional and sure)
         if method in ("max", "min") and along and (unpacked or (indexed and number)):
-            yield call, f"{method}(dim) gives the values only", "argmax(dim) gives (index, value)"
+            yield (
+                call, f"{method}(dim) gives the values only, and [0] takes the first of them",
+                f"leave out [0]; for the index, arg{method}(dim)[0]",
+            )  # fmt: skip
         if method in ("argmax", "argmin") and along and not (unpacked or indexed):
             yield call, f"{method}(dim) gives (index, value)", f"{method}(dim)[0]"
 
@@ -493,7 +496,10 @@ def check_text(text: str, name: str = "source") -> list[Trap]:
         source = Source(ast.parse(text))
     except (SyntaxError, ValueError) as error:
         raise DataError(
-            name, found=f"no Python ({error})", wanted="a Python file", cure="Correct it."
+            name,
+            found=f"no Python ({error})".replace("<unknown>, ", ""),
+            wanted="a Python file",
+            cure="Correct it.",
         ) from error
     # A training loop may import nothing of Jittor and still call its optimizer as only Jittor does.
     steps = any(_method(call) == "backward" and call.args for call in source.calls())
@@ -514,7 +520,9 @@ def check_source(path: str | Path) -> list[Trap]:
     """
     path = Path(path)
     if not path.is_file():
-        raise DataError(str(path), found="no such file", wanted="a Python file", cure="Check it.")
+        raise DataError(
+            str(path), found="no such file", wanted="a Python file", cure="Check the path."
+        )
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -522,6 +530,10 @@ def check_source(path: str | Path) -> list[Trap]:
             str(path), found="no UTF-8 text", wanted="a Python file", cure="Save it as UTF-8."
         ) from error
     return check_text(text, str(path))
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def check_files(paths: Sequence[str]) -> int:
@@ -532,12 +544,12 @@ def check_files(paths: Sequence[str]) -> int:
         files += sorted(path.rglob("*.py")) if path.is_dir() else [path]
     if not files:
         raise DataError(
-            ", ".join(paths), found="no Python file", wanted="one or more", cure="Check it."
+            ", ".join(paths), found="no Python file", wanted="one or more", cure="Check the path."
         )
     count = 0
     for file in files:
         for trap in check_source(file):
             print(f"{file}:{trap.line}: {trap.rule}: {trap.reason}. Mend: {trap.mend}.")
             count += 1
-    print(f"{count} traps in {len(files)} files")
+    print(f"{_many(count, 'trap')} in {_many(len(files), 'file')}")
     return int(count > 0)

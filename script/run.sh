@@ -13,6 +13,7 @@ bash script/run.sh doctor                  what this machine has, and the cure f
 bash script/run.sh METHOD PHASE [options]  METHOD: CTEN, VAANet, TSL, Gait; PHASE: main, test, ...
 bash script/run.sh prepare ...             frames and sound out of your own videos
 bash script/run.sh bench NETWORK           speed of one network
+bash script/run.sh porting ...             check, compare, changes: a port beside PyTorch
 bash script/run.sh test                    run the tests
 bash script/run.sh notebooks ...           build the notebooks from notebooks/src
 END

@@ -159,6 +159,16 @@ def test_optimizer_state_travels(options):
     np.testing.assert_array_equal(run(5)[0], run(3, run(2))[0])
 
 
+@pytest.mark.parametrize("shape", [(1,), (2,), (1, 1), (2, 3)])
+def test_a_parameter_that_the_loss_does_not_depend_on(shape):
+    used, unused = jt.ones(3), jt.ones(shape)
+    ops.SGD([used, unused], lr=0.1).step(used.sum())
+    assert np.allclose(used.numpy(), 0.9) and np.all(unused.numpy() == 1)
+    ops.SGD([used, unused], lr=0.1, weight_decay=1.0).step(used.sum())
+    # Of a single number Jittor's zero cannot be told from a gradient that is 0.
+    assert np.allclose(unused.numpy(), 0.9 if shape == (1,) else 1.0)
+
+
 def test_optimizer_refuses_another_networks_state():
     saved = ops.Adam([jt.ones(3)]).state_dict()
     with pytest.raises(ValueError, match="optimizer state"):

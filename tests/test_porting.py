@@ -237,7 +237,7 @@ def test_another_optimizer():
     reference, options = JOBS["training"]
     slow = compare(Net(), reference, [X, None], port_optimizer=lambda p: SGD(p, lr=0.02), **options)
     assert slow.gradients_agree and not slow.step_agrees
-    assert "moves otherwise" in slow.verdict
+    assert "moves differently" in slow.verdict
 
 
 def test_names_and_shapes_of_weights():
@@ -323,6 +323,22 @@ def test_everything_as_json_and_text(tmp_path):
 def test_without_pytorch_and_without_stored_numbers():
     with pytest.raises(DataError, match=r"Net: found no PyTorch on this machine.*JACK_TORCH_PYTH"):
         compare(Net(), REFERENCE, [X + 1, None])
+
+
+@pytest.mark.parametrize("name", ["my_network.py", "my_network.py:", ":Net", "Net"])
+def test_a_reference_without_its_class(name):
+    with pytest.raises(DataError, match="reference: found .* wanted .*file.py:Class"):
+        compare(Net(), name, [X, None])
+
+
+def test_an_array_instead_of_a_list():
+    with pytest.raises(DataError, match="inputs: found ndarray, wanted a list of arrays"):
+        compare(Net(), REFERENCE, X)
+
+
+def test_evaluation_mode_says_what_it_does_not_compare():
+    assert "! evaluation mode" in run(Net()).verdict
+    assert "evaluation mode" not in run(Net(), "training").verdict
 
 
 def test_a_loss_for_one_of_them():

@@ -216,6 +216,14 @@ def test_menu_slider_and_box():
     assert explorer.line.disabled and explorer.description.startswith("top_mean: rows 1 to")
 
 
+def test_a_part_by_its_name():
+    explorer = porting_widget("tsl")
+    explorer.choose("ReverseMapping.forward")
+    assert "ReverseMapping.forward" in explorer.description
+    with pytest.raises(DataError, match="part: found 'Net', wanted one of .*TSLNet.forward"):
+        explorer.choose("Net")
+
+
 def test_texts_of_ones_own():
     explorer = porting_widget(None, REFERENCE, PORT, lang="zh", title="mine")
     assert "换调用" in explorer.description and len(explorer.rows) > 10

@@ -97,6 +97,12 @@ def test_a_python_that_is_not_there(monkeypatch):
         find_torch.__wrapped__()
 
 
+def test_a_python_without_pytorch(monkeypatch):
+    monkeypatch.setenv("JACK_TORCH_PYTHON", "/bin/false")
+    with pytest.raises(DataError, match="'/bin/false', a Python without PyTorch"):
+        find_torch.__wrapped__()
+
+
 @needs_torch
 def test_live():
     values, shape, names = pytorch("y = x.softmax(dim=1)\ny, y.shape, {'a': 3}", x=X)

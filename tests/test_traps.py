@@ -150,7 +150,7 @@ def test_the_command(tmp_path):
     result = jack("porting", "check", tmp_path)
     assert result.returncode == 1
     assert f"{port}:3: backward-is-a-stub: " in result.stdout
-    assert "1 traps in 2 files" in result.stdout
+    assert "1 trap in 2 files" in result.stdout
     assert jack("porting", "check", clean).returncode == 0
     result = jack("porting", "check", tmp_path / "nowhere.py")
     assert result.returncode == 1 and "nowhere.py: found no such file" in result.stderr

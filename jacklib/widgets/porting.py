@@ -444,6 +444,19 @@ class PortingExplorer:
         rows = self.rows[part.start : part.end]
         return [row for row in rows if differs(row)] if self.only.value else list(rows)
 
+    def choose(self, part: str) -> None:
+        """Show a class or function by its name in the reference, such as "TSLNet.forward".
+
+        Raises DataError where there is none of that name.
+        """
+        names = [p.name for p in self._parts]
+        if part not in names:
+            raise DataError(
+                "part", found=repr(part), wanted="one of " + ", ".join(names[1:]),
+                cure="Choose one of these.",
+            )  # fmt: skip
+        self.part.value = names.index(part)
+
     def _choose(self, change=None) -> None:
         most = max(0, len(self.chosen) - SHOWN)
         self._changing = True  # or each of these would draw

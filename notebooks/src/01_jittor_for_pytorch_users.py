@@ -127,7 +127,11 @@ theirs = pytorch(
 print(f"{'made of':17}{'Jittor':10}PyTorch")
 for (text, value), dtype in zip(values.items(), theirs, strict=True):
     print(f"{text:17}{str(jt.array(value).dtype):10}{dtype}")
-print("\nasked for:", jt.array(np.arange(3.0), dtype="float64").dtype, jt.array64([1, 2]).dtype)
+print(
+    "\nasked for:",
+    jt.array(np.arange(3.0), dtype="float64").dtype,
+    jt.array64(np.array([1, 2**40])).dtype,
+)
 print("2**31 + 5 in an int64 array becomes", jt.array(np.array([2**31 + 5])).item())
 
 # %% [markdown] lang="en"
@@ -277,24 +281,24 @@ noted, computed = np.median(measured, axis=1)[-1]
 print(f"n = {sizes[-1]}: noted in {noted:.3f} ms, computed in {computed:.1f} ms")
 
 # %% [markdown] lang="en"
-# Noting hardly depends on the size. It is not free, though: a network of many tiny operators can spend more time in noting them than in computing.
+# From the smallest matrix to the largest, noting takes a few times longer, and computing several thousand times. Noting is not free, though: a network of many tiny operators can spend more time in noting them than in computing.
 #
 # Two consequences. **An error shows late**: a line that cannot work may raise only when its numbers are asked for, far below (for debugging, `jt.flags.lazy_execution = 0` computes every line at once). And **a time taken without waiting is a lie**.
 
 # %% [markdown] lang="zh"
-# 不管矩阵多大，“记下”的时间都差不多。但它不是零：如果网络由许多很小的算子组成，花在记录上的时间可能比计算还多。
+# 从最小的矩阵到最大的，“记下”的时间只长了几倍，计算却长了几千倍。但“记下”的时间不是零：如果网络由许多很小的算子组成，花在记录上的时间可能比计算还多。
 #
 # 由此有两个后果。**报错来得晚**：有问题的那一行，可能要等到很后面取数值时才报错（调试时可以设 `jt.flags.lazy_execution = 0`，逐行立即计算）。另外，**不等算完就计的时间，都是假的**。
 
 # %% [markdown] lang="en"
 # ## 3 · Just-in-time kernels
 #
-# Why wait at all? Because with the whole calculation noted, Jittor writes a piece of C++ for exactly this calculation, a **kernel**, and compiles it. That takes a second or so, once: the kernel is kept in a folder. To measure it honestly we need a kernel that no one has compiled yet; here it has the present time in it. Three processes, one after the other, run it twice each:
+# Why wait at all? Because with the whole calculation noted, Jittor writes a piece of C++ for exactly this calculation, a **kernel**, and compiles it. That takes some seconds, once: the kernel is kept in a folder. To measure it honestly we need a kernel that no one has compiled yet; here it has the present time in it. Three processes, one after the other, run it twice each:
 
 # %% [markdown] lang="zh"
 # ## 3 · 即时编译的算子
 #
-# 为什么要等？因为看到了整个计算，Jittor 就能专门为它写一段 C++，也就是一个 **kernel（核函数）**，再编译。编译要一秒上下，但只有一次：编译好的存在一个文件夹里。要如实测量，得用一个从没编译过的 kernel，这里把当前时间写了进去。三个进程先后运行，各算两遍：
+# 为什么要等？因为看到了整个计算，Jittor 就能专门为它写一段 C++，也就是一个 **kernel（核函数）**，再编译。编译要几秒钟，但只有一次：编译好的存在一个文件夹里。要如实测量，得用一个从没编译过的 kernel，这里把当前时间写了进去。三个进程先后运行，各算两遍：
 
 # %%
 script = """
@@ -779,7 +783,7 @@ ok = cmp("with jacklib's BatchNorm", net.eval()(jt.array(X)), in_evaluation)
 # %% [markdown] lang="en"
 # The second line says `False`: after *one* batch in training mode the running variance is another, because Jittor collects the biased one. `jacklib.ops.BatchNorm`, which all our networks use, collects PyTorch's.
 #
-# `eval()` does more than in PyTorch: it stops the gradients of all parameters, and `train()` starts them again. And a layer of its own begins as follows:
+# `eval()` does more than in PyTorch: it stops the gradients of all parameters, and `train()` starts them again. And a freshly made layer starts like this:
 
 # %% [markdown] lang="zh"
 # 第二行是 `False`：训练模式下只过*一个*批次，滑动方差就不同了，因为 Jittor 累积的是有偏方差。`jacklib.ops.BatchNorm` 与 PyTorch 一致，我们的网络用的都是它。
@@ -1069,13 +1073,13 @@ plt.show()
 # - **No waiting** measures noting.
 # - **Result not held**: a Var that nobody holds any more needs no computing, so Jittor does not. The clock is right, but nothing happened.
 # - **One run** is one draw from the spread that the last row shows; and the very first one, in a new program, has compiling or loading in it.
-# - So: warm up, hold the result, `jt.sync_all(True)` before *and* after, several runs; report the median with the range, and what else the machine was doing. Notebook `09_benchmark` does it for whole networks.
+# - So: warm up, hold the result, `jt.sync_all(True)` before *and* after, several runs; report the median with the range, and what else the machine was doing. `bash script/run.sh bench NETWORK` does it for whole networks.
 
 # %% [markdown] lang="zh"
 # - **不等算完**：量的只是“记下”。
 # - **结果没人拿着**：没人要的 Var 不必算，Jittor 就真的不算。表没走错，只是什么也没发生。
 # - **只跑一次**：只是最后一行那个分布里随便抽的一次；新程序的第一次还含编译或加载的时间。
-# - 所以：先热身，拿住结果，前后*都*要 `jt.sync_all(True)`，多跑几次，报中位数和范围，并说明机器当时还在忙什么。整个网络的测速见 `09_benchmark`。
+# - 所以：先热身，拿住结果，前后*都*要 `jt.sync_all(True)`，多跑几次，报中位数和范围，并说明机器当时还在忙什么。整个网络的测速用 `bash script/run.sh bench NETWORK`。
 
 # %% [markdown] lang="en"
 # ## 11 · The translation table

@@ -17,7 +17,7 @@
 # |---|---|
 # | **Needs** | this repository and `01_jittor_for_pytorch_users`; no GPU, no download, no PyTorch |
 # | **Takes** | under two minutes on two idle CPU cores; the very first time some minutes more, while Jittor compiles its operators |
-# | **You will see** | some fifty places where the same line means another thing in Jittor 1.3.11 than in PyTorch: both values, the mend, and whether a tool could have told you |
+# | **You will see** | fifty places where the same line means another thing in Jittor 1.3.11 than in PyTorch: both values, the mend, and whether a tool could have told you |
 # | **Why** | networks have been ported and published with some of these traps in them. They ran, they trained, and they were other networks |
 #
 # Read and run the cells in order, or choose *Run → Run All Cells*: unfinished exercises do not stop it.
@@ -29,7 +29,7 @@
 # |---|---|
 # | **需要** | 本仓库，并先看过 `01_jittor_for_pytorch_users`；不需要 GPU，不用下载，也不用装 PyTorch |
 # | **用时** | 双核 CPU 空闲时不到两分钟；第一次运行要等 Jittor 编译算子，会多几分钟 |
-# | **你会看到** | 五十来处“同一行代码、两种含义”：Jittor 1.3.11 和 PyTorch 各自的结果、修正的写法，以及检查工具能不能提前发现 |
+# | **你会看到** | 五十处“同一行代码、两种含义”：Jittor 1.3.11 和 PyTorch 各自的结果、修正的写法，以及检查工具能不能提前发现 |
 # | **为什么** | 有些公开发布的移植代码就带着其中几个陷阱。它们能跑、能训练，只是已经不是原来的网络了 |
 #
 # 可以逐格阅读运行，也可以选菜单 *Run → Run All Cells*：没做的练习不会中断运行。仓库里保存的输出是英文版运行时生成的；自己运行一遍，表格、图和提示就会变成中文。
@@ -390,12 +390,12 @@ trap("15 · var() is biased", pytorch=theirs, jittor=plain, mended=ours)
 # %% [markdown] lang="en"
 # ### 16 · std() is never below 0.001
 #
-# Of constant values the standard deviation is 0; Jittor says 0.001, so that dividing by it gives large numbers instead of a division by zero that one would see.
+# Of constant values the standard deviation is 0; Jittor says 0.001, so that normalising constant values gives 0 where PyTorch gives NaN, which one would notice.
 
 # %% [markdown] lang="zh"
 # ### 16 · std() 不会小于 0.001
 #
-# 常数序列的标准差是 0，Jittor 却给出 0.001；用它做除数，得到的是很大的数，而不是一眼就能看出的除零。
+# 常数序列的标准差是 0，Jittor 却给出 0.001；于是对常数做归一化得到 0，而 PyTorch 得到 NaN，一眼就能看出来。
 
 # %%
 v = f32([2, 2, 2])
@@ -671,7 +671,7 @@ trap("28 · weights times a mean", pytorch=theirs, jittor=plain, mended=ours, po
 # %% [markdown] lang="zh"
 # ### 29 · 每段视频一个权重
 #
-# VAANet 的损失会给极性判反的视频加权一半。公开移植里，权重乘的是整批的平均损失，判对的视频也跟着受罚。
+# VAANet 的损失里，极性判反的视频按 1.5 倍计。公开移植里，权重乘的是整批的平均损失，判对的视频也跟着受罚。
 
 # %%
 logits, y, w = f32([[2, 0, 0], [0, 1, 3]]), np.int64([0, 1]), f32([1, 1.5])
@@ -705,7 +705,7 @@ trap("29 · a weight for each video", pytorch=theirs, jittor=plain, mended=ours,
 # %% [markdown] lang="zh"
 # ### 30 · BCELoss 里 0 的对数
 #
-# PyTorch 把对数限制在 −100 以上；Jittor 限制的是概率，最多到 −46。
+# PyTorch 把对数限制在 −100 以上；Jittor 则给概率加一个极小的数，对数最低只到 −46。
 
 # %%
 p, y = f32([0.0, 0.5]), f32([1, 1])

@@ -82,7 +82,7 @@ def normal(*shape):
 #
 # A port that crashes gets repaired. A port that runs, and whose loss goes down, gets published. Networks are forgiving: they learn around a wrong layer, and the accuracy ends a little lower, a little higher, or where it was. Nobody can tell from it whether the network is the one in the paper.
 #
-# The public Jittor ports of this kit's four networks ran on earlier versions of Jittor, were trained, and their results were reported. Reading them beside the PyTorch originals, we found:
+# The public Jittor ports of this kit's four networks ran on earlier versions of Jittor, were trained, and their results were reported. Reading them beside the PyTorch originals, we found, among others (notebook 02 has more):
 #
 # | port | what differs | patient |
 # |---|---|---|
@@ -105,7 +105,7 @@ def normal(*shape):
 #
 # 一跑就崩的移植，总有人去修；能跑、损失也在降的移植，就直接发布了。网络很“宽容”：某一层错了，它会绕着学，最后准确率低一点、高一点，或者一点没变。光看准确率，谁也说不出它还是不是论文里的那个网络。
 #
-# 本套件四个网络的公开 Jittor 移植，在早先的 Jittor 上都能跑、训练过，也报告了结果。与 PyTorch 原版逐行对照，我们发现：
+# 本套件四个网络的公开 Jittor 移植，在早先的 Jittor 上都能跑、训练过，也报告了结果。与 PyTorch 原版逐行对照，我们发现了这些（更多的见笔记本 02）：
 #
 # | 移植 | 哪里不同 | 病人 |
 # |---|---|---|
@@ -227,12 +227,12 @@ for idiom in (
 # %% [markdown] lang="en"
 # Most of what it takes, it takes with the right numbers. Most of what it does not take raises, so nobody gets hurt. A port's risk lies in neither: it lies in the lines that run and mean something else.
 #
-# **Piece 5, the mean of the best clips.** PyTorch's `topk` gives a pair with names, and Jittor's a plain tuple, hence the sorting. Jittor's `argsort` returns (index, value) where PyTorch's returns the index alone. Its gradient matters as well: it must go to the chosen clips and to no other.
+# **Piece 5, the mean of the best clips.** PyTorch's `topk` gives a pair with names, and Jittor's a plain tuple, of which one could take `[0]`; the port sorts instead. Jittor's `argsort` returns (index, value) where PyTorch's returns the index alone. Its gradient matters as well: it must go to the chosen clips and to no other.
 
 # %% [markdown] lang="zh"
 # Jittor 接受的写法，数值大多也对；不接受的大多会报错，不会害人。风险不在这两种里，而在那些能跑、意思却变了的行里。
 #
-# **第 5 块：最好的几个小段的平均。** PyTorch 的 `topk` 返回带名字的一对值，Jittor 的只是普通元组，所以这里改用排序。Jittor 的 `argsort` 返回（下标，值），PyTorch 的只返回下标。梯度也要查：只能传给选中的小段，不能传给别的。
+# **第 5 块：最好的几个小段的平均。** PyTorch 的 `topk` 返回带名字的一对值，Jittor 的只是普通元组（可以取 `[0]`）；这里改用排序。Jittor 的 `argsort` 返回（下标，值），PyTorch 的只返回下标。梯度也要查：只能传给选中的小段，不能传给别的。
 
 # %%
 piece("top_mean")
@@ -302,7 +302,7 @@ ok = cmp("reduction lost", lost, theirs)
 
 # %%
 explorer = porting_widget("tsl", lang=LANG)
-explorer.part.value = [p.name for p in explorer._parts].index("ReverseMapping.forward")
+explorer.choose("ReverseMapping.forward")
 explorer
 
 # %%
@@ -335,7 +335,7 @@ print(f"TSL-Net: {tsl['total']} of {tsl['lines']} lines differ; {tsl['port']} ar
 # - **port**: lines that exist in Jittor only. TSL-Net has ten of them. That is the number people mean, and half of those are the convenience of piece 6.
 # - **import**: six lines, and the most important of all. `from ..ops import AvgPool2d, BatchNorm, ...` is where the mended operators come in. They are a file of their own, and it is not counted here at all.
 #
-# Gait needs most: its port does several convolutions at once and keeps the channels last, because many small operators cost time in Jittor. A small count says that the frameworks are alike. It does not say that the port is right: the two public bugs of TSL-Net are one line each.
+# Gait needs most: its port does several convolutions at once and keeps the channels last, because many small operators cost time in Jittor. A small count says that the frameworks are alike. It does not say that the port is right: two bugs of the public port of TSL-Net are one line each.
 
 # %% [markdown] lang="zh"
 # 说十行没错，说一百行也没错，要看数的是什么：
@@ -346,7 +346,7 @@ print(f"TSL-Net: {tsl['total']} of {tsl['lines']} lines differ; {tsl['port']} ar
 # - **port**（只在移植版）：只有 Jittor 版才有的行。TSL-Net 有十行，人们说的“十来行”就是它；其中一半还是第 6 块里图方便的转换。
 # - **import**（导入）：六行，却最要紧。修好的算子就是从 `from ..ops import AvgPool2d, BatchNorm, ...` 进来的；那是另一个文件，这里根本没有数进去。
 #
-# 步态网络改得最多：Jittor 里零碎的小算子很费时间，移植版就把几个卷积合起来算，并把通道放到最后一维。改动少，只说明两个框架相像，不说明移植正确：TSL-Net 公开移植的两个毛病，各自都只有一行。
+# 步态网络改得最多：Jittor 里零碎的小算子很费时间，移植版就把几个卷积合起来算，并把通道放到最后一维。改动少，只说明两个框架相像，不说明移植正确：TSL-Net 公开移植里就有两个毛病，各自都只有一行。
 
 # %% [markdown] lang="en"
 # ## 4 · The whole network, and one step
@@ -366,12 +366,12 @@ print(whole)
 display(Image(png_bytes(comparison_figure(whole, LANG))))
 
 # %% [markdown] lang="en"
-# Read the picture from top to bottom, the way the data go. Differences of 1e-6 are rounding: both frameworks add up in single precision, each in its own order. They do not grow from layer to layer, which they would if a layer were a little wrong. The dashed lines are where `compare` draws the limits of outputs and gradients; a bug is usually far to their right, and so would be everything after it. So the **first** layer to cross the line is the one to look at, and that is what `compare` names.
+# Read the picture from top to bottom, the way the data go. Differences of 1e-6 are rounding: both frameworks add up in single precision, each in its own order. They grow slowly on the way, about tenfold at most, and stay far below the limit; a layer that is a little wrong would lift everything after it. The dashed lines are where `compare` draws the limits of outputs and gradients; a bug is usually far to their right, and so would be everything after it. So the **first** layer to cross the line is the one to look at, and that is what `compare` names.
 #
 # The last line of the table is the optimizer step: both networks moved their weights by their own gradients, and both have the same loss afterwards. This is the test that many ports skip.
 
 # %% [markdown] lang="zh"
-# 图从上往下看，就是数据流经网络的顺序。1e-6 左右的差异只是舍入误差：两边都用单精度，求和的次序各不相同。它们没有一层比一层大；要是哪一层有点错，就会越来越大。虚线是 `compare` 给输出和梯度划的界限。真有毛病，通常会远远落到线的右边，它后面的各层也跟着过去。所以要看**最先**越线的那一层，`compare` 报告的也正是它。
+# 图从上往下看，就是数据流经网络的顺序。1e-6 左右的差异只是舍入误差：两边都用单精度，求和的次序各不相同。一路上它们增长得很慢，最多十倍左右，离界限还很远；要是哪一层有点错，它后面的各层都会被抬高。虚线是 `compare` 给输出和梯度划的界限。真有毛病，通常会远远落到线的右边，它后面的各层也跟着过去。所以要看**最先**越线的那一层，`compare` 报告的也正是它。
 #
 # 表的最后一行是优化器的一步：两个网络各按自己的梯度更新权重，之后的损失仍然相同。很多移植都漏了这项检查。
 
@@ -494,8 +494,8 @@ swapped_axes = "F"
 ### END SOLUTION
 ok = classroom.check_value(
     "2a modules", modules, {letter: comparisons[letter].first_layer for letter in "ABCDF"},
-    hint='The line "outputs" of each verdict names it; comparisons["B"].first_layer too.',
-    hint_zh='每份诊断的 "outputs" 一行写着；也可以看 comparisons["B"].first_layer。',
+    hint='The line "outputs" of each verdict names it, without "(call 2)"; comparisons["B"].first_layer too.',
+    hint_zh='每份诊断的 "outputs" 一行写着（不带 "(call 2)"）；也可以看 comparisons["B"].first_layer。',
 )  # fmt: skip
 ok = classroom.check_value(
     "2b convolutions", convolutions, 1,
@@ -559,10 +559,10 @@ ok = classroom.check_value(
 )  # fmt: skip
 
 # %% [markdown] lang="en"
-# **Exercise 5 — what `compare` does not see.** K and L pass: `comparisons["K"].ok` is true. Something else gives them away. Try `comparisons["K"].starts` and `check_text(clinic.patient("L").port_code)`, and answer for each with one word of `clinic.KINDS`: `"weights"`, `"outputs"`, `"loss"`, `"step"`, `"start"` or `"source"`.
+# **Exercise 5 — what `compare` does not see.** K and L count as equal: `comparisons["K"].ok` is true. Something else gives them away (for K a line with `!` in the verdict above, for L nothing there). Try `comparisons["K"].starts` and `check_text(clinic.patient("L").port_code)`, and answer for each with one word of `clinic.KINDS`: `"weights"`, `"outputs"`, `"loss"`, `"step"`, `"start"` or `"source"`.
 
 # %% [markdown] lang="zh"
-# **练习 5——`compare` 看不见的。** K 和 L 都通过了：`comparisons["K"].ok` 为真。露馅的是别的地方。试试 `comparisons["K"].starts` 和 `check_text(clinic.patient("L").port_code)`，各用 `clinic.KINDS` 里的一个词作答：`"weights"`、`"outputs"`、`"loss"`、`"step"`、`"start"` 或 `"source"`。
+# **练习 5——`compare` 看不见的。** K 和 L 都算一致：`comparisons["K"].ok` 为真。露馅的是别的地方（K 是上面结论里带 `!` 的那一行，L 在那里什么都没有）。试试 `comparisons["K"].starts` 和 `check_text(clinic.patient("L").port_code)`，各用 `clinic.KINDS` 里的一个词作答：`"weights"`、`"outputs"`、`"loss"`、`"step"`、`"start"` 或 `"source"`。
 
 # %%
 seen_in = ...  # {"K": ..., "L": ...}
@@ -700,13 +700,13 @@ for letter, (healthy, sick) in curves.items():
 #
 # - **B** does not learn, and whoever sees that curve looks for the bug. **F** learns colours and not directions. (In this clinic half of the answer is whether stripes lie or stand, so swapped axes hit as hard as they can; in films they hit less.) **C** costs some points. Without the healthy curve beside it, that would simply be the network's accuracy.
 # - **L** is well for 60 steps or more, and then dead. With a smaller learning rate it may never happen, until somebody trains longer.
-# - **A** and **E** are other networks, and learn about as well. **D** is even the same network, with its weights named otherwise: trained from nothing, no curve can tell. Load released weights into it, and it is wrong at once.
+# - **A** and **E** are other networks, and learn about as well. **D** is even the same network, with its weight stored transposed: trained from nothing, no curve can tell. Load released weights into it, and it is wrong at once.
 # - **G** and **H** get the same scores. Their own loss is *lower* than the healthy one's, because it is another quantity. Held against the original's log it looks like progress.
 # - **I**: the losses are the same in every step. Only evaluation uses the running variance, and there the scores differ by half a point or so.
 # - **J** does *better* in all five pairs: it has more to train. Who looks for a bug then? (The public port of Gait reports 91.15 % where the paper has 88.99 %. Whether this bug has a part in it, we do not know.)
 # - **K** makes no difference to three decimals: 1e-6 is next to nothing here. It is a bug all the same, and a harmless one. That, too, one knows only after measuring.
 #
-# So of the six bugs of published ports, four (G, H, J, K) do not show as something wrong: nothing falls, nothing breaks. The tasks are tiny and their data simple, so the sizes of these effects mean nothing for the papers' data sets; that a training curve is a weak test holds there as well. `compare` needed one step of two samples.
+# So of the six bugs of published ports, four (G, H, J, K) do not show as something wrong: nothing falls, nothing breaks. The tasks are tiny and their data simple, so the sizes of these effects mean nothing for the papers' data sets; that a training curve is a weak test holds there as well. `compare` finds F, G, H and J with one step of two or four samples, and K by its first values; L shows only in the source, or with larger inputs.
 
 # %% [markdown] lang="zh"
 # 写作本文时，十二位里有四位被“看见”：B、C、F、L。先看它们，再看其余的。
@@ -719,7 +719,7 @@ for letter, (healthy, sick) in curves.items():
 # - **J** 五对里都*更好*：可训练的东西更多了。这时谁还会去找毛病？（步态网络的公开移植报告 91.15 %，论文是 88.99 %。其中有没有这个毛病的份，我们不知道。）
 # - **K** 到小数点后三位都没有差别：1e-6 在这里几乎等于零。它仍然是毛病，只是无害。而这一点，也要测过才知道。
 #
-# 所以，公开移植的六个毛病里，有四个（G、H、J、K）在训练中看不出异样：没有下降，也没有崩溃。这里的任务很小，数据也简单，效应的大小说明不了论文数据集上的情形；但训练曲线是个很弱的检验，这一点到哪里都一样。而 `compare` 只用了两个样本、走了一步。
+# 所以，公开移植的六个毛病里，有四个（G、H、J、K）在训练中看不出异样：没有下降，也没有崩溃。这里的任务很小，数据也简单，效应的大小说明不了论文数据集上的情形；但训练曲线是个很弱的检验，这一点到哪里都一样。而 `compare` 用两到四个样本、走一步，就找出了 F、G、H 和 J，K 从初值看得出来；L 只有看源码，或者换更大的输入才看得出。
 
 # %% [markdown] lang="en"
 # ## 8 · Your own network: a checklist

@@ -32,7 +32,7 @@
 # | **你会看到** | 句子怎样切成子词，用 Jittor 写的 BERT 编码器与 PyTorch 结果一致，哪些句子彼此相近，怎样老老实实地检验一个小小的情感分类器，以及视频网络多了一种感官之后，何时更好、何时更糟 |
 # | **论文** | Devlin、Chang、Lee、Toutanova，*BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding*，NAACL 2019（[arXiv 1810.04805](https://arxiv.org/abs/1810.04805)）；Reimers、Gurevych，*Sentence-BERT*，EMNLP 2019（[arXiv 1908.10084](https://arxiv.org/abs/1908.10084)） |
 #
-# 可以逐格阅读运行，也可以选菜单 *Run → Run All Cells*：没做的练习不会中断运行。
+# 可以逐格阅读运行，也可以选菜单 *Run → Run All Cells*：没做的练习不会中断运行。仓库里保存的输出和图是英文版运行时生成的；自己运行一遍，练习的提示就会变成中文。
 
 # %% lang="en"
 LANG = "en"
@@ -138,14 +138,14 @@ print(f"a line is shown during {spoken:.0%} of the scene")
 #
 # ## 3 · From letters to numbers
 #
-# A network needs numbers. BERT's **tokenizer** knows 30,522 *word pieces*: frequent words whole, rare ones in parts that start with `##`. Hardly a word is unknown: in the worst case it falls into letters, and only a sign that the vocabulary lacks becomes `[UNK]`. `[CLS]` and `[SEP]` mark beginning and end. The tokenizer and the configuration are those of the library `transformers`; the network is ours.
+# A network needs numbers. BERT's **tokenizer** knows 30,522 *word pieces*: frequent words whole, rare ones in parts that start with `##`. Hardly a word is unknown: in the worst case it falls into letters, and only a word with a sign that the vocabulary lacks becomes `[UNK]`, as a whole. `[CLS]` and `[SEP]` mark beginning and end. The tokenizer and the configuration are those of the library `transformers`; the network is ours.
 
 # %% [markdown] lang="zh"
 # 字幕有起点和终点，文本就这样与画面、声音对上时间。两句之间没有人说话，连这样话多的一场戏也不例外：**第三种感官，常常是沉默的。**
 #
 # ## 3 · 从字母到数字
 #
-# 网络只认数字。BERT 的**分词器**（tokenizer）有 30,522 个*子词*（word piece）：常见词是整个的，少见词拆成几段，后面的段以 `##` 开头。几乎没有不认识的词：最坏拆成一个个字母，只有词表里没有的符号才变成 `[UNK]`。`[CLS]` 和 `[SEP]` 标记开头和结尾。分词器和配置用的是 `transformers` 库的，网络是我们自己写的。
+# 网络只认数字。BERT 的**分词器**（tokenizer）有 30,522 个*子词*（word piece）：常见词是整个的，少见词拆成几段，后面的段以 `##` 开头。几乎没有不认识的词：最坏拆成一个个字母，只有词里带着词表没有的符号，整个词才变成 `[UNK]`。`[CLS]` 和 `[SEP]` 标记开头和结尾。分词器和配置用的是 `transformers` 库的，网络是我们自己写的。
 
 # %%
 encoder = TextEncoder.load()  # a path to any BERT checkpoint may go here; section 10
@@ -700,7 +700,7 @@ for k, words, colour in ((best, "trusting", BLUE), (wary, "wary", ORANGE)):
 ax.plot(shares, with_wrong[:, -1], ":", color=RED, label="text rules")
 ax.axhline(alone, color="black", ls="--", lw=1, label="video alone")
 ax.set(xlabel="share of clips with a line of the opposite polarity", ylabel="polarity accuracy")
-ax.set(ylim=(0, 1), title="A second opinion helps only as far as it is right")
+ax.set(ylim=(0, 1), title="Wrong lines cost what right lines gave")
 ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 
@@ -713,9 +713,13 @@ for _ in range(100):
 print(f"every clip with a neutral line: {np.mean(same):.3f}; video alone: {alone:.3f}")
 
 # %% [markdown] lang="en"
+# With neutral lines the text knows nothing, and still the mixture was a little above video alone when this was written. So a part of the gain is none of the text's knowledge: the probe leans to one side on every line, and that shifts the balance between the two polarities. It is also why the trusting curve stays above video alone longer than one would think.
+#
 # A fixed weight cannot know that *this* line is mocking. What people do about it: let the network see both senses at once and learn when to believe which (attention across modalities, as VAANet does for picture and sound), or give each clip a weight of its own. That takes many films in which words and faces disagree, and somebody who labels them while **watching**.
 
 # %% [markdown] lang="zh"
+# 配上中性的台词，文本什么都不知道，可写作本文时，融合的结果仍比只看视频高一点。所以提高的部分里，有一点与文本懂什么无关：探针对每一句都偏向一边，改变了正负两极的平衡。轻信的曲线高于“只看视频”的范围比想象的宽，也是这个缘故。
+#
 # 固定的权重不可能知道*这一句*是反话。研究者的办法是：让网络同时看到几种感官，学会什么时候信谁（跨模态注意力，就像 VAANet 对画面和声音做的那样），或者给每段视频单独的权重。这需要许多言语与表情不一致的影片，还要有人**看着影片**来标注。
 
 # %% [markdown] lang="en"
@@ -916,23 +920,24 @@ ok = classroom.check_function(
 )
 
 # %% [markdown] lang="en"
-# **Exercise 6 — how many wrong lines are too many?** `with_wrong[s, k]` is the polarity accuracy with share `shares[s]` of wrong lines and weight `weights[k]`. (a) From which of the `shares` on is the trusting weight, number `best`, **below** video alone (`alone`)? (b) And the wary one, number `wary`?
+# **Exercise 6 — how many wrong lines are too many?** `with_wrong[s, k]` is the polarity accuracy with share `shares[s]` of wrong lines and weight `weights[k]`. (a) From which of the `shares` on is the trusting weight, number `best`, **below** video alone (`alone`)? (b) And the wary one, number `wary`? (If it never is: 1.0.)
 
 # %% [markdown] lang="zh"
-# **练习 6——错多少句就太多了？** `with_wrong[s, k]` 是错误台词占 `shares[s]`、权重为 `weights[k]` 时的极性准确率。(a) 轻信的权重（编号 `best`）从 `shares` 里的哪个值开始**低于**只看视频（`alone`）？(b) 谨慎的权重（编号 `wary`）呢？
+# **练习 6——错多少句就太多了？** `with_wrong[s, k]` 是错误台词占 `shares[s]`、权重为 `weights[k]` 时的极性准确率。(a) 轻信的权重（编号 `best`）从 `shares` 里的哪个值开始**低于**只看视频（`alone`）？(b) 谨慎的权重（编号 `wary`）呢？（如果从不低于，就填 1.0。）
 
 # %%
 trusting_breaks = ...
 wary_breaks = ...
 ### BEGIN SOLUTION
-trusting_breaks = shares[np.flatnonzero(with_wrong[:, best] < alone)[0]]
-wary_breaks = shares[np.flatnonzero(with_wrong[:, wary] < alone)[0]]
+below = with_wrong < alone
+trusting_breaks = shares[below[:, best]][0] if below[:, best].any() else 1.0
+wary_breaks = shares[below[:, wary]][0] if below[:, wary].any() else 1.0
 ### END SOLUTION
-hint = "np.flatnonzero(with_wrong[:, k] < alone)[0] is the number of the first such share."
-hint_zh = "np.flatnonzero(with_wrong[:, k] < alone)[0] 是第一个这样的比例的编号。"
+hint = "shares[with_wrong[:, k] < alone] are the shares where it is; take the first, or 1.0."
+hint_zh = "shares[with_wrong[:, k] < alone] 就是这些比例；取第一个，没有就填 1.0。"
 for name, answer, k in (("6a trusting", trusting_breaks, best), ("6b wary", wary_breaks, wary)):
-    below = np.append(np.flatnonzero(with_wrong[:, k] < alone), len(shares) - 1)
-    ok = classroom.check_value(name, answer, shares[below[0]], hint=hint, hint_zh=hint_zh)
+    wanted = [*shares[with_wrong[:, k] < alone], 1.0][0]
+    ok = classroom.check_value(name, answer, wanted, hint=hint, hint_zh=hint_zh)
 
 # %% [markdown] lang="en"
 # **To go on:** label thirty of the lines yourself before you look at the labels, and compute your kappa; leave out the books and see what three scenes can teach; write down ten lines of a film of your own with their times, give them to the probe, and watch the film beside its verdicts.
