@@ -69,6 +69,7 @@ class Comparison:
     step: dict[str, float]  # by parameter and buffer: relative difference of what the step changed
     later_loss: tuple[float, float]
     missing: list[str]  # parameters that only the reference has
+    renamed: dict[str, str]  # of those: the port's name, and the reference's it may stand for
     mismatched: dict[str, str]  # parameters of another shape, in words
     unexpected: list[str]  # parameters that only the port has
     trained: list[str]  # what the port trains and the reference does not
@@ -108,6 +109,9 @@ class Comparison:
             lines.append(f"✗ weights: the port lacks {_some(self.missing)}")
         if self.unexpected:
             lines.append(f"✗ weights: only the port has {_some(self.unexpected)}")
+        if self.renamed:
+            pairs = [f"{ours} is {theirs}" for ours, theirs in self.renamed.items()]
+            lines.append(f"! weights: perhaps {_some(pairs)}: then name it so")
         for name, words in list(self.mismatched.items())[:4]:
             lines.append(f"✗ weights: {name} has {words}")
         compared = [x for x in self.layers if x.output is not None and x.output <= OUTPUTS]
@@ -281,6 +285,8 @@ def compared(name: str, ours: Recording, theirs: Recording, training: bool = Tru
             gradient, gradient_layer = _where_gradients_part(tensors.bent, tensors.shared, weights)
     step, trained = _step(ours, theirs)
     wanted = {n: s.shape for n, s in theirs.starts.items()} | theirs.buffers
+    missing = [n for n in theirs.starts if n not in ours.starts]
+    unexpected = [n for n in ours.starts if n not in wanted]
     return Comparison(
         network=name,
         frameworks=(ours.framework, theirs.framework),
@@ -296,8 +302,9 @@ def compared(name: str, ours: Recording, theirs: Recording, training: bool = Tru
         gradient_layer=gradient_layer,
         step=step,
         later_loss=(ours.later_loss, theirs.later_loss),
-        missing=[n for n in theirs.starts if n not in ours.starts],
-        unexpected=[n for n in ours.starts if n not in wanted],
+        missing=missing,
+        unexpected=unexpected,
+        renamed=_renamed(unexpected, ours, missing, theirs),
         mismatched={
             n: f"the shape {list(ours.starts[n].shape)}, the reference's {list(s.shape)}"
             for n, s in theirs.starts.items()
@@ -308,6 +315,21 @@ def compared(name: str, ours: Recording, theirs: Recording, training: bool = Tru
         unwatched=not training and any(map(is_statistic, theirs.buffers)),
         sampled=theirs.sampled,
     )
+
+
+def _renamed(
+    unexpected: list[str], ours: Recording, missing: list[str], theirs: Recording
+) -> dict[str, str]:
+    """Which of the port's surplus parameters have the last name and shape of a missing one."""
+    found, free = {}, list(missing)
+    for name in unexpected:
+        for other in free:
+            same = name.rpartition(".")[2] == other.rpartition(".")[2]
+            if same and same_shape(ours.starts[name].shape, theirs.starts[other].shape):
+                found[name] = other
+                free.remove(other)
+                break
+    return found
 
 
 @dataclass

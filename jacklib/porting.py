@@ -128,7 +128,7 @@ def _answer(reference: Reference, job: dict, arrays: dict[str, np.ndarray]) -> R
             raise DataError(
                 reference.network, found=f"PyTorch stopped with {words}",
                 wanted="a network that runs on these inputs",
-                cure="Correct the reference, its options or the inputs.",
+                cure="Correct the reference, its options, the inputs or the optimizer.",
             )  # fmt: skip
         recording = Recording.load(Path(folder) / "recording.npz")
     if os.environ.get(RECORD):
@@ -293,8 +293,9 @@ def main(args: argparse.Namespace) -> int:
         if args.network:
             for row in changes.side_by_side(*sources(args.network)):
                 if row.kind in changes.KINDS:
-                    print(f"{row.kind:9} - {(row.reference or '').strip()}")
-                    print(f"{'':9} + {(row.port or '').strip()}")
+                    sides = (("-", row.reference), ("+", row.port))
+                    for i, (sign, line) in enumerate(s for s in sides if s[1] is not None):
+                        print(f"{row.kind if i == 0 else '':9} {sign} {line.strip()}")
             print()
         print(changes.table(count_changes(args.network)))
         return 0

@@ -252,6 +252,23 @@ def test_names_and_shapes_of_weights():
     assert "head.bias has the shape [4], the reference's [3]" in found.verdict
 
 
+def test_a_layer_of_another_name():
+    net = Net()
+    net.top = net.head
+    del net.head
+    net.post = lambda x: x
+
+    class Renamed(Net):
+        def execute(self, x, scale=None):
+            x = self.second(self.first(self.pre(x)))
+            return self.top(x), x.mean(dim=1)
+
+    net.__class__ = Renamed
+    found = run(net)
+    assert found.renamed == {"top.weight": "head.weight", "top.bias": "head.bias"}
+    assert "perhaps top.weight is head.weight, top.bias is head.bias" in found.verdict
+
+
 def test_other_first_values():
     net = Net()
     assert run(net).starts == {}

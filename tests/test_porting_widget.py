@@ -60,7 +60,7 @@ def comparison(count=10, bad=None, broken=None, **changes):
         first="" if bad is None else f"{found[bad].name} (Linear) is the first to differ",
         first_layer=None if bad is None else found[bad].name, inside="", gradient="",
         gradient_layer=None, step={}, later_loss=(1.0, 1.0), missing=[], mismatched={},
-        unexpected=[], trained=[], starts={}, sampled=False,
+        unexpected=[], renamed={}, trained=[], starts={}, unwatched=False, sampled=False,
     )  # fmt: skip
     return Comparison(**{**fields, **changes})
 

@@ -14,6 +14,7 @@ import importlib.util
 import itertools
 import json
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +204,12 @@ def main(folder: Path) -> int:
     try:
         recording = record(job, arrays)
     except Exception as error:  # the caller's network: its author is to read what it says
-        (folder / "error.txt").write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
+        words = f"{type(error).__name__}: {error}"
+        own = (job["network"].rpartition(":")[0], "<reference>")  # the caller's file or code
+        places = [f for f in traceback.extract_tb(error.__traceback__) if f.filename in own]
+        if places:
+            words += f" (line {places[-1].lineno} of {places[-1].filename})"
+        (folder / "error.txt").write_text(words, encoding="utf-8")
         return 1
     recording.save(folder / "recording.npz", whole=True)
     return 0
