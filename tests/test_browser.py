@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +20,10 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
+from jupyter_client import BlockingKernelClient
+from notebook_checks import check_solved, check_student, find_chromium
+
+from jacklib import notebooks
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright: jacklib[dev]")
 
@@ -79,15 +82,6 @@ PICTURE = """async image => {
         digest: Array.from(digest, byte => byte.toString(16).padStart(2, '0')).join(''),
     };
 }"""
-
-
-def find_chromium() -> str | None:
-    """The first that runs: Ubuntu's chromium-browser, without snap, only says that it cannot."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        path = shutil.which(name)
-        if path and subprocess.run([path, "--version"], capture_output=True).returncode == 0:
-            return path
-    return None
 
 
 def lone_copy(notebook: Path, folder: Path) -> Path:
@@ -366,6 +360,29 @@ def use_porting_widget(page, index: int, shots: Path) -> None:
 OTHER_WIDGETS = {"07_gait": use_gait_widget, "03_porting_a_network": use_porting_widget}
 
 
+def solve(name: str, runtime: Path) -> str:
+    """Run the exercises' solutions in the kernel that the page has used; returns what they print.
+
+    runtime: the folder where JupyterLab keeps the kernel's connection file.
+    """
+    (connection,) = runtime.glob("kernel-*.json")
+    client = BlockingKernelClient(connection_file=str(connection))
+    client.load_connection_file()
+    client.start_channels()
+    texts = []
+
+    def hear(message):
+        texts.append(message["content"].get("text", ""))
+
+    try:
+        for cell in notebooks.solution_cells(name):
+            reply = client.execute_interactive(cell.source, output_hook=hear, timeout=RUN)
+            assert reply["content"]["status"] == "ok", reply["content"]
+    finally:
+        client.stop_channels()
+    return "".join(texts)
+
+
 def widget_cell(cells, call: str) -> int:
     """The place of the cell that shows the widget, and nothing but the widget."""
     (cell,) = [cell for cell in cells if call in cell["source"]]
@@ -385,6 +402,7 @@ def test_widgets_live_in_jupyterlab(tmp_path, name, call, slider_step):
         try:
             open_notebook(page, server, copied.name)
             cells = run_all(page)
+            check_student(name, "".join(o["text"] for cell in cells for o in cell["outputs"]))
             if slider_step is None:
                 OTHER_WIDGETS[name](page, widget_cell(cells, call), tmp_path)
             else:
@@ -392,6 +410,7 @@ def test_widgets_live_in_jupyterlab(tmp_path, name, call, slider_step):
             assert not errors(page.evaluate(CELLS))
             assert page.locator('[data-mime-type="application/vnd.jupyter.error"]').count() == 0
             assert page.get_by_text("Error displaying widget").count() == 0
+            check_solved(solve(name, tmp_path / "runtime"))
             assert not outside, f"asked for what this machine does not have: {outside}"
         except BaseException:
             with contextlib.suppress(sync_api.Error):
