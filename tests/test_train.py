@@ -139,12 +139,10 @@ def test_nan_loss_names_the_place_and_keeps_the_last_state(tmp_path):
 
 
 def test_nan_that_relu_hides_is_found(tmp_path):
-    # Jittor's ReLU makes 0 of NaN, so that the loss looks well.
+    # Jittor's ReLU makes 0 of NaN on most processors, so that the loss looks well (which of its two
+    # operands the compiled maximum gives for NaN is the compiler's choice).
     net = Dots()
     net.first.weight.assign(jt.full(net.first.weight.shape, np.nan))
-    net.eval()
-    assert np.isfinite(net(jt.ones((1, 6))).numpy()).all()
-    net.train()
     with pytest.raises(TrainingError, match="in epoch 1, batch 1"):
         fit_with(net, tmp_path, poison=(0, 0))
     assert not (tmp_path / "last.pth").exists()
