@@ -139,7 +139,7 @@ def test_nan_loss_names_the_place_and_keeps_the_last_state(tmp_path):
 
 
 def test_nan_that_relu_hides_is_found(tmp_path):
-    # Jittor's ReLU can make 0 of NaN, so that the loss looks well. Seen in earlier sessions and not on
+    # Jittor's ReLU can make 0 of NaN, so that the loss looks well. Seen in earlier sessions, not on
     # the last machine, so that this is no longer asserted; the cause was not looked for.
     net = Dots()
     net.first.weight.assign(jt.full(net.first.weight.shape, np.nan))
