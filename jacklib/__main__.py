@@ -6,7 +6,7 @@ import argparse
 import difflib
 import sys
 
-TOOLS = ("doctor", "prepare", "notebooks", "bench", "porting", "samples")
+TOOLS = ("doctor", "warmup", "prepare", "notebooks", "bench", "porting", "samples")
 # Networks by the names of the command line; each has a module in `jacklib.methods`.
 METHODS = {"VAANet": "vaanet", "CTEN": "cten", "TSL": "tsl", "Gait": "gait"}
 
@@ -15,6 +15,7 @@ USAGE = """bash script/run.sh COMMAND [options]
   lab                          open JupyterLab on the notebooks
   test                         run the tests
   doctor                       what this machine has, and how to mend what is missing
+  warmup [NETWORK ...]         compile all kernels ahead, on all cores
   prepare SOURCE TARGET        turn a folder of videos into the layout that training reads
   prepare gait SOURCE TARGET   the same for walks: Emotion-Gait's h5 files
   samples                      make the clips that ship ready (training does it by itself)
@@ -83,6 +84,8 @@ def _tool(command: str, arguments: list[str]) -> int:
         from . import notebooks as tool
     elif command == "bench":
         from . import bench as tool
+    elif command == "warmup":
+        from . import warmup as tool
     elif command == "porting":
         from . import porting as tool
     else:

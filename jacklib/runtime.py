@@ -34,6 +34,7 @@ ONEDNN_VERSION = "2021.2.0"
 # A complete first compile leaves about this many object files; only the progress line needs it.
 CORE_OBJECTS = 157
 set_here: list[str] = []  # environment variables that this process did not come with
+quick_compiler = False  # whether kernels are compiled as kernels.py says
 _last_share = -100  # what the progress line showed last
 
 
@@ -98,7 +99,7 @@ def _clear_dead_cuda() -> None:
         os.environ["nvcc_path"] = ""
 
 
-def _write_if_changed(path: Path, text: str, mode: int) -> None:
+def write_if_changed(path: Path, text: str, mode: int) -> None:
     if path.is_file() and path.read_text() == text:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -134,7 +135,7 @@ def _provide_python_config() -> None:
     )
     name = hashlib.sha1(text.encode()).hexdigest()[:10]
     path = cache_folder() / f"python-config-{name}"
-    _write_if_changed(path, text, 0o755)
+    write_if_changed(path, text, 0o755)
     os.environ["python_config_path"] = str(path)
 
 
@@ -285,7 +286,7 @@ def first_compile(show: bool = True) -> None:
             "mends it."
         )
     core = next((line for line in reversed(lines) if line.endswith(".so")), "")
-    _write_if_changed(mark, core + "\n", 0o644)
+    write_if_changed(mark, core + "\n", 0o644)
     if show and time.time() - start > 8:
         print(
             f"\rJittor compiled for this machine in {time.time() - start:.0f} s "
@@ -343,6 +344,10 @@ def prepare() -> None:
     _ask_numpy_for_its_limits()
     with _own_signal_handlers():
         import jittor  # noqa: F401
+    from .kernels import use_quick_compiler
+
+    global quick_compiler
+    quick_compiler = use_quick_compiler()
 
 
 def _ask_numpy_for_its_limits() -> None:

@@ -1,0 +1,161 @@
+"""Compile Jittor's kernels in a third of the time, and safely from several processes at once.
+
+Jittor writes a C++ file for each new operator and has it compiled. Most of that second and a half
+is not the operator: a Python is started, Jittor's headers are read anew, and 45,000 lines of debug
+information pass through a text file. `use_quick_compiler` sets two of Jittor's flags, so that
+
+- the headers come precompiled (one file in jacklib's cache, made once, 60 to 100 MB), and
+- a small shell script stands where Jittor starts its Python script. It compiles straight to the
+  library, under a name of its own that then takes the right one's place: two processes may want
+  the same kernel. Jittor's script edits kernels with stores that bypass the cache as assembler
+  text; those it still gets.
+
+The kernels are the same code: the same compiler, the same options but `-g`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from . import runtime
+
+_HEADERS = """#define JIT 1
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <limits>
+#include <random>
+#include <vector>
+#include "var.h"
+#include "executor.h"
+#include "fused_op.h"
+#include "misc/cpu_math.h"
+#include "ops/op_register.h"
+#include "ops/array_op.h"
+#include "ops/binary_op.h"
+#include "ops/broadcast_to_op.h"
+#include "ops/code_op.h"
+#include "ops/getitem_op.h"
+#include "ops/index_op.h"
+#include "ops/reduce_op.h"
+#include "ops/reindex_op.h"
+#include "ops/reindex_reduce_op.h"
+#include "ops/setitem_op.h"
+#include "ops/ternary_op.h"
+#include "ops/transpose_op.h"
+#include "ops/unary_op.h"
+"""
+_ONEDNN = "#include <dnnl.hpp>\n"
+
+# Called as: SCRIPT .../asm_tuner.py --cc_path=g++ source options... -o library. Another process may
+# be writing the same source at this moment: what is compiled is a copy that was read twice alike.
+_SCRIPT = """#!/bin/sh
+# Written by jacklib (jacklib/kernels.py), which says what this is for.
+source=$3
+for library; do :; done
+case "${1##*/} $source" in
+"asm_tuner.py "*_op.cc) ;;
+*) exec PYTHON "$@" ;;
+esac
+own=${library%.so}.$$
+count=$#
+if grep -q '@begin' "$source"; then
+    for word; do # without the precompiled headers, which know of no debug information
+        case $word in -include*) ;; *) set -- "$@" "$word" ;; esac
+    done
+    shift "$count"
+    exec PYTHON "$@"
+fi
+trap 'rm -f "$own.cc" "$own.2" "$own.so"' EXIT
+for attempt in 1 2 3 4 5; do
+    cat "$source" >"$own.cc"
+    cat "$source" >"$own.2"
+    if [ -s "$own.cc" ] && cmp -s "$own.cc" "$own.2"; then break; fi
+    sleep 0.1
+done
+compiler=${2#--cc_path=}
+for word; do
+    [ "$word" != "$source" ] || word=$own.cc
+    [ "$word" != "$library" ] || word=$own.so
+    set -- "$@" "$word"
+done
+shift "$count"
+shift 2
+"$compiler" "$@" || exit 1
+mv -f "$own.so" "$library"
+"""
+
+
+def use_quick_compiler() -> bool:
+    """Set Jittor's compiler flags as this file's head says; True where that was possible.
+
+    Jittor must be imported. Left as they are: other systems and compilers, CUDA (whose kernels
+    nvcc compiles), and a process with JACKLIB_PLAIN_COMPILER=1.
+    """
+    import jittor as jt
+
+    flags = jt.flags
+    if (
+        sys.platform != "linux"
+        or os.environ.get("JACKLIB_PLAIN_COMPILER") == "1"
+        or flags.cc_type != "g++"
+        or jt.has_cuda
+        or any(mark in str(runtime.cache_folder()) for mark in "\"'$`\\")
+    ):
+        return False
+    # Not sys.executable, which is the same Python by another name now and then: the command is part
+    # of what Jittor knows a kernel by, and another command compiles it again.
+    python = Path(sys.prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    python = python if python.exists() else Path(sys.executable)
+    script = _SCRIPT.replace("PYTHON", shlex.quote(str(python)))
+    name = hashlib.sha1(script.encode()).hexdigest()[:10]
+    path = runtime.cache_folder() / f"compile-kernel-{name}"
+    runtime.write_if_changed(path, script, 0o755)
+    header = _precompiled_headers()
+    flags.python_path = f'"{path}"'
+    if header is not None:
+        flags.cc_flags = f'{flags.cc_flags} -include"{header}" '
+    return True
+
+
+def _precompiled_headers() -> Path | None:
+    """The header whose compiled form lies beside it; None where that cannot be made."""
+    import jittor as jt
+
+    include = runtime.onednn_folder() / "include"
+    text = _HEADERS + (_ONEDNN if (include / "dnnl.hpp").is_file() else "")
+    options = [
+        word
+        for word in shlex.split(jt.flags.cc_flags)
+        if word != "-shared" and not word.startswith(("-l", "-L", "-Wl,"))
+    ]
+    key = "|".join([runtime.JITTOR_VERSION, jt.flags.cc_path, *options, text])
+    folder = runtime.cache_folder() / f"headers-{hashlib.sha1(key.encode()).hexdigest()[:10]}"
+    header = folder / "kernels.h"
+    if (folder / "kernels.h.gch").is_file():
+        return header
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (folder / "kernels.h.gch").is_file():
+            return header
+        runtime.write_if_changed(header, text, 0o644)
+        handle, making = tempfile.mkstemp(dir=folder, suffix=".gch")
+        os.close(handle)
+        command = [jt.flags.cc_path, *options, f"-I{include}", "-x", "c++-header", str(header)]
+        try:
+            result = subprocess.run([*command, "-o", making], capture_output=True, text=True)
+            if result.returncode or shutil.disk_usage(folder).free < 2e8:
+                return None
+            os.replace(making, folder / "kernels.h.gch")
+        finally:
+            Path(making).unlink(missing_ok=True)
+    return header

@@ -1,0 +1,199 @@
+"""Kernels: compiled quickly, once, and whole when several processes want the same one."""
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import jittor as jt
+import pytest
+
+from jacklib import kernels, runtime, warmup
+from jacklib.errors import DataError
+
+pytestmark = pytest.mark.skipif(
+    not runtime.quick_compiler, reason="Jittor compiles as it came on this machine"
+)
+
+# A kernel that no cache holds, since its source names `mark`; prints its result and its library.
+NEW_KERNEL = """
+import sys, glob
+import jacklib, jittor as jt
+jt.flags.disable_lock = 1
+mark = sys.argv[1]
+y = jt.code([3], "float32", [jt.array([1.0, 2.0, 3.0])],
+    cpu_src=f"float v{mark} = 2; for (int i = 0; i < 3; i++) @out(i) = @in0(i) * v{mark};")
+print(y.numpy().tolist())
+print([n for n in glob.glob(jt.flags.cache_path + "/jit/code*_op.cc") if mark in open(n).read()][0])
+"""
+
+
+def start(mark: str, python: str = sys.executable) -> subprocess.Popen:
+    return subprocess.Popen(
+        [python, "-c", NEW_KERNEL, mark],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
+    )
+
+
+def finish(process: subprocess.Popen) -> Path:
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err[-2000:]
+    values, source = out.strip().splitlines()[-2:]
+    assert values == "[2.0, 4.0, 6.0]"
+    return Path(source.removesuffix(".cc") + ".so")
+
+
+def test_processes_that_want_the_same_kernel_at_once():
+    mark = uuid.uuid4().hex
+    library = {finish(process) for process in [start(mark) for _ in range(3)]}
+    assert len(library) == 1
+    (made,) = library
+    left = [p.name for p in made.parent.glob(made.stem + "*")]
+    assert sorted(left) == sorted(made.stem + end for end in (".cc", ".so", ".so.key"))
+
+
+def test_no_kernel_is_compiled_twice_whatever_the_name_of_python():
+    mark = uuid.uuid4().hex
+    made = finish(start(mark))
+    before = made.stat().st_mtime_ns
+    names = [Path(sys.prefix, "bin", name) for name in ("python", "python3")]
+    for name in names:
+        assert finish(start(mark, str(name))) == made
+    assert made.stat().st_mtime_ns == before
+
+
+def test_the_precompiled_headers_are_used(tmp_path):
+    words = shlex.split(jt.flags.cc_flags)
+    (include,) = [word for word in words if word.startswith("-include")]
+    source = tmp_path / "empty_op.cc"
+    source.write_text('#define JIT 1\n#include "var.h"\nint jit_run() { return 1; }\n')
+    options = [w for w in words if not w.startswith(("-l", "-L", "-Wl,"))]
+    result = subprocess.run(
+        [jt.flags.cc_path, *options, "-H", str(source), "-o", str(tmp_path / "empty_op.so")],
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0
+    # `gcc -H` marks a precompiled header that it took with !, one that it had to refuse with x.
+    assert f"! {include.removeprefix('-include')}.gch" in result.stderr
+    assert "var.h" not in result.stderr.replace("kernels.h", "")
+
+
+def run_script(tmp_path, source_text: str, compiler_text: str) -> subprocess.CompletedProcess:
+    compiler, source = tmp_path / "g++", tmp_path / "some_op.cc"
+    compiler.write_text("#!/bin/sh\n" + compiler_text)
+    compiler.chmod(0o755)
+    source.write_text(source_text)
+    script = shlex.split(jt.flags.python_path)[0]
+    tuner = tmp_path / "asm_tuner.py"
+    tuner.write_text("import sys; print('Jittor', *sys.argv[1:])")
+    return subprocess.run(
+        [script, str(tuner), f"--cc_path={compiler}", str(source), "-O2", "-include/a/header.h",
+         "-o", str(tmp_path / "some_op.so")],
+        capture_output=True, text=True,
+    )  # fmt: skip
+
+
+def test_the_script_compiles_a_copy_and_moves_it_into_place(tmp_path):
+    write = 'for word; do last=$word; done; cat "$1" >"$last"; echo "$@"'
+    result = run_script(tmp_path, "the source\n", write)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "some_op.so").read_text() == "the source\n"
+    words = result.stdout.split()
+    assert words[1:3] == ["-O2", "-include/a/header.h"] and len(words) == 5
+    assert words[-1] != str(tmp_path / "some_op.so") and not Path(words[-1]).exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "asm_tuner.py", "g++", "some_op.cc", "some_op.so"
+    ]  # fmt: skip
+
+
+def test_a_failed_compile_leaves_the_old_library_and_no_pieces(tmp_path):
+    (tmp_path / "some_op.so").write_text("old")
+    half = 'for word; do last=$word; done; echo half >"$last"; exit 1'
+    assert run_script(tmp_path, "the source\n", half).returncode != 0
+    assert (tmp_path / "some_op.so").read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_kernels_that_are_edited_as_assembler_go_to_jittors_script(tmp_path):
+    result = run_script(tmp_path, '//@begin replace "a" "b"\n//@end\n', "exit 1")
+    assert result.returncode == 0, result.stderr
+    said = result.stdout.split()
+    assert said[0] == "Jittor" and said[-1] == str(tmp_path / "some_op.so")
+    assert "-O2" in said and not any(word.startswith("-include") for word in said)
+
+
+def test_the_old_way_on_request():
+    code = "import jacklib, jittor as jt; print(jt.flags.python_path, jt.flags.cc_flags)"
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"JACKLIB_PLAIN_COMPILER": "1"},
+        cwd=Path(__file__).parents[1],
+    )
+    assert result.returncode == 0
+    assert "compile-kernel" not in result.stdout and "-include" not in result.stdout
+
+
+# ---------------------------------------------------------------------------------------------
+# warmup
+# ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ends(monkeypatch):
+    """Processes in place of networks: `ends[name]` are their exit codes, one after the other."""
+    codes: dict[str, list[int]] = {}
+    begun: list[tuple[str, bool]] = []
+
+    def begin(name, folder, side_by_side, share):
+        begun.append((name, side_by_side))
+        (folder / f"{name}.log").write_text(f"{name} said this\n")
+        return subprocess.Popen([sys.executable, "-c", f"raise SystemExit({codes[name].pop(0)})"])
+
+    monkeypatch.setattr(warmup, "_start", begin)
+    codes["begun"] = begun
+    return codes
+
+
+def test_warm_up_tries_once_more_alone(ends):
+    ends.update(CTEN=[0], TSL=[1, 0], Gait=[1, 3])
+    failed = warmup.warm_up(["CTEN", "TSL", "Gait"], jobs=2)
+    assert list(failed) == ["Gait"] and "Gait said this" in failed["Gait"]
+    begun = ends["begun"]
+    assert sorted(begun[:3]) == [("CTEN", True), ("Gait", True), ("TSL", True)]
+    assert sorted(begun[3:]) == [("Gait", False), ("TSL", False)]
+
+
+def test_warmup_names_what_it_does_not_know(ends):
+    for words in (["VAANet", "resnet"], ["--jobs", "0"]):
+        parser = argparse.ArgumentParser()
+        warmup.add_arguments(parser)
+        with pytest.raises(DataError, match="resnet" if "resnet" in words else "--jobs"):
+            warmup.main(parser.parse_args(words))
+    assert not ends["begun"]
+
+
+def test_warmup_fills_the_cache_that_commands_use(capsys):
+    parser = argparse.ArgumentParser()
+    warmup.add_arguments(parser)
+    assert warmup.main(parser.parse_args(["gait", "--jobs", "1"])) == 0
+    assert "Gait: " in capsys.readouterr().out
+    before = warmup.count_kernels()
+    assert before > 50
+    assert warmup.main(parser.parse_args(["Gait"])) == 0
+    assert warmup.count_kernels() == before
+
+
+def test_kernels_module_leaves_foreign_setups_alone(monkeypatch):
+    monkeypatch.setenv("JACKLIB_PLAIN_COMPILER", "1")
+    flags = jt.flags.python_path, jt.flags.cc_flags
+    assert not kernels.use_quick_compiler()
+    assert (jt.flags.python_path, jt.flags.cc_flags) == flags
