@@ -1,0 +1,81 @@
+"""Long runs need no more memory than short ones: 500 steps of each network, and of the loop."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from test_bench import TINY
+
+ROOT = Path(__file__).parents[1]
+STEPS = 500
+CTEN = {
+    "seq_len": 4, "snippet_duration": 4, "sample_size": 32, "audio_n_segments": 4, "audio_time": 16,
+    "audio_embed_size": 64, "blocks": (1, 1), "width": 8, "audio_width": 4, "inner_size": 8,
+}  # fmt: skip
+NETWORKS = TINY | {"cten": CTEN}
+
+# One process for each network, whose memory nothing else uses.
+TRAIN = """
+import json, sys
+import jacklib, jittor as jt
+from jacklib.bench import JittorSession
+from jacklib.bench_protocol import memory
+
+network, config, steps = json.loads(sys.argv[1])
+session, used = JittorSession(), []
+session.load(network, config, batch=2, seed=0, clips=8)
+for _ in range(steps):
+    session.train()
+    used.append((memory()["rss"], jt.number_of_lived_vars()))
+print(json.dumps(used))
+"""
+
+# The training loop with its logs and checkpoints: 20 epochs of 25 steps, on ready-made batches.
+LOOP = """
+import json, sys, tempfile
+import jacklib, jittor as jt, numpy as np
+from jacklib.bench_protocol import memory
+from jacklib.data.video import Batch
+from jacklib.ops import Adam, cross_entropy
+from jacklib.train import fit
+
+steps, used = json.loads(sys.argv[1])[2], []
+net = jt.nn.Sequential(jt.nn.Linear(200, 100), jt.nn.ReLU(), jt.nn.Linear(100, 3))
+x = np.random.default_rng(0).standard_normal((64, 200)).astype(np.float32)
+label = (np.arange(64) % 3).astype(np.int32)
+
+def batches(epoch, start):
+    for _ in range(start, 25):
+        yield Batch(x, None, label, ["a clip"] * 64, np.arange(64))
+
+def step_loss(batch):
+    logits = net(jt.array(batch.visual))
+    yield cross_entropy(logits, jt.array(batch.label)), logits, batch.label
+    used.append((memory()["rss"], jt.number_of_lived_vars()))
+
+with tempfile.TemporaryDirectory() as folder:
+    fit(net, Adam(net.parameters(), lr=0.001), step_loss=step_loss, batches=batches,
+        n_batches=25, n_epochs=steps // 25, evaluate=lambda: {"val_accuracy": 0.0},
+        result_path=folder, show=False)
+print(json.dumps(used))
+"""
+
+
+@pytest.mark.parametrize("network", [*NETWORKS, "loop"])
+def test_memory_is_flat(network):
+    code = LOOP if network == "loop" else TRAIN
+    result = subprocess.run(
+        [sys.executable, "-c", code, json.dumps([network, NETWORKS.get(network), STEPS])],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=900,
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    used = json.loads(result.stdout.splitlines()[-1])
+    assert len(used) == STEPS
+    early, late = max(used[:50]), max(used[-50:])
+    assert late[0] <= 1.05 * early[0]
+    assert len({variables for _, variables in used[5:]}) <= 2  # Vars that stay would add up
