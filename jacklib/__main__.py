@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import sys
+import traceback
 
 TOOLS = ("doctor", "warmup", "prepare", "notebooks", "bench", "porting", "samples")
 # Networks by the names of the command line; each has a module in `jacklib.methods`.
@@ -100,8 +102,29 @@ def _tool(command: str, arguments: list[str]) -> int:
     return tool.main(parser.parse_args(arguments))
 
 
+def _in_several_processes(arguments: list[str]) -> int:
+    """Run one command in a process of those that mpirun started."""
+    from . import parallel
+
+    if parallel.rank():
+        sys.stdout = open(os.devnull, "w")  # process 0 speaks
+    code = 1
+    try:
+        code = _run(arguments)
+    except SystemExit as end:  # argparse's
+        code = end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+    return parallel.leave(code)
+
+
 def main(arguments: list[str]) -> int:
     """Run one command; returns the exit code."""
+    several = "OMPI_COMM_WORLD_SIZE" in os.environ
+    return _in_several_processes(arguments) if several else _run(arguments)
+
+
+def _run(arguments: list[str]) -> int:
     command = arguments[0] if arguments else "--help"
     if command in METHODS:
         work = _method
@@ -116,6 +139,10 @@ def main(arguments: list[str]) -> int:
     from .errors import DataError, TrainingError
 
     try:
+        if "OMPI_COMM_WORLD_SIZE" in os.environ and arguments[1:2] != ["main"]:
+            from . import parallel
+
+            parallel.check_alone(" ".join(arguments[:2]))
         return work(command, arguments[1:])
     except (DataError, TrainingError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -82,6 +82,26 @@ def usable_gpus() -> int:
     return count.value
 
 
+def in_mpi() -> bool:
+    """Whether mpirun (OpenMPI) started this process."""
+    return "OMPI_COMM_WORLD_SIZE" in os.environ
+
+
+def _check_mpi() -> None:
+    if not in_mpi():
+        return
+    if not (os.environ.get("mpicc_path") or shutil.which("mpicc")):
+        raise RuntimeError(
+            "Started by mpirun, but Jittor finds no mpicc to build its MPI parts with. "
+            "Cure: sudo apt-get install libopenmpi-dev openmpi-bin, or export mpicc_path=/its/path"
+        )
+
+
+def _without_mpi(environment: dict[str, str]) -> dict[str, str]:
+    # A child of a process that mpirun started must not take itself for one of them.
+    return {k: v for k, v in environment.items() if not k.startswith(("OMPI_", "PMIX_"))}
+
+
 def _mend_home_memory() -> None:
     # Jittor would make a remembered folder anew that is gone (another disk, a temporary folder),
     # and dies where a kill left half a memory.
@@ -210,6 +230,11 @@ def _set_quiet_defaults() -> None:
         # A future Python will refuse some of Jittor's string escapes; today they are only noise.
         "PYTHONWARNINGS": "ignore::SyntaxWarning",
     }
+    if in_mpi():
+        os.environ["use_mpi"] = "1"  # whatever the process that called mpirun inherited
+    else:
+        # Else Jittor builds and loads its MPI parts wherever there is an mpicc.
+        defaults["use_mpi"] = "0"
     for name, value in defaults.items():
         if name not in os.environ:
             os.environ[name] = value
@@ -231,6 +256,7 @@ def _compile_mark() -> Path:
             jittor_utils.__file__,
             platform.node(),
             os.environ.get("nvcc_path", "found by Jittor"),
+            *["mpi"] * in_mpi(),
             os.environ.get("python_config_path", ""),
             os.environ.get("cc_path") or shutil.which("g++") or "",
         ]
@@ -263,7 +289,7 @@ def first_compile(show: bool = True) -> None:
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=tempfile.gettempdir(),
-            env={**os.environ, "log_silent": "0"},
+            env=_without_mpi({**os.environ, "log_silent": "0"}),
         )
         try:
             while child.poll() is None:
@@ -330,6 +356,7 @@ def prepare() -> None:
             f"NumPy {found} is installed, but Jittor {JITTOR_VERSION} needs a NumPy below 2. "
             'Cure: python -m pip install "numpy<2"'
         )
+    _check_mpi()
     _set_quiet_defaults()
     _mend_home_memory()
     _clear_dead_cuda()

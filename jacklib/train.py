@@ -21,6 +21,7 @@ import jittor as jt
 import numpy as np
 from tqdm.auto import tqdm
 
+from . import parallel
 from .checkpoint import load_training, save_training, save_weights
 from .errors import DataError, TrainingError
 from .ops import Optimizer
@@ -59,10 +60,15 @@ def fit(
     resume: a last.pth of the same run. save_every: also write last.pth after that many batches.
     unit: what the lines on the screen call an epoch, where it is no pass over the data.
 
+    Several processes (see `parallel`): `batches` yields each its part of every batch, and the loss
+    is the mean over them all. Process 0 evaluates and writes.
+
     Writes into result_path: last.pth (to go on), best.pth (weights), log.csv, tensorboard/.
 
     Raises TrainingError where the loss is not a number, DataError where `resume` does not fit.
     """
+    first_process = parallel.rank() == 0
+    show = show and first_process
     folder = Path(result_path)
     folder.mkdir(parents=True, exist_ok=True)
     options = dict(options or {})
@@ -91,12 +97,14 @@ def fit(
         )  # fmt: skip
     progress |= {"seed": seed, "n_batches": n_batches, "options": options}
     jt.sync_all()  # lazy initial weights are drawn now, from the caller's seed, not a batch's
+    parallel.same_start(net)
     history: list[dict[str, float]] = progress["history"]
-    logs = _Logs(folder, history)
+    logs = _Logs(folder, history) if first_process else None
     curves = LiveCurves() if show and in_notebook() else None
 
     def save() -> None:
-        save_training(folder / "last.pth", net, optimizer, progress)
+        if first_process:
+            save_training(folder / "last.pth", net, optimizer, progress)
 
     try:
         for epoch in range(progress["epoch"], n_epochs):
@@ -112,9 +120,11 @@ def fit(
                 leave=False,
             )
             for number, batch in enumerate(bar, start=first):
-                jt.set_seed(step_seed(seed, epoch, number))
+                jt.set_seed(step_seed(seed, epoch, number) + parallel.rank())
+                share = len(batch.ids) / parallel.total(len(batch.ids))[0]
                 value, scores = 0.0, []
                 for part, logits, labels in step_loss(batch):
+                    part = part if share == 1 else part * share
                     optimizer.backward(part)
                     optimizer.sync()
                     value += part.item()
@@ -125,7 +135,11 @@ def fit(
                     # Var of the part) would hold them: without this CTEN needs twice the memory.
                     jt.sync_all()
                     del part, logits
+                parallel.add_gradients(optimizer)
                 slope = optimizer.gradient_sum().item()
+                count = sum(len(labels) for _, labels in scores)
+                hits = sum(_right(*pair) for pair in scores)
+                value, hits, count = parallel.total([value, hits, count]).tolist()
                 # ReLU in Jittor's kernels turns NaN into 0: what went wrong inside the network
                 # may show in the gradients only. Nothing has moved yet.
                 if not (math.isfinite(value) and math.isfinite(slope)):
@@ -136,20 +150,21 @@ def fit(
                         f"these clips' frames and sound. {_what_is_left(folder)}"
                     )
                 optimizer.step()
-                count = sum(len(labels) for _, labels in scores)
                 loss_sum += value * count
-                right += sum(_right(*pair) for pair in scores)
-                seen += count
+                right += int(hits)
+                seen += int(count)
                 bar.set_postfix(loss=f"{loss_sum / seen:.3f}", accuracy=f"{right / seen:.2f}")
                 if save_every and (number + 1) % save_every == 0 and number + 1 < n_batches:
                     spent = seconds + time.time() - start_time
                     progress |= {"batch": number + 1, "sums": [loss_sum, right, seen, spent]}
                     save()
+            parallel.average_statistics(net)
+            numbers = parallel.from_first(evaluate() if first_process else None)
             row = {
                 "epoch": epoch + 1,
                 "train_loss": loss_sum / seen,
                 "train_accuracy": right / seen,
-                **evaluate(),
+                **numbers,
                 "seconds": round(seconds + time.time() - start_time, 2),
             }
             history.append(row)
@@ -157,6 +172,8 @@ def fit(
             progress |= {"epoch": epoch + 1, "batch": 0, "sums": [0.0, 0, 0, 0.0]}
             progress["best"] = max(row[score], progress["best"])
             save()
+            if not first_process:
+                continue
             if better:
                 save_weights(net, folder / "best.pth", options)
             logs.add(row)
@@ -165,7 +182,8 @@ def fit(
             elif show:
                 print(_line(row, n_epochs, score, unit), flush=True)
     finally:
-        logs.close()
+        if logs is not None:
+            logs.close()
     return history
 
 

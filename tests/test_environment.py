@@ -59,7 +59,8 @@ class Machine:
         for tool in TOOLS:
             (self.programs / tool).symlink_to(shutil.which(tool))
         self.add("venv_python", VENV_PYTHON)
-        self.add("chromium")
+        for name in ("chromium", "mpicc", "mpirun"):
+            self.add(name)
 
     def add(self, name: str, text: str = "#!/bin/sh\nexit 0\n"):
         path = self.programs / name
@@ -315,18 +316,24 @@ def test_test_ends_with_pytests_line_and_code(complete_machine):
 
 
 @pytest.mark.parametrize(("user", "apt_works"), [(0, True), (0, False), (1000, True)])
-def test_browser_is_installed_by_root_and_named_to_others(complete_machine, user, apt_works):
+@pytest.mark.parametrize(
+    ("program", "packages"),
+    [("chromium", "chromium fonts-noto-cjk"), ("mpicc", "libopenmpi-dev openmpi-bin")],
+)
+def test_what_a_test_needs_is_installed_by_root_and_named_to_others(
+    complete_machine, program, packages, user, apt_works
+):
     machine = complete_machine
-    (machine.programs / "chromium").unlink()
+    (machine.programs / program).unlink()
     (machine.programs / "id").unlink()
     machine.add("id", f"#!/bin/sh\necho {user}\n")
     machine.add("apt-get", f'#!/bin/sh\necho "apt $*" >>"$CALLS"\nexit {int(not apt_works)}\n')
     result = machine.run("test")
     assert result.returncode == 3
     calls = [call for call in machine.calls if call.startswith("apt")]
-    wanted = ["apt update -qq", "apt install -y -qq chromium fonts-noto-cjk"]
+    wanted = ["apt update -qq", f"apt install -y -qq {packages}"]
     assert calls == (wanted if user == 0 else [])
-    named = "skipped: sudo apt-get install chromium fonts-noto-cjk" in result.stderr
+    named = f"skipped: sudo apt-get install {packages}" in result.stderr
     assert named == (user != 0 or not apt_works)
 
 

@@ -17,7 +17,7 @@ import json
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -520,12 +520,14 @@ def batches(
     threads: int = 2,
     drop_last: bool = False,
     start: int = 0,
+    part: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Iterator[Batch]:
     """One epoch in batches, loaded ahead by `threads` threads (0: in the caller's own).
 
     dataset: VideoClips, or anything with `__len__` and `load(index, epoch) -> Sample`.
     start: number of batches to leave out at the beginning, without loading them: the rest of an
         interrupted epoch is exactly what it would have been.
+    part: which of a batch's indices to load, where other processes load the others.
 
     The order comes from (seed, epoch); content and order do not depend on `threads`. At most
     max(threads + 2, batch_size) samples wait beside the batch being put together. An exception
@@ -547,6 +549,8 @@ def batches(
     if shuffle:
         order = np.random.default_rng([seed, epoch]).permutation(order)
     groups = [order[b * batch_size : (b + 1) * batch_size] for b in range(start, count)]
+    if part is not None:
+        groups = [part(group) for group in groups]
     return _load_groups(dataset, groups, epoch, threads, max(threads + 2, batch_size))
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jittor as jt
 import numpy as np
 
-from .. import runtime
+from .. import parallel, runtime
 from ..checkpoint import load_kinetics_backbone, load_weights, read_options
 from ..data.prepare import prepare_one_video
 from ..data.rendered import segment_truth
@@ -116,6 +116,7 @@ def fit_clips(
             epoch=epoch,
             threads=threads,
             start=start,
+            part=parallel.part,
         ),
         n_batches=number_of_batches(training, schedule.batch_size),
         evaluate=evaluate,
@@ -232,6 +233,8 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str, method: Method) -
         help=f"default: {paper.learning_rate:g} (paper), "
         f"{classroom.learning_rate:g} (classroom)")  # fmt: skip
     add("--resnet101_pretrained", help="Kinetics weights of the 3D ResNet-101 backbone (.pth)")
+    add("--sync_bn", action="store_true",
+        help="several processes: batch normalisation over the whole batch")  # fmt: skip
     add("--resume", help="last.pth of an interrupted run: goes on exactly where it was")
     add("--save_every", type=int, default=0, help="also checkpoint after this many batches")
 
@@ -315,6 +318,8 @@ def run_main(method: Method, args: argparse.Namespace) -> int:
     validation = method.open_clips(config, paths, "validation", **clips)
     net = method.network(config)
     jt.sync_all()  # the first weights are drawn now, from the seed, as in the notebook
+    if args.sync_bn:
+        parallel.synchronise_batch_norm(net)
     if args.resnet101_pretrained:
         print(f"backbone: {load_kinetics_backbone(net.resnet, args.resnet101_pretrained)}")
     elif config.freeze_backbone and not (args.checkpoint_path or args.resume):

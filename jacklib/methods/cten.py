@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import jittor as jt
 import numpy as np
 
+from .. import parallel
 from ..data.audio import read_audio
 from ..data.samples import SamplePaths
 from ..data.video import (
@@ -193,7 +194,7 @@ def train(
 
         yield one_pass(batch.visual)
         # Where gamma is no number any more, neither is the loss, of which `fit` then tells.
-        if erasing and np.isfinite(gammas[0]).all():
+        if erasing and parallel.everywhere(np.isfinite(gammas[0]).all()):
             kept = kept_segments(gammas[0], theta)
             for visual in seen_again(training, batch, kept, threads):
                 yield one_pass(visual)

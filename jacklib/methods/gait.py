@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jittor as jt
 import numpy as np
 
-from .. import runtime
+from .. import parallel, runtime
 from ..checkpoint import load_weights, read_options
 from ..data.gait import (
     FRAMES,
@@ -92,7 +92,7 @@ def steps(gaits: Gaits, schedule: Schedule, seed: int, epoch: int, start: int) -
     """An epoch's steps from number `start` on, in an order drawn from (seed, epoch) alone."""
     order = np.random.default_rng([seed, epoch]).permutation(len(gaits))
     for at in range(start * schedule.batch_size, len(order), schedule.batch_size):
-        indices = order[at : at + schedule.batch_size]
+        indices = parallel.part(order[at : at + schedule.batch_size])
         yield Step(epoch, indices, [gaits.names[i] for i in indices])
 
 
@@ -315,6 +315,8 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
     add("--drops", "--step", type=int, nargs="*",
         help=f"epochs after which it falls to a tenth; {listed('drops')}")  # fmt: skip
     add("--weight_decay", type=float, help=by_settings("weight_decay", "{:g}"))
+    add("--sync_bn", action="store_true",
+        help="several processes: batch normalisation over the whole batch")  # fmt: skip
     add("--resume", help="last.pth of an interrupted run: goes on exactly where it was")
     add("--save_every", type=int, default=0, help="also checkpoint after this many steps")
     for name in WITHOUT_EFFECT:
@@ -392,6 +394,8 @@ def _train(args: argparse.Namespace, options: dict[str, Any]) -> int:
     jt.sync_all()  # the first weights are drawn now, from the seed, as in the notebook
     if options.get("checkpoint_path"):
         print(f"network: {load_weights(net, options['checkpoint_path'])}")
+    if args.sync_bn:
+        parallel.synchronise_batch_norm(net)
     drops = ", ".join(map(str, schedule.drops)) or "none"
     print(
         f"{NAME}, {options['settings']} settings: {len(training)} gaits to train, "
@@ -460,6 +464,7 @@ def load(path: str | Path | None, options: dict[str, Any] | None = None) -> BPMG
 
 
 def _test(args: argparse.Namespace, options: dict[str, Any]) -> int:
+    parallel.check_alone(f"{NAME} main --phase test")
     net = load(options.get("checkpoint_path"), options)
     gaits = open_gaits("test", options.get("data_path"), dataset=args.dataset)
     result = test(net, gaits, options.get("batch_size", 64))

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import jittor as jt
 import numpy as np
 
-from .. import runtime
+from .. import parallel, runtime
 from ..checkpoint import load_weights, read_options
 from ..data.audio import log_mel, read_audio
 from ..data.samples import UNTRIMMED
@@ -100,6 +100,7 @@ def steps(
         done, place = divmod(number, in_a_pass)
         order = np.random.default_rng([seed, done]).permutation(len(videos))
         indices = order[place * schedule.batch_size : (place + 1) * schedule.batch_size]
+        indices = parallel.part(indices)
         yield Step(number, indices, [videos.items[i].id for i in indices])
 
 
@@ -181,7 +182,7 @@ def train(
         weight_decay=schedule.weight_decay,
     )
 
-    def one_video(index: int):
+    def one_video(index: int, n_videos: int):
         sample = training.load(int(index))
         jt.sync_all(True)
         begun = time.perf_counter()
@@ -190,7 +191,7 @@ def train(
         jt.sync_all(True)
         clock.forward.append(time.perf_counter() - begun)
         terms = criterion(output, sample.labels[None], sample.label_distribution, sample.points)
-        return terms["total"] / schedule.batch_size, output.video_score, sample.labels[None]
+        return terms["total"] / n_videos, output.video_score, sample.labels[None]
 
     def step_loss(step: Step):
         clock.lap()
@@ -198,7 +199,7 @@ def train(
         for group, factor in zip(optimizer.groups, (1.0, schedule.audio_factor), strict=False):
             group["lr"] = rate * factor
         for index in step.indices:
-            yield one_video(index)
+            yield one_video(index, len(step.indices))
 
     def evaluate() -> dict[str, float]:
         clock.lap(going_on=False)
