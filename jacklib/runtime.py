@@ -10,10 +10,10 @@ This file imports nothing but the standard library, because it must work where J
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import glob
 import hashlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
@@ -70,16 +70,20 @@ def cache_folder() -> Path:
 # ---------------------------------------------------------------------------------------------
 
 
-def usable_gpus() -> int:
-    """Number of CUDA devices that the installed driver can open (0 without driver or device)."""
-    try:
-        driver = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return 0
-    count = ctypes.c_int(0)
-    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
-        return 0
-    return count.value
+def cuda_folder() -> Path:
+    """Where the changed copy of Jittor and the gathered CUDA toolkit are kept, see `cuda`."""
+    return cache_folder() / "cuda"
+
+
+def _find_cuda() -> None:
+    # With nvcc on the PATH and no GPU, Jittor builds for CUDA and dies on its first call of it.
+    from . import cuda
+
+    package = importlib.util.find_spec("jittor_utils")  # imports and compiles nothing
+    if package is not None and package.origin is not None:
+        way = cuda.prepare(cuda_folder(), Path(package.origin).parents[1])
+        if way.cure:
+            print(f"{way.reason}. To use the GPU: {way.cure}", file=sys.stderr)
 
 
 def in_mpi() -> bool:
@@ -111,12 +115,6 @@ def _mend_home_memory() -> None:
         _home_memory().unlink(missing_ok=True)
     elif jittor_home() == Path.home():
         os.environ["JITTOR_HOME"] = str(Path.home())  # Jittor now remembers this one
-
-
-def _clear_dead_cuda() -> None:
-    # With nvcc on the PATH and no GPU, Jittor builds for CUDA and dies on its first call of it.
-    if "nvcc_path" not in os.environ and usable_gpus() == 0:
-        os.environ["nvcc_path"] = ""
 
 
 def write_if_changed(path: Path, text: str, mode: int) -> None:
@@ -359,7 +357,7 @@ def prepare() -> None:
     _check_mpi()
     _set_quiet_defaults()
     _mend_home_memory()
-    _clear_dead_cuda()
+    _find_cuda()
     _provide_python_config()
     _provide_onednn()
     first_compile()
@@ -483,18 +481,14 @@ def diagnose() -> list[tuple[str, str, str, bool]]:
         needed=sys.platform == "linux" and platform.machine() == "x86_64",
     )
 
-    gpus = usable_gpus()
-    name = _first_line("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
-    row("GPU", name or (f"{gpus} CUDA device(s)" if gpus else "none: Jittor computes on the CPU"),
-        True, "")  # fmt: skip
-    nvcc = os.environ.get("nvcc_path") or shutil.which("nvcc") or ""
-    release = _nvcc_release(nvcc)
-    note = "" if gpus or not nvcc else ", left alone: no usable GPU"
-    row("CUDA", release + note if release else "none (needed for a GPU only)",
-        not gpus or bool(release), "install the CUDA toolkit 11.x or 12.x with nvcc")  # fmt: skip
-    cudnn = _find_cudnn(nvcc)
-    row("cuDNN", cudnn or "none (needed for a GPU only)", not gpus or bool(cudnn),
-        "install cuDNN 8 beside CUDA (without it convolutions on the GPU are slow)")  # fmt: skip
+    from .cuda import choose, look
+
+    machine = look()
+    driver = ".".join(map(str, machine.driver))
+    found = ", ".join(gpu.name for gpu in machine.gpus)
+    row("GPU", f"{found}; the driver runs CUDA {driver}" if found else "none", True, "")
+    way = choose(machine)
+    row("CUDA", way.reason, not way.cure, way.cure)
 
     cache = jittor_home() / ".cache" / "jittor"
     writable = os.access(cache if cache.exists() else jittor_home(), os.W_OK)
@@ -508,29 +502,6 @@ def diagnose() -> list[tuple[str, str, str, bool]]:
     # jacklib's own loaders are threads; only Jittor's Dataset workers need 0.5 GB of it each.
     row("shared memory", f"{size:.1f} GB", True, "")
     return rows
-
-
-def _nvcc_release(nvcc: str) -> str:
-    if not nvcc:
-        return ""
-    try:
-        text = subprocess.run([nvcc, "--version"], capture_output=True, text=True, timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    for word in text.stdout.replace(",", " ").split():
-        if word.startswith("V") and word[1:2].isdigit():
-            return f"{word[1:]} at {nvcc}"
-    return ""
-
-
-def _find_cudnn(nvcc: str) -> str:
-    folders = ["/usr/lib/x86_64-linux-gnu", "/usr/local/cuda/lib64", "/usr/lib64"]
-    if nvcc:
-        folders.insert(0, str(Path(nvcc).resolve().parents[1] / "lib64"))
-    for folder in folders:
-        for path in sorted(glob.glob(f"{folder}/libcudnn.so*"), key=len, reverse=True):
-            return os.path.realpath(path)
-    return ""
 
 
 def doctor(try_jittor: bool = True) -> int:

@@ -11,6 +11,7 @@ usage() {
 bash script/run.sh lab                     open the notebooks in JupyterLab
 bash script/run.sh doctor                  what this machine has, and the cure for what it lacks
 bash script/run.sh warmup [NETWORK ...]    compile the networks' kernels ahead, on all cores
+bash script/run.sh cuda [--remove]         how Jittor gets at the GPU here, and why
 bash script/run.sh METHOD PHASE [options]  METHOD: CTEN, VAANet, TSL, Gait; PHASE: main, test, ...
 bash script/run.sh prepare ...             frames and sound out of your own videos
 bash script/run.sh bench NETWORK           speed of one network
@@ -212,7 +213,7 @@ case ${1:-} in
         "$python" -c "import jacklib" # pytest would hide the first compile's progress
         exec "$python" -m pytest "$@"
         ;;
-    doctor | prepare)
+    doctor | prepare | cuda)
         set_up core no
         exec "$python" -m jacklib "$@"
         ;;
