@@ -317,6 +317,34 @@ def table(results: dict[str, dict[str, Any]], title: str) -> str:
     return "\n".join(lines)
 
 
+def ratios(everything: dict[str, Any]) -> list[tuple[str, str, str, float, float]]:
+    """(network, settings, operation, time, memory) of all results, as Jittor / PyTorch."""
+    rows = []
+    for network, of_settings in everything.items():
+        for settings, results in of_settings.items():
+            if "PyTorch" not in results:
+                continue
+            for op in OPERATIONS[network]:
+                ours, theirs = results["Jittor"][op], results["PyTorch"][op]
+                seconds = statistics.median(ours["seconds"]) / statistics.median(theirs["seconds"])
+                rows.append((network, settings, op, seconds, ours["peak"] / theirs["peak"]))
+    return rows
+
+
+def overview(everything: dict[str, Any]) -> str:
+    """All ratios as one Markdown table, and in a sentence which are above 1."""
+    rows = ratios(everything)
+    lines = ["### Jittor / PyTorch", "", "| network | settings | | time | peak memory |",
+             "|---|---|---|---|---|"]  # fmt: skip
+    for network, settings, op, seconds, memory in rows:
+        bold = "**" if seconds > 1 else ""
+        time_ratio = f"{bold}{seconds:.2f}{bold}"
+        lines.append(f"| {network} | {settings} | {WORDS[op]} | {time_ratio} | {memory:.2f} |")
+    slower = [f"{n} {s} {WORDS[op]} ({t:.2f})" for n, s, op, t, _ in rows if t > 1]
+    lines += ["", "Slower than PyTorch: " + ("; ".join(slower) or "none") + "."]
+    return "\n".join(lines)
+
+
 def machine() -> str:
     """The machine in words."""
     model = platform.processor() or platform.machine()
@@ -414,6 +442,8 @@ def main(args: argparse.Namespace) -> int:
         everything[network] = {}
         for settings in ("paper", "classroom") if args.settings == "both" else (args.settings,):
             everything[network][settings] = _measure_one(network, settings, args)
+    if ratios(everything):
+        print(f"\n{overview(everything)}", flush=True)
     if args.json:
         Path(args.json).write_text(json.dumps({"machine": machine(), "results": everything}))
     return 0

@@ -88,3 +88,19 @@ def test_a_failing_request_is_reported():
             worker.ask("load", network="resnet")
     finally:
         worker.close()
+
+
+def test_the_overview_names_what_is_slower():
+    def side(*seconds):
+        return {op: {"seconds": list(seconds), "peak": 100} for op in bench.OPERATIONS["gait"]}
+
+    results = {"Jittor": side(2.0, 9.0, 1.0), "PyTorch": side(1.0, 1.0, 1.0)}
+    everything = {"gait": {"paper": results}, "cten": {"paper": {"Jittor": side(1.0)}}}
+    rows = bench.ratios(everything)
+    assert rows == [("gait", "paper", "inference", 2.0, 1.0), ("gait", "paper", "train", 2.0, 1.0)]
+    text = bench.overview(everything)
+    assert "| gait | paper | training step | **2.00** | 1.00 |" in text
+    assert text.endswith("Slower than PyTorch: gait paper inference (2.00); gait paper training "
+                         "step (2.00).")  # fmt: skip
+    results["Jittor"] = side(0.5)
+    assert bench.overview(everything).endswith("Slower than PyTorch: none.")

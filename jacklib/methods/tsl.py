@@ -384,7 +384,7 @@ def timeline_video(
         seeds = seed_labels(found.scores, sample.points)
     folder = videos.root / "video" / videos.subset
     places = [folder / f"{item.id}{ending}" for ending in VIDEO_ENDINGS]
-    return _timeline(
+    return timeline_of(
         item.id, item.fps, sample, found,
         next(filter(Path.is_file, places), None),
         points=tuple((p.label, p.frame / item.fps) for p in item.points) or None,
@@ -393,9 +393,10 @@ def timeline_video(
     )  # fmt: skip
 
 
-def _timeline(
+def timeline_of(
     title: str, fps: float, sample, found: Scores, file: Path | None, **more: Any
 ) -> TimelineVideo:
+    """What the timeline shows of a file, or, without one, of features alone."""
     seconds = len(found.scores) * CLIP_FRAMES / fps
     if file is not None:
         frames = frames_between(file, fps, 0, seconds, SHOWN_FRAMES)
@@ -701,7 +702,7 @@ def _main_inference(args: argparse.Namespace) -> int:
         )  # fmt: skip
     file = Path(args.video_path) if args.video_path else None
     if file is not None:
-        sample, fps = _describe(file, config, saved, args.i3d_pretrained), video_facts(file).fps
+        sample, fps = describe_file(file, config, saved, args.i3d_pretrained)
     else:
         if not args.fps or not 1 <= args.fps <= 240:
             raise DataError(
@@ -735,7 +736,7 @@ def _main_inference(args: argparse.Namespace) -> int:
     details = f"Features: {saved.get('features', I3D_FEATURES)}"
     written = write_results(folder / f"{title}_detections.json", {title: segments}, details)
     picture = save(
-        _timeline(title, fps, sample, found, file),
+        timeline_of(title, fps, sample, found, file),
         folder / f"{title}_timeline.png",
         Thresholds(class_threshold=args.class_th),
         lang=args.lang,
@@ -744,7 +745,14 @@ def _main_inference(args: argparse.Namespace) -> int:
     return 0
 
 
-def _describe(file: Path, config: TSLNetConfig, saved: dict, i3d: str | None) -> _Features:
+def describe_file(
+    file: Path, config: TSLNetConfig, saved: dict, i3d: str | None = None
+) -> tuple[_Features, float]:
+    """A video file's features for a network (config, and what its checkpoint says), and its fps.
+
+    i3d: I3D's weights; without them JACK's own descriptor. Raises DataError where the file cannot
+    be read, or the weights were trained on the other kind.
+    """
     facts = video_facts(file)
     rgb = logmel = None
     if config.modality != "logmfcc":
@@ -754,7 +762,7 @@ def _describe(file: Path, config: TSLNetConfig, saved: dict, i3d: str | None) ->
         frames = log_mel(file, facts.fps)
         T = len(frames) // LOGMEL_FRAMES
         logmel = (frames[: T * LOGMEL_FRAMES].reshape(T, LOGMEL_FRAMES, LOGMEL_BINS) + 50) / 80
-    return _Features(*same_length(rgb, logmel, str(file), str(file)))
+    return _Features(*same_length(rgb, logmel, str(file), str(file))), facts.fps
 
 
 def read_truth(root: str | Path, file: str = "videosenti_gt.json") -> dict[str, list]:

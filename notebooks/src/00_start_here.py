@@ -331,7 +331,7 @@ solved, total = classroom.summary()
 #
 # **Porting**: **01_jittor_for_pytorch_users**, Jittor beside PyTorch in pairs of cells; **02_porting_traps**, where the two differ without a word; **03_porting_a_network**, TSL-Net ported step by step, and a clinic of sick ports.
 #
-# (09, on measuring, and 10, on your own videos, are planned.)
+# And at the end: **09_benchmark**, how to measure speed without fooling yourself; **10_your_own_video**, all four networks on a video and a walk of your own.
 
 # %% [markdown] lang="zh"
 # ## 接下来
@@ -342,4 +342,4 @@ solved, total = classroom.summary()
 #
 # **移植**：**01_jittor_for_pytorch_users**，把计图和 PyTorch 一对一地放在一起看；**02_porting_traps**，两者悄悄不同的地方；**03_porting_a_network**，一步步移植 TSL-Net，再给几个“生病”的移植看病。
 #
-# （09 讲怎样测速度，10 用你自己的视频，都还在计划中。）
+# 最后还有：**09_benchmark**，测速度怎样才不骗自己；**10_your_own_video**，用你自己的视频和步态去问四个网络。

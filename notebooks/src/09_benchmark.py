@@ -1,0 +1,486 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] lang="en"
+# # 09 · How fast is it? Measuring without lying
+#
+# | | |
+# |---|---|
+# | **Needs** | this repository and `01_jittor_for_pytorch_users`; no GPU, no download. PyTorch only for the comparison in section 4 |
+# | **Takes** | about two minutes on two idle CPU cores, and up to five where they are busy; the very first time Jittor compiles the networks, which takes minutes more. Close other programs: here they change the results |
+# | **You will see** | a clock that says a network is a hundred times as fast as it is; what the first run pays for; why one number is no measurement; all four networks beside PyTorch on your machine; what a longer video and a larger batch cost |
+#
+# Read and run the cells in order, or choose *Run → Run All Cells*: unfinished exercises do not stop it.
+
+# %% [markdown] lang="zh"
+# # 09 · 到底有多快？怎样测才不骗人
+#
+# | | |
+# |---|---|
+# | **需要** | 本仓库，并先看过 `01_jittor_for_pytorch_users`；不需要 GPU，也不用下载。只有第 4 节的对比要用到 PyTorch |
+# | **用时** | 双核 CPU 空闲时约两分钟，忙时最多五分钟左右；第一次运行还要编译各个网络，再多几分钟。请关掉其他程序：在这里，它们会改变结果 |
+# | **你会看到** | 一只把网络说快上百倍的钟；第一次运行的时间花在了哪里；为什么只测一次不算测量；四个网络在你的机器上与 PyTorch 的对比；视频变长、批量变大要多花多少时间 |
+#
+# 可以逐格阅读运行，也可以选菜单 *Run → Run All Cells*：没做的练习不会中断运行。仓库里保存的图是英文版运行时生成的，数字来自构建笔记本的那台机器；自己运行一遍，看到的就是你的机器。
+
+# %% lang="en"
+LANG = "en"
+
+# %% lang="zh"
+LANG = "zh"
+
+# %%
+from jacklib import bench, classroom  # jacklib comes first: it prepares Jittor
+
+classroom.language(LANG)
+
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+from statistics import mean, median
+
+import jittor as jt
+import matplotlib.pyplot as plt
+import numpy as np
+
+from jacklib.bench_protocol import tsl_videos
+from jacklib.networks import BPMGCNConfig, CTENConfig, TSLNet, TSLNetConfig, VAANet, VAANetConfig
+
+plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#8896A4"
+print(bench.machine())
+
+# %% [markdown] lang="en"
+# ## 1 · The clock that lies
+#
+# Jittor is **lazy**: `net(x)` computes nothing. It notes what is to be computed and returns at once; the work is done when a value is asked for (`.numpy()`, `.item()`, `print`), or when you say so (`sync`). A clock around `net(x)` measures the noting.
+#
+# Below, TSL-Net looks at a video of 200 clips. Three clocks time the same line: one does not wait, one waits for the result with `jt.sync_all(True)`, and one also waits *before* it starts. Before each turn another pass is noted and left undone, as happens in any longer program. The second clock pays for it too. Only the last one is right.
+
+# %% [markdown] lang="zh"
+# ## 1 · 会说谎的钟
+#
+# 计图是**惰性**的：`net(x)` 什么也不算，只记下要算什么，马上返回。要取值的时候（`.numpy()`、`.item()`、`print`），或者你明说的时候（`sync`），才真正去算。把秒表掐在 `net(x)` 前后，量到的只是“记下来”用的时间。
+#
+# 下面让 TSL-Net 看一段 200 个小段的视频，用三只钟量同一行代码：第一只不等；第二只用 `jt.sync_all(True)` 等结果算完；第三只在*开始之前*也等一次。每次测量之前，都先记下另一次前向计算，放着不算，稍长一点的程序里常有这种事：第二只钟把它的时间也算了进去。只有最后一只是对的。
+
+# %%
+net = TSLNet(**TSLNetConfig.paper().options())
+net.eval()
+rgb, logmel = (jt.array(a) for a in tsl_videos(net, 1, 200, seed=0)[0][:2])
+
+
+def does_not_wait():
+    start = time.perf_counter()
+    net(rgb, logmel)
+    return time.perf_counter() - start
+
+
+def waits_after():
+    start = time.perf_counter()
+    scores = net(rgb, logmel).scores
+    scores.sync()
+    jt.sync_all(True)
+    return time.perf_counter() - start
+
+
+def waits_before_and_after():
+    jt.sync_all(True)
+    return waits_after()
+
+
+clocks = {"does not wait": does_not_wait, "waits after": waits_after,
+          "waits before and after": waits_before_and_after}  # fmt: skip
+with jt.no_grad():
+    seen = {name: [] for name in clocks}
+    for _ in range(11):
+        for name, clock in clocks.items():
+            jt.sync_all(True)
+            left_undone = net(rgb, logmel).scores
+            seen[name].append(clock())
+            del left_undone
+    seen = {name: seconds[2:] for name, seconds in seen.items()}  # the first compile; see below
+for name, seconds in seen.items():
+    print(f"{name:24}{1000 * median(seconds):9.2f} ms")
+lie = median(seen["waits before and after"]) / median(seen["does not wait"])
+print(f"\nThe clock that does not wait says {lie:.0f} times too little.")
+
+# %% [markdown] lang="en"
+# **On a GPU PyTorch lies in the same way.** Its CPU only *launches* kernels and runs ahead; without `torch.cuda.synchronize()` before the clock is read you measure launching. Reports of a port "ten times as fast" often compare a clock that does not wait with one that does. `jt.sync_all(True)` and `torch.cuda.synchronize()` belong before *and* after what you time.
+
+# %% [markdown] lang="zh"
+# **在 GPU 上，PyTorch 也会同样说谎。** CPU 只管*发射*核函数，发完就往下跑；读秒表之前不调用 `torch.cuda.synchronize()`，量到的只是发射的时间。有些报告说移植后“快了十倍”，往往是拿不等的钟去和等的钟比。`jt.sync_all(True)` 和 `torch.cuda.synchronize()` 要放在被测代码的前面*和*后面。
+
+# %% [markdown] lang="en"
+# ## 2 · What the first run pays for
+#
+# Jittor writes a small C++ program for each operator that it meets for the first time on a machine, and compiles it. Afterwards the compiled operator lies in a cache on the disk, for all notebooks. The operator below carries a random name, so that no cache can hold it:
+
+# %% [markdown] lang="zh"
+# ## 2 · 第一次运行的时间花在哪里
+#
+# 一台机器上第一次遇到某个算子时，计图会为它写一小段 C++ 程序并编译；编译好的算子放在磁盘缓存里，所有笔记本共用。下面这个算子带一个随机的名字，任何缓存里都不可能有：
+
+# %%
+name = f"v{uuid.uuid4().hex}"
+x = jt.array(np.arange(1000, dtype=np.float32))
+source = f"float {name} = 2; for (int i = 0; i < 1000; i++) @out(i) = {name} * @in0(i);"
+turns = []
+for _ in range(6):
+    jt.sync_all(True)
+    start = time.perf_counter()
+    jt.code([1000], "float32", [x], cpu_src=source).sync()
+    jt.sync_all(True)
+    turns.append(time.perf_counter() - start)
+print("first turn  ", f"{1000 * turns[0]:8.1f} ms")
+print("later turns ", *(f"{1000 * t:8.3f}" for t in turns[1:]), "ms")
+
+folder = Path(jt.flags.cache_path) / "jit"
+for file in folder.glob("code*.cc"):  # nobody needs this kernel again
+    if name in file.read_text(errors="ignore"):
+        for part in folder.glob(file.stem + "*"):
+            part.unlink()
+
+# %% [markdown] lang="en"
+# A network has a hundred operators and more, which is why the first epoch on a machine is slow and every later one is not. So **turns that warm up are thrown away**: they measure the compiler. In a terminal, `bash script/run.sh warmup` compiles the operators of all four networks ahead, several at a time; their commands and notebooks then find them in the cache.
+
+# %% [markdown] lang="zh"
+# 一个网络有上百个算子，所以一台机器上的第一轮训练很慢，以后就不慢了。因此**预热的几次不算数**：那几次量的是编译器。在终端里运行 `bash script/run.sh warmup`，可以提前把四个网络的算子编译好，几个一起编译；之后命令和笔记本都直接用缓存里的。
+
+# %% [markdown] lang="en"
+# ## 3 · One number is no measurement
+#
+# The same pass, forty times. In the middle another program starts and keeps the cores busy for a while, as a mail client or a browser tab does:
+
+# %% [markdown] lang="zh"
+# ## 3 · 只测一次不算测量
+#
+# 同样的前向计算，做四十次。中途另一个程序开始运行，占住 CPU 一阵子，就像邮件客户端或浏览器的某个标签页：
+
+# %%
+BUSY = "import time; end = time.time() + {}\nwhile time.time() < end: pass"
+others = []
+with jt.no_grad():
+    quiet = [waits_before_and_after() for _ in range(40)]
+    disturbed = []
+    for turn in range(40):
+        if turn == 15:
+            seconds = 12 * median(quiet)
+            others = [subprocess.Popen([sys.executable, "-c", BUSY.format(seconds)]) for _ in "ab"]
+        disturbed.append(waits_before_and_after())
+for other in others:
+    other.wait()
+
+figure, axes = plt.subplots(1, 2, figsize=(9, 2.8), sharey=True)
+for ax, title, seconds in zip(axes, ("quiet", "disturbed"), (quiet, disturbed), strict=True):
+    ax.plot(1000 * np.array(seconds), "o", ms=3, color=BLUE)
+    ax.axhline(1000 * mean(seconds), color=ORANGE, label=f"mean {1000 * mean(seconds):.0f} ms")
+    ax.axhline(1000 * median(seconds), color=GREY, ls="--",
+               label=f"median {1000 * median(seconds):.0f} ms")  # fmt: skip
+    ax.set_title(f"{title}: {1000 * min(seconds):.0f} to {1000 * max(seconds):.0f} ms", fontsize=9)
+    ax.set_xlabel("turn")
+    ax.legend(frameon=False)
+axes[0].set_ylim(0)
+axes[0].set_ylabel("ms")
+plt.show()
+
+# %% [markdown] lang="en"
+# The mean (orange) moves with every disturbance; the **median** (dashed) hardly does as long as most turns are quiet. So: many turns, their median, and beside it the fastest and the slowest, so that a reader sees how quiet the machine was. If two programs are to be compared, let them **take turns**, one pass each: then a machine that becomes slow slows both.
+#
+# ## 4 · Four networks beside PyTorch
+#
+# `bench.measure` does all of that. It starts a process for Jittor and one for PyTorch, builds the same network in both with random inputs, lets them take turns, throws the first two away, and reads the largest amount of memory that each process needed. Both may use as many **threads** as there are cores: one thread against two is no comparison either. Classroom sizes, five turns:
+
+# %% [markdown] lang="zh"
+# 平均值（橙色）一有干扰就跟着动；只要大多数次是安静的，**中位数**（虚线）几乎不动。所以要测很多次，取中位数，旁边再写上最快和最慢，让读者看出机器有多安静。要比较两个程序，就让它们**轮流来**，各做一次：机器变慢的时候，两边一起慢。
+#
+# ## 4 · 四个网络，与 PyTorch 对比
+#
+# 这些 `bench.measure` 都会做：给计图和 PyTorch 各开一个进程，建同样的网络，用同样的随机输入，轮流计算，前两次不算，再读出每个进程最多用了多少内存。两边的**线程数**都等于 CPU 核数：一个线程对两个线程，也不算比较。下面用课堂规模，各测五次：
+
+# %%
+CASES = {"vaanet": VAANetConfig, "cten": CTENConfig, "tsl": TSLNetConfig, "gait": BPMGCNConfig}
+BATCH = {"vaanet": 8, "cten": 8, "tsl": 4, "gait": 16}
+results = {
+    network: bench.measure(
+        network, config.classroom().options(), BATCH[network], rounds=5, warm_up=2, clips=90
+    )
+    for network, config in CASES.items()
+}
+frameworks = list(results["vaanet"])
+for framework in frameworks:
+    about = results["vaanet"][framework]["about"]
+    print(f"{about['version']} with {about['threads']} threads")
+print()
+print(f"{'':9}{'':15}" + "".join(f"{f:>30}" for f in frameworks) + f"{'ratio':>8}")
+for network in CASES:
+    for op, words in (("inference", "inference"), ("train", "training step")):
+        line, middle = f"{network:9}{words:15}", {}
+        for framework in frameworks:
+            seconds = results[network][framework][op]["seconds"]
+            middle[framework] = median(seconds)
+            spread = f"({1000 * min(seconds):.1f} to {1000 * max(seconds):.1f})"
+            line += f"{1000 * middle[framework]:8.1f} ms {spread:>18}"
+        if "PyTorch" in middle:
+            line += f"{middle['Jittor'] / middle['PyTorch']:8.2f}"
+        print(line)
+
+print(f"\n{'peak memory':24}" + "".join(f"{f:>30}" for f in frameworks) + f"{'ratio':>8}")
+for network in CASES:
+    for op, words in (("inference", "inference"), ("train", "training step")):
+        peaks = [results[network][framework][op]["peak"] for framework in frameworks]
+        line = f"{network:9}{words:15}" + "".join(f"{peak / 2**20:26.0f} MiB" for peak in peaks)
+        print(line + (f"{peaks[0] / peaks[1]:8.2f}" if len(peaks) > 1 else ""))
+
+# %% [markdown] lang="en"
+# The first column of numbers is the median, in brackets the fastest and the slowest turn; a ratio below 1 says that Jittor needs less. Where two spreads overlap, do not call one side the faster. Memory is that of the whole process, with Python and the framework in it; that is why even a small network takes a hundred MiB and more.
+#
+# In the chart bars are medians, whiskers reach from the fastest to the slowest turn. Where PyTorch is not installed, Jittor stands alone: times of two machines must not be divided by each other. (`pip install torch` into an environment of its own, `export JACK_TORCH_PYTHON=its/python`, and start the lab again.) The [measured table](../docs/benchmarks.md) of our machine has the papers' sizes as well.
+
+# %% [markdown] lang="zh"
+# 每一栏先写中位数，括号里是最快和最慢的一次；比值小于 1，说明计图用得少。两边的范围如果有重叠，就不要说哪一边更快。内存是整个进程的，Python 和框架本身都算在内，所以网络再小也要一百多 MiB。
+#
+# 图中柱子是中位数，须线从最快到最慢。没装 PyTorch 的机器上只有计图：两台机器的时间不能相除。（把 `torch` 装进单独的环境，`export JACK_TORCH_PYTHON=它的/python`，再重新打开 lab。）我们那台机器的[测量结果](../../docs/benchmarks.md)里还有论文规模的数字。
+
+# %%
+figure, axes = plt.subplots(1, 2, figsize=(9, 2.8))
+for ax, op, title in zip(axes, ("inference", "train"), ("inference", "training step"), strict=True):
+    for k, framework in enumerate(frameworks):
+        turns = [1000 * np.array(results[n][framework][op]["seconds"]) for n in CASES]
+        middle = np.array([np.median(t) for t in turns])
+        whiskers = np.array(
+            [[m - t.min(), t.max() - m] for m, t in zip(middle, turns, strict=True)]
+        ).T
+        ax.bar(np.arange(len(CASES)) + (k - (len(frameworks) - 1) / 2) * 0.38, middle, 0.36, label=framework,
+               yerr=whiskers, capsize=3, color=(BLUE, GREY)[k])  # fmt: skip
+    ax.set_xticks(range(len(CASES)), list(CASES))
+    ax.set_title(title)
+    ax.set_ylabel("ms")
+axes[0].legend(frameon=False)
+plt.show()
+
+# %% [markdown] lang="en"
+# ## 5 · What does a longer video cost?
+#
+# TSL-Net takes a video whole: *T* clips, of 16 frames each. Its convolutions look at every clip once, so their cost grows with *T*. A straight line through the measurements has two numbers: its **slope** is what each clip costs, and its **intercept** what every pass costs however short the video is: starting operators, reading weights.
+
+# %% [markdown] lang="zh"
+# ## 5 · 视频变长，要多花多少时间？
+#
+# TSL-Net 一次处理整段视频：*T* 个小段，每段 16 帧。卷积把每个小段都看一遍，所以代价随 *T* 增长。用一条直线去拟合测得的时间，会得到两个数：**斜率**是每个小段的代价，**截距**是无论视频多短、每次前向都要付的代价，例如启动算子、读取权重。
+
+# %%
+small = TSLNet(**TSLNetConfig.classroom().options())
+small.eval()
+
+
+def time_of(call, *inputs, turns=9):
+    """The median of `turns` in seconds, after two that are not counted."""
+    with jt.no_grad():
+        seconds = []
+        for _ in range(turns + 2):
+            jt.sync_all(True)
+            start = time.perf_counter()
+            call(*inputs).sync()
+            jt.sync_all(True)
+            seconds.append(time.perf_counter() - start)
+    return median(seconds[2:])
+
+
+LENGTHS = [50, 100, 200, 300, 500]
+by_length = []
+for T in LENGTHS:
+    rgb, logmel = (jt.array(a) for a in tsl_videos(small, 1, T, seed=0)[0][:2])
+    by_length.append(1000 * time_of(lambda *both: small(*both).scores, rgb, logmel))
+slope, intercept = np.polyfit(LENGTHS, by_length, 1)
+print(f"time = {intercept:.2f} ms + {1000 * slope:.1f} us for each clip")
+
+# %% [markdown] lang="en"
+# A **batch** spreads the fixed cost over its videos: the time of a pass grows with it (middle), but the time *for each video* falls at first (right). It falls as long as operators are too small to keep all cores at work. From there on a larger batch brings nothing, and may even cost a little, for instance because its numbers no longer fit into the processor's cache. A straight line is fitted here, too; if it says a fixed cost below zero, that cost is too small to be seen among the disturbances. VAANet, classroom size:
+
+# %% [markdown] lang="zh"
+# **批量**则把固定的代价分摊到每段视频上：批量越大，一次前向的时间越长（中图），但*平均到每段视频*的时间起初会变短（右图）：算子太小，喂不饱所有的核，凑成一批就好了。再往上加，就没有好处了，有时还会稍慢一点，比如数据大得处理器的缓存放不下。这里也拟合了一条直线；如果固定的代价算出来是负数，说明它太小，淹没在干扰里了。VAANet，课堂规模：
+
+# %%
+config = VAANetConfig.classroom()
+vaanet = VAANet(**config.options())
+vaanet.eval()
+SIZES = [1, 2, 4, 8, 16]
+by_batch = []
+for size in SIZES:
+    visual, audio, _ = bench.inputs_for(vaanet, "vaanet", size, seed=0)
+    visual, audio = jt.array(visual), jt.array(audio)
+    passes = time_of(lambda *both: vaanet(*both).logits, visual, audio, turns=5)
+    by_batch.append(1000 * passes)
+each = np.array(by_batch) / SIZES
+for_one_more, fixed = np.polyfit(SIZES, by_batch, 1)
+print(f"time = {fixed:.1f} ms + {for_one_more:.1f} ms for each video of the batch")
+
+figure, (left, middle, right) = plt.subplots(1, 3, figsize=(10, 2.8))
+left.plot(LENGTHS, by_length, "o", color=BLUE)
+left.plot([0, 500], [intercept, intercept + 500 * slope], color=GREY, lw=1)
+left.set_title("TSL-Net: one video of T clips")
+left.set_xlabel("T")
+left.set_ylabel("ms a pass")
+left.set_ylim(0)
+middle.plot(SIZES, by_batch, "o", color=ORANGE)
+middle.plot([0, 16], [fixed, fixed + 16 * for_one_more], color=GREY, lw=1)
+middle.set_title("VAANet: a whole batch")
+middle.set_xlabel("videos in a batch")
+middle.set_ylabel("ms a pass")
+middle.set_ylim(0)
+right.plot(SIZES, each, "o-", color=ORANGE)
+right.set_xscale("log", base=2)
+right.set_xticks(SIZES, SIZES)
+right.set_title("VAANet: each video of it")
+right.set_xlabel("videos in a batch")
+right.set_ylabel("ms a video")
+right.set_ylim(0)
+plt.show()
+
+# %% [markdown] lang="en"
+# ## 6 · Exercises
+#
+# **Exercise 1 — a fair clock.** Write `fair(call, turns, warm_up)`. It calls `call()` (which returns a Jittor Var) `warm_up + turns` times, each time waiting **before** it starts the clock and **until the Var is there** before it reads the clock, and returns the list of the last `turns` times in seconds. Use `jt.sync_all(True)` and `var.sync()`.
+
+# %% [markdown] lang="zh"
+# ## 6 · 练习
+#
+# **练习 1——公平的钟。** 写 `fair(call, turns, warm_up)`：调用 `call()`（返回一个计图 Var）`warm_up + turns` 次；每次在掐表**之前**先等，读表之前**等到 Var 算出来**；返回最后 `turns` 次的时间（秒）的列表。用 `jt.sync_all(True)` 和 `var.sync()`。
+
+
+# %%
+def fair(call, turns, warm_up=2):
+    """A list of `turns` times in seconds."""
+    ### BEGIN SOLUTION
+    seconds = []
+    for _ in range(warm_up + turns):
+        jt.sync_all(True)
+        start = time.perf_counter()
+        call().sync()
+        jt.sync_all(True)
+        seconds.append(time.perf_counter() - start)
+    return seconds[warm_up:]
+    ### END SOLUTION
+
+
+def tested(turns, warm_up):
+    """How many times come back, how often `call` ran, and whether each time holds the work."""
+    calls = []
+
+    def call():
+        calls.append(1)
+        rest = "std::this_thread::sleep_for(std::chrono::milliseconds(30));"
+        header = "#include <thread>\n#include <chrono>"
+        return jt.code([1], "float32", [jt.zeros(1)], cpu_header=header,
+                       cpu_src=rest + " @out(0) = 1;")  # fmt: skip
+
+    seconds = fair(call, turns, warm_up)
+    if seconds is None:
+        return None
+    return [len(seconds), len(calls), all(s >= 0.03 for s in seconds)]
+
+
+ok = classroom.check_function(
+    "1 fair clock",
+    tested,
+    [((3, 2), [3, 5, True]), ((1, 0), [1, 1, True])],
+    hint="The answer is [how many times, how many calls, do all times hold the 30 ms of work]. "
+    "Lazy work is done at call().sync().",
+    hint_zh="结果是 [返回几个时间, 调用了几次, 每个时间是否都包含那 30 毫秒的工作]。惰性的工作要到 call().sync() 才做。",
+)
+
+# %% [markdown] lang="en"
+# **Exercise 2 — find the lie.** Four reports of a port's speed. In which is the comparison fair?
+#
+# - `"a"`: "PyTorch needs 41 ms (mean of 100 passes), our port 0.9 ms (mean of 100 passes; `t = time.time(); net(x); print(time.time() - t)`)."
+# - `"b"`: "First pass after the start: PyTorch 0.2 s, our port 95 s."
+# - `"c"`: "Taking turns, 2 passes to warm up, 50 measured, synchronised: PyTorch 41 ms (39 to 55), our port 33 ms (31 to 48)."
+# - `"d"`: "The authors report 41 ms on their machine; on ours the port takes 33 ms, synchronised, median of 50."
+
+# %% [markdown] lang="zh"
+# **练习 2——找出谎话。** 关于一个移植版本的速度，有四份报告。哪一份的比较是公平的？
+#
+# - `"a"`：“PyTorch 要 41 毫秒（100 次的平均），我们的移植只要 0.9 毫秒（100 次的平均；`t = time.time(); net(x); print(time.time() - t)`）。”
+# - `"b"`：“启动后的第一次：PyTorch 0.2 秒，我们的移植 95 秒。”
+# - `"c"`：“轮流进行，预热 2 次，测 50 次，都做了同步：PyTorch 41 毫秒（39 到 55），我们的移植 33 毫秒（31 到 48）。”
+# - `"d"`：“作者说在他们的机器上是 41 毫秒；我们的移植在我们的机器上是 33 毫秒，做了同步，50 次的中位数。”
+
+# %%
+fair_report = ...  # "a", "b", "c" or "d"
+### BEGIN SOLUTION
+fair_report = "c"
+### END SOLUTION
+ok = classroom.check_value(
+    "2 the fair report",
+    fair_report,
+    "c",
+    hint="Who does not wait? Who measures a compiler? Who compares two machines?",
+    hint_zh="谁没有等？谁量的是编译器？谁在比两台机器？",
+)
+
+# %% [markdown] lang="en"
+# **Exercise 3 — predict.** With the `slope` and `intercept` of section 5 (milliseconds), how many milliseconds does a video of T = 400 clips take? Below the answer stands what your machine really needs.
+
+# %% [markdown] lang="zh"
+# **练习 3——预测。** 用第 5 节的 `slope` 和 `intercept`（毫秒），算出 T = 400 的视频要多少毫秒。答案下面会打印你的机器实际用了多少。
+
+# %%
+predicted = ...
+### BEGIN SOLUTION
+predicted = intercept + 400 * slope
+### END SOLUTION
+ok = classroom.check_value(
+    "3 prediction",
+    predicted,
+    float(intercept + 400 * slope),
+    tolerance=0.02,  # rounded is fine
+    hint="The fixed cost, and 400 times the cost of a clip.",
+    hint_zh="固定的代价，加上 400 个小段各自的代价。",
+)
+rgb, logmel = (jt.array(a) for a in tsl_videos(small, 1, 400, seed=0)[0][:2])
+print(f"measured: {1000 * time_of(lambda *both: small(*both).scores, rgb, logmel):.2f} ms")
+
+# %% [markdown] lang="en"
+# The prediction leaves out what the line does not know: how quiet the machine is now, and whether cost still grows evenly where you have not measured. T = 400 lies between measured lengths; for T = 4000 you would have to measure.
+#
+# **Exercise 4 — what is a batch worth?** With `each` (milliseconds a video) and `SIZES`: how many **times** as many videos a second does a batch of 8 give as batches of 1?
+
+# %% [markdown] lang="zh"
+# 预测不知道两件事：机器此刻有多安静；没测过的地方，代价是不是还均匀增长。T = 400 落在测过的长度之间；T = 4000 就得另外去测了。
+#
+# **练习 4——批量值多少？** 用 `each`（每段视频多少毫秒）和 `SIZES` 算：批量为 8 时，每秒处理的视频数是批量为 1 时的**几倍**？
+
+# %%
+gain = ...
+### BEGIN SOLUTION
+gain = each[SIZES.index(1)] / each[SIZES.index(8)]
+### END SOLUTION
+ok = classroom.check_value(
+    "4 a batch of 8",
+    gain,
+    float(each[0] / each[3]),
+    tolerance=0.02,
+    hint="Videos a second is 1000 / each; divide the one for 8 by the one for 1.",
+    hint_zh="每秒的视频数是 1000 / each；用 8 的除以 1 的。",
+)
+
+# %% [markdown] lang="en"
+# **To go on:** `bash script/run.sh bench all` measures the papers' sizes too; run it while a video plays and see which of its numbers you would still believe.
+
+# %% [markdown] lang="zh"
+# **还可以试试：** `bash script/run.sh bench all` 也测论文的规模；一边放视频一边运行它，看看哪些数字你还敢信。
+
+# %%
+solved, total = classroom.summary()

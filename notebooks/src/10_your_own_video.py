@@ -1,0 +1,297 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] lang="en"
+# # 10 · Your own video
+#
+# | | |
+# |---|---|
+# | **Needs** | this repository; no GPU, no download. Better after `04_vaanet` to `07_gait`, whose weights are used if they are there |
+# | **Takes** | under a minute with those weights, otherwise 3 to 4 minutes on two idle CPU cores, nearly all of it training (once; the weights are kept) |
+# | **You will see** | a video of yours and a recorded walk put to all four networks, their pictures to move through, and everything on one page that you can pass on |
+#
+# Choose *Run → Run All Cells* first: it takes a piece of film that ships. Then put in your own file and run again.
+
+# %% [markdown] lang="zh"
+# # 10 · 用你自己的视频
+#
+# | | |
+# |---|---|
+# | **需要** | 本仓库；不需要 GPU，也不用下载。最好先学过 `04_vaanet` 到 `07_gait`：那里训练好的权重会直接拿来用 |
+# | **用时** | 有这些权重时不到一分钟；没有的话，双核 CPU 空闲时 3 到 4 分钟，几乎都花在训练上（只此一次，权重会保存下来） |
+# | **你会看到** | 把你的一段视频和一段走路的记录交给四个网络，各自的图可以动手探索，最后汇总成一个可以发给别人的网页 |
+#
+# 先选菜单 *Run → Run All Cells* 运行一遍：默认用自带的一段影片。然后换成你自己的文件，再运行一遍。仓库里保存的图是英文版运行时生成的；自己运行一遍，控件和图就会显示中文。
+
+# %% lang="en"
+LANG = "en"
+
+# %% lang="zh"
+LANG = "zh"
+
+# %%
+from jacklib import classroom  # jacklib comes first: it prepares Jittor
+
+classroom.language(LANG)
+
+import io
+import time
+from pathlib import Path
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import HTML, display
+
+from jacklib import own_video
+from jacklib.page import write_page
+
+plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
+FOLDER = Path("results/own_video")  # git ignores it
+SAMPLES = Path("../data_samples") if Path("../data_samples").exists() else Path("data_samples")
+
+# %% [markdown] lang="en"
+# ## 1 · The file
+#
+# Two ways in: write a path into `PATH`, or upload a file with the button (at most a few hundred megabytes, since it passes through the browser) and run the cells from the next one on. Six seconds or more, with sound; mp4, avi, mov, mkv or webm. **Nothing leaves this machine**: the lab runs here, and so do the networks.
+
+# %% [markdown] lang="zh"
+# ## 1 · 选文件
+#
+# 两种办法：把路径写进 `PATH`；或者用按钮上传（文件要经过浏览器，别超过几百兆），再从下一格开始往下运行。视频要有声音，至少六秒，格式为 mp4、avi、mov、mkv 或 webm。**文件不会离开这台机器**：JupyterLab 在本机运行，网络也在本机运行。
+
+# %%
+PATH = ""  # such as "/home/me/holiday.mp4"; empty: what is uploaded, or a piece of film that ships
+
+upload = ipywidgets.FileUpload(accept=",".join(own_video.VIDEOS), multiple=False)
+display(upload)
+
+# %%
+chosen = PATH or own_video.uploaded(upload.value, FOLDER / "uploads")
+video = own_video.check_file(
+    chosen or SAMPLES / "untrimmed_film" / "video" / "test" / "bbb_0201.mp4"
+)
+print(video.name, f"{video.stat().st_size / 1e6:.1f} MB")
+
+# %% [markdown] lang="en"
+# A file that cannot be used is refused in one sentence that says why:
+
+# %% [markdown] lang="zh"
+# 不能用的文件会被拒绝，并用一句话说明原因：
+
+# %%
+for wrong in ("holiday.mp4", SAMPLES / "gait" / "walks.json"):
+    try:
+        own_video.check_file(wrong)
+    except own_video.DataError as error:
+        print(error)
+
+# %% [markdown] lang="en"
+# ## 2 · What the networks know
+#
+# Weights are taken from the newest training of notebooks 04 to 07 or of the commands. Where there is none, a network is trained now, for a short while, on what ships: **rendered clips** with planted events (VAANet, CTEN, TSL-Net) and recorded walks with **synthetic labels** (BPM-GCN).
+#
+# Keep that in mind with every answer below. A network that has only ever seen coloured shapes will tell you, with 97 %, that your grandmother is disgusted. It must choose among its classes, and nothing in it can say "I do not know this". What you *can* see is **how** it looks: which moments count, what is erased, where segments would begin. For answers that mean something, train on a real data set (`docs/en/train.md`) and give the weights' paths here.
+
+# %% [markdown] lang="zh"
+# ## 2 · 这些网络知道什么
+#
+# 权重取自笔记本 04 到 07 或命令行最近一次的训练。没有的话，就在这里短时间训练一下，数据是仓库自带的：埋有事件的**渲染片段**（VAANet、CTEN、TSL-Net），以及带**合成标签**的走路记录（BPM-GCN）。
+#
+# 看下面每个答案时都要记住这一点。一个只见过彩色图形的网络，会以 97 % 的把握告诉你，你奶奶很厌恶。它必须在几个类别里选一个，没有办法说“这个我没见过”。你*能*看到的是它**怎样**看：哪些时刻重要，擦掉了什么，片段从哪里开始。想要有意义的答案，请在真实数据集上训练（见 `docs/cn/训练.md`），再把权重的路径填到这里。
+
+# %%
+WEIGHTS = {}
+for network in own_video.NETWORKS:
+    start, had = time.time(), own_video.found_weights(network)
+    WEIGHTS[network] = had or own_video.weights(network)
+    print(f"{network:7}", "found" if had else f"trained in {time.time() - start:.0f} s")
+
+# %% [markdown] lang="en"
+# ## 3 · Three networks on one video
+#
+# VAANet names one emotion for the whole video and shows where it looked and listened. CTEN names one as well, erases what it found most telling, and looks again. TSL-Net marks the segments in which the mood is clear.
+
+# %% [markdown] lang="zh"
+# ## 3 · 三个网络看同一段视频
+#
+# VAANet 给整段视频判一种情感，并显示它看了哪里、听了哪里。CTEN 也判一种，然后擦掉它认为最说明问题的片段再看一遍。TSL-Net 标出情感明显的时段。
+
+# %%
+# Held open: CTEN's slider looks at the video again.
+cten_file = own_video.open_cten(video, WEIGHTS["CTEN"], LANG)
+answers = [
+    own_video.ask_vaanet(video, WEIGHTS["VAANet"], LANG),
+    cten_file.__enter__(),
+    own_video.ask_tsl(video, WEIGHTS["TSL"], LANG),
+]
+for answer in answers:
+    best = max(answer.probabilities, key=answer.probabilities.get)
+    print(f"{answer.network:8} {best} {answer.probabilities[best]:.2f}")
+
+# %% [markdown] lang="en"
+# Side by side, first as still pictures, then as widgets, a tab for each:
+
+# %% [markdown] lang="zh"
+# 三个放在一起：先是静态的图，再是可以操作的控件，每个一个标签页：
+
+# %%
+figure, axes = plt.subplots(1, 3, figsize=(12, 6))
+for ax, answer in zip(axes, answers, strict=True):
+    ax.imshow(plt.imread(io.BytesIO(answer.png)))
+    ax.set_title(answer.network, loc="left")
+    ax.set_anchor("N")
+    ax.axis("off")
+plt.show()
+
+tabs = ipywidgets.Tab([answer.widget().widget for answer in answers])
+tabs.titles = [answer.network for answer in answers]
+display(tabs)
+
+# %% [markdown] lang="en"
+# Do the two that name emotions agree? Their probabilities:
+
+# %% [markdown] lang="zh"
+# 判情感的两个网络意见一致吗？它们的概率：
+
+# %%
+names = list(answers[0].probabilities)
+figure, ax = plt.subplots(figsize=(7.5, 2.6))
+for k, (answer, colour) in enumerate(zip(answers[:2], ("#0072B2", "#E69F00"), strict=True)):
+    ax.bar(np.arange(len(names)) + (k - 0.5) * 0.38, [answer.probabilities[n] for n in names],
+           0.36, color=colour, label=answer.network)  # fmt: skip
+ax.set_xticks(range(len(names)), names)
+ax.set_ylim(0, 1)
+ax.set_ylabel("probability")
+ax.legend(frameon=False)
+plt.show()
+
+# %% [markdown] lang="en"
+# ## 4 · A walk
+#
+# BPM-GCN does not look at pictures but at sixteen joints over time: a motion-capture file (`.bvh`), or an array of poses (`.npy`, `.csv`; `docs/en/dataset.md` has the order of the joints). Put yours into `POSES`.
+
+# %% [markdown] lang="zh"
+# ## 4 · 一段走路
+#
+# BPM-GCN 看的不是画面，而是十六个关节随时间的运动：动作捕捉文件（`.bvh`），或者姿态数组（`.npy`、`.csv`；关节顺序见 `docs/cn/数据集准备.md`）。把你的文件写进 `POSES`。
+
+# %%
+POSES = ""  # such as "/home/me/walk.bvh"; empty: a recorded walk that ships
+
+poses = own_video.check_file(
+    POSES or SAMPLES / "gait" / "walks" / "deepmimic_walk.csv", own_video.POSES
+)
+answers.append(own_video.ask_gait(poses, WEIGHTS["Gait"], LANG))
+print(answers[-1].words)
+display(answers[-1].widget())
+
+# %% [markdown] lang="en"
+# ## 5 · One page to pass on
+#
+# Pictures, probabilities and words of all four as one HTML file. It needs no kernel, no other file and no internet; what it means, and which weights spoke, stands in it. It holds pictures of your video: think before you pass it on.
+
+# %% [markdown] lang="zh"
+# ## 5 · 汇总成一个网页
+#
+# 四个网络的图、概率和文字说明都放进一个 HTML 文件，打开它不需要内核，不需要别的文件，也不需要网络；里面写明了这些结果能说明什么、用的是哪份权重。网页里有你视频的画面，发给别人之前请想一想。
+
+# %%
+written = write_page(answers, FOLDER / f"{video.stem}_{LANG}.html", video.name, LANG)
+print(f"{written.stat().st_size / 1e6:.1f} MB")
+display(HTML(f'<a href="{written.as_posix()}" target="_blank">{written.name}</a>'))
+
+# %% [markdown] lang="en"
+# ## 6 · Exercises
+#
+# **Exercise 1 — when?** VAANet cuts a video into `len(gamma)` equal segments. `seconds` is the video's length. Give the middle of the segment with the highest weight, in seconds.
+
+# %% [markdown] lang="zh"
+# ## 6 · 练习
+#
+# **练习 1——什么时候？** VAANet 把视频等分成 `len(gamma)` 段，`seconds` 是视频的长度。求权重最高的那一段的中点在第几秒。
+
+# %%
+gamma, seconds = np.array([0.9, 1.1, 1.7, 0.3]), 20.0
+when = ...
+### BEGIN SOLUTION
+when = (gamma.argmax() + 0.5) * seconds / len(gamma)
+### END SOLUTION
+ok = classroom.check_value(
+    "1 when",
+    when,
+    12.5,
+    hint="Segment s goes from s to s + 1 times seconds / len(gamma).",
+    hint_zh="第 s 段从 s 到 s + 1，再乘以 seconds / len(gamma)。",
+)
+
+# %% [markdown] lang="en"
+# **Exercise 2 — two opinions.** `first` and `second` map emotions to probabilities. Give the emotion whose **mean** probability is highest.
+
+# %% [markdown] lang="zh"
+# **练习 2——两份意见。** `first` 和 `second` 是从情感到概率的字典。返回**平均**概率最高的情感。
+
+
+# %%
+def together(first, second):
+    """The name of an emotion."""
+    ### BEGIN SOLUTION
+    return max(first, key=lambda name: first[name] + second[name])
+    ### END SOLUTION
+
+
+ok = classroom.check_function(
+    "2 two opinions",
+    together,
+    [
+        (({"Joy": 0.6, "Fear": 0.4}, {"Joy": 0.1, "Fear": 0.9}), "Fear"),
+        (({"Joy": 0.5, "Fear": 0.3, "Trust": 0.2}, {"Trust": 0.3, "Joy": 0.5, "Fear": 0.2}), "Joy"),
+    ],
+    hint="max(first, key=lambda name: ...)",
+    hint_zh="max(first, key=lambda name: ...)",
+)
+
+# %% [markdown] lang="en"
+# **Exercise 3 — what may you say?** The classroom's VAANet says "Joy, 0.67" of your holiday film. Which sentence is true?
+#
+# - `"a"`: "The film is joyful, with a probability of two in three."
+# - `"b"`: "Of its eight classes, this network finds the film most like the rendered clips labelled Joy."
+# - `"c"`: "Of eight people, five or six would call the film joyful."
+
+# %% [markdown] lang="zh"
+# **练习 3——可以怎么说？** 课堂版 VAANet 对你的假期影片给出"Joy，0.67"。哪句话是对的？
+#
+# - `"a"`：“这段影片有三分之二的可能是喜悦的。”
+# - `"b"`：“在八个类别里，这个网络认为它最像标为喜悦的渲染片段。”
+# - `"c"`：“八个人里会有五六个说这段影片是喜悦的。”
+
+# %%
+true_sentence = ...  # "a", "b" or "c"
+### BEGIN SOLUTION
+true_sentence = "b"
+### END SOLUTION
+ok = classroom.check_value(
+    "3 what may be said",
+    true_sentence,
+    "b",
+    hint="What has this network seen? Has anybody measured how often it is right on real films?",
+    hint_zh="这个网络见过什么？有人测过它在真实影片上有多准吗？",
+)
+
+# %% [markdown] lang="en"
+# **To go on:** put in a film without sound, a still picture as a film, a film backwards, and see which network notices; train VAANet on the film clips that ship (`bash script/run.sh VAANet main --dataset film`) and ask again.
+
+# %% [markdown] lang="zh"
+# **还可以试试：** 换成一段没有声音的影片、一张静止画面做成的影片、一段倒放的影片，看看哪个网络能察觉；用自带的影片片段训练 VAANet（`bash script/run.sh VAANet main --dataset film`），再问一次。
+
+# %%
+solved, total = classroom.summary()

@@ -1,0 +1,164 @@
+"""Notebook 10's parts: files checked, uploads kept, answers of four networks, one page of them."""
+
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jacklib import own_video
+from jacklib.checkpoint import save_weights
+from jacklib.data.tsl_features import DESCRIPTOR
+from jacklib.errors import DataError
+from jacklib.networks import (
+    BPMGCN,
+    CTEN,
+    BPMGCNConfig,
+    CTENConfig,
+    TSLNet,
+    TSLNetConfig,
+    VAANet,
+    VAANetConfig,
+)
+from jacklib.own_video import Answer
+from jacklib.page import page, write_page
+
+ROOT = Path(__file__).parents[1]
+CLIP = ROOT / "data_samples" / "film" / "video" / "Joy" / "bbb_0120.mp4"
+FILM = ROOT / "data_samples" / "untrimmed_film" / "video" / "test" / "bbb_0733.mp4"
+WALK = ROOT / "data_samples" / "gait" / "walks" / "deepmimic_walk.csv"
+
+
+def test_files_that_cannot_be_used(tmp_path):
+    empty = tmp_path / "empty.mp4"
+    empty.touch()
+    cases = {tmp_path / "gone.mp4": "no such file", WALK: r"ends in \.csv", empty: "0 bytes"}
+    for path, said in cases.items():
+        with pytest.raises(DataError, match=f"{path.name}: found .*{said}"):
+            own_video.check_file(path)
+    assert own_video.check_file(str(CLIP)) == CLIP
+    assert own_video.check_file(WALK, own_video.POSES) == WALK
+
+
+def test_uploads(tmp_path):
+    assert own_video.uploaded((), tmp_path) is None
+    value = ({"name": "..\\..\\evil/../my film.mp4", "content": memoryview(b"12345")},)
+    path = own_video.uploaded(value, tmp_path / "uploads")
+    assert path == tmp_path / "uploads" / "my film.mp4" and path.read_bytes() == b"12345"
+
+
+def test_weights_are_the_newest_that_are_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(own_video, "ROOT", tmp_path)
+    assert own_video.found_weights("TSL") is None
+    for place in ("results/TSL/best.pth", "notebooks/results/tsl/last.pth"):
+        path = tmp_path / place
+        path.parent.mkdir(parents=True)
+        path.touch()
+        assert own_video.found_weights("TSL") == path
+    assert own_video.weights("TSL") == path  # so none is trained
+    with pytest.raises(ValueError, match="'Tsl'"):
+        own_video.weights("Tsl")
+
+
+def test_a_short_training_that_fails_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(own_video, "found_weights", lambda network: None)
+    monkeypatch.setitem(own_video.SHORT, "Gait", ["--n_epochs", "-1"])
+    with pytest.raises(RuntimeError, match=r"Gait main(?s:.*)n_epochs"):
+        own_video.weights("Gait")
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory) -> dict[str, Path]:
+    """Untrained networks of the classroom's size, saved as training saves them."""
+    folder, made = tmp_path_factory.mktemp("weights"), {}
+    networks = {"VAANet": (VAANet, VAANetConfig), "CTEN": (CTEN, CTENConfig),
+                "TSL": (TSLNet, TSLNetConfig), "Gait": (BPMGCN, BPMGCNConfig)}  # fmt: skip
+    for name, (network, config) in networks.items():
+        options = config.classroom().options()
+        notes = {"network": name, "features": DESCRIPTOR} if name == "TSL" else {"network": name}
+        made[name] = folder / f"{name}.pth"
+        save_weights(network(**options), made[name], options | notes)
+    return made
+
+
+@pytest.fixture(scope="module")
+def answers(checkpoints):
+    with own_video.open_cten(CLIP, checkpoints["CTEN"]) as second:
+        yield [
+            own_video.ask_vaanet(CLIP, checkpoints["VAANet"]),
+            second,
+            own_video.ask_tsl(FILM, checkpoints["TSL"], "zh"),
+            own_video.ask_gait(WALK, checkpoints["Gait"]),
+        ]
+
+
+def test_every_network_answers(answers):
+    assert [a.network for a in answers] == ["VAANet", "CTEN", "TSL-Net", "BPM-GCN"]
+    assert [len(a.probabilities) for a in answers] == [8, 8, 2, 4]
+    for answer in answers:
+        assert answer.png.startswith(b"\x89PNG") and answer.words
+        if answer.network != "TSL-Net":  # whose scores are independent
+            assert sum(answer.probabilities.values()) == pytest.approx(1, abs=1e-5)
+        assert answer.widget().widget.children
+
+
+def test_the_sliders_of_cten_look_at_the_file_again(answers):
+    explorer = answers[1].widget()
+    before = explorer.image.value
+    explorer.theta.value = 0.2
+    after = bytes(explorer.image.value)
+    assert after != bytes(before) and after.startswith(b"\x89PNG")
+
+
+def test_a_film_too_short_for_tsl_net(checkpoints):
+    with pytest.raises(DataError, match=r"bbb_0120.mp4: found 6 pieces.*5\.3 seconds"):
+        own_video.ask_tsl(CLIP, checkpoints["TSL"])
+
+
+def test_a_file_that_is_no_video(checkpoints, tmp_path):
+    file = tmp_path / "not.mp4"
+    shutil.copy(WALK, file)
+    for ask in (own_video.ask_vaanet, own_video.ask_tsl):
+        network = "VAANet" if ask is own_video.ask_vaanet else "TSL"
+        with pytest.raises(DataError, match=r"not\.mp4"):
+            ask(file, checkpoints[network])
+
+
+class Tags(HTMLParser):
+    """Collects the addresses that a page would fetch, and its text."""
+
+    def __init__(self):
+        super().__init__()
+        self.addresses, self.text = [], ""
+
+    def handle_starttag(self, tag, attrs):
+        self.addresses += [v for k, v in attrs if k in ("src", "href")]
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_page_needs_nothing_else(answers, tmp_path, lang):
+    path = write_page(answers, tmp_path / "new" / "page.html", "my <film>.mp4", lang)
+    text = path.read_text(encoding="utf-8")
+    tags = Tags()
+    tags.feed(text)
+    assert len(tags.addresses) == 4
+    assert all(a.startswith("data:image/png;base64,") for a in tags.addresses)
+    assert "<script" not in text and "http" not in text and f'lang="{lang}"' in text
+    assert "my <film>.mp4" in tags.text  # as text, not as a tag
+    for answer in answers:
+        assert answer.network in tags.text and answer.words in tags.text
+    assert str(ROOT) not in text
+    assert ("悲伤" in text) == (lang == "zh")
+    assert len(re.findall(r"\d+\.\d%", tags.text)) >= 22
+
+
+def test_names_are_not_taken_for_html():
+    bad = Answer("<b>", lambda: None, b"", '"><script>', {"<i>": 0.5}, Path("<u>"))
+    text = page([bad], "<h1>")
+    assert "<script>" not in text and "<i>" not in text and "<u>" not in text
+    assert np.char.count(text, "<h1>") == 1
