@@ -8,7 +8,17 @@ import os
 import sys
 import traceback
 
-TOOLS = ("doctor", "warmup", "cuda", "prepare", "notebooks", "bench", "porting", "samples")
+TOOLS = (
+    "doctor",
+    "warmup",
+    "cuda",
+    "gpu_check",
+    "prepare",
+    "notebooks",
+    "bench",
+    "porting",
+    "samples",
+)
 # Networks by the names of the command line; each has a module in `jacklib.methods`.
 METHODS = {"VAANet": "vaanet", "CTEN": "cten", "TSL": "tsl", "Gait": "gait"}
 
@@ -19,6 +29,7 @@ USAGE = """bash script/run.sh COMMAND [options]
   doctor                       what this machine has, and how to mend what is missing
   warmup [NETWORK ...]         compile all kernels ahead, on all cores
   cuda [--remove]              how Jittor gets at the GPU here; remove what that needed
+  gpu_check                    is it right on this GPU, and how fast?
   prepare SOURCE TARGET        turn a folder of videos into the layout that training reads
   prepare gait SOURCE TARGET   the same for walks: Emotion-Gait's h5 files
   samples                      make the clips that ship ready (training does it by itself)
@@ -89,6 +100,8 @@ def _tool(command: str, arguments: list[str]) -> int:
         from . import bench as tool
     elif command == "cuda":
         from . import cuda as tool
+    elif command == "gpu_check":
+        from . import gpu_check as tool
     elif command == "warmup":
         from . import warmup as tool
     elif command == "porting":

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import statistics
@@ -23,7 +24,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from . import runtime
+from . import cuda, runtime
 from .bench_protocol import (
     LEARNING_RATE,
     MOMENTUM,
@@ -245,17 +246,23 @@ def measure(
     warm_up: int,
     seed: int = 0,
     clips: int = 200,
+    device: str = "cpu",
 ) -> dict[str, dict[str, Any]]:
     """Times and memory by framework ("Jittor" and, where found, "PyTorch").
 
     Each has "about" and, for the network's OPERATIONS, "first" (seconds of the first turn),
     "seconds" (of each measured turn) and "peak" (bytes in memory at most, the process as a whole);
     Jittor's forward also "unwaited" (seconds of each measured turn). clips: of a TSL-Net video.
+    device: "cpu" or "cuda", for both; on a GPU "peak" is the GPU's memory that the process holds
+    after the turns, as the driver tells it (both frameworks keep what they once had), or 0 where it
+    does not.
     """
-    workers = {"Jittor": Worker(sys.executable, "jacklib.bench", {})}
+    gpu = device == "cuda"
+    workers = {"Jittor": Worker(sys.executable, "jacklib.bench", {"use_cuda": str(int(gpu))})}
     torch = find_torch()
     if torch:
-        workers["PyTorch"] = Worker(torch, "jacklib.reference.worker", {"JACKLIB_NO_JITTOR": "1"})
+        environment = {"JACKLIB_NO_JITTOR": "1", "JACK_DEVICE": device}
+        workers["PyTorch"] = Worker(torch, "jacklib.reference.worker", environment)
     try:
         results: dict[str, dict[str, Any]] = {}
         for name, worker in workers.items():
@@ -276,11 +283,28 @@ def measure(
                 for clock in ("seconds", "unwaited"):
                     if clock in first:
                         results[name][op][clock] = [turn[clock] for turn in measured]
-                results[name][op]["peak"] = worker.ask("info")["peak_rss"]
+                held = gpu_memory(worker.process.pid) if gpu else worker.ask("info")["peak_rss"]
+                results[name][op]["peak"] = held
         return results
     finally:
         for worker in workers.values():
             worker.close()
+
+
+def gpu_memory(process: int) -> int:
+    """Bytes of GPU memory that a process holds; 0 where the driver does not tell."""
+    command = [
+        "nvidia-smi",
+        "--query-compute-apps=pid,used_memory",
+        "--format=csv,noheader,nounits",
+    ]
+    try:
+        lines = subprocess.run(command, capture_output=True, text=True, timeout=20).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    rows = [line.split(",") for line in lines.splitlines() if line.count(",") == 1]
+    return sum(int(used) << 20 for pid, used in rows if pid.strip() == str(process)
+               and used.strip().isdigit())  # fmt: skip
 
 
 def table(results: dict[str, dict[str, Any]], title: str) -> str:
@@ -306,7 +330,7 @@ def table(results: dict[str, dict[str, Any]], title: str) -> str:
             time_ratio = statistics.median(ours["seconds"]) / statistics.median(theirs["seconds"])
             lines.append(
                 f"| | **Jittor / PyTorch** | **{time_ratio:.2f}** | | | "
-                f"**{ours['peak'] / theirs['peak']:.2f}** |"
+                f"**{ours['peak'] / max(theirs['peak'], 1):.2f}** |"
             )
         if "unwaited" in results["Jittor"][op]:
             seconds = results["Jittor"][op]["unwaited"]
@@ -327,7 +351,8 @@ def ratios(everything: dict[str, Any]) -> list[tuple[str, str, str, float, float
             for op in OPERATIONS[network]:
                 ours, theirs = results["Jittor"][op], results["PyTorch"][op]
                 seconds = statistics.median(ours["seconds"]) / statistics.median(theirs["seconds"])
-                rows.append((network, settings, op, seconds, ours["peak"] / theirs["peak"]))
+                memory = ours["peak"] / theirs["peak"] if theirs["peak"] else math.nan
+                rows.append((network, settings, op, seconds, memory))
     return rows
 
 
@@ -365,6 +390,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch_size", type=int, help="default: 2 (paper), 8 (classroom); gait 32")
     parser.add_argument("--rounds", type=int, default=7, help="measured turns of each framework")
     parser.add_argument("--warm_up", type=int, default=2, help="turns before, not counted")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", help="also write every number to this file")
     parser.add_argument(
@@ -393,6 +419,7 @@ def _measure_one(network: str, settings: str, args: argparse.Namespace) -> dict[
         warm_up=args.warm_up,
         seed=args.seed,
         clips=clips,
+        device=args.device,
     )
     versions = ", ".join(
         f"{r['about']['version']} with {r['about']['threads']} threads" for r in results.values()
@@ -422,6 +449,11 @@ def main(args: argparse.Namespace) -> int:
             wanted="bench tsl, with the classroom settings",
             cure="`bench tsl --train`; without --train the single steps of every network are "
             "measured.",
+        )  # fmt: skip
+    if args.device == "cuda" and not cuda.look().gpus:
+        raise DataError(
+            "--device cuda", found="no NVIDIA GPU that the driver can open",
+            wanted="one", cure="Leave the option out: the CPU is measured.",
         )  # fmt: skip
     if find_torch() is None:
         print(

@@ -24,7 +24,6 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
-import safetensors
 
 from .errors import DataError
 
@@ -549,6 +548,8 @@ def read_safetensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
 
     Raises `DataError` naming the file where it is missing, damaged, or has a dtype such as F8.
     """
+    import safetensors  # here, because `gpu_check` runs where it is not
+
     path = os.fspath(path)
     try:
         with open(path, "rb") as file:

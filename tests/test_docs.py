@@ -104,7 +104,7 @@ def parser_of(*words: str) -> argparse.ArgumentParser:
     else:
         tools = {
                 "prepare": "data.prepare", "notebooks": "notebooks", "bench": "bench",
-                "porting": "porting", "warmup": "warmup", "cuda": "cuda",
+                "porting": "porting", "warmup": "warmup", "cuda": "cuda", "gpu_check": "gpu_check",
             }  # fmt: skip
         tool = "data.prepare_gait" if words[:2] == ("prepare", "gait") else tools[words[0]]
         importlib.import_module(f"jacklib.{tool}").add_arguments(parser)

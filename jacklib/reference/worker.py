@@ -9,6 +9,7 @@ The requests it answers are listed in `jacklib.bench_protocol`.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -35,6 +36,18 @@ from .losses import TSLLoss, bpm_gcn_loss, pcce
 from .tsl_net import TSLNet
 from .vaanet import VAANet
 
+# "cuda" where `bench --device cuda` or `gpu_check` measures a GPU.
+DEVICE = torch.device(os.environ.get("JACK_DEVICE", "cpu"))
+
+
+def _here(array) -> torch.Tensor:
+    return torch.from_numpy(array).to(DEVICE)
+
+
+def _wait() -> None:
+    if DEVICE.type == "cuda":  # whose work goes on after the call has returned
+        torch.cuda.synchronize()
+
 
 class Session:
     """The one network loaded at a time, with its inputs and its optimizer."""
@@ -58,24 +71,24 @@ class Session:
         check_network(network)
         torch.manual_seed(seed)
         networks = {"vaanet": VAANet, "cten": CTEN, "tsl": TSLNet, "gait": BPMGCN}
-        net = networks[network](**(config or {}))
+        net = networks[network](**(config or {})).to(DEVICE)
         trainable = [p for p in net.parameters() if p.requires_grad]
         lr, parameters = LEARNING_RATE[network], trainable
         self.network = network
         if network == "tsl":
             videos = tsl_videos(net, batch, clips, seed)
-            self.videos = [[torch.from_numpy(array) for array in video] for video in videos]
+            self.videos = [[_here(array) for array in video] for video in videos]
             self.inputs, self.labels = self.videos[0][:2], self.videos[0][2:3]
             parameters = net.parameter_groups(lr)
         elif network == "gait":
-            arrays = [torch.from_numpy(array) for array in gait_inputs(net, batch, seed)]
+            arrays = [_here(array) for array in gait_inputs(net, batch, seed)]
             self.inputs, (self.target, self.affective) = arrays[:2], arrays[2:]
         else:
             visual, audio, target = inputs_for(net, network, batch, seed)
-            self.inputs = torch.from_numpy(visual), torch.from_numpy(audio)
-            self.target = torch.from_numpy(target)
+            self.inputs = _here(visual), _here(audio)
+            self.target = _here(target)
             if network == "cten":
-                self.later = [torch.from_numpy(v) for v in erased(visual)]
+                self.later = [_here(v) for v in erased(visual)]
         decay = WEIGHT_DECAY[network]
         if network == "gait":
             options = {"momentum": MOMENTUM, "nesterov": True}
@@ -92,17 +105,21 @@ class Session:
         """One forward pass in evaluation mode, without gradients."""
         net = self._loaded()
         net.eval()
+        _wait()
         start = time.perf_counter()
         with torch.no_grad():
             net(*self.inputs)
+        _wait()
         return {"seconds": time.perf_counter() - start}
 
     def forward(self) -> dict[str, Any]:
         """One forward pass in training mode; what it keeps for a gradient is let go unused."""
         net = self._loaded()
         net.train()
+        _wait()
         start = time.perf_counter()
         output = net(*self.inputs, *self.labels)
+        _wait()
         seconds = time.perf_counter() - start
         del output
         return {"seconds": seconds}
@@ -111,6 +128,7 @@ class Session:
         """One whole training step on the batch."""
         net = self._loaded()
         net.train()
+        _wait()
         start = time.perf_counter()
         self.optimizer.zero_grad()
         value = 0.0
@@ -119,6 +137,7 @@ class Session:
             value += part.item()
             del part
         self.optimizer.step()
+        _wait()
         return {"seconds": time.perf_counter() - start, "loss": value}
 
     def _vaanet_loss(self, net: VAANet) -> Iterator[torch.Tensor]:
@@ -131,7 +150,7 @@ class Session:
         def one_pass(visual: torch.Tensor) -> torch.Tensor:
             output = net(visual, audio)
             if visual is first:
-                kept_segments(output.gamma.detach())  # the passes to come wait for it
+                kept_segments(output.gamma.detach().cpu())  # the passes to come wait for it
             return cross_entropy(output.logits, self.target) / 3
 
         for visual in (first, *self.later):
@@ -160,7 +179,13 @@ class Session:
 
     def about(self) -> dict[str, Any]:
         """Which PyTorch this is and how many threads it uses."""
-        return {"version": f"PyTorch {torch.__version__}", "threads": torch.get_num_threads()}
+        about = {
+            "version": f"PyTorch {torch.__version__} ({DEVICE})",
+            "threads": torch.get_num_threads(),
+        }
+        if DEVICE.type == "cuda":
+            about["gpu"] = torch.cuda.get_device_name()
+        return about
 
 
 if __name__ == "__main__":

@@ -219,11 +219,12 @@ results = {
     for network, config in CASES.items()
 }
 frameworks = list(results["vaanet"])
+header = "".join(f"{f:>30}" for f in frameworks) + ("   ratio" if len(frameworks) > 1 else "")
 for framework in frameworks:
     about = results["vaanet"][framework]["about"]
     print(f"{about['version']} with {about['threads']} threads")
 print()
-print(f"{'':9}{'':15}" + "".join(f"{f:>30}" for f in frameworks) + f"{'ratio':>8}")
+print(f"{'':9}{'':15}" + header)
 for network in CASES:
     for op, words in (("inference", "inference"), ("train", "training step")):
         line, middle = f"{network:9}{words:15}", {}
@@ -236,7 +237,7 @@ for network in CASES:
             line += f"{middle['Jittor'] / middle['PyTorch']:8.2f}"
         print(line)
 
-print(f"\n{'peak memory':24}" + "".join(f"{f:>30}" for f in frameworks) + f"{'ratio':>8}")
+print(f"\n{'peak memory':24}" + header)
 for network in CASES:
     for op, words in (("inference", "inference"), ("train", "training step")):
         peaks = [results[network][framework][op]["peak"] for framework in frameworks]
@@ -262,7 +263,8 @@ for ax, op, title in zip(axes, ("inference", "train"), ("inference", "training s
         whiskers = np.array(
             [[m - t.min(), t.max() - m] for m, t in zip(middle, turns, strict=True)]
         ).T
-        ax.bar(np.arange(len(CASES)) + (k - (len(frameworks) - 1) / 2) * 0.38, middle, 0.36, label=framework,
+        places = np.arange(len(CASES)) + (k - (len(frameworks) - 1) / 2) * 0.38
+        ax.bar(places, middle, 0.36, label=framework,
                yerr=whiskers, capsize=3, color=(BLUE, GREY)[k])  # fmt: skip
     ax.set_xticks(range(len(CASES)), list(CASES))
     ax.set_title(title)

@@ -1,0 +1,336 @@
+"""Is it right on this GPU, and how fast? `bash script/run.sh gpu_check`, one command.
+
+Four parts: operators on the CPU and on the GPU, with gradients; the PyTorch originals' golden
+numbers on the GPU; ten training steps of each network; speed against PyTorch on the same card. Each
+part is a process of its own that notes what failed and goes on. Nothing but Jittor, NumPy and, in
+its own process, PyTorch is imported, and the internet is not needed.
+
+`--device cpu` goes through the same in small sizes: to see that the check itself works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import runtime
+from .errors import DataError
+from .files import write_json, write_text
+
+ROOT = Path(__file__).resolve().parents[1]
+PARTS = ("operators", "golden", "training", "speed")
+# What is to be reached on an H100 or H200: how many times as fast as PyTorch at least.
+TARGETS = {("tsl", "inference"): 1.6, ("tsl", "train"): 1.2}
+OPERATOR_LIMIT, GOLDEN_LIMIT = 2e-3, 1e-3
+
+
+class Case(NamedTuple):
+    """One operator: what it computes of its inputs, which are drawn in these shapes."""
+
+    name: str
+    function: Callable[..., Any]
+    shapes: tuple[tuple[int, ...], ...]
+
+
+def cases() -> list[Case]:
+    """The operators that the networks are made of."""
+    import jittor as jt
+    from jittor import nn
+
+    from . import ops
+
+    image, film = (2, 3, 17, 15), (2, 3, 6, 14, 14)
+    return [
+        Case("matmul", jt.matmul, ((33, 40), (40, 21))),
+        Case("batched matmul", jt.matmul, ((5, 33, 40), (5, 40, 21))),
+        Case("conv2d", lambda x, w: nn.conv2d(x, w, None, 2, 1), (image, (8, 3, 3, 3))),
+        Case("conv2d, one channel", lambda x, w: nn.conv2d(x, w, None, 2, 3),
+             ((2, 1, 32, 20), (8, 1, 7, 7))),
+        Case("conv3d", lambda x, w: ops.conv3d(x, w, None, 2, 1), (film, (8, 3, 3, 3, 3))),
+        Case("conv3d 1 x 1 x 1", lambda x, w: ops.conv3d(x, w), (film, (8, 3, 1, 1, 1))),
+        Case("max_pool2d", lambda x: ops.max_pool2d(x, 3, 2, 1), (image,)),
+        Case("max_pool3d", lambda x: ops.max_pool3d(x, 3, 2, 1), (film,)),
+        Case("avg_pool2d", lambda x: ops.avg_pool2d(x, 3), (image,)),
+        Case("adaptive_avg_pool", lambda x: ops.adaptive_avg_pool(x, (3, 2)), (image,)),
+        Case("batch norm", lambda x: ops.BatchNorm(3)(x), (image,)),
+        Case("batch norm of rows", lambda x: ops.BatchNorm(40)(x), ((64, 40),)),
+        Case("relu", ops.relu, ((40, 50),)),
+        Case("tanh, sigmoid", lambda x: jt.tanh(x) * jt.sigmoid(x), ((40, 50),)),
+        Case("softmax", lambda x: nn.softmax(x, dim=-1), ((4, 5, 100),)),
+        Case("softmax in the middle", lambda x: nn.softmax(x, dim=1), ((4, 50, 6),)),
+        Case("log_softmax", lambda x: ops.log_softmax(x, 1), ((40, 100),)),
+        Case("logsumexp", lambda x: ops.logsumexp(x, 1), ((40, 100),)),
+        Case("cross entropy", lambda x: ops.cross_entropy(x, jt.array([1, 0, 3, 2])), ((4, 5),)),
+        Case("interpolate", lambda x: ops.interpolate_linear(x, 4), ((2, 6, 9),)),
+        Case("sums and largest", lambda x: x.sum(1) + x.max(1) + x.mean(1), ((30, 40),)),
+        Case("sorted", lambda x: jt.argsort(x, dim=1, descending=True)[1], ((30, 40),)),
+        Case("transposed", lambda x: x.permute(2, 0, 1) * 2, ((5, 6, 7),)),
+        Case("joined", lambda x, y: jt.concat([x, y], 1) * 2, ((3, 4), (3, 5))),
+        Case("rows by number", lambda x: x[jt.array([0, 2, 2])], ((5, 6),)),
+    ]  # fmt: skip
+
+
+def difference(a: np.ndarray, b: np.ndarray) -> float:
+    """The largest difference, relative to b's largest value."""
+    if a.shape != b.shape:
+        return float("inf")
+    scale = float(np.abs(b).max()) if b.size else 1.0
+    return float(np.abs(a.astype(np.float64) - b).max() / max(scale, 1e-12)) if b.size else 0.0
+
+
+def check_operators(device: str, small: bool) -> Iterator[tuple[str, float | str, bool]]:
+    """(operator, largest difference of value and gradients, whether that is small enough)."""
+    import jittor as jt
+
+    def run(case: Case, gpu: bool) -> list[np.ndarray]:
+        jt.flags.use_cuda = int(gpu)
+        rng = np.random.default_rng(0)
+        inputs = [jt.array(rng.standard_normal(s).astype(np.float32)) for s in case.shapes]
+        value = case.function(*inputs)
+        weight = jt.array(np.cos(np.arange(value.numel(), dtype=np.float32)).reshape(value.shape))
+        return [v.numpy() for v in (value, *jt.grad((value * weight).sum(), inputs))]
+
+    for case in cases():
+        try:
+            pairs = zip(run(case, device == "cuda"), run(case, False), strict=True)
+            found = max(difference(a, b) for a, b in pairs)
+            yield case.name, found, found < OPERATOR_LIMIT
+        except Exception as error:
+            yield case.name, _short(error), False
+
+
+# ---------------------------------------------------------------------------------------------
+# Golden numbers
+# ---------------------------------------------------------------------------------------------
+
+
+def _golden(name: str):
+    sys.path.insert(0, str(ROOT / "tests"))
+    from golden_numbers import Golden
+
+    return Golden(name)
+
+
+def check_golden(device: str, small: bool) -> Iterator[tuple[str, float | str, bool]]:
+    """(network and output, difference from PyTorch's number, whether it is small enough)."""
+    import jittor as jt
+
+    from .checkpoint import load_weights
+    from .networks import BPMGCN, CTEN, CTENVisual, TSLNet, VAANet
+
+    jt.flags.use_cuda = int(device == "cuda")
+    both, sound = ("visual", "audio"), {"scores": "eval_cas", "video_score": "eval_vid_score"}
+    names = ("logits", "alpha", "beta", "gamma")
+    networks = {
+        "vaanet_ve8": (VAANet, both, {name: f"eval_{name}" for name in names}),
+        "cten_ve8": (CTEN, both, {name: f"eval_{name}" for name in ("logits", "gamma")}),
+        "cten_visual_ve8": (CTENVisual, both[:1], {"logits": "eval_logits", "gamma": "eval_gamma"}),
+        "tsl_t64": (TSLNet, ("rgb", "logmel"), sound),
+        "tsl_t650": (TSLNet, ("rgb", "logmel"), sound),
+        "bpm_gcn": (BPMGCN, ("posture", "movement"),
+                    {"posture_logits": "eval_posture", "movement_logits": "eval_movement"}),
+    }  # fmt: skip
+    for name, (network, inputs, outputs) in networks.items():
+        if small and name not in ("tsl_t64", "bpm_gcn"):
+            continue
+        try:
+            golden = _golden(name)
+            net = network(**golden.facts.get("config", {}))
+            load_weights(net, golden.state())
+            net.eval()
+            with jt.no_grad():
+                output = net(*(golden.input(each) for each in inputs))
+            for mine, theirs in outputs.items():
+                found = difference(getattr(output, mine).numpy(), golden.arrays[theirs])
+                yield f"{name} {mine}", found, found < GOLDEN_LIMIT
+        except Exception as error:
+            yield name, _short(error), False
+        jt.clean()
+
+
+def check_training(device: str, small: bool) -> Iterator[tuple[str, float | str, bool]]:
+    """(network, loss after ten steps over the loss before, whether all are finite)."""
+    import jittor as jt
+
+    from .bench import JittorSession
+
+    jt.flags.use_cuda = int(device == "cuda")
+    for network, (config, batch, clips) in sizes(small).items():
+        try:
+            session = JittorSession()
+            session.load(network, config, batch=batch, seed=0, clips=clips)
+            losses = [session.train()["loss"] for _ in range(10)]
+            yield network, losses[-1] / losses[0], bool(np.isfinite(losses).all())
+        except Exception as error:
+            yield network, _short(error), False
+
+
+def sizes(small: bool) -> dict[str, tuple[dict[str, Any], int, int]]:
+    """(settings, batch, clips of a video) of each network: the papers', or the classroom's."""
+    from .networks import BPMGCNConfig, CTENConfig, TSLNetConfig, VAANetConfig
+
+    kind = "classroom" if small else "paper"
+    configs = {"vaanet": VAANetConfig, "cten": CTENConfig, "tsl": TSLNetConfig,
+               "gait": BPMGCNConfig}  # fmt: skip
+    batch = {"vaanet": 8, "cten": 8, "tsl": 16, "gait": 32}
+    return {
+        name: (getattr(config, kind)().options(), 2 if small else batch[name], 24 if small else 480)
+        for name, config in configs.items()
+    }
+
+
+def check_speed(device: str, small: bool) -> Iterator[tuple[str, float | str, bool]]:
+    """(network, operation and medians, PyTorch's time over Jittor's, whether that is enough)."""
+    from statistics import median
+
+    from .bench import OPERATIONS, measure
+
+    for network, (config, batch, clips) in sizes(small).items():
+        try:
+            rounds = 2 if small else 15
+            results = measure(network, config, batch, rounds=rounds, warm_up=1 if small else 5,
+                              clips=clips, device=device)  # fmt: skip
+        except Exception as error:
+            yield network, _short(error), False
+            continue
+        for op in OPERATIONS[network]:
+            times = {name: median(result[op]["seconds"]) for name, result in results.items()}
+            memory = {name: result[op]["peak"] >> 20 for name, result in results.items()}
+            words = ", ".join(
+                f"{name} {1000 * times[name]:.1f} ms {memory[name]} MiB" for name in times
+            )
+            if "PyTorch" not in times:
+                yield f"{network} {op}: {words}", "no PyTorch to compare with", small
+                continue
+            ratio = times["PyTorch"] / times["Jittor"]
+            wanted = 0.0 if small or op == "forward" else TARGETS.get((network, op), 1.0)
+            yield f"{network} {op}: {words}", ratio, ratio >= wanted
+
+
+CHECKS = {
+    "operators": check_operators, "golden": check_golden, "training": check_training,
+    "speed": check_speed,
+}  # fmt: skip
+SAID = {
+    "operators": f"largest difference from the CPU, value and gradients (limit {OPERATOR_LIMIT:g})",
+    "golden": f"largest difference from PyTorch's golden number (limit {GOLDEN_LIMIT:g})",
+    "training": "loss after ten steps over the first (all finite)",
+    "speed": "how many times as fast as PyTorch (TSL-Net 1.6 and 1.2 wanted, the others 1)",
+}
+
+
+def _short(error: BaseException) -> str:
+    lines = [line for line in traceback.format_exception_only(error) if line.strip()]
+    return " ".join("".join(lines).split())[:300]
+
+
+# ---------------------------------------------------------------------------------------------
+# Command line
+# ---------------------------------------------------------------------------------------------
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `gpu_check`."""
+    parser.add_argument("parts", nargs="*", metavar="PART",
+        help=f"which parts: {', '.join(PARTS)} (default: all)")  # fmt: skip
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda",
+        help="cpu: the same in small sizes, to try the check")  # fmt: skip
+    parser.add_argument("--minutes", type=float, default=9,
+        help="time for all; what does not fit is said")  # fmt: skip
+    parser.add_argument("--result_path", help="where the report goes (default: results/gpu_check)")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Check and report; returns 0 where everything passed."""
+    for part in args.parts:
+        if part not in PARTS:
+            raise DataError("gpu_check", found=part, wanted=f"some of {', '.join(PARTS)}",
+                cure="Correct the name, or name none for all.")  # fmt: skip
+    if args.minutes <= 0:
+        raise DataError("--minutes", found=str(args.minutes), wanted="more than 0",
+            cure="Leave it out.")  # fmt: skip
+    if args.device == "cuda" and not _jittor_has_cuda():
+        print("gpu_check: Jittor has no GPU to compute on here; `bash script/run.sh cuda` says why."
+              " To try the check itself: --device cpu", file=sys.stderr)  # fmt: skip
+        return 1
+    start, everything = time.time(), {}
+    folder = Path(args.result_path or ROOT / "results" / "gpu_check")
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in args.parts or PARTS:
+        left = 60 * args.minutes - (time.time() - start)
+        everything[part] = run_part(part, args.device, max(left, 1))
+        write_json(folder / "gpu_check.json", everything | {"machine": about(args.device)})
+        write_text(folder / "gpu_check.md", report(everything, args.device))
+    print(report(everything, args.device))
+    print(f"written: {folder / 'gpu_check.md'}, {folder / 'gpu_check.json'}")
+    return 0 if all(row[2] for rows in everything.values() for row in rows) else 1
+
+
+def _jittor_has_cuda() -> bool:
+    import jittor as jt
+
+    return bool(jt.has_cuda)
+
+
+def run_part(part: str, device: str, seconds: float) -> list[list[Any]]:
+    """The rows of one part, from a process that ends after `seconds`."""
+    environment = dict(os.environ)
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    child = subprocess.Popen(
+        [sys.executable, "-m", "jacklib.gpu_check", part, device],
+        stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT,
+    )  # fmt: skip
+    try:
+        text, ended = child.communicate(timeout=seconds)[0], f"ended with {child.returncode}"
+    except subprocess.TimeoutExpired:
+        child.kill()
+        text, ended = child.communicate()[0], "stopped: no time left"
+    rows = [json.loads(line) for line in text.splitlines() if line.startswith("[")]
+    if child.returncode != 0:
+        rows.append([f"(the rest of {part})", ended, False])
+    return rows
+
+
+def about(device: str) -> str:
+    """Card, driver and versions in one line."""
+    card = ""
+    if device == "cuda":
+        query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+        try:
+            card = subprocess.run(query, capture_output=True, text=True, timeout=20).stdout
+        except (OSError, subprocess.TimeoutExpired):
+            card = "a GPU"
+    words = [" ".join(card.split()), f"Python {platform.python_version()}",
+             f"Jittor {runtime.JITTOR_VERSION}", f"NumPy {np.__version__}",
+             time.strftime("%Y-%m-%d")]  # fmt: skip
+    return ", ".join(filter(None, words))
+
+
+def report(everything: dict[str, list[list[Any]]], device: str) -> str:
+    """All parts as Markdown tables."""
+    lines = [f"### gpu_check on {device}", "", f"{about(device)}.", ""]
+    for part, rows in everything.items():
+        good = sum(row[2] for row in rows)
+        lines += [f"**{part}**: {good} of {len(rows)}; {SAID[part]}", "", "| | found | |",
+                  "|---|---|---|"]  # fmt: skip
+        for name, found, passed in rows:
+            number = f"{found:.3g}" if isinstance(found, float) else str(found).replace("|", "/")
+            lines.append(f"| {name} | {number} | {'ok' if passed else '**fails**'} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    for row in CHECKS[sys.argv[1]](sys.argv[2], sys.argv[2] == "cpu"):
+        print(json.dumps(row), flush=True)
