@@ -223,7 +223,7 @@ def nvcc_release(nvcc: str) -> Version:
 
 
 def _cudnn(nvcc: str) -> int:
-    """The newest major version of cuDNN whose library lies beside nvcc or where systems keep it."""
+    """Major version of the first cuDNN: beside nvcc, among pip's packages, then the system's."""
     home = Path(os.path.realpath(nvcc)).parents[1]
     folders = [home / "lib64", home / "lib", *(f / "lib" for f in _pip_folders())]
     folders += map(Path, (*SYSTEM_LIBRARIES, "/usr/local/cuda/lib64"))
@@ -293,7 +293,8 @@ def gather_toolkit(nvcc: str, folder: Path) -> Path:
     target = "targets/x86_64-linux"
     includes = [top / "include", top / target / "include", *(f / "include" for f in pip)]
     includes.append(Path("/usr/include"))
-    libraries = [*(f / "lib" for f in pip), top / "lib64", top / "lib", top / target / "lib"]
+    # nvcc's own first: pip's may be another release's.
+    libraries = [top / "lib64", top / "lib", top / target / "lib", *(f / "lib" for f in pip)]
     libraries += map(Path, SYSTEM_LIBRARIES)
     key = hashlib.sha1("|".join([nvcc, *map(str, includes + libraries)]).encode()).hexdigest()[:10]
     made = folder / f"toolkit-{key}"

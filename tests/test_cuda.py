@@ -146,7 +146,8 @@ def pieces(tmp_path, monkeypatch):
         for name in names:
             (folder / "include" / f"{name}.h").write_text("// a header\n")
             (folder / "lib" / f"lib{name.removesuffix('_v2')}.so.13").write_text("a library")
-    (math / "lib" / "libcublasLt.so.13").write_text("a library")
+    for name in ("cublasLt", "cudart"):
+        (math / "lib" / f"lib{name}.so.13").write_text("a library")
     monkeypatch.setattr(cuda, "_pip_folders", lambda: [math, dnn])
     monkeypatch.setattr(cuda, "SYSTEM_LIBRARIES", ())
     return nvcc, math
@@ -160,6 +161,8 @@ def test_the_toolkit_is_gathered_from_its_places(pieces, tmp_path):
     for name in cuda.LIBRARIES:
         assert (made / "lib64" / f"lib{name}.so").read_text() == "a library"
     assert (made / "include" / "nv").is_dir()
+    # Of two of the same name the one that lies with the compiler.
+    assert (made / "lib64" / "libcudart.so").resolve().is_relative_to(nvcc.parents[1])
     script = made / "bin" / "nvcc"
     assert not script.is_symlink()  # Jittor would follow it out of the folder
     assert "called --version" in subprocess.check_output([script, "--version"], text=True)
