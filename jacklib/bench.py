@@ -307,6 +307,11 @@ def gpu_memory(process: int) -> int:
                and used.strip().isdigit())  # fmt: skip
 
 
+def memory_words(peak: int) -> str:
+    """Bytes as MiB; 0 is what `gpu_memory` says where the driver does not tell."""
+    return f"{peak / 2**20:.0f} MiB" if peak else "memory unknown"
+
+
 def table(results: dict[str, dict[str, Any]], title: str) -> str:
     """The results as a Markdown table with its machine and settings."""
     lines = [
@@ -323,14 +328,14 @@ def table(results: dict[str, dict[str, Any]], title: str) -> str:
             lines.append(
                 f"| {words} | {name} | {statistics.median(seconds):.3f} s | "
                 f"{min(seconds):.3f} to {max(seconds):.3f} s | {result[op]['first']:.1f} s | "
-                f"{result[op]['peak'] / 2**20:.0f} MiB |"
+                f"{memory_words(result[op]['peak'])} |"
             )
         if "PyTorch" in results:
             ours, theirs = results["Jittor"][op], results["PyTorch"][op]
             time_ratio = statistics.median(ours["seconds"]) / statistics.median(theirs["seconds"])
             lines.append(
                 f"| | **Jittor / PyTorch** | **{time_ratio:.2f}** | | | "
-                f"**{ours['peak'] / max(theirs['peak'], 1):.2f}** |"
+                f"{_memory_ratio(ours, theirs)} |"
             )
         if "unwaited" in results["Jittor"][op]:
             seconds = results["Jittor"][op]["unwaited"]
@@ -339,6 +344,11 @@ def table(results: dict[str, dict[str, Any]], title: str) -> str:
                 f"{min(seconds):.4f} to {max(seconds):.4f} s | | |"
             )
     return "\n".join(lines)
+
+
+def _memory_ratio(ours: dict[str, Any], theirs: dict[str, Any]) -> str:
+    both = ours["peak"] and theirs["peak"]
+    return f"**{ours['peak'] / theirs['peak']:.2f}**" if both else "unknown"
 
 
 def ratios(everything: dict[str, Any]) -> list[tuple[str, str, str, float, float]]:
@@ -351,7 +361,8 @@ def ratios(everything: dict[str, Any]) -> list[tuple[str, str, str, float, float
             for op in OPERATIONS[network]:
                 ours, theirs = results["Jittor"][op], results["PyTorch"][op]
                 seconds = statistics.median(ours["seconds"]) / statistics.median(theirs["seconds"])
-                memory = ours["peak"] / theirs["peak"] if theirs["peak"] else math.nan
+                both = ours["peak"] and theirs["peak"]
+                memory = ours["peak"] / theirs["peak"] if both else math.nan
                 rows.append((network, settings, op, seconds, memory))
     return rows
 
@@ -364,7 +375,8 @@ def overview(everything: dict[str, Any]) -> str:
     for network, settings, op, seconds, memory in rows:
         bold = "**" if seconds > 1 else ""
         time_ratio = f"{bold}{seconds:.2f}{bold}"
-        lines.append(f"| {network} | {settings} | {WORDS[op]} | {time_ratio} | {memory:.2f} |")
+        peak = "unknown" if math.isnan(memory) else f"{memory:.2f}"
+        lines.append(f"| {network} | {settings} | {WORDS[op]} | {time_ratio} | {peak} |")
     slower = [f"{n} {s} {WORDS[op]} ({t:.2f})" for n, s, op, t, _ in rows if t > 1]
     lines += ["", "Slower than PyTorch: " + ("; ".join(slower) or "none") + "."]
     return "\n".join(lines)
@@ -450,10 +462,11 @@ def main(args: argparse.Namespace) -> int:
             cure="`bench tsl --train`; without --train the single steps of every network are "
             "measured.",
         )  # fmt: skip
-    if args.device == "cuda" and not cuda.look().gpus:
+    way = cuda.choose(cuda.look()) if args.device == "cuda" else None
+    if way is not None and way.name == "cpu":
         raise DataError(
-            "--device cuda", found="no NVIDIA GPU that the driver can open",
-            wanted="one", cure="Leave the option out: the CPU is measured.",
+            "--device cuda", found=way.reason, wanted="a GPU that Jittor computes on",
+            cure=way.cure or "Leave the option out: the CPU is measured.",
         )  # fmt: skip
     if find_torch() is None:
         print(

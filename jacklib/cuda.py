@@ -266,6 +266,7 @@ def prepare(folder: Path, site_packages: Path) -> Way:
 
 def _go_patched(way: Way, folder: Path, site_packages: Path) -> None:
     from .cuda_patch import patched_copy
+    from .runtime import set_here
 
     copy = patched_copy(site_packages, folder)
     toolkit = gather_toolkit(way.nvcc, folder)
@@ -276,6 +277,8 @@ def _go_patched(way: Way, folder: Path, site_packages: Path) -> None:
             os.environ["nvcc_flags"] = f"{flags} {more}".strip()
     sys.path.insert(0, str(copy))
     for name, first in (("PYTHONPATH", copy), ("LD_LIBRARY_PATH", toolkit / "lib64")):
+        if name == "LD_LIBRARY_PATH" and name not in os.environ:
+            set_here.append(name)  # PyTorch's process must not take these libraries
         rest = [part for part in os.environ.get(name, "").split(os.pathsep) if part]
         os.environ[name] = os.pathsep.join(dict.fromkeys([str(first), *rest]))
     # The linker read LD_LIBRARY_PATH when this process began; what is loaded already, it finds.

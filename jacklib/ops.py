@@ -545,6 +545,32 @@ class _MaxPool(jt.Function):
         return dx.reshape(self.shape), None, None, None
 
 
+class _MaxPoolOfOperators(jt.Function):
+    """`_MaxPool` for a GPU, of Jittor's own operators: x [N, C, D, H, W].
+
+    The gradient of Jittor's `max` goes to every one of equal values in full. After a ReLU many are
+    equal; PyTorch and `_MaxPool` give it to the first of the window.
+    """
+
+    def execute(self, x, kernel, stride, padding):
+        size = _pooled_size(x.shape[2:], kernel, stride, padding)
+        self.shape, self.places = x.shape, _places(stride, padding)
+        y = _windows(x, size, kernel, stride, padding, -3.4e38).max((5, 6, 7))
+        self.number = jt.arange(math.prod(kernel)).reshape(1, 1, 1, 1, 1, *kernel)
+        windows = _windows(x, size, kernel, stride, padding, -3.4e38)
+        is_largest = windows == _per_window(y)
+        self.first = jt.ternary(is_largest, self.number, math.prod(kernel)).min((5, 6, 7))
+        return y
+
+    def grad(self, dy):
+        each = jt.ternary(self.number == _per_window(self.first), _per_window(dy), 0.0)
+        return each.reindex_reduce("add", self.shape, self.places), None, None, None
+
+
+def _per_window(y: jt.Var) -> jt.Var:
+    return y.reshape(*y.shape, 1, 1, 1)
+
+
 def _pooled_size(size, kernel, stride, padding) -> list[int]:
     if any(2 * p > k for k, p in zip(kernel, padding, strict=True)):
         raise ValueError(
@@ -566,8 +592,7 @@ def max_pool3d(x, kernel_size, stride=None, padding=0) -> jt.Var:
     stride = kernel if stride is None else numbers(stride, 3)
     padding = numbers(padding, 3)
     if jt.flags.use_cuda:
-        size = _pooled_size(x.shape[2:], kernel, stride, padding)
-        return _windows(x, size, kernel, stride, padding, -3.4e38).max((5, 6, 7))
+        return _MaxPoolOfOperators.apply(x, kernel, stride, padding)
     y = _MaxPool.apply(x.reshape(-1, *x.shape[2:]), kernel, stride, padding)
     return y.reshape(*x.shape[:2], *y.shape[1:])
 
@@ -582,8 +607,13 @@ def max_pool2d(x, kernel_size, stride=None, padding=0) -> jt.Var:
 
 def _windows(x, size, kernel, stride, padding, outside) -> jt.Var:
     """[N, C, D, H, W] -> [N, C, d, h, w, kD, kH, kW], never stored: Jittor fuses what follows."""
-    places = [f"i{2 + a}*{stride[a]}+i{5 + a}-{padding[a]}" for a in range(3)]
-    return x.reindex([*x.shape[:2], *size, *kernel], ["i0", "i1", *places], overflow_value=outside)
+    places = _places(stride, padding)
+    return x.reindex([*x.shape[:2], *size, *kernel], places, overflow_value=outside)
+
+
+def _places(stride, padding) -> list[str]:
+    """Where in x each number of each window lies."""
+    return ["i0", "i1", *(f"i{2 + a}*{stride[a]}+i{5 + a}-{padding[a]}" for a in range(3))]
 
 
 def avg_pool3d(x, kernel_size, stride=None) -> jt.Var:

@@ -104,3 +104,16 @@ def test_the_overview_names_what_is_slower():
                          "step (2.00).")  # fmt: skip
     results["Jittor"] = side(0.5)
     assert bench.overview(everything).endswith("Slower than PyTorch: none.")
+
+
+def test_memory_that_the_driver_does_not_tell_is_not_called_a_number():
+    def results(jittor, pytorch):
+        turn = {"seconds": [1.0], "first": 1.0}
+        return {name: {op: turn | {"peak": peak} for op in ("inference", "train")}
+                for name, peak in (("Jittor", jittor), ("PyTorch", pytorch))}  # fmt: skip
+
+    for pair in ((0, 0), (0, 1 << 30), (1 << 30, 0)):
+        both = bench.table(results(*pair), "") + bench.overview({"gait": {"paper": results(*pair)}})
+        assert "unknown" in both and "nan" not in both and "| 0 MiB" not in both
+    known = bench.table(results(1 << 30, 1 << 31), "")
+    assert "| 1024 MiB |" in known and "**0.50**" in known and "unknown" not in known

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jittor as jt
 import numpy as np
 import pytest
 
@@ -61,6 +62,24 @@ def test_an_operator_that_differs_is_found(monkeypatch):
     assert "no_such_method" in rows[1][1]
 
 
+def test_a_gradient_that_is_not_a_number_fails(monkeypatch):
+    turns = itertools.count()  # the value is right both times, the first time's gradient is NaN
+
+    class Sick(jt.Function):
+        def execute(self, x):
+            return x * 1
+
+        def grad(self, dy):
+            return dy * jt.array(np.float32([np.nan]))
+
+    def function(x):
+        return Sick.apply(x) if next(turns) == 0 else x * 1
+
+    monkeypatch.setattr(gpu_check, "cases", lambda: [Case("NaN", function, ((3, 4),))])
+    ((_, found, passed),) = gpu_check.check_operators("cpu", True)
+    assert np.isnan(found) and not passed
+
+
 def test_difference():
     a = np.float32([1, 2, 4])
     assert gpu_check.difference(a, a) == 0
@@ -71,6 +90,23 @@ def test_difference():
 def test_what_does_not_fit_into_the_time_is_said():
     (row,) = gpu_check.run_part("golden", "cpu", 0.2)
     assert row == ["(the rest of golden)", "stopped: no time left", False]
+
+
+def test_later_parts_keep_their_time(tmp_path, monkeypatch):
+    given = {}
+
+    def part(name, device, seconds):
+        given[name] = seconds
+        return [["x", 1.0, True]]
+
+    monkeypatch.setattr(gpu_check, "run_part", part)
+    monkeypatch.setattr(gpu_check, "_began", gpu_check.time.time)
+    run("--device", "cpu", "--minutes", "10", "--result_path", str(tmp_path))
+    assert 170 < given["operators"] <= 180 and 590 < given["speed"] <= 600
+
+
+def test_the_clock_starts_with_the_process():
+    assert 0 < gpu_check.time.time() - gpu_check._began() < 24 * 3600
 
 
 def run(*words: str) -> int:

@@ -173,3 +173,30 @@ def test_optimizer_refuses_another_networks_state():
     saved = ops.Adam([jt.ones(3)]).state_dict()
     with pytest.raises(ValueError, match="optimizer state"):
         ops.Adam([jt.ones(3), jt.ones(2)]).load_state_dict(saved)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"),
+    [
+        ((1, 4, 4), (1, 4, 4), (0, 0, 0)),
+        ((3, 3, 3), (2, 2, 2), (1, 1, 1)),
+        ((1, 3, 3), (1, 2, 2), (0, 1, 1)),
+    ],
+)
+def test_max_pool_for_a_gpu_is_that_of_the_cpu_where_values_are_equal(kernel, stride, padding):
+    # What runs on a GPU, run here: Jittor's operators are the same on both.
+    x = np.random.default_rng(0).standard_normal((2, 3, 4, 8, 9)).astype(np.float32)
+    x = np.maximum(np.round(x), 0)  # windows of zeros, and of equal largest values
+    x[0, 0] = 0
+    results = []
+    for pool in (
+        lambda v: ops.max_pool3d(v, kernel, stride, padding),
+        lambda v: ops._MaxPoolOfOperators.apply(v, kernel, stride, padding),
+    ):
+        v = jt.array(x)
+        y = pool(v)
+        weight = jt.array(np.cos(np.arange(y.numel(), dtype=np.float32)).reshape(y.shape))
+        results.append((y.numpy(), jt.grad((y * weight).sum(), v).numpy()))
+    (y, dx), (other_y, other_dx) = results
+    np.testing.assert_array_equal(other_y, y)
+    np.testing.assert_allclose(other_dx, dx, rtol=1e-5, atol=1e-6)
