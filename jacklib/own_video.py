@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import csv
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,9 +18,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import av
 import numpy as np
 
 from .data.samples import SamplePaths
+from .data.tsl_features import video_facts
 from .errors import DataError
 from .methods import clips as common
 from .methods import cten, gait, tsl, vaanet
@@ -27,7 +32,7 @@ from .widgets import gait as walking
 
 ROOT = Path(__file__).resolve().parents[1]
 NETWORKS = ("VAANet", "CTEN", "TSL", "Gait")
-# A training that is short enough to wait for: about two and a half minutes on two cores together.
+# A training that is short enough to wait for: under five minutes on two busy cores together.
 SHORT = {
     "VAANet": ["--n_epochs", "6"],
     "CTEN": ["--n_epochs", "4"],
@@ -45,7 +50,7 @@ class Answer(NamedTuple):
     widget: Callable[[], Any]  # makes the picture to move through
     png: bytes  # the same picture, still
     words: str  # the same in words
-    probabilities: dict[str, float]  # by class; TSL-Net's: share of the video
+    probabilities: dict[str, float]  # by class; TSL-Net's: its two video scores, in `lang`'s words
     weights: Path
 
 
@@ -85,6 +90,24 @@ def uploaded(value: Sequence[Mapping[str, Any]], folder: str | Path) -> Path | N
     return path
 
 
+class Look(NamedTuple):
+    """What a video file holds."""
+
+    seconds: float
+    fps: float
+    sound: bool  # without, the networks are given silence
+
+
+def look(video: Path) -> Look:
+    """The video's length and whether it has sound, before anything slow begins.
+
+    Raises DataError where the file is no video, cannot be decoded or has no picture.
+    """
+    facts = video_facts(video)
+    with av.open(str(video)) as container:
+        return Look(facts.seconds, facts.fps, bool(container.streams.audio))
+
+
 # ---------------------------------------------------------------------------------------------
 # Weights
 # ---------------------------------------------------------------------------------------------
@@ -92,8 +115,9 @@ def uploaded(value: Sequence[Mapping[str, Any]], folder: str | Path) -> Path | N
 
 def found_weights(network: str) -> Path | None:
     """The newest weights of the classroom network that a notebook or a command left."""
-    name = network.lower()
-    places = [ROOT / "notebooks" / "results" / name / "last.pth"]
+    left = ROOT / "notebooks" / "results" / network.lower()
+    # Notebook 07 trains several and keeps each in a folder; "both" is the whole network.
+    places = [(left / "both" if network == "Gait" else left) / "last.pth"]
     places += [ROOT / "results" / network / "best.pth"]
     places += [_short_folder(network) / "best.pth"]
     there = [place for place in places if place.is_file()]
@@ -115,7 +139,10 @@ def weights(network: str) -> Path:
     if path is not None:
         return path
     folder = _short_folder(network)
-    words = [network, "main", *SHORT[network], "--result_path", str(folder)]
+    # Beside its place until it is whole: of a run that was interrupted nothing may be found.
+    unfinished = folder.with_name(f"{network}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    words = [network, "main", *SHORT[network], "--result_path", str(unfinished)]
     # In a process of its own: its curves are not this notebook's, and its memory goes with it.
     result = subprocess.run(
         [sys.executable, "-m", "jacklib", *words], cwd=ROOT, capture_output=True, text=True
@@ -123,7 +150,27 @@ def weights(network: str) -> Path:
     if result.returncode != 0:
         lines = (result.stdout + result.stderr).replace("\r", "\n").splitlines()
         raise RuntimeError(f"{' '.join(words)} failed:\n" + "\n".join(lines[-12:]))
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(unfinished, folder)
     return folder / "best.pth"
+
+
+def measured(checkpoint: Path) -> tuple[str, float] | None:
+    """What the training that left a checkpoint measured: ("accuracy" or "mAP", number).
+
+    On its own validation data; best.pth's is the best epoch's, chosen on those same data. None
+    where no log.csv lies beside the file.
+    """
+    log = Path(checkpoint).with_name("log.csv")
+    if not log.is_file():
+        return None
+    with log.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for column, name in (("average_mAP", "mAP"), ("val_accuracy", "accuracy")):
+        numbers = [float(row[column]) for row in rows if row.get(column)]
+        if numbers:
+            return name, numbers[-1] if Path(checkpoint).name == "last.pth" else max(numbers)
+    return None
 
 
 # ---------------------------------------------------------------------------------------------
@@ -202,7 +249,8 @@ def ask_tsl(video: Path, checkpoint: Path, lang: str = "en") -> Answer:
     shown = tsl.timeline_of(video.stem, fps, sample, found, video)
     return Answer(
         "TSL-Net", lambda: timeline.timeline_widget([shown], lang), timeline.png(shown, lang=lang),
-        timeline.describe(shown, lang=lang), _by_class(tsl.CLASSES, found.video_score), checkpoint,
+        timeline.describe(shown, lang=lang),
+        _by_class([timeline.CLASSES[lang][c] for c in tsl.CLASSES], found.video_score), checkpoint,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .files import write_text
-from .own_video import ROOT, Answer
+from .own_video import ROOT, Answer, measured
 from .widgets.drawing import check_language, class_label
 
 TEXT = {
@@ -18,6 +18,9 @@ TEXT = {
         "title": "{name}: what four networks say",
         "made": "Made on {date} by JACK.",
         "weights": "Weights: {path}",
+        "measured": "; {what} {number:.2f} on the validation data of their training",
+        "accuracy": "accuracy",
+        "mAP": "mAP",
         "emotion": "emotion",
         "share": "share",
         "meaning": "These networks were trained on what ships with JACK (rendered clips, recorded "
@@ -29,6 +32,9 @@ TEXT = {
         "title": "{name}：四个网络怎么看",
         "made": "由 JACK 生成于 {date}。",
         "weights": "权重：{path}",
+        "measured": "；训练时在验证数据上的{what}为 {number:.2f}",
+        "accuracy": "准确率",
+        "mAP": " mAP ",
         "emotion": "情感",
         "share": "比例",
         "meaning": "除非你换了别的权重，这些网络只用 JACK 自带的数据训练过："
@@ -69,11 +75,14 @@ def page(answers: Sequence[Answer], name: str, lang: str = "en") -> str:
         words = html.escape(answer.words)
         place = answer.weights  # of this machine's folders the page need not tell
         place = place.relative_to(ROOT) if place.is_relative_to(ROOT) else place.name
+        weights = text["weights"].format(path=place)
+        if found := measured(answer.weights):
+            weights += text["measured"].format(what=text[found[0]], number=found[1])
         parts.append(
             f"<section>\n<h2>{html.escape(answer.network)}</h2>\n<p>{words}</p>\n"
             f'<img alt="{words}" src="data:image/png;base64,{picture}">\n'
             f"<table><tr><th>{text['emotion']}</th><th>{text['share']}</th></tr>\n{rows}</table>\n"
-            f'<p class="small">{html.escape(text["weights"].format(path=place))}</p>\n'
+            f'<p class="small">{html.escape(weights)}</p>\n'
             "</section>"
         )
     made = text["made"].format(date=datetime.date.today().isoformat())

@@ -2,11 +2,13 @@
 
 import re
 import shutil
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from test_prepare import write_video
 
 from jacklib import own_video
 from jacklib.checkpoint import save_weights
@@ -42,6 +44,17 @@ def test_files_that_cannot_be_used(tmp_path):
     assert own_video.check_file(WALK, own_video.POSES) == WALK
 
 
+def test_a_look_at_the_file(tmp_path):
+    facts = own_video.look(CLIP)
+    assert facts.sound and facts.seconds == pytest.approx(4, abs=0.5)
+    silent = tmp_path / "silent.mp4"
+    write_video(silent, [90] * 30)
+    facts = own_video.look(silent)
+    assert not facts.sound and facts.seconds == pytest.approx(1, abs=0.1)
+    with pytest.raises(DataError, match=r"not\.mp4: found .*decoded"):
+        own_video.look(shutil.copy(WALK, tmp_path / "not.mp4"))
+
+
 def test_uploads(tmp_path):
     assert own_video.uploaded((), tmp_path) is None
     value = ({"name": "..\\..\\evil/../my film.mp4", "content": memoryview(b"12345")},)
@@ -58,8 +71,49 @@ def test_weights_are_the_newest_that_are_found(tmp_path, monkeypatch):
         path.touch()
         assert own_video.found_weights("TSL") == path
     assert own_video.weights("TSL") == path  # so none is trained
+    assert own_video.found_weights("Gait") is None
+    path = tmp_path / "notebooks" / "results" / "gait" / "both" / "last.pth"  # as 07 leaves it
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert own_video.found_weights("Gait") == path
     with pytest.raises(ValueError, match="'Tsl'"):
         own_video.weights("Tsl")
+
+
+def test_of_an_interrupted_training_nothing_is_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(own_video, "ROOT", tmp_path)
+
+    def train(stops: bool):
+        def run(command, **_):
+            folder = Path(command[command.index("--result_path") + 1])
+            folder.mkdir(parents=True)
+            (folder / "best.pth").touch()
+            if stops:
+                raise KeyboardInterrupt
+            return subprocess.CompletedProcess(command, 0, "", "")
+
+        return run
+
+    monkeypatch.setattr(own_video.subprocess, "run", train(stops=True))
+    with pytest.raises(KeyboardInterrupt):
+        own_video.weights("CTEN")
+    assert own_video.found_weights("CTEN") is None
+    monkeypatch.setattr(own_video.subprocess, "run", train(stops=False))
+    path = own_video.weights("CTEN")
+    assert path.is_file() and own_video.found_weights("CTEN") == path
+    assert [folder.name for folder in path.parents[1].iterdir()] == ["CTEN"]
+
+
+def test_what_a_training_measured(tmp_path):
+    log = tmp_path / "log.csv"
+    assert own_video.measured(tmp_path / "best.pth") is None
+    log.write_text("epoch,train_accuracy,val_accuracy\n1,1.0,0.5\n2,1.0,0.75\n3,1.0,0.25\n")
+    assert own_video.measured(tmp_path / "best.pth") == ("accuracy", 0.75)
+    assert own_video.measured(tmp_path / "last.pth") == ("accuracy", 0.25)
+    log.write_text("epoch,train_accuracy,average_mAP\n1,1.0,0.5\n")
+    assert own_video.measured(tmp_path / "best.pth") == ("mAP", 0.5)
+    answer = Answer("N", lambda: None, b"", "", {}, tmp_path / "best.pth")
+    assert "mAP 0.50 on the validation data" in page([answer], "a")
 
 
 def test_a_short_training_that_fails_is_told(tmp_path, monkeypatch):
@@ -97,6 +151,7 @@ def answers(checkpoints):
 def test_every_network_answers(answers):
     assert [a.network for a in answers] == ["VAANet", "CTEN", "TSL-Net", "BPM-GCN"]
     assert [len(a.probabilities) for a in answers] == [8, 8, 2, 4]
+    assert list(answers[2].probabilities) == ["负面", "正面"]  # not "n" and "p"
     for answer in answers:
         assert answer.png.startswith(b"\x89PNG") and answer.words
         if answer.network != "TSL-Net":  # whose scores are independent

@@ -16,7 +16,7 @@
 # | | |
 # |---|---|
 # | **Needs** | this repository; no GPU, no download. Better after `04_vaanet` to `07_gait`, whose weights are used if they are there |
-# | **Takes** | under a minute with those weights, otherwise 3 to 4 minutes on two idle CPU cores, nearly all of it training (once; the weights are kept) |
+# | **Takes** | under a minute with those weights, otherwise 3 to 5 minutes on two CPU cores, nearly all of it training (once; the weights are kept) |
 # | **You will see** | a video of yours and a recorded walk put to all four networks, their pictures to move through, and everything on one page that you can pass on |
 #
 # Choose *Run → Run All Cells* first: it takes a piece of film that ships. Then put in your own file and run again.
@@ -27,7 +27,7 @@
 # | | |
 # |---|---|
 # | **需要** | 本仓库；不需要 GPU，也不用下载。最好先学过 `04_vaanet` 到 `07_gait`：那里训练好的权重会直接拿来用 |
-# | **用时** | 有这些权重时不到一分钟；没有的话，双核 CPU 空闲时 3 到 4 分钟，几乎都花在训练上（只此一次，权重会保存下来） |
+# | **用时** | 有这些权重时不到一分钟；没有的话，双核 CPU 上要 3 到 5 分钟，几乎都花在训练上（只此一次，权重会保存下来） |
 # | **你会看到** | 把你的一段视频和一段走路的记录交给四个网络，各自的图可以动手探索，最后汇总成一个可以发给别人的网页 |
 #
 # 先选菜单 *Run → Run All Cells* 运行一遍：默认用自带的一段影片。然后换成你自己的文件，再运行一遍。仓库里保存的图是英文版运行时生成的；自己运行一遍，控件和图就会显示中文。
@@ -80,7 +80,9 @@ chosen = PATH or own_video.uploaded(upload.value, FOLDER / "uploads")
 video = own_video.check_file(
     chosen or SAMPLES / "untrimmed_film" / "video" / "test" / "bbb_0201.mp4"
 )
-print(video.name, f"{video.stat().st_size / 1e6:.1f} MB")
+facts = own_video.look(video)
+print(f"{video.name}: {facts.seconds:.1f} s, {video.stat().st_size / 1e6:.1f} MB,",
+      "with sound" if facts.sound else "no sound: the networks hear silence")  # fmt: skip
 
 # %% [markdown] lang="en"
 # A file that cannot be used is refused in one sentence that says why:
@@ -89,9 +91,11 @@ print(video.name, f"{video.stat().st_size / 1e6:.1f} MB")
 # 不能用的文件会被拒绝，并用一句话说明原因：
 
 # %%
-for wrong in ("holiday.mp4", SAMPLES / "gait" / "walks.json"):
+FOLDER.mkdir(parents=True, exist_ok=True)
+(FOLDER / "no_video.mp4").write_text("a text that calls itself a video")
+for wrong in ("holiday.mp4", SAMPLES / "gait" / "walks.json", FOLDER / "no_video.mp4"):
     try:
-        own_video.check_file(wrong)
+        own_video.look(own_video.check_file(wrong))
     except own_video.DataError as error:
         print(error)
 
@@ -101,6 +105,8 @@ for wrong in ("holiday.mp4", SAMPLES / "gait" / "walks.json"):
 # Weights are taken from the newest training of notebooks 04 to 07 or of the commands. Where there is none, a network is trained now, for a short while, on what ships: **rendered clips** with planted events (VAANet, CTEN, TSL-Net) and recorded walks with **synthetic labels** (BPM-GCN).
 #
 # Keep that in mind with every answer below. A network that has only ever seen coloured shapes will tell you, with 97 %, that your grandmother is disgusted. It must choose among its classes, and nothing in it can say "I do not know this". What you *can* see is **how** it looks: which moments count, what is erased, where segments would begin. For answers that mean something, train on a real data set (`docs/en/train.md`) and give the weights' paths here.
+#
+# The number behind each network was measured on *its own kind of data*, and where a best epoch was chosen, it was chosen on those very clips: it flatters a little. It says nothing about your film.
 
 # %% [markdown] lang="zh"
 # ## 2 · 这些网络知道什么
@@ -108,13 +114,17 @@ for wrong in ("holiday.mp4", SAMPLES / "gait" / "walks.json"):
 # 权重取自笔记本 04 到 07 或命令行最近一次的训练。没有的话，就在这里短时间训练一下，数据是仓库自带的：埋有事件的**渲染片段**（VAANet、CTEN、TSL-Net），以及带**合成标签**的走路记录（BPM-GCN）。
 #
 # 看下面每个答案时都要记住这一点。一个只见过彩色图形的网络，会以 97 % 的把握告诉你，你奶奶很厌恶。它必须在几个类别里选一个，没有办法说“这个我没见过”。你*能*看到的是它**怎样**看：哪些时刻重要，擦掉了什么，片段从哪里开始。想要有意义的答案，请在真实数据集上训练（见 `docs/cn/训练.md`），再把权重的路径填到这里。
+#
+# 每个网络后面的数字是在*与训练同类的数据*上测的；如果挑了最好的一轮，也是用这些数据挑的，所以略微偏高。它说明不了网络在你的影片上有多准。
 
 # %%
 WEIGHTS = {}
 for network in own_video.NETWORKS:
     start, had = time.time(), own_video.found_weights(network)
     WEIGHTS[network] = had or own_video.weights(network)
-    print(f"{network:7}", "found" if had else f"trained in {time.time() - start:.0f} s")
+    print(f"{network:7}", "found" if had else f"trained in {time.time() - start:.0f} s", end="")
+    known = own_video.measured(WEIGHTS[network])
+    print(f"; {known[0]} {known[1]:.2f} on validation data" if known else "")
 
 # %% [markdown] lang="en"
 # ## 3 · Three networks on one video
@@ -191,9 +201,9 @@ POSES = ""  # such as "/home/me/walk.bvh"; empty: a recorded walk that ships
 poses = own_video.check_file(
     POSES or SAMPLES / "gait" / "walks" / "deepmimic_walk.csv", own_video.POSES
 )
-answers.append(own_video.ask_gait(poses, WEIGHTS["Gait"], LANG))
-print(answers[-1].words)
-display(answers[-1].widget())
+walk = own_video.ask_gait(poses, WEIGHTS["Gait"], LANG)
+print(walk.words)
+display(walk.widget())
 
 # %% [markdown] lang="en"
 # ## 5 · One page to pass on
@@ -206,7 +216,7 @@ display(answers[-1].widget())
 # 四个网络的图、概率和文字说明都放进一个 HTML 文件，打开它不需要内核，不需要别的文件，也不需要网络；里面写明了这些结果能说明什么、用的是哪份权重。网页里有你视频的画面，发给别人之前请想一想。
 
 # %%
-written = write_page(answers, FOLDER / f"{video.stem}_{LANG}.html", video.name, LANG)
+written = write_page([*answers, walk], FOLDER / f"{video.stem}_{LANG}.html", video.name, LANG)
 print(f"{written.stat().st_size / 1e6:.1f} MB")
 display(HTML(f'<a href="{written.as_posix()}" target="_blank">{written.name}</a>'))
 
@@ -268,7 +278,7 @@ ok = classroom.check_function(
 # - `"c"`: "Of eight people, five or six would call the film joyful."
 
 # %% [markdown] lang="zh"
-# **练习 3——可以怎么说？** 课堂版 VAANet 对你的假期影片给出"Joy，0.67"。哪句话是对的？
+# **练习 3——可以怎么说？** 课堂版 VAANet 对你的假期影片给出“Joy，0.67”。哪句话是对的？
 #
 # - `"a"`：“这段影片有三分之二的可能是喜悦的。”
 # - `"b"`：“在八个类别里，这个网络认为它最像标为喜悦的渲染片段。”
