@@ -84,9 +84,12 @@ def add_gradients(optimizer) -> None:
     if world_size() == 1:
         return
     present = total([g is not None for g in optimizer.gradients])
-    for i, (p, gradient) in enumerate(zip(optimizer.params, optimizer.gradients, strict=True)):
-        if present[i]:
-            gradient = jt.zeros(p.shape) if gradient is None else gradient
+    for i, p in enumerate(optimizer.params):
+        if present[i] and optimizer.gradients[i] is None:
+            optimizer.gradients[i] = jt.zeros(p.shape).stop_grad()
+    optimizer.sync()  # the sums below then wait for nothing, and come in one order everywhere
+    for i, gradient in enumerate(optimizer.gradients):
+        if gradient is not None:
             optimizer.gradients[i] = gradient.mpi_all_reduce("add").stop_grad()
     optimizer.sync()
 
@@ -101,7 +104,10 @@ def same_start(net: jt.nn.Module) -> None:
 
 
 def average_statistics(net: jt.nn.Module) -> None:
-    """The mean over processes of batch normalisation's running statistics, before they are used."""
+    """The mean over processes of batch normalisation's running statistics.
+
+    For before they are used or saved: without `synchronised` each process collects its own.
+    """
     if world_size() == 1:
         return
     for name, value in net.state_dict().items():

@@ -157,6 +157,7 @@ def fit(
                 if save_every and (number + 1) % save_every == 0 and number + 1 < n_batches:
                     spent = seconds + time.time() - start_time
                     progress |= {"batch": number + 1, "sums": [loss_sum, right, seen, spent]}
+                    parallel.average_statistics(net)  # the file has only one set of them
                     save()
             parallel.average_statistics(net)
             numbers = parallel.from_first(evaluate() if first_process else None)

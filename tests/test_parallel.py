@@ -103,16 +103,32 @@ def test_two_processes_train_as_one(network, few_clips, tmp_path):
 
 
 def test_a_run_of_two_processes_goes_on(few_clips, tmp_path):
-    words = ["VAANet", "main", *few_clips, "--batch_size", "11", "--learning_rate", "2e-5"]
+    """Killed in the middle of epoch 2, where the processes' running statistics differ."""
+    killed = tmp_path / "killed.py"
+    killed.write_text(
+        "import os, runpy\n"
+        "import jacklib\n"
+        "from jacklib import train\n"
+        "save = train.save_training\n"
+        "def save_and_die(path, net, optimizer, progress):\n"
+        "    save(path, net, optimizer, progress)\n"
+        "    if (progress['epoch'], progress['batch']) == (1, 2):\n"
+        "        os._exit(1)\n"
+        "train.save_training = save_and_die\n"
+        f"runpy.run_path({TRAIN!r}, run_name='__main__')\n"
+    )
+    words = ["VAANet", "main", *few_clips, "--batch_size", "4", "--learning_rate", "2e-5"]
+    words += ["--n_epochs", "2", "--save_every", "2"]  # batches of 4, 4 and 3
     whole, halves = tmp_path / "whole", tmp_path / "halves"
-    run(2, TRAIN, *words, "--n_epochs", "2", "--result_path", whole)
-    run(2, TRAIN, *words, "--n_epochs", "1", "--result_path", halves)
-    resume = ["--resume", halves / "last.pth", "--n_epochs", "2", "--result_path", halves]
-    run(2, TRAIN, *words, *resume)
+    run(2, TRAIN, *words, "--result_path", whole)
+    run(2, killed, *words, "--result_path", halves, code=1)
+    assert len(log(halves)) == 1
+    run(2, TRAIN, *words, "--result_path", halves, "--resume", halves / "last.pth")
     for a, b in zip(log(whole), log(halves), strict=True):
         assert [a[name] for name in FACTS] == [b[name] for name in FACTS]
-    mine = weights(halves)
-    assert all(np.array_equal(mine[name], array) for name, array in weights(whole).items())
+    mine = weights(halves, "last.pth")
+    other = [k for k, v in weights(whole, "last.pth").items() if not np.array_equal(mine[k], v)]
+    assert not other
 
 
 def test_a_process_that_fails_ends_the_other(tmp_path):
