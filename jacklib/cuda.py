@@ -6,7 +6,7 @@ private copy of the installed Jittor with the changes of `cuda_patch`, and a fol
 compiler, headers and libraries from wherever they lie, since Jittor looks for them in one place.
 Both are made at the first start, kept in jacklib's cache, and removed by `jacklib cuda --remove`.
 
-This file imports nothing but the standard library and runs before Jittor.
+Like `runtime`, this file needs the standard library alone and runs before Jittor.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from .runtime import set_here, whole_folder
 
 Version = tuple[int, int]
 
@@ -266,7 +268,6 @@ def prepare(folder: Path, site_packages: Path) -> Way:
 
 def _go_patched(way: Way, folder: Path, site_packages: Path) -> None:
     from .cuda_patch import patched_copy
-    from .runtime import set_here
 
     copy = patched_copy(site_packages, folder)
     toolkit = gather_toolkit(way.nvcc, folder)
@@ -303,9 +304,7 @@ def gather_toolkit(nvcc: str, folder: Path) -> Path:
     made = folder / f"toolkit-{key}"
     if made.is_dir():
         return made
-    folder.mkdir(parents=True, exist_ok=True)
-    making = Path(tempfile.mkdtemp(prefix="making-", dir=folder))
-    try:
+    with whole_folder(made) as making:
         for name in ("bin", "include", "lib64"):
             (making / name).mkdir()
         # Jittor follows links to find the toolkit: a script keeps it here.
@@ -327,12 +326,6 @@ def gather_toolkit(nvcc: str, folder: Path) -> Path:
         missing += [f"lib{n}.so" for n in LIBRARIES if not (making / f"lib64/lib{n}.so").exists()]
         if missing:
             raise RuntimeError(f"CUDA's {', '.join(missing)} found nowhere")
-        os.replace(making, made)
-    except OSError:
-        if not made.is_dir():  # else another process was faster
-            raise
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
     return made
 
 

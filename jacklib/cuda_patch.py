@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import os
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
+
+from .runtime import whole_folder
 
 
 class Change(NamedTuple):
@@ -118,19 +118,11 @@ def patched_copy(site_packages: Path, folder: Path) -> Path:
     made = folder / f"jittor-{hashlib.sha1('|'.join(what).encode()).hexdigest()[:10]}"
     if made.is_dir():
         return made
-    folder.mkdir(parents=True, exist_ok=True)
-    making = Path(tempfile.mkdtemp(prefix="making-", dir=folder))
-    try:
+    with whole_folder(made) as making:
         for name in ("jittor", "jittor_utils"):
             shutil.copytree(site_packages / name, making / name,
                 ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip
         apply(making)
-        os.replace(making, made)
-    except OSError:
-        if not made.is_dir():  # else another process was faster
-            raise
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
     return made
 
 

@@ -128,6 +128,26 @@ def write_if_changed(path: Path, text: str, mode: int) -> None:
     os.replace(name, path)
 
 
+@contextlib.contextmanager
+def whole_folder(target: Path):
+    """A folder to fill, which becomes `target` when the block ends well and is gone when it fails.
+
+    Where another process was faster, its folder stays.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    making = Path(tempfile.mkdtemp(prefix="making-", dir=target.parent))
+    try:
+        yield making
+        making.chmod(0o755)  # others may share the cache
+        try:
+            os.replace(making, target)
+        except OSError:
+            if not target.is_dir():
+                raise
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
 def python_header() -> Path | None:
     """Path of Python.h, or None where the development headers are not installed."""
     paths = sysconfig.get_paths()
@@ -190,24 +210,19 @@ def _provide_onednn() -> None:
     library, headers = _onednn_files()
     if library is None or not headers:
         return  # Jittor's own download stays as the way out; `doctor` names the missing package
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    making = Path(tempfile.mkdtemp(prefix="making-", dir=folder.parent))
-    (making / "lib").mkdir()
-    shutil.copyfile(library, making / "lib" / "libdnnl.so.2")
-    for name in ("libmkldnn.so", "libmkldnn.so.2", "libdnnl.so"):
-        os.symlink("libdnnl.so.2", making / "lib" / name)
-    for header in headers:
-        parts = header.parts
-        last = len(parts) - 1 - parts[::-1].index("include")
-        target = making.joinpath(*parts[last:])
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(header, target)
-    if folder.exists():  # an incomplete one
-        shutil.rmtree(folder, ignore_errors=True)
-    try:
-        os.replace(making, folder)
-    except OSError:  # another process was faster
-        shutil.rmtree(making, ignore_errors=True)
+    with whole_folder(folder) as making:
+        (making / "lib").mkdir()
+        shutil.copyfile(library, making / "lib" / "libdnnl.so.2")
+        for name in ("libmkldnn.so", "libmkldnn.so.2", "libdnnl.so"):
+            os.symlink("libdnnl.so.2", making / "lib" / name)
+        for header in headers:
+            parts = header.parts
+            last = len(parts) - 1 - parts[::-1].index("include")
+            target = making.joinpath(*parts[last:])
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(header, target)
+        if folder.exists():  # an incomplete one
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _set_quiet_defaults() -> None:

@@ -123,13 +123,12 @@ def _start(name: str, folder: Path, side_by_side: bool, share: int) -> subproces
     threads = max(1, (os.cpu_count() or 1) // share)
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    return subprocess.Popen(
-        [sys.executable, "-m", "jacklib.warmup", name, str(folder / name), str(int(side_by_side))],
-        stdout=open(folder / f"{name}.log", "w"),
-        stderr=subprocess.STDOUT,
-        env=environment,
-        cwd=ROOT,
-    )
+    with open(folder / f"{name}.log", "w") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "jacklib.warmup", name, str(folder / name),
+             str(int(side_by_side))],
+            stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=ROOT,
+        )  # fmt: skip
 
 
 def _last_lines(path: Path) -> str:

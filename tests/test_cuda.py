@@ -203,7 +203,7 @@ def environment(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "environ", os.environ.copy())
     monkeypatch.delitem(os.environ, "LD_LIBRARY_PATH", raising=False)
-    monkeypatch.setattr(runtime, "set_here", [])
+    monkeypatch.setattr(cuda, "set_here", [])
     monkeypatch.setattr(sys, "path", list(sys.path))
 
 
@@ -239,7 +239,7 @@ def test_the_patched_way(environment, monkeypatch, tmp_path, pieces):
     assert os.environ["nvcc_path"] == str(made / "bin" / "nvcc")
     assert os.environ["nvcc_flags"].count(f'-I"{made}/include/cccl"') == 1
     assert "libcudnn.so" in loaded
-    assert runtime.set_here == ["LD_LIBRARY_PATH"]  # so that PyTorch's process does without
+    assert cuda.set_here == ["LD_LIBRARY_PATH"]  # so that PyTorch's process does without
 
 
 def test_a_way_that_fails_is_said_and_the_cpu_computes(environment, monkeypatch, tmp_path, pieces):
