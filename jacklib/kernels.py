@@ -4,7 +4,8 @@ Jittor writes a C++ file for each new operator and has it compiled. Most of that
 is not the operator: a Python is started, Jittor's headers are read anew, and 45,000 lines of debug
 information pass through a text file. `use_quick_compiler` sets two of Jittor's flags, so that
 
-- the headers come precompiled (one file in jacklib's cache, made once, 60 to 100 MB), and
+- the headers come precompiled (one file in jacklib's cache, made once, 60 to 100 MB; where g++
+  cannot use it, because an operator asks for other options, it reads the headers as before), and
 - a small shell script stands where Jittor starts its Python script. It compiles straight to the
   library, under a name of its own that then takes the right one's place: two processes may want
   the same kernel. Jittor's script edits kernels with stores that bypass the cache as assembler
@@ -54,6 +55,8 @@ _HEADERS = """#define JIT 1
 #include "ops/unary_op.h"
 """
 _ONEDNN = "#include <dnnl.hpp>\n"
+# What g++ reads where kernels.h.gch does not fit, as for Jittor's isnan (-O2 instead of -Ofast).
+_NO_HEADERS = "// Nothing: a kernel includes what it needs.\n"
 
 # Called as: SCRIPT .../asm_tuner.py --cc_path=g++ source options... -o library. Another process may
 # be writing the same source at this moment: what is compiled is a copy that was read twice alike.
@@ -137,7 +140,7 @@ def _precompiled_headers() -> Path | None:
         for word in shlex.split(jt.flags.cc_flags)
         if word != "-shared" and not word.startswith(("-l", "-L", "-Wl,"))
     ]
-    key = "|".join([runtime.JITTOR_VERSION, jt.flags.cc_path, *options, text])
+    key = "|".join([runtime.JITTOR_VERSION, jt.flags.cc_path, *options, text, _NO_HEADERS])
     folder = runtime.cache_folder() / f"headers-{hashlib.sha1(key.encode()).hexdigest()[:10]}"
     header = folder / "kernels.h"
     if (folder / "kernels.h.gch").is_file():
@@ -147,10 +150,12 @@ def _precompiled_headers() -> Path | None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if (folder / "kernels.h.gch").is_file():
             return header
-        runtime.write_if_changed(header, text, 0o644)
+        source = folder / "precompiled.h"
+        runtime.write_if_changed(source, text, 0o644)
+        runtime.write_if_changed(header, _NO_HEADERS, 0o644)
         handle, making = tempfile.mkstemp(dir=folder, suffix=".gch")
         os.close(handle)
-        command = [jt.flags.cc_path, *options, f"-I{include}", "-x", "c++-header", str(header)]
+        command = [jt.flags.cc_path, *options, f"-I{include}", "-x", "c++-header", str(source)]
         try:
             result = subprocess.run([*command, "-o", making], capture_output=True, text=True)
             if result.returncode or shutil.disk_usage(folder).free < 2e8:

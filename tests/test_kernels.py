@@ -19,21 +19,23 @@ pytestmark = pytest.mark.skipif(
 )
 
 # A kernel that no cache holds, since its source names `mark`; prints its result and its library.
+# A second argument goes to the compiler with it, as Jittor does for isnan.
 NEW_KERNEL = """
 import sys, glob
 import jacklib, jittor as jt
 jt.flags.disable_lock = 1
-mark = sys.argv[1]
-y = jt.code([3], "float32", [jt.array([1.0, 2.0, 3.0])],
-    cpu_src=f"float v{mark} = 2; for (int i = 0; i < 3; i++) @out(i) = @in0(i) * v{mark};")
+mark, *options = sys.argv[1:]
+with jt.flag_scope(compile_options={f"FLAGS: {option} ": 1 for option in options}):
+    y = jt.code([3], "float32", [jt.array([1.0, 2.0, 3.0])],
+        cpu_src=f"float v{mark} = 2; for (int i = 0; i < 3; i++) @out(i) = @in0(i) * v{mark};")
 print(y.numpy().tolist())
 print([n for n in glob.glob(jt.flags.cache_path + "/jit/code*_op.cc") if mark in open(n).read()][0])
 """
 
 
-def start(mark: str, python: str = sys.executable) -> subprocess.Popen:
+def start(mark: str, *options: str, python: str = sys.executable) -> subprocess.Popen:
     return subprocess.Popen(
-        [python, "-c", NEW_KERNEL, mark],
+        [python, "-c", NEW_KERNEL, mark, *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -64,7 +66,7 @@ def test_no_kernel_is_compiled_twice_whatever_the_name_of_python():
     before = made.stat().st_mtime_ns
     names = [Path(sys.prefix, "bin", name) for name in ("python", "python3")]
     for name in names:
-        assert finish(start(mark, str(name))) == made
+        assert finish(start(mark, python=str(name))) == made
     assert made.stat().st_mtime_ns == before
 
 
@@ -83,6 +85,10 @@ def test_the_precompiled_headers_are_used(tmp_path):
     # `gcc -H` marks a precompiled header that it took with !, one that it had to refuse with x.
     assert f"! {include.removeprefix('-include')}.gch" in result.stderr
     assert "var.h" not in result.stderr.replace("kernels.h", "")
+
+
+def test_a_kernel_with_options_that_the_precompiled_headers_do_not_fit():
+    finish(start(uuid.uuid4().hex, "-O2"))  # they are precompiled with -Ofast
 
 
 def run_script(tmp_path, source_text: str, compiler_text: str) -> subprocess.CompletedProcess:
