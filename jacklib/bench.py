@@ -254,37 +254,53 @@ def measure(
     "seconds" (of each measured turn) and "peak" (bytes in memory at most, the process as a whole);
     Jittor's forward also "unwaited" (seconds of each measured turn). clips: of a TSL-Net video.
     device: "cpu" or "cuda", for both; on a GPU "peak" is the GPU's memory that the process holds
-    after the turns, as the driver tells it (both frameworks keep what they once had), or 0 where it
-    does not.
+    after the turns, as the driver tells it (both frameworks keep what they once had). In containers
+    it often does not know the process; then it is by how much the card was fuller after the
+    process's turns, and 0 where that is not told either.
     """
     gpu = device == "cuda"
-    workers = {"Jittor": Worker(sys.executable, "jacklib.bench", {"use_cuda": str(int(gpu))})}
+    programs = {"Jittor": (sys.executable, "jacklib.bench", {"use_cuda": str(int(gpu))})}
     torch = find_torch()
     if torch:
         environment = {"JACKLIB_NO_JITTOR": "1", "JACK_DEVICE": device}
-        workers["PyTorch"] = Worker(torch, "jacklib.reference.worker", environment)
+        programs["PyTorch"] = (torch, "jacklib.reference.worker", environment)
+    workers: dict[str, Worker] = {}
+    grown = dict.fromkeys(programs, 0)  # by how much the card was fuller after each one's turns
+
+    def ask(name: str, op: str, **arguments: Any) -> dict[str, Any]:
+        before = card_memory() if gpu else 0
+        if name not in workers:
+            workers[name] = Worker(*programs[name])
+        answer = workers[name].ask(op, **arguments)
+        grown[name] += card_memory() - before if gpu else 0
+        return answer
+
+    def held(name: str) -> int:
+        if gpu:
+            return gpu_memory(workers[name].process.pid) or max(0, grown[name])
+        return workers[name].ask("info")["peak_rss"]
+
     try:
         results: dict[str, dict[str, Any]] = {}
-        for name, worker in workers.items():
-            loaded = worker.ask(
-                "load", network=network, config=config, batch=batch, seed=seed, clips=clips
+        for name in programs:
+            loaded = ask(
+                name, "load", network=network, config=config, batch=batch, seed=seed, clips=clips
             )
-            results[name] = {"about": worker.ask("info") | loaded}
+            results[name] = {"about": workers[name].ask("info") | loaded}
         for op in OPERATIONS[network]:
             for worker in workers.values():
                 worker.ask("reset_peak")
             turns: dict[str, list[dict[str, float]]] = {name: [] for name in workers}
             for _ in range(warm_up + rounds):
-                for name, worker in workers.items():
-                    turns[name].append(worker.ask(op))
-            for name, worker in workers.items():
+                for name in workers:
+                    turns[name].append(ask(name, op))
+            for name in workers:
                 first, measured = turns[name][0], turns[name][warm_up:]
                 results[name][op] = {"first": first["seconds"]}
                 for clock in ("seconds", "unwaited"):
                     if clock in first:
                         results[name][op][clock] = [turn[clock] for turn in measured]
-                held = gpu_memory(worker.process.pid) if gpu else worker.ask("info")["peak_rss"]
-                results[name][op]["peak"] = held
+                results[name][op]["peak"] = held(name)
         return results
     finally:
         for worker in workers.values():
@@ -293,18 +309,24 @@ def measure(
 
 def gpu_memory(process: int) -> int:
     """Bytes of GPU memory that a process holds; 0 where the driver does not tell."""
-    command = [
-        "nvidia-smi",
-        "--query-compute-apps=pid,used_memory",
-        "--format=csv,noheader,nounits",
-    ]
+    rows = _nvidia_smi("--query-compute-apps=pid,used_memory")
+    return sum(int(row[1]) << 20 for row in rows if row[0] == str(process) and row[1].isdigit())
+
+
+def card_memory() -> int:
+    """Bytes of GPU memory in use by anyone, on all cards; 0 where the driver does not tell."""
+    return sum(int(row[0]) << 20 for row in _nvidia_smi("--query-gpu=memory.used")
+               if row[0].isdigit())  # fmt: skip
+
+
+def _nvidia_smi(query: str) -> list[list[str]]:
+    command = ["nvidia-smi", query, "--format=csv,noheader,nounits"]
     try:
         lines = subprocess.run(command, capture_output=True, text=True, timeout=20).stdout
     except (OSError, subprocess.TimeoutExpired):
-        return 0
-    rows = [line.split(",") for line in lines.splitlines() if line.count(",") == 1]
-    return sum(int(used) << 20 for pid, used in rows if pid.strip() == str(process)
-               and used.strip().isdigit())  # fmt: skip
+        return []
+    rows = [[field.strip() for field in line.split(",")] for line in lines.splitlines()]
+    return [row for row in rows if len(row) == 1 + query.count(",")]
 
 
 def memory_words(peak: int) -> str:

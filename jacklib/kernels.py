@@ -24,6 +24,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from . import runtime
@@ -145,6 +146,9 @@ def _precompiled_headers() -> Path | None:
     header = folder / "kernels.h"
     if (folder / "kernels.h.gch").is_file():
         return header
+    failed = folder / "failed"  # a compile that failed is tried again the next day, not each time
+    if failed.is_file() and time.time() - failed.stat().st_mtime < 86400:
+        return None
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -159,6 +163,7 @@ def _precompiled_headers() -> Path | None:
         try:
             result = subprocess.run([*command, "-o", making], capture_output=True, text=True)
             if result.returncode or shutil.disk_usage(folder).free < 2e8:
+                failed.write_text(result.stderr)
                 return None
             os.replace(making, folder / "kernels.h.gch")
         finally:

@@ -23,6 +23,7 @@ TEXT = {
         "mAP": "mAP",
         "emotion": "emotion",
         "share": "share",
+        "silent": "The film has no sound: where a network listens, it heard silence.",
         "meaning": "These networks were trained on what ships with JACK (rendered clips, recorded "
         "walks with synthetic labels), unless you gave them other weights. They answer always, "
         "and with large numbers; of a real film or person the answers say nothing reliable. "
@@ -37,6 +38,7 @@ TEXT = {
         "mAP": " mAP ",
         "emotion": "情感",
         "share": "比例",
+        "silent": "影片没有声音：凡是要听声音的网络，听到的都是静音。",
         "meaning": "除非你换了别的权重，这些网络只用 JACK 自带的数据训练过："
         "渲染的片段，以及带合成标签的步态。它们总会给出答案，数字也常常很大；"
         "但对真实的影片和真实的人，这些答案并不可靠。"
@@ -54,8 +56,9 @@ td.bar div { background: #0072b2; height: .8rem; }
 """
 
 
-def page(answers: Sequence[Answer], name: str, lang: str = "en") -> str:
-    """The page as text. name: what was asked about, for its title."""
+def page(answers: Sequence[Answer], name: str, lang: str = "en", *, sound: bool = True) -> str:
+    """The page as text. name: what was asked about, for its title. sound: whether the film has any,
+    since the page says where it has not."""
     check_language(lang)
     text = TEXT[lang]
     title = html.escape(text["title"].format(name=name))
@@ -65,6 +68,8 @@ def page(answers: Sequence[Answer], name: str, lang: str = "en") -> str:
         f"<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
         f"<p>{html.escape(text['meaning'])}</p>"
     ]
+    if not sound:
+        parts.append(f"<p>{html.escape(text['silent'])}</p>")
     for answer in answers:
         rows = "".join(
             f"<tr><td>{html.escape(class_label(label, lang))}</td><td>{p:.1%}</td>"
@@ -91,10 +96,15 @@ def page(answers: Sequence[Answer], name: str, lang: str = "en") -> str:
 
 
 def write_page(
-    answers: Sequence[Answer], path: str | os.PathLike, name: str, lang: str = "en"
+    answers: Sequence[Answer],
+    path: str | os.PathLike,
+    name: str,
+    lang: str = "en",
+    *,
+    sound: bool = True,
 ) -> Path:
     """Write `page` to a file, whole or not at all; returns its path."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, page(answers, name, lang))
+    write_text(path, page(answers, name, lang, sound=sound))
     return path

@@ -94,6 +94,8 @@ installed() {
 
 install() {
     local base=$1 kind=$2 what=$root log
+    [ -z "${OMPI_COMM_WORLD_SIZE:-}" ] ||
+        stop "Set JACK up before it runs in several processes: bash script/run.sh doctor"
     [ "$kind" = dev ] && what="$root[dev]"
     log=$(mktemp)
     say "Setting up .venv (once, a few minutes)…"

@@ -223,6 +223,14 @@ def test_bad_fields_are_named(field, value, message):
         make_state(**{field: value})
 
 
+def test_probabilities_of_any_number_of_axes():
+    value = np.full((2, 3, 4), 0.25)
+    drawing.Fields("A").probabilities("p", value, value.shape)
+    value[1, 2] = 0.5
+    with pytest.raises(DataError, match="A.p: found a sum of 2"):
+        drawing.Fields("A").probabilities("p", value, value.shape)
+
+
 def test_unknown_language_is_refused():
     with pytest.raises(DataError, match="'fr'"):
         render(make_state(), "fr")

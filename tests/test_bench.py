@@ -1,5 +1,6 @@
 """`bench` measures what it says: the shape of its results, never their size."""
 
+import os
 import statistics
 
 import numpy as np
@@ -117,3 +118,19 @@ def test_memory_that_the_driver_does_not_tell_is_not_called_a_number():
         assert "unknown" in both and "nan" not in both and "| 0 MiB" not in both
     known = bench.table(results(1 << 30, 1 << 31), "")
     assert "| 1024 MiB |" in known and "**0.50**" in known and "unknown" not in known
+
+
+def test_memory_of_the_card_as_the_driver_tells_it(tmp_path, monkeypatch):
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text(
+        '#!/bin/sh\ncase "$1" in\n'
+        '*compute-apps*) printf "12, 300\\n77, [N/A]\\n12, 20\\n" ;;\n'
+        '*) printf "1024\\n[N/A]\\n512\\n" ;;\nesac\n'
+    )
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert bench.gpu_memory(12) == 320 << 20
+    assert bench.gpu_memory(77) == bench.gpu_memory(1) == 0
+    assert bench.card_memory() == 1536 << 20
+    driver.write_text("#!/bin/sh\necho no devices were found\nexit 9\n")
+    assert bench.gpu_memory(12) == bench.card_memory() == 0

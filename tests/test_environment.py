@@ -193,6 +193,15 @@ def test_doctor_and_prepare_run_without_a_compiler(machine):
         assert f"venv -m jacklib {command}" in machine.calls
 
 
+def test_several_processes_do_not_set_up_at_once(complete_machine):
+    line = "Set JACK up before it runs in several processes: bash script/run.sh doctor"
+    result = complete_machine.run("VAANet", "main", OMPI_COMM_WORLD_SIZE="2")
+    assert_one_line(result, line)
+    assert complete_machine.pip_installs() == []
+    assert complete_machine.run("doctor").returncode == 0
+    assert complete_machine.run("VAANet", "main", OMPI_COMM_WORLD_SIZE="2").returncode == 0
+
+
 # ------------------------------------------------------------------------------------ setting up
 
 

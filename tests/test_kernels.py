@@ -91,6 +91,23 @@ def test_a_kernel_with_options_that_the_precompiled_headers_do_not_fit():
     finish(start(uuid.uuid4().hex, "-O2"))  # they are precompiled with -Ofast
 
 
+def test_headers_that_cannot_be_precompiled_are_left_alone_for_a_day(tmp_path, monkeypatch):
+    calls = []
+
+    def fail(command, **options):
+        calls.append(command)
+        return subprocess.CompletedProcess(command, 1, "", "no such option")
+
+    monkeypatch.setattr(runtime, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(kernels.subprocess, "run", fail)
+    assert kernels._precompiled_headers() is None and kernels._precompiled_headers() is None
+    assert len(calls) == 1
+    (failed,) = tmp_path.glob("headers-*/failed")
+    assert failed.read_text() == "no such option"
+    os.utime(failed, (0, 0))
+    assert kernels._precompiled_headers() is None and len(calls) == 2
+
+
 def run_script(tmp_path, source_text: str, compiler_text: str) -> subprocess.CompletedProcess:
     compiler, source = tmp_path / "g++", tmp_path / "some_op.cc"
     compiler.write_text("#!/bin/sh\n" + compiler_text)

@@ -212,6 +212,13 @@ def test_the_page_needs_nothing_else(answers, tmp_path, lang):
     assert len(re.findall(r"\d+\.\d%", tags.text)) >= 22
 
 
+@pytest.mark.parametrize("lang, words", [("en", "no sound"), ("zh", "没有声音")])
+def test_the_page_says_where_a_film_has_no_sound(lang, words):
+    answer = Answer("VAANet", lambda: None, b"", "", {"joy": 0.5}, Path("a.pth"))
+    assert words not in page([answer], "a", lang)
+    assert words in page([answer], "a", lang, sound=False)
+
+
 def test_names_are_not_taken_for_html():
     bad = Answer("<b>", lambda: None, b"", '"><script>', {"<i>": 0.5}, Path("<u>"))
     text = page([bad], "<h1>")

@@ -378,7 +378,7 @@ class Fields:
         """Weights whose last axis sums to 1."""
         self.weights(name, value, shape)
         sums = np.atleast_1d(value.sum(axis=-1))
-        worst = sums[np.abs(sums - 1).argmax()]
+        worst = sums.flat[np.abs(sums - 1).argmax()]
         if abs(float(worst) - 1) > 0.01:
             raise self.bad(name, f"a sum of {worst:.3g}", "a sum of 1")
 

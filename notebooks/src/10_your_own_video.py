@@ -216,7 +216,9 @@ display(walk.widget())
 # 四个网络的图、概率和文字说明都放进一个 HTML 文件，打开它不需要内核，不需要别的文件，也不需要网络；里面写明了这些结果能说明什么、用的是哪份权重。网页里有你视频的画面，发给别人之前请想一想。
 
 # %%
-written = write_page([*answers, walk], FOLDER / f"{video.stem}_{LANG}.html", video.name, LANG)
+written = write_page(
+    [*answers, walk], FOLDER / f"{video.stem}_{LANG}.html", video.name, LANG, sound=facts.sound
+)  # fmt: skip
 print(f"{written.stat().st_size / 1e6:.1f} MB")
 display(HTML(f'<a href="{written.as_posix()}" target="_blank">{written.name}</a>'))
 
