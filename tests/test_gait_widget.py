@@ -18,20 +18,10 @@ from jacklib.data.gait_samples import read_walks
 from jacklib.data.gait_style import STYLES, walk_in_style
 from jacklib.errors import DataError
 from jacklib.gait_graph import EDGES, JOINTS, Graph
-from jacklib.widgets import drawing, gait
-from jacklib.widgets.gait import (
-    GaitGraphs,
-    GaitState,
-    describe,
-    feature_name,
-    gait_widget,
-    graphs_of,
-    png,
-    project,
-    render,
-    save,
-    strongest_pairs,
-)
+from jacklib.widgets import drawing, gait, gait_drawing, gait_state
+from jacklib.widgets.gait import describe, gait_widget, png, render, save
+from jacklib.widgets.gait_drawing import feature_name, joint_name, project
+from jacklib.widgets.gait_state import GaitGraphs, GaitState, graphs_of, strongest_pairs
 
 WALKS = read_walks(Path(__file__).parents[1] / "data_samples" / "gait")
 T = 24
@@ -163,7 +153,7 @@ def test_arcs_are_the_strongest_pairs_beyond_the_bones(graph, stream, unit, part
     learned = getattr(HAPPY.graphs, f"{stream}_learned")[unit - 1]
     total = {"attention": seen, "learned": learned, "sum": Graph().A + learned + seen}[graph]
     matrix = total.mean(0) if part == "all" else total[Graph().part_names.index(part)]
-    wanted = by_hand(matrix, gait.PAIRS)
+    wanted = by_hand(matrix, gait_state.PAIRS)
     assert drawn.pairs == [(a, b) for a, b, _ in wanted] and len(wanted) == 6
     assert len(drawn.heads.get_paths()) == 6
 
@@ -196,7 +186,7 @@ def test_bones_are_coloured_by_their_weight():
     strongest = int(np.argmax(widths))
     ends = {drawn.joint_at(end) for end in drawn.bones.get_segments()[strongest]}
     assert ends == {11, 12}
-    np.testing.assert_allclose(colours[strongest], gait.WEIGHTS(1.0))
+    np.testing.assert_allclose(colours[strongest], gait_drawing.WEIGHTS(1.0))
     others = np.delete(colours, strongest, axis=0)
     assert (np.abs(others - colours[strongest]).max(1) > 0.1).all()
 
@@ -208,7 +198,7 @@ def test_negative_and_positive_weights_have_other_colours():
         render([make_state(graphs=make_graphs(posture_learned=learned))], graph="learned")
     )
     assert drawn.pairs == [(3, 12), (6, 15)]
-    np.testing.assert_allclose(drawn.arcs.get_colors(), gait.SIGNED([1.0, 0.0]))
+    np.testing.assert_allclose(drawn.arcs.get_colors(), gait_drawing.SIGNED([1.0, 0.0]))
 
 
 @pytest.mark.parametrize("unit, fusion", [(1, 0), (4, 0), (5, 1), (7, 1), (8, 2), (10, 2)])
@@ -241,7 +231,7 @@ def test_both_gaits_share_the_scale_of_colours_and_metres():
     for state, stage in zip((HAPPY, SAD), drawn, strict=True):
         wanted = by_hand(state.graphs.posture_learned[9].mean(0), 6)
         shares = [0.5 + weight / top / 2 for *_, weight in wanted]
-        np.testing.assert_allclose(stage.arcs.get_colors(), gait.SIGNED(shares), atol=0.02)
+        np.testing.assert_allclose(stage.arcs.get_colors(), gait_drawing.SIGNED(shares), atol=0.02)
     one, two = (a for a in figure.axes if len(a.collections) == 7)
     assert one.get_xlim() == pytest.approx(two.get_xlim()) and one.get_ylim() == two.get_ylim()
 
@@ -291,7 +281,7 @@ def test_floor_passes_beneath_as_far_as_the_walker_goes():
     way = HAPPY.pose[3, 0, 2] - HAPPY.pose[2, 0, 2]
     assert way > 0.01
     before, after = across(2), across(3)
-    gaps = (before[:, None] - way - after) / gait.FLOOR_STEP
+    gaps = (before[:, None] - way - after) / gait_drawing.FLOOR_STEP
     assert np.abs(gaps - gaps.round()).max() < 1e-6
 
 
@@ -516,7 +506,7 @@ def test_description_of_two_and_of_little():
     chinese = describe([SAD], lang="zh")
     assert "真实标签为悲伤 sad" in chinese and "最重要的关节（第 3 个融合模块的注意力）" in chinese
     best = int(SAD.graphs.posture_joints[2].argmax())
-    assert gait.joint_name(best, "zh") in chinese.split("融合模块的注意力）：")[1]
+    assert joint_name(best, "zh") in chinese.split("融合模块的注意力）：")[1]
 
 
 # --- what is refused ----------------------------------------------------------------------------
@@ -673,7 +663,7 @@ def test_curves_may_be_left_out():
 
 def test_menus_follow_what_the_gaits_have():
     explorer = gait_widget([HAPPY, BARE, SHORT])
-    assert [value for _, value in explorer.graph.options] == list(gait.GRAPHS)
+    assert [value for _, value in explorer.graph.options] == list(gait_state.GRAPHS)
     assert explorer.graph.value == "attention"
     explorer.frame.value = 20
     explorer.right.value = 1

@@ -1,4 +1,4 @@
-"""Where every network's command finds its weights and puts its results."""
+"""Where every network's command finds its weights, which it refuses, and where results go."""
 
 from __future__ import annotations
 
@@ -31,6 +31,30 @@ def check_network(name: str, path: str | Path, saved: Mapping[str, Any]) -> None
             wanted=f"weights of {name}",
             cure=f"Use `bash script/run.sh {saved['network']}`, or another file.",
         )
+
+
+def check_resumed(
+    path: str | Path, saved: Mapping[str, Any], wanted: Mapping[str, Any], hint: str = ""
+) -> None:
+    """Raise DataError where a run was begun with other options than it is to go on with.
+
+    saved: the options in the run's file; one that it does not have is not compared. hint: what else
+    the cure says. Seed, batches and weights are `jacklib.train.fit`'s to compare.
+    """
+    for name, value in wanted.items():
+        have = saved.get(name, value)
+        if _plain(have) != _plain(value):
+            raise DataError(
+                str(path),
+                found=f"a run with {name} {have}",
+                wanted=f"{name} {value}, as asked",
+                cure="Resume with the options that the run was begun with" + hint + ".",
+            )
+
+
+def _plain(value: Any) -> Any:
+    """A list as a tuple: with the same numbers in them they are the same option."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def result_folder(name: str, path: str | Path | None) -> Path:

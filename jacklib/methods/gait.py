@@ -33,8 +33,9 @@ from ..networks import BPMGCN, BPMGCNConfig
 from ..ops import SGD
 from ..shapes import STREAMS
 from ..train import fit
-from ..widgets.gait import GaitGraphs, GaitState, describe, save
-from .checkpoints import check_network, checkpoint_of, result_folder
+from ..widgets.gait import describe, save
+from ..widgets.gait_state import GaitGraphs, GaitState
+from .checkpoints import check_network, check_resumed, checkpoint_of, result_folder
 from .gait_config import PASSED_OVER, WITHOUT_EFFECT, option, read_config
 from .gait_config import PHASES as MAIN_PHASES
 
@@ -410,7 +411,8 @@ def _train(args: argparse.Namespace, options: dict[str, Any]) -> int:
     }  # fmt: skip
     notes |= {k: v for k, v in schedule._asdict().items() if k != "n_epochs"}
     if args.resume and Path(args.resume).is_file():
-        _check_resumed(args.resume, read_options(args.resume), notes)
+        hint = "; with another --n_epochs, name its --drops too"
+        check_resumed(args.resume, read_options(args.resume), notes, hint)
     history = train(
         net, training, validation, schedule=schedule, result_path=result_path, seed=seed,
         affective_weight=affective_weight, options=notes, resume=args.resume,
@@ -426,20 +428,6 @@ def _train(args: argparse.Namespace, options: dict[str, Any]) -> int:
         f"{where}. Chosen on the test gaits, that number is too good."
     )
     return 0
-
-
-def _check_resumed(path: str, saved: dict, wanted: dict) -> None:
-    """Raise DataError where a run was begun with other options than it is to go on with."""
-    for name, value in wanted.items():
-        have = saved.get(name, value)
-        if (tuple(have) if isinstance(have, list) else have) != (
-            tuple(value) if isinstance(value, list) else value
-        ):
-            raise DataError(
-                path, found=f"a run with {name} {have}", wanted=f"{name} {value}, as asked",
-                cure="Resume with the options that the run was begun with; with another "
-                "--n_epochs, name its --drops too.",
-            )  # fmt: skip
 
 
 def load(path: str | Path | None, options: dict[str, Any] | None = None) -> BPMGCN:

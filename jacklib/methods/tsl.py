@@ -49,7 +49,7 @@ from ..pseudo_labels import seed_labels
 from ..shapes import LOGMEL_BINS, LOGMEL_FRAMES, MODALITIES
 from ..train import fit
 from ..widgets.timeline import Thresholds, TimelineVideo, save
-from .checkpoints import check_network, checkpoint_of, result_folder
+from .checkpoints import check_network, check_resumed, checkpoint_of, result_folder
 
 NAME = "TSL"
 PHASES = ("main", "main_eval", "main_inference", "features")
@@ -584,10 +584,12 @@ def _main(args: argparse.Namespace) -> int:
     options |= {
         "batch_size": schedule.batch_size, "evaluate_every": schedule.evaluate_every,
         "lambdas": list(lambdas), "reverse_sign": args.reverse_sign, "points": args.points,
-        "n_steps": len(schedule.rates),
     }  # fmt: skip
     if args.resume and Path(args.resume).is_file():
-        _check_resumed(args.resume, read_options(args.resume), options)
+        saved = read_options(args.resume)
+        check_resumed(args.resume, saved, options)
+        _check_steps(args.resume, saved, schedule)
+    options["n_steps"] = len(schedule.rates)
     history = train(
         net, training, validation, schedule=schedule, result_path=folder, seed=args.seed,
         lambdas=lambdas, reverse_sign=args.reverse_sign, class_threshold=args.class_th,
@@ -607,19 +609,14 @@ def _main(args: argparse.Namespace) -> int:
     return 0
 
 
-def _check_resumed(path: str, saved: dict, wanted: dict) -> None:
-    """Raise DataError where a run was begun with other options than it is to go on with."""
-    for name, value in wanted.items():
-        if name != "n_steps" and name in saved and saved[name] != value:
-            raise DataError(
-                path, found=f"a run with {name} {saved[name]}", wanted=f"{name} {value}, as asked",
-                cure="Resume with the options that the run was begun with.",
-            )  # fmt: skip
-    begun = saved.get("n_steps", wanted["n_steps"])
-    if begun != wanted["n_steps"] and begun % wanted["evaluate_every"]:
+def _check_steps(path: str, saved: dict, schedule: Schedule) -> None:
+    """Raise DataError where a run whose last part is a short one is to go on for longer."""
+    steps, every = len(schedule.rates), schedule.evaluate_every
+    begun = saved.get("n_steps", steps)
+    if begun != steps and begun % every:
         raise DataError(
-            path, found=f"a run of {begun} steps, evaluated every {wanted['evaluate_every']}",
-            wanted=f"as many steps, and not {wanted['n_steps']}: its last part is a short one",
+            path, found=f"a run of {begun} steps, evaluated every {every}",
+            wanted=f"as many steps, and not {steps}: its last part is a short one",
             cure="Give --lr as many steps as the run had, or start a new run.",
         )  # fmt: skip
 

@@ -8,7 +8,8 @@ features and the attention to times.
 
 `render(states)` draws one gait or two side by side at one frame, a pure function without pyplot.
 `save` writes the picture as a PNG file. `gait_widget(states)` lets them walk: while they do, only
-what moves is drawn anew over a background that is kept.
+what moves is drawn anew over a background that is kept. What a gait is stands in `gait_state`, how
+the page is drawn in `gait_drawing`.
 
 Letters: T frames, V = 16 joints. Poses are as in `jacklib.data.poses`: y up, metres, walking
 along +z, left at +x. The walker stays in the middle and the floor moves, as on a treadmill.
@@ -16,94 +17,33 @@ along +z, left at +x. The walker stays in the middle and the floor moves, as on 
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import ipywidgets
 import numpy as np
-from matplotlib.collections import LineCollection, PolyCollection
-from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgba_array
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
-from PIL import Image
 
 from jacklib.data.gait_features import FEATURES
-from jacklib.data.poses import EMOTIONS, check_pose
 from jacklib.errors import DataError
-from jacklib.gait_graph import EDGES, JOINTS, Graph
 
-from . import drawing
-from .drawing import (
-    BLUE,
-    GREY,
-    INK,
-    INNER,
-    MARGIN_LEFT,
-    MARGIN_RIGHT,
-    ORANGE,
-    QUIET,
-    VERMILLION,
-    WIDTH,
-    class_label,
-)
+from . import drawing, gait_drawing
+from .gait_drawing import AZIMUTH, Scene, feature_name, joint_name
+from .gait_drawing import project as project  # for those who look for it here
+from .gait_state import PARTS, STREAMS, UNITS, Choice, GaitState, graphs_of, strongest_pairs
 
-GRAPHS = ("attention", "learned", "skeleton", "sum")
-PARTS = ("all", "self", "inward", "outward")  # "all": the mean of the three
-STREAMS = ("posture", "movement")
-UNITS, V = 10, len(JOINTS)
-SKELETON = Graph().A  # [3, V, V]
-PAIRS = 6  # arcs on the stage
 DEFAULT_FEATURES = (
     "distance right foot, left foot",
     "angle right shoulder, right elbow, right hand",
     "angle head, root, up",
 )
-AZIMUTH = -50.0  # degrees; before the walker, on the right side: the walk goes to the right
-ELEVATION = np.deg2rad(12)  # of the camera, so that the floor is seen
 MILLISECONDS = 80  # a frame while it plays, slower than life
 NOTHING = -1  # a menu's "none"; a menu whose value is None stands empty in the browser
 
 TEXT = {
-    "en": drawing.TEXT["en"]
+    "en": gait_drawing.TEXT["en"]
     | {
-        "attention": "attention",
-        "learned": "learned graph PA",
-        "skeleton": "skeleton A",
-        "sum": "A + PA + attention",
-        "posture": "posture stream",
-        "movement": "movement stream",
-        "all": "mean of the 3 parts",
-        "self": "part “self”",
-        "inward": "part “inward”",
-        "outward": "part “outward”",
-        "shown": "{graph}, {stream}, unit {unit}, {part}",
-        "shown_skeleton": "{graph}, {part}",
-        "frame": "frame {} of {}, {:.2f} s",
-        "ended": "this gait ends at frame {}",
-        "edge_weight": "weight of an edge",
-        "even": "even: 1/16",
-        "arcs": "lines: bones; arcs: the {} strongest other pairs, arrows point to who listens",
-        "arcs_none": "lines: bones; the graph has no other edges",
-        "fusion": "joints: attention to them in fusion {}",
-        "mean": "joints: mean attention they get",
-        "unknown_joints": "joints: attention not known",
-        "sides": "left side bluish, right side yellowish",
-        "features": "Affective features",
-        "from_poses": "from poses",
-        "predicted_curve": "predicted",
-        "frames": "frame",
-        "times": "Attention to times",
-        "times_note": "{:.2f} (light) to {:.2f} (dark)",
-        "row": "fusion {}",
-        "strip": "The walk from its right side",
-        "feature": {"angle": "angle {} (rad)", "distance": "distance {} (m)",
-                    "area": "area {} (m²)"},
-        "dash": " – ",
-        "joint": {"left": "L", "right": "R"},
         "left_menu": "Left:",
         "right_menu": "Right:",
         "none": "none",
@@ -126,46 +66,8 @@ TEXT = {
         "weighed": "{} {:.2f}",
         "comma": ", ",
     },
-    "zh": drawing.TEXT["zh"]
+    "zh": gait_drawing.TEXT["zh"]
     | {
-        "attention": "注意力图",
-        "learned": "可学习图 PA",
-        "skeleton": "骨架图 A",
-        "sum": "A + PA + 注意力图",
-        "posture": "姿态流",
-        "movement": "运动流",
-        "all": "三个分区的平均",
-        "self": "“自身”分区",
-        "inward": "“向心”分区",
-        "outward": "“离心”分区",
-        "shown": "{graph}，{stream}，第 {unit} 单元，{part}",
-        "shown_skeleton": "{graph}，{part}",
-        "frame": "第 {} 帧，共 {} 帧，{:.2f} 秒",
-        "ended": "此步态到第 {} 帧结束",
-        "edge_weight": "边的权重",
-        "even": "均匀：1/16",
-        "arcs": "直线为骨骼，弧线为其余关节对中权重最大的 {} 对，箭头指向接收信息的关节",
-        "arcs_none": "直线为骨骼；该图没有其他边",
-        "fusion": "关节：第 {} 个融合模块的注意力",
-        "mean": "关节：获得的平均注意力",
-        "unknown_joints": "关节：注意力未知",
-        "sides": "左侧偏蓝，右侧偏黄",
-        "features": "情感特征",
-        "from_poses": "由姿态计算",
-        "predicted_curve": "网络预测",
-        "frames": "帧",
-        "times": "时间注意力",
-        "times_note": "{:.2f}（浅）至 {:.2f}（深）",
-        "row": "融合 {}",
-        "strip": "从右侧看整段行走",
-        "feature": {"angle": "角度 {}（弧度）", "distance": "距离 {}（米）",
-                    "area": "面积 {}（平方米）"},
-        "dash": "–",
-        "joint": {
-            "root": "骨盆", "spine": "脊柱", "neck": "颈", "head": "头", "up": "正上方",
-            "left": "左", "right": "右", "shoulder": "肩", "elbow": "肘", "hand": "手",
-            "hip": "髋", "knee": "膝", "foot": "脚",
-        },
         "left_menu": "左：",
         "right_menu": "右：",
         "none": "无",
@@ -189,219 +91,6 @@ TEXT = {
         "comma": "、",
     },
 }  # fmt: skip
-FIELDS, GRAPH_FIELDS = drawing.Fields("GaitState"), drawing.Fields("GaitGraphs")
-
-
-# --- what is drawn ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class GaitGraphs:
-    """What a network learned and looked at for one gait; None for what it has not.
-
-    *_attention: [10, 3, V, V] of ten units, [from, to], columns sum to 1. *_learned: [10, 3, V, V],
-    PA. *_joints: [3, V], three fusions' attention to joints, 0..1. *_times: three arrays [T],
-    [T/2], [T/4] (rounded up), their attention to times, 0..1.
-
-    Raises DataError naming the field whose shape or values are wrong.
-    """
-
-    posture_attention: np.ndarray | None = None
-    movement_attention: np.ndarray | None = None
-    posture_learned: np.ndarray | None = None
-    movement_learned: np.ndarray | None = None
-    posture_joints: np.ndarray | None = None
-    movement_joints: np.ndarray | None = None
-    posture_times: tuple[np.ndarray, ...] | None = None
-    movement_times: tuple[np.ndarray, ...] | None = None
-
-    def __post_init__(self):
-        for stream in STREAMS:
-            for kind in ("attention", "learned", "joints"):
-                name = f"{stream}_{kind}"
-                if (value := getattr(self, name)) is not None:
-                    object.__setattr__(self, name, np.asarray(value))
-                    self._check(name, kind, np.asarray(value))
-            name = f"{stream}_times"
-            if (times := getattr(self, name)) is not None:
-                times = tuple(np.asarray(row) for row in times)
-                object.__setattr__(self, name, times)
-                if len(times) != 3 or times[0].ndim != 1:
-                    raise GRAPH_FIELDS.bad(name, f"{len(times)} arrays", "[T], [T/2] and [T/4]")
-                for row, length in zip(times, _time_lengths(len(times[0])), strict=True):
-                    self._shares(name, row, (length,))
-
-    def _check(self, name: str, kind: str, value: np.ndarray) -> None:
-        shape = (3, V) if kind == "joints" else (UNITS, 3, V, V)
-        if kind == "joints":
-            self._shares(name, value, shape)
-        elif kind == "attention":
-            if value.shape != shape:
-                found = f"shape {list(value.shape)}"
-                raise GRAPH_FIELDS.bad(name, found, f"shape {list(shape)}")
-            columns = value.swapaxes(2, 3).reshape(-1, V)
-            GRAPH_FIELDS.probabilities(name, columns, columns.shape)
-        elif value.shape != shape or not np.isfinite(value).all():
-            found = f"shape {list(value.shape)}, or a number that is missing or infinite"
-            raise GRAPH_FIELDS.bad(name, found, f"finite numbers of shape {list(shape)}")
-
-    @staticmethod
-    def _shares(name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:
-        GRAPH_FIELDS.weights(name, value, shape)
-        if value.max() > 1:
-            raise GRAPH_FIELDS.bad(name, f"a number of {value.max():.3g}", "numbers from 0 to 1")
-
-
-def _time_lengths(frames: int) -> tuple[int, int, int]:
-    half = (frames + 1) // 2
-    return frames, half, (half + 1) // 2
-
-
-@dataclass(frozen=True, eq=False)
-class GaitState:
-    """One gait. Plain NumPy; nothing here knows the network.
-
-    title: the gait's name. pose: [T, V, 3], metres. Frames of zeros after the last one fill up a
-    gait that is shorter; they are not drawn. affective: [T, 31], see `gait_features.FEATURES`.
-    fps: frames a second. label: the true class, one of class_names, or None. probabilities: one a
-    class. affective_predicted: [T, 31], the network's own. graphs: what it looked at.
-
-    Raises DataError naming the field whose shape or values are wrong.
-    """
-
-    title: str
-    pose: np.ndarray
-    affective: np.ndarray
-    fps: float = 30.0
-    label: str | None = None
-    class_names: tuple[str, ...] = EMOTIONS
-    probabilities: np.ndarray | None = None
-    affective_predicted: np.ndarray | None = None
-    graphs: GaitGraphs | None = None
-
-    def __post_init__(self):
-        object.__setattr__(self, "pose", check_pose(self.pose, "GaitState.pose"))
-        object.__setattr__(self, "class_names", tuple(self.class_names))
-        for name in ("affective", "affective_predicted", "probabilities"):
-            if (value := getattr(self, name)) is not None:
-                object.__setattr__(self, name, np.asarray(value))
-        self._check()
-
-    def _check(self) -> None:
-        T = len(self.pose)
-        for name in ("affective", "affective_predicted"):
-            value = getattr(self, name)
-            wanted = f"shape {[T, len(FEATURES)]}"
-            if value is not None and value.shape != (T, len(FEATURES)):
-                raise FIELDS.bad(name, f"shape {list(value.shape)}", wanted)
-            if value is not None and not np.isfinite(value).all():
-                raise FIELDS.bad(name, "infinite or missing numbers", f"finite, of {wanted}")
-        if not 0 < self.fps < np.inf:
-            raise FIELDS.bad("fps", f"{self.fps:g}", "a number above 0")
-        if self.probabilities is not None:
-            FIELDS.probabilities("probabilities", self.probabilities, (len(self.class_names),))
-        FIELDS.label(self.label, self.class_names)
-        for stream in STREAMS if self.graphs is not None else ():
-            times = getattr(self.graphs, f"{stream}_times")
-            if times is not None and len(times[0]) != T:
-                found = f"{stream}_times of {len(times[0])} frames"
-                raise FIELDS.bad("graphs", found, f"{T} frames, as many as the pose has")
-
-    @property
-    def frames(self) -> int:
-        """How many frames the gait has without the zeros after it."""
-        return int(np.flatnonzero(np.abs(self.pose).sum((1, 2)) > 0)[-1]) + 1
-
-    def known(self, stream: str, kind: str):
-        """A field of `graphs`: kind is attention, learned, joints or times; None if not known."""
-        return None if self.graphs is None else getattr(self.graphs, f"{stream}_{kind}")
-
-
-@dataclass(frozen=True)
-class _Choice:
-    """Which graph is shown."""
-
-    graph: str
-    part: str
-    unit: int
-    stream: str
-
-    @property
-    def fusion(self) -> int:
-        """The fusion that the unit's maps next come to, 0 to 2."""
-        return 0 if self.unit <= 4 else 1 if self.unit <= 7 else 2
-
-    def matrix(self, state: GaitState) -> np.ndarray:
-        """Weights [V, V], [from, to]."""
-        total = np.zeros((3, V, V))
-        if self.graph in ("skeleton", "sum"):
-            total += SKELETON
-        for kind in ("learned", "attention"):
-            if self.graph in (kind, "sum"):
-                total += state.known(self.stream, kind)[self.unit - 1]
-        return total.mean(0) if self.part == "all" else total[PARTS.index(self.part) - 1]
-
-    def importance(self, state: GaitState) -> tuple[np.ndarray | None, str]:
-        """Each joint's importance [V], and where it is from: "fusion", "mean" or "" (not known)."""
-        if (joints := state.known(self.stream, "joints")) is not None:
-            return joints[self.fusion], "fusion"
-        if (attention := state.known(self.stream, "attention")) is not None:
-            # What others give to a joint: columns sum to 1, rows need not.
-            return attention[self.unit - 1].mean((0, 2)), "mean"
-        return None, ""
-
-    def words(self, text: dict) -> str:
-        """What is shown, as titles and sentences name it."""
-        key = "shown_skeleton" if self.graph == "skeleton" else "shown"
-        names = {name: text[getattr(self, name)] for name in ("graph", "stream", "part")}
-        return text[key].format(**names, unit=self.unit)
-
-
-def graphs_of(states: Sequence[GaitState], stream: str) -> list[str]:
-    """Which of GRAPHS can be shown for all these gaits, in the order of GRAPHS."""
-    has = {
-        kind: all(state.known(stream, kind) is not None for state in states)
-        for kind in ("attention", "learned")
-    }
-    has |= {"skeleton": True, "sum": all(has.values())}
-    return [graph for graph in GRAPHS if has[graph]]
-
-
-def strongest_pairs(matrix: np.ndarray, count: int = PAIRS) -> list[tuple[int, int, float]]:
-    """(from, to, weight) of the joint pairs that are no bone, strongest (either sign) first.
-
-    matrix: [V, V], [from, to]. Of the two directions of a pair the stronger one counts; weights of
-    0 are no edges.
-    """
-    found = []
-    for a in range(V):
-        for b in range(a):  # EDGES has (child, parent), children behind their parents
-            if (a, b) not in EDGES:
-                found.append(_stronger(matrix, a, b))
-    found = [row for row in found if row[2] != 0]
-    return sorted(found, key=lambda row: -abs(row[2]))[:count]
-
-
-def _stronger(matrix: np.ndarray, a: int, b: int) -> tuple[int, int, float]:
-    start, end = (a, b) if abs(matrix[a, b]) >= abs(matrix[b, a]) else (b, a)
-    return start, end, float(matrix[start, end])
-
-
-def project(points: np.ndarray, azimuth: float) -> tuple[np.ndarray, np.ndarray]:
-    """Seen from far away: [..., 3] -> to the right and up [..., 2], and towards the viewer [...].
-
-    azimuth: where the camera stands, in degrees from straight before the walker towards the
-    walker's left.
-    """
-    angle = np.deg2rad(azimuth)
-    x, y, z = np.moveaxis(points, -1, 0)
-    near = np.sin(angle) * x + np.cos(angle) * z
-    right = np.cos(angle) * x - np.sin(angle) * z
-    up = np.cos(ELEVATION) * y - np.sin(ELEVATION) * near
-    return np.stack([right, up], -1), np.cos(ELEVATION) * near + np.sin(ELEVATION) * y
-
-
-# --- pictures and words -------------------------------------------------------------------------
 
 
 def render(
@@ -418,12 +107,13 @@ def render(
 ) -> Figure:
     """Draw one gait, or two side by side: 9 inches wide, 900 pixels at the figure's resolution.
 
-    frame: from 0; a gait that is over by then has an empty stage. graph: one of GRAPHS; None for
-    attention where all gaits have it, else the skeleton. part: one of PARTS. unit: 1 to 10.
-    stream: one of STREAMS; None for posture where it is known. features: up to three numbers or
-    names of `gait_features.FEATURES`. azimuth: see `project`. lang: "en" or "zh"; without a
-    Chinese font on this machine, "zh" falls back to English labels. The figure belongs to no
-    pyplot state; the caller may save it or show it. Raises DataError naming the argument.
+    frame: from 0; a gait that is over by then has an empty stage. graph: one of GRAPHS in
+    `gait_state`; None for attention where all gaits have it, else the skeleton. part: one of PARTS.
+    unit: 1 to 10. stream: one of STREAMS; None for posture where it is known. features: up to three
+    numbers or names of `gait_features.FEATURES`. azimuth: see `gait_drawing.project`. lang: "en" or
+    "zh"; without a Chinese font on this machine, "zh" falls back to English labels. The figure
+    belongs to no pyplot state; the caller may save it or show it. Raises DataError naming the
+    argument.
     """
     lang = drawing.drawable(lang)
     states, choice = _choose(states, graph, part, unit, stream)
@@ -431,7 +121,7 @@ def render(
     longest = max(len(state.pose) for state in states)
     if not 0 <= frame < longest:
         raise _bad("frame", frame, f"0 to {longest - 1}")
-    scene = _Scene(states, choice, numbers, lang)
+    scene = Scene(states, choice, numbers, lang)
     scene.show(frame, azimuth)
     return scene.figure
 
@@ -494,7 +184,7 @@ def _bad(argument: str, found: object, wanted: str) -> DataError:
     return DataError(argument, found=repr(found), wanted=wanted, cure="Pass one of these.")
 
 
-def _choose(states, graph, part, unit, stream) -> tuple[list[GaitState], _Choice]:
+def _choose(states, graph, part, unit, stream) -> tuple[list[GaitState], Choice]:
     """The arguments that all pictures and words share, checked, and their defaults."""
     states = list(states) if isinstance(states, Sequence) else states
     gaits = isinstance(states, list) and all(isinstance(state, GaitState) for state in states)
@@ -514,7 +204,7 @@ def _choose(states, graph, part, unit, stream) -> tuple[list[GaitState], _Choice
     graph = there[0] if graph is None else graph
     if graph not in there:
         raise _bad("graph", graph, f"what the gaits have for the {stream} stream: {there}")
-    return states, _Choice(graph, part, unit, stream)
+    return states, Choice(graph, part, unit, stream)
 
 
 def feature_numbers(features: Sequence[int | str]) -> list[int]:
@@ -529,22 +219,6 @@ def feature_numbers(features: Sequence[int | str]) -> list[int]:
             raise _bad("features", feature, "0 to 30, or a name in gait_features.FEATURES")
         numbers.append(int(feature))
     return numbers
-
-
-def joint_name(joint: int | str, lang: str, short: bool = False) -> str:
-    """A joint as a reader of `lang` calls it; short: "L hand" for "left hand"."""
-    name = JOINTS[joint] if isinstance(joint, (int, np.integer)) else joint
-    if lang == "en" and not short:
-        return name
-    words = TEXT[lang]["joint"]
-    return TEXT[lang]["space"].join(words.get(word, word) for word in name.split())
-
-
-def feature_name(number: int, lang: str) -> str:
-    """A feature as the curves' titles have it, with its unit."""
-    kind, joints = FEATURES[number].split(" ", 1)
-    names = [joint_name(name, lang, short=True) for name in joints.split(", ")]
-    return TEXT[lang]["feature"][kind].format(TEXT[lang]["dash"].join(names))
 
 
 # --- the widget ---------------------------------------------------------------------------------
@@ -570,7 +244,7 @@ class GaitExplorer:
                 "states", found=found or "no gait", wanted="at least one GaitState", cure=cure
             )
         self.description = ""  # what the picture now shown says, in words
-        self._scene: _Scene | None = None
+        self._scene: Scene | None = None
         self._settling = False  # menus are being brought in line with each other
         self._make_parts()
         for part in (self.left, self.right, self.stream):
@@ -666,7 +340,7 @@ class GaitExplorer:
             menu.value for menu in self.curves if menu.value not in (NOTHING, None)
         )
         lang = drawing.drawable(self.lang)
-        self._scene = _Scene(self.shown, _choose(self.shown, **options)[1], list(numbers), lang)
+        self._scene = Scene(self.shown, _choose(self.shown, **options)[1], list(numbers), lang)
         self._scene.show(self.frame.value, self.azimuth.value)
         self.image.value = drawing.png_bytes(self._scene.figure)
         self.description = describe(self.shown, lang=self.lang, **options)
@@ -692,509 +366,3 @@ def _offer(menu: ipywidgets.Dropdown, options: list[tuple[str, str]], first: boo
     if list(menu.options) != options:
         menu.options = options
     menu.value = value
-
-
-# --- the picture --------------------------------------------------------------------------------
-
-# Inches; TITLE is what a panel's title needs above it, LEGEND what explains the stage's colours.
-STAGE_TOP, GAP, TITLE, LEGEND = 1.12, 0.12, 0.3, 0.92
-BAR, TIME_ROW = 0.2, 0.17  # heights of a class's bar and of a fusion's attention to times
-COLOURS = (BLUE, ORANGE)  # of the curves of the left and the right gait
-SIDES = {"left": "#BFD7EA", "right": "#F3DDA6"}  # what a bone lies on, by its side of the body
-SIDES_DARK = {"left": "#6FA8D0", "right": "#DDA82E"}  # for thin lines
-MIDDLE, FLOOR = "#C9D0D6", "#DCE0E4"
-STRIP = 8  # poses in the strip
-WEIGHTS = LinearSegmentedColormap.from_list("weights", ["#D6E6F2", "#4C97C8", BLUE, "#08264A"])
-SIGNED = LinearSegmentedColormap.from_list(
-    "signed", ["#7A1F5C", "#CC79A7", "#E9E9E9", "#4C97C8", "#08264A"]
-)
-IMPORTANCE = LinearSegmentedColormap.from_list("importance", ["#FFF3E6", "#F2A56B", VERMILLION])
-CHILDREN, PARENTS = np.transpose(EDGES)
-FLOOR_WIDE, FLOOR_LONG, FLOOR_STEP = 0.45, 1.1, 0.4  # metres, from the root to either side
-
-
-class _Page(drawing.Page):
-    """Where this picture's panels lie, in inches from the top left corner.
-
-    One gait: the stage at the left, all panels at its right, the whole walk beneath. Two gaits: two
-    stages, beneath each its probabilities and times, and beneath them the curves of both.
-    """
-
-    def __init__(self, states: list[GaitState], times: bool, curves: int, bold: str):
-        classes = max(len(state.class_names) for state in states)
-        scored = any(state.probabilities is not None for state in states)
-        bars, rows = BAR * classes * scored, 3 * TIME_ROW * times
-        self.two = len(states) == 2
-        if self.two:
-            self.stages = [(0.1, 4.35, 3.6), (4.55, 4.35, 3.6)]  # left, width, height
-            self.legend_top = top = STAGE_TOP + 3.6 + GAP
-            top += LEGEND + TITLE
-            lefts = (0.95, 5.35)
-            self.bars = [(left, top, 1.1, bars) for left in lefts]
-            self.times = [(left + 1.95, top, 1.5, rows) for left in lefts]
-            top += max(bars, rows + 0.4 * times) + (TITLE + GAP if bars or rows else 0)
-            self.curves_top = top
-            width = (INNER - 0.5 * (curves - 1)) / curves
-            self.curves = [
-                (MARGIN_LEFT + i * (width + 0.5), top, width, 1.0) for i in range(curves)
-            ]
-            height = top + 1.0 + 0.72
-        else:
-            self.stages = [(0.1, 5.15, 4.3)]
-            self.legend_top = STAGE_TOP + 4.3 + GAP
-            left, width, top = 5.95, 2.85, STAGE_TOP
-            self.bars = [(left, top, width, bars)]
-            top += bars + (TITLE + GAP if bars else 0)
-            last = self.legend_top + LEGEND - 0.45
-            self.times = [(left, last - rows, width, rows)]
-            last -= (rows + TITLE + GAP) * times
-            self.curves_top = top
-            each = min((last - top) / curves, 1.5)
-            self.curves = [(left, top + i * each, width, each - 0.36) for i in range(curves)]
-            self.strip = (MARGIN_LEFT - 0.5, self.legend_top + LEGEND + TITLE, INNER + 0.5, 1.2)
-            height = sum(self.strip[1::2]) + 0.46
-        super().__init__(height, bold)
-
-    def fitted(self, room: float, left: float, top: float, words: str, size: float, **options):
-        """Words that grow smaller, and at last shorter, to stay within `room` inches."""
-        self.write(left, top, words, fontsize=size, parse_math=False, **options)
-        text, renderer = self.figure.texts[-1], self.figure.canvas.get_renderer()
-
-        def width() -> float:
-            return text.get_window_extent(renderer).width / drawing.DPI
-
-        if width() > room:
-            text.set_fontsize(max(7.0, size * room / width()))
-        while len(words) > 1 and width() > room:
-            words = words[:-1]
-            text.set_text(words.rstrip() + "…")
-
-
-class _Scene:
-    """A picture whose moving parts follow the frame and the camera.
-
-    `.figure` always is the whole picture. `quick_png` draws the moving parts alone, over the rest
-    as it was: they are above all else in their panels, so that both give the same pixels.
-    """
-
-    def __init__(self, states: list[GaitState], choice: _Choice, features: list[int], lang: str):
-        self.states, self.choice, self.lang, text = states, choice, lang, TEXT[lang]
-        self.longest = max(state.frames for state in states)
-        self._background = None
-        self._cursors: list[Line2D] = []
-        self._dots: list[tuple[Line2D, np.ndarray]] = []  # with the curve that it runs on
-        self._timed = any(state.known(choice.stream, "times") for state in states)
-        titles = [state.title for state in states]
-        names = [name for state in states for name in state.class_names]
-        with drawing.house_style(lang, titles + names) as bold:
-            page = self._page = _Page(states, self._timed, len(features), bold)
-            self.figure = page.figure
-            self._draw_headings(text)
-            self._draw_stages(text)
-            for place, state in enumerate(states):
-                if state.probabilities is not None:
-                    self._draw_bars(place, state, text)
-            self._draw_times(text)
-            self._draw_curves(features, text)
-            if not page.two:
-                self._draw_strip(text)
-            self.show(0, AZIMUTH)
-            # Tick labels are made at the first drawing: make them while the fonts above hold.
-            self.figure.draw_without_rendering()
-
-    def show(self, frame: int, azimuth: float) -> None:
-        """Move all moving parts to a frame, seen from an azimuth."""
-        for stage in self.stages:
-            stage.show(frame, azimuth)
-        for cursor in self._cursors:
-            cursor.set_xdata([frame, frame])
-        for dot, curve in self._dots:
-            there = frame < len(curve)
-            dot.set_data(([frame], [curve[frame]]) if there else ([], []))
-
-    def quick_png(self, frame: int, azimuth: float) -> bytes:
-        """The picture as PNG bytes, in a tenth of the time that a whole new scene takes."""
-        canvas, moving = self.figure.canvas, self.moving
-        if self._background is None:
-            for artist in moving:
-                artist.set_visible(False)
-            canvas.draw()
-            self._background = canvas.copy_from_bbox(self.figure.bbox)
-            for artist in moving:
-                artist.set_visible(True)
-        self.show(frame, azimuth)
-        canvas.restore_region(self._background)
-        for artist in moving:
-            artist.axes.draw_artist(artist)
-        buffer = io.BytesIO()
-        # Speed before size: these bytes are shown for the length of one frame.
-        pixels = np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
-        Image.fromarray(pixels).save(buffer, "png", compress_level=1)
-        return buffer.getvalue()
-
-    @property
-    def moving(self) -> list:
-        """The artists that `show` changes, those below first."""
-        found = [artist for stage in self.stages for artist in stage.moving]
-        return found + self._cursors + [dot for dot, _ in self._dots]
-
-    def _cursor(self, axes) -> None:
-        """A line at the frame now shown."""
-        self._cursors.append(axes.axvline(0, color=INK, lw=1.2, zorder=8))
-
-    def _draw_headings(self, text: dict) -> None:
-        for state, (left, width, _) in zip(self.states, self._page.stages, strict=True):
-            words = [text["unknown"]]
-            if state.label is not None:
-                words = [text["true"].format(class_label(state.label, self.lang))]
-            if state.probabilities is not None:
-                best = int(state.probabilities.argmax())
-                guess = class_label(state.class_names[best], self.lang)
-                words.append(text["predicted"].format(guess, state.probabilities[best]))
-            left, room = left + 0.15, width - 0.2 if self._page.two else WIDTH - 0.4
-            bold = self._page.bold
-            self._page.fitted(room, left, 0.13, state.title, 13, fontweight=bold)
-            self._page.fitted(room, left, 0.43, "    ".join(words), 10.5)
-
-    def _draw_stages(self, text: dict) -> None:
-        page, choice = self._page, self.choice
-        matrices = [choice.matrix(state) for state in self.states]
-        importance, sources = zip(*(choice.importance(s) for s in self.states), strict=True)
-        between = np.concatenate([matrix[~np.eye(V, dtype=bool)] for matrix in matrices])
-        signed = choice.graph == "learned"
-        weights = _norm(between, symmetric=signed)
-        known = [row for row in importance if row is not None]
-        joints = _norm(np.concatenate(known)) if known else None
-        look = _Look(weights, SIGNED if signed else WEIGHTS, joints)
-        reach = max(_reach(state) for state in self.states)
-        self.stages = []
-        title = choice.words(text)
-        if self.lang == "en":
-            title = title[0].upper() + title[1:]
-        page.fitted(5.0, 0.25, STAGE_TOP - 0.26, title, 10.5, fontweight=page.bold)
-        for state, matrix, row, place in zip(
-            self.states, matrices, importance, page.stages, strict=True
-        ):
-            left, width, height = place
-            axes = page.axes(left, STAGE_TOP, width, height)
-            self.stages.append(_Stage(axes, state, matrix, row, look, reach, text))
-        self._draw_legend(look, sources, any(stage.pairs for stage in self.stages), text)
-
-    def _draw_legend(self, look: _Look, sources: Sequence[str], arcs: bool, text: dict) -> None:
-        """What the colours on the stage mean, beneath it."""
-        page, top = self._page, self._page.legend_top
-        low, high = look.weights.vmin, look.weights.vmax
-        axes = page.axes(0.3, top, 2.0, 0.12)
-        colours = np.linspace(low, high, 256)[None]
-        axes.imshow(colours, cmap=look.colours, aspect="auto", extent=(low, high, 0, 1))
-        ticks, names = [low, high], [f"{low:.2g}", f"{high:.2g}"]
-        # What nothing learned would give, where its label has room between the others.
-        even = self.choice.graph == "attention"
-        middle = 1 / V if even else 0
-        if 0.3 < (middle - low) / (high - low) < 0.7:
-            ticks.insert(1, middle)
-            names.insert(1, text["even"] if even else "0")
-        axes.set_xticks(ticks, names, fontsize=8)
-        axes.set_yticks([])
-        axes.tick_params(length=2, pad=1.5)
-        labels = axes.get_xticklabels()
-        labels[0].set_ha("left")
-        labels[-1].set_ha("right")
-        page.write(2.42, top - 0.03, text["edge_weight"], fontsize=8.5)
-        source = next((source for source in sources if source), "unknown_joints")
-        words = text[source].format(self.choice.fusion + 1)
-        left = 0.3
-        if look.joints is not None:
-            axes = page.axes(left, top + 0.36, 1.3, 0.26)
-            ends = [look.joints.vmin, look.joints.vmax]
-            looks = dict(s=look.size(ends), c=look.fill(ends), ec=INK, lw=0.8, clip_on=False)
-            axes.scatter([0.06, 0.94], [0.5, 0.5], **looks)
-            axes.set(xlim=(0, 1), ylim=(0, 1))
-            axes.set_axis_off()
-            between = f"{ends[0]:.2g}  –  {ends[1]:.2g}"
-            axes.text(0.5, 0.5, between, ha="center", va="center_baseline", fontsize=8)
-            left += 1.42
-        page.write(left, top + 0.42, words, fontsize=8.5)
-        words = text["arcs"].format(PAIRS) if arcs else text["arcs_none"]
-        page.write(0.3, top + 0.68, words, fontsize=8.5, color=QUIET)
-
-    def _draw_bars(self, place: int, state: GaitState, text: dict) -> None:
-        left, top, width, height = self._page.bars[place]
-        self._page.title(left - 0.75, top, text["classes"])
-        axes = self._page.axes(left, top, width, height)
-        best, rows = int(state.probabilities.argmax()), np.arange(len(state.class_names))
-        colours = [BLUE if row == best else GREY for row in rows]
-        axes.barh(rows, state.probabilities, 0.7, color=colours)
-        for row, value in enumerate(state.probabilities):
-            axes.text(value + 0.02, row, f"{value:.0%}", va="center_baseline", fontsize=8.5)
-        names = state.class_names
-        if self.lang == "zh":  # with the English name behind, they would be too long here
-            names = [drawing.EMOTIONS_ZH.get(name.lower(), name) for name in names]
-        axes.set_yticks(rows, names, fontsize=8.5)
-        if state.label is not None:
-            true = axes.get_yticklabels()[state.class_names.index(state.label)]
-            true.set(color=VERMILLION, fontweight=self._page.bold)
-        # Room for the number at the end of the longest bar.
-        axes.set(xlim=(0, 1 + 0.42 / width), ylim=(len(rows) - 0.5, -0.5), xticks=[])
-        axes.tick_params(length=0)
-        axes.spines["bottom"].set_visible(False)
-
-    def _draw_times(self, text: dict) -> None:
-        if not self._timed:
-            return
-        known = [state.known(self.choice.stream, "times") for state in self.states]
-        norm = _norm(np.concatenate([row for times in known if times for row in times]))
-        note = text["times_note"].format(norm.vmin, norm.vmax)
-        for place, (state, times) in enumerate(zip(self.states, known, strict=True)):
-            left, top, width, height = self._page.times[place]
-            if not times:
-                continue
-            self._page.title(left - (0.6 if self._page.two else 0.75), top, text["times"])
-            if not self._page.two:
-                self._page.note(top, note)
-            axes = self._page.axes(left, top, width, height)
-            T = len(state.pose)
-            for row, values in enumerate(times):
-                spread = np.repeat(values, 2**row)[:T]  # a later fusion sees 2 or 4 frames in one
-                axes.imshow(
-                    spread[None], cmap=IMPORTANCE, norm=norm, aspect="auto",
-                    extent=(-0.5, T - 0.5, row + 1, row + 0.06),
-                )  # fmt: skip
-            axes.set(ylim=(3, 0))
-            axes.set_yticks([0.5, 1.5, 2.5], [text["row"].format(n) for n in (1, 2, 3)])
-            self._share_frames(axes, text["frames"])
-            if self._page.two:
-                axes.set_xlabel(note, fontsize=8, color=QUIET, labelpad=1)
-
-    def _draw_curves(self, features: list[int], text: dict) -> None:
-        page = self._page
-        left = page.curves[0][0] - (0.5 if page.two else 0.75)
-        page.title(left, page.curves_top, text["features"])
-        looks = []  # for the legend: colour, style, words
-        for gait, state in enumerate(self.states):
-            name = _shortened(state.title) if page.two else text["from_poses"]
-            looks.append((COLOURS[gait], "-", name))
-        if any(state.affective_predicted is not None for state in self.states):
-            looks.append((QUIET if page.two else VERMILLION, ":", text["predicted_curve"]))
-        legend = self.figure.legend(
-            handles=[Line2D([], [], color=c, ls=ls, lw=1.6, label=name) for c, ls, name in looks],
-            loc="center right", ncols=len(looks), frameon=False, fontsize=8.5,
-            bbox_to_anchor=(1 - MARGIN_RIGHT / WIDTH, 1 - (page.curves_top - 0.18) / page.height),
-            columnspacing=0.9, handlelength=1.4, handletextpad=0.4, borderpad=0, borderaxespad=0,
-        )  # fmt: skip
-        for words in legend.get_texts():
-            words.set_parse_math(False)  # a title may hold a $
-        for place, (number, rect) in enumerate(zip(features, page.curves, strict=True)):
-            left, top, width, height = rect
-            page.fitted(width + 0.4, left - 0.35, top + 0.07, feature_name(number, self.lang), 8.5)
-            top += 0.26
-            axes = page.axes(left, top, width, height)
-            for gait, state in enumerate(self.states):
-                colour, curve = COLOURS[gait], state.affective[: state.frames, number]
-                axes.plot(curve, color=colour, lw=1.6, zorder=3)
-                if state.affective_predicted is not None:
-                    axes.plot(
-                        state.affective_predicted[: state.frames, number],
-                        color=colour if page.two else VERMILLION, lw=1.6, ls=":", zorder=4,
-                    )  # fmt: skip
-                (dot,) = axes.plot([], [], "o", ms=6, color=colour, mec="white", zorder=9)
-                self._dots.append((dot, curve))
-            axes.margins(y=0.12)
-            axes.set_ylim(axes.get_ylim())
-            axes.set_yticks(_ticks(*axes.get_ylim(), 3))
-            last = page.two or (place == len(features) - 1 and not self._timed)
-            self._share_frames(axes, text["frames"] if last else "")
-
-    def _share_frames(self, axes, label: str) -> None:
-        """The axis of frames, the same in all panels, and the line at the frame now shown."""
-        axes.set_xlim(-0.5, self.longest - 0.5)
-        axes.tick_params(labelsize=8, length=2, labelbottom=bool(label))
-        axes.set_xticks(_ticks(0, self.longest - 1, 6, integer=True, steps=[1, 2, 5, 10]))
-        if label:
-            axes.set_xlabel(label, loc="left", fontsize=8.5)
-        self._cursor(axes)
-
-    def _draw_strip(self, text: dict) -> None:
-        """The whole walk in a few poses, each at its frame, seen from the walker's right."""
-        (state,), (left, top, width, height) = self.states, self._page.strip
-        self._page.title(MARGIN_LEFT - 0.5, top, text["strip"])
-        self._page.note(top, text["sides"])
-        axes = self._page.axes(left, top, width, height)
-        self._share_frames(axes, text["frames"])
-        low, high = axes.get_xlim()
-        joints, _ = project(_steady(state), -90)
-        tall = 1.05 * joints[..., 1].max()
-        axes.set(ylim=(-0.05 * tall, tall))
-        # From metres to frames, so that a metre is as wide as it is high.
-        stretch = height / (1.05 * tall) / width * (high - low)
-        half = stretch * np.abs(joints[..., 0]).max()
-        middles = np.linspace(half - 0.5, state.frames - 0.5 - half, STRIP)
-        for frame in np.unique(np.clip(middles.round(), 0, state.frames - 1).astype(int)):
-            places = joints[frame] * [stretch, 1] + [frame, 0]
-            bones = np.stack([places[PARENTS], places[CHILDREN]], axis=1)
-            looks = dict(colors=_side_colours(SIDES_DARK), lw=2.2, clip_on=False)
-            axes.add_collection(LineCollection(bones, **looks))
-            axes.plot(*places[3], "o", ms=6, color=INK)
-        axes.set_yticks([])
-        axes.spines["left"].set_visible(False)
-
-
-@dataclass(frozen=True)
-class _Look:
-    """How weights of edges and importance of joints are shown, the same for all stages."""
-
-    weights: Normalize
-    colours: LinearSegmentedColormap
-    joints: Normalize | None
-
-    def line(self, weights) -> tuple[np.ndarray, np.ndarray]:
-        """Colours and widths of edges."""
-        shares = np.asarray(self.weights(np.asarray(weights, float)))
-        strong = np.abs(2 * shares - 1) if self.colours is SIGNED else shares
-        return self.colours(shares), 1.5 + 2.5 * strong
-
-    def size(self, importance) -> np.ndarray:
-        """Areas of joints, in points squared."""
-        return 28 + 130 * np.asarray(self.joints(np.asarray(importance, float)))
-
-    def fill(self, importance) -> np.ndarray:
-        """Colours of joints."""
-        return IMPORTANCE(self.joints(np.asarray(importance, float)))
-
-
-class _Stage:
-    """One walker: `show` moves it; `.moving` lists what moves, those below first."""
-
-    def __init__(self, axes, state, matrix, importance, look: _Look, reach: tuple, text: dict):
-        self.state, self.text, self._joints = state, text, _steady(state)
-        self._way = state.pose[: state.frames, 0, 2]  # [T] of the root, metres
-        self.pairs = strongest_pairs(matrix)
-        self._weights = [_stronger(matrix, child, parent)[2] for child, parent in EDGES]
-        self._bone_looks = look.line(self._weights)
-        arcs = look.line([weight for *_, weight in self.pairs])
-        box = axes.get_window_extent()
-        tall = reach[1] + 0.47  # room for the floor beneath and for words
-        wide = tall * box.width / box.height
-        axes.set(xlim=(-wide / 2, wide / 2), ylim=(-0.42, tall - 0.42))
-        axes.set_axis_off()
-        width = dict(linewidths=1.2, capstyle="round")
-        self._floor = axes.add_collection(LineCollection([], colors=FLOOR, zorder=1, **width))
-        traces = _side_colours(SIDES_DARK)[[11, 14]]  # of the bones that end in the feet
-        self._traces = axes.add_collection(
-            LineCollection([], colors=traces, zorder=2, linewidths=1.2, alpha=0.6)
-        )
-        self._body = axes.add_collection(
-            LineCollection([], linewidths=9, capstyle="round", zorder=3)
-        )
-        self._bones = axes.add_collection(LineCollection([], capstyle="round", zorder=4))
-        self._arcs = axes.add_collection(
-            LineCollection([], colors=arcs[0], linewidths=arcs[1], zorder=5)
-        )
-        self._heads = axes.add_collection(
-            PolyCollection([], facecolors=arcs[0], edgecolors="white", linewidths=0.5, zorder=6)
-        )
-        plain = importance is None or look.joints is None
-        self._circles = axes.scatter(
-            *np.zeros((2, V)), s=36 if plain else look.size(importance),
-            c=GREY if plain else look.fill(importance), edgecolors=INK, linewidths=0.8, zorder=7,
-        )  # fmt: skip
-        self._words = axes.text(
-            0.03, 0.01, "", transform=axes.transAxes, fontsize=9, color=QUIET, zorder=8
-        )
-        self._walker = [self._body, self._bones, self._arcs, self._heads, self._circles]
-        self.moving = [self._floor, self._traces, *self._walker, self._words]
-
-    def show(self, frame: int, azimuth: float) -> None:
-        """Put the walker, the floor and the words where they are at a frame."""
-        state, there = self.state, frame < self.state.frames
-        last = state.frames - 1
-        self._show_floor(self._way[min(frame, last)], azimuth)
-        feet = self._joints[:, [12, 15]].transpose(1, 0, 2)
-        self._traces.set_segments(list(project(feet, azimuth)[0]))
-        if there:
-            words = self.text["frame"].format(frame, state.frames, frame / state.fps)
-            self._show_walker(self._joints[frame], azimuth)
-        else:
-            words = self.text["ended"].format(last)
-            for lines in (self._body, self._bones, self._arcs):
-                lines.set_segments([])
-            self._heads.set_verts([])
-            self._circles.set_offsets(np.empty((0, 2)))
-        self._words.set_text(words)
-
-    def _show_floor(self, way: float, azimuth: float) -> None:
-        """Two lines along the way; lines across it lie still on the ground, and so pass by."""
-        across = np.arange(-FLOOR_LONG, FLOOR_LONG, FLOOR_STEP) + (-FLOOR_LONG - way) % FLOOR_STEP
-        across = across[across <= FLOOR_LONG]
-        ends = [[[-FLOOR_WIDE, 0, z], [FLOOR_WIDE, 0, z]] for z in across]
-        ends += [[[x, 0, -FLOOR_LONG], [x, 0, FLOOR_LONG]] for x in (-FLOOR_WIDE, FLOOR_WIDE)]
-        self._floor.set_segments(list(project(np.array(ends), azimuth)[0]))
-
-    def _show_walker(self, joints: np.ndarray, azimuth: float) -> None:
-        places, near = project(joints, azimuth)
-        order = np.argsort(near[PARENTS] + near[CHILDREN])  # the nearer bones over the others
-        bones = np.stack([places[PARENTS], places[CHILDREN]], axis=1)[order]
-        colours, widths = self._bone_looks
-        self._body.set_segments(bones)
-        self._body.set_color(_side_colours(SIDES)[order])
-        self._bones.set_segments(bones)
-        self._bones.set_color(colours[order])
-        self._bones.set_linewidth(widths[order])
-        arcs = [_arc(places[a], places[b]) for a, b, _ in self.pairs]
-        self._arcs.set_segments(arcs)
-        self._heads.set_verts([_head(arc) for arc in arcs])
-        self._circles.set_offsets(places)
-
-
-def _steady(state: GaitState) -> np.ndarray:
-    """Joints [frames, V, 3] with the root above the origin and the lowest joint on the ground."""
-    joints = state.pose[: state.frames].copy()
-    joints[..., [0, 2]] -= joints[:, :1, [0, 2]]
-    joints[..., 1] -= joints[..., 1].min()
-    return joints
-
-
-def _reach(state: GaitState) -> tuple[float, float]:
-    """How far from the middle the joints come, to the side and up, in metres."""
-    joints = _steady(state)
-    return float(np.hypot(joints[..., 0], joints[..., 2]).max()), float(joints[..., 1].max())
-
-
-def _side_colours(sides: dict[str, str]) -> np.ndarray:
-    """A colour for each bone [15, 4]: `sides` of its child's side, MIDDLE for the trunk."""
-    names = [JOINTS[child].split(" ")[0] for child in CHILDREN]
-    return to_rgba_array([sides.get(name, MIDDLE) for name in names])
-
-
-def _arc(start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """A bow from one point to the other: [2], [2] -> [13, 2]."""
-    along = np.linspace(0, 1, 13)[:, None]
-    aside = np.array([start[1] - end[1], end[0] - start[0]])
-    return start + along * (end - start) + along * (1 - along) * 0.6 * aside
-
-
-def _head(arc: np.ndarray, length: float = 0.07) -> np.ndarray:
-    """An arrow's head at an arc's end, before the joint there: [13, 2] -> [3, 2], metres."""
-    way = arc[-1] - arc[-3]
-    way = way / max(float(np.hypot(*way)), 1e-9) * length
-    tip = arc[-1] - 0.4 * way
-    aside = np.array([-way[1], way[0]]) * 0.4
-    return np.array([tip, tip - way + aside, tip - way - aside])
-
-
-def _norm(values: np.ndarray, symmetric: bool = False) -> Normalize:
-    """From the lowest to the highest value; symmetric: as far below 0 as above it."""
-    low, high = float(values.min()), float(values.max())
-    if symmetric:
-        low, high = -max(-low, high), max(-low, high)
-    return Normalize(low, high if high > low else low + 1)
-
-
-def _ticks(low: float, high: float, count: int, **options) -> list[float]:
-    """Round numbers from low to high."""
-    ticks = MaxNLocator(count, **options).tick_values(low, high)
-    return [tick for tick in ticks if low <= tick <= high]
-
-
-def _shortened(words: str, most: int = 28) -> str:
-    return words if len(words) <= most else words[: most - 1].rstrip() + "…"

@@ -1,0 +1,219 @@
+"""One gait, what a network saw in it, and which of its graphs is shown.
+
+`GaitState` and `GaitGraphs` check what is to be drawn; `Choice` picks the weights out of it. The
+graphs' three parts and the letters are told in `gait`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from jacklib.data.gait_features import FEATURES
+from jacklib.data.poses import EMOTIONS, check_pose
+from jacklib.gait_graph import EDGES, JOINTS, Graph
+
+from . import drawing
+
+GRAPHS = ("attention", "learned", "skeleton", "sum")
+PARTS = ("all", "self", "inward", "outward")  # "all": the mean of the three
+STREAMS = ("posture", "movement")
+UNITS, V = 10, len(JOINTS)
+SKELETON = Graph().A  # [3, V, V]
+PAIRS = 6  # arcs on the stage
+FIELDS, GRAPH_FIELDS = drawing.Fields("GaitState"), drawing.Fields("GaitGraphs")
+
+
+@dataclass(frozen=True, eq=False)
+class GaitGraphs:
+    """What a network learned and looked at for one gait; None for what it has not.
+
+    *_attention: [10, 3, V, V] of ten units, [from, to], columns sum to 1. *_learned: [10, 3, V, V],
+    PA. *_joints: [3, V], three fusions' attention to joints, 0..1. *_times: three arrays [T],
+    [T/2], [T/4] (rounded up), their attention to times, 0..1.
+
+    Raises DataError naming the field whose shape or values are wrong.
+    """
+
+    posture_attention: np.ndarray | None = None
+    movement_attention: np.ndarray | None = None
+    posture_learned: np.ndarray | None = None
+    movement_learned: np.ndarray | None = None
+    posture_joints: np.ndarray | None = None
+    movement_joints: np.ndarray | None = None
+    posture_times: tuple[np.ndarray, ...] | None = None
+    movement_times: tuple[np.ndarray, ...] | None = None
+
+    def __post_init__(self):
+        for stream in STREAMS:
+            for kind in ("attention", "learned", "joints"):
+                name = f"{stream}_{kind}"
+                if (value := getattr(self, name)) is not None:
+                    object.__setattr__(self, name, np.asarray(value))
+                    self._check(name, kind, np.asarray(value))
+            name = f"{stream}_times"
+            if (times := getattr(self, name)) is not None:
+                times = tuple(np.asarray(row) for row in times)
+                object.__setattr__(self, name, times)
+                if len(times) != 3 or times[0].ndim != 1:
+                    raise GRAPH_FIELDS.bad(name, f"{len(times)} arrays", "[T], [T/2] and [T/4]")
+                for row, length in zip(times, _time_lengths(len(times[0])), strict=True):
+                    self._shares(name, row, (length,))
+
+    def _check(self, name: str, kind: str, value: np.ndarray) -> None:
+        shape = (3, V) if kind == "joints" else (UNITS, 3, V, V)
+        if kind == "joints":
+            self._shares(name, value, shape)
+        elif kind == "attention":
+            if value.shape != shape:
+                found = f"shape {list(value.shape)}"
+                raise GRAPH_FIELDS.bad(name, found, f"shape {list(shape)}")
+            columns = value.swapaxes(2, 3).reshape(-1, V)
+            GRAPH_FIELDS.probabilities(name, columns, columns.shape)
+        elif value.shape != shape or not np.isfinite(value).all():
+            found = f"shape {list(value.shape)}, or a number that is missing or infinite"
+            raise GRAPH_FIELDS.bad(name, found, f"finite numbers of shape {list(shape)}")
+
+    @staticmethod
+    def _shares(name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:
+        GRAPH_FIELDS.weights(name, value, shape)
+        if value.max() > 1:
+            raise GRAPH_FIELDS.bad(name, f"a number of {value.max():.3g}", "numbers from 0 to 1")
+
+
+def _time_lengths(frames: int) -> tuple[int, int, int]:
+    half = (frames + 1) // 2
+    return frames, half, (half + 1) // 2
+
+
+@dataclass(frozen=True, eq=False)
+class GaitState:
+    """One gait. Plain NumPy; nothing here knows the network.
+
+    title: the gait's name. pose: [T, V, 3], metres. Frames of zeros after the last one fill up a
+    gait that is shorter; they are not drawn. affective: [T, 31], see `gait_features.FEATURES`.
+    fps: frames a second. label: the true class, one of class_names, or None. probabilities: one a
+    class. affective_predicted: [T, 31], the network's own. graphs: what it looked at.
+
+    Raises DataError naming the field whose shape or values are wrong.
+    """
+
+    title: str
+    pose: np.ndarray
+    affective: np.ndarray
+    fps: float = 30.0
+    label: str | None = None
+    class_names: tuple[str, ...] = EMOTIONS
+    probabilities: np.ndarray | None = None
+    affective_predicted: np.ndarray | None = None
+    graphs: GaitGraphs | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "pose", check_pose(self.pose, "GaitState.pose"))
+        object.__setattr__(self, "class_names", tuple(self.class_names))
+        for name in ("affective", "affective_predicted", "probabilities"):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, np.asarray(value))
+        self._check()
+
+    def _check(self) -> None:
+        T = len(self.pose)
+        for name in ("affective", "affective_predicted"):
+            value = getattr(self, name)
+            wanted = f"shape {[T, len(FEATURES)]}"
+            if value is not None and value.shape != (T, len(FEATURES)):
+                raise FIELDS.bad(name, f"shape {list(value.shape)}", wanted)
+            if value is not None and not np.isfinite(value).all():
+                raise FIELDS.bad(name, "infinite or missing numbers", f"finite, of {wanted}")
+        if not 0 < self.fps < np.inf:
+            raise FIELDS.bad("fps", f"{self.fps:g}", "a number above 0")
+        if self.probabilities is not None:
+            FIELDS.probabilities("probabilities", self.probabilities, (len(self.class_names),))
+        FIELDS.label(self.label, self.class_names)
+        for stream in STREAMS if self.graphs is not None else ():
+            times = getattr(self.graphs, f"{stream}_times")
+            if times is not None and len(times[0]) != T:
+                found = f"{stream}_times of {len(times[0])} frames"
+                raise FIELDS.bad("graphs", found, f"{T} frames, as many as the pose has")
+
+    @property
+    def frames(self) -> int:
+        """How many frames the gait has without the zeros after it."""
+        return int(np.flatnonzero(np.abs(self.pose).sum((1, 2)) > 0)[-1]) + 1
+
+    def known(self, stream: str, kind: str):
+        """A field of `graphs`: kind is attention, learned, joints or times; None if not known."""
+        return None if self.graphs is None else getattr(self.graphs, f"{stream}_{kind}")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which graph is shown."""
+
+    graph: str
+    part: str
+    unit: int
+    stream: str
+
+    @property
+    def fusion(self) -> int:
+        """The fusion that the unit's maps next come to, 0 to 2."""
+        return 0 if self.unit <= 4 else 1 if self.unit <= 7 else 2
+
+    def matrix(self, state: GaitState) -> np.ndarray:
+        """Weights [V, V], [from, to]."""
+        total = np.zeros((3, V, V))
+        if self.graph in ("skeleton", "sum"):
+            total += SKELETON
+        for kind in ("learned", "attention"):
+            if self.graph in (kind, "sum"):
+                total += state.known(self.stream, kind)[self.unit - 1]
+        return total.mean(0) if self.part == "all" else total[PARTS.index(self.part) - 1]
+
+    def importance(self, state: GaitState) -> tuple[np.ndarray | None, str]:
+        """Each joint's importance [V], and where it is from: "fusion", "mean" or "" (not known)."""
+        if (joints := state.known(self.stream, "joints")) is not None:
+            return joints[self.fusion], "fusion"
+        if (attention := state.known(self.stream, "attention")) is not None:
+            # What others give to a joint: columns sum to 1, rows need not.
+            return attention[self.unit - 1].mean((0, 2)), "mean"
+        return None, ""
+
+    def words(self, text: dict) -> str:
+        """What is shown, as titles and sentences name it."""
+        key = "shown_skeleton" if self.graph == "skeleton" else "shown"
+        names = {name: text[getattr(self, name)] for name in ("graph", "stream", "part")}
+        return text[key].format(**names, unit=self.unit)
+
+
+def graphs_of(states: Sequence[GaitState], stream: str) -> list[str]:
+    """Which of GRAPHS can be shown for all these gaits, in the order of GRAPHS."""
+    has = {
+        kind: all(state.known(stream, kind) is not None for state in states)
+        for kind in ("attention", "learned")
+    }
+    has |= {"skeleton": True, "sum": all(has.values())}
+    return [graph for graph in GRAPHS if has[graph]]
+
+
+def strongest_pairs(matrix: np.ndarray, count: int = PAIRS) -> list[tuple[int, int, float]]:
+    """(from, to, weight) of the joint pairs that are no bone, strongest (either sign) first.
+
+    matrix: [V, V], [from, to]. Of the two directions of a pair the stronger one counts; weights of
+    0 are no edges.
+    """
+    found = []
+    for a in range(V):
+        for b in range(a):  # EDGES has (child, parent), children behind their parents
+            if (a, b) not in EDGES:
+                found.append(stronger(matrix, a, b))
+    found = [row for row in found if row[2] != 0]
+    return sorted(found, key=lambda row: -abs(row[2]))[:count]
+
+
+def stronger(matrix: np.ndarray, a: int, b: int) -> tuple[int, int, float]:
+    """(from, to, weight) of the stronger of the two directions between joints a and b."""
+    start, end = (a, b) if abs(matrix[a, b]) >= abs(matrix[b, a]) else (b, a)
+    return start, end, float(matrix[start, end])
