@@ -35,9 +35,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("operators", "golden", "training", "speed")
 # What is to be reached on an H100 or H200: how many times as fast as PyTorch at least.
 TARGETS = {("tsl", "inference"): 1.6, ("tsl", "train"): 1.2}
-# Parts of the time that are kept for a part, whatever those before it would like to take. What the
-# golden numbers' training compiles, the training steps need not.
+AHEAD = 0.45  # of the time, at most, to compile what the parts will need
+# Parts of what is left then that are kept for a part, whatever those before it would like to take.
+# What the golden numbers' training compiles, the training steps need not.
 KEPT = {"operators": 0.1, "golden": 0.2, "training": 0.15, "speed": 0.35}
+ALL = slice(None)
 OPERATOR_LIMIT, GOLDEN_LIMIT, EACH_LIMIT = 2e-3, 1e-3, 5e-3
 
 
@@ -158,7 +160,9 @@ def difference(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.abs(a.astype(np.float64) - b).max() / max(scale, 1e-12)) if b.size else 0.0
 
 
-def check_operators(device: str, small: bool) -> Iterator[tuple[str, float | str, bool]]:
+def check_operators(
+    device: str, small: bool, share: slice = ALL
+) -> Iterator[tuple[str, float | str, bool]]:
     """(operator, largest difference of value and gradients, whether that is small enough)."""
     import jittor as jt
 
@@ -172,7 +176,7 @@ def check_operators(device: str, small: bool) -> Iterator[tuple[str, float | str
         weight = jt.array(np.cos(np.arange(value.numel(), dtype=np.float32)).reshape(value.shape))
         return [v.numpy() for v in (value, *jt.grad((value * weight).sum(), inputs))]
 
-    for case in cases():
+    for case in cases()[share]:
         try:
             pairs = zip(run(case, device == "cuda"), run(case, False), strict=True)
             found = float(np.max([difference(a, b) for a, b in pairs]))  # a NaN stays one
@@ -193,7 +197,9 @@ def _golden(name: str):
     return Golden(name)
 
 
-def check_golden(device: str, small: bool) -> Iterator[tuple[str, float | str, bool]]:
+def check_golden(
+    device: str, small: bool, share: slice = ALL
+) -> Iterator[tuple[str, float | str, bool]]:
     """(network and output, difference from PyTorch's number, whether it is small enough)."""
     import jittor as jt
 
@@ -212,7 +218,7 @@ def check_golden(device: str, small: bool) -> Iterator[tuple[str, float | str, b
         "bpm_gcn": (BPMGCN, ("posture", "movement"),
                     {"posture_logits": "eval_posture", "movement_logits": "eval_movement"}),
     }  # fmt: skip
-    for name, (network, inputs, outputs) in networks.items():
+    for name, (network, inputs, outputs) in list(networks.items())[share]:
         if small and name not in ("tsl_t64", "bpm_gcn"):
             continue
         try:
@@ -278,14 +284,16 @@ def _golden_loss(golden, net, inputs):
     return loss(net(*inputs).logits, as_var(np.array(facts["target"])))
 
 
-def check_training(device: str, small: bool) -> Iterator[tuple[str, float | str, bool]]:
+def check_training(
+    device: str, small: bool, share: slice = ALL
+) -> Iterator[tuple[str, float | str, bool]]:
     """(network, loss after ten steps over the loss before, whether all are finite)."""
     import jittor as jt
 
     from .bench import JittorSession
 
     jt.flags.use_cuda = int(device == "cuda")
-    for network, (config, batch, clips) in sizes(small).items():
+    for network, (config, batch, clips) in list(sizes(small).items())[share]:
         try:
             session = JittorSession()
             session.load(network, config, batch=batch, seed=0, clips=clips)
@@ -385,14 +393,16 @@ def main(args: argparse.Namespace) -> int:
         print("gpu_check: Jittor has no GPU to compute on here; `bash script/run.sh cuda` says why."
               " To try the check itself: --device cpu", file=sys.stderr)  # fmt: skip
         return 1
-    start, everything = _began(), {}
+    ends, everything = _began() + 60 * args.minutes, {}
     folder = Path(args.result_path or ROOT / "results" / "gpu_check")
     folder.mkdir(parents=True, exist_ok=True)
     parts, machine = args.parts or list(PARTS), about()
+    if seconds := compile_ahead(parts, args.device, (ends - time.time()) * AHEAD, helpers()):
+        machine += f", kernels made ready in {seconds:.0f} s"
+    whole = ends - time.time()
     for place, part in enumerate(parts):
-        kept = sum(KEPT[later] for later in parts[place + 1 :])
-        left = 60 * args.minutes * (1 - kept) - (time.time() - start)
-        everything[part] = run_part(part, args.device, max(left, 1))
+        kept = whole * sum(KEPT[later] for later in parts[place + 1 :])
+        everything[part] = run_part(part, args.device, max(ends - kept - time.time(), 1))
         write_json(folder / "gpu_check.json", everything | {"machine": machine})
         write_text(folder / "gpu_check.md", report(everything, args.device, machine))
     print(report(everything, args.device, machine))
@@ -419,11 +429,9 @@ def _jittor_has_cuda() -> bool:
 
 def run_part(part: str, device: str, seconds: float) -> list[list[Any]]:
     """The rows of one part, from a process that ends after `seconds`."""
-    environment = dict(os.environ)
-    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     child = subprocess.Popen(
         [sys.executable, "-m", "jacklib.gpu_check", part, device],
-        stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT,
+        stdout=subprocess.PIPE, text=True, env=_environment(), cwd=ROOT,
     )  # fmt: skip
     try:
         text, ended = child.communicate(timeout=seconds)[0], f"ended with {child.returncode}"
@@ -434,6 +442,56 @@ def run_part(part: str, device: str, seconds: float) -> list[list[Any]]:
     if child.returncode != 0:
         rows.append([f"(the rest of {part})", ended, False])
     return rows
+
+
+def _environment() -> dict[str, str]:
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "PYTHONPATH": path}
+
+
+def helpers() -> int:
+    """How many processes compile ahead: each has a core for the compiler and one for itself."""
+    return min(8, (os.cpu_count() or 1) // 2) if runtime.quick_compiler else 1
+
+
+def compile_ahead(parts: list[str], device: str, seconds: float, number: int) -> float:
+    """Have the kernels of `parts` compiled by processes side by side; returns how long it took.
+
+    Jittor compiles one kernel at a time, and on a new machine some hundred are wanted. Each process
+    goes through a share of every part for the kernels' sake alone. What is not ready when the time
+    is over, or where a process fails, the parts themselves compile.
+    """
+    wanted = [part for part in parts if part != "speed"]  # which compares kernels that are there
+    if number < 2 or not wanted:
+        return 0.0
+    start = time.time()
+    print(f"Compiling kernels in {number} processes...", file=sys.stderr, flush=True)
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "jacklib.gpu_check", ",".join(wanted), device,
+             str(place), str(number)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_environment(), cwd=ROOT,
+        )
+        for place in range(number)
+    ]  # fmt: skip
+    for process in running:
+        try:
+            process.wait(max(start + seconds - time.time(), 0.1))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    return time.time() - start
+
+
+def _compile_share(parts: list[str], device: str, place: int, number: int) -> None:
+    """The work of one of those processes."""
+    import jittor as jt
+
+    jt.flags.disable_lock = 1  # jacklib's compile script keeps processes apart
+    for part in parts:
+        for _ in CHECKS[part](device, device == "cpu", slice(place, None, number)):
+            pass
+        place = (place + 4) % number  # else the first process gets the first network every time
 
 
 def about() -> str:
@@ -495,5 +553,8 @@ def report(everything: dict[str, list[list[Any]]], device: str, machine: str) ->
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 3:
+        _compile_share(sys.argv[1].split(","), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+        sys.exit()
     for row in CHECKS[sys.argv[1]](sys.argv[2], sys.argv[2] == "cpu"):
         print(json.dumps(row), flush=True)

@@ -2,7 +2,7 @@
 
 Jittor writes a C++ file for each new operator and has it compiled. Most of that second and a half
 is not the operator: a Python is started, Jittor's headers are read anew, and 45,000 lines of debug
-information pass through a text file. `use_quick_compiler` sets two of Jittor's flags, so that
+information pass through a text file. `use_quick_compiler` sets some of Jittor's flags, so that
 
 - the headers come precompiled (one file in jacklib's cache, made once, 60 to 100 MB; where g++
   cannot use it, because an operator asks for other options, it reads the headers as before), and
@@ -11,7 +11,8 @@ information pass through a text file. `use_quick_compiler` sets two of Jittor's 
   the same kernel. Jittor's script edits kernels with stores that bypass the cache as assembler
   text; those it still gets.
 
-The kernels are the same code: the same compiler, the same options but `-g`.
+The kernels are the same code: the same compiler, the same options but `-g`. On a GPU's machine a
+like script stands where Jittor starts nvcc, which gets what it always gets.
 """
 
 from __future__ import annotations
@@ -59,25 +60,39 @@ _ONEDNN = "#include <dnnl.hpp>\n"
 # What g++ reads where kernels.h.gch does not fit, as for Jittor's isnan (-O2 instead of -Ofast).
 _NO_HEADERS = "// Nothing: a kernel includes what it needs.\n"
 
-# Called as: SCRIPT .../asm_tuner.py --cc_path=g++ source options... -o library. Another process may
-# be writing the same source at this moment: what is compiled is a copy that was read twice alike.
-_SCRIPT = """#!/bin/sh
+# Called in place of Python as: SCRIPT .../asm_tuner.py --cc_path=g++ source options... -o library
+_FOR_THE_CPU = """#!/bin/sh
 # Written by jacklib (jacklib/kernels.py), which says what this is for.
-source=$3
 for library; do :; done
-case "${1##*/} $source" in
+case "${1##*/} $3" in
 "asm_tuner.py "*_op.cc) ;;
 *) exec PYTHON "$@" ;;
 esac
-own=${library%.so}.$$
-count=$#
-if grep -q '@begin' "$source"; then
+if grep -q '@begin' "$3"; then
+    count=$#
     for word; do # without the precompiled headers, which know of no debug information
         case $word in -include*) ;; *) set -- "$@" "$word" ;; esac
     done
     shift "$count"
     exec PYTHON "$@"
 fi
+compiler=${2#--cc_path=}
+shift 2
+"""
+# Called in place of nvcc as: SCRIPT source options... -o library
+_FOR_THE_GPU = """#!/bin/sh
+# Written by jacklib (jacklib/kernels.py), which says what this is for.
+for library; do :; done
+case "$1 $library" in
+*"_op.cc "*_op.so) ;;
+*) exec NVCC "$@" ;;
+esac
+compiler=NVCC
+"""
+# Both go on here. Another process may be writing the same source at this moment: what is compiled
+# is a copy that was read twice alike.
+_COMPILE = """source=$1
+own=${library%.so}.$$
 trap 'rm -f "$own.cc" "$own.2" "$own.so"' EXIT
 for attempt in 1 2 3 4 5; do
     cat "$source" >"$own.cc"
@@ -85,14 +100,13 @@ for attempt in 1 2 3 4 5; do
     if [ -s "$own.cc" ] && cmp -s "$own.cc" "$own.2"; then break; fi
     sleep 0.1
 done
-compiler=${2#--cc_path=}
+count=$#
 for word; do
     [ "$word" != "$source" ] || word=$own.cc
     [ "$word" != "$library" ] || word=$own.so
     set -- "$@" "$word"
 done
 shift "$count"
-shift 2
 "$compiler" "$@" || exit 1
 mv -f "$own.so" "$library"
 """
@@ -101,8 +115,8 @@ mv -f "$own.so" "$library"
 def use_quick_compiler() -> bool:
     """Set Jittor's compiler flags as this file's head says; True where that was possible.
 
-    Jittor must be imported. Left as they are: other systems and compilers, CUDA (whose kernels
-    nvcc compiles), and a process with JACKLIB_PLAIN_COMPILER=1.
+    Jittor must be imported. Left as they are: other systems and compilers, and a process with
+    JACKLIB_PLAIN_COMPILER=1.
     """
     import jittor as jt
 
@@ -111,23 +125,29 @@ def use_quick_compiler() -> bool:
         sys.platform != "linux"
         or os.environ.get("JACKLIB_PLAIN_COMPILER") == "1"
         or flags.cc_type != "g++"
-        or jt.has_cuda
-        or any(mark in str(runtime.cache_folder()) for mark in "\"'$`\\")
+        or any(mark in f"{runtime.cache_folder()}{flags.nvcc_path}" for mark in "\"'$`\\")
     ):
         return False
     # Not sys.executable, which is the same Python by another name now and then: the command is part
     # of what Jittor knows a kernel by, and another command compiles it again.
     python = Path(sys.prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
     python = python if python.exists() else Path(sys.executable)
-    script = _SCRIPT.replace("PYTHON", shlex.quote(str(python)))
-    name = hashlib.sha1(script.encode()).hexdigest()[:10]
-    path = runtime.cache_folder() / f"compile-kernel-{name}"
-    runtime.write_if_changed(path, script, 0o755)
+    flags.python_path = f'"{_write_script(_FOR_THE_CPU, "PYTHON", str(python))}"'
+    if jt.has_cuda:
+        flags.nvcc_path = str(_write_script(_FOR_THE_GPU, "NVCC", flags.nvcc_path))
     header = _precompiled_headers()
-    flags.python_path = f'"{path}"'
     if header is not None:
         flags.cc_flags = f'{flags.cc_flags} -include"{header}" '
     return True
+
+
+def _write_script(head: str, word: str, program: str) -> Path:
+    """The compile script with this head, in which `word` stands for a program."""
+    script = head.replace(word, shlex.quote(program)) + _COMPILE
+    name = hashlib.sha1(script.encode()).hexdigest()[:10]
+    path = runtime.cache_folder() / f"compile-kernel-{name}"
+    runtime.write_if_changed(path, script, 0o755)
+    return path
 
 
 def _precompiled_headers() -> Path | None:

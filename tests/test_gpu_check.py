@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import jittor as jt
 import numpy as np
+import psutil
 import pytest
 
 from jacklib import gpu_check
@@ -183,8 +184,41 @@ def test_later_parts_keep_their_time(tmp_path, monkeypatch):
     monkeypatch.setattr(gpu_check, "run_part", part)
     monkeypatch.setattr(gpu_check, "_began", gpu_check.time.time)
     monkeypatch.setattr(gpu_check, "about", lambda: "a machine")
+    monkeypatch.setattr(gpu_check, "helpers", lambda: 1)
     run("--device", "cpu", "--minutes", "10", "--result_path", str(tmp_path))
     assert 170 < given["operators"] <= 180 and 590 < given["speed"] <= 600
+
+
+def processes_of(place: int, number: int) -> list[str]:
+    """The command lines of running processes that compile share `place` of `number`."""
+    words = ["jacklib.gpu_check", "operators", "cpu", str(place), str(number)]
+    lines = [" ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if line.endswith(" ".join(words))]
+
+
+def test_kernels_are_compiled_side_by_side(monkeypatch):
+    whole = [case.name for case in gpu_check.cases()]
+    parts = [[case.name for case in gpu_check.cases()[slice(i, None, 3)]] for i in range(3)]
+    assert sorted(sum(parts, [])) == sorted(whole)
+
+    ends = []
+
+    class Process(subprocess.Popen):
+        def wait(self, timeout=None):
+            ends.append(super().wait(timeout))
+            return ends[-1]
+
+    monkeypatch.setattr(gpu_check.subprocess, "Popen", Process)
+    assert gpu_check.compile_ahead(["operators", "speed"], "cpu", 600, 2) > 0
+    assert ends == [0, 0]
+    assert gpu_check.compile_ahead(["speed"], "cpu", 600, 2) == 0  # what it needs is there by then
+    assert gpu_check.compile_ahead(["operators"], "cpu", 600, 1) == 0
+    assert len(ends) == 2
+
+
+def test_compiling_ahead_ends_in_time():
+    assert gpu_check.compile_ahead(["operators"], "cpu", 1, 2) < 20
+    assert not processes_of(0, 2) and not processes_of(1, 2)
 
 
 def test_the_clock_starts_with_the_process():
@@ -200,6 +234,7 @@ def run(*words: str) -> int:
 def test_the_report(tmp_path, monkeypatch, capsys):
     rows = {"operators": [["matmul", 1e-6, True]], "speed": [["tsl train: a | b", "slow", False]]}
     monkeypatch.setattr(gpu_check, "run_part", lambda part, device, seconds: rows[part])
+    monkeypatch.setattr(gpu_check, "helpers", lambda: 1)
     assert run("operators", "--device", "cpu", "--result_path", str(tmp_path)) == 0
     assert run("operators", "speed", "--device", "cpu", "--result_path", str(tmp_path)) == 1
     text = (tmp_path / "gpu_check.md").read_text()

@@ -108,38 +108,47 @@ def test_headers_that_cannot_be_precompiled_are_left_alone_for_a_day(tmp_path, m
     assert kernels._precompiled_headers() is None and len(calls) == 2
 
 
-def run_script(tmp_path, source_text: str, compiler_text: str) -> subprocess.CompletedProcess:
-    compiler, source = tmp_path / "g++", tmp_path / "some_op.cc"
+def gpu_script(tmp_path, nvcc: Path) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runtime, "cache_folder", lambda: tmp_path.with_name("cache"))
+        return kernels._write_script(kernels._FOR_THE_GPU, "NVCC", str(nvcc))
+
+
+def run_script(tmp_path, source_text: str, compiler_text: str, gpu: bool = False):
+    """Compile some_op.cc with a stand-in for g++, or for nvcc, through jacklib's script."""
+    compiler, source = tmp_path / "compiler", tmp_path / "some_op.cc"
     compiler.write_text("#!/bin/sh\n" + compiler_text)
     compiler.chmod(0o755)
     source.write_text(source_text)
     script = shlex.split(jt.flags.python_path)[0]
     tuner = tmp_path / "asm_tuner.py"
     tuner.write_text("import sys; print('Jittor', *sys.argv[1:])")
-    return subprocess.run(
-        [script, str(tuner), f"--cc_path={compiler}", str(source), "-O2", "-include/a/header.h",
-         "-o", str(tmp_path / "some_op.so")],
-        capture_output=True, text=True,
-    )  # fmt: skip
+    command = [script, str(tuner), f"--cc_path={compiler}"]
+    if gpu:
+        command = [gpu_script(tmp_path, compiler)]
+    options = ["-O2", "-include/a/header.h", "-o", str(tmp_path / "some_op.so")]
+    return subprocess.run([*command, str(source), *options], capture_output=True, text=True)
 
 
-def test_the_script_compiles_a_copy_and_moves_it_into_place(tmp_path):
+@pytest.mark.parametrize("gpu", [False, True])
+def test_the_script_compiles_a_copy_and_moves_it_into_place(tmp_path, gpu):
     write = 'for word; do last=$word; done; cat "$1" >"$last"; echo "$@"'
-    result = run_script(tmp_path, "the source\n", write)
+    result = run_script(tmp_path, "the source\n", write, gpu)
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "some_op.so").read_text() == "the source\n"
     words = result.stdout.split()
     assert words[1:3] == ["-O2", "-include/a/header.h"] and len(words) == 5
     assert words[-1] != str(tmp_path / "some_op.so") and not Path(words[-1]).exists()
     assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "asm_tuner.py", "g++", "some_op.cc", "some_op.so"
+        "asm_tuner.py", "compiler", "some_op.cc", "some_op.so"
     ]  # fmt: skip
 
 
-def test_a_failed_compile_leaves_the_old_library_and_no_pieces(tmp_path):
+@pytest.mark.parametrize("gpu", [False, True])
+def test_a_failed_compile_leaves_the_old_library_and_no_pieces(tmp_path, gpu):
     (tmp_path / "some_op.so").write_text("old")
     half = 'for word; do last=$word; done; echo half >"$last"; exit 1'
-    assert run_script(tmp_path, "the source\n", half).returncode != 0
+    assert run_script(tmp_path, "the source\n", half, gpu).returncode != 0
     assert (tmp_path / "some_op.so").read_text() == "old"
     assert len(list(tmp_path.iterdir())) == 4
 
@@ -150,6 +159,17 @@ def test_kernels_that_are_edited_as_assembler_go_to_jittors_script(tmp_path):
     said = result.stdout.split()
     assert said[0] == "Jittor" and said[-1] == str(tmp_path / "some_op.so")
     assert "-O2" in said and not any(word.startswith("-include") for word in said)
+
+
+def test_what_is_no_kernel_goes_to_nvcc_as_it_is(tmp_path):
+    """Jittor links device code in two steps: a .cu to a .o first."""
+    nvcc = tmp_path / "nvcc"
+    nvcc.write_text('#!/bin/sh\necho "$@"\n')
+    nvcc.chmod(0o755)
+    script = gpu_script(tmp_path, nvcc)
+    for words in (["--version"], ["some_op.cu", "-dc", "-o", "some_op.o"]):
+        said = subprocess.run([script, *words], capture_output=True, text=True, check=True).stdout
+        assert said.split() == words
 
 
 def test_the_old_way_on_request():
