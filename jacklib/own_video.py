@@ -34,10 +34,10 @@ ROOT = Path(__file__).resolve().parents[1]
 NETWORKS = ("VAANet", "CTEN", "TSL", "Gait")
 # A training that is short enough to wait for: under five minutes on two busy cores together.
 SHORT = {
-    "VAANet": ["--n_epochs", "6"],
-    "CTEN": ["--n_epochs", "4"],
+    "VAANet": ["--n_epochs", "4"],
+    "CTEN": ["--n_epochs", "3"],
     "TSL": [],
-    "Gait": ["--n_epochs", "6"],
+    "Gait": ["--n_epochs", "4"],
 }
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 POSES = (".bvh", ".npy", ".csv")

@@ -1,8 +1,10 @@
 """Long runs need no more memory than short ones: 500 steps of each network, and of the loop."""
 
 import json
+import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ CTEN = {
     "audio_embed_size": 64, "blocks": (1, 1), "width": 8, "audio_width": 4, "inner_size": 8,
 }  # fmt: skip
 NETWORKS = TINY | {"cten": CTEN}
+LONGEST_FIRST = ("cten", "gait", "vaanet", "tsl", "loop")
 
 # One process for each network, whose memory nothing else uses.
 TRAIN = """
@@ -63,16 +66,29 @@ print(json.dumps(used))
 """
 
 
-@pytest.mark.parametrize("network", [*NETWORKS, "loop"])
-def test_memory_is_flat(network):
-    code = LOOP if network == "loop" else TRAIN
-    result = subprocess.run(
-        [sys.executable, "-c", code, json.dumps([network, NETWORKS.get(network), STEPS])],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        timeout=900,
-    )
+@pytest.fixture(scope="module")
+def runs():
+    """What each process printed, by network: two at a time, since each keeps one core busy."""
+
+    def run(network: str) -> subprocess.CompletedProcess:
+        code = LOOP if network == "loop" else TRAIN
+        return subprocess.run(
+            [sys.executable, "-c", code, json.dumps([network, NETWORKS.get(network), STEPS])],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            timeout=900,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
+
+    with ThreadPoolExecutor(2) as pool:
+        found = {name: pool.submit(run, name) for name in LONGEST_FIRST}
+        yield found
+
+
+@pytest.mark.parametrize("network", LONGEST_FIRST)
+def test_memory_is_flat(runs, network):
+    result = runs[network].result()
     assert result.returncode == 0, result.stderr[-2000:]
     used = json.loads(result.stdout.splitlines()[-1])
     assert len(used) == STEPS

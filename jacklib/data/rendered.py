@@ -125,7 +125,11 @@ def hsv(hue: float, saturation: float, value: float) -> np.ndarray:
 def blend(old: np.ndarray, new: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Mix uint8 `old` with uint16 `new` by integer `weight` 0..256; fits in 16 bits exactly."""
     weight = weight.astype(np.uint16)
-    return ((old * (256 - weight) + new * weight + 128) >> 8).astype(np.uint8)
+    mixed = old * (256 - weight)
+    mixed += new * weight  # in place, since half of rendering is waiting for memory
+    mixed += 128
+    mixed >>= 8
+    return mixed.astype(np.uint8)
 
 
 class Stage:
@@ -175,13 +179,20 @@ class Stage:
         columns = np.floor(x).astype(int)[:, None] + near
         right = (columns - x[:, None])[:, None, :]  # [T, 1, P]
         down = ((rows - y[:, None]) / (every * squash)[:, None])[:, :, None]  # [T, P, 1]
-        distance = np.sqrt(right * right + down * down)
+        distance = right * right + down * down
+        np.sqrt(distance, out=distance)
         turn = angle[:, None, None]
-        rim = outline(np.arctan2(down, right) - turn) * radius[:, None, None]
-        coverage = np.clip(0.5 + rim - distance, 0, 1)
+        direction = np.arctan2(down, right)
+        direction -= turn
+        rim = outline(direction) * radius[:, None, None]
+        coverage = 0.5 + rim
+        coverage -= distance
+        np.clip(coverage, 0, 1, out=coverage)
         if hollow:
             coverage *= np.clip(0.5 + distance - hollow * rim, 0, 1)
-        weight = np.rint(256 * coverage * (every * opacity)[:, None, None])[..., None]
+        coverage *= 256
+        coverage *= (every * opacity)[:, None, None]
+        weight = np.rint(coverage, out=coverage)[..., None]
 
         place = (np.arange(self.n_frames)[:, None, None], rows[:, :, None], columns[:, None, :])
         picture = blend(self.canvas[place], colour, weight)

@@ -73,10 +73,11 @@ def render_untrimmed(seed: int, fps: int, shots: int = 8) -> UntrimmedVideo:
         shot_seed = int(rng.randint(2**31 - 1))
         # Of one seed, the shot with an event and the shot without are alike outside the event. In
         # the latter the event lies beyond the end, and is cut off.
-        with_event = render_clip(
-            label, shot_seed, n_frames=length, size=SIZE, event=(start, start + event_length)
-        )
-        without = with_event
+        with_event = without = None
+        if kind != "neutral":
+            with_event = render_clip(
+                label, shot_seed, n_frames=length, size=SIZE, event=(start, start + event_length)
+            )
         if kind != "event":
             without = render_clip(
                 label, shot_seed, n_frames=length + 1, size=SIZE, event=(length, length + 1)
