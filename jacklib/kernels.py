@@ -7,12 +7,14 @@ information pass through a text file. `use_quick_compiler` sets some of Jittor's
 - the headers come precompiled (one file in jacklib's cache, made once, 60 to 100 MB; where g++
   cannot use it, because an operator asks for other options, it reads the headers as before), and
 - a small shell script stands where Jittor starts its Python script. It compiles straight to the
-  library, under a name of its own that then takes the right one's place: two processes may want
-  the same kernel. Jittor's script edits kernels with stores that bypass the cache as assembler
-  text; those it still gets.
+  library, in a folder of its own, and then moves it into place. Jittor's script edits kernels with
+  stores that bypass the cache as assembler text; those it still gets.
 
 The kernels are the same code: the same compiler, the same options but `-g`. On a GPU's machine a
 like script stands where Jittor starts nvcc, which gets what it always gets.
+
+Two processes that want the same kernel can then not break each other's, and Jittor's lock, which
+lets one process of a machine compile while all others wait, is taken off.
 """
 
 from __future__ import annotations
@@ -68,14 +70,7 @@ case "${1##*/} $3" in
 "asm_tuner.py "*_op.cc) ;;
 *) exec PYTHON "$@" ;;
 esac
-if grep -q '@begin' "$3"; then
-    count=$#
-    for word; do # without the precompiled headers, which know of no debug information
-        case $word in -include*) ;; *) set -- "$@" "$word" ;; esac
-    done
-    shift "$count"
-    exec PYTHON "$@"
-fi
+tuner=$1
 compiler=${2#--cc_path=}
 shift 2
 """
@@ -87,28 +82,42 @@ case "$1 $library" in
 *"_op.cc "*_op.so) ;;
 *) exec NVCC "$@" ;;
 esac
+tuner=
 compiler=NVCC
 """
 # Both go on here. Another process may be writing the same source at this moment: what is compiled
-# is a copy that was read twice alike.
+# is a copy that was read twice alike. Jittor's script puts its own files beside the copy.
 _COMPILE = """source=$1
-own=${library%.so}.$$
-trap 'rm -f "$own.cc" "$own.2" "$own.so"' EXIT
+own=${library%/*}/making-$$
+copy=$own/${source##*/}
+made=$own/${library##*/}
+trap 'rm -rf "$own"' EXIT
+rm -rf "$own"
+mkdir "$own" || exit 1
 for attempt in 1 2 3 4 5; do
-    cat "$source" >"$own.cc"
-    cat "$source" >"$own.2"
-    if [ -s "$own.cc" ] && cmp -s "$own.cc" "$own.2"; then break; fi
+    cat "$source" >"$copy"
+    cat "$source" >"$own/again"
+    if [ -s "$copy" ] && cmp -s "$copy" "$own/again"; then break; fi
     sleep 0.1
 done
+grep -q '@begin' "$copy" || tuner=
 count=$#
 for word; do
-    [ "$word" != "$source" ] || word=$own.cc
-    [ "$word" != "$library" ] || word=$own.so
+    case $word in
+    "$source") word=$copy ;;
+    "$library") word=$made ;;
+    # The precompiled headers know of no debug information, which Jittor's script needs.
+    -include*) [ -z "$tuner" ] || continue ;;
+    esac
     set -- "$@" "$word"
 done
 shift "$count"
-"$compiler" "$@" || exit 1
-mv -f "$own.so" "$library"
+if [ -n "$tuner" ]; then
+    PYTHON "$tuner" "--cc_path=$compiler" "$@"
+else
+    "$compiler" "$@"
+fi || exit 1
+mv -f "$made" "$library"
 """
 
 
@@ -132,18 +141,21 @@ def use_quick_compiler() -> bool:
     # of what Jittor knows a kernel by, and another command compiles it again.
     python = Path(sys.prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
     python = python if python.exists() else Path(sys.executable)
-    flags.python_path = f'"{_write_script(_FOR_THE_CPU, "PYTHON", str(python))}"'
+    flags.python_path = f'"{_write_script(_FOR_THE_CPU, str(python))}"'
     if jt.has_cuda:
-        flags.nvcc_path = str(_write_script(_FOR_THE_GPU, "NVCC", flags.nvcc_path))
+        flags.nvcc_path = str(_write_script(_FOR_THE_GPU, str(python), flags.nvcc_path))
+    flags.disable_lock = 1
     header = _precompiled_headers()
     if header is not None:
         flags.cc_flags = f'{flags.cc_flags} -include"{header}" '
     return True
 
 
-def _write_script(head: str, word: str, program: str) -> Path:
-    """The compile script with this head, in which `word` stands for a program."""
-    script = head.replace(word, shlex.quote(program)) + _COMPILE
+def _write_script(head: str, python: str, nvcc: str = "") -> Path:
+    """The compile script that begins with this head; returns its path."""
+    script = head + _COMPILE
+    for word, program in (("PYTHON", python), ("NVCC", nvcc)):
+        script = script.replace(word, shlex.quote(program))
     name = hashlib.sha1(script.encode()).hexdigest()[:10]
     path = runtime.cache_folder() / f"compile-kernel-{name}"
     runtime.write_if_changed(path, script, 0o755)

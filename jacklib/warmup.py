@@ -2,9 +2,10 @@
 
 Jittor compiles an operator when it first meets it, one at a time, so the first epoch of each
 network waits for some hundred compiles. Here the networks take a short run of their own commands
-(one epoch, the test, one file) in processes side by side, one for each core, which fill the cache
-that notebooks and commands share. The data that come with JACK are made ready on the way. Results
-go into a folder that is deleted; what a kernel computes does not depend on who had it compiled.
+(one epoch, the test, one file) in processes side by side, one for each core (see `kernels`), which
+fill the cache that notebooks and commands share. The data that come with JACK are made ready on the
+way. Results go into a folder that is deleted; what a kernel computes does not depend on who had it
+compiled.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from . import runtime
 from .errors import DataError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -94,7 +94,7 @@ def warm_up(names: list[str], jobs: int) -> dict[str, str]:
                 waiting, again, jobs = again[:1], again[1:], 1
             while waiting and len(running) < jobs:
                 name = waiting.pop(0)
-                running[name] = _start(name, folder, side_by_side=jobs > 1, share=jobs)
+                running[name] = _start(name, folder, share=jobs)
             time.sleep(0.5)
             for name, process in list(running.items()):
                 if process.poll() is None:
@@ -119,14 +119,13 @@ def warm_up(names: list[str], jobs: int) -> dict[str, str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(name: str, folder: Path, side_by_side: bool, share: int) -> subprocess.Popen:
+def _start(name: str, folder: Path, share: int) -> subprocess.Popen:
     threads = max(1, (os.cpu_count() or 1) // share)
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     with open(folder / f"{name}.log", "w") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "jacklib.warmup", name, str(folder / name),
-             str(int(side_by_side))],
+            [sys.executable, "-m", "jacklib.warmup", name, str(folder / name)],
             stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=ROOT,
         )  # fmt: skip
 
@@ -136,16 +135,10 @@ def _last_lines(path: Path) -> str:
     return "\n".join("    " + line[:200] for line in lines[-12:])
 
 
-def _serve(name: str, result_path: str, side_by_side: bool) -> int:
+def _serve(name: str, result_path: str) -> int:
     """The work of one process."""
-    import jittor as jt
-
     from .__main__ import main as run
 
-    if side_by_side and runtime.quick_compiler:
-        # Jittor lets one process of a machine compile at a time, since two that write the same
-        # kernel would break it. With jacklib's compile script they do not.
-        jt.flags.disable_lock = 1
     weights: list[str] = []
     for command in COMMANDS[name]:
         if code := run([name, *command, "--result_path", result_path, *weights]):
@@ -156,4 +149,4 @@ def _serve(name: str, result_path: str, side_by_side: bool) -> int:
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        sys.exit(_serve(sys.argv[1], sys.argv[2], sys.argv[3] == "1"))
+        sys.exit(_serve(sys.argv[1], sys.argv[2]))

@@ -214,6 +214,9 @@ case ${1:-} in
         get_sentence_model
         cd "$root"
         "$python" -c "import jacklib" # pytest would hide the first compile's progress
+        # All of them: two files at a time, since much of it is one core that compiles kernels.
+        [ -n "$(printf '%s\n' "$@" | grep -v -e '^-' -e '^$')" ] ||
+            set -- -n 2 --dist loadfile --no-loadscope-reorder "$@"
         exec "$python" -m pytest "$@"
         ;;
     doctor | prepare | cuda)

@@ -324,6 +324,13 @@ def test_test_ends_with_pytests_line_and_code(complete_machine):
     assert complete_machine.pip_installs()[0].endswith("[dev]")
 
 
+@pytest.mark.parametrize("words", [[], ["-x", "--durations=5"]])
+def test_all_tests_run_two_files_at_a_time(complete_machine, words):
+    complete_machine.run("test", *words)
+    options = "-n 2 --dist loadfile --no-loadscope-reorder"
+    assert complete_machine.calls[-1] == " ".join(["venv -m pytest", options, *words])
+
+
 @pytest.mark.parametrize(("user", "apt_works"), [(0, True), (0, False), (1000, True)])
 @pytest.mark.parametrize(
     ("program", "packages"),

@@ -1,6 +1,7 @@
 """Kernels: compiled quickly, once, and whole when several processes want the same one."""
 
 import argparse
+import ctypes
 import os
 import shlex
 import subprocess
@@ -23,7 +24,6 @@ pytestmark = pytest.mark.skipif(
 NEW_KERNEL = """
 import sys, glob
 import jacklib, jittor as jt
-jt.flags.disable_lock = 1
 mark, *options = sys.argv[1:]
 with jt.flag_scope(compile_options={f"FLAGS: {option} ": 1 for option in options}):
     y = jt.code([3], "float32", [jt.array([1.0, 2.0, 3.0])],
@@ -111,7 +111,7 @@ def test_headers_that_cannot_be_precompiled_are_left_alone_for_a_day(tmp_path, m
 def gpu_script(tmp_path, nvcc: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runtime, "cache_folder", lambda: tmp_path.with_name("cache"))
-        return kernels._write_script(kernels._FOR_THE_GPU, "NVCC", str(nvcc))
+        return kernels._write_script(kernels._FOR_THE_GPU, sys.executable, str(nvcc))
 
 
 def run_script(tmp_path, source_text: str, compiler_text: str, gpu: bool = False):
@@ -122,7 +122,9 @@ def run_script(tmp_path, source_text: str, compiler_text: str, gpu: bool = False
     source.write_text(source_text)
     script = shlex.split(jt.flags.python_path)[0]
     tuner = tmp_path / "asm_tuner.py"
-    tuner.write_text("import sys; print('Jittor', *sys.argv[1:])")
+    tuner.write_text(
+        "import sys\nprint('Jittor', *sys.argv[1:])\nopen(sys.argv[-1], 'w').write('tuned')\n"
+    )
     command = [script, str(tuner), f"--cc_path={compiler}"]
     if gpu:
         command = [gpu_script(tmp_path, compiler)]
@@ -157,8 +159,27 @@ def test_kernels_that_are_edited_as_assembler_go_to_jittors_script(tmp_path):
     result = run_script(tmp_path, '//@begin replace "a" "b"\n//@end\n', "exit 1")
     assert result.returncode == 0, result.stderr
     said = result.stdout.split()
-    assert said[0] == "Jittor" and said[-1] == str(tmp_path / "some_op.so")
+    assert said[0] == "Jittor" and said[1] == f"--cc_path={tmp_path / 'compiler'}"
     assert "-O2" in said and not any(word.startswith("-include") for word in said)
+    # In a folder of its own, from whose names it makes those of its assembler files.
+    assert [Path(word).name for word in (said[2], said[-1])] == ["some_op.cc", "some_op.so"]
+    assert Path(said[2]).parent == Path(said[-1]).parent != tmp_path
+    assert (tmp_path / "some_op.so").read_text() == "tuned"
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_two_processes_edit_the_same_kernel_as_assembler_at_once(tmp_path):
+    source, library = tmp_path / "some_op.cc", tmp_path / "some_op.so"
+    source.write_text(
+        'extern "C" int f(int a) {\n//@begin replace "imull" "imull"\nreturn 7 * a;\n//@end\n}\n'
+    )
+    tuner = Path(jt.compiler.jittor_path) / "utils" / "asm_tuner.py"
+    command = [shlex.split(jt.flags.python_path)[0], tuner, f"--cc_path={jt.flags.cc_path}"]
+    command += [source, "-O2", "-fPIC", "-shared", "-o", library]
+    for process in [subprocess.Popen(command) for _ in range(3)]:
+        assert process.wait(60) == 0
+    assert ctypes.CDLL(str(library)).f(6) == 42
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["some_op.cc", "some_op.so"]
 
 
 def test_what_is_no_kernel_goes_to_nvcc_as_it_is(tmp_path):
@@ -194,10 +215,10 @@ def test_the_old_way_on_request():
 def ends(monkeypatch):
     """Processes in place of networks: `ends[name]` are their exit codes, one after the other."""
     codes: dict[str, list[int]] = {}
-    begun: list[tuple[str, bool]] = []
+    begun: list[tuple[str, int]] = []
 
-    def begin(name, folder, side_by_side, share):
-        begun.append((name, side_by_side))
+    def begin(name, folder, share):
+        begun.append((name, share))
         (folder / f"{name}.log").write_text(f"{name} said this\n")
         return subprocess.Popen([sys.executable, "-c", f"raise SystemExit({codes[name].pop(0)})"])
 
@@ -211,8 +232,8 @@ def test_warm_up_tries_once_more_alone(ends):
     failed = warmup.warm_up(["CTEN", "TSL", "Gait"], jobs=2)
     assert list(failed) == ["Gait"] and "Gait said this" in failed["Gait"]
     begun = ends["begun"]
-    assert sorted(begun[:3]) == [("CTEN", True), ("Gait", True), ("TSL", True)]
-    assert sorted(begun[3:]) == [("Gait", False), ("TSL", False)]
+    assert sorted(begun[:3]) == [("CTEN", 2), ("Gait", 2), ("TSL", 2)]
+    assert sorted(begun[3:]) == [("Gait", 1), ("TSL", 1)]
 
 
 def test_warmup_names_what_it_does_not_know(ends):
