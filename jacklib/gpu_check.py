@@ -485,6 +485,9 @@ def compile_ahead(parts: list[str], device: str, seconds: float, number: int) ->
 
 def _compile_share(parts: list[str], device: str, place: int, number: int) -> None:
     """The work of one of those processes."""
+    import jittor as jt
+
+    jt.flags.disable_lock = 1  # else one of them compiles and the others wait, see `kernels`
     for part in parts:
         for _ in CHECKS[part](device, device == "cpu", slice(place, None, number)):
             pass

@@ -13,8 +13,10 @@ information pass through a text file. `use_quick_compiler` sets some of Jittor's
 The kernels are the same code: the same compiler, the same options but `-g`. On a GPU's machine a
 like script stands where Jittor starts nvcc, which gets what it always gets.
 
-Two processes that want the same kernel can then not break each other's, and Jittor's lock, which
-lets one process of a machine compile while all others wait, is taken off.
+Two processes that want the same kernel at once then cannot load each other's half library. Jittor's
+lock, which lets one process of a machine compile while all others wait, is left on all the same: it
+reads the source again after writing it, and fails where another process is just writing it anew.
+`warmup` and `gpu_check` take it off in processes whose failure does no harm.
 """
 
 from __future__ import annotations
@@ -144,7 +146,6 @@ def use_quick_compiler() -> bool:
     flags.python_path = f'"{_write_script(_FOR_THE_CPU, str(python))}"'
     if jt.has_cuda:
         flags.nvcc_path = str(_write_script(_FOR_THE_GPU, str(python), flags.nvcc_path))
-    flags.disable_lock = 1
     header = _precompiled_headers()
     if header is not None:
         flags.cc_flags = f'{flags.cc_flags} -include"{header}" '

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
+from . import runtime
 from .errors import DataError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -125,7 +126,7 @@ def _start(name: str, folder: Path, share: int) -> subprocess.Popen:
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     with open(folder / f"{name}.log", "w") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "jacklib.warmup", name, str(folder / name)],
+            [sys.executable, "-m", "jacklib.warmup", name, str(folder / name), str(share)],
             stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=ROOT,
         )  # fmt: skip
 
@@ -135,10 +136,16 @@ def _last_lines(path: Path) -> str:
     return "\n".join("    " + line[:200] for line in lines[-12:])
 
 
-def _serve(name: str, result_path: str) -> int:
+def _serve(name: str, result_path: str, side_by_side: bool) -> int:
     """The work of one process."""
+    import jittor as jt
+
     from .__main__ import main as run
 
+    if side_by_side and runtime.quick_compiler:
+        # Else one of them compiles and the others wait. Where two write the same source at once,
+        # one may fail (see `kernels`), and is tried again.
+        jt.flags.disable_lock = 1
     weights: list[str] = []
     for command in COMMANDS[name]:
         if code := run([name, *command, "--result_path", result_path, *weights]):
@@ -149,4 +156,4 @@ def _serve(name: str, result_path: str) -> int:
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        sys.exit(_serve(sys.argv[1], sys.argv[2]))
+        sys.exit(_serve(sys.argv[1], sys.argv[2], side_by_side=sys.argv[3] != "1"))
