@@ -195,7 +195,9 @@ def _precompiled_headers() -> Path | None:
         command = [jt.flags.cc_path, *options, f"-I{include}", "-x", "c++-header", str(source)]
         try:
             result = subprocess.run([*command, "-o", making], capture_output=True, text=True)
-            if result.returncode or shutil.disk_usage(folder).free < 2e8:
+            if shutil.disk_usage(folder).free < 2e8:
+                return None
+            if result.returncode:
                 failed.write_text(result.stderr)
                 return None
             os.replace(making, folder / "kernels.h.gch")

@@ -2,8 +2,8 @@
 
 import jacklib  # noqa: F401
 
-# The files that take longest. All tests run two files at a time (script/run.sh), and it would be
-# these that the other process waits for at the end.
+# The files that take longest. All tests run two files at a time (script/run.sh); begun last, these
+# would leave one of the two processes idle at the end.
 FIRST = ("test_browser.py", "test_notebooks.py", "test_parallel.py", "test_memory.py")
 
 
