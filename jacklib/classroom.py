@@ -56,7 +56,7 @@ _TEXT = {
         "nan": "{size} 个数中有 {count} 个缺失或无穷（nan、inf）",
         "type": "{got} 是 {kind}，应为 {wanted}",
         "case": "{call} 得到 {got}，应为 {wanted}",
-        "case_error": "{call} 出错 {error}",
+        "case_error": "{call} 出错：{error}",
         "not_function": "{got} 不是函数",
         "summary": "{total} 道练习做对了 {solved} 道。",
         "all": "{total} 道练习全部做对。很好！",
@@ -257,7 +257,7 @@ def _compare(got: Any, wanted: Any, tolerance: float) -> None:
     got_array = _numbers(got)
     if got_array is None:
         kind = type(got).__name__
-        named = "a number" if _language == "en" else "数"
+        named = "a number" if _language == "en" else "数字"
         raise _Wrong(_say("type", got=_short(got), kind=kind, wanted=named))
     if got_array.shape != wanted_array.shape:
         raise _Wrong(_say("shape", got=list(got_array.shape), wanted=list(wanted_array.shape)))

@@ -32,12 +32,14 @@ static void split(const float* x, long H, long W, long PH, long PW, long R, floa
             xs[((i + PH) * SW + (j + PW) % SW) * R + (j + PW) / SW] = x[i * W + j];
 }
 
-// y[o, i, j] = sum over a, b of w[o, a, b] * x[i * SH + a, j * SW + b] for OB channels from o.
+// y[o, i, j] = bias[o] + sum over a, b of w[o, a, b] * x[i * SH + a, j * SW + b], OB channels.
 template <int OB, int KH, int KW, int SH, int SW>
-static void forward(const float* xs, long R, const float* w, long h, long width, float* y) {
+static void forward(const float* xs, long R, const float* w, const float* bias, long h, long width,
+                    float* y) {
     for (long i = 0; i < h; i++)
         for (long j = 0; j < width; j += VEC) {
-            wide sum[OB] = {};
+            wide sum[OB];
+            for (int o = 0; o < OB; o++) sum[o] = wide{} + bias[o];
             for (int a = 0; a < KH; a++)
                 for (int b = 0; b < KW; b++) {
                     const wide x = load(xs + ((i * SH + a) * SW + b % SW) * R + b / SW + j);
@@ -49,11 +51,17 @@ static void forward(const float* xs, long R, const float* w, long h, long width,
         }
 }
 
-// dw[o, a, b] = sum over i, j of dy[o, i, j] * x[i * SH + a, j * SW + b]; dy's rows are Q long,
-// zero from `width` on.
+// dw[o, a, b] = sum over i, j of dy[o, i, j] * x[i * SH + a, j * SW + b], and dbias[o] the sum of
+// dy[o]; dy's rows are Q long, zero from `width` on.
 template <int OB, int KH, int KW, int SH, int SW>
 static void weight_gradient(const float* xs, long R, const float* dy, long h, long width, long Q,
-                            float* dw) {
+                            float* dw, float* dbias) {
+    for (int o = 0; o < OB; o++) {
+        wide sum = {};
+        for (long i = 0; i < h * Q; i += VEC) sum += load(dy + o * h * Q + i);
+        dbias[o] = 0;
+        for (int k = 0; k < VEC; k++) dbias[o] += sum[k];
+    }
     for (int a = 0; a < KH; a++) {
         wide sum[OB][KW] = {};
         for (long i = 0; i < h; i++)
@@ -75,7 +83,7 @@ static void weight_gradient(const float* xs, long R, const float* dy, long h, lo
 }
 }
 """
-# in0 [N, H, W], in1 [O, KH*KW] -> [N, O, h, w]
+# in0 [N, H, W], in1 [O, KH*KW], in2 [O] -> [N, O, h, w]
 _FORWARD = r"""
     const long N = in0_shape0, H = in0_shape1, W = in0_shape2, O = in1_shape0;
     const long h = out0_shape2, width = out0_shape3;
@@ -89,23 +97,23 @@ _FORWARD = r"""
             jack::split<SW>(in0_p + n * H * W, H, W, PH, PW, R, xs.data());
             long o = 0;
             for (; o + 8 <= O; o += 8)
-                jack::forward<8, KH, KW, SH, SW>(xs.data(), R, in1_p + o * KH * KW, h, width,
-                                                 out0_p + (n * O + o) * h * width);
+                jack::forward<8, KH, KW, SH, SW>(xs.data(), R, in1_p + o * KH * KW, in2_p + o, h,
+                                                 width, out0_p + (n * O + o) * h * width);
             for (; o < O; o++)
-                jack::forward<1, KH, KW, SH, SW>(xs.data(), R, in1_p + o * KH * KW, h, width,
-                                                 out0_p + (n * O + o) * h * width);
+                jack::forward<1, KH, KW, SH, SW>(xs.data(), R, in1_p + o * KH * KW, in2_p + o, h,
+                                                 width, out0_p + (n * O + o) * h * width);
         }
     }
 """
-# in0 [N, H, W], in1 dy [N, O, h, w] -> [O, KH*KW]; samples are added in their order, so that the
-# number of threads changes nothing.
+# in0 [N, H, W], in1 dy [N, O, h, w] -> [O, KH*KW], [O]; samples are added in their order, so that
+# the number of threads changes nothing.
 _WEIGHT_GRADIENT = r"""
     const long N = in0_shape0, H = in0_shape1, W = in0_shape2, O = in1_shape1;
     const long h = in1_shape2, width = in1_shape3;
     constexpr int KH = @KH, KW = @KW, SH = @SH, SW = @SW, PH = @PH, PW = @PW;
     const long R = (W + 2 * PW + SW - 1) / SW + jack::VEC + KW;
     const long Q = (width + jack::VEC - 1) / jack::VEC * jack::VEC;
-    std::vector<float> each(N * O * KH * KW);
+    std::vector<float> each(N * O * KH * KW), each_bias(N * O);
     #pragma omp parallel
     {
         std::vector<float> xs((H + 2 * PH) * SW * R, 0.f), dy(O * h * Q, 0.f);
@@ -118,10 +126,12 @@ _WEIGHT_GRADIENT = r"""
             long o = 0;
             for (; o + 2 <= O; o += 2)
                 jack::weight_gradient<2, KH, KW, SH, SW>(xs.data(), R, dy.data() + o * h * Q, h,
-                                                         width, Q, dw + o * KH * KW);
+                                                         width, Q, dw + o * KH * KW,
+                                                         each_bias.data() + n * O + o);
             for (; o < O; o++)
                 jack::weight_gradient<1, KH, KW, SH, SW>(xs.data(), R, dy.data() + o * h * Q, h,
-                                                         width, Q, dw + o * KH * KW);
+                                                         width, Q, dw + o * KH * KW,
+                                                         each_bias.data() + n * O + o);
         }
         #pragma omp for
         for (long k = 0; k < O * KH * KW; k++) {
@@ -129,14 +139,20 @@ _WEIGHT_GRADIENT = r"""
             for (long n = 0; n < N; n++) total += each[n * O * KH * KW + k];
             out0_p[k] = total;
         }
+        #pragma omp for
+        for (long o = 0; o < O; o++) {
+            double total = 0;
+            for (long n = 0; n < N; n++) total += each_bias[n * O + o];
+            out1_p[o] = total;
+        }
     }
 """
 
 
 class OneChannelConv(jt.Function):
-    """x [N, 1, H, W], weight [O, 1, kH, kW] -> [N, O, h, w]."""
+    """x [N, 1, H, W], weight [O, 1, kH, kW], bias [O] -> [N, O, h, w]."""
 
-    def execute(self, x, weight, stride, padding):
+    def execute(self, x, weight, bias, stride, padding):
         self.x, self.weight, self.stride, self.padding = x, weight, stride, padding
         N, _, H, W = x.shape
         outs, _, kH, kW = weight.shape
@@ -144,15 +160,15 @@ class OneChannelConv(jt.Function):
             (n + 2 * p - k) // s + 1
             for n, p, k, s in zip((H, W), padding, (kH, kW), stride, strict=True)
         ]
-        return self.run(
-            _FORWARD, [N, outs, *size], x.reshape(N, H, W), weight.reshape(outs, kH * kW)
-        )
+        y = [N, outs, *size]
+        return self.run(_FORWARD, [y], x.reshape(N, H, W), weight.reshape(outs, kH * kW), bias)[0]
 
     def grad(self, dy):
         outs, _, kH, kW = self.weight.shape
         N, _, H, W = self.x.shape
-        dw = self.run(_WEIGHT_GRADIENT, [outs, kH * kW], self.x.reshape(N, H, W), dy)
-        return self.input_gradient(dy), dw.reshape(self.weight.shape), None, None
+        shapes = [outs, kH * kW], [outs]
+        dw, dbias = self.run(_WEIGHT_GRADIENT, shapes, self.x.reshape(N, H, W), dy)
+        return self.input_gradient(dy), dw.reshape(self.weight.shape), dbias, None, None
 
     def input_gradient(self, dy):
         """Only computed where somebody asks: Jittor is lazy, and a first layer's input is data."""
@@ -168,8 +184,9 @@ class OneChannelConv(jt.Function):
         places = ["i0", "0", f"i2*{sH}+i4-{pH}", f"i3*{sW}+i5-{pW}"]
         return parts.reindex_reduce("add", list(self.x.shape), places)
 
-    def run(self, source, shape, *inputs):
+    def run(self, source, shapes, *inputs):
         numbers = (*self.weight.shape[2:], *self.stride, *self.padding)
         for name, number in zip(("KH", "KW", "SH", "SW", "PH", "PW"), numbers, strict=True):
             source = source.replace(f"@{name}", str(number))
-        return jt.code(shape, "float32", list(inputs), cpu_header=_HEADER, cpu_src=source)
+        types = ["float32"] * len(shapes)
+        return jt.code(list(shapes), types, list(inputs), cpu_header=_HEADER, cpu_src=source)

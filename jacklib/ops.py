@@ -15,6 +15,7 @@ import numpy as np
 
 from . import onednn
 from .one_channel import OneChannelConv
+from .unfold import Unfold
 
 
 def numbers(value: int | Sequence[int], count: int) -> tuple[int, ...]:
@@ -53,7 +54,7 @@ def conv3d(x, weight, bias=None, stride=1, padding=0) -> jt.Var:
         y = onednn.Conv3dFunction.apply(x, weight, stride, padding)
     else:
         y = folded_conv3d(x, weight, stride, padding)
-    return y if bias is None else y + bias.reshape(1, -1, 1, 1, 1)
+    return _with_bias(y, bias)
 
 
 def folded_conv3d(x, weight, stride, padding) -> jt.Var:
@@ -104,16 +105,30 @@ class Conv1d(jt.nn.Module):
         else:
             # Gather what each output sees, then one product: Jittor's 2-D convolution reorders
             # input, weight and result at every call, which takes longer than the numbers do.
-            N = x.shape[0]
-            L = (x.shape[2] + 2 * self.padding - K) // self.stride + 1
-            place = f"i3*{self.stride}+i2-{self.padding}"
-            seen = x.reindex([N, c_in, K, L], ["i0", "i1", place])  # 0 beyond the ends
+            seen = unfold(x, K, self.stride, self.padding)  # [N, c_in * K, L]
             weight = self.weight.reshape(c_out, c_in * K)
-            if N == 1:
-                y = jt.matmul(weight, seen.reshape(c_in * K, L)).unsqueeze(0)
+            if x.shape[0] == 1:
+                y = jt.matmul(weight, seen.squeeze(0)).unsqueeze(0)
             else:
-                y = jt.matmul(weight, seen.reshape(N, c_in * K, L))
-        return y if self.bias is None else y + self.bias.reshape(1, -1, 1)
+                y = jt.matmul(weight, seen)
+        return _with_bias(y, self.bias)
+
+
+def unfold(x, K: int, stride: int, padding: int) -> jt.Var:
+    """What each output of a 1-D convolution sees: [N, C, n] -> [N, C*K, L], 0 beyond the ends."""
+    if not jt.flags.use_cuda:
+        return Unfold.apply(x, K, stride, padding)
+    N, C, n = x.shape
+    L = (n + 2 * padding - K) // stride + 1
+    seen = x.reindex([N, C, K, L], ["i0", "i1", f"i3*{stride}+i2-{padding}"])
+    return seen.reshape(N, C * K, L)
+
+
+def _with_bias(y, bias) -> jt.Var:
+    """Add one number a channel to y [N, C, ...]; over three axes, since fewer axes loop faster."""
+    if bias is None:
+        return y
+    return (y.reshape(*y.shape[:2], -1) + bias.reshape(1, -1, 1)).reshape(y.shape)
 
 
 class Conv2d(jt.nn.Conv2d):
@@ -125,15 +140,19 @@ class Conv2d(jt.nn.Conv2d):
 
     def execute(self, x):
         if x.shape[1] == 1 and self.weight.shape[1] == 1 and not jt.flags.use_cuda:
-            y = OneChannelConv.apply(x, self.weight, self.stride, self.padding)
-            return y if self.bias is None else y + self.bias.reshape(1, -1, 1, 1)
+            bias = jt.zeros(self.weight.shape[0]) if self.bias is None else self.bias
+            return OneChannelConv.apply(x, self.weight, bias, self.stride, self.padding)
         if tuple(self.weight.shape[2:]) != (1, 1) or self.stride != (1, 1) or any(self.padding):
-            return super().execute(x)
+            y = jt.nn.conv2d(x, self.weight, None, self.stride, self.padding)
+        else:
+            y = self.one_by_one(x)
+        return _with_bias(y, self.bias)
+
+    def one_by_one(self, x):
         N, C, H, W = x.shape
         places = x.reshape(N, C, H * W).transpose(1, 0, 2).reshape(C, -1)  # [C, N*H*W]
         y = jt.matmul(self.weight.reshape(-1, C), places)  # [out, N*H*W]
-        y = y.reshape(-1, N, H * W).transpose(1, 0, 2).reshape(N, -1, H, W)
-        return y if self.bias is None else y + self.bias.reshape(1, -1, 1, 1)
+        return y.reshape(-1, N, H * W).transpose(1, 0, 2).reshape(N, -1, H, W)
 
 
 def kaiming_normal_fan_out(weight: jt.Var) -> None:

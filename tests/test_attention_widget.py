@@ -169,7 +169,7 @@ def test_description_says_the_numbers():
     alpha[:, 3] = 8.5
     assert "top right, 8.50 times uniform" in describe(make_state(alpha=alpha))
     chinese = describe(make_state(alpha=alpha), "zh")
-    assert "上右" in chinese and "预测为愤怒 Anger" in chinese
+    assert "右上" in chinese and "预测为愤怒 Anger" in chinese
 
 
 def test_chinese_labels_need_a_chinese_font(monkeypatch):

@@ -43,7 +43,10 @@ def test_values_and_gradients(case, bias):
     close(y.numpy(), exact)
 
     slope = rng.standard_normal(exact.shape).astype(np.float32)
-    dw, dx = jt.grad((y * jt.array(slope)).sum(), [layer.weight, x])
+    of = [layer.weight, x, *([layer.bias] if bias else [])]
+    dw, dx, *dbias = jt.grad((y * jt.array(slope)).sum(), of)
+    for gradient in dbias:
+        close(gradient.numpy(), slope.astype(np.float64).sum((0, 2, 3)))
     close(dw.numpy()[:, 0], np.einsum("nhwab,nohw->oab", seen, slope.astype(np.float64)))
     exact_dx = np.zeros((N, H + 2 * padding[0], W + 2 * padding[1]))
     parts = np.einsum("oab,nohw->nhwab", weight, slope.astype(np.float64))

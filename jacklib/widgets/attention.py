@@ -546,6 +546,9 @@ def _where(attention: np.ndarray, lang: str) -> str:
         ROWS[lang][(2 * row + 1) * 3 // (2 * side)],
         COLUMNS[lang][(2 * column + 1) * 3 // (2 * side)],
     )
-    if lang == "zh":
-        return "正中" if words == ("中", "中") else "".join(words)
+    if lang == "zh":  # the side before the height: 左上
+        row, column = words
+        if "中" not in words:
+            return column + row
+        return "正中" if row == column else f"{row}方" if column == "中" else f"{column}侧"
     return "centre" if words == ("middle", "centre") else " ".join(words)

@@ -104,7 +104,7 @@ TEXT = {
         "slider_tip": "阈值在 γ 的最小值（0）与最大值（1）之间的位置",
         "busy": "网络正在计算……",
         "error": "{title} 在 θ = {theta:.2f} 时无法作图：{error}",
-        "still": "当前图片：",
+        "still": "仍显示：",
         "describe": "{title}，{seconds:.1f} 秒，共 {all} 个片段。θ = {theta:.2f} 时阈值为 "
         "γ = {t:.3g}。",
         "describe_erased": "第 2 遍擦除关键帧，即{}，只看其余部分。",

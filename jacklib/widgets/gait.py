@@ -73,7 +73,7 @@ TEXT = {
         "none": "无",
         "gait": "步态",
         "graph_menu": "图：",
-        "stream_menu": "分支：",
+        "stream_menu": "流：",
         "part_menu": "分区：",
         "unit_slider": "单元：",
         "frame_slider": "帧：",

@@ -28,7 +28,7 @@
 # |---|---|
 # | **需要** | 本仓库，并先看过 `01_jittor_for_pytorch_users`；不需要 GPU，也不用下载。只有第 4 节的对比要用到 PyTorch |
 # | **用时** | 双核 CPU 空闲时约两分钟，忙时最多五分钟左右；第一次运行还要编译各个网络，再多几分钟。请关掉其他程序：在这里，它们会改变结果 |
-# | **你会看到** | 一只把网络说快上百倍的钟；第一次运行的时间花在了哪里；为什么只测一次不算测量；四个网络在你的机器上与 PyTorch 的对比；视频变长、批量变大要多花多少时间 |
+# | **你会看到** | 一只把网络说快上百倍的钟；第一次运行的时间花在了哪里；为什么只测一次不算测量；四个网络在你的机器上与 PyTorch 的对比；视频变长、批大小变大要多花多少时间 |
 #
 # 可以逐格阅读运行，也可以选菜单 *Run → Run All Cells*：没做的练习不会中断运行。仓库里保存的图是英文版运行时生成的，数字来自构建笔记本的那台机器；自己运行一遍，看到的就是你的机器。
 
@@ -71,7 +71,7 @@ print(bench.machine())
 # %% [markdown] lang="zh"
 # ## 1 · 会说谎的钟
 #
-# 计图是**惰性**的：`net(x)` 什么也不算，只记下要算什么，马上返回。要取值的时候（`.numpy()`、`.item()`、`print`），或者你明说的时候（`sync`），才真正去算。把秒表掐在 `net(x)` 前后，量到的只是“记下来”用的时间。
+# Jittor 是**惰性**的：`net(x)` 什么也不算，只记下要算什么，马上返回。要取值的时候（`.numpy()`、`.item()`、`print`），或者你明说的时候（`sync`），才真正去算。把秒表掐在 `net(x)` 前后，量到的只是“记下来”用的时间。
 #
 # 下面让 TSL-Net 看一段 200 个小段的视频，用三只钟量同一行代码：第一只不等；第二只用 `jt.sync_all(True)` 等结果算完；第三只在*开始之前*也等一次。每次测量之前，都先记下另一次前向计算，放着不算，稍长一点的程序里常有这种事：第二只钟把它的时间也算了进去。只有最后一只是对的。
 
@@ -130,7 +130,7 @@ print(f"\nThe clock that does not wait says {lie:.0f} times too little.")
 # %% [markdown] lang="zh"
 # ## 2 · 第一次运行的时间花在哪里
 #
-# 一台机器上第一次遇到某个算子时，计图会为它写一小段 C++ 程序并编译；编译好的算子放在磁盘缓存里，所有笔记本共用。下面这个算子带一个随机的名字，任何缓存里都不可能有：
+# 一台机器上第一次遇到某个算子时，Jittor 会为它写一小段 C++ 程序并编译；编译好的算子放在磁盘缓存里，所有笔记本共用。下面这个算子带一个随机的名字，任何缓存里都不可能有：
 
 # %%
 name = f"v{uuid.uuid4().hex}"
@@ -207,7 +207,7 @@ plt.show()
 #
 # ## 4 · 四个网络，与 PyTorch 对比
 #
-# 这些 `bench.measure` 都会做：给计图和 PyTorch 各开一个进程，建同样的网络，用同样的随机输入，轮流计算，前两次不算，再读出每个进程最多用了多少内存。两边的**线程数**都等于 CPU 核数：一个线程对两个线程，也不算比较。下面用课堂规模，各测五次：
+# 这些 `bench.measure` 都会做：给 Jittor 和 PyTorch 各开一个进程，建同样的网络，用同样的随机输入，轮流计算，前两次不算，再读出每个进程最多用了多少内存。两边的**线程数**都等于 CPU 核数：拿一个线程和两个线程比，也不公平。下面用课堂规模，各测五次：
 
 # %%
 CASES = {"vaanet": VAANetConfig, "cten": CTENConfig, "tsl": TSLNetConfig, "gait": BPMGCNConfig}
@@ -250,9 +250,9 @@ for network in CASES:
 # In the chart bars are medians, whiskers reach from the fastest to the slowest turn. Where PyTorch is not installed, Jittor stands alone: times of two machines must not be divided by each other. (`pip install torch` into an environment of its own, `export JACK_TORCH_PYTHON=its/python`, and start the lab again.) The [measured table](../docs/benchmarks.md) of our machine has the papers' sizes as well.
 
 # %% [markdown] lang="zh"
-# 每一栏先写中位数，括号里是最快和最慢的一次；比值小于 1，说明计图用得少。两边的范围如果有重叠，就不要说哪一边更快。内存是整个进程的，Python 和框架本身都算在内，所以网络再小也要一百多 MiB。
+# 每一栏先写中位数，括号里是最快和最慢的一次；比值小于 1，说明 Jittor 用得少。两边的范围如果有重叠，就不要说哪一边更快。内存是整个进程的，Python 和框架本身都算在内，所以网络再小也要一百多 MiB。
 #
-# 图中柱子是中位数，须线从最快到最慢。没装 PyTorch 的机器上只有计图：两台机器的时间不能相除。（把 `torch` 装进单独的环境，`export JACK_TORCH_PYTHON=它的/python`，再重新打开 lab。）我们那台机器的[测量结果](../../docs/benchmarks.md)里还有论文规模的数字。
+# 图中柱子是中位数，须线从最快到最慢。没装 PyTorch 的机器上只有 Jittor：两台机器的时间不能相除。（把 `torch` 装进单独的环境，`export JACK_TORCH_PYTHON=它的/python`，再重新打开 lab。）我们那台机器的[测量结果](../../docs/benchmarks.md)里还有论文规模的数字。
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.8))
@@ -312,7 +312,7 @@ print(f"time = {intercept:.2f} ms + {1000 * slope:.1f} us for each clip")
 # A **batch** spreads the fixed cost over its videos: the time of a pass grows with it (middle), but the time *for each video* falls at first (right). It falls as long as operators are too small to keep all cores at work. From there on a larger batch brings nothing, and may even cost a little, for instance because its numbers no longer fit into the processor's cache. A straight line is fitted here, too; if it says a fixed cost below zero, that cost is too small to be seen among the disturbances. VAANet, classroom size:
 
 # %% [markdown] lang="zh"
-# **批量**则把固定的代价分摊到每段视频上：批量越大，一次前向的时间越长（中图），但*平均到每段视频*的时间起初会变短（右图）：算子太小，喂不饱所有的核，凑成一批就好了。再往上加，就没有好处了，有时还会稍慢一点，比如数据大得处理器的缓存放不下。这里也拟合了一条直线；如果固定的代价算出来是负数，说明它太小，淹没在干扰里了。VAANet，课堂规模：
+# **成批计算**则把固定的代价分摊到每段视频上：批大小越大，一次前向的时间越长（中图），但*平均到每段视频*的时间起初会变短（右图）：算子太小，喂不饱所有的核，凑成一批就好了。再往上加，就没有好处了，有时还会稍慢一点，比如数据大得处理器的缓存放不下。这里也拟合了一条直线；如果固定的代价算出来是负数，说明它太小，淹没在干扰里了。VAANet，课堂规模：
 
 # %%
 config = VAANetConfig.classroom()
@@ -359,7 +359,7 @@ plt.show()
 # %% [markdown] lang="zh"
 # ## 6 · 练习
 #
-# **练习 1——公平的钟。** 写 `fair(call, turns, warm_up)`：调用 `call()`（返回一个计图 Var）`warm_up + turns` 次；每次在掐表**之前**先等，读表之前**等到 Var 算出来**；返回最后 `turns` 次的时间（秒）的列表。用 `jt.sync_all(True)` 和 `var.sync()`。
+# **练习 1——公平的钟。** 写 `fair(call, turns, warm_up)`：调用 `call()`（返回一个 Jittor Var）`warm_up + turns` 次；每次在掐表**之前**先等，读表之前**等到 Var 算出来**；返回最后 `turns` 次的时间（秒）的列表。用 `jt.sync_all(True)` 和 `var.sync()`。
 
 
 # %%
@@ -460,9 +460,9 @@ print(f"measured: {1000 * time_of(lambda *both: small(*both).scores, rgb, logmel
 # **Exercise 4 — what is a batch worth?** With `each` (milliseconds a video) and `SIZES`: how many **times** as many videos a second does a batch of 8 give as batches of 1?
 
 # %% [markdown] lang="zh"
-# 预测不知道两件事：机器此刻有多安静；没测过的地方，代价是不是还均匀增长。T = 400 落在测过的长度之间；T = 4000 就得另外去测了。
+# 这个预测没有考虑两件事：机器此刻有多安静；没测过的地方，代价是不是还均匀增长。T = 400 落在测过的长度之间；T = 4000 就得另外去测了。
 #
-# **练习 4——批量值多少？** 用 `each`（每段视频多少毫秒）和 `SIZES` 算：批量为 8 时，每秒处理的视频数是批量为 1 时的**几倍**？
+# **练习 4——成批计算能快几倍？** 用 `each`（每段视频多少毫秒）和 `SIZES` 算：批大小为 8 时，每秒处理的视频数是批大小为 1 时的**几倍**？
 
 # %%
 gain = ...
