@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -36,6 +37,7 @@ NOTEBOOKS = [
     ("06_tsl_net", "timeline_widget(", 0.05),
     ("07_gait", "gait_widget(", None),
 ]
+OWN_FILM = "bbb_0644.mp4"
 START = 120  # seconds until JupyterLab answers and the notebook's kernel is ready
 RUN = 1200  # seconds for all cells, on a busy machine where Jittor still has to compile
 ANSWER = 60  # seconds for one answer of the widget: it draws a picture
@@ -218,10 +220,18 @@ def errors(cells) -> list[str]:
     return found
 
 
+def printed(cells) -> str:
+    return "".join(output["text"] for cell in cells for output in cell["outputs"])
+
+
 def run_all(page) -> list[dict]:
-    """Run → Run All Cells, to the end; returns the code cells with their outputs."""
+    return run(page, "Run All Cells")
+
+
+def run(page, entry: str) -> list[dict]:
+    """An entry of the menu Run, to the end of its cells; all code cells with their outputs."""
     page.locator(".lm-MenuBar-item", has_text="Run").first.click()
-    page.locator(".lm-Menu-item", has_text="Run All Cells").first.click()
+    page.locator(".lm-Menu-item", has_text=entry).first.click()
 
     def finished():
         cells = page.evaluate(CELLS)
@@ -391,8 +401,9 @@ def widget_cell(cells, call: str) -> int:
     return cell["index"]
 
 
-@pytest.mark.parametrize("name, call, slider_step", NOTEBOOKS)
-def test_widgets_live_in_jupyterlab(tmp_path, name, call, slider_step):
+@contextlib.contextmanager
+def in_jupyterlab(name: str, tmp_path: Path):
+    """All cells have run; yields page and cells, and afterwards looks for errors and solves."""
     chromium = find_chromium()
     if chromium is None:
         pytest.skip("no Chromium here: apt-get install chromium fonts-noto-cjk")
@@ -402,11 +413,8 @@ def test_widgets_live_in_jupyterlab(tmp_path, name, call, slider_step):
         try:
             open_notebook(page, server, copied.name)
             cells = run_all(page)
-            check_student(name, "".join(o["text"] for cell in cells for o in cell["outputs"]))
-            if slider_step is None:
-                OTHER_WIDGETS[name](page, widget_cell(cells, call), tmp_path)
-            else:
-                use_widget(page, widget_cell(cells, call), slider_step, tmp_path)
+            check_student(name, printed(cells))
+            yield page, cells
             assert not errors(page.evaluate(CELLS))
             assert page.locator('[data-mime-type="application/vnd.jupyter.error"]').count() == 0
             assert page.get_by_text("Error displaying widget").count() == 0
@@ -416,3 +424,55 @@ def test_widgets_live_in_jupyterlab(tmp_path, name, call, slider_step):
             with contextlib.suppress(sync_api.Error):
                 page.screenshot(path=tmp_path / "failed.png")
             raise
+
+
+@pytest.mark.parametrize("name, call, slider_step", NOTEBOOKS)
+def test_widgets_live_in_jupyterlab(tmp_path, name, call, slider_step):
+    with in_jupyterlab(name, tmp_path) as (page, cells):
+        if slider_step is None:
+            OTHER_WIDGETS[name](page, widget_cell(cells, call), tmp_path)
+        else:
+            use_widget(page, widget_cell(cells, call), slider_step, tmp_path)
+
+
+def test_a_film_of_ones_own_is_uploaded(tmp_path):
+    """Notebook 10: a film by the button, the cells below it once more, and each network's tab."""
+    film = tmp_path / "我的 film.mp4"
+    shutil.copy(ROOT / "data_samples" / "untrimmed_film" / "video" / "test" / OWN_FILM, film)
+    (tmp_path / "data_samples").symlink_to(ROOT / "data_samples")  # beside notebooks, as in a clone
+    with in_jupyterlab("10_your_own_video", tmp_path) as (page, cells):
+        assert film.name not in printed(cells)
+        place = next(cell["index"] for cell in cells if "ipywidgets.FileUpload(" in cell["source"])
+        page.evaluate(GO_TO, place)
+        with page.expect_file_chooser() as chooser:
+            page.get_by_role("button", name="Upload (0)").click()
+        chooser.value.set_files(film)
+        page.get_by_role("button", name="Upload (1)").wait_for(timeout=ANSWER * 1000)
+        page.evaluate(GO_TO, place + 1)
+        page.screenshot(path=tmp_path / "1_uploaded.png")
+        cells = run(page, "Run Selected Cell and All Below")
+        assert f"{film.name}: " in printed(cells)
+
+        tabs = next(cell["index"] for cell in cells if "ipywidgets.Tab(" in cell["source"])
+        page.evaluate(GO_TO, tabs)
+        box = page.locator(".jupyter-widget-tab")
+        image = box.locator("img.widget-image").filter(visible=True)
+        seen = set()
+        for number, network in enumerate(("VAANet", "CTEN", "TSL-Net"), start=2):
+            box.get_by_role("tab", name=network).click()
+            image.wait_for(timeout=ANSWER * 1000)
+            picture = image.evaluate(PICTURE)
+            check_picture(picture)
+            assert film.stem in box.inner_text()
+            seen.add(picture["digest"])
+            page.screenshot(path=tmp_path / f"{number}_{network}.png")
+            if network == "CTEN":  # its slider has the network look at the film again
+                box.locator(".noUi-handle").filter(visible=True).first.focus()
+                page.keyboard.press("ArrowRight")
+                wait_until(
+                    page, "the picture changes", ANSWER,
+                    lambda: image.evaluate(PICTURE)["digest"] not in seen,
+                )  # fmt: skip
+        assert len(seen) == 3
+        written = tmp_path / "notebooks" / "results" / "own_video" / f"{film.stem}_en.html"
+        assert film.name in written.read_text(encoding="utf-8")

@@ -8,7 +8,9 @@ from notebook_checks import check_solved, check_student, has_browser
 from jacklib import notebooks
 
 ROOT = Path(__file__).parents[1]
-IN_BROWSER = ("03_porting_a_network", "04_vaanet", "05_cten", "06_tsl_net", "07_gait")
+IN_BROWSER = (
+    "03_porting_a_network", "04_vaanet", "05_cten", "06_tsl_net", "07_gait", "10_your_own_video",
+)  # fmt: skip
 NAMES = sorted(path.stem for path in (ROOT / "notebooks" / "src").glob("*.py"))
 
 
