@@ -9,6 +9,7 @@ This file imports nothing but the standard library, because it must work where J
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import glob
 import hashlib
@@ -384,10 +385,23 @@ def prepare() -> None:
     _ask_numpy_for_its_limits()
     with _own_signal_handlers():
         import jittor  # noqa: F401
+    _end_idle_compilers()
     from .kernels import use_quick_compiler
 
     global quick_compiler
     quick_compiler = use_quick_compiler()
+
+
+def _end_idle_compilers() -> None:
+    # For its own compile Jittor starts a pool of processes at every import and keeps it to the end.
+    # A Ctrl-C reaches them too, one dies holding the pool's lock, and the program then waits for
+    # that lock for ever when it exits. Should Jittor want a pool again, it makes a new one.
+    import jittor_utils
+
+    if jittor_utils.pool_size:
+        atexit.unregister(jittor_utils.pool_cleanup)
+        jittor_utils.pool_cleanup()
+        jittor_utils.pool_size = 0
 
 
 def _ask_numpy_for_its_limits() -> None:

@@ -1,8 +1,10 @@
 """What keeps Jittor from starting, and how jacklib mends it."""
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -169,3 +171,20 @@ def test_a_killed_child_and_ctrl_c_are_python_s_business():
     )
     result = python(code)
     assert result.stdout == "still here\n", result.stderr
+
+
+def test_ctrl_c_at_a_terminal_ends_a_program():
+    # There it reaches every process of the group; Jittor's pool, killed, kept the program waiting.
+    code = "import jacklib, jittor, time; print('ready', flush=True); time.sleep(600)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout.readline() == "ready\n"
+        os.killpg(process.pid, signal.SIGINT)
+        _, words = process.communicate(timeout=60)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert words.rstrip().endswith("KeyboardInterrupt")
