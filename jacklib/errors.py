@@ -1,4 +1,65 @@
-"""One shape for every message about bad input: what, found, wanted, cure."""
+"""One shape for every message about bad input: what, found, wanted, cure.
+
+Whatever a message tells of a file comes through `shown` or `plain`: it is short, on one line, and
+cannot steer a terminal.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import reprlib
+import unicodedata
+
+_LONGEST = 600  # characters of one part of a message
+
+
+def plain(text: object, longest: int = _LONGEST) -> str:
+    """Text as one line that a terminal only shows: control characters, marks that turn the writing
+    direction and broken code points are escaped (`\\x1b`), and the middle of a long text is cut."""
+    text = text if isinstance(text, str) else str(text)
+    if len(text) > longest:
+        half = longest // 2
+        text = f"{text[:half]} ... {text[-half:]}"
+    return "".join(_escaped(letter) for letter in text)
+
+
+def _escaped(letter: str) -> str:
+    # Cc control, Cf format (direction marks), Cs half a pair, Zl and Zp line ends
+    if letter.isprintable() or unicodedata.category(letter) not in ("Cc", "Cf", "Cs", "Zl", "Zp"):
+        return letter
+    return letter.encode("unicode_escape", "backslashreplace").decode("ascii")
+
+
+class _Shown(reprlib.Repr):
+    """`repr` of a value that a file holds, whatever its size, depth or type."""
+
+    def __init__(self):
+        super().__init__()
+        self.maxlevel, self.maxstring = 3, 100
+
+    def repr_int(self, x, level):
+        return repr(x) if x.bit_length() < 128 else f"a whole number of {x.bit_length()} bits"
+
+    def repr_instance(self, x, level):
+        if x is None or isinstance(x, (bool, float, complex, os.PathLike)):
+            return repr(x)
+        if isinstance(x, bytes):
+            return repr(x[:40]) + ("..." if len(x) > 40 else "")
+        shape = getattr(x, "shape", None)
+        if isinstance(shape, tuple) and shape:
+            return f"an array of shape {self.repr1(list(shape), 1)}"
+        if isinstance(shape, tuple):  # one number of NumPy's
+            return str(x)[:40]
+        return f"a value of type {type(x).__name__}"
+
+
+_shown = _Shown()
+
+
+def shown(value: object) -> str:
+    """A value as a message may print it: short, whatever the value is."""
+    return plain(_shown.repr(value))
 
 
 class DataError(ValueError):
@@ -9,9 +70,53 @@ class DataError(ValueError):
     """
 
     def __init__(self, what: str, *, found: str, wanted: str, cure: str):
-        self.what, self.found, self.wanted, self.cure = what, found, wanted, cure
-        super().__init__(f"{what}: found {found}, wanted {wanted}. {cure}")
+        self.what, self.found = plain(what), plain(found)
+        self.wanted, self.cure = plain(wanted, 2000), plain(cure, 2000)
+        super().__init__(f"{self.what}: found {self.found}, wanted {self.wanted}. {self.cure}")
 
 
 class TrainingError(RuntimeError):
     """Training cannot go on; the message names the place and the cure."""
+
+
+class DiskError(OSError):
+    """The system refused to read or write something; the message is one sentence with the cure."""
+
+    def __init__(self, error: OSError, path: str | os.PathLike | None = None):
+        super().__init__(error.errno, error.strerror)
+        self.sentence = disk_words(error, path)
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+_CURES = {
+    errno.ENOSPC: ("the disk is full", "Make room and run it again; what was finished is kept."),
+    errno.EDQUOT: (
+        "the quota is used up",
+        "Make room and run it again; what was finished is kept.",
+    ),
+    errno.EFBIG: ("a limit on file sizes", "Raise it (ulimit -f) and run it again."),
+    errno.EROFS: ("a disk that is read-only", "Choose a folder that can be written."),
+    errno.EACCES: ("no permission", "Choose a folder of your own, or change its permissions."),
+    errno.EPERM: ("no permission", "Choose a folder of your own, or change its permissions."),
+    errno.ENAMETOOLONG: ("a name that is too long for this disk", "Shorten it."),
+    errno.ENOENT: ("no such file or folder", "Check the path."),
+    errno.ENOTDIR: ("a file where a folder should be", "Choose another path."),
+    errno.EISDIR: ("a folder where a file should be", "Choose another path."),
+    errno.EEXIST: ("a file where a folder should be", "Choose another path."),
+    errno.ELOOP: ("a symbolic link where none is followed", "Name the place itself."),
+    errno.EMFILE: ("too many open files", "Raise the limit (ulimit -n) and run it again."),
+    errno.ENOMEM: ("too little memory", "Close other programs and run it again."),
+}
+
+
+def disk_words(error: OSError, path: str | os.PathLike | None = None) -> str:
+    """One sentence for what the system said: place, reason, cure."""
+    if isinstance(error, DiskError):
+        return error.sentence
+    place = path if path is not None else error.filename
+    reason, cure = _CURES.get(error.errno, (None, "Check disk and path, and run it again."))
+    reason = reason or (error.strerror or str(error) or type(error).__name__)
+    where = plain(os.fsdecode(place)) + ": " if isinstance(place, (str, bytes, os.PathLike)) else ""
+    return f"{where}{plain(reason)}. {cure}"

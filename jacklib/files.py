@@ -1,16 +1,404 @@
-"""Small files that are written whole or not at all, and locks between processes."""
+"""Files and folders: names, whole writes, locks and guarded reads, each in one place.
+
+Names   `file_name` and `inside` decide what text from a file may become a path.
+Writes  `whole_file` and `whole_folder`: there whole or not at all. What is being written has a name
+        of its own (.jack-PROCESS-RANDOM.part), made exclusively, and is moved into place. A folder
+        is only ever replaced or removed if it carries our mark (`MARK`).
+Locks   `locked`: one process at a time works in a folder; the system lets go when it dies.
+Reads   `reading` turns whatever a library raises over a stranger's file into one DataError.
+
+Needs the standard library alone until an array is read or written, because `runtime` uses it.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
+import math
 import os
-from collections.abc import Callable, Iterator
+import re
+import secrets
+import shutil
+import stat
+import sys
+import time
+import unicodedata
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from .errors import DataError, DiskError, plain, shown
 
-from .errors import DataError
+if TYPE_CHECKING:
+    import numpy as np
+
+MARK = ".jack.json"  # in every folder that we made and may replace; holds how it was made
+LOCK = ".jack.lock"
+LONGEST_NAME = 250  # bytes; 255 is what disks take, and an ending is added
+LONGEST_TEXT = 64 * 2**20  # bytes of a table or text that is read at once
+_PART = re.compile(r"\.jack-(\d+)-[0-9a-f]{8}\.part")
+
+
+# ---------------------------------------------------------------------------------------------
+# Names
+# ---------------------------------------------------------------------------------------------
+
+
+def file_name(text: Any, where: str | os.PathLike) -> str:
+    """`text`, if it may be the name of one file or folder in a folder of ours.
+
+    That is: text without separators or control characters, neither `.` nor `..`, no hidden name,
+    no drive, at most LONGEST_NAME bytes. where: the file, table row or argument that says so.
+
+    Raises DataError otherwise.
+    """
+    found = None
+    if not isinstance(text, str) or not text.strip():
+        found = f"{shown(text)} as a name"
+    elif any(sign in text for sign in "/\\\0") or os.path.isabs(text):
+        found = f"{shown(text)}, which has a separator in it"
+    elif text.startswith(".") or os.path.splitdrive(text)[0]:
+        found = f"{shown(text)}, which is no plain name"
+    elif any(unicodedata.category(letter) == "Cc" for letter in text):
+        found = f"{shown(text)}, which has control characters in it"
+    elif _bytes_of(text) > LONGEST_NAME:
+        found = f"{shown(text)}, which is too long or has letters that no disk takes"
+    if found:
+        raise DataError(
+            os.fspath(where), found=found,
+            wanted=f"a name for a file: no / or \\, no leading dot, at most {LONGEST_NAME} bytes",
+            cure="Change the name.",
+        )  # fmt: skip
+    return text
+
+
+def _bytes_of(name: str) -> float:
+    try:
+        return len(os.fsencode(name))
+    except UnicodeEncodeError:  # half a surrogate pair, as JSON can write it
+        return math.inf
+
+
+def inside(root: str | os.PathLike, *names: str, where: str | os.PathLike) -> Path:
+    """root / names, each a `file_name`, and no symbolic link on the way that leaves `root`.
+
+    Raises DataError, naming `where`, otherwise.
+    """
+    root = Path(root)
+    path = root.joinpath(*(file_name(name, where) for name in names))
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise DataError(
+            os.fspath(where), found=f"{path}, a symbolic link to {path.resolve()}",
+            wanted=f"a place in {root}", cure="Take the link away, or choose another folder.",
+        )  # fmt: skip
+    return path
+
+
+# ---------------------------------------------------------------------------------------------
+# Writes
+# ---------------------------------------------------------------------------------------------
+
+
+def _part(folder: Path) -> Path:
+    return folder / f".jack-{os.getpid()}-{secrets.token_hex(4)}.part"
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike) -> Iterator[Path]:
+    """A place to write a file to, which becomes `path` if the block ends well, else is gone.
+
+    The folder is made if need be. A link at `path` is replaced, not followed. The place exists,
+    empty, made by this process alone, with the permissions that the user's umask gives.
+
+    Raises DiskError, one sentence, where the system refuses.
+    """
+    path = Path(path)
+    part = _part(path.parent)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
+        os.close(os.open(part, flags, 0o666))
+        yield part
+        os.replace(part, path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise DiskError(error, path) from error
+        raise
+
+
+def write_bytes(path: str | os.PathLike, data: bytes) -> Path:
+    """Write a file, whole or not at all; returns its path."""
+    with whole_file(path) as part:
+        part.write_bytes(data)
+    return Path(path)
+
+
+def write_text(path: str | os.PathLike, text: str) -> Path:
+    """Write a UTF-8 text file, whole or not at all; returns its path."""
+    return write_bytes(path, text.encode("utf-8", "surrogateescape"))
+
+
+def write_json(path: str | os.PathLike, content: dict) -> Path:
+    """Write a table as JSON, whole or not at all; returns its path."""
+    return write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_array(path: str | os.PathLike, array: np.ndarray) -> Path:
+    """Write a .npy file, whole or not at all; returns its path."""
+    import numpy as np
+
+    with whole_file(path) as part, open(part, "wb") as file:
+        np.save(file, array)
+    return Path(path)
+
+
+@contextmanager
+def whole_folder(path: str | os.PathLike, mark: dict | None = None) -> Iterator[Path]:
+    """A folder to fill, which becomes `path`, with our mark, if the block ends well, else is gone.
+
+    mark: how it is made (settings, version), for `read_mark`. A folder that is there is replaced
+    if it carries our mark, or is empty. Hold a lock (`locked`) around this.
+
+    Raises DataError where `path` is something that we did not make, DiskError where the system
+    refuses.
+    """
+    path = Path(path)
+    check_ours(path)
+    part, old = _part(path.parent), _part(path.parent)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.mkdir()
+        yield part
+        (part / MARK).write_text(json.dumps({"made by": "jacklib"} | (mark or {})), "utf-8")
+        check_ours(path)
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(path, old)
+        os.rename(part, path)
+    except OSError as error:
+        raise DiskError(error, path) from error
+    finally:
+        for folder in (part, old):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def read_mark(folder: str | os.PathLike) -> dict:
+    """What our mark in a folder says; {} where there is none, or none of ours."""
+    try:
+        with open(Path(folder) / MARK, encoding="utf-8") as file:
+            content = json.loads(file.read(100_000))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    ours = isinstance(content, dict) and content.get("made by") == "jacklib"
+    return content if ours else {}
+
+
+def check_ours(path: str | os.PathLike) -> None:
+    """Raise DataError where `path` is anything but missing, an empty folder, or one of ours."""
+    path = Path(path)
+    try:
+        if path.is_dir() and not path.is_symlink():
+            if read_mark(path) or not any(path.iterdir()):
+                return
+        elif not os.path.lexists(path):
+            return
+    except OSError as error:
+        raise DiskError(error, path) from error
+    raise DataError(
+        str(path), found="a file, a link or a folder that JACK did not make",
+        wanted=f"nothing there, or a folder with our mark in it ({MARK})",
+        cure="Move it away, or choose another place. JACK removes only what it has made.",
+    )  # fmt: skip
+
+
+def remove_ours(path: str | os.PathLike) -> None:
+    """Remove a folder that carries our mark, or is empty; nothing happens where there is none.
+
+    Raises DataError where it is not ours.
+    """
+    check_ours(path)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def sweep(folder: str | os.PathLike, depth: int = 2) -> None:
+    """Remove what writers that are no longer alive have left half made, `depth` folders deep."""
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        found = _PART.fullmatch(entry.name)
+        if found:
+            if not _alive(int(found[1])):
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                else:
+                    with contextlib.suppress(OSError):
+                        os.unlink(entry.path)
+        elif depth and entry.is_dir(follow_symlinks=False):
+            sweep(entry.path, depth - 1)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # it is somebody else's
+        return True
+    return True
+
+
+# ---------------------------------------------------------------------------------------------
+# Locks
+# ---------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def locked(folder: str | os.PathLike, purpose: str, *, wait: bool = True) -> Iterator[None]:
+    """Hold a folder's lock; the system lets go of it even when we are killed.
+
+    purpose: what we do there, for others' messages ("training TSL-Net"). wait: for a process that
+    holds it, after one line that says which; otherwise DataError says so at once.
+
+    Raises DiskError where the folder cannot be written.
+    """
+    folder, told = Path(folder), False
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0),
+                             0o666)  # fmt: skip
+        except OSError as error:
+            raise DiskError(error, folder) from error
+        try:
+            if _take(handle):
+                if not _still_there(handle, folder / LOCK):
+                    continue  # whoever held it took its file away: nobody else would see ours
+                _sign(handle, purpose)
+                yield
+                return
+            holder = _holder(handle)
+            if not wait:
+                raise DataError(
+                    str(folder), found=f"{holder} at work in it", wanted="one process at a time",
+                    cure="Wait until it ends, or choose another folder.",
+                )  # fmt: skip
+            if not told:
+                print(f"{plain(folder)}: waiting for {holder}", file=sys.stderr, flush=True)
+                told = True
+            time.sleep(0.1)
+        finally:
+            os.close(handle)
+
+
+def _take(handle: int) -> bool:
+    try:
+        import fcntl
+    except ImportError:  # Windows has no flock: there, two processes at once would collide
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        # A disk that knows no locks (some network ones) lets everybody in.
+        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
+    return True
+
+
+def _still_there(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _sign(handle: int, purpose: str) -> None:
+    about = {"process": os.getpid(), "purpose": purpose, "since": time.strftime("%H:%M:%S")}
+    with contextlib.suppress(OSError):  # a full disk: then others cannot be told who holds it
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, json.dumps(about).encode(), 0)
+
+
+def _holder(handle: int) -> str:
+    try:
+        about = json.loads(os.pread(handle, 1000, 0))
+        process, purpose, since = about["process"], about["purpose"], about["since"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return "another process"
+    return f"process {shown(process)} ({plain(purpose, 80)}, since {plain(since, 20)})"
+
+
+# ---------------------------------------------------------------------------------------------
+# Reads
+# ---------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def reading(
+    path: str | os.PathLike, wanted: str, cure: str, found: str = "what cannot be read"
+) -> Iterator[None]:
+    """Around a library's calls on a stranger's file: whatever they raise becomes one DataError.
+
+    Libraries raise far more over a damaged file than they document (fuzzing found up to nine kinds
+    in one). Around calls of theirs only: an error of our own code should keep its traceback.
+    """
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        if isinstance(error, MemoryError):
+            reason = "more than fits in memory"
+        elif isinstance(error, RecursionError):
+            reason = "nested too deep"
+        elif isinstance(error, OSError) and error.strerror:
+            reason = error.strerror
+        else:
+            reason = f"{type(error).__name__}: {plain(error, 160)}"
+        raise DataError(
+            os.fspath(path), found=f"{found} ({reason})", wanted=wanted, cure=cure
+        ) from error
+
+
+def check_file(path: str | os.PathLike, wanted: str, cure: str, largest: int | None = None) -> Path:
+    """The path, if there is a plain file there of at most `largest` bytes; else DataError.
+
+    Pipes and devices, which may never end, are refused too.
+    """
+    path = Path(path)
+    try:
+        about = path.stat()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        missing = isinstance(error, FileNotFoundError)
+        reason = getattr(error, "strerror", None) or str(error)
+        found = "no such file" if missing else f"no file ({reason})"
+        raise DataError(os.fspath(path), found=found, wanted=wanted, cure=cure) from None
+    found = None
+    if not stat.S_ISREG(about.st_mode):
+        found = "a folder" if stat.S_ISDIR(about.st_mode) else "no plain file"
+    elif largest is not None and about.st_size > largest:
+        found = f"{about.st_size / 2**20:.0f} MiB, more than {largest / 2**20:.0f}"
+    if found:
+        raise DataError(os.fspath(path), found=found, wanted=wanted, cure=cure)
+    return path
+
+
+def read_text(path: str | os.PathLike, wanted: str, cure: str, largest: int = LONGEST_TEXT) -> str:
+    """A UTF-8 text file, with or without a byte-order mark. Raises DataError naming it."""
+    check_file(path, wanted, cure, largest)
+    with reading(path, wanted, cure, "no text in UTF-8"):
+        return Path(path).read_bytes().decode("utf-8-sig")
+
+
+def read_json(path: str | os.PathLike, wanted: str = "a JSON file", cure: str = "") -> Any:
+    """What a JSON file holds. Raises DataError naming it."""
+    cure = cure or "Mend the file."
+    text = read_text(path, wanted, cure)
+    with reading(path, wanted, cure, "no valid JSON"):
+        return json.loads(text)
 
 
 def read_table(path: Path, *, needed: bool = False, cure: str = "Mend the file.") -> dict:
@@ -18,65 +406,25 @@ def read_table(path: Path, *, needed: bool = False, cure: str = "Mend the file."
 
     Raises DataError, naming the file, where it is missing though needed, or holds no table.
     """
-    if not needed and not path.exists():
+    if not needed and not os.path.lexists(path):
         return {}
-    if not path.is_file():
-        raise DataError(str(path), found="no such file", wanted="a JSON file", cure=cure)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, OSError) as error:
-        raise DataError(
-            str(path), found=f"no valid JSON ({error})", wanted="a table", cure=cure
-        ) from error
+    content = read_json(path, cure=cure)
     if not isinstance(content, dict):
-        kind = type(content).__name__
-        raise DataError(str(path), found=f"a {kind}", wanted="a table", cure=cure)
+        raise DataError(str(path), found=shown(content), wanted="a table", cure=cure)
     return content
 
 
-def write_json(path: Path, content: dict) -> None:
-    """Write a table as JSON."""
-    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    _whole(path, lambda part: part.write_text(text, encoding="utf-8"))
+def open_array(path: str | os.PathLike, wanted: str, cure: str) -> np.ndarray:
+    """A .npy file's array, its numbers still on disk, so that its shape can be checked before
+    memory is taken. Raises DataError, naming the file, unless it holds real numbers."""
+    import numpy as np
 
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file."""
-    _whole(path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"))
-
-
-def write_array(path: Path, array: np.ndarray) -> None:
-    """Write a .npy file."""
-
-    def save(part: Path) -> None:
-        with open(part, "wb") as file:
-            np.save(file, array)
-
-    _whole(path, save)
-
-
-def _whole(path: Path, write: Callable[[Path], object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    write(part)
-    os.replace(part, path)
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on the file; the system lets go of it even when we are killed."""
-    while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            handle = open(path, "a")
-            break
-        except FileNotFoundError:  # another process finished, and took its folder away, just now
-            continue
-    with handle:
-        try:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        except ImportError:  # Windows has no flock: there, two builds at once would collide
-            pass
-        yield
+    path = check_file(path, wanted, cure)
+    with reading(path, wanted, cure, "no array"):
+        with open(path, "rb") as file:
+            if file.read(6) != b"\x93NUMPY":
+                raise ValueError("the file does not begin as a .npy file does")
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        if array.dtype.kind not in "fiu":
+            raise ValueError(f"numbers of kind {shown(str(array.dtype))}")
+    return array

@@ -1,0 +1,221 @@
+"""Names, whole writes, locks and guarded reads."""
+
+import os
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jacklib import files
+from jacklib.errors import DataError, DiskError, disk_words, plain, shown
+
+ROOT = Path(__file__).resolve().parents[1]
+OUTSIDE = (
+    "/abs", "a/b", "..", ".", "", "  ", "a\\b", "a\0b", ".hidden", "../x", "a/../b", "x" * 251,
+    "line\nbreak", "\x1b[31m", "half \ud800 pair", None, 3, ["x"],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_what_a_file_says_is_no_path(tmp_path, name):
+    with pytest.raises(DataError, match="table.csv"):
+        files.inside(tmp_path, name, where="table.csv")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["bbb_0120", "my film", "-dash", "a:b", 'it\'s "it"', "情感", "x..y", "👩‍👧", "é", "x" * 250],
+)
+def test_plain_names_are_taken_as_they_are(tmp_path, name):
+    assert files.inside(tmp_path, name, where="t") == tmp_path / name
+
+
+def test_a_link_that_leaves_the_folder_is_not_followed(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "Joy").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="symbolic link"):
+        files.inside(tmp_path / "root", "Joy", "clip", where="t")
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "deep" / "table.json"
+    with pytest.raises(RuntimeError), files.whole_file(path) as part:
+        part.write_text("half")
+        raise RuntimeError
+    assert not list((tmp_path / "deep").iterdir())
+    old = os.umask(0o027)
+    try:
+        files.write_json(path, {"a": 1})
+    finally:
+        os.umask(old)
+    assert files.read_table(path) == {"a": 1}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640  # as the user's umask wants it
+
+
+def test_a_link_at_the_target_is_replaced_not_followed(tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / "out.json").symlink_to(victim)
+    files.write_json(tmp_path / "out.json", {})
+    assert victim.read_text() == "precious" and not (tmp_path / "out.json").is_symlink()
+
+
+def test_only_folders_of_ours_are_replaced_or_removed(tmp_path):
+    ours = tmp_path / "ours"
+    for value in (1, 2):
+        with files.whole_folder(ours, {"value": value}) as part:
+            (part / "x").write_text(str(value))
+    assert files.read_mark(ours)["value"] == 2 and (ours / "x").read_text() == "2"
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "thesis.txt").write_text("precious")
+    (tmp_path / "link").symlink_to(ours)
+    for target in (theirs, theirs / "thesis.txt", tmp_path / "link"):
+        with pytest.raises(DataError, match="did not make"), files.whole_folder(target) as part:
+            pass
+        with pytest.raises(DataError, match="did not make"):
+            files.remove_ours(target)
+    assert (theirs / "thesis.txt").read_text() == "precious"
+    files.remove_ours(ours)
+    assert not ours.exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["link", "theirs"]
+
+
+def test_what_dead_writers_left_is_swept_and_what_living_ones_write_is_not(tmp_path):
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    dead = tmp_path / "a" / f".jack-{child.pid}-0123abcd.part"
+    dead.mkdir(parents=True)
+    alive = tmp_path / f".jack-{os.getpid()}-0123abcd.part"
+    alive.write_text("")
+    (tmp_path / ".jack-notes.part").write_text("a user's")
+    files.sweep(tmp_path)
+    assert not dead.exists() and alive.exists() and (tmp_path / ".jack-notes.part").exists()
+
+
+def test_one_at_a_time_and_the_message_says_who(tmp_path):
+    code = (
+        "import sys, time; from jacklib.files import locked\n"
+        f"with locked({str(tmp_path)!r}, 'training TSL-Net'):\n"
+        "    print('in', flush=True); time.sleep(60)"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT,
+        env={**os.environ, "JACKLIB_NO_JITTOR": "1", "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    try:
+        child.stdout.readline()
+        with pytest.raises(DataError, match=f"process {child.pid} .training TSL-Net, since"):
+            with files.locked(tmp_path, "mine", wait=False):
+                pass
+        threading.Timer(0.3, child.kill).start()  # the system lets go of a dead process's lock
+        with files.locked(tmp_path, "mine"):
+            assert child.wait() == -9
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_a_lock_whose_file_was_taken_away_is_no_lock(tmp_path):
+    inside, most = 0, 0
+
+    def work():
+        nonlocal inside, most
+        for _ in range(20):
+            with files.locked(tmp_path / "x", "work"):
+                inside += 1
+                most = max(most, inside)
+                time.sleep(0.002)
+                inside -= 1
+                (tmp_path / "x" / files.LOCK).unlink(missing_ok=True)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 1
+
+
+def test_an_error_in_the_block_is_not_swallowed(tmp_path):
+    with pytest.raises(OSError, match="mine"), files.locked(tmp_path, "work"):
+        raise OSError("mine")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 100_000,
+        b'{"a": ' * 50_000,
+        b'{"a": ' + b"9" * 5000 + b"}",
+        b"\xff\xfe",
+        b"",
+        b"[1]",
+        b"{",
+    ],
+)
+def test_no_json_ends_with_anything_but_dataerror(tmp_path, content):
+    path = tmp_path / "t.json"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="t.json"):
+        files.read_table(path)
+
+
+def _header(text: bytes) -> bytes:
+    return b"\x93NUMPY\x01\0" + len(text).to_bytes(2, "little") + text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        _header(b"{'descr': '<f8', 'fortran_order': False, 'shape': (60, 48".ljust(118)),
+        b"PK\x03\x04" + bytes(100),
+        _header(b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000, 48)}\n"),
+        _header(b"{'descr': '|O', 'fortran_order': False, 'shape': (1,)}\n") + b"cos\nsystem\n.",
+        _header(b"{'descr': '<c16', 'fortran_order': False, 'shape': (1,)}\n") + bytes(16),
+        b"",
+    ],
+)  # fmt: skip
+def test_no_array_ends_with_anything_but_dataerror(tmp_path, content):
+    path = tmp_path / "t.npy"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="t.npy"):
+        files.open_array(path, "numbers", "Mend it.")
+
+
+def test_an_array_of_numbers_is_read(tmp_path):
+    files.write_array(tmp_path / "t.npy", np.arange(6).reshape(2, 3))
+    assert files.open_array(tmp_path / "t.npy", "n", "c").tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_pipes_and_folders_are_no_files(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, tmp_path / "none", "a\0b", "/dev/zero"):
+        with pytest.raises(DataError):
+            files.read_text(path, "a text", "Correct the path.")
+
+
+def test_a_message_is_short_and_cannot_steer_a_terminal():
+    laughs = ["ha"]
+    for _ in range(60):
+        laughs = [laughs] * 9
+    for value in (laughs, "x" * 10**6, 10**100_000, {"a": {"b": {"c": {"d": {}}}}}, b"x" * 10**6,
+                  np.zeros((1000, 1000)), np.float32(1), object(), {1: 2}):  # fmt: skip
+        assert len(shown(value)) < 3000
+    assert shown(np.zeros((3, 4))) == "an array of shape [3, 4]"
+    error = DataError("a\x1b[31m\n\u202eb", found="x" * 10**6, wanted="w", cure="c")
+    assert str(error).startswith("a\\x1b[31m\\n\\u202eb: found xxx") and len(str(error)) < 1000
+    assert plain("情感 film’s 100 %") == "情感 film’s 100 %"
+
+
+def test_the_disk_s_answers_are_one_sentence(tmp_path):
+    with pytest.raises(DiskError) as caught, files.whole_file("/proc/none/x"):
+        pass
+    assert "/proc/none/x" in str(caught.value) and "\n" not in str(caught.value)
+    assert "disk is full" in disk_words(OSError(28, "No space left on device"), "film.mp4")
