@@ -39,7 +39,6 @@ import hashlib
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -47,6 +46,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from .errors import DataError
+from .files import write_text
 from .torch_process import find_torch, recording
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -96,8 +96,7 @@ def build(
             _copy_outputs(editions["en"], editions["zh"])
         for lang, notebook in editions.items():
             path = notebook_path(source.stem, lang, solutions=solutions, folder=folder)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write(path, _text(notebook))
+            write_text(path, _text(notebook))
             written.append(path)
     return written
 
@@ -424,19 +423,6 @@ def _load(path: Path) -> NotebookNode:
 
 def _text(notebook: NotebookNode) -> str:
     return nbformat.writes(notebook, version=nbformat.NO_CONVERT).rstrip("\n") + "\n"
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file, whole or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)  # mkstemp's files are for their owner alone
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 # --- command line -------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ import functools
 import html
 import io
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from jacklib.errors import DataError
+from jacklib.files import write_bytes
 
 # Colours from Okabe and Ito's set, which colour-blind readers can tell apart. What matters also
 # carries hatching, a frame or words, so that no meaning hangs on colour alone.
@@ -313,16 +313,7 @@ def write_whole(data: bytes, path: str | os.PathLike) -> Path:
             wanted="an existing folder",
             cure="Make the folder first.",
         )
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, 0o644)  # mkstemp's files are for their owner alone
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    return path
+    return write_bytes(path, data)
 
 
 def one_line(error: Exception) -> str:
