@@ -39,6 +39,7 @@ from .bench_protocol import (
     vaanet_positive,
 )
 from .errors import DataError
+from .files import write_json
 from .torch_process import find_torch, process_environment
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -502,7 +503,7 @@ def main(args: argparse.Namespace) -> int:
 
         everything = bench_tsl.compare(args.seed, args.seeds, args.batch_size)
         if args.json:
-            Path(args.json).write_text(json.dumps({"machine": machine(), "training": everything}))
+            write_json(args.json, {"machine": machine(), "training": everything})
         return 0
     everything: dict[str, Any] = {}
     for network in NETWORKS if args.network == "all" else (args.network,):
@@ -512,7 +513,7 @@ def main(args: argparse.Namespace) -> int:
     if ratios(everything):
         print(f"\n{overview(everything)}", flush=True)
     if args.json:
-        Path(args.json).write_text(json.dumps({"machine": machine(), "results": everything}))
+        write_json(args.json, {"machine": machine(), "results": everything})
     return 0
 
 
