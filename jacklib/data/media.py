@@ -1,0 +1,211 @@
+"""The one place that opens a stranger's video, sound or picture.
+
+`opened`, `picture_stream`, `sound_stream`, `decoded` and `as_picture` for video and sound with
+PyAV, `open_image` for pictures with Pillow. Only containers that hold their pictures and sound
+themselves are opened: a playlist could name any file or address. What a header says is checked
+before memory is taken, and whatever a library raises becomes one DataError that names the file.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image
+
+from jacklib.errors import DataError, shown
+from jacklib.files import check_file, reading
+
+log = logging.getLogger(__name__)
+
+VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
+WANTED = "a video or sound file that can be decoded"
+CURE = "Try whether it plays; convert it to mp4 or download it again, or leave it out."
+
+# FFmpeg's names of containers. Left out are all that point elsewhere (hls, dash, concat, sdp, rtsp,
+# pls, image2, ffmetadata ...), devices, and what no camera, phone or recorder writes.
+FORMATS = (
+    "mov", "matroska", "avi", "flv", "live_flv", "mpegts", "mpeg", "mpegvideo", "m4v", "h261",
+    "h263", "h264", "hevc", "vc1", "av1", "obu", "ivf", "asf", "asf_o", "mxf", "nut", "dv", "mjpeg",
+    "yuv4mpegpipe", "gif", "ogg", "wav", "w64", "mp3", "flac", "aac", "loas", "ac3", "eac3", "dts",
+    "truehd", "aiff", "caf", "amr", "amrnb", "amrwb", "au", "ape", "wv", "tta", "voc",
+)  # fmt: skip
+
+MOST_PIXELS = 8192 * 4320  # 8K; a decoder holds some 20 such pictures, 50 MB each
+FRAME_RATES = (Fraction(1, 60), 1000)  # a picture per minute to a slow-motion camera's
+LONGEST = 24 * 3600  # seconds of one file
+LONGEST_PICTURE = 60  # seconds that one picture may stay; clocks that jump make gaps of hours
+SAMPLE_RATES = (1000, 768_000)  # per second; telephones have 8,000
+MOST_CHANNELS = 64
+MOST_SAMPLES = 400_000_000  # of a sound held in memory: 1.6 GB, 2.3 hours of one channel at 48 kHz
+
+
+def bad_media(path: str | Path, found: str, wanted: str = WANTED) -> DataError:
+    """The error for a video or sound file that cannot be used."""
+    return DataError(os.fspath(path), found=found, wanted=wanted, cure=CURE)
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[av.container.InputContainer]:
+    """A video or sound file, opened with PyAV. Raises DataError, naming the file."""
+    path = check_file(path, "a video or sound file", "Check the path.")
+    options = {
+        "protocol_whitelist": "file",
+        "format_whitelist": ",".join(FORMATS),
+        "max_pixels": str(MOST_PIXELS),  # for the pictures that are decoded to find out their kind
+    }
+    with reading(path, WANTED, CURE, "no video or sound file"):
+        # "file:", so that a name such as `concat:a|b` or `-` is only ever a name.
+        container = av.open(f"file:{os.path.abspath(path)}", "r", options=options,
+                            metadata_errors="replace")  # fmt: skip
+    with container:
+        lengths = [container.duration or 0]
+        lengths += [_seconds(s.duration, s.time_base) * av.time_base for s in container.streams]
+        if max(lengths) / av.time_base > LONGEST:
+            raise bad_media(
+                path, f"a length of {max(lengths) / av.time_base / 3600:.0f} hours",
+                f"at most {LONGEST // 3600} hours",
+            )  # fmt: skip
+        yield container
+
+
+def _seconds(count: int | None, unit: Fraction | None) -> float:
+    return float(count * unit) if count and unit else 0.0
+
+
+def picture_stream(path: str | Path, container) -> av.video.stream.VideoStream:
+    """A file's first stream of pictures, of a size and rate that can be. Raises DataError."""
+    if not container.streams.video:
+        raise bad_media(path, "no video in it")
+    stream = container.streams.video[0]
+    if stream.codec_context is None:
+        raise bad_media(path, "pictures in a format that is not known here")
+    if stream.width * stream.height > MOST_PIXELS:
+        raise bad_media(
+            path, f"pictures of {stream.width} x {stream.height}",
+            f"at most {MOST_PIXELS} pixels (8192 x 4320)",
+        )  # fmt: skip
+    rate = frame_rate(stream)
+    if rate is not None and not FRAME_RATES[0] <= rate <= FRAME_RATES[1]:
+        raise bad_media(
+            path, f"{float(rate):.3g} frames per second", "a frame per minute to 1000 per second"
+        )
+    stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
+    stream.thread_type = "AUTO"
+    return stream
+
+
+def frame_rate(stream) -> Fraction | None:
+    """Frames per second, as the file says; None where it does not say."""
+    return stream.average_rate or stream.guessed_rate or None
+
+
+def sound_stream(path: str | Path, container) -> av.audio.stream.AudioStream | None:
+    """A file's first stream of sound, with channels and a rate that can be; None without one.
+
+    Raises DataError.
+    """
+    if not container.streams.audio:
+        return None
+    stream = container.streams.audio[0]
+    if stream.codec_context is None:
+        raise bad_media(path, "sound in a format that is not known here")
+    # An unknown number, 0, is known after the first packet.
+    check_sound(path, stream.codec_context.sample_rate or 8000, stream.codec_context.channels or 1)
+    stream.thread_type = "AUTO"
+    return stream
+
+
+def check_sound(path: str | Path, rate: int, channels: int, samples: int = 0) -> None:
+    """Raise DataError where rate (per second), channels or samples per channel cannot be."""
+    low, high = SAMPLE_RATES
+    if not low <= rate <= high:
+        raise bad_media(path, f"{rate} samples per second", f"{low} to {high}")
+    if not 1 <= channels <= MOST_CHANNELS:
+        raise bad_media(path, f"{channels} channels of sound", f"1 to {MOST_CHANNELS}")
+    if samples > min(MOST_SAMPLES, LONGEST * rate):
+        raise bad_media(
+            path, f"{shown(samples)} samples of sound", f"at most {MOST_SAMPLES}, and 24 hours"
+        )
+
+
+def decoded(path: str | Path, container, stream) -> Iterator:
+    """Decoded frames of a stream. Damaged packets are left out with a warning, as ffmpeg does.
+
+    Raises DataError where nothing can be decoded.
+    """
+    damaged, given = 0, 0
+    packets = container.demux(stream)
+    while True:
+        with reading(path, WANTED, CURE, "data that cannot be decoded"):
+            packet = next(packets, None)
+        if packet is None:
+            break
+        try:
+            frames = packet.decode()
+        except MemoryError as error:
+            raise bad_media(path, f"{stream.type} that takes more memory than there is") from error
+        except Exception:  # FFmpeg's errors, and PyAV's own ValueErrors over odd frames
+            damaged += 1
+            continue
+        for frame in frames:
+            given += 1
+            yield frame
+    if damaged and not given:
+        raise bad_media(path, f"{stream.type} of which nothing can be decoded")
+    if damaged:
+        log.warning("%s: %d damaged pieces of %s left out", path, damaged, stream.type)
+
+
+def as_picture(path: str | Path, frame, width: int = 0, height: int = 0) -> np.ndarray:
+    """A decoded frame as uint8 [H, W, 3], RGB; scaled where a size is given. Raises DataError."""
+    width, height = width or frame.width, height or frame.height
+    if width * height > MOST_PIXELS:
+        raise bad_media(path, f"pictures of {frame.width} x {frame.height}", "usual proportions")
+    with reading(path, WANTED, CURE, "a picture that cannot be converted"):
+        return frame.reformat(width, height, "rgb24", interpolation="BICUBIC").to_ndarray()
+
+
+def resampled(path: str | Path, frames: Iterator, **wanted) -> Iterator[av.AudioFrame]:
+    """Frames of sound in one format, also where layout or rate change within the file.
+
+    wanted: of `av.AudioResampler`.
+    """
+    kind, resampler = None, None
+    for frame in frames:
+        with reading(path, WANTED, CURE, "sound that cannot be converted"):
+            check_sound(path, frame.sample_rate, len(frame.layout.channels))
+            frame.pts = None  # samples are counted; times with gaps would confuse it
+            pieces = []
+            if kind != (frame.format.name, frame.layout.name, frame.sample_rate):
+                pieces += resampler.resample(None) if resampler else []
+                kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+                resampler = av.AudioResampler(**wanted)
+            pieces += resampler.resample(frame)
+        yield from pieces
+    if resampler:
+        with reading(path, WANTED, CURE, "sound that cannot be converted"):
+            pieces = resampler.resample(None)
+        yield from pieces
+
+
+def open_image(path: str | Path) -> np.ndarray:
+    """A picture file as uint8 [H, W, 3], RGB. Raises DataError, naming the file."""
+    wanted = "a whole picture file, of at most 8192 x 4320 pixels"
+    cure = "Delete the clip's folder and prepare the video again."
+    check_file(path, wanted, cure)
+    with reading(path, wanted, cure, "a picture that cannot be read"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        # Only what frames are stored as; others of Pillow's readers start programs (EPS).
+        with Image.open(path, formats=("JPEG", "PNG", "WEBP", "BMP")) as picture:
+            if math.prod(picture.size) > MOST_PIXELS:
+                raise ValueError(f"{picture.width} x {picture.height} pixels")
+            return np.asarray(picture.convert("RGB"))
