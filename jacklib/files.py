@@ -5,6 +5,7 @@ Writes  `whole_file` and `whole_folder`: there whole or not at all. What is bein
         of its own (.jack-PROCESS-RANDOM.part), made exclusively, and is moved into place. A folder
         is only ever replaced or removed if it carries our mark (`MARK`).
 Locks   `locked`: one process at a time works in a folder; the system lets go when it dies.
+Sets    `make_set`: a known set of files, made once, counted, made anew when one is missing.
 Reads   `reading` turns whatever a library raises over a stranger's file into one DataError.
 
 Needs the standard library alone until an array is read or written, because `runtime` uses it.
@@ -24,7 +25,7 @@ import stat
 import sys
 import time
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 MARK = ".jack.json"  # in every folder that we made and may replace; holds how it was made
 LOCK = ".jack.lock"
+SET_MARK = "made_with.json"  # likewise, of a set of files among others
 LONGEST_NAME = 250  # bytes; 255 is what disks take, and an ending is added
 LONGEST_TEXT = 64 * 2**20  # bytes of a table or text that is read at once
 _PART = re.compile(r"\.jack-(\d+)-[0-9a-f]{8}\.part")
@@ -329,6 +331,95 @@ def _holder(handle: int) -> str:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return "another process"
     return f"process {shown(process)} ({plain(purpose, 80)}, since {plain(since, 20)})"
+
+
+# ---------------------------------------------------------------------------------------------
+# Sets
+# ---------------------------------------------------------------------------------------------
+
+
+def make_set(
+    root: str | os.PathLike,
+    made_with: dict,
+    entries: Sequence[str],
+    write: Callable[[Path], Any],
+    purpose: str,
+    *,
+    earlier: str = SET_MARK,
+) -> Path:
+    """Make the files and folders `entries` in `root`, beside whatever else is there; return `root`.
+
+    write: fills a folder with the entries; one that it does not make is only taken away.
+    made_with: what decides every bit of them. It is kept in root/made_with.json, with how many
+    files there are, and is our mark. A set that was made with the same, and has no hole, is left as
+    it is: nothing is written, nothing locked. Any other is made anew, and replaced when the new one
+    is whole. Killed at any moment, the next call does it.
+    earlier: a file that earlier versions have marked with "made_with".
+
+    Raises DataError where an entry is there without our mark.
+    """
+    root = Path(root)
+    if _set_is_whole(root, made_with):
+        return root
+    mark, making = root / SET_MARK, root / ".making"
+    there = [name for name in entries if os.path.lexists(root / name)]
+    # Earlier versions: a mark of version and seed, or, killed, their folder for what is being made.
+    signs = [read_table(root / name) for name in (SET_MARK, earlier)]
+    half_made = making.is_dir() and {*os.listdir(making)} <= {"lock", *entries}
+    ours = any("made by" in s or "made_with" in s or {"version", "seed"} <= s.keys() for s in signs)
+    if there and not (ours or half_made):
+        raise DataError(
+            str(root / there[0]), found=f"something that JACK did not make for {purpose}",
+            wanted="no such file or folder", cure="Move it away, or choose another folder.",
+        )  # fmt: skip
+    with locked(root, purpose):
+        if _set_is_whole(root, made_with):  # another process made it while this one waited
+            return root
+        sweep(root, 0)
+        part = _part(root)
+        new, old = part / "new", part / "old"
+        try:
+            part.mkdir()
+            new.mkdir()
+            old.mkdir()
+            write(new)
+            files = _count(new, entries)
+            # From here on what is there is ours, and not whole.
+            write_json(mark, {"made by": "jacklib"})
+            for name in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    os.rename(root / name, old / name)
+                if name in files:
+                    os.rename(new / name, root / name)
+            write_json(mark, {"made by": "jacklib", **made_with, "files": files})
+        except OSError as error:
+            raise DiskError(error, root) from error
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        if half_made:
+            shutil.rmtree(making, ignore_errors=True)
+    return root
+
+
+def _set_is_whole(root: Path, made_with: dict) -> bool:
+    mark = read_table(root / SET_MARK)
+    files = mark.pop("files", None)
+    if mark != {"made by": "jacklib", **made_with} or not isinstance(files, dict):
+        return False
+    there = _count(root, [name for name in files if "/" not in name])
+    return all(there.get(name) == count for name, count in files.items())
+
+
+def _count(root: Path, entries: Sequence[str]) -> dict[str, int]:
+    """How many files there are in every folder; 1 for a file."""
+    found = {}
+    for entry in entries:
+        if (root / entry).is_file():
+            found[entry] = 1
+        for folder, _, names in os.walk(root / entry):
+            name = Path(folder).relative_to(root).as_posix()
+            found[name] = sum(not name.startswith(".") for name in names)
+    return found
 
 
 # ---------------------------------------------------------------------------------------------

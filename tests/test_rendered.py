@@ -186,7 +186,8 @@ def test_segment_truth():
 
 def assert_whole(root, n_train, n_val):
     """The folder holds what VE8's layout asks for, and nothing is left over."""
-    assert sorted(path.name for path in root.iterdir()) == ["img", "mp3", "rendered_01.json"]
+    there = sorted(path.name for path in root.iterdir() if path.name != ".jack.lock")
+    assert there == ["img", "made_with.json", "mp3", "rendered_01.json"]
     content = json.loads((root / "rendered_01.json").read_text(encoding="utf-8"))
     assert content["labels"] == LABELS
     database = content["database"]
@@ -295,6 +296,38 @@ def test_complete_clips_are_kept_and_other_arguments_build_anew(tmp_path, counte
     assert build(2, seed=2) == 40
     (tmp_path / "mp3" / "Joy" / "joy_t002.mp3").unlink()
     assert build(2, seed=2) == 56
+    (tmp_path / "img" / "Joy" / "joy_t001" / "000096.jpg").unlink()  # the last picture of one clip
+    assert build(2, seed=2) == 72
+    assert build(2, seed=2) == 72
+
+
+def test_complete_clips_are_used_where_nothing_can_be_written(tmp_path, counted):
+    build_rendered(tmp_path, n_train=1, n_val=0, progress=False)
+    (tmp_path / ".jack.lock").unlink()
+    assert build_rendered(tmp_path, n_train=1, n_val=0, progress=False) == tmp_path
+    assert not (tmp_path / ".jack.lock").exists() and counted.made == 8
+
+
+def test_clips_of_an_earlier_version_are_replaced(tmp_path, counted):
+    (tmp_path / "img" / "Joy" / "old").mkdir(parents=True)
+    with pytest.raises(DataError, match="did not make"):
+        build_rendered(tmp_path, n_train=1, n_val=0, progress=False)
+    (tmp_path / "rendered_01.json").write_text('{"made_with": {"version": 0}, "database": {}}')
+    build_rendered(tmp_path, n_train=1, n_val=0, progress=False)
+    assert_whole(tmp_path, 1, 0)
+    for theirs in (False, True):  # killed: its folder for what is being made says so
+        (tmp_path / "made_with.json").unlink()
+        (tmp_path / "rendered_01.json").unlink()
+        (tmp_path / ".making").mkdir()
+        (tmp_path / ".making" / "lock").touch()
+        if theirs:
+            (tmp_path / ".making" / "thesis.txt").write_text("precious")
+            with pytest.raises(DataError, match="did not make"):
+                build_rendered(tmp_path, n_train=1, n_val=0, progress=False)
+            assert (tmp_path / ".making" / "thesis.txt").read_text() == "precious"
+        else:
+            build_rendered(tmp_path, n_train=1, n_val=0, progress=False)
+            assert_whole(tmp_path, 1, 0)
 
 
 def test_interrupted_while_rendering(tmp_path, counted):
@@ -307,10 +340,10 @@ def test_interrupted_while_rendering(tmp_path, counted):
     assert_whole(tmp_path, 1, 0)
 
 
-@pytest.mark.parametrize("nth", [1, 2, 3])
+@pytest.mark.parametrize("nth", [1, 2, 3, 4, 5, 6])
 @pytest.mark.parametrize("earlier", [False, True], ids=["first", "again"])
 def test_stopped_at_any_rename(tmp_path, counted, monkeypatch, nth, earlier):
-    """Stopped just before img, mp3 or the annotation gets its place, with old clips or without."""
+    """Stopped while img, mp3 and the annotation get their places, with old clips or without."""
     if earlier:
         build_rendered(tmp_path, n_train=1, n_val=1, progress=False)
     calls = []
@@ -319,15 +352,16 @@ def test_stopped_at_any_rename(tmp_path, counted, monkeypatch, nth, earlier):
         calls.append(target)
         if len(calls) == nth:
             raise KeyboardInterrupt
-        return replace(source, target)
+        return rename(source, target)
 
-    replace = os.replace
+    rename = os.rename
     with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", stop)
+        patch.setattr(os, "rename", stop)
         with pytest.raises(KeyboardInterrupt):
             build_rendered(tmp_path, n_train=1, n_val=0, progress=False)
-    assert not (tmp_path / "rendered_01.json").exists()
+    made = counted.made
     build_rendered(tmp_path, n_train=1, n_val=0, progress=False)
+    assert counted.made == made + 8  # what the stopped call has left does not count as finished
     assert_whole(tmp_path, 1, 0)
 
 
@@ -343,7 +377,7 @@ def test_killed_process(tmp_path, counted):
         env={**os.environ, "JACKLIB_NO_JITTOR": "1", "PYTHONPATH": str(REPOSITORY)},
     )
     try:
-        while not list(tmp_path.glob(".making/mp3/*/*.mp3")):
+        while not list(tmp_path.glob(".jack-*.part/new/mp3/*/*.mp3")):
             assert child.poll() is None
             time.sleep(0.01)
     finally:

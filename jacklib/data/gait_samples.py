@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import DataError
-from ..files import locked, read_table, write_json, write_text
+from ..files import make_set, read_table, write_text
 from .gait import Gait, read_pose, write_gaits
 from .gait_style import (
     HABIT,
@@ -82,21 +81,13 @@ def build_gait_samples(
     made_with = {
         "version": VERSION, "seed": seed, "walkers": list(walkers), "repeats": list(repeats),
     }  # fmt: skip
-    mark, making = root / "made_with.json", root / ".making"
-    if read_table(mark) == made_with:
-        return root
-    if (root / "features.h5").exists() and not (mark.exists() or making.exists()):
-        raise DataError(
-            str(root / "features.h5"), found="gaits that build_gait_samples did not make",
-            wanted="no such file", cure="Choose another root, or move the file away.",
-        )  # fmt: skip
-    with locked(making / "lock"):
-        if read_table(mark) != made_with:  # else another process made it while this one waited
-            mark.unlink(missing_ok=True)
-            _write(root, read_walks(Path(walks_folder)), walkers, repeats, seed)
-            write_json(mark, made_with)
-    shutil.rmtree(making, ignore_errors=True)
-    return root
+    return make_set(
+        root,
+        made_with,
+        ("features.h5", "labels.h5", "split_test.txt", "gaits.csv"),
+        lambda folder: _write(folder, read_walks(Path(walks_folder)), walkers, repeats, seed),
+        "making the sample gaits",
+    )
 
 
 def _write(root: Path, walks: list[Walk], walkers, repeats, seed: int) -> None:

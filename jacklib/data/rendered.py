@@ -19,7 +19,6 @@ import colorsys
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -31,7 +30,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from ..errors import DataError
-from ..files import locked
+from ..files import make_set, write_text
 
 LABELS = ["Anger", "Anticipation", "Disgust", "Fear", "Joy", "Sadness", "Surprise", "Trust"]
 FPS = 30
@@ -655,14 +654,14 @@ def build_rendered(
 ) -> Path:
     """Render n_train + n_val clips of every emotion into `root`, in VE8's layout; return `root`.
 
-    Writes root/img/LABEL/ID/000001.jpg ... and n_frames, root/mp3/LABEL/ID.mp3 and, last of all,
-    root/rendered_01.json. Clips that are complete and were made with the same arguments are left
-    as they are, at once; others are replaced. A call that was killed does no harm: the next one
-    starts over. A second process that calls this meanwhile waits.
+    Writes root/img/LABEL/ID/000001.jpg ... and n_frames, root/mp3/LABEL/ID.mp3 and
+    root/rendered_01.json (and made_with.json, see `jacklib.files.make_set`). Clips that are all
+    there and were made with the same arguments are left as they are, at once; others are replaced.
+    A call that was killed does no harm: the next one starts over. A second process that calls this
+    meanwhile waits.
 
-    Raises:
-        DataError: root holds img or mp3 folders that this function did not make, or the numbers
-            of clips or the seed are out of range.
+    Raises DataError if root holds files of these names that this function did not make, or the
+    numbers of clips or the seed are out of range.
     """
     root = Path(root)
     if not (0 <= n_train < 5000 and 0 <= n_val < 5000 and n_train + n_val and seed >= 0):
@@ -673,60 +672,16 @@ def build_rendered(
             cure="Change the argument that is out of range.",
         )
     made_with = {"version": VERSION, "seed": seed, "n_train": n_train, "n_val": n_val}
-    if _is_complete(root, made_with):
-        return root
 
-    # `.making` exists from before the first change until after the last one: whatever a killed
-    # call leaves lies in it or beside it, and its presence says that img and mp3 are ours.
-    making, annotation = root / ".making", root / ANNOTATION_NAME
-    ours = making.exists() or "made_with" in _read_annotation(annotation)
-    for folder in (root / "img", root / "mp3"):
-        if folder.exists() and not ours:
-            raise DataError(
-                str(folder),
-                found="a folder that build_rendered did not make",
-                wanted="no such folder, or one of an earlier call",
-                cure="Choose another root, or move the folder away.",
-            )
-    with locked(making / "lock"):
-        # While this process waited, another one may have built it.
-        if not _is_complete(root, made_with):
-            making.mkdir(exist_ok=True)
-            annotation.unlink(missing_ok=True)
-            for name in ("img", "mp3"):
-                for old in (making / name, root / name):
-                    if old.exists():
-                        shutil.rmtree(old)
-            database = _write_clips(making, n_train, n_val, seed, progress)
-            for name in ("img", "mp3"):
-                os.replace(making / name, root / name)
-            content = {"labels": LABELS, "database": database, "made_with": made_with}
-            (making / ANNOTATION_NAME).write_text(json.dumps(content), encoding="utf-8")
-            os.replace(making / ANNOTATION_NAME, annotation)
-    shutil.rmtree(making, ignore_errors=True)
-    return root
+    def write(folder: Path) -> None:
+        database = _write_clips(folder, n_train, n_val, seed, progress)
+        content = {"labels": LABELS, "database": database, "made_with": made_with}
+        write_text(folder / ANNOTATION_NAME, json.dumps(content))
 
-
-def _read_annotation(path: Path) -> dict:
-    """The annotation file's content; {} when it is absent or is no JSON object."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _is_complete(root: Path, made_with: dict) -> bool:
-    """Whether the annotation was made with these arguments and each clip of it is there."""
-    content = _read_annotation(root / ANNOTATION_NAME)
-    if content.get("made_with") != made_with:
-        return False
-    for clip_id, entry in content["database"].items():
-        label = entry["annotations"]["label"]
-        picture_folder, sound = root / "img" / label / clip_id, root / "mp3" / label
-        if not ((picture_folder / "n_frames").exists() and (sound / f"{clip_id}.mp3").exists()):
-            return False
-    return True
+    entries = ("img", "mp3", ANNOTATION_NAME)
+    return make_set(
+        root, made_with, entries, write, "making the rendered clips", earlier=ANNOTATION_NAME
+    )
 
 
 def _write_clips(folder: Path, n_train: int, n_val: int, seed: int, progress: bool) -> dict:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import DataError
-from ..files import locked, read_table, write_json
+from ..files import SET_MARK, make_set, read_table
+from .gait import PARTS, SETTINGS, SPLITS
 from .gait_samples import build_gait_samples
 from .prepare import prepare_videos
 from .prepare_gait import prepare_gait
@@ -88,13 +89,13 @@ def styled_gaits(progress: bool = True) -> Path:
     """
     shipped = samples_folder() / "gait"
     root = build_gait_samples(shipped / "made", shipped)
-    arrays, made_with = root / "arrays", read_table(root / "made_with.json")
-    if read_table(arrays / "made_with.json") != made_with:
-        with locked(root / "arrays.lock"):
-            if read_table(arrays / "made_with.json") != made_with:
-                prepare_gait(root, arrays)
-                write_json(arrays / "made_with.json", made_with)
-    return arrays
+    made_with = read_table(root / SET_MARK)
+    del made_with["files"]
+    entries = [SETTINGS, *(f"{split}_{part}.npy" for split in SPLITS for part in PARTS)]
+    return make_set(
+        root / "arrays", made_with, entries, lambda folder: prepare_gait(root, folder),
+        "preparing the sample gaits",
+    )  # fmt: skip
 
 
 GAITS = {"styled": styled_gaits}

@@ -12,7 +12,6 @@ repository.
 from __future__ import annotations
 
 import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
@@ -23,7 +22,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from ..errors import DataError
-from ..files import locked, read_table, write_json, write_text
+from ..files import make_set, write_json, write_text
 from .rendered import FPS, LABELS, SAMPLE_RATE, SAMPLES_PER_FRAME, render_clip
 from .tsl300 import CLASSES, POINT_FIELDS, Segment
 
@@ -33,6 +32,10 @@ RATES = (24, 25, 30)  # frames a second; every video has one of them
 SIZE = (72, 96)  # height and width in pixels
 N_TRAIN, N_TEST, SEED = 20, 10, 339
 ANNOTATORS = 3
+TABLES = (
+    "split_train.txt", "split_test.txt", "fps_dict.json", "time.json", "gt.json",
+    "videosenti_gt.json",
+)  # fmt: skip
 VERSION = 1  # raised whenever the videos change, so that older ones on disk are made anew
 
 
@@ -143,25 +146,14 @@ def build_untrimmed_rendered(
             cure="Change the argument that is out of range.",
         )
     made_with = {"version": VERSION, "seed": seed, "n_train": n_train, "n_test": n_test}
-    mark, making = root / "made_with.json", root / ".making"
-    if read_table(mark) == made_with:
-        return root
-    if (root / "video").exists() and not (mark.exists() or making.exists()):
-        raise DataError(
-            str(root / "video"), found="a folder that build_untrimmed_rendered did not make",
-            wanted="no such folder", cure="Choose another root, or move the folder away.",
-        )  # fmt: skip
-    with locked(making / "lock"):
-        if read_table(mark) != made_with:  # else another process built it while this one waited
-            mark.unlink(missing_ok=True)
-            for name in ("video", "features", "point_gaussian"):
-                shutil.rmtree(root / name, ignore_errors=True)
-            for name in ("fps_dict.json", "time.json"):
-                (root / name).unlink(missing_ok=True)
-            _write_videos(root, n_train, n_test, seed, progress)
-            write_json(mark, made_with)
-    shutil.rmtree(making, ignore_errors=True)
-    return root
+    return make_set(
+        root,
+        made_with,
+        # Features are of the videos, and go with them.
+        ("video", "features", "point_gaussian", *TABLES),
+        lambda folder: _write_videos(folder, n_train, n_test, seed, progress),
+        "making the untrimmed rendered videos",
+    )
 
 
 def _write_videos(root: Path, n_train: int, n_test: int, seed: int, progress: bool) -> None:
