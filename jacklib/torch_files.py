@@ -731,6 +731,9 @@ def _pickle(value: Any) -> tuple[bytes, list[np.ndarray]]:
 
     put(value, "state_dict")
     pieces.append(b".")
+    # They name each other: together with every array they would stay until Python's collector
+    # comes by, in a training after hundreds of steps.
+    del put, put_tensor, put_container
     return b"".join(pieces), arrays
 
 
