@@ -183,7 +183,7 @@ def test_prepare_both_files(emotion_gait, tmp_path, capsys):
             np.testing.assert_array_equal(
                 sample.posture[..., 0], pose.transpose(2, 0, 1).astype(np.float32)
             )
-    assert sorted(p.name for p in target.iterdir()) == sorted(
+    assert sorted(p.name for p in target.glob("[!.]*")) == sorted(
         ["gait.json"] + [f"{split}_{part}.npy" for split in ("train", "test") for part in PARTS]
     )
 

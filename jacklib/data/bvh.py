@@ -12,12 +12,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import DataError
-from .poses import JOINTS, check_pose
+from ..errors import DataError, shown
+from ..files import check_file, reading
+from .poses import JOINTS, MOST_FRAMES, body_length, check_pose, check_rate
 
 # From the feet over knees and hips, spine and neck up to the head: where a BVH file's units are
 # not known, this length is taken for one of an adult.
 NOMINAL_HEIGHT = 1.5  # metres
+
+LARGEST = 256 * 2**20  # bytes of a file
+MOST_JOINTS, LONGEST_NAME = 1000, 200  # motion capture has some 100 joints
+MOST_PLACES = 10_000_000  # joints times frames, each of 100 bytes while they are computed
 
 _LIMBS = "arm forearm hand upleg leg foot".split()
 _JOINT_LIMBS = "shoulder elbow wrist hip knee ankle".split()
@@ -69,10 +74,10 @@ def parse_bvh(path: str | Path) -> Bvh:
             str(path), found=found, wanted=wanted, cure="Export the recording as BVH again."
         )
 
-    try:
+    wanted, cure = "a BVH file", "Check the path, or export the recording as BVH again."
+    check_file(path, wanted, cure, LARGEST)
+    with reading(path, wanted, cure):
         words = path.read_text(encoding="utf-8", errors="replace").split()
-    except OSError as error:
-        raise wrong(f"no readable file ({error})") from error
     at = 0
 
     def take(wanted: str | None = None) -> str:
@@ -82,7 +87,7 @@ def parse_bvh(path: str | Path) -> Bvh:
             raise wrong(f"the file's end within its {part}", wanted or "the rest")
         word = words[at]
         if wanted is not None and word.upper() != wanted:
-            raise wrong(f"{word[:40]!r} as word {at + 1}", wanted)
+            raise wrong(f"{shown(word)} as word {at + 1}", wanted)
         at += 1
         return word
 
@@ -91,7 +96,7 @@ def parse_bvh(path: str | Path) -> Bvh:
         try:
             return kind(word)
         except ValueError:
-            raise wrong(f"{word[:40]!r} as word {at}", "a number") from None
+            raise wrong(f"{shown(word)} as word {at}", "a number") from None
 
     names, parents, offsets, channels = [], [], [], []
     open_joints: list[int] = []
@@ -107,7 +112,11 @@ def parse_bvh(path: str | Path) -> Bvh:
             name = ""
             while (part := take()) != "{":  # names may hold spaces
                 name = f"{name} {part}".strip()
-            names.append(name if word != "END" else f"{names[parent]} end")
+                if len(name) > LONGEST_NAME:
+                    raise wrong(f"a joint called {shown(name)}", "a shorter name, then {")
+            if len(names) == MOST_JOINTS:
+                raise wrong(f"more than {MOST_JOINTS} joints", "one person a file")
+            names.append(name if word != "END" else f"{names[parent]} end"[-LONGEST_NAME:])
             parents.append(parent)
             offsets.append((0.0, 0.0, 0.0))
             channels.append(())
@@ -118,31 +127,35 @@ def parse_bvh(path: str | Path) -> Bvh:
             chosen = tuple(take() for _ in range(number(int)))
             for channel in chosen:
                 if channel not in CHANNELS:
-                    raise wrong(f"channel {channel!r}", f"one of {', '.join(CHANNELS)}")
+                    raise wrong(f"channel {shown(channel)}", f"one of {', '.join(CHANNELS)}")
             channels[open_joints[-1]] = chosen
         elif word == "}" and open_joints:
             open_joints.pop()
         elif word == "MOTION" and names and not open_joints:
             break
         else:
-            raise wrong(f"{word[:40]!r} as word {at}", "HIERARCHY of joints, then MOTION")
+            raise wrong(f"{shown(word)} as word {at}", "HIERARCHY of joints, then MOTION")
     take("FRAMES:")
     n_frames = number(int)
     take("FRAME"), take("TIME:")
     seconds = number()
-    if not 0 < seconds < 10:
+    if not seconds > 0:
         raise wrong(f"a frame time of {seconds}", "seconds above 0")
+    check_rate(1 / seconds, f"{path}, its frame time")
     n_channels = sum(map(len, channels))
     found = len(words) - at
-    if n_frames < 1 or found != n_frames * n_channels:
+    if n_frames < 1 or not n_channels or found != n_frames * n_channels:
         raise wrong(
             f"{found} numbers of motion",
-            f"{n_frames} frames of {n_channels} channels, {n_frames * n_channels} numbers",
+            f"{shown(n_frames)} frames of {n_channels} channels, one number each",
         )
-    try:
+    most = min(MOST_FRAMES, MOST_PLACES // len(names))
+    if n_frames > most:
+        raise wrong(f"{n_frames} frames of {len(names)} joints", f"{most} frames at most")
+    with reading(path, wanted, cure, "motion that is not numbers"):
         frames = np.array(words[at:], dtype=np.float64).reshape(n_frames, n_channels)
-    except ValueError as error:
-        raise wrong(f"motion that is not numbers ({error})") from error
+        if not np.isfinite(frames).all():
+            raise ValueError("one is missing or infinite")
     return Bvh(tuple(names), tuple(parents), np.array(offsets), tuple(channels), frames, seconds)
 
 
@@ -228,16 +241,6 @@ def upright(pose: np.ndarray) -> np.ndarray:
     return pose
 
 
-def body_length(pose: np.ndarray) -> float:
-    """From the feet along the bones to the head, median over frames, mean of both legs."""
-
-    def length(a: int, b: int) -> float:
-        return float(np.median(np.linalg.norm(pose[:, a] - pose[:, b], axis=-1)))
-
-    legs = [length(10, 11) + length(11, 12), length(13, 14) + length(14, 15)]
-    return sum(legs) / 2 + length(0, 1) + length(1, 2) + length(2, 3)
-
-
 def read_bvh(path: str | Path) -> Recording:
     """The 16 joints of a BVH file: [T, 16, 3] with y up, in metres, and frames a second.
 
@@ -248,7 +251,7 @@ def read_bvh(path: str | Path) -> Recording:
     chosen = choose_joints(bvh.names, str(path))
     pose = upright(check_pose(forward_kinematics(bvh)[:, chosen], str(path)))
     size = body_length(pose)
-    if size <= 0:
+    if size < 1e-6:
         raise DataError(
             str(path), found="bones without length", wanted="a skeleton",
             cure="Export the recording with its OFFSETs.",

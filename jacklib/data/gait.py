@@ -16,19 +16,32 @@ that made the arrays was not released. What that leaves open is decided here, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import DataError
-from ..files import read_table
+from ..errors import DataError, plain, shown
+from ..files import LONGEST_TEXT, check_file, open_array, read_table, reading, whole_file
 from .bvh import Recording, read_bvh
-from .poses import EMOTIONS, N_JOINTS, check_label, check_pose, face_forward
+from .poses import (
+    EMOTIONS,
+    MOST_FRAMES,
+    N_JOINTS,
+    check_label,
+    check_pose,
+    check_rate,
+    check_shape,
+    face_forward,
+)
 
 FRAMES = 48  # that the network sees
 LONG_GAIT, LONG_STEP = 240, 5  # of gaits of 240 frames, every fifth
+LONGEST_LINE = 100_000  # characters of a CSV file's
 FPS = 30  # of the recordings that are resampled
 N_AFFECTIVE = 31
 SPLITS = ("train", "test")
@@ -59,22 +72,32 @@ class GaitArrays(NamedTuple):
 # ---------------------------------------------------------------------------------------------
 
 
-def _open_h5(path: Path):
+# Of an HDF5 file. A few bytes of it can say that a gait has 40 million frames of one number, or
+# unpack to gigabytes: sizes are looked at before anything is read.
+MOST_GAITS = 20_000
+MOST_NUMBERS = 100_000_000  # of all gaits in memory
+MOST_PACKED = 512 * 1024  # bytes of a compressed gait, which unpack to at most 1,032 times as many
+_FILTERS = (1, 2, 3, 32000)  # gzip, shuffle, checksum, LZF: what h5py writes by itself
+_H5_WANTED = "an HDF5 file with one plain array a gait"
+_H5_CURE = "Download or copy it again."
+
+
+@contextmanager
+def _open_h5(path: Path) -> Iterator[Any]:
     import h5py
 
-    if not path.is_file():
-        raise DataError(
-            str(path), found="no such file", wanted="an HDF5 file of Emotion-Gait",
-            cure="Check the folder; features.h5 and labels.h5 belong together, and so do "
-            "features_ELMD.h5 and labels_ELMD.h5.",
-        )  # fmt: skip
+    check_file(
+        path, "an HDF5 file of Emotion-Gait",
+        "Check the folder; features.h5 and labels.h5 belong together, and so do "
+        "features_ELMD.h5 and labels_ELMD.h5.",
+    )  # fmt: skip
+    with reading(path, _H5_WANTED, _H5_CURE, "no HDF5 file"):
+        file = h5py.File(path, "r")
     try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise DataError(
-            str(path), found=f"no HDF5 file ({error})", wanted="an HDF5 file",
-            cure="Download or copy it again.",
-        ) from error  # fmt: skip
+        yield file
+    finally:
+        with contextlib.suppress(Exception):  # of a damaged file, that may fail too
+            file.close()
 
 
 def read_gaits(
@@ -98,46 +121,82 @@ def read_gaits(
             "order of labels", found=", ".join(order), wanted=f"{', '.join(EMOTIONS)} in any order",
             cure="Name each emotion once.",
         )  # fmt: skip
-    gaits = []
+    gaits, room = [], MOST_NUMBERS
     with _open_h5(features) as poses, _open_h5(labels) as numbers:
-        if not len(poses):
+        with reading(features, _H5_WANTED, _H5_CURE, "no list of gaits"):
+            names = list(poses) if len(poses) <= MOST_GAITS else None
+        if not names:
             raise DataError(
-                str(features), found="no gait", wanted="one array [T, 48] a gait",
-                cure="Check that this is a features file.",
+                str(features), found="no gait" if names == [] else f"more than {MOST_GAITS} gaits",
+                wanted="one array [T, 48] a gait", cure="Check that this is a features file.",
             )  # fmt: skip
-        for index, name in enumerate(poses):
+        for index, name in enumerate(names):
+            where, named = f"{features}, {shown(name)}", f"{labels}, {shown(name)}"
             try:
-                if name not in numbers:
+                pose = _value(poses, name, where, poses=True)
+                pose = check_pose(pose, where, index)
+                label = _value(numbers, name, named)
+                if label is None:
                     raise DataError(
-                        str(labels), found=f"no label for {name!r} (gait {index})",
+                        str(labels), found=f"no label for {shown(name)} (gait {index})",
                         wanted="one a gait, under the name that it has in "
                         f"{features.name}", cure="Take the labels that belong to these features.",
                     )  # fmt: skip
-                pose = check_pose(_value(poses[name]), f"{features}, {name!r}", index)
-                label = check_label(_value(numbers[name]), f"{labels}, {name!r}", index)
-                gaits.append(Gait(name, pose, EMOTIONS.index(order[label])))
+                label = EMOTIONS.index(order[check_label(label, named, index)])
+                room -= pose.size
+                if room < 0:
+                    raise DataError(
+                        where, found=f"more than {MOST_NUMBERS} numbers up to it", wanted="fewer",
+                        cure="Divide the file.",
+                    )  # fmt: skip
+                gaits.append(Gait(name, pose, label))
             except DataError as error:
                 if bad is None:
                     raise
-                bad.append((name, error))
+                bad.append((str(name), error))
     return gaits
 
 
-def _value(entry):
-    """What a dataset of an HDF5 file holds; None for a group."""
-    return entry[()] if hasattr(entry, "dtype") else None
+def _value(file, name, where: str, poses: bool = False) -> np.ndarray | str | None:
+    """What a dataset of an HDF5 file holds; words where that is no numbers, None where there is no
+    dataset.
+
+    Nothing is opened but the file itself, and nothing read before its size is known.
+    """
+    import h5py
+
+    cure = "Leave the gait out (`prepare gait --skip_bad`), or copy the file again."
+    with reading(where, _H5_WANTED, cure):
+        if not isinstance(name, str) or "/" in name or name == ".":
+            raise ValueError("a name that is no plain text in UTF-8")
+        if not file.id.links.exists(name.encode()):
+            return None
+        if file.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
+            raise ValueError("a link to another place")
+        entry = file[name]
+        if not isinstance(entry, h5py.Dataset):
+            return f"a {type(entry).__name__}"
+        made = entry.id.get_create_plist()
+        if made.get_layout() == h5py.h5d.VIRTUAL or made.get_external_count():
+            raise ValueError("numbers that lie in other files")
+        if entry.dtype.kind not in "fiu" or entry.shape is None:
+            return f"values of type {entry.dtype}"
+        if poses:
+            check_shape(entry.shape, where)
+        if max(math.prod(entry.shape), math.prod(entry.chunks or ())) > MOST_FRAMES * 3 * N_JOINTS:
+            raise ValueError(f"a shape of {shown(list(entry.shape))}, or parts that are larger")
+        filters = [made.get_filter(i)[0] for i in range(made.get_nfilters())]
+        if filters and entry.id.get_storage_size() > MOST_PACKED or {*filters} - {*_FILTERS}:
+            raise ValueError("compressed in a way, or of a size, that is not read")
+        return entry[()]
 
 
 def write_gaits(folder: Path, gaits: Sequence[Gait]) -> None:
     """Write features.h5 and labels.h5 as Emotion-Gait has them: [T, 48] and a number a gait."""
-    import os
-
     import h5py
 
-    folder.mkdir(parents=True, exist_ok=True)
     for name in ("features.h5", "labels.h5"):
-        part = folder / f".{name}.part"
-        with h5py.File(part, "w") as file:
+        with whole_file(folder / name) as part, h5py.File(part, "w") as file:
             for gait in gaits:
                 pose = gait.pose.reshape(len(gait.pose), -1)
                 # Without the time of day, so that the same gaits give the same file.
@@ -146,7 +205,6 @@ def write_gaits(folder: Path, gaits: Sequence[Gait]) -> None:
                     data=pose if name == "features.h5" else gait.label,
                     track_times=False,
                 )
-        os.replace(part, folder / name)
 
 
 def split_indices(n_gaits: int, seed: int = 0, test_share: float = 0.1):
@@ -195,6 +253,7 @@ def resample(recording: Recording, fps: float = FPS) -> np.ndarray:
     pose = recording.pose
     if recording.fps is None:
         return pose
+    check_rate(recording.fps, "recording")
     times = np.arange(int((len(pose) - 1) / recording.fps * fps + 1e-6) + 1) * recording.fps / fps
     if len(times) < 2:
         raise DataError(
@@ -350,7 +409,7 @@ def read_arrays(folder: Path, split: str) -> GaitArrays:
     arrays, n = [], None
     for part, shape in shapes.items():
         path = folder / f"{split}_{part}.npy"
-        array = _read_npy(path)
+        array = open_array(path, "a .npy file of numbers", PREPARE)
         if (
             array.shape[1:] != shape
             or array.ndim != 1 + len(shape)
@@ -358,7 +417,7 @@ def read_arrays(folder: Path, split: str) -> GaitArrays:
         ):
             wanted = ["N" if n is None else n, *shape]
             raise DataError(
-                str(path), found=f"shape {list(array.shape)}",
+                str(path), found=f"shape {shown(list(array.shape))}",
                 wanted=f"[{', '.join(map(str, wanted))}]", cure=PREPARE,
             )  # fmt: skip
         n = len(array)
@@ -375,7 +434,7 @@ def read_arrays(folder: Path, split: str) -> GaitArrays:
                     f"{path}, gait {bad[0]}", found="a number that is missing or infinite",
                     wanted="finite numbers", cure=PREPARE,
                 )  # fmt: skip
-            arrays.append(array.astype(np.float32, copy=False))
+            arrays.append(np.array(array, np.float32))
     empty = np.flatnonzero(~arrays[0].reshape(n, -1).any(1))
     if len(empty):
         raise DataError(
@@ -392,26 +451,7 @@ def read_names(folder: Path, split: str, count: int) -> list[str]:
     if not isinstance(names, list) or len(names) != count:
         found = f"{len(names)} names of {split}" if isinstance(names, list) else f"no {split}"
         raise DataError(str(path), found=found, wanted=f"{count} names, as arrays", cure=PREPARE)
-    return [str(name) for name in names]
-
-
-def _read_npy(path: Path) -> np.ndarray:
-    if not path.is_file():
-        raise DataError(str(path), found="no such file", wanted="a .npy file", cure=PREPARE)
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise DataError(
-            str(path), found=f"no array ({error})", wanted="a .npy file of numbers",
-            cure="Save it again with numpy.save, not as a pickle.",
-        ) from error  # fmt: skip
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
-        kind = getattr(array, "dtype", type(array).__name__)
-        raise DataError(
-            str(path), found=f"an array of {kind}", wanted="numbers",
-            cure="Save it again with numpy.save.",
-        )  # fmt: skip
-    return array
+    return [plain(name, 200) for name in names]
 
 
 # ---------------------------------------------------------------------------------------------
@@ -433,32 +473,41 @@ def read_pose(path: str | Path) -> Recording:
             str(path), found=f"a file that ends in {kind!r}", wanted=".bvh, .npy or .csv",
             cure="Save the poses as one of these: one row of 48 numbers a frame.",
         )  # fmt: skip
-    if not path.is_file():
-        raise DataError(
-            str(path), found="no such file", wanted="a recording", cure="Check the path."
-        )
+    check_file(path, "a recording", "Check the path.")
     if kind == ".bvh":
         recording = read_bvh(path)
         return recording._replace(pose=face_forward(recording.pose))
-    return Recording(
-        check_pose(_read_csv(path) if kind == ".csv" else _read_npy(path), str(path)), None
-    )
+    if kind == ".npy":
+        cure = "Save it again with numpy.save, not as a pickle."
+        pose = open_array(path, "a .npy file of numbers", cure)
+    else:
+        pose = _read_csv(path)
+    return Recording(check_pose(pose, str(path)), None)
 
 
 def _read_csv(path: Path) -> np.ndarray:
     rows = []
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    wanted, cure = "rows of 48 numbers with commas", "Save the poses again."
+    check_file(path, wanted, cure, LONGEST_TEXT)
+    with reading(path, wanted, cure):
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
     for number, line in enumerate(text.splitlines(), start=1):
-        cells = line.split(",")
         if not line.strip():
             continue
+        if len(line) > LONGEST_LINE or len(rows) > MOST_FRAMES:
+            found = f"{len(line)} characters" if len(line) > LONGEST_LINE else "one frame more"
+            raise DataError(
+                f"{path}, line {number}", found=found,
+                wanted=f"48 numbers with commas, and {MOST_FRAMES} frames at most", cure=cure,
+            )  # fmt: skip
+        cells = line.split(",")
         try:
             rows.append([float(cell) if cell.strip() else np.nan for cell in cells])
         except ValueError:
             if number == 1:  # names
                 continue
             raise DataError(
-                f"{path}, line {number}", found=repr(line[:40]), wanted="48 numbers with commas",
+                f"{path}, line {number}", found=shown(line), wanted="48 numbers with commas",
                 cure="Correct the line.",
             ) from None  # fmt: skip
         if len(rows[-1]) != len(rows[0]):

@@ -13,14 +13,37 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import DataError, shown
 from ..gait_graph import EDGES, JOINTS
 
 # The joint that each joint hangs on; the root hangs on none.
 PARENTS = (-1, *(parent for _, parent in EDGES))
 EMOTIONS = ("happy", "sad", "angry", "neutral")  # labels 0 to 3
 N_JOINTS = len(JOINTS)
+MOST_FRAMES = 100_000  # of one recording: almost an hour at 30 per second
+# What lies beyond is no walk: coordinates in millimetres of somebody a kilometre away, and places
+# that many bodies away.
+FARTHEST, FARTHEST_BODIES = 1e6, 1000
+SLOWEST, FASTEST = 5, 1000  # frames per second; more slowly, steps are lost
 _SWAPPED = (0, 1, 2, 3, 7, 8, 9, 4, 5, 6, 13, 14, 15, 10, 11, 12)
+
+
+def check_shape(shape: tuple[int, ...], where: str) -> None:
+    """Raise DataError unless poses may have this shape; before memory is taken for them."""
+    flat = len(shape) == 2 and shape[1] == 3 * N_JOINTS
+    if not flat and (len(shape) != 3 or tuple(shape[1:]) != (N_JOINTS, 3)):
+        joints = f"shape {shown(list(shape))}"
+        if len(shape) == 2 and shape[1] % 3 == 0:
+            joints += f", so {shape[1] // 3} joints"
+        raise DataError(
+            where, found=joints, wanted="16 joints: [T, 16, 3] or [T, 48]",
+            cure=f"Choose these joints, in this order: {', '.join(JOINTS)}.",
+        )  # fmt: skip
+    if shape[0] > MOST_FRAMES:
+        raise DataError(
+            where, found=f"{shape[0]} frames", wanted=f"{MOST_FRAMES} at most",
+            cure="Cut the part out that shows the walk.",
+        )  # fmt: skip
 
 
 def check_pose(pose, what: str, index: int | None = None) -> np.ndarray:
@@ -30,10 +53,12 @@ def check_pose(pose, what: str, index: int | None = None) -> np.ndarray:
     what: the file or argument, for the message; index: the gait's place in it.
 
     Raises DataError where there are not 16 joints or fewer than 2 frames, where a number is
-    missing or infinite, or where the gait is zero: all of it, or a frame before its last one that
-    is not.
+    missing, infinite or too large for any unit, or where the gait is zero: all of it, or a frame
+    before its last one that is not.
     """
     where = what if index is None else f"{what}, gait {index}"
+    if isinstance(pose, np.ndarray) and pose.ndim > 1:
+        check_shape(pose.shape, where)
     try:
         array = np.asarray(pose, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -41,17 +66,8 @@ def check_pose(pose, what: str, index: int | None = None) -> np.ndarray:
             where, found="no table of numbers", wanted="[T, 16, 3] or [T, 48]",
             cure="Give one row of x, y, z of 16 joints for each frame.",
         ) from error  # fmt: skip
-    if array.ndim == 2 and array.shape[1] == 3 * N_JOINTS:
-        array = array.reshape(-1, N_JOINTS, 3)
-    if array.ndim != 3 or array.shape[1:] != (N_JOINTS, 3):
-        shape = list(array.shape)
-        joints = f"shape {shape}"
-        if array.ndim == 2 and array.shape[1] % 3 == 0:
-            joints += f", so {array.shape[1] // 3} joints"
-        raise DataError(
-            where, found=joints, wanted="16 joints: [T, 16, 3] or [T, 48]",
-            cure=f"Choose these joints, in this order: {', '.join(JOINTS)}.",
-        )  # fmt: skip
+    check_shape(array.shape, where)
+    array = array.reshape(-1, N_JOINTS, 3)
     if len(array) < 2:
         raise DataError(
             where, found=f"{len(array)} frames", wanted="2 or more, 48 to fill the network's input",
@@ -81,7 +97,37 @@ def check_pose(pose, what: str, index: int | None = None) -> np.ndarray:
             where, found="1 frame, then zeros", wanted="2 frames or more",
             cure="Leave the gait out.",
         )  # fmt: skip
+    far = np.abs(array)
+    with np.errstate(over="ignore"):
+        body = body_length(array[: last + 1])
+    if far.max() > FARTHEST or 0 < body * FARTHEST_BODIES < far.max():
+        frame, joint, _ = np.unravel_index(far.argmax(), far.shape)
+        raise DataError(
+            f"{where}, frame {frame}, {JOINTS[joint]}",
+            found=f"a coordinate of {far.max():.3g}, with a body of {body:.3g}",
+            wanted="a walk, in metres", cure="Correct the units, or leave the gait out.",
+        )  # fmt: skip
     return array
+
+
+def body_length(pose: np.ndarray) -> float:
+    """From the feet along the bones to the head, median over frames, mean of both legs."""
+
+    def length(a: int, b: int) -> float:
+        return float(np.median(np.linalg.norm(pose[:, a] - pose[:, b], axis=-1)))
+
+    legs = [length(10, 11) + length(11, 12), length(13, 14) + length(14, 15)]
+    return sum(legs) / 2 + length(0, 1) + length(1, 2) + length(2, 3)
+
+
+def check_rate(fps: float, what: str) -> float:
+    """The rate, if people can be recorded with it. Raises DataError naming the file or option."""
+    if not SLOWEST <= fps <= FASTEST:
+        raise DataError(
+            what, found=f"{fps:.6g} frames per second", wanted=f"{SLOWEST} to {FASTEST}",
+            cure="Correct the rate, or record again.",
+        )  # fmt: skip
+    return fps
 
 
 def check_label(label, what: str, index: int) -> int:
@@ -91,7 +137,7 @@ def check_label(label, what: str, index: int) -> int:
     if number is None or array.dtype.kind not in "iuf" or number not in range(len(EMOTIONS)):
         names = ", ".join(f"{n} {name}" for n, name in enumerate(EMOTIONS))
         raise DataError(
-            f"{what}, gait {index}", found=f"label {label!r}", wanted=f"one of {names}",
+            f"{what}, gait {index}", found=f"label {shown(label)}", wanted=f"one of {names}",
             cure="Correct the label, or leave the gait out (`prepare gait --skip_bad`).",
         )  # fmt: skip
     return int(number)

@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import DataError
-from ..files import write_array, write_json
+from ..errors import DataError, shown
+from ..files import locked, read_text, write_array, write_json
 from .gait import PARTS, SETTINGS, SPLITS, gait_arrays, read_gaits, split_indices
 from .poses import EMOTIONS
 
@@ -56,7 +56,8 @@ def prepare_gait(
     order: what the labels 0 to 3 in SOURCE mean (see `read_gaits`).
     skip_bad: leave gaits out that are not sound, with a warning, instead of stopping.
 
-    gait.json is taken away first and written last; while it is missing, TARGET is not finished.
+    What an earlier run left is taken away first, and gait.json is written last; while it is
+    missing, TARGET is not finished.
     Raises DataError naming file and gait.
     """
     source, target = Path(source), Path(target)
@@ -87,38 +88,42 @@ def prepare_gait(
         train, test = split_indices(len(gaits), seed, test_share)
         drawn = {"split": "drawn", "seed": seed, "test_share": test_share}
     chosen = dict(zip(SPLITS, (train, test), strict=True))
-    (target / SETTINGS).unlink(missing_ok=True)
     for split, indices in chosen.items():
         if not len(indices):
             raise DataError(
                 str(source), found=f"no gait to {split}", wanted="one or more",
                 cure=f"Correct {SPLIT_FILE}, or give more gaits.",
             )  # fmt: skip
-        arrays = gait_arrays([gaits[i].pose for i in indices], [gaits[i].label for i in indices])
-        for part, array in zip(PARTS, arrays, strict=True):
-            write_array(target / f"{split}_{part}.npy", array)
-    write_json(
-        target / SETTINGS,
-        {
-            "emotions": list(EMOTIONS),
-            "label_order": list(order),
-            **drawn,
-            **{split: [gaits[i].name for i in indices] for split, indices in chosen.items()},
-        },
-    )
+    settings = {
+        "emotions": list(EMOTIONS),
+        "label_order": list(order),
+        **drawn,
+        **{split: [gaits[i].name for i in indices] for split, indices in chosen.items()},
+    }
+    with locked(target, "preparing gaits"):
+        # What an earlier run left goes first, so that a stop leaves no arrays of two runs.
+        for name in (SETTINGS, *(f"{split}_{part}.npy" for split in SPLITS for part in PARTS)):
+            (target / name).unlink(missing_ok=True)
+        for split, indices in chosen.items():
+            arrays = gait_arrays(
+                [gaits[i].pose for i in indices], [gaits[i].label for i in indices]
+            )
+            for part, array in zip(PARTS, arrays, strict=True):
+                write_array(target / f"{split}_{part}.npy", array)
+        write_json(target / SETTINGS, settings)
     messages = tuple(str(error) for _, error in bad or ())
     return GaitReport(target, len(train), len(test), messages)
 
 
 def _named_test(path: Path, places: dict[str, int], left_out: list[str]) -> np.ndarray:
-    names = path.read_text(encoding="utf-8-sig").split("\n")
+    names = read_text(path, "one gait's name a line", "Save it as UTF-8.").split("\n")
     indices = []
     for number, name in enumerate(map(str.strip, names), start=1):
         if name in places:
             indices.append(places[name])
         elif name and name not in left_out:
             raise DataError(
-                f"{path}, line {number}", found=f"{name!r}", wanted="the name of a gait",
+                f"{path}, line {number}", found=shown(name), wanted="the name of a gait",
                 cure="Correct the line; names are those in the features file.",
             )  # fmt: skip
     return np.unique(np.array(indices, dtype=int))

@@ -1,7 +1,8 @@
 """A training configuration in YAML, as the released BPM-GCN has one: read safely, checked by name.
 
-The released file's names and the ones of JACK's own options are both known. Text is read as data
-(`yaml.safe_load`): a file can set options, not run code.
+The released file's names and the ones of JACK's own options are both known. Text is read as data:
+a file can set options, not run code. Anchors and tags, with which a few lines can become gigabytes
+or other kinds of values, have no use here and are refused.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import yaml
 
 from ..data.gait import FRAMES, N_AFFECTIVE
 from ..data.poses import EMOTIONS
-from ..errors import DataError
+from ..errors import DataError, shown
+from ..files import read_text, reading
 from ..shapes import GAIT_JOINTS, MOVEMENT_CHANNELS, POSTURE_CHANNELS, STREAMS
 
 # The released name of an option: JACK's.
@@ -60,26 +62,40 @@ _FIXED_MODEL = {
 _FIXED_DATA = {"window_size": FRAMES, "normalization": False, "debug": False}
 _FREE_DATA = ("random_choose", "data_p_path", "data_m_path", "label_path", "feature_path")
 PHASES = ("train", "test")
+LARGEST = 100_000  # bytes of a file; PyYAML takes a second for them
+LARGEST_INT = 2**31 - 1
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """YAML without anchors, aliases and tags."""
+
+    def compose_node(self, parent, index):
+        event = self.peek_event()
+        if isinstance(event, yaml.AliasEvent) or event.anchor or getattr(event, "tag", None):
+            raise yaml.composer.ComposerError(
+                None, None, "an anchor (&), an alias (*) or a tag (!)", event.start_mark
+            )
+        return super().compose_node(parent, index)
 
 
 def _positive_int(value: Any) -> int | None:
-    good = isinstance(value, int) and not isinstance(value, bool) and value > 0
+    good = isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST_INT
     return value if good else None
 
 
 def _int(value: Any) -> int | None:
-    good = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    good = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_INT
     return value if good else None
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, str):  # YAML 1.1 takes 1e-3 for text
-        try:
-            value = float(value)
-        except ValueError:
-            return None
-    good = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if good and math.isfinite(value) and value >= 0 else None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        number = float(value)  # of text, too: YAML 1.1 takes 1e-3 for it
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
 
 
 def _positive(value: Any) -> float | None:
@@ -100,15 +116,15 @@ def _bool(value: Any) -> bool | None:
 
 
 def _phase(value: Any) -> str | None:
-    return value if value in PHASES else None
+    return value if isinstance(value, str) and value in PHASES else None
 
 
 def _sgd(value: Any) -> str | None:
-    return value if str(value).upper() == "SGD" else None
+    return value if isinstance(value, str) and value.upper() == "SGD" else None
 
 
 def _streams(value: Any) -> str | None:
-    return value if value in STREAMS else None
+    return value if isinstance(value, str) and value in STREAMS else None
 
 
 # JACK's options: how a value is read (None: it is no such value), and what is wanted.
@@ -137,7 +153,7 @@ def option(name: str, value: Any, where: str) -> Any:
     read, wanted = _OPTIONS[name]
     good = read(value)
     if good is None:
-        raise DataError(where, found=repr(value), wanted=wanted, cure="Correct it.")
+        raise DataError(where, found=shown(value), wanted=wanted, cure="Correct it.")
     return good
 
 
@@ -147,16 +163,11 @@ def read_config(path: str | Path) -> tuple[dict[str, Any], list[str]]:
     Raises DataError naming the file and the setting that is unknown, or that BPM-GCN cannot have.
     """
     path = Path(path)
-    if not path.is_file():
-        raise DataError(str(path), found="no such file", wanted="a .yaml file", cure="Check it.")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise DataError(
-            str(path), found=f"no plain YAML ({reason})", wanted="lines such as `base_lr: 0.075`",
-            cure="Correct it; tags that name Python objects are refused.",
-        ) from error  # fmt: skip
+    wanted = "lines such as `base_lr: 0.075`"
+    text = read_text(path, "a .yaml file", "Check it.", LARGEST)
+    cure = "Correct it; anchors, and tags that name Python objects are refused."
+    with reading(path, wanted, cure, "no plain YAML"):
+        content = yaml.load(text, _PlainLoader)
     if not isinstance(content, dict):
         raise DataError(
             str(path), found=f"a {type(content).__name__}", wanted="a table of settings",
@@ -165,8 +176,8 @@ def read_config(path: str | Path) -> tuple[dict[str, Any], list[str]]:
     options: dict[str, Any] = {}
     idle = []
     for key, value in content.items():
-        name = str(key).replace("-", "_")
-        where = f"{path}, {key}"
+        name = _name(key).replace("-", "_")
+        where = f"{path}, {name}"
         if name in ("model_args", "train_feeder_args", "test_feeder_args"):
             options |= _nested(name, value, where)
             if "data_p_path" in value:
@@ -181,11 +192,15 @@ def read_config(path: str | Path) -> tuple[dict[str, Any], list[str]]:
     return options, idle
 
 
+def _name(key: Any) -> str:
+    return key if isinstance(key, str) else shown(key)
+
+
 def _nested(name: str, value: Any, where: str) -> dict[str, Any]:
     """What model_args or a feeder's arguments set; most of it can only be what it is."""
     fixed, free = (_FIXED_MODEL, ()) if name == "model_args" else (_FIXED_DATA, _FREE_DATA)
     if not isinstance(value, dict):
-        raise DataError(where, found=repr(value), wanted="a table", cure="Correct it.")
+        raise DataError(where, found=shown(value), wanted="a table", cure="Correct it.")
     options = {}
     for key, given in value.items():
         if key == "random_move" and name == "train_feeder_args":
@@ -193,11 +208,11 @@ def _nested(name: str, value: Any, where: str) -> dict[str, Any]:
         elif key in fixed:
             if given != fixed[key]:
                 raise DataError(
-                    f"{where}.{key}", found=repr(given), wanted=repr(fixed[key]),
+                    f"{where}.{key}", found=shown(given), wanted=repr(fixed[key]),
                     cure="BPM-GCN's arrays of Emotion-Gait have no other; leave the line out.",
                 )  # fmt: skip
         elif key not in free:
-            raise _unknown(f"{where}.{key}", str(key), [*fixed, *free, "random_move"])
+            raise _unknown(f"{where}.{_name(key)}", _name(key), [*fixed, *free, "random_move"])
     return options
 
 
