@@ -276,6 +276,7 @@ def locked(folder: str | os.PathLike, purpose: str, *, wait: bool = True) -> Ite
                              0o666)  # fmt: skip
         except OSError as error:
             raise DiskError(error, folder) from error
+        _HANDLES.add(handle)
         try:
             if _take(handle):
                 if not _still_there(handle, folder / LOCK):
@@ -294,7 +295,22 @@ def locked(folder: str | os.PathLike, purpose: str, *, wait: bool = True) -> Ite
                 told = True
             time.sleep(0.1)
         finally:
-            os.close(handle)
+            if handle in _HANDLES:
+                _HANDLES.remove(handle)
+                _release(handle)
+
+
+# A forked child that lives on (a pool's worker) must not keep its parent's locks.
+_HANDLES: set[int] = set()
+
+
+def _forget_handles() -> None:
+    while _HANDLES:
+        os.close(_HANDLES.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_handles)
 
 
 def _take(handle: int) -> bool:
@@ -308,6 +324,14 @@ def _take(handle: int) -> bool:
         # A disk that knows no locks (some network ones) lets everybody in.
         return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
     return True
+
+
+def _release(handle: int) -> None:
+    with contextlib.suppress(ImportError, OSError):
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_UN)  # also where a child of ours has not let go yet
+    os.close(handle)
 
 
 def _still_there(handle: int, path: Path) -> bool:

@@ -219,3 +219,35 @@ def test_the_disk_s_answers_are_one_sentence(tmp_path):
         pass
     assert "/proc/none/x" in str(caught.value) and "\n" not in str(caught.value)
     assert "disk is full" in disk_words(OSError(28, "No space left on device"), "film.mp4")
+
+
+def test_a_forked_child_keeps_no_lock(tmp_path):
+    """A worker that outlives the block, or its parent, must not shut everybody out."""
+    code = (
+        "import os, sys, time\n"
+        "from jacklib.files import locked\n"
+        f"folder = {str(tmp_path)!r}\n"
+        "with locked(folder, 'work', wait=False):\n"
+        "    if not (child := os.fork()):\n"
+        "        time.sleep(30)\n"
+        "        os._exit(0)\n"
+        "with locked(folder, 'again', wait=False):\n"
+        "    if not (other := os.fork()):\n"
+        "        time.sleep(30)\n"
+        "        os._exit(0)\n"
+        "    time.sleep(0.2)\n"
+        "    print(child, other, flush=True)\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, text=True,
+                               stdout=subprocess.PIPE,
+                               env=os.environ | {"JACKLIB_NO_JITTOR": "1"})  # fmt: skip
+    children = [int(word) for word in process.stdout.readline().split()]
+    process.wait(timeout=30)
+    try:
+        assert len(children) == 2
+        with files.locked(tmp_path, "mine", wait=False):
+            pass
+    finally:
+        for child in children:
+            os.kill(child, 9)
