@@ -28,8 +28,8 @@ SHOWN = 20  # failed trials of one kind that are printed
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="bash script/run.sh robustness", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser = argparse.ArgumentParser(prog="bash script/run.sh robustness", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("parts", nargs="*", metavar="PART",
                         help=f"{', '.join(PARTS)}; default: all")  # fmt: skip
     parser.add_argument("--long", action="store_true", help="as many trials as docs/robustness.md")
