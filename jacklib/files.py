@@ -469,7 +469,7 @@ def reading(
             reason = "more than fits in memory"
         elif isinstance(error, RecursionError):
             reason = "nested too deep"
-        elif isinstance(error, OSError) and error.strerror:
+        elif isinstance(getattr(error, "strerror", None), str):  # the system, or FFmpeg
             reason = error.strerror
         else:
             reason = f"{type(error).__name__}: {plain(error, 160)}"

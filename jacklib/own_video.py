@@ -18,9 +18,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import av
 import numpy as np
 
+from . import files
+from .data import media
 from .data.samples import SamplePaths
 from .data.tsl_features import video_facts
 from .errors import DataError
@@ -39,7 +40,7 @@ SHORT = {
     "TSL": [],
     "Gait": ["--n_epochs", "4"],
 }
-VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
+VIDEOS = media.VIDEO_ENDINGS
 POSES = (".bvh", ".npy", ".csv")
 
 
@@ -63,8 +64,7 @@ def check_file(path: str | Path, kinds: Sequence[str] = VIDEOS) -> Path:
     """The file, if it is there, not empty and of a known kind; else raises DataError."""
     path = Path(path)
     wanted = f"a file: {', '.join(kinds)}"
-    if not path.is_file():
-        raise DataError(str(path), found="no such file", wanted=wanted, cure="Correct the path.")
+    files.check_file(path, wanted, "Correct the path.")
     if path.suffix.lower() not in kinds:
         raise DataError(
             str(path), found=f"a name that ends in {path.suffix or 'nothing'}", wanted=wanted,
@@ -80,14 +80,19 @@ def check_file(path: str | Path, kinds: Sequence[str] = VIDEOS) -> Path:
 def uploaded(value: Sequence[Mapping[str, Any]], folder: str | Path) -> Path | None:
     """Write what an ipywidgets.FileUpload holds into `folder`; None where it holds nothing.
 
-    Only the last part of the file's name counts. The file stays on this machine.
+    Only the last part of the file's name counts, and where that may be no name of a file, it is
+    "upload" with its ending. A link of that name is replaced, not followed. The file stays on this
+    machine. Raises DiskError where the system refuses.
     """
     if not value:
         return None
-    path = Path(folder) / Path(value[0]["name"].replace("\\", "/")).name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(bytes(value[0]["content"]))
-    return path
+    name = str(value[0]["name"]).replace("\\", "/").rpartition("/")[2]
+    try:
+        files.file_name(name, "the uploaded file's name")
+    except DataError:
+        ending = os.path.splitext(name)[1].lower()
+        name = "upload" + (ending if ending in VIDEOS + POSES else "")
+    return files.write_bytes(Path(folder) / name, bytes(value[0]["content"]))
 
 
 class Look(NamedTuple):
@@ -104,8 +109,9 @@ def look(video: Path) -> Look:
     Raises DataError where the file is no video, cannot be decoded or has no picture.
     """
     facts = video_facts(video)
-    with av.open(str(video)) as container:
-        return Look(facts.seconds, facts.fps, bool(container.streams.audio))
+    with media.opened(video) as container:
+        sound = media.sound_stream(video, container)
+        return Look(facts.seconds, facts.fps, sound is not None)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -194,7 +200,7 @@ def ask_vaanet(video: Path, checkpoint: Path, lang: str = "en") -> Answer:
     args = _options(vaanet, "test_singlevideo", *words)
     net, config, saved = common.load(vaanet.METHOD, args, None)
     names = common.class_names_of(saved, config.n_classes)
-    state = vaanet.attention_state(net, vaanet.single_clip(video, config, names), names)
+    state = vaanet.attention_state(net, vaanet.single_clip(video, config), names)
     return Answer(
         "VAANet", lambda: attention.attention_widget([state], lang), attention.png(state, lang),
         attention.describe(state, lang), _by_class(names, state.probabilities), checkpoint,
@@ -219,7 +225,7 @@ def open_cten(video: Path, checkpoint: Path, lang: str = "en") -> Iterator[Answe
         clips.class_names = names
         return clips
 
-    with common.one_clip(video, opened, names[0]) as clips:
+    with common.one_clip(video, opened) as clips:
 
         def state_of(_clip: int, theta: float):
             return replace(cten.erasing_state(net, clips, 0, theta), label=None)

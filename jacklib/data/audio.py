@@ -3,7 +3,9 @@ log mel filter bank and TSL-Net's log-mel spectrum."""
 
 from __future__ import annotations
 
+import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -11,10 +13,21 @@ import librosa
 import numpy as np
 import soundfile
 
+from jacklib.data.media import (
+    check_sound,
+    counted_seconds,
+    decoded,
+    opened,
+    picture_stream,
+    resampled,
+    sound_stream,
+)
 from jacklib.errors import DataError
+from jacklib.files import check_file
 from jacklib.shapes import LOGMEL_BINS
 
 SAMPLE_RATE = 44100
+SOUND_FILES = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "FLAC", "OGG", "MP3")  # libsndfile's names
 
 # Mean and standard deviation of the filter bank in CTEN's released code, which divides by two of
 # the latter.
@@ -30,73 +43,81 @@ TSL300_LEAST_FPS = 19.916666666666668
 
 
 def read_channels(path: str | Path, *, silent_sr: int = SAMPLE_RATE) -> tuple[np.ndarray, int]:
-    """The sound of a file as it is: float32 [channels, samples], and its samples a second.
+    """The sound of a file as it is: float32 [channels, samples], and its samples per second.
 
     mp3, wav, flac and ogg are read with libsndfile; whatever that does not know (the sound of an
     mp4, an old library without mp3) with PyAV. A video file without any sound gives one channel of
-    silence of the video's length, `silent_sr` samples a second.
+    silence of the video's length, `silent_sr` samples per second.
 
-    Raises DataError, naming the file, when it is missing, holds no samples or cannot be decoded.
+    Raises DataError, naming the file, when it is missing, holds no samples, cannot be decoded, or
+    says of itself what cannot be (see the limits of `jacklib.data.media`).
     """
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(
-            str(path),
-            found="no such file" if not path.exists() else "a folder",
-            wanted="a sound file",
-            cure="Make it with `bash script/run.sh prepare SOURCE TARGET`.",
-        )
-    try:
-        with soundfile.SoundFile(str(path)) as file:
-            channels, sr = file.read(dtype="float32", always_2d=True).T, file.samplerate
-    except (soundfile.SoundFileError, RuntimeError):
-        channels, sr = _read_with_pyav(path, silent_sr)
-    if channels.size == 0:
-        raise _undecodable(path, "no sound samples in it")
-    if not np.isfinite(channels).all():
-        raise _undecodable(path, "samples that are not numbers")
-    return channels, sr
+    return _read(Path(path), silent_sr, lambda channels: channels)
 
 
 def read_audio(path: str | Path, sr: int = SAMPLE_RATE) -> np.ndarray:
-    """The sound of a file, all channels averaged: float32 [samples] at `sr` samples a second.
+    """The sound of a file, all channels averaged: float32 [samples] at `sr` samples per second.
 
     The numbers are `librosa.load`'s. Files and errors are those of `read_channels`.
     """
-    channels, own_sr = read_channels(path, silent_sr=sr)
-    waveform = librosa.resample(librosa.to_mono(channels), orig_sr=own_sr, target_sr=sr)
+    # Averaged piece by piece, so that only one channel is held.
+    mono, own_sr = _read(Path(path), sr, lambda channels: channels.mean(axis=0))
+    check_sound(path, own_sr, 1, round(len(mono) / own_sr * sr))
+    waveform = librosa.resample(mono, orig_sr=own_sr, target_sr=sr)
+    if not np.isfinite(waveform).all():  # samples near the largest number there is
+        raise _undecodable(Path(path), "samples that are not numbers")
     return np.ascontiguousarray(waveform, dtype=np.float32)
 
 
+WANTED = "a sound file that can be decoded"
+CURE = "The file is damaged or no sound file: delete it and prepare the video again."
+
+
 def _undecodable(path: Path, found: str) -> DataError:
-    return DataError(
-        str(path),
-        found=found,
-        wanted="a sound file that can be decoded",
-        cure="The file is damaged or no sound file: delete it and prepare the video again.",
-    )
+    return DataError(str(path), found=found, wanted=WANTED, cure=CURE)
 
 
-def _read_with_pyav(path: Path, silent_sr: int) -> tuple[np.ndarray, int]:
+def _read(path: Path, silent_sr: int, mix: Callable[[np.ndarray], np.ndarray]):
+    """(sound, samples per second); mix: what is kept of a piece [channels, samples]."""
+    check_file(path, "a sound file", "Make it with `bash script/run.sh prepare SOURCE TARGET`.")
+    sound = None
     try:
-        with av.open(str(path)) as container:
-            if not container.streams.audio:
-                if not container.streams.video or not container.duration:
-                    raise _undecodable(path, "no sound and no video in it")
-                length = round(container.duration / av.time_base * silent_sr)
-                return np.zeros((1, length), np.float32), silent_sr
-            resampler = av.AudioResampler(format="fltp")
-            pieces, sr = [], silent_sr
-            for frame in container.decode(audio=0):
-                sr = frame.sample_rate
-                pieces += [part.to_ndarray() for part in resampler.resample(frame)]
-    except (av.error.FFmpegError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise _undecodable(path, f"data that cannot be decoded ({error})") from error
+        with soundfile.SoundFile(os.path.abspath(path)) as file:
+            if file.format in SOUND_FILES:
+                check_sound(path, file.samplerate, file.channels, file.frames * file.channels)
+                sound, sr = mix(file.read(dtype="float32", always_2d=True).T), file.samplerate
+    except DataError:
+        raise
+    except Exception:  # whatever it does not know or cannot bear, FFmpeg tries
+        sound = None
+    if sound is None:
+        sound, sr = _read_with_pyav(path, silent_sr, mix)
+    if sound.size == 0:
+        raise _undecodable(path, "no sound samples in it")
+    if not np.isfinite(sound).all():
+        raise _undecodable(path, "samples that are not numbers")
+    return sound, sr
+
+
+def _read_with_pyav(path: Path, silent_sr: int, mix: Callable[[np.ndarray], np.ndarray]):
+    with opened(path) as container:
+        stream = sound_stream(path, container)
+        if stream is None:
+            if not container.streams.video:
+                raise _undecodable(path, "no sound and no video in it")
+            seconds = (container.duration or 0) / av.time_base
+            seconds = seconds or counted_seconds(path, container, picture_stream(path, container))
+            check_sound(path, silent_sr, 1, round(seconds * silent_sr))
+            return mix(np.zeros((1, round(seconds * silent_sr)), np.float32)), silent_sr
+        pieces, sr, held = [], silent_sr, 0
+        for frame in resampled(path, decoded(path, container, stream), format="fltp"):
+            sr = frame.sample_rate
+            pieces.append(mix(frame.to_ndarray()))
+            held += pieces[-1].size
+            check_sound(path, sr, 1, held)
     if not pieces:
         raise _undecodable(path, "no sound samples in it")
-    return np.concatenate(pieces, axis=1), sr
+    return np.concatenate(pieces, axis=-1), sr
 
 
 def _one_channel(waveform: np.ndarray) -> np.ndarray:

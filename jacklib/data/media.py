@@ -40,6 +40,7 @@ FORMATS = (
 )  # fmt: skip
 
 MOST_PIXELS = 8192 * 4320  # 8K; a decoder holds some 20 such pictures, 50 MB each
+LONGEST_SIDE = 32_768  # a picture of 1 x 30,000 would be scaled to one of 240 x 7 million
 FRAME_RATES = (Fraction(1, 60), 1000)  # a picture per minute to a slow-motion camera's
 LONGEST = 24 * 3600  # seconds of one file
 LONGEST_PICTURE = 60  # seconds that one picture may stay; clocks that jump make gaps of hours
@@ -62,7 +63,7 @@ def opened(path: str | Path) -> Iterator[av.container.InputContainer]:
         "format_whitelist": ",".join(FORMATS),
         "max_pixels": str(MOST_PIXELS),  # for the pictures that are decoded to find out their kind
     }
-    with reading(path, WANTED, CURE, "no video or sound file"):
+    with reading(path, WANTED, CURE, "data that cannot be decoded"):
         # "file:", so that a name such as `concat:a|b` or `-` is only ever a name.
         container = av.open(f"file:{os.path.abspath(path)}", "r", options=options,
                             metadata_errors="replace")  # fmt: skip
@@ -125,16 +126,33 @@ def sound_stream(path: str | Path, container) -> av.audio.stream.AudioStream | N
 
 
 def check_sound(path: str | Path, rate: int, channels: int, samples: int = 0) -> None:
-    """Raise DataError where rate (per second), channels or samples per channel cannot be."""
+    """Raise DataError where rate (per second), channels or samples (of all channels that are held
+    in memory) cannot be."""
     low, high = SAMPLE_RATES
     if not low <= rate <= high:
         raise bad_media(path, f"{rate} samples per second", f"{low} to {high}")
     if not 1 <= channels <= MOST_CHANNELS:
         raise bad_media(path, f"{channels} channels of sound", f"1 to {MOST_CHANNELS}")
-    if samples > min(MOST_SAMPLES, LONGEST * rate):
-        raise bad_media(
-            path, f"{shown(samples)} samples of sound", f"at most {MOST_SAMPLES}, and 24 hours"
-        )
+    if samples > MOST_SAMPLES:
+        raise bad_media(path, f"{shown(samples)} samples of sound", f"at most {MOST_SAMPLES}")
+
+
+def counted_seconds(path: str | Path, container, stream) -> float:
+    """The length of a stream by the times of its packets, where the header does not tell it."""
+    low, high = math.inf, -math.inf
+    packets = container.demux(stream)
+    while True:
+        with reading(path, WANTED, CURE, "data that cannot be read"):
+            packet = next(packets, None)
+        if packet is None:
+            break
+        if packet.pts is not None and packet.time_base:
+            begin, end = packet.pts, packet.pts + (packet.duration or 0)
+            low, high = min(low, begin * packet.time_base), max(high, end * packet.time_base)
+    length = float(high - low) if high > low else 0.0
+    if length > LONGEST:
+        raise bad_media(path, f"a length of {length / 3600:.0f} hours", f"{LONGEST // 3600} hours")
+    return length
 
 
 def decoded(path: str | Path, container, stream) -> Iterator:
@@ -168,7 +186,7 @@ def decoded(path: str | Path, container, stream) -> Iterator:
 def as_picture(path: str | Path, frame, width: int = 0, height: int = 0) -> np.ndarray:
     """A decoded frame as uint8 [H, W, 3], RGB; scaled where a size is given. Raises DataError."""
     width, height = width or frame.width, height or frame.height
-    if width * height > MOST_PIXELS:
+    if width * height > MOST_PIXELS or max(width, height) > LONGEST_SIDE:
         raise bad_media(path, f"pictures of {frame.width} x {frame.height}", "usual proportions")
     with reading(path, WANTED, CURE, "a picture that cannot be converted"):
         return frame.reformat(width, height, "rgb24", interpolation="BICUBIC").to_ndarray()
@@ -177,13 +195,14 @@ def as_picture(path: str | Path, frame, width: int = 0, height: int = 0) -> np.n
 def resampled(path: str | Path, frames: Iterator, **wanted) -> Iterator[av.AudioFrame]:
     """Frames of sound in one format, also where layout or rate change within the file.
 
-    wanted: of `av.AudioResampler`.
+    wanted: of `av.AudioResampler`; layout and rate are the first frame's unless given.
     """
     kind, resampler = None, None
     for frame in frames:
         with reading(path, WANTED, CURE, "sound that cannot be converted"):
             check_sound(path, frame.sample_rate, len(frame.layout.channels))
             frame.pts = None  # samples are counted; times with gaps would confuse it
+            wanted = {"layout": frame.layout, "rate": frame.sample_rate} | wanted
             pieces = []
             if kind != (frame.format.name, frame.layout.name, frame.sample_rate):
                 pieces += resampler.resample(None) if resampler else []

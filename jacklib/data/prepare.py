@@ -4,20 +4,23 @@
                                target/mp3/CLASS/ID.mp3
                                target/annotations.json   (unless an annotation JSON is given)
 
-A clip counts as finished when its frame folder holds `n_frames` and its mp3 is there. Both are
-made under a temporary name and renamed when whole, so that a run may be killed at any moment:
-the next one continues where it stopped. Needs PyAV and Pillow only, no ffmpeg program.
+A clip counts as finished when its mp3 is there and its frame folder carries our mark (see
+`jacklib.files`) with the settings and the video that are wanted, and as many frames as it says.
+Sound and frames appear when whole, so that a run may be killed at any moment: the next one
+continues where it stopped. One run at a time works in a target. Needs PyAV and Pillow only, no
+ffmpeg program.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
-import json
+import io
 import logging
 import math
 import os
-import shutil
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,13 +32,37 @@ import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 
-from jacklib.data.video import MINIMUM_FRAMES, read_annotation
-from jacklib.errors import DataError
-from jacklib.files import write_json
+from jacklib.data.media import (
+    LONGEST,
+    LONGEST_PICTURE,
+    VIDEO_ENDINGS,
+    as_picture,
+    bad_media,
+    decoded,
+    frame_rate,
+    opened,
+    picture_stream,
+    resampled,
+    sound_stream,
+)
+from jacklib.data.video import MINIMUM_FRAMES, count_frames, read_annotation
+from jacklib.errors import DataError, disk_words, plain, shown
+from jacklib.files import (
+    file_name,
+    inside,
+    locked,
+    read_mark,
+    read_table,
+    read_text,
+    reading,
+    sweep,
+    whole_file,
+    whole_folder,
+    write_json,
+)
 
 log = logging.getLogger(__name__)
 
-VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 JPG_QUALITY = 90
 MP3_BIT_RATE = 128_000
 # The sampling rates that mp3 knows; a sound at any other is resampled to 44.1 kHz.
@@ -46,48 +73,6 @@ SETTINGS_FILE = "prepared.json"
 # ---------------------------------------------------------------------------------------------
 # Reading one video
 # ---------------------------------------------------------------------------------------------
-
-
-def _unreadable(path: Path, found: str) -> DataError:
-    return DataError(
-        str(path),
-        found=found,
-        wanted="a video file that can be decoded",
-        cure="Try whether it plays; download or convert it again.",
-    )
-
-
-def _open(path: Path):
-    if not path.is_file():
-        raise DataError(
-            str(path), found="no such file", wanted="a video file", cure="Check the path."
-        )
-    try:
-        return av.open(str(path))
-    except (av.error.FFmpegError, ValueError) as error:
-        raise _unreadable(path, f"no video file ({error})") from error
-
-
-def _decode(path: Path, container, stream) -> Iterator:
-    """Decoded frames of a stream. Damaged packets are left out with a warning, as ffmpeg does."""
-    damaged, decoded = 0, 0
-    stream.thread_type = "AUTO"
-    try:
-        for packet in container.demux(stream):
-            try:
-                frames = packet.decode()
-            except av.error.FFmpegError:
-                damaged += 1
-                continue
-            for frame in frames:
-                decoded += 1
-                yield frame
-    except av.error.FFmpegError as error:
-        raise _unreadable(path, f"data that cannot be decoded ({error})") from error
-    if damaged and decoded:
-        log.warning("%s: %d damaged pieces of %s left out", path, damaged, stream.type)
-    if damaged and not decoded:
-        raise _unreadable(path, f"{stream.type} of which nothing can be decoded")
 
 
 def scaled_size(width: int, height: int, short_side: int) -> tuple[int, int]:
@@ -105,17 +90,26 @@ def read_frames(path: str | Path, fps: int = 30, short_side: int = 240) -> Itera
     The released tool sets the height to 240; here it is the short side, so that upright videos
     keep as much detail as wide ones.
 
-    Raises DataError, naming the file, when there is no picture to decode.
+    Raises DataError, naming the file, when there is no picture to decode, or one would have to be
+    repeated for over a minute: a clock that jumped, or a damaged file.
     """
     path = Path(path)
-    with _open(path) as container:
-        if not container.streams.video:
-            raise _unreadable(path, "no video in it")
-        stream = container.streams.video[0]
-        rate = stream.average_rate or stream.guessed_rate or Fraction(fps)
+    with opened(path) as container:
+        stream = picture_stream(path, container)
+        rate = frame_rate(stream) or Fraction(fps)
         previous = first = time = None
         given = 0
-        for number, frame in enumerate(_decode(path, container, stream)):
+
+        def missing(moment: Fraction) -> int:
+            """How often the previous picture is shown until `moment`."""
+            if moment > LONGEST or moment * fps - given > LONGEST_PICTURE * fps:
+                raise bad_media(
+                    path, f"a picture that stays from {given / fps:.1f} s to {moment:.1f} s",
+                    f"times without such gaps, up to {LONGEST // 3600} hours",
+                )  # fmt: skip
+            return math.ceil(moment * fps) - given
+
+        for number, frame in enumerate(decoded(path, container, stream)):
             if frame.pts is None:
                 moment = Fraction(number) / rate
             else:
@@ -124,22 +118,21 @@ def read_frames(path: str | Path, fps: int = 30, short_side: int = 240) -> Itera
                 first = moment
             time = moment - first
             # The previous picture stays until this one appears.
-            while previous is not None and given < math.ceil(time * fps):
+            for _ in range(0 if previous is None else missing(time)):
                 yield previous
                 given += 1
-            previous = _to_picture(frame, short_side)
+            previous = _to_picture(path, frame, short_side)
             duration = 1 / rate
             if getattr(frame, "duration", None) and frame.time_base:
                 duration = frame.duration * Fraction(frame.time_base)
         if previous is None:
-            raise _unreadable(path, "no picture that can be decoded")
-        for _ in range(given, max(given + (given == 0), math.ceil((time + duration) * fps))):
+            raise bad_media(path, "no picture that can be decoded")
+        for _ in range(max(given == 0, missing(time + duration))):
             yield previous
 
 
-def _to_picture(frame, short_side: int) -> np.ndarray:
-    width, height = scaled_size(frame.width, frame.height, short_side)
-    picture = frame.reformat(width, height, "rgb24", interpolation="BICUBIC").to_ndarray()
+def _to_picture(path: Path, frame, short_side: int) -> np.ndarray:
+    picture = as_picture(path, frame, *scaled_size(frame.width, frame.height, short_side))
     # PyAV before 14 does not tell the orientation; its pictures stay as they are stored.
     return np.ascontiguousarray(np.rot90(picture, round(getattr(frame, "rotation", 0) / 90)))
 
@@ -154,9 +147,8 @@ def read_video(
     """
     from jacklib.data.audio import read_audio  # librosa is slow to load and only needed here
 
-    with _open(Path(path)) as container:
-        if not container.streams.video:
-            raise _unreadable(Path(path), "no video in it")
+    with opened(path) as container:
+        picture_stream(path, container)
     return read_frames(path, fps, short_side), read_audio(path)
 
 
@@ -167,34 +159,42 @@ def read_video(
 
 def _write_mp3(path: Path, temporary: Path, seconds: float) -> None:
     """The sound of a video as mp3; silence of `seconds` where it has none."""
-    with _open(path) as source, av.open(str(temporary), "w", format="mp3") as target:
-        stream = source.streams.audio[0] if source.streams.audio else None
+    with (
+        opened(path) as source,
+        # A file of Python's: then a full disk is an OSError as any other.
+        open(temporary, "wb") as file,
+        av.open(file, "w", format="mp3") as target,
+    ):
+        stream = sound_stream(path, source)
         rate = stream.rate if stream and stream.rate in MP3_RATES else 44100
         layout = "stereo" if stream and stream.channels > 1 else "mono"
         out = target.add_stream("libmp3lame", rate=rate)
         out.layout, out.bit_rate, out.format = layout, MP3_BIT_RATE, "s16p"
-        resampler = av.AudioResampler(format="s16p", layout=layout, rate=rate, frame_size=1152)
+        wanted = {"format": "s16p", "layout": layout, "rate": rate, "frame_size": 1152}
         written = 0
 
-        def write(frame) -> None:
+        def write(frames: Iterator[av.AudioFrame]) -> None:
             nonlocal written
-            for piece in resampler.resample(frame):
-                piece.pts = None if frame is None and piece.samples == 0 else written
+            for piece in resampled(path, frames, **wanted):
+                piece.pts = written
                 written += piece.samples
                 target.mux(out.encode(piece))
 
         if stream:
-            for frame in _decode(path, source, stream):
-                frame.pts = None  # the encoder counts samples; marks with gaps would confuse it
-                write(frame)
+            write(decoded(path, source, stream))
         if written == 0:
             missing = max(1, round(seconds * rate))
             zeros = np.zeros((2 if layout == "stereo" else 1, missing), np.int16)
             silence = av.AudioFrame.from_ndarray(zeros, format="s16p", layout=layout)
             silence.sample_rate = rate
-            write(silence)
-        write(None)
+            write(iter([silence]))
         target.mux(out.encode(None))
+
+
+def _mark(path: Path, fps: int, short_side: int) -> dict:
+    """What a frame folder's mark says of how it was made, besides the number of frames."""
+    size = os.path.getsize(path) if os.path.isfile(path) else 0
+    return {"fps": fps, "short_side": short_side, "source": path.name, "bytes": size}
 
 
 def prepare_one_video(
@@ -207,39 +207,45 @@ def prepare_one_video(
 ) -> int:
     """Write a video's frames and sound; returns the number of frames.
 
-    `frame_folder` and `audio_file` appear only when whole; whatever had these names is replaced.
-    Videos shorter than 16 frames get an `n_frames` of 0, as the released tool writes, and 0 is
-    returned. Raises DataError, naming the file, when the video cannot be read; nothing is left
-    behind then.
+    `frame_folder` and `audio_file` appear only when whole. A folder of frames that is there is
+    replaced if it carries our mark. Videos shorter than 16 frames get an `n_frames` of 0, as the
+    released tool writes, and 0 is returned.
+
+    Raises DataError, naming the file, when the video cannot be read or the folder is not ours, and
+    DiskError when the system refuses to write; nothing is left behind then.
     """
-    path, frame_folder, audio_file = Path(path), Path(frame_folder), Path(audio_file)
-    part_folder = frame_folder.with_name(f".{frame_folder.name}.part")
-    part_audio = audio_file.with_name(f".{audio_file.name}.part")
-    shutil.rmtree(part_folder, ignore_errors=True)
-    part_folder.mkdir(parents=True)
-    part_audio.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    path, mark = Path(path), _mark(Path(path), fps, short_side)
+    # The folder appears last: with it the clip counts as finished.
+    with whole_folder(frame_folder, mark) as folder:
         count = 0
         for count, picture in enumerate(read_frames(path, fps, short_side), start=1):  # noqa: B007
-            Image.fromarray(picture).save(part_folder / f"{count:06d}.jpg", quality=JPG_QUALITY)
-        _write_mp3(path, part_audio, count / fps)
+            Image.fromarray(picture).save(folder / f"{count:06d}.jpg", quality=JPG_QUALITY)
+        with whole_file(audio_file) as part:
+            _write_mp3(path, part, count / fps)
         n_frames = count if count >= MINIMUM_FRAMES else 0
-        (part_folder / "n_frames").write_text(str(n_frames), encoding="utf-8")
-        # The folder comes last: with it the clip counts as finished.
-        os.replace(part_audio, audio_file)
-        if frame_folder.exists():
-            shutil.rmtree(frame_folder)
-        os.replace(part_folder, frame_folder)
-    except BaseException:
-        shutil.rmtree(part_folder, ignore_errors=True)
-        part_audio.unlink(missing_ok=True)
-        raise
+        (folder / "n_frames").write_text(str(n_frames), encoding="utf-8")
+        mark["frames"] = count
     return n_frames
 
 
-def is_finished(frame_folder: Path, audio_file: Path) -> bool:
-    """Whether an earlier run prepared this clip wholly."""
-    return (frame_folder / "n_frames").is_file() and audio_file.is_file()
+def is_finished(frame_folder: Path, audio_file: Path, mark: dict, unmarked: bool = False) -> bool:
+    """Whether an earlier run prepared this clip wholly, with what `mark` says; frames are counted.
+
+    unmarked: whether a folder without a mark may do, as earlier versions left them.
+    """
+    try:
+        if not audio_file.is_file() or audio_file.stat().st_size == 0:
+            return False
+        found = sum(1 for name in os.listdir(frame_folder) if re.fullmatch(r"\d{6,}\.jpg", name))
+        listed = count_frames(frame_folder)
+    except (OSError, DataError):
+        return False
+    made_with = read_mark(frame_folder)
+    if made_with:
+        if any(made_with.get(name) != value for name, value in mark.items()):
+            return False
+        return found == made_with.get("frames") and listed == (found >= MINIMUM_FRAMES) * found
+    return unmarked and listed in (0, found) and (frame_folder / "n_frames").is_file()
 
 
 # ---------------------------------------------------------------------------------------------
@@ -267,20 +273,38 @@ class PrepareReport:
         if self.too_short:
             lines.append(
                 f"left out by the loaders, under {MINIMUM_FRAMES} frames: "
-                + ", ".join(self.too_short)
+                + ", ".join(map(plain, self.too_short))
             )
-        lines += [f"failed: {clip}: {reason}" for clip, reason in self.failed]
+        lines += [f"failed: {plain(clip)}: {reason}" for clip, reason in self.failed]
         lines.append(f"frames {self.frame_path}, sound {self.audio_path}")
         lines.append(f"annotations {self.annotation_path}")
         return "\n".join(lines)
 
 
 class _Clip:
-    """A video that is wanted: its class, ID and file (None: looked for and not found)."""
+    """A video that is wanted: its class, ID and file, and `where` class and ID were read.
 
-    def __init__(self, label: str, clip_id: str, path: Path | None):
-        self.label, self.id, self.path = label, clip_id, path
+    path: None where there is no such video; `problem` says why.
+    """
+
+    def __init__(self, source: Path, label: str, clip_id: str, where: str | Path, path=None):
+        self.label, self.id, self.where = label, clip_id, where
         self.name = f"{label}/{clip_id}"
+        self.path, self.problem = path, None
+        try:
+            file_name(label, where), file_name(clip_id, where)
+            self.path = path or _find_video(source, label, clip_id)
+            if self.path is None:
+                self.problem = f"no video {plain(clip_id)}.* in {source}"
+        except DataError as error:
+            self.problem = str(error)
+
+    def places(self, target: Path) -> tuple[Path, Path]:
+        """Its folder of frames and its sound file in `target`; DataError where a link leaves it."""
+        return (
+            inside(target, "img", self.label, self.id, where=self.where),
+            inside(target, "mp3", self.label, f"{self.id}.mp3", where=self.where),
+        )
 
 
 def prepare_videos(
@@ -311,7 +335,8 @@ def prepare_videos(
     progress: show a bar.
 
     A video that cannot be read is reported in `.failed` and left out of annotations.json; the
-    others go on. Errors of the disk (full, no permission) end the run.
+    others go on. Errors of the disk (full, no permission) end the run: DiskError. Where everything
+    is finished, nothing is written; else one run at a time works in a target, others wait.
     """
     source, target = Path(source), Path(target)
     if not source.is_dir():
@@ -334,59 +359,88 @@ def prepare_videos(
             )
     annotation, clips, subsets = _wanted_clips(source, annotations)
     report = PrepareReport(frame_path=target / "img", audio_path=target / "mp3")
-    _check_settings(report.frame_path, {"fps": fps, "short_side": short_side}, overwrite)
+    settings = {"fps": fps, "short_side": short_side}
+    own = target / "annotations.json"  # made here, unless a JSON file was given
 
-    finished: list[_Clip] = []
-    bar = tqdm(clips, desc="preparing videos", unit="video", disable=not progress)
-    for clip in bar:
-        if clip.path is None:
-            report.failed.append((clip.name, f"no video {clip.id}.* in {source}"))
-            continue
-        frame_folder = report.frame_path / clip.label / clip.id
-        audio_file = report.audio_path / clip.label / f"{clip.id}.mp3"
-        if not overwrite and is_finished(frame_folder, audio_file):
-            report.already_there.append(clip.name)
-            finished.append(clip)
-            continue
-        try:
-            n_frames = prepare_one_video(
-                clip.path, frame_folder, audio_file, fps=fps, short_side=short_side
-            )
-        except DataError as error:
-            report.failed.append((clip.name, str(error)))
-            continue
-        report.prepared.append(clip.name)
-        finished.append(clip)
-        if n_frames == 0:
-            report.too_short.append(clip.name)
+    def finished(clip: _Clip) -> bool:
+        if clip.path is None or overwrite:
+            return False
+        with contextlib.suppress(DataError):  # said when it is prepared
+            return is_finished(*clip.places(target), _mark(clip.path, **settings), unmarked)
+        return False
 
-    if annotation is not None:
-        report.annotation_path = Path(annotations)
-    elif finished:
-        report.annotation_path = target / "annotations.json"
-        _write_annotation(
-            report.annotation_path, finished, subsets, validation_share, seed, overwrite
-        )
+    def wanted_annotation(clips: list[_Clip]) -> dict:
+        return _annotation(own, clips, subsets, validation_share, seed, overwrite)
+
+    # Without the lock first: a target where everything is there may be one that cannot be written.
+    unmarked = _check_settings(report.frame_path, settings, overwrite)
+    found = [clip for clip in clips if clip.path is not None]
+    done = {clip.name for clip in found if finished(clip)}
+    whole = len(done) == len(found)
+    if whole and annotation is None and found:
+        whole = own.is_file() and read_annotation(own) == wanted_annotation(found)
+    with contextlib.nullcontext() if whole else locked(target, "preparing videos"):
+        if not whole:
+            sweep(target)
+            unmarked = _check_settings(report.frame_path, settings, overwrite)
+            _write_settings(report.frame_path, settings)
+        kept = []
+        bar = tqdm(clips, desc="preparing videos", unit="video", disable=not progress)
+        for clip in bar:
+            if clip.path is None:
+                report.failed.append((clip.name, clip.problem))
+            elif clip.name in done or finished(clip):
+                report.already_there.append(clip.name)
+                kept.append(clip)
+            else:
+                try:
+                    n_frames = prepare_one_video(clip.path, *clip.places(target), **settings)
+                except DataError as error:
+                    report.failed.append((clip.name, str(error)))
+                    continue
+                report.prepared.append(clip.name)
+                kept.append(clip)
+                if n_frames == 0:
+                    report.too_short.append(clip.name)
+        if annotation is not None:
+            report.annotation_path = Path(annotations)
+        elif kept:
+            report.annotation_path = own
+            if not whole:
+                write_json(own, wanted_annotation(kept))
     return report
 
 
-def _check_settings(frame_path: Path, settings: dict, overwrite: bool) -> None:
-    """Keep clips of different frame rates or sizes from being mixed in one folder."""
+def _check_settings(frame_path: Path, settings: dict, overwrite: bool) -> bool:
+    """Keep clips of different frame rates or sizes from being mixed in one folder.
+
+    Returns whether folders without a mark may have been prepared so, by an earlier version.
+    Raises DataError where the folder's settings are others, unless they are overwritten.
+    """
     path = frame_path / SETTINGS_FILE
-    if path.is_file() and not overwrite:
-        try:
-            earlier = json.loads(path.read_text(encoding="utf-8"))
-        except json.JSONDecodeError:
-            earlier = None
-        if earlier != settings:
-            raise DataError(
-                str(path),
-                found=f"clips prepared with {earlier}",
-                wanted=f"{settings}",
-                cure="Use another TARGET, the same settings, or --overwrite for all anew.",
-            )
-    frame_path.mkdir(parents=True, exist_ok=True)
-    write_json(path, settings)
+    try:
+        about = read_table(path)
+    except DataError:
+        if not overwrite:
+            raise
+        about = {"damaged": True}
+    earlier = {name: about.get(name) for name in settings}
+    if about and earlier != settings and not overwrite:
+        raise DataError(
+            str(path), found=f"clips prepared with {shown(earlier)}", wanted=f"{settings}",
+            cure="Use another TARGET, the same settings, or --overwrite for all anew.",
+        )  # fmt: skip
+    return earlier == settings and not about.get("marked")
+
+
+def _write_settings(frame_path: Path, settings: dict) -> None:
+    """Settings of a folder where every clip has a mark. Those of an earlier version stay if they
+    are the same: clips without marks may be there."""
+    path = frame_path / SETTINGS_FILE
+    with contextlib.suppress(DataError):
+        if settings.items() <= read_table(path).items():
+            return
+    write_json(path, settings | {"marked": True})
 
 
 def _videos_in(folder: Path) -> list[Path]:
@@ -403,30 +457,28 @@ def _wanted_clips(
     """(annotation of a JSON file or None, clips in order, subset by ID where a file gives it)."""
     if annotations is None:
         return None, _clips_in_folders(source), {}
-    if Path(annotations).suffix.lower() == ".csv":
-        labels, subsets = _read_csv(Path(annotations))
+    path = Path(annotations)
+    if path.suffix.lower() == ".csv":
         annotation = None
+        rows, subsets = _read_csv(path)
     else:
-        annotation = read_annotation(annotations)
-        labels = {i: e["annotations"]["label"] for i, e in annotation["database"].items()}
-        subsets = {}
-    if not labels:
+        annotation, subsets = read_annotation(path), {}
+        database = annotation["database"].items()
+        rows = [(i, e["annotations"]["label"], f"{path}, ID {shown(i)}") for i, e in database]
+    if not rows:
         raise DataError(
             str(annotations), found="no clips", wanted="at least one", cure="List some."
         )
-    return (
-        annotation,
-        [_Clip(lb, i, _find_video(source, lb, i)) for i, lb in labels.items()],
-        subsets,
-    )
+    return annotation, [_Clip(source, label, i, where) for i, label, where in rows], subsets
 
 
 def _find_video(source: Path, label: str, clip_id: str) -> Path | None:
+    """A clip's video; class and ID are names, see `file_name`."""
     for folder in (source / label, source):
         for ending in VIDEO_ENDINGS:
             # A plain lookup, since an ID may hold characters that a pattern would interpret.
             for name in (clip_id + ending, clip_id + ending.upper()):
-                if (folder / name).is_file():
+                if os.path.isfile(folder / name):  # False for a name too long for a disk
                     return folder / name
     return None
 
@@ -449,7 +501,7 @@ def _clips_in_folders(source: Path) -> list[_Clip]:
                     cure="Rename one of the two.",
                 )
             found[path.stem] = path
-            clips.append(_Clip(folder.name, path.stem, path))
+            clips.append(_Clip(source, folder.name, path.stem, path, path))
     if not clips:
         raise DataError(
             str(source),
@@ -460,51 +512,45 @@ def _clips_in_folders(source: Path) -> list[_Clip]:
     return clips
 
 
-def _read_csv(path: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Label by ID, and subset by ID where the table has that column."""
-    if not path.is_file():
-        raise DataError(
-            str(path), found="no such file", wanted="a table of clips", cure="Check the path."
-        )
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            columns, rows = list(reader.fieldnames or []), list(reader)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(
-            str(path), found=f"no CSV ({error})", wanted="UTF-8 CSV", cure="Save it as CSV UTF-8."
-        ) from error
+def _read_csv(path: Path) -> tuple[list[tuple[str, str, str]], dict[str, str]]:
+    """(ID, label, where in the file) of each row; subset by ID where the table has that column."""
+    wanted, cure = "a table of clips in UTF-8: id,label,subset", "Save it as CSV UTF-8."
+    text = read_text(path, wanted, cure)
+    with reading(path, wanted, cure, "no CSV"):
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        columns, rows = list(reader.fieldnames or []), list(reader)
     if "id" not in columns or "label" not in columns:
         raise DataError(
             str(path),
-            found=f"columns {', '.join(columns) or 'none'}",
+            found=f"columns {', '.join(map(str, columns[:20])) or 'none'}",
             wanted="id and label, and subset if wanted",
             cure="Name them in the first line: id,label,subset",
         )
     labels, subsets = {}, {}
     for line, row in enumerate(rows, start=2):
+        where = f"{path}, line {line}"
         clip_id, label = (row["id"] or "").strip(), (row["label"] or "").strip()
         subset = (row.get("subset") or "").strip()
         problem = (
             "an empty id or label"
             if not clip_id or not label
-            else f"a second row for {clip_id!r}"
+            else f"a second row for {shown(clip_id)}"
             if clip_id in labels
-            else f"subset {subset!r}"
+            else f"subset {shown(subset)}"
             if subset not in ("", "training", "validation")
             else None
         )
         if problem:
             raise DataError(
-                f"{path}, line {line}",
+                where,
                 found=problem,
                 wanted="one row for each clip; subset empty, training or validation",
                 cure="Correct the row.",
             )
-        labels[clip_id] = label
+        labels[clip_id] = (clip_id, label, where)
         if subset:
             subsets[clip_id] = subset
-    return labels, subsets
+    return list(labels.values()), subsets
 
 
 def split_subsets(
@@ -528,14 +574,15 @@ def split_subsets(
     }
 
 
-def _write_annotation(
+def _annotation(
     path: Path,
     clips: list[_Clip],
     subsets: dict[str, str],
     validation_share: float,
     seed: int,
     overwrite: bool,
-) -> None:
+) -> dict:
+    """What annotations.json is to say; what is in it stays, unless it is overwritten."""
     annotation = {"labels": [], "database": {}}
     if path.is_file() and not overwrite:
         annotation = read_annotation(path)
@@ -552,7 +599,7 @@ def _write_annotation(
             entry = database.setdefault(clip_id, {"annotations": {}})
             entry["subset"] = subset
             entry["annotations"]["label"] = label
-    write_json(path, annotation)
+    return annotation
 
 
 # ---------------------------------------------------------------------------------------------
@@ -589,7 +636,7 @@ def main(args: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"{args.target}: {error}. Finished videos are kept; run it again.", file=sys.stderr)
+        print(disk_words(error), "Finished videos are kept; run it again.", file=sys.stderr)
         return 1
     print(report)
     return 1 if report.failed else 0

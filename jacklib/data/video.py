@@ -13,7 +13,6 @@ Everything here is NumPy: networks and frameworks come later.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections import deque
@@ -23,16 +22,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from jacklib.data.audio import cten_features, filter_bank_blocks, mfcc, read_audio, tile_frames
+from jacklib.data.media import open_image
 from jacklib.data.transforms import TransformDraw, apply_transform, draw_transform, tsn_indices
 from jacklib.erasing import frame_pool
-from jacklib.errors import DataError
+from jacklib.errors import DataError, shown
+from jacklib.files import file_name, read_json, read_text
 
 log = logging.getLogger(__name__)
 
 FRAMES_PER_SECOND = 30  # of the frames on disk
+MOST_FRAMES = 24 * 3600 * 240  # of one clip: a day at the highest rate that `prepare` writes
 MINIMUM_FRAMES = 16  # shorter clips are left out, as the released tools do
 PREPARE = "Make it with `bash script/run.sh prepare SOURCE TARGET`."
 
@@ -103,16 +104,13 @@ def read_annotation(path: str | Path) -> dict:
     path = Path(path)
     cure = "The layout is at the top of jacklib/data/video.py."
     wanted = '{"labels": [...], "database": {ID: {"subset": ..., "annotations": {"label": ...}}}}'
-    if not path.is_file():
+    if not path.exists():
         raise DataError(str(path), found="no such file", wanted="an annotation file", cure=PREPARE)
 
     def wrong(found: str) -> DataError:
         return DataError(str(path), found=found, wanted=wanted, cure=cure)
 
-    try:
-        annotation = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise wrong(f"no valid JSON ({error})") from error
+    annotation = read_json(path, wanted, cure)
     for key, kind in (("labels", list), ("database", dict)):
         if not isinstance(annotation, dict) or key not in annotation:
             raise wrong(f"no key {key!r}")
@@ -120,22 +118,42 @@ def read_annotation(path: str | Path) -> dict:
             raise wrong(f"{key!r} that is no {'list' if kind is list else 'table'}")
     labels = annotation["labels"]
     if not labels or not all(isinstance(label, str) for label in labels):
-        raise wrong(f"labels {labels!r}, not a list of names")
+        raise wrong(f"labels {shown(labels)}, not a list of names")
+    for label in labels:
+        file_name(label, path)  # the folders of the classes
     if len(set(labels)) != len(labels):
-        raise wrong(f"labels with a name twice: {labels}")
+        raise wrong(f"labels with a name twice: {shown(labels)}")
+    known = set(labels)
     for clip_id, entry in annotation["database"].items():
-        if not isinstance(entry, dict) or "subset" not in entry:
-            raise wrong(f"no 'subset' for {clip_id!r}")
+        if not isinstance(entry, dict) or not isinstance(entry.get("subset"), str):
+            raise wrong(f"no 'subset' for {shown(clip_id)}")
         if not isinstance(entry.get("annotations"), dict) or "label" not in entry["annotations"]:
-            raise wrong(f"no 'annotations' with a 'label' for {clip_id!r}")
-        if entry["annotations"]["label"] not in labels:
+            raise wrong(f"no 'annotations' with a 'label' for {shown(clip_id)}")
+        label = entry["annotations"]["label"]
+        if not isinstance(label, str) or label not in known:
             raise DataError(
                 str(path),
-                found=f"class {entry['annotations']['label']!r} for {clip_id!r}",
+                found=f"class {shown(label)} for {shown(clip_id)}",
                 wanted=f"one of its labels: {', '.join(labels)}",
                 cure='Correct the name, or add the class to "labels".',
             )
+        _check_event(path, clip_id, entry["annotations"])
     return annotation
+
+
+def _check_event(path: Path, clip_id: str, about: dict) -> None:
+    """The planted event of a rendered clip, in frames, where there is one."""
+    event = [about[name] for name in ("event_start", "event_end") if name in about]
+    if not event:
+        return
+    if len(event) == 2 and all(type(number) in (int, float) for number in event):
+        if 0 <= event[0] < event[1] <= MOST_FRAMES:
+            return
+    raise DataError(
+        str(path), found=f"an event from and to {shown(event)} for {shown(clip_id)}",
+        wanted='"event_start" and "event_end", frames of the clip, the first the smaller',
+        cure="Correct the numbers, or leave both out.",
+    )  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------------
@@ -274,7 +292,7 @@ class VideoClips:
         database = annotation["database"]
         chosen = {i: entry for i, entry in database.items() if entry["subset"] == self.subset}
         if not chosen:
-            subsets = sorted({str(entry["subset"]) for entry in database.values()})
+            subsets = sorted({entry["subset"] for entry in database.values()})[:10]
             raise DataError(
                 str(annotation_path),
                 found=f"no clip of subset {self.subset!r}",
@@ -288,6 +306,12 @@ class VideoClips:
                 )
         for clip_id, entry in chosen.items():
             label_name = entry["annotations"]["label"]
+            try:
+                file_name(clip_id, annotation_path)
+            except DataError as error:
+                log.warning("left out: %s", error)
+                self.skipped.append((clip_id, str(error)))
+                continue
             places = [path / label_name / clip_id for path in video_paths]
             folder = next(filter(Path.is_dir, places), places[0])
             audio_file = None if audio_path is None else Path(audio_path) / label_name
@@ -309,9 +333,9 @@ class VideoClips:
         if not self.items:
             raise DataError(
                 ", ".join(map(str, video_paths)),
-                found=f"all {len(chosen)} clips of subset {self.subset!r} too short",
+                found=f"all {len(chosen)} clips of subset {self.subset!r} too short or badly named",
                 wanted=f"at least one with {MINIMUM_FRAMES} frames",
-                cure="Use longer videos.",
+                cure=f"Use longer videos. The first was left out for: {self.skipped[0][1]}",
             )
 
     def load(self, index: int, epoch: int = 0) -> Sample:
@@ -438,16 +462,16 @@ def count_frames(folder: Path) -> int:
     path = folder / "n_frames"
     if not path.is_file():
         return len([name for name in folder.glob("*.jpg") if not name.name.startswith(".")])
-    text = path.read_text(encoding="utf-8", errors="replace").strip()
+    wanted = "the number of frames"
+    cure = "Delete it (the frames are counted then) or prepare the video again."
+    text = read_text(path, wanted, cure, largest=1000).strip()
     try:
-        return int(float(text))
-    except (ValueError, OverflowError) as error:
-        raise DataError(
-            str(path),
-            found=repr(text[:40]),
-            wanted="the number of frames",
-            cure="Delete it (the frames are counted then) or prepare the video again.",
-        ) from error
+        count = int(float(text))
+    except (ValueError, OverflowError):
+        count = -1
+    if not 0 <= count <= MOST_FRAMES:
+        raise DataError(str(path), found=shown(text), wanted=wanted, cure=cure)
+    return count
 
 
 def read_frame(path: Path) -> np.ndarray:
@@ -455,18 +479,9 @@ def read_frame(path: Path) -> np.ndarray:
 
     With Pillow, as the released loader: OpenCV fills a truncated file with grey and says nothing.
     """
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert("RGB"))
-    except FileNotFoundError as error:
-        raise _missing(path) from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(
-            str(path),
-            found=f"a picture that cannot be read ({error})",
-            wanted="a whole jpg file",
-            cure="Delete the clip's folder and prepare the video again.",
-        ) from error
+    if not path.is_file():
+        raise _missing(path)
+    return open_image(path)
 
 
 class _Cache:

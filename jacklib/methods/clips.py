@@ -29,8 +29,8 @@ from ..data.video import (
 )
 from ..errors import DataError
 from ..ops import Optimizer
-from ..train import StepLoss, fit
-from .checkpoints import check_network, checkpoint_of
+from ..train import StepLoss, best_weights, fit, owned
+from .checkpoints import check_network, checkpoint_of, result_folder
 
 PHASES = ("main", "test", "test_singlevideo")
 
@@ -102,6 +102,7 @@ def fit_clips(
     resume: str | Path | None = None,
     save_every: int = 0,
     show: bool = True,
+    settings: Any = None,
 ) -> list[dict[str, float]]:
     """`jacklib.train.fit` on clips in an order drawn from (seed, epoch); returns the history."""
     return fit(
@@ -127,6 +128,7 @@ def fit_clips(
         resume=resume,
         save_every=save_every,
         show=show,
+        settings=settings,
     )
 
 
@@ -146,19 +148,19 @@ def clip_truth(clips: VideoClips, index: int) -> np.ndarray | None:
     return segment_truth(event, item.n_frames, clips.seq_len)
 
 
-def one_clip(video: str | Path, open_clips: Callable[[SamplePaths], VideoClips], class_name: str):
+def one_clip(video: str | Path, open_clips: Callable[[SamplePaths], VideoClips]):
     """`open_clips(paths)` for a video file that is prepared for the purpose: one clip, number 0.
 
-    A context manager: the frames and the sound are there until it ends. class_name: a place in the
-    layout; what the video shows is what is asked. Raises DataError where the file cannot be read or
-    is shorter than 16 frames.
+    A context manager: the frames and the sound are there until it ends. Its class and ID are "clip"
+    (what the video shows is what is asked, and no path is made of a checkpoint's class names).
+    Raises DataError where the file cannot be read or is shorter than 16 frames.
     """
-    return _OneClip(Path(video), open_clips, class_name)
+    return _OneClip(Path(video), open_clips)
 
 
 class _OneClip:
-    def __init__(self, video: Path, open_clips, class_name: str):
-        self.video, self.open_clips, self.class_name = video, open_clips, class_name
+    def __init__(self, video: Path, open_clips):
+        self.video, self.open_clips = video, open_clips
 
     def __enter__(self) -> VideoClips:
         self.folder = tempfile.TemporaryDirectory()
@@ -172,7 +174,7 @@ class _OneClip:
         self.folder.cleanup()
 
     def _prepare(self, root: Path) -> VideoClips:
-        name, label = self.video.stem, self.class_name
+        name = label = "clip"
         frames, audio = root / "img" / label / name, root / "mp3" / label / f"{name}.mp3"
         n_frames = prepare_one_video(self.video, frames, audio)
         if n_frames < MINIMUM_FRAMES:
@@ -185,7 +187,9 @@ class _OneClip:
         entry = {"subset": "validation", "annotations": {"label": label}}
         annotation = root / "one.json"
         annotation.write_text(json.dumps({"labels": [label], "database": {name: entry}}))
-        return self.open_clips(SamplePaths(root / "img", root / "mp3", annotation))
+        clips = self.open_clips(SamplePaths(root / "img", root / "mp3", annotation))
+        clips.items[0] = clips.items[0]._replace(id=self.video.stem)  # as pictures name it
+        return clips
 
 
 # ---------------------------------------------------------------------------------------------
@@ -299,6 +303,12 @@ def _check_positive(args: argparse.Namespace, *names: str) -> None:
 
 def run_main(method: Method, args: argparse.Namespace) -> int:
     """Train; returns the exit code."""
+    result_path = result_folder(method.name, args.result_path)
+    with owned(result_path, method.name):
+        return _run_main(method, args, result_path)
+
+
+def _run_main(method: Method, args: argparse.Namespace, result_path: Path) -> int:
     _check_positive(args, "batch_size", "n_epochs", "learning_rate")
     for path in (args.checkpoint_path, args.resume):
         if path and Path(path).is_file():
@@ -330,7 +340,6 @@ def run_main(method: Method, args: argparse.Namespace) -> int:
         )
     if args.checkpoint_path:
         print(f"network: {load_weights(net, args.checkpoint_path)}")
-    result_path = Path(args.result_path or f"results/{method.name}")
     options = asdict(config) | method.notes
     options |= {"class_names": training.class_names, "network": method.name}
     print(
@@ -352,12 +361,9 @@ def run_main(method: Method, args: argparse.Namespace) -> int:
         save_every=args.save_every,
     )
     best = max(history, key=lambda row: row["val_accuracy"])
-    weights = result_path / "best.pth"
-    if not weights.exists():  # resumed into another folder, and never better than before
-        weights = result_path / "last.pth"
     print(
         f"Best validation accuracy {best['val_accuracy']:.3f} in epoch {best['epoch']} "
-        f"(chance {1 / config.n_classes:.3f}). Weights: {weights}"
+        f"(chance {1 / config.n_classes:.3f}). Weights: {best_weights(result_path, best['epoch'])}"
     )
     return 0
 

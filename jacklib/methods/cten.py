@@ -221,6 +221,7 @@ def train(
         resume=resume,
         save_every=save_every,
         show=show,
+        settings=(schedule, training, validation, theta, erasing, keep_features),
     )
 
 
@@ -484,7 +485,7 @@ def _test_singlevideo(method: common.Method, args: argparse.Namespace) -> int:
         clips.class_names = names
         return clips
 
-    with common.one_clip(args.video_path, opened, names[0]) as clips:
+    with common.one_clip(args.video_path, opened) as clips:
         state = erasing_state(net, clips, 0, theta)
     state = replace(state, label=None)  # what the file shows is what we ask
     common.print_probabilities(args.video_path, names, state.mean_probabilities)

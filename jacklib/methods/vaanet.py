@@ -78,6 +78,7 @@ def train(
         resume=resume,
         save_every=save_every,
         show=show,
+        settings=(schedule, training, validation),
     )
 
 
@@ -194,9 +195,7 @@ def _test(args: argparse.Namespace) -> int:
     return 0
 
 
-def single_clip(
-    video: str | Path, config: VAANetConfig, class_names: list[str], fps: int = 30
-) -> Sample:
+def single_clip(video: str | Path, config: VAANetConfig, fps: int = 30) -> Sample:
     """One video file as a sample, cut as evaluation cuts it.
 
     Raises DataError where the file cannot be read or is shorter than 16 frames.
@@ -205,14 +204,14 @@ def single_clip(
     def opened(paths: SamplePaths) -> VideoClips:
         return open_clips(config, paths, "validation", fps=fps)
 
-    with common.one_clip(video, opened, class_names[0]) as clips:
+    with common.one_clip(video, opened) as clips:
         return clips.load(0)
 
 
 def _test_singlevideo(args: argparse.Namespace) -> int:
     net, config, saved = common.load(METHOD, args, None)
     names = common.class_names_of(saved, config.n_classes)
-    sample = single_clip(args.video_path, config, names, args.fps)
+    sample = single_clip(args.video_path, config, args.fps)
     state = attention_state(net, sample, names)
     common.print_probabilities(args.video_path, names, state.probabilities)
     folder = result_folder(METHOD.name, args.result_path)
