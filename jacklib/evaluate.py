@@ -14,6 +14,7 @@ import jittor as jt
 import numpy as np
 
 from .data.video import Batch
+from .files import write_bytes, write_text
 from .metrics import confusion_matrix, per_class
 
 
@@ -93,21 +94,13 @@ class Predictions:
 
         more: plain values that evaluation.json is to hold too.
         """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        picture = io.BytesIO()
+        folder, picture = Path(folder), io.BytesIO()
         draw_confusion(self.confusion, self.class_names).savefig(picture, format="png", dpi=110)
         text = json.dumps({**self.summary(), **(more or {})}, indent=1, ensure_ascii=False)
-        paths = []
-        for name, content in (
-            ("evaluation.json", text.encode()),
-            ("confusion.png", picture.getvalue()),
-        ):
-            making = folder / f".{name}.making"
-            making.write_bytes(content)
-            os.replace(making, folder / name)
-            paths.append(folder / name)
-        return paths
+        return [
+            write_text(folder / "evaluation.json", text),
+            write_bytes(folder / "confusion.png", picture.getvalue()),
+        ]
 
 
 def predict(

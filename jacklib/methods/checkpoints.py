@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError
+from ..errors import DataError, DiskError
 
 
 def checkpoint_of(name: str, path: str | Path | None) -> Path:
@@ -58,7 +58,10 @@ def _plain(value: Any) -> Any:
 
 
 def result_folder(name: str, path: str | Path | None) -> Path:
-    """Where network `name`'s results go; made if need be."""
+    """Where network `name`'s results go; made if need be. Raises DiskError where it cannot be."""
     folder = Path(path or f"results/{name}")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DiskError(error, folder) from error
     return folder

@@ -32,7 +32,7 @@ from ..metrics import per_class
 from ..networks import BPMGCN, BPMGCNConfig
 from ..ops import SGD
 from ..shapes import STREAMS
-from ..train import fit
+from ..train import best_weights, fit, owned
 from ..widgets.gait import describe, save
 from ..widgets.gait_state import GaitGraphs, GaitState
 from .checkpoints import check_network, check_resumed, checkpoint_of, result_folder
@@ -149,6 +149,7 @@ def train(
         resume=resume,
         save_every=save_every,
         show=show,
+        settings=(schedule, training, validation, affective_weight),
     )
 
 
@@ -380,6 +381,12 @@ def _config(options: dict[str, Any], saved: dict | None = None) -> BPMGCNConfig:
 
 
 def _train(args: argparse.Namespace, options: dict[str, Any]) -> int:
+    result_path = result_folder(NAME, options.get("result_path"))
+    with owned(result_path, NAME):
+        return _train_in(result_path, args, options)
+
+
+def _train_in(result_path: Path, args: argparse.Namespace, options: dict[str, Any]) -> int:
     schedule, seed = _schedule(options), options.get("seed", 0)
     for path in (options.get("checkpoint_path"), args.resume):
         if path and Path(path).is_file():
@@ -404,7 +411,6 @@ def _train(args: argparse.Namespace, options: dict[str, Any]) -> int:
         f"{schedule.n_epochs} epochs, learning rate {schedule.learning_rate:g}, a tenth after "
         f"{drops}, seed {seed}, on {runtime.device()}"
     )
-    result_path = result_folder(NAME, options.get("result_path"))
     affective_weight = options.get("affective_weight", 1.0)
     notes = asdict(config) | {
         "network": NAME, "class_names": list(EMOTIONS), "affective_weight": affective_weight
@@ -420,12 +426,11 @@ def _train(args: argparse.Namespace, options: dict[str, Any]) -> int:
     )  # fmt: skip
     print(emotion_table(test(net, validation)))
     best = max(history, key=lambda row: row["val_accuracy"])
-    weights = result_path / "best.pth"
-    where = weights if weights.exists() else "with the run that was resumed"
+    weights = best_weights(result_path, best["epoch"])
     print(
         f"That is after the last epoch (weights: {result_path / 'last.pth'}). Best test accuracy "
         f"{best['val_accuracy']:.3f} in epoch {best['epoch']} (chance 0.250); its weights: "
-        f"{where}. Chosen on the test gaits, that number is too good."
+        f"{weights}. Chosen on the test gaits, that number is too good."
     )
     return 0
 
