@@ -2,8 +2,10 @@
 
 A .pth file is a pickle: a small program that builds the saved object and may call any Python
 function on the way. `read_torch_file` therefore never unpickles. It decodes the instructions with
-`pickletools` and carries them out itself; a name such as `os.system` stays a piece of text, and
-only the few names in `_Program._call` have a meaning.
+`pickletools` and carries them out itself, as `torch.load(weights_only=True)` does: a name such as
+`os.system` stays a piece of text, and only the few names in `_Program._call` have a meaning.
+(`pickle.Unpickler` with a list of allowed names would not do: it hashes and copies whatever a file
+asks it to, and forty nested tuples of two take as long as 2**40 values.)
 
 Two layouts exist. Since PyTorch 1.6 the file is a zip archive: `TOP/data.pkl` is the object,
 `TOP/data/KEY` the bytes of each storage (the flat memory that one or more tensors look at).
@@ -11,21 +13,20 @@ Before 1.6 it was five pickles in a row (magic number, version, system, object, 
 then, for each key, the storage's element count as int64 and its bytes.
 """
 
-import contextlib
-import glob
 import io
 import os
 import pickletools
 import struct
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from .errors import DataError
+from .errors import DataError, shown
+from .files import check_file, reading, sweep, whole_file
 
 # PyTorch's dtype: the NumPy dtype of its bytes (little-endian, as files nearly always are), its
 # storage class ("" for those that came without one), its name in a safetensors file. NumPy has no
@@ -75,15 +76,26 @@ _KNOWN_NAMES |= {*_STORAGE_CLASSES, *(f"torch.{dtype}" for dtype in _DTYPES)}
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_VERSION = 1001
+_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _CHUNK = 1 << 22  # bytes written at a time
-_SLACK = 1 << 30  # bytes that tensors may take beyond what the file's size explains
+# What a file may ask for beyond what its own size explains: bytes of its pickle, bytes of tensors,
+# and steps of work (an instruction, or an entry that is copied). 300 tensors take 15,000 steps.
+_MORE_PICKLE, _MORE_BYTES, _MORE_WORK = 64 << 20, 256 << 20, 1_000_000
+_LARGEST_INTEGER = 2048  # bits
+_MOST_MEMBERS = 100_000  # of a zip archive
+_MOST_AXES = 32  # NumPy 1's limit
 
 _TRUST = (
     "If you trust where it comes from, load it once with PyTorch and re-save the state dict only: "
     "torch.save(model.state_dict(), path)."
 )
+_FROM_JITTOR = (
+    "Jittor wrote it. Load it there and write it again: "
+    "jacklib.torch_files.write_torch_file(path, {k: v.numpy() for k, v in jt.load(old).items()})."
+)
 _AGAIN = "Download or copy it again and compare its size and checksum with the source's."
 _CHECK_PATH = "Check the path and its permissions."
+_WANTED = "a file written by torch.save"
 
 
 # ---------------------------------------------------------------------------------------- reading
@@ -103,23 +115,18 @@ def read_torch_file(path: str | os.PathLike) -> Any:
     one storage are in memory at a time.
 
     Raises `DataError` naming the file for anything else: another kind of file (web page, Git LFS
-    pointer, safetensors, tar), a truncated or damaged one, or one that needs a class or function
-    outside the short list above.
+    pointer, safetensors, tar), a truncated or damaged one, one that asks for far more memory or
+    work than its size explains, or one that needs a class or function outside the short list above.
     """
     path = os.fspath(path)
-    try:
+    check_file(path, _WANTED, _CHECK_PATH)
+    with reading(path, _WANTED, _CHECK_PATH, "no readable file"):
         file = open(path, "rb")  # noqa: SIM115 (closed below)
-    except OSError as error:
-        raise _unusable(path, f"no readable file ({error.strerror})", _CHECK_PATH) from None
-    with file:
+    with file, reading(path, _WANTED, _AGAIN, "a damaged file"):
         _check_kind(path, file)
         zipped = file.read(2) == b"PK"
         file.seek(0)
-        try:
-            return _read_zip(path, file) if zipped else _read_legacy(path, file)
-        except MemoryError as error:
-            cure = "Close other programs, or use a machine with more memory."
-            raise _unusable(path, f"more than fits in memory ({error})", cure) from error
+        return _read_zip(path, file) if zipped else _read_legacy(path, file)
 
 
 def _check_kind(path: str, file: BinaryIO) -> None:
@@ -153,7 +160,7 @@ def _check_kind(path: str, file: BinaryIO) -> None:
 
 
 def _unusable(path: str, found: str, cure: str) -> DataError:
-    return DataError(path, found=found, wanted="a file written by torch.save", cure=cure)
+    return DataError(path, found=found, wanted=_WANTED, cure=cure)
 
 
 def _damaged(path: str, found: str) -> DataError:
@@ -189,120 +196,143 @@ class _Program:
 
     Tensors come out unfilled, because the bytes lie elsewhere in the file: `storages` has each
     storage's (dtype, element count), `tensors` the arrays to fill, both by storage key.
+
+    One instruction may copy a list that another has made, and a tensor may repeat one element many
+    times (stride 0): a hostile file of 1 kB could ask for terabytes, or for years. So everything
+    is paid for, from what a file of this size may ask.
     """
 
     def __init__(self, path: str, file_size: int):
         self.path = path
         self.storages: dict[str, tuple[str, int]] = {}
         self.tensors: dict[str, list[_Tensor]] = {}
-        # A tensor may repeat one element many times (stride 0), so a hostile file of 1 kB could
-        # ask for terabytes.
-        self.bytes_limit = self.bytes_left = 64 * file_size + _SLACK
+        self.blank: dict[int, np.ndarray] = {}  # NumPy arrays whose content is still to come
+        self.bytes_left = 8 * file_size + _MORE_BYTES
+        self.work_left = file_size // 8 + _MORE_WORK
 
     def run(self, stream: BinaryIO) -> Any:
         """The object of the next pickle in `stream`, read exactly to its end."""
-        try:
+        with reading(self.path, _WANTED, _AGAIN, "a damaged file: its pickle cannot be read"):
             return self._run(stream)
-        except (DataError, MemoryError):
-            raise
-        except Exception as error:  # whatever a damaged or hostile program can trip over
-            detail = f"{type(error).__name__}: {error}"[:200]
-            raise _damaged(self.path, f"its pickle cannot be read ({detail})") from error
 
     def _run(self, stream: BinaryIO) -> Any:
         stack: list[Any] = []
         marks: list[int] = []  # heights of the stack at each MARK
         memo: dict[int, Any] = {}
 
-        def since_mark() -> list[Any]:
-            height = marks.pop()
+        def since(height: int) -> list[Any]:
+            if not 0 <= height <= len(stack):
+                raise IndexError("empty stack")
             items = stack[height:]
             del stack[height:]
             return items
 
-        def pop(n: int) -> list[Any]:
-            if len(stack) < n:
-                raise IndexError("empty stack")
-            items = stack[len(stack) - n :]
-            del stack[len(stack) - n :]
-            return items
-
         for opcode, value, _ in pickletools.genops(stream):
             op = opcode.name
-            if op in ("PROTO", "FRAME"):
-                pass
-            elif op == "STOP":
-                return stack.pop()
-            elif op in _CONSTANTS:
-                stack.append(_CONSTANTS[op]())
-            elif op in _LITERALS:
+            self.work_left -= 1
+            if self.work_left < 0:
+                raise ValueError("far more instructions than the file's tensors need")
+            if op in _LITERALS:
+                if type(value) is int and value.bit_length() > _LARGEST_INTEGER:
+                    raise ValueError(f"a whole number of {value.bit_length()} bits")
                 stack.append(value)
-            elif op in ("STRING", "BINSTRING", "SHORT_BINSTRING"):  # Python 2's str
-                stack.append(value.encode("latin1").decode("utf-8", "surrogateescape"))
-            elif op == "MARK":
-                marks.append(len(stack))
             elif op in ("PUT", "BINPUT", "LONG_BINPUT"):
                 memo[value] = stack[-1]
             elif op == "MEMOIZE":
                 memo[len(memo)] = stack[-1]
             elif op in ("GET", "BINGET", "LONG_BINGET"):
                 stack.append(memo[value])
+            elif op in _CONSTANTS:
+                stack.append(_CONSTANTS[op]())
+            elif op in ("STRING", "BINSTRING", "SHORT_BINSTRING"):  # Python 2's str
+                stack.append(value.encode("latin1").decode("utf-8", "surrogateescape"))
+            elif op == "MARK":
+                marks.append(len(stack))
             elif op in ("TUPLE1", "TUPLE2", "TUPLE3"):
-                stack.append(tuple(pop(int(op[-1]))))
+                stack.append(tuple(since(len(stack) - int(op[-1]))))
             elif op == "TUPLE":
-                stack.append(tuple(since_mark()))
+                stack.append(tuple(since(marks.pop())))
             elif op == "LIST":
-                stack.append(since_mark())
+                stack.append(since(marks.pop()))
             elif op == "FROZENSET":
-                stack.append(frozenset(map(_key, since_mark())))
+                stack.append(frozenset(map(self._key, since(marks.pop()))))
             elif op == "DICT":
-                items = since_mark()
-                stack.append(dict(zip(map(_key, items[::2]), items[1::2], strict=True)))
+                stack.append(dict(self._pairs(since(marks.pop()))))
             elif op in ("APPEND", "APPENDS"):
-                items = pop(1) if op == "APPEND" else since_mark()
+                items = since(len(stack) - 1 if op == "APPEND" else marks.pop())
                 _only(stack[-1], list).extend(items)
             elif op in ("SETITEM", "SETITEMS"):
-                items = pop(2) if op == "SETITEM" else since_mark()
-                target = _only(stack[-1], dict, OrderedDict)
-                target.update(zip(map(_key, items[::2]), items[1::2], strict=True))
+                items = since(len(stack) - 2 if op == "SETITEM" else marks.pop())
+                _only(stack[-1], dict, OrderedDict).update(self._pairs(items))
             elif op == "ADDITEMS":
-                items = since_mark()
-                _only(stack[-1], set).update(map(_key, items))
+                items = since(marks.pop())
+                _only(stack[-1], set).update(map(self._key, items))
             elif op == "GLOBAL":
-                module, name = value.split(" ", 1)
-                stack.append(self._name(module, name))
+                stack.append(self._name(*value.split(" ", 1)))
             elif op == "STACK_GLOBAL":
-                module, name = pop(2)
-                stack.append(self._name(_only(module, str), _only(name, str)))
+                stack.append(self._name(*since(len(stack) - 2)))
             elif op in ("REDUCE", "NEWOBJ"):
-                name, arguments = pop(2)
-                stack.append(self._call(_only(name, _Name), _only(arguments, tuple)))
+                stack.append(self._call(*since(len(stack) - 2)))
             elif op == "BUILD":
-                (state,) = pop(1)
-                stack[-1] = self._build(stack[-1], state)
+                (state,) = since(len(stack) - 1)
+                self._build(stack[-1], state)
             elif op == "BINPERSID":
                 stack.append(self._storage(stack.pop()))
-            else:
+            elif op == "STOP":
+                return stack.pop()
+            elif op not in ("PROTO", "FRAME"):
                 raise self._refused(f"the pickle instruction {op}")
         raise EOFError("no end")
 
-    def _refused(self, found: str) -> DataError:
+    def _pay(self, *values: Any) -> None:
+        """For copying these: an entry is a step of work, and so are 64 letters or bytes."""
+        for value in values:
+            if isinstance(value, str | bytes | bytearray):
+                self.work_left -= len(value) // 64
+            elif isinstance(value, list | tuple | dict | set | frozenset):
+                self.work_left -= len(value)
+        if self.work_left < 0:
+            raise ValueError("far more to copy than the file's tensors need")
+
+    def _key(self, value: Any) -> Any:
+        """`value`, if it may be a dict's key: one whose hash takes no time and that is no trap.
+
+        Numbers and tuples can be made so that thousands have the same hash.
+        """
+        parts = (value,)
+        if type(value) is tuple:
+            self.work_left -= 100
+            parts = value
+            if len(parts) > 8:
+                raise ValueError("a long tuple as a key")
+        for part in parts:
+            _only(part, str, int, _Name, float, bool, bytes, type(None))
+            if type(part) is int and part.bit_length() > 60:
+                raise ValueError("a very large number as a key")
+        return value
+
+    def _pairs(self, items: list[Any]) -> zip:
+        return zip(map(self._key, items[::2]), items[1::2], strict=True)
+
+    def _refused(self, found: str, cure: str = _TRUST) -> DataError:
         return DataError(
             self.path,
             found=f"{found}, which is not read because it could run code",
             wanted="tensors and plain values only",
-            cure=_TRUST,
+            cure=cure,
         )
 
     def _name(self, module: str, name: str) -> _Name:
-        dotted = f"{module}.{name}"
+        dotted = f"{_only(module, str)}.{_only(name, str)}"
         if dotted not in _KNOWN_NAMES:
-            raise self._refused(f"the class or function {dotted}")
+            cure = _FROM_JITTOR if dotted.startswith("jittor") else _TRUST
+            raise self._refused(f"the class or function {dotted}", cure)
         return _Name(dotted)
 
     def _call(self, name: _Name, arguments: tuple) -> Any:
         """What `name(*arguments)` would have built."""
-        short = name.rsplit(".", 1)[1]
+        short = _only(name, _Name).rsplit(".", 1)[1]
+        self._pay(arguments, *_only(arguments, tuple))
         if short in ("_rebuild_tensor", "_rebuild_tensor_v2"):
             storage, offset, size, stride = arguments[:4]
             if any((arguments[6:] or ({},))[0].values()):  # lazily conjugated or negated
@@ -315,87 +345,93 @@ class _Program:
         if short in ("_rebuild_parameter", "_rebuild_parameter_with_state"):
             return _only(arguments[0], np.ndarray)
         if short == "_rebuild_from_type_v2":  # a tensor that carried Python attributes
-            return self._call(_only(arguments[0], _Name), _only(arguments[2], tuple))
+            return self._call(arguments[0], arguments[2])
         if short == "OrderedDict":
-            pairs = arguments[0] if arguments else ()
-            return OrderedDict((_key(key), value) for key, value in pairs)
+            pairs = [_only(pair, tuple, list) for pair in (arguments[0] if arguments else ())]
+            return OrderedDict((self._key(key), value) for key, value in pairs)
         if short in ("defaultdict", "Namespace"):  # their content follows in other instructions
             return {}
         if short == "Counter":
-            return {_key(key): n for key, n in _only(arguments[0], dict).items()}
+            return dict(_only(arguments[0], dict))
         if short in ("set", "frozenset"):
             kind = {"set": set, "frozenset": frozenset}[short]
-            return kind(map(_key, arguments[0] if arguments else ()))
+            return kind(map(self._key, arguments[0] if arguments else ()))
         if short == "Size":
             return tuple(arguments[0])
         if short == "device":
-            return ":".join(str(part) for part in arguments)
-        if name == "_codecs.encode":  # how Python 3 writes bytes for Python 2
-            text, encoding = arguments
-            if encoding != "latin1":
-                raise ValueError(f"bytes encoded as {encoding!r}")
-            return text.encode("latin1")
+            return ":".join(str(_only(part, str, int)) for part in arguments)
+        if name == "_codecs.encode" and arguments[1:] == ("latin1",):
+            return _only(arguments[0], str).encode("latin1")  # bytes, as Python 3 writes for 2
         if name == "numpy.dtype":
-            dtype = np.dtype(_only(arguments[0], str))
-            if dtype.kind not in "biufc":
-                raise self._refused(f"the NumPy dtype {dtype}")
-            return dtype
+            if _only(arguments[0], str) not in _NUMPY_DTYPES:
+                raise self._refused(f"the NumPy dtype {arguments[0]}")
+            return np.dtype(arguments[0])
         if short == "scalar":
             dtype, raw = arguments
-            raw = raw.encode("utf-8", "surrogateescape") if isinstance(raw, str) else raw
-            return np.frombuffer(raw, _only(dtype, *_DTYPE_CLASSES), 1)[0].item()
+            return np.frombuffer(_raw(raw), _only(dtype, *_DTYPE_CLASSES), 1)[0].item()
         if short == "_reconstruct":
-            return np.empty(0, np.int8)  # `_build` gives it its content
+            array = np.empty(0, np.int8)
+            self.blank[id(array)] = array  # `_build` gives it its content
+            return array
         raise self._refused(f"an object of class {name}")
 
-    def _build(self, target: Any, state: Any) -> Any:
-        """What the object becomes when pickle hands it its state."""
+    def _build(self, target: Any, state: Any) -> None:
+        """Give an object the state that pickle hands it."""
         if type(target) is OrderedDict:  # a state dict's version numbers (`_metadata`)
-            return target
+            return
+        self._pay(state)
         if type(target) is dict:  # an argparse.Namespace
-            target.update((_only(key, str), value) for key, value in state.items())
-            return target
-        if isinstance(target, np.dtype):
-            if state[1] not in ("<", "|"):
+            target.update((_only(key, str), value) for key, value in _only(state, dict).items())
+        elif isinstance(target, np.dtype):
+            if _only(state, tuple)[1] not in ("<", "|"):
                 raise self._refused("a big-endian NumPy array")
-            return target
-        if type(target) is np.ndarray and target.dtype == np.int8 and target.shape == (0,):
-            _, shape, dtype, column_major, raw = state
-            raw = raw.encode("utf-8", "surrogateescape") if isinstance(raw, str) else raw
-            order = "F" if column_major else "C"
-            values = np.frombuffer(raw, _only(dtype, *_DTYPE_CLASSES)).reshape(shape, order=order)
+        elif self.blank.pop(id(target), None) is not None:
+            _, shape, dtype, column_major, raw = _only(state, tuple)
+            self._pay(raw)
+            values = np.frombuffer(_raw(raw), _only(dtype, *_DTYPE_CLASSES))
+            values = values.reshape(shape, order="F" if column_major else "C")
             # In place, because the memo knows this very object.
             target.__setstate__((1, values.shape, values.dtype, False, values.tobytes()))
-            return target
-        raise self._refused(f"an object state for a {type(target).__name__}")
+        else:
+            raise self._refused(f"an object state for a {type(target).__name__}")
 
     def _storage(self, reference: Any) -> _Storage:
         kind, storage_class, key, _device, n_elements, *view = _only(reference, tuple)
-        if kind != "storage":
+        if _only(kind, str) != "storage":
             raise self._refused(f"a reference to a {kind}")
         dtype = _STORAGE_CLASSES[_only(storage_class, _Name)]
-        key, n_elements = str(key), _only(n_elements, int)
-        if not 0 <= n_elements <= self.bytes_limit // 16:
+        key, n_elements = str(_only(key, str, int)), _only(n_elements, int)
+        if n_elements < 0:
             raise ValueError(f"storage {key} of {n_elements} elements")
-        if self.storages.setdefault(key, (dtype, n_elements)) != (dtype, n_elements):
+        if key not in self.storages:
+            self._take(n_elements * _FILE_DTYPES[dtype].itemsize, f"a storage of {n_elements}")
+            self.storages[key] = (dtype, n_elements)
+        if self.storages[key] != (dtype, n_elements):
             raise ValueError(f"storage {key} is described in two ways")
         start = 0
         if view and view[0] is not None:  # PyTorch 0.x: a storage that is a part of another
-            _, start, n_part = view[0]
-            if not 0 <= start <= start + n_part <= n_elements:
+            _, start, n_part = _only(view[0], tuple)
+            if not 0 <= _only(start, int) <= start + _only(n_part, int) <= n_elements:
                 raise ValueError(f"a view outside storage {key}")
             n_elements = n_part
         return _Storage(key, dtype, start, n_elements)
+
+    def _take(self, n_bytes: int, what: str) -> None:
+        self.bytes_left -= n_bytes
+        if self.bytes_left < 0:
+            raise ValueError(f"tensors far larger than the file, such as {what}")
 
     def _tensor(
         self, storage: _Storage, dtype: str, offset: int, size: tuple, stride: tuple
     ) -> np.ndarray:
         """An unfilled array for the tensor that looks at `storage` in this way."""
         _only(storage, _Storage)
-        size, stride = tuple(size), tuple(stride)
+        size, stride = tuple(_only(size, tuple, list)), tuple(_only(stride, tuple, list))
+        if len(size) > _MOST_AXES or len(size) != len(stride):
+            raise ValueError(f"a tensor of {len(size)} axes and {len(stride)} strides")
         for number in (offset, *size, *stride):
-            if _only(number, int) < 0:
-                raise ValueError("a negative offset, size or stride")
+            if not 0 <= _only(number, int) < 2**62:
+                raise ValueError(f"{shown(number)} as an offset, size or stride")
         unit, itemsize = _FILE_DTYPES[storage.dtype].itemsize, _FILE_DTYPES[dtype].itemsize
         n_elements = storage.n_elements * unit // itemsize
         n_wanted = 1
@@ -405,9 +441,7 @@ class _Program:
         if n_wanted and last >= n_elements:
             raise ValueError(f"a tensor beyond the end of storage {storage.key}")
         memory_dtype = np.dtype("<f4") if dtype == "bfloat16" else _FILE_DTYPES[dtype]
-        self.bytes_left -= n_wanted * memory_dtype.itemsize
-        if self.bytes_left < 0:
-            raise ValueError(f"tensors far larger than the file, such as one of shape {size}")
+        self._take(n_wanted * memory_dtype.itemsize, f"one of shape {shown(size)}")
         array = np.empty(size, memory_dtype.newbyteorder("="))
         start = storage.start * unit // itemsize
         self.tensors.setdefault(storage.key, []).append(
@@ -444,10 +478,11 @@ def _widened(upper_halves: np.ndarray) -> np.ndarray:
     return np.asarray(np.left_shift(upper_halves, 16, dtype=np.uint32)).view(np.float32)
 
 
-# The classes of the NumPy dtypes that `_call` lets through.
-_DTYPE_CLASSES = tuple({type(np.dtype(code)) for code in "?bBhHiIlLqQefdgFDG"})
+# The NumPy dtypes that `_call` lets through, as pickles name them, and their classes.
+_NUMPY_DTYPES = {np.dtype(code).str[1:] for code in "?bhilqBHILQefdgFDG"}
+_DTYPE_CLASSES = tuple({type(np.dtype(code)) for code in _NUMPY_DTYPES})
 # What an instruction puts on the stack: a value of its own, or the one written after it.
-_CONSTANTS: dict[str, Callable[[], Any]] = {
+_CONSTANTS = {
     **{"NONE": lambda: None, "NEWTRUE": lambda: True, "NEWFALSE": lambda: False},
     **{"EMPTY_LIST": list, "EMPTY_TUPLE": tuple, "EMPTY_DICT": dict, "EMPTY_SET": set},
 }
@@ -466,28 +501,24 @@ def _only(value: Any, *kinds: type) -> Any:
     return value
 
 
-def _key(value: Any) -> Any:
-    """`value`, if it may be a dict's key. Hashing deeply nested tuples would end the process."""
-    parts = value if type(value) is tuple else (value,)
-    for part in parts:
-        _only(part, str, int, _Name, float, bool, bytes, complex, type(None))
-    return value
+def _raw(content: Any) -> bytes:
+    """The bytes of a NumPy array or number, which Python 2 wrote as text."""
+    is_text = type(content) is str
+    return content.encode("utf-8", "surrogateescape") if is_text else _only(content, bytes)
 
 
 def _read_zip(path: str, file: BinaryIO) -> Any:
-    try:
+    size = os.fstat(file.fileno()).st_size
+    found = f"a damaged file: no whole zip archive, {size:,} bytes long, probably cut off"
+    with reading(path, _WANTED, _AGAIN, found):
         archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        size = os.path.getsize(path)
-        found = f"a zip archive without its end, {size:,} bytes long, probably cut off ({error})"
-        raise _damaged(path, found) from error
     with archive:
-        members = {info.filename: info for info in archive.infolist()}
+        members = {info.filename: info for info in archive.infolist()[:_MOST_MEMBERS]}
         pickles = [name for name in members if name.endswith("/data.pkl") or name == "data.pkl"]
         if not pickles:
-            shown = ", ".join(list(members)[:4]) or "nothing"
+            names = ", ".join(list(members)[:4]) or "nothing"
             cure = "If it holds .pth files, unpack it and give one of those."
-            raise _unusable(path, f"a zip archive of {shown}", cure)
+            raise _unusable(path, f"a zip archive of {names}", cure)
         main = min(pickles, key=len)
         top = main.removesuffix("data.pkl")
         if f"{top}constants.pkl" in members:
@@ -497,40 +528,46 @@ def _read_zip(path: str, file: BinaryIO) -> Any:
             # Written with torch.serialization.set_crc32_options(False): no checksum to hold to.
             for info in members.values():
                 info.CRC = None
-        program = _Program(path, os.path.getsize(path))
+        program = _Program(path, size)
 
-        try:
-            value = program.run(io.BytesIO(archive.read(main)))
-            if f"{top}byteorder" in members and archive.read(f"{top}byteorder") != b"little":
-                raise _unusable(path, "a file of a big-endian machine", _TRUST)
-            for key in program.storages:
-                n_bytes = program.n_bytes(key)
-                info = members.get(f"{top}data/{key}")
-                if info is None or info.file_size != n_bytes:
-                    found = "none" if info is None else f"{info.file_size:,}"
-                    raise _damaged(path, f"{found} of the {n_bytes:,} bytes of storage {key}")
-                program.fill(key, archive.read(info))
-        except (DataError, MemoryError):
-            raise
-        except Exception as error:  # zipfile, zlib and the file system each have their own
-            raise _damaged(path, f"{type(error).__name__}: {error}"[:200]) from error
+        def content(name: str, most: int) -> bytes:
+            info = members[name]
+            if info.file_size > most or info.compress_type not in _ZIP_METHODS:
+                raise ValueError(f"{name} of {info.file_size:,} bytes, method {info.compress_type}")
+            with archive.open(info) as stream:
+                # By its length: without one, zipfile unpacks 2 GiB before it looks at it.
+                return stream.read(info.file_size)
+
+        order = f"{top}byteorder"
+        value = program.run(io.BytesIO(content(main, size + _MORE_PICKLE)))
+        if order in members and content(order, 6) != b"little":
+            raise _unusable(path, "a file of a big-endian machine", _TRUST)
+        for key in program.storages:
+            n_bytes, name = program.n_bytes(key), f"{top}data/{key}"
+            have = members[name].file_size if name in members else None
+            if have != n_bytes:
+                found = "none" if have is None else f"{have:,}"
+                raise _damaged(path, f"{found} of the {n_bytes:,} bytes of storage {key}")
+            program.fill(key, content(name, n_bytes))
         return value
 
 
 def _read_legacy(path: str, file: BinaryIO) -> Any:
-    size = os.path.getsize(path)
-    if _Program(path, size).run(file) != _LEGACY_MAGIC:
+    size = os.fstat(file.fileno()).st_size
+    program, pickles = _Program(path, size), io.BytesIO(file.read(_MORE_PICKLE))
+    magic = program.run(pickles)
+    if type(magic) is not int or magic != _LEGACY_MAGIC:
         raise _unusable(path, "a pickle that torch.save did not write", _TRUST)
-    version = _Program(path, size).run(file)
-    if version != _LEGACY_VERSION:
-        raise _unusable(path, f"layout version {version!r}, not {_LEGACY_VERSION}", _TRUST)
-    _Program(path, size).run(file)  # the writer's byte order; storages are little-endian anyway
-    program = _Program(path, size)
-    value = program.run(file)
-    keys = _Program(path, size).run(file)
-    if type(keys) is not list or {str(key) for key in keys} != set(program.storages):
+    version = program.run(pickles)
+    if type(version) is not int or version != _LEGACY_VERSION:
+        raise _unusable(path, f"layout version {shown(version)}, not {_LEGACY_VERSION}", _TRUST)
+    program.run(pickles)  # the writer's byte order; storages are little-endian anyway
+    value = program.run(pickles)
+    keys = [str(_only(key, str, int)) for key in _only(program.run(pickles), list)]
+    if sorted(keys) != sorted(program.storages):
         raise _damaged(path, "its list of storages does not fit its tensors")
-    for key in map(str, keys):
+    file.seek(pickles.tell())
+    for key in keys:
         header, n_bytes = file.read(8), program.n_bytes(key)
         if file.tell() + n_bytes > size:
             raise _damaged(path, f"{size:,} bytes, too few for storage {key} of {n_bytes:,} bytes")
@@ -550,17 +587,12 @@ def read_safetensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """
     import safetensors  # here, because `gpu_check` runs where it is not
 
-    path = os.fspath(path)
-    try:
+    path, wanted = os.fspath(path), "a safetensors file"
+    check_file(path, wanted, _CHECK_PATH)
+    with reading(path, wanted, _AGAIN, "another or a damaged file"):
         with open(path, "rb") as file:
             entries = safetensors.deserialize(file.read())
-    except OSError as error:
-        found, cure = f"no readable file ({error.strerror})", _CHECK_PATH
-    except safetensors.SafetensorError as error:
-        found, cure = f"another or a damaged file ({error})"[:200], _AGAIN
-    else:
         return {name: _safetensor(path, name, entry) for name, entry in entries}
-    raise DataError(path, found=found, wanted="a safetensors file", cure=cure)
 
 
 def _safetensor(path: str, name: str, entry: dict[str, Any]) -> np.ndarray:
@@ -594,40 +626,23 @@ def write_torch_file(path: str | os.PathLike, state_dict: Mapping[Any, Any]) -> 
     stays until then.
 
     Raises `DataError` naming the entry for a value that cannot be stored, and the path where the
-    folder is missing or not writable.
+    folder is missing; `DiskError` where the system refuses.
     """
     path = os.fspath(path)
     if not isinstance(state_dict, Mapping):
         raise _not_storable("state_dict", f"a {type(state_dict).__name__}", "a dict of arrays")
     pickle, arrays = _pickle(state_dict)
-    folder, name = os.path.split(os.path.abspath(path))
-    temporary = os.path.join(folder, f".{name}.{os.getpid()}.part")
-    _remove_leftovers(folder, name)
-    try:
-        with open(temporary, "wb") as file:
-            _write_archive(file, pickle, arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
         raise DataError(
-            path,
-            found=f"a place that cannot be written ({error.strerror})",
-            wanted="an existing folder with free space",
+            path, found="no such folder", wanted="an existing folder",
             cure="Create the folder, or choose another path.",
-        ) from error
-    finally:
-        if os.path.exists(temporary):
-            os.remove(temporary)
-
-
-def _remove_leftovers(folder: str, name: str) -> None:
-    """Delete what processes that no longer live (a kill in the middle) left of this file."""
-    for path in glob.glob(os.path.join(glob.escape(folder), f".{glob.escape(name)}.*.part")):
-        process = path.split(".")[-2]
-        if process.isdigit() and not os.path.exists(f"/proc/{process}"):
-            with contextlib.suppress(OSError):
-                os.remove(path)
+        )  # fmt: skip
+    sweep(folder, depth=0)  # what a kill in the middle left
+    with whole_file(path) as part, open(part, "wb") as file:
+        _write_archive(file, pickle, arrays)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _write_archive(file: BinaryIO, pickle: bytes, arrays: list[np.ndarray]) -> None:
@@ -657,84 +672,89 @@ def _write_archive(file: BinaryIO, pickle: bytes, arrays: list[np.ndarray]) -> N
 
 def _pickle(value: Any) -> tuple[bytes, list[np.ndarray]]:
     """The pickle (protocol 2, PyTorch's own) of `value`, and its arrays in storage-key order."""
-    pieces: list[bytes] = [b"\x80\x02"]
-    arrays: list[np.ndarray] = []
-    keys: dict[int, int] = {}  # id of an array in `arrays` -> its place there
-    open_containers: set[int] = set()
+    pickler = _Pickler()
+    pickler.put(value, "state_dict")
+    return b"".join([b"\x80\x02", *pickler.pieces, b"."]), pickler.arrays
 
-    def put_tensor(array: np.ndarray, where: str) -> None:
+
+class _Pickler:
+    """A pickle's instructions, and the arrays that it mentions."""
+
+    def __init__(self):
+        self.pieces: list[bytes] = []
+        self.arrays: list[np.ndarray] = []
+        self.keys: dict[int, int] = {}  # id of an array in `arrays` -> its place there
+        self.open_containers: set[int] = set()
+
+    def put(self, item: Any, where: str) -> None:
+        add = self.pieces.append
+        if isinstance(item, np.generic):
+            item = item.item()
+        if item is None:
+            add(b"N")
+        elif isinstance(item, bool):
+            add(b"\x88" if item else b"\x89")
+        elif isinstance(item, int) and -(2**31) <= item < 2**31:
+            add(struct.pack("<ci", b"J", item))
+        elif isinstance(item, int) and item.bit_length() < 2000:
+            n_bytes = item.bit_length() // 8 + 1
+            digits = item.to_bytes(n_bytes, "little", signed=True)
+            add(b"\x8a" + bytes([n_bytes]) + digits)
+        elif isinstance(item, float):
+            add(struct.pack(">cd", b"G", item))
+        elif isinstance(item, str):
+            text = item.encode("utf-8", "surrogatepass")
+            add(struct.pack("<cI", b"X", len(text)) + text)
+        elif isinstance(item, np.ndarray):
+            self._put_tensor(item, where)
+        elif isinstance(item, Mapping | list | tuple):
+            if id(item) in self.open_containers:
+                raise _not_storable(where, "a container that holds itself")
+            self.open_containers.add(id(item))
+            self._put_container(item, where)
+            self.open_containers.remove(id(item))
+        else:
+            raise _not_storable(where, f"a {type(item).__module__}.{type(item).__qualname__}")
+
+    def _put_tensor(self, array: np.ndarray, where: str) -> None:
         _, storage, _ = _DTYPES.get(array.dtype.name, ("", "", ""))
         if not storage:
             wanted = "float64/32/16, int64/32/16/8, uint8, bool or complex64/128"
             raise _not_storable(where, f"an array of dtype {array.dtype}", wanted)
-        if id(array) not in keys:
-            keys[id(array)] = len(arrays)
-            arrays.append(array)
+        if id(array) not in self.keys:
+            self.keys[id(array)] = len(self.arrays)
+            self.arrays.append(array)
         strides, step = [], 1
         for n in reversed(array.shape):
             strides.append(step)
             step *= max(n, 1)
-        pieces.append(b"ctorch._utils\n_rebuild_tensor_v2\n((")
-        put("storage", where)
-        pieces.append(b"ctorch\n" + storage.encode() + b"\n")
-        for part in (str(keys[id(array)]), "cpu", array.size):
-            put(part, where)
-        pieces.append(b"tQ")  # close the tuple, turn it into the storage it names
-        put(0, where)
-        put(array.shape, where)
-        put(tuple(reversed(strides)), where)
-        pieces.append(b"\x89ccollections\nOrderedDict\n)RtR")  # no gradient, no hooks
+        add = self.pieces.append
+        add(b"ctorch._utils\n_rebuild_tensor_v2\n((")
+        self.put("storage", where)
+        add(b"ctorch\n" + storage.encode() + b"\n")
+        for part in (str(self.keys[id(array)]), "cpu", array.size):
+            self.put(part, where)
+        add(b"tQ")  # close the tuple, turn it into the storage it names
+        self.put(0, where)
+        self.put(array.shape, where)
+        self.put(tuple(reversed(strides)), where)
+        add(b"\x89ccollections\nOrderedDict\n)RtR")  # no gradient, no hooks
 
-    def put(item: Any, where: str) -> None:
-        if isinstance(item, np.generic):
-            item = item.item()
-        if item is None:
-            pieces.append(b"N")
-        elif isinstance(item, bool):
-            pieces.append(b"\x88" if item else b"\x89")
-        elif isinstance(item, int) and -(2**31) <= item < 2**31:
-            pieces.append(struct.pack("<ci", b"J", item))
-        elif isinstance(item, int) and item.bit_length() < 2000:
-            n_bytes = item.bit_length() // 8 + 1
-            digits = item.to_bytes(n_bytes, "little", signed=True)
-            pieces.append(b"\x8a" + bytes([n_bytes]) + digits)
-        elif isinstance(item, float):
-            pieces.append(struct.pack(">cd", b"G", item))
-        elif isinstance(item, str):
-            text = item.encode("utf-8", "surrogatepass")
-            pieces.append(struct.pack("<cI", b"X", len(text)) + text)
-        elif isinstance(item, np.ndarray):
-            put_tensor(item, where)
-        elif isinstance(item, Mapping | list | tuple):
-            if id(item) in open_containers:
-                raise _not_storable(where, "a container that holds itself")
-            open_containers.add(id(item))
-            put_container(item, where)
-            open_containers.remove(id(item))
-        else:
-            raise _not_storable(where, f"a {type(item).__module__}.{type(item).__qualname__}")
-
-    def put_container(item: Mapping | list | tuple, where: str) -> None:
+    def _put_container(self, item: Mapping | list | tuple, where: str) -> None:
+        add = self.pieces.append
         if not isinstance(item, Mapping):
-            pieces.append(b"](" if isinstance(item, list) else b"(")
+            add(b"](" if isinstance(item, list) else b"(")
             for i, part in enumerate(item):
-                put(part, f"{where}[{i}]")
-            pieces.append(b"e" if isinstance(item, list) else b"t")
+                self.put(part, f"{where}[{i}]")
+            add(b"e" if isinstance(item, list) else b"t")
             return
-        pieces.append(b"ccollections\nOrderedDict\n)R(" if isinstance(item, OrderedDict) else b"}(")
+        add(b"ccollections\nOrderedDict\n)R(" if isinstance(item, OrderedDict) else b"}(")
         for key, part in item.items():
             if not isinstance(key, str | int | float | bool | None):
                 raise _not_storable(f"a key of {where}", f"a {type(key).__name__}")
-            put(key, where)
-            put(part, f"{where}[{key!r}]")
-        pieces.append(b"u")
-
-    put(value, "state_dict")
-    pieces.append(b".")
-    # They name each other: together with every array they would stay until Python's collector
-    # comes by, in a training after hundreds of steps.
-    del put, put_tensor, put_container
-    return b"".join(pieces), arrays
+            self.put(key, where)
+            self.put(part, f"{where}[{key!r}]")
+        add(b"u")
 
 
 def _not_storable(
