@@ -240,8 +240,7 @@ class Bench:
         for name in ("root", "cwd", "tmp", "victim/clip"):
             (folder / name).mkdir(parents=True)
         (folder / "victim" / "clip" / "notes.txt").write_text("precious", encoding="utf-8")
-        os.environ["TMPDIR"] = tempfile.tempdir = str(folder / "tmp")
-        _in_child(lambda tell: tell(reader.make(self.root)), got := [], None)
+        self.child(lambda tell: tell(reader.make(self.root)), got := [], limited=False)
         if not got:
             raise RuntimeError(f"{reader.name}: its files could not be made")
         self.names: list[str] = got[0]
@@ -276,6 +275,41 @@ class Bench:
             shutil.rmtree(self.root / "out", ignore_errors=True)
         return None
 
+    def child(self, work, got: list, *, limited: bool = True) -> int:
+        """Run work(tell) in a forked process; what it tells is put into `got`. Returns how it
+        ended, as os.waitpid says."""
+        reads, writes = os.pipe()
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                os.close(reads)
+                os.environ["TMPDIR"] = tempfile.tempdir = str(self.folder / "tmp")
+                nothing = os.open(os.devnull, os.O_RDWR)
+                for stream in (0, 1, 2) if limited else (0, 1):
+                    os.dup2(nothing, stream)
+                if limited:
+                    self._limit()
+                work(lambda what: os.write(writes, json.dumps(what).encode() + b"\n"))
+                code = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(code)
+        os.close(writes)
+        with open(reads, "rb") as stream:
+            got += map(json.loads, stream)
+        return os.waitpid(child, 0)[1]
+
+    def _limit(self) -> None:
+        os.chdir(self.folder / "cwd")
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        size = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        for name in ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT"):  # Jittor has its own way
+            signal.signal(signal.Signals[name], signal.SIG_DFL)
+
     def around(self) -> dict:
         """Every file outside the reader's own folder."""
         places = ("cwd", "victim")
@@ -290,35 +324,6 @@ def _last_words(error: BaseException) -> str:
     ours = [frame for frame in frames if f"{os.sep}jacklib{os.sep}" in frame.filename]
     place = f" at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
     return f"{type(error).__name__}: {plain(error, 160)}{place}"
-
-
-def _in_child(work, got: list, limits: Bench | None) -> int:
-    """Run work(tell) in a forked process; what it tells is put into `got`. Returns how it ended."""
-    reads, writes = os.pipe()
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            os.close(reads)
-            nothing = os.open(os.devnull, os.O_RDWR)
-            for stream in (0, 1, 2) if limits else (0, 1):
-                os.dup2(nothing, stream)
-            if limits:
-                os.chdir(limits.folder / "cwd")
-                pages = int(Path("/proc/self/statm").read_text().split()[0])
-                size = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY
-                resource.setrlimit(resource.RLIMIT_AS, (size, size))
-                resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-            work(lambda what: os.write(writes, json.dumps(what).encode() + b"\n"))
-            code = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    os.close(writes)
-    with open(reads, "rb") as stream:
-        got += map(json.loads, stream)
-    return os.waitpid(child, 0)[1]
 
 
 def attack(reader: Reader, count: int, seed: int, folder: Path, keep: Path) -> list[str]:
@@ -348,7 +353,7 @@ def attack(reader: Reader, count: int, seed: int, folder: Path, keep: Path) -> l
     first = 0
     while first < count:
         told: list = []
-        status = _in_child(batch, told, bench)
+        status = bench.child(batch, told)
         for number, words in told:
             if words:
                 note(number, words)
