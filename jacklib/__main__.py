@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
+import errno
 import os
 import sys
 import traceback
+from collections.abc import Callable
+from typing import Any
+
+from . import runtime
+from .errors import DataError, DiskError, TrainingError, disk_words, escaped, plain
 
 TOOLS = (
     "doctor",
@@ -118,15 +125,93 @@ def _tool(command: str, arguments: list[str]) -> int:
     return tool.main(parser.parse_args(arguments))
 
 
+class _Terminal:
+    """Standard output or error as the commands may use it, whatever stands behind it.
+
+    Control characters (a file's name may hold some) and letters that it does not know are escaped.
+    A reader that has left (`| head -1`, a closed window) ends no training: the rest goes nowhere.
+    """
+
+    def __init__(self, stream: Any):
+        self._stream = stream
+        stream.reconfigure(errors="backslashreplace")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with self._readers_may_leave():
+            self._stream.write(escaped(text, kept="\n\r\t"))
+        return len(text)
+
+    def flush(self) -> None:
+        with self._readers_may_leave():
+            self._stream.flush()
+
+    @contextlib.contextmanager
+    def _readers_may_leave(self):
+        try:
+            yield
+        except OSError as error:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+            if error.errno not in (errno.EPIPE, errno.EIO):
+                raise DiskError(error, self._stream.name) from error
+
+
+def _provide_streams() -> None:
+    # Closed ones first (`>&-`): else the next file that is opened has their number, and whatever
+    # a library prints goes into it.
+    while (number := os.open(os.devnull, os.O_RDWR)) < 3:
+        os.set_inheritable(number, True)
+    os.close(number)
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name) or open(number, "w", encoding="utf-8", closefd=False)
+        setattr(sys, name, _Terminal(stream))
+
+
+def _guarded(work: Callable[[], int]) -> int:
+    """The exit code of some work; what may go wrong with data and machines is one message."""
+    try:
+        code = work()
+        sys.stdout.flush()
+        return code
+    except (DataError, TrainingError) as error:
+        message = str(error)
+    except OSError as error:
+        message = disk_words(error)
+    except MemoryError as error:
+        details = f" ({plain(error)})" if str(error) else ""
+        message = f"not enough memory{details}. Close other programs, or choose smaller batches."
+    except RecursionError:
+        message = "found data nested too deep to be read. Choose other data."
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
+    print(f"error: {message}", file=sys.stderr)
+    return 1
+
+
+def _prepare() -> int:
+    try:
+        runtime.prepare()
+    except RuntimeError as error:
+        raise TrainingError(str(error)) from error
+    return 0
+
+
 def _in_several_processes(arguments: list[str]) -> int:
     """Run one command in a process of those that mpirun started."""
+    if code := _guarded(_prepare):
+        return code
     from . import parallel
 
     if parallel.rank():
         sys.stdout = open(os.devnull, "w")  # process 0 speaks
     code = 1
     try:
-        code = _run(arguments)
+        code = _guarded(lambda: _run(arguments))
     except SystemExit as end:  # argparse's
         code = end.code if isinstance(end.code, int) else 1
     except BaseException:
@@ -136,8 +221,9 @@ def _in_several_processes(arguments: list[str]) -> int:
 
 def main(arguments: list[str]) -> int:
     """Run one command; returns the exit code."""
-    several = "OMPI_COMM_WORLD_SIZE" in os.environ
-    return _in_several_processes(arguments) if several else _run(arguments)
+    if runtime.in_mpi():
+        return _in_several_processes(arguments)
+    return _guarded(lambda: _run(arguments))
 
 
 def _run(arguments: list[str]) -> int:
@@ -152,21 +238,15 @@ def _run(arguments: list[str]) -> int:
         print(USAGE if known else f"Unknown command {command!r}{meant or '.'}\n\n{USAGE}",
               file=sys.stdout if known else sys.stderr)  # fmt: skip
         return 0 if known else 2
-    from .errors import DataError, TrainingError
+    if command not in ("doctor", "prepare"):  # which must work where Jittor cannot start
+        _prepare()
+    if runtime.in_mpi() and arguments[1:2] != ["main"]:
+        from . import parallel
 
-    try:
-        if "OMPI_COMM_WORLD_SIZE" in os.environ and arguments[1:2] != ["main"]:
-            from . import parallel
-
-            parallel.check_alone(" ".join(arguments[:2]))
-        return work(command, arguments[1:])
-    except (DataError, TrainingError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
-        return 130
+        parallel.check_alone(" ".join(arguments[:2]))
+    return work(command, arguments[1:])
 
 
 if __name__ == "__main__":
+    _provide_streams()
     sys.exit(main(sys.argv[1:]))

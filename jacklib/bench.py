@@ -212,12 +212,12 @@ class Worker:
     """A process that answers requests; `ask(op, ...)` waits for the answer."""
 
     def __init__(self, python: str, module: str, environment: dict[str, str]):
-        self.process = subprocess.Popen(
-            [python, "-m", module],
+        self.process = runtime.Child(
+            ["-m", module],
+            python=python,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            cwd=ROOT,
             env=process_environment(**environment),
         )
 

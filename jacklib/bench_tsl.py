@@ -13,7 +13,6 @@ so a difference in the last digit grows from step to step.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 import time
@@ -137,9 +136,9 @@ def run(framework: str, python: str, job: Path, result: Path) -> tuple[dict[str,
     module = {"Jittor": "jacklib.bench_tsl", "PyTorch": "jacklib.reference.train_tsl"}[framework]
     alone = {} if framework == "Jittor" else {"JACKLIB_NO_JITTOR": "1"}
     start = time.perf_counter()
-    done = subprocess.run(
-        [python, "-m", module, str(job), str(result)],
-        cwd=bench.ROOT, env=bench.process_environment() | alone, stdout=sys.stderr.fileno(),
+    done = runtime.run_child(
+        ["-m", module, str(job), str(result)], python=python,
+        env=bench.process_environment() | alone, stdout=sys.stderr.fileno(),
     )  # fmt: skip
     if done.returncode:
         raise RuntimeError(f"{framework}'s process ended with {done.returncode}, see above")

@@ -28,7 +28,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from .runtime import set_here, whole_folder
+from .runtime import make_once, set_here
 
 Version = tuple[int, int]
 
@@ -302,9 +302,8 @@ def gather_toolkit(nvcc: str, folder: Path) -> Path:
     libraries += map(Path, SYSTEM_LIBRARIES)
     key = hashlib.sha1("|".join([nvcc, *map(str, includes + libraries)]).encode()).hexdigest()[:10]
     made = folder / f"toolkit-{key}"
-    if made.is_dir():
-        return made
-    with whole_folder(made) as making:
+
+    def fill(making: Path) -> None:
         for name in ("bin", "include", "lib64"):
             (making / name).mkdir()
         # Jittor follows links to find the toolkit: a script keeps it here.
@@ -326,6 +325,8 @@ def gather_toolkit(nvcc: str, folder: Path) -> Path:
         missing += [f"lib{n}.so" for n in LIBRARIES if not (making / f"lib64/lib{n}.so").exists()]
         if missing:
             raise RuntimeError(f"CUDA's {', '.join(missing)} found nowhere")
+
+    make_once(made, fill, made.is_dir)
     return made
 
 

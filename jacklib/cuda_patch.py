@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from .runtime import whole_folder
+from .runtime import make_once
 
 
 class Change(NamedTuple):
@@ -116,13 +116,14 @@ def patched_copy(site_packages: Path, folder: Path) -> Path:
     what = [importlib.metadata.version("jittor"), sys.version, str(site_packages)]
     what += map(str, CHANGES)
     made = folder / f"jittor-{hashlib.sha1('|'.join(what).encode()).hexdigest()[:10]}"
-    if made.is_dir():
-        return made
-    with whole_folder(made) as making:
+
+    def fill(making: Path) -> None:
         for name in ("jittor", "jittor_utils"):
             shutil.copytree(site_packages / name, making / name,
                 ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip
         apply(making)
+
+    make_once(made, fill, made.is_dir)
     return made
 
 

@@ -21,7 +21,14 @@ def plain(text: object, longest: int = _LONGEST) -> str:
     if len(text) > longest:
         half = longest // 2
         text = f"{text[:half]} ... {text[-half:]}"
-    return "".join(_escaped(letter) for letter in text)
+    return escaped(text)
+
+
+def escaped(text: str, kept: str = "") -> str:
+    """Text whose control characters, but those in `kept`, and the like are escaped."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter in kept else _escaped(letter) for letter in text)
 
 
 def _escaped(letter: str) -> str:

@@ -12,6 +12,7 @@ internet is not needed.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ctypes
 import json
 import os
@@ -29,7 +30,7 @@ import numpy as np
 from . import cuda, runtime
 from .errors import DataError
 from .files import write_json, write_text
-from .torch_process import process_environment
+from .torch_process import named_python, process_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("operators", "golden", "training", "speed")
@@ -429,24 +430,17 @@ def _jittor_has_cuda() -> bool:
 
 def run_part(part: str, device: str, seconds: float) -> list[list[Any]]:
     """The rows of one part, from a process that ends after `seconds`."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "jacklib.gpu_check", part, device],
-        stdout=subprocess.PIPE, text=True, env=_environment(), cwd=ROOT,
-    )  # fmt: skip
-    try:
-        text, ended = child.communicate(timeout=seconds)[0], f"ended with {child.returncode}"
-    except subprocess.TimeoutExpired:
-        child.kill()
-        text, ended = child.communicate()[0], "stopped: no time left"
+    words = ["-m", "jacklib.gpu_check", part, device]
+    with runtime.Child(words, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            text, ended = child.communicate(timeout=seconds)[0], f"ended with {child.returncode}"
+        except subprocess.TimeoutExpired:
+            child.end()
+            text, ended = child.communicate()[0], "stopped: no time left"
     rows = [json.loads(line) for line in text.splitlines() if line.startswith("[")]
     if child.returncode != 0:
         rows.append([f"(the rest of {part})", ended, False])
     return rows
-
-
-def _environment() -> dict[str, str]:
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    return {**os.environ, "PYTHONPATH": path}
 
 
 def helpers() -> int:
@@ -466,20 +460,16 @@ def compile_ahead(parts: list[str], device: str, seconds: float, number: int) ->
         return 0.0
     start = time.time()
     print(f"Compiling kernels in {number} processes...", file=sys.stderr, flush=True)
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-m", "jacklib.gpu_check", ",".join(wanted), device,
-             str(place), str(number)],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_environment(), cwd=ROOT,
-        )
-        for place in range(number)
-    ]  # fmt: skip
-    for process in running:
-        try:
-            process.wait(max(start + seconds - time.time(), 0.1))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    with contextlib.ExitStack() as running:  # which ends what is still running
+        words = ["-m", "jacklib.gpu_check", ",".join(wanted), device]
+        processes = [
+            running.enter_context(runtime.Child([*words, str(place), str(number)],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+            for place in range(number)
+        ]  # fmt: skip
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            for process in processes:
+                process.wait(max(start + seconds - time.time(), 0.1))
     return time.time() - start
 
 
@@ -508,9 +498,9 @@ def about() -> str:
         "cuDNN": _cudnn(nvcc), "Python": platform.python_version(),
         "Jittor": runtime.JITTOR_VERSION, "NumPy": np.__version__,
     }  # fmt: skip
-    named = os.environ.get("JACK_TORCH_PYTHON")
+    named = named_python()
     torch = _first_line([named or sys.executable, "-c", "import torch; print(torch.__version__)"],
-        env=process_environment(JACKLIB_NO_JITTOR="1"))  # fmt: skip
+        env=process_environment(JACKLIB_NO_JITTOR="1"), cwd=ROOT)  # fmt: skip
     if named or torch:
         versions["PyTorch"] = torch
     words = [f"{name} {version or 'unknown'}" for name, version in versions.items()]

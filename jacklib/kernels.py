@@ -21,18 +21,17 @@ reads the source again after writing it, and fails where another process is just
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import hashlib
 import os
 import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-from . import runtime
+from . import files, runtime
 
 _HEADERS = """#define JIT 1
 #include <algorithm>
@@ -182,25 +181,23 @@ def _precompiled_headers() -> Path | None:
     failed = folder / "failed"  # a compile that failed is tried again the next day, not each time
     if failed.is_file() and time.time() - failed.stat().st_mtime < 86400:
         return None
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with files.locked(folder, "compiling headers"):
         if (folder / "kernels.h.gch").is_file():
             return header
+        files.sweep(folder, depth=0)
         source = folder / "precompiled.h"
         runtime.write_if_changed(source, text, 0o644)
         runtime.write_if_changed(header, _NO_HEADERS, 0o644)
-        handle, making = tempfile.mkstemp(dir=folder, suffix=".gch")
-        os.close(handle)
         command = [jt.flags.cc_path, *options, f"-I{include}", "-x", "c++-header", str(source)]
-        try:
+        with (
+            contextlib.suppress(subprocess.CalledProcessError),
+            files.whole_file(folder / "kernels.h.gch") as making,
+        ):
             result = subprocess.run([*command, "-o", making], capture_output=True, text=True)
-            if shutil.disk_usage(folder).free < 2e8:
-                return None
-            if result.returncode:
+            full = shutil.disk_usage(folder).free < 2e8
+            if result.returncode and not full:
                 failed.write_text(result.stderr)
-                return None
-            os.replace(making, folder / "kernels.h.gch")
-        finally:
-            Path(making).unlink(missing_ok=True)
-    return header
+            if result.returncode or full:
+                raise subprocess.CalledProcessError(result.returncode, command)
+            return header
+    return None

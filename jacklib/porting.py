@@ -16,7 +16,6 @@ import argparse
 import hashlib
 import json
 import os
-import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from . import changes, traps
+from . import changes, runtime, traps
 from .changes import FILES, count_changes, sources
 from .comparison import GRADIENTS, OUTPUTS, Comparison, compared, distance, same_shape
 from .errors import DataError
@@ -118,10 +117,9 @@ def _answer(reference: Reference, job: dict, arrays: dict[str, np.ndarray]) -> R
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "job.json").write_text(text, encoding="utf-8")
         np.savez(Path(folder) / "arrays.npz", **arrays)
-        command = [python, "-m", "jacklib.reference.recorder", folder]
-        done = subprocess.run(
-            command, env=process_environment(JACKLIB_NO_JITTOR="1"), capture_output=True, text=True
-        )
+        words = ["-m", "jacklib.reference.recorder", os.path.abspath(folder)]
+        done = runtime.run_child(words, python=python, capture_output=True, text=True,
+            env=process_environment(JACKLIB_NO_JITTOR="1"))  # fmt: skip
         if done.returncode:
             said = Path(folder) / "error.txt"
             words = said.read_text(encoding="utf-8") if said.exists() else done.stderr[-2000:]

@@ -4,13 +4,15 @@
 for its parts in ways that fail on many machines; each step below removes one of them. None of them
 needs more of the internet than the Python package index.
 
-This file imports nothing but the standard library, because it must work where Jittor does not.
+This file imports the standard library alone, and `files` and `errors`, which do so too, because it
+must work where Jittor does not. Here, too, is the one way to start a Python process: `Child`.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import glob
 import hashlib
 import importlib.metadata
@@ -19,6 +21,7 @@ import json
 import os
 import platform
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -27,8 +30,14 @@ import sysconfig
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+from . import files
+from .errors import DiskError, disk_words, plain
+
+ROOT = Path(__file__).resolve().parents[1]
 JITTOR_VERSION = "1.3.11.0"
 ONEDNN_PACKAGES = ("onednn-cpu-gomp", "onednn-devel-cpu-gomp")
 ONEDNN_VERSION = "2021.2.0"
@@ -102,9 +111,42 @@ def _check_mpi() -> None:
         )
 
 
-def _without_mpi(environment: dict[str, str]) -> dict[str, str]:
-    # A child of a process that mpirun started must not take itself for one of them.
-    return {k: v for k, v in environment.items() if not k.startswith(("OMPI_", "PMIX_"))}
+def _provide_home() -> None:
+    # Jittor makes ~/.cache/jittor whatever JITTOR_HOME says. Without a home folder (containers,
+    # clusters, HOME="") that would be /.cache, or fail.
+    if os.environ.get("JITTOR_HOME"):  # it is the same for children, which start elsewhere
+        os.environ["JITTOR_HOME"] = str(jittor_home())
+    named = os.environ.get("HOME")
+    for folder in (named, _home_of_the_user(), os.environ.get("JITTOR_HOME")):
+        if folder and os.path.isabs(folder) and _writable(folder):
+            if folder != named:
+                os.environ["HOME"] = folder
+            return
+    found = "no home folder" if not named else f"HOME={plain(named)}, where nothing can be written"
+    raise RuntimeError(
+        f"Jittor keeps what it compiles in the home folder: found {found}. "
+        "Cure: export HOME=/a/folder/of/yours"
+    )
+
+
+def _home_of_the_user() -> str:
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except (ImportError, KeyError):  # Windows; a user that has no name here
+        return ""
+
+
+def _writable(home: str) -> bool:
+    cache = os.path.join(home, ".cache", "jittor")
+    try:
+        if os.path.normpath(home) == "/" or not os.path.isdir(home):
+            return False
+        os.makedirs(cache, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(cache, os.W_OK)
 
 
 def _mend_home_memory() -> None:
@@ -119,34 +161,27 @@ def _mend_home_memory() -> None:
 
 
 def write_if_changed(path: Path, text: str, mode: int) -> None:
-    if path.is_file() and path.read_text() == text:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-    os.chmod(name, mode)
-    os.replace(name, path)
+    """Write a file of ours, whole or not at all, unless it is there as it should be."""
+    with contextlib.suppress(OSError):
+        if path.read_bytes() == text.encode():
+            return
+    with files.whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")
+        part.chmod(mode)
 
 
-@contextlib.contextmanager
-def whole_folder(target: Path):
-    """A folder to fill, which becomes `target` when the block ends well and is gone when it fails.
+def make_once(folder: Path, fill: Callable[[Path], None], whole: Callable[[], bool]) -> None:
+    """Make a folder of ours with `fill`, unless `whole` says that it is there.
 
-    Where another process was faster, its folder stays.
+    One process makes it while others wait; what a killed one has left half made goes.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    making = Path(tempfile.mkdtemp(prefix="making-", dir=target.parent))
-    try:
-        yield making
-        making.chmod(0o755)  # others may share the cache
-        try:
-            os.replace(making, target)
-        except OSError:
-            if not target.is_dir():
-                raise
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
+    if whole():
+        return
+    with files.locked(folder.parent, f"making {folder.name}"):
+        files.sweep(folder.parent, depth=0)
+        if not whole():
+            with files.whole_folder(folder) as making:
+                fill(making)
 
 
 def python_header() -> Path | None:
@@ -206,12 +241,12 @@ def _provide_onednn() -> None:
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return
     folder = onednn_folder()
-    if (folder / "lib" / "libmkldnn.so").is_file() and (folder / "include" / "mkldnn.h").is_file():
-        return
-    library, headers = _onednn_files()
-    if library is None or not headers:
-        return  # Jittor's own download stays as the way out; `doctor` names the missing package
-    with whole_folder(folder) as making:
+
+    def whole() -> bool:
+        parts = (folder / "lib" / "libmkldnn.so", folder / "include" / "mkldnn.h")
+        return all(part.is_file() for part in parts)
+
+    def fill(making: Path) -> None:
         (making / "lib").mkdir()
         shutil.copyfile(library, making / "lib" / "libdnnl.so.2")
         for name in ("libmkldnn.so", "libmkldnn.so.2", "libdnnl.so"):
@@ -222,8 +257,12 @@ def _provide_onednn() -> None:
             target = making.joinpath(*parts[last:])
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(header, target)
-        if folder.exists():  # an incomplete one
-            shutil.rmtree(folder, ignore_errors=True)
+
+    if whole():
+        return
+    library, headers = _onednn_files()
+    if library is not None and headers:  # else Jittor's own download stays as the way out
+        make_once(folder, fill, whole)
 
 
 def _set_quiet_defaults() -> None:
@@ -253,6 +292,71 @@ def _set_quiet_defaults() -> None:
         if name not in os.environ:
             os.environ[name] = value
             set_here.append(name)
+
+
+# ---------------------------------------------------------------------------------------------
+# Processes of Python
+# ---------------------------------------------------------------------------------------------
+
+_PARENT = "JACKLIB_PARENT"
+
+
+class Child(subprocess.Popen):
+    """A Python process that works for this one: every one that we start is made here.
+
+    words: what stands behind the interpreter, such as ["-m", "jacklib.bench"]; paths in it must be
+    absolute. It runs in the folder that holds jacklib, since Python looks for modules where it is
+    started, and that may be a folder of downloads or /tmp. It is no part of what mpirun started.
+    It and all that it starts end with this process, even if that is killed (see `watch_parent`),
+    and with a `with` block that an exception leaves.
+    """
+
+    def __init__(self, words: Sequence[str], *, python: str | None = None,
+                 env: dict[str, str] | None = None, **options: Any):  # fmt: skip
+        env = dict(os.environ if env is None else env)
+        added = filter(os.path.isabs, env.get("PYTHONPATH", "").split(os.pathsep))
+        env["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([str(ROOT), *added]))
+        # A child of a process that mpirun started must not take itself for one of them.
+        env = {k: v for k, v in env.items() if not k.startswith(("OMPI_", "PMIX_"))}
+        super().__init__([python or sys.executable, *words], cwd=ROOT,
+            env=env | {_PARENT: str(os.getpid())}, start_new_session=True, **options)  # fmt: skip
+
+    def end(self) -> None:
+        """Kill what is left of it and of what it has started."""
+        if self.poll() != 0:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+        self.wait()
+
+    def __exit__(self, *about: Any) -> None:
+        self.end()
+        super().__exit__(*about)
+
+
+def run_child(
+    words: Sequence[str], *, timeout: float | None = None, **options: Any
+) -> subprocess.CompletedProcess:
+    """What `subprocess.run` does, with a `Child`."""
+    with Child(words, **options) as child:
+        out, err = child.communicate(timeout=timeout)
+    return subprocess.CompletedProcess(child.args, child.returncode, out, err)
+
+
+def watch_parent() -> None:
+    """In a `Child`: end, with all that was started here, as soon as the parent is gone.
+
+    The system's own signal for that (PR_SET_PDEATHSIG) does not reach grandchildren.
+    """
+    parent = int(os.environ.pop(_PARENT, "0"))
+    if not parent or os.getpgrp() != os.getpid():
+        return
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True, name="watches the parent").start()
 
 
 # ---------------------------------------------------------------------------------------------
@@ -297,29 +401,25 @@ def first_compile(show: bool = True) -> None:
         return
     start = time.time()
     # A child compiles, so that this process can report; in a notebook Jittor would print nothing.
-    with tempfile.TemporaryFile("w+") as output:
-        child = subprocess.Popen(
-            [sys.executable, "-c", "import jittor, jittor_core; print(jittor_core.__file__)"],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=tempfile.gettempdir(),
-            env=_without_mpi({**os.environ, "log_silent": "0"}),
-        )
-        try:
+    code = "import jacklib, jittor, jittor_core; print(jittor_core.__file__)"
+    environment = {**os.environ, "log_silent": "0", "JACKLIB_NO_JITTOR": "1"}
+    with tempfile.TemporaryFile() as output:
+        with Child(["-c", code], env=environment, stdout=output, stderr=subprocess.STDOUT) as child:
             while child.poll() is None:
                 time.sleep(0.5)
                 if show and time.time() - start > 8:
                     _show_progress(start, _count_objects(start))
-        except BaseException:
-            child.terminate()
-            child.wait()
-            raise
         output.seek(0)
-        lines = [line.rstrip() for line in output if line.strip()]
+        said = output.read().decode(errors="replace")
+    lines = [line.rstrip() for line in said.splitlines() if line.strip()]
     if child.returncode != 0:
-        if show:
+        if show and time.time() - start > 8:
             print(file=sys.stderr)
-        tail = "\n".join("    " + line[:200] for line in lines[-12:])
+        for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            if os.strerror(number) in said:
+                raise DiskError(OSError(number, os.strerror(number)), jittor_home() / ".cache")
+        lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines[-12:]]  # Jittor's colours
+        tail = "\n".join("    " + plain(line, 200) for line in lines)
         raise RuntimeError(
             f"Jittor {JITTOR_VERSION} could not be compiled on this machine:\n{tail}\n"
             "Run `bash script/run.sh doctor`: it names what is missing and the command that "
@@ -367,11 +467,12 @@ def prepare() -> None:
     found = _version("numpy")
     if found and int(found.split(".")[0]) >= 2:
         raise RuntimeError(
-            f"NumPy {found} is installed, but Jittor {JITTOR_VERSION} needs a NumPy below 2. "
-            'Cure: python -m pip install "numpy<2"'
+            f"NumPy {found} is installed{_brought('numpy')}, but Jittor {JITTOR_VERSION} needs a "
+            f"NumPy below 2. Cure: {_numpy_cure()}"
         )
     _check_mpi()
     _set_quiet_defaults()
+    _provide_home()
     _mend_home_memory()
     _find_cuda()
     _provide_python_config()
@@ -383,7 +484,7 @@ def prepare() -> None:
     # the kernel shows what Jittor prints as it is.
     jittor_utils.is_in_ipynb = False
     _ask_numpy_for_its_limits()
-    with _own_signal_handlers():
+    with _own_signal_handlers(), _own_folder():
         import jittor  # noqa: F401
     _end_idle_compilers()
     from .kernels import use_quick_compiler
@@ -411,6 +512,21 @@ def _ask_numpy_for_its_limits() -> None:
 
     for kind in (np.float16, np.float32, np.float64, np.longdouble):
         np.finfo(kind)
+
+
+@contextlib.contextmanager
+def _own_folder() -> Iterator[None]:
+    # With a GPU Jittor asks a `python -m` about it, which looks for modules where it is started.
+    try:
+        before = os.getcwd()
+    except OSError:  # it is gone
+        before = None
+    os.chdir(ROOT)
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.chdir(before)
 
 
 @contextlib.contextmanager
@@ -457,6 +573,18 @@ def _version(package: str) -> str | None:
         return None
 
 
+def _brought(package: str) -> str:
+    """Where PYTHONPATH brings a package in, for a message; nothing where it does not."""
+    for folder in filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)):
+        if glob.glob(f"{glob.escape(folder)}/{package}-*.dist-info"):
+            return f" in {plain(folder)}, which PYTHONPATH names"
+    return ""
+
+
+def _numpy_cure() -> str:
+    return "unset PYTHONPATH" if _brought("numpy") else 'python -m pip install "numpy<2"'
+
+
 def _first_line(*command: str) -> str:
     try:
         result = subprocess.run(command, capture_output=True, text=True, timeout=20)
@@ -470,6 +598,24 @@ def _gigabytes(path: Path) -> float:
     while not path.exists():
         path = path.parent
     return shutil.disk_usage(path).free / 1e9
+
+
+def _cache_cure(cache: Path) -> str:
+    """What keeps the cache from being written, and its programs from being run; else nothing."""
+    elsewhere = "export JITTOR_HOME=/a/folder/of/yours"
+    script = cache_folder() / f"doctor-{os.getpid()}"
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        write_if_changed(script, "#!/bin/sh\necho runs\n", 0o755)
+        if not os.access(cache, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        runs = _first_line(str(script)) == "runs"
+        return "" if runs else f"nothing there may be run (mounted noexec?): {elsewhere}"
+    except OSError as error:
+        return f"{disk_words(error, cache)} Or {elsewhere}"
+    finally:
+        with contextlib.suppress(OSError):
+            script.unlink()
 
 
 def diagnose() -> list[tuple[str, str, str, bool]]:
@@ -495,10 +641,8 @@ def diagnose() -> list[tuple[str, str, str, bool]]:
     for package, wanted in (("jittor", JITTOR_VERSION), ("numpy", "1")):
         found = _version(package) or ""
         good = found == wanted if package == "jittor" else found.startswith("1.")
-        cure = (
-            f'python -m pip install "{"jittor==" + wanted if package == "jittor" else "numpy<2"}"'
-        )
-        row(package, found, good, cure, needed=True)
+        cure = f'python -m pip install "jittor=={wanted}"' if package == "jittor" else _numpy_cure()
+        row(package, found + _brought(package), good, cure, needed=True)
 
     library, headers = _onednn_files()
     there = (onednn_folder() / "lib" / "libmkldnn.so").exists()
@@ -519,11 +663,19 @@ def diagnose() -> list[tuple[str, str, str, bool]]:
     way = choose(machine)
     row("CUDA", way.reason, not way.cure, way.cure)
 
+    left_out = os.environ.get("JACK_LEFT_OUT")
+    if left_out:
+        row("PYTHONPATH", f"{plain(left_out)}: left out by run.sh", True, "")
+
+    try:
+        _provide_home()
+        home = ""
+    except RuntimeError as error:
+        home = str(error)
     cache = jittor_home() / ".cache" / "jittor"
-    writable = os.access(cache if cache.exists() else jittor_home(), os.W_OK)
     compiled = ", Jittor compiled" if glob.glob(str(cache_folder() / "compiled-*")) else ""
-    cure = f"make {jittor_home()} writable, or export JITTOR_HOME=/a/folder/of/yours"
-    row("cache", f"{cache}{compiled}", writable, cure, needed=True)
+    cure = home or _cache_cure(cache)
+    row("cache", f"{cache}{compiled}", not cure, cure, needed=True)
     free = _gigabytes(cache)
     row("disk", f"{free:.1f} GB free", free > 2, "free 2 GB for Jittor's cache", needed=free < 0.5)
     shared = Path("/dev/shm")
@@ -553,13 +705,7 @@ def doctor(try_jittor: bool = True) -> int:
         "print('ok', (a @ a.transpose()).sum().item(), jacklib.runtime.device())"
     )
     environment = {k: v for k, v in os.environ.items() if k != "JACKLIB_NO_JITTOR"}
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-        cwd=Path(__file__).resolve().parents[1],
-    )
+    result = run_child(["-c", code], env=environment, stdout=subprocess.PIPE, text=True)
     last = (result.stdout.strip().splitlines() or [""])[-1]  # above it, what Jittor compiled
     if result.returncode or not last.startswith("ok 12.0"):
         print("\nJittor cannot run: see the lines above.")

@@ -40,16 +40,24 @@ CURE = (
 )
 
 
+def named_python() -> str | None:
+    """$JACK_TORCH_PYTHON; a path in it is made absolute, since processes start elsewhere."""
+    named = os.environ.get("JACK_TORCH_PYTHON")
+    return os.path.abspath(named) if named and os.sep in named else named
+
+
 @lru_cache(maxsize=1)
 def find_torch() -> str | None:
     """A Python that has PyTorch: $JACK_TORCH_PYTHON, else this one; None without.
 
     Raises DataError where JACK_TORCH_PYTHON names one that does not have it.
     """
-    named = os.environ.get("JACK_TORCH_PYTHON")
+    named = named_python()
     for python in filter(None, (named, sys.executable)):
         try:
-            found = subprocess.run([python, "-c", "import torch"], capture_output=True)
+            found = runtime.run_child(["-c", "import torch"], python=python,
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                env=process_environment())  # fmt: skip
         except OSError as error:
             raise DataError(
                 "JACK_TORCH_PYTHON", found=f"{python!r} ({error.strerror})",
@@ -126,11 +134,10 @@ class Console:
     """A PyTorch process that runs one piece of code after the other, each with names of its own."""
 
     def __init__(self, python: str):
-        self.process = subprocess.Popen(
-            [python, "-m", "jacklib.reference.console"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+        self.process = runtime.Child(
+            ["-m", "jacklib.reference.console"], python=python,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env=process_environment(JACKLIB_NO_JITTOR="1"),
-            start_new_session=True,  # Ctrl-C and a stopped kernel are ours to answer, not its
         )  # fmt: skip
         atexit.register(self.close)
 

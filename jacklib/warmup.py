@@ -88,7 +88,7 @@ def warm_up(names: list[str], jobs: int) -> dict[str, str]:
     pause = 0.1 if sys.stderr.isatty() else 20
     bar = tqdm(total=expected, unit=" kernels", desc="Compiling", mininterval=pause)
     try:
-        running: dict[str, subprocess.Popen] = {}
+        running: dict[str, runtime.Child] = {}
         waiting, again, failed = list(names), [], {}
         while waiting or running or again:
             if not waiting and not running:
@@ -115,20 +115,16 @@ def warm_up(names: list[str], jobs: int) -> dict[str, str]:
     finally:
         bar.close()
         for process in running.values():
-            process.kill()
-            process.wait()
+            process.end()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(name: str, folder: Path, share: int) -> subprocess.Popen:
+def _start(name: str, folder: Path, share: int) -> runtime.Child:
     threads = max(1, (os.cpu_count() or 1) // share)
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    words = ["-m", "jacklib.warmup", name, str(folder / name), str(share)]
     with open(folder / f"{name}.log", "w") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "jacklib.warmup", name, str(folder / name), str(share)],
-            stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=ROOT,
-        )  # fmt: skip
+        return runtime.Child(words, stdout=log, stderr=subprocess.STDOUT, env=environment)
 
 
 def _last_lines(path: Path) -> str:

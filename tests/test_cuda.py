@@ -11,6 +11,7 @@ import pytest
 
 from jacklib import cuda, cuda_patch, runtime
 from jacklib.cuda import Gpu, Machine, Toolkit, choose
+from jacklib.files import LOCK, MARK
 
 SITE_PACKAGES = Path(importlib.util.find_spec("jittor_utils").origin).parents[1]
 H100, V100 = Gpu("NVIDIA H100", (9, 0)), Gpu("Tesla V100", (7, 0))
@@ -98,7 +99,7 @@ def test_every_change_fits_the_installed_jittor(tmp_path):
         if file.endswith(".py"):
             compile((copy / file).read_text(), file, "exec")
         assert (SITE_PACKAGES / file).read_text() == before[file]  # the installed one stays
-    assert sorted(p.name for p in copy.iterdir()) == ["jittor", "jittor_utils"]
+    assert sorted(p.name for p in copy.iterdir()) == [MARK, "jittor", "jittor_utils"]
     stamp = copy.stat().st_ino
     assert cuda_patch.patched_copy(SITE_PACKAGES, tmp_path).stat().st_ino == stamp  # made once
     assert cuda_patch.patched_copy(copy, tmp_path) == copy  # in a child, which finds the copy first
@@ -109,7 +110,7 @@ def test_another_jittor_is_refused_whole(tmp_path):
         (tmp_path / "site" / name).mkdir(parents=True)
     with pytest.raises(RuntimeError, match=r"helper_cuda.h: found no 'deviceProp.computeMode'"):
         cuda_patch.patched_copy(tmp_path / "site", tmp_path / "cache")
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [LOCK]
 
 
 def test_a_copy_that_was_interrupted_leaves_nothing_that_counts(tmp_path, monkeypatch):
@@ -175,7 +176,7 @@ def test_missing_pieces_are_named_and_nothing_stays(pieces, tmp_path):
     (math / "lib" / "libcublasLt.so.13").unlink()
     with pytest.raises(RuntimeError, match="curand.h, libcublasLt.so"):
         cuda.gather_toolkit(str(nvcc), tmp_path / "cache")
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [LOCK]
 
 
 def test_remove(pieces, tmp_path, monkeypatch, capsys):
