@@ -10,9 +10,7 @@ import argparse
 import contextlib
 import csv
 import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import files
+from . import files, runtime
 from .data import media
 from .data.samples import SamplePaths
 from .data.tsl_features import video_facts
@@ -28,6 +26,7 @@ from .errors import DataError
 from .methods import clips as common
 from .methods import cten, gait, tsl, vaanet
 from .networks import CTENConfig
+from .torch_files import read_torch_file
 from .widgets import attention, erasing, timeline
 from .widgets import gait as walking
 
@@ -126,8 +125,19 @@ def found_weights(network: str) -> Path | None:
     places = [(left / "both" if network == "Gait" else left) / "last.pth"]
     places += [ROOT / "results" / network / "best.pth"]
     places += [_short_folder(network) / "best.pth"]
-    there = [place for place in places if place.is_file()]
+    there = [place for place in places if place.is_file() and not _goes_on(place)]
     return max(there, key=lambda place: place.stat().st_mtime, default=None)
+
+
+def _goes_on(weights: Path) -> bool:
+    """Whether this is the last.pth of a training that is not at its end, or was stopped."""
+    if weights.name != "last.pth":
+        return False
+    try:
+        progress = read_torch_file(weights)["progress"]
+        return progress["epoch"] < progress.get("n_epochs", 0)
+    except (DataError, LookupError, TypeError):
+        return False  # what is damaged is told of where it is read
 
 
 def _short_folder(network: str) -> Path:
@@ -141,24 +151,28 @@ def weights(network: str) -> Path:
     """
     if network not in NETWORKS:
         raise ValueError(f"network: found {network!r}, wanted one of {NETWORKS}.")
-    path = found_weights(network)
-    if path is not None:
-        return path
-    folder = _short_folder(network)
-    # Beside its place until it is whole: of a run that was interrupted nothing may be found.
-    unfinished = folder.with_name(f"{network}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    words = [network, "main", *SHORT[network], "--result_path", str(unfinished)]
+    path, folder = found_weights(network), _short_folder(network)
+    if path is None:
+        # Of several kernels that come here at once, one trains, and the others find its weights.
+        with files.locked(folder.parent, f"training {network}"):
+            files.sweep(folder.parent, depth=0)
+            path = found_weights(network)
+            if path is None:
+                with files.whole_folder(folder, {"network": network}) as unfinished:
+                    _train(network, unfinished)
+                path = folder / "best.pth"
+    return path
+
+
+def _train(network: str, folder: Path) -> None:
+    words = [network, "main", *SHORT[network], "--result_path", str(folder)]
     # In a process of its own: its curves are not this notebook's, and its memory goes with it.
-    result = subprocess.run(
-        [sys.executable, "-m", "jacklib", *words], cwd=ROOT, capture_output=True, text=True
+    result = runtime.run_child(
+        ["-m", "jacklib", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     if result.returncode != 0:
-        lines = (result.stdout + result.stderr).replace("\r", "\n").splitlines()
-        raise RuntimeError(f"{' '.join(words)} failed:\n" + "\n".join(lines[-12:]))
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(unfinished, folder)
-    return folder / "best.pth"
+        lines = result.stdout.replace("\r", "\n").splitlines()
+        raise RuntimeError(f"{network} main failed:\n" + "\n".join(lines[-12:]))
 
 
 def measured(checkpoint: Path) -> tuple[str, float] | None:

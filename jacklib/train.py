@@ -109,6 +109,7 @@ def fit(
         if resume is not None and first_process:
             _restore_best(net, folder, Path(resume), progress, score)
         progress |= {"seed": seed, "n_batches": n_batches, "options": options}
+        progress["n_epochs"] = n_epochs
         parallel.same_start(net)
         history: list[dict[str, float]] = progress["history"]
         logs = _Logs(folder, history) if first_process else None

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from jacklib.networks import (
 )
 from jacklib.own_video import Answer
 from jacklib.page import page, write_page
+from jacklib.torch_files import write_torch_file
 
 ROOT = Path(__file__).parents[1]
 CLIP = ROOT / "data_samples" / "film" / "video" / "Joy" / "bbb_0120.mp4"
@@ -86,7 +88,6 @@ def test_of_an_interrupted_training_nothing_is_found(tmp_path, monkeypatch):
     def train(stops: bool):
         def run(command, **_):
             folder = Path(command[command.index("--result_path") + 1])
-            folder.mkdir(parents=True)
             (folder / "best.pth").touch()
             if stops:
                 raise KeyboardInterrupt
@@ -94,14 +95,50 @@ def test_of_an_interrupted_training_nothing_is_found(tmp_path, monkeypatch):
 
         return run
 
-    monkeypatch.setattr(own_video.subprocess, "run", train(stops=True))
+    monkeypatch.setattr(own_video.runtime, "run_child", train(stops=True))
     with pytest.raises(KeyboardInterrupt):
         own_video.weights("CTEN")
     assert own_video.found_weights("CTEN") is None
-    monkeypatch.setattr(own_video.subprocess, "run", train(stops=False))
+    monkeypatch.setattr(own_video.runtime, "run_child", train(stops=False))
     path = own_video.weights("CTEN")
     assert path.is_file() and own_video.found_weights("CTEN") == path
-    assert [folder.name for folder in path.parents[1].iterdir()] == ["CTEN"]
+    left = {entry.name for entry in path.parents[1].iterdir()}
+    assert left <= {"CTEN", ".jack.lock"}
+
+
+def test_weights_of_a_training_that_goes_on_are_not_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr(own_video, "ROOT", tmp_path)
+    last = tmp_path / "notebooks" / "results" / "vaanet" / "last.pth"
+    last.parent.mkdir(parents=True)
+    for epoch, found in ((3, None), (12, last)):
+        write_torch_file(last, {"progress": {"epoch": epoch, "n_epochs": 12}})
+        assert own_video.found_weights("VAANet") == found
+
+
+def test_two_kernels_share_one_training(tmp_path):
+    """Three processes ask for weights at once; the training (a small stand-in) runs once."""
+    code = (
+        "import subprocess, sys, time\n"
+        "from pathlib import Path\n"
+        "from jacklib import own_video\n"
+        "def train(command, **_):\n"
+        "    folder = Path(command[-1])\n"
+        "    (folder / 'best.pth').write_text('half')\n"
+        "    print('trained', flush=True)\n"
+        "    time.sleep(1)\n"
+        "    (folder / 'best.pth').write_text('whole')\n"
+        "    return subprocess.CompletedProcess(command, 0, '', '')\n"
+        "own_video.runtime.run_child = train\n"
+        "own_video.ROOT = Path(sys.argv[1])\n"
+        "print(own_video.weights('TSL').read_text())\n"
+    )
+    kernels = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+               for _ in range(3)]  # fmt: skip
+    said = [kernel.communicate(timeout=120) for kernel in kernels]
+    assert sum(out.count("trained") for out, _ in said) == 1, said
+    assert all(out.endswith("whole\n") for out, _ in said)
+    assert any("waiting for process" in err and "(training TSL, since" in err for _, err in said)
 
 
 def test_what_a_training_measured(tmp_path):
