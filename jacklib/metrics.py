@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from .errors import DataError
+from .errors import DataError, shown
+from .files import reading
 
 
 def confusion_matrix(labels, predictions, n_classes: int) -> np.ndarray:
@@ -71,10 +73,11 @@ def temporal_map(ground_truth: dict, results: dict, tious: Sequence[float]) -> d
     the ground truth does not have count for nothing.
 
     Source: ActivityNet's detection evaluation, and what the released code of TSL-Net (MM 2022) adds
-    to it. Raises DataError where there is nothing to find, or an entry lacks a field.
+    to it. Raises DataError if there is nothing to find, or an entry lacks a field, or has a number
+    that cannot be.
     """
-    truth = _by_label(ground_truth.get("database", ground_truth), "ground_truth", "annotations")
-    found = _by_label(results.get("results", results), "results", None)
+    truth = _by_label(_inside(ground_truth, "database"), "ground_truth", "annotations")
+    found = _by_label(_inside(results, "results"), "results", None)
     tious = [float(t) for t in tious]
     if not truth:
         raise DataError(
@@ -99,21 +102,55 @@ def temporal_map(ground_truth: dict, results: dict, tious: Sequence[float]) -> d
     return report
 
 
+MOST_SEGMENTS = 10_000  # of one video
+
+
+def times(segment) -> tuple[float, float]:
+    """[start, end] as a file may write it, numbers or text. Raises if it is anything else."""
+    if not isinstance(segment, (list, tuple)):
+        raise TypeError("no list of two times")
+    start, end = (_number(time) for time in segment)
+    if start > end:
+        raise ValueError("a start after the end")
+    return start, end
+
+
+def _number(value) -> float:
+    if isinstance(value, bool) or not math.isfinite(float(value)):
+        raise ValueError("a number that cannot be")
+    return float(value)
+
+
+def check_results(results: dict, where: str) -> None:
+    """Raise DataError, naming the video, if `temporal_map` cannot take {ID: segments}."""
+    _by_label(results, where, None)
+
+
+def _inside(table, key: str):
+    return table.get(key, table) if isinstance(table, dict) else table
+
+
 def _by_label(videos: dict, name: str, inner: str | None) -> dict[str, list[tuple]]:
     """{label: [(video, start, end, score)]}; score is 0 where there is none."""
     lists: dict[str, list[tuple]] = {}
+    wanted = '{"label": ..., "segment": [start, end]' + ("}" if inner else ', "score": ...}')
+    if not isinstance(videos, dict):
+        raise DataError(name, found=shown(videos), wanted="{ID: ...}", cure="Correct it.")
     for video, entry in videos.items():
-        for item in entry if inner is None else entry[inner]:
-            try:
-                start, end = map(float, item["segment"])
-                row = (video, start, end, float(item["score"]) if inner is None else 0.0)
+        items = entry
+        if inner is not None:
+            items = entry.get(inner) if isinstance(entry, dict) else None
+        if not isinstance(items, (list, tuple)) or len(items) > MOST_SEGMENTS:
+            raise DataError(
+                f"{name}, {shown(video)}", found=shown(entry),
+                wanted=f"a list of {wanted}, {MOST_SEGMENTS} at most", cure="Correct this entry.",
+            )  # fmt: skip
+        for item in items:
+            with reading(f"{name}, {shown(video)}", wanted, "Correct this entry.", shown(item)):
+                row = (video, *times(item["segment"]), 0.0 if inner else _number(item["score"]))
+                if not isinstance(item["label"], str):
+                    raise TypeError("a label that is no text")
                 lists.setdefault(item["label"], []).append(row)
-            except (KeyError, TypeError, ValueError) as error:
-                raise DataError(
-                    f"{name}, {video!r}", found=f"{item!r} ({error})",
-                    wanted='{"label": ..., "segment": [start, end]' + ("" if inner else ', "score"')
-                    + "}", cure="Correct this entry.",
-                ) from error  # fmt: skip
     return lists
 
 
@@ -233,6 +270,11 @@ def localize(
             "scores", found=f"shape {list(scores.shape)}",
             wanted=f"[T, {C + 1}] with T of 2 or more",
             cure="Give one video's fused scores, background last.",
+        )  # fmt: skip
+    if not (np.isfinite(scores).all() and np.isfinite(video_score).all()):
+        raise DataError(
+            "scores", found="NaN or infinite numbers", wanted="finite numbers",
+            cure="The network has diverged: train it again with a lower learning rate.",
         )  # fmt: skip
     if video_score.shape != (C,):
         raise DataError(

@@ -155,3 +155,23 @@ def test_silence_gives_nothing_and_a_flat_video_itself():
 def test_what_does_not_fit_is_named(shape, video_score, fps, message):
     with pytest.raises(DataError, match=message):
         localize(np.zeros(shape), video_score, fps)
+
+
+@pytest.mark.parametrize("place", ["scores", "video_score"])
+def test_a_network_that_has_diverged_finds_nothing(place):
+    scores, video_score = invented(0, 12)
+    (scores if place == "scores" else video_score)[0] = np.nan
+    with pytest.raises(DataError, match="NaN"):
+        localize(scores, video_score, 25)
+
+
+def test_truth_and_detections_are_finite():
+    nan = float("nan")
+    truth = {"a": {"annotations": [{"label": "p", "segment": [0, 10]}]}}
+    for score, segment in ((0.9, [0, nan]), (nan, [50, 60]), (0.9, [0, float("inf")])):
+        found = {"a": [{"label": "p", "score": score, "segment": segment}]}
+        with pytest.raises(DataError, match="results, 'a'"):
+            temporal_map(truth, found, [0.5])
+    truth["a"]["annotations"][0]["segment"] = [0, nan]
+    with pytest.raises(DataError, match="ground_truth, 'a'"):
+        temporal_map(truth, {"a": []}, [0.5])

@@ -68,14 +68,22 @@ def rendered_untrimmed(progress: bool = True) -> Path:
     """30 rendered videos of a minute (20 to train, 10 to test) in TSL-300's layout, built if need
     be: about a minute and a half on two cores."""
     root = build_untrimmed_rendered(samples_folder() / "untrimmed_rendered", progress=progress)
-    extract_features(root, progress=progress)
-    return root
+    return _with_features(root, progress)
 
 
 def film_untrimmed(progress: bool = True) -> Path:
     """Untrimmed pieces of Big Buck Bunny in TSL-300's layout, described if need be."""
     root = samples_folder() / "untrimmed_film"
-    extract_features(root, progress=progress)
+    return _with_features(root, progress)
+
+
+def _with_features(root: Path, progress: bool) -> Path:
+    for reason in extract_features(root, progress=progress).failed:
+        raise DataError(
+            str(root), found=f"a sample that cannot be described ({reason})",
+            wanted="the videos that ship with JACK",
+            cure="Take the folder of the repository again, or delete what was made in it.",
+        )  # fmt: skip
     return root
 
 

@@ -17,6 +17,7 @@ Everything here is NumPy.
 from __future__ import annotations
 
 import csv
+import io
 import random
 import re
 from collections.abc import Sequence
@@ -25,15 +26,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import DataError
-from ..files import read_table, write_json
+from ..errors import DataError, shown
+from ..files import file_name, open_array, read_table, read_text, reading, write_json
+from ..metrics import MOST_SEGMENTS, check_results, times
 from ..shapes import LOGMEL_BINS, LOGMEL_FRAMES, check_modality
-from .tsl_features import CLIP_FRAMES, RGB_SIZE
+from .media import LONGEST
+from .tsl_features import CLIP_FRAMES, RATES, RGB_SIZE
 
 CLASSES = ("n", "p")  # negative, positive
 SUBSETS = ("train", "test")
 POINT_FIELDS = "class,class_index,start_frame,stop_frame,video_id,point"
 CLASS_SCORE, OTHER_SCORE = 0.9, 0.1  # of an annotated clip: its class, and the others
+MOST_VIDEOS, MOST_POINTS = 100_000, 1_000_000
 LAYOUT = "docs/en/dataset.md has TSL-300's layout."
 
 
@@ -121,7 +125,7 @@ class UntrimmedVideos:
         ):
             if value not in choices:
                 wanted = " or ".join(map(repr, choices))
-                raise DataError(name, found=repr(value), wanted=wanted, cure="Correct it.")
+                raise DataError(name, found=shown(value), wanted=wanted, cure="Correct it.")
         self.root, self.subset, self.modality = Path(root), subset, modality
         self.class_names, self.length_tolerance = CLASSES, length_tolerance
         if not self.root.is_dir():
@@ -142,7 +146,7 @@ class UntrimmedVideos:
                 rgb_file=None if modality == "logmfcc" else self._feature("rgb", i),
                 logmel_file=None if modality == "rgb" else self._feature("logmfcc", i),
                 points=marks.get(i, ()),
-                truth=_entry(truth_file, truth, i),
+                truth=segments_of(truth_file, truth, i),
             )
             for i in ids
         ]
@@ -174,7 +178,7 @@ class UntrimmedVideos:
         for video in ids:
             if video not in marks:
                 raise DataError(
-                    str(file), found=f"no point for {video!r}", wanted="one or more",
+                    str(file), found=f"no point for {shown(video)}", wanted="one or more",
                     cure="Annotate the video, or take it out of split_train.txt.",
                 )  # fmt: skip
         return marks
@@ -184,15 +188,15 @@ class UntrimmedVideos:
         clips = []
         for file, check in ((item.rgb_file, check_rgb), (item.logmel_file, check_logmel)):
             if file is not None:
-                clips.append(check(file, _open_array(file).shape))
+                clips.append(check(file, open_array(file, NUMBERS, ANEW).shape))
         if len(clips) == 2:
             check_lengths(*clips, str(item.rgb_file), str(item.logmel_file), self.length_tolerance)
         T = min(clips)
         for _, frame in item.points:
             if not 0 <= frame // CLIP_FRAMES < T:
                 raise DataError(
-                    f"{self.root / 'point_gaussian'}, video {item.id!r}",
-                    found=f"a point at frame {frame}",
+                    f"{self.root / 'point_gaussian'}, video {shown(item.id)}",
+                    found=f"a point at frame {shown(frame)}",
                     wanted=f"0 to {T * CLIP_FRAMES - 1}: its features have {T} clips of 16 frames",
                     cure="Correct the point, or extract the features from the whole video.",
                 )
@@ -251,9 +255,9 @@ class UntrimmedVideos:
 
 def read_rgb(path: str | Path) -> np.ndarray:
     """Picture features: float32 [T, 1024]. Raises DataError naming the file."""
-    features = _read_array(Path(path))
+    features = open_array(path, NUMBERS, ANEW)
     check_rgb(path, features.shape)
-    return features
+    return _finite(path, features)
 
 
 def check_rgb(path: str | Path, shape: Sequence[int]) -> int:
@@ -272,9 +276,10 @@ def read_logmel(path: str | Path) -> np.ndarray:
 
     Frames that do not fill a clip are left off. Raises DataError naming the file.
     """
-    features = _read_array(Path(path))
+    features = open_array(path, NUMBERS, ANEW)
     T = check_logmel(path, features.shape)
-    clips = features[: T * LOGMEL_FRAMES].reshape(T, LOGMEL_FRAMES, LOGMEL_BINS)
+    features = _finite(path, features)[: T * LOGMEL_FRAMES]
+    clips = features.reshape(T, LOGMEL_FRAMES, LOGMEL_BINS)
     return (clips + 50) / 80
 
 
@@ -321,31 +326,20 @@ def same_length(
     return rgb[:short], logmel[:short]
 
 
+NUMBERS = "a .npy file of numbers"
 ANEW = "Make it anew with `bash script/run.sh TSL features`."
 
 
-def _open_array(path: Path) -> np.ndarray:
-    """A .npy file's array, its numbers still on disk."""
-    wanted = "a .npy file of numbers"
-    if not path.is_file():
-        raise DataError(str(path), found="no such file", wanted=wanted, cure="Correct the path.")
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-        if array.dtype.kind not in "fiu":
-            raise ValueError(f"numbers of kind {array.dtype}")
-    except (ValueError, OSError, EOFError, TypeError, AttributeError) as error:
-        raise DataError(str(path), found=f"no array ({error})", wanted=wanted, cure=ANEW) from error
-    return array
-
-
-def _read_array(path: Path) -> np.ndarray:
-    features, cure = np.array(_open_array(path), dtype=np.float32), ANEW
+def _finite(path: str | Path, array: np.ndarray) -> np.ndarray:
+    """float32 in memory."""
+    with np.errstate(over="ignore"):
+        features = np.array(array, dtype=np.float32)
     wrong = ~np.isfinite(features)
     if wrong.any():
         place = np.argwhere(wrong)[0].tolist()
         raise DataError(
             str(path), found=f"{int(wrong.sum())} NaN or infinite numbers, the first at {place}",
-            wanted="finite numbers", cure=cure,
+            wanted="finite numbers", cure=ANEW,
         )  # fmt: skip
     return features
 
@@ -356,19 +350,27 @@ def _read_array(path: Path) -> np.ndarray:
 
 
 def read_split(path: Path) -> list[str]:
-    """The IDs of a split file. Raises DataError where there are none, or one is there twice."""
-    if not path.is_file():
+    """The IDs of a split file, each of which may be a file's name.
+
+    Raises DataError, naming the line, if there are none, or one is there twice.
+    """
+    text = read_text(path, "video IDs, one per line", LAYOUT)
+    ids: dict[str, None] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        for video in line.split():
+            where = f"{path}, line {number}"
+            if file_name(video, where) in ids or len(ids) >= MOST_VIDEOS:
+                raise DataError(
+                    where, found=f"{shown(video)} twice" if video in ids else "one more ID",
+                    wanted=f"each video's ID once, one per line, {MOST_VIDEOS} at most",
+                    cure="Correct the file.",
+                )  # fmt: skip
+            ids[video] = None
+    if not ids:
         raise DataError(
-            str(path), found="no such file", wanted="video IDs, one a line", cure=LAYOUT
+            str(path), found="no ID", wanted="video IDs, one per line", cure="Correct the file."
         )
-    ids = path.read_text(encoding="utf-8-sig").split()
-    twice = {i for i in ids if ids.count(i) > 1} if len(set(ids)) < len(ids) else set()
-    if not ids or twice:
-        raise DataError(
-            str(path), found=f"{sorted(twice)[0]!r} twice" if twice else "no ID",
-            wanted="each video's ID once, one a line", cure="Correct the file.",
-        )  # fmt: skip
-    return ids
+    return list(ids)
 
 
 def read_ground_truth(path: Path) -> dict[str, dict]:
@@ -381,40 +383,43 @@ def read_ground_truth(path: Path) -> dict[str, dict]:
     return content["database"]
 
 
-def _entry(path: Path, database: dict, video: str) -> tuple[Segment, ...]:
-    where = f"{path}, {video!r}"
+def segments_of(path: Path, database: dict, video: str) -> tuple[Segment, ...]:
+    """One video's segments in what `read_ground_truth` gives. Raises DataError naming the video."""
+    where = f"{path}, {shown(video)}"
     if video not in database:
         raise DataError(
-            str(path), found=f"no entry {video!r}", wanted="one for every ID of the split files",
+            str(path), found=f"no entry {shown(video)}",
+            wanted="one for every ID of the split files",
             cure="Add the video, or take it out of the split file.",
         )  # fmt: skip
     entry = database[video]
-    if not isinstance(entry, dict) or not isinstance(entry.get("annotations"), list):
+    annotations = entry.get("annotations") if isinstance(entry, dict) else None
+    if not isinstance(annotations, list) or len(annotations) > MOST_SEGMENTS:
         raise DataError(
-            where, found=repr(entry)[:80], wanted='a list "annotations"', cure="Correct the entry."
-        )
+            where, found=shown(entry), wanted=f'a list "annotations", {MOST_SEGMENTS} at most',
+            cure="Correct the entry.",
+        )  # fmt: skip
     found = []
-    for annotation in entry["annotations"]:
-        try:
-            start, end = map(float, annotation["segment"])
-            found.append(Segment(annotation["label"], start, end))
-            if annotation["label"] not in CLASSES or not 0 <= start < end:
+    for annotation in annotations:
+        with reading(
+            where, '{"segment": [start, end], "label": "n" or "p"}, 0 <= start < end <= 86400 (s)',
+            "Correct the entry.", shown(annotation),
+        ):  # fmt: skip
+            label, (start, end) = annotation["label"], times(annotation["segment"])
+            if label not in CLASSES or not 0 <= start < end <= LONGEST:
                 raise ValueError("a label or times that cannot be")
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(
-                where, found=f"{annotation!r} ({error})",
-                wanted='{"segment": [start, end], "label": "n" or "p"}, 0 <= start < end, seconds',
-                cure="Correct the entry.",
-            ) from error  # fmt: skip
+            found.append(Segment(label, start, end))
     return tuple(found)
 
 
 def _fps(path: Path, table: dict, video: str) -> float:
     value = table.get(video)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 1 <= value <= 240:
-        found = f"no entry {video!r}" if value is None else f"{value!r} for {video!r}"
+    low, high = RATES
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+        name = shown(video)
+        found = f"no entry {name}" if value is None else f"{shown(value)} for {name}"
         raise DataError(
-            str(path), found=found, wanted="its frames a second, 1 to 240",
+            str(path), found=found, wanted=f"its frames per second, {low} to {high}",
             cure="Add what the video file says; `bash script/run.sh TSL features` does.",
         )  # fmt: skip
     return float(value)
@@ -422,24 +427,25 @@ def _fps(path: Path, table: dict, video: str) -> float:
 
 def read_points(path: Path) -> dict[str, tuple[Point, ...]]:
     """Points by video, in the file's order. Raises DataError naming file and line."""
-    wanted = POINT_FIELDS
-    if not path.is_file():
-        raise DataError(str(path), found="no such file", wanted=wanted, cure=LAYOUT)
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
+    text = read_text(path, POINT_FIELDS, LAYOUT)
     marks: dict[str, list[Point]] = {}
-    for number, row in enumerate(rows, start=2):
-        try:
-            point = Point(row["class"], int(row["point"]))
-            if CLASSES.index(point.label) != int(row["class_index"]):
-                raise ValueError("class and class_index differ")
-            marks.setdefault(row["video_id"], []).append(point)
-        except (KeyError, TypeError, ValueError) as error:
-            found = ",".join(str(value) for value in row.values())
-            raise DataError(
-                f"{path}, line {number}", found=f"{found!r} ({error})",
-                wanted=f"{wanted}, with class n (0) or p (1)", cure="Correct the line.",
-            ) from error  # fmt: skip
+    with reading(path, POINT_FIELDS, "Correct the file.", "no table"):
+        table = csv.DictReader(io.StringIO(text, newline=""))
+        for number, row in enumerate(table, start=2):
+            where = f"{path}, line {number}"
+            if number > MOST_POINTS:
+                raise DataError(
+                    where, found="one more point", wanted=f"at most {MOST_POINTS}",
+                    cure="Correct the file.",
+                )  # fmt: skip
+            with reading(
+                where, f"{POINT_FIELDS}, with class n (0) or p (1)", "Correct the line.",
+                repr(",".join(str(value)[:80] for value in list(row.values())[:10])),
+            ):  # fmt: skip
+                point = Point(row["class"], int(row["point"]))
+                if CLASSES.index(point.label) != int(row["class_index"]):
+                    raise ValueError("class and class_index differ")
+                marks.setdefault(file_name(row["video_id"], where), []).append(point)
     return {video: tuple(points) for video, points in marks.items()}
 
 
@@ -463,7 +469,7 @@ def mix_annotators(
         rng.randint(0, 0)
         if video not in annotators[chosen]:
             raise DataError(
-                str(files[chosen]), found=f"no point for {video!r}",
+                str(files[chosen]), found=f"no point for {shown(video)}",
                 wanted="points for every video that another annotator has",
                 cure="Add them, or take the video out of the others' files.",
             )  # fmt: skip
@@ -473,7 +479,7 @@ def mix_annotators(
 
 def natural_order(name: str) -> list:
     """A sort key under which "2_x" comes before "10_x"."""
-    return [(not part.isdigit(), int(part) if part.isdigit() else 0, part)
+    return [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part)
             for part in re.split(r"(\d+)", name) if part]  # fmt: skip
 
 
@@ -510,9 +516,8 @@ def write_results(path: Path, results: dict[str, list], details: str) -> Path:
 def read_results(path: str | Path) -> dict:
     """An ActivityNet file of results, for `metrics.temporal_map`. Raises DataError naming it."""
     content = read_table(Path(path), needed=True)
+    wanted, cure = '{"results": {ID: [...]}}', "Give the file that `TSL main_eval` writes."
     if not isinstance(content.get("results"), dict):
-        raise DataError(
-            str(path), found='no table "results"', wanted='{"results": {ID: [...]}}',
-            cure="Give the file that `TSL main_eval` writes.",
-        )  # fmt: skip
+        raise DataError(str(path), found='no table "results"', wanted=wanted, cure=cure)
+    check_results(content["results"], str(path))
     return content

@@ -13,9 +13,11 @@ describing a clip's picture are here:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 import av
@@ -23,13 +25,36 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
-from ..errors import DataError
-from ..files import read_table, write_array, write_json
+from ..errors import DataError, shown
+from ..files import (
+    file_name,
+    locked,
+    open_array,
+    read_table,
+    reading,
+    sweep,
+    write_array,
+    write_json,
+)
+from ..shapes import LOGMEL_BINS
 from .audio import log_mel
+from .media import (
+    CURE,
+    LONGEST,
+    VIDEO_ENDINGS,
+    WANTED,
+    as_picture,
+    bad_media,
+    decoded,
+    frame_rate,
+    opened,
+    picture_stream,
+)
 
 CLIP_FRAMES = 16
 RGB_SIZE = 1024
-VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
+RATES = (1, 240)  # frames per second
+TABLES = ("fps_dict.json", "time.json")
 DESCRIPTOR = "descriptor of JACK (colours, edges and motion; not I3D)"
 I3D_FEATURES = "I3D RGB"
 
@@ -48,13 +73,16 @@ class VideoFacts(NamedTuple):
 
 
 def video_facts(path: str | Path) -> VideoFacts:
-    """A video's rate, frames and length. Raises DataError, naming the file, where it has none."""
-    with _opened(path) as container:
-        stream = container.streams.video[0]
-        fps = float(stream.average_rate or stream.guessed_rate or 0)
-        n_frames = stream.frames or sum(1 for _ in container.decode(stream))
-    if not fps or not n_frames:
-        raise _unreadable(path, f"{n_frames} frames at {fps} a second")
+    """A video's rate, frames and length. Raises DataError, naming the file, if it has none."""
+    with opened(path) as container:
+        stream = picture_stream(path, container)
+        fps = float(frame_rate(stream) or 0)
+        low, high = RATES
+        if not low <= fps <= high:
+            raise bad_media(path, f"{fps:.3g} frames per second", f"{low} to {high}")
+        n_frames = stream.frames or sum(1 for _ in decoded(path, container, stream))
+    if not 0 < n_frames <= LONGEST * fps:
+        raise bad_media(path, f"{shown(n_frames)} frames", f"1 frame to {LONGEST // 3600} hours")
     return VideoFacts(fps, n_frames, n_frames / fps)
 
 
@@ -62,13 +90,17 @@ def read_frames(
     path: str | Path, resize: Callable[[np.ndarray], np.ndarray] | None = None
 ) -> Iterator[np.ndarray]:
     """Every frame of a video, one at a time: uint8 [H, W, 3], RGB, as `resize` leaves it."""
-    with _opened(path) as container:
-        try:
-            for frame in container.decode(container.streams.video[0]):
-                picture = frame.to_ndarray(format="rgb24")
-                yield picture if resize is None else resize(picture)
-        except av.error.FFmpegError as error:
-            raise _unreadable(path, f"data that cannot be decoded ({error})") from error
+    with opened(path) as container:
+        for frame in decoded(path, container, picture_stream(path, container)):
+            picture = _picture(path, frame)
+            yield picture if resize is None else resize(picture)
+
+
+def _picture(path: str | Path, frame) -> np.ndarray:
+    short, long = sorted((frame.width, frame.height))
+    if long > 20 * short:  # scaled to a usual height, it would take gigabytes
+        raise bad_media(path, f"pictures of {frame.width} x {frame.height}", "usual proportions")
+    return as_picture(path, frame)
 
 
 def read_clips(
@@ -93,45 +125,29 @@ def frames_between(
     span = max(end - start, 1 / fps)
     wanted = [int((start + (i + 0.5) * span / count) * fps) for i in range(count)]
     pictures: list[np.ndarray] = []
-    with _opened(path) as container:
-        # Lands on a key frame before. Beyond the end the last frame stands in.
-        container.seek(max(int((wanted[0] / fps - 1) * av.time_base), 0))
+
+    def small(frame) -> np.ndarray:
+        picture = _picture(path, frame)
+        width = round(picture.shape[1] * height / picture.shape[0])
+        return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+
+    with opened(path) as container:
+        stream = picture_stream(path, container)
+        with reading(path, WANTED, CURE, "no place to start from"):
+            # Lands on a key frame before. Beyond the end the last frame stands in.
+            container.seek(max(int((wanted[0] / fps - 1) * av.time_base), 0))
         frame = None
-        for frame in container.decode(container.streams.video[0]):
+        for frame in decoded(path, container, stream):
             number = round((frame.time or 0.0) * fps)
             while len(pictures) < count and wanted[len(pictures)] <= number:
-                pictures.append(frame.to_ndarray(format="rgb24"))
+                pictures.append(small(frame))
             if len(pictures) == count:
                 break
         if frame is None:
-            raise _unreadable(path, f"no frame from {start:.1f} s on")
-        pictures += [frame.to_ndarray(format="rgb24")] * (count - len(pictures))
-    width = round(pictures[0].shape[1] * height / pictures[0].shape[0])
-    return np.stack(
-        [cv2.resize(p, (width, height), interpolation=cv2.INTER_AREA) for p in pictures]
-    )
-
-
-def _opened(path: str | Path):
-    path = Path(path)
-    if not path.is_file():
-        found = "no such file" if not path.exists() else "a folder"
-        raise DataError(str(path), found=found, wanted="a video file", cure="Correct the path.")
-    try:
-        container = av.open(str(path))
-    except (av.error.FFmpegError, ValueError) as error:
-        raise _unreadable(path, f"data that cannot be decoded ({error})") from error
-    if not container.streams.video:
-        container.close()
-        raise _unreadable(path, "no picture in it")
-    return container
-
-
-def _unreadable(path: str | Path, found: str) -> DataError:
-    return DataError(
-        str(path), found=found, wanted="a video file that can be decoded",
-        cure="Use mp4, avi, mov, mkv or webm; convert the file, or leave it out.",
-    )  # fmt: skip
+            raise bad_media(path, f"no frame from {start:.1f} s on")
+        if len(pictures) < count:
+            pictures += [small(frame)] * (count - len(pictures))
+    return np.stack(pictures)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -276,9 +292,17 @@ def _stack(found: list[np.ndarray], path: str | Path) -> np.ndarray:
 # ---------------------------------------------------------------------------------------------
 
 
+class FeaturesReport(NamedTuple):
+    """What `extract_features` did."""
+
+    done: int  # videos described now
+    there: int  # all videos
+    failed: tuple[str, ...] = ()  # what is wrong with each of the others
+
+
 def extract_features(
     root: str | Path, net=None, *, threads: int = 2, progress: bool = True
-) -> tuple[int, int]:
+) -> FeaturesReport:
     """Features of every video root/video/{train,test}/ID.mp4, in TSL-300's layout beside it.
 
     Writes root/features/{train,test}/{rgb,logmfcc}/ID.npy, and adds what the videos say to
@@ -287,9 +311,11 @@ def extract_features(
     both kinds are never mixed. Videos that have features are left as they are; a run that is
     stopped can be run again.
 
-    Returns how many videos were done and how many there are. Raises DataError naming the video.
+    A video that cannot be described is in the report's `failed`, and the others go on. Raises
+    DataError if there is none, or features of the other kind.
     """
     root = Path(root)
+    kind = DESCRIPTOR if net is None else I3D_FEATURES
     videos = [
         (split, path)
         for split in ("train", "test")
@@ -301,25 +327,70 @@ def extract_features(
             str(root / "video"), found="no video", wanted="train/ID.mp4 and test/ID.mp4 in it",
             cure="Put the videos there; docs/en/dataset.md has the layout.",
         )  # fmt: skip
-    _check_kind(root / "features" / "made_with.json", DESCRIPTOR if net is None else I3D_FEATURES)
-    fps, seconds = (read_table(root / name) for name in ("fps_dict.json", "time.json"))
+    tables = _tables(root)
+    if _check_kind(root, kind) and all(
+        all(path.stem in table for table in tables) and _described(root, split, path.stem)
+        for split, path in videos
+    ):
+        return FeaturesReport(0, len(videos))  # without a lock or a write
+    with locked(root, "describing videos"):
+        sweep(root, 4)
+        if not _check_kind(root, kind):
+            write_json(_kind_file(root), {"rgb": kind, "logmfcc": "log-mel spectrum"})
+        return _describe(root, videos, net, 1 if net is not None else max(1, threads), progress)
+
+
+def _describe(root: Path, videos: list, net, threads: int, progress: bool) -> FeaturesReport:
+    tables, writing = _tables(root), Lock()
+    namesakes = Counter(path.stem for _, path in videos)
+    failed = []
+
+    def numbers_of(path: Path) -> list:
+        """A video's rate and length, from the tables or else the file."""
+        # What an annotator has written down stays: it may be more exact than a file's head.
+        found = [table.get(path.stem) for table in tables]
+        if None in found:
+            facts = video_facts(path)
+            for place, number in enumerate((facts.fps, facts.seconds)):
+                found[place] = number if found[place] is None else found[place]
+            with writing:
+                for table, file, number in zip(tables, TABLES, found, strict=True):
+                    table[path.stem] = number
+                    write_json(root / file, table)
+        return found
 
     def one(split: str, path: Path) -> bool:
-        facts = video_facts(path)
-        # What an annotator has written down stays: it may be more exact than a file's head.
-        fps.setdefault(path.stem, facts.fps)
-        seconds.setdefault(path.stem, facts.seconds)
-        rgb, sound = (
-            root / "features" / split / kind / f"{path.stem}.npy" for kind in ("rgb", "logmfcc")
-        )
-        if rgb.is_file() and sound.is_file():
+        name = path.stem
+        try:
+            if namesakes[name] > 1:
+                raise DataError(
+                    str(path), found=f"{namesakes[name]} videos of that name",
+                    wanted="names that occur once", cure="Rename the others: features go by name.",
+                )  # fmt: skip
+            with reading(path, "a name in UTF-8", "Rename the file."):
+                file_name(name, path).encode()  # it is written into tables
+            fps, _ = numbers_of(path)
+            if not isinstance(fps, (int, float)) or not RATES[0] <= fps <= RATES[1]:
+                raise DataError(
+                    str(root / TABLES[0]), found=f"{shown(fps)} for {shown(name)}",
+                    wanted="its frames per second, {} to {}".format(*RATES),
+                    cure="Correct the entry, or take it out.",
+                )  # fmt: skip
+            if _described(root, split, name):
+                return False
+            with reading(path, WANTED, CURE, "what cannot be described"):
+                heard = log_mel(path, fps)
+                seen = picture_features(path) if net is None else i3d_features(net, path)
+        except DataError as error:
+            with writing:
+                failed.append(str(error))
             return False
-        write_array(sound, log_mel(path, fps[path.stem]))
-        write_array(rgb, picture_features(path) if net is None else i3d_features(net, path))
+        for file, features in zip(_feature_files(root, split, name), (seen, heard), strict=True):
+            write_array(file, features)
         return True
 
     # Jittor works in one thread; OpenCV and librosa let go of Python's lock.
-    with ThreadPoolExecutor(1 if net is not None else max(1, threads)) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         running = [pool.submit(one, *video) for video in videos]
         try:
             bar = tqdm(running, desc="features", unit="video", disable=not progress, leave=False)
@@ -328,22 +399,46 @@ def extract_features(
             for job in running:
                 job.cancel()
             raise
-    write_json(root / "fps_dict.json", fps)
-    write_json(root / "time.json", seconds)
-    return done, len(videos)
+    return FeaturesReport(done, len(videos), tuple(sorted(failed)))
+
+
+def _tables(root: Path) -> tuple[dict, dict]:
+    return read_table(root / TABLES[0]), read_table(root / TABLES[1])
+
+
+def _feature_files(root: Path, split: str, name: str) -> tuple[Path, Path]:
+    return tuple(root / "features" / split / kind / f"{name}.npy" for kind in ("rgb", "logmfcc"))
+
+
+def _described(root: Path, split: str, name: str) -> bool:
+    """Whether a video's features are there and of the right shape."""
+    files = _feature_files(root, split, name)
+    for file, width in zip(files, (RGB_SIZE, LOGMEL_BINS), strict=True):
+        try:
+            shape = open_array(file, "features", "").shape
+        except DataError:
+            return False
+        if len(shape) != 2 or not shape[0] or shape[1] != width:
+            return False
+    return True
 
 
 def features_kind(root: str | Path) -> str:
     """What the picture features of a folder in TSL-300's layout are; TSL-300's own are I3D's."""
-    return read_table(Path(root) / "features" / "made_with.json").get("rgb", I3D_FEATURES)
+    kind = read_table(_kind_file(Path(root))).get("rgb", I3D_FEATURES)
+    return kind if isinstance(kind, str) else shown(kind)
 
 
-def _check_kind(path: Path, kind: str) -> None:
-    earlier = read_table(path).get("rgb")
+def _kind_file(root: Path) -> Path:
+    return root / "features" / "made_with.json"
+
+
+def _check_kind(root: Path, kind: str) -> bool:
+    """Whether features of a kind were begun. Raises DataError if they are of the other."""
+    earlier = read_table(_kind_file(root)).get("rgb")
     if earlier not in (None, kind):
         raise DataError(
-            str(path), found=f"features of {earlier}", wanted=kind,
+            str(_kind_file(root)), found=f"features of {features_kind(root)}", wanted=kind,
             cure="Delete the features folder to make them anew, or use another folder.",
         )  # fmt: skip
-    if earlier is None:
-        write_json(path, {"rgb": kind, "logmfcc": "log-mel spectrum"})
+    return earlier is not None

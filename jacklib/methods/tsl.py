@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
+import contextlib
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, fields, replace
@@ -18,20 +19,22 @@ import numpy as np
 from .. import parallel, runtime
 from ..checkpoint import load_weights, read_options
 from ..data.audio import log_mel, read_audio
+from ..data.media import VIDEO_ENDINGS
 from ..data.samples import UNTRIMMED
 from ..data.tsl300 import (
     CLASSES,
     UntrimmedVideos,
+    read_ground_truth,
     read_logmel,
     read_rgb,
     same_length,
+    segments_of,
     write_results,
 )
 from ..data.tsl_features import (
     CLIP_FRAMES,
     DESCRIPTOR,
     I3D_FEATURES,
-    VIDEO_ENDINGS,
     extract_features,
     features_kind,
     frames_between,
@@ -40,14 +43,14 @@ from ..data.tsl_features import (
     video_facts,
 )
 from ..errors import DataError
-from ..files import write_json
+from ..files import read_table, write_json
 from ..losses import TSLLoss
 from ..metrics import localize, temporal_map
 from ..networks import I3D, TSLNet, TSLNetConfig
 from ..ops import Adam
 from ..pseudo_labels import seed_labels
 from ..shapes import LOGMEL_BINS, LOGMEL_FRAMES, MODALITIES
-from ..train import fit
+from ..train import best_weights, fit, owned
 from ..widgets.timeline import Thresholds, TimelineVideo, save
 from .checkpoints import check_network, check_resumed, checkpoint_of, result_folder
 
@@ -225,6 +228,7 @@ def train(
         show=show,
         score="average_mAP",
         unit="round",
+        settings=(schedule, training, validation, lambdas, reverse_sign, class_threshold),
     )
 
 
@@ -500,10 +504,12 @@ def run(phase: str, args: argparse.Namespace) -> int:
     """Carry out one phase; returns the exit code."""
     if phase == "features":
         net = _i3d(args.i3d_pretrained) if args.i3d_pretrained else None
-        done, there = extract_features(args.data_path, net)
-        print(f"{done} of {there} videos described; features in {args.data_path}/features, "
-              f"made with: {features_kind(args.data_path)}")  # fmt: skip
-        return 0
+        report = extract_features(args.data_path, net)
+        print(f"{report.done} of {report.there} videos described; features in "
+              f"{args.data_path}/features, made with: {features_kind(args.data_path)}")  # fmt: skip
+        for reason in report.failed:
+            print(f"failed: {reason}", file=sys.stderr)
+        return 1 if report.failed else 0
     if not 0 <= args.class_th <= 1:
         raise DataError(
             "--class_th", found=str(args.class_th), wanted="0 to 1", cure="0.5 is as released."
@@ -554,6 +560,12 @@ def _schedule(args: argparse.Namespace) -> Schedule:
 
 
 def _main(args: argparse.Namespace) -> int:
+    folder = result_folder(NAME, args.result_path)
+    with owned(folder, NAME):
+        return _main_in(folder, args)
+
+
+def _main_in(folder: Path, args: argparse.Namespace) -> int:
     schedule, lambdas = _schedule(args), number_list(args.lambdas, "--lambdas")
     if len(lambdas) != 4:
         raise DataError(
@@ -579,7 +591,7 @@ def _main(args: argparse.Namespace) -> int:
         f"{schedule.rates[0]:g}, evaluated every {schedule.evaluate_every}, seed {args.seed}, "
         f"on {runtime.device()}"
     )
-    folder, clock = result_folder(NAME, args.result_path), Clock()
+    clock = Clock()
     options = asdict(config) | {"network": NAME, "class_names": list(CLASSES), "features": kind}
     options |= {
         "batch_size": schedule.batch_size, "evaluate_every": schedule.evaluate_every,
@@ -597,14 +609,21 @@ def _main(args: argparse.Namespace) -> int:
     )  # fmt: skip
     best = max(history, key=lambda row: row["average_mAP"])
     report = {
-        **clock.numbers(),
         **{name: best[name] for name in best if name.startswith("average_")},
         "step": min(best["epoch"] * schedule.evaluate_every, len(schedule.rates)),
         "random_average_mAP": random_average_map(validation),
     }
-    write_json(folder / "report.json", report)
+    file = folder / "report.json"
+    # A complete run that is resumed takes no times: those of the training that was stay.
+    before = {}
+    if not clock.iterations:
+        with contextlib.suppress(DataError):  # a damaged one is written anew
+            before = read_table(file)
+    same_run = all(before.get(name) == value for name, value in report.items())
+    report = before if same_run else clock.numbers() | report
+    write_json(file, report)
     print(report_table(report))
-    weights = next(p for p in (folder / "best.pth", folder / "last.pth") if p.exists())
+    weights = best_weights(folder, best["epoch"])
     print(f"Best after step {report['step']}. Weights: {weights}")
     return 0
 
@@ -764,8 +783,6 @@ def describe_file(
 
 def read_truth(root: str | Path, file: str = "videosenti_gt.json") -> dict[str, list]:
     """The segments of every video that a file of TSL-300's layout tells of, (label, start, end)."""
-    database = json.loads((Path(root) / file).read_text(encoding="utf-8"))["database"]
-    return {
-        video: [(a["label"], *map(float, a["segment"])) for a in entry["annotations"]]
-        for video, entry in database.items()
-    }
+    path = Path(root) / file
+    database = read_ground_truth(path)
+    return {video: list(segments_of(path, database, video)) for video in database}
