@@ -2,12 +2,19 @@
 
 import hashlib
 import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 import pytest
+
+from jacklib.data import samples
+from jacklib.errors import DataError
 
 FILM = Path(__file__).resolve().parents[1] / "data_samples" / "film"
 VE8 = ["Anger", "Anticipation", "Disgust", "Fear", "Joy", "Sadness", "Surprise", "Trust"]
@@ -54,8 +61,69 @@ def test_clips_do_not_overlap():
         assert end <= start
 
 
+@pytest.fixture
+def own_film(tmp_path, monkeypatch):
+    """A copy of the sample with two clips, not yet unpacked."""
+    film = tmp_path / "film"
+    few = {clip_id: DATABASE[clip_id] for clip_id in ("bbb_0120", "bbb_0345")}
+    for clip_id in few:
+        target = film / clip_path(clip_id).relative_to(FILM)
+        target.parent.mkdir(parents=True)
+        shutil.copy(clip_path(clip_id), target)
+    (film / "film_01.json").write_text(json.dumps(ANNOTATION | {"database": few}))
+    monkeypatch.setattr(samples, "samples_folder", lambda: tmp_path)
+    return film
+
+
+def content(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*.jpg")}
+
+
+def test_four_at_once_unpack_the_film_once_and_whole(own_film):
+    code = (
+        "import sys; from pathlib import Path; from jacklib.data import samples\n"
+        "samples.samples_folder = lambda: Path(sys.argv[1])\nprint(samples.film_clips(False)[0])"
+    )
+    repository = Path(__file__).resolve().parents[1]
+    environment = {**os.environ, "JACKLIB_NO_JITTOR": "1", "PYTHONPATH": str(repository)}
+    four = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(own_film.parent)], env=environment,
+            stdout=subprocess.PIPE,
+        )
+        for _ in range(4)
+    ]  # fmt: skip
+    for process in four:
+        assert process.communicate()[0] and process.returncode == 0
+    folders = list(own_film.glob("img/*/bbb*"))
+    assert len(folders) == len(list(own_film.glob("mp3/*/*.mp3"))) == 2
+    for folder in folders:
+        assert len(list(folder.glob("*.jpg"))) == int((folder / "n_frames").read_text()) > 100
+    assert not list(own_film.rglob("*.part"))
+
+
+@pytest.mark.parametrize("earlier", [False, True], ids=["now", "earlier version"])
+def test_a_hole_is_mended_and_a_whole_film_not_touched(own_film, earlier):
+    samples.film_clips(False)
+    whole = content(own_film)
+    (own_film / ".jack.lock").unlink()
+    samples.film_clips(False)
+    assert not (own_film / ".jack.lock").exists()  # where nothing can be written it is used too
+    folder = own_film / "img" / "Joy" / "bbb_0120"
+    (folder / "000100.jpg").unlink()
+    if earlier:
+        (folder / ".jack.json").unlink()
+        (folder / "mine.txt").write_text("precious")
+        with pytest.raises(DataError, match="bbb_0120.*did not make"):
+            samples.film_clips(False)
+        assert (folder / "mine.txt").read_text() == "precious"
+        (folder / "mine.txt").unlink()
+    samples.film_clips(False)
+    assert content(own_film) == whole
+
+
 def test_total_size_is_under_10_mb():
-    made_at_first_use = ("img", "mp3")
+    made_at_first_use = ("img", "mp3", ".jack.lock")
     shipped = [p for p in FILM.rglob("*") if p.relative_to(FILM).parts[0] not in made_at_first_use]
     assert sum(path.stat().st_size for path in shipped if path.is_file()) < 10e6
 

@@ -1,10 +1,17 @@
 """TSL-300's layout, untrimmed rendered videos and the features of TSL-Net. NumPy only."""
 
+import hashlib
 import json
+import os
+import platform
 import random
 import shutil
+import subprocess
+import sys
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import librosa
 import numpy as np
@@ -43,7 +50,8 @@ from jacklib.data.untrimmed import (
 from jacklib.errors import DataError
 from jacklib.metrics import temporal_map
 
-FILM = Path(__file__).parents[1] / "data_samples" / "film" / "video" / "Joy" / "bbb_0120.mp4"
+ROOT = Path(__file__).resolve().parents[1]
+FILM = ROOT / "data_samples" / "film" / "video" / "Joy" / "bbb_0120.mp4"
 
 
 # ---------------------------------------------------------------------------------------------
@@ -156,6 +164,30 @@ def test_results_survive_their_file(tmp_path):
         read_results(path)
 
 
+GOOD = {"label": "p", "score": 0.5, "segment": [1.0, 2.5]}
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        3, {"a": 3}, {"a": "x"}, {"a": {"label": "p"}}, {"a": [GOOD, 3]}, {"a": [[[]]]},
+        {"a": [GOOD | {"score": float("nan")}]}, {"a": [GOOD | {"score": "x"}]},
+        {"a": [GOOD | {"segment": [0, float("nan")]}]}, {"a": [GOOD | {"segment": [0, 1e999]}]},
+        {"a": [GOOD | {"segment": [2, 1]}]}, {"a": [GOOD | {"segment": [1, 2, 3]}]},
+        {"a": [GOOD | {"segment": [True, 2]}]}, {"a": [GOOD | {"label": ["p"]}]},
+        {"a": [{"label": "p"}]}, {"a": [GOOD] * 10_001},
+    ],
+)  # fmt: skip
+def test_results_that_cannot_be(tmp_path, results):
+    path = tmp_path / "found.json"
+    path.write_text(json.dumps({"results": results}))
+    with pytest.raises(DataError, match="found.json"):
+        read_results(path)
+    truth = {"a": {"annotations": [{"label": "p", "segment": [0, 10]}]}}
+    with pytest.raises(DataError, match="results"):
+        temporal_map(truth, results, [0.5])
+
+
 # ---------------------------------------------------------------------------------------------
 # Bad input
 # ---------------------------------------------------------------------------------------------
@@ -175,6 +207,12 @@ def spoil_text(name, change):
         path.write_text(change(path.read_text()))
 
     return spoil
+
+
+def npy_header(rows):
+    """A .npy file of that many rows of features, and a few kB behind the header."""
+    words = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, 1024), }}"
+    return b"\x93NUMPY\1\0\x76\0" + words.ljust(117).encode() + b"\n" + bytes(23_040)
 
 
 def with_nan(features):
@@ -206,14 +244,36 @@ BAD = {
     "not in gt.json": (spoil_text("gt.json", lambda t: t.replace("10_b", "11_b")),
                        "gt.json: found no entry '10_b'"),
     "not in fps_dict.json": (spoil_text("fps_dict.json", lambda t: t.replace("10_b", "11_b")),
-                             "fps_dict.json: found no entry '10_b', wanted its frames a second"),
+                             "fps_dict.json: found no entry '10_b', wanted its frames per second"),
     "fps 0": (spoil_text("fps_dict.json", lambda t: t.replace("30.0", "0")),
               "fps_dict.json: found 0 for '10_b'"),
     "ID twice": (spoil_text("split_train.txt", lambda t: t + "2_a\n"),
-                 "split_train.txt: found '2_a' twice"),
+                 "split_train.txt, line 3: found '2_a' twice"),
     "no JSON": (spoil_text("gt.json", lambda t: t[:-3]), "gt.json: found no valid JSON"),
     "no features": (lambda root: (root / "features/train/rgb/2_a.npy").unlink(),
                     "2_a.npy: found no such file"),
+    "ID that leaves the folder": (spoil_text("split_train.txt", lambda t: t + "\n../../10_b\n"),
+                                  r"split_train.txt, line 4: found '../../10_b', .*separator"),
+    "video_id that leaves it": (spoil_text(ANNOTATORS, lambda t: t + "n,0,1,1,/etc/x,1\n"),
+                                r"point_labels.csv, line 4: found '/etc/x', .*separator"),
+    "one huge field": (spoil_text(ANNOTATORS, lambda t: t + "n" * 140_000 + "\n"),
+                       r"point_labels.csv: found no table \(Error: field larger"),
+    "points with 5,000 digits": (spoil_text(ANNOTATORS, lambda t: t.replace("191", "1" * 5000)),
+                                 r"point_labels.csv, line 3: found .*ValueError"),
+    "table not in UTF-8": (lambda root: (root / ANNOTATORS).write_bytes(b"class\n\xff\n"),
+                           "point_labels.csv: found no text in UTF-8"),
+    "nested": (lambda root: (root / "fps_dict.json").write_text("[" * 100_000),
+               r"fps_dict.json: found no valid JSON \(nested too deep"),
+    "features by the million million": (
+        lambda root: (root / "features/train/rgb/2_a.npy").write_bytes(npy_header(10**12)),
+        "rgb.2_a.npy: found no array"),
+    "features in a zip": (
+        lambda root: (root / "features/train/rgb/2_a.npy").write_bytes(b"PK\3\4" + bytes(500)),
+        "rgb.2_a.npy: found no array"),
+    "header that is no Python": (
+        lambda root: (root / "features/train/rgb/2_a.npy").write_bytes(
+            npy_header(60).replace(b"1024)", b"1024 ")),
+        "rgb.2_a.npy: found no array"),
     "no split": (lambda root: (root / "split_train.txt").unlink(), "split_train.txt: found no"),
 }  # fmt: skip
 
@@ -233,6 +293,12 @@ def test_bad_input_is_told_with_file_and_field(root, case):
         {"segment": ["3.0", "1.5"], "label": "p"},
         {"segment": ["1.5"], "label": "p"},
         {"segment": ["a", "b"], "label": "p"},
+        {"segment": "13", "label": "p"},
+        {"segment": [1, float("inf")], "label": "p"},
+        {"segment": [1, 10**400], "label": "p"},
+        {"segment": [1, 10**6], "label": "p"},
+        {"segment": [[1], [2]], "label": "p"},
+        {"segment": [1, 2], "label": ["p"]},
         {"segment": ["1.5", "3.0"], "label": "positive"},
         {"label": "p"},
         "p",
@@ -334,29 +400,114 @@ def test_i3d_s_picture_is_the_middle_at_240_high():
     assert i3d_picture(np.zeros((500, 100, 3), np.uint8)).shape == (224, 224, 3)  # narrow
 
 
-def test_features_are_made_once_and_kinds_are_not_mixed(tmp_path):
+@pytest.fixture
+def two_videos(tmp_path):
     for split, name in (("train", "a"), ("test", "b")):
         path = tmp_path / "video" / split / f"{name}.mp4"
         path.parent.mkdir(parents=True)
         shutil.copy(FILM, path)
-    assert extract_features(tmp_path, progress=False) == (2, 2)
-    rgb = tmp_path / "features" / "train" / "rgb" / "a.npy"
+    return tmp_path
+
+
+def test_features_are_made_once_and_kinds_are_not_mixed(two_videos):
+    root = two_videos
+    assert extract_features(root, progress=False) == (2, 2, ())
+    rgb = root / "features" / "train" / "rgb" / "a.npy"
     np.testing.assert_array_equal(np.load(rgb), picture_features(FILM))
-    sound = np.load(tmp_path / "features" / "test" / "logmfcc" / "b.npy")
+    sound = np.load(root / "features" / "test" / "logmfcc" / "b.npy")
     assert sound.shape[1] == 60 and len(sound) // 32 in (6, 7)
-    assert json.loads((tmp_path / "fps_dict.json").read_text()) == {"a": 24.0, "b": 24.0}
-    assert json.loads((tmp_path / "time.json").read_text()) == {"a": 4.25, "b": 4.25}
-    assert features_kind(tmp_path) == DESCRIPTOR
+    assert json.loads((root / "fps_dict.json").read_text()) == {"a": 24.0, "b": 24.0}
+    assert json.loads((root / "time.json").read_text()) == {"a": 4.25, "b": 4.25}
+    assert features_kind(root) == DESCRIPTOR
     stamp = rgb.stat().st_mtime_ns
-    assert extract_features(tmp_path, progress=False) == (0, 2)
+    (root / ".jack.lock").unlink()
+    assert extract_features(root, progress=False) == (0, 2, ())
     assert rgb.stat().st_mtime_ns == stamp
+    assert not (root / ".jack.lock").exists()  # a folder that cannot be written does as well
+    whole = rgb.read_bytes()
+    for half in (b"", whole[:-4], b"PK\3\4" + whole):
+        rgb.write_bytes(half)
+        assert extract_features(root, progress=False) == (1, 2, ())
+        assert rgb.read_bytes() == whole
     with pytest.raises(DataError, match="made_with.json: found features of descriptor"):
-        extract_features(tmp_path, net=object(), progress=False)
-    (tmp_path / "video" / "test" / "c.mp4").write_bytes(b"no video")
-    with pytest.raises(DataError, match="c.mp4: found data that cannot be decoded"):
-        extract_features(tmp_path, progress=False)
+        extract_features(root, net=object(), progress=False)
     with pytest.raises(DataError, match="video: found no video"):
-        extract_features(tmp_path / "features", progress=False)
+        extract_features(root / "features", progress=False)
+
+
+def bad_videos(folder):
+    """Files that PyAV raises something else over, each: their names and what is said of them."""
+    film = FILM.read_bytes()
+    with av.open(str(FILM)) as source, av.open(str(folder / "codec.mkv"), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    codec = (folder / "codec.mkv").read_bytes()
+    assert codec.count(b"V_MPEG4/ISO/AVC") == 1
+    (folder / "codec.mkv").write_bytes(codec.replace(b"V_MPEG4/ISO/AVC", b"V_NEWEST9999999"))
+    options = {"movflags": "frag_keyframe+empty_moov"}
+    write_small(folder / "cut.mp4", 30, 60, options=options)
+    cut = (folder / "cut.mp4").read_bytes()
+    (folder / "cut.mp4").write_bytes(cut[: cut.index(b"moof") + 100])
+    write_small(folder / "slow.mp4", Fraction(1, 2), 20)
+    write_small(folder / "short.mp4", 30, 15)
+    (folder / "none.mp4").write_bytes(b"no video")
+    (folder / "list.mp4").write_text("#EXTM3U\n#EXTINF:1,\n/etc/hostname\n")
+    (folder / "flat.avi").write_bytes(film[: len(film) // 2])
+    (folder / os.fsdecode(b"\xd7\xd6.mp4")).write_bytes(film)
+    shutil.copy(FILM, folder / "b.mp4")  # as the one in test
+    return {
+        "codec.mkv": "not known", "cut.mp4": "", "slow.mp4": "0.5 frames per second",
+        "short.mp4": "fewer than 16 frames", "none.mp4": "", "list.mp4": "", "flat.avi": "",
+        "udcd7": "UTF-8", "b.mp4": "2 videos of that name",
+    }  # fmt: skip
+
+
+def write_small(path, rate, count, options=None):
+    with av.open(str(path), "w", options=options or {}) as container:
+        stream = container.add_stream("libx264", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for k in range(count):
+            picture = np.full((48, 64, 3), 4 * k % 250, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+def test_bad_videos_are_reported_and_the_others_described(two_videos):
+    bad = bad_videos(two_videos / "video" / "train")
+    report = extract_features(two_videos, progress=False)
+    assert report.done == 1 and report.there == 2 + len(bad)
+    assert len(report.failed) == len(bad) + 1  # both videos called b
+    for name, words in bad.items():
+        assert any(name in line and words in line for line in report.failed), (name, report.failed)
+    names = {path.stem for path in two_videos.glob("features/*/*/*.npy")}
+    assert names == {"a"}
+    again = extract_features(two_videos, progress=False)
+    assert again == report._replace(done=0)
+    for name in ("codec.mkv", "cut.mp4", "none.mp4", "list.mp4"):
+        with pytest.raises(DataError, match=name):
+            frames_between(two_videos / "video" / "train" / name, 30, 0, 1, 3)
+
+
+def test_two_at_once_describe_each_video_once(two_videos):
+    code = (
+        "import sys; from jacklib.data.tsl_features import extract_features\n"
+        "print(*extract_features(sys.argv[1], progress=False)[:2])"
+    )
+    environment = {**os.environ, "JACKLIB_NO_JITTOR": "1", "PYTHONPATH": str(ROOT)}
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(two_videos)], env=environment, text=True,
+            stdout=subprocess.PIPE,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    assert sorted(process.communicate()[0] for process in both) == ["0 2\n", "2 2\n"]
+    sound = np.load(two_videos / "features" / "train" / "logmfcc" / "a.npy")
+    np.testing.assert_array_equal(sound, log_mel(FILM, 24.0))
+    assert not list(two_videos.rglob("*.part"))
 
 
 # ---------------------------------------------------------------------------------------------
@@ -453,7 +604,6 @@ def test_the_folder_is_in_the_layout_and_made_once(tmp_path):
     stamp = (root / "video" / "train" / f"{names[0]}.mp4").stat().st_mtime_ns
     build_untrimmed_rendered(root, n_train=2, n_test=1, progress=False)
     assert (root / "video" / "train" / f"{names[0]}.mp4").stat().st_mtime_ns == stamp
-    assert not (root / ".making").exists()
 
 
 def test_folders_of_others_are_left_alone(tmp_path):
@@ -464,6 +614,30 @@ def test_folders_of_others_are_left_alone(tmp_path):
         build_untrimmed_rendered(tmp_path / "x", n_train=0)
     with pytest.raises(DataError, match="shots"):
         render_untrimmed(0, 25, shots=2)
+
+
+def checksums():
+    """{file: SHA-256} of the videos that ship with JACK, and what they were made with."""
+    lines = (ROOT / "data_samples" / "untrimmed_rendered" / "CHECKSUMS").read_text().splitlines()
+    return {name: digest for digest, name in (line.split("  ") for line in lines[1:])}, lines[0]
+
+
+def test_a_video_has_the_stored_checksum_each_time(tmp_path):
+    stored, made_with = checksums()
+    assert len([name for name in stored if name.endswith(".mp4")]) == 30
+    here = f"# {platform.machine()}, PyAV {av.__version__}"
+    for name, (seed, fps) in {
+        "video/train/2_rendered_train.mp4": (678001, 25),
+        "video/test/21_rendered_test.mp4": (679000, 24),
+    }.items():
+        video = render_untrimmed(seed, fps)
+        found = set()
+        for _ in range(2):
+            write_mp4(tmp_path / "v.mp4", video.frames, video.sound, fps)
+            found.add(hashlib.sha256((tmp_path / "v.mp4").read_bytes()).hexdigest())
+        assert len(found) == 1
+        if here == made_with:  # another x264 writes other bytes
+            assert found == {stored[name]}
 
 
 def test_a_written_video_is_the_same_again(tmp_path, video):

@@ -3,11 +3,13 @@ use."""
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import DataError
-from ..files import SET_MARK, make_set, read_table
+from ..files import MARK, SET_MARK, make_set, read_mark, read_table, write_json
 from .gait import PARTS, SETTINGS, SPLITS
 from .gait_samples import build_gait_samples
 from .prepare import prepare_videos
@@ -51,14 +53,38 @@ def film_clips(progress: bool = True) -> SamplePaths:
     """32 clips of Big Buck Bunny with sound (21 to train, 11 to validate), unpacked if need be."""
     root = samples_folder() / "film"
     annotation = root / "film_01.json"
-    prepare_videos(
+    _mark_earlier(root)
+    report = prepare_videos(
         root / "video",
         root,
         annotations=annotation,
         short_side=FILM_SHORT_SIDE,
         progress=progress,
     )
+    for clip, reason in report.failed:
+        raise _damaged(root, f"{clip}: {reason}")
     return SamplePaths(root / "img", root / "mp3", annotation)
+
+
+def _mark_earlier(root: Path) -> None:
+    """Put our mark into folders of frames of the film that an earlier version has left with holes,
+    so that they may be made anew: those in which nothing but frames lies."""
+    for video in sorted((root / "video").glob("*/*.mp4")):
+        folder = root / "img" / video.parent.name / video.stem
+        if not (folder / "n_frames").is_file() or folder.is_symlink() or read_mark(folder):
+            continue
+        frames = {name for name in os.listdir(folder) if re.fullmatch(r"\d{6}\.jpg", name)}
+        said = (folder / "n_frames").read_text("utf-8", "replace")
+        if said != str(len(frames)) and set(os.listdir(folder)) == {*frames, "n_frames"}:
+            write_json(folder / MARK, {"made by": "jacklib"})
+
+
+def _damaged(root: Path, reason: str) -> DataError:
+    return DataError(
+        str(root), found=f"a sample that cannot be used ({reason})",
+        wanted="the videos that ship with JACK",
+        cure="Take the folder of the repository again, or delete what was made in it.",
+    )  # fmt: skip
 
 
 SAMPLES = {"rendered": rendered_clips, "film": film_clips}
@@ -79,11 +105,7 @@ def film_untrimmed(progress: bool = True) -> Path:
 
 def _with_features(root: Path, progress: bool) -> Path:
     for reason in extract_features(root, progress=progress).failed:
-        raise DataError(
-            str(root), found=f"a sample that cannot be described ({reason})",
-            wanted="the videos that ship with JACK",
-            cure="Take the folder of the repository again, or delete what was made in it.",
-        )  # fmt: skip
+        raise _damaged(root, reason)
     return root
 
 
