@@ -2,21 +2,26 @@
 
 import csv
 import os
+import shutil
 import signal
+import struct
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import jittor as jt
 import numpy as np
 import pytest
 from jittor import nn
 
+from jacklib import files, train
 from jacklib.data.rendered import build_rendered
 from jacklib.data.samples import SamplePaths
 from jacklib.data.video import Batch
-from jacklib.errors import DataError, TrainingError
+from jacklib.errors import DataError, DiskError, TrainingError
 from jacklib.ops import Adam, cross_entropy
 from jacklib.torch_files import read_torch_file
 from jacklib.train import draw_curves, fit
@@ -34,13 +39,14 @@ class Dots(nn.Module):
         return self.last(self.drop(nn.relu(self.first(x))))
 
 
-def run(folder, n_epochs, *, resume=None, stop_at=None, poison=None, seed=0, save_every=0):
-    """Train Dots on invented data; stop_at=(epoch, batch) raises there, as a power cut would."""
+def run(folder, n_epochs, **how):
+    """Train Dots on invented data; see fit_with."""
     jt.set_global_seed(5)
-    return fit_with(Dots(), folder, n_epochs, resume, stop_at, poison, seed, save_every)
+    return fit_with(Dots(), folder, n_epochs, **how)
 
 
-def fit_with(net, folder, n_epochs=1, resume=None, stop_at=None, poison=None, seed=0, save_every=0):
+def fit_with(net, folder, n_epochs=1, *, stop_at=None, poison=None, seed=0, scores=None, **options):
+    """stop_at=(epoch, batch) raises there, as Ctrl-C would. scores: by epoch, from 1."""
     optimizer = Adam(net.parameters(), lr=0.01)
 
     def batches(epoch, start):
@@ -58,20 +64,23 @@ def fit_with(net, folder, n_epochs=1, resume=None, stop_at=None, poison=None, se
         logits = net(jt.array(batch.visual))
         yield cross_entropy(logits, jt.array(batch.label)), logits, batch.label
 
+    def evaluate():
+        epoch = optimizer.n_steps[0] // 4
+        return {"val_accuracy": scores[epoch] if scores else float(net.last.bias.numpy()[0])}
+
     history = fit(
         net,
         optimizer,
         step_loss=step_loss,
         batches=batches,
         n_batches=4,
-        evaluate=lambda: {"val_accuracy": float(net.last.bias.numpy()[0])},
+        evaluate=evaluate,
         n_epochs=n_epochs,
         result_path=folder,
         seed=seed,
         options={"network": "Dots"},
-        resume=resume,
-        save_every=save_every,
         show=False,
+        **options,
     )
     return history, {k: v.numpy().copy() for k, v in net.state_dict().items()}
 
@@ -160,6 +169,265 @@ def test_curves_show_every_epoch(tmp_path):
     lines = [line for axes in figure.axes for line in axes.lines]
     assert len(lines) == 3  # training loss; training and validation accuracy
     assert all(len(line.get_xdata()) == 3 for line in lines)
+
+
+# ---------------------------------------------------------------------------------------------
+# Stops between two writes
+# ---------------------------------------------------------------------------------------------
+
+UP_AND_DOWN = {1: 0.2, 2: 0.5, 3: 0.4}  # the best epoch is not the last
+
+
+@pytest.fixture
+def no_time(monkeypatch):
+    """Runs that take no time: then equal runs leave equal files."""
+    monkeypatch.setattr(train, "time", SimpleNamespace(monotonic=lambda: 0.0, time=time.time))
+
+
+class Killed(BaseException):
+    pass
+
+
+def killed(monkeypatch, at, after):
+    """From call number `at` on, nothing is moved or removed any more, as after a SIGKILL: before
+    the call, or after it. Returns the list of what was moved."""
+    moved = []
+
+    def watched(real, counts):
+        def call(*words, **options):
+            if len(moved) >= at:
+                raise Killed
+            if counts and len(moved) == at - 1 and not after:
+                moved.append(words[-1])
+                raise Killed
+            found = real(*words, **options)
+            if counts:
+                moved.append(words[-1])
+                if len(moved) == at:
+                    raise Killed
+            return found
+
+        return call
+
+    monkeypatch.setattr(os, "replace", watched(os.replace, True))
+    monkeypatch.setattr(os, "unlink", watched(os.unlink, False))
+    return moved
+
+
+def left(folder):
+    names = ("best.pth", "last.pth", "log.csv")
+    return {name: (folder / name).read_bytes() for name in names if (folder / name).exists()}
+
+
+def visible(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("scores", [UP_AND_DOWN, {1: 0.2, 2: 0.3, 3: 0.4}])
+@pytest.mark.parametrize("save_every", [0, 2])
+def test_a_stop_between_any_two_writes_loses_nothing(tmp_path, no_time, scores, save_every):
+    how = {"scores": scores, "save_every": save_every}
+    run(tmp_path / "whole", 3, **how)
+    whole = left(tmp_path / "whole")
+    at = 0
+    while True:
+        at += 1
+        for after in (False, True):
+            folder = tmp_path / f"{at}{after}"
+            with pytest.MonkeyPatch.context() as patched:
+                moved = killed(patched, at, after)
+                try:
+                    run(folder, 3, **how)
+                except Killed:
+                    pass
+            last = folder / "last.pth"
+            for _ in range(2):  # the second time the run is complete
+                run(folder, 3, resume=last if last.exists() else None, **how)
+                assert left(folder) == whole, (at, after, moved)
+            ours = [name for name in visible(folder) if not name.endswith(".part")]
+            assert ours == ["best.pth", "last.pth", "log.csv", "tensorboard"]
+        if len(moved) < at:
+            break
+    assert at > 9
+
+
+def test_resume_of_a_complete_run_finishes_what_is_missing(tmp_path, no_time):
+    scores = {1: 0.2, 2: 0.3, 3: 0.4}
+    history, weights = run(tmp_path, 3, scores=scores)
+    whole = left(tmp_path)
+    for name in ("best.pth", "log.csv"):
+        (tmp_path / name).unlink()
+    again, resumed = run(tmp_path, 3, scores=scores, resume=tmp_path / "last.pth")
+    assert again == history and left(tmp_path) == whole
+    same(resumed, weights)
+    with pytest.raises(DataError, match="3 are complete, wanted one that has not, as epoch 2"):
+        run(tmp_path, 2, scores=scores, resume=tmp_path / "last.pth")
+
+
+def test_resumed_in_another_folder_the_best_weights_come_along(tmp_path, no_time, capsys):
+    whole, other, third = (tmp_path / name for name in ("whole", "other", "third"))
+    run(whole, 2, scores=UP_AND_DOWN)
+    run(other, 3, scores=UP_AND_DOWN, resume=whole / "last.pth")
+    assert read_torch_file(other / "best.pth")["options"]["epoch"] == 2
+    assert left(other)["best.pth"] == left(whole)["best.pth"]
+    assert train.best_weights(other, 2) == str(other / "best.pth")
+    # Complete, into a third folder: all of it is there too.
+    run(third, 3, scores=UP_AND_DOWN, resume=other / "last.pth")
+    assert left(third) == left(other)
+    capsys.readouterr()
+    # A best.pth of another epoch is none of this run's; what is said then is true.
+    run(whole, 1, scores={1: 0.1}, seed=3)
+    (tmp_path / "alone").mkdir()
+    shutil.copy(other / "last.pth", tmp_path / "alone")
+    shutil.copy(whole / "best.pth", tmp_path / "alone")
+    run(tmp_path / "fourth", 3, scores=UP_AND_DOWN, resume=tmp_path / "alone" / "last.pth")
+    assert "those of epoch 2, are neither in" in capsys.readouterr().err
+    assert not (tmp_path / "fourth" / "best.pth").exists()
+    assert train.best_weights(tmp_path / "fourth", 2).startswith("nowhere")
+
+
+def test_a_file_that_outgrows_the_disk_ends_in_one_sentence(tmp_path, no_time):
+    import resource
+
+    run(tmp_path / "whole", 3, scores=UP_AND_DOWN)
+    sizes = {name: len(data) for name, data in left(tmp_path / "whole").items()}
+    assert sizes["best.pth"] < sizes["last.pth"] - 1000
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (sizes["last.pth"] - 1000, before[1]))
+    try:
+        with pytest.raises(DiskError, match=r"last\.pth: a limit on file sizes\. Raise it"):
+            run(tmp_path / "cut", 3, scores=UP_AND_DOWN)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert visible(tmp_path / "cut") == ["tensorboard"]
+    (tmp_path / "file").touch()
+    with pytest.raises(DiskError, match="file: a file where a folder should be"):
+        run(tmp_path / "file", 1)
+
+
+def test_ctrl_c_in_a_write_leaves_nothing_half(tmp_path, no_time, monkeypatch):
+    run(tmp_path / "whole", 3, scores=UP_AND_DOWN)
+    real = train.save_training
+
+    def interrupted(path, net, optimizer, progress):
+        if progress["epoch"] == 2:
+            raise KeyboardInterrupt
+        return real(path, net, optimizer, progress)
+
+    monkeypatch.setattr(train, "save_training", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", 3, scores=UP_AND_DOWN)
+    monkeypatch.undo()
+    assert visible(tmp_path / "cut") == ["best.pth", "last.pth", "log.csv", "tensorboard"]
+    assert read_torch_file(tmp_path / "cut" / "best.pth")["options"]["epoch"] == 1
+    dead = tmp_path / "cut" / ".jack-99999999-0123abcd.part"  # as a SIGKILL leaves them
+    dead.touch()
+    run(tmp_path / "cut", 3, scores=UP_AND_DOWN, resume=tmp_path / "cut" / "last.pth")
+    assert not dead.exists()
+
+
+# ---------------------------------------------------------------------------------------------
+# Two at once
+# ---------------------------------------------------------------------------------------------
+
+
+def test_two_trainings_in_one_folder(tmp_path):
+    run(tmp_path, 1)
+    before = left(tmp_path), visible(tmp_path)
+    with files.locked(tmp_path, "training Dots"):
+        with pytest.raises(DataError, match=rf"found process {os.getpid()} .training Dots, since"):
+            run(tmp_path, 1, seed=1)
+    (tmp_path / files.LOCK).unlink()
+    assert (left(tmp_path), visible(tmp_path)) == before
+    run(tmp_path, 1)
+
+
+@pytest.mark.parametrize("settings", ["as the other's", "others"])
+def test_a_notebook_waits_and_takes_over_the_same_run(tmp_path, monkeypatch, capsys, settings):
+    monkeypatch.setattr(train, "in_notebook", lambda: True)
+    data = SimpleNamespace(ids=["a", "b"], rates=np.arange(3.0), _cache=object())
+    history, weights = run(tmp_path / "first", 2, settings=(data, 0.5))
+    held = threading.Event()
+
+    def other():  # another kernel, whose run ends while this one waits
+        with files.locked(tmp_path / "shared", "training Dots"):
+            held.set()
+            time.sleep(0.5)
+            shutil.copytree(tmp_path / "first", tmp_path / "shared", dirs_exist_ok=True)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    held.wait()
+    data._cache = None  # how far it is filled does not matter
+    mine = (data, 0.5) if settings == "as the other's" else (data, 0.25)
+    found, taken = run(tmp_path / "shared", 2, settings=mine)
+    thread.join()
+    same(taken, weights)  # these settings change nothing, so that a run of one's own ends the same
+    assert numbers(found) == numbers(history)
+    printed = capsys.readouterr()
+    assert f"waiting for process {os.getpid()} (training Dots, since" in printed.err
+    assert ("its weights and history, from" in printed.out) == (settings == "as the other's")
+
+
+# ---------------------------------------------------------------------------------------------
+# The clock, and TensorBoard's file
+# ---------------------------------------------------------------------------------------------
+
+
+def events(folder):
+    """Every record of the folder's event files, their checksums looked at."""
+    from tensorboardX.proto.event_pb2 import Event
+    from tensorboardX.record_writer import masked_crc32c
+
+    found = []
+    for path in sorted((folder / "tensorboard").iterdir()):
+        data = path.read_bytes()
+        while data:
+            (size,) = struct.unpack("<Q", data[:8])
+            record = data[12 : 12 + size]
+            sums = struct.unpack("<II", data[8:12] + data[12 + size : 16 + size])
+            assert sums == (masked_crc32c(data[:8]), masked_crc32c(record))
+            found.append(Event.FromString(record))
+            data = data[16 + size :]
+    return found
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_a_clock_that_jumps(tmp_path, monkeypatch, days):
+    real, started = time.time, time.time()
+    epochs = []
+
+    def jumping():
+        return real() + 86400 * days * bool(epochs)
+
+    monkeypatch.setattr(time, "time", jumping)
+    monkeypatch.setattr(train.csv, "DictWriter", tick(train.csv.DictWriter, epochs))
+    history, _ = run(tmp_path, 3)
+    assert all(0 <= row["seconds"] < 60 for row in history)
+    rows = [event for event in events(tmp_path) if event.summary.value]
+    assert [event.step for event in rows] == [1, 2, 3]
+    assert all(abs(event.wall_time - started - 86400 * days) < 600 for event in rows)
+    tags = {value.tag: value.simple_value for value in rows[-1].summary.value}
+    assert tags["train_loss"] == pytest.approx(history[-1]["train_loss"])
+
+
+def tick(real, epochs):
+    """The clock jumps when the first epoch is logged."""
+
+    def writer(*words, **options):
+        epochs.append(1)
+        return real(*words, **options)
+
+    return writer
+
+
+def test_events_of_a_resumed_run_void_the_later_ones(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, 3, stop_at=(2, 1))
+    run(tmp_path, 3, resume=tmp_path / "last.pth")
+    starts = [event.step for event in events(tmp_path) if event.HasField("session_log")]
+    assert starts == [3]
+    assert [event.step for event in events(tmp_path) if event.summary.value] == [1, 2, 3]
 
 
 # ---------------------------------------------------------------------------------------------
