@@ -83,11 +83,11 @@ def test_a_trial_can_be_repeated(tmp_path):
     one, two, other = (fuzz.Bench(reader(crash), tmp_path / str(n), n // 2) for n in (2, 3, 4))
     damages = [one.damage(n) for n in range(50)]
     assert damages == [two.damage(n) for n in range(50)]
-    assert len({data for _, data in damages}) > 40
+    assert len({data for _, data in damages}) > 30
     assert damages != [other.damage(n) for n in range(50)]
 
 
-@pytest.mark.parametrize("way", {*fuzz.BYTES, *fuzz.LINES, fuzz.repacked})
+@pytest.mark.parametrize("way", dict.fromkeys([*fuzz.BYTES, *fuzz.LINES, fuzz.repacked]))
 def test_every_kind_of_damage_keeps_to_its_size(way):
     data = b'{"a": [1, 2.5, "text"]}\nid,label\n' * 3
     for seed in range(60):

@@ -797,7 +797,7 @@ READERS = (
     Reader("gait YAML", make_yaml, read_yaml),
     Reader("sentences", make_sentences, read_sentences),
     Reader("stored answers", make_answers, read_answers),
-    Reader("porting check", make_sources, read_source),
+    Reader("porting check", make_sources, read_source, jittor=True),
     Reader("checkpoint options", make_checkpoints, read_checkpoint, 0.5, jittor=True),
     Reader("training state", make_training, read_training, 0.5, jittor=True),
     Reader("BERT folder", make_bert, read_bert, 0.5, jittor=True),
