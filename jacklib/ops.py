@@ -14,6 +14,7 @@ import jittor as jt
 import numpy as np
 
 from . import onednn
+from .errors import DataError, shown
 from .one_channel import OneChannelConv
 from .unfold import Unfold
 
@@ -818,6 +819,8 @@ class Optimizer:
     Raises ValueError where nothing is left to train.
     """
 
+    moments: tuple[str, ...] = ()  # what `update` keeps of each Var in its state
+
     def __init__(self, params: Iterable, **defaults):
         params = list(params)
         groups = params if params and isinstance(params[0], dict) else [{"params": params}]
@@ -887,22 +890,58 @@ class Optimizer:
         return {"n_steps": list(self.n_steps), "groups": options, "state": state}
 
     def load_state_dict(self, saved: dict) -> None:
-        """Take over what `state_dict` gave. Raises ValueError where the parameters differ."""
-        fits = len(saved["state"]) == len(self.params) and all(
-            tuple(v.shape) == tuple(p.shape)
-            for s, p in zip(saved["state"], self.params, strict=False)
-            for v in s.values()
-        )
-        if not fits or len(saved["groups"]) != len(self.groups):
-            raise ValueError(
-                f"optimizer state: found {len(saved['state'])} parameters of other number or "
-                f"shape, wanted the {len(self.params)} of this network. Resume with the options "
-                "that the checkpoint was trained with."
-            )
-        self.n_steps = [int(n) for n in saved["n_steps"]]
-        self.state = [{k: jt.array(v).stop_grad() for k, v in s.items()} for s in saved["state"]]
-        for group, options in zip(self.groups, saved["groups"], strict=True):
-            group.update({k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
+        """Take over what `state_dict` gave. Raises DataError, before anything is taken over, where
+        it was another optimizer's or the parameters differ."""
+        try:
+            steps, groups, states = saved["n_steps"], saved["groups"], saved["state"]
+            if not len(steps) == len(states) == len(self.params) or len(groups) != len(self.groups):
+                raise ValueError(f"{len(states)} parameters in {len(groups)} groups")
+            for n, state, p in zip(steps, states, self.params, strict=True):
+                if type(n) is not int or not 0 <= n < 2**40:
+                    raise ValueError(f"{shown(n)} steps")
+                if tuple(state) not in ((), self.moments):
+                    raise ValueError(f"{shown(state)} of a parameter")
+                for name, array in state.items():
+                    if array.shape != tuple(p.shape) or not _all_finite(array):
+                        raise ValueError(
+                            f"{name} of shape {shown(list(array.shape))}, or no numbers"
+                        )
+            options = [
+                _like(group, given) for group, given in zip(self.groups, groups, strict=True)
+            ]
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                "optimizer state", found=f"another or a damaged one ({error})",
+                wanted=f"the state of {type(self).__name__} for the {len(self.params)} parameters "
+                "of this network",
+                cure="Resume with the options that the checkpoint was trained with.",
+            ) from None  # fmt: skip
+        self.n_steps = list(steps)
+        self.state = [{k: jt.array(v).stop_grad() for k, v in s.items()} for s in states]
+        for group, given in zip(self.groups, options, strict=True):
+            group.update(given)
+
+
+def _all_finite(array: np.ndarray) -> bool:
+    return array.dtype.kind == "f" and bool(np.isfinite(array).all())
+
+
+def _like(group: dict, given: dict) -> dict:
+    """A group's options as a file gives them, if they are such as the group has."""
+    options = {}
+    for name, own in group.items():
+        if name == "params":
+            continue
+        value = given[name]
+        parts = value if isinstance(own, tuple) else [value]
+        if len(parts) != (len(own) if isinstance(own, tuple) else 1) or not all(
+            isinstance(part, int | float) and 0 <= part < 1e9 for part in parts
+        ):
+            raise ValueError(f"{name} {shown(value)}")
+        if name == "betas" and max(parts) >= 1:
+            raise ValueError(f"{name} {shown(value)}")
+        options[name] = tuple(parts) if isinstance(own, tuple) else value
+    return options
 
 
 def _is_absent(gradient: jt.Var) -> bool:
@@ -926,6 +965,8 @@ class Adam(Optimizer):
     Jittor's own counts `backward` calls, so accumulated gradients change its step size.
     """
 
+    moments = ("mean", "square")
+
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
         super().__init__(params, lr=lr, betas=tuple(betas), eps=eps, weight_decay=weight_decay)
 
@@ -945,6 +986,8 @@ class Adam(Optimizer):
 
 class SGD(Optimizer):
     """Gradient descent with momentum, PyTorch's form: the first step's momentum is the gradient."""
+
+    moments = ("momentum",)
 
     def __init__(self, params, lr, momentum=0.0, weight_decay=0.0, nesterov=False):
         super().__init__(

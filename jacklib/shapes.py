@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
+from numbers import Integral, Real
+from typing import Any
 
-from .errors import DataError
+from .errors import DataError, shown
 
 EXPANSION = 4  # a 3D ResNet's bottleneck gives four times its inner width
 AUDIO_FRAMES = 256  # MFCC frames in one of VAANet's audio segments
@@ -58,6 +61,37 @@ def check_shape(name: str, value, wanted: Sequence[int]) -> None:
     """Raise ValueError naming the argument, the shape it has and the shape it should have."""
     if tuple(value.shape) != tuple(wanted):
         raise ValueError(f"{name}: found shape {list(value.shape)}, wanted {list(wanted)}.")
+
+
+def check_fields(config: Any, **limits: tuple[float, float]) -> None:
+    """Raise DataError where a field of a network's config is no value of its default's kind.
+
+    limits: the least and the largest value of a number, or of each number of a sequence of at most
+    eight. The config may be a stranger's checkpoint's, and says how much memory a network takes.
+    """
+    for field in fields(config):
+        value, default = getattr(config, field.name), field.default
+        least, most = limits.get(field.name, (0, 1))
+        if isinstance(default, bool | str):
+            wanted = "yes or no (a bool)" if isinstance(default, bool) else "a word"
+            fits = type(value) is type(default)
+        else:
+            whole = isinstance(default, int | tuple)
+            wanted = f"{'a whole number' if whole else 'a number'} from {least} to {most}"
+            parts = [value]
+            if isinstance(default, tuple):
+                wanted = f"1 to 8 whole numbers from {least} to {most}"
+                parts = value if isinstance(value, list | tuple) and 0 < len(value) <= 8 else [None]
+            kind = Integral if whole else Real
+            fits = all(
+                isinstance(part, kind) and not isinstance(part, bool) and least <= part <= most
+                for part in parts
+            )
+        if not fits:
+            raise DataError(
+                field.name, found=shown(value), wanted=wanted,
+                cure=f"The published network has {default!r}.",
+            )  # fmt: skip
 
 
 def check_modality(modality: str) -> None:

@@ -27,6 +27,7 @@ from ..shapes import (
     GAIT_JOINTS,
     MOVEMENT_CHANNELS,
     POSTURE_CHANNELS,
+    check_fields,
     check_gait,
     check_streams,
     check_widths,
@@ -43,6 +44,13 @@ class BPMGCNConfig:
     widths: tuple[int, int, int] = (64, 128, 256)
     embed: int = 4
     streams: str = "both"
+
+    def __post_init__(self):
+        """Raises DataError where a field is of another kind, or beyond every use."""
+        check_fields(
+            self, n_classes=(1, 1000), n_features=(1, 1000), frames=(2, 1000), widths=(1, 4096),
+            embed=(1, 4096),
+        )  # fmt: skip
 
     @classmethod
     def paper(cls) -> BPMGCNConfig:

@@ -22,7 +22,14 @@ from jittor import nn
 
 from ..errors import DataError
 from ..ops import BatchNorm, as_var
-from ..shapes import MEL_BINS, audio_map, backbone_channels, check_depth, check_shape
+from ..shapes import (
+    MEL_BINS,
+    audio_map,
+    backbone_channels,
+    check_depth,
+    check_fields,
+    check_shape,
+)
 from .attention import Attention
 from .resnet import audio_resnet18
 from .resnet3d import resnet3d
@@ -53,6 +60,15 @@ class CTENConfig:
     start_switched_on: bool = False
     start_shortcut: float = 0.0
     visual_only: bool = False
+
+    def __post_init__(self):
+        """Raises DataError where a field is of another kind, or beyond every use."""
+        check_fields(
+            self, n_classes=(1, 1000), seq_len=(1, 256), snippet_duration=(1, 128),
+            sample_size=(1, 448), audio_embed_size=(1, 32768), audio_n_segments=(1, 256),
+            audio_time=(1, 4096), blocks=(1, 50), width=(1, 256), audio_width=(1, 256),
+            inner_size=(1, 8192), n_heads=(1, 256), dropout=(0, 0.99), start_shortcut=(-100, 100),
+        )  # fmt: skip
 
     @classmethod
     def paper(cls, n_classes: int = 8) -> CTENConfig:

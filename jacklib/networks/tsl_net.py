@@ -20,7 +20,14 @@ from jittor import nn
 
 from ..errors import DataError
 from ..ops import AvgPool2d, BatchNorm, Conv1d, Conv2d, MaxPool2d, ReLU, as_var, logsumexp
-from ..shapes import LOGMEL_BINS, LOGMEL_FRAMES, check_clips, check_modality, check_shape
+from ..shapes import (
+    LOGMEL_BINS,
+    LOGMEL_FRAMES,
+    check_clips,
+    check_fields,
+    check_modality,
+    check_shape,
+)
 
 CHUNK = 600  # clips that go through the audio extractor at a time, to bound memory
 
@@ -36,6 +43,13 @@ class TSLNetConfig:
     neck_size: int = 2048
     dropout: float = 0.7
     modality: str = "all"
+
+    def __post_init__(self):
+        """Raises DataError where a field is of another kind, or beyond every use."""
+        check_fields(
+            self, len_feature=(16, 16384), num_classes=(1, 1000), r_act=(1, 1000),
+            rgb_size=(1, 16384), neck_size=(1, 16384), dropout=(0, 0.99),
+        )  # fmt: skip
 
     @classmethod
     def paper(cls) -> TSLNetConfig:

@@ -24,6 +24,7 @@ from ..shapes import (
     audio_map,
     backbone_channels,
     check_depth,
+    check_fields,
     check_shape,
 )
 from .attention import Attention
@@ -46,6 +47,14 @@ class VAANetConfig:
     audio_width: int = 64
     embed_size: int = 512
     freeze_backbone: bool = True
+
+    def __post_init__(self):
+        """Raises DataError where a field is of another kind, or beyond every use."""
+        check_fields(
+            self, n_classes=(1, 1000), seq_len=(1, 256), snippet_duration=(1, 128),
+            sample_size=(1, 448), audio_embed_size=(1, 8192), audio_n_segments=(1, 256),
+            blocks=(1, 50), width=(1, 256), audio_width=(1, 256), embed_size=(1, 8192),
+        )  # fmt: skip
 
     @classmethod
     def paper(cls, n_classes: int = 8) -> VAANetConfig:
