@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import DataError, plain, shown
-from ..files import LONGEST_TEXT, check_file, open_array, read_table, reading, whole_file
+from ..files import LONGEST_TEXT, check_file, open_array, read_table, reading, write_bytes
 from .bvh import Recording, read_bvh
 from .poses import (
     EMOTIONS,
@@ -196,7 +196,8 @@ def write_gaits(folder: Path, gaits: Sequence[Gait]) -> None:
     import h5py
 
     for name in ("features.h5", "labels.h5"):
-        with whole_file(folder / name) as part, h5py.File(part, "w") as file:
+        # In memory: where the disk is full, HDF5 may end the process with a segmentation fault.
+        with h5py.File(name, "w", driver="core", backing_store=False) as file:
             for gait in gaits:
                 pose = gait.pose.reshape(len(gait.pose), -1)
                 # Without the time of day, so that the same gaits give the same file.
@@ -205,6 +206,8 @@ def write_gaits(folder: Path, gaits: Sequence[Gait]) -> None:
                     data=pose if name == "features.h5" else gait.label,
                     track_times=False,
                 )
+            file.flush()
+            write_bytes(folder / name, file.id.get_file_image())
 
 
 def split_indices(n_gaits: int, seed: int = 0, test_share: float = 0.1):
