@@ -27,7 +27,7 @@ from jacklib.data.prepare import (
 )
 from jacklib.data.video import VideoClips
 from jacklib.errors import DataError, DiskError
-from jacklib.files import LOCK
+from jacklib.files import LOCK, MARK
 
 ROOT = Path(__file__).resolve().parents[1]
 FILM = ROOT / "data_samples" / "film"
@@ -461,6 +461,233 @@ def test_split_sizes(count, share, validation):
         later = split_subsets(ids, known, share, np.random.default_rng(2))
         assert later["3"] == "validation" and later["4"] == "training"
         assert list(later.values()).count("validation") == 33
+
+
+# ---------------------------------------------------------------------------------------------
+# What a file says never leaves TARGET, and nothing of the user's is removed
+# ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("label", ["../victim", "/victim", "a/b", "a\\b", "..", ".hidden", "a\0b"])
+@pytest.mark.parametrize("kind", ["csv label", "csv id", "json label", "json id"])
+def test_no_path_is_made_from_what_a_table_says(tmp_path, label, kind):
+    source, target = tmp_path / "src", tmp_path / "work" / "target"
+    write_video(source / "clip.mp4", [50] * 20)
+    write_video(source / "good.mp4", [50] * 20)
+    label = f"{tmp_path}/victim" if label == "/victim" else label
+    for folder in (tmp_path / "work" / "victim" / "clip", tmp_path / "victim" / "clip"):
+        folder.mkdir(parents=True)
+        (folder / "notes.txt").write_text("precious")
+    shutil.copy(source / "clip.mp4", tmp_path / "work" / "victim.mp4")
+    shutil.copy(source / "clip.mp4", tmp_path / "victim.mp4")
+    before = tree(tmp_path)
+    clip_id, bad = (label, "Joy") if kind.endswith("id") else ("clip", label)
+    table = tmp_path / f"table.{kind[: kind.index(' ')]}"
+    if kind.startswith("csv"):
+        table.write_text(f"id,label\n{clip_id},{bad}\ngood,Joy\n")
+    else:
+        entries = {clip_id: bad, "good": "Joy"}
+        table.write_text(json.dumps({
+            "labels": sorted({bad, "Joy"}),
+            "database": {i: {"subset": "training", "annotations": {"label": lb}}
+                         for i, lb in entries.items()},
+        }))  # fmt: skip
+    if kind == "json label":
+        with pytest.raises(DataError, match="table.json"):
+            quiet(source, target, annotations=table)
+        assert not target.exists()
+    elif kind.startswith("csv") and "\0" in label:  # some Pythons refuse the table, some the row
+        try:
+            assert quiet(source, target, annotations=table).prepared == ["Joy/good"]
+        except DataError as error:
+            assert "table.csv" in str(error)
+    else:
+        report = quiet(source, target, annotations=table)
+        assert report.prepared == ["Joy/good"] and len(report.failed) == 1
+        place = "line 2" if kind.startswith("csv") else "ID "
+        assert place in report.failed[0][1] and "\0" not in str(report)
+    after = tree(tmp_path)
+    assert {name: after[name] for name in before} == before
+    assert all("target/" in name for name in set(after) - set(before) - {table.name})
+
+
+def test_links_out_of_the_target_are_not_followed(own_videos, tmp_path):
+    target, outside = tmp_path / "target", tmp_path / "outside"
+    outside.mkdir()
+    (target / "img").mkdir(parents=True)
+    (target / "img" / "Joy").symlink_to(outside)
+    report = quiet(own_videos, target)
+    assert report.prepared == ["Fear/d", "Fear/e"] and len(report.failed) == 3
+    assert all("symbolic link" in reason for _, reason in report.failed)
+    assert not list(outside.iterdir())
+
+
+def test_a_folder_that_is_not_ours_is_never_replaced(own_videos, tmp_path):
+    target = tmp_path / "target"
+    folder = target / "img" / "Joy" / "a"
+    folder.mkdir(parents=True)
+    (folder / "thesis.txt").write_text("precious")
+    (folder / "n_frames").write_text("20")
+    for overwrite in (False, True):
+        report = quiet(own_videos, target, overwrite=overwrite)
+        assert [clip for clip, _ in report.failed] == ["Joy/a"]
+        assert "Move it away" in report.failed[0][1] and str(folder) in report.failed[0][1]
+        assert (folder / "thesis.txt").read_text() == "precious"
+        assert len(report.prepared) == 4
+        assert not (target / "mp3" / "Joy" / "a.mp3").exists()
+
+
+def as_an_earlier_version_left_it(target):
+    for mark in target.rglob(MARK):
+        mark.unlink()
+    (target / "img" / "prepared.json").write_text('{"fps": 30, "short_side": 48}')
+
+
+def test_folders_of_an_earlier_version_are_finished_but_never_removed(own_videos, tmp_path):
+    target = tmp_path / "target"
+    names = quiet(own_videos, target).prepared
+    as_an_earlier_version_left_it(target)
+    before = tree(target)
+    write_video(own_videos / "Joy" / "new.mp4", [90] * 20)
+    assert quiet(own_videos, target).prepared == ["Joy/new"]
+    report = quiet(own_videos, target)
+    assert sorted(report.already_there) == sorted([*names, "Joy/new"]) and not report.prepared
+    report = quiet(own_videos, target, short_side=32, overwrite=True)
+    assert report.prepared == ["Joy/new"] and len(report.failed) == 5
+    after = tree(target)
+    assert all(after[name] == before[name] for name in before if name.endswith(".jpg"))
+    # What is left of 48 pixels is no part of what has 32 now.
+    assert len(quiet(own_videos, target, short_side=32).failed) == 5
+    shutil.rmtree(target / "img" / "Joy" / "a")
+    assert quiet(own_videos, target, short_side=32).prepared == ["Joy/a"]
+
+
+def test_finished_means_counted(own_videos, tmp_path):
+    target = tmp_path / "target"
+    quiet(own_videos, target)
+    before = tree(target)
+    (target / "img" / "Joy" / "a" / "000007.jpg").unlink()
+    (target / "img" / "Fear" / "d" / "n_frames").write_text("7")
+    (target / "mp3" / "Joy" / "c.mp3").write_bytes(b"")
+    (target / "img" / "Fear" / "e" / "n_frames").unlink()
+    assert quiet(own_videos, target).prepared == ["Fear/d", "Fear/e", "Joy/a", "Joy/c"]
+    assert tree(target) == before
+    write_video(own_videos / "Joy" / "a.mp4", [200] * 30)  # another film of the same name
+    assert quiet(own_videos, target).prepared == ["Joy/a"]
+    assert (target / "img" / "Joy" / "a" / "n_frames").read_text() == "30"
+
+
+def test_interrupted_overwrite_is_finished_and_never_mixed(own_videos, tmp_path, monkeypatch):
+    target, whole = tmp_path / "target", tmp_path / "whole"
+    quiet(own_videos, target)
+    real, calls = prepare.prepare_one_video, []
+
+    def third_is_interrupted(*words, **options):
+        calls.append(words)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(*words, **options)
+
+    monkeypatch.setattr(prepare, "prepare_one_video", third_is_interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        quiet(own_videos, target, short_side=32, overwrite=True)
+    monkeypatch.setattr(prepare, "prepare_one_video", real)
+    with pytest.raises(DataError, match="'short_side': 32.*'short_side': 48"):
+        quiet(own_videos, target)
+    report = quiet(own_videos, target, short_side=32)
+    assert len(report.already_there) == 2 and len(report.prepared) == 3
+    quiet(own_videos, whole, short_side=32)
+    assert tree(target) == tree(whole)
+
+
+@pytest.mark.parametrize("stop", range(1, 9))
+def test_a_stop_between_any_two_moves_is_finished_by_the_next_run(tmp_path, stop):
+    """The process ends at its `stop`-th rename: as a kill there would leave it."""
+    source = tmp_path / "videos"
+    write_video(source / "Joy" / "a.mp4", [40] * 20, tone=0.6)
+    write_video(source / "Fear" / "b.mp4", [60] * 20)
+    target, whole = tmp_path / "target", tmp_path / "whole"
+    quiet(source, target)
+    code = (
+        "import os, sys; from jacklib.data.prepare import prepare_videos\n"
+        "count = 0\n"
+        "def stopped(move):\n"
+        "    def call(*words):\n"
+        "        global count; count += 1\n"
+        f"        if count == {stop}: os._exit(9)\n"
+        "        move(*words)\n"
+        "    return call\n"
+        "os.replace, os.rename = stopped(os.replace), stopped(os.rename)\n"
+        "prepare_videos(sys.argv[1], sys.argv[2], short_side=32, overwrite=True, progress=False)"
+    )
+    environment = dict(os.environ, JACKLIB_NO_JITTOR="1", PYTHONPATH=str(ROOT))
+    run = subprocess.run([sys.executable, "-c", code, source, target], env=environment)
+    assert run.returncode == 9
+    settings = json.loads((target / "img" / "prepared.json").read_text())
+    if settings["short_side"] == 48:  # stopped before anything was written
+        assert not quiet(source, target).prepared
+        quiet(source, target, short_side=32, overwrite=True)
+    report = quiet(source, target, short_side=32)
+    assert not report.failed
+    quiet(source, whole, short_side=32)
+    assert tree(target) == tree(whole) and not leftovers(target)
+
+
+def test_two_runs_at_once_leave_whole_clips(own_videos, tmp_path):
+    code = (
+        "from jacklib.data.prepare import prepare_videos; import sys\n"
+        "r = prepare_videos(sys.argv[1], sys.argv[2], short_side=48, progress=False)\n"
+        "print(len(r.prepared), len(r.already_there), len(r.failed))"
+    )
+    environment = dict(os.environ, JACKLIB_NO_JITTOR="1", PYTHONPATH=str(ROOT))
+    target, whole = tmp_path / "target", tmp_path / "whole"
+    runs = [
+        subprocess.Popen([sys.executable, "-c", code, own_videos, target], env=environment,
+                         stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]  # fmt: skip
+    found = [run.communicate(timeout=120)[0].split() for run in runs]
+    assert all(run.returncode == 0 for run in runs)
+    assert sorted(found) == [["0", "5", "0"], ["0", "5", "0"], ["5", "0", "0"]]
+    quiet(own_videos, whole)
+    assert tree(target) == tree(whole) and not leftovers(target)
+
+
+def test_what_is_finished_is_only_read(own_videos, tmp_path, monkeypatch):
+    """As root may write anywhere, every way to write is taken away instead of permissions."""
+    target = tmp_path / "target"
+    quiet(own_videos, target)
+    (target / LOCK).unlink()
+
+    def refused(*words, **options):
+        raise OSError(30, "Read-only file system")
+
+    for name in ("locked", "whole_file", "whole_folder", "write_json"):
+        monkeypatch.setattr(prepare, name, refused)
+    report = quiet(own_videos, target)
+    assert len(report.already_there) == 5 and not report.failed
+    assert not (target / LOCK).exists()
+
+
+def test_a_full_disk_ends_the_run_and_a_bad_video_does_not(own_videos, tmp_path, monkeypatch):
+    bad_videos(own_videos / "Joy")
+    real, count = Image.Image.save, 0
+
+    def full(self, path, *words, **options):
+        nonlocal count
+        count += 1
+        if count > 50:
+            raise OSError(28, "No space left on device")
+        return real(self, path, *words, **options)
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    target = tmp_path / "target"
+    with pytest.raises(DiskError, match="the disk is full. Make room"):
+        quiet(own_videos, target)
+    monkeypatch.setattr(Image.Image, "save", real)
+    report = quiet(own_videos, target)
+    assert len(report.already_there) == 2 and len(report.prepared) == 3
+    assert len(report.failed) == 4 and not leftovers(target)
 
 
 # ---------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ FORMATS = (
 
 MOST_PIXELS = 8192 * 4320  # 8K; a decoder holds some 20 such pictures, 50 MB each
 LONGEST_SIDE = 32_768  # a picture of 1 x 30,000 would be scaled to one of 240 x 7 million
-FRAME_RATES = (Fraction(1, 60), 1000)  # a picture per minute to a slow-motion camera's
+FRAME_RATES = (1, 1000)  # per second, the mean of a file; slow-motion cameras have 960
 LONGEST = 24 * 3600  # seconds of one file
 LONGEST_PICTURE = 60  # seconds that one picture may stay; clocks that jump make gaps of hours
 SAMPLE_RATES = (1000, 768_000)  # per second; telephones have 8,000
@@ -96,9 +96,7 @@ def picture_stream(path: str | Path, container) -> av.video.stream.VideoStream:
         )  # fmt: skip
     rate = frame_rate(stream)
     if rate is not None and not FRAME_RATES[0] <= rate <= FRAME_RATES[1]:
-        raise bad_media(
-            path, f"{float(rate):.3g} frames per second", "a frame per minute to 1000 per second"
-        )
+        raise bad_media(path, f"{float(rate):.3g} frames per second", "1 to 1000")
     stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
     stream.thread_type = "AUTO"
     return stream

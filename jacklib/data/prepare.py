@@ -104,7 +104,7 @@ def read_frames(path: str | Path, fps: int = 30, short_side: int = 240) -> Itera
             """How often the previous picture is shown until `moment`."""
             if moment > LONGEST or moment * fps - given > LONGEST_PICTURE * fps:
                 raise bad_media(
-                    path, f"a picture that stays from {given / fps:.1f} s to {moment:.1f} s",
+                    path, f"a picture that stays from {given / fps:.1f} s to {float(moment):.1f} s",
                     f"times without such gaps, up to {LONGEST // 3600} hours",
                 )  # fmt: skip
             return math.ceil(moment * fps) - given
@@ -159,12 +159,9 @@ def read_video(
 
 def _write_mp3(path: Path, temporary: Path, seconds: float) -> None:
     """The sound of a video as mp3; silence of `seconds` where it has none."""
-    with (
-        opened(path) as source,
-        # A file of Python's: then a full disk is an OSError as any other.
-        open(temporary, "wb") as file,
-        av.open(file, "w", format="mp3") as target,
-    ):
+    # In memory, 16 kB a second: on a full disk FFmpeg would print a traceback of its own.
+    sound = io.BytesIO()
+    with opened(path) as source, av.open(sound, "w", format="mp3") as target:
         stream = sound_stream(path, source)
         rate = stream.rate if stream and stream.rate in MP3_RATES else 44100
         layout = "stereo" if stream and stream.channels > 1 else "mono"
@@ -189,6 +186,7 @@ def _write_mp3(path: Path, temporary: Path, seconds: float) -> None:
             silence.sample_rate = rate
             write(iter([silence]))
         target.mux(out.encode(None))
+    temporary.write_bytes(sound.getbuffer())
 
 
 def _mark(path: Path, fps: int, short_side: int) -> dict:
@@ -234,7 +232,7 @@ def is_finished(frame_folder: Path, audio_file: Path, mark: dict, unmarked: bool
     unmarked: whether a folder without a mark may do, as earlier versions left them.
     """
     try:
-        if not audio_file.is_file() or audio_file.stat().st_size == 0:
+        if not (frame_folder / "n_frames").is_file() or audio_file.stat().st_size == 0:
             return False
         found = sum(1 for name in os.listdir(frame_folder) if re.fullmatch(r"\d{6,}\.jpg", name))
         listed = count_frames(frame_folder)
@@ -245,7 +243,7 @@ def is_finished(frame_folder: Path, audio_file: Path, mark: dict, unmarked: bool
         if any(made_with.get(name) != value for name, value in mark.items()):
             return False
         return found == made_with.get("frames") and listed == (found >= MINIMUM_FRAMES) * found
-    return unmarked and listed in (0, found) and (frame_folder / "n_frames").is_file()
+    return unmarked and listed in (0, found)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -372,6 +370,7 @@ def prepare_videos(
     def wanted_annotation(clips: list[_Clip]) -> dict:
         return _annotation(own, clips, subsets, validation_share, seed, overwrite)
 
+    sweep(target)
     # Without the lock first: a target where everything is there may be one that cannot be written.
     unmarked = _check_settings(report.frame_path, settings, overwrite)
     found = [clip for clip in clips if clip.path is not None]
@@ -381,7 +380,6 @@ def prepare_videos(
         whole = own.is_file() and read_annotation(own) == wanted_annotation(found)
     with contextlib.nullcontext() if whole else locked(target, "preparing videos"):
         if not whole:
-            sweep(target)
             unmarked = _check_settings(report.frame_path, settings, overwrite)
             _write_settings(report.frame_path, settings)
         kept = []
