@@ -196,8 +196,14 @@ def _guarded(work: Callable[[], int]) -> int:
 def _prepare() -> int:
     try:
         runtime.prepare()
+    except (OSError, MemoryError):
+        raise
     except RuntimeError as error:
         raise TrainingError(str(error)) from error
+    except Exception as error:  # Jittor's own, about a compiler or a GPU
+        raise TrainingError(
+            f"Jittor cannot start: {plain(error)}. Run `bash script/run.sh doctor`."
+        ) from error
     return 0
 
 

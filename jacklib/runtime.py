@@ -334,9 +334,15 @@ class Child(subprocess.Popen):
 
 
 def run_child(
-    words: Sequence[str], *, timeout: float | None = None, **options: Any
+    words: Sequence[str],
+    *,
+    capture_output: bool = False,
+    timeout: float | None = None,
+    **options: Any,
 ) -> subprocess.CompletedProcess:
     """What `subprocess.run` does, with a `Child`."""
+    if capture_output:
+        options |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with Child(words, **options) as child:
         out, err = child.communicate(timeout=timeout)
     return subprocess.CompletedProcess(child.args, child.returncode, out, err)

@@ -1,12 +1,18 @@
 """The command line as a user types it, in processes of its own."""
 
 import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 from command_line import ROOT, jack
 
+from jacklib import __main__ as entry
 from jacklib.data.samples import film_clips
 from jacklib.torch_files import read_torch_file, write_torch_file
 
@@ -269,3 +275,123 @@ def test_help_and_unknown_commands():
     assert "Unknown command 'gait'. Did you mean 'Gait'?" in jack("gait", "main").stderr
     result = jack("traain")
     assert result.returncode == 2 and "Unknown command 'traain'" in result.stderr
+
+
+# ---------------------------------------------------------------------------------------------
+# Terminals, pipes, disks
+# ---------------------------------------------------------------------------------------------
+
+
+def start(*arguments, **options):
+    """As `jack`, with the streams and variables that `options` give."""
+    environment = {**os.environ, **options.pop("environment", {})}
+    return subprocess.run(
+        [sys.executable, "-m", "jacklib", *map(str, arguments)],
+        cwd=ROOT,
+        env=environment,
+        **options,
+    )
+
+
+@pytest.fixture
+def left_pipe():
+    """The end to write to of a pipe whose reader has left, as that of `| true`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    yield writer
+    os.close(writer)
+
+
+def test_a_reader_that_leaves_ends_nothing(left_pipe, tmp_path):
+    """`| head -1` after the first line: the training goes on without a word and saves all."""
+    result = start("Gait", "main", "--n_epochs", "1", "--result_path", tmp_path,
+                   stdout=left_pipe, stderr=subprocess.PIPE, text=True)  # fmt: skip
+    assert result.returncode == 0 and "Error" not in result.stderr, result.stderr
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 2
+    assert (tmp_path / "best.pth").is_file() and (tmp_path / "last.pth").is_file()
+
+
+@pytest.mark.parametrize("words", [["--help"], ["prepare", "nowhere", "out"]])
+def test_closed_streams(words, left_pipe):
+    code = start(*words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+    assert start(*words, stdout=left_pipe, stderr=left_pipe).returncode == code
+    for closed in (">&-", "2>&-", "<&- >&- 2>&-"):
+        command = shlex.join([sys.executable, "-m", "jacklib", *words])
+        result = subprocess.run(
+            ["bash", "-c", f"{command} {closed}"], cwd=ROOT, capture_output=True, text=True
+        )
+        assert result.returncode == code and "Traceback" not in result.stderr
+
+
+def test_a_file_does_not_get_the_number_of_a_closed_stream(tmp_path):
+    """Else what a library prints would be written into it."""
+    code = (
+        "import os; from jacklib import __main__ as m; m._provide_streams(); "
+        f"file = open({str(tmp_path / 'weights')!r}, 'w'); print('words'); os.write(1, b'words'); "
+        "raise SystemExit(file.fileno() < 3)"
+    )
+    command = shlex.join([sys.executable, "-c", code])
+    environment = {**os.environ, "JACKLIB_NO_JITTOR": "1"}
+    result = subprocess.run(["bash", "-c", f"{command} >&-"], cwd=ROOT, env=environment)
+    assert result.returncode == 0 and (tmp_path / "weights").read_bytes() == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_that_goes_to_a_full_disk_is_one_sentence():
+    with open("/dev/full", "w") as full:
+        result = start("--help", stdout=full, stderr=subprocess.PIPE, text=True)
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: <stdout>: the disk is full. ")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_letters_that_a_terminal_does_not_know():
+    code = "from jacklib import __main__ as m; m._provide_streams(); print('没有', '\\udce9')"
+    old = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "", "JACKLIB_NO_JITTOR": "1"}
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **old}, capture_output=True
+    )
+    assert (result.returncode, result.stdout) == (0, b"\\u6ca1\\u6709 \\udce9\n"), result.stderr
+    result = start("prepare", "没有", "out", environment=old, capture_output=True)
+    assert result.returncode == 1
+    assert b": found no such folder" in result.stderr and b"Traceback" not in result.stderr
+
+
+def test_no_name_steers_the_terminal():
+    result = start("prepare", "a", "b", "--\x1b]0;owned\x07\u202e", capture_output=True, text=True)
+    assert result.returncode == 2
+    assert "--\\x1b]0;owned\\x07\\u202e" in result.stderr and "\x1b" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(28, "No space left on device", "/a/best.pth"), "/a/best.pth: the disk is full. "),
+        (PermissionError(13, "Permission denied", "/a"), "/a: no permission. "),
+        (MemoryError("Unable to allocate 1. TiB"), "not enough memory (Unable to allocate 1. TiB"),
+        (MemoryError(), "not enough memory. "),
+        (RecursionError(), "found data nested too deep"),
+    ],
+)
+def test_what_a_machine_refuses_is_one_sentence(error, message, monkeypatch, capsys):
+    def refuse(*_):
+        raise error
+
+    for name in ("_tool", "_method"):
+        monkeypatch.setattr(entry, name, refuse)
+    for command in ("prepare", "TSL"):
+        assert entry.main([command, "main"]) == 1
+        said = capsys.readouterr().err
+        assert said.startswith(f"error: {message}") and len(said.splitlines()) == 1
+
+
+def test_a_machine_where_jittor_cannot_start_is_no_traceback(tmp_path):
+    broken = tmp_path / "g++"
+    broken.write_text("#!/bin/sh\necho no compiler today >&2; exit 1\n")
+    broken.chmod(0o755)
+    home = {"HOME": str(tmp_path), "JITTOR_HOME": str(tmp_path), "cc_path": str(broken)}
+    result = start("Gait", "main", environment=home, capture_output=True, text=True)
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("error: Jittor cannot start: Run cmd failed")
+    assert last.endswith("Run `bash script/run.sh doctor`.")

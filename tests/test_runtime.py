@@ -7,8 +7,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from jacklib import cuda, files, runtime
@@ -188,3 +190,190 @@ def test_ctrl_c_at_a_terminal_ends_a_program():
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     assert words.rstrip().endswith("KeyboardInterrupt")
+
+
+# ---------------------------------------------------------------------------------------------
+# Children: where they look for modules, and when they end
+# ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def traps(tmp_path):
+    """A folder of Python files that leave a mark when they are run, and the place of the mark."""
+    folder, mark = tmp_path / "traps", tmp_path / "mark"
+    folder.mkdir()
+    for name in ("re", "jittor", "jittor_utils", "jacklib", "numpy", "torch", "six", "X"):
+        (folder / f"{name}.py").write_text(f"open({str(mark)!r}, 'a').write('{name} ')\n")
+    return folder, mark
+
+
+def test_no_child_runs_files_of_the_working_folder_or_of_tmp(traps, tmp_path, monkeypatch):
+    folder, mark = traps
+    # Jittor is compiled; what is tried is the process that would compile it.
+    code = (
+        "import os, sys; sys.path[:] = [p for p in sys.path if p not in ('', os.getcwd())]\n"
+        "from pathlib import Path\nfrom jacklib import runtime, torch_process\n"
+        "runtime._set_quiet_defaults(); runtime._provide_python_config()\n"
+        f"runtime._compile_mark = lambda: Path({str(tmp_path / 'compiled')!r})\n"
+        "runtime.first_compile(); torch_process.find_torch()\n"
+        "print(runtime.run_child(['-c', 'import re'], capture_output=True).returncode)\n"
+        "print(runtime.run_child(['-m', 'jacklib', '--help'], capture_output=True).returncode)\n"
+    )
+    monkeypatch.setenv("TMPDIR", str(folder))
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "JACKLIB_NO_JITTOR": "1"},
+    )  # fmt: skip
+    assert (result.returncode, result.stdout) == (0, "0\n0\n"), result.stderr
+    assert not mark.exists(), mark.read_text()
+    assert Path((tmp_path / "compiled").read_text().strip()).name.startswith("jittor_core")
+
+
+def test_a_child_is_no_part_of_mpirun_and_takes_no_relative_path(monkeypatch):
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", ".", "relative", "/an/absolute/one"]))
+    code = "import os; print(os.environ.get('OMPI_COMM_WORLD_SIZE'), os.environ['PYTHONPATH'])"
+    out = runtime.run_child(["-c", code], stdout=subprocess.PIPE, text=True).stdout
+    assert out == f"None {ROOT}{os.pathsep}/an/absolute/one\n"
+
+
+def gone(*numbers: int) -> bool:
+    """Whether these processes end, within half a minute."""
+    for _ in range(300):
+        if not any(
+            psutil.pid_exists(n) and psutil.Process(n).status() != "zombie" for n in numbers
+        ):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+# A child of ours that has started something long, and says both numbers.
+FAMILY = (
+    "import os, subprocess, sys, time, jacklib; p = subprocess.Popen(['sleep', '300']); "
+    "print(os.getpid(), p.pid, flush=True); time.sleep(300)"
+)
+
+
+def test_children_and_grandchildren_end_with_a_killed_parent():
+    code = f"from jacklib import runtime; runtime.run_child(['-c', {FAMILY!r}])"
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT,
+        env={**os.environ, "JACKLIB_NO_JITTOR": "1"},
+    )  # fmt: skip
+    with parent:
+        family = [int(n) for n in parent.stdout.readline().split()]
+        assert len(family) == 2 and all(map(psutil.pid_exists, family))
+        parent.kill()  # alone, as the system does when memory runs out
+        assert gone(*family)
+
+
+@pytest.mark.parametrize("how", ["an exception", "killed alone"])
+def test_nothing_is_left_of_a_child_that_is_ended(how, monkeypatch):
+    monkeypatch.setenv("JACKLIB_NO_JITTOR", "1")
+    with contextlib.suppress(ZeroDivisionError):
+        with runtime.Child(["-c", FAMILY], stdout=subprocess.PIPE, text=True) as child:
+            family = [int(n) for n in child.stdout.readline().split()]
+            if how == "an exception":
+                raise ZeroDivisionError
+            child.kill()
+            child.wait()
+    assert gone(*family)
+
+
+def test_a_child_that_ended_by_itself_is_left_in_peace():
+    result = runtime.run_child(["-c", "print('done')"], stdout=subprocess.PIPE, text=True)
+    assert (result.returncode, result.stdout) == (0, "done\n")
+
+
+# ---------------------------------------------------------------------------------------------
+# Homes and disks
+# ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("home", ["", "/", "/nowhere/at/all", "relative", None])
+def test_without_a_home_folder_the_user_s_own_is_taken(home, monkeypatch, tmp_path):
+    monkeypatch.delenv("HOME")
+    if home is not None:
+        monkeypatch.setenv("HOME", home)
+    monkeypatch.setattr(runtime, "_home_of_the_user", lambda: str(tmp_path))
+    runtime._provide_home()
+    assert os.environ["HOME"] == str(tmp_path)
+    assert runtime.jittor_home() == tmp_path or os.environ.get("JITTOR_HOME")
+
+
+@pytest.mark.parametrize("home", ["", "/proc"])
+def test_without_any_home_folder_jittor_s_own_or_one_sentence(home, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", home)
+    monkeypatch.setattr(runtime, "_home_of_the_user", lambda: "/nonexistent")
+    monkeypatch.setenv("JITTOR_HOME", str(tmp_path))
+    runtime._provide_home()
+    assert os.environ["HOME"] == str(tmp_path)
+    monkeypatch.setenv("HOME", home)
+    monkeypatch.delenv("JITTOR_HOME")
+    with pytest.raises(RuntimeError, match="Cure: export HOME=/a/folder/of/yours"):
+        runtime._provide_home()
+    rows = {row[0]: row for row in runtime.diagnose()}
+    assert "export HOME=" in rows["cache"][2] and rows["cache"][3]
+
+
+def test_a_full_disk_in_the_first_compile_is_one_sentence_and_the_next_start_goes_on(
+    tmp_path, monkeypatch
+):
+    """With a stand-in for the Python that compiles."""
+    core, compiler = tmp_path / "core.so", tmp_path / "python"
+    core.touch()
+    monkeypatch.setattr(runtime, "_compile_mark", lambda: tmp_path / "compiled")
+    monkeypatch.setattr(sys, "executable", str(compiler))
+    said = "echo 'fatal error: cannot write x.o: No space left on device'; exit 1"
+    for words, error, message in (
+        (said, OSError, "the disk is full"),
+        (
+            "printf '\\033[31mno such\\033[0m option\\n'; exit 1",
+            RuntimeError,
+            "    no such option\n",
+        ),
+    ):
+        program(tmp_path, "python", words)
+        with pytest.raises(error, match=message):
+            runtime.first_compile()
+        assert not (tmp_path / "compiled").exists()
+    program(tmp_path, "python", f"echo {core}")
+    runtime.first_compile()
+    assert (tmp_path / "compiled").read_text() == f"{core}\n"
+
+
+def test_doctor_names_a_folder_where_no_program_may_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("JITTOR_HOME", str(tmp_path))
+    assert runtime._cache_cure(tmp_path / "cache") == ""
+    monkeypatch.setattr(runtime, "_first_line", lambda *command: "")  # as on a noexec mount
+    assert "noexec" in runtime._cache_cure(tmp_path / "cache")
+    (tmp_path / "file").touch()
+    assert "a file where a folder should be" in runtime._cache_cure(tmp_path / "file" / "cache")
+    assert not list(runtime.cache_folder().glob("doctor-*"))
+
+
+def test_a_numpy_2_of_pythonpath_is_named_with_the_cure(tmp_path, monkeypatch):
+    (tmp_path / "numpy-2.1.3.dist-info").mkdir()
+    (tmp_path / "numpy-2.1.3.dist-info" / "METADATA").write_text("Name: numpy\nVersion: 2.1.3\n")
+    result = python("import jacklib", PYTHONPATH=str(tmp_path))
+    assert result.stderr.splitlines()[-1] == (
+        f"RuntimeError: NumPy 2.1.3 is installed in {tmp_path}, which PYTHONPATH names, but Jittor "
+        "1.3.11.0 needs a NumPy below 2. Cure: unset PYTHONPATH"
+    )
+
+
+def test_interrupted_copies_are_swept_and_two_processes_make_one(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    (tmp_path / f".jack-{dead.pid}-00000000.part").mkdir()
+    made, calls = tmp_path / "made", []
+
+    def fill(folder):
+        calls.append(folder)
+        (folder / "file").touch()
+
+    for _ in range(2):
+        runtime.make_once(made, fill, made.is_dir)
+    assert len(calls) == 1
+    assert {p.name for p in tmp_path.iterdir()} == {"made", files.LOCK}
