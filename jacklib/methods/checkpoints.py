@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from ..checkpoint import Checkpoint, read_checkpoint
 from ..errors import DataError, DiskError
 
 
@@ -20,6 +23,35 @@ def checkpoint_of(name: str, path: str | Path | None) -> Path:
             cure=f"Train first with `bash script/run.sh {name} main`.",
         )
     return path
+
+
+def open_checkpoint(name: str, path: str | Path | None) -> Checkpoint:
+    """`checkpoint_of`, read once: for `load_weights`, and its options, which say no other network.
+
+    Raises DataError otherwise.
+    """
+    file = read_checkpoint(checkpoint_of(name, path))
+    check_network(name, file.path, file.options)
+    return file
+
+
+def saved_config(kind: type, saved: Mapping[str, Any]) -> Any:
+    """A network's config as a checkpoint's options have it."""
+    names = {field.name for field in fields(kind)}
+    return kind(
+        **{k: tuple(v) if isinstance(v, list) else v for k, v in saved.items() if k in names}
+    )
+
+
+@contextmanager
+def built_as(file: Checkpoint) -> Iterator[None]:
+    """Around building a network as a checkpoint says: what does not fit names the file."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(
+            f"{file.path}, {error.what}", found=error.found, wanted=error.wanted, cure=error.cure
+        ) from None
 
 
 def check_network(name: str, path: str | Path, saved: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ import jittor as jt
 import numpy as np
 
 from .. import parallel, runtime
-from ..checkpoint import load_kinetics_backbone, load_weights, read_options
+from ..checkpoint import Checkpoint, load_kinetics_backbone, load_weights, read_options
 from ..data.prepare import prepare_one_video
 from ..data.rendered import segment_truth
 from ..data.samples import SAMPLES, SamplePaths
@@ -30,7 +30,7 @@ from ..data.video import (
 from ..errors import DataError
 from ..ops import Optimizer
 from ..train import StepLoss, best_weights, fit, owned
-from .checkpoints import check_network, checkpoint_of, result_folder
+from .checkpoints import built_as, check_network, open_checkpoint, result_folder, saved_config
 
 PHASES = ("main", "test", "test_singlevideo")
 
@@ -272,9 +272,7 @@ def config_of(
     """The settings, then what a checkpoint says of itself, then what the command line says."""
     config = getattr(method.config, settings_of(args))(n_classes)
     if saved:
-        known = {f.name for f in fields(method.config)}
-        lists = {k: tuple(v) if isinstance(v, list) else v for k, v in saved.items() if k in known}
-        config = method.config(**lists)
+        config = saved_config(method.config, saved)
     given = {n: getattr(args, n) for n in method.sizes if getattr(args, n) is not None}
     return replace(config, **given, **method.changes)
 
@@ -369,22 +367,26 @@ def _run_main(method: Method, args: argparse.Namespace, result_path: Path) -> in
 
 
 def load(
-    method: Method, args: argparse.Namespace, n_classes: int | None
+    method: Method, args: argparse.Namespace, n_classes: int | None, file: Checkpoint | None = None
 ) -> tuple[jt.nn.Module, Any, dict]:
-    """(network, config, saved options) of a checkpoint, built as the checkpoint says."""
-    path = checkpoint_of(method.name, args.checkpoint_path)
-    saved = read_options(path)
-    check_network(method.name, path, saved)
-    config = config_of(method, args, n_classes or 8, saved)
+    """(network, config, saved options) of a checkpoint, built as the checkpoint says.
+
+    file: the checkpoint, where it has been read already.
+    """
+    file = file or open_checkpoint(method.name, args.checkpoint_path)
+    saved = file.options
+    with built_as(file):
+        config = config_of(method, args, n_classes or 8, saved)
     if n_classes is not None and config.n_classes != n_classes:
         raise DataError(
-            str(path),
+            file.path,
             found=f"a network of {config.n_classes} classes",
             wanted=f"{n_classes}, as the annotation file lists",
             cure="Test it on the data set it was trained on, or train on this one.",
         )
-    net = method.network(config)
-    load_weights(net, path)
+    with built_as(file):
+        net = method.network(config)
+    load_weights(net, file)
     return net, config, saved
 
 
@@ -394,10 +396,11 @@ def open_test_clips(
     """The network of the checkpoint, the clips to test it on, and the checkpoint's options."""
     _check_positive(args, "batch_size")
     # Complained of before any clip is made.
-    saved = read_options(checkpoint_of(method.name, args.checkpoint_path))
+    file = open_checkpoint(method.name, args.checkpoint_path)
+    saved = file.options
     visual_only = method.changes.get("visual_only") or saved.get("visual_only")
     paths = paths_of(args, sound=not visual_only)
-    net, config, _ = load(method, args, n_classes_of(paths))
+    net, config, _ = load(method, args, n_classes_of(paths), file)
     clips = method.open_clips(
         config, paths, args.subset, fps=args.fps, evaluation=args.evaluation, seed=args.seed
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,7 +35,14 @@ from ..shapes import STREAMS
 from ..train import best_weights, fit, owned
 from ..widgets.gait import describe, save
 from ..widgets.gait_state import GaitGraphs, GaitState
-from .checkpoints import check_network, check_resumed, checkpoint_of, result_folder
+from .checkpoints import (
+    built_as,
+    check_network,
+    check_resumed,
+    open_checkpoint,
+    result_folder,
+    saved_config,
+)
 from .gait_config import PASSED_OVER, WITHOUT_EFFECT, option, read_config
 from .gait_config import PHASES as MAIN_PHASES
 
@@ -375,8 +382,7 @@ def _config(options: dict[str, Any], saved: dict | None = None) -> BPMGCNConfig:
     """
     config = getattr(BPMGCNConfig, "paper" if saved is not None else options["settings"])()
     if saved:
-        names = {field.name for field in fields(BPMGCNConfig)}
-        config = BPMGCNConfig(**{k: v for k, v in saved.items() if k in names})
+        config = saved_config(BPMGCNConfig, saved)
     return replace(config, streams=options.get("streams", config.streams))
 
 
@@ -441,17 +447,25 @@ def load(path: str | Path | None, options: dict[str, Any] | None = None) -> BPMG
     path: None is the best of the last training. options: such as {"streams": "posture"}, for a file
     that does not say.
     """
-    path = checkpoint_of(NAME, path)
-    saved = read_options(path)
-    check_network(NAME, path, saved)
+    file = open_checkpoint(NAME, path)
+    saved = file.options
     asked = (options or {}).get("streams")
     if asked and saved.get("streams", asked) != asked:
         raise DataError(
-            str(path), found=f"streams: {saved['streams']}", wanted=asked,
+            file.path, found=f"streams: {saved['streams']}", wanted=asked,
             cure="Leave --streams out, or train such a network.",
         )  # fmt: skip
-    net = BPMGCN(**_config(options or {}, saved).options())
-    load_weights(net, path)
+    with built_as(file):
+        config = _config(options or {}, saved)
+        net = BPMGCN(**config.options())
+    sizes = (config.n_classes, config.n_features, config.frames)
+    if sizes != (len(EMOTIONS), N_AFFECTIVE, FRAMES):
+        raise DataError(
+            file.path, found="{} classes, {} affective features, {} frames".format(*sizes),
+            wanted=f"{len(EMOTIONS)}, {N_AFFECTIVE} and {FRAMES}, as gaits have here",
+            cure="Take other weights.",
+        )  # fmt: skip
+    load_weights(net, file)
     net.eval()
     return net
 

@@ -8,7 +8,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -52,7 +52,14 @@ from ..pseudo_labels import seed_labels
 from ..shapes import LOGMEL_BINS, LOGMEL_FRAMES, MODALITIES
 from ..train import best_weights, fit, owned
 from ..widgets.timeline import Thresholds, TimelineVideo, save
-from .checkpoints import check_network, check_resumed, checkpoint_of, result_folder
+from .checkpoints import (
+    built_as,
+    check_network,
+    check_resumed,
+    open_checkpoint,
+    result_folder,
+    saved_config,
+)
 
 NAME = "TSL"
 PHASES = ("main", "main_eval", "main_inference", "features")
@@ -536,8 +543,7 @@ def _config(args: argparse.Namespace, saved: dict | None = None) -> TSLNetConfig
     samples = saved is None and not args.data_path
     config = getattr(TSLNetConfig, args.settings or ("classroom" if samples else "paper"))()
     if saved:
-        names = {field.name for field in fields(TSLNetConfig)}
-        config = TSLNetConfig(**{k: v for k, v in saved.items() if k in names})
+        config = saved_config(TSLNetConfig, saved)
     given = {"modality": args.modal, "r_act": args.r_act}
     return replace(config, **{k: v for k, v in given.items() if v is not None})
 
@@ -659,12 +665,17 @@ def report_table(report: dict[str, float]) -> str:
 
 def load(args: argparse.Namespace) -> tuple[TSLNet, TSLNetConfig, dict]:
     """(network, config, saved options) of a checkpoint, built as the checkpoint says."""
-    path = checkpoint_of(NAME, args.checkpoint_path)
-    saved = read_options(path)
-    check_network(NAME, path, saved)
-    config = _config(args, saved)
-    net = TSLNet(**config.options())
-    load_weights(net, path)
+    file = open_checkpoint(NAME, args.checkpoint_path)
+    saved = file.options
+    with built_as(file):
+        config = _config(args, saved)
+        net = TSLNet(**config.options())
+    if config.num_classes != len(CLASSES):
+        raise DataError(
+            file.path, found=f"a network of {config.num_classes} classes",
+            wanted=f"{len(CLASSES)}: {', '.join(CLASSES)}", cure="Take other weights.",
+        )  # fmt: skip
+    load_weights(net, file)
     return net, config, saved
 
 
