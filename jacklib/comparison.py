@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .errors import plain
 from .files import write_json
 from .recording import Event, Recording, is_statistic, sample
 
@@ -143,7 +144,7 @@ class Comparison:
             lines.append(f"! {name} starts differently: {words}")
         if len(self.starts) > 5:
             lines.append(f"! and {len(self.starts) - 5} more parameters start differently")
-        return "\n".join(lines)
+        return "\n".join(plain(line, 2000) for line in lines)
 
     def _step_words(self) -> str:
         if self.trained:
@@ -176,7 +177,7 @@ class Comparison:
             lines.append(
                 f"{len(self.layers) - len(layers)} layers without a difference (--all lists them)"
             )
-        return "\n".join([*lines, self.verdict])
+        return "\n".join([*(plain(line, 2000) for line in lines), self.verdict])
 
     @staticmethod
     def _agrees(layer: Layer) -> bool:

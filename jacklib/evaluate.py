@@ -156,8 +156,9 @@ def draw_confusion(confusion: np.ndarray, class_names: list[str]):
             if confusion[i, j]:
                 colour = "white" if share[i, j] > 0.55 else "black"
                 axes.text(j, i, str(confusion[i, j]), ha="center", va="center", color=colour)
-    axes.set_xticks(range(n), class_names, rotation=40, ha="right")
-    axes.set_yticks(range(n), class_names)
+    # A name with a $ is no formula.
+    axes.set_xticks(range(n), class_names, rotation=40, ha="right", parse_math=False)
+    axes.set_yticks(range(n), class_names, parse_math=False)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     right = int(np.trace(confusion))

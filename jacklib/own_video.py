@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import io
 import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ from .data import media
 from .data.samples import SamplePaths
 from .data.tsl_features import video_facts
 from .errors import DataError
+from .files import read_text
 from .methods import clips as common
 from .methods import cten, gait, tsl, vaanet
 from .networks import CTENConfig
@@ -179,17 +181,18 @@ def measured(checkpoint: Path) -> tuple[str, float] | None:
     """What the training that left a checkpoint measured: ("accuracy" or "mAP", number).
 
     On its own validation data; best.pth's is the best epoch's, chosen on those same data. None
-    where no log.csv lies beside the file.
+    where no log.csv lies beside the file, or one that cannot be read.
     """
     log = Path(checkpoint).with_name("log.csv")
-    if not log.is_file():
-        return None
-    with log.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    for column, name in (("average_mAP", "mAP"), ("val_accuracy", "accuracy")):
-        numbers = [float(row[column]) for row in rows if row.get(column)]
-        if numbers:
-            return name, numbers[-1] if Path(checkpoint).name == "last.pth" else max(numbers)
+    try:
+        text = read_text(log, "a training's log", "Train again.")
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        for column, name in (("average_mAP", "mAP"), ("val_accuracy", "accuracy")):
+            numbers = [float(row[column]) for row in rows if row.get(column)]
+            if numbers and all(0 <= number <= 1 for number in numbers):
+                return name, numbers[-1] if Path(checkpoint).name == "last.pth" else max(numbers)
+    except (DataError, ValueError, TypeError, csv.Error):
+        pass
     return None
 
 

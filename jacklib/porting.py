@@ -13,6 +13,7 @@ that were stored when the notebooks were built serve.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -109,7 +110,8 @@ def _answer(reference: Reference, job: dict, arrays: dict[str, np.ndarray]) -> R
     python = find_torch()
     if python is None:
         for path in ANSWERS.glob(f"*_{key}.npz"):
-            return Recording.load(path)
+            with contextlib.suppress(DataError):  # a damaged one is none
+                return Recording.load(path)
         raise DataError(
             reference.network, found="no PyTorch on this machine, and no numbers stored for this "
             "network with these inputs", wanted="one of them", cure=CURE,

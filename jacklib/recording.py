@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from .files import check_file, reading, whole_file
+
 KEPT = 256  # numbers of an array that a file keeps, evenly spread
+LARGEST = 2**30  # bytes of all arrays of a file, unpacked
 
 
 class Event(NamedTuple):
@@ -93,35 +96,39 @@ class Recording:
             put(f"c {name}", change)
         facts["copies"] = copies
         arrays["facts"] = np.array(json.dumps(facts))
-        new = Path(path).with_suffix(".new.npz")
-        (np.savez if whole else np.savez_compressed)(new, **arrays)
-        os.replace(new, path)
+        with whole_file(path) as new, open(new, "wb") as file:
+            (np.savez if whole else np.savez_compressed)(file, **arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Recording:
-        """What `save` wrote."""
-        with np.load(path) as file:
-            arrays = dict(file)
-        facts = json.loads(str(arrays["facts"]))
-        arrays |= {n: arrays[first] for n, first in facts.get("copies", {}).items()}
-        events = [
-            Event(*e[:5], tuple(e[5]), arrays[f"v{i}"], arrays.get(f"g{i}"))
-            for i, e in enumerate(facts["events"])
-        ]
-        gradients: dict[str, Any] = dict.fromkeys(facts["silent"])
-        gradients |= {n[2:]: a for n, a in arrays.items() if n.startswith("w ")}
-        return cls(
-            framework=facts["framework"],
-            loss=facts["loss"],
-            later_loss=facts["later_loss"],
-            events=events,
-            starts={n: Start(tuple(s), m, d) for n, (s, m, d) in facts["starts"].items()},
-            buffers={n: tuple(s) for n, s in facts["buffers"].items()},
-            gradients=gradients,
-            changes={n[2:]: a for n, a in arrays.items() if n.startswith("c ")},
-            sizes=facts["sizes"],
-            sampled=facts["sampled"],
-        )
+        """What `save` wrote. Raises DataError, naming the file, where it is missing or damaged."""
+        wanted, cure = "a recording that `save` wrote", "Record it again."
+        with reading(check_file(path, wanted, cure), wanted, cure):
+            with zipfile.ZipFile(path) as packed:
+                if sum(part.file_size for part in packed.infolist()) > LARGEST:
+                    raise ValueError(f"unpacked more than {LARGEST} bytes")
+            with np.load(path, allow_pickle=False) as file:
+                arrays = dict(file)
+            facts = json.loads(str(arrays["facts"]))
+            arrays |= {n: arrays[first] for n, first in facts.get("copies", {}).items()}
+            events = [
+                Event(*e[:5], tuple(e[5]), arrays[f"v{i}"], arrays.get(f"g{i}"))
+                for i, e in enumerate(facts["events"])
+            ]
+            gradients: dict[str, Any] = dict.fromkeys(facts["silent"])
+            gradients |= {n[2:]: a for n, a in arrays.items() if n.startswith("w ")}
+            return cls(
+                framework=facts["framework"],
+                loss=float(facts["loss"]),
+                later_loss=float(facts["later_loss"]),
+                events=events,
+                starts={n: Start(tuple(s), m, d) for n, (s, m, d) in facts["starts"].items()},
+                buffers={n: tuple(s) for n, s in facts["buffers"].items()},
+                gradients=gradients,
+                changes={n[2:]: a for n, a in arrays.items() if n.startswith("c ")},
+                sizes=facts["sizes"],
+                sampled=facts["sampled"],
+            )
 
 
 def sample(array: np.ndarray) -> np.ndarray:

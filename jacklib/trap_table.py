@@ -90,7 +90,7 @@ class Row:
 
     def _repr_html_(self) -> str:
         cells = "".join(
-            f"<tr><td style='text-align:left'>{head}</td>"
+            f"<tr><td style='text-align:left'>{html.escape(head)}</td>"
             f"<td style='text-align:left'><code>{html.escape(value)}</code></td></tr>"
             for head, value in self._lines()
         )
@@ -316,7 +316,7 @@ def picture():
         end = low * 1.5 if value is None else high if value == math.inf else max(value, low * 1.1)
         ax.barh(place, end - low, left=low, color=colour, height=0.75)
     ax.set(xscale="log", xlim=(low, high), ylim=(-0.6, len(rows()) - 0.4), xlabel=words["far"])
-    ax.set_yticks(range(len(rows())), [*loud, *names], fontsize=7)
+    ax.set_yticks(range(len(rows())), [*loud, *names], fontsize=7, parse_math=False)
     handles = [
         Patch(color=red, label=words["never"]), Patch(color=blue, label=words["silent"]),
         Patch(color=grey, label=words["loud"]),

@@ -10,14 +10,21 @@ Files that do not import Jittor have no such traps; nothing is said of them.
 from __future__ import annotations
 
 import ast
+import os
+import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from .errors import DataError
+from .errors import DataError, plain
+from .files import read_text, reading
 
 TORCH = ("torch", "torchvision", "torchaudio")
 LOSSES = ("BCELoss", "CrossEntropyLoss", "MSELoss", "L1Loss", "KLDivLoss")
+# Of a file. The rules look into expressions again and again: their work grows with the sum over all
+# nodes of how deep each lies, some 6 per node in what people write.
+LARGEST, DEEPEST, MOST_WORK = 2**20, 400, 5_000_000
 # Calls after which the numbers are there.
 WAITS = ("sync_all", "sync", "item", "numpy", "data", "tolist")
 
@@ -85,6 +92,24 @@ class Source:
                 self.full_name(base).endswith(".Module") for base in node.bases
             ):
                 yield node
+
+
+def _parsed(text: str, name: str) -> Source:
+    """The file, unless it is no Python or would take the rules too long."""
+    wanted, cure = "a Python file", "Correct it, or divide it."
+    with reading(name, wanted, cure, "no Python"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its escapes, say
+        if len(text) > LARGEST:
+            raise ValueError(f"{len(text)} characters, more than {LARGEST}")
+        tree = ast.parse(text)
+        work, depth, level = 0, 0, [tree]
+        while level:
+            level = [child for node in level for child in ast.iter_child_nodes(node)]
+            depth += 1
+            work += depth * len(level)
+            if depth > DEEPEST or work > MOST_WORK:
+                raise RecursionError
+    return Source(tree)
 
 
 def _method(node: ast.Call) -> str:
@@ -492,15 +517,7 @@ RULES: tuple[Callable[[Source], Found], ...] = (
 
 def check_text(text: str, name: str = "source") -> list[Trap]:
     """The traps in a file's text, in the order of their lines. Raises DataError for no Python."""
-    try:
-        source = Source(ast.parse(text))
-    except (SyntaxError, ValueError) as error:
-        raise DataError(
-            name,
-            found=f"no Python ({error})".replace("<unknown>, ", ""),
-            wanted="a Python file",
-            cure="Correct it.",
-        ) from error
+    source = _parsed(text, name)
     # A training loop may import nothing of Jittor and still call its optimizer as only Jittor does.
     steps = any(_method(call) == "backward" and call.args for call in source.calls())
     if not source.imports("jittor") and not steps:
@@ -518,17 +535,7 @@ def check_source(path: str | Path) -> list[Trap]:
 
     Raises DataError naming the file where it is missing or holds no Python.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(
-            str(path), found="no such file", wanted="a Python file", cure="Check the path."
-        )
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            str(path), found="no UTF-8 text", wanted="a Python file", cure="Save it as UTF-8."
-        ) from error
+    text = read_text(path, "a Python file", "Check the path; save it as UTF-8.", 4 * LARGEST)
     return check_text(text, str(path))
 
 
@@ -536,20 +543,40 @@ def _many(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
+def _python_files(folder: Path) -> Iterator[Path]:
+    """A folder's .py files, sorted. Links to folders are not followed, nor those that lead out."""
+    inside = folder.resolve()
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(place, name)
+            if name.endswith(".py") and path.resolve().is_relative_to(inside):
+                yield path
+
+
 def check_files(paths: Sequence[str]) -> int:
     """Print the traps of files and of folders' files; returns 1 where there are any, as a linter
-    does."""
-    files = []
+    does, and where a file could not be read. The others are still checked."""
+    count = read = 0
+    unread = []
     for path in map(Path, paths):
-        files += sorted(path.rglob("*.py")) if path.is_dir() else [path]
-    if not files:
+        for file in _python_files(path) if path.is_dir() else [path]:
+            try:
+                found = check_source(file)
+            except DataError as error:
+                unread.append(file)
+                print(f"error: {error}", file=sys.stderr)
+                continue
+            read += 1
+            count += len(found)
+            for trap in found:
+                print(plain(
+                    f"{file}:{trap.line}: {trap.rule}: {trap.reason}. Mend: {trap.mend}.", 2000
+                ))  # fmt: skip
+    if not read and not unread:
         raise DataError(
             ", ".join(paths), found="no Python file", wanted="one or more", cure="Check the path."
         )
-    count = 0
-    for file in files:
-        for trap in check_source(file):
-            print(f"{file}:{trap.line}: {trap.rule}: {trap.reason}. Mend: {trap.mend}.")
-            count += 1
-    print(f"{_many(count, 'trap')} in {_many(len(files), 'file')}")
-    return int(count > 0)
+    rest = f"; {_many(len(unread), 'file')} not read" if unread else ""
+    print(f"{_many(count, 'trap')} in {_many(read, 'file')}{rest}")
+    return int(bool(count or unread))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +20,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import DataError, shown
+from ..files import read_text, reading
 from .samples import samples_folder
 
 LABELS = ("negative", "neutral", "positive")
 COLUMNS = ("id", "source", "start", "end", "text", "label", "second_label")
 SOURCE_COLUMNS = ("source", "kind", "title", "author", "year", "licence", "attribution")
 KINDS = ("scene", "book")
+README = "data_samples/sentences/README.md"
 
 
 class Source(NamedTuple):
@@ -107,23 +110,23 @@ def load_sentences(folder: str | os.PathLike | None = None) -> Sentences:
     sources = {}
     for place, row in _rows(folder / "sources.csv", SOURCE_COLUMNS):
         if row["kind"] not in KINDS:
-            raise _wrong(place, f"kind {row['kind']!r}", "scene or book")
-        if not row["year"].isdigit():
-            raise _wrong(place, f"year {row['year']!r}", "a whole number")
+            raise _wrong(place, f"kind {shown(row['kind'])}", "scene or book")
+        if not re.fullmatch("[0-9]{1,4}", row["year"]):
+            raise _wrong(place, f"year {shown(row['year'])}", "a whole number")
         if row["source"] in sources:
-            raise _wrong(place, f"{row['source']!r} a second time", "each source once")
+            raise _wrong(place, f"{shown(row['source'])} a second time", "each source once")
         sources[row["source"]] = Source(**row | {"year": int(row["year"])})
     items, seen = [], set()
     for place, row in _rows(folder / "sentences.csv", COLUMNS):
         if row["source"] not in sources:
-            raise _wrong(place, f"source {row['source']!r}", f"one of {', '.join(sources)}")
+            raise _wrong(place, f"source {shown(row['source'])}", f"one of {', '.join(sources)}")
         for column in ("label", "second_label"):
             if row[column] not in LABELS:
-                raise _wrong(place, f"{column} {row[column]!r}", f"one of {', '.join(LABELS)}")
+                raise _wrong(place, f"{column} {shown(row[column])}", f"one of {', '.join(LABELS)}")
         if not row["text"].strip():
             raise _wrong(place, "no text", "a sentence")
         if row["id"] in seen:
-            raise _wrong(place, f"id {row['id']!r} a second time", "each id once")
+            raise _wrong(place, f"id {shown(row['id'])} a second time", "each id once")
         seen.add(row["id"])
         items.append(Sentence(**row | _times(place, row)))
     if not items:
@@ -141,30 +144,28 @@ def _times(place: str, row: dict[str, str]) -> dict[str, float | None]:
         start, end = 0.0, -1.0
     if not 0 <= start < end < float("inf"):
         raise _wrong(
-            place, f"start {row['start']!r}, end {row['end']!r}", "seconds, the end after the start"
+            place,
+            f"start {shown(row['start'])}, end {shown(row['end'])}",
+            "seconds, the end after the start",
         )
     return {"start": start, "end": end}
 
 
-def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:
+def _rows(path: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str, str]]]:
     """Each line of a table as a dict, with "file, line N" for messages."""
-    if not path.is_file():
-        raise _wrong(str(path), "no such file", f"a table with columns {', '.join(columns)}")
-    try:
-        reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
-        if tuple(reader.fieldnames or ()) != columns:
-            found = f"columns {', '.join(map(str, reader.fieldnames or ())) or 'none'}"
-            raise _wrong(str(path), found, ", ".join(columns))
-        for row in reader:
-            place = f"{path}, line {reader.line_num}"
-            if None in row or None in row.values():
-                raise _wrong(place, "another number of cells", f"{len(columns)}")
-            yield place, row
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise _wrong(str(path), f"no readable table ({error})", "CSV in UTF-8") from error
+    cure = f"{README} says what belongs."
+    text = read_text(path, f"a table with columns {', '.join(columns)}", cure)
+    with reading(path, "CSV in UTF-8", cure, "no readable table"):
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        rows = [(f"{path}, line {reader.line_num}", row) for row in reader]
+    if tuple(reader.fieldnames or ()) != columns:
+        found = ", ".join(map(str, reader.fieldnames or ())) or "none"
+        raise _wrong(str(path), f"columns {found}", ", ".join(columns))
+    for place, row in rows:
+        if None in row or None in row.values():
+            raise _wrong(place, "another number of cells", f"{len(columns)}")
+    return rows
 
 
 def _wrong(what: str, found: str, wanted: str) -> DataError:
-    return DataError(
-        what, found=found, wanted=wanted, cure="data_samples/sentences/README.md says what belongs."
-    )
+    return DataError(what, found=found, wanted=wanted, cure=f"{README} says what belongs.")

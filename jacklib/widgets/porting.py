@@ -223,7 +223,9 @@ def _draw_layers(axes, comparison: Comparison, row: float, text: dict, bold: str
             axes.text(LOWEST + 0.2, i, layer.remark, va="center", fontsize=8, color=VERMILLION)
     ticks = range(-9, 1, 2)
     axes.set_xticks(
-        [*ticks, HIGHEST - 0.35], [*(f"$10^{{{t}}}$" for t in ticks), text["not_finite"]]
+        [*ticks, HIGHEST - 0.35],
+        [*(f"$10^{{{t}}}$" for t in ticks), text["not_finite"]],
+        parse_math=True,
     )
     axes.axvline(HIGHEST - 0.7, color="#BBBBBB", lw=0.8)
     axes.grid(axis="x", color="#E3E6E8", lw=0.7, zorder=0)

@@ -14,7 +14,6 @@ Letters: F frames shown, T clips a video, C classes, n samples of sound.
 
 from __future__ import annotations
 
-import html
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
@@ -235,7 +234,7 @@ class TimelineVideo:
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, np.asarray(value))
-        object.__setattr__(self, "class_names", tuple(self.class_names))
+        drawing.plain_names(self)
         for name in ("points", "truth"):
             value = getattr(self, name)
             if value is not None:
@@ -846,7 +845,8 @@ def _place(proposal: Proposal) -> tuple[str, float, float]:
 def _line(words: str) -> str:
     """Words for an HTML widget; changes of them are read aloud."""
     style = "max-width:900px;line-height:1.4"
-    return f'<div aria-live="polite" style="{style}">{html.escape(words)}</div>' if words else ""
+    said = f'<div aria-live="polite" style="{style}">{drawing.as_html(words)}</div>'
+    return said if words else ""
 
 
 def _button_place(video: TimelineVideo, proposal: Proposal) -> tuple[float, float]:
