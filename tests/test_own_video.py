@@ -15,6 +15,8 @@ from jacklib import own_video
 from jacklib.checkpoint import save_weights
 from jacklib.data.tsl_features import DESCRIPTOR
 from jacklib.errors import DataError
+from jacklib.methods.clips import one_clip
+from jacklib.methods.clips import open_clips as clips_of
 from jacklib.networks import (
     BPMGCN,
     CTEN,
@@ -62,6 +64,38 @@ def test_uploads(tmp_path):
     value = ({"name": "..\\..\\evil/../my film.mp4", "content": memoryview(b"12345")},)
     path = own_video.uploaded(value, tmp_path / "uploads")
     assert path == tmp_path / "uploads" / "my film.mp4" and path.read_bytes() == b"12345"
+
+
+@pytest.mark.parametrize("name, kept", [
+    ("..", "upload"), ("", "upload"), ("/", "upload"), (".bashrc", "upload"),
+    ("a\0.mp4", "upload.mp4"), ("x" * 300 + ".MKV", "upload.mkv"), ("a\n.bvh", "upload.bvh"),
+    ("<img src=x>.mp4", "<img src=x>.mp4"), ("/etc/passwd", "passwd"),
+])  # fmt: skip
+def test_an_upload_stays_in_its_folder(tmp_path, name, kept):
+    folder, victim = tmp_path / "uploads", tmp_path / "victim"
+    folder.mkdir()
+    victim.write_text("precious")
+    (folder / kept).symlink_to(victim)
+    path = own_video.uploaded(({"name": name, "content": memoryview(b"12345")},), folder)
+    assert path == folder / kept and not path.is_symlink() and path.read_bytes() == b"12345"
+    assert victim.read_text() == "precious" and len(list(folder.iterdir())) == 1
+
+
+@pytest.mark.parametrize("stem", ["my film", "<b>", "...", "a\\b"])
+def test_one_clip_makes_no_path_of_a_name(tmp_path, stem):
+    video = write_video(tmp_path / f"{stem}.mp4", [90] * 20)
+    opened = []
+
+    def open_clips(paths):
+        opened.append(paths.video_path)
+        clips = clips_of(VAANetConfig.classroom(2), paths, "validation")
+        return clips
+
+    with one_clip(video, open_clips) as clips:
+        assert clips.items[0].id == stem and clips.class_names == ["clip"]
+        assert clips.items[0].frame_folder == opened[0] / "clip" / "clip"
+        assert clips.items[0].audio_file.name == "clip.mp3"
+    assert not opened[0].exists()
 
 
 def test_weights_are_the_newest_that_are_found(tmp_path, monkeypatch):

@@ -436,6 +436,68 @@ def test_bad_annotation_is_named(own_film, content, message):
     assert str(path) in str(error.value)
 
 
+def annotation_of(*clips, labels=("Sadness",), **about):
+    entries = {
+        clip_id: {"subset": "training", "annotations": {"label": labels[0]} | about}
+        for clip_id in clips
+    }
+    return json.dumps({"labels": labels, "database": entries})
+
+
+def test_ids_and_classes_are_names_never_paths(own_film, caplog):
+    path = own_film / "annotations.json"
+    bad = [
+        "../../img/Sadness/bbb_0324",
+        str(frames_of(own_film)),
+        "a\\b",
+        "..",
+        "\x1b[2J",
+        "a" * 400,
+    ]
+    path.write_text(annotation_of(*bad, "bbb_0349"))
+    clips = open_clips(own_film)
+    assert [item.id for item in clips.items] == ["bbb_0349"]
+    assert [clip_id for clip_id, _ in clips.skipped] == bad
+    assert all(str(path) in reason and "\x1b" not in reason for _, reason in clips.skipped)
+    assert "\x1b" not in caplog.text
+    path.write_text(annotation_of("../img/Sadness/bbb_0324"))
+    with pytest.raises(DataError, match="all 1 clips"):
+        open_clips(own_film)
+    for label in ("..", "../img/Sadness", str(own_film / "img" / "Sadness"), "a\0", "\udc80" * 300):
+        path.write_text(annotation_of("bbb_0349", labels=(label,)))
+        with pytest.raises(DataError, match="annotations.json"):
+            open_clips(own_film)
+
+
+@pytest.mark.parametrize("event", [
+    (-1, 5), (5, 5), (0, 10**30), ("0", "5"), (True, 3), (float("nan"), 5), (0, [1] * 10**5),
+    (None, None),
+])  # fmt: skip
+def test_events_are_frames_in_order(own_film, event):
+    path = own_film / "annotations.json"
+    path.write_text(annotation_of("bbb_0349", event_start=event[0], event_end=event[1]))
+    with pytest.raises(DataError, match="annotations.json: found an event .*'bbb_0349'") as error:
+        open_clips(own_film)
+    assert len(str(error.value)) < 1500
+    path.write_text(annotation_of("bbb_0349", event_start=3))
+    with pytest.raises(DataError, match="found an event"):
+        open_clips(own_film)
+    path.write_text(annotation_of("bbb_0349", event_start=3, event_end=9))
+    assert open_clips(own_film).items[0].annotation == {"event_start": 3, "event_end": 9}
+
+
+@pytest.mark.parametrize("content", [
+    "[" * 100_000, '{"labels": [' + "9" * 5000 + '], "database": {}}',
+    '{"labels": ["a"], "database": {"x": {"subset": [[1]], "annotations": {"label": "a"}}}}',
+    '{"labels": ["a"], "database": {"x": {"subset": "training", "annotations": {"label": ["a"]}}}}',
+])  # fmt: skip
+def test_odd_json_is_named(own_film, content):
+    path = own_film / "annotations.json"
+    path.write_text(content)
+    with pytest.raises(DataError, match="annotations.json"):
+        open_clips(own_film)
+
+
 @pytest.mark.parametrize("name", ["video_path", "audio_path", "annotation_path"])
 def test_missing_paths_are_named(film, name):
     with pytest.raises(DataError, match="elsewhere.*run.sh prepare"):

@@ -355,7 +355,7 @@ def erasing_state(
         mean_probabilities=rows[3],
         class_names=clips.class_names,
         pass_frames=np.stack(frames),
-        label=item.label_name,
+        label=item.label_name if item.label_name in clips.class_names else None,
         truth=clip_truth(clips, index),
     )
 
