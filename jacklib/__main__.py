@@ -33,6 +33,8 @@ USAGE = """bash script/run.sh COMMAND [options]
 
   lab                          open JupyterLab on the notebooks
   test                         run the tests
+  robustness [PART ...]        damaged files, kills, races and full disks
+  lock                         write the lists of tested packages anew
   doctor                       what this machine has, and how to mend what is missing
   warmup [NETWORK ...]         compile all kernels ahead, on all cores
   cuda [--remove]              how Jittor gets at the GPU here; remove what that needed

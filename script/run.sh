@@ -124,7 +124,7 @@ install() {
         flock 9
         ! installed "$kind" || { exec 9<&-; return 0; }
     fi
-    log=$(mktemp "$root/.jack-setup.XXXXXX")
+    log=$root/.jack-setup.log
     say "Setting up .venv (once, a few minutes)…"
     # A .venv whose making was interrupted has no pip.
     if ! fits "$venv/bin/python" || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then

@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
-TOOLS = "bash cat chmod cksum cp dirname env grep id mkdir mktemp rm sh tail".split()
+TOOLS = "bash cat chmod cksum cp dirname env grep id mkdir rm sh tail".split()
 
 # A Python outside .venv. LACKS: what it says is missing (see `lacking` in run.sh).
 BASE_PYTHON = """#!/bin/sh
@@ -351,8 +351,11 @@ def test_run_sh_runs_no_python_file_of_the_working_folder(complete_machine, trap
         assert result.returncode == 0, result.stderr
         # The words mean what they mean where they were typed.
         assert result.stdout == f"{folder} {machine.root} {' '.join(words)}\n"
-    # What a Python has and lacks is asked from elsewhere, too.
-    machine.run("doctor", here=folder, **paths)
+    # What a Python has and lacks is asked from elsewhere, too, and so .venv is made.
+    shell = f'#!/bin/sh\n[ "$1" = -m ] && {{ "{sys.executable}" "$1" "$2" -h; exit 1; }}\n'
+    machine.add("python3.11", f'{shell}exec "{sys.executable}" "$@"\n')
+    result = machine.run("doctor", here=folder, **paths)
+    assert result.returncode == 1 and "Setting up .venv failed" in result.stderr
     assert not mark.exists(), mark.read_text()
 
 

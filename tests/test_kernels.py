@@ -211,7 +211,7 @@ def ends(monkeypatch):
     def begin(name, folder, share):
         begun.append((name, share))
         (folder / f"{name}.log").write_text(f"{name} said this\n")
-        return subprocess.Popen([sys.executable, "-c", f"raise SystemExit({codes[name].pop(0)})"])
+        return runtime.Child(["-c", f"raise SystemExit({codes[name].pop(0)})"])
 
     monkeypatch.setattr(warmup, "_start", begin)
     codes["begun"] = begun

@@ -39,8 +39,8 @@ def wanted(part: str) -> list[str]:
 
 def resolve(python: str, requirements: list[str], *options: str) -> dict[str, tuple[str, str]]:
     """(version, hash) by name: what pip would install for these requirements."""
-    environment = {k: v for k, v in os.environ.items()
-                   if k not in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL")}  # fmt: skip
+    others = ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL")
+    environment = {k: v for k, v in os.environ.items() if k not in others}
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
         command = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--dry-run",
                    "--ignore-installed", "--index-url", "https://pypi.org/simple",
