@@ -53,7 +53,7 @@ import numpy as np
 from IPython.display import HTML, display
 
 from jacklib import own_video
-from jacklib.page import write_page
+from jacklib.page import link, write_page
 
 plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
 FOLDER = Path("results/own_video")  # git ignores it
@@ -220,7 +220,7 @@ written = write_page(
     [*answers, walk], FOLDER / f"{video.stem}_{LANG}.html", video.name, LANG, sound=facts.sound
 )  # fmt: skip
 print(f"{written.stat().st_size / 1e6:.1f} MB")
-display(HTML(f'<a href="{written.as_posix()}" target="_blank">{written.name}</a>'))
+display(HTML(link(written)))
 
 # %% [markdown] lang="en"
 # ## 6 · Exercises

@@ -1,7 +1,7 @@
 """Write the lists of packages that run.sh installs: `bash script/run.sh lock`.
 
 pip finds the newest packages that pyproject.toml allows, for each Python of PYTHONS, on
-Linux/x86-64 and from pypi.org alone; nothing is installed. Each package is written down with its
+Linux/x86-64 and from PyPI alone, whatever pip is set to here; nothing is installed. Each package is written down with its
 version and the hash of the file that pip would take.
 
 build.txt   what builds the packages that come as source
@@ -43,8 +43,8 @@ def resolve(python: str, requirements: list[str], *options: str) -> dict[str, tu
     environment = {k: v for k, v in os.environ.items() if k not in others}
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
         command = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--dry-run",
-                   "--ignore-installed", "--index-url", "https://pypi.org/simple",
-                   "--report", report.name, *options, *requirements]  # fmt: skip
+                   "--ignore-installed", "--report", report.name, *options,
+                   *requirements]  # fmt: skip
         subprocess.run(command, check=True, env=environment | {"PIP_CONFIG_FILE": os.devnull})
         found = json.load(report)["install"]
     return {
