@@ -175,7 +175,7 @@ def test_a_sound_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "a.flac"
     soundfile.write(path, np.zeros((20_000, 2)), 8000)
     monkeypatch.setattr(media, "MOST_SAMPLES", 30_000)
-    with pytest.raises(DataError, match="a.flac: found 40000 samples"):
+    with pytest.raises(DataError, match="a.flac: found .* samples of sound"):
         audio.read_channels(path)
     film = write_video(tmp_path / "a.mp4", [50] * 30, tone=1)
     with pytest.raises(DataError, match="a.mp4: found .* samples"):
@@ -183,6 +183,22 @@ def test_a_sound_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
     silent = write_video(tmp_path / "b.mp4", [50] * 30)
     with pytest.raises(DataError, match="b.mp4: found 44100 samples"):
         audio.read_audio(silent)
+
+
+def test_a_length_in_the_header_that_is_unknown_or_cannot_be(tmp_path):
+    path, wave = tmp_path / "a.flac", np.sin(np.arange(20_000) / 9) / 2
+    soundfile.write(path, wave, 8000)
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0  # a stream's: not known
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    channels, sr = audio.read_channels(path)
+    assert sr == 8000 and np.allclose(channels, wave[None], atol=1e-4)
+    content[21] |= 0x0F
+    content[22:26] = b"\xff" * 4
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="a.flac: found a length of 2386 hours"):
+        audio.read_channels(path)
 
 
 def png(width, height):

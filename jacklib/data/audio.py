@@ -13,15 +13,7 @@ import librosa
 import numpy as np
 import soundfile
 
-from jacklib.data.media import (
-    check_sound,
-    counted_seconds,
-    decoded,
-    opened,
-    picture_stream,
-    resampled,
-    sound_stream,
-)
+from jacklib.data import media
 from jacklib.errors import DataError
 from jacklib.files import check_file
 from jacklib.shapes import LOGMEL_BINS
@@ -62,7 +54,7 @@ def read_audio(path: str | Path, sr: int = SAMPLE_RATE) -> np.ndarray:
     """
     # Averaged piece by piece, so that only one channel is held.
     mono, own_sr = _read(Path(path), sr, lambda channels: channels.mean(axis=0))
-    check_sound(path, own_sr, 1, round(len(mono) / own_sr * sr))
+    media.check_sound(path, own_sr, 1, round(len(mono) / own_sr * sr))
     waveform = librosa.resample(mono, orig_sr=own_sr, target_sr=sr)
     if not np.isfinite(waveform).all():  # samples near the largest number there is
         raise _undecodable(Path(path), "samples that are not numbers")
@@ -84,8 +76,10 @@ def _read(path: Path, silent_sr: int, mix: Callable[[np.ndarray], np.ndarray]):
     try:
         with soundfile.SoundFile(os.path.abspath(path)) as file:
             if file.format in SOUND_FILES:
-                check_sound(path, file.samplerate, file.channels, file.frames * file.channels)
-                sound, sr = mix(file.read(dtype="float32", always_2d=True).T), file.samplerate
+                media.check_sound(path, file.samplerate, file.channels)
+                # A stream's header does not know the length, a damaged one tells any.
+                if file.frames * file.channels <= media.MOST_SAMPLES:
+                    sound, sr = mix(file.read(dtype="float32", always_2d=True).T), file.samplerate
     except DataError:
         raise
     except Exception:  # whatever it does not know or cannot bear, FFmpeg tries
@@ -100,21 +94,23 @@ def _read(path: Path, silent_sr: int, mix: Callable[[np.ndarray], np.ndarray]):
 
 
 def _read_with_pyav(path: Path, silent_sr: int, mix: Callable[[np.ndarray], np.ndarray]):
-    with opened(path) as container:
-        stream = sound_stream(path, container)
+    with media.opened(path) as container:
+        stream = media.sound_stream(path, container)
         if stream is None:
             if not container.streams.video:
                 raise _undecodable(path, "no sound and no video in it")
             seconds = (container.duration or 0) / av.time_base
-            seconds = seconds or counted_seconds(path, container, picture_stream(path, container))
-            check_sound(path, silent_sr, 1, round(seconds * silent_sr))
+            seconds = seconds or media.counted_seconds(
+                path, container, media.picture_stream(path, container)
+            )
+            media.check_sound(path, silent_sr, 1, round(seconds * silent_sr))
             return mix(np.zeros((1, round(seconds * silent_sr)), np.float32)), silent_sr
         pieces, sr, held = [], silent_sr, 0
-        for frame in resampled(path, decoded(path, container, stream), format="fltp"):
+        for frame in media.resampled(path, media.decoded(path, container, stream), format="fltp"):
             sr = frame.sample_rate
             pieces.append(mix(frame.to_ndarray()))
             held += pieces[-1].size
-            check_sound(path, sr, 1, held)
+            media.check_sound(path, sr, 1, held)
     if not pieces:
         raise _undecodable(path, "no sound samples in it")
     return np.concatenate(pieces, axis=-1), sr
