@@ -1,14 +1,19 @@
 """Long runs need no more memory than short ones: 500 steps of each network, and of the loop."""
 
+import gc
 import json
 import os
 import subprocess
 import sys
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 from test_bench import TINY
+
+from jacklib.torch_files import write_torch_file
 
 ROOT = Path(__file__).parents[1]
 STEPS = 500
@@ -18,6 +23,7 @@ CTEN = {
 }  # fmt: skip
 NETWORKS = TINY | {"cten": CTEN}
 LONGEST_FIRST = ("cten", "gait", "vaanet", "tsl", "loop")
+GROWTH = {"tsl": 1.01, "loop": 1.02}  # at most, from the first 50 steps to the last; others 1.05
 
 # One process for each network, whose memory nothing else uses.
 TRAIN = """
@@ -35,7 +41,8 @@ for _ in range(steps):
 print(json.dumps(used))
 """
 
-# The training loop with its logs and checkpoints: 20 epochs of 25 steps, on ready-made batches.
+# The training loop with its logs and checkpoints (of 2.4 MB each: those that stayed would be seen):
+# 20 epochs of 25 steps, on ready-made batches.
 LOOP = """
 import json, sys, tempfile
 import jacklib, jittor as jt, numpy as np
@@ -45,7 +52,7 @@ from jacklib.ops import Adam, cross_entropy
 from jacklib.train import fit
 
 steps, used = json.loads(sys.argv[1])[2], []
-net = jt.nn.Sequential(jt.nn.Linear(200, 100), jt.nn.ReLU(), jt.nn.Linear(100, 3))
+net = jt.nn.Sequential(jt.nn.Linear(200, 1000), jt.nn.ReLU(), jt.nn.Linear(1000, 3))
 x = np.random.default_rng(0).standard_normal((64, 200)).astype(np.float32)
 label = (np.arange(64) % 3).astype(np.int32)
 
@@ -93,5 +100,19 @@ def test_memory_is_flat(runs, network):
     used = json.loads(result.stdout.splitlines()[-1])
     assert len(used) == STEPS
     early, late = max(used[:50]), max(used[-50:])
-    assert late[0] <= 1.05 * early[0]
+    assert late[0] <= GROWTH.get(network, 1.05) * early[0]
     assert len({variables for _, variables in used[5:]}) <= 2  # Vars that stay would add up
+
+
+def test_a_checkpoint_s_arrays_go_when_it_is_written(tmp_path):
+    """Python's collector of cycles comes by after hundreds of steps only: until then a training
+    would grow by all weights and moments for each checkpoint."""
+    kept = np.zeros(5).view(type("Array", (np.ndarray,), {}))
+    gone = weakref.ref(kept)
+    gc.disable()
+    try:
+        write_torch_file(tmp_path / "last.pth", {"state": [{"m": kept}], "sums": (1, kept)})
+        del kept
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -1,6 +1,7 @@
 """`TSL PHASE` as a user types it, and training that stops, goes on and repeats."""
 
 import json
+import os
 import shutil
 
 import jittor as jt
@@ -9,7 +10,7 @@ import pytest
 from command_line import ROOT, jack
 from test_tsl_data import write_root
 
-from jacklib import runtime
+from jacklib import files, runtime
 from jacklib.data.tsl300 import UntrimmedVideos
 from jacklib.data.tsl_features import frames_between, i3d_features
 from jacklib.data.untrimmed import write_mp4
@@ -47,6 +48,30 @@ def test_main_trains_and_reports_the_mission_s_table(trained):
     options = read_torch_file(folder / "best.pth")["options"]
     assert options["network"] == "TSL" and options["neck_size"] == 256
     assert "average mAP[0.1:0.3]" in result.stdout and "Traceback" not in result.stderr
+
+
+def test_resume_of_a_complete_run_makes_what_is_missing(trained, tmp_path):
+    folder = shutil.copytree(trained[0], tmp_path / "run")
+    times = ("forward_s", "iteration_s", "memory_mb")
+    command = ("TSL", "main", "--dataset", "film", "--result_path", folder, "--lr",
+               "[0.001]*3+[0.0005]*1", "--batch_size", "2", "--evaluate_every", "2",
+               "--resume", folder / "last.pth")  # fmt: skip
+    with files.locked(folder, "training TSL"):
+        assert f"found process {os.getpid()} (training TSL, since" in fails(*command)
+    whole = {name: (folder / name).read_bytes() for name in ("best.pth", "last.pth", "log.csv")}
+    report = json.loads((folder / "report.json").read_text())
+    assert jack(*command).returncode == 0
+    assert json.loads((folder / "report.json").read_text()) == report  # with its times
+    for name in ("report.json", "log.csv"):
+        (folder / name).unlink()
+    result = jack(*command)
+    assert result.returncode == 0, result.stderr
+    assert f"Weights: {folder / 'best.pth'}" in result.stdout
+    assert {name: (folder / name).read_bytes() for name in whole} == whole
+    again = json.loads((folder / "report.json").read_text())
+    assert [again.get(k) for k in report if k not in times] == [
+        report[k] for k in report if k not in times
+    ]
 
 
 def test_main_eval_writes_activitynet_s_json(trained, tmp_path):
