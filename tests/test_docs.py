@@ -43,7 +43,11 @@ PAGES = sorted(
     if not SKIPPED_FOLDERS & set(path.relative_to(ROOT).parts)
 )
 # Commands whose options belong to other programs.
-PASSED_ON = {"lab": {"--no-browser", "--port"}, "test": {"-k", "-x"}}
+PASSED_ON = {
+    "lab": {"--no-browser", "--port"},
+    "test": {"-k", "-x"},
+    "robustness": {"--long", "--seed", "--count", "--json", "--jobs", "--keep"},
+}
 
 
 def text_of(page: str) -> str:
@@ -114,7 +118,7 @@ def parser_of(*words: str) -> argparse.ArgumentParser:
 def check_command(words: list[str]) -> None:
     """Raises ValueError or AssertionError where run.sh would not take these words."""
     name = words[0]
-    if name in ("doctor", "samples"):
+    if name in ("doctor", "samples", "lock"):
         assert len(words) == 1
     elif name in PASSED_ON:
         given = {word for word in words[1:] if word.startswith("-")}
