@@ -1,8 +1,8 @@
 """Write the lists of packages that run.sh installs: `bash script/run.sh lock`.
 
 pip finds the newest packages that pyproject.toml allows, for each Python of PYTHONS, on
-Linux/x86-64 and from PyPI alone, whatever pip is set to here; nothing is installed. Each package is written down with its
-version and the hash of the file that pip would take.
+Linux/x86-64 and from PyPI alone, whatever pip is set to here; nothing is installed. Each package is
+written down with its version and the hash of the file that pip would take.
 
 build.txt   what builds the packages that come as source
 core.txt    what jacklib and its notebooks need
