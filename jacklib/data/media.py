@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -219,8 +218,7 @@ def open_image(path: str | Path) -> np.ndarray:
     wanted = "a whole picture file, of at most 8192 x 4320 pixels"
     cure = "Delete the clip's folder and prepare the video again."
     check_file(path, wanted, cure)
-    with reading(path, wanted, cure, "a picture that cannot be read"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    with reading(path, wanted, cure, "a picture that cannot be read"):
         # Only what frames are stored as; others of Pillow's readers start programs (EPS).
         with Image.open(path, formats=("JPEG", "PNG", "WEBP", "BMP")) as picture:
             if math.prod(picture.size) > MOST_PIXELS:
