@@ -416,7 +416,7 @@ def test_features_are_made_once_and_kinds_are_not_mixed(two_videos):
     np.testing.assert_array_equal(np.load(rgb), picture_features(FILM))
     sound = np.load(root / "features" / "test" / "logmfcc" / "b.npy")
     assert sound.shape[1] == 60 and len(sound) // 32 in (6, 7)
-    assert json.loads((root / "fps_dict.json").read_text()) == {"a": 24.0, "b": 24.0}
+    assert list(json.loads((root / "fps_dict.json").read_text()).items()) == [("a", 24), ("b", 24)]
     assert json.loads((root / "time.json").read_text()) == {"a": 4.25, "b": 4.25}
     assert features_kind(root) == DESCRIPTOR
     stamp = rgb.stat().st_mtime_ns

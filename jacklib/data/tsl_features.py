@@ -343,6 +343,7 @@ def extract_features(
 def _describe(root: Path, videos: list, net, threads: int, progress: bool) -> FeaturesReport:
     tables, writing = _tables(root), Lock()
     namesakes = Counter(path.stem for _, path in videos)
+    order = [name for table in tables for name in table] + list(namesakes)
     failed = []
 
     def numbers_of(path: Path) -> list:
@@ -356,7 +357,8 @@ def _describe(root: Path, videos: list, net, threads: int, progress: bool) -> Fe
             with writing:
                 for table, file, number in zip(tables, TABLES, found, strict=True):
                     table[path.stem] = number
-                    write_json(root / file, table)
+                    # In the videos' order, whichever thread is first.
+                    write_json(root / file, {n: table[n] for n in order if n in table})
         return found
 
     def one(split: str, path: Path) -> bool:
