@@ -84,23 +84,16 @@ def make(kind: str) -> int:
 def weights(network: str, *words: str) -> int:
     """Weights of a network whose short training is made shorter still; prints where they are, and
     a line for each training that it starts."""
-    import subprocess
-
     from jacklib import own_video
 
+    def tell(event: str, about: tuple) -> None:
+        if event == "subprocess.Popen" and network in map(str, about[1]):
+            print("TRAINING STARTED", flush=True)
+
     own_video.SHORT[network] = list(words)
-    subprocess.Popen = _told(subprocess.Popen, network)
+    sys.addaudithook(tell)
     print(own_video.weights(network))
     return 0
-
-
-def _told(start, network: str):
-    def told(command, *args, **keys):
-        if network in map(str, command):
-            print("TRAINING STARTED", flush=True)
-        return start(command, *args, **keys)
-
-    return told
 
 
 def main(words: list[str]) -> int:
@@ -111,21 +104,15 @@ def main(words: list[str]) -> int:
         options[name], words = words[:values], words[values:]
     number_and_side = options.get("--stop")
     stop = (int(number_and_side[0]), number_and_side[1]) if number_and_side else None
-    if words[0] in ("doctor", "prepare", "make"):
-        os.environ["JACKLIB_NO_JITTOR"] = "1"
     import jacklib  # noqa: F401  its set-up is not what is counted
     from jacklib.__main__ import main as command
 
     if "--within" in options:
         watch(os.path.abspath(*options["--within"]), *options.get("--count", [None]), stop)
     if words[0] in ("make", "weights"):
-        from jacklib.errors import DataError, DiskError
+        from jacklib.__main__ import _guarded
 
-        try:
-            return {"make": make, "weights": weights}[words[0]](*words[1:])
-        except (DataError, DiskError) as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 1
+        return _guarded(lambda: {"make": make, "weights": weights}[words[0]](*words[1:]))
     return command(words)
 
 

@@ -199,10 +199,11 @@ class Bench:
         """Start a command; before: options of stoppable.py; wrap: a command that runs it."""
         checkout = checkout or self.checkout
         given = os.environ | {"PYTHONPATH": str(checkout)} | dict(env or {})
-        given.pop("JACKLIB_NO_JITTOR", None)
-        if words[0] in ("prepare", "make", "doctor"):
-            given["JACKLIB_NO_JITTOR"] = "1"
-        command = [*wrap, sys.executable, STOPPABLE, *before, *words]
+        if words[0] not in ("prepare", "make", "doctor"):
+            given.pop("JACKLIB_NO_JITTOR")
+        plain = not before and words[0] not in ("make", "weights")
+        program = ["-m", "jacklib"] if plain else [STOPPABLE, *before]
+        command = [*wrap, sys.executable, *program, *words]
         return Started(command, log, env=given, **{"cwd": checkout} | options)
 
 
