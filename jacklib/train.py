@@ -254,7 +254,8 @@ class _Logs:
     def _write(self) -> None:
         # Whole each time: a hundred rows, and never half a line.
         text = io.StringIO()
-        writer = csv.DictWriter(text, list(self.rows[-1]), lineterminator="\n")
+        columns = dict.fromkeys(name for row in self.rows for name in row)  # resumed: maybe others
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
         write_text(self.path, text.getvalue())
@@ -353,6 +354,10 @@ def owned(folder: str | os.PathLike, name: str) -> Iterator[bool]:
                 (Path(folder) / LOCK).unlink()
 
 
+# What the state of a run always tells.
+_PROGRESS = ("epoch", "batch", "sums", "best", "history", "seed", "n_batches")
+
+
 def _resumed(
     path: str | os.PathLike,
     net: jt.nn.Module,
@@ -362,7 +367,7 @@ def _resumed(
     n_epochs: int,
 ) -> dict[str, Any]:
     """The state of the run that wrote `path`, loaded. Raises DataError where it is no such run."""
-    progress = load_training(path, net, optimizer)
+    progress = load_training(path, net, optimizer, _PROGRESS)
     for name, value in (("seed", seed), ("n_batches", n_batches)):
         if progress[name] != value:
             raise DataError(

@@ -23,7 +23,7 @@ from jacklib.data.samples import SamplePaths
 from jacklib.data.video import Batch
 from jacklib.errors import DataError, DiskError, TrainingError
 from jacklib.ops import Adam, cross_entropy
-from jacklib.torch_files import read_torch_file
+from jacklib.torch_files import read_torch_file, write_torch_file
 from jacklib.train import draw_curves, fit
 
 ROOT = Path(__file__).parents[1]
@@ -161,6 +161,20 @@ def test_resume_with_another_seed_is_refused(tmp_path):
     run(tmp_path, 1)
     with pytest.raises(DataError, match="found seed 0, wanted seed 1"):
         run(tmp_path, 2, resume=tmp_path / "last.pth", seed=1)
+
+
+def test_resume_of_a_state_with_other_columns_or_parts(tmp_path):
+    run(tmp_path, 1)
+    last = read_torch_file(tmp_path / "last.pth")
+    last["progress"]["history"][0]["earlier"] = 0.5
+    write_torch_file(tmp_path / "last.pth", last)
+    run(tmp_path, 2, resume=tmp_path / "last.pth")
+    with open(tmp_path / "log.csv", newline="") as file:
+        assert [row["earlier"] for row in csv.DictReader(file)] == ["0.5", ""]
+    del last["progress"]["epoch"]
+    write_torch_file(tmp_path / "last.pth", last)
+    with pytest.raises(DataError, match="last.pth.*epoch"):
+        run(tmp_path, 2, resume=tmp_path / "last.pth")
 
 
 def test_curves_show_every_epoch(tmp_path):
