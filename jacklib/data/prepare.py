@@ -356,7 +356,8 @@ def prepare_videos(
                 name, found=str(value), wanted=f"{low} to {high}", cure="Leave it out: default."
             )
     annotation, clips, subsets = _wanted_clips(source, annotations)
-    report = PrepareReport(frame_path=target / "img", audio_path=target / "mp3")
+    places = {n: inside(target, n, where=target) for n in ("img", "mp3")}
+    report = PrepareReport(frame_path=places["img"], audio_path=places["mp3"])
     settings = {"fps": fps, "short_side": short_side}
     own = target / "annotations.json"  # made here, unless a JSON file was given
 

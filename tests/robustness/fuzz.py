@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import json
 import os
+import queue
 import random
 import re
 import resource
@@ -388,24 +389,35 @@ def results(run: Run) -> Iterator[Result]:
     for jittor in (False, True):
         names = [reader.name for reader in READERS if reader.jittor is jittor]
         groups += [(jittor, names[i :: run.jobs]) for i in range(run.jobs) if names[i :: run.jobs]]
+    found: queue.Queue[Result] = queue.Queue()
     with ThreadPoolExecutor(run.jobs) as pool:
-        workers = [pool.submit(_worker, run, n, *group) for n, group in enumerate(groups)]
-        for worker in workers:
-            yield from worker.result()
+        for number, (jittor, names) in enumerate(groups):
+            pool.submit(_worker, run, run.folder / f"fuzz{number}", jittor, names, found.put)
+        for _ in READERS:
+            yield found.get()
 
 
-def _worker(run: Run, number: int, jittor: bool, names: list[str]) -> list[Result]:
-    folder = run.folder / f"fuzz{number}"
-    folder.mkdir()
+def _worker(run: Run, folder: Path, jittor: bool, names: list[str], tell) -> None:
+    """Try some readers in one process; tells a result for each of them, whatever happens."""
     count = run.count or (LONG if run.long else SHORT)
     command = [sys.executable, __file__, *names, "--seed", str(run.seed), "--count", str(count),
                "--folder", str(folder), "--keep", str(run.folder / "keep" / "fuzz")]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True,
-                          env=environment(JACKLIB_NO_JITTOR="0" if jittor else "1"))  # fmt: skip
-    found = [Result(*json.loads(line)) for line in done.stdout.splitlines()]
-    for name in names[len(found) :]:  # the rest, where a reader's files could not be made
-        found.append(Result("fuzz", name, 0, [f"not tried: {done.stderr.strip()[-600:]}"]))
-    return found
+    left, said = list(names), "it did not start"
+    try:
+        folder.mkdir()
+        with open(folder / "errors", "w+", encoding="utf-8", errors="replace") as errors:
+            options = {"env": environment(JACKLIB_NO_JITTOR="01"[not jittor]), "text": True}
+            with subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=errors, **options
+            ) as process:
+                for line in process.stdout:
+                    tell(Result(*json.loads(line)))
+                    del left[0]
+            errors.seek(0)
+            said = errors.read().strip()[-600:]
+    finally:
+        for name in left:
+            tell(Result("fuzz", name, 0, [f"not tried, its process ended: {said}"]))
 
 
 def main(arguments: list[str]) -> int:
@@ -416,7 +428,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--count", type=int, default=SHORT)
     parser.add_argument("--only", type=int, help="repeat this trial and show what happens")
     parser.add_argument("--folder", help="scratch")
-    parser.add_argument("--keep", default="keep", help="where damaged files are kept")
+    parser.add_argument("--keep", default=os.path.join(tempfile.gettempdir(), "jack-fuzz"),
+                        help="where damaged files are kept")  # fmt: skip
     args = parser.parse_args(arguments)
     known = {reader.name: reader for reader in READERS}
     warm_up(any(known[name].jittor for name in args.readers))
