@@ -128,8 +128,15 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise DiskError(error, path) from error
+            raise _disk_error(error, part, path) from error
         raise
+
+
+def _disk_error(error: OSError, part: Path, path: Path) -> DiskError:
+    """As DiskError, which names `path` and not the place beside it."""
+    told = DiskError(error, path)
+    told.sentence = told.sentence.replace(str(part), str(path))
+    return told
 
 
 def write_bytes(path: str | os.PathLike, data: bytes) -> Path:
@@ -181,7 +188,7 @@ def whole_folder(path: str | os.PathLike, mark: dict | None = None) -> Iterator[
             os.rename(path, old)
         os.rename(part, path)
     except OSError as error:
-        raise DiskError(error, path) from error
+        raise _disk_error(error, part, path) from error
     finally:
         for folder in (part, old):
             shutil.rmtree(folder, ignore_errors=True)

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import hashlib
 import io
 import math
 import os
+import shutil
 import socket
 import struct
 import sys
@@ -97,6 +99,8 @@ def fit(
                 "keeps them.", file=sys.stderr
             )  # fmt: skip
         jt.sync_all()  # lazy initial weights are drawn now, from the caller's seed, not a batch's
+        if first_process:
+            _check_room(folder, net)
         curves = LiveCurves() if show and in_notebook() else None
         if in_notebook() and settings is not None:
             run = (net.state_dict(), optimizer.groups, seed, n_batches, n_epochs, options, settings)
@@ -356,6 +360,13 @@ def owned(folder: str | os.PathLike, name: str) -> Iterator[bool]:
 
 # What the state of a run always tells.
 _PROGRESS = ("epoch", "batch", "sums", "best", "history", "seed", "n_batches")
+
+
+def _check_room(folder: Path, net: jt.nn.Module) -> None:
+    """Raise DiskError, before hours of work, where the first checkpoint would find no room."""
+    size = sum(4 * value.numel() for value in net.state_dict().values())
+    if shutil.disk_usage(folder).free < 2 * size:  # in best.pth and, at least once, in last.pth
+        raise DiskError(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), folder)
 
 
 def _resumed(

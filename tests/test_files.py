@@ -1,5 +1,6 @@
 """Names, whole writes, locks and guarded reads."""
 
+import errno
 import os
 import stat
 import subprocess
@@ -251,3 +252,14 @@ def test_a_forked_child_keeps_no_lock(tmp_path):
     finally:
         for child in children:
             os.kill(child, 9)
+
+
+def test_a_disk_error_names_the_file_that_was_to_be(tmp_path):
+    """Not the place beside it, which is gone: also where one whole write is within another."""
+    for whole in (files.whole_file, files.whole_folder):
+        with pytest.raises(DiskError) as caught, whole(tmp_path / "target") as part:
+            with files.whole_file(part / "x" if part.is_dir() else part):
+                raise OSError(errno.ENOSPC, "No space left on device")
+        assert str(caught.value).startswith(str(tmp_path / "target"))
+        assert ".part" not in str(caught.value) and "the disk is full" in str(caught.value)
+    assert not list(tmp_path.iterdir())

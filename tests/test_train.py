@@ -314,6 +314,11 @@ def test_a_file_that_outgrows_the_disk_ends_in_one_sentence(tmp_path, no_time):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert visible(tmp_path / "cut") == ["tensorboard"]
+    full = SimpleNamespace(free=1000)  # seen before any work
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(shutil, "disk_usage", lambda folder: full)
+        with pytest.raises(DiskError, match="cut: the disk is full. Make room"):
+            run(tmp_path / "cut", 3, stop_at=(0, 0))
     (tmp_path / "file").touch()
     with pytest.raises(DiskError, match="file: a file where a folder should be"):
         run(tmp_path / "file", 1)
