@@ -31,20 +31,20 @@ LONG, SHORT = 40, 2
 APART = 1.5  # seconds at most between the starts
 SHARED = ("prepare", "TSL features", "film samples", "rendered samples", "untrimmed samples",
           "gait samples")  # fmt: skip
-SHARED_SHORTLY = tuple(name for name in SHARED if name != "untrimmed samples")
+SHARED_SHORTLY = ("prepare", "film samples", "gait samples")
 TRAINING = "Gait main"
 
 
 def results(run: Run) -> Iterator[Result]:
     """Races for each folder that two processes may want at once."""
     count = run.count or (LONG if run.long else SHORT)
-    needs = {n for name in SHARED for n in TARGETS[name].needs} | {"gaits"}
-    bench = Bench(run.folder / "bench").make(*sorted(needs))
+    bench = Bench(run.folder / "bench").make("gaits")
     races: list[tuple[str, Target, Callable]] = [
         (name, TARGETS[name], _both_end_well) for name in (SHARED if run.long else SHARED_SHORTLY)
     ]
-    races += [("a result folder", TARGETS[TRAINING], _one_is_refused),
-              ("own_video.weights", WEIGHTS, _one_training)]  # fmt: skip
+    races.append(("a result folder", TARGETS[TRAINING], _one_is_refused))
+    if run.long:
+        races.append(("own_video.weights", WEIGHTS, _one_training))
     with ThreadPoolExecutor(max(1, run.jobs // 2)) as pool:  # two processes each
         jobs = [pool.submit(_races, bench, run, name, target, judge, count)
                 for name, target, judge in races]  # fmt: skip

@@ -21,9 +21,6 @@ from typing import Any, NamedTuple
 
 from robustness.common import ROOT
 
-# Jittor ends the process that holds it when any child of it is killed, and here many are.
-os.environ["JACKLIB_NO_JITTOR"] = "1"
-
 STOPPABLE = Path(__file__).with_name("stoppable.py")
 LIMIT = 300  # seconds for one command, all of which take seconds: whatever is longer hangs
 PART = re.compile(r"\.jack-\d+-[0-9a-f]{8}\.part|.*\.(making|part|unfinished)")
@@ -156,6 +153,8 @@ class Bench:
     """Small data of all kinds in one folder, made once by the commands themselves."""
 
     def __init__(self, folder: Path):
+        # Jittor ends the process that holds it when a child of it is killed, and here many are.
+        os.environ["JACKLIB_NO_JITTOR"] = "1"
         self.folder = folder
         self.checkout = copy_checkout(folder / "checkout")
         self.videos, self.clips = folder / "videos", folder / "clips"
@@ -200,7 +199,7 @@ class Bench:
         checkout = checkout or self.checkout
         given = os.environ | {"PYTHONPATH": str(checkout)} | dict(env or {})
         if words[0] not in ("prepare", "make", "doctor"):
-            given.pop("JACKLIB_NO_JITTOR")
+            given.pop("JACKLIB_NO_JITTOR", None)
         plain = not before and words[0] not in ("make", "weights")
         program = ["-m", "jacklib"] if plain else [STOPPABLE, *before]
         command = [*wrap, sys.executable, *program, *words]
