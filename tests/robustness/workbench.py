@@ -159,7 +159,7 @@ class Bench:
         self.checkout = copy_checkout(folder / "checkout")
         self.videos, self.clips = folder / "videos", folder / "clips"
         self.long, self.gaits = folder / "long", folder / "gaits"
-        for number in range(4):
+        for number in range(6):
             write_film(self.videos / CLASSES[number % 2] / f"v{number}.mp4", number)
         film = ROOT / "data_samples" / "untrimmed_film"
         shutil.copytree(film, self.long, ignore=shutil.ignore_patterns("features"))
