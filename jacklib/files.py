@@ -479,7 +479,7 @@ def reading(
         elif isinstance(getattr(error, "strerror", None), str):  # the system, or FFmpeg
             reason = error.strerror
         else:
-            reason = f"{type(error).__name__}: {plain(error, 160)}"
+            reason = f"{type(error).__name__}: {plain(' '.join(str(error).split()), 160)}"
         raise DataError(
             os.fspath(path), found=f"{found} ({reason})", wanted=wanted, cure=cure
         ) from error
@@ -502,7 +502,7 @@ def check_file(path: str | os.PathLike, wanted: str, cure: str, largest: int | N
     if not stat.S_ISREG(about.st_mode):
         found = "a folder" if stat.S_ISDIR(about.st_mode) else "no plain file"
     elif largest is not None and about.st_size > largest:
-        found = f"{about.st_size / 2**20:.0f} MiB, more than {largest / 2**20:.0f}"
+        found = f"{about.st_size:,} bytes, more than {largest:,}"
     if found:
         raise DataError(os.fspath(path), found=found, wanted=wanted, cure=cure)
     return path

@@ -24,7 +24,7 @@ TORCH = ("torch", "torchvision", "torchaudio")
 LOSSES = ("BCELoss", "CrossEntropyLoss", "MSELoss", "L1Loss", "KLDivLoss")
 # Of a file. The rules look into expressions again and again: their work grows with the sum over all
 # nodes of how deep each lies, some 6 per node in what people write.
-LARGEST, DEEPEST, MOST_WORK = 2**20, 400, 5_000_000
+LARGEST, DEEPEST, MOST_WORK = 2**19, 400, 1_000_000
 # Calls after which the numbers are there.
 WAITS = ("sync_all", "sync", "item", "numpy", "data", "tolist")
 
@@ -108,7 +108,7 @@ def _parsed(text: str, name: str) -> Source:
             depth += 1
             work += depth * len(level)
             if depth > DEEPEST or work > MOST_WORK:
-                raise RecursionError
+                raise ValueError("too large, or nested too deep, to be looked through")
     return Source(tree)
 
 

@@ -307,6 +307,14 @@ def test_names_of_released_files(kind, checkpoint):
         ({"hidden_act": "silu"}, "config.json, hidden_act: found 'silu', wanted one of"),
         ({"num_attention_heads": 5}, "config.json, num_attention_heads: found 5, wanted a divisor"),
         ({"hidden_size": "wide"}, "config.json"),
+        ({"num_hidden_layers": 10_000_000}, "found 10000000, wanted 200 at most"),
+        ({"vocab_size": 2_000_000}, "numbers, wanted"),
+        ({"intermediate_size": 60_000, "num_hidden_layers": 200}, "numbers, wanted"),
+        ({"hidden_dropout_prob": "much"}, "hidden_dropout_prob: found 'much'"),
+        ({"layer_norm_eps": None}, "layer_norm_eps: found None"),
+        ({"pad_token_id": [0]}, "pad_token_id: found [0]"),
+        ({"model_type": ["bert"]}, "found model_type ['bert']"),
+        ({"num_labels": 10_000_000_000}, "num_labels 10000000000"),
         ({"num_hidden_layers": 3}, "16 missing: encoder.layer.2."),
         ({"num_hidden_layers": 1}, "16 unexpected: encoder.layer.1."),
         ({"vocab_size": 16}, r"1 of another shape: embeddings.word_embeddings.weight [15, 12]"),
@@ -329,7 +337,23 @@ def test_folders_that_lack_something(checkpoint, tmp_path, monkeypatch):
     refuses(tmp_path, "config.json: found no such file")
     (checkpoint / "modules.json").write_text('[{"type": "sentence_transformers.models.Dense"}]')
     refuses(checkpoint, "modules.json: found a step 'Dense'")
+    for content in (b"{}", b"[1]", b'[{"type"', b"\xff", b"[" * 100_000, b'[{"type": [1]}]'):
+        (checkpoint / "modules.json").write_bytes(content)
+        refuses(checkpoint, "modules.json: found")
     (checkpoint / "modules.json").unlink()
+    for content in ('"many"', "-1", "NaN", "[3]"):
+        (checkpoint / "tokenizer_config.json").write_text(f'{{"model_max_length": {content}}}')
+        refuses(checkpoint)
+    (checkpoint / "tokenizer_config.json").unlink()
+    (checkpoint / "sentence_bert_config.json").write_text('{"max_seq_length": "long"}')
+    refuses(checkpoint, "sentence_bert_config.json: found a length of 'long' tokens")
+    (checkpoint / "sentence_bert_config.json").unlink()
+    (checkpoint / "vocab.txt").rename(checkpoint / "kept.txt")
+    for content in (b"{", b"[]", b'{"model": {"type": "BPE"}}', b"\xff"):
+        (checkpoint / "tokenizer.json").write_bytes(content)
+        refuses(checkpoint, str(checkpoint))
+    (checkpoint / "tokenizer.json").unlink()
+    (checkpoint / "kept.txt").rename(checkpoint / "vocab.txt")
     (checkpoint / "1_Pooling").mkdir()
     (checkpoint / "1_Pooling" / "config.json").write_text('{"pooling_mode_max_tokens": true}')
     refuses(checkpoint, "found pooling max_tokens, wanted one of mean, cls")

@@ -167,6 +167,20 @@ def test_missing_joints_are_named(tmp_path):
         (lambda text: "no BVH", "'no'"),
         (lambda text: text.replace("0 0 0  0 0 0  0 0 0", "0 0 0  0 0 0  0 0 x", 1), "numbers"),
         (lambda text: text.replace("0.0333333", "0"), "frame time"),
+        (lambda text: text.replace("0.0333333", "1"), "found 1 frames per second, wanted 5 to"),
+        (lambda text: text.replace("0.0333333", "1e-9"), "found 1e+09 frames per second"),
+        (lambda text: text.replace("Frames: 2", "Frames: " + "9" * 4299), "18 numbers of motion"),
+        (lambda text: text.replace("Frames: 2", "Frames: " + "9" * 9999), "a number"),
+        (lambda text: text.replace("0 0 0  0 0 0", "0 0 0  0 0 1e999", 1), "missing or infinite"),
+        (lambda text: text.replace("shoulder", "a " * 500), "a joint called 'a a"),
+        (lambda text: "HIERARCHY ROOT a { " + "END S { " * 100_000, "more than 1000 joints"),
+        (
+            lambda text: (
+                "HIERARCHY ROOT a { CHANNELS 3 Xposition Yposition Zposition } MOTION "
+                "Frames: 100001 Frame Time: .03 " + "0 0 0 " * 100_001
+            ),
+            "wanted 100000 frames at most",
+        ),
     ],
 )
 def test_broken_files(tmp_path, change, found):
@@ -197,3 +211,10 @@ def test_a_neck_of_one_bone(tmp_path):
     body_bvh(tmp_path / "cmu.bvh", NAMINGS["CMU"])
     one, cmu = (read_bvh(tmp_path / f"{name}.bvh") for name in ("one", "cmu"))
     np.testing.assert_array_equal(one.pose, cmu.pose)
+
+
+def test_a_body_that_is_a_kilometre_away(tmp_path):
+    path = body_bvh(tmp_path / "body.bvh", WRITTEN["CMU"].split())
+    path.write_text(path.read_text().replace("0 90 36 ", "0 90 36e7 "))
+    with pytest.raises(DataError, match="frame 9, root: found a coordinate of 3.6e"):
+        read_bvh(path)

@@ -179,6 +179,11 @@ def test_labels_that_are_none(few, tmp_path):
     assert "train_label.npy, gait 3" in result.stderr and "0 happy" in result.stderr
 
 
+LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+) + "base_lr: *i\n"  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -193,6 +198,18 @@ def test_labels_that_are_none(few, tmp_path):
         ("train_feeder_args: {windw: 60}", "Did you mean 'window_size'"),
         ("- 1", "found a list"),
         ("a: [", "no plain YAML"),
+        (LAUGHS, "an anchor (&), an alias (*) or a tag (!)"),
+        ("seed: 2020-13-45", "no plain YAML (ValueError: month"),
+        ("seed: 2020-03-05", "found a value of type date, wanted a whole number"),
+        ("seed: !!int x", "a tag (!)"),
+        ("seed: " + "[" * 5000, "nested too deep"),
+        ("seed: " + "9" * 5000, "no plain YAML (ValueError"),
+        ("seed: 0x" + "f" * 5000, "found a whole number of 20000 bits"),
+        ("base_lr: 0x" + "f" * 5000, "wanted a number above 0"),
+        ("0x" + "f" * 1000 + ": 1", "a setting that is not known"),
+        ("seed: " + "- " * 5000, "no plain YAML"),
+        ("a: b\n" * 5000, "25,000 bytes, more than 20,000"),
+        ("streams: [both]", "wanted one of"),
         ("seed: !!python/object/apply:os.system ['touch PLACE']", "Python objects are refused"),
     ],
 )

@@ -4,12 +4,14 @@ import argparse
 import json
 import sys
 import types
+import zlib
 
 import h5py
 import numpy as np
 import pytest
 
-from jacklib.data import prepare_gait
+from jacklib.data import gait, prepare_gait
+from jacklib.data.bvh import Recording
 from jacklib.data.gait import (
     ANGLES,
     PARTS,
@@ -426,3 +428,158 @@ def test_pose_files(tmp_path):
     for name in ("pickle.npy", "nowhere.npy"):
         with pytest.raises(DataError, match=name):
             read_pose(tmp_path / name)
+
+
+# ---------------------------------------------------------------------------------------------
+# Files that lie about what is in them
+# ---------------------------------------------------------------------------------------------
+
+
+def packed_bomb(file):
+    data = file.create_dataset("odd", shape=(30, 48), chunks=(30, 48), compression="gzip")
+    data.id.write_direct_chunk((0, 0), zlib.compress(bytes(600 * 2**20), 9))
+
+
+def far_away(file):
+    layout = h5py.VirtualLayout(shape=(30, 48), dtype="f8")
+    layout[:] = h5py.VirtualSource("/tmp/other.h5", "gait", shape=(30, 48))
+    file.create_virtual_dataset("odd", layout)
+
+
+ODD = {
+    "huge": lambda f: f.create_dataset("odd", (40_000_000, 48), fillvalue=1.0, chunks=(9, 48)),
+    "huge parts": lambda f: f.create_dataset(
+        "odd", (10, 48), "u1", maxshape=(None, 48), chunks=(10_000_000, 48)
+    ),
+    "packed": packed_bomb,
+    "external link": lambda f: f.__setitem__("odd", h5py.ExternalLink("labels.h5", "gait 00")),
+    "soft link": lambda f: f.__setitem__("odd", h5py.SoftLink("/nowhere")),
+    "external numbers": lambda f: f.create_dataset(
+        "odd", (5, 48), "u1", external=[(f.filename, 0, 240)]
+    ),
+    "virtual": far_away,
+    "group": lambda f: f.create_group("odd"),
+    "type": lambda f: f.__setitem__("odd", np.dtype("f8")),
+    "compound": lambda f: f.create_dataset("odd", data=np.zeros(5, [("x", "f4")])),
+    "no UTF-8": lambda f: f.id.links.create_hard(b"odd\xff", f.id, b"gait 00"),
+    "nothing": lambda f: f.create_dataset("odd", data=h5py.Empty("f4")),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_one_odd_gait_never_ends_the_run(emotion_gait, tmp_path, kind):
+    with h5py.File(emotion_gait / "features.h5", "a") as file:
+        ODD[kind](file)
+    with h5py.File(emotion_gait / "labels.h5", "a") as file:
+        file["odd"] = 1
+    with pytest.raises(DataError, match="odd"):
+        prepare_gait.prepare_gait(emotion_gait, tmp_path / "target")
+    report = prepare_gait.prepare_gait(emotion_gait, tmp_path / "target", skip_bad=True)
+    assert report.n_train + report.n_test == 20 and len(report.left_out) == 1
+    assert "features.h5, " in report.left_out[0] and "odd" in report.left_out[0]
+
+
+def test_more_gaits_than_any_data_set_has(emotion_gait, monkeypatch):
+    monkeypatch.setattr(gait, "MOST_GAITS", 11)
+    with pytest.raises(DataError, match="found more than 11 gaits"):
+        read_gaits(emotion_gait / "features.h5", emotion_gait / "labels.h5")
+    monkeypatch.undo()
+    monkeypatch.setattr(gait, "MOST_NUMBERS", 48 * 100)
+    bad = []
+    found = read_gaits(emotion_gait / "features.h5", emotion_gait / "labels.h5", bad=bad)
+    assert len(found) == 2 and "found more than 4800 numbers" in str(bad[0][1])
+
+
+def test_damaged_hdf5(emotion_gait):
+    """Bytes turned over: every one is read, or refused in one sentence."""
+    path = emotion_gait / "features.h5"
+    whole, rng = path.read_bytes(), np.random.default_rng(0)
+    seen = set()
+    for _ in range(150):
+        data = bytearray(whole)
+        for place in rng.integers(0, min(len(data), 6000), 3):
+            data[place] = rng.integers(256)
+        path.write_bytes(data)
+        bad = []
+        try:
+            read_gaits(path, emotion_gait / "labels.h5", bad=bad)
+            seen.add(bool(bad))
+        except DataError as error:
+            seen.add("file")
+            assert "features.h5" in str(error)
+    assert seen >= {False, True, "file"}
+
+
+HEADER = b"\x93NUMPY\x01\0\x76\0"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        HEADER + b"{'descr': '<f8', 'fortran_order': False, 'shape': (60, 48".ljust(0x75) + b"\n",
+        b"PK\x03\x04" + bytes(100),
+        HEADER
+        + b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000, 48)}".ljust(0x75)
+        + b"\n",
+        HEADER + b"{'descr': '<f8', 'fortran_order': False, 'shape': (" + b"9" * 60,
+        b"",
+    ],
+    ids=["open bracket", "a zip", "terabytes", "cut", "empty"],
+)
+def test_headers_that_lie(tmp_path, data):
+    path = tmp_path / "walk.npy"
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="walk.npy: found no array"):
+        read_pose(path)
+
+
+@pytest.mark.parametrize(
+    "pose, found",
+    [
+        (some_pose(30) * 1e6, "a coordinate of"),
+        (changed(f4=9e5), "frame 4, root: found a coordinate of 9e"),
+        (np.ones((100_001, 48), np.int8), "found 100001 frames, wanted 100000 at most"),
+    ],
+)
+def test_what_is_no_walk(tmp_path, pose, found):
+    np.save(tmp_path / "walk.npy", pose)
+    with pytest.raises(DataError, match=found):
+        read_pose(tmp_path / "walk.npy")
+    walk = some_pose(30)
+    np.testing.assert_array_equal(check_pose(walk * 1000, "millimetres"), walk * 1000)
+
+
+def test_rates_that_nobody_records_with():
+    recording = Recording(some_pose(30), 30.0)
+    for fps in (1e-9, 1, 4.9, 1001, 1e9, float("nan"), float("inf")):
+        with pytest.raises(DataError, match="wanted 5 to 1000"):
+            resample(recording._replace(fps=fps))
+    assert len(resample(recording._replace(fps=5))) == 175
+
+
+def test_long_csv_files(tmp_path):
+    path = tmp_path / "walk.csv"
+    path.write_text("1," * 60_000)
+    with pytest.raises(DataError, match="line 1: found 120000 characters"):
+        read_pose(path)
+    path.write_text((",".join(["1"] * 48) + "\n") * 100_002)
+    with pytest.raises(DataError, match="line 100002: found one frame more"):
+        read_pose(path)
+
+
+def test_a_stop_leaves_no_arrays_of_two_runs(emotion_gait, tmp_path, monkeypatch):
+    target = tmp_path / "target"
+    prepare_gait.prepare_gait(emotion_gait, target)
+    written = []
+
+    def stop(path, array):
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        written.append(path.name)
+        np.save(path, array)
+
+    monkeypatch.setattr(prepare_gait, "write_array", stop)
+    with pytest.raises(KeyboardInterrupt):
+        prepare_gait.prepare_gait(emotion_gait, target, seed=1)
+    assert sorted(path.name for path in target.glob("*.npy")) == sorted(written)
+    assert not (target / "gait.json").exists()

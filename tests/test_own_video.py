@@ -185,6 +185,17 @@ def test_what_a_training_measured(tmp_path):
     assert own_video.measured(tmp_path / "best.pth") == ("mAP", 0.5)
     answer = Answer("N", lambda: None, b"", "", {}, tmp_path / "best.pth")
     assert "mAP 0.50 on the validation data" in page([answer], "a")
+    for damaged in (
+        b"epoch,val_accuracy\n1,0.x5\n",
+        b"epoch,val_accuracy\n1,\xff\n",
+        b"epoch,val_accuracy\n1," + b"9" * 200_000,
+        b'epoch,val_accuracy\n1,"' + b"9" * 200_000,
+        b"epoch,val_accuracy\n1,1e99\n2,nan\n",
+        b"\0",
+        b"",
+    ):
+        log.write_bytes(damaged)
+        assert own_video.measured(tmp_path / "best.pth") is None
 
 
 def test_a_short_training_that_fails_is_told(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ The references' numbers lie in torch_numbers/porting/; make_porting_numbers.py m
 """
 
 import json
+import zipfile
 from pathlib import Path
 
 import jittor as jt
@@ -12,10 +13,11 @@ import pytest
 from command_line import jack
 from jittor import nn
 
-from jacklib import comparison, porting, torch_process
+from jacklib import comparison, porting, recording, torch_process
 from jacklib.errors import DataError
 from jacklib.ops import SGD, BatchNorm
 from jacklib.porting import Reference, cmp, compare
+from jacklib.recording import Recording
 
 STORED = Path(__file__).parent / "torch_numbers" / "porting"
 
@@ -340,6 +342,29 @@ def test_everything_as_json_and_text(tmp_path):
 def test_without_pytorch_and_without_stored_numbers():
     with pytest.raises(DataError, match=r"Net: found no PyTorch on this machine.*JACK_TORCH_PYTH"):
         compare(Net(), REFERENCE, [X + 1, None])
+
+
+def test_a_damaged_stored_answer_is_none(tmp_path, monkeypatch):
+    stored = sorted(STORED.glob("*.npz"))[0]
+    whole = stored.read_bytes()
+    Recording.load(stored)
+    rng, path = np.random.default_rng(0), tmp_path / "damaged.npz"
+    refused = 0
+    for _ in range(100):
+        data = bytearray(whole)
+        data[rng.integers(len(data))] ^= 1 << rng.integers(8)
+        path.write_bytes(data[: rng.integers(len(data))] if rng.random() < 0.1 else data)
+        try:
+            Recording.load(path)
+        except DataError as error:
+            refused += "damaged.npz" in str(error)
+    assert refused > 50
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name in ("a.npy", "b.npy"):
+            packed.writestr(name, bytes(40 * 2**20))
+    monkeypatch.setattr(recording, "LARGEST", 64 * 2**20)
+    with pytest.raises(DataError, match="unpacked more than"):
+        Recording.load(path)
 
 
 @pytest.mark.parametrize("name", ["my_network.py", "my_network.py:", ":Net", "Net"])

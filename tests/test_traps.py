@@ -5,7 +5,7 @@ import pytest
 from command_line import ROOT, jack
 
 from jacklib.errors import DataError
-from jacklib.traps import RULES, check_source, check_text
+from jacklib.traps import RULES, check_files, check_source, check_text
 
 HEAD = "import jittor as jt\nfrom jittor import nn\n"
 # rule: (with the trap, without it)
@@ -162,3 +162,54 @@ def test_files_that_are_no_python(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"a\.py: found no"):
         check_source(path)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "x = 1" + "+1" * 20_000,
+        "x" + ".a()" * 3000,
+        "if x: pass\n" + "elif x: pass\n" * 3000,
+        "x = " + "-" * 100_000 + "1",
+        "x = " + "9" * 10_000,
+        "x = f(a, b)\n" * 50_000,
+        "x = f(a, b)\n" * 400_000,
+        "\n".join("x[0]" + ".a()" * 120 for _ in range(1000)),
+    ],
+    ids=["sum", "calls", "elif", "minus", "digits", "large", "5 MB", "chains"],
+)
+def test_sources_that_are_too_much(tmp_path, code):
+    path = tmp_path / "a.py"
+    path.write_text(HEAD + code)
+    with pytest.raises(DataError, match=r"a\.py: found"):
+        check_source(path)
+
+
+def test_sums_that_people_write_are_looked_through():
+    assert check_text(HEAD + "x = 1" + "+1" * 300 + "\nloss.backward()\n")[0].line == 4
+
+
+def test_what_cannot_be_read_does_not_end_the_check(tmp_path, capsys):
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    for folder in (inside / "x.py", outside):
+        folder.mkdir(parents=True)
+    trap = HEAD + "loss.backward()\n"
+    (inside / "x.py" / "z.py").write_text(trap)
+    (inside / "a.py").write_bytes(b"\xff\xfe")
+    (inside / "b.py").write_text("print 'two'\n")
+    (inside / "c.py").symlink_to("nowhere.py")
+    (inside / "loop").symlink_to(inside)
+    (outside / "d.py").write_text(trap)
+    (inside / "d.py").symlink_to(outside / "d.py")
+    (inside / "outside").symlink_to(outside)
+    (inside / "\x1b[2J.py").write_text(trap)
+    assert check_files([str(inside)]) == 1
+    out, err = capsys.readouterr()
+    for name in "abc":
+        assert f"{inside / name}.py: found" in err
+    assert f"{inside}/x.py/z.py:3: backward-is-a-stub" in out and "d.py" not in out
+    assert "\\x1b[2J.py:3" in out and "\x1b" not in out
+    assert "2 traps in 2 files; 3 files not read" in out
+    (inside / "x.py" / "z.py").unlink()
+    (inside / "\x1b[2J.py").unlink()
+    assert check_files([str(inside)]) == 1  # what was not read may have traps

@@ -8,6 +8,7 @@ or other kinds of values, have no use here and are refused.
 from __future__ import annotations
 
 import difflib
+import itertools
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -62,7 +63,8 @@ _FIXED_MODEL = {
 _FIXED_DATA = {"window_size": FRAMES, "normalization": False, "debug": False}
 _FREE_DATA = ("random_choose", "data_p_path", "data_m_path", "label_path", "feature_path")
 PHASES = ("train", "test")
-LARGEST = 100_000  # bytes of a file; PyYAML takes a second for them
+LARGEST = 20_000  # bytes of a file; the released one has some 1,500
+DEEPEST = 20  # brackets in brackets; PyYAML's time grows with the square of it
 LARGEST_INT = 2**31 - 1
 
 
@@ -167,6 +169,9 @@ def read_config(path: str | Path) -> tuple[dict[str, Any], list[str]]:
     text = read_text(path, "a .yaml file", "Check it.", LARGEST)
     cure = "Correct it; anchors, and tags that name Python objects are refused."
     with reading(path, wanted, cure, "no plain YAML"):
+        depths = itertools.accumulate((c in "[{") - (c in "]}") for c in text)
+        if max(depths, default=0) > DEEPEST:
+            raise RecursionError
         content = yaml.load(text, _PlainLoader)
     if not isinstance(content, dict):
         raise DataError(
