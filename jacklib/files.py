@@ -148,7 +148,11 @@ def write_bytes(path: str | os.PathLike, data: bytes) -> Path:
 
 def write_text(path: str | os.PathLike, text: str) -> Path:
     """Write a UTF-8 text file, whole or not at all; returns its path."""
-    return write_bytes(path, text.encode("utf-8", "surrogateescape"))
+    try:
+        data = text.encode("utf-8", "surrogateescape")  # names of files that are no UTF-8
+    except UnicodeEncodeError:  # half a surrogate pair, as JSON can write it and reads it again
+        data = text.encode("utf-8", "backslashreplace")
+    return write_bytes(path, data)
 
 
 def write_json(path: str | os.PathLike, content: dict) -> Path:

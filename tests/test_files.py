@@ -88,6 +88,13 @@ def test_only_folders_of_ours_are_replaced_or_removed(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["link", "theirs"]
 
 
+def test_text_that_is_no_unicode_is_written_and_read_again(tmp_path):
+    path = files.write_json(tmp_path / "a.json", {"half a pair \ud800": "\udcff"})
+    assert files.read_json(path) == {"half a pair \ud800": "\udcff"}
+    name = os.fsdecode(b"gbk \xc4\xe3")
+    assert files.write_text(tmp_path / "b.txt", name).read_bytes() == b"gbk \xc4\xe3"
+
+
 def test_what_dead_writers_left_is_swept_and_what_living_ones_write_is_not(tmp_path):
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()

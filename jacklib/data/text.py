@@ -191,9 +191,11 @@ def _load_tokenizer(folder: Path):
             )  # fmt: skip
     with reading(folder, wanted, cure, "a tokenizer that transformers cannot load"):
         try:
-            return import_transformers().AutoTokenizer.from_pretrained(
+            tokenizer = import_transformers().AutoTokenizer.from_pretrained(
                 str(folder), local_files_only=True, trust_remote_code=False
             )
+            tokenizer(["\N{SNOWMAN}"])  # only now it finds out that a vocabulary lacks [UNK]
+            return tokenizer
         except BaseException as error:
             if type(error).__name__ == "PanicException":  # of its parts in Rust: no Exception
                 raise ValueError(str(error)) from None

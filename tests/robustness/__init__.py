@@ -1,1 +1,1 @@
-"""Attacks on JACK: damaged files, kills, races, bad disks. `bash script/run.sh robustness --help`."""
+"""Attacks on JACK: damaged files, kills, races, bad disks. See __main__.py."""
