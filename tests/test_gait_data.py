@@ -437,7 +437,7 @@ def test_pose_files(tmp_path):
 
 def packed_bomb(file):
     data = file.create_dataset("odd", shape=(30, 48), chunks=(30, 48), compression="gzip")
-    data.id.write_direct_chunk((0, 0), zlib.compress(bytes(600 * 2**20), 9))
+    data.id.write_direct_chunk((0, 0), zlib.compress(bytes(64 * 2**20), 9))
 
 
 def far_away(file):
