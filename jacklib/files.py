@@ -454,7 +454,7 @@ def _count(root: Path, entries: Sequence[str]) -> dict[str, int]:
         for folder, _, names in os.walk(root / entry):
             name = Path(folder).relative_to(root).as_posix()
             found[name] = sum(not name.startswith(".") for name in names)
-    return found
+    return dict(sorted(found.items()))  # the same on every disk
 
 
 # ---------------------------------------------------------------------------------------------
