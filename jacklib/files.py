@@ -395,6 +395,7 @@ def make_set(
     """
     root = Path(root)
     if _set_is_whole(root, made_with):
+        sweep(root, 0)  # whoever made it may have been killed while tidying up
         return root
     mark, making = root / SET_MARK, root / ".making"
     there = [name for name in entries if os.path.lexists(root / name)]

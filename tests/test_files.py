@@ -270,3 +270,26 @@ def test_a_disk_error_names_the_file_that_was_to_be(tmp_path):
         assert str(caught.value).startswith(str(tmp_path / "target"))
         assert ".part" not in str(caught.value) and "the disk is full" in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_process_left_goes_even_where_its_set_is_whole(tmp_path):
+    """It may have been killed while it took its own folder away, the last thing that it does."""
+
+    def write(folder):
+        (folder / "img").mkdir()
+        for name in "zabc":
+            (folder / "img" / name).mkdir()
+
+    def make(write):
+        files.make_set(tmp_path, {"version": 1}, ["img"], write, "a test")
+
+    make(write)
+    listed = list(files.read_json(tmp_path / files.SET_MARK)["files"])
+    assert listed == ["img", "img/a", "img/b", "img/c", "img/z"]  # in any disk's order
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left, others = (tmp_path / f".jack-{n}-01234567.part" for n in (ended.pid, os.getppid()))
+    for folder in (left, others):
+        (folder / "old").mkdir(parents=True)
+    make(None)
+    assert not left.exists() and others.exists()
