@@ -365,7 +365,9 @@ def _check_history(path: str, history: Any) -> None:
     if not isinstance(history, list) or not all(isinstance(row, Mapping) for row in history):
         raise _bad_entry(path, where, history, "a list of tables")
     for number, row in enumerate(history, start=1):
-        if row.get("epoch") != number or row.keys() != history[0].keys() or len(row) > 100:
+        epoch = row.get("epoch")
+        numbered = type(epoch) is int and epoch == number  # of an array, == gives an array
+        if not numbered or row.keys() != history[0].keys() or len(row) > 100:
             raise _bad_entry(path, where, row, f"a row with epoch {number} and the others' names")
         for name, value in row.items():
             if type(name) is not str or len(name) > 100:

@@ -315,6 +315,7 @@ def trained(folder, make=Adam):
             for value in ({}, [1], [{}], [{"epoch": 2}], [{"epoch": 1, "a": "x"}])
         ),
         ("history", [{"epoch": 1, "a": 1.0}, {"epoch": 2, "b": 1.0}]),
+        ("history", [{"epoch": np.zeros(3)}]),
         ("options", [1]),
         ("run", DEEP),
     ],
