@@ -121,3 +121,10 @@ def test_live():
 def test_stored_answers_are_of_this_version(path):
     version = json.loads(path.read_text())["version"]
     assert version.startswith("PyTorch 2.13")
+
+
+def test_a_damaged_file_of_answers_holds_none(without_torch, tmp_path):
+    for content in ("{", "[]", '{"answers": []}', "[" * 100_000, "\udcff"):
+        path = tmp_path / "00.json"
+        path.write_text(content, encoding="utf-8", errors="surrogateescape")
+        assert torch_process._stored(path, content) == {"answers": {}}
