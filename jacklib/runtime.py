@@ -111,6 +111,20 @@ def _check_mpi() -> None:
         )
 
 
+def _blank() -> str:
+    """The cure where a blank in a path would break Jittor's compile commands; else nothing.
+
+    The core still compiles, for minutes; the first operator then fails.
+    """
+    package = importlib.util.find_spec("jittor_utils")  # imports and compiles nothing
+    if package and re.search(r"\s", str(package.origin)):
+        folder = Path(str(package.origin)).parents[1]
+        return f"{plain(folder)} has a blank in it: move the checkout with its .venv elsewhere"
+    if re.search(r"\s", str(jittor_home())):
+        return f"{plain(jittor_home())} has a blank in it: export JITTOR_HOME=/a/path/without/one"
+    return ""
+
+
 def _provide_home() -> None:
     # Jittor makes ~/.cache/jittor whatever JITTOR_HOME says. Without a home folder (containers,
     # clusters, HOME="") that would be /.cache, or fail.
@@ -480,6 +494,8 @@ def prepare() -> None:
     _set_quiet_defaults()
     _provide_home()
     _mend_home_memory()
+    if cure := _blank():
+        raise RuntimeError(f"Jittor cannot compile here. {cure}")
     _find_cuda()
     _provide_python_config()
     _provide_onednn()
@@ -680,7 +696,7 @@ def diagnose() -> list[tuple[str, str, str, bool]]:
         home = str(error)
     cache = jittor_home() / ".cache" / "jittor"
     compiled = ", Jittor compiled" if glob.glob(str(cache_folder() / "compiled-*")) else ""
-    cure = home or _cache_cure(cache)
+    cure = home or _blank() or _cache_cure(cache)
     row("cache", f"{cache}{compiled}", not cure, cure, needed=True)
     free = _gigabytes(cache)
     row("disk", f"{free:.1f} GB free", free > 2, "free 2 GB for Jittor's cache", needed=free < 0.5)

@@ -377,3 +377,17 @@ def test_interrupted_copies_are_swept_and_two_processes_make_one(tmp_path):
         runtime.make_once(made, fill, made.is_dir)
     assert len(calls) == 1
     assert {p.name for p in tmp_path.iterdir()} == {"made", files.LOCK}
+
+
+def test_a_blank_in_a_path_is_told_before_anything_is_compiled(tmp_path):
+    home = tmp_path / "Jane Doe"
+    home.mkdir()
+    result = python("import jacklib", HOME=str(home))
+    assert result.returncode == 1 and not (home / ".cache" / "jacklib").exists()
+    last = result.stderr.splitlines()[-1]
+    assert last.endswith(f"{home} has a blank in it: export JITTOR_HOME=/a/path/without/one")
+    (home / "jittor_utils").mkdir()
+    (home / "jittor_utils" / "__init__.py").touch()
+    result = python("import jacklib", PYTHONPATH=str(home))
+    last = result.stderr.splitlines()[-1]
+    assert last.endswith(f"{home} has a blank in it: move the checkout with its .venv elsewhere")
