@@ -267,7 +267,8 @@ class Bench:
             said = str(error)
             if said != plain(said, 10**9) or len(said) > 6000:
                 return f"a message of {len(said)} letters, or one that steers: {plain(said, 200)}"
-            if isinstance(error.__cause__, MemoryError):
+            cause = error.__cause__  # one with a number is FFmpeg's, which refuses a size unasked
+            if isinstance(cause, MemoryError) and not hasattr(cause, "errno"):
                 return f"memory for it was taken: {plain(said, 200)}"
         except Exception as error:
             return _last_words(error)
