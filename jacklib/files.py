@@ -186,14 +186,18 @@ def whole_folder(path: str | os.PathLike, mark: dict | None = None) -> Iterator[
         path.parent.mkdir(parents=True, exist_ok=True)
         part.mkdir()
         yield part
-        (part / MARK).write_text(json.dumps({"made by": "jacklib"} | (mark or {})), "utf-8")
+        content = {"made by": "jacklib", "name": path.name} | (mark or {})
+        (part / MARK).write_text(json.dumps(content), "utf-8")
         check_ours(path)
+        # Killed between the two, `sweep` puts one of them in place: both are whole.
         with contextlib.suppress(FileNotFoundError):
             os.rename(path, old)
         os.rename(part, path)
     except OSError as error:
         raise _disk_error(error, part, path) from error
     finally:
+        if old.exists() and not os.path.lexists(path):
+            os.rename(old, path)
         for folder in (part, old):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -237,7 +241,10 @@ def remove_ours(path: str | os.PathLike) -> None:
 
 
 def sweep(folder: str | os.PathLike, depth: int = 2) -> None:
-    """Remove what writers that are no longer alive have left half made, `depth` folders deep."""
+    """Remove what writers that are no longer alive have left half made, `depth` folders deep.
+
+    A folder that was whole already, as its mark says, gets its name, if nothing else has it.
+    """
     try:
         entries = list(os.scandir(folder))
     except OSError:
@@ -247,6 +254,11 @@ def sweep(folder: str | os.PathLike, depth: int = 2) -> None:
         if found:
             if not _alive(int(found[1])):
                 if entry.is_dir(follow_symlinks=False):
+                    name = read_mark(entry.path).get("name")
+                    with contextlib.suppress(OSError, DataError):
+                        place = Path(folder, file_name(name, entry.path))
+                        if not os.path.lexists(place):
+                            os.rename(entry.path, place)
                     shutil.rmtree(entry.path, ignore_errors=True)
                 else:
                     with contextlib.suppress(OSError):

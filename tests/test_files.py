@@ -107,6 +107,36 @@ def test_what_dead_writers_left_is_swept_and_what_living_ones_write_is_not(tmp_p
     assert not dead.exists() and alive.exists() and (tmp_path / ".jack-notes.part").exists()
 
 
+@pytest.mark.parametrize("stop", ["before the first", "between", "after the second"])
+def test_a_kill_while_a_folder_is_replaced_loses_neither(tmp_path, stop):
+    ours = tmp_path / "ours"
+    with files.whole_folder(ours) as part:
+        (part / "x").write_text("old")
+    code = (
+        "import os, signal; from jacklib import files\n"
+        "rename, moves = os.rename, []\n"
+        "def move(*paths):\n"
+        "    moves.append(paths)\n"
+        f"    stop = {stop!r}\n"
+        "    if (stop, len(moves)) in (('before the first', 1), ('between', 2)):\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    rename(*paths)\n"
+        "    if (stop, len(moves)) == ('after the second', 2):\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "os.rename = move\n"
+        f"with files.whole_folder({str(ours)!r}) as part:\n"
+        "    (part / 'x').write_text('new')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT,
+        env={**os.environ, "JACKLIB_NO_JITTOR": "1", "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == -9
+    files.sweep(tmp_path)
+    assert (ours / "x").read_text() in (("new",) if stop.startswith("after") else ("old", "new"))
+    assert [path.name for path in tmp_path.iterdir()] == ["ours"]
+
+
 def test_one_at_a_time_and_the_message_says_who(tmp_path):
     code = (
         "import sys, time; from jacklib.files import locked\n"
