@@ -14,7 +14,9 @@ Needs the standard library alone until an array is read or written, because `run
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
+import io
 import json
 import math
 import os
@@ -119,10 +121,13 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
     path = Path(path)
     part = _part(path.parent)
     try:
+        if path.exists() and not path.is_symlink() and not (path.is_file() or path.is_dir()):
+            raise OSError(errno.EINVAL, "no plain file")  # /dev/null, which root could replace
         path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
         os.close(os.open(part, flags, 0o666))
-        yield part
+        with _being_written(part):
+            yield part
         os.replace(part, path)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -130,6 +135,25 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
         if isinstance(error, OSError):
             raise _disk_error(error, part, path) from error
         raise
+
+
+@contextmanager
+def _being_written(part: Path) -> Iterator[None]:
+    """Meanwhile `sweep` leaves `part` alone, also in another container or on another machine, where
+    the number of this process is nobody's. It needs no lock, so that a disk may know none."""
+    handle = None
+    with contextlib.suppress(ImportError, OSError):
+        import fcntl
+
+        handle = os.open(part, os.O_RDONLY)
+        _HANDLES.add(handle)
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    try:
+        yield
+    finally:
+        if handle in _HANDLES:
+            _HANDLES.remove(handle)
+            os.close(handle)
 
 
 def _disk_error(error: OSError, part: Path, path: Path) -> DiskError:
@@ -185,7 +209,8 @@ def whole_folder(path: str | os.PathLike, mark: dict | None = None) -> Iterator[
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.mkdir()
-        yield part
+        with _being_written(part):
+            yield part
         content = {"made by": "jacklib", "name": path.name} | (mark or {})
         (part / MARK).write_text(json.dumps(content), "utf-8")
         check_ours(path)
@@ -205,6 +230,8 @@ def whole_folder(path: str | os.PathLike, mark: dict | None = None) -> Iterator[
 def read_mark(folder: str | os.PathLike) -> dict:
     """What our mark in a folder says; {} where there is none, or none of ours."""
     try:
+        if not os.path.isfile(Path(folder) / MARK):  # to open a pipe would wait for ever
+            return {}
         with open(Path(folder) / MARK, encoding="utf-8") as file:
             content = json.loads(file.read(100_000))
     except (OSError, ValueError, RecursionError):
@@ -252,7 +279,7 @@ def sweep(folder: str | os.PathLike, depth: int = 2) -> None:
     for entry in entries:
         found = _PART.fullmatch(entry.name)
         if found:
-            if not _alive(int(found[1])):
+            if not _alive(int(found[1]), entry.path):
                 if entry.is_dir(follow_symlinks=False):
                     name = read_mark(entry.path).get("name")
                     with contextlib.suppress(OSError, DataError):
@@ -267,14 +294,27 @@ def sweep(folder: str | os.PathLike, depth: int = 2) -> None:
             sweep(entry.path, depth - 1)
 
 
-def _alive(process: int) -> bool:
+def _alive(process: int, part: str) -> bool:
     try:
         os.kill(process, 0)
+        return True
     except (ProcessLookupError, OverflowError):
-        return False
+        pass
     except OSError:  # it is somebody else's
         return True
-    return True
+    handle = None
+    try:
+        import fcntl
+
+        way = os.O_RDONLY if os.path.isdir(part) else os.O_RDWR | os.O_NONBLOCK
+        handle = os.open(part, way | os.O_NOFOLLOW)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError) as error:  # held: see `_being_written`
+        return getattr(error, "errno", None) == errno.EWOULDBLOCK
+    finally:
+        if handle is not None:
+            os.close(handle)
+    return False
 
 
 # ---------------------------------------------------------------------------------------------
@@ -295,8 +335,7 @@ def locked(folder: str | os.PathLike, purpose: str, *, wait: bool = True) -> Ite
     while True:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            handle = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0),
-                             0o666)  # fmt: skip
+            handle = _open_lock(folder / LOCK)
         except OSError as error:
             raise DiskError(error, folder) from error
         _HANDLES.add(handle)
@@ -334,6 +373,16 @@ def _forget_handles() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_handles)
+
+
+def _open_lock(path: Path) -> int:
+    link = getattr(os, "O_NOFOLLOW", 0)
+    try:
+        return os.open(path, os.O_CREAT | os.O_RDWR | link, 0o666)
+    except PermissionError:
+        if not path.exists():
+            raise
+        return os.open(path, os.O_RDONLY | link)  # another user's: it can be held all the same
 
 
 def _take(handle: int) -> bool:
@@ -551,6 +600,25 @@ def read_table(path: Path, *, needed: bool = False, cure: str = "Mend the file."
     if not isinstance(content, dict):
         raise DataError(str(path), found=shown(content), wanted="a table", cure=cure)
     return content
+
+
+def csv_rows(text: str) -> tuple[list[str], Iterator[tuple[int, dict[str | None, Any]]]]:
+    """The columns of a CSV table, and of each row its line's number and cells by column.
+
+    As csv.DictReader, but a row lacks the cells that it lacks: that one gives each of them a None,
+    and a million short rows under 10,000 columns, 3 MB, are too much for any machine. One row is
+    read at a time, so that the first bad one is told of before memory is taken for the others.
+    """
+    lines = csv.reader(io.StringIO(text, newline=""))
+    columns = next(filter(None, lines), [])
+
+    def rows() -> Iterator[tuple[int, dict[str | None, Any]]]:
+        for cells in filter(None, lines):
+            row = dict(zip(columns, cells, strict=False))
+            more = cells[len(columns) :]
+            yield lines.line_num, row | {None: more} if more else row
+
+    return columns, rows()
 
 
 def open_array(path: str | os.PathLike, wanted: str, cure: str) -> np.ndarray:

@@ -323,3 +323,47 @@ def test_what_a_killed_process_left_goes_even_where_its_set_is_whole(tmp_path):
         (folder / "old").mkdir(parents=True)
     make(None)
     assert not left.exists() and others.exists()
+
+
+def test_what_is_written_where_process_numbers_are_others_is_not_swept(tmp_path, monkeypatch):
+    """As in two containers that share a folder: there nobody has the number of the writer here."""
+    monkeypatch.setattr(os, "getpid", lambda: 2**22 + 1)
+    with (
+        files.whole_file(tmp_path / "file") as file,
+        files.whole_folder(tmp_path / "folder") as made,
+    ):
+        monkeypatch.undo()
+        (made / "inside").write_text("kept")
+        files.sweep(tmp_path)
+        assert file.exists() and (made / "inside").exists()
+    assert (tmp_path / "file").exists() and (tmp_path / "folder" / "inside").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+def test_a_pipe_is_no_mark_and_is_never_replaced(tmp_path):
+    """A pipe stands for /dev/null here, which is as easily replaced by root."""
+    os.mkfifo(tmp_path / files.MARK)
+    assert files.read_mark(tmp_path) == {}  # and does not wait for a writer
+    with pytest.raises(DiskError, match="no plain file"):
+        files.write_text(tmp_path / files.MARK, "text")
+    assert stat.S_ISFIFO((tmp_path / files.MARK).stat().st_mode)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs to be root")
+def test_another_users_lock_can_be_held_after_it(tmp_path):
+    folder = tmp_path / "shared"
+    with files.locked(folder, "first"):
+        pass
+    folder.chmod(0o777)
+    (folder / files.LOCK).chmod(0o644)
+    inside = os.open(folder, os.O_RDONLY)  # pytest's own folders are closed to others
+    code = (
+        "import os, sys; from jacklib import files; os.fchdir(int(sys.argv[1])); os.setuid(65534)\n"
+        "with files.locked('.', 'second'): files.write_text('held', 'yes')"
+    )
+    words = [sys.executable, "-c", code, str(inside)]
+    subprocess.run(
+        words, pass_fds=[inside], check=True, env=os.environ | {"JACKLIB_NO_JITTOR": "1"}
+    )
+    os.close(inside)
+    assert (folder / "held").read_text() == "yes"
