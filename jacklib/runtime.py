@@ -56,11 +56,18 @@ def jittor_home() -> Path:
     if os.environ.get("JITTOR_HOME"):
         return Path(os.environ["JITTOR_HOME"]).absolute()
     remembered = _remembered_home()
-    return remembered if remembered and remembered.is_dir() else Path.home()
+    return remembered if remembered and remembered.is_dir() else _home()
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # no HOME, and a user without a name: `_provide_home` says what to do
+        return Path("/nonexistent")
 
 
 def _home_memory() -> Path:
-    return Path.home() / ".cache" / "jittor" / "config.json"
+    return _home() / ".cache" / "jittor" / "config.json"
 
 
 def _remembered_home() -> Path | None:
@@ -170,8 +177,8 @@ def _mend_home_memory() -> None:
         return
     if _remembered_home() is None:
         _home_memory().unlink(missing_ok=True)
-    elif jittor_home() == Path.home():
-        os.environ["JITTOR_HOME"] = str(Path.home())  # Jittor now remembers this one
+    elif jittor_home() == _home():
+        os.environ["JITTOR_HOME"] = str(_home())  # Jittor now remembers this one
 
 
 def write_if_changed(path: Path, text: str, mode: int) -> None:
@@ -408,7 +415,11 @@ def _already_compiled(mark: Path) -> bool:
 
 def _count_objects(since: float) -> int:
     pattern = str(jittor_home() / ".cache/jittor/jt*/**/obj_files/*.o")
-    return sum(os.path.getmtime(name) >= since for name in glob.glob(pattern, recursive=True))
+    times = []
+    for name in glob.glob(pattern, recursive=True):
+        with contextlib.suppress(OSError):  # just being written anew
+            times.append(os.path.getmtime(name))
+    return sum(time >= since for time in times)
 
 
 def first_compile(show: bool = True) -> None:

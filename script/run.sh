@@ -110,7 +110,8 @@ installed() {
     [ -x "$venv/bin/python" ] || return 1
     [ ! -f "$venv/jacklib.stamp" ] || found=$(cat "$venv/jacklib.stamp")
     [ "$found" = "$(stamp "$1")" ] || [ "$found" = "$(stamp dev)" ] || {
-        complete "$venv/bin/python" "$1" "$how" && stamp "$1" >"$venv/jacklib.stamp"
+        complete "$venv/bin/python" "$1" "$how" || return 1
+        { stamp "$1" >"$venv/jacklib.stamp"; } 2>/dev/null || true # it may be somebody else's
     }
 }
 
@@ -118,15 +119,20 @@ install() {
     local base=$1 kind=$2 what=$root log pip lists
     [ -z "${OMPI_COMM_WORLD_SIZE:-}" ] ||
         stop "Set JACK up before it runs in several processes: bash script/run.sh doctor"
-    # One at a time: where another was faster, nothing is left to do.
+    [ -w "$root" ] && [ -w "$root/script/run.sh" ] || stop "$venv lacks packages, and you may not" \
+        "write there: its owner sets it up (bash script/run.sh doctor), or you copy the checkout."
+    # One at a time: where another was faster, nothing is left to do. (Network disks lock only what
+    # is open for writing, or nothing.)
     if command -v flock >/dev/null; then
-        exec 9<"$root/script/run.sh"
-        flock 9
+        exec 9<>"$root/script/run.sh"
+        flock 9 2>/dev/null || true
         ! installed "$kind" || { exec 9<&-; return 0; }
     fi
     log=$root/.jack-setup.log
     say "Setting up .venv (once, a few minutes)…"
-    # A .venv whose making was interrupted has no pip.
+    # A .venv whose making was interrupted has no pip. One that uv made has none either; it stays.
+    [ ! -f "$venv/bin/activate" ] || "$venv/bin/python" -m pip --version >/dev/null 2>&1 ||
+        "$venv/bin/python" -m ensurepip >/dev/null 2>&1 || true
     if ! fits "$venv/bin/python" || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
         "$base" -m venv --clear "$venv" >"$log" 2>&1 || failed "$log"
     fi

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -304,6 +305,61 @@ def test_dead_venv_is_made_again(complete_machine):
     complete_machine.add("python3.11", BASE_PYTHON.replace("mkdir -p", 'rm -rf "$4"; mkdir -p'))
     assert complete_machine.run("doctor").returncode == 0
     assert "base -m venv --clear" in complete_machine.calls
+
+
+def test_a_disk_without_locks_is_no_hindrance(complete_machine):
+    """Some network disks know no locks: flock then fails."""
+    complete_machine.add("flock", "#!/bin/sh\necho 'flock: 9: Bad file descriptor' >&2\nexit 1\n")
+    result = complete_machine.run("doctor")
+    assert result.returncode == 0 and "flock" not in result.stderr
+    assert complete_machine.pip_installs() == complete_machine.installation("core")
+
+
+def test_a_venv_of_uv_gets_pip_and_keeps_what_is_in_it(complete_machine):
+    python = complete_machine.root / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    for name in ("activate", "of_the_users_own"):
+        (python.parent / name).touch()
+    python.write_text(
+        VENV_PYTHON.replace(
+            '"-m pip")', '"-m ensurepip") touch "$0-pip" ;;\n"-m pip") [ -f "$0-pip" ] || exit 1;'
+        )
+    )
+    python.chmod(0o755)
+    assert complete_machine.run("doctor").returncode == 0
+    assert complete_machine.pip_installs() == complete_machine.installation("core")
+    assert (python.parent / "of_the_users_own").exists()
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root is anybody else")
+def test_a_checkout_of_somebody_elses():
+    """A class shares one that its students cannot write: complete it runs, else a line says so."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)  # pytest's own folders are closed to others
+        machine = Machine(Path(folder))
+        machine.add("g++")
+        machine.add("python3.11", BASE_PYTHON)
+        assert machine.run("doctor").returncode == 0
+        (machine.root / ".venv" / "jacklib.stamp").unlink()  # its .venv is of another version
+        words = [machine.programs / "bash", machine.root / "script" / "run.sh", "doctor"]
+
+        def as_nobody():
+            environment = {"PATH": str(machine.programs), "CALLS": "/dev/null"}
+            return subprocess.run(
+                words, env=environment, user=65534, cwd="/", capture_output=True, text=True
+            )
+
+        result = as_nobody()
+        assert result.returncode == 1 and result.stdout == ""
+        (line,) = result.stderr.splitlines()
+        assert "you may not write there" in line
+        python = machine.root / ".venv" / "bin" / "python"
+        python.write_text(
+            VENV_PYTHON.replace('"- "*) cat >/dev/null; exit 1', '"- "*) cat >/dev/null')
+        )
+        result = as_nobody()
+        assert (result.returncode, result.stderr) == (0, "")
+        assert result.stdout == f"jacklib:{machine.root}\n"
 
 
 def test_complete_active_environment_is_used(complete_machine):

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import types
 import zlib
@@ -214,10 +215,14 @@ def test_unfinished_target_is_seen(emotion_gait, tmp_path, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
 
+    before = {path.name: path.read_bytes() for path in target.glob("[!.]*")}
     monkeypatch.setattr(prepare_gait, "write_array", stop)
     with pytest.raises(KeyboardInterrupt):
-        prepare_gait.prepare_gait(emotion_gait, target)
-    assert not (target / "gait.json").exists()
+        prepare_gait.prepare_gait(emotion_gait, target, seed=1)
+    assert {path.name: path.read_bytes() for path in target.glob("[!.]*")} == before
+    with pytest.raises(KeyboardInterrupt):
+        prepare_gait.prepare_gait(emotion_gait, tmp_path / "new")
+    assert not [*(tmp_path / "new").glob("[!.]*")]
 
 
 def test_bad_gaits_can_be_left_out(emotion_gait, tmp_path, capsys):
@@ -570,16 +575,17 @@ def test_long_csv_files(tmp_path):
 def test_a_stop_leaves_no_arrays_of_two_runs(emotion_gait, tmp_path, monkeypatch):
     target = tmp_path / "target"
     prepare_gait.prepare_gait(emotion_gait, target)
-    written = []
+    replace, placed = os.replace, []
 
-    def stop(path, array):
-        if len(written) == 3:
-            raise KeyboardInterrupt
-        written.append(path.name)
-        np.save(path, array)
+    def stop(part, path):
+        if path.parent == target and path.suffix != ".part":
+            if len(placed) == 3:
+                raise KeyboardInterrupt
+            placed.append(path.name)
+        replace(part, path)
 
-    monkeypatch.setattr(prepare_gait, "write_array", stop)
+    monkeypatch.setattr(os, "replace", stop)
     with pytest.raises(KeyboardInterrupt):
         prepare_gait.prepare_gait(emotion_gait, target, seed=1)
-    assert sorted(path.name for path in target.glob("*.npy")) == sorted(written)
+    assert sorted(path.name for path in target.glob("*.npy")) == sorted(placed)
     assert not (target / "gait.json").exists()

@@ -10,6 +10,7 @@ share is drawn from a seed. Layouts are described in `jacklib.data.gait`.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import DataError, shown
-from ..files import locked, read_text, write_array, write_json
+from ..files import locked, read_text, sweep, whole_file, write_array, write_json
 from .gait import PARTS, SETTINGS, SPLITS, gait_arrays, read_gaits, split_indices
 from .poses import EMOTIONS
 
@@ -56,7 +57,7 @@ def prepare_gait(
     order: what the labels 0 to 3 in SOURCE mean (see `read_gaits`).
     skip_bad: leave gaits out that are not sound, with a warning, instead of stopping.
 
-    What an earlier run left is taken away first, and gait.json is written last; while it is
+    What an earlier run left stays until all is written; gait.json comes last, and while it is
     missing, TARGET is not finished.
     Raises DataError naming file and gait.
     """
@@ -100,17 +101,21 @@ def prepare_gait(
         **drawn,
         **{split: [gaits[i].name for i in indices] for split, indices in chosen.items()},
     }
-    with locked(target, "preparing gaits"):
-        # What an earlier run left goes first, so that a stop leaves no arrays of two runs.
-        for name in (SETTINGS, *(f"{split}_{part}.npy" for split in SPLITS for part in PARTS)):
-            (target / name).unlink(missing_ok=True)
+    names = [SETTINGS, *(f"{split}_{part}.npy" for split in SPLITS for part in PARTS)]
+    with locked(target, "preparing gaits"), contextlib.ExitStack() as stack:
+        sweep(target, depth=0)
+        places = {name: stack.enter_context(whole_file(target / name)) for name in names}
         for split, indices in chosen.items():
             arrays = gait_arrays(
                 [gaits[i].pose for i in indices], [gaits[i].label for i in indices]
             )
             for part, array in zip(PARTS, arrays, strict=True):
-                write_array(target / f"{split}_{part}.npy", array)
-        write_json(target / SETTINGS, settings)
+                write_array(places[f"{split}_{part}.npy"], array)
+        write_json(places[SETTINGS], settings)
+        # The stack puts all in place, the first last. What an earlier run left goes before, so that
+        # a stop leaves no arrays of two runs.
+        for name in names:
+            (target / name).unlink(missing_ok=True)
     messages = tuple(str(error) for _, error in bad or ())
     return GaitReport(target, len(train), len(test), messages)
 
