@@ -329,6 +329,7 @@ def test_a_venv_of_uv_gets_pip_and_keeps_what_is_in_it(complete_machine):
     assert complete_machine.run("doctor").returncode == 0
     assert complete_machine.pip_installs() == complete_machine.installation("core")
     assert (python.parent / "of_the_users_own").exists()
+    assert not any("-m venv" in call for call in complete_machine.calls)
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root is anybody else")
