@@ -19,7 +19,7 @@ from typing import Any
 import jittor as jt
 import numpy as np
 
-from .errors import DataError, shown
+from .errors import DataError, plain, shown
 from .files import file_name
 from .torch_files import read_safetensors, read_torch_file, write_torch_file
 
@@ -59,7 +59,7 @@ class LoadReport:
     def __str__(self) -> str:
         lines = [f"{len(self.matched)} entries loaded"]
         if self.prefix:
-            lines.append(f"without {self.prefix} before their names")
+            lines.append(f"without {plain(self.prefix)} before their names")
         for name in ("missing", "unexpected"):
             keys = getattr(self, name)
             if keys:
@@ -74,7 +74,9 @@ class LoadReport:
 
 
 def _some(words: list[str]) -> str:
-    return ", ".join(words[:4]) + (f" and {len(words) - 4} more" if len(words) > 4 else "")
+    return ", ".join(map(plain, words[:4])) + (
+        f" and {len(words) - 4} more" if len(words) > 4 else ""
+    )
 
 
 @dataclass(frozen=True)

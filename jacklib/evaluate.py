@@ -146,7 +146,10 @@ def draw_confusion(confusion: np.ndarray, class_names: list[str]):
     from matplotlib.figure import Figure
 
     n = len(class_names)
-    figure = Figure(figsize=(2.2 + 0.55 * n, 1.6 + 0.5 * n), layout="constrained")
+    # A picture for 300 classes would take gigabytes; from 40 on, its letters shrink instead.
+    size = min(n, 40)
+    small = {"fontsize": 10 * size / n} if size < n else {}
+    figure = Figure(figsize=(2.2 + 0.55 * size, 1.6 + 0.5 * size), layout="constrained")
     axes = figure.subplots()
     clips = confusion.sum(1, keepdims=True)
     share = confusion / np.maximum(clips, 1)
@@ -155,10 +158,11 @@ def draw_confusion(confusion: np.ndarray, class_names: list[str]):
         for j in range(n):
             if confusion[i, j]:
                 colour = "white" if share[i, j] > 0.55 else "black"
-                axes.text(j, i, str(confusion[i, j]), ha="center", va="center", color=colour)
+                count = str(confusion[i, j])
+                axes.text(j, i, count, ha="center", va="center", color=colour, **small)
     # A name with a $ is no formula.
-    axes.set_xticks(range(n), class_names, rotation=40, ha="right", parse_math=False)
-    axes.set_yticks(range(n), class_names, parse_math=False)
+    axes.set_xticks(range(n), class_names, rotation=40, ha="right", parse_math=False, **small)
+    axes.set_yticks(range(n), class_names, parse_math=False, **small)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     right = int(np.trace(confusion))

@@ -162,17 +162,18 @@ def _average_precision(events, detections, tiou: float) -> tuple[float, float, f
     for number, (video, *_) in enumerate(events):
         of_video.setdefault(video, []).append(number)
     times = np.array([event[1:3] for event in events])
+    places = {video: np.array(numbers) for video, numbers in of_video.items()}
     taken = np.zeros(len(events), bool)
     hits = np.zeros(len(detections))
     for rank, (video, start, end, _) in enumerate(sorted(detections, key=lambda d: -d[3])):
-        candidates = of_video.get(video, [])
-        overlaps = temporal_iou((start, end), times[candidates])
-        for place in np.argsort(-overlaps):  # the best overlap that no better detection has taken
-            if overlaps[place] < tiou:
-                break
-            if not taken[candidates[place]]:
-                taken[candidates[place]], hits[rank] = True, 1
-                break
+        candidates = places.get(video)
+        if candidates is None:
+            continue
+        # The best overlap that no better detection has taken.
+        overlaps = np.where(taken[candidates], -1, temporal_iou((start, end), times[candidates]))
+        place = overlaps.argmax()
+        if overlaps[place] >= tiou:
+            taken[candidates[place]], hits[rank] = True, 1
     precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
     recall = np.cumsum(hits) / len(events)
     # Interpolated: at each recall the best precision from there on.

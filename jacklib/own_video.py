@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
-import io
 import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +23,7 @@ from .data import media
 from .data.samples import SamplePaths
 from .data.tsl_features import video_facts
 from .errors import DataError
-from .files import read_text
+from .files import csv_rows, read_text
 from .methods import clips as common
 from .methods import cten, gait, tsl, vaanet
 from .networks import CTENConfig
@@ -186,9 +185,12 @@ def measured(checkpoint: Path) -> tuple[str, float] | None:
     log = Path(checkpoint).with_name("log.csv")
     try:
         text = read_text(log, "a training's log", "Train again.")
-        rows = list(csv.DictReader(io.StringIO(text, newline="")))
-        for column, name in (("average_mAP", "mAP"), ("val_accuracy", "accuracy")):
-            numbers = [float(row[column]) for row in rows if row.get(column)]
+        found: dict[str, list[float]] = {"average_mAP": [], "val_accuracy": []}
+        for _, row in csv_rows(text)[1]:
+            for column, numbers in found.items():
+                if row.get(column):
+                    numbers.append(float(row[column]))
+        for (_, numbers), name in zip(found.items(), ("mAP", "accuracy"), strict=True):
             if numbers and all(0 <= number <= 1 for number in numbers):
                 return name, numbers[-1] if Path(checkpoint).name == "last.pth" else max(numbers)
     except (DataError, ValueError, TypeError, csv.Error):

@@ -176,6 +176,13 @@ def test_missing_joints_are_named(tmp_path):
         (lambda text: "HIERARCHY ROOT a { " + "END S { " * 100_000, "more than 1000 joints"),
         (
             lambda text: (
+                f"HIERARCHY ROOT a {{ CHANNELS 7 {'Xrotation ' * 7} }} MOTION "
+                f"Frames: 1 Frame Time: .03 {'0 ' * 7}"
+            ),
+            "a joint of 7 channels, wanted 0 to 6",
+        ),
+        (
+            lambda text: (
                 "HIERARCHY ROOT a { CHANNELS 3 Xposition Yposition Zposition } MOTION "
                 "Frames: 100001 Frame Time: .03 " + "0 0 0 " * 100_001
             ),

@@ -14,6 +14,7 @@ import pytest
 from jittor import nn
 
 from jacklib.checkpoint import (
+    LoadReport,
     load_kinetics_backbone,
     load_training,
     load_weights,
@@ -419,3 +420,9 @@ def test_kill_in_the_middle_of_saving_leaves_a_whole_file(tmp_path):
     net = nn.Linear(2, 2)
     save_training(path, net, Adam(net.parameters()), {"epoch": 0})
     assert [p.name for p in tmp_path.iterdir()] == ["last.pth"]
+
+
+def test_a_report_shows_names_as_one_line():
+    name = "a\r\nnetwork: 300 entries loaded\x1b[2K" + "x" * 10_000
+    report = str(LoadReport(unexpected=[name], mismatched={name: ((2,), (3,))}, prefix="\r."))
+    assert report.isprintable() and len(report) < 2000 and "\\x1b[2K" in report

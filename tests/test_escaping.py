@@ -176,6 +176,11 @@ def test_the_confusion_matrix(name):
     assert drawing.png_bytes(figure)[:4] == b"\x89PNG"
 
 
+def test_the_confusion_matrix_of_many_classes():
+    figure = draw_confusion(np.zeros((1000, 1000), int), [f"class {n}" for n in range(1000)])
+    assert max(figure.get_size_inches()) < 25  # at half an inch each it would take 13 GB
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_messages(name):
     error = DataError(name, found=name, wanted=name, cure=name)

@@ -493,6 +493,12 @@ def test_more_gaits_than_any_data_set_has(emotion_gait, monkeypatch):
     bad = []
     found = read_gaits(emotion_gait / "features.h5", emotion_gait / "labels.h5", bad=bad)
     assert len(found) == 2 and "found more than 4800 numbers" in str(bad[0][1])
+    # Gaits without sense are looked at as long as others.
+    with h5py.File(emotion_gait / "features.h5", "a") as file:
+        file["gait 00"][:] = np.nan
+    bad = []
+    found = read_gaits(emotion_gait / "features.h5", emotion_gait / "labels.h5", bad=bad)
+    assert [row.name for row in found] == ["gait 01"] and "numbers up to it" in str(bad[1][1])
 
 
 def test_damaged_hdf5(emotion_gait):

@@ -221,6 +221,34 @@ def test_pictures_of_hundreds_of_megapixels_are_refused(tmp_path, side):
         read_frame(path)
 
 
+def test_a_picture_that_is_drawn_thousands_of_times_is_refused(tmp_path):
+    path = tmp_path / "000001.jpg"
+    Image.new("L", (64, 48)).save(path, progressive=True)
+    assert read_frame(path).shape == (48, 64, 3)
+    content = path.read_bytes()
+    last = content[content.rindex(b"\xff\xda") : -2]
+    path.write_bytes(content[:-2] + 1000 * last + content[-2:])
+    with pytest.raises(DataError, match="000001.jpg.*more than 64 scans"):
+        read_frame(path)
+
+
+def test_spectra_of_long_sounds_are_made_in_pieces(monkeypatch):
+    sound = np.random.default_rng(0).standard_normal(100_001).astype(np.float32)
+    whole, sizes = audio.mfcc(sound), []
+    of = audio.librosa.feature.melspectrogram
+
+    def counted(**given):
+        sizes.append(len(given["y"]))
+        return of(**given)
+
+    monkeypatch.setattr(audio.librosa.feature, "melspectrogram", counted)
+    for long in (1, 50, 195):  # of 196 frames
+        monkeypatch.setattr(audio, "LONG", long)
+        np.testing.assert_allclose(audio.mfcc(sound), whole, rtol=0, atol=1e-3)
+        assert max(sizes) == (long - 1) * 512 + 2048
+        sizes.clear()
+
+
 def test_damaged_pictures_are_named(tmp_path):
     whole = tmp_path / "whole.jpg"
     rng = np.random.default_rng(0)

@@ -27,7 +27,7 @@ from jacklib.data.prepare import (
 )
 from jacklib.data.video import VideoClips
 from jacklib.errors import DataError, DiskError
-from jacklib.files import LOCK, MARK
+from jacklib.files import LOCK, MARK, csv_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 FILM = ROOT / "data_samples" / "film"
@@ -755,3 +755,32 @@ def test_command_line(own_videos, tmp_path, capsys):
 
     assert prepare.main(parser.parse_args([str(tmp_path / "gone"), str(target)])) == 1
     assert "no such folder" in capsys.readouterr().err
+
+
+def test_a_table_of_short_rows_holds_their_cells_alone(tmp_path):
+    columns, rows = csv_rows("a,b,c\n1\n\n1,2,3,4\n")
+    found = list(rows)
+    assert columns == ["a", "b", "c"]
+    assert found == [(2, {"a": "1"}), (4, {"a": "1", "b": "2", "c": "3", None: ["4"]})]
+    # With every cell that is lacking, 2,000 million.
+    table = tmp_path / "table.csv"
+    names = ",".join(f"column {n}" for n in range(20_000))
+    lines = "".join(f"clip{n},Joy\n" for n in range(100_000))
+    table.write_text(f"id,label,{names}\n{lines}{lines[:9]}\n", encoding="utf-8")
+    with pytest.raises(DataError, match="table.csv, line 100002.*a second row for 'clip0'"):
+        prepare_videos(tmp_path, tmp_path / "out", annotations=table, progress=False)
+
+
+def test_a_clip_that_changes_its_class_is_in_the_new_one(tmp_path):
+    def videos(label: str) -> Path:
+        folder = tmp_path / label / label
+        folder.mkdir(parents=True)
+        write_video(folder / "clip.mp4", [80] * 20)
+        return folder.parent
+
+    target = tmp_path / "out"
+    for labels in (["Joy"], ["Anger"], ["Joy"]):
+        shutil.rmtree(tmp_path / labels[0], ignore_errors=True)
+        prepare_videos(videos(labels[0]), target, progress=False)
+        written = json.loads((target / "annotations.json").read_text("utf-8"))
+        assert written["database"]["clip"]["annotations"]["label"] == labels[0]

@@ -414,6 +414,7 @@ def test_cache_changes_nothing_and_spares_the_disk(own_film):
         ('{"labels": ["a"], "database": []}', "'database' that is no table"),
         ('{"labels": ["a", "a"], "database": {}}', "a name twice"),
         ('{"labels": [], "database": {}}', "not a list of names"),
+        (json.dumps({"labels": [f"l{n}" for n in range(1001)], "database": {}}), "1001 labels"),
         ('{"labels": ["a"], "database": {"x": {}}}', "no 'subset' for 'x'"),
         ('{"labels": ["a"], "database": {"x": {"subset": "training"}}}', "'label' for 'x'"),
         (

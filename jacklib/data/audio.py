@@ -31,6 +31,7 @@ CTEN_MEAN, CTEN_STD = -6.6268077, 5.358466
 # for a frame of the picture, where 2,048 would be exact: after 1,780 clips the sound is one clip
 # behind.
 LOGMEL_HOP = 1024
+LONG = 2**16  # frames of a spectrum that are in memory at once: 0.8 GB
 TSL300_LEAST_FPS = 19.916666666666668
 
 
@@ -53,12 +54,16 @@ def read_audio(path: str | Path, sr: int = SAMPLE_RATE) -> np.ndarray:
     The numbers are `librosa.load`'s. Files and errors are those of `read_channels`.
     """
     # Averaged piece by piece, so that only one channel is held.
-    mono, own_sr = _read(Path(path), sr, lambda channels: channels.mean(axis=0))
+    mono, own_sr = _read(Path(path), sr, _mean)
     media.check_sound(path, own_sr, 1, round(len(mono) / own_sr * sr))
     waveform = librosa.resample(mono, orig_sr=own_sr, target_sr=sr)
     if not np.isfinite(waveform).all():  # samples near the largest number there is
         raise _undecodable(Path(path), "samples that are not numbers")
     return np.ascontiguousarray(waveform, dtype=np.float32)
+
+
+def _mean(channels: np.ndarray) -> np.ndarray:
+    return channels.mean(axis=0) if len(channels) > 1 else channels[0]  # without a copy
 
 
 WANTED = "a sound file that can be decoded"
@@ -128,6 +133,27 @@ def _one_channel(waveform: np.ndarray) -> np.ndarray:
     return waveform
 
 
+def _mel_power(waveform: np.ndarray, sr: int, hop: int, n_mels: int) -> np.ndarray:
+    """librosa's mel spectrogram, [n_mels, frames]; of a long sound in pieces, since the spectrum of
+    an hour, which a file of 1 MB can hold, takes 4 GB."""
+
+    def of(sound: np.ndarray, center: bool) -> np.ndarray:
+        return librosa.feature.melspectrogram(
+            y=sound, sr=sr, n_fft=2048, hop_length=hop, n_mels=n_mels, center=center
+        )
+
+    frames = 1 + len(waveform) // hop
+    if frames <= LONG:
+        return of(waveform, True)
+    pieces = []
+    for first in range(0, frames, LONG):  # each frame's middle is at a multiple of hop
+        begin, end = first * hop - 1024, (min(first + LONG, frames) - 1) * hop + 1024
+        sound = waveform[max(begin, 0) : end]
+        zeros = max(-begin, 0), max(end - len(waveform), 0)
+        pieces.append(of(np.pad(sound, zeros), False))
+    return np.concatenate(pieces, axis=1)
+
+
 def mfcc(waveform: np.ndarray, sr: int = SAMPLE_RATE, n_mfcc: int = 32) -> np.ndarray:
     """Mel-frequency cepstral coefficients: float32 [frames, n_mfcc], librosa's default settings.
 
@@ -138,9 +164,8 @@ def mfcc(waveform: np.ndarray, sr: int = SAMPLE_RATE, n_mfcc: int = 32) -> np.nd
     with warnings.catch_warnings():
         # A sound shorter than one window is padded with zeros, which is what is wanted here.
         warnings.filterwarnings("ignore", message="n_fft=.* is too large")
-        coefficients = librosa.feature.mfcc(
-            y=waveform.astype(np.float32, copy=False), sr=sr, n_mfcc=n_mfcc
-        )
+        power = _mel_power(waveform.astype(np.float32, copy=False), sr, 512, 128)
+    coefficients = librosa.feature.mfcc(S=librosa.power_to_db(power), n_mfcc=n_mfcc)
     return np.ascontiguousarray(coefficients.T, dtype=np.float32)
 
 
@@ -236,9 +261,7 @@ def log_mel(path: str | Path, fps: float) -> np.ndarray:
     Files and errors are those of `read_audio`.
     """
     rate = log_mel_rate(fps)
-    power = librosa.feature.melspectrogram(
-        y=read_audio(path, rate), sr=rate, n_fft=2048, hop_length=LOGMEL_HOP, n_mels=LOGMEL_BINS
-    )
+    power = _mel_power(read_audio(path, rate), rate, LOGMEL_HOP, LOGMEL_BINS)
     return np.ascontiguousarray(librosa.power_to_db(power).T, dtype=np.float32)
 
 

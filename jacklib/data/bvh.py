@@ -124,7 +124,10 @@ def parse_bvh(path: str | Path) -> Bvh:
         elif word == "OFFSET" and open_joints:
             offsets[open_joints[-1]] = (number(), number(), number())
         elif word == "CHANNELS" and open_joints:
-            chosen = tuple(take() for _ in range(number(int)))
+            count = number(int)
+            if not 0 <= count <= len(CHANNELS):
+                raise wrong(f"a joint of {shown(count)} channels", f"0 to {len(CHANNELS)}")
+            chosen = tuple(take() for _ in range(count))
             for channel in chosen:
                 if channel not in CHANNELS:
                     raise wrong(f"channel {shown(channel)}", f"one of {', '.join(CHANNELS)}")

@@ -133,7 +133,14 @@ def read_gaits(
         for index, name in enumerate(names):
             where, named = f"{features}, {shown(name)}", f"{labels}, {shown(name)}"
             try:
-                pose = _value(poses, name, where, poses=True)
+                # Those that are left out count too: they take as long.
+                pose = _value(poses, name, where, poses=True) if room >= 0 else None
+                room -= np.size(pose)
+                if room < 0:
+                    raise DataError(
+                        where, found=f"more than {MOST_NUMBERS} numbers up to it", wanted="fewer",
+                        cure="Divide the file.",
+                    )  # fmt: skip
                 pose = check_pose(pose, where, index)
                 label = _value(numbers, name, named)
                 if label is None:
@@ -143,12 +150,6 @@ def read_gaits(
                         f"{features.name}", cure="Take the labels that belong to these features.",
                     )  # fmt: skip
                 label = EMOTIONS.index(order[check_label(label, named, index)])
-                room -= pose.size
-                if room < 0:
-                    raise DataError(
-                        where, found=f"more than {MOST_NUMBERS} numbers up to it", wanted="fewer",
-                        cure="Divide the file.",
-                    )  # fmt: skip
                 gaits.append(Gait(name, pose, label))
             except DataError as error:
                 if bad is None:

@@ -8,6 +8,7 @@ before memory is taken, and whatever a library raises becomes one DataError that
 
 from __future__ import annotations
 
+import io
 import logging
 import math
 import os
@@ -40,6 +41,8 @@ FORMATS = (
 
 MOST_PIXELS = 8192 * 4320  # 8K; a decoder holds some 20 such pictures, 50 MB each
 LONGEST_SIDE = 32_768  # a picture of 1 x 30,000 would be scaled to one of 240 x 7 million
+LARGEST_PICTURE = 4 * MOST_PIXELS  # bytes of a file
+MOST_SCANS = 64  # of a JPEG, usually 10; each costs as much as a picture, and may have 50 bytes
 FRAME_RATES = (1, 1000)  # per second, the mean of a file; slow-motion cameras have 960
 LONGEST = 24 * 3600  # seconds of one file
 LONGEST_PICTURE = 60  # seconds that one picture may stay; clocks that jump make gaps of hours
@@ -217,10 +220,13 @@ def open_image(path: str | Path) -> np.ndarray:
     """A picture file as uint8 [H, W, 3], RGB. Raises DataError, naming the file."""
     wanted = "a whole picture file, of at most 8192 x 4320 pixels"
     cure = "Delete the clip's folder and prepare the video again."
-    check_file(path, wanted, cure)
+    check_file(path, wanted, cure, LARGEST_PICTURE)
     with reading(path, wanted, cure, "a picture that cannot be read"):
         # Only what frames are stored as; others of Pillow's readers start programs (EPS).
-        with Image.open(path, formats=("JPEG", "PNG", "WEBP", "BMP")) as picture:
+        data = Path(path).read_bytes()
+        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP", "BMP")) as picture:
             if math.prod(picture.size) > MOST_PIXELS:
                 raise ValueError(f"{picture.width} x {picture.height} pixels")
+            if picture.format == "JPEG" and data.count(b"\xff\xda") > MOST_SCANS:
+                raise ValueError(f"more than {MOST_SCANS} scans")
             return np.asarray(picture.convert("RGB"))

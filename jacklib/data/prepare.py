@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
 import io
 import logging
 import math
@@ -48,6 +47,7 @@ from jacklib.data.media import (
 from jacklib.data.video import MINIMUM_FRAMES, count_frames, read_annotation
 from jacklib.errors import DataError, disk_words, plain, shown
 from jacklib.files import (
+    csv_rows,
     file_name,
     inside,
     locked,
@@ -516,8 +516,7 @@ def _read_csv(path: Path) -> tuple[list[tuple[str, str, str]], dict[str, str]]:
     wanted, cure = "a table of clips in UTF-8: id,label,subset", "Save it as CSV UTF-8."
     text = read_text(path, wanted, cure)
     with reading(path, wanted, cure, "no CSV"):
-        reader = csv.DictReader(io.StringIO(text, newline=""))
-        columns, rows = list(reader.fieldnames or []), list(reader)
+        columns, rows = csv_rows(text)
     if "id" not in columns or "label" not in columns:
         raise DataError(
             str(path),
@@ -526,29 +525,30 @@ def _read_csv(path: Path) -> tuple[list[tuple[str, str, str]], dict[str, str]]:
             cure="Name them in the first line: id,label,subset",
         )
     labels, subsets = {}, {}
-    for line, row in enumerate(rows, start=2):
-        where = f"{path}, line {line}"
-        clip_id, label = (row["id"] or "").strip(), (row["label"] or "").strip()
-        subset = (row.get("subset") or "").strip()
-        problem = (
-            "an empty id or label"
-            if not clip_id or not label
-            else f"a second row for {shown(clip_id)}"
-            if clip_id in labels
-            else f"subset {shown(subset)}"
-            if subset not in ("", "training", "validation")
-            else None
-        )
-        if problem:
-            raise DataError(
-                where,
-                found=problem,
-                wanted="one row for each clip; subset empty, training or validation",
-                cure="Correct the row.",
+    with reading(path, wanted, cure, "no CSV"):
+        for line, (_, row) in enumerate(rows, start=2):
+            where = f"{path}, line {line}"
+            clip_id, label = row.get("id", "").strip(), row.get("label", "").strip()
+            subset = row.get("subset", "").strip()
+            problem = (
+                "an empty id or label"
+                if not clip_id or not label
+                else f"a second row for {shown(clip_id)}"
+                if clip_id in labels
+                else f"subset {shown(subset)}"
+                if subset not in ("", "training", "validation")
+                else None
             )
-        labels[clip_id] = (clip_id, label, where)
-        if subset:
-            subsets[clip_id] = subset
+            if problem:
+                raise DataError(
+                    where,
+                    found=problem,
+                    wanted="one row for each clip; subset empty, training or validation",
+                    cure="Correct the row.",
+                )
+            labels[clip_id] = (clip_id, label, where)
+            if subset:
+                subsets[clip_id] = subset
     return list(labels.values()), subsets
 
 
@@ -588,11 +588,18 @@ def _annotation(
     labels, database = annotation["labels"], annotation["database"]
     labels += sorted({clip.label for clip in clips} - set(labels))
     known = {clip_id: entry["subset"] for clip_id, entry in database.items()} | subsets
+    here: dict[str, set[str]] = {label: set() for label in labels}
+    for clip in clips:
+        here[clip.label].add(clip.id)
+    number_of = {label: number for number, label in enumerate(labels)}
+    moved = {clip.id: number_of[clip.label] for clip in clips}
+    for clip_id, entry in database.items():
+        label = entry["annotations"]["label"]
+        if number_of[label] <= moved.get(clip_id, len(labels)):  # else it has gone before its turn
+            here[label].add(clip_id)
     for number, label in enumerate(labels):
-        here = {clip.id for clip in clips if clip.label == label}
-        here |= {i for i, entry in database.items() if entry["annotations"]["label"] == label}
         chosen = split_subsets(
-            sorted(here), known, validation_share, np.random.default_rng([seed, number])
+            sorted(here[label]), known, validation_share, np.random.default_rng([seed, number])
         )
         for clip_id, subset in chosen.items():
             entry = database.setdefault(clip_id, {"annotations": {}})

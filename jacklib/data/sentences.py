@@ -9,8 +9,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
 from collections.abc import Iterator
@@ -21,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import DataError, shown
-from ..files import read_text, reading
+from ..files import csv_rows, read_text, reading
 from .samples import samples_folder
 
 LABELS = ("negative", "neutral", "positive")
@@ -155,15 +153,17 @@ def _rows(path: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str, str
     """Each line of a table as a dict, with "file, line N" for messages."""
     cure = f"{README} says what belongs."
     text = read_text(path, f"a table with columns {', '.join(columns)}", cure)
+    rows = []
     with reading(path, "CSV in UTF-8", cure, "no readable table"):
-        reader = csv.DictReader(io.StringIO(text, newline=""))
-        rows = [(f"{path}, line {reader.line_num}", row) for row in reader]
-    if tuple(reader.fieldnames or ()) != columns:
-        found = ", ".join(map(str, reader.fieldnames or ())) or "none"
-        raise _wrong(str(path), f"columns {found}", ", ".join(columns))
-    for place, row in rows:
-        if None in row or None in row.values():
-            raise _wrong(place, "another number of cells", f"{len(columns)}")
+        found, lines = csv_rows(text)
+        if tuple(found) != columns:
+            named = ", ".join(found[:20]) or "none"
+            raise _wrong(str(path), f"columns {named}", ", ".join(columns))
+        for line, row in lines:
+            place = f"{path}, line {line}"
+            if len(row) != len(columns):  # cells beyond them are in row[None]
+                raise _wrong(place, "another number of cells", f"{len(columns)}")
+            rows.append((place, row))
     return rows
 
 

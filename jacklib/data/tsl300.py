@@ -16,8 +16,6 @@ Everything here is NumPy.
 
 from __future__ import annotations
 
-import csv
-import io
 import random
 import re
 from collections.abc import Sequence
@@ -27,7 +25,15 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import DataError, shown
-from ..files import file_name, open_array, read_table, read_text, reading, write_json
+from ..files import (
+    csv_rows,
+    file_name,
+    open_array,
+    read_table,
+    read_text,
+    reading,
+    write_json,
+)
 from ..metrics import MOST_SEGMENTS, check_results, times
 from ..shapes import LOGMEL_BINS, LOGMEL_FRAMES, check_modality
 from .media import LONGEST
@@ -430,8 +436,7 @@ def read_points(path: Path) -> dict[str, tuple[Point, ...]]:
     text = read_text(path, POINT_FIELDS, LAYOUT)
     marks: dict[str, list[Point]] = {}
     with reading(path, POINT_FIELDS, "Correct the file.", "no table"):
-        table = csv.DictReader(io.StringIO(text, newline=""))
-        for number, row in enumerate(table, start=2):
+        for number, (_, row) in enumerate(csv_rows(text)[1], start=2):
             where = f"{path}, line {number}"
             if number > MOST_POINTS:
                 raise DataError(

@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 FRAMES_PER_SECOND = 30  # of the frames on disk
 MOST_FRAMES = 24 * 3600 * 240  # of one clip: a day at the highest rate that `prepare` writes
+MOST_CLASSES = 1000  # as a checkpoint may list
 MINIMUM_FRAMES = 16  # shorter clips are left out, as the released tools do
 PREPARE = "Make it with `bash script/run.sh prepare SOURCE TARGET`."
 
@@ -119,6 +120,8 @@ def read_annotation(path: str | Path) -> dict:
     labels = annotation["labels"]
     if not labels or not all(isinstance(label, str) for label in labels):
         raise wrong(f"labels {shown(labels)}, not a list of names")
+    if len(labels) > MOST_CLASSES:
+        raise wrong(f"{len(labels)} labels, more than {MOST_CLASSES}")
     for label in labels:
         file_name(label, path)  # the folders of the classes
     if len(set(labels)) != len(labels):
