@@ -188,6 +188,10 @@ def _guarded(work: Callable[[], int]) -> int:
         message = f"not enough memory{details}. Close other programs, or choose smaller batches."
     except RecursionError:
         message = "found data nested too deep to be read. Choose other data."
+    except RuntimeError as error:
+        if "can't start new thread" not in str(error):
+            raise
+        message = disk_words(OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)))
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         return 130

@@ -114,6 +114,7 @@ _CURES = {
     errno.EEXIST: ("a file where a folder should be", "Choose another path."),
     errno.ELOOP: ("a symbolic link where none is followed", "Name the place itself."),
     errno.EMFILE: ("too many open files", "Raise the limit (ulimit -n) and run it again."),
+    errno.EAGAIN: ("too many processes or threads", "Raise the limit (ulimit -u) and try again."),
     errno.ENOMEM: ("too little memory", "Close other programs and run it again."),
 }
 

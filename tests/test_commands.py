@@ -371,6 +371,8 @@ def test_no_name_steers_the_terminal():
         (MemoryError("Unable to allocate 1. TiB"), "not enough memory (Unable to allocate 1. TiB"),
         (MemoryError(), "not enough memory. "),
         (RecursionError(), "found data nested too deep"),
+        (RuntimeError("can't start new thread"), "too many processes or threads. "),
+        (BlockingIOError(11, "Resource temporarily unavailable"), "too many processes or threads"),
     ],
 )
 def test_what_a_machine_refuses_is_one_sentence(error, message, monkeypatch, capsys):
