@@ -295,6 +295,8 @@ def sweep(folder: str | os.PathLike, depth: int = 2) -> None:
 
 
 def _alive(process: int, part: str) -> bool:
+    if os.name == "nt":  # there os.kill(process, 0) is a Ctrl-C
+        return True
     try:
         os.kill(process, 0)
         return True
@@ -380,7 +382,7 @@ def _open_lock(path: Path) -> int:
     try:
         return os.open(path, os.O_CREAT | os.O_RDWR | link, 0o666)
     except PermissionError:
-        if not path.exists():
+        if not path.exists() or not os.access(path.parent, os.W_OK):
             raise
         return os.open(path, os.O_RDONLY | link)  # another user's: it can be held all the same
 
