@@ -232,6 +232,23 @@ def test_a_picture_that_is_drawn_thousands_of_times_is_refused(tmp_path):
         read_frame(path)
 
 
+def test_a_films_picture_that_is_drawn_thousands_of_times_is_left_out(tmp_path):
+    path, picture = tmp_path / "clip.avi", tmp_path / "one.jpg"
+    Image.new("RGB", (64, 48)).save(picture, progressive=True)
+    content = picture.read_bytes()
+    last = content[content.rindex(b"\xff\xda") : -2]
+    bomb = content[:-2] + 1000 * last + content[-2:]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        for number, data in enumerate([content] * 5 + [bomb]):
+            packet = av.Packet(data)
+            packet.stream, packet.pts, packet.dts = stream, number, number
+            packet.time_base = Fraction(1, 30)
+            container.mux(packet)
+    assert len(list(read_frames(path))) == 5
+
+
 def test_spectra_of_long_sounds_are_made_in_pieces(monkeypatch):
     sound = np.random.default_rng(0).standard_normal(100_001).astype(np.float32)
     whole, sizes = audio.mfcc(sound), []

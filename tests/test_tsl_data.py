@@ -475,6 +475,15 @@ def write_small(path, rate, count, options=None):
         container.mux(stream.encode(None))
 
 
+def test_features_are_not_written_through_a_link_that_leads_out(two_videos, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (two_videos / "features").mkdir()
+    (two_videos / "features" / "train").symlink_to(elsewhere)
+    with pytest.raises(DataError, match="a symbolic link to .*elsewhere"):
+        extract_features(two_videos, progress=False)
+    assert not list(elsewhere.iterdir())
+
+
 def test_bad_videos_are_reported_and_the_others_described(two_videos):
     bad = bad_videos(two_videos / "video" / "train")
     report = extract_features(two_videos, progress=False)

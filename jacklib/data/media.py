@@ -168,6 +168,8 @@ def decoded(path: str | Path, container, stream) -> Iterator:
         if packet is None:
             break
         try:
+            if "jpeg" in packet.stream.codec_context.name:
+                check_scans(bytes(packet))
             frames = packet.decode()
         except MemoryError as error:
             raise bad_media(path, f"{stream.type} that takes more memory than there is") from error
@@ -216,6 +218,12 @@ def resampled(path: str | Path, frames: Iterator, **wanted) -> Iterator[av.Audio
         yield from pieces
 
 
+def check_scans(jpeg: bytes) -> None:
+    """Raise ValueError where a JPEG is drawn too often."""
+    if jpeg.count(b"\xff\xda") > MOST_SCANS:
+        raise ValueError(f"more than {MOST_SCANS} scans")
+
+
 def open_image(path: str | Path) -> np.ndarray:
     """A picture file as uint8 [H, W, 3], RGB. Raises DataError, naming the file."""
     wanted = "a whole picture file, of at most 8192 x 4320 pixels"
@@ -227,6 +235,6 @@ def open_image(path: str | Path) -> np.ndarray:
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP", "BMP")) as picture:
             if math.prod(picture.size) > MOST_PIXELS:
                 raise ValueError(f"{picture.width} x {picture.height} pixels")
-            if picture.format == "JPEG" and data.count(b"\xff\xda") > MOST_SCANS:
-                raise ValueError(f"more than {MOST_SCANS} scans")
+            if picture.format == "JPEG":
+                check_scans(data)
             return np.asarray(picture.convert("RGB"))

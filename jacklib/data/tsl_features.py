@@ -13,6 +13,7 @@ describing a clip's picture are here:
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,7 @@ from tqdm.auto import tqdm
 from ..errors import DataError, shown
 from ..files import (
     file_name,
+    inside,
     locked,
     open_array,
     read_table,
@@ -333,6 +335,8 @@ def extract_features(
         for split, path in videos
     ):
         return FeaturesReport(0, len(videos))  # without a lock or a write
+    for split, kind_folder in itertools.product(("train", "test"), ("rgb", "logmfcc")):
+        inside(root, "features", split, kind_folder, where=root)
     with locked(root, "describing videos"):
         sweep(root, 4)
         if not _check_kind(root, kind):
