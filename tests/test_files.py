@@ -362,8 +362,10 @@ def test_another_users_lock_can_be_held_after_it(tmp_path):
         "with files.locked('.', 'second'): files.write_text('held', 'yes')"
     )
     words = [sys.executable, "-c", code, str(inside)]
-    subprocess.run(
-        words, pass_fds=[inside], check=True, env=os.environ | {"JACKLIB_NO_JITTOR": "1"}
-    )
-    os.close(inside)
+    options = {"pass_fds": [inside], "env": os.environ | {"JACKLIB_NO_JITTOR": "1"}}
+    subprocess.run(words, check=True, **options)
     assert (folder / "held").read_text() == "yes"
+    folder.chmod(0o755)  # where nothing can be written, that is said at once
+    result = subprocess.run(words, capture_output=True, text=True, **options)
+    assert "DiskError: .: no permission" in result.stderr
+    os.close(inside)
