@@ -784,3 +784,13 @@ def test_a_clip_that_changes_its_class_is_in_the_new_one(tmp_path):
         prepare_videos(videos(labels[0]), target, progress=False)
         written = json.loads((target / "annotations.json").read_text("utf-8"))
         assert written["database"]["clip"]["annotations"]["label"] == labels[0]
+
+
+def test_videos_that_are_listed_but_not_there_cost_no_question_to_the_disk(tmp_path, monkeypatch):
+    write_video(tmp_path / "in" / "Joy" / "clip.a.MP4", [80] * 20)
+    table, asked, isfile = tmp_path / "clips.csv", [], os.path.isfile
+    table.write_text("id,label\nclip.a,Joy\n" + "".join(f"no{n},Joy\n" for n in range(50)), "utf-8")
+    monkeypatch.setattr(os.path, "isfile", lambda path: asked.append(path) or isfile(path))
+    report = prepare_videos(tmp_path / "in", tmp_path / "out", annotations=table, progress=False)
+    assert report.prepared == ["Joy/clip.a"] and len(report.failed) == 50
+    assert not any("no1" in str(path) for path in asked)

@@ -21,6 +21,7 @@ import math
 import os
 import re
 import sys
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -285,13 +286,15 @@ class _Clip:
     path: None where there is no such video; `problem` says why.
     """
 
-    def __init__(self, source: Path, label: str, clip_id: str, where: str | Path, path=None):
+    def __init__(
+        self, source: Path, label: str, clip_id: str, where: str | Path, path=None, stems=None
+    ):
         self.label, self.id, self.where = label, clip_id, where
         self.name = f"{label}/{clip_id}"
         self.path, self.problem = path, None
         try:
             file_name(label, where), file_name(clip_id, where)
-            self.path = path or _find_video(source, label, clip_id)
+            self.path = path or _find_video(source, label, clip_id, stems)
             if self.path is None:
                 self.problem = f"no video {plain(clip_id)}.* in {source}"
         except DataError as error:
@@ -468,12 +471,26 @@ def _wanted_clips(
         raise DataError(
             str(annotations), found="no clips", wanted="at least one", cure="List some."
         )
-    return annotation, [_Clip(source, label, i, where) for i, label, where in rows], subsets
+    stems: dict[Path, set[str]] = {}
+    clips = [_Clip(source, label, i, where, stems=stems) for i, label, where in rows]
+    return annotation, clips, subsets
 
 
-def _find_video(source: Path, label: str, clip_id: str) -> Path | None:
-    """A clip's video; class and ID are names, see `file_name`."""
+def _find_video(source: Path, label: str, clip_id: str, stems: dict[Path, set[str]]) -> Path | None:
+    """A clip's video; class and ID are names, see `file_name`. stems: of folders' files, kept."""
+
+    def plain_stem(name: str) -> str:  # alike for all spellings that some disk takes for one
+        return unicodedata.normalize("NFC", name).casefold()
+
     for folder in (source / label, source):
+        if folder not in stems:
+            try:
+                names = os.listdir(folder)
+            except OSError:
+                names = []
+            stems[folder] = {plain_stem(os.path.splitext(name)[0]) for name in names}
+        if plain_stem(clip_id) not in stems[folder]:  # else 20 questions to the disk a clip
+            continue
         for ending in VIDEO_ENDINGS:
             # A plain lookup, since an ID may hold characters that a pattern would interpret.
             for name in (clip_id + ending, clip_id + ending.upper()):
