@@ -698,7 +698,9 @@ def modules() -> Iterator[Case]:
                 for part in ("__init__", "__main__"):
                     (folder / name / f"{part}.py").write_text(code)
         kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "JACKLIB_NO_JITTOR")}
-        return kept | {"TMPDIR": str(place.work / "tmp"), "PIP_NO_INDEX": "1"}
+        # The environment that this runs in, so that none is set up.
+        kept |= {"VIRTUAL_ENV": sys.prefix, "PIP_NO_INDEX": "1"}
+        return kept | {"TMPDIR": str(place.work / "tmp")}
 
     commands = (
         "--help", "prepare --help", "VAANet --help", "TSL main --help", "doctor", "cuda --help",
