@@ -496,7 +496,9 @@ def _feed(found: Any, value: Any) -> None:
 
 def in_notebook() -> bool:
     """Whether this runs in a Jupyter kernel, where pictures can be shown."""
-    return "ipykernel" in sys.modules and "IPython" in sys.modules
+    # Whether a kernel runs, not whether somebody imported one's modules.
+    ipython = sys.modules.get("IPython")
+    return getattr(ipython and ipython.get_ipython(), "kernel", None) is not None
 
 
 def draw_curves(history: list[dict[str, float]], score: str = "val_accuracy"):

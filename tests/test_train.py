@@ -351,6 +351,8 @@ def test_ctrl_c_in_a_write_leaves_nothing_half(tmp_path, no_time, monkeypatch):
 
 
 def test_two_trainings_in_one_folder(tmp_path):
+    import ipykernel.kernelapp  # noqa: F401, importing it makes no notebook
+
     run(tmp_path, 1)
     before = left(tmp_path), visible(tmp_path)
     with files.locked(tmp_path, "training Dots"):
