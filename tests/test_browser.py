@@ -5,6 +5,7 @@ its picture arrives whole, and that slider and menu change it.
 """
 
 import contextlib
+import html
 import json
 import os
 import secrets
@@ -436,8 +437,10 @@ def test_widgets_live_in_jupyterlab(tmp_path, name, call, slider_step):
 
 
 def test_a_film_of_ones_own_is_uploaded(tmp_path):
-    """Notebook 10: a film by the button, the cells below it once more, and each network's tab."""
-    film = tmp_path / "我的 film.mp4"
+    """Notebook 10: a film by the button, the cells below it once more, and each network's tab.
+
+    The film's name would run a script, were it shown as it is."""
+    film = tmp_path / "我的 <img src=x onerror=window.harmed=1>.mp4"
     shutil.copy(ROOT / "data_samples" / "untrimmed_film" / "video" / "test" / OWN_FILM, film)
     (tmp_path / "data_samples").symlink_to(ROOT / "data_samples")  # beside notebooks, as in a clone
     with in_jupyterlab("10_your_own_video", tmp_path) as (page, cells):
@@ -474,5 +477,11 @@ def test_a_film_of_ones_own_is_uploaded(tmp_path):
                     lambda: image.evaluate(PICTURE)["digest"] not in seen,
                 )  # fmt: skip
         assert len(seen) == 3
+        link = page.locator('a[href*="results/own_video/"]')
+        assert link.inner_text() == f"{film.stem}_en.html"
+        assert page.evaluate("window.harmed") is None
         written = tmp_path / "notebooks" / "results" / "own_video" / f"{film.stem}_en.html"
-        assert film.name in written.read_text(encoding="utf-8")
+        assert html.escape(film.name) in written.read_text(encoding="utf-8")
+        link.click()  # in a new tab of JupyterLab
+        page.wait_for_timeout(2000)
+        assert page.evaluate("window.harmed") is None
