@@ -477,11 +477,16 @@ def test_a_film_of_ones_own_is_uploaded(tmp_path):
                     lambda: image.evaluate(PICTURE)["digest"] not in seen,
                 )  # fmt: skip
         assert len(seen) == 3
+        page.evaluate(GO_TO, next(c["index"] for c in cells if "link(written)" in c["source"]))
         link = page.locator('a[href*="results/own_video/"]')
+        link.wait_for(timeout=ANSWER * 1000)
         assert link.inner_text() == f"{film.stem}_en.html"
         assert page.evaluate("window.harmed") is None
         written = tmp_path / "notebooks" / "results" / "own_video" / f"{film.stem}_en.html"
         assert html.escape(film.name) in written.read_text(encoding="utf-8")
-        link.click()  # in a new tab of JupyterLab
-        page.wait_for_timeout(2000)
+        link.click()  # JupyterLab shows the page in a tab beside the notebook's
+        box = page.frame_locator("iframe.jp-HTMLViewer, .jp-HTMLViewer iframe").locator("h1")
+        sync_api.expect(box).to_contain_text(film.name, timeout=ANSWER * 1000)
+        page.screenshot(path=tmp_path / "5_page.png")
         assert page.evaluate("window.harmed") is None
+        page.locator("#jp-main-dock-panel .lm-TabBar-tab").first.click()  # back to the notebook
