@@ -14,6 +14,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -112,7 +113,8 @@ def _may_mount(folder: Path) -> bool:
 
 @contextmanager
 def _remounted(folder: Path, options: str) -> Iterator[None]:
-    assert _mount("-o", f"remount,{options}", folder)
+    # Busy while a process that the other thread starts still holds a file of ours.
+    assert any(_mount("-o", f"remount,{options}", folder) or time.sleep(0.2) for _ in range(50))
     try:
         yield
     finally:
