@@ -41,7 +41,7 @@ def tell(event, about):
 sys.addaudithook(tell)
 """
 # What may differ between two kernels: times, places in memory, and who trained.
-TIMES = re.compile(r"\d+[.,:]?\d* ?(ms|s|MB|MiB|GiB|µs|%)\b|0x[0-9a-f]+|found|trained in \S+")
+TIMES = re.compile(r"\d+[.,:]?\d* ?(ms|s|MB|MiB|GiB|µs|%)\b|0x[0-9a-f]+|found|trained in \S+ s")
 
 
 def results(run: Run) -> Iterator[Result]:
