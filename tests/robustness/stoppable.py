@@ -105,14 +105,15 @@ def main(words: list[str]) -> int:
     number_and_side = options.get("--stop")
     stop = (int(number_and_side[0]), number_and_side[1]) if number_and_side else None
     import jacklib  # noqa: F401  its set-up is not what is counted
-    from jacklib.__main__ import _guarded, _provide_streams
-    from jacklib.__main__ import main as command
-
-    _provide_streams()
     if "--within" in options:
         watch(os.path.abspath(*options["--within"]), *options.get("--count", [None]), stop)
     if words[0] in ("make", "weights"):
+        from jacklib.__main__ import _guarded, _provide_streams
+
+        _provide_streams()
         return _guarded(lambda: {"make": make, "weights": weights}[words[0]](*words[1:]))
+    from jacklib.__main__ import main as command
+
     return command(words)
 
 
