@@ -32,7 +32,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import DataError, DiskError, plain, shown
+from jacklib.errors import DataError, DiskError, plain, shown
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,8 +6,8 @@ import statistics
 import numpy as np
 import pytest
 
-from jacklib import bench
-from jacklib.bench_protocol import POINTS, tsl_videos
+from jacklib.core.example_inputs import POINTS, tsl_videos
+from jacklib.measure import bench
 from jacklib.networks import TSLNet
 
 TINY = {
@@ -83,7 +83,7 @@ def test_videos_for_tsl_net():
 
 
 def test_a_failing_request_is_reported():
-    worker = bench.Worker(bench.sys.executable, "jacklib.bench", {})
+    worker = bench.Worker(bench.sys.executable, "jacklib.measure.bench", {})
     try:
         with pytest.raises(RuntimeError, match="network: found 'resnet'"):
             worker.ask("load", network="resnet")

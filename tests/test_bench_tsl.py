@@ -7,8 +7,8 @@ import statistics
 import numpy as np
 import pytest
 
-from jacklib import bench, bench_tsl
 from jacklib.errors import DataError
+from jacklib.measure import bench, tsl_training
 from jacklib.methods.tsl import Schedule
 from jacklib.networks import TSLNetConfig
 
@@ -51,7 +51,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def measured(root):
-    return bench_tsl.measure(root, TINY, Schedule(2, (1e-3,) * 2, 2), [0])
+    return tsl_training.measure(root, TINY, Schedule(2, (1e-3,) * 2, 2), [0])
 
 
 def test_every_run_is_counted(measured):
@@ -62,7 +62,7 @@ def test_every_run_is_counted(measured):
         assert len(run["iterations"]) == 1 and len(run["forward"]) == 2  # less the warm-up
         assert min(run["iterations"] + run["forward"]) > 0
         assert 0 < run["before"] <= run["peak"]
-        assert all(0 <= run[name] <= 1 for name in bench_tsl.METRICS)
+        assert all(0 <= run[name] <= 1 for name in tsl_training.METRICS)
     assert len(measured["Jittor"][0]["unwaited"]) == len(VIDEOS["train"])
     assert all(0 < value < 1 for value in measured["random"].values())
 
@@ -74,10 +74,10 @@ def test_both_frameworks_train_alike(measured):
 
 
 def test_table_has_the_rows(measured):
-    text = bench_tsl.table(measured, 2)
+    text = tsl_training.table(measured, 2)
     for words in (
         "forward time in training, one video", "the same, read without waiting",
-        "memory in training", "time of one iteration, 2 videos", *bench_tsl.METRICS.values(),
+        "memory in training", "time of one iteration, 2 videos", *tsl_training.METRICS.values(),
     ):  # fmt: skip
         assert text.count(f"\n| {words}") == 1, words
     run = measured["Jittor"][0]
@@ -89,7 +89,7 @@ def test_table_has_the_rows(measured):
 
 
 def test_table_without_pytorch(measured):
-    text = bench_tsl.table({k: measured[k] for k in ("Jittor", "random")}, 2)
+    text = tsl_training.table({k: measured[k] for k in ("Jittor", "random")}, 2)
     assert all(line.endswith(" |  |") for line in text.splitlines() if line.startswith("| pAP"))
     assert "| memory in training, MiB |  |" in text
 

@@ -13,17 +13,17 @@ import sys
 import jittor as jt
 import numpy as np
 import pytest
-from golden_numbers import error
 from safetensors.numpy import save_file
 from training_numbers import TORCH_NUMBERS, gradient_norms
 
-from jacklib.data import text
-from jacklib.data.text import TextEncoder
 from jacklib.errors import DataError
+from jacklib.measure.golden_numbers import error
+from jacklib.methods import text
+from jacklib.methods.text import TextEncoder
 from jacklib.networks import BERT, BERTConfig
 from jacklib.networks.bert import Embedding, LayerNorm, load_encoder
 from jacklib.ops import SGD
-from jacklib.torch_files import write_torch_file
+from jacklib.weights.torch_files import write_torch_file
 
 MADE = runpy.run_path(str(TORCH_NUMBERS / "make_bert_numbers.py"))
 CASES, LR, bert_inputs, bert_weight = (

@@ -3,7 +3,6 @@
 import jittor as jt
 import numpy as np
 import pytest
-from golden_numbers import Golden, bpm_gcn_inputs, error, weight
 from training_numbers import (
     check_buffers,
     check_parameters,
@@ -12,13 +11,14 @@ from training_numbers import (
     small_cases,
 )
 
-from jacklib import graph_ops, onednn
-from jacklib.checkpoint import load_weights
+from jacklib.core.skeleton import Graph
 from jacklib.errors import DataError
-from jacklib.gait_graph import Graph
-from jacklib.losses import bpm_gcn_loss
+from jacklib.measure.golden_numbers import Golden, bpm_gcn_inputs, error, weight
 from jacklib.networks import BPMGCN, BPMGCNConfig
-from jacklib.ops import SGD
+from jacklib.networks.losses import bpm_gcn_loss
+from jacklib.ops import SGD, graph
+from jacklib.ops.cpu import onednn
+from jacklib.weights.checkpoint import load_weights
 
 SMALL, SMALL_CASES = small_cases("bpm_gcn")
 TERMS = ("posture", "movement", "affective", "total")
@@ -133,8 +133,8 @@ def test_what_inspect_shows(tiny):
     for stream in ("posture", "movement"):
         graphs = getattr(seen, f"{stream}_graphs")
         assert [g.shape for g in graphs] == [[3, 3, 16, 16]] * 10
-        for graph in graphs:
-            np.testing.assert_allclose(graph.numpy().sum(2), 1, rtol=1e-5)
+        for each in graphs:
+            np.testing.assert_allclose(each.numpy().sum(2), 1, rtol=1e-5)
         assert [p.shape for p in getattr(seen, f"{stream}_learned")] == [[3, 16, 16]] * 10
         assert [a.shape for a in getattr(seen, f"{stream}_joints")] == [[3, 16]] * 3
         assert [a.shape for a in getattr(seen, f"{stream}_times")] == [[3, 12], [3, 6], [3, 3]]
@@ -266,7 +266,7 @@ def test_mix_joints(V, C, k):
     a, b = x.astype(np.float64), graph.astype(np.float64)
     inputs = [jt.array(x), jt.array(graph)]
     check_gradients(
-        graph_ops.mix_joints(*inputs), inputs, np.einsum("ntvc,nkvw->ntwkc", a, b),
+        graph.mix_joints(*inputs), inputs, np.einsum("ntvc,nkvw->ntwkc", a, b),
         lambda w: (np.einsum("ntwkc,nkvw->ntvc", w, b), np.einsum("ntwkc,ntvc->nkvw", w, a)),
     )  # fmt: skip
 
@@ -277,7 +277,7 @@ def test_joint_products(V, k, e):
     a, b = ab[:, :, :, 0].astype(np.float64), ab[:, :, :, 1].astype(np.float64)
     inputs = [jt.array(ab)]
     check_gradients(
-        graph_ops.joint_products(*inputs), inputs, np.einsum("ntvke,ntwke->nkvw", a, b),
+        graph.joint_products(*inputs), inputs, np.einsum("ntvke,ntwke->nkvw", a, b),
         lambda w: [np.stack([np.einsum("nkvw,ntwke->ntvke", w, b),
                              np.einsum("nkvw,ntvke->ntwke", w, a)], axis=3)],
     )  # fmt: skip
@@ -308,11 +308,11 @@ def test_conv_time(C, outs, K, stride, T, with_onednn, monkeypatch):
 
     inputs = [jt.array(x), jt.array(weight)]
     check_gradients(
-        graph_ops.conv_time(*inputs, stride), inputs,
+        graph.conv_time(*inputs, stride), inputs,
         np.einsum("ntkvc,ock->ntvo", padded[:, take], w64), gradients,
     )  # fmt: skip
 
 
 def test_conv_time_names_wrong_channels():
     with pytest.raises(ValueError, match=r"x: found shape \[1, 2, 3, 4\], wanted \[N, T, V, 5\]"):
-        graph_ops.conv_time(jt.zeros((1, 2, 3, 4)), jt.zeros((6, 5, 9, 1)))
+        graph.conv_time(jt.zeros((1, 2, 3, 4)), jt.zeros((6, 5, 9, 1)))

@@ -25,7 +25,7 @@ import pytest
 from jupyter_client import BlockingKernelClient
 from notebook_checks import check_solved, check_student, find_chromium
 
-from jacklib import notebooks
+from jacklib.teaching import notebooks
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright: jacklib[dev]")
 

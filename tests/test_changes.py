@@ -2,8 +2,8 @@
 
 import pytest
 
-from jacklib.changes import FILES, KINDS, count_changes, side_by_side, sources, table
 from jacklib.errors import DataError
+from jacklib.porting.changes import FILES, KINDS, count_changes, side_by_side, sources, table
 
 REFERENCE = '''"""A network."""
 

@@ -13,7 +13,13 @@ import numpy as np
 import pytest
 from jittor import nn
 
-from jacklib.checkpoint import (
+from jacklib.errors import DataError
+from jacklib.methods import gait
+from jacklib.methods.checkpoints import built_as, open_checkpoint, saved_config
+from jacklib.networks import BPMGCNConfig, CTENConfig, TSLNetConfig, VAANetConfig
+from jacklib.networks.resnet3d import resnet3d
+from jacklib.ops import SGD, Adam, BatchNorm
+from jacklib.weights.checkpoint import (
     LoadReport,
     load_kinetics_backbone,
     load_training,
@@ -22,13 +28,7 @@ from jacklib.checkpoint import (
     save_training,
     save_weights,
 )
-from jacklib.errors import DataError
-from jacklib.methods import gait
-from jacklib.methods.checkpoints import built_as, open_checkpoint, saved_config
-from jacklib.networks import BPMGCNConfig, CTENConfig, TSLNetConfig, VAANetConfig
-from jacklib.networks.resnet3d import resnet3d
-from jacklib.ops import SGD, Adam, BatchNorm
-from jacklib.torch_files import read_torch_file, write_torch_file
+from jacklib.weights.torch_files import read_torch_file, write_torch_file
 
 
 class Small(nn.Module):
@@ -377,7 +377,7 @@ import sys
 import numpy as np
 import jacklib
 import jittor as jt
-from jacklib.checkpoint import save_training
+from jacklib.weights.checkpoint import save_training
 from jacklib.ops import Adam
 net = jt.nn.Linear(1500, 1500)
 optimizer = Adam(net.parameters())

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from jacklib import classroom
-from jacklib.classroom import check_function, check_shape, check_value, summary
 from jacklib.errors import DataError
+from jacklib.teaching import classroom
+from jacklib.teaching.classroom import check_function, check_shape, check_value, summary
 
 
 @pytest.fixture(autouse=True)

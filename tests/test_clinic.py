@@ -6,10 +6,9 @@ Without PyTorch the reference's numbers are the stored ones of notebook 03.
 import numpy as np
 import pytest
 
-from jacklib import clinic
-from jacklib.changes import side_by_side
 from jacklib.errors import DataError
-from jacklib.porting import check_text
+from jacklib.porting import check_text, clinic
+from jacklib.porting.changes import side_by_side
 
 
 @pytest.mark.parametrize("letter", clinic.LETTERS)

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from command_line import ROOT, jack
 
-from jacklib import __main__ as entry
+from jacklib.cli import run as entry
 from jacklib.data.samples import film_clips
-from jacklib.torch_files import read_torch_file, write_torch_file
+from jacklib.weights.torch_files import read_torch_file, write_torch_file
 
 FILM = ROOT / "data_samples" / "film" / "video" / "Joy" / "bbb_0120.mp4"
 # Small and quick: what is tested is the way through, not what it learns.
@@ -327,7 +327,7 @@ def test_closed_streams(words, left_pipe):
 def test_a_file_does_not_get_the_number_of_a_closed_stream(tmp_path):
     """Else what a library prints would be written into it."""
     code = (
-        "import os; from jacklib import __main__ as m; m._provide_streams(); "
+        "import os; from jacklib import __main__ as m; m.provide_streams(); "
         f"file = open({str(tmp_path / 'weights')!r}, 'w'); print('words'); os.write(1, b'words'); "
         "raise SystemExit(file.fileno() < 3)"
     )
@@ -347,7 +347,7 @@ def test_output_that_goes_to_a_full_disk_is_one_sentence():
 
 
 def test_letters_that_a_terminal_does_not_know():
-    code = "from jacklib import __main__ as m; m._provide_streams(); print('\\u6ca1', '\\udce9')"
+    code = "from jacklib import __main__ as m; m.provide_streams(); print('\\u6ca1', '\\udce9')"
     old = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "", "JACKLIB_NO_JITTOR": "1"}
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **old}, capture_output=True

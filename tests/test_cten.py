@@ -5,7 +5,6 @@ import json
 import jittor as jt
 import numpy as np
 import pytest
-from golden_numbers import Golden, error, weight
 from training_numbers import (
     TORCH_NUMBERS,
     check_buffers,
@@ -15,12 +14,13 @@ from training_numbers import (
     three_steps,
 )
 
-from jacklib.checkpoint import load_weights
-from jacklib.erasing import kept_segments
+from jacklib.core.erasing import kept_segments
 from jacklib.errors import DataError
-from jacklib.features import KeptFeatures
+from jacklib.measure.golden_numbers import Golden, error, weight
 from jacklib.networks import CTEN, CTENConfig, CTENVisual
 from jacklib.ops import Adam, cross_entropy
+from jacklib.training.features import KeptFeatures
+from jacklib.weights.checkpoint import load_weights
 
 SMALL, SMALL_CASES = small_cases("cten")
 # What the twin gives in float64: where float32 itself, the golden numbers' too, ends.

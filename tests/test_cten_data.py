@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from test_video_data import film, open_clips  # noqa: F401  (a fixture and its reader)
 
+from jacklib.core.erasing import kept_segments
 from jacklib.data import video
 from jacklib.data.audio import cten_features, filter_bank_blocks
 from jacklib.data.samples import SamplePaths
-from jacklib.erasing import kept_segments
 from jacklib.methods import cten
 from jacklib.networks import CTENConfig
 

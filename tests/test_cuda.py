@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from jacklib import cuda, cuda_patch, runtime
-from jacklib.cuda import Gpu, Machine, Toolkit, choose
+from jacklib.backend import cuda, cuda_patch, runtime
+from jacklib.backend.cuda import Gpu, Machine, Toolkit, choose
 from jacklib.files import LOCK, MARK
 
 SITE_PACKAGES = Path(importlib.util.find_spec("jittor_utils").origin).parents[1]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jacklib.__main__ import METHODS
+from jacklib.cli.run import METHODS
 from jacklib.data.samples import GAITS, SAMPLES, UNTRIMMED
 from jacklib.data.video import DATASETS
 

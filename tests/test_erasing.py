@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from jacklib.erasing import frame_pool, kept_segments, threshold
+from jacklib.core.erasing import frame_pool, kept_segments, threshold
+from jacklib.core.metrics import attention_proposals, temporal_iou, temporal_map
 from jacklib.errors import DataError
-from jacklib.metrics import attention_proposals, temporal_iou, temporal_map
 
 
 def test_threshold_and_kept_segments_by_hand():

@@ -12,13 +12,14 @@ import test_erasing_widget
 import test_gait_widget
 import test_timeline_widget
 
-from jacklib import page, trap_table
-from jacklib.comparison import Comparison, Layer
 from jacklib.errors import DataError
-from jacklib.evaluate import draw_confusion
-from jacklib.own_video import Answer
+from jacklib.porting import trap_table
+from jacklib.porting.comparison import Comparison, Layer
+from jacklib.porting.picture import comparison_figure, diff_figure
+from jacklib.teaching import page
+from jacklib.teaching.own_video import Answer
+from jacklib.training.evaluate import draw_confusion
 from jacklib.widgets import attention, drawing, erasing, gait, timeline
-from jacklib.widgets.porting import comparison_figure, diff_figure
 
 NAMES = (
     "<img src=x onerror=alert(1)>",

@@ -9,8 +9,7 @@ import pytest
 from command_line import ROOT, jack
 from test_bvh import body_bvh
 
-from jacklib import runtime
-from jacklib.checkpoint import read_options
+from jacklib.backend import runtime
 from jacklib.data.bvh import NAMINGS
 from jacklib.data.gait import Gaits
 from jacklib.data.samples import styled_gaits
@@ -18,6 +17,7 @@ from jacklib.errors import DataError
 from jacklib.methods import gait
 from jacklib.methods.gait_config import read_config
 from jacklib.networks import BPMGCN
+from jacklib.weights.checkpoint import read_options
 
 WALK = ROOT / "data_samples" / "gait" / "walks" / "cmu_01_03.csv"
 

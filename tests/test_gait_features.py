@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from jacklib.core.skeleton import JOINTS
 from jacklib.data.gait_features import (
     ANGLES,
     AREAS,
@@ -16,7 +17,6 @@ from jacklib.data.gait_features import (
     movement,
 )
 from jacklib.errors import DataError
-from jacklib.gait_graph import JOINTS
 
 # A person who stands straight, arms stretched out to the sides (x), left knee bent forwards (z).
 POSE = {

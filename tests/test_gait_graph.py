@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from golden_numbers import Golden
 
+from jacklib.core.skeleton import Graph
 from jacklib.errors import DataError
-from jacklib.gait_graph import Graph
+from jacklib.measure.golden_numbers import Golden
 
 
 def test_adjacency_is_the_released_codes():

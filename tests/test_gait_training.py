@@ -4,7 +4,7 @@ import jittor as jt
 import numpy as np
 import pytest
 
-from jacklib import runtime
+from jacklib.backend import runtime
 from jacklib.data.gait import Gaits
 from jacklib.data.samples import styled_gaits
 from jacklib.methods import gait

@@ -13,11 +13,11 @@ from matplotlib.collections import LineCollection, PathCollection, PolyCollectio
 from matplotlib.colors import to_rgba
 from matplotlib.image import imread
 
+from jacklib.core.skeleton import EDGES, JOINTS, Graph
 from jacklib.data.gait_features import FEATURES, affective_features
 from jacklib.data.gait_samples import read_walks
 from jacklib.data.gait_style import STYLES, walk_in_style
 from jacklib.errors import DataError
-from jacklib.gait_graph import EDGES, JOINTS, Graph
 from jacklib.widgets import drawing, gait, gait_drawing, gait_state
 from jacklib.widgets.gait import describe, gait_widget, png, render, save
 from jacklib.widgets.gait_drawing import feature_name, joint_name, project

@@ -13,9 +13,9 @@ import numpy as np
 import psutil
 import pytest
 
-from jacklib import gpu_check
 from jacklib.errors import DataError
-from jacklib.gpu_check import Case
+from jacklib.measure import gpu_check
+from jacklib.measure.gpu_check import Case
 from jacklib.ops import SGD, Adam
 
 ROOT = Path(__file__).parents[1]
@@ -51,7 +51,7 @@ sys.meta_path.insert(0, Refuse())
 BARE = """
 import runpy
 sys.argv[1:] = [sys.argv[1], "cpu"]
-runpy.run_module("jacklib.gpu_check", run_name="__main__", alter_sys=True)
+runpy.run_module("jacklib.measure.gpu_check", run_name="__main__", alter_sys=True)
 """
 TRIED = """
 for name in sys.argv[1:]:
@@ -191,7 +191,7 @@ def test_later_parts_keep_their_time(tmp_path, monkeypatch):
 
 def processes_of(place: int, number: int) -> list[str]:
     """The command lines of running processes that compile share `place` of `number`."""
-    words = ["jacklib.gpu_check", "operators", "cpu", str(place), str(number)]
+    words = ["jacklib.measure.gpu_check", "operators", "cpu", str(place), str(number)]
     lines = [" ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])]
     return [line for line in lines if line.endswith(" ".join(words))]
 
@@ -316,7 +316,7 @@ def test_speed_against_pytorch(monkeypatch):
         return {n: {op: {"seconds": [t] * 3, "peak": 1 << 20} for op in ops}
                 for n, t in times.items()}  # fmt: skip
 
-    monkeypatch.setattr("jacklib.bench.measure", measured)
+    monkeypatch.setattr("jacklib.measure.bench.measure", measured)
     rows = {name.split(":")[0]: (ratio, passed)
             for name, ratio, passed in gpu_check.check_speed("cuda", False)}  # fmt: skip
     assert rows["vaanet train"] == rows["tsl train"] == (1.5, True)

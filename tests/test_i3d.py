@@ -7,13 +7,13 @@ import struct
 import jittor as jt
 import numpy as np
 import pytest
-from golden_numbers import error, i3d_frames, i3d_weight, summary
 from training_numbers import TORCH_NUMBERS
 
-from jacklib.checkpoint import load_weights
 from jacklib.errors import DataError
+from jacklib.measure.golden_numbers import error, i3d_frames, i3d_weight, summary
 from jacklib.networks import I3D
 from jacklib.networks.i3d import END_POINTS, WIDTHS, same_padding
+from jacklib.weights.checkpoint import load_weights
 
 STORED = json.loads((TORCH_NUMBERS / "i3d.json").read_text())
 KEYS = {k: v for k, v in STORED["keys"].items() if not k.endswith("num_batches_tracked")}

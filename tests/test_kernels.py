@@ -12,7 +12,8 @@ from pathlib import Path
 import jittor as jt
 import pytest
 
-from jacklib import kernels, runtime, warmup
+from jacklib.backend import kernels, processes, runtime
+from jacklib.cli import warmup
 from jacklib.errors import DataError
 
 pytestmark = pytest.mark.skipif(
@@ -211,7 +212,7 @@ def ends(monkeypatch):
     def begin(name, folder, share):
         begun.append((name, share))
         (folder / f"{name}.log").write_text(f"{name} said this\n")
-        return runtime.Child(["-c", f"raise SystemExit({codes[name].pop(0)})"])
+        return processes.Child(["-c", f"raise SystemExit({codes[name].pop(0)})"])
 
     monkeypatch.setattr(warmup, "_start", begin)
     codes["begun"] = begun

@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from golden_numbers import FOLDER
 
+from jacklib.core.metrics import FOREGROUND_LEVELS, SCORE_LEVELS, localize, temporal_map
 from jacklib.errors import DataError
-from jacklib.metrics import FOREGROUND_LEVELS, SCORE_LEVELS, localize, temporal_map
+from jacklib.measure.golden_numbers import FOLDER
 
 FACTS = json.loads((FOLDER / "tsl_eval.json").read_text())
 TRUTH = json.loads((FOLDER / "tsl_eval_gt.json").read_text())

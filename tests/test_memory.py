@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from test_bench import TINY
 
-from jacklib.torch_files import write_torch_file
+from jacklib.weights.torch_files import write_torch_file
 
 ROOT = Path(__file__).parents[1]
 STEPS = 500
@@ -29,8 +29,8 @@ GROWTH = {"tsl": 1.01}  # at most, from the first 50 steps to the last; others 1
 TRAIN = """
 import json, sys
 import jacklib, jittor as jt
-from jacklib.bench import JittorSession
-from jacklib.bench_protocol import memory
+from jacklib.measure.bench import JittorSession
+from jacklib.measure.protocol import memory
 
 network, config, steps = json.loads(sys.argv[1])
 session, used = JittorSession(), []
@@ -46,10 +46,10 @@ print(json.dumps(used))
 LOOP = """
 import json, sys, tempfile
 import jacklib, jittor as jt, numpy as np
-from jacklib.bench_protocol import memory
+from jacklib.measure.protocol import memory
 from jacklib.data.video import Batch
 from jacklib.ops import Adam, cross_entropy
-from jacklib.train import fit
+from jacklib.training.loop import fit
 
 steps, used = json.loads(sys.argv[1])[2], []
 net = jt.nn.Sequential(jt.nn.Linear(200, 500), jt.nn.ReLU(), jt.nn.Linear(500, 3))

@@ -7,8 +7,8 @@ import json
 import nbformat
 import pytest
 
-from jacklib import notebooks
 from jacklib.errors import DataError
+from jacklib.teaching import notebooks
 
 SOURCE = """\
 # ---
@@ -41,7 +41,7 @@ print("language", LANG)
 # %%
 import sys
 import matplotlib.pyplot as plt
-from jacklib.classroom import check_value, check_function
+from jacklib.teaching.classroom import check_value, check_function
 
 for step in range(3):
     print(f"\\rstep {step}", end="")

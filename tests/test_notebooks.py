@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from notebook_checks import check_solved, check_student, has_browser
 
-from jacklib import notebooks
+from jacklib.teaching import notebooks
 
 ROOT = Path(__file__).parents[1]
 IN_BROWSER = (

@@ -7,7 +7,8 @@ import jittor as jt
 import numpy as np
 import pytest
 
-from jacklib import onednn, ops
+from jacklib import ops
+from jacklib.ops.cpu import onednn
 
 FOLDER = Path(__file__).parent / "torch_numbers"
 

@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 from test_prepare import write_video
 
-from jacklib import own_video
-from jacklib.checkpoint import save_weights
 from jacklib.data.tsl_features import DESCRIPTOR
 from jacklib.errors import DataError
 from jacklib.methods.clips import one_clip
@@ -27,9 +25,11 @@ from jacklib.networks import (
     VAANet,
     VAANetConfig,
 )
-from jacklib.own_video import Answer
-from jacklib.page import page, write_page
-from jacklib.torch_files import write_torch_file
+from jacklib.teaching import own_video
+from jacklib.teaching.own_video import Answer
+from jacklib.teaching.page import page, write_page
+from jacklib.weights.checkpoint import save_weights
+from jacklib.weights.torch_files import write_torch_file
 
 ROOT = Path(__file__).parents[1]
 CLIP = ROOT / "data_samples" / "film" / "video" / "Joy" / "bbb_0120.mp4"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from jacklib.data.samples import rendered_clips
-from jacklib.torch_files import read_torch_file
+from jacklib.weights.torch_files import read_torch_file
 
 ROOT = Path(__file__).parents[1]
 TRAIN = str(ROOT / "tests" / "train_without_dropout.py")
@@ -145,7 +145,7 @@ def test_a_process_that_fails_ends_the_other(tmp_path):
         "        raise ValueError('the disk is gone')\n"
         "    return whole(self, *words)\n"
         "Gaits.batch = batch\n"
-        "from jacklib.__main__ import main\n"
+        "from jacklib.cli.run import main\n"
         "sys.exit(main(['Gait', 'main', '--n_epochs', '1', '--result_path', sys.argv[1]]))\n"
     )
     result = run(2, file, tmp_path / "results", code=None)

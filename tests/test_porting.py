@@ -13,11 +13,12 @@ import pytest
 from command_line import jack
 from jittor import nn
 
-from jacklib import comparison, porting, recording, torch_process
+from jacklib import porting
+from jacklib.backend import torch_process
 from jacklib.errors import DataError
 from jacklib.ops import SGD, BatchNorm
-from jacklib.porting import Reference, cmp, compare
-from jacklib.recording import Recording
+from jacklib.porting import Reference, cmp, compare, comparison, recording
+from jacklib.porting.recording import Recording
 
 STORED = Path(__file__).parent / "torch_numbers" / "porting"
 

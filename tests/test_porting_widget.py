@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from jacklib.changes import FILES, KINDS, count_changes, side_by_side, sources
-from jacklib.comparison import GRADIENTS, OUTPUTS, Comparison, Layer
 from jacklib.errors import DataError
-from jacklib.widgets import drawing, porting
-from jacklib.widgets.porting import comparison_figure, diff_figure, differs, porting_widget
+from jacklib.porting import picture
+from jacklib.porting.changes import FILES, KINDS, count_changes, side_by_side, sources
+from jacklib.porting.comparison import GRADIENTS, OUTPUTS, Comparison, Layer
+from jacklib.porting.picture import comparison_figure, diff_figure, differs, porting_widget
+from jacklib.widgets import drawing
 
 REFERENCE = '''\
 import torch
@@ -79,7 +80,7 @@ def marks(figure):
     lines = [x for x in figure.axes[0].lines if x.get_marker() in "o^s" and x.get_ls() == "None"]
     return {
         attribute: next(x.get_data() for x in lines if x.get_marker() == marker)
-        for attribute, _, _, marker, _ in porting.MARKS
+        for attribute, _, _, marker, _ in picture.MARKS
     }
 
 
@@ -148,7 +149,7 @@ def test_chinese_comparison():
 
 
 def test_comparison_draws_itself():
-    assert pixels(comparison().picture()).shape[1] == 900
+    assert pixels(picture.comparison_figure(comparison())).shape[1] == 900
 
 
 # --- side by side ---------------------------------------------------------------------------------
@@ -160,9 +161,9 @@ def test_rows_are_drawn_on_their_kinds_colour():
     said = words(figure)
     assert "class Net(nn.Module):" in said and "≠" in said and "PyTorch" in said
     coloured = {p.get_facecolor()[:3] for p in figure.axes[0].patches}
-    wanted = {matplotlib.colors.to_rgb(porting.LOOKS[r.kind][0]) for r in rows if differs(r)}
+    wanted = {matplotlib.colors.to_rgb(picture.LOOKS[r.kind][0]) for r in rows if differs(r)}
     assert coloured == wanted
-    assert set(porting.LOOKS) == set(KINDS) == set(porting.TEXT["zh"]["kinds"])
+    assert set(picture.LOOKS) == set(KINDS) == set(picture.TEXT["zh"]["kinds"])
 
 
 def test_only_the_asked_rows_are_drawn():
@@ -198,7 +199,7 @@ def test_every_network_has_its_widget(network):
 
 def test_parts_are_classes_and_functions_of_both_files():
     rows = side_by_side(REFERENCE, PORT)
-    found = {p.name: rows[p.start : p.end] for p in porting.parts(rows, REFERENCE, PORT)}
+    found = {p.name: rows[p.start : p.end] for p in picture.parts(rows, REFERENCE, PORT)}
     assert list(found) == ["Net", "Net.forward", "old"]
     assert any("execute" in (row.port or "") for row in found["Net.forward"])
     assert any("def old" in (row.reference or "") for row in found["old"])

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from golden_numbers import Golden, point_labels
 
+from jacklib.core.pseudo_labels import seed_labels
 from jacklib.errors import DataError
-from jacklib.pseudo_labels import seed_labels
+from jacklib.measure.golden_numbers import Golden, point_labels
 
 
 def clip_by_clip(scores, points, threshold=0.95):

@@ -13,7 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jacklib import cuda, files, runtime
+from jacklib import files
+from jacklib.backend import cuda, doctor, folders, processes, runtime
 
 ROOT = Path(__file__).parents[1]
 
@@ -78,7 +79,7 @@ def test_python_config_answers_for_this_python(tmp_path):
 
 @pytest.mark.skipif(runtime.platform.machine() != "x86_64", reason="oneDNN packages are x86-64")
 def test_onednn_comes_from_the_package_index(tmp_path):
-    code = "from jacklib import runtime; runtime._provide_onednn(); print(runtime.onednn_folder())"
+    code = "from jacklib import runtime; runtime._provide_onednn(); print(folders.onednn_folder())"
     result = python(code, JITTOR_HOME=str(tmp_path), JACKLIB_NO_JITTOR="1")
     folder = Path(result.stdout.strip())
     assert folder.is_relative_to(tmp_path), result.stderr
@@ -97,7 +98,7 @@ def test_jittor_s_remembered_home_is_followed_while_it_exists(tmp_path):
     memory.parent.mkdir(parents=True)
     code = (
         "from jacklib import runtime; runtime._mend_home_memory(); "
-        "import jittor_utils; print(runtime.jittor_home(), jittor_utils.home())"
+        "import jittor_utils; print(folders.jittor_home(), jittor_utils.home())"
     )
 
     def homes():
@@ -216,8 +217,8 @@ def test_no_child_runs_files_of_the_working_folder_or_of_tmp(traps, tmp_path, mo
         "runtime._set_quiet_defaults(); runtime._provide_python_config()\n"
         f"runtime._compile_mark = lambda: Path({str(tmp_path / 'compiled')!r})\n"
         "runtime.first_compile(); torch_process.find_torch()\n"
-        "print(runtime.run_child(['-c', 'import re'], capture_output=True).returncode)\n"
-        "print(runtime.run_child(['-m', 'jacklib', '--help'], capture_output=True).returncode)\n"
+        "print(processes.run_child(['-c', 'import re'], capture_output=True).returncode)\n"
+        "print(processes.run_child(['-m', 'jacklib', '--help'], capture_output=True).returncode)\n"
     )
     monkeypatch.setenv("TMPDIR", str(folder))
     result = subprocess.run(
@@ -233,7 +234,7 @@ def test_a_child_is_no_part_of_mpirun_and_takes_no_relative_path(monkeypatch):
     monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", ".", "relative", "/an/absolute/one"]))
     code = "import os; print(os.environ.get('OMPI_COMM_WORLD_SIZE'), os.environ['PYTHONPATH'])"
-    out = runtime.run_child(["-c", code], stdout=subprocess.PIPE, text=True).stdout
+    out = processes.run_child(["-c", code], stdout=subprocess.PIPE, text=True).stdout
     assert out == f"None {ROOT}{os.pathsep}/an/absolute/one\n"
 
 
@@ -256,7 +257,7 @@ FAMILY = (
 
 
 def test_children_and_grandchildren_end_with_a_killed_parent():
-    code = f"from jacklib import runtime; runtime.run_child(['-c', {FAMILY!r}])"
+    code = f"from jacklib import runtime; processes.run_child(['-c', {FAMILY!r}])"
     parent = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT,
         env={**os.environ, "JACKLIB_NO_JITTOR": "1"},
@@ -272,7 +273,7 @@ def test_children_and_grandchildren_end_with_a_killed_parent():
 def test_nothing_is_left_of_a_child_that_is_ended(how, monkeypatch):
     monkeypatch.setenv("JACKLIB_NO_JITTOR", "1")
     with contextlib.suppress(ZeroDivisionError):
-        with runtime.Child(["-c", FAMILY], stdout=subprocess.PIPE, text=True) as child:
+        with processes.Child(["-c", FAMILY], stdout=subprocess.PIPE, text=True) as child:
             family = [int(n) for n in child.stdout.readline().split()]
             if how == "an exception":
                 raise ZeroDivisionError
@@ -282,7 +283,7 @@ def test_nothing_is_left_of_a_child_that_is_ended(how, monkeypatch):
 
 
 def test_a_child_that_ended_by_itself_is_left_in_peace():
-    result = runtime.run_child(["-c", "print('done')"], stdout=subprocess.PIPE, text=True)
+    result = processes.run_child(["-c", "print('done')"], stdout=subprocess.PIPE, text=True)
     assert (result.returncode, result.stdout) == (0, "done\n")
 
 
@@ -297,9 +298,9 @@ def test_without_a_home_folder_the_user_s_own_is_taken(home, monkeypatch, tmp_pa
     if home is not None:
         monkeypatch.setenv("HOME", home)
     monkeypatch.setattr(runtime, "_home_of_the_user", lambda: str(tmp_path))
-    runtime._provide_home()
+    runtime.provide_home()
     assert os.environ["HOME"] == str(tmp_path)
-    assert runtime.jittor_home() == tmp_path or os.environ.get("JITTOR_HOME")
+    assert folders.jittor_home() == tmp_path or os.environ.get("JITTOR_HOME")
 
 
 @pytest.mark.parametrize("home", ["", "/proc"])
@@ -307,14 +308,14 @@ def test_without_any_home_folder_jittor_s_own_or_one_sentence(home, monkeypatch,
     monkeypatch.setenv("HOME", home)
     monkeypatch.setattr(runtime, "_home_of_the_user", lambda: "/nonexistent")
     monkeypatch.setenv("JITTOR_HOME", str(tmp_path))
-    runtime._provide_home()
+    runtime.provide_home()
     assert os.environ["HOME"] == str(tmp_path)
     monkeypatch.setenv("HOME", home)
     monkeypatch.delenv("JITTOR_HOME")
     with pytest.raises(RuntimeError, match="Cure: export HOME=/a/folder/of/yours"):
-        runtime._provide_home()
+        runtime.provide_home()
     for _ in range(2):
-        rows = {row[0]: row for row in runtime.diagnose()}
+        rows = {row[0]: row for row in doctor.diagnose()}
         assert "export HOME=" in rows["cache"][2] and rows["cache"][3]
         # A user without a name in a container: then Python knows no home either.
         monkeypatch.delenv("HOME", raising=False)
@@ -349,12 +350,12 @@ def test_a_full_disk_in_the_first_compile_is_one_sentence_and_the_next_start_goe
 
 def test_doctor_names_a_folder_where_no_program_may_run(tmp_path, monkeypatch):
     monkeypatch.setenv("JITTOR_HOME", str(tmp_path))
-    assert runtime._cache_cure(tmp_path / "cache") == ""
+    assert doctor._cache_cure(tmp_path / "cache") == ""
     monkeypatch.setattr(runtime, "_first_line", lambda *command: "")  # as on a noexec mount
-    assert "noexec" in runtime._cache_cure(tmp_path / "cache")
+    assert "noexec" in doctor._cache_cure(tmp_path / "cache")
     (tmp_path / "file").touch()
-    assert "a file where a folder should be" in runtime._cache_cure(tmp_path / "file" / "cache")
-    assert not list(runtime.cache_folder().glob("doctor-*"))
+    assert "a file where a folder should be" in doctor._cache_cure(tmp_path / "file" / "cache")
+    assert not list(folders.cache_folder().glob("doctor-*"))
 
 
 def test_a_numpy_2_of_pythonpath_is_named_with_the_cure(tmp_path, monkeypatch):
@@ -378,7 +379,7 @@ def test_interrupted_copies_are_swept_and_two_processes_make_one(tmp_path):
         (folder / "file").touch()
 
     for _ in range(2):
-        runtime.make_once(made, fill, made.is_dir)
+        folders.make_once(made, fill, made.is_dir)
     assert len(calls) == 1
     assert {p.name for p in tmp_path.iterdir()} == {"made", files.LOCK}
 

@@ -11,9 +11,9 @@ from matplotlib.colors import to_rgba
 from matplotlib.image import imread
 from matplotlib.patches import StepPatch
 
+from jacklib.core.metrics import FOREGROUND_LEVELS, SCORE_LEVELS, localize, temporal_map
+from jacklib.core.pseudo_labels import seed_labels
 from jacklib.errors import DataError
-from jacklib.metrics import FOREGROUND_LEVELS, SCORE_LEVELS, localize, temporal_map
-from jacklib.pseudo_labels import seed_labels
 from jacklib.widgets import drawing, timeline
 from jacklib.widgets.timeline import (
     Thresholds,

@@ -23,7 +23,7 @@ import pytest
 import safetensors
 
 from jacklib.errors import DataError
-from jacklib.torch_files import read_safetensors, read_torch_file, write_torch_file
+from jacklib.weights.torch_files import read_safetensors, read_torch_file, write_torch_file
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = ROOT / "tests" / "torch_numbers" / "files"
@@ -294,7 +294,7 @@ READ_ALL = """
 import resource, signal, sys, numpy
 resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
 from jacklib.errors import DataError
-from jacklib.torch_files import read_torch_file
+from jacklib.weights.torch_files import read_torch_file
 for path in sys.argv[1:]:
     print(path, flush=True)
     signal.alarm(60)  # some would never end
@@ -553,7 +553,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
 WRITE_FOR_EVER = """
 import itertools, sys
 import numpy as np
-from jacklib.torch_files import write_torch_file
+from jacklib.weights.torch_files import write_torch_file
 for n in itertools.count(1):
     values = np.full((4, 250_000), n, np.float32)
     write_torch_file(sys.argv[1], {"n": n, "first": values, "last": values + 1})

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from jacklib import torch_process
+from jacklib.backend import torch_process
+from jacklib.backend.torch_process import find_torch, from_json, key, pytorch, recording, to_json
 from jacklib.errors import DataError
-from jacklib.torch_process import find_torch, from_json, key, pytorch, recording, to_json
 
 X = np.float32([[1, 2, 3]])
 needs_torch = pytest.mark.skipif(find_torch() is None, reason="needs PyTorch")

@@ -17,14 +17,15 @@ import numpy as np
 import pytest
 from jittor import nn
 
-from jacklib import files, train
+from jacklib import files
 from jacklib.data.rendered import build_rendered
 from jacklib.data.samples import SamplePaths
 from jacklib.data.video import Batch
 from jacklib.errors import DataError, DiskError, TrainingError
 from jacklib.ops import Adam, cross_entropy
-from jacklib.torch_files import read_torch_file, write_torch_file
-from jacklib.train import draw_curves, fit
+from jacklib.training import loop
+from jacklib.training.loop import draw_curves, fit
+from jacklib.weights.torch_files import read_torch_file, write_torch_file
 
 ROOT = Path(__file__).parents[1]
 
@@ -195,7 +196,7 @@ UP_AND_DOWN = {1: 0.2, 2: 0.5, 3: 0.4}  # the best epoch is not the last
 @pytest.fixture
 def no_time(monkeypatch):
     """Runs that take no time: then equal runs leave equal files."""
-    monkeypatch.setattr(train, "time", SimpleNamespace(monotonic=lambda: 0.0, time=time.time))
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: 0.0, time=time.time))
 
 
 class Killed(BaseException):
@@ -284,7 +285,7 @@ def test_resumed_in_another_folder_the_best_weights_come_along(tmp_path, no_time
     run(other, 3, scores=UP_AND_DOWN, resume=whole / "last.pth")
     assert read_torch_file(other / "best.pth")["options"]["epoch"] == 2
     assert left(other)["best.pth"] == left(whole)["best.pth"]
-    assert train.best_weights(other, 2) == str(other / "best.pth")
+    assert loop.best_weights(other, 2) == str(other / "best.pth")
     # Complete, into a third folder: all of it is there too.
     run(third, 3, scores=UP_AND_DOWN, resume=other / "last.pth")
     assert left(third) == left(other)
@@ -297,7 +298,7 @@ def test_resumed_in_another_folder_the_best_weights_come_along(tmp_path, no_time
     run(tmp_path / "fourth", 3, scores=UP_AND_DOWN, resume=tmp_path / "alone" / "last.pth")
     assert "those of epoch 2, are neither in" in capsys.readouterr().err
     assert not (tmp_path / "fourth" / "best.pth").exists()
-    assert train.best_weights(tmp_path / "fourth", 2).startswith("nowhere")
+    assert loop.best_weights(tmp_path / "fourth", 2).startswith("nowhere")
 
 
 def test_a_file_that_outgrows_the_disk_ends_in_one_sentence(tmp_path, no_time):
@@ -326,14 +327,14 @@ def test_a_file_that_outgrows_the_disk_ends_in_one_sentence(tmp_path, no_time):
 
 def test_ctrl_c_in_a_write_leaves_nothing_half(tmp_path, no_time, monkeypatch):
     run(tmp_path / "whole", 3, scores=UP_AND_DOWN)
-    real = train.save_training
+    real = loop.save_training
 
     def interrupted(path, net, optimizer, progress):
         if progress["epoch"] == 2:
             raise KeyboardInterrupt
         return real(path, net, optimizer, progress)
 
-    monkeypatch.setattr(train, "save_training", interrupted)
+    monkeypatch.setattr(loop, "save_training", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "cut", 3, scores=UP_AND_DOWN)
     monkeypatch.undo()
@@ -365,7 +366,7 @@ def test_two_trainings_in_one_folder(tmp_path):
 
 @pytest.mark.parametrize("settings", ["as the other's", "others"])
 def test_a_notebook_waits_and_takes_over_the_same_run(tmp_path, monkeypatch, capsys, settings):
-    monkeypatch.setattr(train, "in_notebook", lambda: True)
+    monkeypatch.setattr(loop, "in_notebook", lambda: True)
     data = SimpleNamespace(ids=["a", "b"], rates=np.arange(3.0), _cache=object())
     history, weights = run(tmp_path / "first", 2, settings=(data, 0.5))
     held = threading.Event()
@@ -422,7 +423,7 @@ def test_a_clock_that_jumps(tmp_path, monkeypatch, days):
         return real() + 86400 * days * bool(epochs)
 
     monkeypatch.setattr(time, "time", jumping)
-    monkeypatch.setattr(train.csv, "DictWriter", tick(train.csv.DictWriter, epochs))
+    monkeypatch.setattr(loop.csv, "DictWriter", tick(loop.csv.DictWriter, epochs))
     history, _ = run(tmp_path, 3)
     assert all(0 <= row["seconds"] < 60 for row in history)
     rows = [event for event in events(tmp_path) if event.summary.value]

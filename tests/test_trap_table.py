@@ -11,9 +11,9 @@ import jittor as jt
 import numpy as np
 import pytest
 
-from jacklib import trap_table
-from jacklib.notebooks import read_source
-from jacklib.trap_table import Raised, agree, difference, first_words, plain_jittor, show
+from jacklib.porting import trap_table
+from jacklib.porting.trap_table import Raised, agree, difference, first_words, plain_jittor, show
+from jacklib.teaching.notebooks import read_source
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "notebooks" / "src" / "02_porting_traps.py"

@@ -5,7 +5,7 @@ import pytest
 from command_line import ROOT, jack
 
 from jacklib.errors import DataError
-from jacklib.traps import RULES, check_files, check_source, check_text
+from jacklib.porting.traps import RULES, check_files, check_source, check_text
 
 HEAD = "import jittor as jt\nfrom jittor import nn\n"
 # rule: (with the trap, without it)

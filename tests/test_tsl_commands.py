@@ -10,14 +10,15 @@ import pytest
 from command_line import ROOT, jack
 from test_tsl_data import write_root
 
-from jacklib import files, runtime
+from jacklib import files
+from jacklib.backend import runtime
 from jacklib.data.tsl300 import UntrimmedVideos
 from jacklib.data.tsl_features import frames_between, i3d_features
 from jacklib.data.untrimmed import write_mp4
 from jacklib.errors import DataError
 from jacklib.methods import tsl
 from jacklib.networks import I3D, TSLNet
-from jacklib.torch_files import read_torch_file, write_torch_file
+from jacklib.weights.torch_files import read_torch_file, write_torch_file
 
 SMALL = dict(len_feature=16, neck_size=16)
 FILM = ROOT / "data_samples" / "untrimmed_film" / "video" / "test" / "bbb_0644.mp4"

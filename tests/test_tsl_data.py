@@ -17,6 +17,7 @@ import librosa
 import numpy as np
 import pytest
 
+from jacklib.core.metrics import temporal_map
 from jacklib.data import untrimmed
 from jacklib.data.audio import log_mel, log_mel_rate, read_audio
 from jacklib.data.rendered import SAMPLE_RATE, SAMPLES_PER_FRAME, render_clip, write_mp3
@@ -48,7 +49,6 @@ from jacklib.data.untrimmed import (
     write_mp4,
 )
 from jacklib.errors import DataError
-from jacklib.metrics import temporal_map
 
 ROOT = Path(__file__).resolve().parents[1]
 FILM = ROOT / "data_samples" / "film" / "video" / "Joy" / "bbb_0120.mp4"

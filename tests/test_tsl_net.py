@@ -3,7 +3,6 @@
 import jittor as jt
 import numpy as np
 import pytest
-from golden_numbers import Golden, error, point_labels, tsl_inputs, weight
 from training_numbers import (
     check_buffers,
     check_parameters,
@@ -12,14 +11,15 @@ from training_numbers import (
     three_steps,
 )
 
-from jacklib.checkpoint import load_weights
+from jacklib.core.metrics import localize
+from jacklib.core.pseudo_labels import seed_labels
 from jacklib.errors import DataError
-from jacklib.losses import TSLLoss
-from jacklib.metrics import localize
+from jacklib.measure.golden_numbers import Golden, error, point_labels, tsl_inputs, weight
 from jacklib.networks import TSLNet, TSLNetConfig
+from jacklib.networks.losses import TSLLoss
 from jacklib.networks.tsl_net import clip_positions
 from jacklib.ops import Adam
-from jacklib.pseudo_labels import seed_labels
+from jacklib.weights.checkpoint import load_weights
 
 SMALL, SMALL_CASES = small_cases("tsl")
 TERMS = ("distribution", "frame", "background", "action", "reverse_mapping", "total")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jacklib.torch_process import find_torch, process_environment
+from jacklib.backend.torch_process import find_torch, process_environment
 
 ROOT = Path(__file__).parents[1]
 NETWORKS = ("vaanet_ve8", "cten_ve8", "cten_visual_ve8", "tsl_t64", "tsl_t650", "bpm_gcn")

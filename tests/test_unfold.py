@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jacklib.ops import Conv1d
-from jacklib.unfold import Unfold
+from jacklib.ops.cpu.unfold import Unfold
 
 CASES = {  # N, C, n, K, stride, padding
     "TSL-Net's": (1, 5, 90, 3, 1, 1),

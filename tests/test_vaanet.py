@@ -3,13 +3,13 @@
 import jittor as jt
 import numpy as np
 import pytest
-from golden_numbers import Golden, error, weight
 from training_numbers import check_buffers, check_parameters, check_small, small_cases, three_steps
 
-from jacklib.checkpoint import load_weights
-from jacklib.losses import pcce
+from jacklib.measure.golden_numbers import Golden, error, weight
 from jacklib.networks import VAANet, VAANetConfig
+from jacklib.networks.losses import pcce
 from jacklib.ops import Adam
+from jacklib.weights.checkpoint import load_weights
 
 SMALL, SMALL_CASES = small_cases("vaanet")
 

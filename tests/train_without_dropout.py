@@ -2,7 +2,7 @@
 
 import sys
 
-from jacklib.__main__ import main  # jacklib first: it makes Jittor importable
+from jacklib.cli.run import main  # jacklib first: it makes Jittor importable
 
 import jittor as jt  # isort: skip
 

@@ -13,10 +13,10 @@ import librosa
 import numpy as np
 import soundfile
 
+from jacklib.core.shapes import LOGMEL_BINS
 from jacklib.data import media
 from jacklib.errors import DataError
 from jacklib.files import check_file
-from jacklib.shapes import LOGMEL_BINS
 
 SAMPLE_RATE = 44100
 SOUND_FILES = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "FLAC", "OGG", "MP3")  # libsndfile's names

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import DataError, shown
-from ..files import check_file, reading
-from .poses import JOINTS, MOST_FRAMES, body_length, check_pose, check_rate
+from jacklib.data.poses import JOINTS, MOST_FRAMES, body_length, check_pose, check_rate
+from jacklib.errors import DataError, shown
+from jacklib.files import check_file, reading
 
 # From the feet over knees and hips, spine and neck up to the head: where a BVH file's units are
 # not known, this length is taken for one of an adult.

@@ -25,10 +25,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import DataError, plain, shown
-from ..files import LONGEST_TEXT, check_file, open_array, read_table, reading, write_bytes
-from .bvh import Recording, read_bvh
-from .poses import (
+from jacklib.data.bvh import Recording, read_bvh
+from jacklib.data.poses import (
     EMOTIONS,
     MOST_FRAMES,
     N_JOINTS,
@@ -38,6 +36,8 @@ from .poses import (
     check_shape,
     face_forward,
 )
+from jacklib.errors import DataError, plain, shown
+from jacklib.files import LONGEST_TEXT, check_file, open_array, read_table, reading, write_bytes
 
 FRAMES = 48  # that the network sees
 LONG_GAIT, LONG_STEP = 240, 5  # of gaits of 240 frames, every fifth
@@ -279,7 +279,7 @@ def gait_arrays(poses: Sequence[np.ndarray], labels: Sequence[int]) -> GaitArray
     everybody would seem to run away.) A gait's affective features are 31 curves of 48 frames, one
     curve after another.
     """
-    from .gait_features import affective_features, movement
+    from jacklib.data.gait_features import affective_features, movement
 
     n = len(poses)
     arrays = GaitArrays(

@@ -6,7 +6,7 @@ from files and has no trace of their computation. Where the paper leaves somethi
 what is up, the first frames), this follows the code of Bhattacharya et al., "STEP", AAAI 2020, from
 the makers of Emotion-Gait, where the 31 features come from.
 
-Poses are [T, 16, 3]: x y z of the joints that `jacklib.gait_graph` lists, the left side first.
+Poses are [T, 16, 3]: x y z of the joints that `jacklib.core.skeleton` lists, the left side first.
 Lengths keep the unit of the poses; time is counted in frames.
 """
 
@@ -16,9 +16,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import DataError
-from ..gait_graph import JOINTS
-from ..shapes import GAIT_JOINTS
+from jacklib.core.shapes import GAIT_JOINTS
+from jacklib.core.skeleton import JOINTS
+from jacklib.errors import DataError
 
 UP = "up"  # any point vertically above the root
 # (one side, vertex, other side)

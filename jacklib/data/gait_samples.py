@@ -16,10 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DataError
-from ..files import make_set, read_table, write_text
-from .gait import Gait, read_pose, write_gaits
-from .gait_style import (
+from jacklib.data.gait import Gait, read_pose, write_gaits
+from jacklib.data.gait_style import (
     HABIT,
     Walk,
     add_noise,
@@ -29,7 +27,9 @@ from .gait_style import (
     draw_style,
     walk_in_style,
 )
-from .poses import EMOTIONS
+from jacklib.data.poses import EMOTIONS
+from jacklib.errors import DataError
+from jacklib.files import make_set, read_table, write_text
 
 TEST_WALKS = ("cmu_01_03", "deepmimic_right_1")
 SHORTEST, LONGEST = 40, 75  # frames of a gait, at 30 a second

@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import DataError
-from .poses import EMOTIONS, PARENTS, swap_sides
+from jacklib.data.poses import EMOTIONS, PARENTS, swap_sides
+from jacklib.errors import DataError
 
 FPS = 30
 HARMONICS = 8  # of the gait cycle, by which poses between the given ones are found

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import DataError, shown
-from ..gait_graph import EDGES, JOINTS
+from jacklib.core.skeleton import EDGES, JOINTS
+from jacklib.errors import DataError, shown
 
 # The joint that each joint hangs on; the root hangs on none.
 PARENTS = (-1, *(parent for _, parent in EDGES))

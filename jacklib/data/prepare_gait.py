@@ -18,10 +18,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import DataError, shown
-from ..files import locked, read_text, sweep, whole_file, write_array, write_json
-from .gait import PARTS, SETTINGS, SPLITS, gait_arrays, read_gaits, split_indices
-from .poses import EMOTIONS
+from jacklib.data.gait import PARTS, SETTINGS, SPLITS, gait_arrays, read_gaits, split_indices
+from jacklib.data.poses import EMOTIONS
+from jacklib.errors import DataError, shown
+from jacklib.files import locked, read_text, sweep, whole_file, write_array, write_json
 
 log = logging.getLogger(__name__)
 

@@ -29,8 +29,8 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
-from ..errors import DataError
-from ..files import make_set, write_text
+from jacklib.errors import DataError
+from jacklib.files import make_set, write_text
 
 LABELS = ["Anger", "Anticipation", "Disgust", "Fear", "Joy", "Sadness", "Surprise", "Trust"]
 FPS = 30

@@ -8,15 +8,16 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import DataError
-from ..files import MARK, SET_MARK, make_set, read_mark, read_table, write_json
-from .gait import PARTS, SETTINGS, SPLITS
-from .gait_samples import build_gait_samples
-from .prepare import prepare_videos
-from .prepare_gait import prepare_gait
-from .rendered import build_rendered
-from .tsl_features import extract_features
-from .untrimmed import build_untrimmed_rendered
+from jacklib.backend.folders import ROOT
+from jacklib.data.gait import PARTS, SETTINGS, SPLITS
+from jacklib.data.gait_samples import build_gait_samples
+from jacklib.data.prepare import prepare_videos
+from jacklib.data.prepare_gait import prepare_gait
+from jacklib.data.rendered import build_rendered
+from jacklib.data.tsl_features import extract_features
+from jacklib.data.untrimmed import build_untrimmed_rendered
+from jacklib.errors import DataError
+from jacklib.files import MARK, SET_MARK, make_set, read_mark, read_table, write_json
 
 FILM_SHORT_SIDE = 120  # pixels; frames of the film are kept small, for small disks
 
@@ -31,7 +32,7 @@ class SamplePaths(NamedTuple):
 
 def samples_folder() -> Path:
     """The checkout's `data_samples`. Raises DataError where jacklib lies outside a checkout."""
-    folder = Path(__file__).resolve().parents[2] / "data_samples"
+    folder = ROOT / "data_samples"
     if not folder.is_dir():
         raise DataError(
             str(folder),

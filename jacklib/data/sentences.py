@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import DataError, shown
-from ..files import csv_rows, read_text, reading
-from .samples import samples_folder
+from jacklib.data.samples import samples_folder
+from jacklib.errors import DataError, shown
+from jacklib.files import csv_rows, read_text, reading
 
 LABELS = ("negative", "neutral", "positive")
 COLUMNS = ("id", "source", "start", "end", "text", "label", "second_label")

@@ -24,8 +24,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import DataError, shown
-from ..files import (
+from jacklib.core.metrics import MOST_SEGMENTS, check_results, times
+from jacklib.core.shapes import LOGMEL_BINS, LOGMEL_FRAMES, check_modality
+from jacklib.data.media import LONGEST
+from jacklib.data.tsl_features import CLIP_FRAMES, RATES, RGB_SIZE
+from jacklib.errors import DataError, shown
+from jacklib.files import (
     csv_rows,
     file_name,
     open_array,
@@ -34,10 +38,6 @@ from ..files import (
     reading,
     write_json,
 )
-from ..metrics import MOST_SEGMENTS, check_results, times
-from ..shapes import LOGMEL_BINS, LOGMEL_FRAMES, check_modality
-from .media import LONGEST
-from .tsl_features import CLIP_FRAMES, RATES, RGB_SIZE
 
 CLASSES = ("n", "p")  # negative, positive
 SUBSETS = ("train", "test")

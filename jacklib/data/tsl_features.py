@@ -26,21 +26,9 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
-from ..errors import DataError, shown
-from ..files import (
-    file_name,
-    inside,
-    locked,
-    open_array,
-    read_table,
-    reading,
-    sweep,
-    write_array,
-    write_json,
-)
-from ..shapes import LOGMEL_BINS
-from .audio import log_mel
-from .media import (
+from jacklib.core.shapes import LOGMEL_BINS
+from jacklib.data.audio import log_mel
+from jacklib.data.media import (
     CURE,
     LONGEST,
     VIDEO_ENDINGS,
@@ -51,6 +39,18 @@ from .media import (
     frame_rate,
     opened,
     picture_stream,
+)
+from jacklib.errors import DataError, shown
+from jacklib.files import (
+    file_name,
+    inside,
+    locked,
+    open_array,
+    read_table,
+    reading,
+    sweep,
+    write_array,
+    write_json,
 )
 
 CLIP_FRAMES = 16
@@ -266,13 +266,8 @@ def i3d_features(net, path: str | Path) -> np.ndarray:
     net: `jacklib.networks.I3D` with its weights, in evaluation mode. One clip at a time: on a
     laptop's CPU this takes about as long as the video or longer.
     """
-    import jittor as jt  # here, since everything else in this file needs NumPy only
-
-    found = []
-    for clip in read_clips(path, i3d_picture):
-        with jt.no_grad():
-            found.append(net(clip.transpose(3, 0, 1, 2)[None]).features.numpy()[0, 0])
-    return _stack(found, path)
+    clips = read_clips(path, i3d_picture)
+    return _stack([net.describe(clip.transpose(3, 0, 1, 2)) for clip in clips], path)
 
 
 def picture_features(path: str | Path) -> np.ndarray:

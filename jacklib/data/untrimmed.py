@@ -22,10 +22,10 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
-from ..errors import DataError
-from ..files import make_set, write_json, write_text
-from .rendered import FPS, LABELS, SAMPLE_RATE, SAMPLES_PER_FRAME, render_clip
-from .tsl300 import CLASSES, POINT_FIELDS, Segment
+from jacklib.data.rendered import FPS, LABELS, SAMPLE_RATE, SAMPLES_PER_FRAME, render_clip
+from jacklib.data.tsl300 import CLASSES, POINT_FIELDS, Segment
+from jacklib.errors import DataError
+from jacklib.files import make_set, write_json, write_text
 
 POSITIVE = frozenset({"Anticipation", "Joy", "Surprise", "Trust"})
 MOODS = (0.1, 0.5, 0.9)

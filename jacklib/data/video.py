@@ -23,10 +23,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jacklib.core.erasing import frame_pool
 from jacklib.data.audio import cten_features, filter_bank_blocks, mfcc, read_audio, tile_frames
 from jacklib.data.media import open_image
 from jacklib.data.transforms import TransformDraw, apply_transform, draw_transform, tsn_indices
-from jacklib.erasing import frame_pool
 from jacklib.errors import DataError, shown
 from jacklib.files import file_name, read_json, read_text
 
@@ -375,7 +375,7 @@ class VideoClips:
     ) -> Sample:
         """Clip `index` again, with frames of its kept segments only: a later pass of CTEN.
 
-        kept: bool [S], see `jacklib.erasing`. number: which pass, for its own random draws. In
+        kept: bool [S], see `jacklib.core.erasing`. number: which pass, for its own random draws. In
         training, and with evaluation="released", those have a crop and, as the released code has it
         in both, an augmentation of their own. pictures: decoded frames of the clip, which are not
         read again; new ones are added. The sound is not loaded: it stays what it was.

@@ -8,8 +8,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ..checkpoint import Checkpoint, read_checkpoint
-from ..errors import DataError, DiskError
+from jacklib.errors import DataError, DiskError
+from jacklib.weights.checkpoint import Checkpoint, read_checkpoint
 
 
 def checkpoint_of(name: str, path: str | Path | None) -> Path:
@@ -71,7 +71,7 @@ def check_resumed(
     """Raise DataError where a run was begun with other options than it is to go on with.
 
     saved: the options in the run's file; one that it does not have is not compared. hint: what else
-    the cure says. Seed, batches and weights are `jacklib.train.fit`'s to compare.
+    the cure says. Seed, batches and weights are `jacklib.training.loop.fit`'s to compare.
     """
     for name, value in wanted.items():
         have = saved.get(name, value)

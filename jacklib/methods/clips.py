@@ -14,12 +14,11 @@ from typing import Any, NamedTuple
 import jittor as jt
 import numpy as np
 
-from .. import parallel, runtime
-from ..checkpoint import Checkpoint, load_kinetics_backbone, load_weights, read_options
-from ..data.prepare import prepare_one_video
-from ..data.rendered import segment_truth
-from ..data.samples import SAMPLES, SamplePaths
-from ..data.video import (
+from jacklib.backend import runtime
+from jacklib.data.prepare import prepare_one_video
+from jacklib.data.rendered import segment_truth
+from jacklib.data.samples import SAMPLES, SamplePaths
+from jacklib.data.video import (
     DATASETS,
     MINIMUM_FRAMES,
     VideoClips,
@@ -27,10 +26,23 @@ from ..data.video import (
     number_of_batches,
     read_annotation,
 )
-from ..errors import DataError
-from ..ops import Optimizer
-from ..train import StepLoss, best_weights, fit, owned
-from .checkpoints import built_as, check_network, open_checkpoint, result_folder, saved_config
+from jacklib.errors import DataError
+from jacklib.methods.checkpoints import (
+    built_as,
+    check_network,
+    open_checkpoint,
+    result_folder,
+    saved_config,
+)
+from jacklib.ops import Optimizer
+from jacklib.training import parallel
+from jacklib.training.loop import StepLoss, best_weights, fit, owned
+from jacklib.weights.checkpoint import (
+    Checkpoint,
+    load_kinetics_backbone,
+    load_weights,
+    read_options,
+)
 
 PHASES = ("main", "test", "test_singlevideo")
 
@@ -104,7 +116,7 @@ def fit_clips(
     show: bool = True,
     settings: Any = None,
 ) -> list[dict[str, float]]:
-    """`jacklib.train.fit` on clips in an order drawn from (seed, epoch); returns the history."""
+    """`training.loop.fit` on clips in an order drawn from (seed, epoch); returns the history."""
     return fit(
         net,
         optimizer,

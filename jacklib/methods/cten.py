@@ -13,27 +13,21 @@ from typing import Any, NamedTuple
 import jittor as jt
 import numpy as np
 
-from .. import parallel
-from ..data.audio import read_audio
-from ..data.samples import SamplePaths
-from ..data.video import (
-    FRAMES_PER_SECOND,
-    Batch,
-    Sample,
-    VideoClips,
-    batches,
-)
-from ..erasing import THETA, Kept, kept_segments
-from ..errors import DataError
-from ..evaluate import Predictions, predict_passes
-from ..features import KeptFeatures
-from ..metrics import attention_on_truth, attention_proposals, temporal_map
-from ..networks import CTEN, CTENConfig, CTENVisual
-from ..ops import Adam, cross_entropy
-from ..widgets.erasing import ErasingState, save
-from . import clips as common
-from .checkpoints import result_folder
-from .clips import PHASES, Schedule, clip_truth, truths
+from jacklib.core.erasing import THETA, Kept, kept_segments
+from jacklib.core.metrics import attention_on_truth, attention_proposals, temporal_map
+from jacklib.data.audio import read_audio
+from jacklib.data.samples import SamplePaths
+from jacklib.data.video import FRAMES_PER_SECOND, Batch, Sample, VideoClips, batches
+from jacklib.errors import DataError
+from jacklib.methods import clips as common
+from jacklib.methods.checkpoints import result_folder
+from jacklib.methods.clips import PHASES, Schedule, clip_truth, truths
+from jacklib.networks import CTEN, CTENConfig, CTENVisual
+from jacklib.ops import Adam, cross_entropy
+from jacklib.training import parallel
+from jacklib.training.evaluate import Predictions, predict_passes
+from jacklib.training.features import KeptFeatures
+from jacklib.widgets.erasing import ErasingState, save
 
 # The released code's (batch 32, weight decay 5e-4; the kit's documented example uses batch 4) and
 # ours for two CPU cores. As with VAANet, the classroom's temporal attention learns faster, and so
@@ -167,7 +161,7 @@ def train(
     erasing: bool = True,
     keep_features: bool = False,
 ) -> list[dict[str, float]]:
-    """Train as the released code does; returns the history (see `jacklib.train.fit`).
+    """Train as the released code does; returns the history (see `jacklib.training.loop.fit`).
 
     The loss is the mean cross entropy of three passes; with erasing=False, of the first alone, on
     the same network: the comparison that the paper's ablation makes. keep_features: evaluation

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import jittor as jt
 import numpy as np
 
-from .. import parallel, runtime
-from ..checkpoint import load_weights, read_options
-from ..data.gait import (
+from jacklib.backend import runtime
+from jacklib.core.metrics import per_class
+from jacklib.core.shapes import STREAMS
+from jacklib.data.gait import (
     FRAMES,
     N_AFFECTIVE,
     Gaits,
@@ -23,19 +24,10 @@ from ..data.gait import (
     read_pose,
     recording_frames,
 )
-from ..data.poses import EMOTIONS, swap_sides
-from ..data.samples import GAITS
-from ..errors import DataError
-from ..evaluate import Predictions
-from ..losses import bpm_gcn_loss
-from ..metrics import per_class
-from ..networks import BPMGCN, BPMGCNConfig
-from ..ops import SGD
-from ..shapes import STREAMS
-from ..train import best_weights, fit, owned
-from ..widgets.gait import describe, save
-from ..widgets.gait_state import GaitGraphs, GaitState
-from .checkpoints import (
+from jacklib.data.poses import EMOTIONS, swap_sides
+from jacklib.data.samples import GAITS
+from jacklib.errors import DataError
+from jacklib.methods.checkpoints import (
     built_as,
     check_network,
     check_resumed,
@@ -43,8 +35,17 @@ from .checkpoints import (
     result_folder,
     saved_config,
 )
-from .gait_config import PASSED_OVER, WITHOUT_EFFECT, option, read_config
-from .gait_config import PHASES as MAIN_PHASES
+from jacklib.methods.gait_config import PASSED_OVER, WITHOUT_EFFECT, option, read_config
+from jacklib.methods.gait_config import PHASES as MAIN_PHASES
+from jacklib.networks import BPMGCN, BPMGCNConfig
+from jacklib.networks.losses import bpm_gcn_loss
+from jacklib.ops import SGD
+from jacklib.training import parallel
+from jacklib.training.evaluate import Predictions
+from jacklib.training.loop import best_weights, fit, owned
+from jacklib.weights.checkpoint import load_weights, read_options
+from jacklib.widgets.gait import describe, save
+from jacklib.widgets.gait_state import GaitGraphs, GaitState
 
 NAME = "Gait"
 PHASES = ("main", "test_single")
@@ -118,7 +119,7 @@ def train(
     save_every: int = 0,
     show: bool = True,
 ) -> list[dict[str, float]]:
-    """Train as the released code does; returns the history (see `jacklib.train.fit`).
+    """Train as the released code does; returns the history (see `jacklib.training.loop.fit`).
 
     affective_weight: of the distance from the affective features; 0 is the paper's ablation.
     """

@@ -16,11 +16,11 @@ from typing import Any
 
 import yaml
 
-from ..data.gait import FRAMES, N_AFFECTIVE
-from ..data.poses import EMOTIONS
-from ..errors import DataError, shown
-from ..files import read_text, reading
-from ..shapes import GAIT_JOINTS, MOVEMENT_CHANNELS, POSTURE_CHANNELS, STREAMS
+from jacklib.core.shapes import GAIT_JOINTS, MOVEMENT_CHANNELS, POSTURE_CHANNELS, STREAMS
+from jacklib.data.gait import FRAMES, N_AFFECTIVE
+from jacklib.data.poses import EMOTIONS
+from jacklib.errors import DataError, shown
+from jacklib.files import read_text, reading
 
 # The released name of an option: JACK's.
 RELEASED_NAMES = {

@@ -16,12 +16,14 @@ from typing import Any, NamedTuple
 import jittor as jt
 import numpy as np
 
-from .. import parallel, runtime
-from ..checkpoint import load_weights, read_options
-from ..data.audio import log_mel, read_audio
-from ..data.media import VIDEO_ENDINGS
-from ..data.samples import UNTRIMMED
-from ..data.tsl300 import (
+from jacklib.backend import runtime
+from jacklib.core.metrics import localize, temporal_map
+from jacklib.core.pseudo_labels import seed_labels
+from jacklib.core.shapes import LOGMEL_BINS, LOGMEL_FRAMES, MODALITIES
+from jacklib.data.audio import log_mel, read_audio
+from jacklib.data.media import VIDEO_ENDINGS
+from jacklib.data.samples import UNTRIMMED
+from jacklib.data.tsl300 import (
     CLASSES,
     UntrimmedVideos,
     read_ground_truth,
@@ -31,7 +33,7 @@ from ..data.tsl300 import (
     segments_of,
     write_results,
 )
-from ..data.tsl_features import (
+from jacklib.data.tsl_features import (
     CLIP_FRAMES,
     DESCRIPTOR,
     I3D_FEATURES,
@@ -42,17 +44,9 @@ from ..data.tsl_features import (
     picture_features,
     video_facts,
 )
-from ..errors import DataError
-from ..files import read_table, write_json
-from ..losses import TSLLoss
-from ..metrics import localize, temporal_map
-from ..networks import I3D, TSLNet, TSLNetConfig
-from ..ops import Adam
-from ..pseudo_labels import seed_labels
-from ..shapes import LOGMEL_BINS, LOGMEL_FRAMES, MODALITIES
-from ..train import best_weights, fit, owned
-from ..widgets.timeline import Thresholds, TimelineVideo, save
-from .checkpoints import (
+from jacklib.errors import DataError
+from jacklib.files import read_table, write_json
+from jacklib.methods.checkpoints import (
     built_as,
     check_network,
     check_resumed,
@@ -60,6 +54,13 @@ from .checkpoints import (
     result_folder,
     saved_config,
 )
+from jacklib.networks import I3D, TSLNet, TSLNetConfig
+from jacklib.networks.losses import TSLLoss
+from jacklib.ops import Adam
+from jacklib.training import parallel
+from jacklib.training.loop import best_weights, fit, owned
+from jacklib.weights.checkpoint import load_weights, read_options
+from jacklib.widgets.timeline import Thresholds, TimelineVideo, save
 
 NAME = "TSL"
 PHASES = ("main", "main_eval", "main_inference", "features")
@@ -169,7 +170,7 @@ def train(
     show: bool = True,
     clock: Clock | None = None,
 ) -> list[dict[str, float]]:
-    """Train as the released code does; returns the history (see `jacklib.train.fit`).
+    """Train as the released code does; returns the history (see `jacklib.training.loop.fit`).
 
     A step goes through `batch_size` videos one by one, as they differ in length, and adds up their
     gradients. After every `evaluate_every` steps (a row of the history, called epoch) the

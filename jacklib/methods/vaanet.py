@@ -8,17 +8,17 @@ from pathlib import Path
 import jittor as jt
 import numpy as np
 
-from ..data.samples import SamplePaths
-from ..data.video import Batch, Sample, VideoClips, batches
-from ..evaluate import Predictions, predict
-from ..losses import pcce
-from ..metrics import attention_on_truth
-from ..networks import VAANet, VAANetConfig, VAANetOutput
-from ..ops import Adam
-from ..widgets.attention import AttentionState, render, save
-from . import clips as common
-from .checkpoints import result_folder
-from .clips import PHASES, Schedule, clip_truth, open_clips, truths
+from jacklib.core.metrics import attention_on_truth
+from jacklib.data.samples import SamplePaths
+from jacklib.data.video import Batch, Sample, VideoClips, batches
+from jacklib.methods import clips as common
+from jacklib.methods.checkpoints import result_folder
+from jacklib.methods.clips import PHASES, Schedule, clip_truth, open_clips, truths
+from jacklib.networks import VAANet, VAANetConfig, VAANetOutput
+from jacklib.networks.losses import pcce
+from jacklib.ops import Adam
+from jacklib.training.evaluate import Predictions, predict
+from jacklib.widgets.attention import AttentionState, render, save
 
 # The paper's (section 4.1; the released code's batch) and ours for two CPU cores. The temporal
 # attention starts from large weights, of which Adam changes little in the classroom's 192 steps:
@@ -45,7 +45,7 @@ def train(
     save_every: int = 0,
     show: bool = True,
 ) -> list[dict[str, float]]:
-    """Train with PCCE and Adam as the paper does; returns the history (see `jacklib.train.fit`).
+    """Train with PCCE and Adam as the paper does; returns the history (see `training.loop.fit`).
 
     Where clips carry a planted event, the history also has `attention`: temporal attention on
     the event against what uniform attention gets.

@@ -1,11 +1,11 @@
 """The published networks in Jittor, one file each."""
 
-from .bert import BERT, BERTConfig, BERTInspection, BERTOutput
-from .bpm_gcn import BPMGCN, BPMGCNConfig, BPMGCNInspection, BPMGCNOutput
-from .cten import CTEN, CTENConfig, CTENOutput, CTENVisual, CTENVisualOutput
-from .i3d import I3D, I3DOutput
-from .tsl_net import TSLNet, TSLNetConfig, TSLNetOutput
-from .vaanet import VAANet, VAANetConfig, VAANetOutput
+from jacklib.networks.bert import BERT, BERTConfig, BERTInspection, BERTOutput
+from jacklib.networks.bpm_gcn import BPMGCN, BPMGCNConfig, BPMGCNInspection, BPMGCNOutput
+from jacklib.networks.cten import CTEN, CTENConfig, CTENOutput, CTENVisual, CTENVisualOutput
+from jacklib.networks.i3d import I3D, I3DOutput
+from jacklib.networks.tsl_net import TSLNet, TSLNetConfig, TSLNetOutput
+from jacklib.networks.vaanet import VAANet, VAANetConfig, VAANetOutput
 
 __all__ = [
     "BERT",

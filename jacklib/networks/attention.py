@@ -5,7 +5,7 @@ from __future__ import annotations
 import jittor as jt
 from jittor import nn
 
-from ..ops import BatchNorm, Conv1d, kaiming_normal_fan_out
+from jacklib.ops import BatchNorm, Conv1d, kaiming_normal_fan_out
 
 
 class Attention(nn.Module):

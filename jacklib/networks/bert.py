@@ -3,7 +3,7 @@
 Devlin, Chang, Lee and Toutanova, "BERT: Pre-training of Deep Bidirectional Transformers for
 Language Understanding", NAACL 2019. State-dict names are those of Hugging Face's `BertModel`, so
 that released weights load by name (`BERT.from_pretrained`). From sentences to token ids, and from
-the network's output to one vector a sentence: `jacklib.data.text`.
+the network's output to one vector a sentence: `jacklib.methods.text`.
 
 Letters in the comments: B sentences, L tokens a sentence (padded to the longest), H width, h heads
 of width e = H / h, I inner width of the feed-forward part. BERT-base has H = 768, h = 12, I = 3072
@@ -26,10 +26,10 @@ import jittor as jt
 import numpy as np
 from jittor import nn
 
-from ..checkpoint import LoadReport, load_weights, read_weights
-from ..errors import DataError, shown
-from ..files import read_table
-from ..ops import relu
+from jacklib.errors import DataError, shown
+from jacklib.files import read_table
+from jacklib.ops import relu
+from jacklib.weights.checkpoint import LoadReport, load_weights, read_weights
 
 ACTIVATIONS = ("gelu", "gelu_new", "relu")
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")  # the first that a folder has is read

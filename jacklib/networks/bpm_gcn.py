@@ -2,8 +2,8 @@
 
 Zhai, Jia, Lai, Zhang, Yang and Tao, "Looking into Gait for Perceiving Emotions via Bilateral
 Posture and Movement Graph Convolutional Networks", IEEE Transactions on Affective Computing 2024.
-State-dict names are those of the authors' code. The skeleton is in `jacklib.gait_graph`, the loss
-in `jacklib.losses`, movement and affective features in `jacklib.data.gait_features`.
+State-dict names are those of the authors' code. The skeleton is in `jacklib.core.skeleton`, the
+loss in `jacklib.networks.losses`, movement and affective features in `jacklib.data.gait_features`.
 
 Letters in the comments: N gaits, T frames, V = 16 joints, C channels, k = 3 parts of the graph, e
 channels that a unit's attention compares joints in. Maps are [N, T, V, C], channels last, so that
@@ -20,10 +20,7 @@ from typing import NamedTuple
 import jittor as jt
 from jittor import nn
 
-from ..gait_graph import Graph
-from ..graph_ops import conv_time, joint_products, mix_joints
-from ..ops import BatchNorm, as_var, kaiming_normal_fan_out, relu
-from ..shapes import (
+from jacklib.core.shapes import (
     GAIT_JOINTS,
     MOVEMENT_CHANNELS,
     POSTURE_CHANNELS,
@@ -32,6 +29,9 @@ from ..shapes import (
     check_streams,
     check_widths,
 )
+from jacklib.core.skeleton import Graph
+from jacklib.ops import BatchNorm, as_var, kaiming_normal_fan_out, relu
+from jacklib.ops.graph import conv_time, joint_products, mix_joints
 
 
 @dataclass(frozen=True)

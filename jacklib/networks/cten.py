@@ -3,7 +3,7 @@
 Zhang, Wang and Yang, "Weakly Supervised Video Emotion Detection and Prediction via Cross-Modal
 Temporal Erasing Network", CVPR 2023. State-dict names are those of the authors' released weights.
 The erasing itself, three passes of this network over differently chosen frames, is in
-`jacklib.erasing`.
+`jacklib.core.erasing`.
 
 Letters in the comments: B videos, S segments a video (of picture and of sound), nc channels of the
 backbone's map, d width of both modalities (d = nc), h attention heads, C classes. With the released
@@ -20,9 +20,7 @@ from typing import NamedTuple
 import jittor as jt
 from jittor import nn
 
-from ..errors import DataError
-from ..ops import BatchNorm, as_var
-from ..shapes import (
+from jacklib.core.shapes import (
     MEL_BINS,
     audio_map,
     backbone_channels,
@@ -30,9 +28,11 @@ from ..shapes import (
     check_fields,
     check_shape,
 )
-from .attention import Attention
-from .resnet import audio_resnet18
-from .resnet3d import resnet3d
+from jacklib.errors import DataError
+from jacklib.networks.attention import Attention
+from jacklib.networks.resnet import audio_resnet18
+from jacklib.networks.resnet3d import resnet3d
+from jacklib.ops import BatchNorm, as_var
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import jittor as jt
+import numpy as np
 from jittor import nn
 
-from ..errors import DataError
-from ..ops import BatchNorm, Conv3d, ReLU, as_var, avg_pool3d, max_pool3d, numbers
+from jacklib.errors import DataError
+from jacklib.ops import BatchNorm, Conv3d, ReLU, as_var, avg_pool3d, max_pool3d, numbers
 
 # Channels of each Inception block: alone 1x1x1; 1x1x1, 3x3x3; 1x1x1, 3x3x3; pool, 1x1x1.
 WIDTHS = {
@@ -195,6 +196,11 @@ class I3D(nn.Module):
         x = avg_pool3d(x, (2, 7, 7), stride=1)  # [B, 1024, D', 1, 1]
         logits = self.logits(self.dropout(x))  # [B, C, D', 1, 1]
         return I3DOutput(by_time(logits), by_time(x))
+
+    def describe(self, clip: np.ndarray) -> np.ndarray:
+        """The features of one clip of 16 frames [3, 16, H, W]: float32 [1024]. No gradients."""
+        with jt.no_grad():
+            return self(clip[None]).features.numpy()[0, 0]
 
 
 def by_time(x) -> jt.Var:

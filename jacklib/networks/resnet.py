@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from jittor import nn
 
-from ..ops import AvgPool2d, BatchNorm, Conv2d, MaxPool2d, ReLU, kaiming_normal_fan_out
+from jacklib.ops import AvgPool2d, BatchNorm, Conv2d, MaxPool2d, ReLU, kaiming_normal_fan_out
 
 
 class BasicBlock(nn.Module):

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from jittor import nn
 
-from ..ops import BatchNorm, Conv3d, MaxPool3d, ReLU, kaiming_normal_fan_out
-from ..shapes import EXPANSION
+from jacklib.core.shapes import EXPANSION
+from jacklib.ops import BatchNorm, Conv3d, MaxPool3d, ReLU, kaiming_normal_fan_out
 
 
 class Bottleneck(nn.Module):

@@ -2,7 +2,8 @@
 
 Zhang and Yang, "Temporal Sentiment Localization: Listen and Look in Untrimmed Videos", MM 2022.
 State-dict names are those of the authors' released weights. Pseudo labels are in
-`jacklib.pseudo_labels`, the loss in `jacklib.losses`, segments from scores in `jacklib.metrics`.
+`jacklib.core.pseudo_labels`, the loss in `jacklib.networks.losses`, segments from scores in
+`jacklib.core.metrics`.
 
 Letters in the comments: B videos (1, as videos differ in length), T clips of 16 frames a video, C
 classes, d width of one modality, n width of the neck, k = T // r_act. With the released settings
@@ -18,9 +19,7 @@ import jittor as jt
 import numpy as np
 from jittor import nn
 
-from ..errors import DataError
-from ..ops import AvgPool2d, BatchNorm, Conv1d, Conv2d, MaxPool2d, ReLU, as_var, logsumexp
-from ..shapes import (
+from jacklib.core.shapes import (
     LOGMEL_BINS,
     LOGMEL_FRAMES,
     check_clips,
@@ -28,6 +27,8 @@ from ..shapes import (
     check_modality,
     check_shape,
 )
+from jacklib.errors import DataError
+from jacklib.ops import AvgPool2d, BatchNorm, Conv1d, Conv2d, MaxPool2d, ReLU, as_var, logsumexp
 
 CHUNK = 600  # clips that go through the audio extractor at a time, to bound memory
 

@@ -17,8 +17,7 @@ from typing import NamedTuple
 import jittor as jt
 from jittor import nn
 
-from ..ops import BatchNorm, Conv1d, ReLU, as_var, kaiming_normal_fan_out
-from ..shapes import (
+from jacklib.core.shapes import (
     AUDIO_COEFFICIENTS,
     AUDIO_FRAMES,
     audio_map,
@@ -27,9 +26,10 @@ from ..shapes import (
     check_fields,
     check_shape,
 )
-from .attention import Attention
-from .resnet import audio_resnet18
-from .resnet3d import resnet3d
+from jacklib.networks.attention import Attention
+from jacklib.networks.resnet import audio_resnet18
+from jacklib.networks.resnet3d import resnet3d
+from jacklib.ops import BatchNorm, Conv1d, ReLU, as_var, kaiming_normal_fan_out
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,15 @@
 """The same networks in PyTorch: for parity, for speed and for the porting lessons.
 
-PyTorch and Jittor do not share a process safely (Jittor issues #126 and #223), so nothing outside
-this folder imports it; `python -m jacklib.reference.worker`, started with JACKLIB_NO_JITTOR=1, runs
-it in a process of its own. The files need PyTorch and, for the worker's inputs, NumPy; no more.
+PyTorch and Jittor do not share a process safely (Jittor issues #126 and #223), so only these files
+and those named torch_* import it. They run in processes of their own with JACKLIB_NO_JITTOR=1, such
+as `python -m jacklib.measure.torch_session`, and need PyTorch and NumPy; no more.
 """
 
-from .bpm_gcn import BPMGCN, BPMGCNInspection, BPMGCNOutput
-from .cten import CTEN, CTENOutput, CTENVisual, CTENVisualOutput
-from .losses import TSLLoss, bpm_gcn_loss, pcce
-from .tsl_net import TSLNet, TSLNetOutput
-from .vaanet import VAANet, VAANetOutput
+from jacklib.reference.bpm_gcn import BPMGCN, BPMGCNInspection, BPMGCNOutput
+from jacklib.reference.cten import CTEN, CTENOutput, CTENVisual, CTENVisualOutput
+from jacklib.reference.losses import TSLLoss, bpm_gcn_loss, pcce
+from jacklib.reference.tsl_net import TSLNet, TSLNetOutput
+from jacklib.reference.vaanet import VAANet, VAANetOutput
 
 __all__ = [
     "BPMGCN",

@@ -17,8 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..gait_graph import Graph
-from ..shapes import (
+from jacklib.core.shapes import (
     GAIT_JOINTS,
     MOVEMENT_CHANNELS,
     POSTURE_CHANNELS,
@@ -26,6 +25,7 @@ from ..shapes import (
     check_streams,
     check_widths,
 )
+from jacklib.core.skeleton import Graph
 
 
 class BPMGCNOutput(NamedTuple):

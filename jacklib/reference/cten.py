@@ -17,11 +17,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..errors import DataError
-from ..shapes import MEL_BINS, audio_map, backbone_channels, check_depth, check_shape
-from .attention import attention
-from .resnet import audio_resnet18
-from .resnet3d import resnet3d
+from jacklib.core.shapes import MEL_BINS, audio_map, backbone_channels, check_depth, check_shape
+from jacklib.errors import DataError
+from jacklib.reference.attention import attention
+from jacklib.reference.resnet import audio_resnet18
+from jacklib.reference.resnet3d import resnet3d
 
 
 class CTENOutput(NamedTuple):

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..pseudo_labels import seed_labels
-from ..shapes import check_labels, check_reverse_sign, check_shape
+from jacklib.core.pseudo_labels import seed_labels
+from jacklib.core.shapes import check_labels, check_reverse_sign, check_shape
 
 # VE8's positive emotions: Anticipation, Joy, Surprise, Trust. The other four are negative.
 VE8_POSITIVE = frozenset({1, 4, 6, 7})

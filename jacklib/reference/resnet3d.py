@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ..shapes import EXPANSION
+from jacklib.core.shapes import EXPANSION
 
 
 class Bottleneck(nn.Module):

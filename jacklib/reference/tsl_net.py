@@ -16,8 +16,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..errors import DataError
-from ..shapes import LOGMEL_BINS, LOGMEL_FRAMES, check_clips, check_modality, check_shape
+from jacklib.core.shapes import LOGMEL_BINS, LOGMEL_FRAMES, check_clips, check_modality, check_shape
+from jacklib.errors import DataError
 
 CHUNK = 600  # clips that go through the audio extractor at a time, to bound memory
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..shapes import (
+from jacklib.core.shapes import (
     AUDIO_COEFFICIENTS,
     AUDIO_FRAMES,
     audio_map,
@@ -24,9 +24,9 @@ from ..shapes import (
     check_depth,
     check_shape,
 )
-from .attention import attention
-from .resnet import audio_resnet18
-from .resnet3d import resnet3d
+from jacklib.reference.attention import attention
+from jacklib.reference.resnet import audio_resnet18
+from jacklib.reference.resnet3d import resnet3d
 
 
 class VAANetOutput(NamedTuple):

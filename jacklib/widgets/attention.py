@@ -22,9 +22,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from jacklib.errors import DataError
-
-from . import drawing
-from .drawing import (
+from jacklib.widgets import drawing
+from jacklib.widgets.drawing import (
     BLUE,
     GREY,
     INK,
@@ -38,7 +37,7 @@ from .drawing import (
     WIDTH,
     class_label,
 )
-from .drawing import chinese_font as chinese_font  # for those who look for it here
+from jacklib.widgets.drawing import chinese_font as chinese_font  # for those who look for it here
 
 TEXT = {
     "en": drawing.TEXT["en"]

@@ -25,11 +25,10 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from jacklib.erasing import THETA, threshold
+from jacklib.core.erasing import THETA, threshold
 from jacklib.errors import DataError
-
-from . import drawing
-from .drawing import (
+from jacklib.widgets import drawing
+from jacklib.widgets.drawing import (
     BLUE,
     INK,
     INNER,

@@ -27,11 +27,18 @@ from matplotlib.figure import Figure
 
 from jacklib.data.gait_features import FEATURES
 from jacklib.errors import DataError
-
-from . import drawing, gait_drawing
-from .gait_drawing import AZIMUTH, Scene, feature_name, joint_name
-from .gait_drawing import project as project  # for those who look for it here
-from .gait_state import PARTS, STREAMS, UNITS, Choice, GaitState, graphs_of, strongest_pairs
+from jacklib.widgets import drawing, gait_drawing
+from jacklib.widgets.gait_drawing import AZIMUTH, Scene, feature_name, joint_name
+from jacklib.widgets.gait_drawing import project as project  # for those who look for it here
+from jacklib.widgets.gait_state import (
+    PARTS,
+    STREAMS,
+    UNITS,
+    Choice,
+    GaitState,
+    graphs_of,
+    strongest_pairs,
+)
 
 DEFAULT_FEATURES = (
     "distance right foot, left foot",

@@ -17,11 +17,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
+from jacklib.core.skeleton import EDGES, JOINTS
 from jacklib.data.gait_features import FEATURES
-from jacklib.gait_graph import EDGES, JOINTS
-
-from . import drawing
-from .drawing import (
+from jacklib.widgets import drawing
+from jacklib.widgets.drawing import (
     BLUE,
     GREY,
     INK,
@@ -34,7 +33,7 @@ from .drawing import (
     WIDTH,
     class_label,
 )
-from .gait_state import PAIRS, Choice, GaitState, V, stronger, strongest_pairs
+from jacklib.widgets.gait_state import PAIRS, Choice, GaitState, V, stronger, strongest_pairs
 
 AZIMUTH = -50.0  # degrees; before the walker, on the right side: the walk goes to the right
 ELEVATION = np.deg2rad(12)  # of the camera, so that the floor is seen

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jacklib.core.skeleton import EDGES, JOINTS, Graph
 from jacklib.data.gait_features import FEATURES
 from jacklib.data.poses import EMOTIONS, check_pose
-from jacklib.gait_graph import EDGES, JOINTS, Graph
-
-from . import drawing
+from jacklib.widgets import drawing
 
 GRAPHS = ("attention", "learned", "skeleton", "sum")
 PARTS = ("all", "self", "inward", "outward")  # "all": the mean of the three

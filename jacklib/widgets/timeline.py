@@ -27,11 +27,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from jacklib.core.metrics import FOREGROUND_LEVELS, SCORE_LEVELS, localize, temporal_map
 from jacklib.errors import DataError
-from jacklib.metrics import FOREGROUND_LEVELS, SCORE_LEVELS, localize, temporal_map
-
-from . import drawing
-from .drawing import (
+from jacklib.widgets import drawing
+from jacklib.widgets.drawing import (
     BLUE,
     GREY,
     INK,

@@ -65,7 +65,8 @@ LANG = "en"
 LANG = "zh"
 
 # %%
-from jacklib import classroom, runtime  # jacklib comes first: it prepares Jittor
+from jacklib.backend import doctor, runtime  # jacklib comes first: it prepares Jittor
+from jacklib.teaching import classroom
 
 classroom.language(LANG)
 
@@ -90,7 +91,7 @@ BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#B8C4CE"
 # 每行是检查到的一项；如果缺什么，最后一列给出补救的命令。有 GPU 更好，没有也行。（在终端里运行 `bash script/run.sh doctor` 看到的是同一张表。）
 
 # %%
-rows = runtime.diagnose()
+rows = doctor.diagnose()
 lines = [f"| {part} | {found} | {verdict} |" for part, found, verdict, fatal in rows]
 Markdown("\n".join(["| part | found | verdict |", "|---|---|---|", *lines]))
 

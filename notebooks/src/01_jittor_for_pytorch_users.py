@@ -41,7 +41,8 @@ LANG = "en"
 LANG = "zh"
 
 # %%
-from jacklib import classroom, runtime  # jacklib comes first: it prepares Jittor
+from jacklib.backend import runtime  # jacklib comes first: it prepares Jittor
+from jacklib.teaching import classroom
 
 classroom.language(LANG)
 
@@ -758,16 +759,16 @@ print(
 # %% [markdown] lang="en"
 # **Every Var that is an attribute is a parameter.** Without `.stop_grad()`, `links` would be trained; and BatchNorm's running statistics stand in the list, too, marked as fixed. (An attribute whose name begins with `_` is overlooked, by `state_dict` as well.)
 #
-# **PyTorch's weights** load by name. Jittor's own `load_state_dict` only logs what does not fit; `jacklib.checkpoint.load_weights` raises, and reports:
+# **PyTorch's weights** load by name. Jittor's own `load_state_dict` only logs what does not fit; `jacklib.weights.checkpoint.load_weights` raises, and reports:
 
 # %% [markdown] lang="zh"
 # **只要是 Var 属性，就是参数。** 没有 `.stop_grad()`，`links` 就会被训练；BatchNorm 的滑动统计量也在列表里，不过已标为固定。（名字以 `_` 开头的属性会被忽略，`state_dict` 里也没有。）
 #
-# **PyTorch 的权重**按名字加载。Jittor 自带的 `load_state_dict` 遇到对不上的只写日志；`jacklib.checkpoint.load_weights` 会报错，并给出报告：
+# **PyTorch 的权重**按名字加载。Jittor 自带的 `load_state_dict` 遇到对不上的只写日志；`jacklib.weights.checkpoint.load_weights` 会报错，并给出报告：
 
 # %%
 from jacklib import ops
-from jacklib.checkpoint import load_weights
+from jacklib.weights.checkpoint import load_weights
 
 print(load_weights(net, state))
 net.train()

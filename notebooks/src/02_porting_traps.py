@@ -41,7 +41,10 @@ LANG = "en"
 LANG = "zh"
 
 # %%
-from jacklib import classroom, ops, runtime, trap_table  # jacklib comes first: it prepares Jittor
+from jacklib import ops  # jacklib comes first: it prepares Jittor
+from jacklib.backend import runtime
+from jacklib.porting import trap_table
+from jacklib.teaching import classroom
 
 classroom.language(LANG)
 trap_table.language(LANG)
@@ -55,7 +58,7 @@ import numpy as np
 from jittor import nn
 
 from jacklib.porting import check_source, check_text, cmp, pytorch
-from jacklib.trap_table import plain_jittor, trap
+from jacklib.porting.trap_table import plain_jittor, trap
 
 f32 = np.float32  # PyTorch and Jittor both compute in single precision
 
@@ -217,12 +220,12 @@ trap("6 · BatchNorm of large values", pytorch=theirs, jittor=plain, mended=ours
 # %% [markdown] lang="en"
 # ### 7 · ReLU swallows NaN
 #
-# Something went wrong, the features are NaN, and PyTorch's loss says so. Jittor's ReLU turns NaN into 0 and training goes on with a dead network: look at the gradients too (`jacklib.train` does).
+# Something went wrong, the features are NaN, and PyTorch's loss says so. Jittor's ReLU turns NaN into 0 and training goes on with a dead network: look at the gradients too (`jacklib.training.loop` does).
 
 # %% [markdown] lang="zh"
 # ### 7 · ReLU 会吞掉 NaN
 #
-# 中间出了错，特征变成 NaN，PyTorch 的损失马上也是 NaN。Jittor 的 ReLU 却把 NaN 变成 0，训练照常进行，网络其实已经坏了：所以还要检查梯度（`jacklib.train` 会查）。
+# 中间出了错，特征变成 NaN，PyTorch 的损失马上也是 NaN。Jittor 的 ReLU 却把 NaN 变成 0，训练照常进行，网络其实已经坏了：所以还要检查梯度（`jacklib.training.loop` 会查）。
 
 # %%
 x = f32([[np.nan, -1, 2]])
@@ -1246,12 +1249,12 @@ trap("46 · forward", pytorch=theirs, jittor=plain, mended=ours)
 # %% [markdown] lang="en"
 # ### 47 · weights of another shape
 #
-# PyTorch refuses them. Jittor logs a line and goes on with the weights that it has: random ones. `jacklib.checkpoint.load_weights` refuses too, and lists what does not fit.
+# PyTorch refuses them. Jittor logs a line and goes on with the weights that it has: random ones. `jacklib.weights.checkpoint.load_weights` refuses too, and lists what does not fit.
 
 # %% [markdown] lang="zh"
 # ### 47 · 形状不符的权重
 #
-# PyTorch 会拒绝。Jittor 只打一行日志，继续用手头的权重，也就是随机的那些。`jacklib.checkpoint.load_weights` 也会拒绝，并列出对不上的条目。
+# PyTorch 会拒绝。Jittor 只打一行日志，继续用手头的权重，也就是随机的那些。`jacklib.weights.checkpoint.load_weights` 也会拒绝，并列出对不上的条目。
 
 # %%
 theirs = pytorch(
@@ -1275,8 +1278,8 @@ except Exception:
 answer
 """,
 )
-from jacklib.checkpoint import load_weights
 from jacklib.errors import DataError
+from jacklib.weights.checkpoint import load_weights
 
 try:
     load_weights(nn.Linear(2, 3), {"weight": np.ones((3, 5), f32), "bias": np.ones(3, f32)})
@@ -1470,7 +1473,7 @@ print(
 # Five more that leave no value to compare:
 #
 # * **Two frameworks in one process.** PyTorch and Jittor both bring their own copies of the same libraries; importing both can crash (issues [60](https://github.com/Jittor/jittor/issues/60), [126](https://github.com/Jittor/jittor/issues/126), [223](https://github.com/Jittor/jittor/issues/223)). Compare in two processes, as this notebook does.
-# * **Many small operators.** Each has a cost of its own, however little it computes, and each kind is compiled at its first use. A loop over joints or over clips pays at every turn; `jacklib.graph_ops` takes all joints in one operator instead.
+# * **Many small operators.** Each has a cost of its own, however little it computes, and each kind is compiled at its first use. A loop over joints or over clips pays at every turn; `jacklib.ops.graph` takes all joints in one operator instead.
 # * **Silence in a notebook.** Under Jupyter Jittor's first compile prints nothing for minutes. `import jacklib` compiles in a process of its own and shows a line of progress.
 # * **Several compilers at once.** Jittor compiles operators in several threads which change shared lists without a lock; now and then that ends in a crash or never ends. jacklib sets `use_parallel_op_compiler=0`.
 # * **Ctrl-C.** Jittor installs handlers that end the whole process, the notebook's kernel included. jacklib puts Python's back after the import.
@@ -1479,7 +1482,7 @@ print(
 # 还有五个没有数值可比：
 #
 # * **两个框架放进同一个进程。** PyTorch 和 Jittor 各自带着同样的底层库，同时导入可能崩溃（issue [60](https://github.com/Jittor/jittor/issues/60)、[126](https://github.com/Jittor/jittor/issues/126)、[223](https://github.com/Jittor/jittor/issues/223)）。要比较，就像本笔记本这样分成两个进程。
-# * **零碎的小算子太多。** 每个算子不管算多少，都有固定的开销，每种第一次用到时还要编译。逐个关节、逐个小段地循环，每一轮都要付一次；`jacklib.graph_ops` 则用一个算子处理全部关节。
+# * **零碎的小算子太多。** 每个算子不管算多少，都有固定的开销，每种第一次用到时还要编译。逐个关节、逐个小段地循环，每一轮都要付一次；`jacklib.ops.graph` 则用一个算子处理全部关节。
 # * **笔记本里没有动静。** 在 Jupyter 里，Jittor 第一次编译时几分钟都不输出任何东西。`import jacklib` 会在单独的进程里编译，并显示一行进度。
 # * **几个算子同时编译。** Jittor 用多个线程编译算子，线程之间不加锁地改同一份列表，偶尔会崩溃或卡死。jacklib 设置了 `use_parallel_op_compiler=0`。
 # * **Ctrl-C。** Jittor 的信号处理会直接结束整个进程，笔记本的内核也一起没了。jacklib 在导入之后把 Python 自己的处理函数换了回来。

@@ -41,7 +41,9 @@ LANG = "en"
 LANG = "zh"
 
 # %%
-from jacklib import classroom, clinic, ops  # jacklib comes first: it prepares Jittor
+from jacklib import ops  # jacklib comes first: it prepares Jittor
+from jacklib.porting import clinic
+from jacklib.teaching import classroom
 
 classroom.language(LANG)
 
@@ -53,10 +55,10 @@ import numpy as np
 from IPython.display import Image, Markdown, display
 from jittor import nn
 
-from jacklib import changes
 from jacklib.networks import tsl_net
 from jacklib.porting import (
     Reference,
+    changes,
     check_text,
     cmp,
     compare,
@@ -64,8 +66,8 @@ from jacklib.porting import (
     count_changes,
     pytorch,
 )
+from jacklib.porting.picture import comparison_figure, diff_figure, parts, porting_widget
 from jacklib.widgets.drawing import png_bytes
-from jacklib.widgets.porting import comparison_figure, diff_figure, parts, porting_widget
 
 plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
 BLUE, RED = "#0072B2", "#D55E00"
@@ -282,7 +284,7 @@ theirs = pytorch(
     """,
     scores=scores, target=target, weight=weight,
 )  # fmt: skip
-from jacklib.losses import _focal
+from jacklib.networks.losses import _focal
 
 s, t = jt.array(scores), jt.array(target)
 ok = cmp("the port", _focal(s, target, target, 1 - target, weight), theirs)
@@ -729,7 +731,7 @@ for letter, (healthy, sick) in curves.items():
 # 3. Mend what `jacklib.ops` mends: pooling, batch normalisation, losses with `reduction="none"`, logsumexp, optimizers.
 # 4. `compare(port, Reference("my_file.py:Net", options), inputs)`: outputs, layer by layer. Begin with the pieces. Use sizes that are all different (batch 2, 3 channels, 5 frames, 7 × 9 pixels): a square frame hides swapped axes, a batch of one hides a softmax over the batch.
 # 5. The same with `loss=` and `targets=`, with `training=True`, and with your `optimizer=`: loss, gradients, one step. Read `starts` as well.
-# 6. Load the released weights with `jacklib.checkpoint.load_weights`, and reproduce a released *number*, not a curve.
+# 6. Load the released weights with `jacklib.weights.checkpoint.load_weights`, and reproduce a released *number*, not a curve.
 # 7. Then train. If the curve differs, you know that it is not the port.
 #
 # From the command line, with PyTorch in an environment of its own (`JACK_TORCH_PYTHON` names its Python):
@@ -742,7 +744,7 @@ for letter, (healthy, sick) in curves.items():
 # 3. 换用 `jacklib.ops` 里修好的：池化、批归一化、带 `reduction="none"` 的损失、logsumexp、优化器。
 # 4. `compare(port, Reference("my_file.py:Net", options), inputs)`：逐层比输出。先比各个部分。各维的大小都取不同的数（批 2、通道 3、帧数 5、画面 7 × 9）：方形画面会掩盖轴的对调，批大小为 1 会掩盖跨批的 softmax。
 # 5. 再加上 `loss=`、`targets=`、`training=True` 和你用的 `optimizer=`：比损失、梯度和走一步。别忘了看 `starts`。
-# 6. 用 `jacklib.checkpoint.load_weights` 加载作者发布的权重，复现一个公布的*数值*，而不是一条曲线。
+# 6. 用 `jacklib.weights.checkpoint.load_weights` 加载作者发布的权重，复现一个公布的*数值*，而不是一条曲线。
 # 7. 最后才训练。这时曲线再有不同，你就知道问题不在移植。
 #
 # 在命令行里（PyTorch 装在单独的环境中，用 `JACK_TORCH_PYTHON` 指明它的 Python）：

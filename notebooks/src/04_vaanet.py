@@ -41,7 +41,8 @@ LANG = "en"
 LANG = "zh"
 
 # %%
-from jacklib import classroom, runtime  # jacklib comes first: it prepares Jittor
+from jacklib.backend import runtime  # jacklib comes first: it prepares Jittor
+from jacklib.teaching import classroom
 
 classroom.language(LANG)
 
@@ -372,7 +373,7 @@ difference = np.abs(logits.numpy() - net(visual, audio).logits.numpy()).max()
 print("largest difference from net(visual, audio):", difference)
 
 # %%
-from jacklib.shapes import AUDIO_FRAMES, backbone_channels, backbone_map
+from jacklib.core.shapes import AUDIO_FRAMES, backbone_channels, backbone_map
 
 
 def expected_shapes(c, B):
@@ -408,7 +409,7 @@ for name, shape in expected_shapes(paper, 32).items():
 #
 # $$\mathcal{L} = \frac1N\sum_{i=1}^{N}\big(1+\lambda\,[\,\mathrm{pol}(\hat y_i)\neq\mathrm{pol}(y_i)\,]\big)\cdot\big(-\log p_i(y_i)\big),\qquad \lambda=0.5$$
 #
-# Here by hand for three videos that are all *Joy*, against `jacklib.losses.pcce`:
+# Here by hand for three videos that are all *Joy*, against `jacklib.networks.losses.pcce`:
 
 # %% [markdown] lang="zh"
 # ## 4 · 损失函数：PCCE
@@ -417,10 +418,10 @@ for name, shape in expected_shapes(paper, 32).items():
 #
 # $$\mathcal{L} = \frac1N\sum_{i=1}^{N}\big(1+\lambda\,[\,\mathrm{pol}(\hat y_i)\neq\mathrm{pol}(y_i)\,]\big)\cdot\big(-\log p_i(y_i)\big),\qquad \lambda=0.5$$
 #
-# 下面用三段标签都是*喜悦*（Joy）的视频手算一遍，与 `jacklib.losses.pcce` 对照：
+# 下面用三段标签都是*喜悦*（Joy）的视频手算一遍，与 `jacklib.networks.losses.pcce` 对照：
 
 # %%
-from jacklib.losses import VE8_POSITIVE, pcce
+from jacklib.networks.losses import VE8_POSITIVE, pcce
 
 names = training.class_names
 joy = names.index("Joy")
@@ -495,7 +496,7 @@ result = vaanet.test(net, validation)
 print(result.table())
 
 # %%
-from jacklib.evaluate import draw_confusion
+from jacklib.training.evaluate import draw_confusion
 
 figure = draw_confusion(result.confusion, result.class_names)
 figure.set_dpi(80)
@@ -508,7 +509,7 @@ display(figure)
 # ### 注意力找到事件了吗？
 
 # %%
-from jacklib.metrics import attention_on_truth
+from jacklib.core.metrics import attention_on_truth
 
 truth = vaanet.truths(validation)  # [64, S]
 share = result.gamma / result.gamma.mean(1, keepdims=True)  # 1 = as much as the clip's mean

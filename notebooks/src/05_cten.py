@@ -41,7 +41,8 @@ LANG = "en"
 LANG = "zh"
 
 # %%
-from jacklib import classroom, runtime  # jacklib comes first: it prepares Jittor
+from jacklib.backend import runtime  # jacklib comes first: it prepares Jittor
+from jacklib.teaching import classroom
 
 classroom.language(LANG)
 
@@ -316,7 +317,7 @@ whole = net(visual, audio)
 print("largest difference from net(visual, audio):", np.abs((logits - whole.logits).numpy()).max())
 
 # %%
-from jacklib.shapes import MEL_BINS, backbone_channels
+from jacklib.core.shapes import MEL_BINS, backbone_channels
 
 
 def expected_shapes(c, B):
@@ -403,7 +404,7 @@ show_attention(whole, joy, event, title)
 # 网络还没训练，所以此刻擦掉的是*哪些*片段并无意义；但步骤和训练之后完全相同。
 
 # %%
-from jacklib.erasing import frame_pool, kept_segments, threshold
+from jacklib.core.erasing import frame_pool, kept_segments, threshold
 
 g = gamma.numpy()[joy]
 t = threshold(g).item()
@@ -544,7 +545,7 @@ result = cten.test(net, validation)
 print(result.mean.table())
 
 # %%
-from jacklib.evaluate import draw_confusion
+from jacklib.training.evaluate import draw_confusion
 
 three = {"pass 1:\nwhole clip": result.first, "pass 2:\nerased": result.second}
 three["mean of\nboth"] = result.mean
@@ -601,8 +602,8 @@ else:
 # 所有矩阵都只靠标签训练。一列的平均值表示从该片段取了多少；下面把它们和 $\gamma$ 一样对照事件打分：均匀分布得 1，最高是 $8/3\approx 2.67$。
 
 # %%
+from jacklib.core.metrics import attention_on_truth
 from jacklib.data.video import batches
-from jacklib.metrics import attention_on_truth
 
 net.eval()
 columns = {"within picture": [], "within sound": [], "v2a": [], "a2v": [], "temporal γ": []}
@@ -661,7 +662,7 @@ show_attention(trained, joy, event, title)
 # 候选区间好不好，看它与事件的**时间交并比**（tIoU）：两者共有的时间，除以两者合起来覆盖的时间。
 
 # %%
-from jacklib.metrics import temporal_iou, temporal_map
+from jacklib.core.metrics import temporal_iou, temporal_map
 
 found = cten.detections(result.mean, validation)
 events = cten.events(validation)

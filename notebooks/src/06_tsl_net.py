@@ -41,7 +41,8 @@ LANG = "en"
 LANG = "zh"
 
 # %%
-from jacklib import classroom, runtime  # jacklib comes first: it prepares Jittor
+from jacklib.backend import runtime  # jacklib comes first: it prepares Jittor
+from jacklib.teaching import classroom
 
 classroom.language(LANG)
 
@@ -422,7 +423,7 @@ plt.show()
 # 这是一种**贪心搜索**：网络此刻信什么就取什么，从不回头。动作种子带的是小段自己的得分，背景种子带的是所在间隔里最高的背景得分，都不是 0 和 1。（两个标注点之间如果有三个或更多确信是背景的小段，最外侧两个之间的也全部算上。）下面是一个小例子，16 个小段，两个标注点：
 
 # %%
-from jacklib.pseudo_labels import seed_labels
+from jacklib.core.pseudo_labels import seed_labels
 
 
 def draw_seeds(ax, scores, points, seconds=1.0, segments=()):
@@ -516,7 +517,7 @@ plt.show()
 # 它是从 $T$ 个小段里认出小段 $i$ 的概率的对数：**不会超过 0；所有小段看起来都一样时，等于 $-\ln T$**。画面和声音各算一个，再相加。$r$ *越大*越好，所以损失应当**减去**它，论文的公式 (1) 正是如此；作者发布的代码却是**加上**它。JACK 以代码为准，另一种符号可用 `reverse_sign="paper"` 选择。第 8 节两种都试。
 
 # %%
-from jacklib.losses import TSLLoss
+from jacklib.networks.losses import TSLLoss
 
 criterion = TSLLoss(tsl.LAMBDAS)
 WEIGHT = {"distribution": 2, "frame": 0.5, "background": 0.5, "action": 0.5, "reverse_mapping": 1}
@@ -863,7 +864,7 @@ plt.show()
 # 向每个网络提两个问题。第一，它的类别得分（取 n、p 中较大的）在真实事件上、在只看着像的干扰镜头上、在别处各是多少？第二，真值片段共有 40 个，那么取它**最好的 40 个候选片段**，看它们都落在哪里？tIoU 不低于 0.1 才算*落在事件上*。
 
 # %%
-from jacklib.metrics import temporal_iou
+from jacklib.core.metrics import temporal_iou
 
 WHERE = ("right", "on an event of the other class", "on a decoy that only looks", "elsewhere")
 modalities = {"picture alone": "rgb", "sound alone": "logmfcc"}

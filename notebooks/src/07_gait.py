@@ -41,7 +41,8 @@ LANG = "en"
 LANG = "zh"
 
 # %%
-from jacklib import classroom, runtime  # jacklib comes first: it prepares Jittor
+from jacklib.backend import runtime  # jacklib comes first: it prepares Jittor
+from jacklib.teaching import classroom
 
 classroom.language(LANG)
 
@@ -56,8 +57,8 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
 
+from jacklib.core.skeleton import EDGES, JOINTS, Graph
 from jacklib.data.poses import EMOTIONS
-from jacklib.gait_graph import EDGES, JOINTS, Graph
 from jacklib.methods import gait
 from jacklib.networks import BPMGCN, BPMGCNConfig
 from jacklib.widgets.gait import gait_widget, project, strongest_pairs

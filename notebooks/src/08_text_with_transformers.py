@@ -41,7 +41,8 @@ LANG = "en"
 LANG = "zh"
 
 # %%
-from jacklib import classroom, runtime  # jacklib comes first: it prepares Jittor
+from jacklib.backend import runtime  # jacklib comes first: it prepares Jittor
+from jacklib.teaching import classroom
 
 classroom.language(LANG)
 
@@ -52,7 +53,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from jacklib.data.sentences import load_sentences
-from jacklib.data.text import TextEncoder
+from jacklib.methods.text import TextEncoder
 from jacklib.networks.bert import BERTConfig
 from jacklib.ops import Adam, cross_entropy
 

@@ -39,7 +39,8 @@ LANG = "en"
 LANG = "zh"
 
 # %%
-from jacklib import bench, classroom  # jacklib comes first: it prepares Jittor
+from jacklib.measure import bench
+from jacklib.teaching import classroom  # jacklib comes first: it prepares Jittor
 
 classroom.language(LANG)
 
@@ -54,7 +55,7 @@ import jittor as jt
 import matplotlib.pyplot as plt
 import numpy as np
 
-from jacklib.bench_protocol import tsl_videos
+from jacklib.core.example_inputs import tsl_videos
 from jacklib.networks import BPMGCNConfig, CTENConfig, TSLNet, TSLNetConfig, VAANet, VAANetConfig
 
 plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})

@@ -39,7 +39,7 @@ LANG = "en"
 LANG = "zh"
 
 # %%
-from jacklib import classroom  # jacklib comes first: it prepares Jittor
+from jacklib.teaching import classroom  # jacklib comes first: it prepares Jittor
 
 classroom.language(LANG)
 
@@ -52,8 +52,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML, display
 
-from jacklib import own_video
-from jacklib.page import link, write_page
+from jacklib.teaching import own_video
+from jacklib.teaching.page import link, write_page
 
 plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
 FOLDER = Path("results/own_video")  # git ignores it

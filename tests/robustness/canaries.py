@@ -129,7 +129,7 @@ SILENT = ("NEWOBJ", "EXT1", "EXT4", "BUILD by __setstate__", "a default factory"
 
 
 def pickles() -> Iterator[Case]:
-    from jacklib.torch_files import read_torch_file
+    from jacklib.weights.torch_files import read_torch_file
 
     def proved(name: str, place: Place) -> None:
         if not name.startswith(SILENT):
@@ -178,7 +178,7 @@ def arrays() -> Iterator[Case]:
     """Arrays of objects are pickles."""
     from jacklib.data.gait import read_arrays, read_pose
     from jacklib.data.tsl300 import read_logmel, read_rgb
-    from jacklib.recording import Recording
+    from jacklib.porting.recording import Recording
 
     def of_objects(place: Place, folder: Path, name: str, kind: str) -> Path:
         content = np.array([[Call(os.system, f"touch '{place.canary}'")]] * 3, dtype=object)
@@ -494,7 +494,7 @@ def links() -> Iterator[Case]:
     from jacklib.data.prepare import prepare_videos
     from jacklib.data.prepare_gait import prepare_gait
     from jacklib.data.tsl_features import extract_features
-    from jacklib.torch_files import write_torch_file
+    from jacklib.weights.torch_files import write_torch_file
 
     def link(place: Place, inside: str, victim: str) -> None:
         path = place.work / "out" / inside
@@ -568,7 +568,7 @@ MODULE = "open(CANARY, 'w').close()\n"
 
 
 def bert_folders() -> Iterator[Case]:
-    from jacklib.data.text import TextEncoder
+    from jacklib.methods.text import TextEncoder
 
     def load(place: Place, **changes: dict) -> None:
         """changes: what is put into which of the folder's JSON files."""
@@ -617,8 +617,8 @@ def own_videos() -> Iterator[Case]:
     """What notebook 10 and test_singlevideo do with names."""
     from jacklib.methods import clips, vaanet
     from jacklib.networks import VAANetConfig
-    from jacklib.own_video import uploaded
-    from jacklib.page import page
+    from jacklib.teaching.own_video import uploaded
+    from jacklib.teaching.page import page
 
     for name in (*NAMES, "", "/", "..mp4", "a.mp4/", ".jack.json", "con.mp4\0.sh"):
 
@@ -656,7 +656,7 @@ def own_videos() -> Iterator[Case]:
 
         def class_name(place: Place, name=name) -> None:
             """A checkpoint's class names never become a path."""
-            from jacklib.checkpoint import save_weights
+            from jacklib.weights.checkpoint import save_weights
 
             net = vaanet.VAANet(**VAANetConfig.classroom(4).options())
             options = VAANetConfig.classroom(4).options() | {"network": "VAANet"}
@@ -733,7 +733,7 @@ def modules() -> Iterator[Case]:
     yield (
         "find_torch",
         lambda place: python(
-            place, "from jacklib.torch_process import find_torch\nprint(find_torch())"
+            place, "from jacklib.backend.torch_process import find_torch\nprint(find_torch())"
         ),
     )
 

@@ -41,7 +41,6 @@ def warm_up(jittor: bool) -> None:
     import safetensors  # noqa: F401
     import yaml  # noqa: F401
 
-    from jacklib import metrics, recording, torch_files, traps  # noqa: F401
     from jacklib.data import (  # noqa: F401
         audio,
         gait,
@@ -53,10 +52,11 @@ def warm_up(jittor: bool) -> None:
         video,
     )
     from jacklib.methods import gait_config  # noqa: F401
+    from jacklib.weights import torch_files  # noqa: F401
 
     if jittor:
-        from jacklib import own_video  # noqa: F401
-        from jacklib.data import text  # noqa: F401
+        from jacklib.methods import text  # noqa: F401
+        from jacklib.teaching import own_video  # noqa: F401
 
 
 def copied(*paths: Path) -> Callable[[Path], list[str]]:
@@ -81,7 +81,7 @@ def torch_files(kind: str) -> Callable[[Path], list[str]]:
 
 
 def read_weights_file(root: Path, name: str) -> None:
-    from jacklib.torch_files import read_torch_file
+    from jacklib.weights.torch_files import read_torch_file
 
     read_torch_file(root / name)
 
@@ -100,7 +100,7 @@ def make_programs(root: Path) -> list[str]:
 
 
 def read_program(root: Path, name: str) -> None:
-    from jacklib.torch_files import read_torch_file
+    from jacklib.weights.torch_files import read_torch_file
 
     whole, packed = root / Path(name).with_suffix(".pth"), root / "out" / "packed.pth"
     packed.parent.mkdir()
@@ -121,7 +121,7 @@ def make_safetensors(root: Path) -> list[str]:
 
 
 def read_safetensors(root: Path, name: str) -> None:
-    from jacklib.torch_files import read_safetensors as read
+    from jacklib.weights.torch_files import read_safetensors as read
 
     read(root / name)
 
@@ -152,7 +152,7 @@ def read_checkpoint(root: Path, name: str) -> None:
     import argparse
 
     from jacklib.methods import clips, cten, gait, tsl, vaanet
-    from jacklib.torch_files import write_torch_file
+    from jacklib.weights.torch_files import write_torch_file
 
     content = _plain_json(root / name)
     if not isinstance(content, dict):
@@ -179,11 +179,11 @@ def read_checkpoint(root: Path, name: str) -> None:
 
 
 def train_a_line(root: Path, epochs: int, resume: Path | None = None) -> None:
-    """`jacklib.train.fit` on the smallest network: one step an epoch."""
+    """`jacklib.training.loop.fit` on the smallest network: one step an epoch."""
     import jittor as jt
 
     from jacklib.ops import Adam
-    from jacklib.train import fit
+    from jacklib.training.loop import fit
 
     net = jt.nn.Linear(2, 2)
 
@@ -200,7 +200,7 @@ def train_a_line(root: Path, epochs: int, resume: Path | None = None) -> None:
 
 
 def make_training(root: Path) -> list[str]:
-    from jacklib.torch_files import read_torch_file
+    from jacklib.weights.torch_files import read_torch_file
 
     train_a_line(root, 1)
     content = read_torch_file(root / "out" / "last.pth")
@@ -211,7 +211,7 @@ def make_training(root: Path) -> list[str]:
 
 def read_training(root: Path, name: str) -> None:
     """A last.pth is resumed, with something in it wrong."""
-    from jacklib.torch_files import write_torch_file
+    from jacklib.weights.torch_files import write_torch_file
 
     content = _with_arrays(_plain_json(root / name))
     if isinstance(content, dict):
@@ -472,9 +472,9 @@ def make_results(root: Path) -> list[str]:
 
 
 def read_results(root: Path, name: str) -> None:
+    from jacklib.core.metrics import temporal_map
     from jacklib.data.tsl300 import UntrimmedVideos
     from jacklib.data.tsl300 import read_results as read
-    from jacklib.metrics import temporal_map
 
     found = read(root / name)
     temporal_map(UntrimmedVideos(root, "test").ground_truth(), found, (0.1, 0.5))
@@ -676,7 +676,7 @@ def make_bert(root: Path) -> list[str]:
 
 
 def read_bert(root: Path, name: str) -> None:
-    from jacklib.data.text import TextEncoder
+    from jacklib.methods.text import TextEncoder
 
     TextEncoder.load(root).token_ids(["a quiet dog ran."])
 
@@ -698,14 +698,14 @@ def make_sentences(root: Path) -> list[str]:
 
 
 def make_answers(root: Path) -> list[str]:
-    from jacklib.torch_process import ANSWERS
+    from jacklib.backend.torch_process import ANSWERS
 
     found = sorted(ANSWERS.glob("*.npz"), key=lambda path: path.stat().st_size)
     return copied(*found[:3])(root)
 
 
 def read_answers(root: Path, name: str) -> None:
-    from jacklib.recording import Recording
+    from jacklib.porting.recording import Recording
 
     Recording.load(root / name)
 
@@ -746,7 +746,7 @@ def train(net, optimizer, loss):
 
 def read_source(root: Path, name: str) -> None:
     from jacklib.errors import DataError
-    from jacklib.traps import check_source
+    from jacklib.porting.traps import check_source
 
     try:
         check_source(root / name)
@@ -762,7 +762,7 @@ def make_log(root: Path) -> list[str]:
 
 
 def read_log(root: Path, name: str) -> None:
-    from jacklib.own_video import measured
+    from jacklib.teaching.own_video import measured
 
     measured(root / "best.pth")
     measured(root / "last.pth")

@@ -84,7 +84,7 @@ def make(kind: str) -> int:
 def weights(network: str, *words: str) -> int:
     """Weights of a network whose short training is made shorter still; prints where they are, and
     a line for each training that it starts."""
-    from jacklib import own_video
+    from jacklib.teaching import own_video
 
     def tell(event: str, about: tuple) -> None:
         if event == "subprocess.Popen" and network in map(str, about[1]):
@@ -105,14 +105,15 @@ def main(words: list[str]) -> int:
     number_and_side = options.get("--stop")
     stop = (int(number_and_side[0]), number_and_side[1]) if number_and_side else None
     import jacklib  # noqa: F401  its set-up is not what is counted
+
     if "--within" in options:
         watch(os.path.abspath(*options["--within"]), *options.get("--count", [None]), stop)
     if words[0] in ("make", "weights"):
-        from jacklib.__main__ import _guarded, _provide_streams
+        from jacklib.cli.run import guarded, provide_streams
 
-        _provide_streams()
-        return _guarded(lambda: {"make": make, "weights": weights}[words[0]](*words[1:]))
-    from jacklib.__main__ import main as command
+        provide_streams()
+        return guarded(lambda: {"make": make, "weights": weights}[words[0]](*words[1:]))
+    from jacklib.cli.run import main as command
 
     return command(words)
 

@@ -331,7 +331,7 @@ def contents(place: Place) -> dict[str, str]:
 
 def _words(path: Path, place: Place) -> bytes:
     if path.name == "last.pth":  # best.pth is compared as it is
-        from jacklib.torch_files import read_torch_file
+        from jacklib.weights.torch_files import read_torch_file
 
         return _plain(read_torch_file(path))
     data = path.read_bytes()

@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import torch
 
-numbers = importlib.import_module("golden_numbers")
+numbers = importlib.import_module("jacklib.measure.golden_numbers")
 reference = importlib.import_module("jacklib.reference")
 
 # network: its twin, the arguments, and its output for each golden array

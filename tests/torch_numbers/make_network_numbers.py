@@ -42,7 +42,8 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from golden_numbers import (  # noqa: E402
+
+from jacklib.measure.golden_numbers import (  # noqa: E402
     Golden,
     bpm_gcn_inputs,
     i3d_frames,
@@ -51,7 +52,6 @@ from golden_numbers import (  # noqa: E402
     tsl_inputs,
     weight,
 )
-
 from jacklib.reference import (  # noqa: E402
     BPMGCN,
     CTEN,

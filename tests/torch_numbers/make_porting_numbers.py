@@ -7,7 +7,8 @@ python tests/torch_numbers/make_porting_numbers.py
 import importlib
 import os
 
-from jacklib import porting, torch_process
+from jacklib import porting
+from jacklib.backend import torch_process
 
 tests = importlib.import_module("test_porting")  # after jacklib, which prepares Jittor
 tests.STORED.mkdir(exist_ok=True)

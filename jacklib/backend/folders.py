@@ -1,0 +1,86 @@
+"""Where things lie: the checkout, Jittor's home, and what jacklib keeps there.
+
+Standard library only, and `files`: this works where Jittor does not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from jacklib import files
+
+ROOT = Path(__file__).resolve().parents[2]
+JITTOR_VERSION = "1.3.11.0"
+set_here: list[str] = []  # environment variables that this process did not come with
+
+
+def jittor_home() -> Path:
+    """The folder in which Jittor keeps `.cache/jittor`.
+
+    Its variable JITTOR_HOME moves it, and Jittor remembers the last one that it was given.
+    """
+    if os.environ.get("JITTOR_HOME"):
+        return Path(os.environ["JITTOR_HOME"]).absolute()
+    remembered = _remembered_home()
+    return remembered if remembered and remembered.is_dir() else _home()
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # no HOME, and a user without a name: `_provide_home` says what to do
+        return Path("/nonexistent")
+
+
+def _home_memory() -> Path:
+    return _home() / ".cache" / "jittor" / "config.json"
+
+
+def _remembered_home() -> Path | None:
+    try:
+        return Path(json.loads(_home_memory().read_text())["JITTOR_HOME"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def cache_folder() -> Path:
+    """jacklib's own cache: the python-config shim and the marks of finished first compiles."""
+    return jittor_home() / ".cache" / "jacklib"
+
+
+def cuda_folder() -> Path:
+    """Where the changed copy of Jittor and the gathered CUDA toolkit are kept, see `cuda`."""
+    return cache_folder() / "cuda"
+
+
+def write_if_changed(path: Path, text: str, mode: int) -> None:
+    """Write a file of ours, whole or not at all, unless it is there as it should be."""
+    with contextlib.suppress(OSError):
+        if path.read_bytes() == text.encode():
+            return
+    with files.whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")
+        part.chmod(mode)
+
+
+def make_once(folder: Path, fill: Callable[[Path], None], whole: Callable[[], bool]) -> None:
+    """Make a folder of ours with `fill`, unless `whole` says that it is there.
+
+    One process makes it while others wait; what a killed one has left half made goes.
+    """
+    if whole():
+        return
+    with files.locked(folder.parent, f"making {folder.name}"):
+        files.sweep(folder.parent, depth=0)
+        if not whole():
+            with files.whole_folder(folder) as making:
+                fill(making)
+
+
+def onednn_folder() -> Path:
+    """Where Jittor looks for oneDNN before it downloads it."""
+    return jittor_home() / ".cache" / "jittor" / "mkl" / "dnnl_lnx_2.2.0_cpu_gomp"

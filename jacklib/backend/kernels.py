@@ -1,0 +1,204 @@
+"""Compile Jittor's kernels in a third of the time, and safely from several processes at once.
+
+Jittor writes a C++ file for each new operator and has it compiled. Most of that second and a half
+is not the operator: a Python is started, Jittor's headers are read anew, and 45,000 lines of debug
+information pass through a text file. `use_quick_compiler` sets some of Jittor's flags, so that
+
+- the headers come precompiled (one file in jacklib's cache, made once, 60 to 100 MB; where g++
+  cannot use it, because an operator asks for other options, it reads the headers as before), and
+- a small shell script stands where Jittor starts its Python script. It compiles straight to the
+  library, in a folder of its own, and then moves it into place. Jittor's script edits kernels with
+  stores that bypass the cache as assembler text; those it still gets.
+
+The kernels are the same code: the same compiler, the same options but `-g`. On a GPU's machine a
+like script stands where Jittor starts nvcc, which gets what it always gets.
+
+Two processes that want the same kernel at once then cannot load each other's half library. Jittor's
+lock, which lets one process of a machine compile while all others wait, is left on all the same: it
+reads the source again after writing it, and fails where another process is just writing it anew.
+`warmup` and `gpu_check` take it off in processes whose failure does no harm.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from jacklib import files
+from jacklib.backend import folders
+
+_HEADERS = """#define JIT 1
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <limits>
+#include <random>
+#include <vector>
+#include "var.h"
+#include "executor.h"
+#include "fused_op.h"
+#include "misc/cpu_math.h"
+#include "ops/op_register.h"
+#include "ops/array_op.h"
+#include "ops/binary_op.h"
+#include "ops/broadcast_to_op.h"
+#include "ops/code_op.h"
+#include "ops/getitem_op.h"
+#include "ops/index_op.h"
+#include "ops/reduce_op.h"
+#include "ops/reindex_op.h"
+#include "ops/reindex_reduce_op.h"
+#include "ops/setitem_op.h"
+#include "ops/ternary_op.h"
+#include "ops/transpose_op.h"
+#include "ops/unary_op.h"
+"""
+_ONEDNN = "#include <dnnl.hpp>\n"
+# What g++ reads where kernels.h.gch does not fit, as for Jittor's isnan (-O2 instead of -Ofast).
+_NO_HEADERS = "// Nothing: a kernel includes what it needs.\n"
+
+# Called in place of Python as: SCRIPT .../asm_tuner.py --cc_path=g++ source options... -o library
+_FOR_THE_CPU = """#!/bin/sh
+# Written by jacklib (jacklib/backend/kernels.py), which says what this is for.
+for library; do :; done
+case "${1##*/} $3" in
+"asm_tuner.py "*_op.cc) ;;
+*) exec PYTHON "$@" ;;
+esac
+tuner=$1
+compiler=${2#--cc_path=}
+shift 2
+"""
+# Called in place of nvcc as: SCRIPT source options... -o library
+_FOR_THE_GPU = """#!/bin/sh
+# Written by jacklib (jacklib/backend/kernels.py), which says what this is for.
+for library; do :; done
+case "$1 $library" in
+*"_op.cc "*_op.so) ;;
+*) exec NVCC "$@" ;;
+esac
+tuner=
+compiler=NVCC
+"""
+# Both go on here. Another process may be writing the same source at this moment: what is compiled
+# is a copy that was read twice alike. Jittor's script puts its own files beside the copy.
+_COMPILE = """source=$1
+own=${library%/*}/making-$$
+copy=$own/${source##*/}
+made=$own/${library##*/}
+trap 'rm -rf "$own"' EXIT
+rm -rf "$own"
+mkdir "$own" || exit 1
+for attempt in 1 2 3 4 5; do
+    cat "$source" >"$copy"
+    cat "$source" >"$own/again"
+    if [ -s "$copy" ] && cmp -s "$copy" "$own/again"; then break; fi
+    sleep 0.1
+done
+grep -q '@begin' "$copy" || tuner=
+count=$#
+for word; do
+    case $word in
+    "$source") word=$copy ;;
+    "$library") word=$made ;;
+    # The precompiled headers know of no debug information, which Jittor's script needs.
+    -include*) [ -z "$tuner" ] || continue ;;
+    esac
+    set -- "$@" "$word"
+done
+shift "$count"
+if [ -n "$tuner" ]; then
+    PYTHON "$tuner" "--cc_path=$compiler" "$@"
+else
+    "$compiler" "$@"
+fi || exit 1
+mv -f "$made" "$library"
+"""
+
+
+def use_quick_compiler() -> bool:
+    """Set Jittor's compiler flags as this file's head says; True where that was possible.
+
+    Jittor must be imported. Left as they are: other systems and compilers, and a process with
+    JACKLIB_PLAIN_COMPILER=1.
+    """
+    import jittor as jt
+
+    flags = jt.flags
+    if (
+        sys.platform != "linux"
+        or os.environ.get("JACKLIB_PLAIN_COMPILER") == "1"
+        or flags.cc_type != "g++"
+        or any(mark in f"{folders.cache_folder()}{flags.nvcc_path}" for mark in "\"'$`\\")
+    ):
+        return False
+    # Not sys.executable, which is the same Python by another name now and then: the command is part
+    # of what Jittor knows a kernel by, and another command compiles it again.
+    python = Path(sys.prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    python = python if python.exists() else Path(sys.executable)
+    flags.python_path = f'"{_write_script(_FOR_THE_CPU, str(python))}"'
+    if jt.has_cuda:
+        flags.nvcc_path = str(_write_script(_FOR_THE_GPU, str(python), flags.nvcc_path))
+    header = _precompiled_headers()
+    if header is not None:
+        flags.cc_flags = f'{flags.cc_flags} -include"{header}" '
+    return True
+
+
+def _write_script(head: str, python: str, nvcc: str = "") -> Path:
+    """The compile script that begins with this head; returns its path."""
+    script = head + _COMPILE
+    for word, program in (("PYTHON", python), ("NVCC", nvcc)):
+        script = script.replace(word, shlex.quote(program))
+    name = hashlib.sha1(script.encode()).hexdigest()[:10]
+    path = folders.cache_folder() / f"compile-kernel-{name}"
+    folders.write_if_changed(path, script, 0o755)
+    return path
+
+
+def _precompiled_headers() -> Path | None:
+    """The header whose compiled form lies beside it; None where that cannot be made."""
+    import jittor as jt
+
+    include = folders.onednn_folder() / "include"
+    text = _HEADERS + (_ONEDNN if (include / "dnnl.hpp").is_file() else "")
+    options = [
+        word
+        for word in shlex.split(jt.flags.cc_flags)
+        if word != "-shared" and not word.startswith(("-l", "-L", "-Wl,"))
+    ]
+    key = "|".join([folders.JITTOR_VERSION, jt.flags.cc_path, *options, text, _NO_HEADERS])
+    folder = folders.cache_folder() / f"headers-{hashlib.sha1(key.encode()).hexdigest()[:10]}"
+    header = folder / "kernels.h"
+    if (folder / "kernels.h.gch").is_file():
+        return header
+    failed = folder / "failed"  # a compile that failed is tried again the next day, not each time
+    if failed.is_file() and time.time() - failed.stat().st_mtime < 86400:
+        return None
+    with files.locked(folder, "compiling headers"):
+        if (folder / "kernels.h.gch").is_file():
+            return header
+        files.sweep(folder, depth=0)
+        source = folder / "precompiled.h"
+        folders.write_if_changed(source, text, 0o644)
+        folders.write_if_changed(header, _NO_HEADERS, 0o644)
+        command = [jt.flags.cc_path, *options, f"-I{include}", "-x", "c++-header", str(source)]
+        with (
+            contextlib.suppress(subprocess.CalledProcessError),
+            files.whole_file(folder / "kernels.h.gch") as making,
+        ):
+            result = subprocess.run([*command, "-o", making], capture_output=True, text=True)
+            full = shutil.disk_usage(folder).free < 2e8
+            if result.returncode and not full:
+                failed.write_text(result.stderr)
+            if result.returncode or full:
+                raise subprocess.CalledProcessError(result.returncode, command)
+            return header
+    return None

@@ -1,0 +1,88 @@
+"""Processes of Python: every one that we start is made here."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from jacklib.backend.folders import ROOT
+
+
+def in_mpi() -> bool:
+    """Whether mpirun (OpenMPI) started this process."""
+    return "OMPI_COMM_WORLD_SIZE" in os.environ
+
+
+_PARENT = "JACKLIB_PARENT"
+
+
+class Child(subprocess.Popen):
+    """A Python process that works for this one: every one that we start is made here.
+
+    words: what stands behind the interpreter, such as ["-m", "jacklib.cli.warmup"]; paths in it
+    must be absolute. It runs in the folder that holds jacklib, since Python looks for modules where
+    it is started, and that may be a folder of downloads or /tmp. It is no part of what mpirun
+    started.
+    It and all that it starts end with this process, even if that is killed (see `watch_parent`),
+    and with a `with` block that an exception leaves.
+    """
+
+    def __init__(self, words: Sequence[str], *, python: str | None = None,
+                 env: dict[str, str] | None = None, **options: Any):  # fmt: skip
+        env = dict(os.environ if env is None else env)
+        added = filter(os.path.isabs, env.get("PYTHONPATH", "").split(os.pathsep))
+        env["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([str(ROOT), *added]))
+        # A child of a process that mpirun started must not take itself for one of them.
+        env = {k: v for k, v in env.items() if not k.startswith(("OMPI_", "PMIX_"))}
+        super().__init__([python or sys.executable, *words], cwd=ROOT,
+            env=env | {_PARENT: str(os.getpid())}, start_new_session=True, **options)  # fmt: skip
+
+    def end(self) -> None:
+        """Kill what is left of it and of what it has started."""
+        if self.poll() != 0:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+        self.wait()
+
+    def __exit__(self, *about: Any) -> None:
+        self.end()
+        super().__exit__(*about)
+
+
+def run_child(
+    words: Sequence[str],
+    *,
+    capture_output: bool = False,
+    timeout: float | None = None,
+    **options: Any,
+) -> subprocess.CompletedProcess:
+    """What `subprocess.run` does, with a `Child`."""
+    if capture_output:
+        options |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with Child(words, **options) as child:
+        out, err = child.communicate(timeout=timeout)
+    return subprocess.CompletedProcess(child.args, child.returncode, out, err)
+
+
+def watch_parent() -> None:
+    """In a `Child`: end, with all that was started here, as soon as the parent is gone.
+
+    The system's own signal for that (PR_SET_PDEATHSIG) does not reach grandchildren.
+    """
+    parent = int(os.environ.pop(_PARENT, "0"))
+    if not parent or os.getpgrp() != os.getpid():
+        return
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True, name="watches the parent").start()

@@ -1,0 +1,240 @@
+"""PyTorch in a process of its own: run a few lines of it and get NumPy arrays back.
+
+PyTorch and Jittor do not share a process safely (Jittor issues #126 and #223). `pytorch(code)`
+sends the code to a process that has PyTorch (`jacklib.backend.torch_console`). Where there is none,
+as on most readers' machines, the answer that was stored when the notebooks were built serves; it
+is found by the code and its inputs.
+
+    pytorch("x.softmax(dim=1)", x=np.float32([[1, 2, 3]]))   -> array([[0.09, 0.245, 0.665]])
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jacklib.backend import folders, processes
+from jacklib.backend.folders import ROOT
+from jacklib.errors import DataError
+from jacklib.files import read_table
+
+ANSWERS = ROOT / "jacklib" / "reference" / "answers"
+# While a notebook is built with PyTorch at hand, what it says is stored under the notebook's
+# number, which this variable names.
+RECORD = "JACK_RECORD"
+CURE = (
+    "Install PyTorch into an environment of its own (`python3 -m venv torch-env && "
+    "torch-env/bin/pip install torch numpy`) and set JACK_TORCH_PYTHON=torch-env/bin/python."
+)
+
+
+def named_python() -> str | None:
+    """$JACK_TORCH_PYTHON; a path in it is made absolute, since processes start elsewhere."""
+    named = os.environ.get("JACK_TORCH_PYTHON")
+    return os.path.abspath(named) if named and os.sep in named else named
+
+
+@lru_cache(maxsize=1)
+def find_torch() -> str | None:
+    """A Python that has PyTorch: $JACK_TORCH_PYTHON, else this one; None without.
+
+    Raises DataError where JACK_TORCH_PYTHON names one that does not have it.
+    """
+    named = named_python()
+    for python in filter(None, (named, sys.executable)):
+        try:
+            found = processes.run_child(["-c", "import torch"], python=python,
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                env=process_environment())  # fmt: skip
+        except OSError as error:
+            raise DataError(
+                "JACK_TORCH_PYTHON", found=f"{python!r} ({error.strerror})",
+                wanted="a Python that has PyTorch", cure="Correct it, or unset it.",
+            ) from error  # fmt: skip
+        if found.returncode == 0:
+            return python
+        if python == named:
+            raise DataError(
+                "JACK_TORCH_PYTHON", found=f"{named!r}, a Python without PyTorch",
+                wanted="one that has it", cure="Install PyTorch there, or unset it.",
+            )  # fmt: skip
+    return None
+
+
+def process_environment(**added: str) -> dict[str, str]:
+    """For a process of another framework: what jacklib set for Jittor is not PyTorch's."""
+    own = {k: v for k, v in os.environ.items() if k not in folders.set_here}
+    return own | {"PYTHONPATH": str(ROOT)} | added
+
+
+# ---------------------------------------------------------------------------------------------
+# Values as JSON: arrays keep their type
+# ---------------------------------------------------------------------------------------------
+
+
+def to_json(value: Any) -> Any:
+    """A value of arrays, numbers, text, None, tuples, lists and dicts, ready for JSON."""
+    if isinstance(value, np.ndarray):
+        flat = value.ravel().tolist()
+        if value.dtype == np.float32:  # its shortest digits, not those of the float64 it becomes
+            flat = [float(str(v)) for v in value.ravel()]
+        return {"array": flat, "dtype": str(value.dtype), "shape": list(value.shape)}
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        return {"dict": [[to_json(k), to_json(v)] for k, v in value.items()]}
+    if isinstance(value, tuple):
+        return {"tuple": [to_json(v) for v in value]}
+    if isinstance(value, list):
+        return [to_json(v) for v in value]
+    return value
+
+
+def from_json(value: Any) -> Any:
+    """The value that `to_json` was given."""
+    if isinstance(value, list):
+        return [from_json(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    if "array" in value:
+        return np.array(value["array"], dtype=value["dtype"]).reshape(value["shape"])
+    if "tuple" in value:
+        return tuple(from_json(v) for v in value["tuple"])
+    return {from_json(k): from_json(v) for k, v in value["dict"]}
+
+
+def key(code: str, inputs: dict[str, Any]) -> str:
+    """What an answer is stored under: a digest of the code and of the inputs."""
+    digest = hashlib.sha256(code.encode())
+    for name in sorted(inputs):
+        array = np.asarray(inputs[name])
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:20]
+
+
+# ---------------------------------------------------------------------------------------------
+# The process
+# ---------------------------------------------------------------------------------------------
+
+
+class Console:
+    """A PyTorch process that runs one piece of code after the other, each with names of its own."""
+
+    def __init__(self, python: str):
+        self.process = processes.Child(
+            ["-m", "jacklib.backend.torch_console"], python=python,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=process_environment(JACKLIB_NO_JITTOR="1"),
+        )  # fmt: skip
+        atexit.register(self.close)
+
+    def run(self, code: str, inputs: dict[str, Any]) -> tuple[Any, str]:
+        """The code's last expression and PyTorch's version. Raises DataError with its error."""
+        request = {"code": code, "inputs": {n: to_json(np.asarray(v)) for n, v in inputs.items()}}
+        try:
+            print(json.dumps(request), file=self.process.stdin, flush=True)
+            line = self.process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            raise RuntimeError(f"PyTorch's process ended with {self.process.wait()}")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise DataError(
+                "code", found=answer["error"], wanted="PyTorch code that runs", cure="Correct it."
+            )
+        return from_json(answer["value"]), answer["version"]
+
+    def close(self) -> None:
+        """End the process."""
+        if self.process.poll() is None:
+            self.process.stdin.close()
+            self.process.wait()
+
+
+_console: Console | None = None
+_told = False
+
+
+def pytorch(code: str, **inputs: Any) -> Any:
+    """Run PyTorch code in its own process; returns its last expression with NumPy arrays.
+
+    code: any lines; torch, nn, F (torch.nn.functional) and np are known, and the random seed is 0
+    at the start. inputs: NumPy arrays (or lists, numbers), tensors in the code. Tensors come back
+    as arrays; numbers, text, None and tuples, lists and dicts of all these as they are.
+
+    Where there is no PyTorch, returns the answer stored for this code with these inputs. Raises
+    DataError with PyTorch's message where the code fails, and where there is neither.
+    """
+    global _console, _told
+    code = textwrap.dedent(code).strip()
+    python, name = find_torch(), key(code, inputs)
+    if python:
+        if _console is None or _console.process.poll() is not None:
+            _console = Console(python)
+        value, version = _console.run(code, inputs)
+        if os.environ.get(RECORD):
+            _store(ANSWERS / f"{os.environ[RECORD]}.json", name, value, version)
+        return value
+    for path in sorted(ANSWERS.glob("*.json")):
+        stored = _stored(path, path.stat().st_mtime)
+        if name in stored["answers"]:
+            if not _told:
+                print(f"(No PyTorch here: its values are stored ones, of {stored['version']}.)")
+                _told = True
+            return from_json(stored["answers"][name])
+    raise DataError(
+        "pytorch", found="no PyTorch on this machine, and no stored answer to this code",
+        wanted="one of them", cure=CURE,
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def recording(name: str) -> Iterator[dict[str, str]]:
+    """While a notebook is built: what to add to its environment, so that PyTorch's answers are
+    stored under this name. Those of the last build go, unless this one fails."""
+    before = {path: path.read_bytes() for path in ANSWERS.glob(f"{name}*")}
+    for path in before:
+        path.unlink()
+    try:
+        yield {RECORD: name}
+    except BaseException:
+        for path in ANSWERS.glob(f"{name}*"):
+            path.unlink()
+        for path, content in before.items():
+            path.write_bytes(content)
+        raise
+
+
+@lru_cache
+def _stored(path: Path, _changed: float) -> dict[str, Any]:
+    with contextlib.suppress(DataError):  # a damaged file holds no answers
+        stored = read_table(path)
+        if isinstance(stored.get("answers"), dict) and "version" in stored:
+            return stored
+    return {"answers": {}}
+
+
+def _store(path: Path, name: str, value: Any, version: str) -> None:
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"answers": {}}
+    stored["answers"][name] = to_json(value)
+    lines = [f'  "{k}": {json.dumps(v)}' for k, v in sorted(stored["answers"].items())]
+    text = f'{{"version": "{version}", "answers": {{\n' + ",\n".join(lines) + "\n}}\n"
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, suffix=".new") as file:
+        file.write(text)
+    os.chmod(file.name, 0o644)  # a temporary file is for its owner alone
+    os.replace(file.name, path)

@@ -1,0 +1,264 @@
+"""The command line: `python -m jacklib COMMAND`, which `bash script/run.sh` calls."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import difflib
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from jacklib.backend import processes, runtime
+from jacklib.errors import DataError, DiskError, TrainingError, disk_words, escaped, plain
+
+TOOLS = (
+    "doctor",
+    "warmup",
+    "cuda",
+    "gpu_check",
+    "prepare",
+    "notebooks",
+    "bench",
+    "porting",
+    "samples",
+)
+# Networks by the names of the command line; each has a module in `jacklib.methods`.
+METHODS = {"VAANet": "vaanet", "CTEN": "cten", "TSL": "tsl", "Gait": "gait"}
+
+USAGE = """bash script/run.sh COMMAND [options]
+
+  lab                          open JupyterLab on the notebooks
+  test                         run the tests
+  robustness [PART ...]        damaged files, kills, races and full disks
+  lock                         write the lists of tested packages anew
+  doctor                       what this machine has, and how to mend what is missing
+  warmup [NETWORK ...]         compile all kernels ahead, on all cores
+  cuda [--remove]              how Jittor gets at the GPU here; remove what that needed
+  gpu_check                    is it right on this GPU, and how fast?
+  prepare SOURCE TARGET        turn a folder of videos into the layout that training reads
+  prepare gait SOURCE TARGET   the same for walks: Emotion-Gait's h5 files
+  samples                      make the clips that ship ready (training does it by itself)
+  VAANet main                  train on the sample clips, or on --dataset ve8 ...
+  VAANet test                  evaluate: table, confusion matrix, json
+  VAANet test_singlevideo --video_path FILE
+  CTEN main | test | test_singlevideo ...
+  TSL main | main_eval         train and evaluate on untrimmed videos
+  TSL main_inference --video_path FILE
+  TSL features --data_path FOLDER
+  Gait main --phase train | test
+                               train and evaluate on walks
+  Gait test_single --pose_path FILE
+  bench vaanet | cten | tsl | gait | all
+                               speed and memory against PyTorch
+  porting check FILE           find where Jittor differs from PyTorch in a port's source
+  porting compare vaanet | cten | tsl | gait
+                               a network beside its PyTorch original, layer by layer
+  porting changes              how many lines of each network the port changes
+  notebooks build              write the notebooks anew from notebooks/src
+
+Options of a command: add --help."""
+
+
+def _method(name: str, arguments: list[str]) -> int:
+    import importlib
+
+    method = importlib.import_module(f"jacklib.methods.{METHODS[name]}")
+    phase = arguments[0] if arguments else ""
+    if phase in ("--help", "-h"):
+        print(f"bash script/run.sh {name} {' | '.join(method.PHASES)} [options]\n"
+              f"Options: bash script/run.sh {name} {method.PHASES[0]} --help")  # fmt: skip
+        return 0
+    if phase not in method.PHASES:
+        found = f"found {phase!r}, " if phase else ""
+        meant = _meant(phase, method.PHASES)
+        if (name, phase) == ("Gait", "test"):
+            meant = ". To evaluate: main --phase test"
+        print(f"{name}: {found}wanted one of {', '.join(method.PHASES)}{meant}", file=sys.stderr)
+        return 2
+    parser = argparse.ArgumentParser(prog=f"bash script/run.sh {name} {phase}")
+    method.add_arguments(parser, phase)
+    return method.run(phase, parser.parse_args(arguments[1:]))
+
+
+def _meant(word: str, known) -> str:
+    near = difflib.get_close_matches(word.lower(), known, 1) or [
+        name for name in known if name.lower() == word.lower()
+    ]
+    return f". Did you mean {near[0]!r}?" if near else ""
+
+
+def _tool(command: str, arguments: list[str]) -> int:
+    if command == "doctor":
+        from jacklib.backend.doctor import doctor
+
+        return doctor()
+    if command == "prepare" and arguments[:1] == ["gait"]:
+        command, arguments = "prepare gait", arguments[1:]
+    parser = argparse.ArgumentParser(prog=f"bash script/run.sh {command}")
+    if command == "prepare":
+        from jacklib.data import prepare as tool
+    elif command == "prepare gait":
+        from jacklib.data import prepare_gait as tool
+    elif command == "notebooks":
+        from jacklib.teaching import notebooks as tool
+    elif command == "bench":
+        from jacklib.measure import bench as tool
+    elif command == "cuda":
+        from jacklib.backend import cuda as tool
+    elif command == "gpu_check":
+        from jacklib.measure import gpu_check as tool
+    elif command == "warmup":
+        from jacklib.cli import warmup as tool
+    elif command == "porting":
+        from jacklib import porting as tool
+    else:
+        from jacklib.data.samples import GAITS, SAMPLES, UNTRIMMED
+
+        for make in SAMPLES.values():
+            print(make().video_path)
+        for make_others in (*UNTRIMMED.values(), *GAITS.values()):
+            print(make_others())
+        return 0
+    tool.add_arguments(parser)
+    return tool.main(parser.parse_args(arguments))
+
+
+class _Terminal:
+    """Standard output or error as the commands may use it, whatever stands behind it.
+
+    Control characters (a file's name may hold some) and letters that it does not know are escaped.
+    A reader that has left (`| head -1`, a closed window) ends no training: the rest goes nowhere.
+    """
+
+    def __init__(self, stream: Any):
+        self._stream = stream
+        stream.reconfigure(errors="backslashreplace")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with self._readers_may_leave():
+            self._stream.write(escaped(text, kept="\n\r\t"))
+        return len(text)
+
+    def flush(self) -> None:
+        with self._readers_may_leave():
+            self._stream.flush()
+
+    @contextlib.contextmanager
+    def _readers_may_leave(self):
+        try:
+            yield
+        except OSError as error:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+            if error.errno not in (errno.EPIPE, errno.EIO):
+                raise DiskError(error, self._stream.name) from error
+
+
+def provide_streams() -> None:
+    # Closed ones first (`>&-`): else the next file that is opened has their number, and whatever
+    # a library prints goes into it.
+    while (number := os.open(os.devnull, os.O_RDWR)) < 3:
+        os.set_inheritable(number, True)
+    os.close(number)
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name) or open(number, "w", encoding="utf-8", closefd=False)
+        setattr(sys, name, _Terminal(stream))
+
+
+def guarded(work: Callable[[], int]) -> int:
+    """The exit code of some work; what may go wrong with data and machines is one message."""
+    try:
+        code = work()
+        sys.stdout.flush()
+        return code
+    except (DataError, TrainingError) as error:
+        message = str(error)
+    except OSError as error:
+        message = disk_words(error)
+    except MemoryError as error:
+        details = f" ({plain(error)})" if str(error) else ""
+        message = f"not enough memory{details}. Close other programs, or choose smaller batches."
+    except RecursionError:
+        message = "found data nested too deep to be read. Choose other data."
+    except RuntimeError as error:
+        if "can't start new thread" not in str(error):
+            raise
+        message = disk_words(OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)))
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
+    print(f"error: {message}", file=sys.stderr)
+    return 1
+
+
+def _prepare() -> int:
+    try:
+        runtime.prepare()
+    except (OSError, MemoryError):
+        raise
+    except RuntimeError as error:
+        raise TrainingError(str(error)) from error
+    except Exception as error:  # Jittor's own, about a compiler or a GPU
+        raise TrainingError(
+            f"Jittor cannot start: {plain(error)}. Run `bash script/run.sh doctor`."
+        ) from error
+    return 0
+
+
+def _in_several_processes(arguments: list[str]) -> int:
+    """Run one command in a process of those that mpirun started."""
+    if code := guarded(_prepare):
+        return code
+    from jacklib.training import parallel
+
+    if parallel.rank():
+        sys.stdout = open(os.devnull, "w")  # process 0 speaks
+    code = 1
+    try:
+        code = guarded(lambda: _run(arguments))
+    except SystemExit as end:  # argparse's
+        code = end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+    return parallel.leave(code)
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; returns the exit code."""
+    if processes.in_mpi():
+        return _in_several_processes(arguments)
+    return guarded(lambda: _run(arguments))
+
+
+def _run(arguments: list[str]) -> int:
+    command = arguments[0] if arguments else "--help"
+    if command in METHODS:
+        work = _method
+    elif command in TOOLS:
+        work = _tool
+    else:
+        known = command in ("--help", "-h", "help")
+        meant = _meant(command, [*METHODS, *TOOLS])
+        print(USAGE if known else f"Unknown command {command!r}{meant or '.'}\n\n{USAGE}",
+              file=sys.stdout if known else sys.stderr)  # fmt: skip
+        return 0 if known else 2
+    if command not in ("doctor", "prepare"):  # which must work where Jittor cannot start
+        _prepare()
+    if processes.in_mpi() and arguments[1:2] != ["main"]:
+        from jacklib.training import parallel
+
+        parallel.check_alone(" ".join(arguments[:2]))
+    return work(command, arguments[1:])
+
+
+if __name__ == "__main__":
+    provide_streams()
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,100 @@
+"""Random inputs for each network, the same for both frameworks: for speed and for parity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from jacklib.core.shapes import (
+    AUDIO_COEFFICIENTS,
+    AUDIO_FRAMES,
+    GAIT_JOINTS,
+    LOGMEL_BINS,
+    LOGMEL_FRAMES,
+    MEL_BINS,
+    MOVEMENT_CHANNELS,
+    POSTURE_CHANNELS,
+)
+
+POINTS = 5  # annotated clips of a TSL-Net video
+
+
+def inputs_for(net: Any, network: str, batch: int, seed: int) -> tuple[np.ndarray, ...]:
+    """`random_inputs` of the shapes that VAANet or CTEN, of either framework, takes."""
+    size, n = net.sample_size, net.audio_n_segments
+    visual = (batch, net.seq_len, 3, net.snippet_duration, size, size)
+    audio = {
+        "vaanet": lambda: (batch, AUDIO_FRAMES * n, AUDIO_COEFFICIENTS),
+        "cten": lambda: (batch, net.audio_time * n, MEL_BINS),
+    }[network]()
+    return random_inputs(visual, audio, net.n_classes, seed)
+
+
+def erased(visual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Stand-ins for what CTEN's passes 2 and 3 see: the same segments in two other orders.
+
+    Choosing and decoding frames is the loader's work in both frameworks and is not measured.
+    """
+    return np.ascontiguousarray(visual[:, ::-1]), np.roll(visual, 1, axis=1)
+
+
+def vaanet_positive(n_classes: int) -> list[int]:
+    """VE8's positive classes, cut to those that a smaller network has."""
+    return [c for c in (1, 4, 6, 7) if c < n_classes]
+
+
+def random_inputs(
+    visual_shape: tuple[int, ...], audio_shape: tuple[int, ...], n_classes: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Inputs that any framework can rebuild from the seed: visual, audio (float32), target [B].
+
+    One `default_rng(seed)` gives, in this order, visual = integers(0, 256), audio =
+    standard_normal * 20 and target = integers(0, n_classes). The visual array is drawn a video at
+    a time, which gives the same numbers as one call and needs a fraction of its memory (integers
+    are 64 bits wide before they become float32).
+    """
+    rng = np.random.default_rng(seed)
+    visual = np.empty(visual_shape, np.float32)
+    for video in visual:
+        video[...] = rng.integers(0, 256, video.shape)
+    audio = (rng.standard_normal(audio_shape) * 20).astype(np.float32)
+    return visual, audio, rng.integers(0, n_classes, visual_shape[0])
+
+
+def tsl_videos(net: Any, batch: int, clips: int, seed: int) -> list[tuple[np.ndarray, ...]]:
+    """Random videos for TSL-Net of either framework and its loss, each a batch of one, float32.
+
+    rgb [1, T, rgb_size], logmel [1, T, 32, 60], labels and label_distribution [1, C], points
+    [1, T, C]: at POINTS random clips 0.9 for a random class and 0.1 for the others.
+    """
+    rng, C, videos = np.random.default_rng(seed), net.num_classes, []
+    for _ in range(batch):
+        rgb = np.abs(rng.standard_normal((1, clips, net.rgb_size)))
+        logmel = (rng.standard_normal((1, clips, LOGMEL_FRAMES, LOGMEL_BINS)) * 15 + 20) / 80
+        classes = rng.integers(0, C, min(POINTS, clips))
+        marks = rng.choice(clips, len(classes), replace=False)
+        points = np.zeros((1, clips, C))
+        points[0, marks] = 0.1
+        points[0, marks, classes] = 0.9
+        share = np.bincount(classes, minlength=C)[None] / len(classes)
+        video = rgb, logmel, share > 0, share, points
+        videos.append(tuple(array.astype(np.float32) for array in video))
+    return videos
+
+
+def gait_inputs(net: Any, batch: int, seed: int) -> tuple[np.ndarray, ...]:
+    """Random gaits for BPM-GCN of either framework and its loss, float32.
+
+    posture [batch, 3, T, 16, 1], movement [batch, 8, T, 16, 1], labels [batch] (int64), affective
+    [batch, n_features * T].
+    """
+    rng = np.random.default_rng(seed)
+
+    def normal(*shape: int) -> np.ndarray:
+        return rng.standard_normal(shape).astype(np.float32)
+
+    posture = normal(batch, POSTURE_CHANNELS, net.frames, GAIT_JOINTS, 1)
+    movement = normal(batch, MOVEMENT_CHANNELS, net.frames, GAIT_JOINTS, 1)
+    labels = rng.integers(0, net.n_classes, batch)
+    return posture, movement, labels, normal(batch, net.n_features * net.frames)

@@ -1,0 +1,358 @@
+"""Numbers that say how good predictions are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from jacklib.errors import DataError, shown
+from jacklib.files import reading
+
+
+def confusion_matrix(labels, predictions, n_classes: int) -> np.ndarray:
+    """Counts [true class, predicted class] of class numbers labels [N] and predictions [N]."""
+    counts = np.zeros((n_classes, n_classes), np.int64)
+    np.add.at(counts, (np.asarray(labels), np.asarray(predictions)), 1)
+    return counts
+
+
+def per_class(confusion: np.ndarray) -> list[dict]:
+    """For each class its number of clips, precision, recall and F1; None where 0/0."""
+    rows = []
+    for c in range(len(confusion)):
+        right = confusion[c, c]
+        clips, predicted = confusion[c].sum(), confusion[:, c].sum()
+        precision = float(right / predicted) if predicted else None
+        recall = float(right / clips) if clips else None
+        f1 = float(2 * right / (clips + predicted)) if clips + predicted else None
+        rows.append({"clips": int(clips), "precision": precision, "recall": recall, "f1": f1})
+    return rows
+
+
+def attention_on_truth(gamma, truth) -> float:
+    """How much more temporal attention lies on the true segments than if it were spread evenly.
+
+    gamma [N, S], zero or more; truth [N, S], each segment's share of the event. 1 is what uniform
+    attention gets. A clip without any attention counts as uniform.
+    """
+    gamma, truth = np.asarray(gamma, np.float64), np.asarray(truth, np.float64)
+    total = gamma.sum(1, keepdims=True)
+    share = np.where(total > 0, gamma / np.where(total > 0, total, 1), 1 / gamma.shape[1])
+    uniform = truth.mean(1)
+    return float(((share * truth).sum(1) / uniform).mean())
+
+
+# ---------------------------------------------------------------------------------------------
+# Detection in time
+# ---------------------------------------------------------------------------------------------
+
+
+def temporal_iou(segment, segments) -> np.ndarray:
+    """Overlap over union of one (start, end) with each of segments [N, 2], in the same unit."""
+    segments = np.asarray(segments, np.float64).reshape(-1, 2)
+    common = np.minimum(segment[1], segments[:, 1]) - np.maximum(segment[0], segments[:, 0])
+    common = np.maximum(common, 0)
+    union = segments[:, 1] - segments[:, 0] + segment[1] - segment[0] - common
+    return common / np.where(union > 0, union, 1)
+
+
+def temporal_map(ground_truth: dict, results: dict, tious: Sequence[float]) -> dict[str, float]:
+    """Mean average precision of detections in time, as ActivityNet's evaluation computes it.
+
+    ground_truth: {"database": {ID: {"annotations": [{"label": L, "segment": [start, end]}]}}}, or
+    what "database" holds; results: {"results": {ID: [{"label": L, "score": s, "segment": [start,
+    end]}]}}, or what "results" holds. Seconds, as numbers or text. tious: overlaps (over union)
+    from which a detection counts.
+
+    For every tIoU, here 0.1: "mAP@0.10" (interpolated average precision, mean over the labels of
+    the ground truth), "Pr@0.10" and "Rc@0.10" (precision and recall, mean over the ranked list of
+    what they are so far), "F2@0.10" = 5PR / (4P + R). Over all of them, here 0.1 to 0.3:
+    "average_mAP[0.1:0.3]" and, for each label L, "average_LAP[0.1:0.3]". Detections of labels that
+    the ground truth does not have count for nothing.
+
+    Source: ActivityNet's detection evaluation, and what the released code of TSL-Net (MM 2022) adds
+    to it. Raises DataError if there is nothing to find, or an entry lacks a field, or has a number
+    that cannot be.
+    """
+    truth = _by_label(_inside(ground_truth, "database"), "ground_truth", "annotations")
+    found = _by_label(_inside(results, "results"), "results", None)
+    tious = [float(t) for t in tious]
+    if not truth:
+        raise DataError(
+            "ground_truth", found="no annotation", wanted="at least one",
+            cure="Choose a subset that has segments.",
+        )  # fmt: skip
+    per_label = {
+        label: [_average_precision(events, found.get(label, []), tiou) for tiou in tious]
+        for label, events in truth.items()
+    }
+    numbers = np.array(list(per_label.values()))  # [labels, tious, 3]
+    ap, precision, recall = numbers.mean(0).T
+    report: dict[str, float] = {}
+    for tiou, a, p, r in zip(tious, ap.tolist(), precision.tolist(), recall.tolist(), strict=True):
+        f2 = 5 * p * r / (4 * p + r) if p + r else 0.0
+        report |= {f"mAP@{tiou:.2f}": a, f"Pr@{tiou:.2f}": p, f"Rc@{tiou:.2f}": r}
+        report[f"F2@{tiou:.2f}"] = f2
+    span = f"[{tious[0]:g}:{tious[-1]:g}]"
+    report[f"average_mAP{span}"] = float(ap.mean())
+    for label, rows in per_label.items():
+        report[f"average_{label}AP{span}"] = float(np.mean([row[0] for row in rows]))
+    return report
+
+
+MOST_SEGMENTS = 10_000  # of one video
+
+
+def times(segment) -> tuple[float, float]:
+    """[start, end] as a file may write it, numbers or text. Raises if it is anything else."""
+    if not isinstance(segment, (list, tuple)):
+        raise TypeError("no list of two times")
+    start, end = (_number(time) for time in segment)
+    if start > end:
+        raise ValueError("a start after the end")
+    return start, end
+
+
+def _number(value) -> float:
+    if isinstance(value, bool) or not math.isfinite(float(value)):
+        raise ValueError("a number that cannot be")
+    return float(value)
+
+
+def check_results(results: dict, where: str) -> None:
+    """Raise DataError, naming the video, if `temporal_map` cannot take {ID: segments}."""
+    _by_label(results, where, None)
+
+
+def _inside(table, key: str):
+    return table.get(key, table) if isinstance(table, dict) else table
+
+
+def _by_label(videos: dict, name: str, inner: str | None) -> dict[str, list[tuple]]:
+    """{label: [(video, start, end, score)]}; score is 0 where there is none."""
+    lists: dict[str, list[tuple]] = {}
+    wanted = '{"label": ..., "segment": [start, end]' + ("}" if inner else ', "score": ...}')
+    if not isinstance(videos, dict):
+        raise DataError(name, found=shown(videos), wanted="{ID: ...}", cure="Correct it.")
+    for video, entry in videos.items():
+        items = entry
+        if inner is not None:
+            items = entry.get(inner) if isinstance(entry, dict) else None
+        if not isinstance(items, (list, tuple)) or len(items) > MOST_SEGMENTS:
+            raise DataError(
+                f"{name}, {shown(video)}", found=shown(entry),
+                wanted=f"a list of {wanted}, {MOST_SEGMENTS} at most", cure="Correct this entry.",
+            )  # fmt: skip
+        for item in items:
+            with reading(f"{name}, {shown(video)}", wanted, "Correct this entry.", shown(item)):
+                row = (video, *times(item["segment"]), 0.0 if inner else _number(item["score"]))
+                if not isinstance(item["label"], str):
+                    raise TypeError("a label that is no text")
+                lists.setdefault(item["label"], []).append(row)
+    return lists
+
+
+def _average_precision(events, detections, tiou: float) -> tuple[float, float, float]:
+    """(average precision, mean precision, mean recall) of one label at one tIoU."""
+    if not detections:
+        return 0.0, 0.0, 0.0
+    of_video: dict[str, list[int]] = {}
+    for number, (video, *_) in enumerate(events):
+        of_video.setdefault(video, []).append(number)
+    times = np.array([event[1:3] for event in events])
+    places = {video: np.array(numbers) for video, numbers in of_video.items()}
+    taken = np.zeros(len(events), bool)
+    hits = np.zeros(len(detections))
+    for rank, (video, start, end, _) in enumerate(sorted(detections, key=lambda d: -d[3])):
+        candidates = places.get(video)
+        if candidates is None:
+            continue
+        # The best overlap that no better detection has taken.
+        overlaps = np.where(taken[candidates], -1, temporal_iou((start, end), times[candidates]))
+        place = overlaps.argmax()
+        if overlaps[place] >= tiou:
+            taken[candidates[place]], hits[rank] = True, 1
+    precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
+    recall = np.cumsum(hits) / len(events)
+    # Interpolated: at each recall the best precision from there on.
+    best = np.maximum.accumulate(precision[::-1])[::-1]
+    steps = np.diff(recall, prepend=0)
+    return float((steps * best).sum()), float(precision.mean()), float(recall.mean())
+
+
+PROPOSAL_LEVELS = tuple(np.round(np.arange(0.1, 1, 0.1), 1).tolist())
+
+
+def attention_proposals(
+    gamma, seconds: float, levels: Sequence[float] = PROPOSAL_LEVELS, nms: float = 0.5
+) -> list[tuple[float, float, float]]:
+    """Stretches of time on which the temporal attention gamma [S] of one video lies.
+
+    gamma is stretched to 0..1. At each level, every run of segments at or above it is a proposal;
+    its score is the run's mean minus the mean of the one segment on either side, as far as there
+    are any. Of proposals that overlap by more than `nms` (over union) the best stays. seconds: the
+    video's length.
+
+    Returns (start, end, score), seconds, best first. Attention that is alike everywhere proposes
+    the whole video with score 0.
+    """
+    gamma = np.asarray(gamma, np.float64)
+    S, low, high = len(gamma), gamma.min(), gamma.max()
+    if high <= low:
+        return [(0.0, float(seconds), 0.0)]
+    level_of = (gamma - low) / (high - low)
+    runs = set()
+    for level in levels:
+        above = np.concatenate([[0], level_of >= level - 1e-9, [0]]).astype(int)
+        borders = np.flatnonzero(np.diff(above))
+        runs |= set(zip(borders[::2].tolist(), borders[1::2].tolist(), strict=True))
+    scored = []
+    for start, end in sorted(runs):
+        outside = np.concatenate([level_of[max(start - 1, 0) : start], level_of[end : end + 1]])
+        contrast = level_of[start:end].mean() - (outside.mean() if len(outside) else 0.0)
+        scored.append((start * seconds / S, end * seconds / S, float(contrast)))
+    kept: list[tuple[float, float, float]] = []
+    for proposal in sorted(scored, key=lambda p: -p[2]):
+        if not kept or temporal_iou(proposal, [k[:2] for k in kept]).max() <= nms:
+            kept.append(proposal)
+    return kept
+
+
+# ---------------------------------------------------------------------------------------------
+# From TSL-Net's scores to segments
+# ---------------------------------------------------------------------------------------------
+
+SCORE_LEVELS = tuple(np.round(np.arange(0, 0.25, 0.025), 3).tolist())  # 0 to 0.225
+FOREGROUND_LEVELS = tuple(np.round(np.arange(0.5, 0.725, 0.025), 3).tolist())  # 0.5 to 0.7
+
+
+def localize(
+    scores,
+    video_score,
+    fps: float,
+    *,
+    labels: Sequence[str] = ("n", "p"),
+    class_threshold: float = 0.5,
+    score_levels: Sequence[float] = SCORE_LEVELS,
+    foreground_levels: Sequence[float] = FOREGROUND_LEVELS,
+    scale: int = 24,
+    clip_frames: int = 16,
+    margin: float = 0.03,
+    video_weight: float = 0.3,
+    nms: float = 0.5,
+) -> list[tuple[str, float, float, float]]:
+    """Segments of one video from TSL-Net's scores, as its released code finds them.
+
+    The foreground levels, 0.5 to 0.7, are those of the numbers that this is tested against. The
+    public repository's config.py has 0.4 to 0.725, which proposes more.
+
+    scores [T, C+1]: the fused class scores of each clip and, last, its background score;
+    video_score [C] (arrays or Vars); fps: the video's frames a second, with clip_frames of them in
+    a clip.
+
+    A class is looked for where its video score is at least class_threshold; where none is, the best
+    one is taken. The scores are stretched `scale` times with straight lines between the clips. Each
+    run of moments whose class score is at or above a score level (and above 0), or whose
+    1 - background is at or above a foreground level, is a proposal. Its score is the mean class
+    score inside minus the mean on both sides (`margin` of its length each), plus video_weight times
+    the video score; beside a run from a score level, class scores below that level count as 0. Of
+    proposals of one class that overlap by `nms` or more the best stays; as in the released code
+    this overlap counts every length, in seconds, as one more than it is.
+
+    Returns (label, score, start, end), seconds: class by class, best first. Raises DataError where
+    the arguments do not fit together.
+    """
+    scores, video_score = np.asarray(scores), np.asarray(video_score).astype(np.float64)
+    C = len(labels)
+    if scores.ndim != 2 or scores.shape[1] != C + 1 or len(scores) < 2:
+        raise DataError(
+            "scores", found=f"shape {list(scores.shape)}",
+            wanted=f"[T, {C + 1}] with T of 2 or more",
+            cure="Give one video's fused scores, background last.",
+        )  # fmt: skip
+    if not (np.isfinite(scores).all() and np.isfinite(video_score).all()):
+        raise DataError(
+            "scores", found="NaN or infinite numbers", wanted="finite numbers",
+            cure="The network has diverged: train it again with a lower learning rate.",
+        )  # fmt: skip
+    if video_score.shape != (C,):
+        raise DataError(
+            "video_score", found=f"shape {list(video_score.shape)}", wanted=f"[{C}]",
+            cure="Give one score a class.",
+        )  # fmt: skip
+    if not fps > 0:
+        raise DataError(
+            "fps", found=str(fps), wanted="more than 0", cure="Give the video's frames a second."
+        )
+    chosen = np.flatnonzero(video_score >= class_threshold)
+    if not len(chosen):
+        chosen = np.array([video_score.argmax()])
+    foreground = _stretch(1 - scores[:, -1], scale)  # [M], M = T * scale moments
+    _, foreground_runs = _runs(foreground, foreground_levels)
+    seconds = clip_frames / (scale * fps)  # one moment
+    found = []
+    for c in chosen.tolist():
+        score = _stretch(scores[:, c], scale)  # [M]
+        level, score_runs = _runs(score, score_levels)
+        kept = np.where(score >= np.asarray(score_levels)[:, None], score, 0)  # [levels, M]
+        runs = np.concatenate([score_runs, foreground_runs])
+        everywhere = np.full(len(foreground_runs), len(kept))  # the row after the levels'
+        rows = np.concatenate([level, everywhere])
+        worth = _contrast(np.vstack([kept, score]), rows, runs, margin)
+        worth += video_weight * video_score[c]
+        segments = runs * seconds
+        for i in _suppress(segments, worth, nms):
+            found.append((labels[c], float(worth[i]), *segments[i].tolist()))
+    return found
+
+
+def _stretch(values: np.ndarray, scale: int) -> np.ndarray:
+    """values [T] on T * scale moments, straight lines between and beyond the last."""
+    places = np.arange(len(values) * scale) * (1 / scale)
+    left = np.clip(np.ceil(places).astype(int) - 1, 0, len(values) - 2)
+    slope = np.diff(values).astype(np.float64)
+    return slope[left] * (places - left) + values[left]
+
+
+def _runs(values: np.ndarray, levels: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Runs of `values` [M] at or above each level, and above 0: level's number [N], borders [N, 2].
+
+    The second border is the first moment after the run.
+    """
+    above = (values >= np.asarray(levels)[:, None]) & (values > 0)
+    above[~above[:, 1:].any(1)] = False  # the released code overlooks a lone first moment
+    edges = np.diff(np.pad(above, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    level, start = np.nonzero(edges == 1)
+    return level, np.stack([start, np.nonzero(edges == -1)[1]], 1)
+
+
+def _contrast(values: np.ndarray, rows, runs: np.ndarray, margin: float) -> np.ndarray:
+    """Mean of values[row] inside each run minus the mean beside it, 0 where nothing is beside it.
+
+    values [R, M]; rows [N], the row that each of runs [N, 2] is judged by.
+    """
+    total = np.cumsum(np.pad(values, ((0, 0), (1, 0))), axis=1)
+    start, end = runs.T
+    length = end - start
+    before = np.maximum((start - margin * length).astype(int), 0)
+    after = np.minimum((end - 1 + margin * length).astype(int) + 1, values.shape[1])
+    inside = total[rows, end] - total[rows, start]
+    beside = total[rows, start] - total[rows, before] + total[rows, after] - total[rows, end]
+    return inside / length - beside / np.maximum(start - before + after - end, 1)
+
+
+def _suppress(segments: np.ndarray, scores: np.ndarray, overlap: float) -> list[int]:
+    """Numbers of the segments [N, 2] that stay, best first; every length counts one more."""
+    start, end = segments.T
+    lengths = end - start + 1
+    order, kept = np.argsort(-scores, kind="stable"), []
+    while len(order):
+        best, order = order[0], order[1:]
+        kept.append(int(best))
+        common = np.minimum(end[best], end[order]) - np.maximum(start[best], start[order]) + 1
+        common = np.maximum(common, 0)
+        union = lengths[best] + lengths[order] - common
+        order = order[common / union < overlap]
+    return kept

@@ -1,0 +1,199 @@
+"""Shape arithmetic and shape checks that both frameworks' networks share; imports neither."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from numbers import Integral, Real
+from typing import Any
+
+from jacklib.errors import DataError, shown
+
+EXPANSION = 4  # a 3D ResNet's bottleneck gives four times its inner width
+AUDIO_FRAMES = 256  # MFCC frames in one of VAANet's audio segments
+AUDIO_COEFFICIENTS = 32  # MFCC coefficients a frame
+MEL_BINS = 128  # CTEN's filter bank
+LOGMEL_FRAMES, LOGMEL_BINS = 32, 60  # TSL-Net's log-mel spectrum of one clip
+GAIT_JOINTS, POSTURE_CHANNELS, MOVEMENT_CHANNELS = 16, 3, 8  # of BPM-GCN's inputs
+STREAMS = ("both", "posture", "movement")  # BPM-GCN's
+MODALITIES = ("all", "rgb", "logmfcc")  # TSL-Net's, as the released options name them
+
+
+def backbone_channels(blocks: Sequence[int], width: int) -> int:
+    """Channels of the map that `resnet3d(blocks, width)` gives."""
+    return width * EXPANSION * 2 ** (len(blocks) - 1)
+
+
+def backbone_map(snippet_duration: int, sample_size: int, n_stages: int) -> tuple[int, int]:
+    """(depth, side) of the 3D ResNet's map for snippets of that many frames and pixels a side.
+
+    Every halving there (7 with padding 3, 3 with padding 1, 1 without) gives ceil(n / 2). A side
+    is halved by the stem, the pool and each stage but the first; the depth by the last two only.
+    """
+    depth, side = snippet_duration, (sample_size + 1) // 2
+    for _ in range(n_stages):  # the pool, then n_stages - 1 strided stages
+        depth, side = (depth + 1) // 2, (side + 1) // 2
+    return depth, side
+
+
+def audio_map(frames: int, coefficients: int) -> tuple[int, int]:
+    """Size of the audio ResNet-18's last map for a segment of that many frames and coefficients.
+
+    The stem halves the frames only; the pool and three stages halve both, each rounding up.
+    """
+    return -(-frames // 32), -(-coefficients // 16)
+
+
+def check_depth(snippet_duration: int, sample_size: int, n_stages: int) -> int:
+    """The side of the backbone's map. Raises ValueError where its depth would not be 1."""
+    depth, side = backbone_map(snippet_duration, sample_size, n_stages)
+    if depth != 1:
+        raise DataError(
+            "snippet_duration",
+            found=str(snippet_duration),
+            wanted=f"1 to {2**n_stages} with {n_stages} stages in blocks",
+            cure="Use shorter snippets or more stages.",
+        )
+    return side
+
+
+def check_shape(name: str, value, wanted: Sequence[int]) -> None:
+    """Raise ValueError naming the argument, the shape it has and the shape it should have."""
+    if tuple(value.shape) != tuple(wanted):
+        raise ValueError(f"{name}: found shape {list(value.shape)}, wanted {list(wanted)}.")
+
+
+def check_fields(config: Any, **limits: tuple[float, float]) -> None:
+    """Raise DataError where a field of a network's config is no value of its default's kind.
+
+    limits: the least and the largest value of a number, or of each number of a sequence of at most
+    eight. The config may be a stranger's checkpoint's, and says how much memory a network takes.
+    """
+    for field in fields(config):
+        value, default = getattr(config, field.name), field.default
+        least, most = limits.get(field.name, (0, 1))
+        if isinstance(default, bool | str):
+            wanted = "yes or no (a bool)" if isinstance(default, bool) else "a word"
+            fits = type(value) is type(default)
+        else:
+            whole = isinstance(default, int | tuple)
+            wanted = f"{'a whole number' if whole else 'a number'} from {least} to {most}"
+            parts = [value]
+            if isinstance(default, tuple):
+                wanted = f"1 to 8 whole numbers from {least} to {most}"
+                parts = value if isinstance(value, list | tuple) and 0 < len(value) <= 8 else [None]
+            kind = Integral if whole else Real
+            fits = all(
+                isinstance(part, kind) and not isinstance(part, bool) and least <= part <= most
+                for part in parts
+            )
+        if not fits:
+            raise DataError(
+                field.name, found=shown(value), wanted=wanted,
+                cure=f"The published network has {default!r}.",
+            )  # fmt: skip
+
+
+def check_modality(modality: str) -> None:
+    """Raise ValueError where TSL-Net has no such modality."""
+    if modality not in MODALITIES:
+        raise DataError(
+            "modality", found=repr(modality), wanted=f"one of {MODALITIES}",
+            cure="'all' has picture and sound.",
+        )  # fmt: skip
+
+
+def check_clips(net, rgb, logmel) -> tuple[int, int]:
+    """Videos and clips that TSL-Net is given.
+
+    Raises ValueError naming the argument that has another shape than [B, T, rgb_size] or [B, T, 32,
+    60], another length than its partner, or too few clips for a video score.
+    """
+    wanted = {"rgb": (net.rgb_size,), "logmel": (LOGMEL_FRAMES, LOGMEL_BINS)}
+    given = {"rgb": rgb, "logmel": logmel}
+    names = {"all": ("rgb", "logmel"), "rgb": ("rgb",), "logmfcc": ("logmel",)}[net.modality]
+    size = None
+    for name in names:
+        shape = tuple(given[name].shape)
+        clips = ("B", "T") if size is None else size
+        fits = len(shape) == 2 + len(wanted[name]) and shape[2:] == wanted[name]
+        if not fits or (size is not None and shape[:2] != size):
+            text = ", ".join(map(str, (*clips, *wanted[name])))
+            raise DataError(
+                name, found=f"shape {list(shape)}", wanted=f"[{text}]",
+                cure="Give one entry a clip of the video"
+                + (", as many as rgb has." if size is not None else "."),
+            )  # fmt: skip
+        size = shape[:2]
+    if size[1] < net.r_act:
+        raise DataError(
+            names[0], found=f"{size[1]} clips", wanted=f"{net.r_act} or more (r_act)",
+            cure="Leave shorter videos out, or give a smaller r_act.",
+        )  # fmt: skip
+    return size
+
+
+def check_reverse_sign(sign: str) -> None:
+    """Raise ValueError where TSL-Net's loss has no such form."""
+    if sign not in ("released", "paper"):
+        raise DataError(
+            "reverse_sign", found=repr(sign), wanted="'released' or 'paper'",
+            cure="'released' is what the authors' code does.",
+        )  # fmt: skip
+
+
+def check_widths(widths: Sequence[int], frames: int, embed: int) -> None:
+    """Raise ValueError where BPM-GCN cannot have such widths, frames or embedding."""
+    if len(widths) != 3 or any(w < embed or w % embed for w in widths):
+        raise DataError(
+            "widths", found=str(list(widths)), wanted=f"three multiples of embed ({embed})",
+            cure="The released network has 64, 128 and 256.",
+        )  # fmt: skip
+    if frames < 2:
+        raise DataError(
+            "frames", found=str(frames), wanted="2 or more", cure="The released network has 48."
+        )
+
+
+def check_streams(streams: str) -> None:
+    """Raise ValueError where BPM-GCN has no such streams."""
+    if streams not in STREAMS:
+        raise DataError(
+            "streams", found=repr(streams), wanted=f"one of {STREAMS}",
+            cure="'both' is the paper's network, the others are for its ablation.",
+        )  # fmt: skip
+
+
+def check_gait(net, posture, movement) -> None:
+    """Raise ValueError naming the argument that has another shape than BPM-GCN takes.
+
+    posture [N, 3, T, 16, 1] and movement [N, 8, T, 16, 1], with the network's T; of a network with
+    one stream, only that stream's.
+    """
+    N: object = "N"
+    for name, value, channels in (
+        ("posture", posture, POSTURE_CHANNELS),
+        ("movement", movement, MOVEMENT_CHANNELS),
+    ):
+        if net.streams not in ("both", name):
+            continue
+        shape, rest = tuple(value.shape), (channels, net.frames, GAIT_JOINTS, 1)
+        if len(shape) != 5 or shape[1:] != rest or (N != "N" and shape[0] != N):
+            text = ", ".join(map(str, (N, *rest)))
+            raise DataError(
+                name, found=f"shape {list(shape)}", wanted=f"[{text}]",
+                cure="Axes: gaits, channels, frames, joints, persons. Other frame counts need a "
+                "network built with frames=.",
+            )  # fmt: skip
+        N = shape[0]
+
+
+def check_labels(labels, N: int, n_classes: int) -> None:
+    """Raise ValueError where labels are not N class numbers 0 to n_classes - 1 (NumPy array)."""
+    check_shape("labels", labels, (N,))
+    for i, label in enumerate(labels.tolist()):
+        if label not in range(n_classes):
+            raise DataError(
+                f"labels[{i}]", found=str(label), wanted=f"0 to {n_classes - 1}",
+                cure="Number the classes from 0.",
+            )  # fmt: skip

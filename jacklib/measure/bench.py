@@ -1,0 +1,354 @@
+"""Speed and memory of a network, Jittor beside PyTorch: `bash script/run.sh bench NETWORK`.
+
+`bench tsl --train` compares whole training runs, see `tsl_training`.
+
+Each framework has a process of its own; they take turns, so that a machine that slows down slows
+both. A turn is one forward pass or one training step, waited for to its end. The first turns, in
+which Jittor compiles and both allocate, are counted apart as warm-up.
+
+TSL-Net's training forward pass is measured as well, with what a clock says of it that does not wait
+for Jittor, which is lazy: the time to build the graph. That is no forward time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from jacklib.backend import cuda, processes
+from jacklib.backend.torch_process import find_torch, process_environment
+from jacklib.errors import DataError
+from jacklib.files import write_json
+from jacklib.measure.protocol import (
+    NETWORKS,
+)
+
+OPERATIONS = {
+    "vaanet": ("inference", "train"),
+    "cten": ("inference", "train"),
+    "tsl": ("inference", "forward", "train"),
+    "gait": ("inference", "train"),
+}
+WORDS = {"inference": "inference", "forward": "forward pass in training", "train": "training step"}
+BATCH = {"paper": 2, "classroom": 8}
+GAIT_BATCH = 32  # in both settings
+CLIPS = {"paper": 200, "classroom": 90}  # of a TSL-Net video: 16 frames each
+
+
+class Worker:
+    """A process that answers requests; `ask(op, ...)` waits for the answer."""
+
+    def __init__(self, python: str, module: str, environment: dict[str, str]):
+        self.process = processes.Child(
+            ["-m", module],
+            python=python,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=process_environment(**environment),
+        )
+
+    def ask(self, op: str, **arguments: Any) -> dict[str, Any]:
+        """Send one request. Raises RuntimeError with the worker's own message where it failed."""
+        print(json.dumps({"op": op, **arguments}), file=self.process.stdin, flush=True)
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the process that measures ended with {self.process.wait()}")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def measure(
+    network: str,
+    config: dict[str, Any],
+    batch: int,
+    *,
+    rounds: int,
+    warm_up: int,
+    seed: int = 0,
+    clips: int = 200,
+    device: str = "cpu",
+) -> dict[str, dict[str, Any]]:
+    """Times and memory by framework ("Jittor" and, where found, "PyTorch").
+
+    Each has "about" and, for the network's OPERATIONS, "first" (seconds of the first turn),
+    "seconds" (of each measured turn) and "peak" (bytes in memory at most, the process as a whole);
+    Jittor's forward also "unwaited" (seconds of each measured turn). clips: of a TSL-Net video.
+    device: "cpu" or "cuda", for both; on a GPU "peak" is the GPU's memory that the process holds
+    after the turns, as the driver tells it (both frameworks keep what they once had). In containers
+    it often does not know the process; then it is by how much the card was fuller after the
+    process's turns, and 0 where that is not told either.
+    """
+    gpu = device == "cuda"
+    programs = {
+        "Jittor": (sys.executable, "jacklib.measure.jittor_session", {"use_cuda": str(int(gpu))})
+    }
+    torch = find_torch()
+    if torch:
+        environment = {"JACKLIB_NO_JITTOR": "1", "JACK_DEVICE": device}
+        programs["PyTorch"] = (torch, "jacklib.measure.torch_session", environment)
+    workers: dict[str, Worker] = {}
+    grown = dict.fromkeys(programs, 0)  # by how much the card was fuller after each one's turns
+
+    def ask(name: str, op: str, **arguments: Any) -> dict[str, Any]:
+        before = card_memory() if gpu else 0
+        if name not in workers:
+            workers[name] = Worker(*programs[name])
+        answer = workers[name].ask(op, **arguments)
+        grown[name] += card_memory() - before if gpu else 0
+        return answer
+
+    def held(name: str) -> int:
+        if gpu:
+            return gpu_memory(workers[name].process.pid) or max(0, grown[name])
+        return workers[name].ask("info")["peak_rss"]
+
+    try:
+        results: dict[str, dict[str, Any]] = {}
+        for name in programs:
+            loaded = ask(
+                name, "load", network=network, config=config, batch=batch, seed=seed, clips=clips
+            )
+            results[name] = {"about": workers[name].ask("info") | loaded}
+        for op in OPERATIONS[network]:
+            for worker in workers.values():
+                worker.ask("reset_peak")
+            turns: dict[str, list[dict[str, float]]] = {name: [] for name in workers}
+            for _ in range(warm_up + rounds):
+                for name in workers:
+                    turns[name].append(ask(name, op))
+            for name in workers:
+                first, measured = turns[name][0], turns[name][warm_up:]
+                results[name][op] = {"first": first["seconds"]}
+                for clock in ("seconds", "unwaited"):
+                    if clock in first:
+                        results[name][op][clock] = [turn[clock] for turn in measured]
+                results[name][op]["peak"] = held(name)
+        return results
+    finally:
+        for worker in workers.values():
+            worker.close()
+
+
+def gpu_memory(process: int) -> int:
+    """Bytes of GPU memory that a process holds; 0 where the driver does not tell."""
+    rows = _nvidia_smi("--query-compute-apps=pid,used_memory")
+    return sum(int(row[1]) << 20 for row in rows if row[0] == str(process) and row[1].isdigit())
+
+
+def card_memory() -> int:
+    """Bytes of GPU memory in use by anyone, on all cards; 0 where the driver does not tell."""
+    return sum(int(row[0]) << 20 for row in _nvidia_smi("--query-gpu=memory.used")
+               if row[0].isdigit())  # fmt: skip
+
+
+def _nvidia_smi(query: str) -> list[list[str]]:
+    command = ["nvidia-smi", query, "--format=csv,noheader,nounits"]
+    try:
+        lines = subprocess.run(command, capture_output=True, text=True, timeout=20).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    rows = [[field.strip() for field in line.split(",")] for line in lines.splitlines()]
+    return [row for row in rows if len(row) == 1 + query.count(",")]
+
+
+def memory_words(peak: int) -> str:
+    """Bytes as MiB; 0 is what `gpu_memory` says where the driver does not tell."""
+    return f"{peak / 2**20:.0f} MiB" if peak else "memory unknown"
+
+
+def table(results: dict[str, dict[str, Any]], title: str) -> str:
+    """The results as a Markdown table with its machine and settings."""
+    lines = [
+        f"### {title}",
+        "",
+        "| | framework | median | fastest to slowest | first turn | peak memory |",
+        "|---|---|---|---|---|---|",
+    ]
+    for op, words in WORDS.items():
+        if op not in results["Jittor"]:
+            continue
+        for name, result in results.items():
+            seconds = result[op]["seconds"]
+            lines.append(
+                f"| {words} | {name} | {statistics.median(seconds):.3f} s | "
+                f"{min(seconds):.3f} to {max(seconds):.3f} s | {result[op]['first']:.1f} s | "
+                f"{memory_words(result[op]['peak'])} |"
+            )
+        if "PyTorch" in results:
+            ours, theirs = results["Jittor"][op], results["PyTorch"][op]
+            time_ratio = statistics.median(ours["seconds"]) / statistics.median(theirs["seconds"])
+            lines.append(
+                f"| | **Jittor / PyTorch** | **{time_ratio:.2f}** | | | "
+                f"{_memory_ratio(ours, theirs)} |"
+            )
+        if "unwaited" in results["Jittor"][op]:
+            seconds = results["Jittor"][op]["unwaited"]
+            lines.append(
+                f"| {words}, read without waiting | Jittor | {statistics.median(seconds):.4f} s | "
+                f"{min(seconds):.4f} to {max(seconds):.4f} s | | |"
+            )
+    return "\n".join(lines)
+
+
+def _memory_ratio(ours: dict[str, Any], theirs: dict[str, Any]) -> str:
+    both = ours["peak"] and theirs["peak"]
+    return f"**{ours['peak'] / theirs['peak']:.2f}**" if both else "unknown"
+
+
+def ratios(everything: dict[str, Any]) -> list[tuple[str, str, str, float, float]]:
+    """(network, settings, operation, time, memory) of all results, as Jittor / PyTorch."""
+    rows = []
+    for network, of_settings in everything.items():
+        for settings, results in of_settings.items():
+            if "PyTorch" not in results:
+                continue
+            for op in OPERATIONS[network]:
+                ours, theirs = results["Jittor"][op], results["PyTorch"][op]
+                seconds = statistics.median(ours["seconds"]) / statistics.median(theirs["seconds"])
+                both = ours["peak"] and theirs["peak"]
+                memory = ours["peak"] / theirs["peak"] if both else math.nan
+                rows.append((network, settings, op, seconds, memory))
+    return rows
+
+
+def overview(everything: dict[str, Any]) -> str:
+    """All ratios as one Markdown table, and in a sentence which are above 1."""
+    rows = ratios(everything)
+    lines = ["### Jittor / PyTorch", "", "| network | settings | | time | peak memory |",
+             "|---|---|---|---|---|"]  # fmt: skip
+    for network, settings, op, seconds, memory in rows:
+        bold = "**" if seconds > 1 else ""
+        time_ratio = f"{bold}{seconds:.2f}{bold}"
+        peak = "unknown" if math.isnan(memory) else f"{memory:.2f}"
+        lines.append(f"| {network} | {settings} | {WORDS[op]} | {time_ratio} | {peak} |")
+    slower = [f"{n} {s} {WORDS[op]} ({t:.2f})" for n, s, op, t, _ in rows if t > 1]
+    lines += ["", "Slower than PyTorch: " + ("; ".join(slower) or "none") + "."]
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    """The machine in words."""
+    model = platform.processor() or platform.machine()
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+    except OSError:
+        pass
+    return f"{model}, {len(os.sched_getaffinity(0))} cores, {platform.system()}"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `bench`."""
+    parser.add_argument("network", choices=(*NETWORKS, "all"))
+    parser.add_argument("--settings", choices=("paper", "classroom", "both"), default="both")
+    parser.add_argument("--batch_size", type=int, help="default: 2 (paper), 8 (classroom); gait 32")
+    parser.add_argument("--rounds", type=int, default=7, help="measured turns of each framework")
+    parser.add_argument("--warm_up", type=int, default=2, help="turns before, not counted")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", help="also write every number to this file")
+    parser.add_argument(
+        "--train",
+        action="store_true",
+        help="tsl only: train it on the rendered videos in both frameworks with the classroom "
+        "settings, and compare speed, memory and results",
+    )
+    parser.add_argument("--seeds", type=int, default=3, help="runs with --train, from --seed on")
+
+
+def _measure_one(network: str, settings: str, args: argparse.Namespace) -> dict[str, Any]:
+    from jacklib.networks import BPMGCNConfig, CTENConfig, TSLNetConfig, VAANetConfig
+
+    configs = {
+        "vaanet": VAANetConfig, "cten": CTENConfig, "tsl": TSLNetConfig, "gait": BPMGCNConfig,
+    }  # fmt: skip
+    config = getattr(configs[network], settings)()
+    default = GAIT_BATCH if network == "gait" else BATCH[settings]
+    batch, clips = args.batch_size or default, CLIPS[settings]
+    results = measure(
+        network,
+        config.options(),
+        batch,
+        rounds=args.rounds,
+        warm_up=args.warm_up,
+        seed=args.seed,
+        clips=clips,
+        device=args.device,
+    )
+    versions = ", ".join(
+        f"{r['about']['version']} with {r['about']['threads']} threads" for r in results.values()
+    )
+    million = results["Jittor"]["about"]["parameters"] / 1e6
+    amount = f"batch of {batch}"
+    if network == "tsl":
+        amount = f"one video of {clips} clips, training steps of {batch} videos"
+    title = (
+        f"{network}, {settings} settings, {amount} ({million:.1f} million "
+        f"numbers, {args.rounds} turns, seed {args.seed})"
+    )
+    print(f"\n{table(results, title)}\n\n{versions}", flush=True)
+    return results
+
+
+def main(args: argparse.Namespace) -> int:
+    """Measure and print the tables; returns the exit code."""
+    for name in ("rounds", "warm_up", "seeds"):
+        if getattr(args, name) < 1:
+            raise DataError(
+                f"--{name}", found=str(getattr(args, name)), wanted="1 or more", cure="Correct it."
+            )
+    if args.train and (args.network != "tsl" or args.settings == "paper"):
+        raise DataError(
+            "--train", found=f"bench {args.network} --settings {args.settings}",
+            wanted="bench tsl, with the classroom settings",
+            cure="`bench tsl --train`; without --train the single steps of every network are "
+            "measured.",
+        )  # fmt: skip
+    way = cuda.choose(cuda.look()) if args.device == "cuda" else None
+    if way is not None and way.name == "cpu":
+        raise DataError(
+            "--device cuda", found=way.reason, wanted="a GPU that Jittor computes on",
+            cure=way.cure or "Leave the option out: the CPU is measured.",
+        )  # fmt: skip
+    if find_torch() is None:
+        print(
+            "PyTorch is not installed here: Jittor is measured alone. To compare, "
+            "`pip install torch` into another environment and export JACK_TORCH_PYTHON=its/python.",
+            file=sys.stderr,
+        )
+    print(f"Machine: {machine()}")
+    if args.train:
+        from jacklib.measure import tsl_training
+
+        everything = tsl_training.compare(args.seed, args.seeds, args.batch_size)
+        if args.json:
+            write_json(args.json, {"machine": machine(), "training": everything})
+        return 0
+    everything: dict[str, Any] = {}
+    for network in NETWORKS if args.network == "all" else (args.network,):
+        everything[network] = {}
+        for settings in ("paper", "classroom") if args.settings == "both" else (args.settings,):
+            everything[network][settings] = _measure_one(network, settings, args)
+    if ratios(everything):
+        print(f"\n{overview(everything)}", flush=True)
+    if args.json:
+        write_json(args.json, {"machine": machine(), "results": everything})
+    return 0

@@ -1,0 +1,543 @@
+"""Is it right on this GPU, and how fast? `bash script/run.sh gpu_check`, one command.
+
+Four parts: operators, losses and optimizers on the CPU and on the GPU, with gradients; the PyTorch
+originals' golden numbers on the GPU, in evaluation and in training; ten training steps of each
+network; speed against PyTorch on the same card. Each part is a process of its own that notes what
+failed and goes on. Nothing but Jittor, NumPy and, in its own process, PyTorch is imported, and the
+internet is not needed.
+
+`--device cpu` goes through the same in small sizes: to see that the check itself works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jacklib.backend import cuda, folders, processes, runtime
+from jacklib.backend.folders import ROOT
+from jacklib.backend.torch_process import named_python, process_environment
+from jacklib.errors import DataError
+from jacklib.files import write_json, write_text
+from jacklib.measure.golden_numbers import Golden, point_labels
+
+PARTS = ("operators", "golden", "training", "speed")
+# What is to be reached on an H100 or H200: how many times as fast as PyTorch at least.
+TARGETS = {("tsl", "inference"): 1.6, ("tsl", "train"): 1.2}
+AHEAD = 0.45  # of the time, at most, to compile what the parts will need
+# Parts of what is left then that are kept for a part, whatever those before it would like to take.
+# What the golden numbers' training compiles, the training steps need not.
+KEPT = {"operators": 0.1, "golden": 0.2, "training": 0.15, "speed": 0.35}
+ALL = slice(None)
+OPERATOR_LIMIT, GOLDEN_LIMIT, EACH_LIMIT = 2e-3, 1e-3, 5e-3
+
+
+class Case(NamedTuple):
+    """One operator: what it computes of its inputs, which are drawn in these shapes."""
+
+    name: str
+    function: Callable[..., Any]
+    shapes: tuple[tuple[int, ...], ...]
+    gradients: bool = True  # whether they are compared as well
+
+
+def layer(kind: Callable[..., Any], *sizes: int, **options: Any) -> Callable[..., Any]:
+    """A layer as a function of its input, weight and bias: those that it begins with are random."""
+
+    def run(x, weight, bias):
+        net = kind(*sizes, **options)
+        net.weight, net.bias = weight, bias
+        return net(x)
+
+    return run
+
+
+def two_steps(kind: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """How far two steps of an optimizer move a weight; the loss wants x @ weight to be 1, then -3.
+
+    Gradients that change, long steps and strong weight decay let each part of the rule show.
+    """
+    import jittor as jt
+
+    def run(x, weight):
+        optimizer, start = kind([weight], lr=0.1, **options), weight.numpy().copy()
+        for wanted in (1.0, -3.0):
+            optimizer.step((jt.matmul(x, weight) - wanted).sqr().mean())
+        return weight - jt.array(start)
+
+    return run
+
+
+def cases() -> list[Case]:
+    """The operators that the networks, their losses and their training are made of."""
+    import jittor as jt
+    from jittor import nn
+
+    from jacklib import ops
+    from jacklib.networks.losses import pcce
+    from jacklib.ops import graph
+
+    image, film, gait = (2, 3, 17, 15), (2, 3, 6, 14, 14), (2, 12, 16, 6)
+
+    def shares(x):
+        """Targets from 0 to 1, both ends among them."""
+        return jt.array(np.linspace(0, 1, x.numel(), dtype=np.float32)).reshape(x.shape)
+
+    return [
+        Case("matmul", jt.matmul, ((33, 40), (40, 21))),
+        Case("batched matmul", jt.matmul, ((5, 33, 40), (5, 40, 21))),
+        Case("conv2d", lambda x, w: nn.conv2d(x, w, None, 2, 1), (image, (8, 3, 3, 3))),
+        Case("conv2d, one channel", lambda x, w: nn.conv2d(x, w, None, 2, 3),
+             ((2, 1, 32, 20), (8, 1, 7, 7))),
+        Case("Conv2d layer", layer(ops.Conv2d, 3, 8, 3, padding=1), (image, (8, 3, 3, 3), (8,))),
+        Case("Conv2d layer 1 x 1", layer(ops.Conv2d, 3, 8, 1), (image, (8, 3, 1, 1), (8,))),
+        Case("Conv2d layer, one channel", layer(ops.Conv2d, 1, 8, 7, stride=(3, 2), padding=3),
+             ((2, 1, 32, 20), (8, 1, 7, 7), (8,))),
+        Case("Conv1d layer", layer(ops.Conv1d, 6, 4, 3, padding=1), ((2, 6, 20), (4, 6, 3), (4,))),
+        Case("Conv1d layer, one video", layer(ops.Conv1d, 6, 4, 3, padding=1),
+             ((1, 6, 20), (4, 6, 3), (4,))),
+        Case("Conv1d layer, kernel 1", layer(ops.Conv1d, 6, 4, 1), ((2, 6, 20), (4, 6, 1), (4,))),
+        Case("conv3d", lambda x, w: ops.conv3d(x, w, None, 2, 1), (film, (8, 3, 3, 3, 3))),
+        Case("conv3d 1 x 1 x 1", lambda x, w: ops.conv3d(x, w), (film, (8, 3, 1, 1, 1))),
+        Case("conv_time", lambda x, w: graph.conv_time(x, w, 2), (gait, (8, 6, 9, 1))),
+        Case("conv_time, kernel 1", lambda x, w: graph.conv_time(x, w, 2),
+             (gait, (8, 6, 1, 1))),
+        Case("joint_products", graph.joint_products, ((2, 12, 16, 2, 3, 4),)),
+        Case("mix_joints", graph.mix_joints, (gait, (2, 3, 16, 16))),
+        Case("max_pool2d", lambda x: ops.max_pool2d(x, 3, 2, 1), (image,)),
+        Case("max_pool3d", lambda x: ops.max_pool3d(x, 3, 2, 1), (film,)),
+        Case("max_pool2d of equals", lambda x: ops.max_pool2d(ops.relu(x - 1), 3, 2, 1), (image,)),
+        Case("avg_pool2d", lambda x: ops.avg_pool2d(x, 3), (image,)),
+        Case("adaptive_avg_pool", lambda x: ops.adaptive_avg_pool(x, (3, 2)), (image,)),
+        Case("batch norm", lambda x: ops.BatchNorm(3)(x), (image,)),
+        Case("batch norm of rows", lambda x: ops.BatchNorm(40)(x), ((64, 40),)),
+        Case("relu", ops.relu, ((40, 50),)),
+        Case("tanh, sigmoid", lambda x: jt.tanh(x) * jt.sigmoid(x), ((40, 50),)),
+        Case("softmax", lambda x: nn.softmax(x, dim=-1), ((4, 5, 100),)),
+        Case("softmax in the middle", lambda x: nn.softmax(x, dim=1), ((4, 50, 6),)),
+        Case("log_softmax", lambda x: ops.log_softmax(x, 1), ((40, 100),)),
+        Case("logsumexp", lambda x: ops.logsumexp(x, 1), ((40, 100),)),
+        Case("cross entropy", lambda x: ops.cross_entropy(x, jt.array([1, 0, 3, 2])), ((4, 5),)),
+        Case("polarity-consistent", lambda x: pcce(x, jt.array([1, 0, 3, 2])), ((4, 8),)),
+        Case("binary cross entropy",
+             lambda x: ops.binary_cross_entropy(jt.sigmoid(x), shares(x), "none"), ((30, 3),)),
+        Case("binary cross entropy of 0 and 1",  # where its logarithm ends
+             lambda x: ops.binary_cross_entropy(jt.minimum(ops.relu(x), 1), shares(x), "none"),
+             ((30, 3),)),
+        Case("KL divergence", lambda x: ops.kl_div(nn.softmax(x, dim=1).log(), shares(x)),
+             ((4, 8),)),
+        Case("interpolate", lambda x: ops.interpolate_linear(x, 4), ((2, 6, 9),)),
+        Case("sums and largest", lambda x: x.sum(1) + x.max(1) + x.mean(1), ((30, 40),)),
+        Case("sorted", lambda x: jt.argsort(x, dim=1, descending=True)[1], ((30, 40),)),
+        Case("transposed", lambda x: x.permute(2, 0, 1) * 2, ((5, 6, 7),)),
+        Case("joined", lambda x, y: jt.concat([x, y], 1) * 2, ((3, 4), (3, 5))),
+        Case("rows by number", lambda x: x[jt.array([0, 2, 2])], ((5, 6),)),
+        *(Case(f"two steps of {name}", two_steps(kind, **options), ((20, 6), (6, 5)), False)
+          for name, kind, options in (
+              ("SGD", ops.SGD, {"momentum": 0.9}),
+              ("SGD, Nesterov, decay", ops.SGD,
+               {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
+              ("Adam", ops.Adam, {}),
+              ("Adam, decay", ops.Adam, {"weight_decay": 0.1}))),
+    ]  # fmt: skip
+
+
+def difference(a: np.ndarray, b: np.ndarray) -> float:
+    """The largest difference, relative to b's largest value."""
+    if a.shape != b.shape:
+        return float("inf")
+    scale = float(np.abs(b).max()) if b.size else 1.0
+    return float(np.abs(a.astype(np.float64) - b).max() / max(scale, 1e-12)) if b.size else 0.0
+
+
+def check_operators(
+    device: str, small: bool, share: slice = ALL
+) -> Iterator[tuple[str, float | str, bool]]:
+    """(operator, largest difference of value and gradients, whether that is small enough)."""
+    import jittor as jt
+
+    def run(case: Case, gpu: bool) -> list[np.ndarray]:
+        jt.flags.use_cuda = int(gpu)
+        rng = np.random.default_rng(0)
+        inputs = [jt.array(rng.standard_normal(s).astype(np.float32)) for s in case.shapes]
+        value = case.function(*inputs)
+        if not case.gradients:
+            return [value.numpy()]
+        weight = jt.array(np.cos(np.arange(value.numel(), dtype=np.float32)).reshape(value.shape))
+        return [v.numpy() for v in (value, *jt.grad((value * weight).sum(), inputs))]
+
+    for case in cases()[share]:
+        try:
+            pairs = zip(run(case, device == "cuda"), run(case, False), strict=True)
+            found = float(np.max([difference(a, b) for a, b in pairs]))  # a NaN stays one
+            yield case.name, found, found < OPERATOR_LIMIT
+        except Exception as error:
+            yield case.name, _short(error), False
+
+
+# ---------------------------------------------------------------------------------------------
+# Golden numbers
+# ---------------------------------------------------------------------------------------------
+
+
+def check_golden(
+    device: str, small: bool, share: slice = ALL
+) -> Iterator[tuple[str, float | str, bool]]:
+    """(network and output, difference from PyTorch's number, whether it is small enough)."""
+    import jittor as jt
+
+    from jacklib.networks import BPMGCN, CTEN, CTENVisual, TSLNet, VAANet
+    from jacklib.weights.checkpoint import load_weights
+
+    jt.flags.use_cuda = int(device == "cuda")
+    both, sound = ("visual", "audio"), {"scores": "eval_cas", "video_score": "eval_vid_score"}
+    names = ("logits", "alpha", "beta", "gamma")
+    networks = {
+        "vaanet_ve8": (VAANet, both, {name: f"eval_{name}" for name in names}),
+        "cten_ve8": (CTEN, both, {name: f"eval_{name}" for name in ("logits", "gamma")}),
+        "cten_visual_ve8": (CTENVisual, both[:1], {"logits": "eval_logits", "gamma": "eval_gamma"}),
+        "tsl_t64": (TSLNet, ("rgb", "logmel"), sound),
+        "tsl_t650": (TSLNet, ("rgb", "logmel"), sound),
+        "bpm_gcn": (BPMGCN, ("posture", "movement"),
+                    {"posture_logits": "eval_posture", "movement_logits": "eval_movement"}),
+    }  # fmt: skip
+    for name, (network, inputs, outputs) in list(networks.items())[share]:
+        if small and name not in ("tsl_t64", "bpm_gcn"):
+            continue
+        try:
+            golden = Golden(name)
+            # The golden training is without dropout; the other two networks have none.
+            still = {"dropout": 0.0} if network in (CTEN, CTENVisual, TSLNet) else {}
+            net = network(**golden.facts.get("config", {}), **still)
+            load_weights(net, golden.state())
+            arrays = [golden.input(each) for each in inputs]
+            net.eval()
+            with jt.no_grad():
+                output = net(*arrays)
+            for mine, theirs in outputs.items():
+                found = difference(getattr(output, mine).numpy(), golden.arrays[theirs])
+                yield f"{name} {mine}", found, found < GOLDEN_LIMIT
+            for what, found, limit in _golden_training(golden, net, arrays):
+                yield f"{name} {what}", found, found < limit
+        except Exception as error:
+            yield name, _short(error), False
+        net = output = None
+        jt.clean()
+
+
+def _golden_training(golden, net, inputs) -> Iterator[tuple[str, float, float]]:
+    """(what, difference from PyTorch's number, limit) of a first training step's gradients."""
+    from jacklib.ops import SGD
+
+    net.train()
+    optimizer = SGD(net.parameters(), lr=0.0)  # only gathers the gradients
+    loss = _golden_loss(golden, net, inputs)
+    optimizer.backward(loss)
+    yield "training loss", difference(loss.numpy(), golden.arrays["train_losses"][:1]), GOLDEN_LIMIT
+    names = {id(value): key for key, value in net.state_dict().items()}
+    norms = {
+        names[id(p)]: np.linalg.norm(gradient.numpy().astype(np.float64))
+        for p, gradient in zip(optimizer.params, optimizer.gradients, strict=True)
+        if gradient is not None
+    }
+    wanted = golden.facts["grad_norm_step1"]
+    theirs = np.array(list(wanted.values()))
+    mine = np.array([norms.get(key, 0.0) for key in wanted])
+    yield "gradient norms", difference(mine, theirs), GOLDEN_LIMIT
+    # Beside its own size, too; very small ones are little but rounding, in PyTorch as well.
+    size = np.maximum(theirs, theirs.max() / 10)
+    yield "each gradient's norm", float((np.abs(mine - theirs) / size).max()), EACH_LIMIT
+
+
+def _golden_loss(golden, net, inputs):
+    """The loss in training mode as the authors' code had it for the golden numbers."""
+    from jacklib.networks.losses import TSLLoss, bpm_gcn_loss, pcce
+    from jacklib.ops import as_var, cross_entropy
+
+    facts = golden.facts
+    if facts["network"] == "TSL-Net":
+        labels, shares = np.float32(facts["label"]), np.float32(facts["label_distribution"])
+        points = point_labels(facts["T"], labels.shape[1], facts["points"])[None]
+        return TSLLoss(facts["lambdas"])(net(*inputs, labels), labels, shares, points)["total"]
+    if facts["network"] == "BPM-GCN":
+        return bpm_gcn_loss(net(*inputs), facts["target"], golden.input("affective"))["total"]
+    loss = pcce if facts["loss"] == "pcce_ve8" else cross_entropy
+    return loss(net(*inputs).logits, as_var(np.array(facts["target"])))
+
+
+def check_training(
+    device: str, small: bool, share: slice = ALL
+) -> Iterator[tuple[str, float | str, bool]]:
+    """(network, loss after ten steps over the loss before, whether all are finite)."""
+    import jittor as jt
+
+    from jacklib.measure.jittor_session import JittorSession
+
+    jt.flags.use_cuda = int(device == "cuda")
+    for network, (config, batch, clips) in list(sizes(small).items())[share]:
+        try:
+            session = JittorSession()
+            session.load(network, config, batch=batch, seed=0, clips=clips)
+            losses = [session.train()["loss"] for _ in range(10)]
+            yield network, losses[-1] / losses[0], bool(np.isfinite(losses).all())
+        except Exception as error:
+            yield network, _short(error), False
+
+
+def sizes(small: bool) -> dict[str, tuple[dict[str, Any], int, int]]:
+    """(settings, batch, clips of a video) of each network: the papers', or the classroom's."""
+    from jacklib.networks import BPMGCNConfig, CTENConfig, TSLNetConfig, VAANetConfig
+
+    kind = "classroom" if small else "paper"
+    configs = {"vaanet": VAANetConfig, "cten": CTENConfig, "tsl": TSLNetConfig,
+               "gait": BPMGCNConfig}  # fmt: skip
+    batch = {"vaanet": 8, "cten": 8, "tsl": 16, "gait": 32}
+    return {
+        name: (getattr(config, kind)().options(), 2 if small else batch[name], 24 if small else 480)
+        for name, config in configs.items()
+    }
+
+
+def check_speed(device: str, small: bool) -> Iterator[tuple[str, float | str, bool]]:
+    """(network, operation and medians, PyTorch's time over Jittor's, whether that is enough)."""
+    from statistics import median
+
+    from jacklib.measure.bench import OPERATIONS, measure, memory_words
+
+    for network, (config, batch, clips) in sizes(small).items():
+        try:
+            rounds = 2 if small else 15
+            results = measure(network, config, batch, rounds=rounds, warm_up=1 if small else 5,
+                              clips=clips, device=device)  # fmt: skip
+        except Exception as error:
+            yield network, _short(error), False
+            continue
+        for op in OPERATIONS[network]:
+            times = {name: median(result[op]["seconds"]) for name, result in results.items()}
+            words = ", ".join(
+                f"{name} {1000 * times[name]:.1f} ms {memory_words(result[op]['peak'])}"
+                for name, result in results.items()
+            )
+            if "PyTorch" not in times:
+                yield f"{network} {op}: {words}", "no PyTorch to compare with", small
+                continue
+            ratio = times["PyTorch"] / times["Jittor"]
+            wanted = 0.0 if small or op == "forward" else TARGETS.get((network, op), 1.0)
+            yield f"{network} {op}: {words}", ratio, ratio >= wanted
+
+
+CHECKS = {
+    "operators": check_operators, "golden": check_golden, "training": check_training,
+    "speed": check_speed,
+}  # fmt: skip
+SAID = {
+    "operators": f"largest difference from the CPU, value and gradients (limit {OPERATOR_LIMIT:g})",
+    "golden": f"largest difference from PyTorch's golden number (limit {GOLDEN_LIMIT:g}; each "
+    f"gradient's norm beside its own size: {EACH_LIMIT:g})",
+    "training": "loss after ten steps over the first (all finite)",
+    "speed": "how many times as fast as PyTorch (TSL-Net, inference of one video and steps "
+    "of 16: 1.6 and 1.2 wanted; the others 1)",
+}
+
+
+def _short(error: BaseException) -> str:
+    lines = [line for line in traceback.format_exception_only(error) if line.strip()]
+    return " ".join("".join(lines).split())[:300]
+
+
+# ---------------------------------------------------------------------------------------------
+# Command line
+# ---------------------------------------------------------------------------------------------
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `gpu_check`."""
+    parser.add_argument("parts", nargs="*", metavar="PART",
+        help=f"which parts: {', '.join(PARTS)} (default: all)")  # fmt: skip
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda",
+        help="cpu: the same in small sizes, to try the check")  # fmt: skip
+    parser.add_argument("--minutes", type=float, default=9,
+        help="time for all; what does not fit is said")  # fmt: skip
+    parser.add_argument("--result_path", help="where the report goes (default: results/gpu_check)")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Check and report; returns 0 where everything passed."""
+    for part in args.parts:
+        if part not in PARTS:
+            raise DataError("gpu_check", found=part, wanted=f"some of {', '.join(PARTS)}",
+                cure="Correct the name, or name none for all.")  # fmt: skip
+    if args.minutes <= 0:
+        raise DataError("--minutes", found=str(args.minutes), wanted="more than 0",
+            cure="Leave it out.")  # fmt: skip
+    if args.device == "cuda" and not _jittor_has_cuda():
+        print("gpu_check: Jittor has no GPU to compute on here; `bash script/run.sh cuda` says why."
+              " To try the check itself: --device cpu", file=sys.stderr)  # fmt: skip
+        return 1
+    ends, everything = _began() + 60 * args.minutes, {}
+    folder = Path(args.result_path or ROOT / "results" / "gpu_check")
+    folder.mkdir(parents=True, exist_ok=True)
+    parts, machine = args.parts or list(PARTS), about()
+    if seconds := compile_ahead(parts, args.device, (ends - time.time()) * AHEAD, helpers()):
+        machine += f", kernels made ready in {seconds:.0f} s"
+    whole = ends - time.time()
+    for place, part in enumerate(parts):
+        kept = whole * sum(KEPT[later] for later in parts[place + 1 :])
+        everything[part] = run_part(part, args.device, max(ends - kept - time.time(), 1))
+        write_json(folder / "gpu_check.json", everything | {"machine": machine})
+        write_text(folder / "gpu_check.md", report(everything, args.device, machine))
+    print(report(everything, args.device, machine))
+    print(f"written: {folder / 'gpu_check.md'}, {folder / 'gpu_check.json'}")
+    return 0 if all(row[2] for rows in everything.values() for row in rows) else 1
+
+
+def _began() -> float:
+    """When this process began: what Jittor compiles of itself when it is imported counts, too."""
+    try:
+        # The 22nd word, counted behind the name in brackets: ticks since the machine started.
+        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        up = float(Path("/proc/uptime").read_text().split()[0])
+    except OSError:
+        return time.time()
+    return time.time() - up + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _jittor_has_cuda() -> bool:
+    import jittor as jt
+
+    return bool(jt.has_cuda)
+
+
+def run_part(part: str, device: str, seconds: float) -> list[list[Any]]:
+    """The rows of one part, from a process that ends after `seconds`."""
+    words = ["-m", "jacklib.measure.gpu_check", part, device]
+    with processes.Child(words, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            text, ended = child.communicate(timeout=seconds)[0], f"ended with {child.returncode}"
+        except subprocess.TimeoutExpired:
+            child.end()
+            text, ended = child.communicate()[0], "stopped: no time left"
+    rows = [json.loads(line) for line in text.splitlines() if line.startswith("[")]
+    if child.returncode != 0:
+        rows.append([f"(the rest of {part})", ended, False])
+    return rows
+
+
+def helpers() -> int:
+    """How many processes compile ahead: each has a core for the compiler and one for itself."""
+    return min(8, (os.cpu_count() or 1) // 2) if runtime.quick_compiler else 1
+
+
+def compile_ahead(parts: list[str], device: str, seconds: float, number: int) -> float:
+    """Have the kernels of `parts` compiled by processes side by side; returns how long it took.
+
+    Jittor compiles one kernel at a time, and on a new machine some hundred are wanted. Each process
+    goes through a share of every part for the kernels' sake alone. What is not ready when the time
+    is over, or where a process fails, the parts themselves compile.
+    """
+    wanted = [part for part in parts if part != "speed"]  # which compares kernels that are there
+    if number < 2 or not wanted:
+        return 0.0
+    start = time.time()
+    print(f"Compiling kernels in {number} processes...", file=sys.stderr, flush=True)
+    with contextlib.ExitStack() as running:  # which ends what is still running
+        words = ["-m", "jacklib.measure.gpu_check", ",".join(wanted), device]
+        processes = [
+            running.enter_context(processes.Child([*words, str(place), str(number)],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+            for place in range(number)
+        ]  # fmt: skip
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            for process in processes:
+                process.wait(max(start + seconds - time.time(), 0.1))
+    return time.time() - start
+
+
+def _compile_share(parts: list[str], device: str, place: int, number: int) -> None:
+    """The work of one of those processes."""
+    import jittor as jt
+
+    jt.flags.disable_lock = 1  # else one of them compiles and the others wait, see `kernels`
+    for part in parts:
+        for _ in CHECKS[part](device, device == "cpu", slice(place, None, number)):
+            pass
+        place = (place + 4) % number  # else the first process gets the first network every time
+
+
+def about() -> str:
+    """Card, driver and versions in one line; what does not say its own is "unknown"."""
+    query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    card, _, driver = _first_line(query).partition(", ")
+    if not card:  # a container without that program
+        card = next((gpu.name for gpu in cuda._driver()[0]), "")
+    # The compiler that jacklib has chosen for Jittor; empty where Jittor has no GPU.
+    nvcc = os.environ.get("nvcc_path", "")
+    release = cuda.nvcc_release(nvcc)
+    versions = {
+        "card": card, "driver": driver, "CUDA": ".".join(map(str, release)) if any(release) else "",
+        "cuDNN": _cudnn(nvcc), "Python": platform.python_version(),
+        "Jittor": folders.JITTOR_VERSION, "NumPy": np.__version__,
+    }  # fmt: skip
+    named = named_python()
+    torch = _first_line([named or sys.executable, "-c", "import torch; print(torch.__version__)"],
+        env=process_environment(JACKLIB_NO_JITTOR="1"), cwd=ROOT)  # fmt: skip
+    if named or torch:
+        versions["PyTorch"] = torch
+    words = [f"{name} {version or 'unknown'}" for name, version in versions.items()]
+    return ", ".join([*words, time.strftime("%Y-%m-%d")])
+
+
+def _first_line(command: list[str], **options: Any) -> str:
+    """What a program prints first; nothing where it is not there or fails."""
+    try:
+        result = subprocess.run(
+            command, capture_output=True, text=True, timeout=60, check=True, **options
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return result.stdout.strip().partition("\n")[0]
+
+
+def _cudnn(nvcc: str) -> str:
+    """The version of the cuDNN that Jittor has loaded, or as much as the library's name says."""
+    loaded = ctypes.CDLL(None)
+    if hasattr(loaded, "cudnnGetVersion"):
+        number = loaded.cudnnGetVersion()  # 8902 is 8.9.2, and 91002 is 9.10.2
+        unit = 10_000 if number >= 90_000 else 1000
+        return f"{number // unit}.{number % unit // 100}.{number % 100}"
+    return str((nvcc and cuda._cudnn(nvcc)) or "")
+
+
+def report(everything: dict[str, list[list[Any]]], device: str, machine: str) -> str:
+    """All parts as Markdown tables."""
+    lines = [f"### gpu_check on {device}", "", f"{machine}.", ""]
+    for part, rows in everything.items():
+        good = sum(row[2] for row in rows)
+        lines += [f"**{part}**: {good} of {len(rows)}; {SAID[part]}", "", "| | found | |",
+                  "|---|---|---|"]  # fmt: skip
+        for name, found, passed in rows:
+            number = f"{found:.3g}" if isinstance(found, float) else str(found).replace("|", "/")
+            lines.append(f"| {name} | {number} | {'ok' if passed else '**fails**'} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 3:
+        _compile_share(sys.argv[1].split(","), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+        sys.exit()
+    for row in CHECKS[sys.argv[1]](sys.argv[2], sys.argv[2] == "cpu"):
+        print(json.dumps(row), flush=True)

@@ -1,0 +1,296 @@
+"""Whole training runs of TSL-Net, Jittor beside PyTorch: `bash script/run.sh bench tsl --train`.
+
+Both start from the same weights, which Jittor draws from the seed, and see the same points of the
+same videos in the same order. The weights at the end, not the best on the way, score the test
+videos; segments and metrics come from the same NumPy code. Every run has a process of its own, so
+that its memory is that of the framework with what it needs, and the frameworks take turns.
+
+Dropout draws other numbers in each framework, so results agree over seeds only. A short run without
+dropout shows how far the scores are apart then, and how far PyTorch's own are from themselves where
+the first weights differ by rounding alone: Adam takes a whole step even along a slope near 0, and
+so a difference in the last digit grows from step to step.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+import numpy as np
+
+from jacklib.backend import processes, runtime
+from jacklib.backend.torch_process import find_torch, process_environment
+from jacklib.measure.jittor_session import JittorSession
+from jacklib.measure.protocol import (
+    Job,
+    memory,
+    read_job,
+    read_result,
+    reset_peak,
+    video_arrays,
+    write_job,
+    write_result,
+)
+
+CHECK_STEPS = 10  # of the run without dropout
+ROUNDING = 1e-7  # the last digit of a float32 number, as a share of it
+RANDOM_DRAWS = 20
+METRICS = {
+    "average_mAP": "average mAP[0.1:0.3]",
+    "average_pAP": "pAP",
+    "average_nAP": "nAP",
+    "average_F2": "F2@AVG",
+}
+
+
+# ---------------------------------------------------------------------------------------------
+# The Jittor side: `python -m jacklib.measure.tsl_training JOB RESULT`
+# ---------------------------------------------------------------------------------------------
+
+
+def train_once(job_folder: Path, result_folder: Path) -> None:
+    """Train as the job says, with what users run, and score its test videos."""
+    import jittor as jt
+
+    from jacklib.data.tsl300 import UntrimmedVideos
+    from jacklib.methods import tsl
+    from jacklib.networks import TSLNet
+    from jacklib.weights.checkpoint import load_weights
+
+    class Clock(tsl.Clock):
+        """Looks at the memory, too, when training ends and before anything is evaluated."""
+
+        peak = 0
+
+        def lap(self, going_on: bool = True) -> None:
+            super().lap(going_on)
+            if not going_on:
+                self.peak = memory()["peak_rss"]
+
+    job, weights = read_job(job_folder)
+    runtime.seed(job.seed)
+    net, clock = TSLNet(**job.config), Clock()
+    load_weights(net, weights)
+    training, testing = (
+        UntrimmedVideos(job.root, subset, seed=job.seed) for subset in ("train", "test")
+    )
+    samples = [training.load(i) for i in range(len(training))]
+    schedule = tsl.Schedule(
+        len(job.order[0]), tuple(job.rates), len(job.rates), job.audio_factor, job.weight_decay
+    )
+    jt.sync_all(True)
+
+    before = reset_peak()["rss"]
+    tsl.train(
+        net, training, testing,
+        schedule=schedule, result_path=result_folder, seed=job.seed, show=False, clock=clock,
+    )  # fmt: skip
+    scores = tsl.test(net, testing).scores.values()
+
+    net.train()
+    unwaited = []
+    for sample in samples:
+        jt.sync_all(True)
+        start = time.perf_counter()
+        output = net(*tsl.inputs(sample), sample.labels[None])
+        unwaited.append(time.perf_counter() - start)
+        output.scores.sync()
+    numbers = {"forward": clock.forward, "iterations": clock.iterations, "unwaited": unwaited}
+    numbers |= {"before": before, "peak": clock.peak}
+    write_result(result_folder, numbers | JittorSession().about(), scores)
+
+
+# ---------------------------------------------------------------------------------------------
+# The measuring side
+# ---------------------------------------------------------------------------------------------
+
+
+def prepare(folder: Path, root: Path, config: Any, schedule: Any, seed: int) -> Any:
+    """Write the job of one seed; returns the test videos."""
+    from jacklib.data.tsl300 import UntrimmedVideos
+    from jacklib.methods import tsl
+    from jacklib.networks import TSLNet
+
+    training, testing = (UntrimmedVideos(root, subset, seed=seed) for subset in ("train", "test"))
+    runtime.seed(seed)
+    weights = {name: v.numpy() for name, v in TSLNet(**config.options()).state_dict().items()}
+    steps = tsl.steps(training, schedule, seed, 0, len(schedule.rates))
+    job = Job(
+        root=str(root), seed=seed, config=config.options(), rates=list(schedule.rates),
+        audio_factor=schedule.audio_factor, weight_decay=schedule.weight_decay,
+        order=[step.indices.tolist() for step in steps],
+    )  # fmt: skip
+    videos = {
+        name: video_arrays(videos.load(i) for i in range(len(videos)))
+        for name, videos in (("train", training), ("test", testing))
+    }
+    write_job(folder, job, weights=weights, **videos)
+    return testing
+
+
+def run(framework: str, python: str, job: Path, result: Path) -> tuple[dict[str, Any], list]:
+    """Train in a process of its own; what `read_result` gives."""
+    module = {
+        "Jittor": "jacklib.measure.tsl_training",
+        "PyTorch": "jacklib.measure.torch_tsl_training",
+    }[framework]
+    alone = {} if framework == "Jittor" else {"JACKLIB_NO_JITTOR": "1"}
+    start = time.perf_counter()
+    done = processes.run_child(
+        ["-m", module, str(job), str(result)], python=python,
+        env=process_environment() | alone, stdout=sys.stderr.fileno(),
+    )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(f"{framework}'s process ended with {done.returncode}, see above")
+    seconds = time.perf_counter() - start
+    print(f"{job.name}: {framework} took {seconds:.0f} s", file=sys.stderr, flush=True)
+    return read_result(result)
+
+
+def measure(root: Path, config: Any, schedule: Any, seeds: list[int]) -> dict[str, Any]:
+    """Train once for each seed and framework ("Jittor" and, where found, "PyTorch").
+
+    Each framework has a list of runs: seconds ("forward", "iterations", Jittor also "unwaited"),
+    bytes in memory ("before", "peak"), version, threads and `methods.tsl.summary`. Besides:
+    "random", the summary of random scores, the mean over draws; and, with both frameworks, the
+    largest difference of all test scores after CHECK_STEPS steps without dropout, between the
+    frameworks ("difference") and within PyTorch from weights moved by ROUNDING ("rounding").
+    """
+    from jacklib.methods import tsl
+
+    pythons = {"PyTorch": find_torch(), "Jittor": sys.executable}
+    pythons = {framework: python for framework, python in pythons.items() if python}
+    results: dict[str, Any] = {framework: [] for framework in pythons}
+    with tempfile.TemporaryDirectory() as temporary:
+        # First without dropout. Jittor compiles here what this machine has not seen yet.
+        job = Path(temporary) / "without_dropout"
+        few = schedule._replace(rates=schedule.rates[:CHECK_STEPS])
+        testing = prepare(job, root, replace(config, dropout=0.0), few, seeds[0])
+        found = [run(f, python, job, job / f)[1] for f, python in pythons.items()]
+        if len(found) == 2:
+            results["difference"] = largest_difference(*found)
+            move_weights(job, ROUNDING, seeds[0])
+            moved = run("PyTorch", pythons["PyTorch"], job, job / "moved")[1]
+            results["rounding"] = largest_difference(found[0], moved)
+
+        for turn, seed in enumerate(seeds):
+            job = Path(temporary) / f"seed_{seed}"
+            prepare(job, root, config, schedule, seed)
+            for framework in sorted(pythons, reverse=turn % 2 == 1):
+                numbers, scores = run(framework, pythons[framework], job, job / framework)
+                scored = {
+                    item.id: tsl.Scores(*both)
+                    for item, both in zip(testing.items, scores, strict=True)
+                }
+                summary = tsl.measure(scored, testing).summary()
+                results[framework].append({"seed": seed} | numbers | summary)
+    drawn = [
+        tsl.measure(tsl.random_scores(testing, draw), testing).summary()
+        for draw in range(RANDOM_DRAWS)
+    ]
+    results["random"] = {name: mean(summary[name] for summary in drawn) for name in METRICS}
+    return results
+
+
+def move_weights(job_folder: Path, share: float, seed: int) -> None:
+    """Move the job's first weights at random by about this share of themselves."""
+    job, weights = read_job(job_folder)
+    rng = np.random.default_rng(seed)
+    for name, array in weights.items():
+        weights[name] = (array * (1 + share * rng.standard_normal(array.shape))).astype(np.float32)
+    write_job(job_folder, job, weights=weights)
+
+
+def largest_difference(one: list, other: list) -> float:
+    """Between the scores of the same videos."""
+    return max(
+        float(np.abs(a - b).max())
+        for pair in zip(one, other, strict=True)
+        for a, b in zip(*pair, strict=True)
+    )
+
+
+def table(results: dict[str, Any], batch_size: int) -> str:
+    """The results as the Markdown table of the project's task."""
+    columns = ("PyTorch", "Jittor")
+
+    def row(words: str, numbers: dict[str, list[float]], form: str, times: bool = False) -> str:
+        """A row: each framework's middle and range, and the middles' ratio."""
+        cells, middles = [], []
+        for framework in columns:
+            if not numbers.get(framework):
+                cells.append("")
+                continue
+            found = numbers[framework]
+            middle = median(found) if times else mean(found)
+            text = f"{form} ({form} to {form})".format(middle, min(found), max(found))
+            cells.append(f"{text}, mean {mean(found):.4f}" if times else text)
+            middles.append(middle)
+        ratio = f"{middles[1] / middles[0]:.2f}" if len(middles) == 2 and middles[0] else ""
+        return f"| {words} | {cells[0]} | {cells[1]} | {ratio} |"
+
+    def of_runs(name: str, scale: float = 1) -> dict[str, list[float]]:
+        return {f: [r[name] / scale for r in results.get(f, ())] for f in columns}
+
+    def turns(name: str) -> dict[str, list[float]]:
+        return {f: [t for r in results.get(f, ()) for t in r.get(name, ())] for f in columns}
+
+    lines = [
+        "| | PyTorch | Jittor | Jittor / PyTorch |",
+        "|---|---|---|---|",
+        row("forward time in training, one video, s", turns("forward"), "{:.4f}", True),
+        row("the same, read without waiting, s", turns("unwaited"), "{:.4f}", True),
+        row("memory in training, MiB", of_runs("peak", 2**20), "{:.0f}"),
+        row("of it there before training, MiB", of_runs("before", 2**20), "{:.0f}"),
+        row(f"time of one iteration, {batch_size} videos, s", turns("iterations"), "{:.4f}", True),
+        *(row(words, of_runs(name), "{:.4f}") for name, words in METRICS.items()),
+    ]
+    by_chance = ", ".join(f"{words} {results['random'][n]:.4f}" for n, words in METRICS.items())
+    lines += [
+        "",
+        "Times: median (fastest to slowest). All else: mean over the seeds (lowest to highest), "
+        "with the weights at the end of training.",
+        f"Random scores, the mean of {RANDOM_DRAWS} draws: {by_chance}.",
+    ]
+    if "difference" in results:
+        lines.append(
+            f"Without dropout the scores of the test videos differ by at most "
+            f"{results['difference']:.1e} after {CHECK_STEPS} steps; PyTorch's own, from weights "
+            f"moved by {ROUNDING:g} of themselves, by {results['rounding']:.1e}."
+        )
+    return "\n".join(lines)
+
+
+def compare(seed: int, seeds: int, batch_size: int | None = None) -> dict[str, Any]:
+    """Measure with the classroom settings on the rendered videos, and print the table."""
+    from jacklib.data.samples import UNTRIMMED
+    from jacklib.methods.tsl import SCHEDULES
+    from jacklib.networks import TSLNetConfig
+
+    schedule = SCHEDULES["classroom"]
+    schedule = schedule._replace(batch_size=batch_size or schedule.batch_size)
+    config, chosen = TSLNetConfig.classroom(), list(range(seed, seed + seeds))
+    results = measure(UNTRIMMED["rendered"](), config, schedule, chosen)
+    versions = ", ".join(
+        f"{results[f][0]['version']} with {results[f][0]['threads']} threads"
+        for f in ("PyTorch", "Jittor")
+        if f in results
+    )
+    print(
+        f"\n### tsl, trained with classroom settings on the rendered videos: {len(schedule.rates)} "
+        f"steps of {schedule.batch_size} videos, learning rate {schedule.rates[0]:g}, weight decay "
+        f"{schedule.weight_decay:g}, dropout {config.dropout:g}, width {config.len_feature}, neck "
+        f"{config.neck_size}; seeds {chosen[0]} to {chosen[-1]}\n\n"
+        f"{table(results, schedule.batch_size)}\n\n{versions}",
+        flush=True,
+    )
+    return results
+
+
+if __name__ == "__main__":
+    train_once(*map(Path, sys.argv[1:]))

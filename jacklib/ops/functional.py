@@ -1,0 +1,94 @@
+"""Losses and functions of values."""
+
+from __future__ import annotations
+
+import jittor as jt
+import numpy as np
+
+SMALLEST = 1.2e-38  # float32's smallest normal number; Jittor's kernels take less for zero
+
+
+def logsumexp(x, dim: int, keepdim: bool = False) -> jt.Var:
+    """log(sum(exp(x))) along `dim`, safe for large values."""
+    top = x.max(dim, keepdims=True).stop_grad()
+    y = (x - top).exp().sum(dim, keepdims=True).log() + top
+    return y if keepdim else y.squeeze(dim)
+
+
+def log_softmax(x, dim: int) -> jt.Var:
+    """x - logsumexp(x) along `dim`."""
+    return x - logsumexp(x, dim, keepdim=True)
+
+
+def reduce(each: jt.Var, reduction: str) -> jt.Var:
+    """`each` as it is ("none"), its mean ("mean") or its sum ("sum")."""
+    if reduction == "none":
+        return each
+    if reduction == "mean":
+        return each.mean()
+    if reduction == "sum":
+        return each.sum()
+    raise ValueError(f"reduction: found {reduction!r}, wanted 'none', 'mean' or 'sum'.")
+
+
+def nll_loss(log_probabilities, target, reduction: str = "mean") -> jt.Var:
+    """Minus the log probability of the target class: [N, C, ...] and [N, ...] -> [N, ...]."""
+    shape = log_probabilities.shape
+    if list(target.shape) != [shape[0], *shape[2:]]:
+        raise ValueError(
+            f"target: found shape {list(target.shape)}, wanted {[shape[0], *shape[2:]]}."
+        )
+    classes = jt.index(shape, dim=1)
+    chosen = (classes == target.unsqueeze(1)).float32()
+    return reduce(-(log_probabilities * chosen).sum(1), reduction)
+
+
+def cross_entropy(logits, target, reduction: str = "mean") -> jt.Var:
+    """Cross entropy of logits [N, C, ...] with class numbers [N, ...], per sample if asked."""
+    return nll_loss(log_softmax(logits, 1), target, reduction)
+
+
+class _BinaryCrossEntropy(jt.Function):
+    """Logarithms end at -100 and the slope at 1e12, as in PyTorch."""
+
+    def execute(self, p, target):
+        self.p, self.target = p, target
+        floor = jt.full_like(p, -100.0)
+        log_p = jt.ternary(p > 0, jt.maximum(p, SMALLEST).log(), floor)
+        log_q = jt.ternary(p < 1, jt.maximum(1 - p, SMALLEST).log(), floor)
+        return -(target * log_p + (1 - target) * log_q)
+
+    def grad(self, dy):
+        p = self.p
+        return dy * (p - self.target) / jt.maximum(p * (1 - p), 1e-12), None
+
+
+def binary_cross_entropy(probability, target, reduction: str = "mean") -> jt.Var:
+    """-(t log p + (1-t) log(1-p)) element by element; the logarithm is never below -100."""
+    return reduce(_BinaryCrossEntropy.apply(probability, target), reduction)
+
+
+def kl_div(log_probability, target, reduction: str = "mean") -> jt.Var:
+    """t * (log t - log p) with 0 where t is 0; "batchmean" divides the sum by the batch size."""
+    log_target = jt.maximum(target, SMALLEST).log()
+    each = target * (log_target - log_probability)
+    if reduction == "batchmean":
+        return each.sum() / each.shape[0]
+    return reduce(each, reduction)
+
+
+def interpolate_linear(x, scale_factor: int, align_corners: bool = False) -> jt.Var:
+    """Stretch x [N, C, L] to [N, C, L * scale_factor] with straight lines between the points."""
+    length = x.shape[2]
+    places = np.arange(length * scale_factor, dtype=np.float64)
+    if align_corners:
+        places *= (length - 1) / max(1, len(places) - 1)
+    else:
+        places = np.clip((places + 0.5) / scale_factor - 0.5, 0, None)
+    left = np.minimum(places.astype(np.int64), length - 1)
+    right = np.minimum(left + 1, length - 1)
+    share = (places - left).astype(np.float32)
+    stretch = np.zeros((length, len(places)), np.float32)
+    np.add.at(stretch, (left, np.arange(len(places))), 1 - share)
+    np.add.at(stretch, (right, np.arange(len(places))), share)
+    return jt.matmul(x, jt.array(stretch))

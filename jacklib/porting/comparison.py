@@ -1,0 +1,576 @@
+"""What two recordings of a network have in common and where they part; NumPy only."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jacklib.errors import plain
+from jacklib.files import write_json
+from jacklib.porting.recording import Event, Recording, is_statistic, sample
+
+# The largest relative differences that count as equal. Deep networks with few values in a batch
+# normalisation magnify float32's rounding on the way back: CTEN's at the classroom's size by 3e-3.
+OUTPUTS, GRADIENTS, LATER = 1e-4, 5e-3, 1e-3  # LATER: of the loss after a step
+# A gradient this much smaller than the largest one, or than what it is the sum of, is mostly
+# rounding.
+SMALL, SMALL_SUM = 1e-3, 1e-2
+
+
+def same_shape(ours: Sequence[int], theirs: Sequence[int]) -> bool:
+    """Whether shapes are equal; a number has the shape [1] in Jittor and none in PyTorch."""
+    return tuple(ours) == tuple(theirs) or (tuple(ours), tuple(theirs)) == ((1,), ())
+
+
+def distance(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
+    """The largest difference (inf where only one is finite) and the largest finite of theirs."""
+    ours, theirs = ours.astype(np.float64), theirs.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        far = np.abs(ours - theirs)
+    far = np.where((ours == theirs) | (np.isnan(ours) & np.isnan(theirs)), 0.0, far)
+    far = np.where(np.isnan(far), np.inf, far)
+    scale = np.max(np.abs(theirs), initial=0.0, where=np.isfinite(theirs))
+    return float(far.max(initial=0.0)), float(scale)
+
+
+class Layer(NamedTuple):
+    """One module of the port beside the reference's of the same name.
+
+    The numbers are the largest relative differences over all its calls; None: not compared.
+    """
+
+    name: str
+    kind: str
+    input: float | None
+    output: float | None
+    gradient: float | None  # of the output
+    weights: float | None  # gradients of its own parameters
+    remark: str
+
+
+@dataclass
+class Comparison:
+    """What `compare` found. `str()` is the table; `picture()` and `save(path)` say the same."""
+
+    network: str
+    frameworks: tuple[str, str]  # the port's and the reference's
+    layers: list[Layer]
+    loss: tuple[float, float]  # the port's and the reference's
+    first: str  # where the outputs part, in words; "" where they do not
+    first_layer: str | None  # the module whose outputs part first; None where none does
+    inside: str  # inner layers that differ although the network's outputs agree, in words
+    gradient: str  # where the gradients part, in words
+    gradient_layer: str | None
+    step: dict[str, float]  # by parameter and buffer: relative difference of what the step changed
+    later_loss: tuple[float, float]
+    missing: list[str]  # parameters that only the reference has
+    renamed: dict[str, str]  # of those: the port's name, and the reference's it may stand for
+    mismatched: dict[str, str]  # parameters of another shape, in words
+    unexpected: list[str]  # parameters that only the port has
+    trained: list[str]  # what the port trains and the reference does not
+    starts: dict[str, str]  # parameters that begin otherwise, in words
+    unwatched: bool  # whether there were statistics of batch normalisations that nothing moved
+    sampled: bool  # whether only stored samples of the reference's arrays were at hand
+
+    @property
+    def outputs_agree(self) -> bool:
+        return not self.first and self._close(self.loss)
+
+    @property
+    def gradients_agree(self) -> bool:
+        return not self.gradient
+
+    @property
+    def step_agrees(self) -> bool:
+        moved = all(v <= GRADIENTS for v in self.step.values())
+        return moved and not self.trained and self._close(self.later_loss, LATER)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the port is equal: weights, outputs, gradients and the step."""
+        named = not (self.missing or self.unexpected or self.mismatched)
+        return named and self.outputs_agree and self.gradients_agree and self.step_agrees
+
+    @staticmethod
+    def _close(pair: tuple[float, float], limit: float = OUTPUTS) -> bool:
+        ours, theirs = pair
+        return bool(abs(ours - theirs) <= limit * max(abs(theirs), 1e-6))
+
+    @property
+    def verdict(self) -> str:
+        """The findings in words, a line each."""
+        lines = []
+        if self.missing:
+            lines.append(f"✗ weights: the port lacks {_some(self.missing)}")
+        if self.unexpected:
+            lines.append(f"✗ weights: only the port has {_some(self.unexpected)}")
+        if self.renamed:
+            pairs = [f"{ours} is {theirs}" for ours, theirs in self.renamed.items()]
+            lines.append(f"! weights: perhaps {_some(pairs)}: then name it so")
+        for name, words in list(self.mismatched.items())[:4]:
+            lines.append(f"✗ weights: {name} has {words}")
+        compared = [x for x in self.layers if x.output is not None and x.output <= OUTPUTS]
+        if self.first:
+            lines.append(f"✗ outputs: {self.first}")
+        else:
+            worst = max(compared, key=lambda layer: layer.output, default=None)
+            most = (
+                f", at most {worst.output:.1e} apart ({worst.name or 'the whole'})" if worst else ""
+            )
+            lines.append(f"✓ outputs: {len(compared)} layers agree{most}")
+        if self.inside:
+            lines.append(f"! inside: {self.inside}")
+        if self._close(self.loss):
+            lines.append(f"✓ loss: {self.loss[0]:.6g}, reference {self.loss[1]:.6g}")
+        else:
+            lines.append(f"✗ loss: {self.loss[0]:.6g}, reference {self.loss[1]:.6g}")
+        if self.gradient:
+            lines.append(f"✗ gradients: {self.gradient}")
+        else:
+            found = [
+                v for layer in self.layers for v in (layer.gradient, layer.weights) if v is not None
+            ]
+            lines.append(f"✓ gradients agree, at most {max(found, default=0):.1e} apart")
+        lines.append(self._step_words())
+        if self.unwatched:
+            lines.append("! evaluation mode: no batch normalisation's statistics (training=True)")
+        for name, words in list(self.starts.items())[:5]:
+            lines.append(f"! {name} starts differently: {words}")
+        if len(self.starts) > 5:
+            lines.append(f"! and {len(self.starts) - 5} more parameters start differently")
+        return "\n".join(plain(line, 2000) for line in lines)
+
+    def _step_words(self) -> str:
+        if self.trained:
+            return f"✗ one step: the port trains {_some(self.trained)}, the reference does not"
+        name = max(self.step, key=self.step.get, default=None)
+        losses = f"loss after it {self.later_loss[0]:.6g}, reference {self.later_loss[1]:.6g}"
+        if self.step_agrees:
+            return f"✓ one step: {losses}"
+        if name is not None and self.step[name] > GRADIENTS:
+            return f"✗ one step: {name} moves differently ({self.step[name]:.1e}); {losses}"
+        return f"✗ one step: {losses}"
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def table(self, everything: bool = True) -> str:
+        """Layers and verdict as text; without `everything` only layers that differ."""
+        layers = [x for x in self.layers if everything or not self._agrees(x)]
+        lines = [f"{self.network}: {self.frameworks[0]} beside {self.frameworks[1]}"]
+        lines[0] += " (stored samples)" if self.sampled else ""
+        if layers:
+            width = max([5, *(len(layer.name) for layer in layers)])
+            lines.append(f"{'layer':{width}}  {'kind':16} {'output':>8} {'gradient':>8} weights")
+        for layer in layers:
+            numbers = " ".join(f"{'' if v is None else format(v, '.1e'):>8}" for v in layer[3:6])
+            mark = "  <- first" if layer.name == self.first_layer else ""
+            remark = f"  {layer.remark}" if layer.remark else ""
+            lines.append(f"{layer.name:{width}}  {layer.kind[:16]:16} {numbers}{mark}{remark}")
+        if len(layers) < len(self.layers):
+            lines.append(
+                f"{len(self.layers) - len(layers)} layers without a difference (--all lists them)"
+            )
+        return "\n".join([*(plain(line, 2000) for line in lines), self.verdict])
+
+    @staticmethod
+    def _agrees(layer: Layer) -> bool:
+        limits = (OUTPUTS, OUTPUTS, GRADIENTS, GRADIENTS)
+        pairs = zip(layer[2:6], limits, strict=True)
+        return all(value is None or value <= limit for value, limit in pairs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        found = {k: v for k, v in vars(self).items() if k != "layers"}
+        found["layers"] = [layer._asdict() for layer in self.layers]
+        return found | {
+            "ok": self.ok, "outputs_agree": self.outputs_agree,
+            "gradients_agree": self.gradients_agree, "step_agrees": self.step_agrees,
+            "verdict": self.verdict.split("\n"),
+        }  # fmt: skip
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write it as JSON."""
+        write_json(Path(path), _finite(self.to_dict()))
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity: it becomes the text "inf"."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    return str(value) if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return ", ".join(names[:4]) + more
+
+
+def _difference(ours: np.ndarray, theirs: np.ndarray, sampled: bool, floor: float = 0.0) -> float:
+    """The largest difference relative to the largest of theirs, or to the floor."""
+    ours = sample(ours) if sampled else ours.reshape(theirs.shape)
+    far, scale = distance(ours, theirs.reshape(ours.shape))
+    return far / max(scale, floor, 1e-30) if far else 0.0
+
+
+def _hint(ours: np.ndarray, theirs: np.ndarray, shape: Sequence[int], sampled: bool) -> str:
+    """How ours comes from theirs: a factor, a shift or two axes swapped; "" where by none."""
+    if not np.isfinite(ours).all():
+        return "the port's is not finite"
+    for axes in itertools.permutations(range(ours.ndim)):
+        moved = [i for i, axis in enumerate(axes) if i != axis]
+        if len(moved) == 2:
+            swapped = ours.transpose(axes)
+            if swapped.shape == tuple(shape) and _difference(swapped, theirs, sampled) < OUTPUTS:
+                return f"axes {moved[0]} and {moved[1]} are swapped"
+    if ours.shape != tuple(shape):
+        return ""
+    a = (sample(ours) if sampled else ours).ravel().astype(np.float64)
+    b = theirs.ravel().astype(np.float64)
+    scale = np.abs(b).max(initial=0)
+    if a.size > 1 and scale and np.abs(a).max() > 0:
+        factor = float(a @ b / (b @ b))
+        if abs(factor - 1) > OUTPUTS and np.abs(a - factor * b).max() < OUTPUTS * np.abs(a).max():
+            return f"the port's is {factor:.4g} times the reference's"
+        shift = float((a - b).mean())
+        if np.abs(a - b - shift).max() < OUTPUTS * scale:
+            return f"the port's is the reference's {shift:+.4g}"
+    return ""
+
+
+def compared(name: str, ours: Recording, theirs: Recording, training: bool = True) -> Comparison:
+    """Hold a port's recording against the reference's. training: the mode they were made in."""
+    tensors = _Tensors(ours, theirs)
+    weights = _weights(ours, theirs)
+    by_layer: dict[str, float] = {}
+    for parameter, far in weights.items():
+        layer = parameter.rpartition(".")[0]
+        by_layer[layer] = max(by_layer.get(layer, 0.0), far)
+    for layer in by_layer:
+        tensors.rows.setdefault(layer, _Row(""))
+    first, first_layer, inside = "", None, ""
+    whole = tensors.rows.get("", _Row("")).out
+    if tensors.parted and whole is not None and whole <= OUTPUTS:
+        moved = tensors.allow_layouts()
+        layers = list(dict.fromkeys(event.layer for event, _, _ in tensors.parted))
+        if moved:
+            inside = f"{len(moved)} layers give the same numbers in another layout"
+        if layers:
+            inside += "; " if inside else ""
+            inside += (
+                f"{len(layers)} layers differ, {layers[0] or 'the network'} first, though what the "
+                "network gives agrees"
+            )
+    else:
+        first, first_layer = _where_outputs_part(tensors.parted, tensors.shared)
+    gradient, gradient_layer = "", None
+    weights_differ = any(far > GRADIENTS for far in weights.values())
+    if weights_differ or (tensors.bent and not weights):
+        if first:
+            gradient = "they part too, as the outputs do"
+        else:
+            gradient, gradient_layer = _where_gradients_part(tensors.bent, tensors.shared, weights)
+    step, trained = _step(ours, theirs)
+    wanted = {n: s.shape for n, s in theirs.starts.items()} | theirs.buffers
+    missing = [n for n in theirs.starts if n not in ours.starts]
+    unexpected = [n for n in ours.starts if n not in wanted]
+    return Comparison(
+        network=name,
+        frameworks=(ours.framework, theirs.framework),
+        layers=[
+            Layer(n, r.kind, r.into, r.out, r.gradient, by_layer.get(n), r.remark)
+            for n, r in tensors.rows.items()
+        ],
+        loss=(ours.loss, theirs.loss),
+        first=first,
+        first_layer=first_layer,
+        inside=inside,
+        gradient=gradient,
+        gradient_layer=gradient_layer,
+        step=step,
+        later_loss=(ours.later_loss, theirs.later_loss),
+        missing=missing,
+        unexpected=unexpected,
+        renamed=_renamed(unexpected, ours, missing, theirs),
+        mismatched={
+            n: f"the shape {list(ours.starts[n].shape)}, the reference's {list(s.shape)}"
+            for n, s in theirs.starts.items()
+            if n in ours.starts and not same_shape(ours.starts[n].shape, s.shape)
+        },
+        trained=trained,
+        starts=_starts(ours, theirs),
+        unwatched=not training and any(map(is_statistic, theirs.buffers)),
+        sampled=theirs.sampled,
+    )
+
+
+def _renamed(
+    unexpected: list[str], ours: Recording, missing: list[str], theirs: Recording
+) -> dict[str, str]:
+    """Which of the port's surplus parameters have the last name and shape of a missing one."""
+    found, free = {}, list(missing)
+    for name in unexpected:
+        for other in free:
+            same = name.rpartition(".")[2] == other.rpartition(".")[2]
+            if same and same_shape(ours.starts[name].shape, theirs.starts[other].shape):
+                found[name] = other
+                free.remove(other)
+                break
+    return found
+
+
+@dataclass
+class _Row:
+    """What becomes a Layer: the worst over the module's calls and tensors."""
+
+    kind: str
+    into: float | None = None
+    out: float | None = None
+    gradient: float | None = None
+    remark: str = ""
+
+
+class _Tensors:
+    """The tensors that both passes have, held against each other in the reference's order."""
+
+    def __init__(self, ours: Recording, theirs: Recording):
+        self.rows: dict[str, _Row] = {}
+        self.shared: list[Event] = []
+        self.parted: list[tuple[Event, float, str]] = []  # values that differ, with a remark
+        self.bent: list[tuple[Event, float]] = []  # gradients that differ
+        self.sampled = theirs.sampled
+        self.pairs: list[tuple[Event, Event]] = []
+        gradients = [e.gradient for e in theirs.events if e.gradient is not None]
+        self.floor = SMALL * max(map(_size, gradients), default=0)
+        by_key = {event.key: event for event in ours.events}
+        for their in theirs.events:
+            row = self.rows.setdefault(their.layer, _Row(their.kind))
+            our = by_key.get(their.key)
+            if our is None:
+                row.remark = row.remark or "not in the port"
+            else:
+                self.shared.append(their)
+                self.pairs.append((our, their))
+                self._hold(our, their, row)
+
+    def allow_layouts(self) -> list[str]:
+        """Compare again where the port holds the same numbers with its axes in another order, as it
+        may where nothing outside sees it; returns the layers that do."""
+        differing = {id(event) for event, _, _ in self.parted}
+        self.parted, self.bent, moved = [], [], {}
+        for row in self.rows.values():
+            row.into = row.out = row.gradient = None
+            row.remark = row.remark if row.remark == "not in the port" else ""
+        for our, their in self.pairs:
+            row = self.rows[their.layer]
+            axes = _layout(our, their, self.sampled) if id(their) in differing else None
+            if axes is not None:
+                moved[their.layer] = None
+                words = f"laid out as axes {', '.join(map(str, axes))} of {list(their.shape)}"
+                if axes == tuple(range(len(axes))):
+                    words = f"as {list(our.shape)}, reference {list(their.shape)}"
+                row.remark = row.remark or words
+                gradient = None if our.gradient is None else _moved(our.gradient, their, axes)
+                our = our._replace(
+                    shape=their.shape, value=_moved(our.value, their, axes), gradient=gradient
+                )
+            self._hold(our, their, row)
+        return list(moved)
+
+    def _hold(self, our: Event, their: Event, row: _Row) -> None:
+        sizes = int(np.prod(our.shape)) == int(np.prod(their.shape))
+        shapes = same_shape(our.shape, their.shape)
+        far = _difference(our.value, their.value, self.sampled) if shapes else float("inf")
+        if far > OUTPUTS:
+            words = [] if shapes else [f"shape {list(our.shape)}, reference {list(their.shape)}"]
+            words += [_hint(our.value, their.value, their.shape, self.sampled)] if sizes else []
+            remark = "; ".join(filter(None, words))
+            self.parted.append((their, far, remark))
+            if their.way == "out":
+                row.remark = row.remark or remark
+        if their.way == "in":
+            row.into = max(row.into or 0.0, far)
+        else:
+            row.out = max(row.out or 0.0, far)
+        if their.gradient is not None and sizes:
+            far = _turned(our.gradient, their.gradient, self.sampled, self.floor)
+            if far > GRADIENTS:
+                self.bent.append((their, far))
+            if their.way == "out":
+                row.gradient = max(row.gradient or 0.0, far)
+
+
+def _moved(ours: np.ndarray, their: Event, axes: tuple[int, ...]) -> np.ndarray:
+    """Our array, which holds theirs with its axes in this order, in their order and shape."""
+    return ours.reshape([their.shape[a] for a in axes]).transpose(np.argsort(axes))
+
+
+def _layout(our: Event, their: Event, sampled: bool) -> tuple[int, ...] | None:
+    """The order of the reference's axes in which the port's array holds the same numbers."""
+    if our.value.size != int(np.prod(their.shape)):
+        return None
+    for axes in itertools.permutations(range(len(their.shape))):
+        if _difference(_moved(our.value, their, axes), their.value, sampled) <= OUTPUTS:
+            return axes
+    return None
+
+
+def _weights(ours: Recording, theirs: Recording) -> dict[str, float]:
+    """How far the gradient of each parameter that both have is from the reference's."""
+    floor = SMALL * max((_size(g) for g in theirs.gradients.values() if g is not None), default=0.0)
+    found = {}
+    for name, gradient in theirs.gradients.items():
+        if name not in ours.starts or gradient is None:
+            continue  # None: the loss does not depend on it, where Jittor says zero
+        our, shape = ours.gradients.get(name), theirs.starts[name].shape
+        if our is None or our.size != int(np.prod(shape)):
+            found[name] = float("inf")
+        else:
+            summed = SMALL_SUM * _summed(theirs, name.rpartition(".")[0], shape)
+            found[name] = _turned(our, gradient, theirs.sampled, max(floor, summed))
+    return found
+
+
+def _size(array: np.ndarray) -> float:
+    """The root of the mean square."""
+    array = array.astype(np.float64)
+    return float(np.sqrt(np.mean(array * array))) if array.size else 0.0
+
+
+def _turned(ours: np.ndarray, theirs: np.ndarray, sampled: bool, floor: float) -> float:
+    """How far gradients are apart, as vectors: relative to theirs, or to the floor.
+
+    Not the largest difference: where two numbers are almost equal, rounding decides which of them a
+    max pooling takes, and one element's gradient goes to its neighbour.
+    """
+    ours = sample(ours) if sampled else ours
+    ours, theirs = ours.ravel().astype(np.float64), theirs.ravel().astype(np.float64)
+    same = np.isnan(ours) & np.isnan(theirs)
+    with np.errstate(invalid="ignore"):
+        far = _size(np.where(same, 0.0, ours - theirs))
+    far = float("inf") if np.isnan(far) else far
+    return far / max(_size(np.where(np.isfinite(theirs), theirs, 0.0)), floor, 1e-30)
+
+
+def _summed(theirs: Recording, layer: str, shape: Sequence[int]) -> float:
+    """The size of what a layer's parameter's gradient is the sum of, if nothing cancelled.
+
+    Before a batch normalisation nearly all of it does: the gradient of a bias there is rounding.
+    """
+    events = [e for e in theirs.events if e.layer == layer]
+    total = sum(
+        float(np.abs(e.gradient).mean()) * float(np.prod(e.shape))
+        for e in events
+        if e.way == "out" and e.gradient is not None
+    )
+    given = max((_size(e.value) for e in events if e.way == "in"), default=1.0)
+    return total / max(shape[0] if shape else 1, 1) * (given if len(shape) > 1 else 1.0)
+
+
+def _place(event: Event) -> str:
+    call = f" (call {event.call + 1})" if event.call else ""
+    return f"{event.layer or 'the network'}{call}"
+
+
+def _inner(name: str, outer: str) -> bool:
+    """Whether a module lies in another."""
+    return name != outer and (not outer or name.startswith(outer + "."))
+
+
+def _where_outputs_part(parted: list, shared: list[Event]) -> tuple[str, str | None]:
+    """The first place where the outputs differ, in words, and its module."""
+    if not parted:
+        return "", None
+    event, far, remark = parted[0]
+    size = f"{far:.1e}" + (f"; {remark}" if remark else "")
+    where = shared.index(event)
+    if event.way == "out":
+        parts = any(_inner(e.layer, event.layer) for e in shared[:where])
+        words = "the modules in it agree: look at its own code" if parts else "its input agrees"
+        return (
+            f"{_place(event)} ({event.kind}) is the first to differ ({size}); {words}",
+            event.layer,
+        )
+    before = next((e for e in reversed(shared[:where]) if e.way == "out"), None)
+    if before is None:
+        return f"the input of {_place(event)} differs already ({size})", event.layer
+    parent = event.layer.rpartition(".")[0]
+    return (
+        f"what goes into {_place(event)} differs ({size}), though everything up to the output of "
+        f"{_place(before)} agrees: look at the code between them"
+        + (f" in {parent}" if parent else ""),
+        event.layer,
+    )
+
+
+def _where_gradients_part(bent: list, shared: list[Event], weights: dict) -> tuple[str, str | None]:
+    """The last place in the pass (the first on the way back) where gradients differ."""
+    if bent:
+        event, far = bent[-1]
+        later = [e for e in shared[shared.index(event) + 1 :] if e.gradient is not None]
+        if event.way == "in" and any(e.layer == event.layer for e in later):
+            words = f"{_place(event)} ({event.kind}) passes another gradient back ({far:.1e})"
+            if far < 0.1 and any(kind in event.kind for kind in ("ReLU", "MaxPool")):
+                words += "; rounding can do that to a value next to 0 or a tie: try another seed"
+        else:
+            after = " and the loss"
+            if later:
+                after = f", before {_place(later[0])}" if later[0].layer else ", before the output"
+            words = (
+                f"the gradient that comes to {_place(event)} differs ({far:.1e}): look at what "
+                f"follows it{after}"
+            )
+        return words, event.layer
+    for name, far in weights.items():
+        if far > GRADIENTS:
+            return f"{name}'s differs ({far:.1e})", name.rpartition(".")[0]
+    return "", None
+
+
+def _step(ours: Recording, theirs: Recording) -> tuple[dict[str, float], list[str]]:
+    """How differently each parameter and buffer moved, and what only the port trains."""
+    found, trained = {}, []
+    for name, change in theirs.changes.items():
+        our = ours.changes.get(name)
+        shape = theirs.starts[name].shape if name in theirs.starts else theirs.buffers[name]
+        if our is None or our.size != int(np.prod(shape)):
+            continue
+        if name in theirs.buffers and name in ours.gradients:
+            trained.append(name)
+        # Of a weight near 1, a change below 1e-7 is lost in rounding.
+        found[name] = _difference(our, change, theirs.sampled, 1e-3 * theirs.sizes[name])
+    return found, trained
+
+
+def _starts(ours: Recording, theirs: Recording) -> dict[str, str]:
+    """Parameters whose first values are spread otherwise, beyond chance."""
+    found = {}
+    for name, their in theirs.starts.items():
+        our = ours.starts.get(name)
+        size = int(np.prod(their.shape))
+        if our is None:
+            continue
+        if size == 1 and not {our.mean, their.mean} & {0.0, 1.0}:
+            differs = False  # both may be drawn
+        elif (our.std == 0) != (their.std == 0):
+            differs = True
+        elif their.std == 0:
+            differs = abs(our.mean - their.mean) > 1e-6 * max(abs(their.mean), 1e-12)
+        elif size < 16:
+            differs = False  # so few numbers are spread as chance will have it
+        else:
+            differs = abs(np.log(our.std / their.std)) > 0.02 + 5 / np.sqrt(2 * size)
+        if differs:
+            found[name] = (
+                f"mean {our.mean:.2g}, spread {our.std:.2g}; "
+                f"reference {their.mean:.2g} and {their.std:.2g}"
+            )
+    return found

@@ -1,0 +1,306 @@
+"""A port beside its PyTorch original: values, layers, gradients and one step.
+
+PyTorch runs in a process of its own (see `jacklib.backend.torch_process`); where there is none,
+numbers that were stored when the notebooks were built serve.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jacklib.backend import processes
+from jacklib.backend.torch_process import (
+    ANSWERS,
+    CURE,
+    RECORD,
+    find_torch,
+    process_environment,
+)
+from jacklib.errors import DataError
+from jacklib.porting import changes, traps
+from jacklib.porting.changes import FILES, count_changes, sources
+from jacklib.porting.comparison import (
+    Comparison,
+    compared,
+    distance,
+    same_shape,
+)
+from jacklib.porting.recording import Recording
+
+# ---------------------------------------------------------------------------------------------
+# Two values
+# ---------------------------------------------------------------------------------------------
+
+
+def _as_array(value: Any) -> np.ndarray:
+    return np.asarray(value.numpy() if hasattr(value, "numpy") else value)
+
+
+def cmp(name: str, ours: Any, theirs: Any, tolerance: float = 1e-5) -> bool:
+    """Print whether two values agree: exactly, approximately, and by how much at most they do not.
+
+    ours, theirs: numbers, arrays or Vars. tolerance: the largest difference that still counts as
+    approximately equal, relative to the largest of theirs. Returns whether they are that close.
+    """
+    ours, theirs = _as_array(ours), _as_array(theirs)
+    if not same_shape(ours.shape, theirs.shape):
+        print(f"{name} | different shapes: {ours.shape} and {theirs.shape}")
+        return False
+    ours = ours.reshape(theirs.shape)
+    floats = ours.dtype.kind == theirs.dtype.kind == "f"
+    exact = bool(np.array_equal(ours, theirs, equal_nan=floats))
+    if ours.dtype.kind not in "fiub" or theirs.dtype.kind not in "fiub":
+        print(f"{name} | exact: {exact}")
+        return exact
+    far, scale = distance(ours, theirs)
+    close = bool(far <= tolerance * max(scale, 1e-30))
+    print(f"{name} | exact: {exact} | approximate: {close} | largest difference: {far:.3g}")
+    return close
+
+
+# ---------------------------------------------------------------------------------------------
+# What is compared with
+# ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A PyTorch network, by where it is found, since it never comes into this process.
+
+    network: "package.module:Class" or "path/file.py:Class"; with `code` just "Class". options:
+    keyword arguments of the class. code: PyTorch source as text (torch, nn, F, np are known).
+    loss: a function of the network's output and the targets, named like the network.
+    """
+
+    network: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    code: str = ""
+    loss: str = ""
+
+
+def _answer(reference: Reference, job: dict, arrays: dict[str, np.ndarray]) -> Recording:
+    """PyTorch's recording: live, or the stored one of the same job."""
+    text = json.dumps(job, sort_keys=True)
+    digest = hashlib.sha256(text.encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    key = digest.hexdigest()[:16]
+    python = find_torch()
+    if python is None:
+        for path in ANSWERS.glob(f"*_{key}.npz"):
+            with contextlib.suppress(DataError):  # a damaged one is none
+                return Recording.load(path)
+        raise DataError(
+            reference.network, found="no PyTorch on this machine, and no numbers stored for this "
+            "network with these inputs", wanted="one of them", cure=CURE,
+        )  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "job.json").write_text(text, encoding="utf-8")
+        np.savez(Path(folder) / "arrays.npz", **arrays)
+        words = ["-m", "jacklib.porting.torch_recorder", os.path.abspath(folder)]
+        done = processes.run_child(words, python=python, capture_output=True, text=True,
+            env=process_environment(JACKLIB_NO_JITTOR="1"))  # fmt: skip
+        if done.returncode:
+            said = Path(folder) / "error.txt"
+            words = said.read_text(encoding="utf-8") if said.exists() else done.stderr[-2000:]
+            raise DataError(
+                reference.network, found=f"PyTorch stopped with {words}",
+                wanted="a network that runs on these inputs",
+                cure="Correct the reference, its options, the inputs or the optimizer.",
+            )  # fmt: skip
+        recording = Recording.load(Path(folder) / "recording.npz")
+    if os.environ.get(RECORD):
+        recording.save(ANSWERS / f"{os.environ[RECORD]}_{key}.npz")
+    return recording
+
+
+def compare(
+    net,
+    reference: Reference | str,
+    inputs: Sequence[Any],
+    *,
+    loss: Callable | None = None,
+    targets: Sequence[Any] = (),
+    optimizer: str = "SGD(lr=0.01)",
+    port_optimizer: Callable | None = None,
+    training: bool = False,
+    seed: int | None = 0,
+) -> Comparison:
+    """Put a Jittor network and its PyTorch original through the same pass and the same step.
+
+    net: the port. Weights are mapped by their names: those of the state dicts. reference: a
+    `Reference`, or just its name. inputs: NumPy arrays (or None), the arguments of both networks.
+    loss: of the port's output and the targets; `reference.loss` is the same in PyTorch. Without
+    both, an output of one number is the loss, and else a fixed weighted sum of all outputs.
+    targets: NumPy arrays. optimizer: a call of torch.optim, of which the port takes
+    `jacklib.ops`' counterpart; port_optimizer: a function that makes another one of the port's
+    parameters, to be compared too. training: whether batch normalisation uses the batch; dropout
+    is off in both. seed: the weights are made of it and of their names; None: the port's own go to
+    PyTorch.
+
+    The port is left as it was. What `starts` says is about the port's weights as they come: give it
+    fresh from its constructor. Raises DataError where PyTorch cannot run the reference, or where
+    neither PyTorch nor stored numbers for it are at hand, and ValueError where nothing comes out of
+    the port.
+    """
+    import jittor as jt
+
+    from jacklib.porting.jittor_recorder import record_port
+
+    if isinstance(reference, str):
+        reference = Reference(reference)
+    if not reference.code and not all(reference.network.rpartition(":")[::2]):
+        raise DataError(
+            "reference", found=repr(reference.network),
+            wanted='"path/file.py:Class" or "package.module:Class"', cure="Name the class, too.",
+        )  # fmt: skip
+    for kind, arrays in (("inputs", inputs), ("targets", targets)):
+        if not isinstance(arrays, (list, tuple)):
+            raise DataError(
+                kind, found=type(arrays).__name__, wanted="a list of arrays",
+                cure=f"Write {kind}=[...], also where it is one.",
+            )  # fmt: skip
+    if bool(loss) != bool(reference.loss):
+        raise DataError(
+            "loss", found=f"{'none' if loss is None else 'one'} for the port and "
+            f"{repr(reference.loss) if reference.loss else 'none'} for the reference",
+            wanted="both or none", cure="Name the reference's as Reference(..., loss=...).",
+        )  # fmt: skip
+    arrays = {f"input {i}": np.asarray(a) for i, a in enumerate(inputs) if a is not None}
+    arrays |= {f"target {i}": np.asarray(a) for i, a in enumerate(targets)}
+    if seed is None:
+        arrays |= {f"weight {n}": v.numpy() for n, v in net.state_dict().items()}
+    job = {
+        "network": reference.network, "options": dict(reference.options), "code": reference.code,
+        "loss": reference.loss, "training": training, "optimizer": optimizer, "seed": seed,
+        "input": len(inputs), "target": len(targets),
+    }  # fmt: skip
+    theirs = _answer(reference, job, arrays)
+    given = [None if a is None else jt.array(np.asarray(a)) for a in inputs]
+    wanted = [jt.array(np.asarray(a)) for a in targets]
+    ours = record_port(net, theirs, given, wanted, loss, optimizer, port_optimizer, training, seed)
+    return compared(reference.network.rpartition(":")[2], ours, theirs, training)
+
+
+# ---------------------------------------------------------------------------------------------
+# The four networks and the command line
+# ---------------------------------------------------------------------------------------------
+
+
+def compare_network(network: str, settings: str = "classroom", seed: int = 0) -> Comparison:
+    """One of the four networks beside its reference, with the loss it is trained with.
+
+    network: "vaanet", "cten", "tsl" or "gait". settings: "classroom" or "paper". The inputs are
+    random, of the seed. VAANet and CTEN at the paper's size run one video in evaluation mode, the
+    others in training mode. Raises DataError for other names and where PyTorch is absent.
+    """
+    from jacklib import networks
+    from jacklib.core.example_inputs import gait_inputs, inputs_for, tsl_videos, vaanet_positive
+    from jacklib.networks.losses import TSLLoss, bpm_gcn_loss, pcce
+    from jacklib.ops import cross_entropy
+
+    sources(network)  # checks the name
+    if settings not in ("classroom", "paper"):
+        raise DataError(
+            "settings", found=repr(settings), wanted='"classroom" or "paper"',
+            cure="Choose one of these.",
+        )  # fmt: skip
+    name = {"vaanet": "VAANet", "cten": "CTEN", "tsl": "TSLNet", "gait": "BPMGCN"}[network]
+    options = getattr(getattr(networks, f"{name}Config"), settings)().options()
+    net = getattr(networks, name)(**options)
+    training = True
+    if network == "tsl":
+        rgb, logmel, labels, share, points = tsl_videos(net, 1, 24, seed)[0]
+        inputs, targets = [rgb, logmel, labels], [labels, share, points]
+
+        def loss(output, labels, share, points):
+            return TSLLoss()(output, labels, share, points)["total"]
+    elif network == "gait":
+        *inputs, target, affective = gait_inputs(net, 4, seed)
+        targets = [target, affective]
+
+        def loss(output, target, affective):
+            return bpm_gcn_loss(output, target.numpy(), affective)["total"]
+    else:
+        training = settings == "classroom"
+        # Few values in a batch normalisation and values next to a ReLU's 0 magnify rounding: these
+        # numbers of clips keep clear of both with seed 0.
+        clips = {"vaanet": 2, "cten": 4}[network] if training else 1
+        *inputs, target = inputs_for(net, network, clips, seed)
+        targets = [target]
+        if network == "vaanet":
+            targets.append(np.array(vaanet_positive(net.n_classes)))
+
+        def loss(output, target, *positive):
+            if positive:
+                return pcce(output.logits, target, positive[0].numpy().tolist())
+            return cross_entropy(output.logits, target)
+
+    reference = Reference(
+        f"jacklib.reference:{name}", options, loss=f"jacklib.porting.torch_recorder:{network}_loss"
+    )
+    return compare(net, reference, inputs, loss=loss, targets=targets, training=training)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `porting`."""
+    tools = parser.add_subparsers(dest="what", required=True, metavar="check | compare | changes")
+    check = tools.add_parser("check", help="find traps in a port's source")
+    check.add_argument("paths", nargs="+", help="Python files, or folders of them")
+    comparing = tools.add_parser("compare", help="a network beside its PyTorch reference")
+    comparing.add_argument(
+        "network", choices=[*FILES], help="needs PyTorch: JACK_TORCH_PYTHON names a Python with it"
+    )
+    comparing.add_argument("--settings", choices=("classroom", "paper"), default="classroom")
+    comparing.add_argument("--seed", type=int, default=0, help="of the random inputs")
+    comparing.add_argument("--all", action="store_true", help="list the layers that agree, too")
+    comparing.add_argument("--json", metavar="FILE", help="write everything that was found")
+    comparing.add_argument("--picture", metavar="FILE", help="write the differences as a PNG")
+    changing = tools.add_parser("changes", help="how many lines a port changes, by kind")
+    changing.add_argument(
+        "network", choices=[*FILES], nargs="?", help="list its lines; none: count"
+    )
+    changing.epilog = "; ".join(f"{kind}: {words}" for kind, words in changes.KINDS.items())
+
+
+def main(args: argparse.Namespace) -> int:
+    """Carry out `porting`; 1 where a port is not equal or a file has traps."""
+    if args.what == "check":
+        return traps.check_files(args.paths)
+    if args.what == "changes":
+        if args.network:
+            for row in changes.side_by_side(*sources(args.network)):
+                if row.kind in changes.KINDS:
+                    sides = (("-", row.reference), ("+", row.port))
+                    for i, (sign, line) in enumerate(s for s in sides if s[1] is not None):
+                        print(f"{row.kind if i == 0 else '':9} {sign} {line.strip()}")
+            print()
+        print(changes.table(count_changes(args.network)))
+        return 0
+    if args.picture and not Path(args.picture).resolve().parent.is_dir():
+        raise DataError(
+            args.picture, found="no such folder", wanted="an existing one",
+            cure="Make the folder first.",
+        )  # fmt: skip
+    found = compare_network(args.network, args.settings, args.seed)
+    print(found.table(args.all))
+    if args.json:
+        found.save(args.json)
+    if args.picture:
+        from jacklib.porting.picture import comparison_figure
+        from jacklib.widgets.drawing import png_bytes, write_whole
+
+        write_whole(png_bytes(comparison_figure(found)), args.picture)
+    return int(not found.ok)

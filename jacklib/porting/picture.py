@@ -1,0 +1,513 @@
+"""Pictures of a port: where its numbers leave the reference's, and which lines it changes.
+
+`comparison_figure(comparison)` draws what `porting.compare` found, layer beneath layer.
+`diff_figure(rows, ...)` draws the PyTorch and the Jittor code side by side, coloured by the kind of
+change (`changes.KINDS`); `porting_widget("tsl")` puts a menu of the file's classes and functions, a
+slider over the lines and a box "only what changes" on top of it.
+"""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import ipywidgets
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
+
+from jacklib.errors import DataError
+from jacklib.porting.changes import KINDS, Row, side_by_side, sources
+from jacklib.widgets import drawing
+from jacklib.widgets.drawing import BLUE, INK, MARGIN_RIGHT, ORANGE, QUIET, VERMILLION, WIDTH
+
+if TYPE_CHECKING:
+    from jacklib.porting.comparison import Comparison
+
+TEXT = {
+    "en": drawing.TEXT["en"]
+    | {
+        "beside": "{network}: {ours} beside {theirs}",
+        "sampled": " (stored samples)",
+        "equal": "✓ equal",
+        "unequal": "✗ not equal",
+        "difference": "largest difference, relative to the reference's largest number",
+        "outputs": "output",
+        "gradients": "gradient of the output",
+        "weights": "gradient of the weights",
+        "tolerance": "outputs: equal up to {:.0e}",
+        "tolerance_gradients": "gradients: equal up to {:.0e}",
+        "not_finite": "∞, NaN",
+        "first": "First to differ: {}",
+        "later": "Outputs agree. Gradients: {}",
+        "other": "Layers agree. {}",
+        "whole": "the network",
+        "nothing": "no layer of the reference was compared",
+        "line": "Line:",
+        "line_tip": "The first line shown",
+        "part": "Part:",
+        "part_tip": "Choose a class or a function",
+        "whole_file": "the whole file",
+        "only": "only what changes",
+        "pytorch": "PyTorch",
+        "jittor": "Jittor",
+        "same": "the same",
+        "no_rows": "Nothing differs here.",
+        "kinds": {
+            "import": "import", "name": "other name", "call": "other call", "options": "options",
+            "port": "only in the port", "reference": "only in the reference",
+        },
+        "rows": "{part}: rows {first} to {last} of {total}. Different in the whole file: {kinds}.",
+        "empty": "{part}: nothing differs here. Different in the whole file: {kinds}.",
+        "no_kinds": "nothing",
+        "comma": ", ",
+    },
+    "zh": drawing.TEXT["zh"]
+    | {
+        "beside": "{network}：{ours} 与 {theirs} 对照",
+        "sampled": "（用存好的抽样数值）",
+        "equal": "✓ 一致",
+        "unequal": "✗ 不一致",
+        "difference": "最大差异（相对于参考实现的最大值）",
+        "outputs": "输出",
+        "gradients": "输出的梯度",
+        "weights": "权重的梯度",
+        "tolerance": "输出：不超过 {:.0e} 算一致",
+        "tolerance_gradients": "梯度：不超过 {:.0e} 算一致",
+        "not_finite": "∞、NaN",
+        "first": "最先不同之处：{}",
+        "later": "输出一致。梯度：{}",
+        "other": "各层一致。{}",
+        "whole": "整个网络",
+        "nothing": "参考实现没有可比较的层",
+        "line": "行：",
+        "line_tip": "从哪一行开始显示",
+        "part": "部分：",
+        "part_tip": "选择一个类或函数",
+        "whole_file": "整个文件",
+        "only": "只看改动",
+        "pytorch": "PyTorch",
+        "jittor": "Jittor",
+        "same": "相同",
+        "no_rows": "这里没有不同。",
+        "kinds": {
+            "import": "导入", "name": "换名字", "call": "换调用", "options": "选项类",
+            "port": "只在移植版", "reference": "只在参考版",
+        },
+        "rows": "{part}：第 {first}–{last} 行，共 {total} 行。整个文件的不同之处：{kinds}。",
+        "empty": "{part}：没有不同。整个文件的不同之处：{kinds}。",
+        "no_kinds": "没有",
+        "comma": "，",
+    },
+}  # fmt: skip
+
+# --- what `compare` found ------------------------------------------------------------------------
+
+LEFT, TOP = 2.75, 0.82  # inches: the layers' names, and everything above the first of them
+LOWEST, HIGHEST = -9.5, 2.0  # powers of ten at the picture's edges
+TALLEST, FLATTEST, MOST = 0.25, 0.062, 9.5  # inches: one layer at most and at least, all of them
+LABEL = 0.135  # inches between two names
+MARKS = (
+    # attribute, words, colour, marker, how far from the row's middle
+    ("output", "outputs", BLUE, "o", -0.22),
+    ("gradient", "gradients", ORANGE, "^", 0.0),
+    ("weights", "weights", INK, "s", 0.22),
+)
+
+
+def comparison_figure(comparison: Comparison, lang: str = "en") -> Figure:
+    """Draw how far each layer is from the reference's, from the first (top) to the last.
+
+    Differences are on a logarithmic axis; dashed lines show up to where they count as equal. The
+    layer that is the first to differ lies on a band, with the words beneath the title. What is not
+    finite is at the right edge. lang: "en" or "zh"; compare's own words are English.
+    """
+    from jacklib.porting.comparison import GRADIENTS, OUTPUTS
+
+    lang = drawing.drawable(lang)
+    text, layers = TEXT[lang], comparison.layers
+    row = min(TALLEST, max(FLATTEST, MOST / max(len(layers), 1)))
+    height = row * max(len(layers), 3)
+    words = _finding(comparison, text)
+    lines = textwrap.wrap(words, 118) if words else []
+    top = TOP + 0.19 * len(lines)
+    with drawing.house_style(lang, [comparison.network]) as bold:
+        page = drawing.Page(top + height + 0.62, bold)
+        ours, theirs = comparison.frameworks
+        title = text["beside"].format(network=comparison.network, ours=ours, theirs=theirs)
+        title += text["sampled"] if comparison.sampled else ""
+        page.write(0.2, 0.13, title, fontsize=12, fontweight=bold, parse_math=False)
+        said, colour = ("equal", BLUE) if comparison.ok else ("unequal", VERMILLION)
+        page.write(
+            WIDTH - MARGIN_RIGHT, 0.14, text[said], ha="right", fontsize=11, fontweight=bold,
+            color=colour,
+        )  # fmt: skip
+        for number, line in enumerate(lines):
+            page.write(0.2, 0.45 + 0.19 * number, line, fontsize=9, color=VERMILLION)
+        axes = page.axes(LEFT, top, WIDTH - LEFT - MARGIN_RIGHT, height)
+        axes.set(xlim=(LOWEST, HIGHEST), ylim=(max(len(layers), 3) - 0.5, -0.5))
+        for value, key, hue in (
+            (OUTPUTS, "tolerance", BLUE), (GRADIENTS, "tolerance_gradients", ORANGE),
+        ):  # fmt: skip
+            axes.axvline(np.log10(value), color=hue, ls="--", lw=1, label=text[key].format(value))
+        _draw_layers(axes, comparison, row, text, bold)
+        handles = [
+            Line2D([], [], color=c, marker=m, ls="", ms=5, mfc="none" if m == "s" else c,
+                   label=text[key])
+            for _, key, c, m, _ in MARKS
+        ] + axes.get_legend_handles_labels()[0]  # fmt: skip
+        axes.legend(
+            handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=5, frameon=False,
+            fontsize=8, borderpad=0, columnspacing=1.3, handletextpad=0.4,
+        )  # fmt: skip
+        if not layers:
+            axes.text(0, 1, text["nothing"], ha="right", color=QUIET)
+        page.figure.draw_without_rendering()
+    return page.figure
+
+
+def _finding(comparison: Comparison, text: dict) -> str:
+    """The one thing to say beneath the title."""
+    if comparison.ok:
+        return ""
+    if comparison.first:
+        return text["first"].format(comparison.first)
+    if comparison.gradient:
+        return text["later"].format(comparison.gradient)
+    lines = [line for line in comparison.verdict.split("\n") if line.startswith("✗")]
+    return text["other"].format("; ".join(lines))
+
+
+def _place(value: float) -> float:
+    """Where a difference is on the axis: its power of ten, inside the edges."""
+    if not np.isfinite(value):
+        return HIGHEST - 0.35
+    return float(np.clip(np.log10(max(value, 1e-30)), LOWEST + 0.3, HIGHEST - 1))
+
+
+def _draw_layers(axes, comparison: Comparison, row: float, text: dict, bold: str) -> None:
+    layers = comparison.layers
+    first = comparison.first_layer if comparison.first else comparison.gradient_layer
+    size = min(5.0, 72 * row * 0.42)
+    places = [i for i, layer in enumerate(layers) if layer.name == first]
+    for i in places:
+        axes.axhspan(i - 0.5, i + 0.5, color=VERMILLION, alpha=0.16, lw=0, zorder=0)
+    for attribute, _, colour, marker, shift in MARKS:
+        values = [(i, getattr(layer, attribute)) for i, layer in enumerate(layers)]
+        values = [(i, v) for i, v in values if v is not None]
+        if values:
+            rows, far = zip(*values, strict=True)
+            axes.plot(
+                [_place(v) for v in far], [i + shift for i in rows], ls="", marker=marker, ms=size,
+                color=colour, mfc="none" if marker == "s" else colour, mew=0.8, zorder=3,
+                alpha=0.9, clip_on=False,
+            )  # fmt: skip
+    # Names: as many as there is room for; that of the first to differ in any case.
+    every = max(1, int(np.ceil(LABEL / row)))
+    named = [i for i in range(0, len(layers), every)]
+    named = [i for i in named if all(abs(i - p) >= every for p in places)] + places
+    for i in named:
+        name = layers[i].name or text["whole"]
+        name = name if len(name) <= 36 else "…" + name[-35:]
+        axes.text(
+            LOWEST - 0.12, i, name, ha="right", va="center", fontsize=8, parse_math=False,
+            color=VERMILLION if i in places else INK, fontweight=bold if i in places else "normal",
+        )  # fmt: skip
+    for i, layer in enumerate(layers):
+        if layer.remark and layer.output is None and row > 0.1:
+            axes.text(LOWEST + 0.2, i, layer.remark, va="center", fontsize=8, color=VERMILLION)
+    ticks = range(-9, 1, 2)
+    axes.set_xticks(
+        [*ticks, HIGHEST - 0.35],
+        [*(f"$10^{{{t}}}$" for t in ticks), text["not_finite"]],
+        parse_math=True,
+    )
+    axes.axvline(HIGHEST - 0.7, color="#BBBBBB", lw=0.8)
+    axes.grid(axis="x", color="#E3E6E8", lw=0.7, zorder=0)
+    axes.set_axisbelow(True)
+    axes.set_yticks([])
+    axes.set_xlabel(text["difference"], fontsize=9)
+
+
+# --- two files side by side ----------------------------------------------------------------------
+
+LINE, FONT = 0.155, 6.7  # inches a line of code; its size in points
+NUMBER, GUTTER = 0.3, 0.2  # inches: line numbers, and the sign between the columns
+COLUMN = (WIDTH - 2 * 0.12 - GUTTER) / 2
+# A kind's colour, and its sign between the columns.
+LOOKS = {
+    "import": ("#DADFE3", "i"),
+    "name": ("#CFE6F5", "≈"),
+    "call": ("#FBE3B3", "≠"),
+    "options": ("#E6DAF0", "o"),
+    "port": ("#CDEBDF", "+"),
+    "reference": ("#F7D3C0", "−"),
+}
+SHOWN = 32  # lines of a picture
+
+
+def differs(row: Row) -> bool:
+    """Whether a row is code that is not the same in both."""
+    return row.kind in LOOKS
+
+
+def count_kinds(rows: Sequence[Row]) -> dict[str, int]:
+    """How many rows are of each kind."""
+    return {kind: sum(row.kind == kind for row in rows) for kind in KINDS}
+
+
+def diff_figure(
+    rows: Sequence[Row],
+    start: int = 0,
+    count: int = SHOWN,
+    kinds: Mapping[str, int] | None = None,
+    *,
+    title: str = "",
+    lang: str = "en",
+) -> Figure:
+    """Draw `count` rows from `start` on: PyTorch at the left, Jittor at the right.
+
+    rows: of `changes.side_by_side`. kinds: the numbers beside the legend; None: those of all rows.
+    Rows that are the same are grey; others lie on their kind's colour, with its sign between the
+    columns. Indentation that all rows share is left out; a line that is too long ends in an
+    ellipsis.
+    """
+    lang = drawing.drawable(lang)
+    text = TEXT[lang]
+    kinds = count_kinds(rows) if kinds is None else kinds
+    shown = _dedented(rows[start : start + count])
+    top = 0.98
+    with drawing.house_style(lang, [title]) as bold:
+        page = drawing.Page(top + LINE * max(len(shown), 1) + 0.12, bold)
+        if title:
+            page.write(0.12, 0.1, title, fontsize=12, fontweight=bold, parse_math=False)
+        handles = [
+            Patch(
+                facecolor=LOOKS[kind][0], edgecolor="#999999", lw=0.5,
+                label=f"{LOOKS[kind][1]} {text['kinds'][kind]} ({kinds.get(kind, 0)})",
+            )
+            for kind in LOOKS
+        ]  # fmt: skip
+        page.figure.legend(
+            handles=handles, loc="upper left",
+            bbox_to_anchor=(0.08 / WIDTH, 1 - 0.38 / page.height),
+            ncols=len(handles), frameon=False, fontsize=8, borderpad=0, borderaxespad=0,
+            columnspacing=1.2, handletextpad=0.4, handlelength=1.4,
+        )  # fmt: skip
+        axes = page.axes(0, top, WIDTH, LINE * max(len(shown), 1))
+        axes.set(xlim=(0, WIDTH), ylim=(max(len(shown), 1), 0))
+        axes.set_axis_off()
+        left, right = 0.12, 0.12 + COLUMN + GUTTER
+        for place, words in ((left, "pytorch"), (right, "jittor")):
+            page.write(place + NUMBER, top - 0.25, text[words], fontsize=9.5, fontweight=bold)
+        room = _characters(page.figure)
+        for i, row in enumerate(shown):
+            _draw_row(axes, i, row, left, right, bold, room)
+        if not shown:
+            axes.text(left + NUMBER, 0.5, text["no_rows"], va="center", fontsize=9, color=QUIET)
+        page.figure.draw_without_rendering()
+    return page.figure
+
+
+def _dedented(rows: Sequence[Row]) -> list[Row]:
+    """The rows without the indentation that all their lines have."""
+    lines = [line for row in rows for line in (row.reference, row.port) if line and line.strip()]
+    indent = min((len(line) - len(line.lstrip()) for line in lines), default=0)
+    return [
+        row._replace(
+            reference=None if row.reference is None else row.reference[indent:],
+            port=None if row.port is None else row.port[indent:],
+        )
+        for row in rows
+    ]
+
+
+def _characters(figure: Figure) -> int:
+    """How many characters fit into a column; they have a whole number of pixels each."""
+    font = FontProperties(family="DejaVu Sans Mono", size=FONT)
+    width, _, _ = figure.canvas.get_renderer().get_text_width_height_descent("m" * 80, font, False)
+    return int((COLUMN - NUMBER - 0.06) * drawing.DPI / (width / 80))
+
+
+def _draw_row(axes, i: int, row: Row, left: float, right: float, bold: str, room: int) -> None:
+    colour, sign = LOOKS.get(row.kind, ("", ""))
+    for place, number, line in (
+        (left, row.reference_line, row.reference),
+        (right, row.port_line, row.port),
+    ):
+        if line is None:
+            continue
+        if colour:
+            axes.add_patch(
+                Rectangle((place + NUMBER - 0.03, i), COLUMN - NUMBER + 0.03, 1, fc=colour, lw=0)
+            )
+        axes.text(
+            place + NUMBER - 0.07, i + 0.55, str(number), ha="right", va="center", fontsize=6.5,
+            color="#999999",
+        )  # fmt: skip
+        line = line.rstrip()
+        line = line if len(line) <= room else line[: room - 1] + "…"
+        axes.text(
+            place + NUMBER, i + 0.55, line, va="center", fontsize=FONT, parse_math=False,
+            family="DejaVu Sans Mono", color=INK if colour else "#7A7A7A",
+            style="italic" if row.kind == "text" else "normal",
+        )  # fmt: skip
+    axes.text(
+        right - GUTTER / 2, i + 0.55, sign, ha="center", va="center", fontsize=8, fontweight=bold
+    )
+
+
+class Part(NamedTuple):
+    """A class or function of either file: its name and its rows, from `start` to before `end`."""
+
+    name: str
+    start: int
+    end: int
+
+
+def parts(rows: Sequence[Row], reference: str, port: str) -> list[Part]:
+    """Classes, their methods and functions in the order of the rows."""
+    found: dict[str, list[int]] = {}
+    for text, side in ((reference, "reference_line"), (port, "port_line")):
+        place = {getattr(row, side): i for i, row in enumerate(rows)}
+        for name, first, last in _definitions(text):
+            found.setdefault(name, []).extend(
+                place[line] for line in range(first, last + 1) if line in place
+            )
+    listed = [Part(name, min(p), max(p) + 1) for name, p in found.items() if p]
+    return sorted(listed, key=lambda part: (part.start, -part.end))
+
+
+def _definitions(text: str) -> list[tuple[str, int, int]]:
+    """(name, first line, last line) of a file's classes, methods and functions. `execute` goes by
+    PyTorch's name, so that both files' are one part."""
+    found = []
+
+    def add(nodes, before: str) -> None:
+        for node in nodes:
+            if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+                name = "forward" if before and node.name == "execute" else node.name
+                first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+                found.append((before + name, first, node.end_lineno))
+                if isinstance(node, ast.ClassDef):
+                    add(node.body, node.name + ".")
+
+    add(ast.parse(text).body, "")
+    return found
+
+
+class PortingExplorer:
+    """A menu of parts, a slider over the lines, a box "only what changes" and the picture.
+
+    `.widget` is the ipywidgets box; `.part`, `.line`, `.only`, `.image` and `.note` are its parts.
+    Displayed in a notebook it offers the picture first, then the live widget.
+    """
+
+    def __init__(self, reference: str, port: str, lang: str = "en", title: str = ""):
+        drawing.check_language(lang)
+        self.lang, self.title = lang, title
+        self.rows = side_by_side(reference, port)
+        self.kinds = count_kinds(self.rows)
+        text = TEXT[lang]
+        self._parts = [
+            Part(text["whole_file"], 0, len(self.rows)),
+            *parts(self.rows, reference, port),
+        ]
+        self.line = ipywidgets.IntSlider(
+            value=0, min=0, max=1, description=text["line"], tooltip=text["line_tip"],
+            continuous_update=False, readout=False, layout=drawing.WIDE, style=drawing.NARROW,
+        )  # fmt: skip
+        shell = self._shell = drawing.Shell([part.name for part in self._parts], self.line, lang)
+        self.part = shell.clip
+        self.part.description, self.part.tooltip = text["part"], text["part_tip"]
+        self.only = ipywidgets.Checkbox(
+            value=False, description=text["only"], indent=False,
+            layout=ipywidgets.Layout(width="auto", margin="0 0 0 8px"),
+        )  # fmt: skip
+        controls = shell.widget.children[0]
+        controls.children = (*controls.children, self.only)
+        self.image, self.note, self.widget = shell.image, shell.note, shell.widget
+        self.description = ""
+        self._changing = False
+        self.part.observe(self._choose, names="value")
+        self.only.observe(self._choose, names="value")
+        self.line.observe(self._show, names="value")
+        self._choose()
+
+    @property
+    def chosen(self) -> list[Row]:
+        """The rows to move through."""
+        part = self._parts[self.part.value]
+        rows = self.rows[part.start : part.end]
+        return [row for row in rows if differs(row)] if self.only.value else list(rows)
+
+    def choose(self, part: str) -> None:
+        """Show a class or function by its name in the reference, such as "TSLNet.forward".
+
+        Raises DataError where there is none of that name.
+        """
+        names = [p.name for p in self._parts]
+        if part not in names:
+            raise DataError(
+                "part", found=repr(part), wanted="one of " + ", ".join(names[1:]),
+                cure="Choose one of these.",
+            )  # fmt: skip
+        self.part.value = names.index(part)
+
+    def _choose(self, change=None) -> None:
+        most = max(0, len(self.chosen) - SHOWN)
+        self._changing = True  # or each of these would draw
+        self.line.max, self.line.value, self.line.disabled = max(most, 1), 0, most == 0
+        self._changing = False
+        self._show()
+
+    def _show(self, change=None) -> None:
+        if self._changing:
+            return
+        text, rows = TEXT[self.lang], self.chosen
+        start = min(self.line.value, max(0, len(rows) - SHOWN))
+        part = self._parts[self.part.value].name
+        title = ": ".join(filter(None, (self.title, part)))
+        figure = diff_figure(rows, start, SHOWN, self.kinds, title=title, lang=self.lang)
+        self.image.value = drawing.png_bytes(figure)
+        kinds = text["comma"].join(
+            f"{text['kinds'][kind]} {count}" for kind, count in self.kinds.items() if count
+        )
+        self.description = text["rows" if rows else "empty"].format(
+            part=part, first=start + 1, last=min(start + SHOWN, len(rows)), total=len(rows),
+            kinds=kinds or text["no_kinds"],
+        )  # fmt: skip
+        self._shell.say(self.description)
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+        return self._shell.bundle(self.description)
+
+
+NAMES = {"vaanet": "VAANet", "cten": "CTEN", "tsl": "TSL-Net", "gait": "BPM-GCN"}
+
+
+def porting_widget(
+    network: str | None = "tsl",
+    reference: str | None = None,
+    port: str | None = None,
+    lang: str = "en",
+    title: str = "",
+) -> PortingExplorer:
+    """The PyTorch and the Jittor file of a network to move through, line beside line.
+
+    network: "vaanet", "cten", "tsl" or "gait". Or, instead: reference and port, the texts of two
+    files of your own. Raises DataError for another network or where only one text is given, and
+    SyntaxError where a text is no Python.
+    """
+    if (reference is None) != (port is None):
+        raise DataError(
+            "reference and port", found="one text", wanted="both", cure="Give both, or a network."
+        )
+    if reference is None:
+        reference, port = sources(network)
+        title = title or NAMES[network]
+    return PortingExplorer(reference, port, lang, title)

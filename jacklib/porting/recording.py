@@ -1,0 +1,204 @@
+"""What a network does in one pass and one training step, layer by layer, as NumPy arrays.
+
+Both frameworks fill the same `Recording`: Jittor's side is in `jacklib.porting.jittor_recorder`,
+PyTorch's in `jacklib.porting.torch_recorder`. `save` keeps a sample of every array, so that the
+numbers of a whole network fit into a small file; `load` gives them back where PyTorch is absent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jacklib.files import check_file, reading, whole_file
+
+KEPT = 256  # numbers of an array that a file keeps, evenly spread
+LARGEST = 2**30  # bytes of all arrays of a file, unpacked
+
+
+class Event(NamedTuple):
+    """A tensor on its way into a layer or out of it."""
+
+    layer: str  # the module's name in the network; "" is the network
+    kind: str  # the module's class
+    call: int  # 0 at the module's first call
+    way: str  # "in" or "out"
+    part: int  # which of the tensors that go this way
+    shape: tuple[int, ...]
+    value: np.ndarray
+    gradient: np.ndarray | None = None  # of the loss; None: none came here
+
+    @property
+    def key(self) -> tuple[str, int, str, int]:
+        """What the same tensor of the other framework has too."""
+        return self.layer, self.call, self.way, self.part
+
+
+class Start(NamedTuple):
+    """A parameter as the constructor made it."""
+
+    shape: tuple[int, ...]
+    mean: float
+    std: float
+
+
+@dataclass
+class Recording:
+    """Everything that is compared."""
+
+    framework: str  # with its version
+    loss: float = float("nan")
+    later_loss: float = float("nan")  # after one step
+    events: list[Event] = field(default_factory=list)  # in the order in which they happened
+    starts: dict[str, Start] = field(default_factory=dict)
+    buffers: dict[str, tuple[int, ...]] = field(default_factory=dict)  # what is not trained: shapes
+    gradients: dict[str, np.ndarray | None] = field(default_factory=dict)  # by parameter
+    changes: dict[str, np.ndarray] = field(default_factory=dict)  # by the step; buffers too
+    sizes: dict[str, float] = field(default_factory=dict)  # the largest number of each of these
+    sampled: bool = False
+
+    def save(self, path: str | os.PathLike, *, whole: bool = False) -> None:
+        """Write a sample of every array, or the whole. Nothing is left half written."""
+        keep = np.asarray if whole else sample
+        arrays: dict[str, np.ndarray] = {}
+        known: dict[tuple, str] = {}  # what leaves a layer goes into the next: one copy is enough
+        copies: dict[str, str] = {}
+
+        def put(name: str, array: np.ndarray) -> None:
+            array = keep(array)
+            first = known.setdefault((array.shape, array.dtype.str, array.tobytes()), name)
+            if first == name:
+                arrays[name] = array
+            else:
+                copies[name] = first
+
+        facts = {
+            "framework": self.framework, "loss": self.loss, "later_loss": self.later_loss,
+            "starts": self.starts, "buffers": self.buffers, "sizes": self.sizes,
+            "events": [e[:6] for e in self.events],
+            "silent": [n for n, g in self.gradients.items() if g is None], "sampled": not whole,
+        }  # fmt: skip
+        for i, event in enumerate(self.events):
+            put(f"v{i}", event.value)
+            if event.gradient is not None:
+                put(f"g{i}", event.gradient)
+        for name, gradient in self.gradients.items():
+            if gradient is not None:
+                put(f"w {name}", gradient)
+        for name, change in self.changes.items():
+            put(f"c {name}", change)
+        facts["copies"] = copies
+        arrays["facts"] = np.array(json.dumps(facts))
+        with whole_file(path) as new, open(new, "wb") as file:
+            (np.savez if whole else np.savez_compressed)(file, **arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Recording:
+        """What `save` wrote. Raises DataError, naming the file, where it is missing or damaged."""
+        wanted, cure = "a recording that `save` wrote", "Record it again."
+        with reading(check_file(path, wanted, cure), wanted, cure):
+            with zipfile.ZipFile(path) as packed:
+                if sum(part.file_size for part in packed.infolist()) > LARGEST:
+                    raise ValueError(f"unpacked more than {LARGEST} bytes")
+            with np.load(path, allow_pickle=False) as file:
+                arrays = dict(file)
+            facts = json.loads(str(arrays["facts"]))
+            arrays |= {n: arrays[first] for n, first in facts.get("copies", {}).items()}
+            events = [
+                Event(*e[:5], tuple(e[5]), arrays[f"v{i}"], arrays.get(f"g{i}"))
+                for i, e in enumerate(facts["events"])
+            ]
+            gradients: dict[str, Any] = dict.fromkeys(facts["silent"])
+            gradients |= {n[2:]: a for n, a in arrays.items() if n.startswith("w ")}
+            return cls(
+                framework=facts["framework"],
+                loss=float(facts["loss"]),
+                later_loss=float(facts["later_loss"]),
+                events=events,
+                starts={n: Start(tuple(s), m, d) for n, (s, m, d) in facts["starts"].items()},
+                buffers={n: tuple(s) for n, s in facts["buffers"].items()},
+                gradients=gradients,
+                changes={n[2:]: a for n, a in arrays.items() if n.startswith("c ")},
+                sizes=facts["sizes"],
+                sampled=facts["sampled"],
+            )
+
+
+def sample(array: np.ndarray) -> np.ndarray:
+    """KEPT numbers of an array, evenly spread over it; all where it has fewer."""
+    flat = np.asarray(array).ravel()
+    if flat.size <= KEPT:
+        return flat
+    return flat[np.linspace(0, flat.size - 1, KEPT).astype(np.int64)]
+
+
+def named_weight(name: str, shape: Iterable[int], seed: int = 0) -> np.ndarray:
+    """Weights that follow from a parameter's name, so that both frameworks have the same.
+
+    Normal; by sqrt(2 / fan-in) for matrices and filters, near 1 for the slopes and variances of
+    normalisations, small for the rest.
+    """
+    shape = tuple(shape)
+    z = np.random.default_rng([seed, zlib.crc32(name.encode())]).standard_normal(shape)
+    leaf = name.rpartition(".")[2]
+    if leaf == "running_var":
+        z = 1 + 0.2 * np.abs(z)
+    elif leaf == "weight" and len(shape) == 1:
+        z = 1 + 0.1 * z
+    elif len(shape) > 1:
+        z = z * np.sqrt(2 / np.prod(shape[1:]))
+    else:
+        z = 0.1 * z
+    return z.astype(np.float32)
+
+
+def is_statistic(name: str) -> bool:
+    """Whether a buffer's name is that of a batch normalisation's statistic."""
+    return name.rpartition(".")[2] in ("running_mean", "running_var")
+
+
+def tensors_in(value: Any, is_tensor: Callable[[Any], bool]) -> Iterator[Any]:
+    """The tensors in a value of tuples, lists, dicts and named tuples, in their order."""
+    if is_tensor(value):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from tensors_in(each, is_tensor)
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from tensors_in(each, is_tensor)
+
+
+def mapped(value: Any, is_tensor: Callable[[Any], bool], function: Callable) -> Any:
+    """The same value with `function` of every tensor in its place."""
+    if is_tensor(value):
+        return function(value)
+    if isinstance(value, dict):
+        return {k: mapped(v, is_tensor, function) for k, v in value.items()}
+    if isinstance(value, list):
+        return [mapped(v, is_tensor, function) for v in value]
+    if isinstance(value, tuple):
+        parts = [mapped(v, is_tensor, function) for v in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return value
+
+
+def projection(index: int, shape: Iterable[int]) -> np.ndarray:
+    """Weights of an output in the loss that stands in where none is given: the sum over all outputs
+    of the mean of the output times these."""
+    shape = tuple(shape)
+    z = np.random.default_rng([7, index]).standard_normal(shape)
+    return (z / max(z.size, 1)).astype(np.float32)
+
+
+def start_of(array: np.ndarray) -> Start:
+    """Shape, mean and standard deviation of a parameter."""
+    array = np.asarray(array, np.float64)
+    return Start(array.shape, float(array.mean()), float(array.std()))

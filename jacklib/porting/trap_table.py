@@ -1,0 +1,325 @@
+"""The list of traps that notebook 02 shows and the tests check: PyTorch, plain Jittor, the mend.
+
+    theirs = pytorch("x.std()", x=[2.0, 2.0])          # from jacklib.porting
+    plain = plain_jittor("x.std()", x=[2.0, 2.0])      # the same lines as a port would have them
+    ours = ((x - x.mean()) ** 2).mean().sqrt()         # the mend
+    trap("18 · std", pytorch=theirs, jittor=plain, mended=ours)
+
+`trap` shows the three values and remembers them; `table()` and `picture()` show all of them. The
+notebook is the only list: `tests/test_trap_table.py` runs its cells and makes a test of each trap,
+so that a new Jittor that has mended one is noticed.
+"""
+
+from __future__ import annotations
+
+import ast
+import html
+import io
+import math
+import re
+import textwrap
+from dataclasses import dataclass
+from typing import Any
+
+import jittor as jt
+import numpy as np
+
+from jacklib.porting.traps import check_text
+
+TOLERANCE = 1e-5  # relative to the largest of PyTorch's numbers; above it, values differ
+HEAD = "import jittor as jt\nimport numpy as np\nfrom jittor import nn\n"
+_TEXT = {
+    "en": {
+        "trap": "trap", "jittor": "plain Jittor {}", "mended": "mended",
+        "differs": "differs", "agrees": "✓ this Jittor no longer differs",
+        "mend_fails": "✗ the mend differs too", "check": "porting check",
+        "unseen": "does not see it",
+        "port": "caught", "silent": "silent: another number", "loud": "raises an error",
+        "never": "silent: beyond measure (NaN, infinite, another shape or kind)",
+        "far": "largest difference from PyTorch, relative to its largest number",
+    },
+    "zh": {
+        "trap": "陷阱", "jittor": "原样写成 Jittor {}", "mended": "修正后",
+        "differs": "不同", "agrees": "✓ 这一版 Jittor 已经一致",
+        "mend_fails": "✗ 修正后仍不同", "check": "porting check", "unseen": "查不出",
+        "port": "中招的移植", "silent": "悄悄给出别的数", "loud": "报错",
+        "never": "悄悄给出无法比较的东西（NaN、无穷，形状或类型不同）",
+        "far": "与 PyTorch 的最大差异（相对于其最大值）",
+    },
+}  # fmt: skip
+_language = "en"
+_rows: dict[str, Row] = {}
+
+
+class Raised(str):
+    """An error's type and message, in place of the value that it kept from being computed."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What plain Jittor said to some lines, and which rules of `porting check` see a trap there."""
+
+    value: Any
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One trap: the three values, what `porting check` says, and the public port that has it."""
+
+    name: str
+    pytorch: Any
+    jittor: Any
+    mended: Any
+    rules: tuple[str, ...]
+    port: str
+
+    @property
+    def differs(self) -> bool:
+        """Whether plain Jittor still gives something else than PyTorch."""
+        return not agree(self.jittor, self.pytorch)
+
+    @property
+    def mended_agrees(self) -> bool:
+        return agree(self.mended, self.pytorch)
+
+    @property
+    def loud(self) -> bool:
+        """Whether one notices: plain Jittor stops with an error."""
+        return isinstance(self.jittor, Raised)
+
+    def _repr_html_(self) -> str:
+        cells = "".join(
+            f"<tr><td style='text-align:left'>{html.escape(head)}</td>"
+            f"<td style='text-align:left'><code>{html.escape(value)}</code></td></tr>"
+            for head, value in self._lines()
+        )
+        return f"<table><tr><th colspan=2>{html.escape(self.name)}</th></tr>{cells}</table>"
+
+    def __repr__(self) -> str:
+        return "\n".join([self.name, *(f"  {head:22} {value}" for head, value in self._lines())])
+
+    def _lines(self) -> list[tuple[str, str]]:
+        words, seen = _TEXT[_language], ", ".join(self.rules)
+        news = "" if self.differs else words["agrees"]
+        fault = "" if self.mended_agrees else words["mend_fails"]
+        return [
+            ("PyTorch", show(self.pytorch)),
+            (_jittor_and_version(), f"{show(self.jittor)}   {news}".rstrip()),
+            (words["mended"], f"{show(self.mended)}   {fault}".rstrip()),
+            (words["check"], seen or words["unseen"]),
+        ]
+
+
+def language(lang: str) -> None:
+    """Set the language of the tables and of the picture: "en" or "zh"."""
+    global _language
+    _language = lang if lang in _TEXT else "en"
+
+
+def _jittor_and_version() -> str:
+    return _TEXT[_language]["jittor"].format(jt.__version__)
+
+
+# ---------------------------------------------------------------------------------------------
+# Running plain Jittor
+# ---------------------------------------------------------------------------------------------
+
+
+def plain_jittor(code: str, **inputs: Any) -> Ran:
+    """Run lines of plain Jittor; jt, nn and np are known, the inputs are Vars.
+
+    The value is that of the last expression, or the error that the lines raised. Nothing is raised.
+    """
+    code = textwrap.dedent(code).strip()
+    names = {"jt": jt, "nn": jt.nn, "np": np}
+    names |= {name: jt.array(np.asarray(value)) for name, value in inputs.items()}
+    tree = ast.parse(code)
+    last = ast.Expression(tree.body.pop().value)
+    try:
+        exec(compile(tree, "<jittor>", "exec"), names)
+        value = to_numpy(eval(compile(last, "<jittor>", "eval"), names))
+    except Exception as error:  # part of what is shown
+        value = Raised(f"{type(error).__name__}: {first_words(str(error))}")
+    return Ran(value, tuple(dict.fromkeys(found.rule for found in check_text(HEAD + code))))
+
+
+def to_numpy(value: Any) -> Any:
+    """The same value with NumPy arrays where it had Vars."""
+    if isinstance(value, jt.Var):
+        return value.numpy()
+    if isinstance(value, jt.NanoVector):  # a shape
+        return tuple(value)
+    if isinstance(value, dict):
+        return {k: to_numpy(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(to_numpy, value))
+    return value
+
+
+def first_words(message: str) -> str:
+    """The line of an error's message that says what is wrong, without colours."""
+    message = re.sub(r"\x1b?\[[0-9;]*m", "", message)
+    reason = re.search(r"Failed reason:(?:\[.*?\])?\s*(.+)", message)
+    lines = [reason.group(1)] if reason else message.strip().splitlines()
+    return lines[0].strip() if lines else ""
+
+
+# ---------------------------------------------------------------------------------------------
+# Comparing
+# ---------------------------------------------------------------------------------------------
+
+
+def difference(ours: Any, theirs: Any) -> float:
+    """The largest difference relative to the largest of theirs; inf where one is no such value."""
+    if isinstance(ours, (str, bool)) or isinstance(theirs, (str, bool)) or theirs is None:
+        same = type(ours) is type(theirs) and ours == theirs
+        return 0.0 if same else math.inf
+    if isinstance(theirs, (list, tuple)) or isinstance(ours, (list, tuple)):
+        both = isinstance(theirs, (list, tuple)) and isinstance(ours, (list, tuple))
+        if not both or len(ours) != len(theirs):
+            return math.inf
+        return max((difference(o, t) for o, t in zip(ours, theirs, strict=True)), default=0.0)
+    ours, theirs = np.asarray(ours), np.asarray(theirs)
+    # A number has the shape [1] in Jittor and none in PyTorch.
+    if ours.shape != theirs.shape and (ours.shape, theirs.shape) != ((1,), ()):
+        return math.inf
+    ours, theirs = ours.astype(np.float64).reshape(theirs.shape), theirs.astype(np.float64)
+    if not np.array_equal(np.isnan(ours), np.isnan(theirs)):
+        return math.inf
+    with np.errstate(invalid="ignore"):
+        apart = np.where((ours == theirs) | np.isnan(theirs), 0.0, np.abs(ours - theirs))
+    largest = np.abs(theirs[np.isfinite(theirs)]).max(initial=0.0)
+    most = float(apart.max(initial=0.0))
+    return most / float(largest) if largest else most
+
+
+def agree(ours: Any, theirs: Any) -> bool:
+    """Whether two values are equal up to rounding; errors agree with nothing."""
+    return not isinstance(ours, Raised) and difference(ours, theirs) <= TOLERANCE
+
+
+def show(value: Any) -> str:
+    """A value in one line of a table."""
+    if isinstance(value, Raised):
+        return value if len(value) <= 110 else value[:107] + "..."
+    if isinstance(value, np.ndarray):
+        if value.size > 24:
+            return f"array of shape {list(value.shape)}"
+        return _number(value.tolist())
+    if isinstance(value, (list, tuple)):
+        left, right = "[]" if isinstance(value, list) else "()"
+        comma = "," if isinstance(value, tuple) and len(value) == 1 else ""
+        return left + ", ".join(map(show, value)) + comma + right
+    return _number(value)
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_number, value)) + "]"
+    return f"{value:.7g}" if isinstance(value, float) else str(value)
+
+
+# ---------------------------------------------------------------------------------------------
+# The list
+# ---------------------------------------------------------------------------------------------
+
+
+def trap(name: str, *, pytorch: Any, jittor: Ran, mended: Any, port: str = "") -> None:
+    """Remember a trap and show it. mended: the mend's value. port: the public port that has it."""
+    row = Row(name, pytorch, jittor.value, to_numpy(mended), jittor.rules, port)
+    _rows[name] = row
+    _display(row)
+
+
+def _display(thing: Any) -> None:
+    try:
+        from IPython.display import display
+    except ImportError:
+        print(thing)
+    else:
+        display(thing)
+
+
+def rows() -> list[Row]:
+    """All traps so far, in the order of their first appearance."""
+    return list(_rows.values())
+
+
+class _Table:
+    """All traps in one table."""
+
+    def __init__(self, rows: list[Row], lang: str):
+        words = _TEXT[lang]
+        named = (
+            words["trap"],
+            _jittor_and_version(),
+            words["mended"],
+            words["check"],
+            words["port"],
+        )
+        self.head = list(named)
+        self.lines = [
+            [
+                row.name,
+                words["loud" if row.loud else "differs" if row.differs else "agrees"],
+                "✓" if row.mended_agrees else words["mend_fails"],
+                ", ".join(row.rules) or "–",
+                row.port or "–",
+            ]
+            for row in rows
+        ]  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        def line(cells: list[str], tag: str) -> str:
+            return "".join(
+                f"<{tag} style='text-align:left'>{html.escape(cell)}</{tag}>" for cell in cells
+            )
+
+        body = "".join(f"<tr>{line(cells, 'td')}</tr>" for cells in self.lines)
+        return f"<table><tr>{line(self.head, 'th')}</tr>{body}</table>"
+
+    def __repr__(self) -> str:
+        return "\n".join(" | ".join(cells) for cells in [self.head, *self.lines])
+
+
+def table() -> _Table:
+    """All traps so far in one table."""
+    return _Table(rows(), _language)
+
+
+def picture():
+    """How far plain Jittor is from PyTorch, trap by trap, on a logarithmic scale (a Figure)."""
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+    class Picture(Figure):
+        """A figure that a notebook shows without pyplot."""
+
+        def _repr_png_(self) -> bytes:
+            content = io.BytesIO()
+            self.savefig(content, format="png")
+            return content.getvalue()
+
+    words = _TEXT[_language]
+    far = {row.name: difference(row.jittor, row.pytorch) for row in rows() if not row.loud}
+    names = sorted(far, key=far.get)
+    loud = [row.name for row in rows() if row.loud]
+    finite = [value for value in far.values() if 0 < value < math.inf]
+    low, high = min(finite, default=1) / 3, max(finite, default=1) * 10
+    blue, red, grey = "#0072B2", "#D55E00", "#B8C4CE"
+    figure = Picture(figsize=(10, 0.19 * len(rows()) + 1.2), layout="constrained", dpi=80)
+    ax = figure.subplots()
+    for place, name in enumerate([*loud, *names]):
+        value = far.get(name)
+        colour = grey if value is None else red if value == math.inf else blue
+        end = low * 1.5 if value is None else high if value == math.inf else max(value, low * 1.1)
+        ax.barh(place, end - low, left=low, color=colour, height=0.75)
+    ax.set(xscale="log", xlim=(low, high), ylim=(-0.6, len(rows()) - 0.4), xlabel=words["far"])
+    ax.set_yticks(range(len(rows())), [*loud, *names], fontsize=7, parse_math=False)
+    handles = [
+        Patch(color=red, label=words["never"]), Patch(color=blue, label=words["silent"]),
+        Patch(color=grey, label=words["loud"]),
+    ]  # fmt: skip
+    ax.legend(handles=handles, loc="lower right", fontsize=8)
+    return figure

@@ -1,0 +1,346 @@
+"""Exercise checks for the notebooks: they print one line and never stop "Run all".
+
+    check_value("1a shape", answer, 4096, hint="Multiply width by positions.")
+    check_shape("1b features", features, (2, 512, 16))
+    check_function("1c pooling", pool, [(([1.0, 3.0],), 2.0)], hint="The mean, not the sum.")
+    summary()
+
+Each check prints one of
+    ✓ name            right
+    ✗ name: why       wrong, with the hint
+    ○ name: ...       not done yet: the answer is still `...` or None
+and returns whether it was right. An error inside the student's function is caught and shown.
+Where the answer may not even exist (the name is unknown), pass `lambda: answer`: `check_value` and
+`check_shape` call a function they are given.
+
+Arrays may be NumPy arrays, lists, or anything with `.numpy()` (Jittor Vars, PyTorch tensors).
+"""
+
+from __future__ import annotations
+
+import copy
+import numbers
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from jacklib.errors import DataError
+
+_TEXT = {
+    "en": {
+        "todo": "not done yet",
+        "hint": "Hint: {}",
+        "shape": "shape {got}, wanted {wanted}",
+        "no_shape": "{got} has no shape, wanted {wanted}",
+        "value": "{got} is not the value wanted",
+        "far": "{count} of {size} numbers differ, by up to {most:.3g}",
+        "nan": "{count} of {size} numbers are missing or infinite (nan, inf)",
+        "type": "{got} is {kind}, wanted {wanted}",
+        "case": "for {call} it gives {got}, wanted {wanted}",
+        "case_error": "for {call} it stops with {error}",
+        "not_function": "{got} is not a function",
+        "summary": "{solved} of {total} exercises solved.",
+        "all": "All {total} exercises solved. Well done!",
+        "none": "No exercise has been checked yet.",
+        "left": "Still open: {}",
+        "join": ", ",
+    },
+    "zh": {
+        "todo": "还没做",
+        "hint": "提示：{}",
+        "shape": "形状是 {got}，应为 {wanted}",
+        "no_shape": "{got} 没有形状，应为 {wanted}",
+        "value": "{got} 不是要求的值",
+        "far": "{size} 个数中有 {count} 个不同，最大相差 {most:.3g}",
+        "nan": "{size} 个数中有 {count} 个缺失或无穷（nan、inf）",
+        "type": "{got} 是 {kind}，应为 {wanted}",
+        "case": "{call} 得到 {got}，应为 {wanted}",
+        "case_error": "{call} 出错：{error}",
+        "not_function": "{got} 不是函数",
+        "summary": "{total} 道练习做对了 {solved} 道。",
+        "all": "{total} 道练习全部做对。很好！",
+        "none": "还没有检查过练习。",
+        "left": "还没完成：{}",
+        "join": "、",
+    },
+}
+
+_language = "en"
+_results: dict[str, bool] = {}  # exercise's name -> right, in the order of first checking
+
+
+class _Todo(Exception):
+    """The answer is still the placeholder."""
+
+
+class _Wrong(Exception):
+    """The answer is wrong; the message says how."""
+
+
+def language(lang: str) -> None:
+    """Set the language of the messages: "en" or "zh"."""
+    global _language
+    if lang not in _TEXT:
+        raise DataError("lang", found=repr(lang), wanted='"en" or "zh"', cure="Pass one of these.")
+    _language = lang
+
+
+def reset() -> None:
+    """Forget all results, as at the start of a notebook."""
+    _results.clear()
+
+
+def check_value(
+    name: str,
+    got: Any,
+    wanted: Any,
+    *,
+    tolerance: float = 1e-6,
+    hint: str = "",
+    hint_zh: str = "",
+) -> bool:
+    """Check an answer: a number, text, truth value, array, or a list, tuple or dict of them.
+
+    got: the answer, or a function without arguments that gives it. tolerance: how far numbers may
+    be off, absolutely or relative to the wanted one. The wanted answer is not printed.
+    """
+
+    def compare() -> None:
+        _compare(_resolve(got), wanted, tolerance)
+
+    return _judge(name, compare, hint, hint_zh)
+
+
+def check_shape(
+    name: str, array: Any, wanted_shape: Sequence[int], hint: str = "", hint_zh: str = ""
+) -> bool:
+    """Check an array's shape. array: it, or a function without arguments that gives it."""
+
+    def compare() -> None:
+        value = _resolve(array)
+        wanted = list(wanted_shape)
+        if not hasattr(value, "shape") and not isinstance(value, (list, tuple, numbers.Number)):
+            raise _Wrong(_say("no_shape", got=_short(value), wanted=wanted))
+        shape = value.shape if hasattr(value, "shape") else np.shape(value)
+        if list(shape) != wanted:
+            raise _Wrong(_say("shape", got=list(shape), wanted=wanted))
+
+    return _judge(name, compare, hint, hint_zh)
+
+
+def check_function(
+    name: str,
+    function: Callable,
+    cases: Sequence[tuple[Any, Any]],
+    hint: str = "",
+    hint_zh: str = "",
+    *,
+    tolerance: float = 1e-6,
+) -> bool:
+    """Check a function on cases, each (arguments, wanted result), stopping at the first wrong one.
+
+    arguments: a tuple of positional arguments, a dict of keyword arguments, or one argument alone.
+    The function gets copies, so that it cannot change what later cases see. A function that still
+    returns `...` or None, or raises NotImplementedError, is not done yet.
+    """
+
+    def compare() -> None:
+        if function is None or function is Ellipsis:
+            raise _Todo
+        if not callable(function):
+            raise _Wrong(_say("not_function", got=_short(function)))
+        for arguments, wanted in cases:
+            call = _call_text(function, arguments)
+            try:
+                got = _call(function, arguments)
+            except NotImplementedError:
+                raise _Todo from None
+            # SystemExit: `exit()` in an answer must not end the kernel.
+            except (Exception, SystemExit) as error:
+                raise _Wrong(_say("case_error", call=call, error=_one_line(error))) from None
+            if got is Ellipsis or (got is None and wanted is not None):
+                raise _Todo
+            try:
+                _compare(got, wanted, tolerance)
+            except _Wrong as wrong:
+                big = np.ndim(_plain(wanted)) > 0 and np.size(_plain(wanted)) > 8
+                detail = str(wrong) if big else _short(got)
+                shown = _short(wanted)
+                raise _Wrong(_say("case", call=call, got=detail, wanted=shown)) from None
+
+    return _judge(name, compare, hint, hint_zh)
+
+
+def summary() -> tuple[int, int]:
+    """Print how many exercises are solved, and which are open; return (solved, checked)."""
+    total, solved = len(_results), sum(_results.values())
+    if total == 0:
+        print(_say("none"))
+    elif solved == total:
+        print(_say("all", total=total))
+    else:
+        print(_say("summary", solved=solved, total=total))
+        left = _TEXT[_language]["join"].join(n for n, right in _results.items() if not right)
+        print(_TEXT[_language]["left"].format(left))
+    return solved, total
+
+
+# --- how a check is judged ----------------------------------------------------------------------
+
+
+def _judge(name: str, compare: Callable[[], None], hint: str, hint_zh: str) -> bool:
+    """Run a comparison, print its line, note the result. Lets only Ctrl-C through."""
+    name = str(name)
+    right = False
+    separator = ": " if _language == "en" else "："
+    try:
+        compare()
+        right = True
+        print(f"✓ {name}")
+    except _Todo:
+        print(f"○ {name}{separator}{_say('todo')}")
+    except (Exception, SystemExit) as error:
+        why = str(error) if isinstance(error, _Wrong) else _one_line(error)
+        chosen = (hint_zh or hint) if _language == "zh" else (hint or hint_zh)
+        if chosen:
+            stop = "" if why.endswith((".", "。", "!", "?")) else "." if _language == "en" else "。"
+            gap = " " if _language == "en" else ""
+            why += f"{stop}{gap}{_TEXT[_language]['hint'].format(chosen)}"
+        print(f"✗ {name}{separator}{why}")
+    _results[name] = right
+    return right
+
+
+def _resolve(answer: Any) -> Any:
+    """The answer itself. Raises _Todo where it is still the placeholder or not there at all."""
+    if callable(answer) and not hasattr(answer, "shape"):
+        try:
+            answer = answer()
+        except NotImplementedError:
+            raise _Todo from None
+        except NameError as error:
+            # `lambda: answer` before the student has written `answer` is not done rather than
+            # wrong; an unknown name deeper down is a mistake to show.
+            if error.__traceback__.tb_next.tb_next is not None:
+                raise
+            raise _Todo from None
+    if answer is None or answer is Ellipsis:
+        raise _Todo
+    return answer
+
+
+def _compare(got: Any, wanted: Any, tolerance: float) -> None:
+    """Raise _Wrong, saying how, unless the two agree."""
+    if isinstance(wanted, dict):
+        if not isinstance(got, dict) or set(got) != set(wanted):
+            raise _Wrong(_say("value", got=_short(got)))
+        for key, value in wanted.items():
+            _compare(got[key], value, tolerance)
+        return
+    if wanted is None or isinstance(wanted, (str, bytes, set, frozenset, bool, np.bool_)):
+        # An array's == gives an array, which has no single truth.
+        same = _plain(got) == wanted
+        if not (isinstance(same, (bool, np.bool_)) and bool(same)):
+            raise _Wrong(_say("value", got=_short(got)))
+        return
+    wanted_array = _numbers(wanted)
+    if wanted_array is None:  # a list of texts, a mixed or a ragged list: each on its own
+        if isinstance(wanted, (list, tuple)):
+            if not isinstance(got, (list, tuple)) or len(got) != len(wanted):
+                raise _Wrong(_say("value", got=_short(got)))
+            for one, other in zip(got, wanted, strict=True):
+                _compare(one, other, tolerance)
+        elif not got == wanted:
+            raise _Wrong(_say("value", got=_short(got)))
+        return
+    got_array = _numbers(got)
+    if got_array is None:
+        kind = type(got).__name__
+        named = "a number" if _language == "en" else "数字"
+        raise _Wrong(_say("type", got=_short(got), kind=kind, wanted=named))
+    if got_array.shape != wanted_array.shape:
+        raise _Wrong(_say("shape", got=list(got_array.shape), wanted=list(wanted_array.shape)))
+    close = np.isclose(got_array, wanted_array, rtol=tolerance, atol=tolerance, equal_nan=True)
+    if close.all():
+        return
+    if got_array.size == 1:
+        raise _Wrong(_say("value", got=_short(got)))
+    missing = ~np.isfinite(got_array) & np.isfinite(wanted_array)
+    if missing.any():
+        raise _Wrong(_say("nan", count=int(missing.sum()), size=got_array.size))
+    most = float(np.nanmax(np.abs(got_array - wanted_array)))
+    raise _Wrong(_say("far", count=int((~close).sum()), size=got_array.size, most=most))
+
+
+def _numbers(value: Any) -> np.ndarray | None:
+    """The value as an array of numbers, or None where it is none."""
+    try:
+        array = np.asarray(_plain(value))
+    except (ValueError, TypeError):  # ragged lists, objects NumPy cannot take
+        return None
+    if array.dtype.kind not in "biufc":
+        return None
+    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
+
+
+def _plain(value: Any) -> Any:
+    """Jittor Vars and PyTorch tensors as NumPy arrays, also inside lists; the rest unchanged."""
+    if hasattr(value, "detach"):
+        value = value.detach()
+    if hasattr(value, "numpy") and callable(value.numpy):
+        return value.numpy()
+    if type(value) in (list, tuple):
+        return type(value)(_plain(item) for item in value)
+    return value
+
+
+def _call(function: Callable, arguments: Any) -> Any:
+    try:
+        own = copy.deepcopy(arguments)
+    except Exception:  # something that cannot be copied: the function gets it as it is
+        own = arguments
+    if isinstance(own, tuple):
+        return function(*own)
+    if isinstance(own, dict):
+        return function(**own)
+    return function(own)
+
+
+def _call_text(function: Callable, arguments: Any) -> str:
+    if isinstance(arguments, tuple):
+        inside = ", ".join(_short(value) for value in arguments)
+    elif isinstance(arguments, dict):
+        inside = ", ".join(f"{key}={_short(value)}" for key, value in arguments.items())
+    else:
+        inside = _short(arguments)
+    name = getattr(function, "__name__", "function")
+    # A lambda has no name that a reader knows.
+    return f"{'function' if name == '<lambda>' else name}({inside})"
+
+
+def _short(value: Any) -> str:
+    """One short line that shows a value; a large array by its shape."""
+    try:
+        plain = _plain(value)
+        if isinstance(plain, np.ndarray) and plain.size > 8:
+            return f"array of shape {list(plain.shape)}"
+        words = repr(plain.tolist() if isinstance(plain, (np.ndarray, np.generic)) else plain)
+    except Exception:  # a __repr__ of the student's own that fails
+        words = f"<{type(value).__name__}>"
+    words = " ".join(words.split())
+    return words if len(words) <= 60 else words[:57] + "..."
+
+
+def _one_line(error: BaseException) -> str:
+    """An error as Python's last line has it: type and message."""
+    words = type(error).__name__
+    try:
+        words += f": {message}" if (message := " ".join(str(error).split())) else ""
+    except Exception:  # a __str__ of the student's own that fails
+        pass
+    return words if len(words) <= 200 else words[:197] + "..."
+
+
+def _say(key: str, **values: Any) -> str:
+    return _TEXT[_language][key].format(**values)

@@ -1,0 +1,462 @@
+"""Build the notebooks: one source in two languages, executed once.
+
+The source, `notebooks/src/NN_name.py`, is in jupytext's percent format:
+
+    # %% [markdown] lang="en"          a text cell of the English edition
+    # %% [markdown] lang="zh"          the same cell in Chinese
+    # %% [markdown]                    a text cell of both (no relative links: the Chinese edition
+    #                                  lies one folder deeper)
+    # %%                               a code cell of both; its comments are English
+    # %% lang="en"                     a code cell of one edition. It needs a partner for the other,
+    #                                  which is not executed but takes the first one's outputs
+
+Between two cells of both editions there are as many English as Chinese ones of each kind.
+
+Exercises are marked in code cells, inside what both teacher and student see:
+
+    answer = ...
+    ### BEGIN SOLUTION
+    answer = 4096
+    ### END SOLUTION
+    check_value("1a", answer, 4096)
+
+The student edition has `# your answer here` in place of the region, and where the region is
+indented (the body of a function) `...` beneath it, so that the cell still runs. Any name that later
+cells use must therefore be given `...` above the region, and later cells must run with that
+placeholder too: solve first, then `check_...` from `jacklib.teaching.classroom`, which bear it.
+
+`build` writes `notebooks/NN_name.ipynb` (English) and `notebooks/cn/NN_name.ipynb` (Chinese), or
+with solutions `notebooks/solutions/en/` and `.../cn/`. All run in `notebooks/`. Building needs
+jupytext and nbclient (`pip install -e .[dev]`), and for what PyTorch says in a notebook PyTorch
+(JACK_TORCH_PYTHON): its answers are stored for readers without it, see
+`jacklib.backend.torch_process`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from jacklib.backend.folders import ROOT
+from jacklib.backend.torch_process import find_torch, recording
+from jacklib.errors import DataError
+from jacklib.files import write_text
+
+NOTEBOOKS = ROOT / "notebooks"
+TIMEOUT = 1200  # seconds for one cell: the first one that uses Jittor may compile its kernels
+
+EDITIONS = ("en", "zh")
+PLACEHOLDER = {"en": "# your answer here", "zh": "# 在这里作答"}
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+def build(
+    names: Sequence[str] | None = None,
+    *,
+    execute: bool = True,
+    solutions: bool = False,
+    check: bool = False,
+    progress: bool = True,
+    folder: Path = NOTEBOOKS,
+) -> list[Path]:
+    """Build both editions of the named notebooks ("04", "04_vaanet"), or of all.
+
+    execute: run the English edition once and give both its outputs; otherwise none has outputs.
+    solutions: the teachers' edition. check: write nothing, only compare (see `stale`).
+    progress: say on the standard error stream what is being run.
+
+    Returns the notebooks written; with check, those that are stale. Raises DataError where a source
+    is not as described above or a cell fails; notebooks already on disk are then left as they were.
+    """
+    if check:
+        return stale(names, solutions=solutions, folder=folder)
+    written = []
+    for source in _sources(names, folder):
+        editions = read_source(source, solutions=solutions)
+        if execute:
+            if solutions or find_torch() is None:
+                _execute(editions["en"], source, folder, progress)
+            else:
+                with recording(source.stem[:2]) as added:
+                    _execute(editions["en"], source, folder, progress, added)
+            _copy_outputs(editions["en"], editions["zh"])
+        for lang, notebook in editions.items():
+            path = notebook_path(source.stem, lang, solutions=solutions, folder=folder)
+            write_text(path, _text(notebook))
+            written.append(path)
+    return written
+
+
+def stale(
+    names: Sequence[str] | None = None, *, solutions: bool = False, folder: Path = NOTEBOOKS
+) -> list[Path]:
+    """Notebooks on disk that are missing, or whose cells are not what their source gives now.
+
+    Without names also notebooks that have no source any more. Outputs are not compared.
+    """
+    found = []
+    for source in _sources(names, folder):
+        for lang, notebook in read_source(source, solutions=solutions).items():
+            path = notebook_path(source.stem, lang, solutions=solutions, folder=folder)
+            if not path.exists() or _cells(_load(path)) != _cells(notebook):
+                found.append(path)
+    if not names:
+        known = {source.stem for source in _sources(None, folder)}
+        for lang in EDITIONS:
+            edition = notebook_path("x", lang, solutions=solutions, folder=folder).parent
+            found += [path for path in sorted(edition.glob("*.ipynb")) if path.stem not in known]
+    return found
+
+
+def execute_source(
+    name: str, solutions: bool = False, *, progress: bool = False, folder: Path = NOTEBOOKS
+) -> NotebookNode:
+    """Run one notebook's English edition, for students or with solutions, without writing it."""
+    (source,) = _sources([name], folder)
+    notebook = read_source(source, solutions=solutions)["en"]
+    _execute(notebook, source, folder, progress)
+    return notebook
+
+
+def solution_cells(name: str, *, folder: Path = NOTEBOOKS) -> list[NotebookNode]:
+    """The exercises' cells with their solutions, and the summary after them: what a student who
+    has run a notebook to its end would run next."""
+    (source,) = _sources([name], folder)
+    student = read_source(source)["en"].cells
+    teacher = read_source(source, solutions=True)["en"].cells
+    return [
+        solved
+        for open_, solved in zip(student, teacher, strict=True)
+        if open_.source != solved.source or "classroom.summary()" in solved.source
+    ]
+
+
+def execute_then_solve(name: str, *, folder: Path = NOTEBOOKS) -> NotebookNode:
+    """Run one notebook's English edition as students get it, then its `solution_cells`."""
+    (source,) = _sources([name], folder)
+    notebook = read_source(source)["en"]
+    for cell in solution_cells(name, folder=folder):
+        cell["id"] += "s"
+        notebook.cells.append(cell)
+    _execute(notebook, source, folder, False)
+    return notebook
+
+
+def notebook_path(
+    name: str, lang: str, *, solutions: bool = False, folder: Path = NOTEBOOKS
+) -> Path:
+    """Where an edition lies. lang: "en" or "zh"; the Chinese folder is called cn."""
+    if solutions:
+        return folder / "solutions" / ("en" if lang == "en" else "cn") / f"{name}.ipynb"
+    return (folder if lang == "en" else folder / "cn") / f"{name}.ipynb"
+
+
+# --- from source to cells -----------------------------------------------------------------------
+
+
+def read_source(source: Path, *, solutions: bool = False) -> dict[str, NotebookNode]:
+    """Both editions of a source file, without outputs: {"en": notebook, "zh": notebook}."""
+    import jupytext  # only building needs it
+
+    parsed = jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent")
+    _check_languages(parsed.cells, source)
+    editions = {}
+    for lang in EDITIONS:
+        cells = []
+        for number, cell in enumerate(parsed.cells, start=1):
+            if cell.metadata.get("lang", lang) != lang:
+                continue
+            cells.append(_cell(cell, lang, solutions, f"{source.name}, cell {number}"))
+        for index, cell in enumerate(cells):
+            # Ids made from the place, so that building again gives the same file.
+            cell["id"] = hashlib.sha256(f"{source.stem} {lang} {index}".encode()).hexdigest()[:8]
+        editions[lang] = nbformat.v4.new_notebook(cells=cells, metadata=copy.deepcopy(METADATA))
+        editions[lang].nbformat_minor = 5
+        nbformat.validate(editions[lang])
+    return editions
+
+
+def student_code(code: str, lang: str = "en", where: str = "code") -> str:
+    """Code with its solution regions replaced by the placeholder.
+
+    Raises DataError naming `where` for a mark without its partner.
+    """
+    lines, inside = [], False
+    for line in code.split("\n"):
+        mark = line.strip()
+        if mark == BEGIN and not inside:
+            inside = True
+            indent = line[: len(line) - len(line.lstrip())]
+            lines.append(indent + PLACEHOLDER[lang])
+            # At the left margin nothing must stand there, and `...` would show as an output.
+            if indent:
+                lines.append(indent + "...")
+        elif mark == END and inside:
+            inside = False
+        elif mark in (BEGIN, END):
+            raise DataError(
+                where,
+                found=f"{mark} where none can be",
+                wanted=f"{BEGIN} and {END} in turn",
+                cure="Pair the marks.",
+            )
+        elif not inside:
+            lines.append(line)
+    if inside:
+        raise DataError(
+            where, found=f"{BEGIN} without {END}", wanted="both marks", cure="Add the second mark."
+        )
+    return "\n".join(lines)
+
+
+def _cell(cell: NotebookNode, lang: str, solutions: bool, where: str) -> NotebookNode:
+    ours = ("lang", "lines_to_next_cell")  # read here, and jupytext's note on blank lines
+    metadata = {key: value for key, value in cell.metadata.items() if key not in ours}
+    if cell.cell_type != "code":
+        return nbformat.v4.new_markdown_cell(cell.source, metadata=metadata)
+    student = student_code(cell.source, lang, where)  # also checks the marks for the teacher
+    if student != cell.source and "exercise" not in metadata.get("tags", []):
+        metadata["tags"] = [*metadata.get("tags", []), "exercise"]
+    source = cell.source if solutions else student
+    return nbformat.v4.new_code_cell(source, metadata=metadata)
+
+
+def _check_languages(cells: Sequence[NotebookNode], source: Path) -> None:
+    """Every cell of one edition has its partner before the next cell of both."""
+    pending = {(kind, lang): 0 for kind in ("markdown", "code") for lang in EDITIONS}
+    for number, cell in enumerate([*cells, None], start=1):
+        lang = cell.metadata.get("lang") if cell is not None else None
+        if lang is not None:
+            if lang not in EDITIONS or cell.cell_type not in ("markdown", "code"):
+                raise DataError(
+                    f"{source.name}, cell {number}",
+                    found=f"a {cell.cell_type} cell with lang={lang!r}",
+                    wanted='a markdown or code cell with lang="en" or "zh"',
+                    cure="Correct the cell's first line.",
+                )
+            pending[cell.cell_type, lang] += 1
+            continue
+        for kind in ("markdown", "code"):
+            counts = [pending[kind, lang] for lang in EDITIONS]
+            if counts[0] != counts[1]:
+                raise DataError(
+                    f"{source.name}, before cell {number}" if cell else f"{source.name}, its end",
+                    found=f"{counts[0]} English and {counts[1]} Chinese {kind} cells",
+                    wanted="as many of each",
+                    cure="Write the missing cell, or give the other no language.",
+                )
+        pending = dict.fromkeys(pending, 0)
+
+
+def _sources(names: Sequence[str] | None, folder: Path) -> list[Path]:
+    """The source files of these names, each the whole name or its beginning."""
+    everything = sorted((folder / "src").glob("*.py"))
+    if not names:
+        return everything
+    chosen = []
+    for name in names:
+        wanted = Path(name).name.removesuffix(".py").removesuffix(".ipynb")
+        exact = [path for path in everything if path.stem == wanted]
+        matching = exact or [path for path in everything if path.stem.startswith(wanted)]
+        if len(matching) != 1:
+            raise DataError(
+                f"notebook {name!r}",
+                found=", ".join(path.stem for path in matching) or "no such source",
+                wanted=f"one of {', '.join(path.stem for path in everything) or '(none yet)'}",
+                cure=f"Sources lie in {folder / 'src'}.",
+            )
+        chosen += matching
+    return chosen
+
+
+# --- running ------------------------------------------------------------------------------------
+
+
+def _execute(
+    notebook: NotebookNode,
+    source: Path,
+    folder: Path,
+    progress: bool,
+    added: Mapping[str, str] | None = None,
+) -> None:
+    """Run all cells in one fresh kernel, in place, and tidy the outputs.
+
+    added: what the kernel's environment has besides.
+    """
+    from nbclient import NotebookClient  # only building needs it
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from tqdm import tqdm
+
+    current = 0
+    bar = tqdm(
+        total=len(notebook.cells), desc=source.stem, unit="cell", disable=not progress, leave=True
+    )
+
+    def starting(cell, cell_index):
+        nonlocal current
+        current = cell_index
+        bar.update(cell_index - bar.n)
+
+    client = NotebookClient(
+        notebook,
+        timeout=TIMEOUT,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        record_timing=False,
+        store_widget_state=False,
+        coalesce_streams=True,
+        on_cell_start=starting,
+    )
+    # The kernel starts in notebooks/; jacklib may be importable only from the folder above.
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+    environment.update(added or {})
+    # Set by many build servers; it would keep every plt figure out of the notebook.
+    environment.pop("MPLBACKEND", None)
+    try:
+        client.execute(env=environment)
+        bar.update(len(notebook.cells) - bar.n)
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        if isinstance(error, CellExecutionError):
+            words = " ".join(_plain(str(error.evalue)).strip().splitlines()[-1:])
+            found = f"{error.ename}: {words}"
+        else:
+            lines = _plain(str(error)).strip().splitlines() or [""]
+            found = f"{type(error).__name__}: {lines[0]}"
+        first = next(iter(notebook.cells[current].source.splitlines()), "")
+        raise DataError(
+            f"notebook {source.stem}, cell {current + 1} of {len(notebook.cells)} ({first!r})",
+            found=found,
+            wanted="a cell that runs",
+            cure=f"Correct {source}, or tag a cell that is meant to fail raises-exception.",
+        ) from error
+    finally:
+        bar.close()
+    notebook.metadata = NotebookNode(copy.deepcopy(METADATA))
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = [_tidy(o) for o in cell.outputs if not _is_widget_alone(o)]
+    nbformat.validate(notebook)
+
+
+def _is_widget_alone(output: NotebookNode) -> bool:
+    """A widget without a picture, such as a progress bar: nothing worth keeping remains of it."""
+    data = output.get("data", {})
+    return WIDGET_VIEW in data and not set(data) - {WIDGET_VIEW, "text/plain"}
+
+
+def _tidy(output: NotebookNode) -> NotebookNode:
+    """An output without what only lives while its kernel does."""
+    if output.output_type == "stream":
+        output.text = _after_returns(output.text)
+    elif WIDGET_VIEW in output.get("data", {}):
+        # The widget's state is not stored, so that GitHub renders the file: with the view left in,
+        # JupyterLab would say "model not found" instead of showing the picture beside it.
+        del output.data[WIDGET_VIEW]
+        output.metadata.pop(WIDGET_VIEW, None)
+    return output
+
+
+def _after_returns(text: str) -> str:
+    """What a terminal would show of a progress bar: of a line rewritten with \\r, its last form."""
+    lines = []
+    for line in text.split("\n"):
+        parts = [part for part in line.split("\r") if part.strip()]
+        lines.append(parts[-1] if parts else "")
+    return "\n".join(lines)
+
+
+def _copy_outputs(english: NotebookNode, chinese: NotebookNode) -> None:
+    """Give the Chinese edition's code cells the outputs of the English ones, one by one."""
+    pairs = zip(
+        (cell for cell in english.cells if cell.cell_type == "code"),
+        (cell for cell in chinese.cells if cell.cell_type == "code"),
+        strict=True,  # read_source has seen to it
+    )
+    for done, other in pairs:
+        other.outputs = copy.deepcopy(done.outputs)
+        other.execution_count = done.execution_count
+
+
+def _plain(text: str) -> str:
+    """Text without terminal colours."""
+    return re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def _cells(notebook: NotebookNode) -> list[tuple]:
+    """What `stale` compares."""
+    return [
+        (cell.cell_type, cell.source, cell.get("id"), dict(cell.metadata))
+        for cell in notebook.cells
+    ]
+
+
+def _load(path: Path) -> NotebookNode:
+    try:
+        return nbformat.read(path, as_version=4)
+    except Exception as error:  # nbformat has a dozen ways to say that a file is no notebook
+        raise DataError(
+            str(path),
+            found=f"{type(error).__name__}: {error}",
+            wanted="a notebook",
+            cure="Delete it and build it again.",
+        ) from error
+
+
+def _text(notebook: NotebookNode) -> str:
+    return nbformat.writes(notebook, version=nbformat.NO_CONVERT).rstrip("\n") + "\n"
+
+
+# --- command line -------------------------------------------------------------------------------
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `python -m jacklib notebooks`."""
+    parser.add_argument("action", choices=["build", "check"], help="build, or say what is stale")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="such as 04; all if none is given")
+    parser.add_argument("--no-execute", action="store_true", help="build without outputs")
+    parser.add_argument("--solutions", action="store_true", help="the teachers' edition")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Do what the arguments say; 0 if all is well, 1 if not."""
+    try:
+        paths = build(
+            args.names or None,
+            execute=not args.no_execute,
+            solutions=args.solutions,
+            check=args.action == "check",
+        )
+    except DataError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if args.action == "build":
+        for path in paths:
+            print(f"wrote {path}")
+        return 0
+    for path in paths:
+        print(f"stale: {path}")
+    if paths:
+        print("Run `python -m jacklib notebooks build`.")
+        return 1
+    print("All notebooks are built from their sources.")
+    return 0

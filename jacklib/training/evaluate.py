@@ -1,0 +1,171 @@
+"""Predictions of a classifier over a data set, and the report that comes of them."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jittor as jt
+import numpy as np
+
+from jacklib.core.metrics import confusion_matrix, per_class
+from jacklib.data.video import Batch
+from jacklib.files import write_bytes, write_text
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a network said of N clips.
+
+    probabilities [N, C], labels [N] class numbers, ids, class_names; gamma [N, S] temporal
+    attention. noun: what the table calls them.
+    """
+
+    probabilities: np.ndarray
+    labels: np.ndarray
+    ids: list[str]
+    class_names: list[str]
+    gamma: np.ndarray
+    noun: str = "clips"
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """[N] class numbers."""
+        return self.probabilities.argmax(1)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of clips whose likeliest class is the true one."""
+        return float((self.predicted == self.labels).mean())
+
+    @property
+    def confusion(self) -> np.ndarray:
+        """Counts [true, predicted]."""
+        return confusion_matrix(self.labels, self.predicted, len(self.class_names))
+
+    def summary(self) -> dict[str, Any]:
+        """Everything, as plain values for a json file."""
+        confusion = self.confusion
+        rows = per_class(confusion)
+        return {
+            "accuracy": self.accuracy,
+            "chance": 1 / len(self.class_names),
+            self.noun: len(self.labels),
+            "per_class": {name: row for name, row in zip(self.class_names, rows, strict=True)},
+            "confusion": confusion.tolist(),
+            "class_names": list(self.class_names),
+            "predictions": {
+                clip: {
+                    "label": self.class_names[label],
+                    "predicted": self.class_names[best],
+                    "probabilities": [round(float(p), 6) for p in row],
+                }
+                for clip, label, best, row in zip(
+                    self.ids, self.labels, self.predicted, self.probabilities, strict=True
+                )
+            },
+        }
+
+    def table(self) -> str:
+        """The per-class table as text."""
+        width = max(len(name) for name in [*self.class_names, "class"])
+        lines = [f"{'class':<{width}}  {self.noun}  precision  recall     F1"]
+        for name, row in zip(self.class_names, per_class(self.confusion), strict=True):
+            cells = [
+                "    -" if row[k] is None else f"{row[k]:5.2f}"
+                for k in ("precision", "recall", "f1")
+            ]
+            lines.append(
+                f"{name:<{width}}  {row['clips']:5d}      {cells[0]}   {cells[1]}  {cells[2]}"
+            )
+        lines.append(
+            f"accuracy {self.accuracy:.3f} on {len(self.labels)} {self.noun} "
+            f"(chance {1 / len(self.class_names):.3f})"
+        )
+        return "\n".join(lines)
+
+    def write(self, folder: str | os.PathLike, more: Mapping[str, Any] | None = None) -> list[Path]:
+        """Write evaluation.json and confusion.png into `folder`; returns both paths.
+
+        more: plain values that evaluation.json is to hold too.
+        """
+        folder, picture = Path(folder), io.BytesIO()
+        draw_confusion(self.confusion, self.class_names).savefig(picture, format="png", dpi=110)
+        text = json.dumps({**self.summary(), **(more or {})}, indent=1, ensure_ascii=False)
+        return [
+            write_text(folder / "evaluation.json", text),
+            write_bytes(folder / "confusion.png", picture.getvalue()),
+        ]
+
+
+def predict(
+    net: jt.nn.Module,
+    forward: Callable[[Batch], Any],
+    batches: Iterable[Batch],
+    class_names: list[str],
+) -> Predictions:
+    """Run `forward` (giving .logits and .gamma) over `batches` in evaluation mode."""
+    return predict_passes(net, lambda batch: [forward(batch)], batches, class_names)[0]
+
+
+def predict_passes(
+    net: jt.nn.Module,
+    forward: Callable[[Batch], Sequence[Any]],
+    batches: Iterable[Batch],
+    class_names: list[str],
+) -> list[Predictions]:
+    """As `predict`, for a `forward` that looks at a batch several times: predictions of each."""
+    net.eval()
+    labels, ids, passes = [], [], []
+    with jt.no_grad():
+        for batch in batches:
+            passes.append(
+                [(jt.nn.softmax(o.logits, dim=1).numpy(), o.gamma.numpy()) for o in forward(batch)]
+            )
+            labels.append(batch.label)
+            ids += batch.ids
+    return [
+        Predictions(
+            np.concatenate([probabilities for probabilities, _ in one]),
+            np.concatenate(labels),
+            ids,
+            list(class_names),
+            np.concatenate([gamma for _, gamma in one]),
+        )
+        for one in zip(*passes, strict=True)
+    ]
+
+
+def draw_confusion(confusion: np.ndarray, class_names: list[str]):
+    """The confusion matrix as a Matplotlib figure: rows true, columns predicted, counts inside."""
+    from matplotlib.figure import Figure
+
+    n = len(class_names)
+    # A picture for 300 classes would take gigabytes; from 40 on, its letters shrink instead.
+    size = min(n, 40)
+    small = {"fontsize": 10 * size / n} if size < n else {}
+    figure = Figure(figsize=(2.2 + 0.55 * size, 1.6 + 0.5 * size), layout="constrained")
+    axes = figure.subplots()
+    clips = confusion.sum(1, keepdims=True)
+    share = confusion / np.maximum(clips, 1)
+    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for i in range(n):
+        for j in range(n):
+            if confusion[i, j]:
+                colour = "white" if share[i, j] > 0.55 else "black"
+                count = str(confusion[i, j])
+                axes.text(j, i, count, ha="center", va="center", color=colour, **small)
+    # A name with a $ is no formula.
+    axes.set_xticks(range(n), class_names, rotation=40, ha="right", parse_math=False, **small)
+    axes.set_yticks(range(n), class_names, parse_math=False, **small)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    right = int(np.trace(confusion))
+    axes.set_title(f"{right} of {int(confusion.sum())} clips right, chance {1 / n:.3f}")
+    figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
+    return figure

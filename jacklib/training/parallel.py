@@ -1,0 +1,148 @@
+"""Training in several processes: `mpirun -np N python -m jacklib METHOD main ...`.
+
+Jittor's MPI (OpenMPI; NCCL between GPUs) sums arrays over the processes. Each process takes its
+part of every batch, so the batch stays what it is in one process: the loss is the mean over the
+whole batch, and so are the gradients. Process 0 alone evaluates, prints and writes. Every process
+must call each function below as often, and in the same order, as the others: those that the others
+wait for. With one process they do nothing and cost nothing.
+
+Source of what is synchronised: Ioffe and Szegedy's batch normalisation over the whole batch instead
+of a process's part, as "Sync BN" of the field.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+import jittor as jt
+import numpy as np
+
+from jacklib.errors import DataError
+
+
+def world_size() -> int:
+    """Number of processes that mpirun started (1 without it)."""
+    return int(os.environ.get("OMPI_COMM_WORLD_SIZE", "1"))
+
+
+def rank() -> int:
+    """Number of this process, from 0."""
+    return int(os.environ.get("OMPI_COMM_WORLD_RANK", "0"))
+
+
+def part(indices: np.ndarray) -> np.ndarray:
+    """This process's part of a batch: process 0 has the first samples, and so on.
+
+    Raises DataError, in all processes alike, where one would be left without a sample.
+    """
+    if world_size() == 1:
+        return indices
+    if len(indices) < world_size():
+        raise DataError(
+            "batch_size",
+            found=f"a batch of {len(indices)} for {world_size()} processes",
+            wanted="a sample for each process in every batch, the last of an epoch too",
+            cure="Choose another --batch_size, or start fewer processes.",
+        )
+    return np.array_split(indices, world_size())[rank()]
+
+
+def total(values) -> np.ndarray:
+    """The sum over all processes of a few numbers, float64."""
+    array = np.atleast_1d(np.asarray(values, np.float64))
+    if world_size() == 1:
+        return array
+    return jt.array(array).float64().mpi_all_reduce("add").numpy()
+
+
+def everywhere(answer: bool) -> bool:
+    """Whether the answer is yes in all processes: for what all must do, or none."""
+    return bool(total([not answer])[0] == 0)
+
+
+def from_first(value: Any) -> Any:
+    """Process 0's value (of plain JSON types) in all processes."""
+    if world_size() == 1:
+        return value
+    data = np.frombuffer(json.dumps(value).encode(), np.uint8).copy()
+    length = np.array([len(data)], np.int32)
+    jt.mpi.broadcast(length, 0)
+    if rank():
+        data = np.zeros(int(length[0]), np.uint8)
+    jt.mpi.broadcast(data, 0)
+    return json.loads(data.tobytes())
+
+
+def add_gradients(optimizer) -> None:
+    """Sum the optimizer's gathered gradients over all processes.
+
+    A gradient that is absent here and present elsewhere counts as zeros.
+    """
+    if world_size() == 1:
+        return
+    present = total([g is not None for g in optimizer.gradients])
+    for i, p in enumerate(optimizer.params):
+        if present[i] and optimizer.gradients[i] is None:
+            optimizer.gradients[i] = jt.zeros(p.shape).stop_grad()
+    optimizer.sync()  # the sums below then wait for nothing, and come in one order everywhere
+    for i, gradient in enumerate(optimizer.gradients):
+        if gradient is not None:
+            optimizer.gradients[i] = gradient.mpi_all_reduce("add").stop_grad()
+    optimizer.sync()
+
+
+def same_start(net: jt.nn.Module) -> None:
+    """Give all processes process 0's parameters and buffers."""
+    if world_size() == 1:
+        return
+    for value in net.state_dict().values():
+        value.update(value.mpi_broadcast(0))
+    jt.sync_all()
+
+
+def average_statistics(net: jt.nn.Module) -> None:
+    """The mean over processes of batch normalisation's running statistics.
+
+    For before they are used or saved: without `synchronised` each process collects its own.
+    """
+    if world_size() == 1:
+        return
+    for name, value in net.state_dict().items():
+        if ".running_" in name:
+            value.update(value.mpi_all_reduce("add") / world_size())
+    jt.sync_all()
+
+
+def synchronise_batch_norm(net: jt.nn.Module) -> None:
+    """Let every BatchNorm of `net` normalise with the moments of the whole batch."""
+    from jacklib.ops import BatchNorm
+
+    for module in net.modules():
+        if isinstance(module, BatchNorm):
+            module.synchronised = world_size() > 1
+
+
+def check_alone(what: str) -> None:
+    """Raise DataError where several processes would do the same work and write the same files."""
+    if world_size() > 1:
+        raise DataError(
+            what,
+            found=f"{world_size()} processes",
+            wanted="one: several can train (METHOD main) and nothing else",
+            cure="Run it without mpirun.",
+        )
+
+
+def leave(code: int) -> int:
+    """End a process of several: at once where it failed, so that mpirun ends the others too.
+
+    Python's own way out would wait in MPI_Finalize for processes that wait for this one.
+    """
+    if world_size() > 1 and code != 0:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code

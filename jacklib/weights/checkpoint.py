@@ -1,0 +1,452 @@
+"""Weights in and out, and training states from which a run goes on exactly.
+
+`load_weights` takes the released PyTorch files, safetensors and our own checkpoints. Everything
+written is a PyTorch zip file, which `torch.load(path, weights_only=True)` reads back.
+
+What a file says besides its weights is checked here, where it is read: options by `read_options`,
+a training state by `load_training`. Whoever uses them need not ask again what they are.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jittor as jt
+import numpy as np
+
+from jacklib.errors import DataError, plain, shown
+from jacklib.files import file_name
+from jacklib.weights.torch_files import read_safetensors, read_torch_file, write_torch_file
+
+# Under these keys released files keep their weights.
+NESTED = ("state_dict", "model_state_dict", "model", "net")
+# Slots of `resnet3d`'s Sequential by the names that Kinetics files use.
+KINETICS_SLOTS = {
+    "conv1": "0",
+    "bn1": "1",
+    "layer1": "4",
+    "layer2": "5",
+    "layer3": "6",
+    "layer4": "7",
+}
+
+
+@dataclass
+class LoadReport:
+    """What `load_weights` did with each key.
+
+    matched: loaded. missing: wanted by the network, not in the file. unexpected: in the file, not
+    in the network. mismatched: {key: (shape in the file, shape in the network)}. prefix: what all
+    names of the file began with, such as "module.", and the network's do not.
+    """
+
+    matched: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+    mismatched: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=dict)
+    prefix: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every entry of both sides found its partner."""
+        return not (self.missing or self.unexpected or self.mismatched)
+
+    def __str__(self) -> str:
+        lines = [f"{len(self.matched)} entries loaded"]
+        if self.prefix:
+            lines.append(f"without {plain(self.prefix)} before their names")
+        for name in ("missing", "unexpected"):
+            keys = getattr(self, name)
+            if keys:
+                lines.append(f"{len(keys)} {name}: {_some(keys)}")
+        if self.mismatched:
+            shapes = [
+                f"{k} {list(found)} for {list(wanted)}"
+                for k, (found, wanted) in self.mismatched.items()
+            ]
+            lines.append(f"{len(shapes)} of another shape: {_some(shapes)}")
+        return "; ".join(lines)
+
+
+def _some(words: list[str]) -> str:
+    return ", ".join(map(plain, words[:4])) + (
+        f" and {len(words) - 4} more" if len(words) > 4 else ""
+    )
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a file holds, read once: for `load_weights`, and its `options`."""
+
+    path: str
+    content: Any
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """See `read_options`."""
+        content = self.content if isinstance(self.content, Mapping) else {}
+        options, progress = content.get("options"), content.get("progress")
+        if options is None and isinstance(progress, Mapping):
+            options = progress.get("options")
+        return {} if options is None else _checked_options(options, self.path)
+
+
+def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
+    """A .pth or .safetensors file. Raises DataError where it is none."""
+    path = os.fspath(path)
+    read = read_safetensors if path.endswith(".safetensors") else read_torch_file
+    return Checkpoint(path, read(path))
+
+
+def read_weights(source: Mapping | Checkpoint | str | os.PathLike) -> dict[str, np.ndarray]:
+    """The state dict in a file or a dict, as NumPy arrays, without `module.` (DataParallel).
+
+    Raises DataError where there is none.
+    """
+    return {key.removeprefix("module."): value for key, value in _weights(source)[1].items()}
+
+
+def _weights(source: Mapping | Checkpoint | str | os.PathLike) -> tuple[str, dict[str, np.ndarray]]:
+    """What messages call the source, and its arrays by the names that it gives them."""
+    if isinstance(source, Mapping):
+        source = Checkpoint("weights", source)
+    elif not isinstance(source, Checkpoint):
+        source = read_checkpoint(source)
+    name, content = source.path, source.content
+    for key in NESTED:
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+            break
+    if not isinstance(content, Mapping):
+        raise _no_weights(name, shown(content))
+    arrays = _arrays(content)
+    if not any(array.ndim for array in arrays.values()):
+        # One table of arrays, under a name that we do not know, can be nothing else.
+        tables = [_arrays(value) for value in content.values() if isinstance(value, Mapping)]
+        tables = [table for table in tables if any(array.ndim for array in table.values())]
+        if len(tables) != 1:
+            raise _no_weights(name, f"no arrays under the keys {_some([str(k) for k in content])}")
+        (arrays,) = tables
+    return name, arrays
+
+
+def _arrays(content: Mapping) -> dict[str, np.ndarray]:
+    arrays = {}
+    for key, value in content.items():
+        value = value.numpy() if isinstance(value, jt.Var) else value
+        if isinstance(value, np.ndarray | np.number | bool | int | float):
+            array = np.asarray(value)
+            if array.dtype.kind in "biufc":
+                arrays[str(key)] = array
+    return arrays
+
+
+def _no_weights(name: str, found: str) -> DataError:
+    return DataError(
+        name,
+        found=found,
+        wanted="weights by name, at the top or under 'state_dict'",
+        cure="Give the file that training saved, not a log or an options file.",
+    )
+
+
+def load_weights(
+    net: jt.nn.Module, source: Mapping | Checkpoint | str | os.PathLike, strict: bool = True
+) -> LoadReport:
+    """Load a state dict, or a .pth or .safetensors file, into `net`.
+
+    PyTorch's `num_batches_tracked` is neither wanted nor missed; what tools put before all names
+    (`module.`, `_orig_mod.`) is taken off where the network has no such names. With strict, nothing
+    is loaded unless every entry fits; without, what fits is loaded and the report says what did
+    not.
+
+    Raises DataError (a ValueError) listing what does not fit, if strict, and naming an entry whose
+    values are no real numbers.
+    """
+    own = net.state_dict()
+    name, given = _weights(source)
+    given = {k: v for k, v in given.items() if not k.endswith("num_batches_tracked")}
+    prefix = _foreign_prefix(given, own)
+    given = {key[len(prefix) :]: value for key, value in given.items()}
+    report = LoadReport(
+        missing=[key for key in own if key not in given],
+        unexpected=[key for key in given if key not in own],
+        prefix=prefix,
+    )
+    for key, value in given.items():
+        if key in own:
+            wanted = tuple(own[key].shape)
+            # Jittor has no 0-d arrays: a scalar parameter is [1] here.
+            if value.shape == wanted or (value.ndim == 0 and wanted == (1,)):
+                report.matched.append(key)
+            else:
+                report.mismatched[key] = (value.shape, wanted)
+    if strict and not report.complete:
+        raise DataError(
+            name,
+            found=str(report),
+            wanted=f"the {len(own)} entries of {type(net).__name__}",
+            cure=_cure(report),
+        )
+    values = {key: _float32(given[key], f"{name}, {key}") for key in report.matched}
+    for key, value in values.items():
+        own[key].assign(jt.array(value.reshape(own[key].shape)))
+    return report
+
+
+def _foreign_prefix(given: Mapping[str, Any], own: Mapping[str, Any]) -> str:
+    """What all names in `given` begin with, if some of the rest are the network's own names."""
+    prefix = ""
+    while not any(key[len(prefix) :] in own for key in given):
+        heads = {key[len(prefix) :].partition(".")[:2] for key in given}
+        head = "".join(heads.pop()) if len(heads) == 1 else ""
+        if not head.endswith("."):
+            return ""
+        prefix += head
+    return prefix
+
+
+def _float32(array: np.ndarray, where: str) -> np.ndarray:
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = array if array.dtype.kind == "c" else array.astype(np.float32)
+    if array.dtype.kind == "c" or not np.isfinite(values).all():
+        raise DataError(
+            where,
+            found="complex numbers" if array.dtype.kind == "c" else "NaN or infinite values",
+            wanted="real, finite numbers",
+            cure="Take the weights of an earlier epoch, or download the file again.",
+        )
+    return values
+
+
+def _cure(report: LoadReport) -> str:
+    for key, (found, wanted) in report.mismatched.items():
+        if key.endswith("fc.weight") and found[1:] == wanted[1:]:
+            return (
+                f"The file was trained for {found[0]} classes and this network has {wanted[0]}: "
+                "use the data set it was trained on, or build the network with its number of "
+                "classes."
+            )
+    if report.mismatched:
+        return "Build the network with the options that the file was trained with."
+    return "Check that the file belongs to this network; strict=False loads what fits."
+
+
+def load_kinetics_backbone(resnet: jt.nn.Module, path: str | os.PathLike) -> LoadReport:
+    """Load a Kinetics-trained 3D ResNet (`resnet-101-kinetics.pth`, `r3d101...`) into a backbone.
+
+    The file's names (conv1, bn1, layer1...) become the backbone's slots; its classifier is left
+    out. Raises DataError where the backbone would stay incomplete.
+    """
+    renamed, has_slots = {}, False
+    for key, value in read_weights(path).items():
+        head, _, rest = key.partition(".")
+        if head in KINETICS_SLOTS:
+            renamed[f"{KINETICS_SLOTS[head]}.{rest}"] = value
+        elif head.isdigit():  # saved from a backbone of ours
+            renamed[key], has_slots = value, True
+    if not renamed and not has_slots:
+        raise _no_weights(os.fspath(path), "no conv1, bn1 or layer1 to layer4")
+    try:
+        return load_weights(resnet, renamed)
+    except DataError as error:
+        raise DataError(
+            os.fspath(path), found=error.found, wanted="a 3D ResNet-101 with projection shortcuts",
+            cure="Other depths and type-A shortcuts do not fit: use resnet-101-kinetics.pth.",
+        ) from None  # fmt: skip
+
+
+def save_weights(
+    net: jt.nn.Module, path: str | os.PathLike, options: Mapping[str, Any] | None = None
+) -> Path:
+    """Write the weights, whole or not at all; PyTorch's `load_state_dict` takes "state_dict".
+
+    options: plain values that say how the network is built and what it was trained on.
+    """
+    weights = {key: value.numpy() for key, value in net.state_dict().items()}
+    write_torch_file(path, {"state_dict": weights, "options": dict(options or {})})
+    return Path(path)
+
+
+def read_options(path: str | os.PathLike) -> dict[str, Any]:
+    """The options that a checkpoint of ours carries; {} for a file from elsewhere.
+
+    They are plain values by name (None, bool, int, float, text, or a list of these), `class_names`
+    among them distinct names that may be those of files. Raises DataError, naming file and option,
+    for anything else.
+    """
+    return read_checkpoint(path).options
+
+
+# ---------------------------------------------------------------------------------------------
+# What a file says besides its weights
+# ---------------------------------------------------------------------------------------------
+
+_LONGEST_TEXT, _LONGEST_LIST = 1000, 10_000
+# The numbers among the options that are no sizes of a network (those are its config's to check).
+_OPTION_LIMITS = {
+    "theta": (0, 1), "affective_weight": (0, 1e9), "n_steps": (1, 1e9), "evaluate_every": (1, 1e9),
+    "batch_size": (1, 1e9),
+}  # fmt: skip
+_TEXT_OPTIONS = ("network", "features", "streams", "modality", "reverse_sign", "points")
+# A training's state: the least and the largest value of each number.
+_PROGRESS_LIMITS = {
+    "epoch": (0, 1e9), "batch": (0, 1e9), "best": (-math.inf, math.inf), "seed": (0, 2**64),
+    "n_batches": (1, 1e9),
+}  # fmt: skip
+
+
+def _checked_options(options: Any, path: str) -> dict[str, Any]:
+    if not isinstance(options, Mapping) or len(options) > 1000:
+        raise _bad_entry(path, "options", options, "a table of options")
+    for name, value in options.items():
+        if type(name) is not str or len(name) > 100:
+            raise _bad_entry(path, "options", name, "a table with names of options")
+        where, wanted = f"option {name}", "a plain value, or a list of them"
+        parts = value if isinstance(value, list | tuple) else [value]
+        if len(parts) > _LONGEST_LIST or not all(map(_is_plain, parts)):
+            raise _bad_entry(path, where, value, wanted)
+        if name in _OPTION_LIMITS:
+            _check_number(path, where, value, *_OPTION_LIMITS[name])
+        elif name in _TEXT_OPTIONS and not isinstance(value, str):
+            raise _bad_entry(path, where, value, "text")
+        elif name == "class_names":
+            _check_class_names(path, value)
+    return dict(options)
+
+
+def _is_plain(value: Any) -> bool:
+    if type(value) is str:
+        return len(value) <= _LONGEST_TEXT
+    return value is None or type(value) in (bool, int, float)
+
+
+def _check_class_names(path: str, names: Any) -> None:
+    where = "option class_names"
+    if not isinstance(names, list | tuple) or not 0 < len(names) <= 1000:
+        raise _bad_entry(path, where, names, "a list of 1 to 1,000 names")
+    for name in names:
+        if len(file_name(name, f"{path}, {where}")) > 100:
+            raise _bad_entry(path, where, name, "names of at most 100 letters")
+    if len(set(names)) != len(names):
+        raise _bad_entry(path, where, names, "each name once")
+
+
+def _checked_progress(progress: Any, path: str, needed: Sequence[str]) -> dict[str, Any]:
+    if not isinstance(progress, Mapping):
+        raise _bad_entry(path, "progress", progress, "a table")
+    for name in needed:
+        if name not in progress:
+            raise _bad_entry(path, f"progress, {name}", None, "the run's own")
+    for name, value in progress.items():
+        where = f"progress, {shown(name)}"
+        if name in _PROGRESS_LIMITS:
+            _check_number(path, where, value, *_PROGRESS_LIMITS[name], whole=name != "best")
+        elif name == "sums":
+            if not isinstance(value, list | tuple) or len(value) != 4:
+                raise _bad_entry(path, where, value, "four numbers")
+            for number in value:
+                _check_number(path, where, number, -1e300, 1e300)
+        elif name == "history":
+            _check_history(path, value)
+        elif name == "options":
+            _checked_options(value, path)
+        elif not _is_plain(name) or not _is_plain(value):
+            raise _bad_entry(path, where, value, "a plain value")
+    return dict(progress)
+
+
+def _check_history(path: str, history: Any) -> None:
+    """Rows of numbers by name, all with the same names, one an epoch."""
+    where = "progress, history"
+    if not isinstance(history, list) or not all(isinstance(row, Mapping) for row in history):
+        raise _bad_entry(path, where, history, "a list of tables")
+    for number, row in enumerate(history, start=1):
+        epoch = row.get("epoch")
+        numbered = type(epoch) is int and epoch == number  # of an array, == gives an array
+        if not numbered or row.keys() != history[0].keys() or len(row) > 100:
+            raise _bad_entry(path, where, row, f"a row with epoch {number} and the others' names")
+        for name, value in row.items():
+            if type(name) is not str or len(name) > 100:
+                raise _bad_entry(path, where, name, "names of numbers")
+            if type(value) not in (int, float):
+                raise _bad_entry(path, f"{where}, {name}", value, "a number")
+
+
+def _check_number(
+    path: str, where: str, value: Any, least: float, most: float, whole: bool = False
+) -> None:
+    kinds = (int,) if whole else (int, float)
+    if type(value) not in kinds or not least <= value <= most:
+        wanted = f"a {'whole ' if whole else ''}number from {least:g} to {most:g}"
+        raise _bad_entry(path, where, value, wanted)
+
+
+def _bad_entry(path: str, where: str, value: Any, wanted: str) -> DataError:
+    return DataError(
+        f"{path}, {where}", found="nothing" if value is None else shown(value), wanted=wanted,
+        cure="The file is damaged, or not JACK's: take another.",
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------
+# Training states
+# ---------------------------------------------------------------------------------------------
+
+
+def save_training(
+    path: str | os.PathLike, net: jt.nn.Module, optimizer, progress: Mapping[str, Any]
+) -> Path:
+    """Write everything a run needs to go on: weights, optimizer and `progress`.
+
+    progress: plain values (epoch, batches done in it, seed, history, options ...). The loader's
+    order, the augmentation and the network's random numbers follow from (seed, epoch, batch), so
+    these numbers are the sampler's state and the random state too.
+
+    The file appears whole or not at all: it is written beside its name and moved there.
+    """
+    write_torch_file(
+        path,
+        {
+            "state_dict": {key: value.numpy() for key, value in net.state_dict().items()},
+            "optimizer": optimizer.state_dict(),
+            "progress": dict(progress),
+        },
+    )
+    return Path(path)
+
+
+def load_training(
+    path: str | os.PathLike, net: jt.nn.Module, optimizer, needed: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Take over what `save_training` wrote and return its `progress`.
+
+    needed: what `progress` must have.
+
+    Raises DataError where the file has weights alone, belongs to another network, or has a damaged
+    part.
+    """
+    file = read_checkpoint(path)
+    content = file.content
+    if not isinstance(content, Mapping) or not {"optimizer", "progress"} <= content.keys():
+        raise DataError(
+            file.path,
+            found="weights without a training state",
+            wanted="the last.pth of a training run",
+            cure="Give such a file to --resume, or start afresh from these weights with "
+            "--checkpoint_path.",
+        )
+    progress = _checked_progress(content["progress"], file.path, needed)
+    load_weights(net, Checkpoint(file.path, content.get("state_dict")))
+    try:
+        optimizer.load_state_dict(content["optimizer"])
+    except DataError as error:
+        raise DataError(
+            f"{file.path}, {error.what}", found=error.found, wanted=error.wanted, cure=error.cure
+        ) from None
+    return progress

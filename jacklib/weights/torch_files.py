@@ -1,0 +1,767 @@
+"""Reading and writing PyTorch's .pth files with NumPy alone, without running what is in them.
+
+A .pth file is a pickle: a small program that builds the saved object and may call any Python
+function on the way. `read_torch_file` therefore never unpickles. It decodes the instructions with
+`pickletools` and carries them out itself, as `torch.load(weights_only=True)` does: a name such as
+`os.system` stays a piece of text, and only the few names in `_Program._call` have a meaning.
+(`pickle.Unpickler` with a list of allowed names would not do: it hashes and copies whatever a file
+asks it to, and forty nested tuples of two take as long as 2**40 values.)
+
+Two layouts exist. Since PyTorch 1.6 the file is a zip archive: `TOP/data.pkl` is the object,
+`TOP/data/KEY` the bytes of each storage (the flat memory that one or more tensors look at).
+Before 1.6 it was five pickles in a row (magic number, version, system, object, storage keys) and
+then, for each key, the storage's element count as int64 and its bytes.
+"""
+
+import io
+import os
+import pickletools
+import struct
+import zipfile
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from jacklib.errors import DataError, shown
+from jacklib.files import check_file, reading, sweep, whole_file
+
+# PyTorch's dtype: the NumPy dtype of its bytes (little-endian, as files nearly always are), its
+# storage class ("" for those that came without one), its name in a safetensors file. NumPy has no
+# bfloat16: it is the upper half of a float32, read as uint16 and widened.
+_DTYPES = {
+    "float64": ("<f8", "DoubleStorage", "F64"),
+    "float32": ("<f4", "FloatStorage", "F32"),
+    "float16": ("<f2", "HalfStorage", "F16"),
+    "bfloat16": ("<u2", "BFloat16Storage", "BF16"),
+    "int64": ("<i8", "LongStorage", "I64"),
+    "int32": ("<i4", "IntStorage", "I32"),
+    "int16": ("<i2", "ShortStorage", "I16"),
+    "int8": ("|i1", "CharStorage", "I8"),
+    "uint8": ("|u1", "ByteStorage", "U8"),
+    "uint16": ("<u2", "", "U16"),
+    "uint32": ("<u4", "", "U32"),
+    "uint64": ("<u8", "", "U64"),
+    "bool": ("|b1", "BoolStorage", "BOOL"),
+    "complex64": ("<c8", "ComplexFloatStorage", "C64"),
+    "complex128": ("<c16", "ComplexDoubleStorage", ""),
+}
+_FILE_DTYPES = {dtype: np.dtype(code) for dtype, (code, _, _) in _DTYPES.items()}
+_SAFETENSORS_DTYPES = {name: dtype for dtype, (_, _, name) in _DTYPES.items() if name}
+_STORAGE_CLASSES = {
+    f"{module}.{storage}": dtype
+    for dtype, (_, storage, _) in _DTYPES.items()
+    for module in ("torch", "torch.cuda")
+    if storage
+} | {"torch.storage.UntypedStorage": "uint8", "torch.UntypedStorage": "uint8"}
+
+# Every other name a file may mention. They are only ever compared, never imported.
+_KNOWN_NAMES = set(
+    """
+    torch._utils._rebuild_tensor torch._utils._rebuild_tensor_v2 torch._utils._rebuild_tensor_v3
+    torch._utils._rebuild_parameter torch._utils._rebuild_parameter_with_state
+    torch._tensor._rebuild_from_type_v2 torch.Tensor torch.nn.parameter.Parameter
+    torch.Size torch.device collections.OrderedDict collections.defaultdict collections.Counter
+    argparse.Namespace _codecs.encode numpy.dtype numpy.ndarray
+    numpy.core.multiarray.scalar numpy.core.multiarray._reconstruct
+    numpy._core.multiarray.scalar numpy._core.multiarray._reconstruct
+    builtins.set builtins.frozenset builtins.dict builtins.list builtins.int builtins.float
+    __builtin__.set __builtin__.frozenset __builtin__.dict __builtin__.list __builtin__.int
+    __builtin__.float
+    """.split()
+)
+_KNOWN_NAMES |= {*_STORAGE_CLASSES, *(f"torch.{dtype}" for dtype in _DTYPES)}
+
+_LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+_LEGACY_VERSION = 1001
+_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_CHUNK = 1 << 22  # bytes written at a time
+# What a file may ask for beyond what its own size explains: bytes of its pickle, bytes of tensors,
+# and steps of work (an instruction, or an entry that is copied). 300 tensors take 15,000 steps.
+_MORE_PICKLE, _MORE_BYTES, _MORE_WORK = 64 << 20, 256 << 20, 1_000_000
+_LARGEST_INTEGER = 2048  # bits
+_MOST_MEMBERS = 100_000  # of a zip archive
+_MOST_AXES = 32  # NumPy 1's limit
+
+_TRUST = (
+    "If you trust where it comes from, load it once with PyTorch and re-save the state dict only: "
+    "torch.save(model.state_dict(), path)."
+)
+_FROM_JITTOR = (
+    "Jittor wrote it. Load it there and write it again: "
+    "jacklib.weights.torch_files.write_torch_file("
+    "path, {k: v.numpy() for k, v in jt.load(old).items()})."
+)
+_AGAIN = "Download or copy it again and compare its size and checksum with the source's."
+_CHECK_PATH = "Check the path and its permissions."
+_WANTED = "a file written by torch.save"
+
+
+# ---------------------------------------------------------------------------------------- reading
+
+
+def read_torch_file(path: str | os.PathLike) -> Any:
+    """Read what `torch.save` wrote, without PyTorch and without running code from the file.
+
+    Returns the saved object, nested as it was saved (dict, OrderedDict, list, tuple, set, str,
+    int, float, bool, None). Each tensor or Parameter becomes its own contiguous `np.ndarray` of
+    the tensor's shape and dtype, whatever its device; bfloat16 becomes float32. Different tensors
+    that shared memory no longer do. `torch.Size` becomes a tuple, `torch.device` and dtypes become
+    text ("cuda:0", "torch.float16"), NumPy scalars become Python numbers, `argparse.Namespace`,
+    `Counter` and `defaultdict` become a dict.
+
+    Reads the zip layout (PyTorch 1.6 and later) and the one before it. At most the tensors and
+    one storage are in memory at a time.
+
+    Raises `DataError` naming the file for anything else: another kind of file (web page, Git LFS
+    pointer, safetensors, tar), a truncated or damaged one, one that asks for far more memory or
+    work than its size explains, or one that needs a class or function outside the short list above.
+    """
+    path = os.fspath(path)
+    check_file(path, _WANTED, _CHECK_PATH)
+    with reading(path, _WANTED, _CHECK_PATH, "no readable file"):
+        file = open(path, "rb")  # noqa: SIM115 (closed below)
+    with file, reading(path, _WANTED, _AGAIN, "a damaged file"):
+        _check_kind(path, file)
+        zipped = file.read(2) == b"PK"
+        file.seek(0)
+        return _read_zip(path, file) if zipped else _read_legacy(path, file)
+
+
+def _check_kind(path: str, file: BinaryIO) -> None:
+    """Name the things that usually end in .pth without being one. Leaves `file` at its start."""
+    head = file.read(512)
+    file.seek(0)
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not head:
+        found, cure = "an empty file", _AGAIN
+    elif text.startswith((b"<!doctype", b"<html", b"<head", b"<?xml", b"<!--")):
+        found = "a web page"
+        cure = (
+            "The address gave a page, not the file (a login, a confirmation, an expired link). "
+            "Open it in a browser, find the real download, and fetch it again."
+        )
+    elif text.startswith(b"version https://git-lfs"):
+        found = "a Git LFS pointer, not the file it points to"
+        cure = "Run `git lfs pull` in the repository it came from, or download the file itself."
+    elif head[257:262] == b"ustar":
+        found = "a tar archive (the layout of PyTorch before 0.1.10, or an archive to unpack)"
+        cure = f"Unpack it if it holds .pth files. {_TRUST}"
+    elif head.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!")):
+        found, cure = "a compressed archive", "Unpack it and give the .pth file inside."
+    elif head[8:10] == b'{"':
+        found, cure = "a safetensors file", "Read it with read_safetensors."
+    elif not head.startswith((b"PK", b"\x80")):
+        found, cure = f"something else, beginning with {head[:16]!r}", _AGAIN
+    else:
+        return
+    raise _unusable(path, found, cure)
+
+
+def _unusable(path: str, found: str, cure: str) -> DataError:
+    return DataError(path, found=found, wanted=_WANTED, cure=cure)
+
+
+def _damaged(path: str, found: str) -> DataError:
+    return _unusable(path, f"a damaged file: {found}", _AGAIN)
+
+
+@dataclass(frozen=True)
+class _Storage:
+    """Flat memory that tensors look at: `n_elements` from element `start` of the bytes at `key`."""
+
+    key: str
+    dtype: str  # PyTorch's name
+    start: int
+    n_elements: int
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    """An array still to be filled from its storage. Offset and strides count elements."""
+
+    array: np.ndarray
+    dtype: str
+    offset: int
+    stride: tuple[int, ...]
+
+
+class _Name(str):
+    """A dotted name the pickle asked for. Text: it cannot be called."""
+
+
+class _Program:
+    """Carries out a pickle's instructions with the allow-list above, and nothing else.
+
+    Tensors come out unfilled, because the bytes lie elsewhere in the file: `storages` has each
+    storage's (dtype, element count), `tensors` the arrays to fill, both by storage key.
+
+    One instruction may copy a list that another has made, and a tensor may repeat one element many
+    times (stride 0): a hostile file of 1 kB could ask for terabytes, or for years. So everything
+    is paid for, from what a file of this size may ask.
+    """
+
+    def __init__(self, path: str, file_size: int):
+        self.path = path
+        self.storages: dict[str, tuple[str, int]] = {}
+        self.tensors: dict[str, list[_Tensor]] = {}
+        self.blank: dict[int, np.ndarray] = {}  # NumPy arrays whose content is still to come
+        self.bytes_left = 8 * file_size + _MORE_BYTES
+        self.work_left = file_size // 8 + _MORE_WORK
+
+    def run(self, stream: BinaryIO) -> Any:
+        """The object of the next pickle in `stream`, read exactly to its end."""
+        with reading(self.path, _WANTED, _AGAIN, "a damaged file: its pickle cannot be read"):
+            return self._run(stream)
+
+    def _run(self, stream: BinaryIO) -> Any:
+        stack: list[Any] = []
+        marks: list[int] = []  # heights of the stack at each MARK
+        memo: dict[int, Any] = {}
+
+        def since(height: int) -> list[Any]:
+            if not 0 <= height <= len(stack):
+                raise IndexError("empty stack")
+            items = stack[height:]
+            del stack[height:]
+            return items
+
+        for opcode, value, _ in pickletools.genops(stream):
+            op = opcode.name
+            self.work_left -= 1
+            if self.work_left < 0:
+                raise ValueError("far more instructions than the file's tensors need")
+            if op in _LITERALS:
+                if type(value) is int and value.bit_length() > _LARGEST_INTEGER:
+                    raise ValueError(f"a whole number of {value.bit_length()} bits")
+                stack.append(value)
+            elif op in ("PUT", "BINPUT", "LONG_BINPUT"):
+                memo[value] = stack[-1]
+            elif op == "MEMOIZE":
+                memo[len(memo)] = stack[-1]
+            elif op in ("GET", "BINGET", "LONG_BINGET"):
+                stack.append(memo[value])
+            elif op in _CONSTANTS:
+                stack.append(_CONSTANTS[op]())
+            elif op in ("STRING", "BINSTRING", "SHORT_BINSTRING"):  # Python 2's str
+                stack.append(value.encode("latin1").decode("utf-8", "surrogateescape"))
+            elif op == "MARK":
+                marks.append(len(stack))
+            elif op in ("TUPLE1", "TUPLE2", "TUPLE3"):
+                stack.append(tuple(since(len(stack) - int(op[-1]))))
+            elif op == "TUPLE":
+                stack.append(tuple(since(marks.pop())))
+            elif op == "LIST":
+                stack.append(since(marks.pop()))
+            elif op == "FROZENSET":
+                stack.append(frozenset(map(self._key, since(marks.pop()))))
+            elif op == "DICT":
+                stack.append(dict(self._pairs(since(marks.pop()))))
+            elif op in ("APPEND", "APPENDS"):
+                items = since(len(stack) - 1 if op == "APPEND" else marks.pop())
+                _only(stack[-1], list).extend(items)
+            elif op in ("SETITEM", "SETITEMS"):
+                items = since(len(stack) - 2 if op == "SETITEM" else marks.pop())
+                _only(stack[-1], dict, OrderedDict).update(self._pairs(items))
+            elif op == "ADDITEMS":
+                items = since(marks.pop())
+                _only(stack[-1], set).update(map(self._key, items))
+            elif op == "GLOBAL":
+                stack.append(self._name(*value.split(" ", 1)))
+            elif op == "STACK_GLOBAL":
+                stack.append(self._name(*since(len(stack) - 2)))
+            elif op in ("REDUCE", "NEWOBJ"):
+                stack.append(self._call(*since(len(stack) - 2)))
+            elif op == "BUILD":
+                (state,) = since(len(stack) - 1)
+                self._build(stack[-1], state)
+            elif op == "BINPERSID":
+                stack.append(self._storage(stack.pop()))
+            elif op == "STOP":
+                return stack.pop()
+            elif op not in ("PROTO", "FRAME"):
+                raise self._refused(f"the pickle instruction {op}")
+        raise EOFError("no end")
+
+    def _pay(self, *values: Any) -> None:
+        """For copying these: an entry is a step of work, and so are 64 letters or bytes."""
+        for value in values:
+            if isinstance(value, str | bytes | bytearray):
+                self.work_left -= len(value) // 64
+            elif isinstance(value, list | tuple | dict | set | frozenset):
+                self.work_left -= len(value)
+        if self.work_left < 0:
+            raise ValueError("far more to copy than the file's tensors need")
+
+    def _key(self, value: Any) -> Any:
+        """`value`, if it may be a dict's key: one whose hash takes no time and that is no trap.
+
+        Numbers and tuples can be made so that thousands have the same hash.
+        """
+        parts = (value,)
+        if type(value) is tuple:
+            self.work_left -= 100
+            parts = value
+            if len(parts) > 8:
+                raise ValueError("a long tuple as a key")
+        for part in parts:
+            _only(part, str, int, _Name, float, bool, bytes, type(None))
+            if type(part) is int and part.bit_length() > 60:
+                raise ValueError("a very large number as a key")
+        return value
+
+    def _pairs(self, items: list[Any]) -> zip:
+        return zip(map(self._key, items[::2]), items[1::2], strict=True)
+
+    def _refused(self, found: str, cure: str = _TRUST) -> DataError:
+        return DataError(
+            self.path,
+            found=f"{found}, which is not read because it could run code",
+            wanted="tensors and plain values only",
+            cure=cure,
+        )
+
+    def _name(self, module: str, name: str) -> _Name:
+        dotted = f"{_only(module, str)}.{_only(name, str)}"
+        if dotted not in _KNOWN_NAMES:
+            cure = _FROM_JITTOR if dotted.startswith("jittor") else _TRUST
+            raise self._refused(f"the class or function {dotted}", cure)
+        return _Name(dotted)
+
+    def _call(self, name: _Name, arguments: tuple) -> Any:
+        """What `name(*arguments)` would have built."""
+        short = _only(name, _Name).rsplit(".", 1)[1]
+        self._pay(arguments, *_only(arguments, tuple))
+        if short in ("_rebuild_tensor", "_rebuild_tensor_v2"):
+            storage, offset, size, stride = arguments[:4]
+            if any((arguments[6:] or ({},))[0].values()):  # lazily conjugated or negated
+                raise self._refused("a tensor with a conjugate or negative bit")
+            return self._tensor(storage, storage.dtype, offset, size, stride)
+        if short == "_rebuild_tensor_v3":
+            storage, offset, size, stride, _, _, dtype = arguments[:7]
+            dtype = _only(dtype, _Name).removeprefix("torch.")
+            return self._tensor(storage, dtype, offset, size, stride)
+        if short in ("_rebuild_parameter", "_rebuild_parameter_with_state"):
+            return _only(arguments[0], np.ndarray)
+        if short == "_rebuild_from_type_v2":  # a tensor that carried Python attributes
+            return self._call(arguments[0], arguments[2])
+        if short == "OrderedDict":
+            pairs = [_only(pair, tuple, list) for pair in (arguments[0] if arguments else ())]
+            return OrderedDict((self._key(key), value) for key, value in pairs)
+        if short in ("defaultdict", "Namespace"):  # their content follows in other instructions
+            return {}
+        if short == "Counter":
+            return dict(_only(arguments[0], dict))
+        if short in ("set", "frozenset"):
+            kind = {"set": set, "frozenset": frozenset}[short]
+            return kind(map(self._key, arguments[0] if arguments else ()))
+        if short == "Size":
+            return tuple(arguments[0])
+        if short == "device":
+            return ":".join(str(_only(part, str, int)) for part in arguments)
+        if name == "_codecs.encode" and arguments[1:] == ("latin1",):
+            return _only(arguments[0], str).encode("latin1")  # bytes, as Python 3 writes for 2
+        if name == "numpy.dtype":
+            if _only(arguments[0], str) not in _NUMPY_DTYPES:
+                raise self._refused(f"the NumPy dtype {arguments[0]}")
+            return np.dtype(arguments[0])
+        if short == "scalar":
+            dtype, raw = arguments
+            return np.frombuffer(_raw(raw), _only(dtype, *_DTYPE_CLASSES), 1)[0].item()
+        if short == "_reconstruct":
+            array = np.empty(0, np.int8)
+            self.blank[id(array)] = array  # `_build` gives it its content
+            return array
+        raise self._refused(f"an object of class {name}")
+
+    def _build(self, target: Any, state: Any) -> None:
+        """Give an object the state that pickle hands it."""
+        if type(target) is OrderedDict:  # a state dict's version numbers (`_metadata`)
+            return
+        self._pay(state)
+        if type(target) is dict:  # an argparse.Namespace
+            target.update((_only(key, str), value) for key, value in _only(state, dict).items())
+        elif isinstance(target, np.dtype):
+            if _only(state, tuple)[1] not in ("<", "|"):
+                raise self._refused("a big-endian NumPy array")
+        elif self.blank.pop(id(target), None) is not None:
+            _, shape, dtype, column_major, raw = _only(state, tuple)
+            self._pay(raw)
+            values = np.frombuffer(_raw(raw), _only(dtype, *_DTYPE_CLASSES))
+            values = values.reshape(shape, order="F" if column_major else "C")
+            # In place, because the memo knows this very object.
+            target.__setstate__((1, values.shape, values.dtype, False, values.tobytes()))
+        else:
+            raise self._refused(f"an object state for a {type(target).__name__}")
+
+    def _storage(self, reference: Any) -> _Storage:
+        kind, storage_class, key, _device, n_elements, *view = _only(reference, tuple)
+        if _only(kind, str) != "storage":
+            raise self._refused(f"a reference to a {kind}")
+        dtype = _STORAGE_CLASSES[_only(storage_class, _Name)]
+        key, n_elements = str(_only(key, str, int)), _only(n_elements, int)
+        if n_elements < 0:
+            raise ValueError(f"storage {key} of {n_elements} elements")
+        if key not in self.storages:
+            self._take(n_elements * _FILE_DTYPES[dtype].itemsize, f"a storage of {n_elements}")
+            self.storages[key] = (dtype, n_elements)
+        if self.storages[key] != (dtype, n_elements):
+            raise ValueError(f"storage {key} is described in two ways")
+        start = 0
+        if view and view[0] is not None:  # PyTorch 0.x: a storage that is a part of another
+            _, start, n_part = _only(view[0], tuple)
+            if not 0 <= _only(start, int) <= start + _only(n_part, int) <= n_elements:
+                raise ValueError(f"a view outside storage {key}")
+            n_elements = n_part
+        return _Storage(key, dtype, start, n_elements)
+
+    def _take(self, n_bytes: int, what: str) -> None:
+        self.bytes_left -= n_bytes
+        if self.bytes_left < 0:
+            raise ValueError(f"tensors far larger than the file, such as {what}")
+
+    def _tensor(
+        self, storage: _Storage, dtype: str, offset: int, size: tuple, stride: tuple
+    ) -> np.ndarray:
+        """An unfilled array for the tensor that looks at `storage` in this way."""
+        _only(storage, _Storage)
+        size, stride = tuple(_only(size, tuple, list)), tuple(_only(stride, tuple, list))
+        if len(size) > _MOST_AXES or len(size) != len(stride):
+            raise ValueError(f"a tensor of {len(size)} axes and {len(stride)} strides")
+        for number in (offset, *size, *stride):
+            if not 0 <= _only(number, int) < 2**62:
+                raise ValueError(f"{shown(number)} as an offset, size or stride")
+        unit, itemsize = _FILE_DTYPES[storage.dtype].itemsize, _FILE_DTYPES[dtype].itemsize
+        n_elements = storage.n_elements * unit // itemsize
+        n_wanted = 1
+        for n in size:
+            n_wanted *= n
+        last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+        if n_wanted and last >= n_elements:
+            raise ValueError(f"a tensor beyond the end of storage {storage.key}")
+        memory_dtype = np.dtype("<f4") if dtype == "bfloat16" else _FILE_DTYPES[dtype]
+        self._take(n_wanted * memory_dtype.itemsize, f"one of shape {shown(size)}")
+        array = np.empty(size, memory_dtype.newbyteorder("="))
+        start = storage.start * unit // itemsize
+        self.tensors.setdefault(storage.key, []).append(
+            _Tensor(array, dtype, start + offset, stride)
+        )
+        return array
+
+    def n_bytes(self, key: str) -> int:
+        """The size of a storage."""
+        dtype, n_elements = self.storages[key]
+        return n_elements * _FILE_DTYPES[dtype].itemsize
+
+    def fill(self, key: str, content: bytes) -> None:
+        """Give all arrays that look at this storage their values."""
+        if key not in self.tensors:
+            raise self._refused(f"a storage without a tensor ({key})")
+        for tensor in self.tensors[key]:
+            if tensor.array.size:
+                _fill(tensor, content)
+
+
+def _fill(tensor: _Tensor, content: bytes) -> None:
+    dtype = _FILE_DTYPES[tensor.dtype]
+    flat = np.frombuffer(content, dtype, len(content) // dtype.itemsize)[tensor.offset :]
+    strides = [step * dtype.itemsize for step in tensor.stride]
+    view = np.lib.stride_tricks.as_strided(flat, tensor.array.shape, strides, writeable=False)
+    if tensor.dtype == "bfloat16":
+        view = _widened(view)
+    tensor.array[...] = view
+
+
+def _widened(upper_halves: np.ndarray) -> np.ndarray:
+    """bfloat16, given as uint16, as float32."""
+    return np.asarray(np.left_shift(upper_halves, 16, dtype=np.uint32)).view(np.float32)
+
+
+# The NumPy dtypes that `_call` lets through, as pickles name them, and their classes.
+_NUMPY_DTYPES = {np.dtype(code).str[1:] for code in "?bhilqBHILQefdgFDG"}
+_DTYPE_CLASSES = tuple({type(np.dtype(code)) for code in _NUMPY_DTYPES})
+# What an instruction puts on the stack: a value of its own, or the one written after it.
+_CONSTANTS = {
+    **{"NONE": lambda: None, "NEWTRUE": lambda: True, "NEWFALSE": lambda: False},
+    **{"EMPTY_LIST": list, "EMPTY_TUPLE": tuple, "EMPTY_DICT": dict, "EMPTY_SET": set},
+}
+_LITERALS = set(
+    """
+    INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT UNICODE BINUNICODE SHORT_BINUNICODE
+    BINUNICODE8 BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8
+    """.split()
+)
+
+
+def _only(value: Any, *kinds: type) -> Any:
+    """`value`, if it is of exactly one of these types: no subclass may bring its own methods."""
+    if type(value) not in kinds:
+        raise TypeError(f"a {type(value).__name__} where {kinds[0].__name__} belongs")
+    return value
+
+
+def _raw(content: Any) -> bytes:
+    """The bytes of a NumPy array or number, which Python 2 wrote as text."""
+    is_text = type(content) is str
+    return content.encode("utf-8", "surrogateescape") if is_text else _only(content, bytes)
+
+
+def _read_zip(path: str, file: BinaryIO) -> Any:
+    size = os.fstat(file.fileno()).st_size
+    found = f"a damaged file: no whole zip archive, {size:,} bytes long, probably cut off"
+    with reading(path, _WANTED, _AGAIN, found):
+        archive = zipfile.ZipFile(file)
+    with archive:
+        members = {info.filename: info for info in archive.infolist()[:_MOST_MEMBERS]}
+        pickles = [name for name in members if name.endswith("/data.pkl") or name == "data.pkl"]
+        if not pickles:
+            names = ", ".join(list(members)[:4]) or "nothing"
+            cure = "If it holds .pth files, unpack it and give one of those."
+            raise _unusable(path, f"a zip archive of {names}", cure)
+        main = min(pickles, key=len)
+        top = main.removesuffix("data.pkl")
+        if f"{top}constants.pkl" in members:
+            cure = "Load it with torch.jit.load, then torch.save(module.state_dict(), path)."
+            raise _unusable(path, "a TorchScript program (torch.jit.save)", cure)
+        if members[main].CRC == 0:
+            # Written with torch.serialization.set_crc32_options(False): no checksum to hold to.
+            for info in members.values():
+                info.CRC = None
+        program = _Program(path, size)
+
+        def content(name: str, most: int) -> bytes:
+            info = members[name]
+            if info.file_size > most or info.compress_type not in _ZIP_METHODS:
+                raise ValueError(f"{name} of {info.file_size:,} bytes, method {info.compress_type}")
+            with archive.open(info) as stream:
+                # By its length: without one, zipfile unpacks 2 GiB before it looks at it.
+                return stream.read(info.file_size)
+
+        order = f"{top}byteorder"
+        value = program.run(io.BytesIO(content(main, size + _MORE_PICKLE)))
+        if order in members and content(order, 6) != b"little":
+            raise _unusable(path, "a file of a big-endian machine", _TRUST)
+        for key in program.storages:
+            n_bytes, name = program.n_bytes(key), f"{top}data/{key}"
+            have = members[name].file_size if name in members else None
+            if have != n_bytes:
+                found = "none" if have is None else f"{have:,}"
+                raise _damaged(path, f"{found} of the {n_bytes:,} bytes of storage {key}")
+            program.fill(key, content(name, n_bytes))
+        return value
+
+
+def _read_legacy(path: str, file: BinaryIO) -> Any:
+    size = os.fstat(file.fileno()).st_size
+    program, pickles = _Program(path, size), io.BytesIO(file.read(_MORE_PICKLE))
+    magic = program.run(pickles)
+    if type(magic) is not int or magic != _LEGACY_MAGIC:
+        raise _unusable(path, "a pickle that torch.save did not write", _TRUST)
+    version = program.run(pickles)
+    if type(version) is not int or version != _LEGACY_VERSION:
+        raise _unusable(path, f"layout version {shown(version)}, not {_LEGACY_VERSION}", _TRUST)
+    program.run(pickles)  # the writer's byte order; storages are little-endian anyway
+    value = program.run(pickles)
+    keys = [str(_only(key, str, int)) for key in _only(program.run(pickles), list)]
+    if sorted(keys) != sorted(program.storages):
+        raise _damaged(path, "its list of storages does not fit its tensors")
+    file.seek(pickles.tell())
+    for key in keys:
+        header, n_bytes = file.read(8), program.n_bytes(key)
+        if file.tell() + n_bytes > size:
+            raise _damaged(path, f"{size:,} bytes, too few for storage {key} of {n_bytes:,} bytes")
+        if header != struct.pack("<q", program.storages[key][1]):
+            raise _damaged(path, f"storage {key} is not as long as its tensors say")
+        program.fill(key, file.read(n_bytes))
+    return value
+
+
+def read_safetensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Read a .safetensors file as arrays by name; bfloat16 becomes float32.
+
+    `safetensors.numpy.load_file` does the same but fails on bfloat16, which many published
+    weights use (NumPy has no such dtype).
+
+    Raises `DataError` naming the file where it is missing, damaged, or has a dtype such as F8.
+    """
+    import safetensors  # here, because `gpu_check` runs where it is not
+
+    path, wanted = os.fspath(path), "a safetensors file"
+    check_file(path, wanted, _CHECK_PATH)
+    with reading(path, wanted, _AGAIN, "another or a damaged file"):
+        with open(path, "rb") as file:
+            entries = safetensors.deserialize(file.read())
+        return {name: _safetensor(path, name, entry) for name, entry in entries}
+
+
+def _safetensor(path: str, name: str, entry: dict[str, Any]) -> np.ndarray:
+    dtype = _SAFETENSORS_DTYPES.get(entry["dtype"])
+    if dtype is None:
+        raise DataError(
+            f"{path}, tensor {name}",
+            found=f"dtype {entry['dtype']}",
+            wanted="one of " + ", ".join(_SAFETENSORS_DTYPES),
+            cure="Convert the file to F32 or F16 with the tool that made it.",
+        )
+    array = np.frombuffer(entry["data"], _FILE_DTYPES[dtype]).reshape(entry["shape"])
+    if dtype == "bfloat16":
+        return _widened(array)
+    return array.astype(array.dtype.newbyteorder("="))
+
+
+# ---------------------------------------------------------------------------------------- writing
+
+
+def write_torch_file(path: str | os.PathLike, state_dict: Mapping[Any, Any]) -> None:
+    """Write what `torch.load(path)` reads back as a dict of CPU tensors, without PyTorch.
+
+    `state_dict` maps names to arrays of any shape (0-d too), or holds plain values and further
+    dicts, lists and tuples next to them: `{"epoch": 3, "state_dict": {...}}`. Arrays may be
+    float64/32/16, int64/32/16/8, uint8, bool or complex; NumPy scalars are written as Python
+    numbers. The same array object in two places is stored once, and PyTorch sees tied tensors.
+    PyTorch's default `weights_only=True` accepts the file (zip layout, PyTorch 1.6 and later).
+
+    The file appears under its name only when it is complete and on disk; an older one of that name
+    stays until then.
+
+    Raises `DataError` naming the entry for a value that cannot be stored, and the path where the
+    folder is missing; `DiskError` where the system refuses.
+    """
+    path = os.fspath(path)
+    if not isinstance(state_dict, Mapping):
+        raise _not_storable("state_dict", f"a {type(state_dict).__name__}", "a dict of arrays")
+    pickle, arrays = _pickle(state_dict)
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        raise DataError(
+            path, found="no such folder", wanted="an existing folder",
+            cure="Create the folder, or choose another path.",
+        )  # fmt: skip
+    sweep(folder, depth=0)  # what a kill in the middle left
+    with whole_file(path) as part, open(part, "wb") as file:
+        _write_archive(file, pickle, arrays)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _write_archive(file: BinaryIO, pickle: bytes, arrays: list[np.ndarray]) -> None:
+    members: list[tuple[str, bytes | np.ndarray]] = [
+        ("data.pkl", pickle),
+        ("byteorder", b"little"),
+        *((f"data/{key}", array) for key, array in enumerate(arrays)),
+        ("version", b"3\n"),
+    ]
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in members:
+            if isinstance(content, np.ndarray):  # one contiguous copy at a time, where it needs one
+                little = np.asarray(content, content.dtype.newbyteorder("<"), order="C")
+                content = memoryview(little.reshape(-1).view(np.uint8))
+            # A fixed date makes equal weights equal files.
+            info = zipfile.ZipInfo(f"archive/{name}", (1980, 1, 1, 0, 0, 0))
+            info.file_size = len(content)
+            # torch.load(mmap=True) wants storages at multiples of 64 bytes, as PyTorch itself
+            # places them: an extra field ("FB", length, zeros) fills the gap.
+            header = file.tell() + 30 + len(info.filename) + 4
+            gap = -header % 64
+            info.extra = struct.pack("<2sH", b"FB", gap) + bytes(gap)
+            with archive.open(info, "w") as stream:
+                for start in range(0, len(content), _CHUNK):
+                    stream.write(content[start : start + _CHUNK])
+
+
+def _pickle(value: Any) -> tuple[bytes, list[np.ndarray]]:
+    """The pickle (protocol 2, PyTorch's own) of `value`, and its arrays in storage-key order."""
+    pickler = _Pickler()
+    pickler.put(value, "state_dict")
+    return b"".join([b"\x80\x02", *pickler.pieces, b"."]), pickler.arrays
+
+
+class _Pickler:
+    """A pickle's instructions, and the arrays that it mentions."""
+
+    def __init__(self):
+        self.pieces: list[bytes] = []
+        self.arrays: list[np.ndarray] = []
+        self.keys: dict[int, int] = {}  # id of an array in `arrays` -> its place there
+        self.open_containers: set[int] = set()
+
+    def put(self, item: Any, where: str) -> None:
+        add = self.pieces.append
+        if isinstance(item, np.generic):
+            item = item.item()
+        if item is None:
+            add(b"N")
+        elif isinstance(item, bool):
+            add(b"\x88" if item else b"\x89")
+        elif isinstance(item, int) and -(2**31) <= item < 2**31:
+            add(struct.pack("<ci", b"J", item))
+        elif isinstance(item, int) and item.bit_length() < 2000:
+            n_bytes = item.bit_length() // 8 + 1
+            digits = item.to_bytes(n_bytes, "little", signed=True)
+            add(b"\x8a" + bytes([n_bytes]) + digits)
+        elif isinstance(item, float):
+            add(struct.pack(">cd", b"G", item))
+        elif isinstance(item, str):
+            text = item.encode("utf-8", "surrogatepass")
+            add(struct.pack("<cI", b"X", len(text)) + text)
+        elif isinstance(item, np.ndarray):
+            self._put_tensor(item, where)
+        elif isinstance(item, Mapping | list | tuple):
+            if id(item) in self.open_containers:
+                raise _not_storable(where, "a container that holds itself")
+            self.open_containers.add(id(item))
+            self._put_container(item, where)
+            self.open_containers.remove(id(item))
+        else:
+            raise _not_storable(where, f"a {type(item).__module__}.{type(item).__qualname__}")
+
+    def _put_tensor(self, array: np.ndarray, where: str) -> None:
+        _, storage, _ = _DTYPES.get(array.dtype.name, ("", "", ""))
+        if not storage:
+            wanted = "float64/32/16, int64/32/16/8, uint8, bool or complex64/128"
+            raise _not_storable(where, f"an array of dtype {array.dtype}", wanted)
+        if id(array) not in self.keys:
+            self.keys[id(array)] = len(self.arrays)
+            self.arrays.append(array)
+        strides, step = [], 1
+        for n in reversed(array.shape):
+            strides.append(step)
+            step *= max(n, 1)
+        add = self.pieces.append
+        add(b"ctorch._utils\n_rebuild_tensor_v2\n((")
+        self.put("storage", where)
+        add(b"ctorch\n" + storage.encode() + b"\n")
+        for part in (str(self.keys[id(array)]), "cpu", array.size):
+            self.put(part, where)
+        add(b"tQ")  # close the tuple, turn it into the storage it names
+        self.put(0, where)
+        self.put(array.shape, where)
+        self.put(tuple(reversed(strides)), where)
+        add(b"\x89ccollections\nOrderedDict\n)RtR")  # no gradient, no hooks
+
+    def _put_container(self, item: Mapping | list | tuple, where: str) -> None:
+        add = self.pieces.append
+        if not isinstance(item, Mapping):
+            add(b"](" if isinstance(item, list) else b"(")
+            for i, part in enumerate(item):
+                self.put(part, f"{where}[{i}]")
+            add(b"e" if isinstance(item, list) else b"t")
+            return
+        add(b"ccollections\nOrderedDict\n)R(" if isinstance(item, OrderedDict) else b"}(")
+        for key, part in item.items():
+            if not isinstance(key, str | int | float | bool | None):
+                raise _not_storable(f"a key of {where}", f"a {type(key).__name__}")
+            self.put(key, where)
+            self.put(part, f"{where}[{key!r}]")
+        add(b"u")
+
+
+def _not_storable(
+    where: str,
+    found: str,
+    wanted: str = "np.ndarray, dict, list, tuple, str, int, float, bool or None",
+) -> DataError:
+    cure = "Convert it (an array with .astype, a framework's tensor with .numpy()) or leave it out."
+    return DataError(where, found=found, wanted=wanted, cure=cure)
