@@ -66,7 +66,7 @@ _NO_HEADERS = "// Nothing: a kernel includes what it needs.\n"
 
 # Called in place of Python as: SCRIPT .../asm_tuner.py --cc_path=g++ source options... -o library
 _FOR_THE_CPU = """#!/bin/sh
-# Written by jacklib (jacklib/backend/kernels.py), which says what this is for.
+# Written by jacklib (jacklib/kernels.py), which says what this is for.
 for library; do :; done
 case "${1##*/} $3" in
 "asm_tuner.py "*_op.cc) ;;
@@ -78,7 +78,7 @@ shift 2
 """
 # Called in place of nvcc as: SCRIPT source options... -o library
 _FOR_THE_GPU = """#!/bin/sh
-# Written by jacklib (jacklib/backend/kernels.py), which says what this is for.
+# Written by jacklib (jacklib/kernels.py), which says what this is for.
 for library; do :; done
 case "$1 $library" in
 *"_op.cc "*_op.so) ;;
