@@ -11,19 +11,18 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import DataError, shown
+from ..errors import DataError, logger, shown
 from ..files import locked, read_text, sweep, whole_file, write_array, write_json
 from .gait import PARTS, SETTINGS, SPLITS, gait_arrays, read_gaits, split_indices
 from .poses import EMOTIONS
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 PAIRS = (("features.h5", "labels.h5"), ("features_ELMD.h5", "labels_ELMD.h5"))
 SPLIT_FILE = "split_test.txt"
