@@ -105,7 +105,6 @@ def main(words: list[str]) -> int:
     number_and_side = options.get("--stop")
     stop = (int(number_and_side[0]), number_and_side[1]) if number_and_side else None
     import jacklib  # noqa: F401  its set-up is not what is counted
-
     if "--within" in options:
         watch(os.path.abspath(*options["--within"]), *options.get("--count", [None]), stop)
     if words[0] in ("make", "weights"):
