@@ -103,7 +103,7 @@ def test_two_processes_train_as_one(network, few_clips, tmp_path):
 
 
 def test_a_clip_that_one_process_cannot_read(few_clips, tmp_path):
-    """Another takes its place, the same as in one process."""
+    """Another clip takes its place, the same as in one process."""
     annotation = json.loads(Path(few_clips[5]).read_text())["database"]
     clip, about = list(annotation.items())[4]
     folder = tmp_path / "damaged" / about["annotations"]["label"] / clip
