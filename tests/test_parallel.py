@@ -110,15 +110,8 @@ def test_a_clip_that_one_process_cannot_read(few_clips, tmp_path):
     folder.mkdir(parents=True)
     for number in range(1, 101):
         (folder / f"{number:06d}.jpg").write_bytes(b"no picture")
-    words = [
-        "VAANet",
-        "main",
-        "--video_path",
-        folder.parents[1],
-        *few_clips[1:],
-        *CLIPS,
-        "--sync_bn",
-    ]
+    folders = ["--video_path", folder.parents[1], *few_clips[1:]]
+    words = ["VAANet", "main", *folders, *COMMANDS["VAANet"]]
     for processes, name in ((0, "one"), (2, "two")):
         result = run(processes, TRAIN, *words, "--result_path", tmp_path / name)
         assert result.stdout.count(f"1 of 19 clips could not be read: {clip}\n") == 1
