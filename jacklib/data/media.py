@@ -9,7 +9,6 @@ before memory is taken, and whatever a library raises becomes one DataError that
 from __future__ import annotations
 
 import io
-import logging
 import math
 import os
 from collections.abc import Iterator
@@ -21,10 +20,10 @@ import av
 import numpy as np
 from PIL import Image
 
-from jacklib.errors import DataError, shown
+from jacklib.errors import DataError, logger, shown
 from jacklib.files import check_file, reading
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 WANTED = "a video or sound file that can be decoded"

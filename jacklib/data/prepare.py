@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import logging
 import math
 import os
 import re
@@ -46,7 +45,7 @@ from jacklib.data.media import (
     sound_stream,
 )
 from jacklib.data.video import MINIMUM_FRAMES, count_frames, read_annotation
-from jacklib.errors import DataError, disk_words, plain, shown
+from jacklib.errors import DataError, disk_words, logger, plain, shown
 from jacklib.files import (
     csv_rows,
     file_name,
@@ -62,7 +61,7 @@ from jacklib.files import (
     write_json,
 )
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 JPG_QUALITY = 90
 MP3_BIT_RATE = 128_000

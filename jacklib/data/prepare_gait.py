@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -20,10 +19,10 @@ import numpy as np
 
 from jacklib.data.gait import PARTS, SETTINGS, SPLITS, gait_arrays, read_gaits, split_indices
 from jacklib.data.poses import EMOTIONS
-from jacklib.errors import DataError, shown
+from jacklib.errors import DataError, logger, shown
 from jacklib.files import locked, read_text, sweep, whole_file, write_array, write_json
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 PAIRS = (("features.h5", "labels.h5"), ("features_ELMD.h5", "labels_ELMD.h5"))
 SPLIT_FILE = "split_test.txt"
