@@ -125,13 +125,13 @@ def test_a_run_of_two_processes_goes_on(few_clips, tmp_path):
     killed.write_text(
         "import os, runpy\n"
         "import jacklib\n"
-        "from jacklib import train\n"
-        "save = train.save_training\n"
+        "from jacklib.training import loop\n"
+        "save = loop.save_training\n"
         "def save_and_die(path, net, optimizer, progress):\n"
         "    save(path, net, optimizer, progress)\n"
         "    if (progress['epoch'], progress['batch']) == (1, 2):\n"
         "        os._exit(1)\n"
-        "train.save_training = save_and_die\n"
+        "loop.save_training = save_and_die\n"
         f"runpy.run_path({TRAIN!r}, run_name='__main__')\n"
     )
     words = ["VAANet", "main", *few_clips, "--batch_size", "4", "--learning_rate", "2e-5"]
@@ -154,7 +154,7 @@ def test_a_process_that_fails_ends_the_other(tmp_path):
     file.write_text(
         "import sys\n"
         "import jacklib\n"
-        "from jacklib import parallel\n"
+        "from jacklib.training import parallel\n"
         "from jacklib.data.gait import Gaits\n"
         "whole = Gaits.batch\n"
         "def batch(self, *words):\n"
