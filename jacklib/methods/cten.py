@@ -27,6 +27,7 @@ from ..erasing import THETA, Kept, kept_segments
 from ..errors import DataError
 from ..evaluate import Predictions, predict_passes
 from ..features import KeptFeatures
+from ..files import named_after
 from ..metrics import attention_on_truth, attention_proposals, temporal_map
 from ..networks import CTEN, CTENConfig, CTENVisual
 from ..ops import Adam, cross_entropy
@@ -490,7 +491,7 @@ def _test_singlevideo(method: common.Method, args: argparse.Namespace) -> int:
     state = replace(state, label=None)  # what the file shows is what we ask
     common.print_probabilities(args.video_path, names, state.mean_probabilities)
     folder = result_folder(method.name, args.result_path)
-    path = save(state, folder / f"{Path(args.video_path).stem}_erasing.png", args.lang)
+    path = save(state, folder / named_after(args.video_path, "_erasing.png"), args.lang)
     print(f"erasing picture: {path}")
     return 0
 

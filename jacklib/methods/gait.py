@@ -27,6 +27,7 @@ from ..data.poses import EMOTIONS, swap_sides
 from ..data.samples import GAITS
 from ..errors import DataError
 from ..evaluate import Predictions
+from ..files import named_after
 from ..losses import bpm_gcn_loss
 from ..metrics import per_class
 from ..networks import BPMGCN, BPMGCNConfig
@@ -492,6 +493,6 @@ def _test_single(args: argparse.Namespace) -> int:
         print(f"  {state.class_names[k]:<8} {state.probabilities[k]:.3f}")
     print(describe([state], lang=args.lang))
     folder = result_folder(NAME, args.result_path)
-    path = save([state], folder / f"{Path(args.pose_path).stem}_gait.png", lang=args.lang)
+    path = save([state], folder / named_after(args.pose_path, "_gait.png"), lang=args.lang)
     print(f"picture: {path}")
     return 0

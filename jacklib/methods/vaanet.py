@@ -11,6 +11,7 @@ import numpy as np
 from ..data.samples import SamplePaths
 from ..data.video import Batch, Sample, VideoClips, batches
 from ..evaluate import Predictions, predict
+from ..files import named_after
 from ..losses import pcce
 from ..metrics import attention_on_truth
 from ..networks import VAANet, VAANetConfig, VAANetOutput
@@ -215,7 +216,7 @@ def _test_singlevideo(args: argparse.Namespace) -> int:
     state = attention_state(net, sample, names)
     common.print_probabilities(args.video_path, names, state.probabilities)
     folder = result_folder(METHOD.name, args.result_path)
-    path = save(state, folder / f"{Path(args.video_path).stem}_attention.png", args.lang)
+    path = save(state, folder / named_after(args.video_path, "_attention.png"), args.lang)
     print(f"attention picture: {path}")
     return 0
 
