@@ -414,6 +414,22 @@ def test_output_that_goes_to_a_full_disk_is_one_sentence():
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_progress_that_goes_to_a_full_disk_ends_nothing():
+    code = (
+        "import sys; from jacklib import __main__ as m; m._provide_streams(); "
+        "print('half', file=sys.stderr, flush=True); sys.stderr.write('done'); "
+        "print('found'); raise SystemExit(m.main(['--help']))"
+    )
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=full, text=True
+        )
+        assert result.returncode == 0 and result.stdout.startswith("found\nbash script/run.sh")
+        result = start("prepare", "nowhere", "out", stdout=subprocess.PIPE, stderr=full)
+    assert result.returncode == 1 and result.stdout == b""
+
+
 def test_letters_that_a_terminal_does_not_know():
     code = "from jacklib import __main__ as m; m.provide_streams(); print('\\u6ca1', '\\udce9')"
     old = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "", "JACKLIB_NO_JITTOR": "1"}

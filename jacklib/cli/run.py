@@ -105,7 +105,8 @@ class _Terminal:
     """Standard output or error as the commands may use it, whatever stands behind it.
 
     Control characters (a file's name may hold some) and letters that it does not know are escaped.
-    A reader that has left (`| head -1`, a closed window) ends no training: the rest goes nowhere.
+    A reader that has left (`| head -1`, a closed window) ends no training, nor does a full disk
+    under standard error, which only talks: the rest goes nowhere.
     """
 
     def __init__(self, stream: Any):
@@ -116,23 +117,23 @@ class _Terminal:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        with self._readers_may_leave():
+        with self._may_fail():
             self._stream.write(escaped(text, kept="\n\r\t"))
         return len(text)
 
     def flush(self) -> None:
-        with self._readers_may_leave():
+        with self._may_fail():
             self._stream.flush()
 
     @contextlib.contextmanager
-    def _readers_may_leave(self):
+    def _may_fail(self):
         try:
             yield
         except OSError as error:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
-            if error.errno not in (errno.EPIPE, errno.EIO):
+            if error.errno not in (errno.EPIPE, errno.EIO) and self._stream.fileno() != 2:
                 raise DiskError(error, self._stream.name) from error
 
 

@@ -64,6 +64,7 @@ from jacklib.files import (
 log = logger(__name__)
 
 JPG_QUALITY = 90
+MOST_CLIPS = 100_000  # of a table
 MP3_BIT_RATE = 128_000
 # The sampling rates that mp3 knows; a sound at any other is resampled to 44.1 kHz.
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
@@ -466,10 +467,11 @@ def _wanted_clips(
         annotation, subsets = read_annotation(path), {}
         database = annotation["database"].items()
         rows = [(i, e["annotations"]["label"], f"{path}, ID {shown(i)}") for i, e in database]
-    if not rows:
+    if not 0 < len(rows) <= MOST_CLIPS:
         raise DataError(
-            str(annotations), found="no clips", wanted="at least one", cure="List some."
-        )
+            str(annotations), found=f"{len(rows) or 'no'} clips",
+            wanted=f"1 to {MOST_CLIPS}", cure="List some, or divide the list.",
+        )  # fmt: skip
     stems: dict[Path, set[str]] = {}
     clips = [_Clip(source, label, i, where, stems=stems) for i, label, where in rows]
     return annotation, clips, subsets

@@ -79,7 +79,7 @@ def prepare_gait(
             gaits.append(gait)
     for _, error in bad or ():
         log.warning("left out: %s", error)
-    left_out = [name for name, _ in bad or ()]
+    left_out = {name for name, _ in bad or ()}
     if (source / SPLIT_FILE).is_file():
         test = _named_test(source / SPLIT_FILE, seen, left_out)
         train = np.setdiff1d(np.arange(len(gaits)), test)
@@ -119,7 +119,7 @@ def prepare_gait(
     return GaitReport(target, len(train), len(test), messages)
 
 
-def _named_test(path: Path, places: dict[str, int], left_out: list[str]) -> np.ndarray:
+def _named_test(path: Path, places: dict[str, int], left_out: set[str]) -> np.ndarray:
     names = read_text(path, "one gait's name a line", "Save it as UTF-8.").split("\n")
     indices = []
     for number, name in enumerate(map(str.strip, names), start=1):

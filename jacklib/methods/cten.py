@@ -19,6 +19,7 @@ from jacklib.data.audio import read_audio
 from jacklib.data.samples import SamplePaths
 from jacklib.data.video import FRAMES_PER_SECOND, Batch, Sample, VideoClips, batches
 from jacklib.errors import DataError
+from jacklib.files import named_after
 from jacklib.methods import clips as common
 from jacklib.methods.checkpoints import result_folder
 from jacklib.methods.clips import PHASES, Schedule, clip_truth, truths
@@ -505,7 +506,7 @@ def _test_singlevideo(method: common.Method, args: argparse.Namespace) -> int:
     state = replace(state, label=None)  # what the file shows is what we ask
     common.print_probabilities(args.video_path, names, state.mean_probabilities)
     folder = result_folder(method.name, args.result_path)
-    path = save(state, folder / f"{Path(args.video_path).stem}_erasing.png", args.lang)
+    path = save(state, folder / named_after(args.video_path, "_erasing.png"), args.lang)
     print(f"erasing picture: {path}")
     return 0
 

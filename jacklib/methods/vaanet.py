@@ -11,6 +11,7 @@ import numpy as np
 from jacklib.core.metrics import attention_on_truth
 from jacklib.data.samples import SamplePaths
 from jacklib.data.video import Batch, Sample, VideoClips, batches
+from jacklib.files import named_after
 from jacklib.methods import clips as common
 from jacklib.methods.checkpoints import result_folder
 from jacklib.methods.clips import PHASES, Schedule, clip_truth, open_clips, truths
@@ -217,7 +218,7 @@ def _test_singlevideo(args: argparse.Namespace) -> int:
     state = attention_state(net, sample, names)
     common.print_probabilities(args.video_path, names, state.probabilities)
     folder = result_folder(METHOD.name, args.result_path)
-    path = save(state, folder / f"{Path(args.video_path).stem}_attention.png", args.lang)
+    path = save(state, folder / named_after(args.video_path, "_attention.png"), args.lang)
     print(f"attention picture: {path}")
     return 0
 
