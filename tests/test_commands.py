@@ -417,7 +417,7 @@ def test_output_that_goes_to_a_full_disk_is_one_sentence():
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_progress_that_goes_to_a_full_disk_ends_nothing():
     code = (
-        "import sys; from jacklib import __main__ as m; m._provide_streams(); "
+        "import sys; from jacklib import __main__ as m; m.provide_streams(); "
         "print('half', file=sys.stderr, flush=True); sys.stderr.write('done'); "
         "print('found'); raise SystemExit(m.main(['--help']))"
     )
