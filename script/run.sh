@@ -279,8 +279,11 @@ case ${1:-} in
         cd "$root"
         "$python" -c "import jacklib" # pytest would hide the first compile's progress
         # All of them: two files at a time, since much of it is one core that compiles kernels.
-        [ -n "$(printf '%s\n' "$@" | grep -v -e '^-' -e '^$')" ] ||
-            set -- -n 2 --dist loadfile --no-loadscope-reorder "$@"
+        named=
+        for word in "$@"; do
+            [ ! -e "${word%%::*}" ] || named=yes
+        done
+        [ -n "$named" ] || set -- -n 2 --dist loadfile --no-loadscope-reorder --durations=15 "$@"
         exec "$python" -m pytest "$@"
         ;;
     robustness)

@@ -9,9 +9,9 @@ import os
 import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from jacklib.files import write_text
-from jacklib.methods.answer import Answer
 from jacklib.widgets.drawing import as_html, check_language, class_label
 
 TEXT = {
@@ -57,9 +57,9 @@ td.bar div { background: #0072b2; height: .8rem; }
 """
 
 
-def page(answers: Sequence[Answer], name: str, lang: str = "en", *, sound: bool = True) -> str:
-    """The page as text. name: what was asked about, for its title. sound: whether the film has any,
-    since the page says where it has not."""
+def page(answers: Sequence[Any], name: str, lang: str = "en", *, sound: bool = True) -> str:
+    """The page as text. answers: of `methods.answer`. name: what was asked about, for its title.
+    sound: whether the film has any, since the page says where it has not."""
     check_language(lang)
     text = TEXT[lang]
     title = as_html(text["title"].format(name=name))
@@ -111,7 +111,7 @@ def link(path: str | os.PathLike, name: str | None = None) -> str:
 
 
 def write_page(
-    answers: Sequence[Answer],
+    answers: Sequence[Any],
     path: str | os.PathLike,
     name: str,
     lang: str = "en",
