@@ -5,7 +5,7 @@ function on the way. `read_torch_file` therefore never unpickles. It decodes the
 `pickletools` and carries them out itself, as `torch.load(weights_only=True)` does: a name such as
 `os.system` stays a piece of text, and only the few names in `_Program._call` have a meaning.
 (`pickle.Unpickler` with a list of allowed names would not do: it hashes and copies whatever a file
-asks it to, and forty nested tuples of two take as long as 2**40 values.)
+asks it to: forty nested tuples of two take as long as 2**40 values, a million of one end Python.)
 
 Two layouts exist. Since PyTorch 1.6 the file is a zip archive: `TOP/data.pkl` is the object,
 `TOP/data/KEY` the bytes of each storage (the flat memory that one or more tensors look at).
