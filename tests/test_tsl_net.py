@@ -155,7 +155,7 @@ def test_what_the_lambdas_and_the_sign_do(tiny):
             assert value["total"] == pytest.approx(total, rel=1e-5)
             assert value["reverse_mapping"] < 0
     with pytest.raises(
-        DataError, match="reverse_sign: found 'minus', wanted 'released' or 'paper'"
+        DataError, match="reverse_sign: found 'minus', wanted one of released, paper"
     ):
         TSLLoss(reverse_sign="minus")
 

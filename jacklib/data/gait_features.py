@@ -18,7 +18,7 @@ import numpy as np
 
 from jacklib.core.shapes import GAIT_JOINTS
 from jacklib.core.skeleton import JOINTS
-from jacklib.errors import DataError
+from jacklib.errors import DataError, refuse
 
 UP = "up"  # any point vertically above the root
 # (one side, vertex, other side)
@@ -70,11 +70,9 @@ MOVEMENTS = ("vx", "vy", "vz", "|v|", "ax", "ay", "az", "|a|")
 def check_poses(poses: np.ndarray, name: str = "poses") -> np.ndarray:
     """poses as float64 [T, 16, 3]. Raises DataError for another shape, or what is not a number."""
     poses = np.asarray(poses, np.float64)
-    if poses.ndim != 3 or poses.shape[1:] != (GAIT_JOINTS, 3) or len(poses) == 0:
-        raise DataError(
-            name, found=f"shape {list(poses.shape)}", wanted=f"[T, {GAIT_JOINTS}, 3]",
-            cure="Give x y z of 16 joints a frame.",
-        )  # fmt: skip
+    refuse(poses.ndim != 3 or poses.shape[1:] != (GAIT_JOINTS, 3) or len(poses) == 0, name,
+           found=f"shape {list(poses.shape)}", wanted=f"[T, {GAIT_JOINTS}, 3]",
+           cure="Give x y z of 16 joints a frame.")  # fmt: skip
     wrong = ~np.isfinite(poses).all((1, 2))
     if wrong.any():
         raise DataError(
@@ -130,11 +128,9 @@ def affective_features(
     """
     poses = check_poses(poses)
     up = np.asarray(up, np.float64)
-    if up.shape != (3,) or not np.isfinite(up).all() or not up.any():
-        raise DataError(
-            "up", found=str(up.tolist()), wanted="three numbers, not all 0",
-            cure="For Emotion-Gait, STEP's code takes (0, 1, 0).",
-        )  # fmt: skip
+    refuse(up.shape != (3,) or not np.isfinite(up).all() or not up.any(), "up",
+           found=str(up.tolist()), wanted="three numbers, not all 0",
+           cure="For Emotion-Gait, STEP's code takes (0, 1, 0).")  # fmt: skip
     points = {name: poses[:, i] for i, name in enumerate(JOINTS)}  # name: [T, 3]
     if right_first:
         other = {"left": "right", "right": "left"}

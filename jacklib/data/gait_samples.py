@@ -28,7 +28,7 @@ from jacklib.data.gait_style import (
     walk_in_style,
 )
 from jacklib.data.poses import EMOTIONS
-from jacklib.errors import DataError
+from jacklib.errors import refuse
 from jacklib.files import make_set, read_table, write_text
 
 TEST_WALKS = ("cmu_01_03", "deepmimic_right_1")
@@ -48,8 +48,7 @@ def read_walks(folder: Path) -> list[Walk]:
     for name, entry in read_table(table_file, needed=True, cure=cure).items():
         cycle = read_pose(Path(folder) / "walks" / f"{name}.csv").pose
         walks.append(Walk(name, cycle, float(entry["seconds"])))
-    if not walks:
-        raise DataError(str(table_file), found="no walk", wanted="one or more", cure=cure)
+    refuse(not walks, str(table_file), found="no walk", wanted="one or more", cure=cure)
     return walks
 
 
@@ -73,11 +72,9 @@ def build_gait_samples(
     call that was killed starts over. Raises DataError where root holds gaits of other origin.
     """
     root = Path(root)
-    if not (min(walkers) > 0 and min(repeats) > 0 and 0 <= seed < 2**31):
-        raise DataError(
-            "build_gait_samples", found=f"walkers={walkers}, repeats={repeats}, seed={seed}",
-            wanted="numbers above 0, seed of 0 or more", cure="Change the argument.",
-        )  # fmt: skip
+    refuse(not (min(walkers) > 0 and min(repeats) > 0 and 0 <= seed < 2**31), "build_gait_samples",
+           found=f"walkers={walkers}, repeats={repeats}, seed={seed}",
+           wanted="numbers above 0, seed of 0 or more", cure="Change the argument.")  # fmt: skip
     made_with = {
         "version": VERSION, "seed": seed, "walkers": list(walkers), "repeats": list(repeats),
     }  # fmt: skip

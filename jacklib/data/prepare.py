@@ -45,7 +45,7 @@ from jacklib.data.media import (
     sound_stream,
 )
 from jacklib.data.video import MINIMUM_FRAMES, count_frames, read_annotation
-from jacklib.errors import DataError, disk_words, logger, plain, shown
+from jacklib.errors import DataError, disk_words, logger, plain, refuse, shown
 from jacklib.files import (
     csv_rows,
     file_name,
@@ -340,13 +340,10 @@ def prepare_videos(
     is finished, nothing is written; else one run at a time works in a target, others wait.
     """
     source, target = Path(source), Path(target)
-    if not source.is_dir():
-        raise DataError(
-            str(source),
-            found="no such folder" if not source.exists() else "a file",
-            wanted="a folder of videos, one folder in it for each class",
-            cure="Give SOURCE with the layout SOURCE/CLASS/VIDEO.mp4.",
-        )
+    refuse(not source.is_dir(), str(source),
+           found="no such folder" if not source.exists() else "a file",
+           wanted="a folder of videos, one folder in it for each class",
+           cure="Give SOURCE with the layout SOURCE/CLASS/VIDEO.mp4.")  # fmt: skip
     if target.exists() and not target.is_dir():
         raise DataError(str(target), found="a file", wanted="a folder", cure="Choose another.")
     for name, value, low, high in (
@@ -354,10 +351,8 @@ def prepare_videos(
         ("short_side", short_side, 16, 4320),
         ("validation_share", validation_share, 0, 1),
     ):
-        if not low <= value <= high:
-            raise DataError(
-                name, found=str(value), wanted=f"{low} to {high}", cure="Leave it out: default."
-            )
+        refuse(not low <= value <= high, name, found=str(value), wanted=f"{low} to {high}",
+               cure="Leave it out: default.")  # fmt: skip
     annotation, clips, subsets = _wanted_clips(source, annotations)
     places = {n: inside(target, n, where=target) for n in ("img", "mp3")}
     report = PrepareReport(frame_path=places["img"], audio_path=places["mp3"])
@@ -427,11 +422,9 @@ def _check_settings(frame_path: Path, settings: dict, overwrite: bool) -> bool:
             raise
         about = {"damaged": True}
     earlier = {name: about.get(name) for name in settings}
-    if about and earlier != settings and not overwrite:
-        raise DataError(
-            str(path), found=f"clips prepared with {shown(earlier)}", wanted=f"{settings}",
-            cure="Use another TARGET, the same settings, or --overwrite for all anew.",
-        )  # fmt: skip
+    refuse(about and earlier != settings and not overwrite, str(path),
+           found=f"clips prepared with {shown(earlier)}", wanted=f"{settings}",
+           cure="Use another TARGET, the same settings, or --overwrite for all anew.")  # fmt: skip
     return earlier == settings and not about.get("marked")
 
 
@@ -467,11 +460,8 @@ def _wanted_clips(
         annotation, subsets = read_annotation(path), {}
         database = annotation["database"].items()
         rows = [(i, e["annotations"]["label"], f"{path}, ID {shown(i)}") for i, e in database]
-    if not 0 < len(rows) <= MOST_CLIPS:
-        raise DataError(
-            str(annotations), found=f"{len(rows) or 'no'} clips",
-            wanted=f"1 to {MOST_CLIPS}", cure="List some, or divide the list.",
-        )  # fmt: skip
+    refuse(not 0 < len(rows) <= MOST_CLIPS, str(annotations), found=f"{len(rows) or 'no'} clips",
+           wanted=f"1 to {MOST_CLIPS}", cure="List some, or divide the list.")  # fmt: skip
     stems: dict[Path, set[str]] = {}
     clips = [_Clip(source, label, i, where, stems=stems) for i, label, where in rows]
     return annotation, clips, subsets
@@ -511,21 +501,14 @@ def _clips_in_folders(source: Path) -> list[_Clip]:
             log.warning("%s holds no video and is no class", folder)
         for path in videos:
             if path.stem in found:
-                raise DataError(
-                    str(path),
-                    found=f"the name of another video, {found[path.stem]}",
+                raise DataError(str(path), found=f"the name of another video, {found[path.stem]}",
                     wanted="names that occur once, since annotations go by name",
-                    cure="Rename one of the two.",
-                )
+                    cure="Rename one of the two.")  # fmt: skip
             found[path.stem] = path
             clips.append(_Clip(source, folder.name, path.stem, path, path))
-    if not clips:
-        raise DataError(
-            str(source),
-            found="no videos in folders",
-            wanted=f"SOURCE/CLASS/VIDEO with an ending of {', '.join(VIDEO_ENDINGS)}",
-            cure="Make one folder for each class and put its videos in it.",
-        )
+    refuse(not clips, str(source), found="no videos in folders",
+           wanted=f"SOURCE/CLASS/VIDEO with an ending of {', '.join(VIDEO_ENDINGS)}",
+           cure="Make one folder for each class and put its videos in it.")  # fmt: skip
     return clips
 
 
@@ -535,13 +518,10 @@ def _read_csv(path: Path) -> tuple[list[tuple[str, str, str]], dict[str, str]]:
     text = read_text(path, wanted, cure)
     with reading(path, wanted, cure, "no CSV"):
         columns, rows = csv_rows(text)
-    if "id" not in columns or "label" not in columns:
-        raise DataError(
-            str(path),
-            found=f"columns {', '.join(map(str, columns[:20])) or 'none'}",
-            wanted="id and label, and subset if wanted",
-            cure="Name them in the first line: id,label,subset",
-        )
+    refuse("id" not in columns or "label" not in columns, str(path),
+           found=f"columns {', '.join(map(str, columns[:20])) or 'none'}",
+           wanted="id and label, and subset if wanted",
+           cure="Name them in the first line: id,label,subset")  # fmt: skip
     labels, subsets = {}, {}
     with reading(path, wanted, cure, "no CSV"):
         for line, (_, row) in enumerate(rows, start=2):
@@ -557,13 +537,9 @@ def _read_csv(path: Path) -> tuple[list[tuple[str, str, str]], dict[str, str]]:
                 if subset not in ("", "training", "validation")
                 else None
             )
-            if problem:
-                raise DataError(
-                    where,
-                    found=problem,
-                    wanted="one row for each clip; subset empty, training or validation",
-                    cure="Correct the row.",
-                )
+            refuse(problem, where, found=problem,
+                   wanted="one row for each clip; subset empty, training or validation",
+                   cure="Correct the row.")  # fmt: skip
             labels[clip_id] = (clip_id, label, where)
             if subset:
                 subsets[clip_id] = subset

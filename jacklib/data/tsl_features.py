@@ -40,7 +40,7 @@ from jacklib.data.media import (
     opened,
     picture_stream,
 )
-from jacklib.errors import DataError, shown
+from jacklib.errors import DataError, refuse, shown
 from jacklib.files import (
     file_name,
     inside,
@@ -276,11 +276,8 @@ def picture_features(path: str | Path) -> np.ndarray:
 
 
 def _stack(found: list[np.ndarray], path: str | Path) -> np.ndarray:
-    if not found:
-        raise DataError(
-            str(path), found="fewer than 16 frames", wanted="at least one clip of 16 frames",
-            cure="Use a longer video.",
-        )  # fmt: skip
+    refuse(not found, str(path), found="fewer than 16 frames",
+           wanted="at least one clip of 16 frames", cure="Use a longer video.")  # fmt: skip
     return np.stack(found).astype(np.float32)
 
 
@@ -319,11 +316,9 @@ def extract_features(
         for path in sorted((root / "video" / split).glob("*"))
         if path.suffix.lower() in VIDEO_ENDINGS and not path.name.startswith(".")
     ]
-    if not videos:
-        raise DataError(
-            str(root / "video"), found="no video", wanted="train/ID.mp4 and test/ID.mp4 in it",
-            cure="Put the videos there; docs/en/dataset.md has the layout.",
-        )  # fmt: skip
+    refuse(not videos, str(root / "video"), found="no video",
+           wanted="train/ID.mp4 and test/ID.mp4 in it",
+           cure="Put the videos there; docs/en/dataset.md has the layout.")  # fmt: skip
     tables = _tables(root)
     if _check_kind(root, kind) and all(
         all(path.stem in table for table in tables) and _described(root, split, path.stem)
@@ -363,20 +358,16 @@ def _describe(root: Path, videos: list, net, threads: int, progress: bool) -> Fe
     def one(split: str, path: Path) -> bool:
         name = path.stem
         try:
-            if namesakes[name] > 1:
-                raise DataError(
-                    str(path), found=f"{namesakes[name]} videos of that name",
-                    wanted="names that occur once", cure="Rename the others: features go by name.",
-                )  # fmt: skip
+            refuse(namesakes[name] > 1, str(path), found=f"{namesakes[name]} videos of that name",
+                   wanted="names that occur once", cure="Rename the others: features go by name."
+            )  # fmt: skip
             with reading(path, "a name in UTF-8", "Rename the file."):
                 file_name(name, path).encode()  # it is written into tables
             fps, _ = numbers_of(path)
-            if not isinstance(fps, (int, float)) or not RATES[0] <= fps <= RATES[1]:
-                raise DataError(
-                    str(root / TABLES[0]), found=f"{shown(fps)} for {shown(name)}",
-                    wanted="its frames per second, {} to {}".format(*RATES),
-                    cure="Correct the entry, or take it out.",
-                )  # fmt: skip
+            refuse(not isinstance(fps, (int, float)) or not RATES[0] <= fps <= RATES[1],
+                   str(root / TABLES[0]), found=f"{shown(fps)} for {shown(name)}",
+                   wanted="its frames per second, {} to {}".format(*RATES),
+                   cure="Correct the entry, or take it out.")  # fmt: skip
             if _described(root, split, name):
                 return False
             with reading(path, WANTED, CURE, "what cannot be described"):

@@ -25,7 +25,7 @@ from typing import Any
 
 from jacklib.backend import cuda, processes
 from jacklib.backend.torch_process import find_torch, process_environment
-from jacklib.errors import DataError
+from jacklib.errors import DataError, check_at_least, refuse
 from jacklib.files import write_json
 from jacklib.measure.protocol import (
     NETWORKS,
@@ -311,23 +311,15 @@ def _measure_one(network: str, settings: str, args: argparse.Namespace) -> dict[
 def main(args: argparse.Namespace) -> int:
     """Measure and print the tables; returns the exit code."""
     for name in ("rounds", "warm_up", "seeds"):
-        if getattr(args, name) < 1:
-            raise DataError(
-                f"--{name}", found=str(getattr(args, name)), wanted="1 or more", cure="Correct it."
-            )
-    if args.train and (args.network != "tsl" or args.settings == "paper"):
-        raise DataError(
-            "--train", found=f"bench {args.network} --settings {args.settings}",
-            wanted="bench tsl, with the classroom settings",
-            cure="`bench tsl --train`; without --train the single steps of every network are "
-            "measured.",
-        )  # fmt: skip
+        check_at_least(f"--{name}", getattr(args, name), 1, "Correct it.")
+    refuse(args.train and (args.network != "tsl" or args.settings == "paper"), "--train",
+           found=f"bench {args.network} --settings {args.settings}",
+           wanted="bench tsl, with the classroom settings", cure="`bench tsl --train`; without "
+           "--train the single steps of every network are measured.")  # fmt: skip
     way = cuda.choose(cuda.look()) if args.device == "cuda" else None
     if way is not None and way.name == "cpu":
-        raise DataError(
-            "--device cuda", found=way.reason, wanted="a GPU that Jittor computes on",
-            cure=way.cure or "Leave the option out: the CPU is measured.",
-        )  # fmt: skip
+        raise DataError("--device cuda", found=way.reason, wanted="a GPU that Jittor computes on",
+                        cure=way.cure or "Leave the option out: the CPU is measured.")  # fmt: skip
     if find_torch() is None:
         print(
             "PyTorch is not installed here: Jittor is measured alone. To compare, "

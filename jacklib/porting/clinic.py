@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import yaml
 
-from jacklib.errors import DataError
+from jacklib.errors import refuse
 from jacklib.porting.changes import side_by_side
 from jacklib.porting.recording import named_weight
 
@@ -150,11 +150,8 @@ class Patient:
 
 
 def _file(letter: str) -> _File:
-    if letter not in FILES:
-        raise DataError(
-            "letter", found=repr(letter), wanted=f"{LETTERS[0]} to {LETTERS[-1]}",
-            cure="Choose one of these.",
-        )  # fmt: skip
+    refuse(letter not in FILES, "letter", found=repr(letter),
+           wanted=f"{LETTERS[0]} to {LETTERS[-1]}", cure="Choose one of these.")  # fmt: skip
     return FILES[letter]
 
 

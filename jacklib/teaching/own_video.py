@@ -24,7 +24,7 @@ from jacklib.backend.folders import ROOT
 from jacklib.data import media
 from jacklib.data.samples import SamplePaths
 from jacklib.data.tsl_features import video_facts
-from jacklib.errors import DataError
+from jacklib.errors import DataError, refuse
 from jacklib.files import csv_rows, read_text
 from jacklib.methods import clips as common
 from jacklib.methods import cten, gait, tsl, vaanet
@@ -66,15 +66,11 @@ def check_file(path: str | Path, kinds: Sequence[str] = VIDEOS) -> Path:
     path = Path(path)
     wanted = f"a file: {', '.join(kinds)}"
     files.check_file(path, wanted, "Correct the path.")
-    if path.suffix.lower() not in kinds:
-        raise DataError(
-            str(path), found=f"a name that ends in {path.suffix or 'nothing'}", wanted=wanted,
-            cure="Choose such a file, or convert it.",
-        )  # fmt: skip
-    if path.stat().st_size == 0:
-        raise DataError(
-            str(path), found="0 bytes", wanted="a whole file", cure="Copy or upload it again."
-        )
+    refuse(path.suffix.lower() not in kinds, str(path),
+           found=f"a name that ends in {path.suffix or 'nothing'}", wanted=wanted,
+           cure="Choose such a file, or convert it.")  # fmt: skip
+    refuse(path.stat().st_size == 0, str(path), found="0 bytes", wanted="a whole file",
+           cure="Copy or upload it again.")  # fmt: skip
     return path
 
 
@@ -264,13 +260,9 @@ def ask_tsl(video: Path, checkpoint: Path, lang: str = "en") -> Answer:
     net, config, saved = tsl.load(_options(tsl, "main_inference", *words))
     sample, fps = tsl.describe_file(video, config, saved)
     n_clips = len(sample.logmel if sample.rgb is None else sample.rgb)
-    if n_clips < config.r_act:
-        raise DataError(
-            str(video),
-            found=f"{n_clips} pieces of 16 frames",
-            wanted=f"at least {config.r_act}, as TSL-Net judges a video by its best ones",
-            cure=f"Use a video of {16 * config.r_act / fps:.1f} seconds or more.",
-        )
+    refuse(n_clips < config.r_act, str(video), found=f"{n_clips} pieces of 16 frames",
+           wanted=f"at least {config.r_act}, as TSL-Net judges a video by its best ones",
+           cure=f"Use a video of {16 * config.r_act / fps:.1f} seconds or more.")  # fmt: skip
     found = tsl.predict(net, sample)
     shown = tsl.timeline_of(video.stem, fps, sample, found, video)
     return Answer(

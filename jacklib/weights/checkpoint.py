@@ -19,7 +19,7 @@ from typing import Any
 import jittor as jt
 import numpy as np
 
-from jacklib.errors import DataError, plain, shown
+from jacklib.errors import DataError, plain, refuse, shown
 from jacklib.files import file_name
 from jacklib.weights.torch_files import read_safetensors, read_torch_file, write_torch_file
 
@@ -187,12 +187,9 @@ def load_weights(
             else:
                 report.mismatched[key] = (value.shape, wanted)
     if strict and not report.complete:
-        raise DataError(
-            name,
-            found=str(report),
-            wanted=f"the {len(own)} entries of {type(net).__name__}",
-            cure=_cure(report),
-        )
+        raise DataError(name, found=str(report),
+                        wanted=f"the {len(own)} entries of {type(net).__name__}",
+                        cure=_cure(report))  # fmt: skip
     values = {key: _float32(given[key], f"{name}, {key}") for key in report.matched}
     for key, value in values.items():
         own[key].assign(jt.array(value.reshape(own[key].shape)))
@@ -433,20 +430,15 @@ def load_training(
     """
     file = read_checkpoint(path)
     content = file.content
-    if not isinstance(content, Mapping) or not {"optimizer", "progress"} <= content.keys():
-        raise DataError(
-            file.path,
-            found="weights without a training state",
-            wanted="the last.pth of a training run",
-            cure="Give such a file to --resume, or start afresh from these weights with "
-            "--checkpoint_path.",
-        )
+    refuse(not isinstance(content, Mapping) or not {"optimizer", "progress"} <= content.keys(),
+           file.path, found="weights without a training state",
+           wanted="the last.pth of a training run", cure="Give such a file to --resume, or start "
+           "afresh from these weights with --checkpoint_path.")  # fmt: skip
     progress = _checked_progress(content["progress"], file.path, needed)
     load_weights(net, Checkpoint(file.path, content.get("state_dict")))
     try:
         optimizer.load_state_dict(content["optimizer"])
     except DataError as error:
-        raise DataError(
-            f"{file.path}, {error.what}", found=error.found, wanted=error.wanted, cure=error.cure
-        ) from None
+        raise DataError(f"{file.path}, {error.what}", found=error.found, wanted=error.wanted,
+                        cure=error.cure) from None  # fmt: skip
     return progress
