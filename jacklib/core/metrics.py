@@ -44,9 +44,7 @@ def attention_on_truth(gamma, truth) -> float:
     return float(((share * truth).sum(1) / uniform).mean())
 
 
-# ---------------------------------------------------------------------------------------------
-# Detection in time
-# ---------------------------------------------------------------------------------------------
+# --- detection in time ----------------------------------------------------------------------------
 
 
 def temporal_iou(segment, segments) -> np.ndarray:
@@ -216,9 +214,7 @@ def attention_proposals(
     return kept
 
 
-# ---------------------------------------------------------------------------------------------
-# From TSL-Net's scores to segments
-# ---------------------------------------------------------------------------------------------
+# --- from TSL-Net's scores to segments ------------------------------------------------------------
 
 SCORE_LEVELS = tuple(np.round(np.arange(0, 0.25, 0.025), 3).tolist())  # 0 to 0.225
 FOREGROUND_LEVELS = tuple(np.round(np.arange(0.5, 0.725, 0.025), 3).tolist())  # 0.5 to 0.7

@@ -71,9 +71,7 @@ MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 SETTINGS_FILE = "prepared.json"
 
 
-# ---------------------------------------------------------------------------------------------
-# Reading one video
-# ---------------------------------------------------------------------------------------------
+# --- reading one video ----------------------------------------------------------------------------
 
 
 def scaled_size(width: int, height: int, short_side: int) -> tuple[int, int]:
@@ -153,9 +151,7 @@ def read_video(
     return read_frames(path, fps, short_side), read_audio(path)
 
 
-# ---------------------------------------------------------------------------------------------
-# One video to files
-# ---------------------------------------------------------------------------------------------
+# --- one video to files ---------------------------------------------------------------------------
 
 
 def _write_mp3(path: Path, temporary: Path, seconds: float) -> None:
@@ -247,9 +243,7 @@ def is_finished(frame_folder: Path, audio_file: Path, mark: dict, unmarked: bool
     return unmarked and listed in (0, found)
 
 
-# ---------------------------------------------------------------------------------------------
-# Many videos
-# ---------------------------------------------------------------------------------------------
+# --- many videos ----------------------------------------------------------------------------------
 
 
 @dataclass
@@ -602,9 +596,7 @@ def _annotation(
     return annotation
 
 
-# ---------------------------------------------------------------------------------------------
-# The command line: python -m jacklib prepare SOURCE TARGET
-# ---------------------------------------------------------------------------------------------
+# --- the command line: python -m jacklib prepare SOURCE TARGET ------------------------------------
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -48,9 +48,7 @@ METRICS = {
 }
 
 
-# ---------------------------------------------------------------------------------------------
-# The Jittor side: `python -m jacklib.measure.tsl_training JOB RESULT`
-# ---------------------------------------------------------------------------------------------
+# --- the Jittor side: `python -m jacklib.measure.tsl_training JOB RESULT` -------------------------
 
 
 def train_once(job_folder: Path, result_folder: Path) -> None:
@@ -105,9 +103,7 @@ def train_once(job_folder: Path, result_folder: Path) -> None:
     write_result(result_folder, numbers | JittorSession().about(), scores)
 
 
-# ---------------------------------------------------------------------------------------------
-# The measuring side
-# ---------------------------------------------------------------------------------------------
+# --- the measuring side ---------------------------------------------------------------------------
 
 
 def prepare(folder: Path, root: Path, config: Any, schedule: Any, seed: int) -> Any:

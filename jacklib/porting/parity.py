@@ -38,9 +38,7 @@ from jacklib.porting.comparison import (
 )
 from jacklib.porting.recording import Recording
 
-# ---------------------------------------------------------------------------------------------
-# Two values
-# ---------------------------------------------------------------------------------------------
+# --- two values -----------------------------------------------------------------------------------
 
 
 def _as_array(value: Any) -> np.ndarray:
@@ -69,9 +67,7 @@ def cmp(name: str, ours: Any, theirs: Any, tolerance: float = 1e-5) -> bool:
     return close
 
 
-# ---------------------------------------------------------------------------------------------
-# What is compared with
-# ---------------------------------------------------------------------------------------------
+# --- what is compared with ------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -187,9 +183,7 @@ def compare(
     return compared(reference.network.rpartition(":")[2], ours, theirs, training)
 
 
-# ---------------------------------------------------------------------------------------------
-# The four networks and the command line
-# ---------------------------------------------------------------------------------------------
+# --- the four networks and the command line -------------------------------------------------------
 
 
 def compare_network(network: str, settings: str = "classroom", seed: int = 0) -> Comparison:

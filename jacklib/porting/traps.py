@@ -127,9 +127,7 @@ def _self_attribute(node: ast.AST) -> str:
     return node.attr if named and node.value.id == "self" else ""
 
 
-# ---------------------------------------------------------------------------------------------
-# The rules: each yields (node, reason, mend)
-# ---------------------------------------------------------------------------------------------
+# --- the rules: each yields (node, reason, mend) --------------------------------------------------
 
 Found = Iterator[tuple[ast.AST, str, str]]
 

@@ -280,9 +280,7 @@ def read_options(path: str | os.PathLike) -> dict[str, Any]:
     return read_checkpoint(path).options
 
 
-# ---------------------------------------------------------------------------------------------
-# What a file says besides its weights
-# ---------------------------------------------------------------------------------------------
+# --- what a file says besides its weights ---------------------------------------------------------
 
 _LONGEST_TEXT, _LONGEST_LIST = 1000, 10_000
 # The numbers among the options that are no sizes of a network (those are its config's to check).
@@ -391,9 +389,7 @@ def _bad_entry(path: str, where: str, value: Any, wanted: str) -> DataError:
     )  # fmt: skip
 
 
-# ---------------------------------------------------------------------------------------------
-# Training states
-# ---------------------------------------------------------------------------------------------
+# --- training states ------------------------------------------------------------------------------
 
 
 def save_training(
