@@ -3,6 +3,7 @@
 import jittor as jt
 import numpy as np
 import pytest
+from golden_inputs import error, tsl_inputs
 from training_numbers import (
     check_buffers,
     check_parameters,
@@ -14,7 +15,7 @@ from training_numbers import (
 from jacklib.core.metrics import localize
 from jacklib.core.pseudo_labels import seed_labels
 from jacklib.errors import DataError
-from jacklib.measure.golden_numbers import Golden, error, point_labels, tsl_inputs, weight
+from jacklib.measure.golden_numbers import Golden, point_labels, weight
 from jacklib.networks import TSLNet, TSLNetConfig
 from jacklib.networks.losses import TSLLoss
 from jacklib.networks.tsl_net import clip_positions

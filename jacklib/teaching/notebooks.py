@@ -123,40 +123,6 @@ def stale(
     return found
 
 
-def execute_source(
-    name: str, solutions: bool = False, *, progress: bool = False, folder: Path = NOTEBOOKS
-) -> NotebookNode:
-    """Run one notebook's English edition, for students or with solutions, without writing it."""
-    (source,) = _sources([name], folder)
-    notebook = read_source(source, solutions=solutions)["en"]
-    _execute(notebook, source, folder, progress)
-    return notebook
-
-
-def solution_cells(name: str, *, folder: Path = NOTEBOOKS) -> list[NotebookNode]:
-    """The exercises' cells with their solutions, and the summary after them: what a student who
-    has run a notebook to its end would run next."""
-    (source,) = _sources([name], folder)
-    student = read_source(source)["en"].cells
-    teacher = read_source(source, solutions=True)["en"].cells
-    return [
-        solved
-        for open_, solved in zip(student, teacher, strict=True)
-        if open_.source != solved.source or "classroom.summary()" in solved.source
-    ]
-
-
-def execute_then_solve(name: str, *, folder: Path = NOTEBOOKS) -> NotebookNode:
-    """Run one notebook's English edition as students get it, then its `solution_cells`."""
-    (source,) = _sources([name], folder)
-    notebook = read_source(source)["en"]
-    for cell in solution_cells(name, folder=folder):
-        cell["id"] += "s"
-        notebook.cells.append(cell)
-    _execute(notebook, source, folder, False)
-    return notebook
-
-
 def notebook_path(
     name: str, lang: str, *, solutions: bool = False, folder: Path = NOTEBOOKS
 ) -> Path:
