@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jacklib.files import write_text
-from jacklib.teaching.own_video import ROOT, Answer, measured
+from jacklib.methods.answer import Answer
 from jacklib.widgets.drawing import as_html, check_language, class_label
 
 TEXT = {
@@ -77,18 +77,18 @@ def page(answers: Sequence[Answer], name: str, lang: str = "en", *, sound: bool 
             f'<td class="bar"><div style="width: {100 * min(p, 1):.1f}%"></div></td></tr>\n'
             for label, p in sorted(answer.probabilities.items(), key=lambda item: -item[1])
         )
-        picture = base64.b64encode(answer.png).decode()
-        words = as_html(answer.words)
-        place = answer.weights  # of this machine's folders the page need not tell
-        place = place.relative_to(ROOT) if place.is_relative_to(ROOT) else place.name
-        weights = text["weights"].format(path=place)
-        if found := measured(answer.weights):
-            weights += text["measured"].format(what=text[found[0]], number=found[1])
+        picture = base64.b64encode(answer.png(lang)).decode()
+        words = as_html(answer.words(lang))
+        place = Path(answer.weights)  # of this machine's folders the page need not tell
+        weights = text["weights"].format(path=place.name if place.is_absolute() else place)
+        if answer.score:
+            weights += text["measured"].format(what=text[answer.score[0]], number=answer.score[1])
         parts.append(
             f"<section>\n<h2>{as_html(answer.network)}</h2>\n<p>{words}</p>\n"
             f'<img alt="{words}" src="data:image/png;base64,{picture}">\n'
             f"<table><tr><th>{text['emotion']}</th><th>{text['share']}</th></tr>\n{rows}</table>\n"
-            f'<p class="small">{as_html(weights)}</p>\n'
+            + (f"<p>{as_html(doubt)}</p>\n" if (doubt := answer.doubt_in(lang)) else "")
+            + f'<p class="small">{as_html(weights)}</p>\n'
             "</section>"
         )
     made = text["made"].format(date=datetime.date.today().isoformat())
