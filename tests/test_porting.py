@@ -16,7 +16,7 @@ from jittor import nn
 from jacklib.backend import torch_process
 from jacklib.errors import DataError
 from jacklib.ops import SGD, BatchNorm
-from jacklib.porting import Reference, cmp, compare, compare_network, comparison, parity, recording
+from jacklib.porting import Reference, cmp, compare, comparison, parity, recording
 from jacklib.porting.recording import Recording
 
 STORED = Path(__file__).parent / "torch_numbers" / "porting"
@@ -427,5 +427,5 @@ def test_the_command(tmp_path):
 @pytest.mark.parametrize("network", ["vaanet", "cten", "tsl", "gait"])
 def test_the_networks_beside_pytorch(network, monkeypatch):
     monkeypatch.setattr(parity, "find_torch", torch_process.find_torch)
-    found = compare_network(network)
+    found = parity.compare_network(network)
     assert found.ok, found.table(everything=False)
