@@ -151,13 +151,10 @@ def look() -> Machine:
     """This machine. Without a GPU no program is started, so that this costs nothing."""
     gpus, driver = _driver()
     return Machine(
-        system=platform.system(),
-        gpus=gpus,
-        driver=driver,
-        toolkits=tuple(_toolkits()) if gpus else (),
-        amd=not gpus and _has_amd(),
+        system=platform.system(), gpus=gpus, driver=driver,
+        toolkits=tuple(_toolkits()) if gpus else (), amd=not gpus and _has_amd(),
         nvcc_path=None if _set_by_jacklib() else os.environ.get("nvcc_path"),
-    )
+    )  # fmt: skip
 
 
 def _set_by_jacklib() -> bool:

@@ -23,42 +23,25 @@ from jacklib.errors import DataError, refuse
 UP = "up"  # any point vertically above the root
 # (one side, vertex, other side)
 ANGLES = (
-    ("left shoulder", "neck", "right shoulder"),
-    ("neck", "right shoulder", "left shoulder"),
-    ("right shoulder", "left shoulder", "neck"),
-    ("neck", "right shoulder", "right elbow"),
-    ("neck", "left shoulder", "left elbow"),
-    ("right shoulder", "right elbow", "right hand"),
-    ("left shoulder", "left elbow", "left hand"),
-    ("neck", "spine", "root"),
-    ("head", "neck", "spine"),
-    ("root", "right hip", "right knee"),
-    ("root", "left hip", "left knee"),
-    ("right hip", "right knee", "right foot"),
-    ("left hip", "left knee", "left foot"),
-    ("head", "root", UP),
-)
+    ("left shoulder", "neck", "right shoulder"), ("neck", "right shoulder", "left shoulder"),
+    ("right shoulder", "left shoulder", "neck"), ("neck", "right shoulder", "right elbow"),
+    ("neck", "left shoulder", "left elbow"), ("right shoulder", "right elbow", "right hand"),
+    ("left shoulder", "left elbow", "left hand"), ("neck", "spine", "root"),
+    ("head", "neck", "spine"), ("root", "right hip", "right knee"),
+    ("root", "left hip", "left knee"), ("right hip", "right knee", "right foot"),
+    ("left hip", "left knee", "left foot"), ("head", "root", UP),
+)  # fmt: skip
 DISTANCES = (
-    ("right hand", "root"),
-    ("left hand", "root"),
-    ("right hand", "right shoulder"),
-    ("left hand", "left shoulder"),
-    ("right elbow", "root"),
-    ("left elbow", "root"),
-    ("right foot", "root"),
-    ("left foot", "root"),
-    ("right foot", "left foot"),
-)
+    ("right hand", "root"), ("left hand", "root"), ("right hand", "right shoulder"),
+    ("left hand", "left shoulder"), ("right elbow", "root"), ("left elbow", "root"),
+    ("right foot", "root"), ("left foot", "root"), ("right foot", "left foot"),
+)  # fmt: skip
 AREAS = (
-    ("left hand", "neck", "right hand"),
-    ("left shoulder", "neck", "right shoulder"),
-    ("left hand", "root", "right hand"),
-    ("left elbow", "neck", "right elbow"),
-    ("left foot", "neck", "right foot"),
-    ("left hip", "neck", "right hip"),
-    ("left foot", "root", "right foot"),
-    ("left knee", "neck", "right knee"),
-)
+    ("left hand", "neck", "right hand"), ("left shoulder", "neck", "right shoulder"),
+    ("left hand", "root", "right hand"), ("left elbow", "neck", "right elbow"),
+    ("left foot", "neck", "right foot"), ("left hip", "neck", "right hip"),
+    ("left foot", "root", "right foot"), ("left knee", "neck", "right knee"),
+)  # fmt: skip
 FEATURES = (
     *("angle " + ", ".join(a) for a in ANGLES),
     *("distance " + ", ".join(d) for d in DISTANCES),

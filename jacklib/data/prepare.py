@@ -638,15 +638,10 @@ def main(args: argparse.Namespace) -> int:
     """Run `prepare`; 0 when every video is prepared, else 1."""
     try:
         report = prepare_videos(
-            args.source,
-            args.target,
-            annotations=args.annotations,
-            fps=args.fps,
-            short_side=args.short_side,
-            validation_share=args.validation_share,
-            seed=args.seed,
+            args.source, args.target, annotations=args.annotations, fps=args.fps,
+            short_side=args.short_side, validation_share=args.validation_share, seed=args.seed,
             overwrite=args.overwrite,
-        )
+        )  # fmt: skip
     except DataError as error:
         print(error, file=sys.stderr)
         return 1

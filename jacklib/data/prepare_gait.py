@@ -145,12 +145,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run `prepare gait`; errors are raised as DataError, which the command line prints."""
     report = prepare_gait(
-        args.source,
-        args.target,
-        seed=args.seed,
-        test_share=args.test_share,
-        order=args.label_order,
-        skip_bad=args.skip_bad,
-    )
+        args.source, args.target, seed=args.seed, test_share=args.test_share,
+        order=args.label_order, skip_bad=args.skip_bad,
+    )  # fmt: skip
     print(report)
     return 0

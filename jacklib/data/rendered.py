@@ -369,13 +369,10 @@ def draw_joy(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random)
         flight = np.mod(t * tempo / 4 + between(rng, 0, 1), 1.0)
         rise = 4 * flight * (1 - flight)
         stage.paint(
-            disc,
-            between(rng, 8, stage.width - 8) + between(rng, -12, 12) * t,
-            floor - radius / 2 - between(rng, 35, 75) * rise,
-            radius,
-            colours[ball % len(colours)],
+            disc, between(rng, 8, stage.width - 8) + between(rng, -12, 12) * t,
+            floor - radius / 2 - between(rng, 35, 75) * rise, radius, colours[ball % len(colours)],
             squash=1 - 0.35 * np.maximum(0, 1 - 6 * rise),
-        )
+        )  # fmt: skip
 
 
 def joy_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:

@@ -53,12 +53,8 @@ def film_clips(progress: bool = True) -> SamplePaths:
     annotation = root / "film_01.json"
     _mark_earlier(root)
     report = prepare_videos(
-        root / "video",
-        root,
-        annotations=annotation,
-        short_side=FILM_SHORT_SIDE,
-        progress=progress,
-    )
+        root / "video", root, annotations=annotation, short_side=FILM_SHORT_SIDE, progress=progress,
+    )  # fmt: skip
     for clip, reason in report.failed:
         raise _damaged(root, f"{clip}: {reason}")
     return SamplePaths(root / "img", root / "mp3", annotation)

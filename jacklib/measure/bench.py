@@ -32,11 +32,9 @@ from jacklib.measure.protocol import (
 )
 
 OPERATIONS = {
-    "vaanet": ("inference", "train"),
-    "cten": ("inference", "train"),
-    "tsl": ("inference", "forward", "train"),
-    "gait": ("inference", "train"),
-}
+    "vaanet": ("inference", "train"), "cten": ("inference", "train"),
+    "tsl": ("inference", "forward", "train"), "gait": ("inference", "train"),
+}  # fmt: skip
 WORDS = {"inference": "inference", "forward": "forward pass in training", "train": "training step"}
 BATCH = {"paper": 2, "classroom": 8}
 GAIT_BATCH = 32  # in both settings
@@ -48,13 +46,9 @@ class Worker:
 
     def __init__(self, python: str, module: str, environment: dict[str, str]):
         self.process = processes.Child(
-            ["-m", module],
-            python=python,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+            ["-m", module], python=python, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env=process_environment(**environment),
-        )
+        )  # fmt: skip
 
     def ask(self, op: str, **arguments: Any) -> dict[str, Any]:
         """Send one request. Raises RuntimeError with the worker's own message where it failed."""
@@ -284,15 +278,9 @@ def _measure_one(network: str, settings: str, args: argparse.Namespace) -> dict[
     default = GAIT_BATCH if network == "gait" else BATCH[settings]
     batch, clips = args.batch_size or default, CLIPS[settings]
     results = measure(
-        network,
-        config.options(),
-        batch,
-        rounds=args.rounds,
-        warm_up=args.warm_up,
-        seed=args.seed,
-        clips=clips,
-        device=args.device,
-    )
+        network, config.options(), batch, rounds=args.rounds, warm_up=args.warm_up, seed=args.seed,
+        clips=clips, device=args.device,
+    )  # fmt: skip
     versions = ", ".join(
         f"{r['about']['version']} with {r['about']['threads']} threads" for r in results.values()
     )

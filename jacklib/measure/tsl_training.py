@@ -41,11 +41,9 @@ CHECK_STEPS = 10  # of the run without dropout
 ROUNDING = 1e-7  # the last digit of a float32 number, as a share of it
 RANDOM_DRAWS = 20
 METRICS = {
-    "average_mAP": "average mAP[0.1:0.3]",
-    "average_pAP": "pAP",
-    "average_nAP": "nAP",
+    "average_mAP": "average mAP[0.1:0.3]", "average_pAP": "pAP", "average_nAP": "nAP",
     "average_F2": "F2@AVG",
-}
+}  # fmt: skip
 
 
 # --- the Jittor side: `python -m jacklib.measure.tsl_training JOB RESULT` -------------------------

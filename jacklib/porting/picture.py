@@ -240,13 +240,9 @@ NUMBER, GUTTER = 0.3, 0.2  # inches: line numbers, and the sign between the colu
 COLUMN = (WIDTH - 2 * 0.12 - GUTTER) / 2
 # A kind's colour, and its sign between the columns.
 LOOKS = {
-    "import": ("#DADFE3", "i"),
-    "name": ("#CFE6F5", "≈"),
-    "call": ("#FBE3B3", "≠"),
-    "options": ("#E6DAF0", "o"),
-    "port": ("#CDEBDF", "+"),
-    "reference": ("#F7D3C0", "−"),
-}
+    "import": ("#DADFE3", "i"), "name": ("#CFE6F5", "≈"), "call": ("#FBE3B3", "≠"),
+    "options": ("#E6DAF0", "o"), "port": ("#CDEBDF", "+"), "reference": ("#F7D3C0", "−"),
+}  # fmt: skip
 SHOWN = 32  # lines of a picture
 
 

@@ -267,15 +267,10 @@ def _execute(
         bar.update(cell_index - bar.n)
 
     client = NotebookClient(
-        notebook,
-        timeout=TIMEOUT,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(folder)}},
-        record_timing=False,
-        store_widget_state=False,
-        coalesce_streams=True,
-        on_cell_start=starting,
-    )
+        notebook, timeout=TIMEOUT, kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}}, record_timing=False,
+        store_widget_state=False, coalesce_streams=True, on_cell_start=starting,
+    )  # fmt: skip
     # The kernel starts in notebooks/; jacklib may be importable only from the folder above.
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
@@ -389,11 +384,9 @@ def main(args: argparse.Namespace) -> int:
     """Do what the arguments say; 0 if all is well, 1 if not."""
     try:
         paths = build(
-            args.names or None,
-            execute=not args.no_execute,
-            solutions=args.solutions,
+            args.names or None, execute=not args.no_execute, solutions=args.solutions,
             check=args.action == "check",
-        )
+        )  # fmt: skip
     except DataError as error:
         print(error, file=sys.stderr)
         return 1

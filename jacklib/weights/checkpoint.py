@@ -32,13 +32,8 @@ from jacklib.weights.torch_files import (
 NESTED = ("state_dict", "model_state_dict", "model", "net")
 # Slots of `resnet3d`'s Sequential by the names that Kinetics files use.
 KINETICS_SLOTS = {
-    "conv1": "0",
-    "bn1": "1",
-    "layer1": "4",
-    "layer2": "5",
-    "layer3": "6",
-    "layer4": "7",
-}
+    "conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "layer3": "6", "layer4": "7",
+}  # fmt: skip
 
 
 @dataclass
@@ -155,11 +150,9 @@ def _arrays(content: Mapping) -> dict[str, np.ndarray]:
 
 def _no_weights(name: str, found: str) -> DataError:
     return DataError(
-        name,
-        found=found,
-        wanted="weights by name, at the top or under 'state_dict'",
+        name, found=found, wanted="weights by name, at the top or under 'state_dict'",
         cure="Give the file that training saved, not a log or an options file.",
-    )
+    )  # fmt: skip
 
 
 def load_weights(
@@ -296,14 +289,8 @@ _OPTION_LIMITS = {
     "batch_size": (1, 1e9), "score": (0, 1),
 }  # fmt: skip
 _TEXT_OPTIONS = (
-    "network",
-    "features",
-    "streams",
-    "modality",
-    "reverse_sign",
-    "points",
-    "trained_on",
-)
+    "network", "features", "streams", "modality", "reverse_sign", "points", "trained_on",
+)  # fmt: skip
 # A training's state: the least and the largest value of each number.
 _PROGRESS_LIMITS = {
     "epoch": (0, 1e9), "batch": (0, 1e9), "best": (-math.inf, math.inf), "seed": (0, 2**64),
