@@ -11,9 +11,7 @@ import jittor as jt
 
 from jacklib.ops.cpu import onednn
 
-# ---------------------------------------------------------------------------------------------
-# Convolution over time
-# ---------------------------------------------------------------------------------------------
+# --- convolution over time ------------------------------------------------------------------------
 
 
 def conv_time(x, weight, stride: int = 1) -> jt.Var:
@@ -36,9 +34,7 @@ def conv_time(x, weight, stride: int = 1) -> jt.Var:
     return y.transpose(0, 2, 3, 1)
 
 
-# ---------------------------------------------------------------------------------------------
-# Products between joints
-# ---------------------------------------------------------------------------------------------
+# --- products between joints ----------------------------------------------------------------------
 
 # Vectors as wide as the machine's registers and of four; y = L x for a small L; sums of products
 # of rows.

@@ -13,7 +13,7 @@ import tokenize
 from typing import NamedTuple
 
 from jacklib.backend.folders import ROOT
-from jacklib.errors import DataError
+from jacklib.errors import check_choice
 
 FOLDER = ROOT / "jacklib"
 FILES = {"vaanet": "vaanet.py", "cten": "cten.py", "tsl": "tsl_net.py", "gait": "bpm_gcn.py"}
@@ -69,10 +69,7 @@ def count_changes(network: str | None = None) -> dict[str, dict[str, int]]:
 
 def sources(network: str) -> tuple[str, str]:
     """The text of a network's reference and of its port."""
-    if network not in FILES:
-        raise DataError(
-            "network", found=repr(network), wanted=", ".join(FILES), cure="Choose one of these."
-        )
+    check_choice("network", network, FILES)
     return tuple(
         (FOLDER / folder / FILES[network]).read_text(encoding="utf-8")
         for folder in ("reference", "networks")
