@@ -485,19 +485,28 @@ def test_lab_opens_the_first_notebook(complete_machine):
 # ------------------------------------------------------------------------------------- the tests
 
 
+IN_TWO = "-n 2 --dist loadfile --no-loadscope-reorder --durations=15"
+
+
 def test_test_ends_with_pytests_line_and_code(complete_machine):
     result = complete_machine.run("test", "-k", "ops")
     assert result.returncode == 3
     assert result.stdout == "== 1 failed in 0.1s ==\n"
-    assert complete_machine.calls[-1] == "venv -m pytest -k ops"
+    assert complete_machine.calls[-1] == f"venv -m pytest {IN_TWO} -k ops"
     assert complete_machine.pip_installs() == complete_machine.installation("dev")
 
 
-@pytest.mark.parametrize("words", [[], ["-x", "--durations=5"]])
+@pytest.mark.parametrize("words", [[], ["-x", "--durations=5"], ["-m", "not slow"]])
 def test_all_tests_run_two_files_at_a_time(complete_machine, words):
     complete_machine.run("test", *words)
-    options = "-n 2 --dist loadfile --no-loadscope-reorder"
-    assert complete_machine.calls[-1] == " ".join(["venv -m pytest", options, *words])
+    assert complete_machine.calls[-1] == " ".join(["venv -m pytest", IN_TWO, *words])
+
+
+def test_named_tests_run_in_one_process(complete_machine):
+    (complete_machine.root / "tests").mkdir(exist_ok=True)
+    (complete_machine.root / "tests" / "test_a.py").touch()
+    complete_machine.run("test", "-x", "tests/test_a.py::test_b")
+    assert complete_machine.calls[-1] == "venv -m pytest -x tests/test_a.py::test_b"
 
 
 PACKAGES = [("chromium", "chromium fonts-noto-cjk"), ("mpicc", "libopenmpi-dev openmpi-bin")]

@@ -28,7 +28,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from jacklib.backend.folders import make_once, set_here
+from jacklib.backend.folders import cuda_folder, make_once, set_here
 
 Version = tuple[int, int]
 
@@ -363,8 +363,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Say which way this machine goes and why, or remove what was made; returns the exit code."""
-    from jacklib.backend.folders import cuda_folder
-
     if args.remove:
         number = remove(cuda_folder())
         print(f"{number} folders removed from {cuda_folder()}" if number else
