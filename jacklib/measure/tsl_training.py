@@ -88,7 +88,7 @@ def train_once(job_folder: Path, result_folder: Path) -> None:
     before = reset_peak()["rss"]
     tsl.train(
         net, training, testing,
-        schedule=schedule, result_path=result_folder, seed=job.seed, show=False, clock=clock,
+        schedule=schedule, run=tsl.Run(result_folder, job.seed, show=False), clock=clock,
     )  # fmt: skip
     scores = tsl.test(net, testing).scores.values()
 

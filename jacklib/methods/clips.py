@@ -41,7 +41,8 @@ from jacklib.methods.checkpoints import (
 )
 from jacklib.ops import Optimizer
 from jacklib.training import parallel
-from jacklib.training.loop import StepLoss, best_weights, fit, owned
+from jacklib.training.loop import StepLoss, fit
+from jacklib.training.runs import Run, best_weights, owned
 from jacklib.weights.checkpoint import (
     Checkpoint,
     load_kinetics_backbone,
@@ -112,25 +113,20 @@ def fit_clips(
     schedule: Schedule,
     step_loss: StepLoss,
     evaluate: Callable[[], dict[str, float]],
-    result_path: str | Path,
-    seed: int = 0,
+    run: Run,
     threads: int = 2,
-    options: dict | None = None,
-    resume: str | Path | None = None,
-    save_every: int = 0,
-    show: bool = True,
-    settings: Any = None,
 ) -> list[dict[str, float]]:
     """`training.loop.fit` on clips in an order drawn from (seed, epoch); returns the history."""
     return fit(
         net,
         optimizer,
+        run,
         step_loss=step_loss,
         batches=lambda epoch, start: batches(
             training,
             batch_size=schedule.batch_size,
             shuffle=True,
-            seed=seed,
+            seed=run.seed,
             epoch=epoch,
             threads=threads,
             start=start,
@@ -140,13 +136,6 @@ def fit_clips(
         n_batches=number_of_batches(training, schedule.batch_size),
         evaluate=evaluate,
         n_epochs=schedule.n_epochs,
-        result_path=result_path,
-        seed=seed,
-        options=options,
-        resume=resume,
-        save_every=save_every,
-        show=show,
-        settings=settings,
     )
 
 
@@ -403,12 +392,8 @@ def _run_main(method: Method, args: argparse.Namespace, result_path: Path) -> in
         training,
         validation,
         schedule=schedule,
-        result_path=result_path,
-        seed=args.seed,
+        run=Run(result_path, args.seed, args.resume, args.save_every, options=options),
         threads=args.n_threads,
-        options=options,
-        resume=args.resume,
-        save_every=args.save_every,
     )
     best = max(history, key=lambda row: row["val_accuracy"])
     print(

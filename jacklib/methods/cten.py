@@ -29,6 +29,7 @@ from jacklib.ops import Adam, cross_entropy
 from jacklib.training import parallel
 from jacklib.training.evaluate import Predictions, predict_passes
 from jacklib.training.features import KeptFeatures
+from jacklib.training.runs import Run
 from jacklib.weights.checkpoint import Checkpoint
 from jacklib.widgets import erasing
 from jacklib.widgets.erasing import ErasingState
@@ -170,13 +171,8 @@ def train(
     validation: VideoClips,
     *,
     schedule: Schedule,
-    result_path: str | Path,
-    seed: int = 0,
+    run: Run | str | Path,
     threads: int = 2,
-    options: dict | None = None,
-    resume: str | Path | None = None,
-    save_every: int = 0,
-    show: bool = True,
     theta: float = THETA,
     erasing: bool = True,
     keep_features: bool = False,
@@ -220,6 +216,7 @@ def train(
         )  # fmt: skip
         return result.numbers(validation)
 
+    settings = (schedule, training, validation, theta, erasing, keep_features)
     net.train()  # eval() has stopped the gradients that the optimizer looks for
     return common.fit_clips(
         net,
@@ -228,14 +225,8 @@ def train(
         schedule=schedule,
         step_loss=step_loss,
         evaluate=evaluate,
-        result_path=result_path,
-        seed=seed,
+        run=replace(Run.of(run), settings=settings),
         threads=threads,
-        options=options,
-        resume=resume,
-        save_every=save_every,
-        show=show,
-        settings=(schedule, training, validation, theta, erasing, keep_features),
     )
 
 
@@ -575,6 +566,7 @@ __all__ = [
     "SCHEDULES",
     "ErasedPredictions",
     "Kept",
+    "Run",
     "answer",
     "build",
     "clip_truth",

@@ -184,6 +184,7 @@ def train_a_line(root: Path, epochs: int, resume: Path | None = None) -> None:
 
     from jacklib.ops import Adam
     from jacklib.training.loop import fit
+    from jacklib.training.runs import Run
 
     net = jt.nn.Linear(2, 2)
 
@@ -191,11 +192,10 @@ def train_a_line(root: Path, epochs: int, resume: Path | None = None) -> None:
         ids: list[str]
 
     fit(
-        net, Adam(net.parameters(), 0.1),
+        net, Adam(net.parameters(), 0.1), Run(root / "out", resume=resume, show=False),
         step_loss=lambda batch: [(net(jt.ones((1, 2))).sum(), jt.ones((1, 2)), np.zeros(1))],
         batches=lambda epoch, start: iter([Batch(["a"])]), n_batches=1,
         evaluate=lambda: {"val_accuracy": 0.5}, n_epochs=epochs,
-        result_path=root / "out", resume=resume, show=False,
     )  # fmt: skip
 
 
