@@ -363,15 +363,7 @@ def prepare_videos(
     is finished, nothing is written; else one run at a time works in a target, others wait.
     """
     source, target = Path(source), Path(target)
-    if not source.is_dir():
-        raise DataError(
-            str(source),
-            found="no such folder" if not source.exists() else "a file",
-            wanted="a folder of videos, one folder in it for each class",
-            cure="Give SOURCE with the layout SOURCE/CLASS/VIDEO.mp4.",
-        )
-    if target.exists() and not target.is_dir():
-        raise DataError(str(target), found="a file", wanted="a folder", cure="Choose another.")
+    _check_folders(source, target)
     for name, value, low, high in (
         ("fps", fps, 1, 240),
         ("short_side", short_side, 16, 4320),
@@ -409,24 +401,12 @@ def prepare_videos(
         if not whole:
             unmarked = _check_settings(report.frame_path, settings, overwrite)
             _write_settings(report.frame_path, settings)
-        kept = []
         bar = tqdm(clips, desc="preparing videos", unit="video", disable=not progress)
-        for clip in bar:
-            if clip.path is None:
-                report.failed.append((clip.name, clip.problem))
-            elif clip.name in done or finished(clip):
-                report.already_there.append(clip.name)
-                kept.append(clip)
-            else:
-                try:
-                    n_frames = prepare_one_video(clip.path, *clip.places(target), **settings)
-                except DataError as error:
-                    report.failed.append((clip.name, str(error)))
-                    continue
-                report.prepared.append(clip.name)
-                kept.append(clip)
-                if n_frames == 0:
-                    report.too_short.append(clip.name)
+        kept = [
+            clip
+            for clip in bar
+            if _prepared(clip, target, settings, report, clip.name in done or finished(clip))
+        ]
         if annotation is not None:
             report.annotation_path = Path(annotations)
         elif kept:
@@ -434,6 +414,39 @@ def prepare_videos(
             if not whole:
                 write_json(own, wanted_annotation(kept))
     return report
+
+
+def _check_folders(source: Path, target: Path) -> None:
+    if not source.is_dir():
+        raise DataError(
+            str(source),
+            found="no such folder" if not source.exists() else "a file",
+            wanted="a folder of videos, one folder in it for each class",
+            cure="Give SOURCE with the layout SOURCE/CLASS/VIDEO.mp4.",
+        )
+    if target.exists() and not target.is_dir():
+        raise DataError(str(target), found="a file", wanted="a folder", cure="Choose another.")
+
+
+def _prepared(
+    clip: _Clip, target: Path, settings: dict, report: PrepareReport, finished: bool
+) -> bool:
+    """Prepare one clip unless it is finished, and report it; whether it is there then."""
+    if clip.path is None:
+        report.failed.append((clip.name, clip.problem))
+        return False
+    if finished:
+        report.already_there.append(clip.name)
+        return True
+    try:
+        n_frames = prepare_one_video(clip.path, *clip.places(target), **settings)
+    except DataError as error:
+        report.failed.append((clip.name, str(error)))
+        return False
+    report.prepared.append(clip.name)
+    if n_frames == 0:
+        report.too_short.append(clip.name)
+    return True
 
 
 def _check_settings(frame_path: Path, settings: dict, overwrite: bool) -> bool:

@@ -24,6 +24,7 @@ from jacklib.data.transforms import TransformDraw
 from jacklib.data.video import (
     DATASETS,
     MINIMUM_FRAMES,
+    Cut,
     Sample,
     VideoClips,
     batches,
@@ -90,19 +91,8 @@ def open_clips(config: Any, paths: SamplePaths, subset: str, **options: Any) -> 
 
     options: `VideoClips`' own (train, fps, evaluation, seed, cache ...).
     """
-    return VideoClips(
-        **{
-            "video_path": paths.video_path,
-            "audio_path": paths.audio_path,
-            "annotation_path": paths.annotation_path,
-            "subset": subset,
-            "seq_len": config.seq_len,
-            "snippet_duration": config.snippet_duration,
-            "sample_size": config.sample_size,
-            "audio_frames": config.audio_frames,
-        }
-        | options
-    )
+    names = ("seq_len", "snippet_duration", "sample_size", "audio_frames")
+    return VideoClips(paths, subset, Cut(**{n: getattr(config, n) for n in names}), **options)
 
 
 def fit_clips(
@@ -152,7 +142,7 @@ def clip_truth(clips: VideoClips, index: int) -> np.ndarray | None:
     if "event_start" not in item.annotation:
         return None
     event = (item.annotation["event_start"], item.annotation["event_end"])
-    return segment_truth(event, item.n_frames, clips.seq_len)
+    return segment_truth(event, item.n_frames, clips.cut.seq_len)
 
 
 def tell_unreadable(*subsets: VideoClips) -> dict[str, str]:

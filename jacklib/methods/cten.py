@@ -66,9 +66,8 @@ def open_clips(config: CTENConfig, paths: SamplePaths, subset: str, **options: A
     """As `clips.open_clips`, with CTEN's sound (none for the visual stream)."""
     return common.open_clips(
         config,
-        paths,
+        paths._replace(audio_path=None) if config.visual_only else paths,
         subset,
-        audio_path=None if config.visual_only else paths.audio_path,
         sound="filter_bank",
         audio_segments=config.audio_n_segments,
         keep_pictures=True,
@@ -310,7 +309,7 @@ def detections(predictions: Predictions, clips: VideoClips) -> dict:
     results = {}
     for row, item in enumerate(clips.items):
         # The segments are equal parts of whole frames; what is left at the end belongs to none.
-        seconds = item.n_frames // clips.seq_len * clips.seq_len / FRAMES_PER_SECOND
+        seconds = item.n_frames // clips.cut.seq_len * clips.cut.seq_len / FRAMES_PER_SECOND
         label = predictions.predicted[row]
         results[item.id] = [
             {

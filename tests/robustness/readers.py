@@ -369,12 +369,11 @@ def make_frames(root: Path) -> list[str]:
 
 
 def read_clips(root: Path, name: str) -> None:
-    from jacklib.data.video import VideoClips
+    from jacklib.data.video import SamplePaths, VideoClips
 
     clips = VideoClips(
-        video_path=root / "img", audio_path=root / "mp3",
-        annotation_path=root / "annotations.json", subset="training", seq_len=2,
-        snippet_duration=12, sample_size=16, audio_frames=8, n_mfcc=4,
+        SamplePaths(root / "img", root / "mp3", root / "annotations.json"), "training",
+        seq_len=2, snippet_duration=12, sample_size=16, audio_frames=8, n_mfcc=4,
     )  # fmt: skip
     for i in range(len(clips)):
         clips.load(i)
