@@ -121,10 +121,24 @@ def steps(
         yield Step(number, indices, [videos.items[i].id for i in indices])
 
 
-class Clock:
-    """How long training took, every time waited for to its end; the first step is warm-up."""
+def peak_memory() -> float:
+    """The most bytes that this process has held so far."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return float("nan")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
-    def __init__(self):
+
+class Clock:
+    """How long training took, every time waited for to its end; the first step is warm-up.
+
+    memory: gives the most bytes that the process has held.
+    """
+
+    def __init__(self, memory: Callable[[], float] = peak_memory):
+        self.memory = memory
+        self.peak = float("nan")  # `memory`, when steps ended the last time and evaluation began
         self.forward: list[float] = []  # seconds of one video's forward pass
         self.iterations: list[float] = []  # seconds of one step
         self._begun: float | None = None
@@ -141,22 +155,15 @@ class Clock:
                 self.forward.clear()
             self._warm = True
         self._begun = now if going_on else None
+        if not going_on:
+            self.peak = self.memory()
 
     def numbers(self) -> dict[str, float]:
         """Medians in seconds, and the process's memory at most, in MB."""
-        found = {"memory_mb": peak_memory() / 1e6}
+        found = {"memory_mb": self.memory() / 1e6}
         if self.iterations:
             found |= {"forward_s": median(self.forward), "iteration_s": median(self.iterations)}
         return found
-
-
-def peak_memory() -> float:
-    """The most bytes that this process has held so far."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return float("nan")
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def train(
