@@ -364,15 +364,9 @@ def prepare_videos(
     """
     source, target = Path(source), Path(target)
     _check_folders(source, target)
-    for name, value, low, high in (
-        ("fps", fps, 1, 240),
-        ("short_side", short_side, 16, 4320),
-        ("validation_share", validation_share, 0, 1),
-    ):
-        if not low <= value <= high:
-            raise DataError(
-                name, found=str(value), wanted=f"{low} to {high}", cure="Leave it out: default."
-            )
+    _check_range("fps", fps, 1, 240)
+    _check_range("short_side", short_side, 16, 4320)
+    _check_range("validation_share", validation_share, 0, 1)
     annotation, clips, subsets = _wanted_clips(source, annotations)
     places = {n: inside(target, n, where=target) for n in ("img", "mp3")}
     report = PrepareReport(frame_path=places["img"], audio_path=places["mp3"])
@@ -426,6 +420,13 @@ def _check_folders(source: Path, target: Path) -> None:
         )
     if target.exists() and not target.is_dir():
         raise DataError(str(target), found="a file", wanted="a folder", cure="Choose another.")
+
+
+def _check_range(name: str, value: float, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise DataError(
+            name, found=str(value), wanted=f"{low} to {high}", cure="Leave it out: default."
+        )
 
 
 def _prepared(
