@@ -150,7 +150,7 @@ def run(film, folder, n_epochs=2, resume=None, threads=2, erasing=True, **change
     net = cten.build(config)
     history = cten.train(
         net, training, validation, schedule=cten.Schedule(2, n_epochs, 1e-3, weight_decay=5e-4),
-        result_path=folder, seed=1, threads=threads, resume=resume, show=False, erasing=erasing,
+        run=cten.Run(folder, seed=1, resume=resume, show=False), threads=threads, erasing=erasing,
         keep_features=changed.get("stored_statistics", False),
     )  # fmt: skip
     return history, {k: v.numpy() for k, v in net.state_dict().items()}
@@ -176,8 +176,8 @@ def test_the_loss_is_the_mean_of_three_passes(film, tmp_path):  # noqa: F811
         for key, value in net.state_dict().items():
             value.assign(jt.array(state[key]))
         (row,) = cten.train(
-            net, training, validation, schedule=cten.Schedule(4, 1, 1e-5), seed=1,
-            result_path=tmp_path / str(erasing), show=False, erasing=erasing,
+            net, training, validation, schedule=cten.Schedule(4, 1, 1e-5), erasing=erasing,
+            run=cten.Run(tmp_path / str(erasing), seed=1, show=False),
         )  # fmt: skip
         assert row["train_loss"] == pytest.approx(wanted, rel=1e-4)
         assert {"val_accuracy", "val_pass_1", "val_pass_2"} < set(row)
@@ -211,7 +211,7 @@ def test_kept_features_give_the_same_evaluation(film, tmp_path):  # noqa: F811
     net = cten.build(config)
     plain = cten.train(
         net, training, validation, schedule=cten.Schedule(2, 2, 1e-3, weight_decay=5e-4),
-        result_path=tmp_path / "plain", seed=1, show=False,
+        run=cten.Run(tmp_path / "plain", seed=1, show=False),
     )  # fmt: skip
     for one, other in zip(history, plain, strict=True):
         assert one["train_loss"] == pytest.approx(other["train_loss"], rel=1e-5)
@@ -228,7 +228,7 @@ def test_features_of_new_statistics_are_not_kept(film, tmp_path):  # noqa: F811
     with pytest.raises(cten.DataError, match="--stored_statistics"):
         cten.train(
             cten.build(config), training, validation, schedule=cten.Schedule(2, 1, 1e-3),
-            result_path=tmp_path, keep_features=True, show=False,
+            run=cten.Run(tmp_path, show=False), keep_features=True,
         )  # fmt: skip
 
 

@@ -32,10 +32,10 @@ def network():
     return net
 
 
-def run(splits, folder, **options):
-    net = network()
+def run(splits, folder, affective_weight=1.0, **how):
+    net, how = network(), gait.Run(folder, seed=1, show=False, **how)
     history = gait.train(
-        net, *splits, schedule=SCHEDULE, result_path=folder, seed=1, show=False, **options
+        net, *splits, schedule=SCHEDULE, run=how, affective_weight=affective_weight
     )
     return history, {k: v.numpy().copy() for k, v in net.state_dict().items()}
 

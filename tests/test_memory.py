@@ -50,6 +50,7 @@ from jacklib.measure.protocol import memory
 from jacklib.data.video import Batch
 from jacklib.ops import Adam, cross_entropy
 from jacklib.training.loop import fit
+from jacklib.training.runs import Run
 
 steps, used = json.loads(sys.argv[1])[2], []
 net = jt.nn.Sequential(jt.nn.Linear(200, 500), jt.nn.ReLU(), jt.nn.Linear(500, 3))
@@ -66,9 +67,9 @@ def step_loss(batch):
     used.append((memory()["rss"], jt.number_of_lived_vars()))
 
 with tempfile.TemporaryDirectory() as folder:
-    fit(net, Adam(net.parameters(), lr=0.001), step_loss=step_loss, batches=batches,
-        n_batches=25, n_epochs=steps // 25, evaluate=lambda: {"val_accuracy": 0.0},
-        result_path=folder, show=False)
+    fit(net, Adam(net.parameters(), lr=0.001), Run(folder, show=False), step_loss=step_loss,
+        batches=batches, n_batches=25, n_epochs=steps // 25,
+        evaluate=lambda: {"val_accuracy": 0.0})
 print(json.dumps(used))
 """
 

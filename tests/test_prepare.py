@@ -25,7 +25,7 @@ from jacklib.data.prepare import (
     scaled_size,
     split_subsets,
 )
-from jacklib.data.video import VideoClips
+from jacklib.data.video import SamplePaths, VideoClips
 from jacklib.errors import DataError, DiskError
 from jacklib.files import LOCK, MARK, csv_rows
 
@@ -303,10 +303,8 @@ def test_own_videos_load_as_clips(own_videos, tmp_path):
     assert annotation["labels"] == ["Fear", "Joy"]
     for subset in ("training", "validation"):
         clips = VideoClips(
-            video_path=report.frame_path,
-            audio_path=report.audio_path,
-            annotation_path=report.annotation_path,
-            subset=subset,
+            SamplePaths(report.frame_path, report.audio_path, report.annotation_path),
+            subset,
             seq_len=2,
             snippet_duration=4,
             sample_size=24,

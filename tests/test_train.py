@@ -23,8 +23,10 @@ from jacklib.data.samples import SamplePaths
 from jacklib.data.video import Batch
 from jacklib.errors import DataError, DiskError, TrainingError
 from jacklib.ops import Adam, cross_entropy
-from jacklib.training import loop
-from jacklib.training.loop import draw_curves, fit
+from jacklib.training import loop, runs
+from jacklib.training.logs import draw_curves
+from jacklib.training.loop import fit
+from jacklib.training.runs import Run
 from jacklib.weights.torch_files import read_torch_file, write_torch_file
 
 ROOT = Path(__file__).parents[1]
@@ -46,8 +48,9 @@ def run(folder, n_epochs, **how):
     return fit_with(Dots(), folder, n_epochs, **how)
 
 
-def fit_with(net, folder, n_epochs=1, *, stop_at=None, poison=None, seed=0, scores=None, **options):
-    """stop_at=(epoch, batch) raises there, as Ctrl-C would. scores: by epoch, from 1."""
+def fit_with(net, folder, n_epochs=1, *, stop_at=None, poison=None, seed=0, scores=None, **how):
+    """stop_at=(epoch, batch) raises there, as Ctrl-C would. scores: by epoch, from 1. how: of the
+    `Run`."""
     optimizer = Adam(net.parameters(), lr=0.01)
 
     def batches(epoch, start):
@@ -72,16 +75,12 @@ def fit_with(net, folder, n_epochs=1, *, stop_at=None, poison=None, seed=0, scor
     history = fit(
         net,
         optimizer,
+        Run(folder, seed=seed, options={"network": "Dots"}, show=False, **how),
         step_loss=step_loss,
         batches=batches,
         n_batches=4,
         evaluate=evaluate,
         n_epochs=n_epochs,
-        result_path=folder,
-        seed=seed,
-        options={"network": "Dots"},
-        show=False,
-        **options,
     )
     return history, {k: v.numpy().copy() for k, v in net.state_dict().items()}
 
@@ -285,7 +284,7 @@ def test_resumed_in_another_folder_the_best_weights_come_along(tmp_path, no_time
     run(other, 3, scores=UP_AND_DOWN, resume=whole / "last.pth")
     assert read_torch_file(other / "best.pth")["options"]["epoch"] == 2
     assert left(other)["best.pth"] == left(whole)["best.pth"]
-    assert loop.best_weights(other, 2) == str(other / "best.pth")
+    assert runs.best_weights(other, 2) == str(other / "best.pth")
     # Complete, into a third folder: all of it is there too.
     run(third, 3, scores=UP_AND_DOWN, resume=other / "last.pth")
     assert left(third) == left(other)
@@ -298,7 +297,7 @@ def test_resumed_in_another_folder_the_best_weights_come_along(tmp_path, no_time
     run(tmp_path / "fourth", 3, scores=UP_AND_DOWN, resume=tmp_path / "alone" / "last.pth")
     assert "those of epoch 2, are neither in" in capsys.readouterr().err
     assert not (tmp_path / "fourth" / "best.pth").exists()
-    assert loop.best_weights(tmp_path / "fourth", 2).startswith("nowhere")
+    assert runs.best_weights(tmp_path / "fourth", 2).startswith("nowhere")
 
 
 def test_a_file_that_outgrows_the_disk_ends_in_one_sentence(tmp_path, no_time):
@@ -366,7 +365,7 @@ def test_two_trainings_in_one_folder(tmp_path):
 
 @pytest.mark.parametrize("settings", ["as the other's", "others"])
 def test_a_notebook_waits_and_takes_over_the_same_run(tmp_path, monkeypatch, capsys, settings):
-    monkeypatch.setattr(loop, "in_notebook", lambda: True)
+    monkeypatch.setattr(runs, "in_notebook", lambda: True)
     data = SimpleNamespace(ids=["a", "b"], rates=np.arange(3.0), _cache=object())
     history, weights = run(tmp_path / "first", 2, settings=(data, 0.5))
     held = threading.Event()
@@ -423,7 +422,7 @@ def test_a_clock_that_jumps(tmp_path, monkeypatch, days):
         return real() + 86400 * days * bool(epochs)
 
     monkeypatch.setattr(time, "time", jumping)
-    monkeypatch.setattr(loop.csv, "DictWriter", tick(loop.csv.DictWriter, epochs))
+    monkeypatch.setattr(csv, "DictWriter", tick(csv.DictWriter, epochs))
     history, _ = run(tmp_path, 3)
     assert all(0 <= row["seconds"] < 60 for row in history)
     rows = [event for event in events(tmp_path) if event.summary.value]

@@ -205,14 +205,14 @@ def test_weights_and_features_of_different_kinds(trained, tmp_path):
 SCHEDULE = tsl.Schedule(1, (1e-3, 1e-3, 5e-4, 5e-4, 5e-4), 2)
 
 
-def run(root, folder, **options):
+def run(root, folder, **how):
     runtime.seed(3)
     net = TSLNet(**SMALL)
     jt.sync_all()
     training, validation = (UntrimmedVideos(root, s, seed=3) for s in ("train", "test"))
     history = tsl.train(
-        net, training, validation, schedule=SCHEDULE, result_path=folder, seed=3, show=False,
-        **options,
+        net, training, validation, schedule=SCHEDULE,
+        run=tsl.Run(folder, seed=3, show=False, **how),
     )  # fmt: skip
     return history, {k: v.numpy().copy() for k, v in net.state_dict().items()}
 
@@ -273,7 +273,7 @@ def test_gradients_of_a_step_are_the_mean_over_its_videos(tmp_path):
     assert all((net.state_dict()[k].numpy() == v).all() for k, v in before.items())
     schedule = tsl.Schedule(2, (1e-3,), 1)
     tsl.train(net, videos, UntrimmedVideos(root, "test"), schedule=schedule,
-              result_path=tmp_path / "r", seed=3, show=False)  # fmt: skip
+              run=tsl.Run(tmp_path / "r", seed=3, show=False))  # fmt: skip
     moved = 0
     for name, value in net.state_dict().items():
         if "running" in name:

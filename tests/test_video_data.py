@@ -17,7 +17,7 @@ from PIL import Image
 from jacklib.data import audio, transforms, video
 from jacklib.data.prepare import prepare_videos
 from jacklib.data.transforms import TransformDraw, apply_transform, draw_transform, tsn_indices
-from jacklib.data.video import VideoClips, batches, number_of_batches
+from jacklib.data.video import SamplePaths, VideoClips, batches, number_of_batches
 from jacklib.errors import DataError
 
 FILM = Path(__file__).resolve().parents[1] / "data_samples" / "film"
@@ -49,18 +49,11 @@ def own_film(film, tmp_path):
     return Path(shutil.copytree(film, tmp_path / "film"))
 
 
-def open_clips(folder, **options):
-    options = (
-        dict(
-            video_path=folder / "img",
-            audio_path=folder / "mp3",
-            annotation_path=folder / "annotations.json",
-            subset="training",
-        )
-        | SMALL
-        | options
-    )
-    return VideoClips(**options)
+def open_clips(folder, subset="training", **options):
+    """options: of VideoClips, and other paths."""
+    paths = SamplePaths(folder / "img", folder / "mp3", folder / "annotations.json")
+    others = {name: options.pop(name) for name in paths._fields if name in options}
+    return VideoClips(paths._replace(**others), subset, **SMALL | options)
 
 
 def frames_of(folder, label="Sadness", clip_id="bbb_0324"):

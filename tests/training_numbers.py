@@ -37,9 +37,7 @@ def three_steps(net, loss_of, weight_decay=0.0, groups=None):
     optimizer = Adam(groups or net.parameters(), lr=2e-4, weight_decay=weight_decay)
     losses, norms, buffers = [], None, None
     for _ in range(3):
-        loss = loss_of()
-        optimizer.backward(loss)
-        losses.append(loss.item())
+        losses.append(optimizer.gather([loss_of()]))
         if norms is None:
             norms = gradient_norms(net, optimizer)
             buffers = {k: v.numpy().copy() for k, v in net.state_dict().items() if "running" in k}

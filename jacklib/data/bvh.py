@@ -8,7 +8,7 @@ DeepMimic are known (`NAMINGS`). Colons, dots, underscores and the case do not m
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -65,39 +65,53 @@ class Recording(NamedTuple):
 CHANNELS = tuple(axis + kind for kind in ("position", "rotation") for axis in "XYZ")
 
 
-def parse_bvh(path: str | Path) -> Bvh:
-    """Read a BVH file. Raises DataError naming the file and what is wrong in it."""
-    path = Path(path)
+WANTED, CURE = "a BVH file", "Check the path, or export the recording as BVH again."
 
-    def wrong(found: str, wanted: str = "a BVH file") -> DataError:
+
+class _Words:
+    """A BVH file's words, taken one after the other."""
+
+    def __init__(self, path: Path):
+        self.path, self.at = path, 0
+        check_file(path, WANTED, CURE, LARGEST)
+        with reading(path, WANTED, CURE):
+            self.words = path.read_text(encoding="utf-8", errors="replace").split()
+
+    def wrong(self, found: str, wanted: str = WANTED) -> DataError:
         return DataError(
-            str(path), found=found, wanted=wanted, cure="Export the recording as BVH again."
+            str(self.path), found=found, wanted=wanted, cure="Export the recording as BVH again."
         )
 
-    wanted, cure = "a BVH file", "Check the path, or export the recording as BVH again."
-    check_file(path, wanted, cure, LARGEST)
-    with reading(path, wanted, cure):
-        words = path.read_text(encoding="utf-8", errors="replace").split()
-    at = 0
-
-    def take(wanted: str | None = None) -> str:
-        nonlocal at
-        if at >= len(words):
-            part = "MOTION" if "MOTION" in map(str.upper, words) else "HIERARCHY"
-            raise wrong(f"the file's end within its {part}", wanted or "the rest")
-        word = words[at]
+    def take(self, wanted: str | None = None) -> str:
+        """The next word. Raises DataError if there is none, or it is not the wanted one."""
+        if self.at >= len(self.words):
+            part = "MOTION" if "MOTION" in map(str.upper, self.words) else "HIERARCHY"
+            raise self.wrong(f"the file's end within its {part}", wanted or "the rest")
+        word = self.words[self.at]
         if wanted is not None and word.upper() != wanted:
-            raise wrong(f"{shown(word)} as word {at + 1}", wanted)
-        at += 1
+            raise self.wrong(f"{shown(word)} as word {self.at + 1}", wanted)
+        self.at += 1
         return word
 
-    def number(kind=float):
-        word = take()
+    def number(self, kind: Any = float) -> Any:
+        word = self.take()
         try:
             return kind(word)
         except ValueError:
-            raise wrong(f"{shown(word)} as word {at}", "a number") from None
+            raise self.wrong(f"{shown(word)} as word {self.at}", "a number") from None
 
+
+def parse_bvh(path: str | Path) -> Bvh:
+    """Read a BVH file. Raises DataError naming the file and what is wrong in it."""
+    words = _Words(Path(path))
+    names, parents, offsets, channels = _skeleton(words)
+    frames, seconds = _motion(words, len(names), sum(map(len, channels)))
+    return Bvh(tuple(names), tuple(parents), np.array(offsets), tuple(channels), frames, seconds)
+
+
+def _skeleton(words: _Words) -> tuple[list, list, list, list]:
+    """Names, parents, offsets and channels of the joints: all up to MOTION."""
+    take, number, wrong = words.take, words.number, words.wrong
     names, parents, offsets, channels = [], [], [], []
     open_joints: list[int] = []
     take("HIERARCHY")
@@ -109,11 +123,7 @@ def parse_bvh(path: str | Path) -> Bvh:
                 raise wrong("a second ROOT", "one person a file")
             if (parent < 0) != (word == "ROOT"):
                 raise wrong(f"{word} outside of a ROOT's braces", "ROOT first")
-            name = ""
-            while (part := take()) != "{":  # names may hold spaces
-                name = f"{name} {part}".strip()
-                if len(name) > LONGEST_NAME:
-                    raise wrong(f"a joint called {shown(name)}", "a shorter name, then {")
+            name = _joint_name(words)
             if len(names) == MOST_JOINTS:
                 raise wrong(f"more than {MOST_JOINTS} joints", "one person a file")
             names.append(name if word != "END" else f"{names[parent]} end"[-LONGEST_NAME:])
@@ -124,42 +134,58 @@ def parse_bvh(path: str | Path) -> Bvh:
         elif word == "OFFSET" and open_joints:
             offsets[open_joints[-1]] = (number(), number(), number())
         elif word == "CHANNELS" and open_joints:
-            count = number(int)
-            if not 0 <= count <= len(CHANNELS):
-                raise wrong(f"a joint of {shown(count)} channels", f"0 to {len(CHANNELS)}")
-            chosen = tuple(take() for _ in range(count))
-            for channel in chosen:
-                if channel not in CHANNELS:
-                    raise wrong(f"channel {shown(channel)}", f"one of {', '.join(CHANNELS)}")
-            channels[open_joints[-1]] = chosen
+            channels[open_joints[-1]] = _channels(words)
         elif word == "}" and open_joints:
             open_joints.pop()
         elif word == "MOTION" and names and not open_joints:
-            break
+            return names, parents, offsets, channels
         else:
-            raise wrong(f"{shown(word)} as word {at}", "HIERARCHY of joints, then MOTION")
-    take("FRAMES:")
-    n_frames = number(int)
-    take("FRAME"), take("TIME:")
-    seconds = number()
+            raise wrong(f"{shown(word)} as word {words.at}", "HIERARCHY of joints, then MOTION")
+
+
+def _joint_name(words: _Words) -> str:
+    name = ""
+    while (part := words.take()) != "{":  # names may hold spaces
+        name = f"{name} {part}".strip()
+        if len(name) > LONGEST_NAME:
+            raise words.wrong(f"a joint called {shown(name)}", "a shorter name, then {")
+    return name
+
+
+def _channels(words: _Words) -> tuple[str, ...]:
+    count = words.number(int)
+    if not 0 <= count <= len(CHANNELS):
+        raise words.wrong(f"a joint of {shown(count)} channels", f"0 to {len(CHANNELS)}")
+    chosen = tuple(words.take() for _ in range(count))
+    for channel in chosen:
+        if channel not in CHANNELS:
+            raise words.wrong(f"channel {shown(channel)}", f"one of {', '.join(CHANNELS)}")
+    return chosen
+
+
+def _motion(words: _Words, n_joints: int, n_channels: int) -> tuple[np.ndarray, float]:
+    """The frames [T, C], and the seconds from one to the next: all after MOTION."""
+    words.take("FRAMES:")
+    n_frames = words.number(int)
+    words.take("FRAME"), words.take("TIME:")
+    seconds = words.number()
     if not seconds > 0:
-        raise wrong(f"a frame time of {seconds}", "seconds above 0")
-    check_rate(1 / seconds, f"{path}, its frame time")
-    n_channels = sum(map(len, channels))
-    found = len(words) - at
+        raise words.wrong(f"a frame time of {seconds}", "seconds above 0")
+    check_rate(1 / seconds, f"{words.path}, its frame time")
+    found = len(words.words) - words.at
     if n_frames < 1 or not n_channels or found != n_frames * n_channels:
-        raise wrong(
+        raise words.wrong(
             f"{found} numbers of motion",
             f"{shown(n_frames)} frames of {n_channels} channels, one number each",
         )
-    most = min(MOST_FRAMES, MOST_PLACES // len(names))
+    most = min(MOST_FRAMES, MOST_PLACES // n_joints)
     if n_frames > most:
-        raise wrong(f"{n_frames} frames of {len(names)} joints", f"{most} frames at most")
-    with reading(path, wanted, cure, "motion that is not numbers"):
-        frames = np.array(words[at:], dtype=np.float64).reshape(n_frames, n_channels)
+        raise words.wrong(f"{n_frames} frames of {n_joints} joints", f"{most} frames at most")
+    with reading(words.path, WANTED, CURE, "motion that is not numbers"):
+        frames = np.array(words.words[words.at :], dtype=np.float64).reshape(n_frames, n_channels)
         if not np.isfinite(frames).all():
             raise ValueError("one is missing or infinite")
-    return Bvh(tuple(names), tuple(parents), np.array(offsets), tuple(channels), frames, seconds)
+    return frames, seconds
 
 
 def _turn(axis: str, degrees: np.ndarray) -> np.ndarray:

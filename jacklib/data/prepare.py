@@ -329,19 +329,10 @@ def prepare_videos(
     is finished, nothing is written; else one run at a time works in a target, others wait.
     """
     source, target = Path(source), Path(target)
-    refuse(not source.is_dir(), str(source),
-           found="no such folder" if not source.exists() else "a file",
-           wanted="a folder of videos, one folder in it for each class",
-           cure="Give SOURCE with the layout SOURCE/CLASS/VIDEO.mp4.")  # fmt: skip
-    if target.exists() and not target.is_dir():
-        raise DataError(str(target), found="a file", wanted="a folder", cure="Choose another.")
-    for name, value, low, high in (
-        ("fps", fps, 1, 240),
-        ("short_side", short_side, 16, 4320),
-        ("validation_share", validation_share, 0, 1),
-    ):
-        refuse(not low <= value <= high, name, found=str(value), wanted=f"{low} to {high}",
-               cure="Leave it out: default.")  # fmt: skip
+    _check_folders(source, target)
+    _check_range("fps", fps, 1, 240)
+    _check_range("short_side", short_side, 16, 4320)
+    _check_range("validation_share", validation_share, 0, 1)
     annotation, clips, subsets = _wanted_clips(source, annotations)
     places = {n: files.inside(target, n, where=target) for n in ("img", "mp3")}
     report = PrepareReport(frame_path=places["img"], audio_path=places["mp3"])
@@ -370,24 +361,12 @@ def prepare_videos(
         if not whole:
             unmarked = _check_settings(report.frame_path, settings, overwrite)
             _write_settings(report.frame_path, settings)
-        kept = []
         bar = tqdm(clips, desc="preparing videos", unit="video", disable=not progress)
-        for clip in bar:
-            if clip.path is None:
-                report.failed.append((clip.name, clip.problem))
-            elif clip.name in done or finished(clip):
-                report.already_there.append(clip.name)
-                kept.append(clip)
-            else:
-                try:
-                    n_frames = prepare_one_video(clip.path, *clip.places(target), **settings)
-                except DataError as error:
-                    report.failed.append((clip.name, str(error)))
-                    continue
-                report.prepared.append(clip.name)
-                kept.append(clip)
-                if n_frames == 0:
-                    report.too_short.append(clip.name)
+        kept = [
+            clip
+            for clip in bar
+            if _prepared(clip, target, settings, report, clip.name in done or finished(clip))
+        ]
         if annotation is not None:
             report.annotation_path = Path(annotations)
         elif kept:
@@ -395,6 +374,46 @@ def prepare_videos(
             if not whole:
                 files.write_json(own, wanted_annotation(kept))
     return report
+
+
+def _check_folders(source: Path, target: Path) -> None:
+    if not source.is_dir():
+        raise DataError(
+            str(source),
+            found="no such folder" if not source.exists() else "a file",
+            wanted="a folder of videos, one folder in it for each class",
+            cure="Give SOURCE with the layout SOURCE/CLASS/VIDEO.mp4.",
+        )
+    if target.exists() and not target.is_dir():
+        raise DataError(str(target), found="a file", wanted="a folder", cure="Choose another.")
+
+
+def _check_range(name: str, value: float, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise DataError(
+            name, found=str(value), wanted=f"{low} to {high}", cure="Leave it out: default."
+        )
+
+
+def _prepared(
+    clip: _Clip, target: Path, settings: dict, report: PrepareReport, finished: bool
+) -> bool:
+    """Prepare one clip unless it is finished, and report it; whether it is there then."""
+    if clip.path is None:
+        report.failed.append((clip.name, clip.problem))
+        return False
+    if finished:
+        report.already_there.append(clip.name)
+        return True
+    try:
+        n_frames = prepare_one_video(clip.path, *clip.places(target), **settings)
+    except DataError as error:
+        report.failed.append((clip.name, str(error)))
+        return False
+    report.prepared.append(clip.name)
+    if n_frames == 0:
+        report.too_short.append(clip.name)
+    return True
 
 
 def _check_settings(frame_path: Path, settings: dict, overwrite: bool) -> bool:

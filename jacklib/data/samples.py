@@ -7,7 +7,6 @@ import argparse
 import os
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 from jacklib.backend.folders import ROOT
 from jacklib.data.gait import PARTS, SETTINGS, SPLITS
@@ -17,18 +16,11 @@ from jacklib.data.prepare_gait import prepare_gait
 from jacklib.data.rendered import build_rendered
 from jacklib.data.tsl_features import extract_features
 from jacklib.data.untrimmed import build_untrimmed_rendered
+from jacklib.data.video import SamplePaths
 from jacklib.errors import DataError, refuse
 from jacklib.files import MARK, SET_MARK, make_set, read_mark, read_table, write_json
 
 FILM_SHORT_SIDE = 120  # pixels; frames of the film are kept small, for small disks
-
-
-class SamplePaths(NamedTuple):
-    """Where one sample data set lies, as `VideoClips` wants it."""
-
-    video_path: Path
-    audio_path: Path
-    annotation_path: Path
 
 
 def samples_folder() -> Path:

@@ -19,9 +19,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -198,19 +199,67 @@ def frame_file(folder: Path, index: int) -> Path:
     return folder / f"{index + 1:06d}.jpg"
 
 
-class VideoClips:
-    """The clips of one subset.
+class SamplePaths(NamedTuple):
+    """Where clips lie: see the top of this file.
 
-    video_path, audio_path, annotation_path: see the top of this file. video_path may be several
-        folders: a clip's frames are taken from the first that has them. audio_path=None reads no
-        sound, for networks that only look.
-    subset: "training" or "validation".
+    video_path may be several folders: a clip's frames are taken from the first that has them.
+    audio_path=None reads no sound, for networks that only look.
+    """
+
+    video_path: str | Path | Sequence[str | Path]
+    audio_path: str | Path | None
+    annotation_path: str | Path
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What is taken of a clip for a network to see and hear.
+
     seq_len, snippet_duration: segments of a clip, and frames taken from each.
     sample_size: side of the square pictures.
-    fps: frames used in a second; of the 30 stored, every (30 // fps)th.
+    fps: frames used per second; of the 30 stored, every (30 // fps)th.
     sound: "mfcc", VAANet's: `audio_frames` frames of `n_mfcc` coefficients, repeated or cut to
         that length; "filter_bank", CTEN's: `audio_segments` blocks, `audio_frames` in all, of 128
         log mel energies, taken at random places when frames are (see `filter_bank_blocks`).
+
+    Raises DataError if a number is out of its range.
+    """
+
+    seq_len: int = 12
+    snippet_duration: int = 16
+    sample_size: int = 112
+    fps: int = 30
+    sound: str = "mfcc"
+    audio_frames: int = 4096
+    n_mfcc: int = 32
+    audio_segments: int = 16
+
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            if name not in ("fps", "sound") and value < 1:
+                raise DataError(name, found=str(value), wanted="at least 1", cure="Correct it.")
+        if not 1 <= self.fps <= FRAMES_PER_SECOND:
+            raise DataError(
+                "fps",
+                found=str(self.fps),
+                wanted=f"1 to {FRAMES_PER_SECOND}",
+                cure=f"Frames are stored at {FRAMES_PER_SECOND} a second; 30 uses them all.",
+            )
+        _check_choice(
+            "sound", self.sound, ("mfcc", "filter_bank"), "VAANet hears 'mfcc', CTEN 'filter_bank'."
+        )
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...], cure: str) -> None:
+    if value not in choices:
+        wanted = " or ".join(map(repr, choices))
+        raise DataError(name, found=repr(value), wanted=wanted, cure=cure)
+
+
+class VideoClips:
+    """The clips of one subset, "training" or "validation".
+
+    cut, sizes: what is taken of a clip; sizes are fields of `Cut` by name, such as sample_size=64.
     train: random frames, crops and augmentation, new in each epoch.
     evaluation: without `train`, "centre" (no chance at all) or "released" (random frames and
         crops, as the released test scripts, whose numbers therefore change from run to run).
@@ -227,58 +276,25 @@ class VideoClips:
 
     def __init__(
         self,
-        *,
-        video_path: str | Path | Sequence[str | Path],
-        audio_path: str | Path | None,
-        annotation_path: str | Path,
+        paths: SamplePaths,
         subset: str,
-        seq_len: int = 12,
-        snippet_duration: int = 16,
-        sample_size: int = 112,
-        fps: int = 30,
-        audio_frames: int = 4096,
-        n_mfcc: int = 32,
-        sound: str = "mfcc",
-        audio_segments: int = 16,
+        cut: Cut = Cut(),
+        *,
         train: bool = False,
         evaluation: str = "centre",
         seed: int = 0,
         cache: bool = False,
         cache_megabytes: int = 1024,
         keep_pictures: bool = False,
+        **sizes: Any,
     ):
-        for name, value in (
-            ("seq_len", seq_len),
-            ("snippet_duration", snippet_duration),
-            ("sample_size", sample_size),
-            ("audio_frames", audio_frames),
-            ("n_mfcc", n_mfcc),
-            ("audio_segments", audio_segments),
-        ):
-            if value < 1:
-                raise DataError(name, found=str(value), wanted="at least 1", cure="Correct it.")
-        if not 1 <= fps <= FRAMES_PER_SECOND:
-            raise DataError(
-                "fps",
-                found=str(fps),
-                wanted=f"1 to {FRAMES_PER_SECOND}",
-                cure=f"Frames are stored at {FRAMES_PER_SECOND} a second; 30 uses them all.",
-            )
-        for name, value, choices, cure in (
-            ("evaluation", evaluation, ("centre", "released"), "'centre' is repeatable."),
-            ("sound", sound, ("mfcc", "filter_bank"), "VAANet hears 'mfcc', CTEN 'filter_bank'."),
-        ):
-            if value not in choices:
-                wanted = " or ".join(map(repr, choices))
-                raise DataError(name, found=repr(value), wanted=wanted, cure=cure)
-        self.seq_len, self.snippet_duration = seq_len, snippet_duration
-        self.sample_size, self.fps = sample_size, fps
-        self.audio_frames, self.n_mfcc = audio_frames, n_mfcc
-        self.sound, self.audio_segments = sound, audio_segments
+        self.cut = replace(cut, **sizes)
+        _check_choice("evaluation", evaluation, ("centre", "released"), "'centre' is repeatable.")
         self.keep_pictures = keep_pictures
         self.train, self.evaluation, self.seed = train, evaluation, seed
         self.subset = subset
 
+        video_path, audio_path, annotation_path = paths
         annotation = read_annotation(annotation_path)
         self.class_names: list[str] = list(annotation["labels"])
         self.positive = positive_classes(self.class_names)
@@ -380,9 +396,9 @@ class VideoClips:
         """
         item = self.items[index]
         rng = self._random(index, epoch)
-        step = FRAMES_PER_SECOND // self.fps
+        step = FRAMES_PER_SECOND // self.cut.fps
         indices = step * tsn_indices(
-            len(range(0, item.n_frames, step)), self.seq_len, self.snippet_duration, rng
+            len(range(0, item.n_frames, step)), self.cut.seq_len, self.cut.snippet_duration, rng
         )
         draw = draw_transform(rng, augment=self.train)
         pictures: Pictures | None = {} if self.keep_pictures else None
@@ -414,9 +430,9 @@ class VideoClips:
         """
         item = self.items[index]
         rng = self._random(index, epoch, number)
-        step = FRAMES_PER_SECOND // self.fps
+        step = FRAMES_PER_SECOND // self.cut.fps
         pool = frame_pool(kept, len(range(0, item.n_frames, step)))
-        taken = tsn_indices(len(pool), self.seq_len, self.snippet_duration, rng)
+        taken = tsn_indices(len(pool), self.cut.seq_len, self.cut.snippet_duration, rng)
         indices, draw = step * pool[taken], draw_transform(rng, augment=True)
         visual = self.load_frames(index, indices, draw, pictures)
         return Sample(visual, None, item.label, item.id, indices, draw, pictures)
@@ -443,7 +459,7 @@ class VideoClips:
         pictures: decoded frames of the clip that are at hand; those read now are added to it.
         """
         indices = np.asarray(indices)
-        size = self.sample_size
+        size = self.cut.sample_size
         # A short clip shows the same frame several times: read and transform it once.
         needed, places = np.unique(indices, return_inverse=True)
         folder = self.items[index].frame_folder
@@ -466,16 +482,16 @@ class VideoClips:
             return None
         features = self._cache.get(path) if self._cache else None
         if features is None:
-            if self.sound == "mfcc":
-                features = mfcc(read_audio(path), n_mfcc=self.n_mfcc)
+            if self.cut.sound == "mfcc":
+                features = mfcc(read_audio(path), n_mfcc=self.cut.n_mfcc)
             else:
                 features = cten_features(path)
             if self._cache:
                 self._cache.put(path, features)
-        if self.sound == "mfcc":
-            return tile_frames(features, self.audio_frames)
-        time = self.audio_frames // self.audio_segments
-        return filter_bank_blocks(features, self.audio_segments, time, rng)
+        if self.cut.sound == "mfcc":
+            return tile_frames(features, self.cut.audio_frames)
+        time = self.cut.audio_frames // self.cut.audio_segments
+        return filter_bank_blocks(features, self.cut.audio_segments, time, rng)
 
     def _read_frame(self, path: Path) -> np.ndarray:
         picture = self._cache.get(path) if self._cache else None

@@ -100,13 +100,7 @@ class JittorSession:
         self.net.train()
         jt.sync_all(True)
         start = time.perf_counter()
-        value = 0.0
-        for part in getattr(self, f"_{self.network}_loss")():
-            self.optimizer.backward(part)
-            self.optimizer.sync()
-            value += part.item()
-            jt.sync_all()
-            del part
+        value = self.optimizer.gather(getattr(self, f"_{self.network}_loss")())
         self.optimizer.gradient_sum().sync()
         self.optimizer.step()
         jt.sync_all(True)

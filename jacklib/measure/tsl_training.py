@@ -49,19 +49,9 @@ def train_once(job_folder: Path, result_folder: Path) -> None:
     from jacklib.networks import TSLNet
     from jacklib.weights.checkpoint import load_weights
 
-    class Clock(tsl.Clock):
-        """Looks at the memory, too, when training ends and before anything is evaluated."""
-
-        peak = 0
-
-        def lap(self, going_on: bool = True) -> None:
-            super().lap(going_on)
-            if not going_on:
-                self.peak = protocol.memory()["peak_rss"]
-
     job, weights = protocol.read_job(job_folder)
     runtime.seed(job.seed)
-    net, clock = TSLNet(**job.config), Clock()
+    net, clock = TSLNet(**job.config), tsl.Clock(lambda: protocol.memory()["peak_rss"])
     load_weights(net, weights)
     training, testing = (
         UntrimmedVideos(job.root, subset, seed=job.seed) for subset in ("train", "test")
@@ -75,7 +65,7 @@ def train_once(job_folder: Path, result_folder: Path) -> None:
     before = protocol.reset_peak()["rss"]
     tsl.train(
         net, training, testing,
-        schedule=schedule, result_path=result_folder, seed=job.seed, show=False, clock=clock,
+        schedule=schedule, run=tsl.Run(result_folder, job.seed, show=False), clock=clock,
     )  # fmt: skip
     scores = tsl.test(net, testing).scores.values()
 

@@ -24,6 +24,7 @@ from jacklib.data.transforms import TransformDraw
 from jacklib.data.video import (
     DATASETS,
     MINIMUM_FRAMES,
+    Cut,
     Sample,
     VideoClips,
     batches,
@@ -41,7 +42,8 @@ from jacklib.methods.checkpoints import (
 )
 from jacklib.ops import Optimizer
 from jacklib.training import parallel
-from jacklib.training.loop import StepLoss, best_weights, fit, owned
+from jacklib.training.loop import StepLoss, fit
+from jacklib.training.runs import Run, best_weights, owned
 from jacklib.weights.checkpoint import (
     Checkpoint,
     load_kinetics_backbone,
@@ -89,19 +91,8 @@ def open_clips(config: Any, paths: SamplePaths, subset: str, **options: Any) -> 
 
     options: `VideoClips`' own (train, fps, evaluation, seed, cache ...).
     """
-    return VideoClips(
-        **{
-            "video_path": paths.video_path,
-            "audio_path": paths.audio_path,
-            "annotation_path": paths.annotation_path,
-            "subset": subset,
-            "seq_len": config.seq_len,
-            "snippet_duration": config.snippet_duration,
-            "sample_size": config.sample_size,
-            "audio_frames": config.audio_frames,
-        }
-        | options
-    )
+    names = ("seq_len", "snippet_duration", "sample_size", "audio_frames")
+    return VideoClips(paths, subset, Cut(**{n: getattr(config, n) for n in names}), **options)
 
 
 def fit_clips(
@@ -112,25 +103,20 @@ def fit_clips(
     schedule: Schedule,
     step_loss: StepLoss,
     evaluate: Callable[[], dict[str, float]],
-    result_path: str | Path,
-    seed: int = 0,
+    run: Run,
     threads: int = 2,
-    options: dict | None = None,
-    resume: str | Path | None = None,
-    save_every: int = 0,
-    show: bool = True,
-    settings: Any = None,
 ) -> list[dict[str, float]]:
     """`training.loop.fit` on clips in an order drawn from (seed, epoch); returns the history."""
     return fit(
         net,
         optimizer,
+        run,
         step_loss=step_loss,
         batches=lambda epoch, start: batches(
             training,
             batch_size=schedule.batch_size,
             shuffle=True,
-            seed=seed,
+            seed=run.seed,
             epoch=epoch,
             threads=threads,
             start=start,
@@ -140,13 +126,6 @@ def fit_clips(
         n_batches=number_of_batches(training, schedule.batch_size),
         evaluate=evaluate,
         n_epochs=schedule.n_epochs,
-        result_path=result_path,
-        seed=seed,
-        options=options,
-        resume=resume,
-        save_every=save_every,
-        show=show,
-        settings=settings,
     )
 
 
@@ -163,7 +142,7 @@ def clip_truth(clips: VideoClips, index: int) -> np.ndarray | None:
     if "event_start" not in item.annotation:
         return None
     event = (item.annotation["event_start"], item.annotation["event_end"])
-    return segment_truth(event, item.n_frames, clips.seq_len)
+    return segment_truth(event, item.n_frames, clips.cut.seq_len)
 
 
 def tell_unreadable(*subsets: VideoClips) -> dict[str, str]:
@@ -403,12 +382,8 @@ def _run_main(method: Method, args: argparse.Namespace, result_path: Path) -> in
         training,
         validation,
         schedule=schedule,
-        result_path=result_path,
-        seed=args.seed,
+        run=Run(result_path, args.seed, args.resume, args.save_every, options=options),
         threads=args.n_threads,
-        options=options,
-        resume=args.resume,
-        save_every=args.save_every,
     )
     best = max(history, key=lambda row: row["val_accuracy"])
     print(

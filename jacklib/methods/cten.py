@@ -29,6 +29,7 @@ from jacklib.ops import Adam, cross_entropy
 from jacklib.training import parallel
 from jacklib.training.evaluate import Predictions, predict_passes
 from jacklib.training.features import KeptFeatures
+from jacklib.training.runs import Run
 from jacklib.weights.checkpoint import Checkpoint
 from jacklib.widgets import erasing
 from jacklib.widgets.erasing import ErasingState
@@ -65,9 +66,8 @@ def open_clips(config: CTENConfig, paths: SamplePaths, subset: str, **options: A
     """As `clips.open_clips`, with CTEN's sound (none for the visual stream)."""
     return common.open_clips(
         config,
-        paths,
+        paths._replace(audio_path=None) if config.visual_only else paths,
         subset,
-        audio_path=None if config.visual_only else paths.audio_path,
         sound="filter_bank",
         audio_segments=config.audio_n_segments,
         keep_pictures=True,
@@ -170,13 +170,8 @@ def train(
     validation: VideoClips,
     *,
     schedule: Schedule,
-    result_path: str | Path,
-    seed: int = 0,
+    run: Run | str | Path,
     threads: int = 2,
-    options: dict | None = None,
-    resume: str | Path | None = None,
-    save_every: int = 0,
-    show: bool = True,
     theta: float = THETA,
     erasing: bool = True,
     keep_features: bool = False,
@@ -220,6 +215,7 @@ def train(
         )  # fmt: skip
         return result.numbers(validation)
 
+    settings = (schedule, training, validation, theta, erasing, keep_features)
     net.train()  # eval() has stopped the gradients that the optimizer looks for
     return common.fit_clips(
         net,
@@ -228,14 +224,8 @@ def train(
         schedule=schedule,
         step_loss=step_loss,
         evaluate=evaluate,
-        result_path=result_path,
-        seed=seed,
+        run=replace(Run.of(run), settings=settings),
         threads=threads,
-        options=options,
-        resume=resume,
-        save_every=save_every,
-        show=show,
-        settings=(schedule, training, validation, theta, erasing, keep_features),
     )
 
 
@@ -319,7 +309,7 @@ def detections(predictions: Predictions, clips: VideoClips) -> dict:
     results = {}
     for row, item in enumerate(clips.items):
         # The segments are equal parts of whole frames; what is left at the end belongs to none.
-        seconds = item.n_frames // clips.seq_len * clips.seq_len / FRAMES_PER_SECOND
+        seconds = item.n_frames // clips.cut.seq_len * clips.cut.seq_len / FRAMES_PER_SECOND
         label = predictions.predicted[row]
         results[item.id] = [
             {
@@ -575,6 +565,7 @@ __all__ = [
     "SCHEDULES",
     "ErasedPredictions",
     "Kept",
+    "Run",
     "answer",
     "build",
     "clip_truth",

@@ -45,7 +45,8 @@ from jacklib.networks.losses import bpm_gcn_loss
 from jacklib.ops import SGD
 from jacklib.training import parallel
 from jacklib.training.evaluate import Predictions
-from jacklib.training.loop import best_weights, fit, owned
+from jacklib.training.loop import fit
+from jacklib.training.runs import Run, best_weights, owned
 from jacklib.weights.checkpoint import Checkpoint, load_weights, read_options
 from jacklib.widgets import gait as walking
 from jacklib.widgets.gait_state import GaitGraphs, GaitState
@@ -114,13 +115,8 @@ def train(
     validation: Gaits,
     *,
     schedule: Schedule,
-    result_path: str | Path,
-    seed: int = 0,
+    run: Run | str | Path,
     affective_weight: float = 1.0,
-    options: dict | None = None,
-    resume: str | Path | None = None,
-    save_every: int = 0,
-    show: bool = True,
 ) -> list[dict[str, float]]:
     """Train as the released code does; returns the history (see `jacklib.training.loop.fit`).
 
@@ -131,14 +127,8 @@ def train(
             "batch_size", found=str(schedule.batch_size), wanted="1 or more", cure="Correct it."
         )
     net.train()  # eval() has stopped the gradients that the optimizer looks for
-    optimizer = SGD(
-        net.parameters(), schedule.learning_rate, momentum=schedule.momentum,
-        weight_decay=schedule.weight_decay, nesterov=schedule.nesterov,
-    )  # fmt: skip
 
     def step_loss(step: Step):
-        for group in optimizer.groups:
-            group["lr"] = schedule.rate(step.epoch)
         sample = training.batch(step.indices, step.epoch)
         output = net(sample.posture, sample.movement)
         terms = bpm_gcn_loss(
@@ -146,22 +136,26 @@ def train(
         )
         yield terms["total"], output.logits, sample.label
 
+    run = replace(Run.of(run), settings=(schedule, training, validation, affective_weight))
     return fit(
         net,
-        optimizer,
+        optimizer(net, schedule),
+        run,
         step_loss=step_loss,
-        batches=lambda epoch, start: steps(training, schedule, seed, epoch, start),
+        batches=lambda epoch, start: steps(training, schedule, run.seed, epoch, start),
         n_batches=-(-len(training) // schedule.batch_size),
         evaluate=lambda: {"val_accuracy": test(net, validation).accuracy},
         n_epochs=schedule.n_epochs,
-        result_path=result_path,
-        seed=seed,
-        options=options,
-        resume=resume,
-        save_every=save_every,
-        show=show,
-        settings=(schedule, training, validation, affective_weight),
+        rates=lambda epoch, batch: [schedule.rate(epoch)],
     )
+
+
+def optimizer(net: BPMGCN, schedule: Schedule) -> SGD:
+    """SGD with the first epoch's learning rate, for everything in `net` that takes a gradient."""
+    return SGD(
+        net.parameters(), schedule.learning_rate, momentum=schedule.momentum,
+        weight_decay=schedule.weight_decay, nesterov=schedule.nesterov,
+    )  # fmt: skip
 
 
 def test(net: BPMGCN, gaits: Gaits, batch_size: int = 64) -> Predictions:
@@ -393,7 +387,7 @@ def run(phase: str, args: argparse.Namespace) -> int:
     if phase == "test_single":
         return _test_single(args)
     options = _options(args)
-    return _test(args, options) if options.get("phase") == "test" else _train(args, options)
+    return _test(options) if options.get("phase") == "test" else _train(options)
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
@@ -412,6 +406,8 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
             options[name] = option(name, value, f"--{name}")
     if args.settings:
         options["settings"] = args.settings
+    for name in ("dataset", "sync_bn", "resume", "save_every"):
+        options[name] = getattr(args, name)
     idle += [name for name in WITHOUT_EFFECT if getattr(args, name) is not None]
     for name in dict.fromkeys(idle):
         reason = (WITHOUT_EFFECT | PASSED_OVER)[name]
@@ -430,15 +426,16 @@ def _schedule(options: dict[str, Any]) -> Schedule:
     return schedule
 
 
-def _train(args: argparse.Namespace, options: dict[str, Any]) -> int:
+def _train(options: dict[str, Any]) -> int:
     result_path = result_folder(NAME, options.get("result_path"))
     with owned(result_path, NAME):
-        return _train_in(result_path, args, options)
+        return _train_in(result_path, options)
 
 
-def _train_in(result_path: Path, args: argparse.Namespace, options: dict[str, Any]) -> int:
+def _train_in(result_path: Path, options: dict[str, Any]) -> int:
     schedule, seed = _schedule(options), options.get("seed", 0)
-    for path in (options.get("checkpoint_path"), args.resume):
+    dataset, resume = options["dataset"], options["resume"]
+    for path in (options.get("checkpoint_path"), resume):
         if path and Path(path).is_file():
             check_network(NAME, path, read_options(path))
     runtime.seed(seed)
@@ -446,14 +443,14 @@ def _train_in(result_path: Path, args: argparse.Namespace, options: dict[str, An
     config = replace(config, streams=options.get("streams", config.streams))
     folder = options.get("data_path")
     training = open_gaits(
-        "train", folder, train=options.get("random_move", True), seed=seed, dataset=args.dataset
+        "train", folder, train=options.get("random_move", True), seed=seed, dataset=dataset
     )
-    validation = open_gaits("test", folder, dataset=args.dataset)
+    validation = open_gaits("test", folder, dataset=dataset)
     net = BPMGCN(**config.options())
     jt.sync_all()  # the first weights are drawn now, from the seed, as in the notebook
     if options.get("checkpoint_path"):
         print(f"network: {load_weights(net, options['checkpoint_path'])}")
-    if args.sync_bn:
+    if options["sync_bn"]:
         parallel.synchronise_batch_norm(net)
     drops = ", ".join(map(str, schedule.drops)) or "none"
     print(
@@ -465,15 +462,15 @@ def _train_in(result_path: Path, args: argparse.Namespace, options: dict[str, An
     affective_weight = options.get("affective_weight", 1.0)
     notes = asdict(config) | {
         "network": NAME, "class_names": list(EMOTIONS), "affective_weight": affective_weight
-    } | ({} if folder else {"trained_on": args.dataset})  # fmt: skip
+    } | ({} if folder else {"trained_on": dataset})  # fmt: skip
     notes |= {k: v for k, v in schedule._asdict().items() if k != "n_epochs"}
-    if args.resume and Path(args.resume).is_file():
+    if resume and Path(resume).is_file():
         hint = "; with another --n_epochs, name its --drops too"
-        check_resumed(args.resume, read_options(args.resume), notes, hint)
+        check_resumed(resume, read_options(resume), notes, hint)
     history = train(
-        net, training, validation, schedule=schedule, result_path=result_path, seed=seed,
-        affective_weight=affective_weight, options=notes, resume=args.resume,
-        save_every=args.save_every,
+        net, training, validation, schedule=schedule,
+        run=Run(result_path, seed, resume, options["save_every"], options=notes),
+        affective_weight=affective_weight,
     )  # fmt: skip
     print(emotion_table(test(net, validation)))
     best = max(history, key=lambda row: row["val_accuracy"])
@@ -486,12 +483,12 @@ def _train_in(result_path: Path, args: argparse.Namespace, options: dict[str, An
     return 0
 
 
-def _test(args: argparse.Namespace, options: dict[str, Any]) -> int:
+def _test(options: dict[str, Any]) -> int:
     parallel.check_alone(f"{NAME} main --phase test")
     file = open_checkpoint(NAME, options.get("checkpoint_path"), options.get("result_path"))
     streams = {"streams": options["streams"]} if options.get("streams") else {}
     net = load(file, **streams).net
-    gaits = open_gaits("test", options.get("data_path"), dataset=args.dataset)
+    gaits = open_gaits("test", options.get("data_path"), dataset=options["dataset"])
     result = test(net, gaits, options.get("batch_size", 64))
     print(emotion_table(result))
     print(result.table())

@@ -60,7 +60,8 @@ from jacklib.networks import I3D, TSLNet, TSLNetConfig
 from jacklib.networks.losses import TSLLoss
 from jacklib.ops import Adam
 from jacklib.training import parallel
-from jacklib.training.loop import best_weights, fit, owned
+from jacklib.training.loop import fit
+from jacklib.training.runs import Run, best_weights, owned
 from jacklib.weights.checkpoint import Checkpoint, load_weights, read_options
 from jacklib.widgets import timeline
 from jacklib.widgets.timeline import Thresholds, TimelineVideo
@@ -120,10 +121,24 @@ def steps(
         yield Step(number, indices, [videos.items[i].id for i in indices])
 
 
-class Clock:
-    """How long training took, every time waited for to its end; the first step is warm-up."""
+def peak_memory() -> float:
+    """The most bytes that this process has held so far."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return float("nan")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
-    def __init__(self):
+
+class Clock:
+    """How long training took, every time waited for to its end; the first step is warm-up.
+
+    memory: gives the most bytes that the process has held.
+    """
+
+    def __init__(self, memory: Callable[[], float] = peak_memory):
+        self.memory = memory
+        self.peak = float("nan")  # `memory`, when steps ended the last time and evaluation began
         self.forward: list[float] = []  # seconds of one video's forward pass
         self.iterations: list[float] = []  # seconds of one step
         self._begun: float | None = None
@@ -140,22 +155,15 @@ class Clock:
                 self.forward.clear()
             self._warm = True
         self._begun = now if going_on else None
+        if not going_on:
+            self.peak = self.memory()
 
     def numbers(self) -> dict[str, float]:
         """Medians in seconds, and the process's memory at most, in MB."""
-        found = {"memory_mb": peak_memory() / 1e6}
+        found = {"memory_mb": self.memory() / 1e6}
         if self.iterations:
             found |= {"forward_s": median(self.forward), "iteration_s": median(self.iterations)}
         return found
-
-
-def peak_memory() -> float:
-    """The most bytes that this process has held so far."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return float("nan")
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def train(
@@ -164,15 +172,10 @@ def train(
     validation: UntrimmedVideos,
     *,
     schedule: Schedule,
-    result_path: str | Path,
-    seed: int = 0,
+    run: Run | str | Path,
     lambdas: Sequence[float] = LAMBDAS,
     reverse_sign: str = "released",
     class_threshold: float = RELEASED_THRESHOLD,
-    options: dict | None = None,
-    resume: str | Path | None = None,
-    save_every: int = 0,
-    show: bool = True,
     clock: Clock | None = None,
 ) -> list[dict[str, float]]:
     """Train as the released code does; returns the history (see `jacklib.training.loop.fit`).
@@ -192,11 +195,6 @@ def train(
     check_videos(net, validation)
     criterion, clock = TSLLoss(lambdas, reverse_sign), clock or Clock()
     net.train()  # eval() has stopped the gradients that the optimizer looks for
-    optimizer = Adam(
-        net.parameter_groups(schedule.rates[0], schedule.audio_factor),
-        lr=schedule.rates[0],
-        weight_decay=schedule.weight_decay,
-    )
 
     def one_video(index: int, n_videos: int):
         sample = training.load(int(index))
@@ -211,9 +209,6 @@ def train(
 
     def step_loss(step: Step):
         clock.lap()
-        rate = schedule.rates[step.number]
-        for group, factor in zip(optimizer.groups, (1.0, schedule.audio_factor), strict=False):
-            group["lr"] = rate * factor
         for index in step.indices:
             yield one_video(index, len(step.indices))
 
@@ -222,27 +217,33 @@ def train(
         result = test(net, validation, class_threshold=class_threshold)
         return result.summary()
 
+    run = replace(
+        Run.of(run), score="average_mAP", unit="round",
+        settings=(schedule, training, validation, lambdas, reverse_sign, class_threshold),
+    )  # fmt: skip
     every, total = schedule.evaluate_every, len(schedule.rates)
+    adam = optimizer(net, schedule)
+    factors = (1.0, schedule.audio_factor)[: len(adam.groups)]
     return fit(
         net,
-        optimizer,
+        adam,
+        run,
         step_loss=step_loss,
         batches=lambda epoch, start: steps(
-            training, schedule, seed, epoch * every + start, min((epoch + 1) * every, total)
+            training, schedule, run.seed, epoch * every + start, min((epoch + 1) * every, total)
         ),
         n_batches=min(every, total),
         evaluate=evaluate,
         n_epochs=-(-total // every),
-        result_path=result_path,
-        seed=seed,
-        options=options,
-        resume=resume,
-        save_every=save_every,
-        show=show,
-        score="average_mAP",
-        unit="round",
-        settings=(schedule, training, validation, lambdas, reverse_sign, class_threshold),
+        rates=lambda epoch, batch: [schedule.rates[epoch * every + batch] * f for f in factors],
     )
+
+
+def optimizer(net: TSLNet, schedule: Schedule) -> Adam:
+    """Adam with the first step's learning rates, for everything in `net` that takes a gradient."""
+    rate = schedule.rates[0]
+    groups = net.parameter_groups(rate, schedule.audio_factor)
+    return Adam(groups, lr=rate, weight_decay=schedule.weight_decay)
 
 
 def inputs(sample) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -614,9 +615,9 @@ def _main_in(folder: Path, args: argparse.Namespace) -> int:
     if not args.data_path:
         options["trained_on"] = f"untrimmed_{args.dataset}"
     history = train(
-        net, training, validation, schedule=schedule, result_path=folder, seed=args.seed,
-        lambdas=lambdas, reverse_sign=args.reverse_sign, class_threshold=args.class_th,
-        options=options, resume=args.resume, save_every=args.save_every, clock=clock,
+        net, training, validation, schedule=schedule,
+        run=Run(folder, args.seed, args.resume, args.save_every, options=options),
+        lambdas=lambdas, reverse_sign=args.reverse_sign, class_threshold=args.class_th, clock=clock,
     )  # fmt: skip
     best = max(history, key=lambda row: row["average_mAP"])
     report = {

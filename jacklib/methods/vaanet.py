@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from jacklib.networks import VAANet, VAANetConfig, VAANetOutput
 from jacklib.networks.losses import pcce
 from jacklib.ops import Adam
 from jacklib.training.evaluate import Predictions, predict
+from jacklib.training.runs import Run
 from jacklib.weights.checkpoint import Checkpoint
 from jacklib.widgets import attention
 from jacklib.widgets.attention import AttentionState, render
@@ -49,13 +51,8 @@ def train(
     validation: VideoClips,
     *,
     schedule: Schedule,
-    result_path: str | Path,
-    seed: int = 0,
+    run: Run | str | Path,
     threads: int = 2,
-    options: dict | None = None,
-    resume: str | Path | None = None,
-    save_every: int = 0,
-    show: bool = True,
 ) -> list[dict[str, float]]:
     """Train with PCCE and Adam as the paper does; returns the history (see `training.loop.fit`).
 
@@ -83,14 +80,8 @@ def train(
         schedule=schedule,
         step_loss=step_loss,
         evaluate=evaluate,
-        result_path=result_path,
-        seed=seed,
+        run=replace(Run.of(run), settings=(schedule, training, validation)),
         threads=threads,
-        options=options,
-        resume=resume,
-        save_every=save_every,
-        show=show,
-        settings=(schedule, training, validation),
     )
 
 
@@ -269,6 +260,7 @@ __all__ = [
     "NAME",
     "PHASES",
     "SCHEDULES",
+    "Run",
     "Schedule",
     "answer",
     "attention_state",

@@ -62,6 +62,25 @@ class Optimizer:
             have = self.gradients[i]
             self.gradients[i] = gradient if have is None else (have + gradient).stop_grad()
 
+    def gather(self, losses: Iterable[jt.Var]) -> float:
+        """The first half of a training step, `step` being the other: add the gradients of a loss
+        that comes in parts to what `step` will use, and return its value.
+
+        losses: scalars that add up to the loss. The next is made when the one before has its
+        gradients and is forgotten, so that the memory holds one part's activations at a time.
+        """
+        value = 0.0
+        for part in losses:
+            self.backward(part)
+            self.sync()
+            value += part.item()
+            # Now that the gradients are there, the part's activations may go before the next part
+            # makes its own. What is pending (running statistics) or left (any Var of the part)
+            # would hold them: without this CTEN needs twice the memory.
+            jt.sync_all()
+            del part
+        return value
+
     def sync(self) -> None:
         """Compute the gradients gathered so far, so that the graphs behind them may go."""
         jt.sync([gradient for gradient in self.gradients if gradient is not None])

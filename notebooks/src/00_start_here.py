@@ -235,7 +235,7 @@ draw_clip(
 from jacklib.data.video import VideoClips
 
 rendered = rendered_clips()
-clips = VideoClips(**rendered._asdict(), subset="validation")
+clips = VideoClips(rendered, "validation")
 item = next(item for item in clips.items if item.label_name == "Joy")
 event = (item.annotation["event_start"], item.annotation["event_end"])
 draw_clip(item.frame_folder, item.audio_file, f"Rendered clip {item.id} ({item.label_name})", event)

@@ -457,10 +457,10 @@ print(schedule)
 
 runtime.seed(0)
 net = VAANet(**config.options())
+notes = config.options() | {"class_names": training.class_names, "network": "VAANet"}
 history = vaanet.train(
-    net, training, validation, schedule=schedule, result_path=CACHE, seed=0, threads=2,
-    options=config.options() | {"class_names": training.class_names, "network": "VAANet"},
-)  # fmt: skip
+    net, training, validation, schedule=schedule, run=vaanet.Run(CACHE, options=notes)
+)
 print(f"{sum(row['seconds'] for row in history):.0f} s of training")
 
 # %% [markdown] lang="en"

@@ -524,10 +524,10 @@ print(schedule)
 
 runtime.seed(0)
 net = CTEN(**config.options())
+notes = config.options() | {"class_names": names, "network": "CTEN"}
 history = cten.train(
-    net, training, validation, schedule=schedule, result_path=CACHE, seed=0, threads=2,
-    options=config.options() | {"class_names": names, "network": "CTEN"},
-)  # fmt: skip
+    net, training, validation, schedule=schedule, run=cten.Run(CACHE, options=notes)
+)
 print(f"{sum(row['seconds'] for row in history):.0f} s of training")
 
 # %% [markdown] lang="en"

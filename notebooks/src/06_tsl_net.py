@@ -560,17 +560,17 @@ print(f"-2 ln T, for all clips alike in both modalities: {-2 * np.log(T):.3f}")
 schedule = tsl.SCHEDULES["classroom"]
 
 
-def train(seed, modality="all", **options):
+def train(seed, modality="all", folder=CACHE / "comparison", show=False, **options):
     """Train a new network as the classroom's schedule says: (network, history)."""
     network = new_network(seed, modality)
     videos = [
         UntrimmedVideos(root, subset, modality=modality, seed=seed) for subset in ("train", "test")
     ]
-    options = {"result_path": CACHE / "comparison", "show": False} | options
-    return network, tsl.train(network, *videos, schedule=schedule, seed=seed, **options)
+    run = tsl.Run(folder, seed, show=show)
+    return network, tsl.train(network, *videos, schedule=schedule, run=run, **options)
 
 
-net, history = train(0, result_path=CACHE, show=True)
+net, history = train(0, folder=CACHE, show=True)
 print(f"{sum(row['seconds'] for row in history):.0f} s of training")
 
 # %% [markdown] lang="en"
@@ -1012,8 +1012,8 @@ film_training = UntrimmedVideos(film_root, "train", seed=0)
 film = UntrimmedVideos(film_root, "test")
 film_net = new_network(0)
 film_history = tsl.train(
-    film_net, film_training, film, schedule=schedule._replace(rates=(1e-3,) * 50), seed=0,
-    result_path=CACHE / "film", show=False,
+    film_net, film_training, film, schedule=schedule._replace(rates=(1e-3,) * 50),
+    run=tsl.Run(CACHE / "film", show=False),
 )  # fmt: skip
 film_result = tsl.test(film_net, film)
 stranger = tsl.test(net, film)  # the network that knows rendered videos only

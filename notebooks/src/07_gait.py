@@ -657,8 +657,8 @@ def train(name, streams="both", affective_weight=1.0, show=False):
         "network": "Gait", "class_names": list(EMOTIONS), "affective_weight": affective_weight
     }  # fmt: skip
     history = gait.train(
-        network, training, validation, schedule=schedule, result_path=CACHE / name, seed=0,
-        affective_weight=affective_weight, options=notes, show=show,
+        network, training, validation, schedule=schedule, affective_weight=affective_weight,
+        run=gait.Run(CACHE / name, show=show, options=notes),
     )  # fmt: skip
     return network, history, gait.test(network, validation)
 

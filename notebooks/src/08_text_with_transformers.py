@@ -557,9 +557,10 @@ schedule = vaanet.SCHEDULES["classroom"]
 print(f"{schedule.n_epochs} epochs in notebook 04, 1 here")
 runtime.seed(0)
 net = VAANet(**small.options())
+notes = small.options() | {"class_names": training.class_names, "network": "VAANet"}
 history = vaanet.train(
-    net, training, validation, schedule=schedule._replace(n_epochs=1), result_path=CACHE, seed=0,
-    options=small.options() | {"class_names": training.class_names, "network": "VAANet"}, show=False,
+    net, training, validation, schedule=schedule._replace(n_epochs=1),
+    run=vaanet.Run(CACHE, show=False, options=notes),
 )  # fmt: skip
 result = vaanet.test(net, validation)
 is_positive = np.isin(np.arange(8), sorted(training.positive))  # of each emotion

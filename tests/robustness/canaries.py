@@ -402,7 +402,7 @@ def _name(name: str, place: Place) -> str:
 def names() -> Iterator[Case]:
     from jacklib.data.prepare import prepare_videos
     from jacklib.data.tsl300 import UntrimmedVideos
-    from jacklib.data.video import VideoClips
+    from jacklib.data.video import SamplePaths, VideoClips
 
     def source(place: Place) -> Path:
         (place.work / "source" / "Joy").mkdir(parents=True)
@@ -452,8 +452,7 @@ def names() -> Iterator[Case]:
         def clips(place: Place, name=name) -> None:
             readers.make_clips(place.work)
             bad = table(place, "a", _name(name, place), "json")
-            VideoClips(video_path=place.work / "img", audio_path=place.work / "mp3",
-                       annotation_path=bad, subset="training")  # fmt: skip
+            VideoClips(SamplePaths(place.work / "img", place.work / "mp3", bad), "training")
             raise AssertionError("a label that leaves the folder is taken")
 
         if name not in (" ", ".hidden"):
@@ -615,10 +614,11 @@ def bert_folders() -> Iterator[Case]:
 
 def own_videos() -> Iterator[Case]:
     """What notebook 10 and test_singlevideo do with names."""
+    from jacklib.teaching.page import page
+
     from jacklib.methods import clips, vaanet
     from jacklib.networks import VAANetConfig
     from jacklib.teaching.own_video import uploaded
-    from jacklib.teaching.page import page
 
     for name in (*NAMES, "", "/", "..mp4", "a.mp4/", ".jack.json", "con.mp4\0.sh"):
 

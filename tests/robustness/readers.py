@@ -167,6 +167,7 @@ def train_a_line(root: Path, epochs: int, resume: Path | None = None) -> None:
 
     from jacklib.ops import Adam
     from jacklib.training.loop import fit
+    from jacklib.training.runs import Run
 
     net = jt.nn.Linear(2, 2)
 
@@ -174,11 +175,10 @@ def train_a_line(root: Path, epochs: int, resume: Path | None = None) -> None:
         ids: list[str]
 
     fit(
-        net, Adam(net.parameters(), 0.1),
+        net, Adam(net.parameters(), 0.1), Run(root / "out", resume=resume, show=False),
         step_loss=lambda batch: [(net(jt.ones((1, 2))).sum(), jt.ones((1, 2)), np.zeros(1))],
         batches=lambda epoch, start: iter([Batch(["a"])]), n_batches=1,
         evaluate=lambda: {"val_accuracy": 0.5}, n_epochs=epochs,
-        result_path=root / "out", resume=resume, show=False,
     )  # fmt: skip
 
 
@@ -352,12 +352,11 @@ def make_frames(root: Path) -> list[str]:
 
 
 def read_clips(root: Path, name: str) -> None:
-    from jacklib.data.video import VideoClips
+    from jacklib.data.video import SamplePaths, VideoClips
 
     clips = VideoClips(
-        video_path=root / "img", audio_path=root / "mp3",
-        annotation_path=root / "annotations.json", subset="training", seq_len=2,
-        snippet_duration=12, sample_size=16, audio_frames=8, n_mfcc=4,
+        SamplePaths(root / "img", root / "mp3", root / "annotations.json"), "training",
+        seq_len=2, snippet_duration=12, sample_size=16, audio_frames=8, n_mfcc=4,
     )  # fmt: skip
     for i in range(len(clips)):
         clips.load(i)

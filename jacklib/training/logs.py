@@ -1,0 +1,179 @@
+"""What a training run tells: log.csv, TensorBoard's event file, lines or live curves."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import socket
+import struct
+import time
+from pathlib import Path
+from typing import Any
+
+from jacklib.errors import DiskError
+from jacklib.files import write_text
+from jacklib.training import parallel
+from jacklib.training.runs import Run, in_notebook
+
+
+def _words(score: str) -> str:
+    return score.replace("val_", "validation ").replace("_", " ")
+
+
+class Report:
+    """What a run shows while it goes on, and logs: the bar's lines or curves, log.csv, TensorBoard.
+
+    Only process 0 has something to show and to log.
+    """
+
+    def __init__(self, run: Run, n_epochs: int):
+        self.run, self.n_epochs = run, n_epochs
+        self.here = parallel.rank() == 0
+        self.show = run.show and self.here
+        self.curves = LiveCurves() if self.show and in_notebook() else None
+        self.logs: Logs | None = None
+
+    def begin(self, history: list[dict[str, float]]) -> None:
+        """Open the logs of a run that has come so far."""
+        self.logs = Logs(self.run.folder, history) if self.here else None
+
+    def draw(self, history: list[dict[str, float]]) -> None:
+        """Show the history's curves, if there are any to show."""
+        if self.curves is not None:
+            self.curves.draw(history, self.run.score)
+
+    def add(self, history: list[dict[str, float]]) -> None:
+        """Log and show the history's last row."""
+        if self.logs is None:
+            return
+        row, run = history[-1], self.run
+        self.logs.add(row)
+        self.draw(history)
+        if self.show and self.curves is None:
+            print(
+                f"{run.unit} {row['epoch']:3d}/{self.n_epochs}  train loss {row['train_loss']:.3f}"
+                f"  accuracy {row['train_accuracy']:.3f}   {_words(run.score)} "
+                f"{row[run.score]:.3f}   {row['seconds']:.0f} s", flush=True,
+            )  # fmt: skip
+
+
+class Logs:
+    """log.csv and a TensorBoard folder; rows of a resumed run's later epochs are written anew."""
+
+    def __init__(self, folder: Path, history: list[dict[str, float]]):
+        self.path, self.rows = folder / "log.csv", list(history)
+        if self.rows:  # else an earlier run's stays until this one has an epoch to tell of
+            self._write()
+        self.board = _Board(folder / "tensorboard", self.rows[-1]["epoch"] if self.rows else None)
+
+    def add(self, row: dict[str, float]) -> None:
+        self.rows.append(row)
+        self._write()
+        self.board.add(row)
+
+    def _write(self) -> None:
+        # Whole each time: a hundred rows, and never half a line.
+        text = io.StringIO()
+        columns = dict.fromkeys(name for row in self.rows for name in row)  # resumed: maybe others
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_text(self.path, text.getvalue())
+
+
+class _Board:
+    """TensorBoard's event file: a row is on the disk when `add` returns, or an error says why not.
+
+    tensorboardX's own writer hands rows to a thread, which dies of a full disk or a clock that is
+    set back, and then the training waits for it for ever.
+    """
+
+    def __init__(self, folder: Path, done: int | None):
+        """done: epochs of a run that goes on; what older files say of later ones is void."""
+        from tensorboardX.proto.event_pb2 import Event, SessionLog
+
+        self.Event = Event
+        name = f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.{os.getpid()}"
+        self.path = folder / name
+        self.head = self._record(file_version="brain.Event:2")
+        if done is not None:
+            start = SessionLog(status=SessionLog.START)
+            self.head += self._record(step=done + 1, session_log=start)
+        self._append(b"")
+
+    def add(self, row: dict[str, float]) -> None:
+        from tensorboardX.proto.summary_pb2 import Summary
+
+        values = [
+            Summary.Value(tag=name, simple_value=value)
+            for name, value in row.items()
+            if name != "epoch"
+        ]
+        self._append(self._record(step=row["epoch"], summary=Summary(value=values)))
+
+    def _record(self, **event: Any) -> bytes:
+        from tensorboardX.record_writer import masked_crc32c
+
+        data = self.Event(wall_time=time.time(), **event).SerializeToString()
+        parts = struct.pack("<Q", len(data)), data
+        return b"".join(part + struct.pack("<I", masked_crc32c(part)) for part in parts)
+
+    def _append(self, record: bytes) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with open(self.path, "ab", buffering=0) as file:
+                size = file.tell()
+                rest = memoryview(record if size else self.head + record)
+                try:
+                    while rest:
+                        rest = rest[file.write(rest) :]
+                except OSError:  # no half row stays
+                    os.ftruncate(file.fileno(), size)
+                    raise
+        except OSError as error:
+            raise DiskError(error, self.path) from error
+
+
+def draw_curves(history: list[dict[str, float]], score: str = "val_accuracy"):
+    """Loss, accuracy and score over the epochs as a Matplotlib figure."""
+    from matplotlib.figure import Figure
+
+    epochs = [row["epoch"] for row in history]
+    figure = Figure(figsize=(9, 2.8), layout="constrained")
+    loss, accuracy = figure.subplots(1, 2)
+    right = "Accuracy" if score == "val_accuracy" else f"Training accuracy and {_words(score)}"
+    for axes, title, names in (
+        (loss, "Loss", ("train_loss", "val_loss")),
+        (accuracy, right, ("train_accuracy", score)),
+    ):
+        for name, colour in zip(names, ("#0072B2", "#D55E00"), strict=True):
+            if name in history[-1]:
+                start = {"train": "training", "val": "validation"}.get(name.split("_")[0])
+                label = start or _words(name)
+                axes.plot(epochs, [r[name] for r in history], "o-", ms=3, c=colour, label=label)
+        axes.set_title(title)
+        axes.set_xlabel("epoch")
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False)
+    accuracy.set_ylim(0, 1.03)
+    return figure
+
+
+class LiveCurves:
+    """The curves under the cell, drawn anew after each epoch."""
+
+    def __init__(self):
+        self.handle = None
+
+    def draw(self, history: list[dict[str, float]], score: str = "val_accuracy") -> None:
+        """Show the history so far in place of the last picture."""
+        from IPython.display import Image, display
+
+        content = io.BytesIO()
+        draw_curves(history, score).savefig(content, format="png", dpi=90)
+        picture = Image(content.getvalue())
+        if self.handle is None:
+            self.handle = display(picture, display_id=True)
+        else:
+            self.handle.update(picture)

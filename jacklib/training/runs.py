@@ -1,0 +1,261 @@
+"""A training run: what it is asked to be, whose its folder is, what goes on from an earlier one."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Any
+
+import jittor as jt
+import numpy as np
+
+from jacklib.errors import DataError, DiskError
+from jacklib.files import LOCK, locked, sweep, write_bytes
+from jacklib.ops import Optimizer
+from jacklib.training import parallel
+from jacklib.weights.checkpoint import load_training, read_options, save_weights
+from jacklib.weights.torch_files import read_torch_file
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where a training run's results go, and how it starts, saves and shows itself.
+
+    result_path: gets last.pth (to go on), best.pth (weights), log.csv, tensorboard/.
+    seed: of every random number in it.
+    resume: a last.pth of the same run, to go on from; of a complete one, what is missing is
+        written.
+    save_every: also write last.pth after that many batches.
+    show: a bar, and lines or curves; without it a run is silent.
+    options: plain values that checkpoints carry along, so that a file says how its network is
+        built.
+
+    The rest is for a network's `train` to say. score: the number of the evaluation whose largest
+    value decides what best.pth is. unit: what lines on the screen call an epoch, if it is no pass
+    over the data. settings: the data, and whatever else decides how the run goes: a notebook that
+    waited for another's run takes that over only if they are the same.
+    """
+
+    result_path: str | os.PathLike
+    seed: int = 0
+    resume: str | os.PathLike | None = None
+    save_every: int = 0
+    show: bool = True
+    options: Mapping[str, Any] = field(default_factory=dict)
+    score: str = "val_accuracy"
+    unit: str = "epoch"
+    settings: Any = None
+
+    @classmethod
+    def of(cls, run: Run | str | os.PathLike) -> Run:
+        """A run as it is; a path as the run whose results go there."""
+        return run if isinstance(run, Run) else cls(run)
+
+    @property
+    def folder(self) -> Path:
+        """`result_path` as a Path."""
+        return Path(self.result_path)
+
+
+def in_notebook() -> bool:
+    """Whether this runs in a Jupyter kernel, where pictures can be shown."""
+    # Whether a kernel runs, not whether somebody imported one's modules.
+    ipython = sys.modules.get("IPython")
+    return getattr(ipython and ipython.get_ipython(), "kernel", None) is not None
+
+
+_OWNED: set[Path] = set()
+
+
+@contextmanager
+def owned(folder: str | os.PathLike, name: str) -> Iterator[bool]:
+    """Hold a result folder for a training of network `name`; gives whether it had to wait.
+
+    Within such a block of the same process it holds already. Of several processes number 0 does it.
+
+    Raises DataError where another process holds it (a notebook waits instead), DiskError where it
+    cannot be written.
+    """
+    place = Path(folder).resolve()
+    if parallel.rank() or place in _OWNED:
+        yield False
+        return
+    with contextlib.ExitStack() as stack:
+        waited, purpose = False, f"training {name}"
+        try:
+            stack.enter_context(locked(folder, purpose, wait=False))
+        except DataError:
+            if not in_notebook():
+                raise
+            waited = True
+            stack.enter_context(locked(folder, purpose))
+        _OWNED.add(place)
+        try:
+            sweep(folder, depth=0)
+            yield waited
+        finally:
+            _OWNED.discard(place)
+            with contextlib.suppress(OSError):
+                (Path(folder) / LOCK).unlink()
+
+
+# What the state of a run always tells.
+_PROGRESS = ("epoch", "batch", "sums", "best", "history", "seed", "n_batches")
+
+
+def begin(
+    run: Run, net: jt.nn.Module, optimizer: Optimizer, n_batches: int, n_epochs: int
+) -> dict[str, Any]:
+    """The state that a run starts from: a new one, or that of `run.resume`, loaded."""
+    progress = {"epoch": 0, "batch": 0, "sums": [0.0, 0, 0, 0.0], "best": -1.0, "history": []}
+    first_process = parallel.rank() == 0
+    if run.resume is not None:
+        progress = _resumed(run, net, optimizer, n_batches, n_epochs)
+    elif run.show and first_process and (run.folder / "best.pth").exists() and not in_notebook():
+        print(
+            f"Note: the weights of an earlier run in {run.folder} are replaced; another folder "
+            "keeps them.", file=sys.stderr
+        )  # fmt: skip
+    jt.sync_all()  # lazy initial weights are drawn now, from the caller's seed, not a batch's
+    if first_process:
+        _check_room(run.folder, net)
+    if in_notebook() and run.settings is not None:
+        whole = (
+            net.state_dict(), optimizer.groups, run.seed, n_batches, n_epochs, dict(run.options),
+            run.settings,
+        )  # fmt: skip
+        progress["run"] = _digest(whole)
+    return progress
+
+
+def _check_room(folder: Path, net: jt.nn.Module) -> None:
+    """Raise DiskError, before hours of work, where the first checkpoint would find no room."""
+    size = sum(4 * value.numel() for value in net.state_dict().values())
+    if shutil.disk_usage(folder).free < 2 * size:  # in best.pth and, at least once, in last.pth
+        raise DiskError(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), folder)
+
+
+def _resumed(
+    run: Run, net: jt.nn.Module, optimizer: Optimizer, n_batches: int, n_epochs: int
+) -> dict[str, Any]:
+    """The state of the run that wrote `run.resume`, loaded.
+
+    Raises DataError if it is no such run.
+    """
+    path = run.resume
+    progress = load_training(path, net, optimizer, _PROGRESS)
+    for name, value in (("seed", run.seed), ("n_batches", n_batches)):
+        if progress[name] != value:
+            raise DataError(
+                os.fspath(path),
+                found=f"{name} {progress[name]}",
+                wanted=f"{name} {value}, as this run has",
+                cure="Resume with the seed, batch size and data of the run that wrote it.",
+            )
+    if (progress["epoch"], progress["batch"]) > (n_epochs, 0):
+        raise DataError(
+            os.fspath(path),
+            found=f"a run that has gone beyond epoch {n_epochs}: {progress['epoch']} are complete",
+            wanted=f"one that has not, as epoch {n_epochs} is to be the last",
+            cure="Give a larger --n_epochs (TSL: a longer --lr).",
+        )
+    return progress
+
+
+def restore_best(run: Run, net: jt.nn.Module, progress: dict[str, Any]) -> None:
+    """best.pth of a run that goes on, as it was when `run.resume`, now in `net`, was written."""
+    folder, resume = run.folder, Path(run.resume)
+    rows = [row for row in progress["history"] if row.get(run.score) == progress["best"]]
+    if not rows:
+        return
+    epoch, options = rows[0]["epoch"], progress.get("options", {})
+    best, beside = folder / "best.pth", resume.with_name("best.pth")
+    if (progress["epoch"], progress["batch"]) == (epoch, 0):  # a stop may have come before it
+        save_weights(net, best, options | {"epoch": epoch})
+    elif is_best(beside, epoch, options):
+        if not same_file(best, beside):
+            write_bytes(best, beside.read_bytes())
+    elif not is_best(best, epoch, options):
+        print(
+            f"Note: the best weights so far, those of epoch {epoch}, are neither in {folder} nor "
+            f"beside {resume}. best.pth is written when an epoch is better.", file=sys.stderr
+        )  # fmt: skip
+
+
+def is_best(path: Path, epoch: int, options: Mapping[str, Any] | None = None) -> bool:
+    """Whether a file holds the weights of this epoch, of a run with these options."""
+    try:
+        found = read_options(path)
+    except (DataError, OSError):
+        return False
+    if found.pop("epoch", epoch) != epoch:  # files of earlier versions do not say
+        return False
+    return options is None or _digest(found) == _digest(dict(options))
+
+
+def best_weights(folder: Path, epoch: int) -> str:
+    """Where a run's best weights, those of `epoch`, are, for the line at its end."""
+    path = folder / "best.pth"
+    if is_best(path, epoch):
+        return str(path)
+    return "nowhere: the run went on without its first folder's best.pth, and was never better"
+
+
+def same_file(one: str | os.PathLike, other: str | os.PathLike) -> bool:
+    return os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
+
+
+def taken_over(
+    run: Run, net: jt.nn.Module, optimizer: Optimizer, wanted: dict[str, Any], n_epochs: int
+) -> list[dict[str, float]] | None:
+    """The history of the same run that another process has just finished here, and `net` as it was
+    at its end; None if it was another run, or was not finished. wanted: what `begin` gave."""
+    path = run.folder / "last.pth"
+    try:
+        progress = read_torch_file(path)["progress"]
+        if (progress["run"], progress["epoch"]) != (wanted["run"], n_epochs):
+            return None
+    except (DataError, OSError, LookupError, TypeError):
+        return None
+    history = load_training(path, net, optimizer)["history"]
+    net.eval()
+    print(f"The other process's training was this one: its weights and history, from {run.folder}.")
+    return history
+
+
+def _digest(value: Any) -> str:
+    """A fingerprint of plain values, arrays, Vars, and objects that consist of them.
+
+    Of an object counts what it shows: its attributes without an underscore.
+    """
+    found = hashlib.sha256()
+    _feed(found, value)
+    return found.hexdigest()
+
+
+def _feed(found: Any, value: Any) -> None:
+    if isinstance(value, jt.Var):
+        value = value.numpy()
+    if isinstance(value, np.ndarray):
+        found.update(f"{value.dtype.str}{value.shape}".encode())
+        found.update(np.ascontiguousarray(value).data)
+    elif isinstance(value, Mapping):
+        _feed(found, list(value.items()))
+    elif isinstance(value, (list, tuple)):  # a file gives lists back where tuples went in
+        found.update(b"[")
+        for part in value:
+            _feed(found, part)
+        found.update(b"]")
+    elif hasattr(value, "__dict__") and not isinstance(value, PurePath):
+        shown = {k: v for k, v in vars(value).items() if not k.startswith("_")}
+        _feed(found, [type(value).__name__, shown])
+    else:
+        found.update(f"{value!r},".encode("utf-8", "surrogatepass"))
