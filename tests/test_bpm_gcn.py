@@ -90,7 +90,7 @@ def test_other_shapes(case):
     def stored(role):
         return SMALL[f"{case['case']}/{role}"]
 
-    net = BPMGCN(**case["network"])
+    net = BPMGCN(BPMGCNConfig(**case["network"]))
     load_weights(net, {k: weight(k, v.shape) for k, v in net.state_dict().items()})
     given = bpm_gcn_inputs(case["seed"], case)
     inputs = given["posture"], given["movement"]
@@ -120,7 +120,7 @@ def tiny():
     """A network, and what three gaits give to it and to the loss."""
     jt.set_global_seed(0)
     case = {"gaits": 3, "network": {"n_classes": 4, "n_features": 31, **TINY}}
-    return BPMGCN(**TINY), bpm_gcn_inputs(0, case)
+    return BPMGCN(BPMGCNConfig(**TINY)), bpm_gcn_inputs(0, case)
 
 
 def test_what_inspect_shows(tiny):
@@ -143,7 +143,7 @@ def test_what_inspect_shows(tiny):
 
 
 def test_it_starts_as_the_authors_do():
-    state = {k: v.numpy() for k, v in BPMGCN(**TINY).state_dict().items()}
+    state = {k: v.numpy() for k, v in BPMGCN(BPMGCNConfig(**TINY)).state_dict().items()}
     for key, value in state.items():
         if key.endswith("PA"):
             np.testing.assert_array_equal(value, np.float32(1e-6))  # every entry, not 1e-6 * A
@@ -151,7 +151,7 @@ def test_it_starts_as_the_authors_do():
             np.testing.assert_array_equal(value, np.float32(1e-6))
         elif key.endswith("bias") and not key.startswith("fc"):
             assert not value.any()
-    wide = BPMGCN(widths=(64, 64, 64), frames=2).state_dict()
+    wide = BPMGCN(BPMGCNConfig(widths=(64, 64, 64), frames=2)).state_dict()
     for key, std in (
         ("l5_p.tcn1.conv.weight", np.sqrt(2 / (64 * 9))),
         ("l5_p.residual.conv.weight", np.sqrt(2 / 64)),
@@ -227,17 +227,17 @@ def test_wrong_shapes_are_named(tiny, posture, movement, message):
     [
         ({"widths": (64, 128)}, r"widths: found \[64, 128\], wanted three multiples of embed"),
         ({"widths": (64, 130, 256)}, "widths: found .*wanted three multiples of embed"),
-        ({"frames": 1}, "frames: found 1, wanted 2 or more"),
+        ({"frames": 1}, "frames: found 1, wanted a whole number from 2 to"),
     ],
 )
 def test_options_that_do_not_fit_are_named(options, message):
     with pytest.raises(DataError, match=message):
-        BPMGCN(**options)
+        BPMGCN(BPMGCNConfig(**options))
 
 
 def test_the_two_settings():
     assert BPMGCNConfig.paper() == BPMGCNConfig()
-    small = BPMGCN(**BPMGCNConfig.classroom().options())
+    small = BPMGCN(BPMGCNConfig.classroom())
     assert {k for k in Golden("bpm_gcn").keys if "num_batches" not in k} == set(small.state_dict())
     assert sum(p.numel() for p in small.parameters()) < 6e5
 

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -212,7 +213,7 @@ def checkpoints(tmp_path_factory) -> dict[str, Path]:
     networks = {"VAANet": (VAANet, VAANetConfig), "CTEN": (CTEN, CTENConfig),
                 "TSL": (TSLNet, TSLNetConfig), "Gait": (BPMGCN, BPMGCNConfig)}  # fmt: skip
     for name, (network, config) in networks.items():
-        options = config.classroom().options()
+        options = asdict(config.classroom())
         notes = {"network": name, "features": DESCRIPTOR} if name == "TSL" else {"network": name}
         made[name] = folder / f"{name}.pth"
         save_weights(network(**options), made[name], options | notes)

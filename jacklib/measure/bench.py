@@ -20,6 +20,7 @@ import platform
 import statistics
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -285,7 +286,7 @@ def _measure_one(network: str, settings: str, args: argparse.Namespace) -> dict[
     batch, clips = args.batch_size or default, CLIPS[settings]
     results = measure(
         network,
-        config.options(),
+        asdict(config),
         batch,
         rounds=args.rounds,
         warm_up=args.warm_up,

@@ -22,6 +22,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -199,6 +200,7 @@ def check_golden(
     """(network and output, difference from PyTorch's number, whether it is small enough)."""
     import jittor as jt
 
+    from jacklib.core import configs
     from jacklib.networks import BPMGCN, CTEN, CTENVisual, TSLNet, VAANet
     from jacklib.weights.checkpoint import load_weights
 
@@ -221,7 +223,8 @@ def check_golden(
             golden = Golden(name)
             # The golden training is without dropout; the other two networks have none.
             still = {"dropout": 0.0} if network in (CTEN, CTENVisual, TSLNet) else {}
-            net = network(**golden.facts.get("config", {}), **still)
+            config = getattr(configs, network.__name__.removesuffix("Visual") + "Config")
+            net = network(config(**golden.facts.get("config", {}), **still))
             load_weights(net, golden.state())
             arrays = [golden.input(each) for each in inputs]
             net.eval()
@@ -306,7 +309,7 @@ def sizes(small: bool) -> dict[str, tuple[dict[str, Any], int, int]]:
                "gait": BPMGCNConfig}  # fmt: skip
     batch = {"vaanet": 8, "cten": 8, "tsl": 16, "gait": 32}
     return {
-        name: (getattr(config, kind)().options(), 2 if small else batch[name], 24 if small else 480)
+        name: (asdict(getattr(config, kind)()), 2 if small else batch[name], 24 if small else 480)
         for name, config in configs.items()
     }
 

@@ -12,8 +12,21 @@ import time
 from typing import Any
 
 from jacklib.backend import folders, runtime
-from jacklib.core.example_inputs import erased, gait_inputs, inputs_for, tsl_videos, vaanet_positive
-from jacklib.measure.protocol import LEARNING_RATE, MOMENTUM, WEIGHT_DECAY, check_network, serve
+from jacklib.core.example_inputs import (
+    clip_inputs,
+    erased,
+    gait_inputs,
+    tsl_videos,
+    vaanet_positive,
+)
+from jacklib.measure.protocol import (
+    CLASSES,
+    LEARNING_RATE,
+    MOMENTUM,
+    WEIGHT_DECAY,
+    check_network,
+    serve,
+)
 
 
 class JittorSession:
@@ -30,27 +43,27 @@ class JittorSession:
         """Build the network (weights from `seed`) and inputs for one batch."""
         import jittor as jt
 
-        from jacklib.networks import BPMGCN, CTEN, TSLNet, VAANet
+        from jacklib import networks
         from jacklib.ops import SGD, Adam
 
         check_network(network)
         self.net = self.optimizer = None
         runtime.seed(seed)
-        networks = {"vaanet": VAANet, "cten": CTEN, "tsl": TSLNet, "gait": BPMGCN}
-        net = networks[network](**(config or {}))
+        name = CLASSES[network]
+        net = getattr(networks, name)(getattr(networks, f"{name}Config")(**(config or {})))
         lr, parameters = LEARNING_RATE[network], net.parameters()
         self.network = network
         if network == "tsl":
-            videos = tsl_videos(net, batch, clips, seed)
+            videos = tsl_videos(net.config, batch, clips, seed)
             self.videos = [[jt.array(array) for array in video] for video in videos]
             self.inputs, self.labels = self.videos[0][:2], self.videos[0][2:3]
             parameters = net.parameter_groups(lr)
         elif network == "gait":
-            arrays = [jt.array(array) for array in gait_inputs(net, batch, seed)]
+            arrays = [jt.array(array) for array in gait_inputs(net.config, batch, seed)]
             self.inputs, self.labels = arrays[:2], ()
             self.target, self.affective = arrays[2].numpy(), arrays[3]
         else:
-            visual, audio, target = inputs_for(net, network, batch, seed)
+            visual, audio, target = clip_inputs(net.config, batch, seed)
             self.inputs, self.labels = (jt.array(visual), jt.array(audio)), ()
             self.target = jt.array(target)
             self.later = [jt.array(v) for v in erased(visual)] if network == "cten" else []
@@ -116,7 +129,7 @@ class JittorSession:
         from jacklib.networks.losses import pcce
 
         logits = self.net(*self.inputs).logits
-        yield pcce(logits, self.target, vaanet_positive(self.net.n_classes))
+        yield pcce(logits, self.target, vaanet_positive(self.net.config.n_classes))
 
     def _cten_loss(self):
         from jacklib.core.erasing import kept_segments

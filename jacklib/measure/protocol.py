@@ -37,7 +37,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-NETWORKS = ("vaanet", "cten", "tsl", "gait")
+CLASSES = {"vaanet": "VAANet", "cten": "CTEN", "tsl": "TSLNet", "gait": "BPMGCN"}
+NETWORKS = tuple(CLASSES)
 LEARNING_RATE = {"vaanet": 2e-4, "cten": 2e-4, "tsl": 1e-5, "gait": 1e-3}
 WEIGHT_DECAY = {"vaanet": 0.0, "cten": 5e-4, "tsl": 5e-4, "gait": 1e-3}
 MOMENTUM = 0.9  # of BPM-GCN's SGD, Nesterov's

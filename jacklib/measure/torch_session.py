@@ -17,14 +17,25 @@ from typing import Any
 import torch
 from torch.nn.functional import cross_entropy
 
+from jacklib import reference
+from jacklib.core import configs
 from jacklib.core.erasing import kept_segments
-from jacklib.core.example_inputs import erased, gait_inputs, inputs_for, tsl_videos, vaanet_positive
-from jacklib.measure.protocol import LEARNING_RATE, MOMENTUM, WEIGHT_DECAY, check_network, serve
-from jacklib.reference.bpm_gcn import BPMGCN
-from jacklib.reference.cten import CTEN
-from jacklib.reference.losses import TSLLoss, bpm_gcn_loss, pcce
-from jacklib.reference.tsl_net import TSLNet
-from jacklib.reference.vaanet import VAANet
+from jacklib.core.example_inputs import (
+    clip_inputs,
+    erased,
+    gait_inputs,
+    tsl_videos,
+    vaanet_positive,
+)
+from jacklib.measure.protocol import (
+    CLASSES,
+    LEARNING_RATE,
+    MOMENTUM,
+    WEIGHT_DECAY,
+    check_network,
+    serve,
+)
+from jacklib.reference import BPMGCN, CTEN, TSLLoss, TSLNet, VAANet, bpm_gcn_loss, pcce
 
 # "cuda" where `bench --device cuda` or `gpu_check` measures a GPU.
 DEVICE = torch.device(os.environ.get("JACK_DEVICE", "cpu"))
@@ -60,21 +71,22 @@ class Session:
         self.inputs = self.labels = self.later = self.videos = ()
         check_network(network)
         torch.manual_seed(seed)
-        networks = {"vaanet": VAANet, "cten": CTEN, "tsl": TSLNet, "gait": BPMGCN}
-        net = networks[network](**(config or {})).to(DEVICE)
+        name = CLASSES[network]
+        options = getattr(configs, f"{name}Config")(**(config or {}))
+        net = getattr(reference, name)(options).to(DEVICE)
         trainable = [p for p in net.parameters() if p.requires_grad]
         lr, parameters = LEARNING_RATE[network], trainable
         self.network = network
         if network == "tsl":
-            videos = tsl_videos(net, batch, clips, seed)
+            videos = tsl_videos(net.config, batch, clips, seed)
             self.videos = [[_here(array) for array in video] for video in videos]
             self.inputs, self.labels = self.videos[0][:2], self.videos[0][2:3]
             parameters = net.parameter_groups(lr)
         elif network == "gait":
-            arrays = [_here(array) for array in gait_inputs(net, batch, seed)]
+            arrays = [_here(array) for array in gait_inputs(net.config, batch, seed)]
             self.inputs, (self.target, self.affective) = arrays[:2], arrays[2:]
         else:
-            visual, audio, target = inputs_for(net, network, batch, seed)
+            visual, audio, target = clip_inputs(net.config, batch, seed)
             self.inputs = _here(visual), _here(audio)
             self.target = _here(target)
             if network == "cten":
@@ -131,7 +143,7 @@ class Session:
         return {"seconds": time.perf_counter() - start, "loss": value}
 
     def _vaanet_loss(self, net: VAANet) -> Iterator[torch.Tensor]:
-        positive = vaanet_positive(net.n_classes)
+        positive = vaanet_positive(net.config.n_classes)
         yield pcce(net(*self.inputs).logits, self.target, positive=positive)
 
     def _cten_loss(self, net: CTEN) -> Iterator[torch.Tensor]:

@@ -405,7 +405,7 @@ def _train_in(result_path: Path, args: argparse.Namespace, options: dict[str, An
         "train", folder, train=options.get("random_move", True), seed=seed, dataset=args.dataset
     )
     validation = open_gaits("test", folder, dataset=args.dataset)
-    net = BPMGCN(**config.options())
+    net = BPMGCN(config)
     jt.sync_all()  # the first weights are drawn now, from the seed, as in the notebook
     if options.get("checkpoint_path"):
         print(f"network: {load_weights(net, options['checkpoint_path'])}")
@@ -458,7 +458,7 @@ def load(path: str | Path | None, options: dict[str, Any] | None = None) -> BPMG
         )  # fmt: skip
     with built_as(file):
         config = _config(options or {}, saved)
-        net = BPMGCN(**config.options())
+        net = BPMGCN(config)
     sizes = (config.n_classes, config.n_features, config.frames)
     if sizes != (len(EMOTIONS), N_AFFECTIVE, FRAMES):
         raise DataError(

@@ -161,7 +161,7 @@ def attention_states(
 
 METHOD = common.Method(
     name="VAANet",
-    network=lambda config: VAANet(**config.options()),
+    network=VAANet,
     config=VAANetConfig,
     schedules=SCHEDULES,
     sizes=("sample_size", "seq_len", "snippet_duration", "audio_embed_size", "audio_n_segments"),

@@ -14,57 +14,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import jittor as jt
 from jittor import nn
 
+from jacklib.core.configs import BPMGCNConfig
 from jacklib.core.shapes import (
     GAIT_JOINTS,
     MOVEMENT_CHANNELS,
     POSTURE_CHANNELS,
-    check_fields,
     check_gait,
-    check_streams,
-    check_widths,
 )
 from jacklib.core.skeleton import Graph
 from jacklib.ops import BatchNorm, as_var, kaiming_normal_fan_out, relu
 from jacklib.ops.graph import conv_time, joint_products, mix_joints
-
-
-@dataclass(frozen=True)
-class BPMGCNConfig:
-    """Every option of `BPMGCN`; `BPMGCN(**config.options())` builds it."""
-
-    n_classes: int = 4
-    n_features: int = 31
-    frames: int = 48
-    widths: tuple[int, int, int] = (64, 128, 256)
-    embed: int = 4
-    streams: str = "both"
-
-    def __post_init__(self):
-        """Raises DataError where a field is of another kind, or beyond every use."""
-        check_fields(
-            self, n_classes=(1, 1000), n_features=(1, 1000), frames=(2, 1000), widths=(1, 4096),
-            embed=(1, 4096),
-        )  # fmt: skip
-
-    @classmethod
-    def paper(cls) -> BPMGCNConfig:
-        """The released network."""
-        return cls()
-
-    @classmethod
-    def classroom(cls) -> BPMGCNConfig:
-        """The same network small enough to train from nothing in minutes on two CPU cores."""
-        return cls(widths=(16, 32, 64))
-
-    def options(self) -> dict:
-        """The keyword arguments of `BPMGCN`."""
-        return asdict(self)
 
 
 class BPMGCNOutput(NamedTuple):
@@ -254,33 +218,13 @@ class Fusion(nn.Module):
 
 
 class BPMGCN(nn.Module):
-    """Bilateral posture and movement graph convolutional network. The defaults are the released.
+    """Bilateral posture and movement graph convolutional network. `BPMGCN()` is the released."""
 
-    n_classes: happy, sad, angry, neutral. n_features: affective features a frame. frames: T; the
-    attention to times has one weight a pair of them. widths: channels of the three stages. embed:
-    a unit's attention has its width divided by this many channels. streams: "both", or "posture" or
-    "movement" alone, which the ablation of the paper compares: without fusion, and the affective
-    branch is the posture stream's.
-
-    Raises ValueError where sizes do not fit together.
-    """
-
-    def __init__(
-        self,
-        n_classes: int = 4,
-        *,
-        n_features: int = 31,
-        frames: int = 48,
-        widths: Sequence[int] = (64, 128, 256),
-        embed: int = 4,
-        streams: str = "both",
-    ):
-        check_widths(widths, frames, embed)
-        check_streams(streams)
-        self.streams, letters = streams, {"both": "pm", "posture": "p", "movement": "m"}[streams]
-        self.n_classes, self.n_features, self.frames = n_classes, n_features, frames
+    def __init__(self, config: BPMGCNConfig = BPMGCNConfig()):
+        self.config = c = config
+        letters = {"both": "pm", "posture": "p", "movement": "m"}[c.streams]
         A, V = jt.array(Graph().A).stop_grad(), GAIT_JOINTS
-        w1, w2, w3 = widths
+        w1, w2, w3 = c.widths
         stages = [(w1, w1), (w1, w1), (w1, w1),
                   (w1, w2), (w2, w2), (w2, w2), (w2, w3), (w3, w3), (w3, w3)]  # fmt: skip
         channels = {"p": POSTURE_CHANNELS, "m": MOVEMENT_CHANNELS}
@@ -288,19 +232,19 @@ class BPMGCN(nn.Module):
             setattr(self, f"data_bn_{stream}", BatchNorm(V * channels[stream]))
         for stream in letters:
             c_in = channels[stream]
-            first = GraphTimeUnit(c_in, w1, A, w1 // embed, residual=False)
+            first = GraphTimeUnit(c_in, w1, A, w1 // c.embed, residual=False)
             setattr(self, f"l1_{stream}", first)
             for i, (before, after) in enumerate(stages, start=2):
                 stride = 2 if i in (5, 8) else 1
-                unit = GraphTimeUnit(before, after, A, after // embed, stride)
+                unit = GraphTimeUnit(before, after, A, after // c.embed, stride)
                 setattr(self, f"l{i}_{stream}", unit)
-        if streams == "both":
-            half = (frames + 1) // 2
-            self.fusion1, self.fusion2 = Fusion(frames, V), Fusion(half, V)
+        if c.streams == "both":
+            half = (c.frames + 1) // 2
+            self.fusion1, self.fusion2 = Fusion(c.frames, V), Fusion(half, V)
             self.fusion3 = Fusion((half + 1) // 2, V)
-        heads = {f"fc1_classifier_{stream}": n_classes for stream in letters}
+        heads = {f"fc1_classifier_{stream}": c.n_classes for stream in letters}
         if "p" in letters:
-            heads["fc2_aff"] = n_features * frames
+            heads["fc2_aff"] = c.n_features * c.frames
         for name, size in heads.items():
             layer = nn.Linear(w3, size)
             setattr(self, name, layer)
@@ -332,13 +276,13 @@ class BPMGCN(nn.Module):
         )
 
     def _run(self, posture, movement, graphs=None, gates=None) -> BPMGCNOutput:
-        if self.streams != "movement":
+        if self.config.streams != "movement":
             posture = as_var(posture).float32()
-        if self.streams != "posture":
+        if self.config.streams != "posture":
             movement = as_var(movement).float32()
-        check_gait(self, posture, movement)
-        if self.streams != "both":
-            stream, x = ("p", posture) if self.streams == "posture" else ("m", movement)
+        check_gait(self.config, posture, movement)
+        if self.config.streams != "both":
+            stream, x = ("p", posture) if self.config.streams == "posture" else ("m", movement)
             x = self.normalize(x, getattr(self, f"data_bn_{stream}"))
             for i in range(1, 11):
                 x = getattr(self, f"l{i}_{stream}")(x, None if graphs is None else graphs[stream])

@@ -22,7 +22,6 @@ KINDS = {
     "import": "what is imported",
     "name": "the same line in the other framework's names",
     "call": "a line that says the same in other calls",
-    "options": "the port's dataclass of options",
     "port": "a line that only the port needs",
     "reference": "a line that only the reference needs",
 }
@@ -83,7 +82,6 @@ def side_by_side(reference: str, port: str) -> list[Row]:
     """Both texts line beside line, each pair with its kind. Raises SyntaxError for no Python."""
     left, right = reference.splitlines(), port.splitlines()
     left_code, right_code = _code(reference), _code(port)
-    options = _option_lines(port)
 
     def keys(lines: list[str], code: list[str]) -> list[str]:
         return [
@@ -100,7 +98,7 @@ def side_by_side(reference: str, port: str) -> list[Row]:
             Row(
                 None if i is None else i + 1, None if i is None else left[i],
                 None if j is None else j + 1, None if j is None else right[j],
-                "options" if j in options and i is None and b else _kind(a, b),
+                _kind(a, b),
             )
         )  # fmt: skip
 
@@ -181,16 +179,6 @@ def _code(text: str) -> list[str]:
             for row in range(value.lineno - 1, value.end_lineno):
                 lines[row] = ""
     return [line.rstrip() for line in lines]
-
-
-def _option_lines(text: str) -> set[int]:
-    """Lines of dataclasses named ...Config, counted from 0."""
-    found: set[int] = set()
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.ClassDef) and node.name.endswith("Config"):
-            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-            found |= set(range(first - 1, node.end_lineno))
-    return found
 
 
 def table(counts: dict[str, dict[str, int]]) -> str:

@@ -12,8 +12,8 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +79,13 @@ class Reference:
     """A PyTorch network, by where it is found, since it never comes into this process.
 
     network: "package.module:Class" or "path/file.py:Class"; with `code` just "Class". options:
-    keyword arguments of the class. code: PyTorch source as text (torch, nn, F, np are known).
-    loss: a function of the network's output and the targets, named like the network.
+    keyword arguments of the class, or its one argument: a dataclass that both sides can import.
+    code: PyTorch source as text (torch, nn, F, np are known). loss: a function of
+    the network's output and the targets, named like the network.
     """
 
     network: str
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Any = field(default_factory=dict)
     code: str = ""
     loss: str = ""
 
@@ -183,10 +184,16 @@ def compare(
     if seed is None:
         arrays |= {f"weight {n}": v.numpy() for n, v in net.state_dict().items()}
     job = {
-        "network": reference.network, "options": dict(reference.options), "code": reference.code,
+        "network": reference.network, "options": {}, "code": reference.code,
         "loss": reference.loss, "training": training, "optimizer": optimizer, "seed": seed,
         "input": len(inputs), "target": len(targets),
     }  # fmt: skip
+    if is_dataclass(reference.options):
+        kind = type(reference.options)
+        job["config"] = f"{kind.__module__}:{kind.__qualname__}"
+        job["options"] = asdict(reference.options)
+    else:
+        job["options"] = dict(reference.options)
     theirs = _answer(reference, job, arrays)
     given = [None if a is None else jt.array(np.asarray(a)) for a in inputs]
     wanted = [jt.array(np.asarray(a)) for a in targets]
@@ -207,7 +214,7 @@ def compare_network(network: str, settings: str = "classroom", seed: int = 0) ->
     others in training mode. Raises DataError for other names and where PyTorch is absent.
     """
     from jacklib import networks
-    from jacklib.core.example_inputs import gait_inputs, inputs_for, tsl_videos, vaanet_positive
+    from jacklib.core.example_inputs import clip_inputs, gait_inputs, tsl_videos, vaanet_positive
     from jacklib.networks.losses import TSLLoss, bpm_gcn_loss, pcce
     from jacklib.ops import cross_entropy
 
@@ -218,17 +225,17 @@ def compare_network(network: str, settings: str = "classroom", seed: int = 0) ->
             cure="Choose one of these.",
         )  # fmt: skip
     name = {"vaanet": "VAANet", "cten": "CTEN", "tsl": "TSLNet", "gait": "BPMGCN"}[network]
-    options = getattr(getattr(networks, f"{name}Config"), settings)().options()
-    net = getattr(networks, name)(**options)
+    config = getattr(getattr(networks, f"{name}Config"), settings)()
+    net = getattr(networks, name)(config)
     training = True
     if network == "tsl":
-        rgb, logmel, labels, share, points = tsl_videos(net, 1, 24, seed)[0]
+        rgb, logmel, labels, share, points = tsl_videos(config, 1, 24, seed)[0]
         inputs, targets = [rgb, logmel, labels], [labels, share, points]
 
         def loss(output, labels, share, points):
             return TSLLoss()(output, labels, share, points)["total"]
     elif network == "gait":
-        *inputs, target, affective = gait_inputs(net, 4, seed)
+        *inputs, target, affective = gait_inputs(config, 4, seed)
         targets = [target, affective]
 
         def loss(output, target, affective):
@@ -238,10 +245,10 @@ def compare_network(network: str, settings: str = "classroom", seed: int = 0) ->
         # Few values in a batch normalisation and values next to a ReLU's 0 magnify rounding: these
         # numbers of clips keep clear of both with seed 0.
         clips = {"vaanet": 2, "cten": 4}[network] if training else 1
-        *inputs, target = inputs_for(net, network, clips, seed)
+        *inputs, target = clip_inputs(config, clips, seed)
         targets = [target]
         if network == "vaanet":
-            targets.append(np.array(vaanet_positive(net.n_classes)))
+            targets.append(np.array(vaanet_positive(config.n_classes)))
 
         def loss(output, target, *positive):
             if positive:
@@ -249,7 +256,7 @@ def compare_network(network: str, settings: str = "classroom", seed: int = 0) ->
             return cross_entropy(output.logits, target)
 
     reference = Reference(
-        f"jacklib.reference:{name}", options, loss=f"jacklib.porting.torch_recorder:{network}_loss"
+        f"jacklib.reference:{name}", config, loss=f"jacklib.porting.torch_recorder:{network}_loss"
     )
     return compare(net, reference, inputs, loss=loss, targets=targets, training=training)
 

@@ -58,7 +58,7 @@ TEXT = {
         "same": "the same",
         "no_rows": "Nothing differs here.",
         "kinds": {
-            "import": "import", "name": "other name", "call": "other call", "options": "options",
+            "import": "import", "name": "other name", "call": "other call",
             "port": "only in the port", "reference": "only in the reference",
         },
         "rows": "{part}: rows {first} to {last} of {total}. Different in the whole file: {kinds}.",
@@ -95,7 +95,7 @@ TEXT = {
         "same": "相同",
         "no_rows": "这里没有不同。",
         "kinds": {
-            "import": "导入", "name": "换名字", "call": "换调用", "options": "选项类",
+            "import": "导入", "name": "换名字", "call": "换调用",
             "port": "只在移植版", "reference": "只在参考版",
         },
         "rows": "{part}：第 {first}–{last} 行，共 {total} 行。整个文件的不同之处：{kinds}。",
@@ -243,7 +243,6 @@ LOOKS = {
     "import": ("#DADFE3", "i"),
     "name": ("#CFE6F5", "≈"),
     "call": ("#FBE3B3", "≠"),
-    "options": ("#E6DAF0", "o"),
     "port": ("#CDEBDF", "+"),
     "reference": ("#F7D3C0", "−"),
 }

@@ -127,7 +127,8 @@ def make_optimizer(text: str, parameters: list) -> torch.optim.Optimizer:
 def record(job: dict[str, Any], arrays: dict[str, np.ndarray]) -> Recording:
     """Build the network, give it its weights and record a pass, its gradients and one step."""
     torch.manual_seed(0)
-    net = find(job["network"], job["code"])(**job["options"])
+    network, options = find(job["network"], job["code"]), job["options"]
+    net = network(find(job["config"], "")(**options)) if "config" in job else network(**options)
     criterion = find(job["loss"], job["code"]) if job["loss"] else None
 
     def given(kind: str) -> list[Tensor | None]:

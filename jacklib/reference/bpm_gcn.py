@@ -11,19 +11,17 @@ Maps are [N, C, T, V].
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from jacklib.core.configs import BPMGCNConfig
 from jacklib.core.shapes import (
     GAIT_JOINTS,
     MOVEMENT_CHANNELS,
     POSTURE_CHANNELS,
     check_gait,
-    check_streams,
-    check_widths,
 )
 from jacklib.core.skeleton import Graph
 
@@ -196,34 +194,14 @@ class Fusion(nn.Module):
 
 
 class BPMGCN(nn.Module):
-    """Bilateral posture and movement graph convolutional network. The defaults are the released.
+    """Bilateral posture and movement graph convolutional network. `BPMGCN()` is the released."""
 
-    n_classes: happy, sad, angry, neutral. n_features: affective features a frame. frames: T; the
-    attention to times has one weight a pair of them. widths: channels of the three stages. embed:
-    a unit's attention has its width divided by this many channels. streams: "both", or "posture" or
-    "movement" alone, which the ablation of the paper compares: without fusion, and the affective
-    branch is the posture stream's.
-
-    Raises ValueError where sizes do not fit together.
-    """
-
-    def __init__(
-        self,
-        n_classes: int = 4,
-        *,
-        n_features: int = 31,
-        frames: int = 48,
-        widths: Sequence[int] = (64, 128, 256),
-        embed: int = 4,
-        streams: str = "both",
-    ):
+    def __init__(self, config: BPMGCNConfig = BPMGCNConfig()):
         super().__init__()
-        check_widths(widths, frames, embed)
-        check_streams(streams)
-        self.streams, letters = streams, {"both": "pm", "posture": "p", "movement": "m"}[streams]
-        self.n_classes, self.n_features, self.frames = n_classes, n_features, frames
+        self.config = c = config
+        letters = {"both": "pm", "posture": "p", "movement": "m"}[c.streams]
         A, V = torch.from_numpy(Graph().A), GAIT_JOINTS
-        w1, w2, w3 = widths
+        w1, w2, w3 = c.widths
         stages = [(w1, w1), (w1, w1), (w1, w1),
                   (w1, w2), (w2, w2), (w2, w2), (w2, w3), (w3, w3), (w3, w3)]  # fmt: skip
         channels = {"p": POSTURE_CHANNELS, "m": MOVEMENT_CHANNELS}
@@ -231,19 +209,19 @@ class BPMGCN(nn.Module):
             self.add_module(f"data_bn_{stream}", nn.BatchNorm1d(V * channels[stream]))
         for stream in letters:
             c_in = channels[stream]
-            first = GraphTimeUnit(c_in, w1, A, w1 // embed, residual=False)
+            first = GraphTimeUnit(c_in, w1, A, w1 // c.embed, residual=False)
             self.add_module(f"l1_{stream}", first)
             for i, (before, after) in enumerate(stages, start=2):
                 stride = 2 if i in (5, 8) else 1
-                unit = GraphTimeUnit(before, after, A, after // embed, stride)
+                unit = GraphTimeUnit(before, after, A, after // c.embed, stride)
                 self.add_module(f"l{i}_{stream}", unit)
-        if streams == "both":
-            half = (frames + 1) // 2
-            self.fusion1, self.fusion2 = Fusion(frames, V), Fusion(half, V)
+        if c.streams == "both":
+            half = (c.frames + 1) // 2
+            self.fusion1, self.fusion2 = Fusion(c.frames, V), Fusion(half, V)
             self.fusion3 = Fusion((half + 1) // 2, V)
-        heads = {f"fc1_classifier_{stream}": n_classes for stream in letters}
+        heads = {f"fc1_classifier_{stream}": c.n_classes for stream in letters}
         if "p" in letters:
-            heads["fc2_aff"] = n_features * frames
+            heads["fc2_aff"] = c.n_features * c.frames
         for name, size in heads.items():
             layer = nn.Linear(w3, size)
             self.add_module(name, layer)
@@ -275,9 +253,9 @@ class BPMGCN(nn.Module):
         )
 
     def _run(self, posture, movement, graphs=None, gates=None) -> BPMGCNOutput:
-        check_gait(self, posture, movement)
-        if self.streams != "both":
-            stream, x = ("p", posture) if self.streams == "posture" else ("m", movement)
+        check_gait(self.config, posture, movement)
+        if self.config.streams != "both":
+            stream, x = ("p", posture) if self.config.streams == "posture" else ("m", movement)
             x = self.normalize(x, getattr(self, f"data_bn_{stream}"))
             for i in range(1, 11):
                 x = getattr(self, f"l{i}_{stream}")(x, None if graphs is None else graphs[stream])

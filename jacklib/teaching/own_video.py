@@ -28,7 +28,6 @@ from jacklib.errors import DataError
 from jacklib.files import csv_rows, read_text
 from jacklib.methods import clips as common
 from jacklib.methods import cten, gait, tsl, vaanet
-from jacklib.networks import CTENConfig
 from jacklib.weights.torch_files import read_torch_file
 from jacklib.widgets import attention, erasing, timeline
 from jacklib.widgets import gait as walking
@@ -241,7 +240,7 @@ def open_cten(video: Path, checkpoint: Path, lang: str = "en") -> Iterator[Answe
     theta = saved.get("theta", erasing.THETA)
 
     def opened(paths: SamplePaths):
-        clips = cten.open_clips(CTENConfig(**config.options()), paths, "validation")
+        clips = cten.open_clips(replace(config, visual_only=False), paths, "validation")
         clips.class_names = names
         return clips
 

@@ -23,7 +23,7 @@ class KeptFeatures:
     """
 
     def __init__(self, net: jt.nn.Module, megabytes: int = 512):
-        if not net.freeze_backbone:
+        if not net.config.freeze_backbone:
             raise DataError(
                 "keep_features",
                 found="a backbone that is trained",
@@ -37,7 +37,7 @@ class KeptFeatures:
     def __call__(self, visual: np.ndarray) -> np.ndarray:
         """visual [B, S, 3, D, H, W] -> float32 [B, S, d]."""
         net = self.net
-        if net.is_training() and not net.stored_statistics:
+        if net.is_training() and not net.config.stored_statistics:
             raise DataError(
                 "keep_features",
                 found="a backbone whose batch norm uses each batch's own statistics",

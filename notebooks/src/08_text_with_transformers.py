@@ -46,6 +46,7 @@ from jacklib.teaching import classroom
 
 classroom.language(LANG)
 
+from dataclasses import asdict
 from pathlib import Path
 
 import jittor as jt
@@ -556,10 +557,10 @@ validation = vaanet.open_clips(small, rendered, "validation", cache=True)
 schedule = vaanet.SCHEDULES["classroom"]
 print(f"{schedule.n_epochs} epochs in notebook 04, 1 here")
 runtime.seed(0)
-net = VAANet(**small.options())
+net = VAANet(small)
 history = vaanet.train(
     net, training, validation, schedule=schedule._replace(n_epochs=1), result_path=CACHE, seed=0,
-    options=small.options() | {"class_names": training.class_names, "network": "VAANet"}, show=False,
+    options=asdict(small) | {"class_names": training.class_names, "network": "VAANet"}, show=False,
 )  # fmt: skip
 result = vaanet.test(net, validation)
 is_positive = np.isin(np.arange(8), sorted(training.positive))  # of each emotion
