@@ -7,6 +7,7 @@ cannot steer a terminal.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import reprlib
 import unicodedata
@@ -36,6 +37,18 @@ def _escaped(letter: str) -> str:
     if letter.isprintable() or unicodedata.category(letter) not in ("Cc", "Cf", "Cs", "Zl", "Zp"):
         return letter
     return letter.encode("unicode_escape", "backslashreplace").decode("ascii")
+
+
+def logger(name: str) -> logging.Logger:
+    """A module's logger. Names in its messages are foreign: each message stays on one line."""
+    log = logging.getLogger(name)
+    log.addFilter(_one_line)
+    return log
+
+
+def _one_line(record: logging.LogRecord) -> bool:
+    record.msg, record.args = escaped(record.getMessage()), ()
+    return True
 
 
 class _Shown(reprlib.Repr):

@@ -78,6 +78,15 @@ def file_name(text: Any, where: str | os.PathLike) -> str:
     return text
 
 
+def named_after(path: str | os.PathLike, ending: str) -> str:
+    """The name of what is made from a file: its own without suffix, then `ending`; where a disk
+    would not take that, the last letters of the file's own are left out."""
+    stem = Path(path).stem
+    while stem and _bytes_of(stem + ending) > LONGEST_NAME:
+        stem = stem[:-1]
+    return stem + ending
+
+
 def _bytes_of(name: str) -> float:
     try:
         return len(os.fsencode(name))

@@ -34,7 +34,7 @@ bash script/run.sh notebooks ...           build the notebooks from notebooks/sr
 END
 }
 
-say() { printf '%s\n' "$*" >&2; }
+say() { printf '%s\n' "$*" >&2 || true; }
 stop() { say "$*"; exit 1; }
 
 # Is there a Python 3.10 to 3.12 of this name? (pyenv leaves names on the PATH that only fail.)

@@ -347,6 +347,11 @@ def test_folders_that_lack_something(checkpoint, tmp_path, monkeypatch):
     for content in ('"many"', "-1", "NaN", "[3]"):
         (checkpoint / "tokenizer_config.json").write_text(f'{{"model_max_length": {content}}}')
         refuses(checkpoint)
+    tokens = ", ".join(f'"<{i}>"' for i in range(1001))
+    content = f'{{"additional_special_tokens": [{tokens}]}}'
+    (checkpoint / "tokenizer_config.json").write_text(content)
+    with pytest.raises(DataError, match="found 1001 entries of 'additional_special_tokens'"):
+        TextEncoder.load(checkpoint)
     (checkpoint / "tokenizer_config.json").unlink()
     (checkpoint / "sentence_bert_config.json").write_text('{"max_seq_length": "long"}')
     refuses(checkpoint, "sentence_bert_config.json: found a length of 'long' tokens")

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from command_line import ROOT, jack
 
 from jacklib.cli import run as entry
-from jacklib.data.samples import film_clips
+from jacklib.data.samples import film_clips, rendered_clips
 from jacklib.weights.torch_files import read_torch_file, write_torch_file
 
 FILM = ROOT / "data_samples" / "film" / "video" / "Joy" / "bbb_0120.mp4"
@@ -92,6 +93,73 @@ def test_prepare_then_train_on_own_videos(tmp_path):
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "2 classes" in result.stdout
+
+
+@pytest.fixture
+def few_clips(tmp_path):
+    """A folder with 8 of the rendered clips to train and 4 to validate, and its options."""
+    whole, own = rendered_clips(), tmp_path / "few"
+    annotation = json.loads(Path(whole.annotation_path).read_text())
+    kept = {}
+    for subset, number in (("training", 8), ("validation", 4)):
+        items = [(k, v) for k, v in annotation["database"].items() if v["subset"] == subset]
+        kept |= dict(items[:: len(items) // number][:number])
+    for clip, about in kept.items():
+        place = Path(about["annotations"]["label"]) / clip
+        shutil.copytree(Path(whole.video_path) / place, own / "img" / place)
+        (own / "mp3" / place.parent).mkdir(parents=True, exist_ok=True)
+        shutil.copy(Path(whole.audio_path) / f"{place}.mp3", own / "mp3" / place.parent)
+    (own / "annotations.json").write_text(json.dumps(annotation | {"database": kept}))
+    words = ["--video_path", own / "img", "--audio_path", own / "mp3", "--annotation_path",
+             own / "annotations.json"]  # fmt: skip
+    return own, words
+
+
+def frames_and_sound(own, subset):
+    """(ID, its folder of frames, its sound) of a subset's clips."""
+    database = json.loads((own / "annotations.json").read_text())["database"]
+    for clip, about in database.items():
+        if about["subset"] == subset:
+            label = about["annotations"]["label"]
+            yield clip, own / "img" / label / clip, own / "mp3" / label / f"{clip}.mp3"
+
+
+@pytest.mark.parametrize("network", ["VAANet", "CTEN"])
+def test_a_bad_clip_never_ends_a_run_over_many(few_clips, tmp_path, network):
+    own, words = few_clips
+    (gone, folder, _), (bad, _, sound), *_ = frames_and_sound(own, "training")
+    shutil.rmtree(folder)
+    sound.write_bytes(b"no sound")
+    (poor, folder, _), (mute, _, sound), *rest = frames_and_sound(own, "validation")
+    for frame in folder.glob("*.jpg"):
+        frame.write_bytes(b"no picture")
+    sound.unlink()
+    small = ["--settings", "classroom", "--sample_size", "32", "--batch_size", "4"]
+    if network == "CTEN":
+        small += ["--seq_len", "4"]
+    result = jack(network, "main", *words, *small, "--n_epochs", "1", "--result_path", tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "7 clips to train, 3 to validate" in result.stdout
+    told = result.stdout.splitlines()[-1]
+    assert told.startswith("4 of 12 clips could not be read: ")
+    assert set(told.split(": ")[1].split(", ")) == {gone, bad, mute, poor}
+    for name in (f"{gone}: found no such", f"{bad}.mp3: found", f"{mute}.mp3: found no such"):
+        assert result.stderr.count(name) == 1, result.stderr
+
+    words += ["--checkpoint_path", tmp_path / "best.pth", "--result_path", tmp_path]
+    result = jack(network, "test", *words)
+    assert result.returncode == 1, result.stderr
+    assert "on 2 clips (chance" in result.stdout
+    assert f"2 of 4 clips could not be read: {mute}, {poor}\n" in result.stdout
+    report = json.loads((tmp_path / "evaluation.json").read_text())
+    assert set(report["predictions"]) == {clip for clip, *_ in rest} and report["clips"] == 2
+    assert set(report["unreadable"]) == {mute, poor}
+    assert ".jpg: found a picture that cannot be read" in report["unreadable"][poor]
+
+    for _, _, sound in frames_and_sound(own, "validation"):
+        sound.write_bytes(b"no sound")
+    result = jack(network, "test", *words)
+    assert result.returncode == 1 and "and no other clip that can be read" in result.stderr
 
 
 @pytest.fixture(scope="module")
@@ -344,6 +412,22 @@ def test_output_that_goes_to_a_full_disk_is_one_sentence():
     assert result.returncode == 1
     assert result.stderr.startswith("error: <stdout>: the disk is full. ")
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_progress_that_goes_to_a_full_disk_ends_nothing():
+    code = (
+        "import sys; from jacklib import __main__ as m; m.provide_streams(); "
+        "print('half', file=sys.stderr, flush=True); sys.stderr.write('done'); "
+        "print('found'); raise SystemExit(m.main(['--help']))"
+    )
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=full, text=True
+        )
+        assert result.returncode == 0 and result.stdout.startswith("found\nbash script/run.sh")
+        result = start("prepare", "nowhere", "out", stdout=subprocess.PIPE, stderr=full)
+    assert result.returncode == 1 and result.stdout == b""
 
 
 def test_letters_that_a_terminal_does_not_know():

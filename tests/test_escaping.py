@@ -12,7 +12,7 @@ import test_erasing_widget
 import test_gait_widget
 import test_timeline_widget
 
-from jacklib.errors import DataError
+from jacklib.errors import DataError, logger
 from jacklib.porting import trap_table
 from jacklib.porting.comparison import Comparison, Layer
 from jacklib.porting.picture import comparison_figure, diff_figure
@@ -52,6 +52,23 @@ class Tags(HTMLParser):
 
     def handle_data(self, data):
         self.words += data
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_name_breaks_or_steers_a_line_of_the_log(name, caplog):
+    for module in ("video", "prepare", "media", "prepare_gait"):
+        log = logger(f"jacklib.data.{module}")
+        log.warning("%s: %d damaged pieces", name, 3)
+        log.warning(f"left out: {name}")
+    assert len(caplog.messages) == 8
+    for message in caplog.messages:
+        assert message.isprintable() and not STEERING.search(message)
+    assert caplog.messages[0].endswith(": 3 damaged pieces")
+
+
+def test_every_module_takes_that_logger():
+    places = Path(page.__file__).parent.rglob("*.py")
+    assert [p.name for p in places if "getLogger" in p.read_text("utf-8")] == ["errors.py"]
 
 
 def same_elements(text, harmless):

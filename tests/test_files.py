@@ -14,6 +14,7 @@ import pytest
 
 from jacklib import files
 from jacklib.errors import DataError, DiskError, disk_words, plain, shown
+from jacklib.files import named_after, write_bytes
 
 ROOT = Path(__file__).resolve().parents[1]
 OUTSIDE = (
@@ -34,6 +35,17 @@ def test_what_a_file_says_is_no_path(tmp_path, name):
 )
 def test_plain_names_are_taken_as_they_are(tmp_path, name):
     assert files.inside(tmp_path, name, where="t") == tmp_path / name
+
+
+@pytest.mark.parametrize("stem", ["a" * 251, "影" * 83, "clip", "x" + "\udcff" * 250])
+def test_what_is_made_from_a_file_has_a_name_that_disks_take(tmp_path, stem):
+    film = tmp_path / f"{stem}.mp4"
+    film.write_bytes(b"")
+    picture = tmp_path / named_after(film, "_attention.png")
+    write_bytes(picture, b"png")
+    kept = picture.name.removesuffix("_attention.png")
+    assert stem.startswith(kept) and len(kept) >= min(len(stem), 78)
+    assert picture.read_bytes() == b"png" and len(os.fsencode(picture.name)) <= 250
 
 
 def test_a_link_that_leaves_the_folder_is_not_followed(tmp_path):

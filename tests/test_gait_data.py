@@ -445,6 +445,27 @@ def packed_bomb(file):
     data.id.write_direct_chunk((0, 0), zlib.compress(bytes(64 * 2**20), 9))
 
 
+def packed_otherwise(*filters):
+    """A gait that has gone through filters of HDF5, by number and settings, in this order."""
+
+    def put(file):
+        made = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        made.set_chunk((30, 48))
+        for number, settings in filters:
+            made.set_filter(number, h5py.h5z.FLAG_OPTIONAL, settings)
+        space = h5py.h5s.create_simple((30, 48))
+        data = h5py.h5d.create(file.id, b"odd", h5py.h5t.IEEE_F64LE, space, made)
+        data.write(h5py.h5s.ALL, h5py.h5s.ALL, some_pose(30).reshape(30, 48).copy())
+
+    return put
+
+
+def odd_numbers(file):
+    kind = h5py.h5t.IEEE_F64LE.copy()
+    kind.set_fields(63, 50, 13, 0, 50)
+    h5py.h5d.create(file.id, b"odd", kind, h5py.h5s.create_simple((30, 48)))
+
+
 def far_away(file):
     layout = h5py.VirtualLayout(shape=(30, 48), dtype="f8")
     layout[:] = h5py.VirtualSource("/tmp/other.h5", "gait", shape=(30, 48))
@@ -456,7 +477,13 @@ ODD = {
     "huge parts": lambda f: f.create_dataset(
         "odd", (10, 48), "u1", maxshape=(None, 48), chunks=(10_000_000, 48)
     ),
+    "tiny parts": lambda f: f.create_dataset(
+        "odd", (100_000, 48), "f4", chunks=(1, 1), fillvalue=1.5
+    ),
     "packed": packed_bomb,
+    "packed twice": packed_otherwise((1, (9,)), (1, (9,))),
+    "packed with LZF": packed_otherwise((32000, (4, 261, 11520))),
+    "numbers of 13 bits of exponent": odd_numbers,
     "external link": lambda f: f.__setitem__("odd", h5py.ExternalLink("labels.h5", "gait 00")),
     "soft link": lambda f: f.__setitem__("odd", h5py.SoftLink("/nowhere")),
     "external numbers": lambda f: f.create_dataset(
@@ -499,6 +526,40 @@ def test_more_gaits_than_any_data_set_has(emotion_gait, monkeypatch):
     bad = []
     found = read_gaits(emotion_gait / "features.h5", emotion_gait / "labels.h5", bad=bad)
     assert [row.name for row in found] == ["gait 01"] and "numbers up to it" in str(bad[1][1])
+
+
+def test_what_unpacks_counts_not_what_is_shown(tmp_path, monkeypatch):
+    """Ten frames each, in parts of 100: reading them takes as long as all that is unpacked."""
+    with (
+        h5py.File(tmp_path / "features.h5", "w") as poses,
+        h5py.File(tmp_path / "labels.h5", "w") as labels,
+    ):
+        for name in "abcd":
+            data = some_pose(10).reshape(10, 48)
+            poses.create_dataset(
+                name, data=data, maxshape=(None, 48), chunks=(100, 48), compression="gzip",
+                shuffle=True, fletcher32=True,
+            )  # fmt: skip
+            labels[name] = 1
+    files = tmp_path / "features.h5", tmp_path / "labels.h5"
+    for gait_read in read_gaits(*files):
+        np.testing.assert_array_equal(gait_read.pose, some_pose(10))
+    monkeypatch.setattr(gait, "MOST_NUMBERS", 48 * 250)
+    bad = []
+    assert [row.name for row in read_gaits(*files, bad=bad)] == ["a", "b"]
+    assert all("found more than 12000 numbers up to it" in str(error) for _, error in bad)
+
+
+def test_labels_are_one_number_and_refused_before_they_are_read(emotion_gait):
+    with h5py.File(emotion_gait / "labels.h5", "a") as file:
+        del file["gait 03"]
+        file.create_dataset("gait 03", (4_000_000,), "f8", fillvalue=1)
+    bad = []
+    found = read_gaits(emotion_gait / "features.h5", emotion_gait / "labels.h5", bad=bad)
+    [(name, error)] = bad
+    assert name == "gait 03" and len(found) == 11 and "shape [4000000]" in str(error)
+    # What is left out must not stay in memory: an error holds on to all that its frames hold.
+    assert error.__traceback__ is error.__context__ is error.__cause__ is None
 
 
 def test_damaged_hdf5(emotion_gait):

@@ -185,6 +185,17 @@ def test_a_sound_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
         audio.read_audio(silent)
 
 
+def test_long_sound_in_a_small_file_is_refused(tmp_path, monkeypatch):
+    path, rng = tmp_path / "a.flac", np.random.default_rng(0)
+    monkeypatch.setattr(media, "FEW_SAMPLES", 100_000)
+    soundfile.write(path, np.zeros(200_000), 8000)
+    with pytest.raises(DataError, match="a.flac: found .* samples of sound, wanted at most 100000"):
+        audio.read_channels(path)
+    for wave in (np.zeros(100_000), rng.uniform(-1, 1, 200_000)):  # short; long and not thin
+        soundfile.write(path, wave, 8000)
+        assert audio.read_channels(path)[0].shape == (1, len(wave))
+
+
 def test_a_length_in_the_header_that_is_unknown_or_cannot_be(tmp_path):
     path, wave = tmp_path / "a.flac", np.sin(np.arange(20_000) / 9) / 2
     soundfile.write(path, wave, 8000)

@@ -102,19 +102,36 @@ def test_two_processes_train_as_one(network, few_clips, tmp_path):
     assert distance < 1e-6 * sum(np.square(whole[name]).sum() for name in learned)
 
 
+def test_a_clip_that_one_process_cannot_read(few_clips, tmp_path):
+    """Another clip takes its place, the same as in one process."""
+    annotation = json.loads(Path(few_clips[5]).read_text())["database"]
+    clip, about = list(annotation.items())[4]
+    folder = tmp_path / "damaged" / about["annotations"]["label"] / clip
+    folder.mkdir(parents=True)
+    for number in range(1, 101):
+        (folder / f"{number:06d}.jpg").write_bytes(b"no picture")
+    folders = ["--video_path", folder.parents[1], *few_clips[1:]]
+    words = ["VAANet", "main", *folders, *COMMANDS["VAANet"]]
+    for processes, name in ((0, "one"), (2, "two")):
+        result = run(processes, TRAIN, *words, "--result_path", tmp_path / name)
+        assert result.stdout.count(f"1 of 19 clips could not be read: {clip}\n") == 1
+    for a, b in zip(log(tmp_path / "one"), log(tmp_path / "two"), strict=True):
+        assert float(b["train_loss"]) == pytest.approx(float(a["train_loss"]), rel=1e-4)
+
+
 def test_a_run_of_two_processes_goes_on(few_clips, tmp_path):
     """Killed in the middle of epoch 2, where the processes' running statistics differ."""
     killed = tmp_path / "killed.py"
     killed.write_text(
         "import os, runpy\n"
         "import jacklib\n"
-        "from jacklib import train\n"
-        "save = train.save_training\n"
+        "from jacklib.training import loop\n"
+        "save = loop.save_training\n"
         "def save_and_die(path, net, optimizer, progress):\n"
         "    save(path, net, optimizer, progress)\n"
         "    if (progress['epoch'], progress['batch']) == (1, 2):\n"
         "        os._exit(1)\n"
-        "train.save_training = save_and_die\n"
+        "loop.save_training = save_and_die\n"
         f"runpy.run_path({TRAIN!r}, run_name='__main__')\n"
     )
     words = ["VAANet", "main", *few_clips, "--batch_size", "4", "--learning_rate", "2e-5"]
@@ -137,7 +154,7 @@ def test_a_process_that_fails_ends_the_other(tmp_path):
     file.write_text(
         "import sys\n"
         "import jacklib\n"
-        "from jacklib import parallel\n"
+        "from jacklib.training import parallel\n"
         "from jacklib.data.gait import Gaits\n"
         "whole = Gaits.batch\n"
         "def batch(self, *words):\n"

@@ -366,6 +366,11 @@ def test_a_damaged_stored_answer_is_none(tmp_path, monkeypatch):
     monkeypatch.setattr(recording, "LARGEST", 64 * 2**20)
     with pytest.raises(DataError, match="unpacked more than"):
         Recording.load(path)
+    with zipfile.ZipFile(path, "w") as packed:
+        for i in range(10_001):
+            packed.writestr(f"v{i}.npy", b"")
+    with pytest.raises(DataError, match="more than 10000 arrays"):
+        Recording.load(path)
 
 
 @pytest.mark.parametrize("name", ["my_network.py", "my_network.py:", ":Net", "Net"])

@@ -413,6 +413,15 @@ def test_bad_tables_are_named(own_videos, tmp_path, content, message):
     assert "clips.csv" in str(error.value)
 
 
+def test_more_clips_than_any_data_set_has(own_videos, tmp_path, monkeypatch):
+    monkeypatch.setattr("jacklib.data.prepare.MOST_CLIPS", 2)
+    table = tmp_path / "clips.csv"
+    table.write_text("id,label\na,Joy\nb,Joy\nd,Fear\n")
+    with pytest.raises(DataError, match="clips.csv: found 3 clips, wanted 1 to 2"):
+        quiet(own_videos, tmp_path / "target", annotations=table)
+    assert not (tmp_path / "target").exists()
+
+
 def test_bad_folders_are_named(own_videos, tmp_path):
     with pytest.raises(DataError, match="elsewhere.*no such folder"):
         quiet(tmp_path / "elsewhere", tmp_path / "target")

@@ -79,7 +79,10 @@ def test_python_config_answers_for_this_python(tmp_path):
 
 @pytest.mark.skipif(runtime.platform.machine() != "x86_64", reason="oneDNN packages are x86-64")
 def test_onednn_comes_from_the_package_index(tmp_path):
-    code = "from jacklib import runtime; runtime._provide_onednn(); print(folders.onednn_folder())"
+    code = (
+        "from jacklib.backend import folders, runtime; "
+        "runtime._provide_onednn(); print(folders.onednn_folder())"
+    )
     result = python(code, JITTOR_HOME=str(tmp_path), JACKLIB_NO_JITTOR="1")
     folder = Path(result.stdout.strip())
     assert folder.is_relative_to(tmp_path), result.stderr
@@ -97,7 +100,7 @@ def test_jittor_s_remembered_home_is_followed_while_it_exists(tmp_path):
     memory, other = tmp_path / ".cache/jittor/config.json", tmp_path / "other"
     memory.parent.mkdir(parents=True)
     code = (
-        "from jacklib import runtime; runtime._mend_home_memory(); "
+        "from jacklib.backend import folders, runtime; runtime._mend_home_memory(); "
         "import jittor_utils; print(folders.jittor_home(), jittor_utils.home())"
     )
 
@@ -213,7 +216,7 @@ def test_no_child_runs_files_of_the_working_folder_or_of_tmp(traps, tmp_path, mo
     # Jittor is compiled; what is tried is the process that would compile it.
     code = (
         "import os, sys; sys.path[:] = [p for p in sys.path if p not in ('', os.getcwd())]\n"
-        "from pathlib import Path\nfrom jacklib import runtime, torch_process\n"
+        "from pathlib import Path\nfrom jacklib.backend import processes, runtime, torch_process\n"
         "runtime._set_quiet_defaults(); runtime._provide_python_config()\n"
         f"runtime._compile_mark = lambda: Path({str(tmp_path / 'compiled')!r})\n"
         "runtime.first_compile(); torch_process.find_torch()\n"
@@ -257,7 +260,7 @@ FAMILY = (
 
 
 def test_children_and_grandchildren_end_with_a_killed_parent():
-    code = f"from jacklib import runtime; processes.run_child(['-c', {FAMILY!r}])"
+    code = f"from jacklib.backend import processes; processes.run_child(['-c', {FAMILY!r}])"
     parent = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT,
         env={**os.environ, "JACKLIB_NO_JITTOR": "1"},

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import shutil
 import threading
 from pathlib import Path
@@ -514,20 +515,34 @@ def test_bad_options_are_named(film, options):
         open_clips(film, **options)
 
 
-def test_missing_folder_frame_and_sound_are_named(own_film):
+def test_missing_folder_frame_and_sound_are_named_and_left_out(own_film, caplog):
+    def opened(words, left, **options):
+        caplog.clear()
+        clips = open_clips(own_film, **options)
+        assert [item.id for item in clips.items] == [i for i in CLIPS[:4] if i != left]
+        assert list(clips.unreadable) == [left] and not clips.skipped
+        assert re.search(words, clips.unreadable[left])
+        assert caplog.messages == [f"left out: {clips.unreadable[left]}"]
+
     sound = own_film / "mp3" / "Joy" / "bbb_0803.mp3"
     sound.rename(own_film / "kept.mp3")
-    with pytest.raises(DataError, match=r"bbb_0803\.mp3.*run\.sh prepare"):
-        open_clips(own_film)
+    opened(r"bbb_0803\.mp3.*no such file.*run\.sh prepare", "bbb_0803")
+    assert len(open_clips(own_film, audio_path=None)) == 4
     (own_film / "kept.mp3").rename(sound)
 
     (frames_of(own_film) / "n_frames").write_text("9999")
-    with pytest.raises(DataError, match=r"009999\.jpg"):
-        open_clips(own_film)
+    opened(r"009999\.jpg", "bbb_0324")
 
     shutil.rmtree(frames_of(own_film))
-    with pytest.raises(DataError, match=r"Sadness.bbb_0324.*no such folder.*run\.sh prepare"):
+    opened(r"Sadness.bbb_0324.*no such folder.*run\.sh prepare", "bbb_0324")
+
+
+def test_a_set_of_which_nothing_is_there_is_one_error(own_film, caplog):
+    shutil.rmtree(own_film / "mp3")
+    (own_film / "mp3").mkdir()
+    with pytest.raises(DataError, match=r"all 4 clips .* missing.*bbb_0324\.mp3.*no such file"):
         open_clips(own_film)
+    assert not caplog.messages
 
 
 def test_damaged_frames_and_sound_are_named(own_film):
@@ -555,8 +570,7 @@ def test_n_frames_may_be_missing_but_not_garbage(own_film):
     path.write_text(f"{counted}.0\n")
     assert open_clips(own_film).items[0].n_frames == counted
     path.write_text("many")
-    with pytest.raises(DataError, match="n_frames.*'many'"):
-        open_clips(own_film)
+    assert re.search("n_frames.*'many'", open_clips(own_film).unreadable["bbb_0324"])
 
 
 def test_short_clips_are_left_out_and_logged(own_film, caplog):
@@ -607,15 +621,18 @@ class Numbers:
     """A data set of plain numbers that remembers what was loaded."""
 
     def __init__(self, count, broken=None):
-        self.count, self.broken, self.loaded = count, broken, []
+        self.count, self.broken, self.loaded, self.not_loaded = count, broken or {}, [], []
+
+    def not_read(self, index, error):
+        self.not_loaded.append(index)
 
     def __len__(self):
         return self.count
 
     def load(self, index, epoch=0):
         self.loaded.append(index)
-        if index == self.broken:
-            raise DataError(f"clip {index}", found="damage", wanted="none", cure="Repair it.")
+        if index in self.broken:
+            raise self.broken[index]
         number = np.full((1,), index + 1000 * epoch)
         return SimpleNamespace(
             visual=number, audio=number, label=index, id=str(index), pictures=None
@@ -661,18 +678,62 @@ def test_bad_batch_options_are_named_at_once(options):
 @pytest.mark.parametrize("threads", [0, 1, 4])
 def test_error_while_loading_reaches_the_caller_when_its_batch_is_due(threads):
     seen = []
-    with pytest.raises(DataError, match="clip 7"):
-        for batch in batches(Numbers(100, broken=7), batch_size=3, threads=threads):
+    with pytest.raises(KeyError, match="a mistake"):
+        data = Numbers(100, broken={7: KeyError("a mistake")})
+        for batch in batches(data, batch_size=3, threads=threads):
             seen += batch.ids
     assert seen == ["0", "1", "2", "3", "4", "5"]
     assert not loading_threads()
 
 
-def test_damaged_file_ends_an_epoch_with_its_name(own_film):
-    clips = open_clips(own_film)
+def damage(*numbers):
+    error = {"found": "damage", "wanted": "none", "cure": "Repair it."}
+    return {number: DataError(f"clip {number}", **error) for number in numbers}
+
+
+@pytest.mark.parametrize("threads", [0, 1, 4])
+def test_clips_that_cannot_be_read_are_left_out_or_replaced(threads):
+    def run(data, **options):
+        found = batches(data, batch_size=3, threads=threads, **options)
+        return [batch.indices.tolist() for batch in found]
+
+    bad = damage(1, 3, 4, 5, 9)
+    data = Numbers(10, bad)
+    assert run(data) == [[0, 2], [6, 7, 8]]
+    assert sorted(data.not_loaded) == sorted(bad)
+    data = Numbers(10, bad)
+    replaced = [[0, 2, 2], [6, 6, 6], [6, 7, 8], [0]]
+    assert run(data, replace=True) == replaced
+    assert set(data.not_loaded) == set(bad)
+    # What stands in for a clip depends neither on what was loaded before nor on the process.
+    assert run(Numbers(10, bad), replace=True, start=1) == replaced[1:]
+    halves = [
+        run(Numbers(9, bad), replace=True, part=lambda g, k=k: np.array_split(g, 2)[k])
+        for k in (0, 1)
+    ]
+    assert [a + b for a, b in zip(*halves, strict=True)] == replaced[:3]
+    for replace in (False, True):
+        data = Numbers(10, damage(*range(10)))
+        with pytest.raises(DataError, match="clip 0: found damage, and no other clip .*Repair it"):
+            run(data, replace=replace)
+    assert not loading_threads()
+
+
+def test_a_damaged_file_is_named_once_and_the_epoch_goes_on(own_film, caplog):
+    clips = open_clips(own_film, train=True)
+    whole = list(batches(clips, batch_size=2))
     clips.items[2].audio_file.write_bytes(b"")
-    with pytest.raises(DataError, match=r"bbb_0151\.mp3"):
-        list(batches(clips, batch_size=2))
+    for _ in range(2):
+        first, second = batches(clips, batch_size=2)
+        assert same(first, whole[0])
+        assert second.ids == ["bbb_0803"] and np.array_equal(second.visual, whole[1].visual[1:])
+        first, second = batches(clips, batch_size=2, replace=True)
+        assert same(first, whole[0])
+        assert second.indices.tolist() == [3, 3] and second.label.tolist() == [4, 4]
+        assert np.array_equal(second.visual, whole[1].visual[[1, 1]])
+    assert list(clips.unreadable) == ["bbb_0151"]
+    assert caplog.messages == [f"a clip that cannot be read: {clips.unreadable['bbb_0151']}"]
+    assert re.search(r"bbb_0151\.mp3: found ", caplog.messages[0])
     assert not loading_threads()
 
 

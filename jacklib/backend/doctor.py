@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import errno
 import glob
@@ -162,3 +163,12 @@ def doctor(try_jittor: bool = True) -> int:
     print(f"\nJittor {JITTOR_VERSION} computes (2 x 3 times 3 x 2 summed to 12) on the "
           f"{last.split()[-1].upper()}. All is well.")  # fmt: skip
     return 0
+
+
+def add_arguments(_parser: argparse.ArgumentParser) -> None:
+    """`doctor` has no options."""
+
+
+def main(_args: argparse.Namespace) -> int:
+    """The table, and a try; returns the exit code."""
+    return doctor()

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import difflib
 import errno
+import importlib
 import os
 import sys
 import traceback
@@ -15,17 +16,19 @@ from typing import Any
 from jacklib.backend import processes, runtime
 from jacklib.errors import DataError, DiskError, TrainingError, disk_words, escaped, plain
 
-TOOLS = (
-    "doctor",
-    "warmup",
-    "cuda",
-    "gpu_check",
-    "prepare",
-    "notebooks",
-    "bench",
-    "porting",
-    "samples",
-)
+# Every other command, and the module that has its options and its `main`.
+TOOLS = {
+    "doctor": "backend.doctor",
+    "warmup": "cli.warmup",
+    "cuda": "backend.cuda",
+    "gpu_check": "measure.gpu_check",
+    "prepare": "data.prepare",
+    "prepare gait": "data.prepare_gait",
+    "notebooks": "teaching.notebooks",
+    "bench": "measure.bench",
+    "porting": "porting.parity",
+    "samples": "data.samples",
+}
 # Networks by the names of the command line; each has a module in `jacklib.methods`.
 METHODS = {"VAANet": "vaanet", "CTEN": "cten", "TSL": "tsl", "Gait": "gait"}
 
@@ -64,8 +67,6 @@ Options of a command: add --help."""
 
 
 def _method(name: str, arguments: list[str]) -> int:
-    import importlib
-
     method = importlib.import_module(f"jacklib.methods.{METHODS[name]}")
     phase = arguments[0] if arguments else ""
     if phase in ("--help", "-h"):
@@ -92,37 +93,10 @@ def _meant(word: str, known) -> str:
 
 
 def _tool(command: str, arguments: list[str]) -> int:
-    if command == "doctor":
-        from jacklib.backend.doctor import doctor
-
-        return doctor()
     if command == "prepare" and arguments[:1] == ["gait"]:
         command, arguments = "prepare gait", arguments[1:]
+    tool = importlib.import_module(f"jacklib.{TOOLS[command]}")
     parser = argparse.ArgumentParser(prog=f"bash script/run.sh {command}")
-    if command == "prepare":
-        from jacklib.data import prepare as tool
-    elif command == "prepare gait":
-        from jacklib.data import prepare_gait as tool
-    elif command == "notebooks":
-        from jacklib.teaching import notebooks as tool
-    elif command == "bench":
-        from jacklib.measure import bench as tool
-    elif command == "cuda":
-        from jacklib.backend import cuda as tool
-    elif command == "gpu_check":
-        from jacklib.measure import gpu_check as tool
-    elif command == "warmup":
-        from jacklib.cli import warmup as tool
-    elif command == "porting":
-        from jacklib import porting as tool
-    else:
-        from jacklib.data.samples import GAITS, SAMPLES, UNTRIMMED
-
-        for make in SAMPLES.values():
-            print(make().video_path)
-        for make_others in (*UNTRIMMED.values(), *GAITS.values()):
-            print(make_others())
-        return 0
     tool.add_arguments(parser)
     return tool.main(parser.parse_args(arguments))
 
@@ -131,7 +105,8 @@ class _Terminal:
     """Standard output or error as the commands may use it, whatever stands behind it.
 
     Control characters (a file's name may hold some) and letters that it does not know are escaped.
-    A reader that has left (`| head -1`, a closed window) ends no training: the rest goes nowhere.
+    A reader that has left (`| head -1`, a closed window) ends no training, nor does a full disk
+    under standard error, which only talks: the rest goes nowhere.
     """
 
     def __init__(self, stream: Any):
@@ -142,23 +117,23 @@ class _Terminal:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        with self._readers_may_leave():
+        with self._may_fail():
             self._stream.write(escaped(text, kept="\n\r\t"))
         return len(text)
 
     def flush(self) -> None:
-        with self._readers_may_leave():
+        with self._may_fail():
             self._stream.flush()
 
     @contextlib.contextmanager
-    def _readers_may_leave(self):
+    def _may_fail(self):
         try:
             yield
         except OSError as error:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
-            if error.errno not in (errno.EPIPE, errno.EIO):
+            if error.errno not in (errno.EPIPE, errno.EIO) and self._stream.fileno() != 2:
                 raise DiskError(error, self._stream.name) from error
 
 

@@ -83,7 +83,7 @@ def _read(path: Path, silent_sr: int, mix: Callable[[np.ndarray], np.ndarray]):
             if file.format in SOUND_FILES:
                 media.check_sound(path, file.samplerate, file.channels)
                 # A stream's header does not know the length, a damaged one tells any.
-                if file.frames * file.channels <= media.MOST_SAMPLES:
+                if file.frames * file.channels <= media.most_samples(path):
                     sound, sr = mix(file.read(dtype="float32", always_2d=True).T), file.samplerate
     except DataError:
         raise

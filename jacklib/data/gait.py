@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,10 +75,10 @@ class GaitArrays(NamedTuple):
 
 # Of an HDF5 file. A few bytes of it can say that a gait has 40 million frames of one number, or
 # unpack to gigabytes: sizes are looked at before anything is read.
-MOST_GAITS = 20_000
-MOST_NUMBERS = 100_000_000  # of all gaits in memory
-MOST_PACKED = 512 * 1024  # bytes of a compressed gait, which unpack to at most 1,032 times as many
-_FILTERS = (1, 2, 3, 32000)  # gzip, shuffle, checksum, LZF: what h5py writes by itself
+MOST_GAITS = 10_000
+MOST_NUMBERS = 100_000_000  # of all gaits, unpacked
+PART = 200  # numbers that are read in the time of one of the parts into which a gait is divided
+_GZIP, _FILTERS = 1, (2, 1, 3)  # shuffle, gzip, checksum, in the order in which h5py packs
 _H5_WANTED = "an HDF5 file with one plain array a gait"
 _H5_CURE = "Download or copy it again."
 
@@ -121,7 +122,7 @@ def read_gaits(
             "order of labels", found=", ".join(order), wanted=f"{', '.join(EMOTIONS)} in any order",
             cure="Name each emotion once.",
         )  # fmt: skip
-    gaits, room = [], MOST_NUMBERS
+    gaits, room = [], [MOST_NUMBERS]
     with _open_h5(features) as poses, _open_h5(labels) as numbers:
         with reading(features, _H5_WANTED, _H5_CURE, "no list of gaits"):
             names = list(poses) if len(poses) <= MOST_GAITS else None
@@ -133,16 +134,8 @@ def read_gaits(
         for index, name in enumerate(names):
             where, named = f"{features}, {shown(name)}", f"{labels}, {shown(name)}"
             try:
-                # Those that are left out count too: they take as long.
-                pose = _value(poses, name, where, poses=True) if room >= 0 else None
-                room -= np.size(pose)
-                if room < 0:
-                    raise DataError(
-                        where, found=f"more than {MOST_NUMBERS} numbers up to it", wanted="fewer",
-                        cure="Divide the file.",
-                    )  # fmt: skip
-                pose = check_pose(pose, where, index)
-                label = _value(numbers, name, named)
+                pose = check_pose(_value(poses, name, where, room, poses=True), where, index)
+                label = _value(numbers, name, named, room)
                 if label is None:
                     raise DataError(
                         str(labels), found=f"no label for {shown(name)} (gait {index})",
@@ -154,19 +147,26 @@ def read_gaits(
             except DataError as error:
                 if bad is None:
                     raise
-                bad.append((str(name), error))
+                # Its traceback would keep this gait's numbers in memory.
+                error.__cause__ = error.__context__ = None
+                bad.append((str(name), error.with_traceback(None)))
     return gaits
 
 
-def _value(file, name, where: str, poses: bool = False) -> np.ndarray | str | None:
+def _value(file, name, where: str, room: list[int], poses: bool = False) -> np.ndarray | str | None:
     """What a dataset of an HDF5 file holds; words where that is no numbers, None where there is no
     dataset.
+
+    room: how many numbers may still be unpacked; what this one takes goes off, also where the gait
+        is then left out.
 
     Nothing is opened but the file itself, and nothing read before its size is known.
     """
     import h5py
 
-    cure = "Leave the gait out (`prepare gait --skip_bad`), or copy the file again."
+    cure = "Leave the gait out (`prepare gait --skip_bad`), or copy the file again, uncompressed."
+    if room[0] < 0:
+        raise _too_many(where)
     with reading(where, _H5_WANTED, cure):
         if not isinstance(name, str) or "/" in name or name == ".":
             raise ValueError("a name that is no plain text in UTF-8")
@@ -180,18 +180,50 @@ def _value(file, name, where: str, poses: bool = False) -> np.ndarray | str | No
         made = entry.id.get_create_plist()
         if made.get_layout() == h5py.h5d.VIRTUAL or made.get_external_count():
             raise ValueError("numbers that lie in other files")
-        if entry.dtype.kind not in "fiu" or entry.shape is None:
+        # Numbers of a make of their own are converted slowly.
+        plain_type = entry.dtype.kind in "fiu" and h5py.h5t.py_create(entry.dtype)
+        if entry.shape is None or not plain_type or not entry.id.get_type().equal(plain_type):
             return f"values of type {entry.dtype}"
         if poses:
             check_shape(entry.shape, where)
-        size = max(math.prod(entry.shape), math.prod(entry.chunks or ()))
-        if size > MOST_FRAMES * 3 * N_JOINTS:
+        elif math.prod(entry.shape) != 1:
+            return f"an array of shape {shown(list(entry.shape))}"
+        part, n_parts = math.prod(entry.chunks or entry.shape), 1
+        if entry.chunks:
+            sides = zip(entry.shape, entry.chunks, strict=True)
+            n_parts = math.prod(-(-whole // side) for whole, side in sides)
+        if max(math.prod(entry.shape), part) > MOST_FRAMES * 3 * N_JOINTS or n_parts > MOST_FRAMES:
             raise ValueError(f"a shape of {shown(list(entry.shape))}, or parts that are larger")
-        filters = {made.get_filter(i)[0] for i in range(made.get_nfilters())}
-        most = min(MOST_PACKED, size * entry.dtype.itemsize + 4096)  # packing hardly ever adds
-        if filters - {*_FILTERS} or filters and entry.id.get_storage_size() > most:
+        room[0] -= n_parts * max(part, PART) if entry.chunks else part
+        if room[0] < 0:
+            raise _too_many(where)
+        filters = [made.get_filter(i)[0] for i in range(made.get_nfilters())]
+        most = part * entry.dtype.itemsize
+        # Packing hardly ever adds.
+        packed_too_large = entry.id.get_storage_size() > n_parts * (most + 4096)
+        if filters != [f for f in _FILTERS if f in filters] or filters and packed_too_large:
             raise ValueError("compressed in a way, or of a size, that is not read")
+        if _GZIP in filters:
+            _check_packed(entry.id, 1 << filters.index(_GZIP), most)
         return entry[()]
+
+
+def _too_many(where: str) -> DataError:
+    return DataError(
+        where, found=f"more than {MOST_NUMBERS} numbers up to it", wanted="fewer",
+        cure="Divide the file.",
+    )  # fmt: skip
+
+
+def _check_packed(dataset, gzip: int, most: int) -> None:
+    """Raise ValueError where a part unpacks to more than `most` bytes, which HDF5 would unpack all
+    the same, or is no gzip. gzip: the bit that says that a part was left as it was."""
+    parts: list[Any] = []
+    dataset.chunk_iter(parts.append)
+    for part in parts:
+        skipped, packed = dataset.read_direct_chunk(part.chunk_offset)
+        if not skipped & gzip and len(zlib.decompressobj().decompress(packed, most + 1)) > most:
+            raise ValueError("a part that unpacks to more than it may")
 
 
 def write_gaits(folder: Path, gaits: Sequence[Gait]) -> None:

@@ -9,7 +9,6 @@ before memory is taken, and whatever a library raises becomes one DataError that
 from __future__ import annotations
 
 import io
-import logging
 import math
 import os
 from collections.abc import Iterator
@@ -21,10 +20,10 @@ import av
 import numpy as np
 from PIL import Image
 
-from jacklib.errors import DataError, shown
+from jacklib.errors import DataError, logger, shown
 from jacklib.files import check_file, reading
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 WANTED = "a video or sound file that can be decoded"
@@ -49,6 +48,9 @@ LONGEST_PICTURE = 60  # seconds that one picture may stay; clocks that jump make
 SAMPLE_RATES = (1000, 768_000)  # per second; telephones have 8,000
 MOST_CHANNELS = 64
 MOST_SAMPLES = 400_000_000  # of a sound held in memory: 1.6 GB, 2.3 hours of one channel at 48 kHz
+# A megabyte of FLAC can hold two hours of silence. Beyond half an hour, a file has to hold more
+# than a byte for ten samples: at 48 kHz, 38 kbit a second.
+FEW_SAMPLES, THINNEST = MOST_SAMPLES // 4, 10
 
 
 def bad_media(path: str | Path, found: str, wanted: str = WANTED) -> DataError:
@@ -133,8 +135,13 @@ def check_sound(path: str | Path, rate: int, channels: int, samples: int = 0) ->
         raise bad_media(path, f"{rate} samples per second", f"{low} to {high}")
     if not 1 <= channels <= MOST_CHANNELS:
         raise bad_media(path, f"{channels} channels of sound", f"1 to {MOST_CHANNELS}")
-    if samples > MOST_SAMPLES:
-        raise bad_media(path, f"{shown(samples)} samples of sound", f"at most {MOST_SAMPLES}")
+    if samples and samples > (most := most_samples(path)):
+        raise bad_media(path, f"{shown(samples)} samples of sound", f"at most {most}")
+
+
+def most_samples(path: str | Path) -> int:
+    """How many samples of a file's sound are held in memory."""
+    return min(MOST_SAMPLES, max(FEW_SAMPLES, THINNEST * os.path.getsize(path)))
 
 
 def counted_seconds(path: str | Path, container, stream) -> float:

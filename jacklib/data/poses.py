@@ -112,12 +112,11 @@ def check_pose(pose, what: str, index: int | None = None) -> np.ndarray:
 
 def body_length(pose: np.ndarray) -> float:
     """From the feet along the bones to the head, median over frames, mean of both legs."""
-
-    def length(a: int, b: int) -> float:
-        return float(np.median(np.linalg.norm(pose[:, a] - pose[:, b], axis=-1)))
-
-    legs = [length(10, 11) + length(11, 12), length(13, 14) + length(14, 15)]
-    return sum(legs) / 2 + length(0, 1) + length(1, 2) + length(2, 3)
+    lower = [10, 11, 13, 14, 0, 1, 2]  # both legs, then the trunk; each with the joint after it
+    bones = pose[:, lower] - pose[:, [joint + 1 for joint in lower]]
+    length = np.median(np.linalg.norm(bones, axis=-1), axis=0).tolist()
+    legs = [length[0] + length[1], length[2] + length[3]]
+    return sum(legs) / 2 + length[4] + length[5] + length[6]
 
 
 def check_rate(fps: float, what: str) -> float:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import logging
 import math
 import os
 import re
@@ -46,7 +45,7 @@ from jacklib.data.media import (
     sound_stream,
 )
 from jacklib.data.video import MINIMUM_FRAMES, count_frames, read_annotation
-from jacklib.errors import DataError, disk_words, plain, shown
+from jacklib.errors import DataError, disk_words, logger, plain, shown
 from jacklib.files import (
     csv_rows,
     file_name,
@@ -62,9 +61,10 @@ from jacklib.files import (
     write_json,
 )
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 JPG_QUALITY = 90
+MOST_CLIPS = 100_000  # of a table
 MP3_BIT_RATE = 128_000
 # The sampling rates that mp3 knows; a sound at any other is resampled to 44.1 kHz.
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
@@ -467,10 +467,11 @@ def _wanted_clips(
         annotation, subsets = read_annotation(path), {}
         database = annotation["database"].items()
         rows = [(i, e["annotations"]["label"], f"{path}, ID {shown(i)}") for i, e in database]
-    if not rows:
+    if not 0 < len(rows) <= MOST_CLIPS:
         raise DataError(
-            str(annotations), found="no clips", wanted="at least one", cure="List some."
-        )
+            str(annotations), found=f"{len(rows) or 'no'} clips",
+            wanted=f"1 to {MOST_CLIPS}", cure="List some, or divide the list.",
+        )  # fmt: skip
     stems: dict[Path, set[str]] = {}
     clips = [_Clip(source, label, i, where, stems=stems) for i, label, where in rows]
     return annotation, clips, subsets

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -20,10 +19,10 @@ import numpy as np
 
 from jacklib.data.gait import PARTS, SETTINGS, SPLITS, gait_arrays, read_gaits, split_indices
 from jacklib.data.poses import EMOTIONS
-from jacklib.errors import DataError, shown
+from jacklib.errors import DataError, logger, shown
 from jacklib.files import locked, read_text, sweep, whole_file, write_array, write_json
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 PAIRS = (("features.h5", "labels.h5"), ("features_ELMD.h5", "labels_ELMD.h5"))
 SPLIT_FILE = "split_test.txt"
@@ -80,7 +79,7 @@ def prepare_gait(
             gaits.append(gait)
     for _, error in bad or ():
         log.warning("left out: %s", error)
-    left_out = [name for name, _ in bad or ()]
+    left_out = {name for name, _ in bad or ()}
     if (source / SPLIT_FILE).is_file():
         test = _named_test(source / SPLIT_FILE, seen, left_out)
         train = np.setdiff1d(np.arange(len(gaits)), test)
@@ -120,7 +119,7 @@ def prepare_gait(
     return GaitReport(target, len(train), len(test), messages)
 
 
-def _named_test(path: Path, places: dict[str, int], left_out: list[str]) -> np.ndarray:
+def _named_test(path: Path, places: dict[str, int], left_out: set[str]) -> np.ndarray:
     names = read_text(path, "one gait's name a line", "Save it as UTF-8.").split("\n")
     indices = []
     for number, name in enumerate(map(str.strip, names), start=1):

@@ -3,6 +3,7 @@ use."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 from pathlib import Path
@@ -130,3 +131,16 @@ def styled_gaits(progress: bool = True) -> Path:
 
 
 GAITS = {"styled": styled_gaits}
+
+
+def add_arguments(_parser: argparse.ArgumentParser) -> None:
+    """`samples` has no options."""
+
+
+def main(_args: argparse.Namespace) -> int:
+    """Make every set that is not there and print where each lies; returns the exit code."""
+    for make in SAMPLES.values():
+        print(make().video_path)
+    for make_others in (*UNTRIMMED.values(), *GAITS.values()):
+        print(make_others())
+    return 0

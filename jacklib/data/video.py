@@ -13,11 +13,13 @@ Everything here is NumPy: networks and frameworks come later.
 
 from __future__ import annotations
 
-import logging
+import contextlib
+import copy
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,10 +29,10 @@ from jacklib.core.erasing import frame_pool
 from jacklib.data.audio import cten_features, filter_bank_blocks, mfcc, read_audio, tile_frames
 from jacklib.data.media import open_image
 from jacklib.data.transforms import TransformDraw, apply_transform, draw_transform, tsn_indices
-from jacklib.errors import DataError, shown
+from jacklib.errors import DataError, disk_words, logger, shown
 from jacklib.files import file_name, read_json, read_text
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 FRAMES_PER_SECOND = 30  # of the frames on disk
 MOST_FRAMES = 24 * 3600 * 240  # of one clip: a day at the highest rate that `prepare` writes
@@ -218,7 +220,9 @@ class VideoClips:
         result is the same; only later epochs are faster.
     keep_pictures: samples carry their decoded frames, so that `resample` need not read them again.
 
-    .class_names, .items, .positive (class numbers), .skipped (id, reason).
+    .class_names, .items, .positive (class numbers), .skipped (id, reason) for clips that are too
+    short or badly named, .unreadable. Clips are left out where their folder, first or last frame or
+    sound is missing; what the files hold is seen when they are loaded (see `batches`).
     """
 
     def __init__(
@@ -280,6 +284,7 @@ class VideoClips:
         self.positive = positive_classes(self.class_names)
         self.items: list[ClipItem] = []
         self.skipped: list[tuple[str, str]] = []
+        self._unreadable: dict[str, str] = {}
         single = isinstance(video_path, (str, Path))
         folders = [Path(folder) for folder in ([video_path] if single else video_path)]
         self._find_items(annotation, folders, audio_path, Path(annotation_path))
@@ -288,6 +293,23 @@ class VideoClips:
 
     def __len__(self) -> int:
         return len(self.items)
+
+    @property
+    def unreadable(self) -> dict[str, str]:
+        """Why, by ID: the clips of which a file was found to be missing or damaged, so far."""
+        return dict(self._unreadable)
+
+    def not_read(self, index: int, error: DataError) -> None:
+        """Take down that clip `index` could not be read; the first time, warn of it."""
+        reason = str(error)
+        if self._unreadable.setdefault(self.items[index].id, reason) is reason:
+            log.warning("a clip that cannot be read: %s", reason)
+
+    def only(self, ids: Sequence[str]) -> VideoClips:
+        """These clips alone, in the order that they have here: for what goes with predictions."""
+        chosen, kept = copy.copy(self), set(ids)
+        chosen.items = [item for item in self.items if item.id in kept]
+        return chosen
 
     def _find_items(
         self, annotation: dict, video_paths: list[Path], audio_path, annotation_path
@@ -307,27 +329,34 @@ class VideoClips:
                 raise DataError(
                     str(path), found="no such folder", wanted=f"a folder of {kind}s", cure=PREPARE
                 )
+        reasons = []  # of all that are left out, in order
         for clip_id, entry in chosen.items():
             label_name = entry["annotations"]["label"]
             try:
                 file_name(clip_id, annotation_path)
             except DataError as error:
-                log.warning("left out: %s", error)
                 self.skipped.append((clip_id, str(error)))
+                reasons.append(str(error))
                 continue
             places = [path / label_name / clip_id for path in video_paths]
-            folder = next(filter(Path.is_dir, places), places[0])
             audio_file = None if audio_path is None else Path(audio_path) / label_name
             audio_file = audio_file and audio_file / f"{clip_id}.mp3"
-            n_frames = count_frames(folder)
-            if n_frames < MINIMUM_FRAMES:
-                reason = f"{n_frames} frames, fewer than {MINIMUM_FRAMES}"
-                log.warning("%s left out: %s", folder, reason)
-                self.skipped.append((clip_id, reason))
+            try:
+                folder = next(filter(Path.is_dir, places), places[0])
+                n_frames = count_frames(folder)
+                if n_frames < MINIMUM_FRAMES:
+                    reason = f"{n_frames} frames, fewer than {MINIMUM_FRAMES}"
+                    self.skipped.append((clip_id, reason))
+                    reasons.append(f"{folder}: {reason}")
+                    continue
+                for wanted in (audio_file, frame_file(folder, 0), frame_file(folder, n_frames - 1)):
+                    if wanted is not None and not wanted.is_file():
+                        raise _missing(wanted)
+            except (DataError, OSError) as error:
+                reason = disk_words(error) if isinstance(error, OSError) else str(error)
+                self._unreadable[clip_id] = reason
+                reasons.append(reason)
                 continue
-            for wanted in (audio_file, frame_file(folder, 0), frame_file(folder, n_frames - 1)):
-                if wanted is not None and not wanted.is_file():
-                    raise _missing(wanted)
             extra = {k: v for k, v in entry["annotations"].items() if k != "label"}
             label = self.class_names.index(label_name)
             self.items.append(
@@ -336,10 +365,13 @@ class VideoClips:
         if not self.items:
             raise DataError(
                 ", ".join(map(str, video_paths)),
-                found=f"all {len(chosen)} clips of subset {self.subset!r} too short or badly named",
-                wanted=f"at least one with {MINIMUM_FRAMES} frames",
-                cure=f"Use longer videos. The first was left out for: {self.skipped[0][1]}",
+                found=f"all {len(chosen)} clips of subset {self.subset!r} missing, too short or "
+                "badly named",
+                wanted=f"at least one with its sound and {MINIMUM_FRAMES} frames",
+                cure=f"{PREPARE} Use longer videos. The first was left out for: {reasons[0]}",
             )
+        for reason in reasons:
+            log.warning("left out: %s", reason)
 
     def load(self, index: int, epoch: int = 0) -> Sample:
         """Load clip `index` as epoch `epoch` sees it; see Sample for shapes.
@@ -482,8 +514,6 @@ def read_frame(path: Path) -> np.ndarray:
 
     With Pillow, as the released loader: OpenCV fills a truncated file with grey and says nothing.
     """
-    if not path.is_file():
-        raise _missing(path)
     return open_image(path)
 
 
@@ -539,18 +569,22 @@ def batches(
     drop_last: bool = False,
     start: int = 0,
     part: Callable[[np.ndarray], np.ndarray] | None = None,
+    replace: bool = False,
 ) -> Iterator[Batch]:
     """One epoch in batches, loaded ahead by `threads` threads (0: in the caller's own).
 
-    dataset: VideoClips, or anything with `__len__` and `load(index, epoch) -> Sample`.
+    dataset: VideoClips, or anything with `__len__`, `load(index, epoch) -> Sample` and `not_read`.
     start: number of batches to leave out at the beginning, without loading them: the rest of an
         interrupted epoch is exactly what it would have been.
     part: which of a batch's indices to load, where other processes load the others.
+    replace: what becomes of a clip that cannot be read. For training the next in the data set's
+        order that can takes its place: batches keep their size, and which clips they hold depends
+        on the files alone, so that a resumed run has the same. Without it the clip is left out.
 
     The order comes from (seed, epoch); content and order do not depend on `threads`. At most
     max(threads + 2, batch_size) samples wait beside the batch being put together. An exception
-    while loading is raised here, when the batch is due. When the caller stops early, loading
-    stops and the threads end.
+    while loading, and a DataError where not one clip can be read, is raised here, when the batch is
+    due. When the caller stops early, loading stops and the threads end.
     """
     for name, value, lowest in (("batch_size", batch_size, 1), ("threads", threads, 0)):
         if value < lowest:
@@ -569,15 +603,62 @@ def batches(
     groups = [order[b * batch_size : (b + 1) * batch_size] for b in range(start, count)]
     if part is not None:
         groups = [part(group) for group in groups]
-    return _load_groups(dataset, groups, epoch, threads, max(threads + 2, batch_size))
+    load = partial(_load, dataset, epoch=epoch, replace=replace)
+    return _load_groups(load, groups, epoch, threads, max(threads + 2, batch_size))
 
 
-def _load_groups(dataset, groups, epoch: int, threads: int, ahead: int) -> Iterator[Batch]:
-    if threads == 0:
+Loaded = tuple[int, Sample] | DataError  # a clip's index and content, or why it is left out
+
+
+def _load(dataset, index: int, epoch: int, replace: bool) -> Loaded:
+    """Clip `index`, or with `replace` the next that can be read."""
+    failed: list[tuple[int, DataError]] = []
+    found: Loaded | None = None
+    for place in range(index, index + (len(dataset) if replace else 1)):
+        place %= len(dataset)
+        try:
+            found = place, dataset.load(place, epoch)
+            break
+        except DataError as error:
+            failed.append((place, error))
+    if found is None and replace:
+        raise _nothing(failed[0][1])
+    for place, error in failed:
+        dataset.not_read(place, error)
+    return found or failed[0][1]
+
+
+def _nothing(error: DataError) -> DataError:
+    return DataError(
+        error.what,
+        found=f"{error.found}, and no other clip that can be read",
+        wanted=error.wanted,
+        cure=error.cure,
+    )
+
+
+def _load_groups(load, groups, epoch: int, threads: int, ahead: int) -> Iterator[Batch]:
+    upcoming = [int(index) for group in groups for index in group]
+    given, failed = False, None
+    with contextlib.closing(_in_order(load, upcoming, threads, ahead)) as results:
         for group in groups:
-            yield _collate([dataset.load(int(index), epoch) for index in group], group, epoch)
+            loaded = [next(results) for _ in group]
+            failed = failed or next((one for one in loaded if isinstance(one, DataError)), None)
+            batch = _collate([one for one in loaded if not isinstance(one, DataError)], epoch)
+            loaded.clear()  # the caller may keep the batch for long; its parts need not stay too
+            if batch is not None:
+                given = True
+                yield batch
+            del batch
+    if failed and not given:
+        raise _nothing(failed)
+
+
+def _in_order(load, indices: list[int], threads: int, ahead: int) -> Iterator[Loaded]:
+    if threads == 0:
+        yield from map(load, indices)
         return
-    upcoming = iter([int(index) for group in groups for index in group])
+    upcoming = iter(indices)
     waiting: deque[Future] = deque()
     pool = ThreadPoolExecutor(threads, thread_name_prefix="jacklib-load")
 
@@ -586,30 +667,28 @@ def _load_groups(dataset, groups, epoch: int, threads: int, ahead: int) -> Itera
             index = next(upcoming, None)
             if index is None:
                 return
-            waiting.append(pool.submit(dataset.load, index, epoch))
+            waiting.append(pool.submit(load, index))
 
     try:
-        for group in groups:
-            samples = []
-            for _ in group:
-                fill()
-                samples.append(waiting.popleft().result())
+        fill()
+        while waiting:
+            result = [waiting.popleft().result()]
             fill()
-            batch = _collate(samples, group, epoch)
-            samples.clear()  # the caller may keep the batch for long; its parts need not stay too
-            yield batch
-            del batch
+            yield result.pop()  # nothing of it stays here
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _collate(samples: list[Sample], indices: np.ndarray, epoch: int) -> Batch:
+def _collate(loaded: Sequence[tuple[int, Sample]], epoch: int) -> Batch | None:
+    if not loaded:
+        return None
+    indices, samples = zip(*loaded, strict=True)
     return Batch(
         visual=np.stack([sample.visual for sample in samples]),
         audio=None if samples[0].audio is None else np.stack([s.audio for s in samples]),
         label=np.array([sample.label for sample in samples], dtype=np.int32),
         ids=[sample.id for sample in samples],
-        indices=np.asarray(indices),
+        indices=np.array(indices),
         epoch=epoch,
         pictures=None if samples[0].pictures is None else [s.pictures for s in samples],
     )

@@ -26,7 +26,7 @@ from jacklib.data.video import (
     number_of_batches,
     read_annotation,
 )
-from jacklib.errors import DataError
+from jacklib.errors import DataError, plain
 from jacklib.methods.checkpoints import (
     built_as,
     check_network,
@@ -130,6 +130,7 @@ def fit_clips(
             threads=threads,
             start=start,
             part=parallel.part,
+            replace=True,
         ),
         n_batches=number_of_batches(training, schedule.batch_size),
         evaluate=evaluate,
@@ -158,6 +159,21 @@ def clip_truth(clips: VideoClips, index: int) -> np.ndarray | None:
         return None
     event = (item.annotation["event_start"], item.annotation["event_end"])
     return segment_truth(event, item.n_frames, clips.seq_len)
+
+
+def tell_unreadable(*subsets: VideoClips) -> dict[str, str]:
+    """Print how many clips could not be read, and which; returns why, by ID."""
+    reasons, known = {}, set()
+    for clips in subsets:
+        reasons |= clips.unreadable
+        known |= {item.id for item in clips.items}
+    # Of several processes, each has read its part.
+    reasons = {k: v for one in parallel.from_all(reasons) for k, v in one.items()}
+    if reasons:
+        names = ", ".join(plain(name, 100) for name in list(reasons)[:10])
+        more = ", ..." if len(reasons) > 10 else ""
+        print(f"{len(reasons)} of {len(known | {*reasons})} clips could not be read: {names}{more}")
+    return reasons
 
 
 def one_clip(video: str | Path, open_clips: Callable[[SamplePaths], VideoClips]):
@@ -375,6 +391,7 @@ def _run_main(method: Method, args: argparse.Namespace, result_path: Path) -> in
         f"Best validation accuracy {best['val_accuracy']:.3f} in epoch {best['epoch']} "
         f"(chance {1 / config.n_classes:.3f}). Weights: {best_weights(result_path, best['epoch'])}"
     )
+    tell_unreadable(training, validation)
     return 0
 
 

@@ -19,6 +19,7 @@ from jacklib.data.audio import read_audio
 from jacklib.data.samples import SamplePaths
 from jacklib.data.video import FRAMES_PER_SECOND, Batch, Sample, VideoClips, batches
 from jacklib.errors import DataError
+from jacklib.files import named_after
 from jacklib.methods import clips as common
 from jacklib.methods.checkpoints import result_folder
 from jacklib.methods.clips import PHASES, Schedule, clip_truth, truths
@@ -95,22 +96,34 @@ def look(
 
 
 def seen_again(
-    clips: VideoClips, batch: Batch, kept: Sequence[np.ndarray], threads: int = 2
+    clips: VideoClips,
+    batch: Batch,
+    kept: Sequence[np.ndarray],
+    threads: int = 2,
+    lost: list[str] | None = None,
 ) -> list[np.ndarray]:
     """What later passes see of a batch: for each bool [B, S] of `kept`, float32 [B, S, 3, D, H, W].
 
     The first is pass 2, and so on. Frames that an earlier pass of this batch has decoded are not
-    decoded again.
+    decoded again. A clip of which a frame cannot be read shows what pass 1 saw; `lost` then gets
+    its ID.
     """
 
     def load(row: int) -> list[np.ndarray]:  # a clip's passes one after the other: they share
-        return [
-            clips.resample(
-                int(batch.indices[row]), rows[row], number=number, epoch=batch.epoch,
-                pictures=None if batch.pictures is None else batch.pictures[row],
-            ).visual
-            for number, rows in enumerate(kept, start=2)
-        ]  # fmt: skip
+        index = int(batch.indices[row])
+        try:
+            return [
+                clips.resample(
+                    index, rows[row], number=number, epoch=batch.epoch,
+                    pictures=None if batch.pictures is None else batch.pictures[row],
+                ).visual
+                for number, rows in enumerate(kept, start=2)
+            ]  # fmt: skip
+        except DataError as error:
+            clips.not_read(index, error)
+            if lost is not None:
+                lost.append(batch.ids[row])
+            return [batch.visual[row]] * len(kept)
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
         rows = list(pool.map(load, range(len(batch.indices))))
@@ -125,11 +138,15 @@ def evaluate_passes(
     theta: float = THETA,
     threads: int = 2,
     features: KeptFeatures | None = None,
+    lost: list[str] | None = None,
 ) -> list[Pass]:
-    """Pass 1, pass 2 (keyframes erased) and the mean of their logits, with pass 1's gamma."""
+    """Pass 1, pass 2 (keyframes erased) and the mean of their logits, with pass 1's gamma.
+
+    lost: see `seen_again`.
+    """
     first = look(net, batch.visual, batch.audio, features)
     kept = kept_segments(first.gamma, theta)
-    (visual,) = seen_again(clips, batch, [kept.low], threads)
+    (visual,) = seen_again(clips, batch, [kept.low], threads, lost)
     second = look(net, visual, batch.audio, features)
     mean = (first.logits + second.logits) / 2
     return [
@@ -241,6 +258,7 @@ class ErasedPredictions(NamedTuple):
             "val_pass_1": self.first.accuracy,
             "val_pass_2": self.second.accuracy,
         }
+        clips = clips.only(self.mean.ids)
         truth = truths(clips)
         if truth is not None:
             report["attention"] = attention_on_truth(self.first.gamma, truth)
@@ -259,15 +277,16 @@ def test(
     theta: float = THETA,
     features: KeptFeatures | None = None,
 ) -> ErasedPredictions:
-    """Predict every clip in evaluation mode, with and without its keyframes."""
-    return ErasedPredictions(
-        *predict_passes(
-            net,
-            partial(evaluate_passes, net, clips, theta=theta, threads=threads, features=features),
-            batches(clips, batch_size=batch_size, threads=threads, epoch=epoch),
-            clips.class_names,
-        )
+    """Predict every clip that can be read, in evaluation mode, with and without its keyframes."""
+    lost: list[str] = []
+    how = dict(theta=theta, threads=threads, features=features, lost=lost)
+    passes = predict_passes(
+        net,
+        partial(evaluate_passes, net, clips, **how),
+        batches(clips, batch_size=batch_size, threads=threads, epoch=epoch),
+        clips.class_names,
     )
+    return ErasedPredictions(*(one.without(lost) for one in passes))
 
 
 def events(clips: VideoClips) -> dict:
@@ -457,16 +476,19 @@ def _test(method: common.Method, args: argparse.Namespace) -> int:
         name: numbers[f"val_{name}"] for name in ("pass_1", "pass_2")
     }
     if "attention" in numbers:
-        found = temporal_map(events(clips), detections(result.mean, clips), TIOUS)
+        seen = clips.only(result.mean.ids)
+        found = temporal_map(events(seen), detections(result.mean, seen), TIOUS)
         shares = "  ".join(f"{found[f'mAP@{t:.2f}']:.3f} at {t:g}" for t in TIOUS)
         print(
             f"temporal attention on the planted events: {numbers['attention']:.2f} times uniform\n"
             f"detection mAP by tIoU: {shares}"
         )
         more |= {"attention": numbers["attention"], "detection": found}
+    unreadable = common.tell_unreadable(clips)
+    more |= {"unreadable": unreadable} if unreadable else {}
     written = result.mean.write(result_folder(method.name, args.result_path), more)
     print("written: " + ", ".join(map(str, written)))
-    return 0
+    return 1 if unreadable else 0
 
 
 def _test_singlevideo(method: common.Method, args: argparse.Namespace) -> int:
@@ -484,7 +506,7 @@ def _test_singlevideo(method: common.Method, args: argparse.Namespace) -> int:
     state = replace(state, label=None)  # what the file shows is what we ask
     common.print_probabilities(args.video_path, names, state.mean_probabilities)
     folder = result_folder(method.name, args.result_path)
-    path = save(state, folder / f"{Path(args.video_path).stem}_erasing.png", args.lang)
+    path = save(state, folder / named_after(args.video_path, "_erasing.png"), args.lang)
     print(f"erasing picture: {path}")
     return 0
 

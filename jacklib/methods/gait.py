@@ -27,6 +27,7 @@ from jacklib.data.gait import (
 from jacklib.data.poses import EMOTIONS, swap_sides
 from jacklib.data.samples import GAITS
 from jacklib.errors import DataError
+from jacklib.files import named_after
 from jacklib.methods.checkpoints import (
     built_as,
     check_network,
@@ -493,6 +494,6 @@ def _test_single(args: argparse.Namespace) -> int:
         print(f"  {state.class_names[k]:<8} {state.probabilities[k]:.3f}")
     print(describe([state], lang=args.lang))
     folder = result_folder(NAME, args.result_path)
-    path = save([state], folder / f"{Path(args.pose_path).stem}_gait.png", lang=args.lang)
+    path = save([state], folder / named_after(args.pose_path, "_gait.png"), lang=args.lang)
     print(f"picture: {path}")
     return 0

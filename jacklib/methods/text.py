@@ -189,6 +189,18 @@ def _load_tokenizer(folder: Path):
                 str(folder), found=f"num_labels {shown(table['num_labels'])}",
                 wanted="a number below 100,000", cure=cure,
             )  # fmt: skip
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        # transformers takes minutes over lists of hundreds of thousands.
+        for key, value in read_table(folder / name).items():
+            if (
+                key.endswith("special_tokens")
+                and isinstance(value, list | dict)
+                and len(value) > 1000
+            ):
+                raise DataError(
+                    str(folder / name), found=f"{len(value)} entries of {shown(key)}",
+                    wanted="a BERT's few", cure=cure,
+                )  # fmt: skip
     with reading(folder, wanted, cure, "a tokenizer that transformers cannot load"):
         try:
             tokenizer = import_transformers().AutoTokenizer.from_pretrained(

@@ -45,7 +45,7 @@ from jacklib.data.tsl_features import (
     video_facts,
 )
 from jacklib.errors import DataError
-from jacklib.files import read_table, write_json
+from jacklib.files import named_after, read_table, write_json
 from jacklib.methods.checkpoints import (
     built_as,
     check_network,
@@ -746,7 +746,8 @@ def _main_inference(args: argparse.Namespace) -> int:
         both = same_length(rgb, logmel, str(args.rgb_path), str(args.mfcc_path))
         sample, fps = _Features(*both), args.fps
     found = predict(net, sample)
-    title = (file or Path(args.rgb_path or args.mfcc_path)).stem
+    source = file or Path(args.rgb_path or args.mfcc_path)
+    title = source.stem
     segments = localize(
         found.scores, found.video_score, fps, labels=CLASSES, class_threshold=args.class_th
     )
@@ -762,10 +763,12 @@ def _main_inference(args: argparse.Namespace) -> int:
         print(f"and {len(segments) - 20} weaker ones, all in the json")
     folder = result_folder(NAME, args.result_path)
     details = f"Features: {saved.get('features', I3D_FEATURES)}"
-    written = write_results(folder / f"{title}_detections.json", {title: segments}, details)
+    written = write_results(
+        folder / named_after(source, "_detections.json"), {title: segments}, details
+    )
     picture = save(
         timeline_of(title, fps, sample, found, file),
-        folder / f"{title}_timeline.png",
+        folder / named_after(source, "_timeline.png"),
         Thresholds(class_threshold=args.class_th),
         lang=args.lang,
     )

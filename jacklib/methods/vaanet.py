@@ -11,6 +11,7 @@ import numpy as np
 from jacklib.core.metrics import attention_on_truth
 from jacklib.data.samples import SamplePaths
 from jacklib.data.video import Batch, Sample, VideoClips, batches
+from jacklib.files import named_after
 from jacklib.methods import clips as common
 from jacklib.methods.checkpoints import result_folder
 from jacklib.methods.clips import PHASES, Schedule, clip_truth, open_clips, truths
@@ -58,7 +59,7 @@ def train(
     def evaluate() -> dict[str, float]:
         result = test(net, validation, batch_size=schedule.batch_size, threads=threads)
         numbers = {"val_accuracy": result.accuracy}
-        truth = truths(validation)
+        truth = truths(validation.only(result.ids))
         if truth is not None:
             numbers["attention"] = attention_on_truth(result.gamma, truth)
         return numbers
@@ -91,7 +92,7 @@ def optimizer(net: VAANet, schedule: Schedule) -> Adam:
 def test(
     net: VAANet, clips: VideoClips, *, batch_size: int = 8, threads: int = 2, epoch: int = 0
 ) -> Predictions:
-    """Predict every clip in evaluation mode."""
+    """Predict every clip that can be read, in evaluation mode."""
     return predict(
         net,
         lambda batch: net(batch.visual, batch.audio),
@@ -186,13 +187,15 @@ def _test(args: argparse.Namespace) -> int:
     net, clips, _ = common.open_test_clips(METHOD, args)
     result = test(net, clips, batch_size=args.batch_size or 8, threads=args.n_threads)
     print(result.table())
-    truth = truths(clips)
+    truth = truths(clips.only(result.ids))
     if truth is not None:
         ratio = attention_on_truth(result.gamma, truth)
         print(f"temporal attention on the planted events: {ratio:.2f} times uniform")
-    written = result.write(result_folder(METHOD.name, args.result_path))
+    unreadable = common.tell_unreadable(clips)
+    more = {"unreadable": unreadable} if unreadable else {}
+    written = result.write(result_folder(METHOD.name, args.result_path), more)
     print("written: " + ", ".join(map(str, written)))
-    return 0
+    return 1 if unreadable else 0
 
 
 def single_clip(video: str | Path, config: VAANetConfig, fps: int = 30) -> Sample:
@@ -215,7 +218,7 @@ def _test_singlevideo(args: argparse.Namespace) -> int:
     state = attention_state(net, sample, names)
     common.print_probabilities(args.video_path, names, state.probabilities)
     folder = result_folder(METHOD.name, args.result_path)
-    path = save(state, folder / f"{Path(args.video_path).stem}_attention.png", args.lang)
+    path = save(state, folder / named_after(args.video_path, "_attention.png"), args.lang)
     print(f"attention picture: {path}")
     return 0
 

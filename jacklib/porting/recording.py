@@ -21,6 +21,7 @@ from jacklib.files import check_file, reading, whole_file
 
 KEPT = 256  # numbers of an array that a file keeps, evenly spread
 LARGEST = 2**30  # bytes of all arrays of a file, unpacked
+MOST_ARRAYS = 10_000  # of a file
 
 
 class Event(NamedTuple):
@@ -107,6 +108,8 @@ class Recording:
             with zipfile.ZipFile(path) as packed:
                 if sum(part.file_size for part in packed.infolist()) > LARGEST:
                     raise ValueError(f"unpacked more than {LARGEST} bytes")
+                if len(packed.infolist()) > MOST_ARRAYS:
+                    raise ValueError(f"more than {MOST_ARRAYS} arrays")
             with np.load(path, allow_pickle=False) as file:
                 arrays = dict(file)
             facts = json.loads(str(arrays["facts"]))

@@ -6,7 +6,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from jacklib.core.metrics import confusion_matrix, per_class
 from jacklib.data.video import Batch
+from jacklib.errors import DataError
 from jacklib.files import write_bytes, write_text
 
 
@@ -47,6 +48,23 @@ class Predictions:
     def confusion(self) -> np.ndarray:
         """Counts [true, predicted]."""
         return confusion_matrix(self.labels, self.predicted, len(self.class_names))
+
+    def without(self, ids: Sequence[str]) -> Predictions:
+        """Those of the other clips. Raises DataError where there are none."""
+        others = set(self.ids) - set(ids)
+        kept = [row for row, clip in enumerate(self.ids) if clip in others]
+        if not kept:
+            raise DataError(
+                self.noun, found="none that can be read", wanted="at least one",
+                cure="Look at the files that the warnings name, or prepare them again.",
+            )  # fmt: skip
+        return replace(
+            self,
+            probabilities=self.probabilities[kept],
+            labels=self.labels[kept],
+            ids=[self.ids[row] for row in kept],
+            gamma=self.gamma[kept],
+        )
 
     def summary(self) -> dict[str, Any]:
         """Everything, as plain values for a json file."""

@@ -63,16 +63,21 @@ def everywhere(answer: bool) -> bool:
     return bool(total([not answer])[0] == 0)
 
 
-def from_first(value: Any) -> Any:
-    """Process 0's value (of plain JSON types) in all processes."""
+def from_all(value: Any) -> list[Any]:
+    """Every process's value (of plain JSON types) in all processes."""
+    return [from_first(value, process) for process in range(world_size())]
+
+
+def from_first(value: Any, process: int = 0) -> Any:
+    """Process 0's value (of plain JSON types), or another's, in all processes."""
     if world_size() == 1:
         return value
     data = np.frombuffer(json.dumps(value).encode(), np.uint8).copy()
     length = np.array([len(data)], np.int32)
-    jt.mpi.broadcast(length, 0)
-    if rank():
+    jt.mpi.broadcast(length, process)
+    if rank() != process:
         data = np.zeros(int(length[0]), np.uint8)
-    jt.mpi.broadcast(data, 0)
+    jt.mpi.broadcast(data, process)
     return json.loads(data.tobytes())
 
 

@@ -714,7 +714,7 @@ def modules() -> Iterator[Case]:
             film = readers.SAMPLES / "film" / "video" / "Joy" / "bbb_0120.mp4"
             (place.work / "Joy").mkdir()
             shutil.copy(film, place.work / "Joy")
-            words = command.replace("FILE", str(ROOT / "jacklib" / "erasing.py")).split()
+            words = command.replace("FILE", str(ROOT / "jacklib" / "core" / "erasing.py")).split()
             done = subprocess.run([*RUN, *words], env=kept, capture_output=True, text=True)
             if done.returncode:
                 raise AssertionError(f"it returned {done.returncode}: {done.stderr[-300:]}")
@@ -747,7 +747,7 @@ def modules() -> Iterator[Case]:
         (stand_in / "jittor_core.py").write_text("__file__ = 'core.so'\n")
         python(
             place,
-            "from jacklib import runtime\nruntime.first_compile(show=False)",
+            "from jacklib.backend import runtime\nruntime.first_compile(show=False)",
             PYTHONPATH=f"{ROOT}{os.pathsep}{stand_in}",
             HOME=str(place.work / "home"),
             JITTOR_HOME=str(place.work / "home"),
