@@ -83,7 +83,7 @@ def test_videos_for_tsl_net():
 
 
 def test_a_failing_request_is_reported():
-    worker = bench.Worker(bench.sys.executable, "jacklib.measure.bench", {})
+    worker = bench.Worker(bench.sys.executable, "jacklib.measure.jittor_session", {})
     try:
         with pytest.raises(RuntimeError, match="network: found 'resnet'"):
             worker.ask("load", network="resnet")

@@ -16,8 +16,9 @@ from jacklib.errors import DataError
 from jacklib.measure.golden_numbers import Golden, bpm_gcn_inputs, error, weight
 from jacklib.networks import BPMGCN, BPMGCNConfig
 from jacklib.networks.losses import bpm_gcn_loss
-from jacklib.ops import SGD, graph
+from jacklib.ops import SGD
 from jacklib.ops.cpu import onednn
+from jacklib.ops.graph import conv_time, joint_products, mix_joints
 from jacklib.weights.checkpoint import load_weights
 
 SMALL, SMALL_CASES = small_cases("bpm_gcn")
@@ -266,7 +267,7 @@ def test_mix_joints(V, C, k):
     a, b = x.astype(np.float64), graph.astype(np.float64)
     inputs = [jt.array(x), jt.array(graph)]
     check_gradients(
-        graph.mix_joints(*inputs), inputs, np.einsum("ntvc,nkvw->ntwkc", a, b),
+        mix_joints(*inputs), inputs, np.einsum("ntvc,nkvw->ntwkc", a, b),
         lambda w: (np.einsum("ntwkc,nkvw->ntvc", w, b), np.einsum("ntwkc,ntvc->nkvw", w, a)),
     )  # fmt: skip
 
@@ -277,7 +278,7 @@ def test_joint_products(V, k, e):
     a, b = ab[:, :, :, 0].astype(np.float64), ab[:, :, :, 1].astype(np.float64)
     inputs = [jt.array(ab)]
     check_gradients(
-        graph.joint_products(*inputs), inputs, np.einsum("ntvke,ntwke->nkvw", a, b),
+        joint_products(*inputs), inputs, np.einsum("ntvke,ntwke->nkvw", a, b),
         lambda w: [np.stack([np.einsum("nkvw,ntwke->ntvke", w, b),
                              np.einsum("nkvw,ntvke->ntwke", w, a)], axis=3)],
     )  # fmt: skip
@@ -308,11 +309,11 @@ def test_conv_time(C, outs, K, stride, T, with_onednn, monkeypatch):
 
     inputs = [jt.array(x), jt.array(weight)]
     check_gradients(
-        graph.conv_time(*inputs, stride), inputs,
+        conv_time(*inputs, stride), inputs,
         np.einsum("ntkvc,ock->ntvo", padded[:, take], w64), gradients,
     )  # fmt: skip
 
 
 def test_conv_time_names_wrong_channels():
     with pytest.raises(ValueError, match=r"x: found shape \[1, 2, 3, 4\], wanted \[N, T, V, 5\]"):
-        graph.conv_time(jt.zeros((1, 2, 3, 4)), jt.zeros((6, 5, 9, 1)))
+        conv_time(jt.zeros((1, 2, 3, 4)), jt.zeros((6, 5, 9, 1)))

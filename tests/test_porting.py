@@ -17,7 +17,7 @@ from jacklib import porting
 from jacklib.backend import torch_process
 from jacklib.errors import DataError
 from jacklib.ops import SGD, BatchNorm
-from jacklib.porting import Reference, cmp, compare, comparison, recording
+from jacklib.porting import Reference, cmp, compare, comparison, parity, recording
 from jacklib.porting.recording import Recording
 
 STORED = Path(__file__).parent / "torch_numbers" / "porting"
@@ -98,8 +98,8 @@ JOBS = {
 @pytest.fixture(autouse=True)
 def stored(monkeypatch):
     """What a machine without PyTorch has: stored numbers alone."""
-    monkeypatch.setattr(porting, "find_torch", lambda: None)
-    monkeypatch.setattr(porting, "ANSWERS", STORED)
+    monkeypatch.setattr(parity, "find_torch", lambda: None)
+    monkeypatch.setattr(parity, "ANSWERS", STORED)
 
 
 def run(net, job="plain"):
@@ -427,6 +427,6 @@ def test_the_command(tmp_path):
 @pytest.mark.skipif(torch_process.find_torch() is None, reason="needs PyTorch")
 @pytest.mark.parametrize("network", ["vaanet", "cten", "tsl", "gait"])
 def test_the_networks_beside_pytorch(network, monkeypatch):
-    monkeypatch.setattr(porting, "find_torch", torch_process.find_torch)
+    monkeypatch.setattr(parity, "find_torch", torch_process.find_torch)
     found = porting.compare_network(network)
     assert found.ok, found.table(everything=False)

@@ -195,8 +195,8 @@ class LayerNorm(nn.Module):
         self.weight, self.bias = jt.ones(H), jt.zeros(H)
 
     def execute(self, x):
-        x = x - x.mean(-1, keepdims=True)
-        return x / (x.sqr().mean(-1, keepdims=True) + self.eps).sqrt() * self.weight + self.bias
+        x = x - x.mean(-1, keepdim=True)
+        return x / (x.sqr().mean(-1, keepdim=True) + self.eps).sqrt() * self.weight + self.bias
 
 
 class Embedding(nn.Module):
@@ -259,13 +259,13 @@ class SelfAttention(nn.Module):
         """hidden_keys: [B, 1, 1, L], 0 for what may be looked at and a large negative number."""
         B, L, H = x.shape
         h, e = self.h, H // self.h
-        q = self.query(x).reshape(B, L, h, e).transpose(0, 2, 1, 3)  # [B, h, L, e]
-        k = self.key(x).reshape(B, L, h, e).transpose(0, 2, 3, 1)  # [B, h, e, L]
-        v = self.value(x).reshape(B, L, h, e).transpose(0, 2, 1, 3)  # [B, h, L, e]
-        scores = jt.matmul(q, k) / math.sqrt(e) + hidden_keys  # [B, h, L, L]
-        attention = nn.softmax(scores, dim=3)  # over the keys
-        y = jt.matmul(self.dropout(attention), v)  # [B, h, L, e]
-        return y.transpose(0, 2, 1, 3).reshape(B, L, H), attention
+        q = self.query(x).reshape(B, L, h, e).transpose(1, 2)  # [B, h, L, e]
+        k = self.key(x).reshape(B, L, h, e).transpose(1, 2)  # [B, h, L, e]
+        v = self.value(x).reshape(B, L, h, e).transpose(1, 2)  # [B, h, L, e]
+        scores = q @ k.transpose(2, 3) / math.sqrt(e) + hidden_keys  # [B, h, L, L]
+        attention = scores.softmax(dim=3)  # over the keys
+        y = self.dropout(attention) @ v  # [B, h, L, e]
+        return y.transpose(1, 2).reshape(B, L, H), attention
 
 
 class Output(nn.Module):
@@ -390,17 +390,14 @@ class BERT(nn.Module):
         1 for the second; all 0 if left out. Lists, NumPy arrays or Vars of whole numbers. Raises
         ValueError naming the argument that does not fit.
         """
-        return self._run(input_ids, attention_mask, token_type_ids)
+        return self._run(input_ids, attention_mask, token_type_ids).output
 
     def inspect(self, input_ids, attention_mask=None, token_type_ids=None) -> BERTInspection:
         """The same with what lies behind it; inputs as the network takes them."""
-        attention: list[jt.Var] = []
-        hidden: list[jt.Var] = []
         with jt.no_grad():
-            output = self._run(input_ids, attention_mask, token_type_ids, attention, hidden)
-        return BERTInspection(attention, hidden, output)
+            return self._run(input_ids, attention_mask, token_type_ids)
 
-    def _run(self, input_ids, attention_mask, token_type_ids, seen=None, hidden=None) -> BERTOutput:
+    def _run(self, input_ids, attention_mask, token_type_ids) -> BERTInspection:
         ids, mask, types = check_tokens(self.config, input_ids, attention_mask, token_type_ids)
         B, L = ids.shape
         # As large as what PyTorch adds in effect: exp of it is 0, and a text that is all padding
@@ -410,14 +407,13 @@ class BERT(nn.Module):
         jt.sync(numbers)
         ids, types, hidden_keys = numbers
         x = self.embeddings(ids, types)  # [B, L, H]
-        if hidden is not None:
-            hidden.append(x)
+        seen, hidden = [], [x]
         for layer in self.encoder.layer:
             x, attention = layer(x, hidden_keys)  # [B, L, H], [B, h, L, L]
-            if hidden is not None:
-                hidden.append(x)
-                seen.append(attention)
-        return BERTOutput(x, None if self.pooler is None else self.pooler(x))
+            seen.append(attention)
+            hidden.append(x)
+        output = BERTOutput(x, None if self.pooler is None else self.pooler(x))
+        return BERTInspection(seen, hidden, output)
 
 
 def _check_amount(config: BERTConfig, weights: Mapping[str, np.ndarray], name: str) -> None:

@@ -19,11 +19,7 @@ import jittor as jt
 from jittor import nn
 
 from jacklib.core.configs import CTENConfig
-from jacklib.core.shapes import (
-    MEL_BINS,
-    audio_map,
-    check_shape,
-)
+from jacklib.core.shapes import MEL_BINS, audio_map, check_shape
 from jacklib.networks.attention import Attention
 from jacklib.networks.resnet import audio_resnet18
 from jacklib.networks.resnet3d import resnet3d
@@ -59,9 +55,9 @@ class CTENVisualOutput(NamedTuple):
 
 def attend(query, key, value):
     """Scaled dot-product attention: [N, S, d], [N, T, d], [N, T, e] -> [N, S, e], [N, S, T]."""
-    scores = jt.matmul(query, key.transpose(0, 2, 1)) * query.shape[-1] ** -0.5
-    attention = nn.softmax(scores, dim=2)  # [N, S, T]
-    return jt.matmul(attention, value), attention
+    scores = query @ key.transpose(1, 2) * query.shape[-1] ** -0.5
+    attention = scores.softmax(dim=2)  # [N, S, T]
+    return attention @ value, attention
 
 
 class NonLocalBlock(nn.Module):
@@ -105,13 +101,13 @@ class MultiHeadAttention(nn.Module):
         T, h = source.shape[1], self.n_heads
 
         def heads(x):  # [B, L, d] -> [B*h, L, d/h]
-            return x.reshape(B, -1, h, d // h).transpose(0, 2, 1, 3).reshape(B * h, -1, d // h)
+            return x.reshape(B, -1, h, d // h).transpose(1, 2).reshape(B * h, -1, d // h)
 
         q = heads(nn.relu(self.linear_q(query)))
         k = heads(nn.relu(self.linear_k(source)))
         v = heads(nn.relu(self.linear_v(source)))
         y, attention = attend(q, k, v)  # [B*h, S, d/h], [B*h, S, T]
-        y = y.reshape(B, h, S, d // h).transpose(0, 2, 1, 3).reshape(B, S, d)
+        y = y.reshape(B, h, S, d // h).transpose(1, 2).reshape(B, S, d)
         return nn.relu(self.linear_o(y)), attention.reshape(B, h, S, T)
 
 
@@ -120,68 +116,62 @@ class MultiHeadAttention(nn.Module):
 # ---------------------------------------------------------------------------------------------
 
 
-def snippet_features(net, visual) -> jt.Var:
-    """Each snippet through the 3D ResNet by itself: [B, S, 3, D, H, W] -> [B, S, nc]."""
-    visual = as_var(visual)
-    c, B = net.config, visual.shape[0]
-    S, size = c.seq_len, c.sample_size
-    check_shape("visual", visual, (B, S, 3, c.snippet_duration, size, size))
-    if c.stored_statistics:
-        for module in net.resnet.modules():
-            if isinstance(module, BatchNorm):
-                module.is_train = False
-    x = visual.reshape(B * S, *visual.shape[2:]).float32() / 255 - 100 / 255
-    if c.freeze_backbone:
-        with jt.no_grad():
-            x = net.resnet(x)
-    else:
-        x = net.resnet(x)  # [B*S, nc, 1, side, side]
-    return x.reshape(B, S, x.shape[1], -1).mean(3)  # [B, S, nc]
+class Network(nn.Module):
+    """What both networks do with the video, and at the end."""
+
+    def snippet_features(self, visual) -> jt.Var:
+        """Each snippet through the 3D ResNet by itself: [B, S, 3, D, H, W] -> [B, S, nc]."""
+        visual = as_var(visual)
+        c, B = self.config, visual.shape[0]
+        S, size = c.seq_len, c.sample_size
+        check_shape("visual", visual, (B, S, 3, c.snippet_duration, size, size))
+        if c.stored_statistics:
+            for module in self.resnet.modules():
+                if isinstance(module, BatchNorm):
+                    module.is_train = False
+        x = visual.flatten(0, 1).float() / 255 - 100 / 255
+        if c.freeze_backbone:
+            with jt.no_grad():
+                x = self.resnet(x)
+        else:
+            x = self.resnet(x)  # [B*S, nc, 1, side, side]
+        return x.flatten(2).mean(dim=2).view(B, S, -1)  # [B, S, nc]
+
+    def classify(self, x) -> tuple[jt.Var, jt.Var]:
+        """Temporal attention and the classifier: [B, S, d] -> logits [B, C], gamma [B, S]."""
+        x = x.transpose(1, 2)  # [B, d, S]
+        gamma = self.ta_net(x)  # [B, S]
+        x = (x * gamma.unsqueeze(1)).mean(dim=2)  # [B, d]
+        return self.fc(self.drop(x)), gamma
 
 
-def classify(net, x) -> tuple[jt.Var, jt.Var]:
-    """Temporal attention and the classifier: [B, S, d] -> logits [B, C], gamma [B, S]."""
-    x = x.transpose(0, 2, 1)  # [B, d, S]
-    gamma = net.ta_net(x)  # [B, S]
-    x = (x * gamma.unsqueeze(1)).mean(2)  # [B, d]
-    return net.fc(net.drop(x)), gamma
-
-
-def _freeze(resnet: nn.Module) -> None:
-    # What takes no gradient is left out by the optimizer, as PyTorch's leaves out None.
-    for parameter in resnet.parameters():
-        parameter.stop_grad()
-
-
-class CTENVisual(nn.Module):
+class CTENVisual(Network):
     """The visual stream alone. `CTENVisual()` is the released one, for VE8; see `CTEN`."""
 
     def __init__(self, config: CTENConfig = CTENConfig()):
         self.config = c = config
         d = c.channels
 
-        self.resnet = resnet3d(c.blocks, c.width)
+        self.resnet = resnet3d(c.blocks, c.width, frozen=c.freeze_backbone)
         self.nl = nn.Sequential(NonLocalBlock(d, c.inner_size, c.start_shortcut))
         self.ta_net = Attention(
             d, c.seq_len, "relu", kaiming=False, switched_on=c.start_switched_on
         )
         self.fc = nn.Linear(d, c.n_classes)
         self.drop = nn.Dropout(c.dropout)
-        if c.freeze_backbone:
-            _freeze(self.resnet)
 
     def execute(self, visual) -> CTENVisualOutput:
         """Score videos: visual as CTEN's."""
-        return self.fuse(snippet_features(self, visual))
+        return self.fuse(self.snippet_features(visual))
 
     def fuse(self, features) -> CTENVisualOutput:
         """Everything after the backbone, from its features [B, S, d]."""
         x, attention = self.nl[0](as_var(features))  # [B, S, d]
-        logits, gamma = classify(self, x)
+        logits, gamma = self.classify(x)
         return CTENVisualOutput(logits, gamma, attention)
 
 
-class CTEN(nn.Module):
+class CTEN(Network):
     """Cross-modal temporal erasing network. `CTEN()` is the released one, for VE8.
 
     Raises DataError where the sizes of audio and video do not fit together.
@@ -193,7 +183,7 @@ class CTEN(nn.Module):
         d = c.channels
 
         # Each modality by itself
-        self.resnet = resnet3d(c.blocks, c.width)
+        self.resnet = resnet3d(c.blocks, c.width, frozen=c.freeze_backbone)
         self.a_resnet = audio_resnet18(pool=audio_map(c.audio_time, MEL_BINS), width=c.audio_width)
         self.a_fc = nn.Sequential(nn.Linear(8 * c.audio_width, d), BatchNorm(d), nn.Tanh())
         self.nl = nn.Sequential(NonLocalBlock(d, c.inner_size, c.start_shortcut))
@@ -208,8 +198,6 @@ class CTEN(nn.Module):
         )
         self.fc = nn.Linear(2 * d, c.n_classes)
         self.drop = nn.Dropout(c.dropout)
-        if c.freeze_backbone:
-            _freeze(self.resnet)
 
     def execute(self, visual, audio) -> CTENOutput:
         """Score videos.
@@ -218,7 +206,7 @@ class CTEN(nn.Module):
         audio: [B, S * audio_time, 128], log-mel filter bank. NumPy arrays or Vars. Raises
         ValueError naming the argument whose shape differs.
         """
-        return self.fuse(snippet_features(self, visual), audio)
+        return self.fuse(self.snippet_features(visual), audio)
 
     def fuse(self, features, audio) -> CTENOutput:
         """Everything after the visual backbone, from its features [B, S, d]."""
@@ -231,17 +219,17 @@ class CTEN(nn.Module):
         v, visual_attention = self.nl[0](v)  # [B, S, d]
 
         # Sound: each segment through the ResNet, then they look at each other
-        a = audio.reshape(B * S, 1, time, MEL_BINS).float32()
-        a = self.a_resnet(a).reshape(B * S, -1)  # [B*S, 8*audio_width]
-        a = self.a_fc(a).reshape(B, S, d)  # [B, S, d]
+        a = audio.reshape(B * S, 1, time, MEL_BINS).float()
+        a = self.a_resnet(a).flatten(1)  # [B*S, 8*audio_width]
+        a = self.a_fc(a).view(B, S, d)  # [B, S, d]
         a, audio_attention = self.nl_a[0](a)  # [B, S, d]
 
         # Each modality asks the other; the answer to the sound's question is added to the picture
         v2a, v2a_attention = self.v2a_attn(a, v)  # [B, S, d]
         a2v, a2v_attention = self.a2v_attn(v, a)  # [B, S, d]
-        both = jt.concat([v + v2a, a + a2v], dim=2)  # [B, S, 2d]
+        both = jt.cat([v + v2a, a + a2v], dim=2)  # [B, S, 2d]
 
-        logits, gamma = classify(self, both)
+        logits, gamma = self.classify(both)
         return CTENOutput(
             logits, gamma, visual_attention, audio_attention, v2a_attention, a2v_attention
         )

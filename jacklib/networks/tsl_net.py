@@ -19,13 +19,8 @@ import numpy as np
 from jittor import nn
 
 from jacklib.core.configs import TSLNetConfig
-from jacklib.core.shapes import (
-    LOGMEL_BINS,
-    LOGMEL_FRAMES,
-    check_clips,
-    check_shape,
-)
-from jacklib.ops import AvgPool2d, BatchNorm, Conv1d, Conv2d, MaxPool2d, ReLU, as_var, logsumexp
+from jacklib.core.shapes import LOGMEL_BINS, LOGMEL_FRAMES, check_clips, check_shape
+from jacklib.ops import AvgPool2d, BatchNorm, Conv1d, Conv2d, MaxPool2d, ReLU, as_floats, logsumexp
 
 CHUNK = 600  # clips that go through the audio extractor at a time, to bound memory
 
@@ -83,10 +78,7 @@ def with_neighbours(a):
 
     The circle closes within the chunk, as in the released code.
     """
-    B, t, frames, bins = a.shape
-    a = jt.concat([a[:, -1:], a, a[:, :1]], dim=1)  # [B, t+2, 32, 60]
-    place = ["i0", f"i1+i2/{frames}", f"i2%{frames}", "i3"]  # frame i2 of clip i1's three
-    return a.reindex([B, t, 3 * frames, bins], place)
+    return jt.cat([a.roll(1, dims=1), a, a.roll(-1, dims=1)], dim=2)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -96,7 +88,7 @@ def with_neighbours(a):
 
 def unit(x):
     """Each row of x [N, d] at length 1; a row of zeros stays one."""
-    return x / jt.maximum(x.sqr().sum(1, keepdims=True), 1e-24).sqrt()
+    return x / (x * x).sum(dim=1, keepdim=True).clamp(1e-24).sqrt()
 
 
 class ReverseMapping(nn.Module):
@@ -115,11 +107,10 @@ class ReverseMapping(nn.Module):
         )  # fmt: skip
 
     def execute(self, fused, own):
-        d = own.shape[2]
-        back = unit(self.net(fused).transpose(0, 2, 1).reshape(-1, d))  # [B*T, d]
-        own = unit(own.reshape(-1, d))  # [B*T, d]
-        same = (own * back).sum(1)  # [B*T]
-        return (same - logsumexp(jt.matmul(own, back.transpose(1, 0)), 1)).mean()
+        back = unit(self.net(fused).transpose(1, 2).flatten(0, 1))  # [B*T, d]
+        own = unit(own.flatten(0, 1))  # [B*T, d]
+        same = (own * back).sum(dim=1)  # [B*T]
+        return (same - logsumexp(own @ back.transpose(0, 1), dim=1)).mean()
 
 
 # ---------------------------------------------------------------------------------------------
@@ -156,26 +147,25 @@ class ClipNet(nn.Module):
     def listen(self, logmel):
         """Features of the sound: [B, T, 32, 60] -> [B, T, d]."""
         B, T = logmel.shape[:2]
-        place = jt.array(clip_positions(T, LOGMEL_BINS)).reshape(1, T, 1, LOGMEL_BINS)
-        logmel = logmel + place
+        place = jt.array(clip_positions(T, LOGMEL_BINS))
+        logmel = logmel + place.view(1, T, 1, LOGMEL_BINS)
         parts = []
-        for start in range(0, T, CHUNK):
-            a = with_neighbours(logmel[:, start : start + CHUNK])  # [B, t, 96, 60]
+        for a in logmel.split(CHUNK, dim=1):
             t = a.shape[1]
-            a = self.a_extractor(a.reshape(B * t, 1, 3 * LOGMEL_FRAMES, LOGMEL_BINS))
-            parts.append(a.reshape(B, t, -1))  # [B, t, d]
-        return parts[0] if len(parts) == 1 else jt.concat(parts, dim=1)
+            a = with_neighbours(a).reshape(B * t, 1, 3 * LOGMEL_FRAMES, LOGMEL_BINS)
+            parts.append(self.a_extractor(a).view(B, t, -1))  # [B, t, d]
+        return jt.cat(parts, dim=1)
 
     def execute(self, rgb, logmel, training: bool):
         """Features [B, n, T], class and distribution logits [B, T, C+1], reverse mapping [1]."""
         modalities = []  # in the order in which the neck takes them
         if self.config.modality != "logmfcc":
-            v = self.v_align(rgb.transpose(0, 2, 1)).transpose(0, 2, 1)  # [B, T, d]
+            v = self.v_align(rgb.transpose(1, 2)).transpose(1, 2)  # [B, T, d]
             modalities.append(v)
         if self.config.modality != "rgb":
             a = self.listen(logmel)  # [B, T, d]
             modalities.append(a)
-        fused = jt.concat(modalities, dim=2).transpose(0, 2, 1)  # [B, 2d, T]
+        fused = jt.cat(modalities, dim=2).transpose(1, 2)  # [B, 2d, T]
         fused = self.neck(fused)  # [B, n, T]
 
         reverse = None
@@ -188,15 +178,14 @@ class ClipNet(nn.Module):
             reverse = sum(found[1:], found[0])
 
         dropped = self.drop_out(fused)
-        logits = self.classifier(dropped).transpose(0, 2, 1)  # [B, T, C+1]
-        distribution = self.distribution(dropped).transpose(0, 2, 1)  # [B, T, C+1]
+        logits = self.classifier(dropped).transpose(1, 2)  # [B, T, C+1]
+        distribution = self.distribution(dropped).transpose(1, 2)  # [B, T, C+1]
         return fused, logits, distribution, reverse
 
 
 def top_mean(x, k: int):
     """Mean of the k largest over time: [B, T, C] -> [B, C]."""
-    order, _ = jt.argsort(x, dim=1, descending=True)
-    return x.gather(1, order[:, :k]).mean(1)
+    return x.topk(k, dim=1)[0].mean(dim=1)
 
 
 class TSLNet(nn.Module):
@@ -214,30 +203,26 @@ class TSLNet(nn.Module):
         classes that occur; given in training, where absent classes are scored by their mean over
         time. NumPy arrays or Vars. Raises ValueError naming the argument whose shape is wrong.
         """
-        if self.config.modality != "logmfcc":
-            rgb = as_var(rgb).float32()
-        if self.config.modality != "rgb":
-            logmel = as_var(logmel).float32()
+        rgb, logmel, labels = as_floats(rgb, logmel, labels)
         B, T = check_clips(self.config, rgb, logmel)
         if labels is not None:
-            labels = as_var(labels).float32()
             check_shape("labels", labels, (B, self.config.num_classes))
         fused, logits, distribution, reverse = self.cls_module(rgb, logmel, labels is not None)
-        features = fused.transpose(0, 2, 1)  # [B, T, n]
+        features = fused.transpose(1, 2)  # [B, T, n]
 
         k = T // self.config.r_act
-        each = jt.sigmoid(logits)  # [B, T, C+1]
+        each = logits.sigmoid()  # [B, T, C+1]
         classes, background = each[:, :, :-1], each[:, :, -1:]
-        scores = jt.concat([classes * (1 - background), background], dim=2)  # [B, T, C+1]
+        scores = jt.cat([classes * (1 - background), background], dim=2)  # [B, T, C+1]
         video_score = top_mean(classes, k)  # [B, C]
         if labels is None:
             return TSLNetOutput(video_score, scores, features)
 
-        video_score = video_score * labels + classes.mean(1) * (1 - labels)
-        video_distribution = nn.softmax(top_mean(distribution[:, :, :-1], k), dim=1)
+        video_score = video_score * labels + classes.mean(dim=1) * (1 - labels)
+        video_distribution = top_mean(distribution[:, :, :-1], k).softmax(dim=1)
         return TSLNetOutput(
             video_score, scores, features,
-            nn.softmax(distribution, dim=2), video_distribution, reverse,
+            distribution.softmax(dim=2), video_distribution, reverse,
         )  # fmt: skip
 
     def parameter_groups(self, lr: float = 1e-5, audio_factor: float = 10.0) -> list[dict]:

@@ -48,7 +48,7 @@ class VAANet(nn.Module):
         self.m, self.k = side * side, c.embed_size
 
         # Visual half
-        self.resnet = resnet3d(c.blocks, c.width)
+        self.resnet = resnet3d(c.blocks, c.width, frozen=c.freeze_backbone)
         self.conv0 = nn.Sequential(
             Conv1d(c.channels, self.k, 1), BatchNorm(self.k), ReLU()
         )  # the paper's F
@@ -72,9 +72,7 @@ class VAANet(nn.Module):
 
         self.av_fc = nn.Linear(c.audio_embed_size + self.k, c.n_classes)
 
-        # What takes no gradient is left out by the optimizer, as PyTorch's leaves out None.
-        frozen = self.fc.parameters() + (self.resnet.parameters() if c.freeze_backbone else [])
-        for parameter in frozen:
+        for parameter in self.fc.parameters():  # the optimizer leaves it out, as PyTorch's does
             parameter.stop_grad()
 
     def execute(self, visual, audio) -> VAANetOutput:
@@ -92,14 +90,14 @@ class VAANet(nn.Module):
 
         # Backbone. Segments first: the rows of every [S*B, ...] below are segment 0 of all videos,
         # then segment 1, ...
-        x = visual.transpose(1, 0, 2, 3, 4, 5).reshape(S * B, *visual.shape[2:])
-        x = x.float32() / 255 - 100 / 255  # [S*B, 3, D, H, W]
+        x = visual.transpose(0, 1).flatten(0, 1)  # [S*B, 3, D, H, W]
+        x = x.float() / 255 - 100 / 255
         if c.freeze_backbone:
             with jt.no_grad():
                 x = self.resnet(x)
         else:
             x = self.resnet(x)  # [S*B, nc, 1, side, side]
-        x = x.reshape(S * B, -1, self.m)  # [S*B, nc, m]
+        x = x.flatten(2)  # [S*B, nc, m]
         x = self.conv0(x)  # [S*B, k, m]
 
         # Spatial attention: which of the m positions
@@ -107,23 +105,23 @@ class VAANet(nn.Module):
         x = x * alpha.unsqueeze(1)  # [S*B, k, m]
 
         # Channel attention: which of the k channels
-        beta = self.cwa_net(x.transpose(0, 2, 1))  # [S*B, k]
-        x = (x * beta.unsqueeze(2)).mean(2)  # [S*B, k]
+        beta = self.cwa_net(x.transpose(1, 2))  # [S*B, k]
+        x = (x * beta.unsqueeze(2)).mean(dim=2)  # [S*B, k]
 
         # Temporal attention: which of the S segments
-        x = x.reshape(S, B, self.k).transpose(1, 2, 0)  # [B, k, S]
+        x = x.view(S, B, self.k).permute(1, 2, 0)  # [B, k, S]
         gamma = self.ta_net(x)  # [B, S]
-        seen = (x * gamma.unsqueeze(1)).mean(2)  # [B, k]
+        seen = (x * gamma.unsqueeze(1)).mean(dim=2)  # [B, k]
 
         # Audio: n segments through the ResNet, then temporal attention over them
-        a = audio.reshape(B, n, AUDIO_FRAMES, AUDIO_COEFFICIENTS).transpose(1, 0, 2, 3)
-        a = a.reshape(n * B, 1, AUDIO_FRAMES, AUDIO_COEFFICIENTS).float32()
-        a = self.a_resnet(a).reshape(n * B, -1)  # [n*B, 8*audio_width]
+        a = audio.view(B, n, AUDIO_FRAMES, AUDIO_COEFFICIENTS).transpose(0, 1)  # [n, B, 256, 32]
+        a = a.flatten(0, 1).unsqueeze(1).float()  # [n*B, 1, 256, 32]
+        a = self.a_resnet(a).flatten(1)  # [n*B, 8*audio_width]
         a = self.a_fc(a)  # [n*B, e]
-        a = a.reshape(n, B, c.audio_embed_size).transpose(1, 2, 0)  # [B, e, n]
+        a = a.view(n, B, c.audio_embed_size).permute(1, 2, 0)  # [B, e, n]
         audio_gamma = self.aa_net(a)  # [B, n]
-        heard = (a * audio_gamma.unsqueeze(1)).mean(2)  # [B, e]
+        heard = (a * audio_gamma.unsqueeze(1)).mean(dim=2)  # [B, e]
 
-        logits = self.av_fc(jt.concat([seen, heard], dim=1))  # [B, C]
-        alpha, beta = alpha.reshape(S, B, self.m), beta.reshape(S, B, self.k)
+        logits = self.av_fc(jt.cat([seen, heard], dim=1))  # [B, C]
+        alpha, beta = alpha.view(S, B, self.m), beta.view(S, B, self.k)
         return VAANetOutput(logits, alpha, beta, gamma, audio_gamma)

@@ -18,7 +18,7 @@ from jacklib.ops.functional import (
     reduce,
 )
 from jacklib.ops.init import kaiming_normal_fan_out
-from jacklib.ops.inputs import as_var, numbers
+from jacklib.ops.inputs import as_floats, as_var, numbers
 from jacklib.ops.norm import BatchNorm
 from jacklib.ops.optim import SGD, Adam, Optimizer, clip_grad_norm
 from jacklib.ops.pool import (
@@ -45,6 +45,7 @@ __all__ = [
     "ReLU",
     "SGD",
     "adaptive_avg_pool",
+    "as_floats",
     "as_var",
     "avg_pool2d",
     "avg_pool3d",

@@ -35,9 +35,14 @@ NAMES = [
     (r"\bnn\.(?=[A-Z])", ""),
     (r"\bModule\b", "Module"),
     (r"\bBatchNorm[123]d\b", "BatchNorm"),
-    (r"\bjt\.cat\b", "jt.concat"),
+    (r"\bTimeConv\b", "Conv"),
+    (r"\bChannelNorm\b", "BatchNorm"),
+    (r"\bself\._A\b", "self.A"),
+    (r"\bnn\.relu\b", "jt.relu"),
+    (r"(?<![\w.])(relu|logsumexp)\(", r"jt.\1("),
     (r": (Tensor|np\.ndarray)( \| None)?(?=[,)= ]|$)", ""),
-    (r" -> (Tensor|np\.ndarray)(?=:)", ""),
+    (r" -> (Tensor|np\.ndarray|tuple\[Tensor, Tensor\])(?=:)", ""),
+    (r"\bnn\.Parameter\((.*)\)$", r"\1"),  # a Var of a module is one
 ]
 
 

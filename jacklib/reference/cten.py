@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from jacklib.core.configs import CTENConfig
 from jacklib.core.shapes import MEL_BINS, audio_map, check_shape
-from jacklib.reference.attention import attention
+from jacklib.reference.attention import Attention
 from jacklib.reference.resnet import audio_resnet18
 from jacklib.reference.resnet3d import resnet3d
 
@@ -52,9 +52,9 @@ class CTENVisualOutput(NamedTuple):
 
 def attend(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """Scaled dot-product attention: [N, S, d], [N, T, d], [N, T, e] -> [N, S, e], [N, S, T]."""
-    scores = torch.bmm(query, key.transpose(1, 2)) * query.shape[-1] ** -0.5
-    attention = torch.softmax(scores, dim=2)  # [N, S, T]
-    return torch.bmm(attention, value), attention
+    scores = query @ key.transpose(1, 2) * query.shape[-1] ** -0.5
+    attention = scores.softmax(dim=2)  # [N, S, T]
+    return attention @ value, attention
 
 
 class NonLocalBlock(nn.Module):
@@ -115,29 +115,33 @@ class MultiHeadAttention(nn.Module):
 # ---------------------------------------------------------------------------------------------
 
 
-def snippet_features(net: nn.Module, visual: Tensor) -> Tensor:
-    """Each snippet through the 3D ResNet by itself: [B, S, 3, D, H, W] -> [B, S, nc]."""
-    c, B = net.config, visual.shape[0]
-    S, size = c.seq_len, c.sample_size
-    check_shape("visual", visual, (B, S, 3, c.snippet_duration, size, size))
-    if c.stored_statistics:
-        net.resnet.eval()
-    x = visual.flatten(0, 1) / 255 - 100 / 255
-    with torch.set_grad_enabled(torch.is_grad_enabled() and not c.freeze_backbone):
-        x = net.resnet(x)  # [B*S, nc, 1, side, side]
-    return x.flatten(2).mean(dim=2).view(B, S, -1)  # [B, S, nc]
+class Network(nn.Module):
+    """What both networks do with the video, and at the end."""
+
+    def snippet_features(self, visual: Tensor) -> Tensor:
+        """Each snippet through the 3D ResNet by itself: [B, S, 3, D, H, W] -> [B, S, nc]."""
+        c, B = self.config, visual.shape[0]
+        S, size = c.seq_len, c.sample_size
+        check_shape("visual", visual, (B, S, 3, c.snippet_duration, size, size))
+        if c.stored_statistics:
+            self.resnet.eval()
+        x = visual.flatten(0, 1).float() / 255 - 100 / 255
+        if c.freeze_backbone:
+            with torch.no_grad():
+                x = self.resnet(x)
+        else:
+            x = self.resnet(x)  # [B*S, nc, 1, side, side]
+        return x.flatten(2).mean(dim=2).view(B, S, -1)  # [B, S, nc]
+
+    def classify(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Temporal attention and the classifier: [B, S, d] -> logits [B, C], gamma [B, S]."""
+        x = x.transpose(1, 2)  # [B, d, S]
+        gamma = self.ta_net(x)  # [B, S]
+        x = (x * gamma.unsqueeze(1)).mean(dim=2)  # [B, d]
+        return self.fc(self.drop(x)), gamma
 
 
-def classify(net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Temporal attention and the classifier: [B, S, d] -> logits [B, C], gamma [B, S]."""
-    x = x.transpose(1, 2)  # [B, d, S]
-    h = net.ta_net["conv"](x).squeeze(1)  # [B, S]
-    gamma = net.ta_net["relu"](net.ta_net["fc"](h))  # [B, S]
-    x = (x * gamma.unsqueeze(1)).mean(dim=2)  # [B, d]
-    return net.fc(net.drop(x)), gamma
-
-
-class CTENVisual(nn.Module):
+class CTENVisual(Network):
     """The visual stream alone. `CTENVisual()` is the released one, for VE8; see `CTEN`."""
 
     def __init__(self, config: CTENConfig = CTENConfig()):
@@ -145,9 +149,9 @@ class CTENVisual(nn.Module):
         self.config = c = config
         d = c.channels
 
-        self.resnet = resnet3d(c.blocks, c.width).requires_grad_(not c.freeze_backbone)
+        self.resnet = resnet3d(c.blocks, c.width, frozen=c.freeze_backbone)
         self.nl = nn.Sequential(NonLocalBlock(d, c.inner_size, c.start_shortcut))
-        self.ta_net = attention(
+        self.ta_net = Attention(
             d, c.seq_len, "relu", kaiming=False, switched_on=c.start_switched_on
         )
         self.fc = nn.Linear(d, c.n_classes)
@@ -155,16 +159,16 @@ class CTENVisual(nn.Module):
 
     def forward(self, visual: Tensor) -> CTENVisualOutput:
         """Score videos: visual as CTEN's."""
-        return self.fuse(snippet_features(self, visual))
+        return self.fuse(self.snippet_features(visual))
 
     def fuse(self, features: Tensor) -> CTENVisualOutput:
         """Everything after the backbone, from its features [B, S, d]."""
         x, attention = self.nl[0](features)  # [B, S, d]
-        logits, gamma = classify(self, x)
+        logits, gamma = self.classify(x)
         return CTENVisualOutput(logits, gamma, attention)
 
 
-class CTEN(nn.Module):
+class CTEN(Network):
     """Cross-modal temporal erasing network. `CTEN()` is the released one, for VE8.
 
     Raises DataError where the sizes of audio and video do not fit together.
@@ -177,7 +181,7 @@ class CTEN(nn.Module):
         d = c.channels
 
         # Each modality by itself
-        self.resnet = resnet3d(c.blocks, c.width).requires_grad_(not c.freeze_backbone)
+        self.resnet = resnet3d(c.blocks, c.width, frozen=c.freeze_backbone)
         self.a_resnet = audio_resnet18(pool=audio_map(c.audio_time, MEL_BINS), width=c.audio_width)
         self.a_fc = nn.Sequential(nn.Linear(8 * c.audio_width, d), nn.BatchNorm1d(d), nn.Tanh())
         self.nl = nn.Sequential(NonLocalBlock(d, c.inner_size, c.start_shortcut))
@@ -187,7 +191,7 @@ class CTEN(nn.Module):
         self.v2a_attn = MultiHeadAttention(d, c.n_heads)
         self.a2v_attn = MultiHeadAttention(d, c.n_heads)
 
-        self.ta_net = attention(
+        self.ta_net = Attention(
             2 * d, c.seq_len, "relu", kaiming=False, switched_on=c.start_switched_on
         )
         self.fc = nn.Linear(2 * d, c.n_classes)
@@ -200,7 +204,7 @@ class CTEN(nn.Module):
         audio: [B, S * audio_time, 128], log-mel filter bank. Raises ValueError naming the argument
         whose shape differs.
         """
-        return self.fuse(snippet_features(self, visual), audio)
+        return self.fuse(self.snippet_features(visual), audio)
 
     def fuse(self, features: Tensor, audio: Tensor) -> CTENOutput:
         """Everything after the visual backbone, from its features [B, S, d]."""
@@ -213,7 +217,7 @@ class CTEN(nn.Module):
         v, visual_attention = self.nl[0](v)  # [B, S, d]
 
         # Sound: each segment through the ResNet, then they look at each other
-        a = audio.reshape(B * S, 1, time, MEL_BINS)
+        a = audio.reshape(B * S, 1, time, MEL_BINS).float()
         a = self.a_resnet(a).flatten(1)  # [B*S, 8*audio_width]
         a = self.a_fc(a).view(B, S, d)  # [B, S, d]
         a, audio_attention = self.nl_a[0](a)  # [B, S, d]
@@ -223,7 +227,7 @@ class CTEN(nn.Module):
         a2v, a2v_attention = self.a2v_attn(v, a)  # [B, S, d]
         both = torch.cat([v + v2a, a + a2v], dim=2)  # [B, S, 2d]
 
-        logits, gamma = classify(self, both)
+        logits, gamma = self.classify(both)
         return CTENOutput(
             logits, gamma, visual_attention, audio_attention, v2a_attention, a2v_attention
         )

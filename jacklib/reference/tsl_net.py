@@ -10,9 +10,9 @@ C = 2 (n, p), d = 512, n = 2048, r_act = 8. Class C, the last, is background.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -38,14 +38,14 @@ class TSLNetOutput(NamedTuple):
 # ---------------------------------------------------------------------------------------------
 
 
-def clip_positions(T: int, size: int) -> Tensor:
-    """Sines and cosines that tell clip from clip: [T, size].
+def clip_positions(T: int, size: int) -> np.ndarray:
+    """Sines and cosines that tell clip from clip: [T, size], float32.
 
     The released code has a table of 4,000 clips; this one is as long as the video.
     """
-    rate = torch.exp(torch.arange(0, size, 2).double() * (-math.log(10000.0) / size)).float()
-    angle = torch.arange(T).float().unsqueeze(1) * rate
-    return torch.stack([angle.sin(), angle.cos()], dim=2).reshape(T, size)
+    rate = np.exp(np.arange(0, size, 2) * (-np.log(10000.0) / size)).astype(np.float32)
+    angle = np.arange(T, dtype=np.float32)[:, None] * rate
+    return np.stack([np.sin(angle), np.cos(angle)], 2).reshape(T, size)
 
 
 def audio_extractor(d: int) -> nn.Sequential:
@@ -85,7 +85,7 @@ def with_neighbours(a: Tensor) -> Tensor:
 
 def unit(x: Tensor) -> Tensor:
     """Each row of x [N, d] at length 1; a row of zeros stays one."""
-    return x / x.square().sum(dim=1, keepdim=True).clamp(min=1e-24).sqrt()
+    return x / (x * x).sum(dim=1, keepdim=True).clamp(1e-24).sqrt()
 
 
 class ReverseMapping(nn.Module):
@@ -109,7 +109,7 @@ class ReverseMapping(nn.Module):
         back = unit(self.net(fused).transpose(1, 2).flatten(0, 1))  # [B*T, d]
         own = unit(own.flatten(0, 1))  # [B*T, d]
         same = (own * back).sum(dim=1)  # [B*T]
-        return (same - torch.logsumexp(own @ back.T, dim=1)).mean()
+        return (same - torch.logsumexp(own @ back.transpose(0, 1), dim=1)).mean()
 
 
 # ---------------------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ class ClipNet(nn.Module):
     def listen(self, logmel: Tensor) -> Tensor:
         """Features of the sound: [B, T, 32, 60] -> [B, T, d]."""
         B, T = logmel.shape[:2]
-        place = clip_positions(T, LOGMEL_BINS).to(logmel)
+        place = torch.from_numpy(clip_positions(T, LOGMEL_BINS)).to(logmel)
         logmel = logmel + place.view(1, T, 1, LOGMEL_BINS)
         parts = []
         for a in logmel.split(CHUNK, dim=1):
@@ -185,7 +185,7 @@ class ClipNet(nn.Module):
 
 def top_mean(x: Tensor, k: int) -> Tensor:
     """Mean of the k largest over time: [B, T, C] -> [B, C]."""
-    return x.topk(k, dim=1).values.mean(dim=1)
+    return x.topk(k, dim=1)[0].mean(dim=1)
 
 
 class TSLNet(nn.Module):
@@ -213,7 +213,7 @@ class TSLNet(nn.Module):
         features = fused.transpose(1, 2)  # [B, T, n]
 
         k = T // self.config.r_act
-        each = torch.sigmoid(logits)  # [B, T, C+1]
+        each = logits.sigmoid()  # [B, T, C+1]
         classes, background = each[:, :, :-1], each[:, :, -1:]
         scores = torch.cat([classes * (1 - background), background], dim=2)  # [B, T, C+1]
         video_score = top_mean(classes, k)  # [B, C]
@@ -221,10 +221,10 @@ class TSLNet(nn.Module):
             return TSLNetOutput(video_score, scores, features)
 
         video_score = video_score * labels + classes.mean(dim=1) * (1 - labels)
-        video_distribution = torch.softmax(top_mean(distribution[:, :, :-1], k), dim=1)
+        video_distribution = top_mean(distribution[:, :, :-1], k).softmax(dim=1)
         return TSLNetOutput(
             video_score, scores, features,
-            torch.softmax(distribution, dim=2), video_distribution, reverse,
+            distribution.softmax(dim=2), video_distribution, reverse,
         )  # fmt: skip
 
     def parameter_groups(self, lr: float = 1e-5, audio_factor: float = 10.0) -> list[dict]:

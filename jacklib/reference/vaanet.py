@@ -23,7 +23,7 @@ from jacklib.core.shapes import (
     check_depth,
     check_shape,
 )
-from jacklib.reference.attention import attention
+from jacklib.reference.attention import Attention
 from jacklib.reference.resnet import audio_resnet18
 from jacklib.reference.resnet3d import resnet3d
 
@@ -35,6 +35,7 @@ class VAANetOutput(NamedTuple):
     alpha: Tensor  # [S, B, m], spatial; each row sums to m
     beta: Tensor  # [S, B, k], channel; each row sums to k
     gamma: Tensor  # [B, S], temporal; zero or more
+    audio_gamma: Tensor  # [B, n], the same over the audio segments
 
 
 class VAANet(nn.Module):
@@ -47,15 +48,14 @@ class VAANet(nn.Module):
         self.m, self.k = side * side, c.embed_size
 
         # Visual half
-        self.resnet = resnet3d(c.blocks, c.width)
-        self.resnet.requires_grad_(not c.freeze_backbone)
+        self.resnet = resnet3d(c.blocks, c.width, frozen=c.freeze_backbone)
         self.conv0 = nn.Sequential(
             nn.Conv1d(c.channels, self.k, 1), nn.BatchNorm1d(self.k), nn.ReLU()
         )  # the paper's F
         nn.init.kaiming_normal_(self.conv0[0].weight, mode="fan_out")
-        self.sa_net = attention(self.k, self.m, "softmax")  # spatial
-        self.ta_net = attention(self.k, c.seq_len, "relu")  # temporal
-        self.cwa_net = attention(self.m, self.k, "softmax")  # channel-wise
+        self.sa_net = Attention(self.k, self.m, "softmax")  # spatial
+        self.ta_net = Attention(self.k, c.seq_len, "relu")  # temporal
+        self.cwa_net = Attention(self.m, self.k, "softmax")  # channel-wise
         # The visual-only network's classifier: in the released weights, never used by VAANet.
         self.fc = nn.Linear(self.k, c.n_classes)
 
@@ -68,7 +68,7 @@ class VAANet(nn.Module):
             nn.BatchNorm1d(c.audio_embed_size),
             nn.Tanh(),
         )
-        self.aa_net = attention(c.audio_embed_size, c.audio_n_segments, "relu")
+        self.aa_net = Attention(c.audio_embed_size, c.audio_n_segments, "relu")
 
         self.av_fc = nn.Linear(c.audio_embed_size + self.k, c.n_classes)
 
@@ -86,37 +86,37 @@ class VAANet(nn.Module):
         # Backbone. Segments first: the rows of every [S*B, ...] below are segment 0 of all videos,
         # then segment 1, ...
         x = visual.transpose(0, 1).flatten(0, 1)  # [S*B, 3, D, H, W]
-        x = x / 255 - 100 / 255
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not c.freeze_backbone):
+        x = x.float() / 255 - 100 / 255
+        if c.freeze_backbone:
+            with torch.no_grad():
+                x = self.resnet(x)
+        else:
             x = self.resnet(x)  # [S*B, nc, 1, side, side]
         x = x.flatten(2)  # [S*B, nc, m]
         x = self.conv0(x)  # [S*B, k, m]
 
         # Spatial attention: which of the m positions
-        h = self.sa_net["conv"](x).squeeze(1)  # [S*B, m]
-        alpha = self.sa_net["softmax"](self.sa_net["fc"](h)) * self.m  # [S*B, m]
+        alpha = self.sa_net(x)  # [S*B, m]
         x = x * alpha.unsqueeze(1)  # [S*B, k, m]
 
         # Channel attention: which of the k channels
-        h = self.cwa_net["conv"](x.transpose(1, 2)).squeeze(1)  # [S*B, k]
-        beta = self.cwa_net["softmax"](self.cwa_net["fc"](h)) * self.k  # [S*B, k]
+        beta = self.cwa_net(x.transpose(1, 2))  # [S*B, k]
         x = (x * beta.unsqueeze(2)).mean(dim=2)  # [S*B, k]
 
         # Temporal attention: which of the S segments
         x = x.view(S, B, self.k).permute(1, 2, 0)  # [B, k, S]
-        h = self.ta_net["conv"](x).squeeze(1)  # [B, S]
-        gamma = self.ta_net["relu"](self.ta_net["fc"](h))  # [B, S]
+        gamma = self.ta_net(x)  # [B, S]
         seen = (x * gamma.unsqueeze(1)).mean(dim=2)  # [B, k]
 
         # Audio: n segments through the ResNet, then temporal attention over them
         a = audio.view(B, n, AUDIO_FRAMES, AUDIO_COEFFICIENTS).transpose(0, 1)  # [n, B, 256, 32]
-        a = a.flatten(0, 1).unsqueeze(1)  # [n*B, 1, 256, 32]
+        a = a.flatten(0, 1).unsqueeze(1).float()  # [n*B, 1, 256, 32]
         a = self.a_resnet(a).flatten(1)  # [n*B, 8*audio_width]
         a = self.a_fc(a)  # [n*B, e]
         a = a.view(n, B, c.audio_embed_size).permute(1, 2, 0)  # [B, e, n]
-        h = self.aa_net["conv"](a).squeeze(1)  # [B, n]
-        weight = self.aa_net["relu"](self.aa_net["fc"](h))  # [B, n]
-        heard = (a * weight.unsqueeze(1)).mean(dim=2)  # [B, e]
+        audio_gamma = self.aa_net(a)  # [B, n]
+        heard = (a * audio_gamma.unsqueeze(1)).mean(dim=2)  # [B, e]
 
         logits = self.av_fc(torch.cat([seen, heard], dim=1))  # [B, C]
-        return VAANetOutput(logits, alpha.view(S, B, self.m), beta.view(S, B, self.k), gamma)
+        alpha, beta = alpha.view(S, B, self.m), beta.view(S, B, self.k)
+        return VAANetOutput(logits, alpha, beta, gamma, audio_gamma)
