@@ -23,6 +23,7 @@ bash script/run.sh warmup [NETWORK ...]    compile the networks' kernels ahead, 
 bash script/run.sh cuda [--remove]         how Jittor gets at the GPU here, and why
 bash script/run.sh gpu_check               is it right on this GPU, and how fast?
 bash script/run.sh METHOD PHASE [options]  METHOD: CTEN, VAANet, TSL, Gait; PHASE: main, test, ...
+bash script/run.sh predict NETWORK FILE ...  what a network says of your films
 bash script/run.sh prepare ...             frames and sound out of your own videos
 bash script/run.sh bench NETWORK           speed of one network
 bash script/run.sh porting ...             check, compare, changes: a port beside PyTorch
@@ -278,8 +279,11 @@ case ${1:-} in
         cd "$root"
         "$python" -c "import jacklib" # pytest would hide the first compile's progress
         # All of them: two files at a time, since much of it is one core that compiles kernels.
-        [ -n "$(printf '%s\n' "$@" | grep -v -e '^-' -e '^$')" ] ||
-            set -- -n 2 --dist loadfile --no-loadscope-reorder "$@"
+        named=
+        for word in "$@"; do
+            [ ! -e "${word%%::*}" ] || named=yes
+        done
+        [ -n "$named" ] || set -- -n 2 --dist loadfile --no-loadscope-reorder --durations=15 "$@"
         exec "$python" -m pytest "$@"
         ;;
     robustness)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jacklib.backend import cuda, cuda_patch, runtime
+from jacklib.backend import cuda, cuda_patch
 from jacklib.backend.cuda import Gpu, Machine, Toolkit, choose
 from jacklib.files import LOCK, MARK
 
@@ -180,7 +180,7 @@ def test_missing_pieces_are_named_and_nothing_stays(pieces, tmp_path):
 
 
 def test_remove(pieces, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(runtime, "cuda_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(cuda, "cuda_folder", lambda: tmp_path / "cache")
     cuda.gather_toolkit(str(pieces[0]), tmp_path / "cache")
     cuda_patch.patched_copy(SITE_PACKAGES, tmp_path / "cache")
     for said in ("2 folders removed", "nothing to remove"):
@@ -256,7 +256,7 @@ def test_a_child_chooses_for_itself(environment, monkeypatch, tmp_path):
     on(monkeypatch, Machine())
     cuda.prepare(tmp_path, SITE_PACKAGES)
     monkeypatch.delattr(cuda, "look")
-    code = "from jacklib import cuda; print(cuda.look().nvcc_path)"
+    code = "from jacklib.backend import cuda; print(cuda.look().nvcc_path)"
     environments = {"None": {}, "/mine": {"nvcc_path": "/mine"}}  # else it is the user's word
     for found, changes in environments.items():
         child = os.environ | {"JACKLIB_NO_JITTOR": "1"} | changes

@@ -121,7 +121,7 @@ def test_jittor_s_remembered_home_is_followed_while_it_exists(tmp_path):
 
 
 def test_numpy_2_is_refused_with_the_cure(monkeypatch):
-    monkeypatch.setattr(runtime, "_version", lambda package: "2.1.0")
+    monkeypatch.setattr(runtime, "version_of", lambda package: "2.1.0")
     monkeypatch.delitem(sys.modules, "jittor")
     with pytest.raises(RuntimeError, match='NumPy 2.1.0 .* pip install "numpy<2"'):
         runtime.prepare()
@@ -354,7 +354,7 @@ def test_a_full_disk_in_the_first_compile_is_one_sentence_and_the_next_start_goe
 def test_doctor_names_a_folder_where_no_program_may_run(tmp_path, monkeypatch):
     monkeypatch.setenv("JITTOR_HOME", str(tmp_path))
     assert doctor._cache_cure(tmp_path / "cache") == ""
-    monkeypatch.setattr(runtime, "_first_line", lambda *command: "")  # as on a noexec mount
+    monkeypatch.setattr(doctor, "_first_line", lambda *command: "")  # as on a noexec mount
     assert "noexec" in doctor._cache_cure(tmp_path / "cache")
     (tmp_path / "file").touch()
     assert "a file where a folder should be" in doctor._cache_cure(tmp_path / "file" / "cache")

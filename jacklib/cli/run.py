@@ -22,12 +22,14 @@ TOOLS = {
     "warmup": "cli.warmup",
     "cuda": "backend.cuda",
     "gpu_check": "measure.gpu_check",
+    "predict": "cli.predict",
     "prepare": "data.prepare",
     "prepare gait": "data.prepare_gait",
     "notebooks": "teaching.notebooks",
     "bench": "measure.bench",
     "porting": "porting.parity",
     "samples": "data.samples",
+    "weights": "cli.weights",
 }
 # Networks by the names of the command line; each has a module in `jacklib.methods`.
 METHODS = {"VAANet": "vaanet", "CTEN": "cten", "TSL": "tsl", "Gait": "gait"}
@@ -42,6 +44,7 @@ USAGE = """bash script/run.sh COMMAND [options]
   warmup [NETWORK ...]         compile all kernels ahead, on all cores
   cuda [--remove]              how Jittor gets at the GPU here; remove what that needed
   gpu_check                    is it right on this GPU, and how fast?
+  predict NETWORK FILE ...     what a network says of films, frames or poses: tables and pages
   prepare SOURCE TARGET        turn a folder of videos into the layout that training reads
   prepare gait SOURCE TARGET   the same for walks: Emotion-Gait's h5 files
   samples                      make the clips that ship ready (training does it by itself)

@@ -11,6 +11,8 @@ from __future__ import annotations
 import io
 import math
 import os
+import re
+import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -26,6 +28,8 @@ from jacklib.files import check_file, reading
 log = logger(__name__)
 
 VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
+IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+SOUND_ENDINGS = (".mp3", ".wav", ".m4a", ".aac", ".flac", ".ogg")
 WANTED = "a video or sound file that can be decoded"
 CURE = "Try whether it plays; convert it to mp4 or download it again, or leave it out."
 
@@ -245,3 +249,42 @@ def open_image(path: str | Path) -> np.ndarray:
             if picture.format == "JPEG":
                 check_scans(data)
             return np.asarray(picture.convert("RGB"))
+
+
+def natural_order(name: str) -> list:
+    """A sort key under which "2_x" comes before "10_x"."""
+    return [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part)
+            for part in re.split(r"(\d+)", name) if part]  # fmt: skip
+
+
+def image_files(folder: str | Path) -> list[Path]:
+    """The images in a folder, in the natural order of their names ("2" before "10").
+
+    Raises DataError where there is none.
+    """
+    found = [path for path in Path(folder).iterdir() if path.suffix.lower() in IMAGE_ENDINGS]
+    if not found:
+        raise DataError(
+            str(folder), found="no image", wanted=f"frames: {', '.join(IMAGE_ENDINGS)}",
+            cure="Name the folder that holds the frames.",
+        )  # fmt: skip
+    return sorted(found, key=lambda path: natural_order(path.name))
+
+
+def write_silence(path: str | Path, seconds: float) -> None:
+    """Write a wav file of silence, whatever its name ends in."""
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes(bytes(2 * max(1, round(16000 * seconds))))
+
+
+def sound_beside(folder: str | Path) -> Path | None:
+    """The sound of a folder of frames: the only sound file in it, else one of its name beside it or
+    where VE8's layout has it (img/CLASS/ID, mp3/CLASS/ID.mp3); None without."""
+    folder = Path(folder).resolve()
+    inside = [path for path in folder.iterdir() if path.suffix.lower() in SOUND_ENDINGS]
+    if len(inside) == 1:
+        return inside[0]
+    named = [folder.with_name(folder.name + ending) for ending in SOUND_ENDINGS]
+    named.append(folder.parents[1].with_name("mp3") / folder.parent.name / f"{folder.name}.mp3")
+    return next((path for path in named if path.is_file()), None)

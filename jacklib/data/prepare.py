@@ -39,10 +39,13 @@ from jacklib.data.media import (
     bad_media,
     decoded,
     frame_rate,
+    image_files,
     opened,
     picture_stream,
     resampled,
+    sound_beside,
     sound_stream,
+    write_silence,
 )
 from jacklib.data.video import MINIMUM_FRAMES, count_frames, read_annotation
 from jacklib.errors import DataError, disk_words, logger, plain, shown
@@ -225,6 +228,26 @@ def prepare_one_video(
         (folder / "n_frames").write_text(str(n_frames), encoding="utf-8")
         mark["frames"] = count
     return n_frames
+
+
+def prepare_frames(
+    source: str | Path, frame_folder: Path, audio_file: Path, sound: str | Path | None = None
+) -> int:
+    """Lay out a folder of frames, 30 per second, and its sound as `prepare_one_video` does, by
+    links; returns the number of frames. sound: its file; default: see `sound_beside`. Without any
+    it is silence."""
+    found = image_files(source)
+    frame_folder.mkdir(parents=True)
+    for number, path in enumerate(found, start=1):
+        os.symlink(path.resolve(), frame_folder / f"{number:06d}.jpg")
+    (frame_folder / "n_frames").write_text(str(len(found)), encoding="utf-8")
+    sound = sound or sound_beside(source)
+    audio_file.parent.mkdir(parents=True)
+    if sound:
+        os.symlink(Path(sound).resolve(), audio_file)
+    else:
+        write_silence(audio_file, len(found) / 30)
+    return len(found)
 
 
 def is_finished(frame_folder: Path, audio_file: Path, mark: dict, unmarked: bool = False) -> bool:

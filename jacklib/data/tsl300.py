@@ -17,7 +17,6 @@ Everything here is NumPy.
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +25,7 @@ import numpy as np
 
 from jacklib.core.metrics import MOST_SEGMENTS, check_results, times
 from jacklib.core.shapes import LOGMEL_BINS, LOGMEL_FRAMES, check_modality
-from jacklib.data.media import LONGEST
+from jacklib.data.media import LONGEST, natural_order
 from jacklib.data.tsl_features import CLIP_FRAMES, RATES, RGB_SIZE
 from jacklib.errors import DataError, shown
 from jacklib.files import (
@@ -480,12 +479,6 @@ def mix_annotators(
             )  # fmt: skip
         mixed[video] = annotators[chosen][video]
     return mixed
-
-
-def natural_order(name: str) -> list:
-    """A sort key under which "2_x" comes before "10_x"."""
-    return [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part)
-            for part in re.split(r"(\d+)", name) if part]  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------------

@@ -37,6 +37,8 @@ from jacklib.data.media import (
     bad_media,
     decoded,
     frame_rate,
+    image_files,
+    open_image,
     opened,
     picture_stream,
 )
@@ -75,7 +77,11 @@ class VideoFacts(NamedTuple):
 
 
 def video_facts(path: str | Path) -> VideoFacts:
-    """A video's rate, frames and length. Raises DataError, naming the file, if it has none."""
+    """A video's rate, frames and length; a folder of frames has 30 per second. Raises DataError,
+    naming the file, if it has none."""
+    if Path(path).is_dir():
+        n_frames = len(image_files(path))
+        return VideoFacts(30.0, n_frames, n_frames / 30)
     with opened(path) as container:
         stream = picture_stream(path, container)
         fps = float(frame_rate(stream) or 0)
@@ -91,7 +97,13 @@ def video_facts(path: str | Path) -> VideoFacts:
 def read_frames(
     path: str | Path, resize: Callable[[np.ndarray], np.ndarray] | None = None
 ) -> Iterator[np.ndarray]:
-    """Every frame of a video, one at a time: uint8 [H, W, 3], RGB, as `resize` leaves it."""
+    """Every frame of a video, or of a folder of frames, one at a time: uint8 [H, W, 3], RGB, as
+    `resize` leaves it."""
+    if Path(path).is_dir():
+        for file in image_files(path):
+            picture = open_image(file)
+            yield picture if resize is None else resize(picture)
+        return
     with opened(path) as container:
         for frame in decoded(path, container, picture_stream(path, container)):
             picture = _picture(path, frame)
@@ -129,10 +141,15 @@ def frames_between(
     pictures: list[np.ndarray] = []
 
     def small(frame) -> np.ndarray:
-        picture = _picture(path, frame)
+        return small_image(_picture(path, frame))
+
+    def small_image(picture: np.ndarray) -> np.ndarray:
         width = round(picture.shape[1] * height / picture.shape[0])
         return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
 
+    if Path(path).is_dir():
+        found = image_files(path)
+        return np.stack([small_image(open_image(found[min(n, len(found) - 1)])) for n in wanted])
     with opened(path) as container:
         stream = picture_stream(path, container)
         with reading(path, WANTED, CURE, "no place to start from"):

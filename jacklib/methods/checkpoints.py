@@ -8,29 +8,37 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from jacklib.data.samples import samples_folder
 from jacklib.errors import DataError, DiskError
 from jacklib.weights.checkpoint import Checkpoint, read_checkpoint
 
 
-def checkpoint_of(name: str, path: str | Path | None) -> Path:
-    """The checkpoint that the options name, or the best of network `name`'s last training."""
-    path = Path(path or f"results/{name}/best.pth")
-    if not path.is_file():
+def own_weights(name: str, result_path: str | Path | None = None) -> Path | None:
+    """The best weights of network `name`'s training here, if there has been one."""
+    path = Path(result_path or f"results/{name}") / "best.pth"
+    return path if path.is_file() else None
+
+
+def open_checkpoint(
+    name: str, path: str | Path | None, result_path: str | Path | None = None
+) -> Checkpoint:
+    """The checkpoint that the options name, read once: `path`, else the best of a training whose
+    results are in result_path, else of the last training here, else the weights that ship.
+
+    Raises DataError where it is no file, or another network's.
+    """
+    if path is None:
+        path = own_weights(name, result_path) or own_weights(name)
+    if path is None:
+        path = samples_folder() / "weights" / f"{name.lower()}.safetensors"
+    if not Path(path).is_file():
         raise DataError(
             "--checkpoint_path",
             found=f"no file {path}",
             wanted="trained weights",
             cure=f"Train first with `bash script/run.sh {name} main`.",
         )
-    return path
-
-
-def open_checkpoint(name: str, path: str | Path | None) -> Checkpoint:
-    """`checkpoint_of`, read once: for `load_weights`, and its options, which say no other network.
-
-    Raises DataError otherwise.
-    """
-    file = read_checkpoint(checkpoint_of(name, path))
+    file = read_checkpoint(path)
     check_network(name, file.path, file.options)
     return file
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,18 +17,21 @@ import jittor as jt
 import numpy as np
 
 from jacklib.backend import runtime
-from jacklib.data.prepare import prepare_one_video
+from jacklib.data.prepare import prepare_frames, prepare_one_video
 from jacklib.data.rendered import segment_truth
 from jacklib.data.samples import SAMPLES, SamplePaths
+from jacklib.data.transforms import TransformDraw
 from jacklib.data.video import (
     DATASETS,
     MINIMUM_FRAMES,
+    Sample,
     VideoClips,
     batches,
     number_of_batches,
     read_annotation,
 )
 from jacklib.errors import DataError, plain
+from jacklib.methods.answer import Answer
 from jacklib.methods.checkpoints import (
     built_as,
     check_network,
@@ -176,48 +181,70 @@ def tell_unreadable(*subsets: VideoClips) -> dict[str, str]:
     return reasons
 
 
-def one_clip(video: str | Path, open_clips: Callable[[SamplePaths], VideoClips]):
-    """`open_clips(paths)` for a video file that is prepared for the purpose: one clip, number 0.
+def one_clip(
+    source: str | Path,
+    open_clips: Callable[[SamplePaths], VideoClips],
+    sound: str | Path | None = None,
+) -> VideoClips:
+    """`open_clips(paths)` for a video file, or a folder of frames, that is prepared for the
+    purpose: one clip, number 0, whose frames and sound are there as long as it is.
 
-    A context manager: the frames and the sound are there until it ends. Its class and ID are "clip"
-    (what the video shows is what is asked, and no path is made of a checkpoint's class names).
-    Raises DataError where the file cannot be read or is shorter than 16 frames.
+    sound: the sound file of a folder of frames. Its class and ID are "clip" (what the video shows
+    is what is asked, and no path is made of a checkpoint's class names). Raises DataError where the
+    file cannot be read or is shorter than 16 frames.
     """
-    return _OneClip(Path(video), open_clips)
-
-
-class _OneClip:
-    def __init__(self, video: Path, open_clips):
-        self.video, self.open_clips = video, open_clips
-
-    def __enter__(self) -> VideoClips:
-        self.folder = tempfile.TemporaryDirectory()
-        try:
-            return self._prepare(Path(self.folder.name))
-        except BaseException:
-            self.folder.cleanup()
-            raise
-
-    def __exit__(self, *_) -> None:
-        self.folder.cleanup()
-
-    def _prepare(self, root: Path) -> VideoClips:
+    source = Path(source)
+    if not source.exists():
+        raise DataError(
+            str(source), found="no such file", wanted="a video file or a folder of frames",
+            cure="Correct the path.",
+        )  # fmt: skip
+    root = Path(tempfile.mkdtemp(prefix="jack-clip-"))
+    try:
         name = label = "clip"
         frames, audio = root / "img" / label / name, root / "mp3" / label / f"{name}.mp3"
-        n_frames = prepare_one_video(self.video, frames, audio)
+        if source.is_dir():
+            n_frames = prepare_frames(source, frames, audio, sound)
+        else:
+            n_frames = prepare_one_video(source, frames, audio)
         if n_frames < MINIMUM_FRAMES:
             raise DataError(
-                str(self.video),
-                found="fewer than 16 frames at 30 a second",
+                str(source),
+                found="fewer than 16 frames at 30 per second",
                 wanted="at least half a second of video",
                 cure="Use a longer video.",
             )
         entry = {"subset": "validation", "annotations": {"label": label}}
         annotation = root / "one.json"
         annotation.write_text(json.dumps({"labels": [label], "database": {name: entry}}))
-        clips = self.open_clips(SamplePaths(root / "img", root / "mp3", annotation))
-        clips.items[0] = clips.items[0]._replace(id=self.video.stem)  # as pictures name it
-        return clips
+        clips = open_clips(SamplePaths(root / "img", root / "mp3", annotation))
+    except BaseException:
+        shutil.rmtree(root, ignore_errors=True)
+        raise
+    clips.items[0] = clips.items[0]._replace(id=source.stem)  # as pictures name it
+    weakref.finalize(clips, shutil.rmtree, root, ignore_errors=True)
+    return clips
+
+
+def bare_sample(config: Any, arrays: tuple) -> Sample:
+    """Arrays (visual [S, 3, D, H, W], audio), as the networks take them, in place of a clip.
+
+    Raises DataError where they are no pair; the networks check the shapes.
+    """
+    if len(arrays) != 2:
+        raise DataError(
+            "source", found=f"{len(arrays)} arrays", wanted="a pair: (visual, audio)",
+            cure="audio may be None for a network that only looks.",
+        )  # fmt: skip
+    visual, audio = (None if x is None else np.asarray(x, np.float32) for x in arrays)
+    S, D = config.seq_len, config.snippet_duration
+    return Sample(visual, audio, 0, "arrays", np.zeros((S, D), np.int64), TransformDraw())
+
+
+def by_class(names: Sequence[str], probabilities: np.ndarray) -> dict[str, float]:
+    """{class: probability}, the likeliest first."""
+    order = np.argsort(-np.asarray(probabilities), kind="stable")
+    return {names[i]: float(probabilities[i]) for i in order}
 
 
 # ---------------------------------------------------------------------------------------------
@@ -294,15 +321,9 @@ def settings_of(args: argparse.Namespace) -> str:
     return args.settings or ("classroom" if getattr(args, "dataset", "") in SAMPLES else "paper")
 
 
-def config_of(
-    method: Method, args: argparse.Namespace, n_classes: int, saved: dict | None = None
-) -> Any:
-    """The settings, then what a checkpoint says of itself, then what the command line says."""
-    config = getattr(method.config, settings_of(args))(n_classes)
-    if saved:
-        config = saved_config(method.config, saved)
-    given = {n: getattr(args, n) for n in method.sizes if getattr(args, n) is not None}
-    return replace(config, **given, **method.changes)
+def sizes_of(method: Method, args: argparse.Namespace) -> dict[str, int]:
+    """What the command line says of the network's sizes."""
+    return {n: getattr(args, n) for n in method.sizes if getattr(args, n) is not None}
 
 
 def n_classes_of(paths: SamplePaths) -> int:
@@ -341,7 +362,8 @@ def _run_main(method: Method, args: argparse.Namespace, result_path: Path) -> in
             check_network(method.name, path, read_options(path))
     runtime.seed(args.seed)
     paths = paths_of(args, sound=not method.changes.get("visual_only"))
-    settings, config = settings_of(args), config_of(method, args, n_classes_of(paths))
+    settings, sizes = settings_of(args), sizes_of(method, args) | method.changes
+    config = replace(getattr(method.config, settings)(n_classes_of(paths)), **sizes)
     default = method.schedules[settings]
     schedule = default._replace(
         batch_size=args.batch_size or default.batch_size,
@@ -368,6 +390,8 @@ def _run_main(method: Method, args: argparse.Namespace, result_path: Path) -> in
         print(f"network: {load_weights(net, args.checkpoint_path)}")
     options = asdict(config) | method.notes
     options |= {"class_names": training.class_names, "network": method.name}
+    if not (args.dataset in SAMPLES and args.video_path):  # else only the paths know
+        options["trained_on"] = args.dataset
     print(
         f"{method.name}, {settings} settings: {len(training)} clips to train, {len(validation)} to "
         f"validate, {config.n_classes} classes; batch {schedule.batch_size}, "
@@ -396,27 +420,30 @@ def _run_main(method: Method, args: argparse.Namespace, result_path: Path) -> in
 
 
 def load(
-    method: Method, args: argparse.Namespace, n_classes: int | None, file: Checkpoint | None = None
-) -> tuple[jt.nn.Module, Any, dict]:
-    """(network, config, saved options) of a checkpoint, built as the checkpoint says.
+    method: Method, file: Checkpoint, *, settings: str = "paper", n_classes: int | None = None,
+    **sizes: Any,
+) -> tuple[jt.nn.Module, Any, list[str]]:  # fmt: skip
+    """(network, config, class names) of a checkpoint, built as it says.
 
-    file: the checkpoint, where it has been read already.
+    settings, n_classes, sizes: for a file that does not say; sizes change what it says, too.
     """
-    file = file or open_checkpoint(method.name, args.checkpoint_path)
     saved = file.options
     with built_as(file):
-        config = config_of(method, args, n_classes or 8, saved)
-    if n_classes is not None and config.n_classes != n_classes:
-        raise DataError(
-            file.path,
-            found=f"a network of {config.n_classes} classes",
-            wanted=f"{n_classes}, as the annotation file lists",
-            cure="Test it on the data set it was trained on, or train on this one.",
-        )
-    with built_as(file):
+        if saved:
+            config = saved_config(method.config, saved)
+        else:
+            config = getattr(method.config, settings)(n_classes or 8)
+        config = replace(config, **sizes, **method.changes)
+        if n_classes not in (None, config.n_classes):
+            raise DataError(
+                "n_classes",
+                found=f"a network of {config.n_classes} classes",
+                wanted=f"{n_classes}, as the data have",
+                cure="Test it on the data set it was trained on, or train on this one.",
+            )
         net = method.network(config)
     load_weights(net, file)
-    return net, config, saved
+    return net, config, class_names_of(saved, config.n_classes)
 
 
 def open_test_clips(
@@ -425,11 +452,14 @@ def open_test_clips(
     """The network of the checkpoint, the clips to test it on, and the checkpoint's options."""
     _check_positive(args, "batch_size")
     # Complained of before any clip is made.
-    file = open_checkpoint(method.name, args.checkpoint_path)
+    file = open_checkpoint(method.name, args.checkpoint_path, args.result_path)
     saved = file.options
     visual_only = method.changes.get("visual_only") or saved.get("visual_only")
     paths = paths_of(args, sound=not visual_only)
-    net, config, _ = load(method, args, n_classes_of(paths), file)
+    net, config, _ = load(
+        method, file, settings=settings_of(args), n_classes=n_classes_of(paths),
+        **sizes_of(method, args),
+    )  # fmt: skip
     clips = method.open_clips(
         config, paths, args.subset, fps=args.fps, evaluation=args.evaluation, seed=args.seed
     )
@@ -442,12 +472,13 @@ def class_names_of(saved: dict, n_classes: int) -> list[str]:
     return names if len(names) == n_classes else [f"class {i}" for i in range(n_classes)]
 
 
-def print_probabilities(video: str, class_names: list[str], probabilities: np.ndarray) -> None:
-    """The likeliest class, then all of them with their probabilities [C]."""
-    order = np.argsort(-probabilities)
-    print(f"{video}: {class_names[order[0]]}")
-    for c in order:
-        print(f"  {class_names[c]:<14} {probabilities[c]:6.1%}")
+def print_answer(source: str, answer: Answer) -> None:
+    """The likeliest class, then all of them with their probabilities, and what they are worth."""
+    print(f"{source}: {answer.label}")
+    for name, probability in answer.probabilities.items():
+        print(f"  {name:<14} {probability:6.1%}")
+    if answer.doubt:
+        print(f"Note: {answer.doubt}")
 
 
 def adam_groups(net: jt.nn.Module, attention: list[jt.Var], schedule: Schedule) -> list[dict]:

@@ -21,14 +21,17 @@ from jacklib.data.video import FRAMES_PER_SECOND, Batch, Sample, VideoClips, bat
 from jacklib.errors import DataError
 from jacklib.files import named_after
 from jacklib.methods import clips as common
-from jacklib.methods.checkpoints import result_folder
+from jacklib.methods.answer import Answer, Model, View
+from jacklib.methods.checkpoints import open_checkpoint, result_folder
 from jacklib.methods.clips import PHASES, Schedule, clip_truth, truths
 from jacklib.networks import CTEN, CTENConfig, CTENVisual
 from jacklib.ops import Adam, cross_entropy
 from jacklib.training import parallel
 from jacklib.training.evaluate import Predictions, predict_passes
 from jacklib.training.features import KeptFeatures
-from jacklib.widgets.erasing import ErasingState, save
+from jacklib.weights.checkpoint import Checkpoint
+from jacklib.widgets import erasing
+from jacklib.widgets.erasing import ErasingState
 
 # The released code's (batch 32, weight decay 5e-4; the kit's documented example uses batch 4) and
 # ours for two CPU cores. As with VAANet, the classroom's temporal attention learns faster, and so
@@ -390,8 +393,9 @@ def erasing_states(
 # Command line
 # ---------------------------------------------------------------------------------------------
 
+NAME = "CTEN"
 METHOD = common.Method(
-    name="CTEN",
+    name=NAME,
     network=build,
     config=CTENConfig,
     schedules=SCHEDULES,
@@ -491,38 +495,94 @@ def _test(method: common.Method, args: argparse.Namespace) -> int:
     return 1 if unreadable else 0
 
 
-def _test_singlevideo(method: common.Method, args: argparse.Namespace) -> int:
-    net, config, saved = common.load(method, args, None)
-    theta = saved.get("theta", THETA) if args.theta is None else args.theta
-    names = common.class_names_of(saved, config.n_classes)
+def load(file: Checkpoint, *, visual_only: bool | None = None, **given: Any) -> Model:
+    """The network of a checkpoint, ready to answer. visual_only: the stream without sound, for a
+    file that does not say; given: see `clips.load`."""
+    method = METHOD._replace(changes={"visual_only": True}) if visual_only else METHOD
+    return Model("cten", *common.load(method, file, **given), file, answer)
+
+
+def answer(
+    model: Model, source: Any, *, sound: str | Path | None = None, fps: int = 30,
+    theta: float | None = None,
+) -> Answer:  # fmt: skip
+    """CTEN's emotion, what is left of the video when its keyframes are erased, and where the
+    attention lies (see `Model.predict`). Of bare arrays there is the first pass alone.
+
+    fps: frames used per second, of 30. theta: of the erasing threshold; default: the checkpoint's.
+    Raises DataError naming the file.
+    """
+    theta = model.file.options.get("theta", THETA) if theta is None else theta
+    if isinstance(source, tuple):
+        sample = common.bare_sample(model.config, source)
+        with jt.no_grad():
+            audio = None if sample.audio is None else sample.audio[None]
+            output = look(model.net, sample.visual[None], audio)
+            rows = jt.nn.softmax(output.logits, dim=1).numpy()
+        found, gamma = common.by_class(model.class_names, rows[0]), output.gamma.numpy()[0]
+        return Answer(
+            "CTEN", "arrays", model.weights, next(iter(found)), found, [], gamma, 0.0,
+            model.trained_on, score=model.score,
+        )  # fmt: skip
 
     def opened(paths: SamplePaths) -> VideoClips:
-        clips = open_clips(config, paths, "validation", fps=args.fps)
-        clips.class_names = names
+        clips = open_clips(model.config, paths, "validation", fps=fps)
+        clips.class_names = model.class_names
         return clips
 
-    with common.one_clip(args.video_path, opened) as clips:
-        state = erasing_state(net, clips, 0, theta)
-    state = replace(state, label=None)  # what the file shows is what we ask
-    common.print_probabilities(args.video_path, names, state.mean_probabilities)
-    folder = result_folder(method.name, args.result_path)
-    path = save(state, folder / named_after(args.video_path, "_erasing.png"), args.lang)
-    print(f"erasing picture: {path}")
+    clips = common.one_clip(source, opened, sound)
+
+    def state_of(_clip: int, theta: float) -> ErasingState:
+        # What the file shows is what we ask: it has no label.
+        return replace(erasing_state(model.net, clips, 0, theta), label=None)
+
+    state = state_of(0, theta)
+    found = common.by_class(model.class_names, state.mean_probabilities)
+    label, likeliest = next(iter(found.items()))
+    segments = [
+        (start, end, label, score * likeliest)
+        for start, end, score in attention_proposals(state.gamma, state.seconds)
+    ]
+    name = Path(source)
+    return Answer(
+        "CTEN", name.name, model.weights, label, found, segments, state.gamma, state.seconds,
+        model.trained_on, state, model.score,
+        View(
+            lambda lang: erasing.erasing_widget([name.stem], state_of, lang, theta),
+            lambda lang: erasing.png(state, lang), lambda lang: erasing.describe(state, lang),
+        ),
+    )  # fmt: skip
+
+
+def _test_singlevideo(method: common.Method, args: argparse.Namespace) -> int:
+    file = open_checkpoint(NAME, args.checkpoint_path, args.result_path)
+    model = load(
+        file, visual_only=args.visual_only, settings=common.settings_of(args),
+        **common.sizes_of(method, args),
+    )  # fmt: skip
+    found = answer(model, args.video_path, fps=args.fps, theta=args.theta)
+    common.print_answer(args.video_path, found)
+    folder = result_folder(NAME, args.result_path)
+    path = folder / named_after(args.video_path, "_erasing.png")
+    print(f"erasing picture: {found.save(path, args.lang)}")
     return 0
 
 
 __all__ = [
     "METHOD",
+    "NAME",
     "PHASES",
     "SCHEDULES",
     "ErasedPredictions",
     "Kept",
+    "answer",
     "build",
     "clip_truth",
     "detections",
     "erasing_state",
     "erasing_states",
     "events",
+    "load",
     "look",
     "open_clips",
     "optimizer",

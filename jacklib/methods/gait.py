@@ -15,6 +15,7 @@ import numpy as np
 from jacklib.backend import runtime
 from jacklib.core.metrics import per_class
 from jacklib.core.shapes import STREAMS
+from jacklib.data.bvh import Recording
 from jacklib.data.gait import (
     FRAMES,
     N_AFFECTIVE,
@@ -24,10 +25,11 @@ from jacklib.data.gait import (
     read_pose,
     recording_frames,
 )
-from jacklib.data.poses import EMOTIONS, swap_sides
+from jacklib.data.poses import EMOTIONS, check_pose, swap_sides
 from jacklib.data.samples import GAITS
 from jacklib.errors import DataError
 from jacklib.files import named_after
+from jacklib.methods.answer import Answer, Model, View
 from jacklib.methods.checkpoints import (
     built_as,
     check_network,
@@ -44,8 +46,8 @@ from jacklib.ops import SGD
 from jacklib.training import parallel
 from jacklib.training.evaluate import Predictions
 from jacklib.training.loop import best_weights, fit, owned
-from jacklib.weights.checkpoint import load_weights, read_options
-from jacklib.widgets.gait import describe, save
+from jacklib.weights.checkpoint import Checkpoint, load_weights, read_options
+from jacklib.widgets import gait as walking
 from jacklib.widgets.gait_state import GaitGraphs, GaitState
 
 NAME = "Gait"
@@ -248,22 +250,25 @@ def _stacked(graphs: list[jt.Var]) -> np.ndarray | None:
 
 def recording_state(
     net: BPMGCN,
-    path: str | Path,
+    source: Any,
     *,
     start: float = 0.0,
     fps: float | None = None,
     right_first: bool = False,
 ) -> GaitState:
-    """What the network says of one recording (.bvh, .npy or .csv), for display.
+    """What the network says of one recording (.bvh, .npy, .csv, or an array [T, 16, 3]).
 
-    start: seconds into it. fps: frames a second of a file that does not say. right_first: its
+    start: seconds into it. fps: frames per second of poses that do not say. right_first: their
     joints 4 to 6 and 10 to 12 are the right side's. Raises DataError naming the file.
     """
-    recording = read_pose(path)
+    if isinstance(source, np.ndarray):
+        recording, title = Recording(check_pose(source, "source"), None), "array"
+    else:
+        recording, title = read_pose(source), Path(source).stem
     if recording.fps is not None and (fps is not None or right_first):
         raise DataError(
             "--fps" if fps is not None else "--right_first",
-            found=f"{path}, which says its {'rate' if fps is not None else 'sides'} itself",
+            found=f"{source}, which says its {'rate' if fps is not None else 'sides'} itself",
             wanted="a .npy or .csv file", cure="Leave the option out.",
         )  # fmt: skip
     if fps is not None:
@@ -274,8 +279,56 @@ def recording_state(
         recording = recording._replace(pose=swap_sides(recording.pose))
     joint, movement, affective, _ = gait_arrays([recording_frames(recording, start)], [0])
     sample = GaitSample(joint[0], movement[0], affective[0], 0)
-    (state,) = _states(net, [Path(path).stem], [sample], [None])  # its label is what we ask
+    (state,) = _states(net, [title], [sample], [None])  # its label is what we ask
     return state
+
+
+def load(
+    file: Checkpoint, *, settings: str = "paper", n_classes: int | None = None, **given: Any
+) -> Model:
+    """The network of a checkpoint, built as it says, ready to answer.
+
+    settings: of a file that does not say; given: such as streams="posture". Raises DataError where
+    the file says something else, or its network is not for gaits as they are here.
+    """
+    saved = file.options
+    asked = given.get("streams")
+    if asked and saved.get("streams", asked) != asked:
+        raise DataError(
+            file.path, found=f"streams: {saved['streams']}", wanted=asked,
+            cure="Leave --streams out, or train such a network.",
+        )  # fmt: skip
+    with built_as(file):
+        config = saved_config(BPMGCNConfig, saved) if saved else getattr(BPMGCNConfig, settings)()
+        config = replace(config, **given)
+        net = BPMGCN(config)
+    sizes = (n_classes or config.n_classes, config.n_features, config.frames)
+    if sizes != (len(EMOTIONS), N_AFFECTIVE, FRAMES):
+        raise DataError(
+            file.path, found="{} classes, {} affective features, {} frames".format(*sizes),
+            wanted=f"{len(EMOTIONS)}, {N_AFFECTIVE} and {FRAMES}, as gaits have here",
+            cure="Take other weights.",
+        )  # fmt: skip
+    load_weights(net, file)
+    return Model("gait", net, config, list(EMOTIONS), file, answer)
+
+
+def answer(model: Model, source: Any, **how: Any) -> Answer:
+    """BPM-GCN's emotion of a walk, and its graphs. how: start=, fps=, right_first= of
+    `recording_state`. Raises DataError naming the file."""
+    state = recording_state(model.net, source, **how)
+    order = np.argsort(-state.probabilities, kind="stable")
+    found = {state.class_names[k]: float(state.probabilities[k]) for k in order}
+    name = state.title if isinstance(source, np.ndarray) else Path(source).name
+    return Answer(
+        "BPM-GCN", name, model.weights, next(iter(found)), found, [], None,
+        state.frames / state.fps, model.trained_on, state, model.score,
+        View(
+            lambda lang: walking.gait_widget([state], lang),
+            lambda lang: walking.png([state], lang=lang),
+            lambda lang: walking.describe([state], lang=lang),
+        ),
+    )  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------------
@@ -377,17 +430,6 @@ def _schedule(options: dict[str, Any]) -> Schedule:
     return schedule
 
 
-def _config(options: dict[str, Any], saved: dict | None = None) -> BPMGCNConfig:
-    """The settings, then what a checkpoint says of itself, then what the options say.
-
-    A checkpoint that says nothing is the released one, or like it: the paper's settings.
-    """
-    config = getattr(BPMGCNConfig, "paper" if saved is not None else options["settings"])()
-    if saved:
-        config = saved_config(BPMGCNConfig, saved)
-    return replace(config, streams=options.get("streams", config.streams))
-
-
 def _train(args: argparse.Namespace, options: dict[str, Any]) -> int:
     result_path = result_folder(NAME, options.get("result_path"))
     with owned(result_path, NAME):
@@ -400,7 +442,8 @@ def _train_in(result_path: Path, args: argparse.Namespace, options: dict[str, An
         if path and Path(path).is_file():
             check_network(NAME, path, read_options(path))
     runtime.seed(seed)
-    config = _config(options)
+    config = getattr(BPMGCNConfig, options["settings"])()
+    config = replace(config, streams=options.get("streams", config.streams))
     folder = options.get("data_path")
     training = open_gaits(
         "train", folder, train=options.get("random_move", True), seed=seed, dataset=args.dataset
@@ -422,7 +465,7 @@ def _train_in(result_path: Path, args: argparse.Namespace, options: dict[str, An
     affective_weight = options.get("affective_weight", 1.0)
     notes = asdict(config) | {
         "network": NAME, "class_names": list(EMOTIONS), "affective_weight": affective_weight
-    }  # fmt: skip
+    } | ({} if folder else {"trained_on": args.dataset})  # fmt: skip
     notes |= {k: v for k, v in schedule._asdict().items() if k != "n_epochs"}
     if args.resume and Path(args.resume).is_file():
         hint = "; with another --n_epochs, name its --drops too"
@@ -443,38 +486,11 @@ def _train_in(result_path: Path, args: argparse.Namespace, options: dict[str, An
     return 0
 
 
-def load(path: str | Path | None, options: dict[str, Any] | None = None) -> BPMGCN:
-    """The network of a checkpoint, built as the checkpoint says, in evaluation mode.
-
-    path: None is the best of the last training. options: such as {"streams": "posture"}, for a file
-    that does not say.
-    """
-    file = open_checkpoint(NAME, path)
-    saved = file.options
-    asked = (options or {}).get("streams")
-    if asked and saved.get("streams", asked) != asked:
-        raise DataError(
-            file.path, found=f"streams: {saved['streams']}", wanted=asked,
-            cure="Leave --streams out, or train such a network.",
-        )  # fmt: skip
-    with built_as(file):
-        config = _config(options or {}, saved)
-        net = BPMGCN(config)
-    sizes = (config.n_classes, config.n_features, config.frames)
-    if sizes != (len(EMOTIONS), N_AFFECTIVE, FRAMES):
-        raise DataError(
-            file.path, found="{} classes, {} affective features, {} frames".format(*sizes),
-            wanted=f"{len(EMOTIONS)}, {N_AFFECTIVE} and {FRAMES}, as gaits have here",
-            cure="Take other weights.",
-        )  # fmt: skip
-    load_weights(net, file)
-    net.eval()
-    return net
-
-
 def _test(args: argparse.Namespace, options: dict[str, Any]) -> int:
     parallel.check_alone(f"{NAME} main --phase test")
-    net = load(options.get("checkpoint_path"), options)
+    file = open_checkpoint(NAME, options.get("checkpoint_path"), options.get("result_path"))
+    streams = {"streams": options["streams"]} if options.get("streams") else {}
+    net = load(file, **streams).net
     gaits = open_gaits("test", options.get("data_path"), dataset=args.dataset)
     result = test(net, gaits, options.get("batch_size", 64))
     print(emotion_table(result))
@@ -485,15 +501,17 @@ def _test(args: argparse.Namespace, options: dict[str, Any]) -> int:
 
 
 def _test_single(args: argparse.Namespace) -> int:
-    net = load(args.checkpoint_path)
-    state = recording_state(
-        net, args.pose_path, start=args.start, fps=args.fps, right_first=args.right_first
+    model = load(open_checkpoint(NAME, args.checkpoint_path, args.result_path))
+    found = answer(
+        model, args.pose_path, start=args.start, fps=args.fps, right_first=args.right_first
     )
-    print(f"{args.pose_path}, {state.frames} of {FRAMES} frames:")
-    for k in np.argsort(-state.probabilities):
-        print(f"  {state.class_names[k]:<8} {state.probabilities[k]:.3f}")
-    print(describe([state], lang=args.lang))
+    print(f"{args.pose_path}, {found.state.frames} of {FRAMES} frames:")
+    for name, probability in found.probabilities.items():
+        print(f"  {name:<8} {probability:.3f}")
+    print(found.words(args.lang))
+    if found.doubt:
+        print(f"Note: {found.doubt}")
     folder = result_folder(NAME, args.result_path)
-    path = save([state], folder / named_after(args.pose_path, "_gait.png"), lang=args.lang)
+    path = found.save(folder / named_after(args.pose_path, "_gait.png"), args.lang)
     print(f"picture: {path}")
     return 0

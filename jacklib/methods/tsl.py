@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
@@ -21,7 +22,7 @@ from jacklib.core.metrics import localize, temporal_map
 from jacklib.core.pseudo_labels import seed_labels
 from jacklib.core.shapes import LOGMEL_BINS, LOGMEL_FRAMES, MODALITIES
 from jacklib.data.audio import log_mel, read_audio
-from jacklib.data.media import VIDEO_ENDINGS
+from jacklib.data.media import VIDEO_ENDINGS, sound_beside, write_silence
 from jacklib.data.samples import UNTRIMMED
 from jacklib.data.tsl300 import (
     CLASSES,
@@ -46,6 +47,7 @@ from jacklib.data.tsl_features import (
 )
 from jacklib.errors import DataError
 from jacklib.files import named_after, read_table, write_json
+from jacklib.methods.answer import Answer, Model, View
 from jacklib.methods.checkpoints import (
     built_as,
     check_network,
@@ -59,13 +61,16 @@ from jacklib.networks.losses import TSLLoss
 from jacklib.ops import Adam
 from jacklib.training import parallel
 from jacklib.training.loop import best_weights, fit, owned
-from jacklib.weights.checkpoint import load_weights, read_options
-from jacklib.widgets.timeline import Thresholds, TimelineVideo, save
+from jacklib.weights.checkpoint import Checkpoint, load_weights, read_options
+from jacklib.widgets import timeline
+from jacklib.widgets.timeline import Thresholds, TimelineVideo
 
 NAME = "TSL"
 PHASES = ("main", "main_eval", "main_inference", "features")
 TIOUS = (0.1, 0.15, 0.2, 0.25, 0.3)
 SPAN = f"[{TIOUS[0]:g}:{TIOUS[-1]:g}]"
+# The two classes by the names that answers give them.
+NAMES = {"n": "negative", "p": "positive"}
 LAMBDAS = (2.0, 1.0, 0.5, 1.0)
 RELEASED_THRESHOLD = 0.5
 
@@ -406,22 +411,26 @@ def timeline_video(
 
 
 def timeline_of(
-    title: str, fps: float, sample, found: Scores, file: Path | None, **more: Any
-) -> TimelineVideo:
-    """What the timeline shows of a file, or, without one, of features alone."""
+    title: str, fps: float, sample, found: Scores, file: Path | None,
+    sound: str | Path | None = None, **more: Any,
+) -> TimelineVideo:  # fmt: skip
+    """What the timeline shows of a file, or, without one, of features alone. sound: its file, if
+    it is another."""
     seconds = len(found.scores) * CLIP_FRAMES / fps
     if file is not None:
         frames = frames_between(file, fps, 0, seconds, SHOWN_FRAMES)
-        sound = read_audio(file, 8000)[: round(seconds * 8000)]
+        heard = sound or (sound_beside(file) if file.is_dir() else file)
+        wave = np.zeros(2, np.float32) if heard is None else read_audio(heard, 8000)
+        wave = wave[: round(seconds * 8000)]
         look: Callable | None = lambda a, b, n: frames_between(file, fps, a, b, n)  # noqa: E731
     else:  # features alone: grey pictures, and the loudness of the log-mel frames
         frames = np.full((SHOWN_FRAMES, 9, 16, 3), 200, np.uint8)
-        sound, look = np.zeros(2, np.float32), None
+        wave, look = np.zeros(2, np.float32), None
         if sample.logmel is not None:
-            sound = sample.logmel.mean(2).reshape(-1)
-            sound = sound - sound.min()
+            wave = sample.logmel.mean(2).reshape(-1)
+            wave = wave - wave.min()
     return TimelineVideo(
-        title=title, fps=fps, frames=frames, waveform=sound, seconds=seconds,
+        title=title, fps=fps, frames=frames, waveform=wave, seconds=seconds,
         scores=found.scores, video_score=found.video_score, class_names=CLASSES,
         frames_between=look, **more,
     )  # fmt: skip
@@ -536,17 +545,10 @@ def _root(args: argparse.Namespace) -> Path:
     return Path(args.data_path) if args.data_path else UNTRIMMED[args.dataset]()
 
 
-def _config(args: argparse.Namespace, saved: dict | None = None) -> TSLNetConfig:
-    """The settings, then what a checkpoint says of itself, then what the command line says.
-
-    A checkpoint that says nothing is the released one, or like it: the paper's settings.
-    """
-    samples = saved is None and not args.data_path
-    config = getattr(TSLNetConfig, args.settings or ("classroom" if samples else "paper"))()
-    if saved:
-        config = saved_config(TSLNetConfig, saved)
-    given = {"modality": args.modal, "r_act": args.r_act}
-    return replace(config, **{k: v for k, v in given.items() if v is not None})
+def _config(args: argparse.Namespace) -> TSLNetConfig:
+    """The settings, then what the command line says."""
+    given = {"settings": "paper" if args.data_path else "classroom"} | _given(args)
+    return replace(getattr(TSLNetConfig, given.pop("settings"))(), **given)
 
 
 def _schedule(args: argparse.Namespace) -> Schedule:
@@ -609,6 +611,8 @@ def _main_in(folder: Path, args: argparse.Namespace) -> int:
         check_resumed(args.resume, saved, options)
         _check_steps(args.resume, saved, schedule)
     options["n_steps"] = len(schedule.rates)
+    if not args.data_path:
+        options["trained_on"] = f"untrimmed_{args.dataset}"
     history = train(
         net, training, validation, schedule=schedule, result_path=folder, seed=args.seed,
         lambdas=lambdas, reverse_sign=args.reverse_sign, class_threshold=args.class_th,
@@ -664,20 +668,74 @@ def report_table(report: dict[str, float]) -> str:
     )
 
 
-def load(args: argparse.Namespace) -> tuple[TSLNet, TSLNetConfig, dict]:
-    """(network, config, saved options) of a checkpoint, built as the checkpoint says."""
-    file = open_checkpoint(NAME, args.checkpoint_path)
+def load(
+    file: Checkpoint, *, settings: str = "paper", n_classes: int | None = None, **given: Any
+) -> Model:
+    """The network of a checkpoint, built as it says, ready to answer.
+
+    settings: of a file that does not say; given: changes of the config, such as modality= and
+    r_act=. Raises DataError where it is no network of two classes.
+    """
     saved = file.options
     with built_as(file):
-        config = _config(args, saved)
+        config = saved_config(TSLNetConfig, saved) if saved else getattr(TSLNetConfig, settings)()
+        config = replace(config, **given)
         net = TSLNet(config)
-    if config.num_classes != len(CLASSES):
+    for classes in {config.num_classes, n_classes or config.num_classes} - {len(CLASSES)}:
         raise DataError(
-            file.path, found=f"a network of {config.num_classes} classes",
+            file.path, found=f"a network of {classes} classes",
             wanted=f"{len(CLASSES)}: {', '.join(CLASSES)}", cure="Take other weights.",
         )  # fmt: skip
     load_weights(net, file)
-    return net, config, saved
+    return Model("tsl", net, config, list(NAMES.values()), file, answer)
+
+
+def answer(
+    model: Model, source: Any, *, sound: str | Path | None = None, fps: float | None = None,
+    class_threshold: float = RELEASED_THRESHOLD, i3d: str | None = None,
+) -> Answer:  # fmt: skip
+    """TSL-Net's segments of negative and positive mood (see `Model.predict`).
+
+    fps: frames per second of bare arrays (default: 30). class_threshold: of the video's score,
+    from which a class has segments. i3d: I3D's weights, for a network that knows its features.
+    Raises DataError naming the file.
+    """
+    config, bare = model.config, isinstance(source, tuple)
+    if bare:
+        rgb, logmel = source
+        sample: Any = _Features(*same_length(rgb, logmel, "rgb", "logmel"))
+        name, file, fps = "arrays", None, fps or 30.0
+    else:
+        file = Path(source)
+        sample, fps = describe_file(file, config, model.file.options, i3d, sound)
+        name = file.name
+    n_clips = len(sample.logmel if sample.rgb is None else sample.rgb)
+    if n_clips < config.r_act:
+        raise DataError(
+            name if bare else str(source),
+            found=f"{n_clips} pieces of 16 frames",
+            wanted=f"at least {config.r_act}, as TSL-Net judges a video by its best ones",
+            cure=f"Use a video of {16 * config.r_act / fps:.1f} seconds or more.",
+        )
+    found = predict(model.net, sample)
+    segments = localize(
+        found.scores, found.video_score, fps, labels=CLASSES, class_threshold=class_threshold
+    )
+    segments = [(start, end, NAMES[c], score) for c, score, start, end in segments]
+    scores = {NAMES[c]: float(s) for c, s in zip(CLASSES, found.video_score, strict=True)}
+    stem = Path(name).stem
+    shown = timeline_of(stem, fps, sample, found, file, sound=sound)
+    limits = Thresholds(class_threshold=class_threshold)
+    return Answer(
+        "TSL-Net", name, model.weights, max(scores, key=scores.get), scores,
+        sorted(segments, key=lambda segment: -segment[3]), 1 - found.scores[:, -1],
+        n_clips * CLIP_FRAMES / fps, model.trained_on, shown, model.score,
+        View(
+            lambda lang: timeline.timeline_widget([shown], lang),
+            lambda lang: timeline.png(shown, limits, lang=lang),
+            lambda lang: timeline.describe(shown, limits, lang=lang),
+        ),
+    )  # fmt: skip
 
 
 def _check_features(saved: dict, kind: str, path: str | Path) -> None:
@@ -690,8 +748,19 @@ def _check_features(saved: dict, kind: str, path: str | Path) -> None:
         )  # fmt: skip
 
 
+def _file(args: argparse.Namespace) -> Checkpoint:
+    return open_checkpoint(NAME, args.checkpoint_path, args.result_path)
+
+
+def _given(args: argparse.Namespace) -> dict[str, Any]:
+    """What the command line says of the network."""
+    given = {"settings": args.settings, "modality": args.modal, "r_act": args.r_act}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def _main_eval(args: argparse.Namespace) -> int:
-    net, config, saved = load(args)
+    model = load(_file(args), **_given(args))
+    net, config, saved = model.net, model.config, model.file.options
     root = _root(args)
     kind = features_kind(root)
     if config.modality != "logmfcc":  # of the picture
@@ -716,73 +785,72 @@ class _Features(NamedTuple):
 
 
 def _main_inference(args: argparse.Namespace) -> int:
-    net, config, saved = load(args)
+    model = load(_file(args), **_given(args))
     needed = {"all": ("rgb_path", "mfcc_path"), "rgb": ("rgb_path",), "logmfcc": ("mfcc_path",)}
-    given = [name for name in needed[config.modality] if getattr(args, name)]
-    if bool(args.video_path) == bool(given) or (
-        given and len(given) < len(needed[config.modality])
-    ):
-        wanted = " and ".join(f"--{name}" for name in needed[config.modality])
+    names = needed[model.config.modality]
+    given = [name for name in names if getattr(args, name)]
+    if bool(args.video_path) == bool(given) or (given and len(given) < len(names)):
+        wanted = " and ".join(f"--{name}" for name in names)
         raise DataError(
             "main_inference", found=", ".join(f"--{n}" for n in given) or "no video and no features"
             if not args.video_path else "--video_path and features",
             wanted=f"--video_path FILE, or {wanted}", cure="Give one of them.",
         )  # fmt: skip
-    file = Path(args.video_path) if args.video_path else None
-    if file is not None:
-        sample, fps = describe_file(file, config, saved, args.i3d_pretrained)
+    how = {"class_threshold": args.class_th}
+    if args.video_path:
+        found = answer(model, args.video_path, i3d=args.i3d_pretrained, **how)
     else:
         if not args.fps or not 1 <= args.fps <= 240:
             raise DataError(
                 "--fps", found=str(args.fps), wanted="1 to 240: times come from it",
                 cure="Give the rate of the video that the features come from.",
             )  # fmt: skip
-        rgb, logmel = (
-            read(path) if path and name in needed[config.modality] else None
+        arrays = tuple(
+            read(path) if path and name in names else None
             for read, path, name in (
                 (read_rgb, args.rgb_path, "rgb_path"), (read_logmel, args.mfcc_path, "mfcc_path"),
             )
         )  # fmt: skip
-        both = same_length(rgb, logmel, str(args.rgb_path), str(args.mfcc_path))
-        sample, fps = _Features(*both), args.fps
-    found = predict(net, sample)
-    source = file or Path(args.rgb_path or args.mfcc_path)
-    title = source.stem
-    segments = localize(
-        found.scores, found.video_score, fps, labels=CLASSES, class_threshold=args.class_th
-    )
-    shares = ", ".join(f"{c} {s:.3f}" for c, s in zip(CLASSES, found.video_score, strict=True))
-    print(f"{title}: {len(found.scores)} clips at {fps:g} frames a second; video score {shares}")
-    if saved.get("features") == DESCRIPTOR:
-        print("Note: these weights were trained on JACK's sample videos; on others the segments "
-              "mean nothing.")  # fmt: skip
+        same_length(*arrays, str(args.rgb_path), str(args.mfcc_path))
+        found = answer(model, arrays, fps=args.fps, **how)
+    source = Path(args.video_path or args.rgb_path or args.mfcc_path)
+    return _tell(model, source, found, args)
+
+
+def _tell(model: Model, source: Path, found: Answer, args: argparse.Namespace) -> int:
+    """Print an answer's segments and write them, and the picture."""
+    shares = ", ".join(f"{c} {found.probabilities[NAMES[c]]:.3f}" for c in CLASSES)
+    fps = found.state.fps
+    print(f"{source.stem}: {len(found.state.scores)} clips at {fps:g} frames per second; "
+          f"video score {shares}")  # fmt: skip
+    if found.doubt:
+        print(f"Note: {found.doubt}")
+    short = {name: c for c, name in NAMES.items()}
     print("label  score   start     end")
-    for label, score, start, end in sorted(segments, key=lambda s: -s[1])[:20]:
-        print(f"{label:<5} {score:6.3f} {start:7.2f} {end:7.2f}")
-    if len(segments) > 20:
-        print(f"and {len(segments) - 20} weaker ones, all in the json")
+    for start, end, label, score in found.segments[:20]:
+        print(f"{short[label]:<5} {score:6.3f} {start:7.2f} {end:7.2f}")
+    if len(found.segments) > 20:
+        print(f"and {len(found.segments) - 20} weaker ones, all in the json")
     folder = result_folder(NAME, args.result_path)
-    details = f"Features: {saved.get('features', I3D_FEATURES)}"
+    segments = [(short[label], score, start, end) for start, end, label, score in found.segments]
     written = write_results(
-        folder / named_after(source, "_detections.json"), {title: segments}, details
-    )
-    picture = save(
-        timeline_of(title, fps, sample, found, file),
-        folder / named_after(source, "_timeline.png"),
-        Thresholds(class_threshold=args.class_th),
-        lang=args.lang,
-    )
+        folder / named_after(source, "_detections.json"), {source.stem: segments},
+        f"Features: {model.file.options.get('features', I3D_FEATURES)}",
+    )  # fmt: skip
+    picture = found.save(folder / named_after(source, "_timeline.png"), args.lang)
     print(f"written: {written}, {picture}")
     return 0
 
 
 def describe_file(
-    file: Path, config: TSLNetConfig, saved: dict, i3d: str | None = None
-) -> tuple[_Features, float]:
-    """A video file's features for a network (config, and what its checkpoint says), and its fps.
+    file: Path, config: TSLNetConfig, saved: dict, i3d: str | None = None,
+    sound: str | Path | None = None,
+) -> tuple[_Features, float]:  # fmt: skip
+    """The features of a video file, or a folder of frames, for a network (config, and what its
+    checkpoint says), and its fps.
 
-    i3d: I3D's weights; without them JACK's own descriptor. Raises DataError where the file cannot
-    be read, or the weights were trained on the other kind.
+    i3d: I3D's weights; without them JACK's own descriptor. sound: of a folder of frames. Raises
+    DataError where the file cannot be read, or the weights were trained on the other kind.
     """
     facts = video_facts(file)
     rgb = logmel = None
@@ -790,7 +858,12 @@ def describe_file(
         _check_features(saved, I3D_FEATURES if i3d else DESCRIPTOR, file)
         rgb = i3d_features(_i3d(i3d), file) if i3d else picture_features(file)
     if config.modality != "rgb":
-        frames = log_mel(file, facts.fps)
+        with tempfile.TemporaryDirectory() as folder:
+            sound = sound or (sound_beside(file) if file.is_dir() else file)
+            if sound is None:
+                sound = Path(folder) / "silence.wav"
+                write_silence(sound, facts.seconds)
+            frames = log_mel(sound, facts.fps)
         T = len(frames) // LOGMEL_FRAMES
         logmel = (frames[: T * LOGMEL_FRAMES].reshape(T, LOGMEL_FRAMES, LOGMEL_BINS) + 50) / 80
     return _Features(*same_length(rgb, logmel, str(file), str(file))), facts.fps

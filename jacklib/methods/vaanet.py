@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import jittor as jt
 import numpy as np
 
 from jacklib.core.metrics import attention_on_truth
 from jacklib.data.samples import SamplePaths
-from jacklib.data.video import Batch, Sample, VideoClips, batches
+from jacklib.data.video import FRAMES_PER_SECOND, Batch, Sample, VideoClips, batches
 from jacklib.files import named_after
 from jacklib.methods import clips as common
-from jacklib.methods.checkpoints import result_folder
-from jacklib.methods.clips import PHASES, Schedule, clip_truth, open_clips, truths
+from jacklib.methods.answer import Answer, Model, View
+from jacklib.methods.checkpoints import open_checkpoint, result_folder
+from jacklib.methods.clips import (
+    PHASES,
+    Schedule,
+    clip_truth,
+    open_clips,
+    settings_of,
+    truths,
+)
 from jacklib.networks import VAANet, VAANetConfig, VAANetOutput
 from jacklib.networks.losses import pcce
 from jacklib.ops import Adam
 from jacklib.training.evaluate import Predictions, predict
-from jacklib.widgets.attention import AttentionState, render, save
+from jacklib.weights.checkpoint import Checkpoint
+from jacklib.widgets import attention
+from jacklib.widgets.attention import AttentionState, render
 
 # The paper's (section 4.1; the released code's batch) and ours for two CPU cores. The temporal
 # attention starts from large weights, of which Adam changes little in the classroom's 192 steps:
@@ -160,8 +171,9 @@ def attention_states(
 # ---------------------------------------------------------------------------------------------
 
 
+NAME = "VAANet"
 METHOD = common.Method(
-    name="VAANet",
+    name=NAME,
     network=VAANet,
     config=VAANetConfig,
     schedules=SCHEDULES,
@@ -193,13 +205,15 @@ def _test(args: argparse.Namespace) -> int:
         print(f"temporal attention on the planted events: {ratio:.2f} times uniform")
     unreadable = common.tell_unreadable(clips)
     more = {"unreadable": unreadable} if unreadable else {}
-    written = result.write(result_folder(METHOD.name, args.result_path), more)
+    written = result.write(result_folder(NAME, args.result_path), more)
     print("written: " + ", ".join(map(str, written)))
     return 1 if unreadable else 0
 
 
-def single_clip(video: str | Path, config: VAANetConfig, fps: int = 30) -> Sample:
-    """One video file as a sample, cut as evaluation cuts it.
+def single_clip(
+    source: str | Path, config: VAANetConfig, fps: int = 30, sound: str | Path | None = None
+) -> Sample:
+    """One video file, or folder of frames with its sound, as a sample, cut as evaluation cuts it.
 
     Raises DataError where the file cannot be read or is shorter than 16 frames.
     """
@@ -207,30 +221,60 @@ def single_clip(video: str | Path, config: VAANetConfig, fps: int = 30) -> Sampl
     def opened(paths: SamplePaths) -> VideoClips:
         return open_clips(config, paths, "validation", fps=fps)
 
-    with common.one_clip(video, opened) as clips:
-        return clips.load(0)
+    return common.one_clip(source, opened, sound).load(0)
+
+
+def load(file: Checkpoint, **given: Any) -> Model:
+    """The network of a checkpoint, ready to answer; given: see `clips.load`."""
+    return Model("vaanet", *common.load(METHOD, file, **given), file, answer)
+
+
+def answer(model: Model, source: Any, *, sound: str | Path | None = None, fps: int = 30) -> Answer:
+    """VAANet's emotion, and where it looks and listens (see `Model.predict`).
+
+    fps: frames used per second, of 30. Raises DataError naming the file.
+    """
+    bare = isinstance(source, tuple)
+    if bare:
+        sample = common.bare_sample(model.config, source)
+    else:
+        sample = single_clip(source, model.config, fps, sound)
+    state = attention_state(model.net, sample, model.class_names)
+    probabilities = common.by_class(model.class_names, state.probabilities)
+    # The indices are of frames, 30 per second.
+    seconds = 0.0 if bare else float(sample.frame_indices.max() + 1) / FRAMES_PER_SECOND
+    return Answer(
+        "VAANet", "arrays" if bare else Path(source).name, model.weights, next(iter(probabilities)),
+        probabilities, [], state.gamma, seconds, model.trained_on, state, model.score,
+        None if bare else View(
+            lambda lang: attention.attention_widget([state], lang),
+            lambda lang: attention.png(state, lang), lambda lang: attention.describe(state, lang),
+        ),
+    )  # fmt: skip
 
 
 def _test_singlevideo(args: argparse.Namespace) -> int:
-    net, config, saved = common.load(METHOD, args, None)
-    names = common.class_names_of(saved, config.n_classes)
-    sample = single_clip(args.video_path, config, args.fps)
-    state = attention_state(net, sample, names)
-    common.print_probabilities(args.video_path, names, state.probabilities)
-    folder = result_folder(METHOD.name, args.result_path)
-    path = save(state, folder / named_after(args.video_path, "_attention.png"), args.lang)
-    print(f"attention picture: {path}")
+    file = open_checkpoint(NAME, args.checkpoint_path, args.result_path)
+    model = load(file, settings=settings_of(args), **common.sizes_of(METHOD, args))
+    found = answer(model, args.video_path, fps=args.fps)
+    common.print_answer(args.video_path, found)
+    folder = result_folder(NAME, args.result_path)
+    path = folder / named_after(args.video_path, "_attention.png")
+    print(f"attention picture: {found.save(path, args.lang)}")
     return 0
 
 
 __all__ = [
     "METHOD",
+    "NAME",
     "PHASES",
     "SCHEDULES",
     "Schedule",
+    "answer",
     "attention_state",
     "attention_states",
     "clip_truth",
+    "load",
     "open_clips",
     "optimizer",
     "render",

@@ -21,7 +21,12 @@ import numpy as np
 
 from jacklib.errors import DataError, plain, shown
 from jacklib.files import file_name
-from jacklib.weights.torch_files import read_safetensors, read_torch_file, write_torch_file
+from jacklib.weights.torch_files import (
+    read_safetensors,
+    read_torch_file,
+    safetensors_options,
+    write_torch_file,
+)
 
 # Under these keys released files keep their weights.
 NESTED = ("state_dict", "model_state_dict", "model", "net")
@@ -99,8 +104,10 @@ class Checkpoint:
 def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
     """A .pth or .safetensors file. Raises DataError where it is none."""
     path = os.fspath(path)
-    read = read_safetensors if path.endswith(".safetensors") else read_torch_file
-    return Checkpoint(path, read(path))
+    if path.endswith(".safetensors"):
+        weights = read_safetensors(path)  # first: it checks the header
+        return Checkpoint(path, {"state_dict": weights, "options": safetensors_options(path)})
+    return Checkpoint(path, read_torch_file(path))
 
 
 def read_weights(source: Mapping | Checkpoint | str | os.PathLike) -> dict[str, np.ndarray]:
@@ -291,9 +298,17 @@ _LONGEST_TEXT, _LONGEST_LIST = 1000, 10_000
 # The numbers among the options that are no sizes of a network (those are its config's to check).
 _OPTION_LIMITS = {
     "theta": (0, 1), "affective_weight": (0, 1e9), "n_steps": (1, 1e9), "evaluate_every": (1, 1e9),
-    "batch_size": (1, 1e9),
+    "batch_size": (1, 1e9), "score": (0, 1),
 }  # fmt: skip
-_TEXT_OPTIONS = ("network", "features", "streams", "modality", "reverse_sign", "points")
+_TEXT_OPTIONS = (
+    "network",
+    "features",
+    "streams",
+    "modality",
+    "reverse_sign",
+    "points",
+    "trained_on",
+)
 # A training's state: the least and the largest value of each number.
 _PROGRESS_LIMITS = {
     "epoch": (0, 1e9), "batch": (0, 1e9), "best": (-math.inf, math.inf), "seed": (0, 2**64),

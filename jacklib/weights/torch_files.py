@@ -14,6 +14,7 @@ then, for each key, the storage's element count as int64 and its bytes.
 """
 
 import io
+import json
 import os
 import pickletools
 import struct
@@ -594,6 +595,17 @@ def read_safetensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
         with open(path, "rb") as file:
             entries = safetensors.deserialize(file.read())
         return {name: _safetensor(path, name, entry) for name, entry in entries}
+
+
+def safetensors_options(path: str | os.PathLike) -> dict[str, Any]:
+    """What our own .safetensors files say besides their weights: JSON under "options" in the
+    header; {} where there is none. Raises DataError, as `read_safetensors`."""
+    path = os.fspath(path)
+    with reading(path, "a safetensors file", _AGAIN, "a damaged header"):
+        with open(path, "rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        options = json.loads((header.get("__metadata__") or {}).get("options", "{}"))
+    return options
 
 
 def _safetensor(path: str, name: str, entry: dict[str, Any]) -> np.ndarray:

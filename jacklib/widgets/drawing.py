@@ -104,6 +104,9 @@ EMOTIONS_ZH = {
     "happy": "高兴",
     "sad": "悲伤",
     "angry": "愤怒",
+    # TSL-300's
+    "negative": "负面",
+    "positive": "正面",
 }
 
 

@@ -149,9 +149,7 @@ def make_checkpoints(root: Path) -> list[str]:
 
 
 def read_checkpoint(root: Path, name: str) -> None:
-    import argparse
-
-    from jacklib.methods import clips, cten, gait, tsl, vaanet
+    from jacklib.methods.front import load
     from jacklib.weights.torch_files import write_torch_file
 
     content = _plain_json(root / name)
@@ -160,22 +158,7 @@ def read_checkpoint(root: Path, name: str) -> None:
     path = root / "out" / "checkpoint.pth"
     path.parent.mkdir()
     write_torch_file(path, {"state_dict": {"weight": np.ones((2, 2), np.float32)}} | content)
-    network = Path(name).stem
-    if network == "Gait":
-        gait.load(path)
-        return
-    module, phase = {
-        "VAANet": (vaanet, "test_singlevideo"),
-        "CTEN": (cten, "test_singlevideo"),
-        "TSL": (tsl, "main_inference"),
-    }[network]
-    parser = argparse.ArgumentParser()
-    module.add_arguments(parser, phase)
-    args = parser.parse_args(["--video_path", "film.mp4", "--checkpoint_path", str(path)])
-    if network == "TSL":
-        tsl.load(args)
-    else:
-        clips.load(module.METHOD, args, None)
+    load(path, network=Path(name).stem)
 
 
 def train_a_line(root: Path, epochs: int, resume: Path | None = None) -> None:

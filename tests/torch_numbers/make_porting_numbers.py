@@ -7,14 +7,14 @@ python tests/torch_numbers/make_porting_numbers.py
 import importlib
 import os
 
-from jacklib import porting
 from jacklib.backend import torch_process
+from jacklib.porting import parity
 
 tests = importlib.import_module("test_porting")  # after jacklib, which prepares Jittor
 tests.STORED.mkdir(exist_ok=True)
 for path in tests.STORED.glob("*.npz"):
     path.unlink()
 os.environ[torch_process.RECORD] = "porting"
-porting.ANSWERS = tests.STORED
+parity.ANSWERS = tests.STORED
 for job in tests.JOBS:
     print(job, tests.run(tests.Net(), job).verdict, sep="\n")

@@ -9,9 +9,9 @@ import os
 import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from jacklib.files import write_text
-from jacklib.teaching.own_video import ROOT, Answer, measured
 from jacklib.widgets.drawing import as_html, check_language, class_label
 
 TEXT = {
@@ -57,9 +57,9 @@ td.bar div { background: #0072b2; height: .8rem; }
 """
 
 
-def page(answers: Sequence[Answer], name: str, lang: str = "en", *, sound: bool = True) -> str:
-    """The page as text. name: what was asked about, for its title. sound: whether the film has any,
-    since the page says where it has not."""
+def page(answers: Sequence[Any], name: str, lang: str = "en", *, sound: bool = True) -> str:
+    """The page as text. answers: of `methods.answer`. name: what was asked about, for its title.
+    sound: whether the film has any, since the page says where it has not."""
     check_language(lang)
     text = TEXT[lang]
     title = as_html(text["title"].format(name=name))
@@ -77,18 +77,18 @@ def page(answers: Sequence[Answer], name: str, lang: str = "en", *, sound: bool 
             f'<td class="bar"><div style="width: {100 * min(p, 1):.1f}%"></div></td></tr>\n'
             for label, p in sorted(answer.probabilities.items(), key=lambda item: -item[1])
         )
-        picture = base64.b64encode(answer.png).decode()
-        words = as_html(answer.words)
-        place = answer.weights  # of this machine's folders the page need not tell
-        place = place.relative_to(ROOT) if place.is_relative_to(ROOT) else place.name
-        weights = text["weights"].format(path=place)
-        if found := measured(answer.weights):
-            weights += text["measured"].format(what=text[found[0]], number=found[1])
+        picture = base64.b64encode(answer.png(lang)).decode()
+        words = as_html(answer.words(lang))
+        place = Path(answer.weights)  # of this machine's folders the page need not tell
+        weights = text["weights"].format(path=place.name if place.is_absolute() else place)
+        if answer.score:
+            weights += text["measured"].format(what=text[answer.score[0]], number=answer.score[1])
         parts.append(
             f"<section>\n<h2>{as_html(answer.network)}</h2>\n<p>{words}</p>\n"
             f'<img alt="{words}" src="data:image/png;base64,{picture}">\n'
             f"<table><tr><th>{text['emotion']}</th><th>{text['share']}</th></tr>\n{rows}</table>\n"
-            f'<p class="small">{as_html(weights)}</p>\n'
+            + (f"<p>{as_html(doubt)}</p>\n" if (doubt := answer.doubt_in(lang)) else "")
+            + f'<p class="small">{as_html(weights)}</p>\n'
             "</section>"
         )
     made = text["made"].format(date=datetime.date.today().isoformat())
@@ -111,7 +111,7 @@ def link(path: str | os.PathLike, name: str | None = None) -> str:
 
 
 def write_page(
-    answers: Sequence[Answer],
+    answers: Sequence[Any],
     path: str | os.PathLike,
     name: str,
     lang: str = "en",

@@ -1,0 +1,88 @@
+"""The classroom weights that ship: `bash script/run.sh weights`.
+
+Each network is trained as its `main` does without options (seed 0), on the samples; its best
+weights become data_samples/weights/NETWORK.safetensors, in float16 if the answers stay the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jacklib.backend.processes import run_child
+from jacklib.data.samples import samples_folder
+from jacklib.errors import DataError, TrainingError
+from jacklib.files import whole_file
+from jacklib.methods.answer import measured
+from jacklib.methods.front import METHODS, load, shipped_weights
+from jacklib.weights.checkpoint import read_checkpoint, read_weights
+
+# What the weights in float16 are tried on: their probabilities may move by so much.
+TOLERANCE = 1e-2
+TRIED_ON = {
+    "vaanet": "film/video/Joy/bbb_0120.mp4",
+    "cten": "film/video/Joy/bbb_0120.mp4",
+    "tsl": "untrimmed_film/video/test/bbb_0201.mp4",
+    "gait": "gait/walks/deepmimic_walk.csv",
+}
+TRAINED_ON = {
+    "vaanet": "rendered", "cten": "rendered", "tsl": "untrimmed_rendered", "gait": "styled"
+}  # fmt: skip
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `weights`."""
+    parser.add_argument("networks", nargs="*", metavar="NETWORK", default=list(METHODS),
+        help="default: all four")  # fmt: skip
+    parser.add_argument("--trained", help="a folder that has NAME/best.pth of such trainings")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Train, convert and write; returns the exit code."""
+    with tempfile.TemporaryDirectory(prefix="jack-weights-") as folder:
+        for network in args.networks or METHODS:
+            name = METHODS[network].NAME
+            results = Path(args.trained or folder) / name
+            if not args.trained:
+                words = ["-m", "jacklib", name, "main", "--seed", "0", "--result_path", results]
+                if run_child(list(map(str, words))).returncode:
+                    raise TrainingError(f"{name} main failed: see above.")
+            path, largest = ship(network, results / "best.pth")
+            print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, answers moved by {largest:.1g}")
+    return 0
+
+
+def ship(network: str, trained: Path) -> tuple[Path, float]:
+    """Write the weights of a training as those that ship; returns the file, and how much float16
+    moves the probabilities at most."""
+    file, score = read_checkpoint(trained), measured(trained)
+    if score is None:
+        raise DataError(
+            str(trained), found="no log.csv beside it that can be read", wanted="the training's",
+            cure="Train anew.",
+        )  # fmt: skip
+    options = file.options | {"score": score[1], "seed": 0, "trained_on": TRAINED_ON[network]}
+    arrays, path = read_weights(file), shipped_weights(network)
+    source = samples_folder() / TRIED_ON[network]
+    exact = load(trained, network=network).predict(source).probabilities
+    for kind in (np.float16, np.float32):
+        _write(path, {name: array.astype(kind) for name, array in arrays.items()}, options)
+        moved = load(path).predict(source).probabilities
+        largest = max(abs(exact[name] - moved[name]) for name in exact)
+        if largest <= TOLERANCE:
+            break
+    return path, largest
+
+
+def _write(path: Path, arrays: dict[str, np.ndarray], options: dict[str, Any]) -> None:
+    from safetensors.numpy import save_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as part:
+        save_file(arrays, part, {"options": json.dumps(options)})
+        part.chmod(0o644)  # safetensors makes it for its owner alone

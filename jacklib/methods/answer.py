@@ -1,0 +1,215 @@
+"""What a network says of one file, and how that is shown, printed and kept."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jacklib.backend.folders import ROOT
+from jacklib.errors import DataError, plain
+from jacklib.files import csv_rows, read_text, write_bytes, write_text
+from jacklib.weights.checkpoint import Checkpoint
+from jacklib.widgets.drawing import check_language
+
+# Weights that were trained on these know little of anything else.
+TRAINED_ON = {
+    "en": {
+        "rendered": "rendered clips", "film": "clips of one animated film",
+        "untrimmed_rendered": "rendered videos", "untrimmed_film": "pieces of one animated film",
+        "styled": "recorded walks with synthetic labels",
+    },
+    "zh": {
+        "rendered": "渲染视频", "film": "一部动画片的片段",
+        "untrimmed_rendered": "渲染的长视频", "untrimmed_film": "一部动画片的片段",
+        "styled": "带合成标签的行走录制",
+    },
+}  # fmt: skip
+DOUBT = {
+    "en": "These weights were trained on {what}: of a real film or person the answer says nothing "
+    "reliable.",
+    "zh": "这份权重只用{what}训练过：对真实的影片和真实的人，这个答案并不可靠。",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """The pictures of an answer; each function takes a language, "en" or "zh"."""
+
+    widget: Callable[[str], Any]  # to move through
+    png: Callable[[str], bytes]  # the same, still
+    describe: Callable[[str], str]  # the same in words
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a network says of one file, or of arrays.
+
+    network: its title. file: what was asked about. weights: where its weights come from.
+    label: the likeliest class; probabilities by class (TSL-Net: the two scores of the whole video,
+    which need not sum to 1). segments: (start, end, label, score), seconds, best first, where the
+    network finds any. attention [S]: the weight of each of S equal parts of the video, where the
+    network has one (TSL-Net: how much each snippet is foreground). seconds: the length of what
+    was seen. trained_on: the sample data that the weights were trained on, None if that is not
+    known. state: what the widget shows, as plain arrays.
+    """
+
+    network: str
+    file: str
+    weights: str
+    label: str
+    probabilities: dict[str, float]
+    segments: list[tuple[float, float, str, float]]
+    attention: np.ndarray | None
+    seconds: float
+    trained_on: str | None = None
+    state: Any = None
+    score: tuple[str, float] | None = None  # ("accuracy" or "mAP", of the training's validation)
+    view: View | None = None
+
+    @property
+    def doubt(self) -> str | None:
+        """Why this answer is worth little, in one sentence; None if nothing says so."""
+        return self.doubt_in("en")
+
+    def doubt_in(self, lang: str) -> str | None:
+        """`doubt` in another language."""
+        check_language(lang)
+        what = TRAINED_ON[lang].get(self.trained_on or "")
+        return DOUBT[lang].format(what=what) if what else None
+
+    def __str__(self) -> str:
+        likeliest = f"{self.label} {self.probabilities[self.label]:.2f}"
+        words = f"{plain(self.file)}: {likeliest} ({self.network}, weights {plain(self.weights)})"
+        return f"{words}. {self.doubt}" if self.doubt else words
+
+    def show(self, lang: str = "en") -> Any:
+        """The widget to move through. Raises DataError for an answer about bare arrays."""
+        return self._seen().widget(lang)
+
+    def png(self, lang: str = "en") -> bytes:
+        """The picture. Raises DataError for an answer about bare arrays."""
+        return self._seen().png(lang)
+
+    def words(self, lang: str = "en") -> str:
+        """The picture in words."""
+        return self._seen().describe(lang)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the pictures, ready for JSON."""
+        attention = None if self.attention is None else np.asarray(self.attention).tolist()
+        return {
+            "file": self.file, "network": self.network, "weights": self.weights,
+            "trained_on": self.trained_on, "doubt": self.doubt, "seconds": self.seconds,
+            "label": self.label, "probabilities": self.probabilities,
+            "segments": [list(segment) for segment in self.segments], "attention": attention,
+        }  # fmt: skip
+
+    def save(self, path: str | os.PathLike, lang: str = "en") -> Path:
+        """Write it as .html (a page that needs nothing else), .png or .json; returns the path."""
+        path = Path(path)
+        kind = path.suffix.lower()
+        if kind not in (".html", ".png", ".json"):
+            raise DataError(
+                str(path), found=f"a name that ends in {kind or 'nothing'}",
+                wanted=".html, .png or .json", cure="Choose one of these.",
+            )  # fmt: skip
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if kind == ".png":
+            return write_bytes(path, self.png(lang))
+        if kind == ".json":
+            return write_text(path, json.dumps(self.to_dict(), ensure_ascii=False, indent=1) + "\n")
+        from jacklib.methods.page import write_page  # which knows what an Answer is
+
+        return write_page([self], path, self.file, lang)
+
+    def _seen(self) -> View:
+        if self.view is None:
+            raise DataError(
+                self.file, found="bare arrays", wanted="a file, whose frames can be shown",
+                cure="`label`, `probabilities` and `attention` hold the answer.",
+            )  # fmt: skip
+        return self.view
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        bundle: dict[str, Any] = {"text/plain": str(self)}
+        return bundle if self.view is None else {"image/png": self.png(), **bundle}
+
+
+def measured(checkpoint: str | os.PathLike) -> tuple[str, float] | None:
+    """What the training that left a checkpoint measured: ("accuracy" or "mAP", number).
+
+    On its own validation data; best.pth's is the best epoch's, chosen on those same data. None
+    where no log.csv lies beside the file, or one that cannot be read.
+    """
+    log = Path(checkpoint).with_name("log.csv")
+    try:
+        text = read_text(log, "a training's log", "Train again.")
+        found: dict[str, list[float]] = {"average_mAP": [], "val_accuracy": []}
+        for _, row in csv_rows(text)[1]:
+            for column, numbers in found.items():
+                if row.get(column):
+                    numbers.append(float(row[column]))
+        for (_, numbers), name in zip(found.items(), ("mAP", "accuracy"), strict=True):
+            if numbers and all(0 <= number <= 1 for number in numbers):
+                return name, numbers[-1] if Path(checkpoint).name == "last.pth" else max(numbers)
+    except (DataError, ValueError, TypeError, csv.Error):
+        pass
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network with its weights, in evaluation mode.
+
+    network: "vaanet", "cten", "tsl" or "gait". net: the Jittor module. class_names: in the order of
+    its outputs. file: the checkpoint that its weights come from. answer: what `predict` calls.
+    """
+
+    network: str
+    net: Any
+    config: Any
+    class_names: list[str]
+    file: Checkpoint
+    answer: Callable[..., Answer]
+
+    def __post_init__(self):
+        self.net.eval()
+
+    @property
+    def weights(self) -> str:
+        """Where the weights come from; a path in the checkout begins there."""
+        path = Path(self.file.path).absolute()
+        return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else self.file.path
+
+    @property
+    def trained_on(self) -> str | None:
+        """The sample data that the weights were trained on; None if the file does not say so."""
+        return self.file.options.get("trained_on")
+
+    @property
+    def score(self) -> tuple[str, float] | None:
+        """("accuracy" or "mAP", number) on the training's validation data; None if unknown."""
+        if "score" in self.file.options:
+            return "mAP" if self.network == "tsl" else "accuracy", self.file.options["score"]
+        return measured(self.file.path)
+
+    def predict(self, source: Any, **how: Any) -> Answer:
+        """The network's answer about one film, folder of frames, pose file, or arrays.
+
+        VAANet and CTEN take a film (anything PyAV decodes), a folder of frames (in the order of
+        their names, 30 per second, with the sound file in it, beside it, or named by sound=), or
+        a pair of arrays (visual [S, 3, D, H, W], audio) as their networks do. TSL-Net takes the
+        same, its arrays being (rgb [T, 1024], logmel [T, 32, 60]). BPM-GCN takes a .bvh, .npy or
+        .csv of poses, or an array [T, 16, 3].
+
+        how: options of the network's `answer`, such as theta=, fps=, start=. Raises DataError
+        naming the file.
+        """
+        return self.answer(self, source, **how)

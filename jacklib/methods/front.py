@@ -1,0 +1,80 @@
+"""The front door: `load` a network with its weights, and let it `predict`.
+
+model = load("vaanet")             the classroom weights that ship
+model = load("results/CTEN/best.pth")
+model = load("released.pth", network="cten", settings="paper", n_classes=8)
+answer = model.predict("film.mp4")
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from jacklib.data.samples import samples_folder
+from jacklib.errors import DataError, shown
+from jacklib.methods import cten, gait, tsl, vaanet
+from jacklib.methods.answer import Model
+from jacklib.methods.checkpoints import own_weights
+from jacklib.weights.checkpoint import Checkpoint, read_checkpoint
+
+METHODS: dict[str, ModuleType] = {"vaanet": vaanet, "cten": cten, "tsl": tsl, "gait": gait}
+# Other spellings of their names, without case and signs.
+ALIASES = {"tslnet": "tsl", "bpmgcn": "gait"}
+
+
+def network_key(name: str) -> str:
+    """ "VAANet", "TSL-Net", "bpm_gcn" -> "vaanet", "tsl", "gait". Raises DataError for others."""
+    key = "".join(letter for letter in str(name).lower() if letter.isalnum())
+    key = ALIASES.get(key, key)
+    if key not in METHODS:
+        raise DataError(
+            "network", found=shown(name), wanted=f"one of {', '.join(METHODS)}",
+            cure="Correct the name.",
+        )  # fmt: skip
+    return key
+
+
+def shipped_weights(network: str) -> Path:
+    """The classroom weights of a network that ship with JACK."""
+    return samples_folder() / "weights" / f"{network_key(network)}.safetensors"
+
+
+def default_weights(network: str, result_path: str | os.PathLike | None = None) -> Path:
+    """Your own training's best weights if there are any (`results/NAME/best.pth`), else those that
+    ship. result_path: where your training's results are."""
+    method = METHODS[network_key(network)]
+    return own_weights(method.NAME, result_path) or shipped_weights(network)
+
+
+def load(
+    source: str | os.PathLike, *, network: str | None = None, settings: str | None = None,
+    n_classes: int | None = None, **sizes: Any,
+) -> Model:  # fmt: skip
+    """A network ready to answer.
+
+    source: "vaanet", "cten", "tsl" or "gait" for the classroom weights that ship; else a .pth or
+    .safetensors file. Files that JACK wrote say what they are. For others name the network, its
+    settings ("paper" or "classroom"; default: paper), its n_classes and what else of its config
+    differs. Raises DataError where the file is none, or another network's.
+    """
+    if isinstance(source, str) and os.sep not in source and "." not in source:
+        network = network_key(source)
+        source = shipped_weights(network)
+    file = read_checkpoint(source)
+    return loaded(file, network, settings=settings, n_classes=n_classes, **sizes)
+
+
+def loaded(file: Checkpoint, network: str | None = None, **given: Any) -> Model:
+    """`load` for a file that has been read already."""
+    said = file.options.get("network")
+    if network is None and said is None:
+        raise DataError(
+            file.path, found="weights that do not say which network they are of",
+            wanted="the network's name", cure='Add network="vaanet", "cten", "tsl" or "gait".',
+        )  # fmt: skip
+    key = network_key(network or said)
+    given = {name: value for name, value in given.items() if value is not None}
+    return METHODS[key].load(file, **given)
