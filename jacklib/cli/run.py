@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jacklib.backend import processes, runtime
+from jacklib.core.networks import NETWORKS
 from jacklib.errors import DataError, DiskError, TrainingError, disk_words, escaped, plain
 
 # Every other command, and the module that has its options and its `main`.
@@ -32,7 +33,7 @@ TOOLS = {
     "weights": "cli.weights",
 }
 # Networks by the names of the command line; each has a module in `jacklib.methods`.
-METHODS = {"VAANet": "vaanet", "CTEN": "cten", "TSL": "tsl", "Gait": "gait"}
+METHODS = {network.command: network.key for network in NETWORKS}
 
 USAGE = """bash script/run.sh COMMAND [options]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from jacklib.core.configs import BPMGCNConfig, CTENConfig, TSLNetConfig, VAANetConfig
@@ -95,3 +97,39 @@ def gait_inputs(config: BPMGCNConfig, batch: int, seed: int) -> tuple[np.ndarray
     movement = normal(batch, MOVEMENT_CHANNELS, config.frames, GAIT_JOINTS, 1)
     labels = rng.integers(0, config.n_classes, batch)
     return posture, movement, labels, normal(batch, config.n_features * config.frames)
+
+
+# ---------------------------------------------------------------------------------------------
+# A training step's passes
+# ---------------------------------------------------------------------------------------------
+
+
+class Pass(NamedTuple):
+    """One forward pass: what the network takes, and what its loss takes besides the output."""
+
+    inputs: list[np.ndarray]
+    targets: list[np.ndarray]
+
+
+def vaanet_passes(config: VAANetConfig, batch: int, seed: int, clips: int) -> list[Pass]:
+    """The batch as a whole."""
+    *inputs, target = clip_inputs(config, batch, seed)
+    return [Pass(inputs, [target, np.array(vaanet_positive(config.n_classes))])]
+
+
+def cten_passes(config: CTENConfig, batch: int, seed: int, clips: int) -> list[Pass]:
+    """The batch three times, see `erased`."""
+    visual, audio, target = clip_inputs(config, batch, seed)
+    return [Pass([v, audio], [target]) for v in (visual, *erased(visual))]
+
+
+def tsl_passes(config: TSLNetConfig, batch: int, seed: int, clips: int) -> list[Pass]:
+    """One video after the other, since videos differ in length."""
+    videos = tsl_videos(config, batch, clips, seed)
+    return [Pass([rgb, logmel, labels], [labels, *rest]) for rgb, logmel, labels, *rest in videos]
+
+
+def gait_passes(config: BPMGCNConfig, batch: int, seed: int, clips: int) -> list[Pass]:
+    """The batch as a whole."""
+    *inputs, labels, affective = gait_inputs(config, batch, seed)
+    return [Pass(inputs, [labels, affective])]

@@ -31,6 +31,7 @@ import numpy as np
 from jacklib.backend import cuda, folders, processes, runtime
 from jacklib.backend.folders import ROOT
 from jacklib.backend.torch_process import named_python, process_environment
+from jacklib.core.networks import NETWORKS
 from jacklib.errors import DataError
 from jacklib.files import write_json, write_text
 from jacklib.measure.golden_numbers import Golden, point_labels
@@ -302,15 +303,15 @@ def check_training(
 
 def sizes(small: bool) -> dict[str, tuple[dict[str, Any], int, int]]:
     """(settings, batch, clips of a video) of each network: the papers', or the classroom's."""
-    from jacklib.networks import BPMGCNConfig, CTENConfig, TSLNetConfig, VAANetConfig
-
     kind = "classroom" if small else "paper"
-    configs = {"vaanet": VAANetConfig, "cten": CTENConfig, "tsl": TSLNetConfig,
-               "gait": BPMGCNConfig}  # fmt: skip
     batch = {"vaanet": 8, "cten": 8, "tsl": 16, "gait": 32}
     return {
-        name: (asdict(getattr(config, kind)()), 2 if small else batch[name], 24 if small else 480)
-        for name, config in configs.items()
+        n.key: (
+            asdict(getattr(n.config, kind)()),
+            2 if small else batch[n.key],
+            24 if small else 480,
+        )
+        for n in NETWORKS
     }
 
 

@@ -13,10 +13,10 @@ import tokenize
 from typing import NamedTuple
 
 from jacklib.backend.folders import ROOT
-from jacklib.errors import DataError
+from jacklib.core.networks import NETWORKS, network
 
 FOLDER = ROOT / "jacklib"
-FILES = {"vaanet": "vaanet.py", "cten": "cten.py", "tsl": "tsl_net.py", "gait": "bpm_gcn.py"}
+FILES = {network.key: network.file for network in NETWORKS}
 # The kinds of change, in the order of a table: what each of them is.
 KINDS = {
     "import": "what is imported",
@@ -56,14 +56,14 @@ class Row(NamedTuple):
     kind: str  # one of KINDS, "text" for comments and docstrings, "" where nothing differs
 
 
-def count_changes(network: str | None = None) -> dict[str, dict[str, int]]:
+def count_changes(key: str | None = None) -> dict[str, dict[str, int]]:
     """Lines that differ between reference and port, by network and kind, with their "total" and the
     number of "lines" of code in the port.
 
-    network: "vaanet", "cten", "tsl" or "gait"; None: all. Raises DataError for another name.
+    key: "vaanet", "cten", "tsl" or "gait"; None: all. Raises DataError for another name.
     """
     found = {}
-    for name in [network] if network else FILES:
+    for name in [key] if key else FILES:
         rows = side_by_side(*sources(name))
         counts = {kind: sum(row.kind == kind for row in rows) for kind in KINDS}
         lines = len([line for line in _code(sources(name)[1]) if line])
@@ -71,15 +71,11 @@ def count_changes(network: str | None = None) -> dict[str, dict[str, int]]:
     return found
 
 
-def sources(network: str) -> tuple[str, str]:
+def sources(key: str) -> tuple[str, str]:
     """The text of a network's reference and of its port."""
-    if network not in FILES:
-        raise DataError(
-            "network", found=repr(network), wanted=", ".join(FILES), cure="Choose one of these."
-        )
+    file = network(key).file
     return tuple(
-        (FOLDER / folder / FILES[network]).read_text(encoding="utf-8")
-        for folder in ("reference", "networks")
+        (FOLDER / folder / file).read_text(encoding="utf-8") for folder in ("reference", "networks")
     )
 
 

@@ -27,9 +27,11 @@ from jacklib.backend.torch_process import (
     find_torch,
     process_environment,
 )
+from jacklib.core.networks import KEYS
+from jacklib.core.networks import network as table_of
 from jacklib.errors import DataError
 from jacklib.porting import changes, traps
-from jacklib.porting.changes import FILES, count_changes, sources
+from jacklib.porting.changes import count_changes, sources
 from jacklib.porting.comparison import (
     Comparison,
     compared,
@@ -214,51 +216,28 @@ def compare_network(network: str, settings: str = "classroom", seed: int = 0) ->
     others in training mode. Raises DataError for other names and where PyTorch is absent.
     """
     from jacklib import networks
-    from jacklib.core.example_inputs import clip_inputs, gait_inputs, tsl_videos, vaanet_positive
-    from jacklib.networks.losses import TSLLoss, bpm_gcn_loss, pcce
-    from jacklib.ops import cross_entropy
+    from jacklib.networks import losses
 
-    sources(network)  # checks the name
+    table = table_of(network)
     if settings not in ("classroom", "paper"):
         raise DataError(
             "settings", found=repr(settings), wanted='"classroom" or "paper"',
             cure="Choose one of these.",
         )  # fmt: skip
-    name = {"vaanet": "VAANet", "cten": "CTEN", "tsl": "TSLNet", "gait": "BPMGCN"}[network]
-    config = getattr(getattr(networks, f"{name}Config"), settings)()
-    net = getattr(networks, name)(config)
-    training = True
-    if network == "tsl":
-        rgb, logmel, labels, share, points = tsl_videos(config, 1, 24, seed)[0]
-        inputs, targets = [rgb, logmel, labels], [labels, share, points]
-
-        def loss(output, labels, share, points):
-            return TSLLoss()(output, labels, share, points)["total"]
-    elif network == "gait":
-        *inputs, target, affective = gait_inputs(config, 4, seed)
-        targets = [target, affective]
-
-        def loss(output, target, affective):
-            return bpm_gcn_loss(output, target.numpy(), affective)["total"]
-    else:
-        training = settings == "classroom"
-        # Few values in a batch normalisation and values next to a ReLU's 0 magnify rounding: these
-        # numbers of clips keep clear of both with seed 0.
-        clips = {"vaanet": 2, "cten": 4}[network] if training else 1
-        *inputs, target = clip_inputs(config, clips, seed)
-        targets = [target]
-        if network == "vaanet":
-            targets.append(np.array(vaanet_positive(config.n_classes)))
-
-        def loss(output, target, *positive):
-            if positive:
-                return pcce(output.logits, target, positive[0].numpy().tolist())
-            return cross_entropy(output.logits, target)
-
+    config = getattr(table.config, settings)()
+    net = getattr(networks, table.kind)(config)
+    # Few values in a batch normalisation and values next to a ReLU's 0 magnify rounding: these
+    # numbers of clips keep clear of both with seed 0.
+    batch = {"vaanet": 2, "cten": 4, "tsl": 1, "gait": 4}[network]
+    training = settings == "classroom" or network in ("tsl", "gait")
+    inputs, targets = table.passes(config, batch if training else 1, seed, 24)[0]
+    loss = f"{network}_loss"
     reference = Reference(
-        f"jacklib.reference:{name}", config, loss=f"jacklib.porting.torch_recorder:{network}_loss"
+        f"jacklib.reference:{table.kind}", config, loss=f"jacklib.reference.losses:{loss}"
     )
-    return compare(net, reference, inputs, loss=loss, targets=targets, training=training)
+    return compare(
+        net, reference, inputs, loss=getattr(losses, loss), targets=targets, training=training
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -268,7 +247,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     check.add_argument("paths", nargs="+", help="Python files, or folders of them")
     comparing = tools.add_parser("compare", help="a network beside its PyTorch reference")
     comparing.add_argument(
-        "network", choices=[*FILES], help="needs PyTorch: JACK_TORCH_PYTHON names a Python with it"
+        "network", choices=KEYS, help="needs PyTorch: JACK_TORCH_PYTHON names a Python with it"
     )
     comparing.add_argument("--settings", choices=("classroom", "paper"), default="classroom")
     comparing.add_argument("--seed", type=int, default=0, help="of the random inputs")
@@ -276,9 +255,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     comparing.add_argument("--json", metavar="FILE", help="write everything that was found")
     comparing.add_argument("--picture", metavar="FILE", help="write the differences as a PNG")
     changing = tools.add_parser("changes", help="how many lines a port changes, by kind")
-    changing.add_argument(
-        "network", choices=[*FILES], nargs="?", help="list its lines; none: count"
-    )
+    changing.add_argument("network", choices=KEYS, nargs="?", help="list its lines; none: count")
     changing.epilog = "; ".join(f"{kind}: {words}" for kind, words in changes.KINDS.items())
 
 

@@ -20,6 +20,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
+from jacklib.core import networks
 from jacklib.errors import DataError
 from jacklib.porting.changes import KINDS, Row, side_by_side, sources
 from jacklib.widgets import drawing
@@ -486,9 +487,6 @@ class PortingExplorer:
         return self._shell.bundle(self.description)
 
 
-NAMES = {"vaanet": "VAANet", "cten": "CTEN", "tsl": "TSL-Net", "gait": "BPM-GCN"}
-
-
 def porting_widget(
     network: str | None = "tsl",
     reference: str | None = None,
@@ -508,5 +506,5 @@ def porting_widget(
         )
     if reference is None:
         reference, port = sources(network)
-        title = title or NAMES[network]
+        title = title or networks.network(network).title
     return PortingExplorer(reference, port, lang, title)

@@ -172,31 +172,6 @@ def record(job: dict[str, Any], arrays: dict[str, np.ndarray]) -> Recording:
     return recording
 
 
-# --- losses of the four networks, of their output and targets ------------------------------------
-
-
-def vaanet_loss(output, target, positive):
-    from jacklib.reference.losses import pcce
-
-    return pcce(output.logits, target, positive.tolist())
-
-
-def cten_loss(output, target):
-    return nn.functional.cross_entropy(output.logits, target)
-
-
-def tsl_loss(output, labels, label_distribution, points):
-    from jacklib.reference.losses import TSLLoss
-
-    return TSLLoss()(output, labels, label_distribution, points)["total"]
-
-
-def gait_loss(output, target, affective):
-    from jacklib.reference.losses import bpm_gcn_loss
-
-    return bpm_gcn_loss(output, target, affective)["total"]
-
-
 def main(folder: Path) -> int:
     """Record the folder's job; 1 where the network fails, with the reason in error.txt."""
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
