@@ -325,7 +325,7 @@ every
 counts = count_changes()
 display(Markdown(changes.table(counts)))
 tsl = counts["tsl"]
-print(f"TSL-Net: {tsl['total']} of {tsl['lines']} lines differ; {tsl['port']} are only in the port")
+print(f"TSL-Net: {tsl['total']} of {tsl['lines']} lines differ; only in the port: {tsl['port']}")
 
 # %% [markdown] lang="en"
 # Ten is right, and so is fifty: it depends on what one counts.
