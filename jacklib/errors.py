@@ -11,6 +11,7 @@ import logging
 import os
 import reprlib
 import unicodedata
+from collections.abc import Iterable
 
 _LONGEST = 600  # characters of one part of a message
 
@@ -89,10 +90,32 @@ class DataError(ValueError):
     the reader can do about it.
     """
 
-    def __init__(self, what: str, *, found: str, wanted: str, cure: str):
+    def __init__(self, what: str, *, found: object, wanted: object, cure: str):
         self.what, self.found = plain(what), plain(found)
         self.wanted, self.cure = plain(wanted, 2000), plain(cure, 2000)
         super().__init__(f"{self.what}: found {self.found}, wanted {self.wanted}. {self.cure}")
+
+
+def refuse(bad: object, what: str, *, found: object, wanted: object, cure: str) -> None:
+    """Raise a DataError of these if something is bad."""
+    if bad:
+        raise DataError(what, found=found, wanted=wanted, cure=cure)
+
+
+def check_choice(
+    name: str, value: object, choices: Iterable, cure: str = "Choose one of these."
+) -> None:
+    """Raise DataError unless an argument is one of the choices."""
+    choices = list(choices)
+    if value not in choices:
+        wanted = f"one of {', '.join(map(str, choices))}"
+        raise DataError(name, found=shown(value), wanted=wanted, cure=cure)
+
+
+def check_at_least(name: str, value: float, least: float, cure: str) -> None:
+    """Raise DataError unless an argument is a number that is large enough."""
+    if not value >= least:
+        raise DataError(name, found=value, wanted=f"{least} or more", cure=cure)
 
 
 class TrainingError(RuntimeError):

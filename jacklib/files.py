@@ -32,7 +32,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jacklib.errors import DataError, DiskError, plain, shown
+from jacklib.errors import DataError, DiskError, plain, refuse, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,9 +45,7 @@ LONGEST_TEXT = 64 * 2**20  # bytes of a table or text that is read at once
 _PART = re.compile(r"\.jack-(\d+)-[0-9a-f]{8}\.part")
 
 
-# ---------------------------------------------------------------------------------------------
-# Names
-# ---------------------------------------------------------------------------------------------
+# --- names ----------------------------------------------------------------------------------------
 
 
 def file_name(text: Any, where: str | os.PathLike) -> str:
@@ -70,10 +68,8 @@ def file_name(text: Any, where: str | os.PathLike) -> str:
     elif _bytes_of(text) > LONGEST_NAME:
         found = f"{shown(text)}, which is too long or has letters that no disk takes"
     if found:
-        raise DataError(
-            os.fspath(where), found=found,
-            wanted=f"a name for a file: no / or \\, no leading dot, at most {LONGEST_NAME} bytes",
-            cure="Change the name.",
+        raise DataError(os.fspath(where), found=found, wanted=f"a name for a file: no / or \\, no "
+                        f"leading dot, at most {LONGEST_NAME} bytes", cure="Change the name."
         )  # fmt: skip
     return text
 
@@ -102,16 +98,13 @@ def inside(root: str | os.PathLike, *names: str, where: str | os.PathLike) -> Pa
     root = Path(root)
     path = root.joinpath(*(file_name(name, where) for name in names))
     if not path.resolve().is_relative_to(root.resolve()):
-        raise DataError(
-            os.fspath(where), found=f"{path}, a symbolic link to {path.resolve()}",
-            wanted=f"a place in {root}", cure="Take the link away, or choose another folder.",
-        )  # fmt: skip
+        raise DataError(os.fspath(where), found=f"{path}, a symbolic link to {path.resolve()}",
+                        wanted=f"a place in {root}",
+                        cure="Take the link away, or choose another folder.")  # fmt: skip
     return path
 
 
-# ---------------------------------------------------------------------------------------------
-# Writes
-# ---------------------------------------------------------------------------------------------
+# --- writes ---------------------------------------------------------------------------------------
 
 
 def _part(folder: Path) -> Path:
@@ -260,11 +253,10 @@ def check_ours(path: str | os.PathLike) -> None:
             return
     except OSError as error:
         raise DiskError(error, path) from error
-    raise DataError(
-        str(path), found="a file, a link or a folder that JACK did not make",
-        wanted=f"nothing there, or a folder with our mark in it ({MARK})",
-        cure="Move it away, or choose another place. JACK removes only what it has made.",
-    )  # fmt: skip
+    raise DataError(str(path), found="a file, a link or a folder that JACK did not make",
+                    wanted=f"nothing there, or a folder with our mark in it ({MARK})",
+                    cure="Move it away, or choose another place. JACK removes only what it has "
+                    "made.")  # fmt: skip
 
 
 def remove_ours(path: str | os.PathLike) -> None:
@@ -328,9 +320,7 @@ def _alive(process: int, part: str) -> bool:
     return False
 
 
-# ---------------------------------------------------------------------------------------------
-# Locks
-# ---------------------------------------------------------------------------------------------
+# --- locks ----------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -358,11 +348,9 @@ def locked(folder: str | os.PathLike, purpose: str, *, wait: bool = True) -> Ite
                 yield
                 return
             holder = _holder(handle)
-            if not wait:
-                raise DataError(
-                    str(folder), found=f"{holder} at work in it", wanted="one process at a time",
-                    cure="Wait until it ends, or choose another folder.",
-                )  # fmt: skip
+            refuse(not wait, str(folder), found=f"{holder} at work in it",
+                   wanted="one process at a time",
+                   cure="Wait until it ends, or choose another folder.")  # fmt: skip
             if not told:
                 print(f"{plain(folder)}: waiting for {holder}", file=sys.stderr, flush=True)
                 told = True
@@ -440,9 +428,7 @@ def _holder(handle: int) -> str:
     return f"process {shown(process)} ({plain(purpose, 80)}, since {plain(since, 20)})"
 
 
-# ---------------------------------------------------------------------------------------------
-# Sets
-# ---------------------------------------------------------------------------------------------
+# --- sets -----------------------------------------------------------------------------------------
 
 
 def make_set(
@@ -530,9 +516,7 @@ def _count(root: Path, entries: Sequence[str]) -> dict[str, int]:
     return dict(sorted(found.items()))  # the same on every disk
 
 
-# ---------------------------------------------------------------------------------------------
-# Reads
-# ---------------------------------------------------------------------------------------------
+# --- reads ----------------------------------------------------------------------------------------
 
 
 @contextmanager

@@ -5,6 +5,8 @@ import re
 import shutil
 import subprocess
 
+from jacklib.teaching import notebooks
+
 
 def find_chromium() -> str | None:
     """The first that runs: Ubuntu's chromium-browser, without snap, only says that it cannot."""
@@ -37,3 +39,27 @@ def check_student(name: str, printed: str) -> None:
 def check_solved(printed: str) -> None:
     """What the solutions' summary says."""
     assert re.search(r"All \d+ exercises solved", printed), printed[-400:]
+
+
+def solution_cells(name, folder=notebooks.NOTEBOOKS):
+    """The exercises' cells with their solutions, and the summary after them: what a student who
+    has run a notebook to its end would run next."""
+    (source,) = notebooks._sources([name], folder)
+    student = notebooks.read_source(source)["en"].cells
+    teacher = notebooks.read_source(source, solutions=True)["en"].cells
+    return [
+        solved
+        for open_, solved in zip(student, teacher, strict=True)
+        if open_.source != solved.source or "classroom.summary()" in solved.source
+    ]
+
+
+def execute(name, *, solutions=False, then=(), folder=notebooks.NOTEBOOKS):
+    """Run one notebook's English edition, for students or with solutions, and cells after it."""
+    (source,) = notebooks._sources([name], folder)
+    notebook = notebooks.read_source(source, solutions=solutions)["en"]
+    for cell in then:
+        cell["id"] += "s"
+        notebook.cells.append(cell)
+    notebooks._execute(notebook, source, folder, False)
+    return notebook

@@ -13,11 +13,11 @@ import sys
 import jittor as jt
 import numpy as np
 import pytest
+from golden_inputs import error
 from safetensors.numpy import save_file
 from training_numbers import TORCH_NUMBERS, gradient_norms
 
 from jacklib.errors import DataError
-from jacklib.measure.golden_numbers import error
 from jacklib.methods import text
 from jacklib.methods.text import TextEncoder
 from jacklib.networks import BERT, BERTConfig

@@ -3,6 +3,7 @@
 import jittor as jt
 import numpy as np
 import pytest
+from golden_inputs import bpm_gcn_inputs, error
 from training_numbers import (
     check_buffers,
     check_parameters,
@@ -13,7 +14,7 @@ from training_numbers import (
 
 from jacklib.core.skeleton import Graph
 from jacklib.errors import DataError
-from jacklib.measure.golden_numbers import Golden, bpm_gcn_inputs, error, weight
+from jacklib.measure.golden_numbers import Golden, weight
 from jacklib.networks import BPMGCN, BPMGCNConfig
 from jacklib.networks.losses import bpm_gcn_loss
 from jacklib.ops import SGD

@@ -23,9 +23,7 @@ import nbformat
 import psutil
 import pytest
 from jupyter_client import BlockingKernelClient
-from notebook_checks import check_solved, check_student, find_chromium
-
-from jacklib.teaching import notebooks
+from notebook_checks import check_solved, check_student, find_chromium, solution_cells
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright: jacklib[dev]")
 
@@ -386,7 +384,7 @@ def solve(name: str, runtime: Path) -> str:
         texts.append(message["content"].get("text", ""))
 
     try:
-        for cell in notebooks.solution_cells(name):
+        for cell in solution_cells(name):
             reply = client.execute_interactive(cell.source, output_hook=hear, timeout=RUN)
             assert reply["content"]["status"] == "ok", reply["content"]
     finally:

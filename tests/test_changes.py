@@ -86,5 +86,7 @@ def test_counts():
     assert count_changes("tsl") == {"tsl": counts["tsl"]}
     lines = table(counts).splitlines()
     assert len(lines) == 2 + len(FILES) and lines[0].startswith("| network | import |")
-    with pytest.raises(DataError, match="network: found 'x', wanted vaanet, cten, tsl, gait"):
+    with pytest.raises(
+        DataError, match="network: found 'x', wanted one of vaanet, cten, tsl, gait"
+    ):
         count_changes("x")

@@ -6,6 +6,7 @@ from dataclasses import replace
 import jittor as jt
 import numpy as np
 import pytest
+from golden_inputs import error
 from training_numbers import (
     TORCH_NUMBERS,
     check_buffers,
@@ -17,7 +18,7 @@ from training_numbers import (
 
 from jacklib.core.erasing import kept_segments
 from jacklib.errors import DataError
-from jacklib.measure.golden_numbers import Golden, error, weight
+from jacklib.measure.golden_numbers import Golden, weight
 from jacklib.networks import CTEN, CTENConfig, CTENVisual
 from jacklib.ops import Adam, cross_entropy
 from jacklib.training.features import KeptFeatures

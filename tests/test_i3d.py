@@ -7,10 +7,10 @@ import struct
 import jittor as jt
 import numpy as np
 import pytest
+from golden_inputs import error, i3d_frames, i3d_weight, summary
 from training_numbers import TORCH_NUMBERS
 
 from jacklib.errors import DataError
-from jacklib.measure.golden_numbers import error, i3d_frames, i3d_weight, summary
 from jacklib.networks import I3D
 from jacklib.networks.i3d import END_POINTS, WIDTHS, same_padding
 from jacklib.weights.checkpoint import load_weights

@@ -6,6 +6,7 @@ import json
 
 import nbformat
 import pytest
+from notebook_checks import execute
 
 from jacklib.errors import DataError
 from jacklib.teaching import notebooks
@@ -176,7 +177,7 @@ def test_student_edition_runs_with_open_exercises(folder):
 
 def test_solutions_solve_the_exercises(folder, monkeypatch):
     monkeypatch.setenv("JACKLIB_NO_JITTOR", "1")
-    notebook = notebooks.execute_source("01", solutions=True, folder=folder)
+    notebook = execute("01", solutions=True, folder=folder)
     assert "".join(printed(cell) for cell in code(notebook)[2:4]) == "✓ 1\n✓ 2\n"
     paths = notebooks.build(
         ["01_small"], solutions=True, execute=False, progress=False, folder=folder

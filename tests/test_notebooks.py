@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from notebook_checks import check_solved, check_student, has_browser
+from notebook_checks import check_solved, check_student, execute, has_browser, solution_cells
 
 from jacklib.teaching import notebooks
 
@@ -27,12 +27,12 @@ def test_runs_top_to_bottom(name):
     """As a student gets it, nothing solved; then, in the same kernel, every exercise's solution."""
     if name in IN_BROWSER and has_browser():
         pytest.skip("tests/test_browser.py does this with it")
-    cells = notebooks.execute_then_solve(name).cells
+    solved = solution_cells(name)
+    cells = execute(name, then=solved).cells
     assert not [output for output in outputs(cells) if output.output_type == "error"]
     assert any("image/png" in output.get("data", {}) for output in outputs(cells))
-    added = len(notebooks.solution_cells(name))
-    check_student(name, printed(cells[:-added]))
-    check_solved(printed(cells[-added:]))
+    check_student(name, printed(cells[: -len(solved)]))
+    check_solved(printed(cells[-len(solved) :]))
 
 
 def test_stored_notebooks_belong_to_their_sources():

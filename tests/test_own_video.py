@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from jacklib.teaching.page import page, write_page
 from test_prepare import write_video
 
 from jacklib.data.tsl_features import DESCRIPTOR
@@ -28,7 +29,6 @@ from jacklib.networks import (
 )
 from jacklib.teaching import own_video
 from jacklib.teaching.own_video import Answer
-from jacklib.teaching.page import page, write_page
 from jacklib.weights.checkpoint import save_weights
 from jacklib.weights.torch_files import write_torch_file
 

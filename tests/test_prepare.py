@@ -672,7 +672,7 @@ def test_what_is_finished_is_only_read(own_videos, tmp_path, monkeypatch):
         raise OSError(30, "Read-only file system")
 
     for name in ("locked", "whole_file", "whole_folder", "write_json"):
-        monkeypatch.setattr(prepare, name, refused)
+        monkeypatch.setattr(prepare.files, name, refused)
     report = quiet(own_videos, target)
     assert len(report.already_there) == 5 and not report.failed
     assert not (target / LOCK).exists()

@@ -206,8 +206,50 @@ def test_code_in_a_pickle_is_refused_and_not_run(tmp_path, write, protocol, func
         (b"\x80\x02h\x05.", "pickle cannot be read"),
         (b"\x80\x02}]Ns.", "pickle cannot be read"),
         (b"", "pickle cannot be read"),
+        # Instructions that look things up, copy them, or make objects in other ways.
+        (b"\x80\x02\x83\x01\x00.", "EXT2"),
+        (b"\x80\x02\x84\x01\x00\x00\x00.", "EXT4"),
+        (b"\x80\x02P0\n.", "PERSID"),
+        (b"\x80\x02NQ.", "pickle cannot be read"),
+        (b"\x80\x02)Q.", "pickle cannot be read"),
+        (b"\x80\x02N2.", "DUP"),
+        (b"\x80\x05\x97.", "NEXT_BUFFER"),
+        (b"\x80\x04ctorch\nSize\n)}\x92.", "NEWOBJ_EX"),
+        (b"\x80\x02(ctorch\nSize\no.", "OBJ"),
+        # Names that are none, or that lead on from an allowed one.
+        (b"\x80\x04ccollections\nOrderedDict.fromkeys\n.", "collections.OrderedDict.fromkeys"),
+        (b"\x80\x04ctorch\nSize.__init__.__globals__\n.", "__globals__"),
+        (b"\x80\x04cos\npath.join\n.", "os.path.join"),
+        (b"\x80\x04\x8c\x05torchN\x93.", "pickle cannot be read"),
+        (b"\x80\x04NN\x93.", "pickle cannot be read"),
+        (b"\x80\x04))\x93.", "pickle cannot be read"),
+        (b"\x80\x04\x8c\x00\x8c\x00\x93.", "class or function ."),
+        # What may be called, with arguments that do not fit.
+        (b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n)R.", "pickle cannot be read"),
+        (b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n(NNNNNNtR.", "pickle cannot be read"),
+        (b"\x80\x02ctorch._utils\n_rebuild_parameter\nN\x85R.", "pickle cannot be read"),
+        (b"\x80\x02ctorch._tensor\n_rebuild_from_type_v2\n(NNNtR.", "pickle cannot be read"),
+        (b"\x80\x02ctorch\nSize\nN\x85R.", "pickle cannot be read"),
+        (b"\x80\x02ctorch\nSize\nNR.", "pickle cannot be read"),
+        (b"\x80\x02ctorch\ndevice\n]\x85R.", "pickle cannot be read"),
+        (b"\x80\x02ccollections\nOrderedDict\nK\x01\x85R.", "pickle cannot be read"),
+        (b"\x80\x02ccollections\nOrderedDict\n]K\x01a\x85R.", "pickle cannot be read"),
+        (b"\x80\x02ccollections\nOrderedDict\n]]]NN\x86aaa\x85R.", "pickle cannot be read"),
+        (b"\x80\x02ccollections\nCounter\n]\x85R.", "pickle cannot be read"),
+        (b"\x80\x02c__builtin__\nset\n]]a\x85R.", "pickle cannot be read"),
+        (b"\x80\x02c_codecs\nencode\nX\x01\x00\x00\x00aX\x05\x00\x00\x00utf_7\x86R.",
+         "_codecs.encode"),
+        (b"\x80\x02cnumpy\ndtype\nX\x01\x00\x00\x00O\x85R.", "NumPy dtype O"),
+        (b"\x80\x02cnumpy.core.multiarray\nscalar\nNN\x86R.", "pickle cannot be read"),
+        (b"\x80\x02cbuiltins\nint\nX\x01\x00\x00\x001\x85R.", "builtins.int"),
+        # A state for what has none.
+        (b"\x80\x02]}b.", "object state for a list"),
+        (b"\x80\x02ctorch\nSize\n}b.", "object state for a _Name"),
+        (b"\x80\x02}]b.", "pickle cannot be read"),
+        (b"\x80\x02}}K\x01Nsb.", "pickle cannot be read"),
+        (b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n)RNb.", "pickle cannot be read"),
     ],
-)
+)  # fmt: skip
 def test_other_programs_are_refused(tmp_path, program, found):
     assert found in refusal(read_torch_file, zip_file(tmp_path / "model.pth", program))
 
@@ -284,6 +326,15 @@ TOO_MUCH = {
         b"\x80\x02ctorch._tensor\n_rebuild_from_type_v2\nq\x00)"
         + b"q\x01h\x00Nh\x01\x87" * 2000 + b"q\x01h\x00h\x01R."
     ),
+    "deep tuples as a key": b"\x80\x02}N" + b"\x85" * 900_000 + b"Ns.",
+    "deep tuples in a set": b"\x80\x04\x8f(N" + b"\x85" * 900_000 + b"\x90.",
+    "deep frozen sets": b"\x80\x04" + b"(" * 900_000 + b"\x91" * 900_000 + b".",
+    "deep tuples as a name": b"\x80\x04N" + b"\x85" * 900_000 + b"N\x93.",
+    "deep tuples as a state": b"\x80\x02]N" + b"\x85" * 900_000 + b"b.",
+    "many of one hash": b"\x80\x02}(" + b"".join(
+        b"\x8a\x0a" + (i * (2**61 - 1)).to_bytes(10, "little") + b"N" for i in range(1, 50_000)
+    ) + b"u.",
+    "a frame of 2**63": b"\x80\x04\x95" + struct.pack("<Q", 2**63) + b"N",
     "a count of 2**60": b"\x80\x04\x8d" + struct.pack("<Q", 2**60) + b"abc.",
     "a bytearray of 2**60": b"\x80\x05\x96" + struct.pack("<Q", 2**60) + b"abc.",
     "a huge number": b"\x80\x02\x8b" + struct.pack("<i", 10**6) + b"\x7f" * 10**6 + b".",
@@ -370,6 +421,15 @@ def test_deep_and_long_values_are_read(tmp_path):
     assert depth == 99_999
     zip_file(path, pickle.dumps({"history": list(range(100_000))}, 2))
     assert read_torch_file(path)["history"] == list(range(100_000))
+
+
+def test_a_far_memo_and_deep_tuples_need_little(tmp_path):
+    far = b"\x80\x02Nr" + struct.pack("<I", 2**31 - 1) + b"r" + struct.pack("<I", 2**32 - 1) + b"."
+    assert read_torch_file(zip_file(tmp_path / "far.pth", far)) is None
+    value = read_torch_file(zip_file(tmp_path / "m.pth", b"\x80\x02N" + b"\x85" * 900_000 + b"."))
+    assert type(value) is tuple and len(value) == 1
+    itself = read_torch_file(zip_file(tmp_path / "itself.pth", b"\x80\x02]q\x00h\x00a."))
+    assert itself[0] is itself
 
 
 def test_weights_that_jittor_wrote_name_the_way(tmp_path):

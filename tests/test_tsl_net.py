@@ -3,6 +3,7 @@
 import jittor as jt
 import numpy as np
 import pytest
+from golden_inputs import error, tsl_inputs
 from training_numbers import (
     check_buffers,
     check_parameters,
@@ -14,7 +15,7 @@ from training_numbers import (
 from jacklib.core.metrics import localize
 from jacklib.core.pseudo_labels import seed_labels
 from jacklib.errors import DataError
-from jacklib.measure.golden_numbers import Golden, error, point_labels, tsl_inputs, weight
+from jacklib.measure.golden_numbers import Golden, point_labels, weight
 from jacklib.networks import TSLNet, TSLNetConfig
 from jacklib.networks.losses import TSLLoss
 from jacklib.networks.tsl_net import clip_positions
@@ -155,7 +156,7 @@ def test_what_the_lambdas_and_the_sign_do(tiny):
             assert value["total"] == pytest.approx(total, rel=1e-5)
             assert value["reverse_mapping"] < 0
     with pytest.raises(
-        DataError, match="reverse_sign: found 'minus', wanted 'released' or 'paper'"
+        DataError, match="reverse_sign: found 'minus', wanted one of released, paper"
     ):
         TSLLoss(reverse_sign="minus")
 

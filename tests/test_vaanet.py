@@ -5,9 +5,10 @@ from dataclasses import replace
 import jittor as jt
 import numpy as np
 import pytest
+from golden_inputs import error
 from training_numbers import check_buffers, check_parameters, check_small, small_cases, three_steps
 
-from jacklib.measure.golden_numbers import Golden, error, weight
+from jacklib.measure.golden_numbers import Golden, weight
 from jacklib.networks import VAANet, VAANetConfig
 from jacklib.networks.losses import pcce
 from jacklib.ops import Adam

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from golden_inputs import error
 
-from jacklib.measure.golden_numbers import error
 from jacklib.ops import Adam
 
 TORCH_NUMBERS = Path(__file__).parent / "torch_numbers"

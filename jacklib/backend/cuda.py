@@ -144,22 +144,17 @@ def _way_of(toolkit: Toolkit, card: str) -> Way:
     return Way("cpu", f"{card}: {cuda} with {found} does not work with Jittor, so the CPU", cure)
 
 
-# ---------------------------------------------------------------------------------------------
-# What the machine has
-# ---------------------------------------------------------------------------------------------
+# --- what the machine has -------------------------------------------------------------------------
 
 
 def look() -> Machine:
     """This machine. Without a GPU no program is started, so that this costs nothing."""
     gpus, driver = _driver()
     return Machine(
-        system=platform.system(),
-        gpus=gpus,
-        driver=driver,
-        toolkits=tuple(_toolkits()) if gpus else (),
-        amd=not gpus and _has_amd(),
+        system=platform.system(), gpus=gpus, driver=driver,
+        toolkits=tuple(_toolkits()) if gpus else (), amd=not gpus and _has_amd(),
         nvcc_path=None if _set_by_jacklib() else os.environ.get("nvcc_path"),
-    )
+    )  # fmt: skip
 
 
 def _set_by_jacklib() -> bool:
@@ -237,9 +232,7 @@ def _cudnn(nvcc: str) -> int:
     return 0
 
 
-# ---------------------------------------------------------------------------------------------
-# Going the way
-# ---------------------------------------------------------------------------------------------
+# --- going the way --------------------------------------------------------------------------------
 
 
 def prepare(folder: Path, site_packages: Path) -> Way:
@@ -351,9 +344,7 @@ def _link_as(path: Path, link: Path) -> None:
         link.symlink_to(os.path.realpath(path))
 
 
-# ---------------------------------------------------------------------------------------------
-# Command line
-# ---------------------------------------------------------------------------------------------
+# --- command line ---------------------------------------------------------------------------------
 
 
 def remove(folder: Path) -> int:

@@ -28,7 +28,7 @@ import numpy as np
 
 from jacklib.backend import folders, processes
 from jacklib.backend.folders import ROOT
-from jacklib.errors import DataError
+from jacklib.errors import DataError, refuse
 from jacklib.files import read_table
 
 ANSWERS = ROOT / "jacklib" / "reference" / "answers"
@@ -66,11 +66,8 @@ def find_torch() -> str | None:
             ) from error  # fmt: skip
         if found.returncode == 0:
             return python
-        if python == named:
-            raise DataError(
-                "JACK_TORCH_PYTHON", found=f"{named!r}, a Python without PyTorch",
-                wanted="one that has it", cure="Install PyTorch there, or unset it.",
-            )  # fmt: skip
+        refuse(python == named, "JACK_TORCH_PYTHON", found=f"{named!r}, a Python without PyTorch",
+               wanted="one that has it", cure="Install PyTorch there, or unset it.")  # fmt: skip
     return None
 
 
@@ -80,9 +77,7 @@ def process_environment(**added: str) -> dict[str, str]:
     return own | {"PYTHONPATH": str(ROOT)} | added
 
 
-# ---------------------------------------------------------------------------------------------
-# Values as JSON: arrays keep their type
-# ---------------------------------------------------------------------------------------------
+# --- values as JSON: arrays keep their type -------------------------------------------------------
 
 
 def to_json(value: Any) -> Any:
@@ -126,9 +121,7 @@ def key(code: str, inputs: dict[str, Any]) -> str:
     return digest.hexdigest()[:20]
 
 
-# ---------------------------------------------------------------------------------------------
-# The process
-# ---------------------------------------------------------------------------------------------
+# --- the process ----------------------------------------------------------------------------------
 
 
 class Console:
@@ -154,9 +147,8 @@ class Console:
             raise RuntimeError(f"PyTorch's process ended with {self.process.wait()}")
         answer = json.loads(line)
         if "error" in answer:
-            raise DataError(
-                "code", found=answer["error"], wanted="PyTorch code that runs", cure="Correct it."
-            )
+            raise DataError("code", found=answer["error"], wanted="PyTorch code that runs",
+                            cure="Correct it.")  # fmt: skip
         return from_json(answer["value"]), answer["version"]
 
     def close(self) -> None:
@@ -197,10 +189,9 @@ def pytorch(code: str, **inputs: Any) -> Any:
                 print(f"(No PyTorch here: its values are stored ones, of {stored['version']}.)")
                 _told = True
             return from_json(stored["answers"][name])
-    raise DataError(
-        "pytorch", found="no PyTorch on this machine, and no stored answer to this code",
-        wanted="one of them", cure=CURE,
-    )  # fmt: skip
+    raise DataError("pytorch",
+                    found="no PyTorch on this machine, and no stored answer to this code",
+                    wanted="one of them", cure=CURE)  # fmt: skip
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from jacklib.backend import processes, runtime
@@ -34,40 +35,6 @@ TOOLS = {
 }
 # Networks by the names of the command line; each has a module in `jacklib.methods`.
 METHODS = {network.command: network.key for network in NETWORKS}
-
-USAGE = """bash script/run.sh COMMAND [options]
-
-  lab                          open JupyterLab on the notebooks
-  test                         run the tests
-  robustness [PART ...]        damaged files, kills, races and full disks
-  lock                         write the lists of tested packages anew
-  doctor                       what this machine has, and how to mend what is missing
-  warmup [NETWORK ...]         compile all kernels ahead, on all cores
-  cuda [--remove]              how Jittor gets at the GPU here; remove what that needed
-  gpu_check                    is it right on this GPU, and how fast?
-  predict NETWORK FILE ...     what a network says of films, frames or poses: tables and pages
-  prepare SOURCE TARGET        turn a folder of videos into the layout that training reads
-  prepare gait SOURCE TARGET   the same for walks: Emotion-Gait's h5 files
-  samples                      make the clips that ship ready (training does it by itself)
-  VAANet main                  train on the sample clips, or on --dataset ve8 ...
-  VAANet test                  evaluate: table, confusion matrix, json
-  VAANet test_singlevideo --video_path FILE
-  CTEN main | test | test_singlevideo ...
-  TSL main | main_eval         train and evaluate on untrimmed videos
-  TSL main_inference --video_path FILE
-  TSL features --data_path FOLDER
-  Gait main --phase train | test
-                               train and evaluate on walks
-  Gait test_single --pose_path FILE
-  bench vaanet | cten | tsl | gait | all
-                               speed and memory against PyTorch
-  porting check FILE           find where Jittor differs from PyTorch in a port's source
-  porting compare vaanet | cten | tsl | gait
-                               a network beside its PyTorch original, layer by layer
-  porting changes              how many lines of each network the port changes
-  notebooks build              write the notebooks anew from notebooks/src
-
-Options of a command: add --help."""
 
 
 def _method(name: str, arguments: list[str]) -> int:
@@ -226,7 +193,8 @@ def _run(arguments: list[str]) -> int:
     else:
         known = command in ("--help", "-h", "help")
         meant = _meant(command, [*METHODS, *TOOLS])
-        print(USAGE if known else f"Unknown command {command!r}{meant or '.'}\n\n{USAGE}",
+        usage = Path(__file__).with_name("usage.txt").read_text(encoding="utf-8").rstrip()
+        print(usage if known else f"Unknown command {command!r}{meant or '.'}\n\n{usage}",
               file=sys.stdout if known else sys.stderr)  # fmt: skip
         return 0 if known else 2
     if command not in ("doctor", "prepare"):  # which must work where Jittor cannot start

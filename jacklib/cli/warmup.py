@@ -23,7 +23,7 @@ from tqdm.auto import tqdm
 
 from jacklib.backend import processes
 from jacklib.backend.folders import ROOT
-from jacklib.errors import DataError
+from jacklib.errors import check_at_least, check_choice
 
 CLIP = ROOT / "data_samples" / "film" / "video" / "Joy" / "bbb_0120.mp4"
 ONE_FILE = ["test_singlevideo", "--video_path", str(CLIP)]
@@ -49,11 +49,10 @@ def main(args: argparse.Namespace) -> int:
     """Compile ahead; returns the exit code."""
     spelling = {name.lower(): name for name in COMMANDS}
     for name in args.networks:
-        if name.lower() not in spelling:
-            raise DataError("warmup", found=name, wanted=f"one of {', '.join(COMMANDS)}",
-                cure="Correct the name, or name none for all.")  # fmt: skip
-    if args.jobs is not None and args.jobs < 1:
-        raise DataError("--jobs", found=str(args.jobs), wanted="1 or more", cure="Leave it out.")
+        name = spelling.get(name.lower(), name)
+        check_choice("warmup", name, COMMANDS, "Correct the name, or name none for all.")
+    if args.jobs is not None:
+        check_at_least("--jobs", args.jobs, 1, "Leave it out.")
     chosen = {spelling[name.lower()] for name in args.networks} or set(COMMANDS)
     names = [name for name in COMMANDS if name in chosen]
     start, before = time.time(), count_kernels()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jacklib.errors import DataError, shown
+from jacklib.errors import DataError, refuse, shown
 from jacklib.files import reading
 
 
@@ -44,9 +44,7 @@ def attention_on_truth(gamma, truth) -> float:
     return float(((share * truth).sum(1) / uniform).mean())
 
 
-# ---------------------------------------------------------------------------------------------
-# Detection in time
-# ---------------------------------------------------------------------------------------------
+# --- detection in time ----------------------------------------------------------------------------
 
 
 def temporal_iou(segment, segments) -> np.ndarray:
@@ -79,11 +77,8 @@ def temporal_map(ground_truth: dict, results: dict, tious: Sequence[float]) -> d
     truth = _by_label(_inside(ground_truth, "database"), "ground_truth", "annotations")
     found = _by_label(_inside(results, "results"), "results", None)
     tious = [float(t) for t in tious]
-    if not truth:
-        raise DataError(
-            "ground_truth", found="no annotation", wanted="at least one",
-            cure="Choose a subset that has segments.",
-        )  # fmt: skip
+    refuse(not truth, "ground_truth", found="no annotation", wanted="at least one",
+           cure="Choose a subset that has segments.")  # fmt: skip
     per_label = {
         label: [_average_precision(events, found.get(label, []), tiou) for tiou in tious]
         for label, events in truth.items()
@@ -140,11 +135,10 @@ def _by_label(videos: dict, name: str, inner: str | None) -> dict[str, list[tupl
         items = entry
         if inner is not None:
             items = entry.get(inner) if isinstance(entry, dict) else None
-        if not isinstance(items, (list, tuple)) or len(items) > MOST_SEGMENTS:
-            raise DataError(
-                f"{name}, {shown(video)}", found=shown(entry),
-                wanted=f"a list of {wanted}, {MOST_SEGMENTS} at most", cure="Correct this entry.",
-            )  # fmt: skip
+        refuse(not isinstance(items, (list, tuple)) or len(items) > MOST_SEGMENTS,
+               f"{name}, {shown(video)}", found=shown(entry),
+               wanted=f"a list of {wanted}, {MOST_SEGMENTS} at most", cure="Correct this entry."
+        )  # fmt: skip
         for item in items:
             with reading(f"{name}, {shown(video)}", wanted, "Correct this entry.", shown(item)):
                 row = (video, *times(item["segment"]), 0.0 if inner else _number(item["score"]))
@@ -220,9 +214,7 @@ def attention_proposals(
     return kept
 
 
-# ---------------------------------------------------------------------------------------------
-# From TSL-Net's scores to segments
-# ---------------------------------------------------------------------------------------------
+# --- from TSL-Net's scores to segments ------------------------------------------------------------
 
 SCORE_LEVELS = tuple(np.round(np.arange(0, 0.25, 0.025), 3).tolist())  # 0 to 0.225
 FOREGROUND_LEVELS = tuple(np.round(np.arange(0.5, 0.725, 0.025), 3).tolist())  # 0.5 to 0.7
@@ -266,26 +258,16 @@ def localize(
     """
     scores, video_score = np.asarray(scores), np.asarray(video_score).astype(np.float64)
     C = len(labels)
-    if scores.ndim != 2 or scores.shape[1] != C + 1 or len(scores) < 2:
-        raise DataError(
-            "scores", found=f"shape {list(scores.shape)}",
-            wanted=f"[T, {C + 1}] with T of 2 or more",
-            cure="Give one video's fused scores, background last.",
-        )  # fmt: skip
-    if not (np.isfinite(scores).all() and np.isfinite(video_score).all()):
-        raise DataError(
-            "scores", found="NaN or infinite numbers", wanted="finite numbers",
-            cure="The network has diverged: train it again with a lower learning rate.",
-        )  # fmt: skip
-    if video_score.shape != (C,):
-        raise DataError(
-            "video_score", found=f"shape {list(video_score.shape)}", wanted=f"[{C}]",
-            cure="Give one score a class.",
-        )  # fmt: skip
-    if not fps > 0:
-        raise DataError(
-            "fps", found=str(fps), wanted="more than 0", cure="Give the video's frames a second."
-        )
+    refuse(scores.ndim != 2 or scores.shape[1] != C + 1 or len(scores) < 2, "scores",
+           found=f"shape {list(scores.shape)}", wanted=f"[T, {C + 1}] with T of 2 or more",
+           cure="Give one video's fused scores, background last.")  # fmt: skip
+    refuse(not (np.isfinite(scores).all() and np.isfinite(video_score).all()), "scores",
+           found="NaN or infinite numbers", wanted="finite numbers",
+           cure="The network has diverged: train it again with a lower learning rate.")  # fmt: skip
+    refuse(video_score.shape != (C,), "video_score", found=f"shape {list(video_score.shape)}",
+           wanted=f"[{C}]", cure="Give one score a class.")  # fmt: skip
+    refuse(not fps > 0, "fps", found=str(fps), wanted="more than 0",
+           cure="Give the video's frames a second.")  # fmt: skip
     chosen = np.flatnonzero(video_score >= class_threshold)
     if not len(chosen):
         chosen = np.array([video_score.argmax()])

@@ -12,7 +12,7 @@ from typing import Any
 
 from jacklib.core import example_inputs as examples
 from jacklib.core.configs import BPMGCNConfig, CTENConfig, TSLNetConfig, VAANetConfig
-from jacklib.errors import DataError
+from jacklib.errors import check_choice
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,5 @@ KEYS = tuple(network.key for network in NETWORKS)
 
 def network(key: str) -> Network:
     """The network of a key. Raises DataError for another word."""
-    for found in NETWORKS:
-        if found.key == key:
-            return found
-    raise DataError("network", found=repr(key), wanted=", ".join(KEYS), cure="Choose one of these.")
+    check_choice("network", key, KEYS)
+    return NETWORKS[KEYS.index(key)]

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jacklib.errors import DataError
+from jacklib.errors import refuse
 
 BACKGROUND_THRESHOLD = 0.95
 
@@ -39,18 +39,13 @@ def seed_labels(
     scores = np.asarray(scores).astype(np.float32)  # a Var takes no dtype in asarray
     points = np.asarray(points).astype(np.float32)
     T = len(scores)
-    if scores.ndim != 2 or points.shape != (T, scores.shape[1] - 1):
-        raise DataError(
-            "scores and points", found=f"{list(scores.shape)} and {list(points.shape)}",
-            wanted="[T, C+1] and [T, C]", cure="Give one video's fused scores and its points.",
-        )  # fmt: skip
+    refuse(scores.ndim != 2 or points.shape != (T, scores.shape[1] - 1), "scores and points",
+           found=f"{list(scores.shape)} and {list(points.shape)}", wanted="[T, C+1] and [T, C]",
+           cure="Give one video's fused scores and its points.")  # fmt: skip
     annotated = points.max(1) > 0  # [T]
     marks = np.flatnonzero(annotated)
-    if not len(marks):
-        raise DataError(
-            "points", found="no annotated clip", wanted="one or more",
-            cure="Leave videos without annotations out of training.",
-        )  # fmt: skip
+    refuse(not len(marks), "points", found="no annotated clip", wanted="one or more",
+           cure="Leave videos without annotations out of training.")  # fmt: skip
     background = scores[:, -1]
 
     bkg_seed = np.zeros(T, np.float32)

@@ -7,7 +7,7 @@ from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any
 
-from jacklib.errors import DataError, shown
+from jacklib.errors import DataError, check_choice, refuse, shown
 
 EXPANSION = 4  # a 3D ResNet's bottleneck gives four times its inner width
 AUDIO_FRAMES = 256  # MFCC frames in one of VAANet's audio segments
@@ -47,13 +47,9 @@ def audio_map(frames: int, coefficients: int) -> tuple[int, int]:
 def check_depth(snippet_duration: int, sample_size: int, n_stages: int) -> int:
     """The side of the backbone's map. Raises ValueError where its depth would not be 1."""
     depth, side = backbone_map(snippet_duration, sample_size, n_stages)
-    if depth != 1:
-        raise DataError(
-            "snippet_duration",
-            found=str(snippet_duration),
-            wanted=f"1 to {2**n_stages} with {n_stages} stages in blocks",
-            cure="Use shorter snippets or more stages.",
-        )
+    refuse(depth != 1, "snippet_duration", found=str(snippet_duration),
+           wanted=f"1 to {2**n_stages} with {n_stages} stages in blocks",
+           cure="Use shorter snippets or more stages.")  # fmt: skip
     return side
 
 
@@ -87,20 +83,13 @@ def check_fields(config: Any, **limits: tuple[float, float]) -> None:
                 isinstance(part, kind) and not isinstance(part, bool) and least <= part <= most
                 for part in parts
             )
-        if not fits:
-            raise DataError(
-                field.name, found=shown(value), wanted=wanted,
-                cure=f"The published network has {default!r}.",
-            )  # fmt: skip
+        refuse(not fits, field.name, found=shown(value), wanted=wanted,
+               cure=f"The published network has {default!r}.")  # fmt: skip
 
 
 def check_modality(modality: str) -> None:
     """Raise ValueError where TSL-Net has no such modality."""
-    if modality not in MODALITIES:
-        raise DataError(
-            "modality", found=repr(modality), wanted=f"one of {MODALITIES}",
-            cure="'all' has picture and sound.",
-        )  # fmt: skip
+    check_choice("modality", modality, MODALITIES, "'all' has picture and sound.")
 
 
 def check_clips(config, rgb, logmel) -> tuple[int, int]:
@@ -125,39 +114,29 @@ def check_clips(config, rgb, logmel) -> tuple[int, int]:
                 + (", as many as rgb has." if size is not None else "."),
             )  # fmt: skip
         size = shape[:2]
-    if size[1] < config.r_act:
-        raise DataError(
-            names[0], found=f"{size[1]} clips", wanted=f"{config.r_act} or more (r_act)",
-            cure="Leave shorter videos out, or give a smaller r_act.",
-        )  # fmt: skip
+    refuse(size[1] < config.r_act, names[0], found=f"{size[1]} clips",
+           wanted=f"{config.r_act} or more (r_act)",
+           cure="Leave shorter videos out, or give a smaller r_act.")  # fmt: skip
     return size
 
 
 def check_reverse_sign(sign: str) -> None:
     """Raise ValueError where TSL-Net's loss has no such form."""
-    if sign not in ("released", "paper"):
-        raise DataError(
-            "reverse_sign", found=repr(sign), wanted="'released' or 'paper'",
-            cure="'released' is what the authors' code does.",
-        )  # fmt: skip
+    cure = "'released' is what the authors' code does."
+    check_choice("reverse_sign", sign, ("released", "paper"), cure)
 
 
 def check_widths(widths: Sequence[int], embed: int) -> None:
     """Raise ValueError where BPM-GCN cannot have such widths or embedding."""
-    if len(widths) != 3 or any(w < embed or w % embed for w in widths):
-        raise DataError(
-            "widths", found=str(list(widths)), wanted=f"three multiples of embed ({embed})",
-            cure="The released network has 64, 128 and 256.",
-        )  # fmt: skip
+    refuse(len(widths) != 3 or any(w < embed or w % embed for w in widths), "widths",
+           found=str(list(widths)), wanted=f"three multiples of embed ({embed})",
+           cure="The released network has 64, 128 and 256.")  # fmt: skip
 
 
 def check_streams(streams: str) -> None:
     """Raise ValueError where BPM-GCN has no such streams."""
-    if streams not in STREAMS:
-        raise DataError(
-            "streams", found=repr(streams), wanted=f"one of {STREAMS}",
-            cure="'both' is the paper's network, the others are for its ablation.",
-        )  # fmt: skip
+    cure = "'both' is the paper's network, the others are for its ablation."
+    check_choice("streams", streams, STREAMS, cure)
 
 
 def check_gait(config, posture, movement) -> None:
@@ -176,11 +155,9 @@ def check_gait(config, posture, movement) -> None:
         shape, rest = tuple(value.shape), (channels, config.frames, GAIT_JOINTS, 1)
         if len(shape) != 5 or shape[1:] != rest or (N != "N" and shape[0] != N):
             text = ", ".join(map(str, (N, *rest)))
-            raise DataError(
-                name, found=f"shape {list(shape)}", wanted=f"[{text}]",
-                cure="Axes: gaits, channels, frames, joints, persons. Other frame counts need a "
-                "network built with frames=.",
-            )  # fmt: skip
+            raise DataError(name, found=f"shape {list(shape)}", wanted=f"[{text}]",
+                            cure="Axes: gaits, channels, frames, joints, persons. Other frame "
+                            "counts need a network built with frames=.")  # fmt: skip
         N = shape[0]
 
 
@@ -188,8 +165,5 @@ def check_labels(labels, N: int, n_classes: int) -> None:
     """Raise ValueError where labels are not N class numbers 0 to n_classes - 1 (NumPy array)."""
     check_shape("labels", labels, (N,))
     for i, label in enumerate(labels.tolist()):
-        if label not in range(n_classes):
-            raise DataError(
-                f"labels[{i}]", found=str(label), wanted=f"0 to {n_classes - 1}",
-                cure="Number the classes from 0.",
-            )  # fmt: skip
+        refuse(label not in range(n_classes), f"labels[{i}]", found=str(label),
+               wanted=f"0 to {n_classes - 1}", cure="Number the classes from 0.")  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jacklib.errors import DataError
+from jacklib.errors import refuse
 
 # Emotion-Gait's readme puts the left side first; the comments of BPM-GCN's code call joints 4 to 6
 # and 10 to 12 right. The graph is the same either way.
@@ -45,16 +45,11 @@ class Graph:
     """
 
     def __init__(self, layout: str = "emotion_gait", strategy: str = "spatial"):
-        if layout != "emotion_gait":
-            raise DataError(
-                "layout", found=repr(layout), wanted="'emotion_gait'",
-                cure="Bring recordings of other skeletons to its 16 joints first.",
-            )  # fmt: skip
-        if strategy != "spatial":
-            raise DataError(
-                "strategy", found=repr(strategy), wanted="'spatial'",
-                cure="It divides a joint's neighbours into itself, its parent and its children.",
-            )  # fmt: skip
+        refuse(layout != "emotion_gait", "layout", found=repr(layout), wanted="'emotion_gait'",
+               cure="Bring recordings of other skeletons to its 16 joints first.")  # fmt: skip
+        refuse(strategy != "spatial", "strategy", found=repr(strategy), wanted="'spatial'",
+               cure="It divides a joint's neighbours into itself, its parent and its children."
+        )  # fmt: skip
         self.layout, self.strategy = layout, strategy
         self.joint_names, self.edges, self.part_names = JOINTS, EDGES, PARTS
         V = len(JOINTS)

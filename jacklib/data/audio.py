@@ -15,7 +15,7 @@ import soundfile
 
 from jacklib.core.shapes import LOGMEL_BINS
 from jacklib.data import media
-from jacklib.errors import DataError
+from jacklib.errors import DataError, refuse
 from jacklib.files import check_file
 
 SAMPLE_RATE = 44100
@@ -123,13 +123,9 @@ def _read_with_pyav(path: Path, silent_sr: int, mix: Callable[[np.ndarray], np.n
 
 def _one_channel(waveform: np.ndarray) -> np.ndarray:
     waveform = np.asarray(waveform)
-    if waveform.ndim != 1 or waveform.size == 0:
-        raise DataError(
-            "waveform",
-            found=f"shape {list(waveform.shape)}",
-            wanted="one channel, [samples], not empty",
-            cure="use read_audio, or average the channels.",
-        )
+    refuse(waveform.ndim != 1 or waveform.size == 0, "waveform",
+           found=f"shape {list(waveform.shape)}", wanted="one channel, [samples], not empty",
+           cure="use read_audio, or average the channels.")  # fmt: skip
     return waveform
 
 
@@ -188,13 +184,8 @@ def filter_bank(waveform: np.ndarray, sr: int, n_mels: int = 128) -> np.ndarray:
     Raises DataError for anything but one channel of samples, and for `sr` below 100.
     """
     waveform = _one_channel(waveform)
-    if sr < 100:
-        raise DataError(
-            "sr",
-            found=str(sr),
-            wanted="samples a second, at least 100",
-            cure="give the rate that read_channels returns.",
-        )
+    refuse(sr < 100, "sr", found=str(sr), wanted="samples a second, at least 100",
+           cure="give the rate that read_channels returns.")  # fmt: skip
     length, hop = int(sr * 25 // 1000), int(sr * 10 // 1000)
     if waveform.size < length:
         waveform = np.pad(waveform, (0, length - waveform.size))
@@ -243,11 +234,8 @@ def log_mel_rate(fps: float) -> int:
 
     Raises DataError where fps is no rate of pictures.
     """
-    if not 1 <= fps <= 240:
-        raise DataError(
-            "fps", found=str(fps), wanted="frames a second, 1 to 240",
-            cure="Give the video's own rate.",
-        )  # fmt: skip
+    refuse(not 1 <= fps <= 240, "fps", found=str(fps), wanted="frames a second, 1 to 240",
+           cure="Give the video's own rate.")  # fmt: skip
     return int(fps / TSL300_LEAST_FPS * 44100 / 4.323882352941176 * 4 / 1.9992360580595874 * 2)
 
 
@@ -271,10 +259,8 @@ def tile_frames(features: np.ndarray, n_frames: int) -> np.ndarray:
     Always a new array.
     """
     features = np.asarray(features)
-    if len(features) == 0:
-        raise DataError(
-            "features", found="no frames", wanted="at least one", cure="give a longer sound."
-        )
+    refuse(len(features) == 0, "features", found="no frames", wanted="at least one",
+           cure="give a longer sound.")  # fmt: skip
     return features[np.arange(n_frames) % len(features)]
 
 

@@ -18,47 +18,30 @@ import numpy as np
 
 from jacklib.core.shapes import GAIT_JOINTS
 from jacklib.core.skeleton import JOINTS
-from jacklib.errors import DataError
+from jacklib.errors import DataError, refuse
 
 UP = "up"  # any point vertically above the root
 # (one side, vertex, other side)
 ANGLES = (
-    ("left shoulder", "neck", "right shoulder"),
-    ("neck", "right shoulder", "left shoulder"),
-    ("right shoulder", "left shoulder", "neck"),
-    ("neck", "right shoulder", "right elbow"),
-    ("neck", "left shoulder", "left elbow"),
-    ("right shoulder", "right elbow", "right hand"),
-    ("left shoulder", "left elbow", "left hand"),
-    ("neck", "spine", "root"),
-    ("head", "neck", "spine"),
-    ("root", "right hip", "right knee"),
-    ("root", "left hip", "left knee"),
-    ("right hip", "right knee", "right foot"),
-    ("left hip", "left knee", "left foot"),
-    ("head", "root", UP),
-)
+    ("left shoulder", "neck", "right shoulder"), ("neck", "right shoulder", "left shoulder"),
+    ("right shoulder", "left shoulder", "neck"), ("neck", "right shoulder", "right elbow"),
+    ("neck", "left shoulder", "left elbow"), ("right shoulder", "right elbow", "right hand"),
+    ("left shoulder", "left elbow", "left hand"), ("neck", "spine", "root"),
+    ("head", "neck", "spine"), ("root", "right hip", "right knee"),
+    ("root", "left hip", "left knee"), ("right hip", "right knee", "right foot"),
+    ("left hip", "left knee", "left foot"), ("head", "root", UP),
+)  # fmt: skip
 DISTANCES = (
-    ("right hand", "root"),
-    ("left hand", "root"),
-    ("right hand", "right shoulder"),
-    ("left hand", "left shoulder"),
-    ("right elbow", "root"),
-    ("left elbow", "root"),
-    ("right foot", "root"),
-    ("left foot", "root"),
-    ("right foot", "left foot"),
-)
+    ("right hand", "root"), ("left hand", "root"), ("right hand", "right shoulder"),
+    ("left hand", "left shoulder"), ("right elbow", "root"), ("left elbow", "root"),
+    ("right foot", "root"), ("left foot", "root"), ("right foot", "left foot"),
+)  # fmt: skip
 AREAS = (
-    ("left hand", "neck", "right hand"),
-    ("left shoulder", "neck", "right shoulder"),
-    ("left hand", "root", "right hand"),
-    ("left elbow", "neck", "right elbow"),
-    ("left foot", "neck", "right foot"),
-    ("left hip", "neck", "right hip"),
-    ("left foot", "root", "right foot"),
-    ("left knee", "neck", "right knee"),
-)
+    ("left hand", "neck", "right hand"), ("left shoulder", "neck", "right shoulder"),
+    ("left hand", "root", "right hand"), ("left elbow", "neck", "right elbow"),
+    ("left foot", "neck", "right foot"), ("left hip", "neck", "right hip"),
+    ("left foot", "root", "right foot"), ("left knee", "neck", "right knee"),
+)  # fmt: skip
 FEATURES = (
     *("angle " + ", ".join(a) for a in ANGLES),
     *("distance " + ", ".join(d) for d in DISTANCES),
@@ -70,11 +53,9 @@ MOVEMENTS = ("vx", "vy", "vz", "|v|", "ax", "ay", "az", "|a|")
 def check_poses(poses: np.ndarray, name: str = "poses") -> np.ndarray:
     """poses as float64 [T, 16, 3]. Raises DataError for another shape, or what is not a number."""
     poses = np.asarray(poses, np.float64)
-    if poses.ndim != 3 or poses.shape[1:] != (GAIT_JOINTS, 3) or len(poses) == 0:
-        raise DataError(
-            name, found=f"shape {list(poses.shape)}", wanted=f"[T, {GAIT_JOINTS}, 3]",
-            cure="Give x y z of 16 joints a frame.",
-        )  # fmt: skip
+    refuse(poses.ndim != 3 or poses.shape[1:] != (GAIT_JOINTS, 3) or len(poses) == 0, name,
+           found=f"shape {list(poses.shape)}", wanted=f"[T, {GAIT_JOINTS}, 3]",
+           cure="Give x y z of 16 joints a frame.")  # fmt: skip
     wrong = ~np.isfinite(poses).all((1, 2))
     if wrong.any():
         raise DataError(
@@ -130,11 +111,9 @@ def affective_features(
     """
     poses = check_poses(poses)
     up = np.asarray(up, np.float64)
-    if up.shape != (3,) or not np.isfinite(up).all() or not up.any():
-        raise DataError(
-            "up", found=str(up.tolist()), wanted="three numbers, not all 0",
-            cure="For Emotion-Gait, STEP's code takes (0, 1, 0).",
-        )  # fmt: skip
+    refuse(up.shape != (3,) or not np.isfinite(up).all() or not up.any(), "up",
+           found=str(up.tolist()), wanted="three numbers, not all 0",
+           cure="For Emotion-Gait, STEP's code takes (0, 1, 0).")  # fmt: skip
     points = {name: poses[:, i] for i, name in enumerate(JOINTS)}  # name: [T, 3]
     if right_first:
         other = {"left": "right", "right": "left"}

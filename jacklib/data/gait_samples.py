@@ -16,19 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
+from jacklib.data import gait_style
 from jacklib.data.gait import Gait, read_pose, write_gaits
-from jacklib.data.gait_style import (
-    HABIT,
-    Walk,
-    add_noise,
-    change_body,
-    draw_body,
-    draw_shift,
-    draw_style,
-    walk_in_style,
-)
 from jacklib.data.poses import EMOTIONS
-from jacklib.errors import DataError
+from jacklib.errors import refuse
 from jacklib.files import make_set, read_table, write_text
 
 TEST_WALKS = ("cmu_01_03", "deepmimic_right_1")
@@ -37,7 +28,7 @@ VERSION, SEED = 1, 2024
 FIELDS = ("name", "split", "base_walk", "walker", "emotion", "intensity")
 
 
-def read_walks(folder: Path) -> list[Walk]:
+def read_walks(folder: Path) -> list[gait_style.Walk]:
     """The base walks of a folder, from walks.json and walks/NAME.csv.
 
     Raises DataError naming the file.
@@ -47,9 +38,8 @@ def read_walks(folder: Path) -> list[Walk]:
     walks = []
     for name, entry in read_table(table_file, needed=True, cure=cure).items():
         cycle = read_pose(Path(folder) / "walks" / f"{name}.csv").pose
-        walks.append(Walk(name, cycle, float(entry["seconds"])))
-    if not walks:
-        raise DataError(str(table_file), found="no walk", wanted="one or more", cure=cure)
+        walks.append(gait_style.Walk(name, cycle, float(entry["seconds"])))
+    refuse(not walks, str(table_file), found="no walk", wanted="one or more", cure=cure)
     return walks
 
 
@@ -73,11 +63,9 @@ def build_gait_samples(
     call that was killed starts over. Raises DataError where root holds gaits of other origin.
     """
     root = Path(root)
-    if not (min(walkers) > 0 and min(repeats) > 0 and 0 <= seed < 2**31):
-        raise DataError(
-            "build_gait_samples", found=f"walkers={walkers}, repeats={repeats}, seed={seed}",
-            wanted="numbers above 0, seed of 0 or more", cure="Change the argument.",
-        )  # fmt: skip
+    refuse(not (min(walkers) > 0 and min(repeats) > 0 and 0 <= seed < 2**31), "build_gait_samples",
+           found=f"walkers={walkers}, repeats={repeats}, seed={seed}",
+           wanted="numbers above 0, seed of 0 or more", cure="Change the argument.")  # fmt: skip
     made_with = {
         "version": VERSION, "seed": seed, "walkers": list(walkers), "repeats": list(repeats),
     }  # fmt: skip
@@ -90,7 +78,7 @@ def build_gait_samples(
     )
 
 
-def _write(root: Path, walks: list[Walk], walkers, repeats, seed: int) -> None:
+def _write(root: Path, walks: list[gait_style.Walk], walkers, repeats, seed: int) -> None:
     gaits, rows = [], []
     for number, walk in enumerate(walks):
         test = walk.name in TEST_WALKS
@@ -108,17 +96,17 @@ def _write(root: Path, walks: list[Walk], walkers, repeats, seed: int) -> None:
     write_text(root / "gaits.csv", table.getvalue())
 
 
-def make_walker(walk: Walk, seed: tuple[int, ...], repeats: int) -> list[tuple]:
+def make_walker(walk: gait_style.Walk, seed: tuple[int, ...], repeats: int) -> list[tuple]:
     """The gaits of one walker: (emotion, number, intensity, pose float64 [T, 16, 3]) each."""
     rng = np.random.RandomState(list(seed))
-    walk = change_body(walk, draw_body(rng))
-    habit = draw_shift(rng, HABIT)
+    walk = gait_style.change_body(walk, gait_style.draw_body(rng))
+    habit = gait_style.draw_shift(rng, gait_style.HABIT)
     gaits = []
     for emotion in EMOTIONS:
         for k in range(repeats):
-            style, intensity = draw_style(emotion, rng, habit)
+            style, intensity = gait_style.draw_style(emotion, rng, habit)
             n_frames = int(rng.randint(SHORTEST, LONGEST + 1))
-            pose = walk_in_style(walk, style, n_frames, phase=float(rng.random_sample()))
+            pose = gait_style.walk_in_style(walk, style, n_frames, phase=float(rng.random_sample()))
             # To a tenth of a millimetre, so that machines agree.
-            gaits.append((emotion, k, intensity, np.round(add_noise(pose, rng), 4)))
+            gaits.append((emotion, k, intensity, np.round(gait_style.add_noise(pose, rng), 4)))
     return gaits

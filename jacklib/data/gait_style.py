@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jacklib.data.poses import EMOTIONS, PARENTS, swap_sides
-from jacklib.errors import DataError
+from jacklib.errors import check_choice, refuse
 
 FPS = 30
 HARMONICS = 8  # of the gait cycle, by which poses between the given ones are found
@@ -108,19 +108,13 @@ def draw_style(
 
     habit: what this walker always adds, whatever the emotion (`draw_shift` with HABIT).
     """
-    if emotion not in STYLES:
-        raise DataError(
-            "emotion", found=repr(emotion), wanted=f"one of {', '.join(EMOTIONS)}",
-            cure="Choose one of them.",
-        )  # fmt: skip
+    check_choice("emotion", emotion, EMOTIONS)
     intensity = float(rng.uniform(*INTENSITY))
     shifts = [draw_shift(rng)] + ([] if habit is None else [habit])
     return blend(STYLES[emotion], intensity, *shifts), intensity
 
 
-# ---------------------------------------------------------------------------------------------
-# Bodies
-# ---------------------------------------------------------------------------------------------
+# --- bodies ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -158,9 +152,7 @@ def change_body(walk: Walk, body: Body) -> Walk:
     return Walk(walk.name, _joints(root, bones * body.size), float(seconds))
 
 
-# ---------------------------------------------------------------------------------------------
-# Walking
-# ---------------------------------------------------------------------------------------------
+# --- walking --------------------------------------------------------------------------------------
 
 
 def walk_in_style(
@@ -174,11 +166,8 @@ def walk_in_style(
     where they are set. Then trunk, head and arms are turned, and at last the body is moved over the
     feet (bounce, sway, sink), for which knees bend and stretch.
     """
-    if n_frames < 2 or fps <= 0:
-        raise DataError(
-            "n_frames, fps", found=f"{n_frames}, {fps}", wanted="2 or more, above 0",
-            cure="Correct the argument.",
-        )  # fmt: skip
+    refuse(n_frames < 2 or fps <= 0, "n_frames, fps", found=f"{n_frames}, {fps}",
+           wanted="2 or more, above 0", cure="Correct the argument.")  # fmt: skip
     stride_way = walk.cycle[-1, 0] - walk.cycle[0, 0]
     P = len(walk.cycle) - 1
     steady = walk.cycle[:-1] - np.arange(P)[:, None, None] / P * stride_way

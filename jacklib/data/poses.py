@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from jacklib.core.skeleton import EDGES, JOINTS
-from jacklib.errors import DataError, shown
+from jacklib.errors import DataError, refuse, shown
 
 # The joint that each joint hangs on; the root hangs on none.
 PARENTS = (-1, *(parent for _, parent in EDGES))
@@ -35,15 +35,12 @@ def check_shape(shape: tuple[int, ...], where: str) -> None:
         joints = f"shape {shown(list(shape))}"
         if len(shape) == 2 and shape[1] % 3 == 0:
             joints += f", so {shape[1] // 3} joints"
-        raise DataError(
-            where, found=joints, wanted="16 joints: [T, 16, 3] or [T, 48]",
-            cure=f"Choose these joints, in this order: {', '.join(JOINTS)}.",
+        raise DataError(where, found=joints, wanted="16 joints: [T, 16, 3] or [T, 48]",
+                        cure=f"Choose these joints, in this order: {', '.join(JOINTS)}."
         )  # fmt: skip
-    if shape[0] > MOST_FRAMES:
-        raise DataError(
-            where, found=f"{shape[0]} frames", wanted=f"{MOST_FRAMES} at most",
-            cure="Cut the part out that shows the walk.",
-        )  # fmt: skip
+    refuse(shape[0] > MOST_FRAMES, where, found=f"{shape[0]} frames",
+           wanted=f"{MOST_FRAMES} at most", cure="Cut the part out that shows the walk."
+    )  # fmt: skip
 
 
 def check_pose(pose, what: str, index: int | None = None) -> np.ndarray:
@@ -62,51 +59,40 @@ def check_pose(pose, what: str, index: int | None = None) -> np.ndarray:
     try:
         array = np.asarray(pose, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(
-            where, found="no table of numbers", wanted="[T, 16, 3] or [T, 48]",
-            cure="Give one row of x, y, z of 16 joints for each frame.",
+        raise DataError(where, found="no table of numbers", wanted="[T, 16, 3] or [T, 48]",
+                        cure="Give one row of x, y, z of 16 joints for each frame."
         ) from error  # fmt: skip
     check_shape(array.shape, where)
     array = array.reshape(-1, N_JOINTS, 3)
-    if len(array) < 2:
-        raise DataError(
-            where, found=f"{len(array)} frames", wanted="2 or more, 48 to fill the network's input",
-            cure="Leave the gait out (`prepare gait --skip_bad`), or record it longer.",
-        )  # fmt: skip
+    refuse(len(array) < 2, where, found=f"{len(array)} frames",
+           wanted="2 or more, 48 to fill the network's input",
+           cure="Leave the gait out (`prepare gait --skip_bad`), or record it longer.")  # fmt: skip
     bad = ~np.isfinite(array)
     if bad.any():
         frame, joint, _ = np.argwhere(bad)[0]
-        raise DataError(
-            f"{where}, frame {frame}, {JOINTS[joint]}",
-            found="a number that is missing or infinite", wanted="finite numbers",
-            cure="Fill the gap from the frames around it, or leave the gait out (`prepare gait "
-            "--skip_bad`).",
-        )  # fmt: skip
+        raise DataError(f"{where}, frame {frame}, {JOINTS[joint]}",
+                        found="a number that is missing or infinite", wanted="finite numbers",
+                        cure="Fill the gap from the frames around it, or leave the gait out "
+                        "(`prepare gait --skip_bad`).")  # fmt: skip
     seen = np.abs(array).sum((1, 2)) > 0
     last = np.flatnonzero(seen)[-1] if seen.any() else -1
     empty = np.flatnonzero(~seen[: last + 1]) if last >= 0 else np.arange(1)
     if len(empty):
         found = "zeros only" if last < 0 else f"frame {empty[0]} of zeros only"
-        raise DataError(
-            where, found=found, wanted="joints at different places in every frame",
-            cure="Leave the gait out, or cut off the frames in which nobody was tracked; "
-            "zeros may only follow the last frame.",
-        )  # fmt: skip
-    if last < 1:
-        raise DataError(
-            where, found="1 frame, then zeros", wanted="2 frames or more",
-            cure="Leave the gait out.",
-        )  # fmt: skip
+        raise DataError(where, found=found, wanted="joints at different places in every frame",
+                        cure="Leave the gait out, or cut off the frames in which nobody was "
+                        "tracked; zeros may only follow the last frame.")  # fmt: skip
+    refuse(last < 1, where, found="1 frame, then zeros", wanted="2 frames or more",
+           cure="Leave the gait out.")  # fmt: skip
     far = np.abs(array)
     with np.errstate(over="ignore"):
         body = body_length(array[: last + 1])
     if far.max() > FARTHEST or 0 < body * FARTHEST_BODIES < far.max():
         frame, joint, _ = np.unravel_index(far.argmax(), far.shape)
-        raise DataError(
-            f"{where}, frame {frame}, {JOINTS[joint]}",
-            found=f"a coordinate of {far.max():.3g}, with a body of {body:.3g}",
-            wanted="a walk, in metres", cure="Correct the units, or leave the gait out.",
-        )  # fmt: skip
+        raise DataError(f"{where}, frame {frame}, {JOINTS[joint]}",
+                        found=f"a coordinate of {far.max():.3g}, with a body of {body:.3g}",
+                        wanted="a walk, in metres",
+                        cure="Correct the units, or leave the gait out.")  # fmt: skip
     return array
 
 
@@ -121,11 +107,8 @@ def body_length(pose: np.ndarray) -> float:
 
 def check_rate(fps: float, what: str) -> float:
     """The rate, if people can be recorded with it. Raises DataError naming the file or option."""
-    if not SLOWEST <= fps <= FASTEST:
-        raise DataError(
-            what, found=f"{fps:.6g} frames per second", wanted=f"{SLOWEST} to {FASTEST}",
-            cure="Correct the rate, or record again.",
-        )  # fmt: skip
+    refuse(not SLOWEST <= fps <= FASTEST, what, found=f"{fps:.6g} frames per second",
+           wanted=f"{SLOWEST} to {FASTEST}", cure="Correct the rate, or record again.")  # fmt: skip
     return fps
 
 
@@ -135,10 +118,9 @@ def check_label(label, what: str, index: int) -> int:
     number = array.reshape(-1)[0] if array.size == 1 else None
     if number is None or array.dtype.kind not in "iuf" or number not in range(len(EMOTIONS)):
         names = ", ".join(f"{n} {name}" for n, name in enumerate(EMOTIONS))
-        raise DataError(
-            f"{what}, gait {index}", found=f"label {shown(label)}", wanted=f"one of {names}",
-            cure="Correct the label, or leave the gait out (`prepare gait --skip_bad`).",
-        )  # fmt: skip
+        raise DataError(f"{what}, gait {index}", found=f"label {shown(label)}",
+                        wanted=f"one of {names}", cure="Correct the label, or leave the gait out "
+                        "(`prepare gait --skip_bad`).")  # fmt: skip
     return int(number)
 
 

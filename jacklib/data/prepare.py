@@ -31,38 +31,10 @@ import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 
-from jacklib.data.media import (
-    LONGEST,
-    LONGEST_PICTURE,
-    VIDEO_ENDINGS,
-    as_picture,
-    bad_media,
-    decoded,
-    frame_rate,
-    image_files,
-    opened,
-    picture_stream,
-    resampled,
-    sound_beside,
-    sound_stream,
-    write_silence,
-)
+from jacklib import files
+from jacklib.data import media
 from jacklib.data.video import MINIMUM_FRAMES, count_frames, read_annotation
-from jacklib.errors import DataError, disk_words, logger, plain, shown
-from jacklib.files import (
-    csv_rows,
-    file_name,
-    inside,
-    locked,
-    read_mark,
-    read_table,
-    read_text,
-    reading,
-    sweep,
-    whole_file,
-    whole_folder,
-    write_json,
-)
+from jacklib.errors import DataError, disk_words, logger, plain, refuse, shown
 
 log = logger(__name__)
 
@@ -74,9 +46,7 @@ MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 SETTINGS_FILE = "prepared.json"
 
 
-# ---------------------------------------------------------------------------------------------
-# Reading one video
-# ---------------------------------------------------------------------------------------------
+# --- reading one video ----------------------------------------------------------------------------
 
 
 def scaled_size(width: int, height: int, short_side: int) -> tuple[int, int]:
@@ -98,22 +68,22 @@ def read_frames(path: str | Path, fps: int = 30, short_side: int = 240) -> Itera
     repeated for over a minute: a clock that jumped, or a damaged file.
     """
     path = Path(path)
-    with opened(path) as container:
-        stream = picture_stream(path, container)
-        rate = frame_rate(stream) or Fraction(fps)
+    with media.opened(path) as container:
+        stream = media.picture_stream(path, container)
+        rate = media.frame_rate(stream) or Fraction(fps)
         previous = first = time = None
         given = 0
 
         def missing(moment: Fraction) -> int:
             """How often the previous picture is shown until `moment`."""
-            if moment > LONGEST or moment * fps - given > LONGEST_PICTURE * fps:
-                raise bad_media(
+            if moment > media.LONGEST or moment * fps - given > media.LONGEST_PICTURE * fps:
+                raise media.bad_media(
                     path, f"a picture that stays from {given / fps:.1f} s to {float(moment):.1f} s",
-                    f"times without such gaps, up to {LONGEST // 3600} hours",
+                    f"times without such gaps, up to {media.LONGEST // 3600} hours",
                 )  # fmt: skip
             return math.ceil(moment * fps) - given
 
-        for number, frame in enumerate(decoded(path, container, stream)):
+        for number, frame in enumerate(media.decoded(path, container, stream)):
             if frame.pts is None:
                 moment = Fraction(number) / rate
             else:
@@ -130,13 +100,13 @@ def read_frames(path: str | Path, fps: int = 30, short_side: int = 240) -> Itera
             if getattr(frame, "duration", None) and frame.time_base:
                 duration = frame.duration * Fraction(frame.time_base)
         if previous is None:
-            raise bad_media(path, "no picture that can be decoded")
+            raise media.bad_media(path, "no picture that can be decoded")
         for _ in range(max(given == 0, missing(time + duration))):
             yield previous
 
 
 def _to_picture(path: Path, frame, short_side: int) -> np.ndarray:
-    picture = as_picture(path, frame, *scaled_size(frame.width, frame.height, short_side))
+    picture = media.as_picture(path, frame, *scaled_size(frame.width, frame.height, short_side))
     # PyAV before 14 does not tell the orientation; its pictures stay as they are stored.
     return np.ascontiguousarray(np.rot90(picture, round(getattr(frame, "rotation", 0) / 90)))
 
@@ -151,22 +121,20 @@ def read_video(
     """
     from jacklib.data.audio import read_audio  # librosa is slow to load and only needed here
 
-    with opened(path) as container:
-        picture_stream(path, container)
+    with media.opened(path) as container:
+        media.picture_stream(path, container)
     return read_frames(path, fps, short_side), read_audio(path)
 
 
-# ---------------------------------------------------------------------------------------------
-# One video to files
-# ---------------------------------------------------------------------------------------------
+# --- one video to files ---------------------------------------------------------------------------
 
 
 def _write_mp3(path: Path, temporary: Path, seconds: float) -> None:
     """The sound of a video as mp3; silence of `seconds` where it has none."""
     # In memory, 16 kB a second: on a full disk FFmpeg would print a traceback of its own.
     sound = io.BytesIO()
-    with opened(path) as source, av.open(sound, "w", format="mp3") as target:
-        stream = sound_stream(path, source)
+    with media.opened(path) as source, av.open(sound, "w", format="mp3") as target:
+        stream = media.sound_stream(path, source)
         rate = stream.rate if stream and stream.rate in MP3_RATES else 44100
         layout = "stereo" if stream and stream.channels > 1 else "mono"
         out = target.add_stream("libmp3lame", rate=rate)
@@ -176,13 +144,13 @@ def _write_mp3(path: Path, temporary: Path, seconds: float) -> None:
 
         def write(frames: Iterator[av.AudioFrame]) -> None:
             nonlocal written
-            for piece in resampled(path, frames, **wanted):
+            for piece in media.resampled(path, frames, **wanted):
                 piece.pts = written
                 written += piece.samples
                 target.mux(out.encode(piece))
 
         if stream:
-            write(decoded(path, source, stream))
+            write(media.decoded(path, source, stream))
         if written == 0:
             missing = max(1, round(seconds * rate))
             zeros = np.zeros((2 if layout == "stereo" else 1, missing), np.int16)
@@ -218,11 +186,11 @@ def prepare_one_video(
     """
     path, mark = Path(path), _mark(Path(path), fps, short_side)
     # The folder appears last: with it the clip counts as finished.
-    with whole_folder(frame_folder, mark) as folder:
+    with files.whole_folder(frame_folder, mark) as folder:
         count = 0
         for count, picture in enumerate(read_frames(path, fps, short_side), start=1):  # noqa: B007
             Image.fromarray(picture).save(folder / f"{count:06d}.jpg", quality=JPG_QUALITY)
-        with whole_file(audio_file) as part:
+        with files.whole_file(audio_file) as part:
             _write_mp3(path, part, count / fps)
         n_frames = count if count >= MINIMUM_FRAMES else 0
         (folder / "n_frames").write_text(str(n_frames), encoding="utf-8")
@@ -236,17 +204,17 @@ def prepare_frames(
     """Lay out a folder of frames, 30 per second, and its sound as `prepare_one_video` does, by
     links; returns the number of frames. sound: its file; default: see `sound_beside`. Without any
     it is silence."""
-    found = image_files(source)
+    found = media.image_files(source)
     frame_folder.mkdir(parents=True)
     for number, path in enumerate(found, start=1):
         os.symlink(path.resolve(), frame_folder / f"{number:06d}.jpg")
     (frame_folder / "n_frames").write_text(str(len(found)), encoding="utf-8")
-    sound = sound or sound_beside(source)
+    sound = sound or media.sound_beside(source)
     audio_file.parent.mkdir(parents=True)
     if sound:
         os.symlink(Path(sound).resolve(), audio_file)
     else:
-        write_silence(audio_file, len(found) / 30)
+        media.write_silence(audio_file, len(found) / 30)
     return len(found)
 
 
@@ -262,7 +230,7 @@ def is_finished(frame_folder: Path, audio_file: Path, mark: dict, unmarked: bool
         listed = count_frames(frame_folder)
     except (OSError, DataError):
         return False
-    made_with = read_mark(frame_folder)
+    made_with = files.read_mark(frame_folder)
     if made_with:
         if any(made_with.get(name) != value for name, value in mark.items()):
             return False
@@ -270,9 +238,7 @@ def is_finished(frame_folder: Path, audio_file: Path, mark: dict, unmarked: bool
     return unmarked and listed in (0, found)
 
 
-# ---------------------------------------------------------------------------------------------
-# Many videos
-# ---------------------------------------------------------------------------------------------
+# --- many videos ----------------------------------------------------------------------------------
 
 
 @dataclass
@@ -316,7 +282,7 @@ class _Clip:
         self.name = f"{label}/{clip_id}"
         self.path, self.problem = path, None
         try:
-            file_name(label, where), file_name(clip_id, where)
+            files.file_name(label, where), files.file_name(clip_id, where)
             self.path = path or _find_video(source, label, clip_id, stems)
             if self.path is None:
                 self.problem = f"no video {plain(clip_id)}.* in {source}"
@@ -326,8 +292,8 @@ class _Clip:
     def places(self, target: Path) -> tuple[Path, Path]:
         """Its folder of frames and its sound file in `target`; DataError where a link leaves it."""
         return (
-            inside(target, "img", self.label, self.id, where=self.where),
-            inside(target, "mp3", self.label, f"{self.id}.mp3", where=self.where),
+            files.inside(target, "img", self.label, self.id, where=self.where),
+            files.inside(target, "mp3", self.label, f"{self.id}.mp3", where=self.where),
         )
 
 
@@ -363,13 +329,10 @@ def prepare_videos(
     is finished, nothing is written; else one run at a time works in a target, others wait.
     """
     source, target = Path(source), Path(target)
-    if not source.is_dir():
-        raise DataError(
-            str(source),
-            found="no such folder" if not source.exists() else "a file",
-            wanted="a folder of videos, one folder in it for each class",
-            cure="Give SOURCE with the layout SOURCE/CLASS/VIDEO.mp4.",
-        )
+    refuse(not source.is_dir(), str(source),
+           found="no such folder" if not source.exists() else "a file",
+           wanted="a folder of videos, one folder in it for each class",
+           cure="Give SOURCE with the layout SOURCE/CLASS/VIDEO.mp4.")  # fmt: skip
     if target.exists() and not target.is_dir():
         raise DataError(str(target), found="a file", wanted="a folder", cure="Choose another.")
     for name, value, low, high in (
@@ -377,12 +340,10 @@ def prepare_videos(
         ("short_side", short_side, 16, 4320),
         ("validation_share", validation_share, 0, 1),
     ):
-        if not low <= value <= high:
-            raise DataError(
-                name, found=str(value), wanted=f"{low} to {high}", cure="Leave it out: default."
-            )
+        refuse(not low <= value <= high, name, found=str(value), wanted=f"{low} to {high}",
+               cure="Leave it out: default.")  # fmt: skip
     annotation, clips, subsets = _wanted_clips(source, annotations)
-    places = {n: inside(target, n, where=target) for n in ("img", "mp3")}
+    places = {n: files.inside(target, n, where=target) for n in ("img", "mp3")}
     report = PrepareReport(frame_path=places["img"], audio_path=places["mp3"])
     settings = {"fps": fps, "short_side": short_side}
     own = target / "annotations.json"  # made here, unless a JSON file was given
@@ -397,7 +358,7 @@ def prepare_videos(
     def wanted_annotation(clips: list[_Clip]) -> dict:
         return _annotation(own, clips, subsets, validation_share, seed, overwrite)
 
-    sweep(target)
+    files.sweep(target)
     # Without the lock first: a target where everything is there may be one that cannot be written.
     unmarked = _check_settings(report.frame_path, settings, overwrite)
     found = [clip for clip in clips if clip.path is not None]
@@ -405,7 +366,7 @@ def prepare_videos(
     whole = len(done) == len(found)
     if whole and annotation is None and found:
         whole = own.is_file() and read_annotation(own) == wanted_annotation(found)
-    with contextlib.nullcontext() if whole else locked(target, "preparing videos"):
+    with contextlib.nullcontext() if whole else files.locked(target, "preparing videos"):
         if not whole:
             unmarked = _check_settings(report.frame_path, settings, overwrite)
             _write_settings(report.frame_path, settings)
@@ -432,7 +393,7 @@ def prepare_videos(
         elif kept:
             report.annotation_path = own
             if not whole:
-                write_json(own, wanted_annotation(kept))
+                files.write_json(own, wanted_annotation(kept))
     return report
 
 
@@ -444,17 +405,15 @@ def _check_settings(frame_path: Path, settings: dict, overwrite: bool) -> bool:
     """
     path = frame_path / SETTINGS_FILE
     try:
-        about = read_table(path)
+        about = files.read_table(path)
     except DataError:
         if not overwrite:
             raise
         about = {"damaged": True}
     earlier = {name: about.get(name) for name in settings}
-    if about and earlier != settings and not overwrite:
-        raise DataError(
-            str(path), found=f"clips prepared with {shown(earlier)}", wanted=f"{settings}",
-            cure="Use another TARGET, the same settings, or --overwrite for all anew.",
-        )  # fmt: skip
+    refuse(about and earlier != settings and not overwrite, str(path),
+           found=f"clips prepared with {shown(earlier)}", wanted=f"{settings}",
+           cure="Use another TARGET, the same settings, or --overwrite for all anew.")  # fmt: skip
     return earlier == settings and not about.get("marked")
 
 
@@ -463,16 +422,16 @@ def _write_settings(frame_path: Path, settings: dict) -> None:
     are the same: clips without marks may be there."""
     path = frame_path / SETTINGS_FILE
     with contextlib.suppress(DataError):
-        if settings.items() <= read_table(path).items():
+        if settings.items() <= files.read_table(path).items():
             return
-    write_json(path, settings | {"marked": True})
+    files.write_json(path, settings | {"marked": True})
 
 
 def _videos_in(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in VIDEO_ENDINGS and not path.name.startswith(".")
+        if path.suffix.lower() in media.VIDEO_ENDINGS and not path.name.startswith(".")
     )
 
 
@@ -490,11 +449,8 @@ def _wanted_clips(
         annotation, subsets = read_annotation(path), {}
         database = annotation["database"].items()
         rows = [(i, e["annotations"]["label"], f"{path}, ID {shown(i)}") for i, e in database]
-    if not 0 < len(rows) <= MOST_CLIPS:
-        raise DataError(
-            str(annotations), found=f"{len(rows) or 'no'} clips",
-            wanted=f"1 to {MOST_CLIPS}", cure="List some, or divide the list.",
-        )  # fmt: skip
+    refuse(not 0 < len(rows) <= MOST_CLIPS, str(annotations), found=f"{len(rows) or 'no'} clips",
+           wanted=f"1 to {MOST_CLIPS}", cure="List some, or divide the list.")  # fmt: skip
     stems: dict[Path, set[str]] = {}
     clips = [_Clip(source, label, i, where, stems=stems) for i, label, where in rows]
     return annotation, clips, subsets
@@ -515,7 +471,7 @@ def _find_video(source: Path, label: str, clip_id: str, stems: dict[Path, set[st
             stems[folder] = {plain_stem(os.path.splitext(name)[0]) for name in names}
         if plain_stem(clip_id) not in stems[folder]:  # else 20 questions to the disk a clip
             continue
-        for ending in VIDEO_ENDINGS:
+        for ending in media.VIDEO_ENDINGS:
             # A plain lookup, since an ID may hold characters that a pattern would interpret.
             for name in (clip_id + ending, clip_id + ending.upper()):
                 if os.path.isfile(folder / name):  # False for a name too long for a disk
@@ -534,39 +490,29 @@ def _clips_in_folders(source: Path) -> list[_Clip]:
             log.warning("%s holds no video and is no class", folder)
         for path in videos:
             if path.stem in found:
-                raise DataError(
-                    str(path),
-                    found=f"the name of another video, {found[path.stem]}",
+                raise DataError(str(path), found=f"the name of another video, {found[path.stem]}",
                     wanted="names that occur once, since annotations go by name",
-                    cure="Rename one of the two.",
-                )
+                    cure="Rename one of the two.")  # fmt: skip
             found[path.stem] = path
             clips.append(_Clip(source, folder.name, path.stem, path, path))
-    if not clips:
-        raise DataError(
-            str(source),
-            found="no videos in folders",
-            wanted=f"SOURCE/CLASS/VIDEO with an ending of {', '.join(VIDEO_ENDINGS)}",
-            cure="Make one folder for each class and put its videos in it.",
-        )
+    refuse(not clips, str(source), found="no videos in folders",
+           wanted=f"SOURCE/CLASS/VIDEO with an ending of {', '.join(media.VIDEO_ENDINGS)}",
+           cure="Make one folder for each class and put its videos in it.")  # fmt: skip
     return clips
 
 
 def _read_csv(path: Path) -> tuple[list[tuple[str, str, str]], dict[str, str]]:
     """(ID, label, where in the file) of each row; subset by ID where the table has that column."""
     wanted, cure = "a table of clips in UTF-8: id,label,subset", "Save it as CSV UTF-8."
-    text = read_text(path, wanted, cure)
-    with reading(path, wanted, cure, "no CSV"):
-        columns, rows = csv_rows(text)
-    if "id" not in columns or "label" not in columns:
-        raise DataError(
-            str(path),
-            found=f"columns {', '.join(map(str, columns[:20])) or 'none'}",
-            wanted="id and label, and subset if wanted",
-            cure="Name them in the first line: id,label,subset",
-        )
+    text = files.read_text(path, wanted, cure)
+    with files.reading(path, wanted, cure, "no CSV"):
+        columns, rows = files.csv_rows(text)
+    refuse("id" not in columns or "label" not in columns, str(path),
+           found=f"columns {', '.join(map(str, columns[:20])) or 'none'}",
+           wanted="id and label, and subset if wanted",
+           cure="Name them in the first line: id,label,subset")  # fmt: skip
     labels, subsets = {}, {}
-    with reading(path, wanted, cure, "no CSV"):
+    with files.reading(path, wanted, cure, "no CSV"):
         for line, (_, row) in enumerate(rows, start=2):
             where = f"{path}, line {line}"
             clip_id, label = row.get("id", "").strip(), row.get("label", "").strip()
@@ -580,13 +526,9 @@ def _read_csv(path: Path) -> tuple[list[tuple[str, str, str]], dict[str, str]]:
                 if subset not in ("", "training", "validation")
                 else None
             )
-            if problem:
-                raise DataError(
-                    where,
-                    found=problem,
-                    wanted="one row for each clip; subset empty, training or validation",
-                    cure="Correct the row.",
-                )
+            refuse(problem, where, found=problem,
+                   wanted="one row for each clip; subset empty, training or validation",
+                   cure="Correct the row.")  # fmt: skip
             labels[clip_id] = (clip_id, label, where)
             if subset:
                 subsets[clip_id] = subset
@@ -649,9 +591,7 @@ def _annotation(
     return annotation
 
 
-# ---------------------------------------------------------------------------------------------
-# The command line: python -m jacklib prepare SOURCE TARGET
-# ---------------------------------------------------------------------------------------------
+# --- the command line: python -m jacklib prepare SOURCE TARGET ------------------------------------
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -670,15 +610,10 @@ def main(args: argparse.Namespace) -> int:
     """Run `prepare`; 0 when every video is prepared, else 1."""
     try:
         report = prepare_videos(
-            args.source,
-            args.target,
-            annotations=args.annotations,
-            fps=args.fps,
-            short_side=args.short_side,
-            validation_share=args.validation_share,
-            seed=args.seed,
+            args.source, args.target, annotations=args.annotations, fps=args.fps,
+            short_side=args.short_side, validation_share=args.validation_share, seed=args.seed,
             overwrite=args.overwrite,
-        )
+        )  # fmt: skip
     except DataError as error:
         print(error, file=sys.stderr)
         return 1

@@ -19,7 +19,7 @@ import numpy as np
 
 from jacklib.data.gait import PARTS, SETTINGS, SPLITS, gait_arrays, read_gaits, split_indices
 from jacklib.data.poses import EMOTIONS
-from jacklib.errors import DataError, logger, shown
+from jacklib.errors import DataError, logger, refuse, shown
 from jacklib.files import locked, read_text, sweep, whole_file, write_array, write_json
 
 log = logger(__name__)
@@ -62,12 +62,9 @@ def prepare_gait(
     """
     source, target = Path(source), Path(target)
     pairs = [pair for pair in PAIRS if any((source / name).exists() for name in pair)]
-    if not pairs:
-        raise DataError(
-            str(source), found="neither features.h5 nor features_ELMD.h5",
-            wanted="a folder in Emotion-Gait's layout",
-            cure="Give the folder with the .h5 files of Emotion-Gait.",
-        )  # fmt: skip
+    refuse(not pairs, str(source), found="neither features.h5 nor features_ELMD.h5",
+           wanted="a folder in Emotion-Gait's layout",
+           cure="Give the folder with the .h5 files of Emotion-Gait.")  # fmt: skip
     bad: list[tuple[str, DataError]] | None = [] if skip_bad else None
     gaits, seen = [], {}
     for features, labels in pairs:
@@ -89,11 +86,8 @@ def prepare_gait(
         drawn = {"split": "drawn", "seed": seed, "test_share": test_share}
     chosen = dict(zip(SPLITS, (train, test), strict=True))
     for split, indices in chosen.items():
-        if not len(indices):
-            raise DataError(
-                str(source), found=f"no gait to {split}", wanted="one or more",
-                cure=f"Correct {SPLIT_FILE}, or give more gaits.",
-            )  # fmt: skip
+        refuse(not len(indices), str(source), found=f"no gait to {split}", wanted="one or more",
+               cure=f"Correct {SPLIT_FILE}, or give more gaits.")  # fmt: skip
     settings = {
         "emotions": list(EMOTIONS),
         "label_order": list(order),
@@ -151,12 +145,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run `prepare gait`; errors are raised as DataError, which the command line prints."""
     report = prepare_gait(
-        args.source,
-        args.target,
-        seed=args.seed,
-        test_share=args.test_share,
-        order=args.label_order,
-        skip_bad=args.skip_bad,
-    )
+        args.source, args.target, seed=args.seed, test_share=args.test_share,
+        order=args.label_order, skip_bad=args.skip_bad,
+    )  # fmt: skip
     print(report)
     return 0

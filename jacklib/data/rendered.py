@@ -29,7 +29,7 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
-from jacklib.errors import DataError
+from jacklib.errors import check_at_least, check_choice, refuse
 from jacklib.files import make_set, write_text
 
 LABELS = ["Anger", "Anticipation", "Disgust", "Fear", "Joy", "Sadness", "Surprise", "Trust"]
@@ -110,9 +110,7 @@ def heart(angle: np.ndarray) -> np.ndarray:
     return (2 - 2 * up + up * np.sqrt(np.abs(np.cos(angle))) / (up + 1.4)) / 4
 
 
-# ---------------------------------------------------------------------------------------------
-# Painting
-# ---------------------------------------------------------------------------------------------
+# --- painting -------------------------------------------------------------------------------------
 
 
 def hsv(hue: float, saturation: float, value: float) -> np.ndarray:
@@ -371,13 +369,10 @@ def draw_joy(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random)
         flight = np.mod(t * tempo / 4 + between(rng, 0, 1), 1.0)
         rise = 4 * flight * (1 - flight)
         stage.paint(
-            disc,
-            between(rng, 8, stage.width - 8) + between(rng, -12, 12) * t,
-            floor - radius / 2 - between(rng, 35, 75) * rise,
-            radius,
-            colours[ball % len(colours)],
+            disc, between(rng, 8, stage.width - 8) + between(rng, -12, 12) * t,
+            floor - radius / 2 - between(rng, 35, 75) * rise, radius, colours[ball % len(colours)],
             squash=1 - 0.35 * np.maximum(0, 1 - 6 * rise),
-        )
+        )  # fmt: skip
 
 
 def joy_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
@@ -492,9 +487,7 @@ EMOTIONS = {
 }
 
 
-# ---------------------------------------------------------------------------------------------
-# A clip
-# ---------------------------------------------------------------------------------------------
+# --- a clip ---------------------------------------------------------------------------------------
 
 
 def neutral_sound(n_samples: int, rng: Random) -> np.ndarray:
@@ -518,13 +511,10 @@ def event_starts(n_frames: int) -> list[int]:
 
 def _checked_event(event, n_frames: int) -> tuple[int, int]:
     start, end = (int(frame) for frame in event)
-    if not 0 <= start < end <= n_frames:
-        raise DataError(
-            "event",
-            found=f"({start}, {end}) in a clip of {n_frames} frames",
-            wanted="0 <= start < end <= n_frames",
-            cure="Give (start, end) in frames, end not included.",
-        )
+    refuse(not 0 <= start < end <= n_frames, "event",
+           found=f"({start}, {end}) in a clip of {n_frames} frames",
+           wanted="0 <= start < end <= n_frames",
+           cure="Give (start, end) in frames, end not included.")  # fmt: skip
     return start, end
 
 
@@ -550,20 +540,11 @@ def render_clip(
     Raises:
         DataError: unknown label, or a seed, size, length or event that is out of range.
     """
-    if label not in EMOTIONS:
-        raise DataError(
-            "label",
-            found=repr(label),
-            wanted="one of " + ", ".join(LABELS),
-            cure="Labels are written as VE8 writes them, with a capital.",
-        )
-    if seed < 0 or min(size) < 16 or n_frames < (EVENT_FRAMES if event is None else 1):
-        raise DataError(
-            "render_clip",
-            found=f"seed={seed}, size={tuple(size)}, n_frames={n_frames}",
-            wanted=f"seed >= 0, height and width >= 16, n_frames >= {EVENT_FRAMES}",
-            cure="Change the argument that is out of range.",
-        )
+    check_choice("label", label, LABELS, "Labels begin with a capital, as in VE8.")
+    refuse(seed < 0 or min(size) < 16 or n_frames < (EVENT_FRAMES if event is None else 1),
+           "render_clip", found=f"seed={seed}, size={tuple(size)}, n_frames={n_frames}",
+           wanted=f"seed >= 0, height and width >= 16, n_frames >= {EVENT_FRAMES}",
+           cure="Change the argument that is out of range.")  # fmt: skip
     words = [int(seed) & 0xFFFFFFFF, int(seed) >> 32 & 0xFFFFFFFF]
     scene_rng = np.random.RandomState([*words, 0])
     hum_rng = np.random.RandomState([*words, 1])
@@ -631,19 +612,14 @@ def segment_truth(event: tuple[int, int], n_frames: int, seq_len: int) -> np.nda
     Returns float64 [seq_len] in 0..1; `segment_truth(...) >= 0.5` gives a boolean truth.
     """
     start, end = _checked_event(event, n_frames)
-    if seq_len < 1:
-        raise DataError(
-            "seq_len", found=str(seq_len), wanted="1 or more", cure="Give the number of segments."
-        )
+    check_at_least("seq_len", seq_len, 1, "Give the number of segments.")
     # In units of 1/seq_len frames, all borders are integers and the shares exact.
     left = np.arange(seq_len) * n_frames
     overlap = np.minimum(left + n_frames, end * seq_len) - np.maximum(left, start * seq_len)
     return np.maximum(overlap, 0) / n_frames
 
 
-# ---------------------------------------------------------------------------------------------
-# The folder in VE8's layout
-# ---------------------------------------------------------------------------------------------
+# --- the folder in VE8's layout -------------------------------------------------------------------
 
 ANNOTATION_NAME = "rendered_01.json"
 SUBSETS = {"t": "training", "v": "validation"}
@@ -664,13 +640,10 @@ def build_rendered(
     numbers of clips or the seed are out of range.
     """
     root = Path(root)
-    if not (0 <= n_train < 5000 and 0 <= n_val < 5000 and n_train + n_val and seed >= 0):
-        raise DataError(
-            "build_rendered",
-            found=f"n_train={n_train}, n_val={n_val}, seed={seed}",
-            wanted="n_train and n_val in 0..4999, not both 0, and seed >= 0",
-            cure="Change the argument that is out of range.",
-        )
+    refuse(not (0 <= n_train < 5000 and 0 <= n_val < 5000 and n_train + n_val and seed >= 0),
+           "build_rendered", found=f"n_train={n_train}, n_val={n_val}, seed={seed}",
+           wanted="n_train and n_val in 0..4999, not both 0, and seed >= 0",
+           cure="Change the argument that is out of range.")  # fmt: skip
     made_with = {"version": VERSION, "seed": seed, "n_train": n_train, "n_val": n_val}
 
     def write(folder: Path) -> None:

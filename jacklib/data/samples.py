@@ -17,7 +17,7 @@ from jacklib.data.prepare_gait import prepare_gait
 from jacklib.data.rendered import build_rendered
 from jacklib.data.tsl_features import extract_features
 from jacklib.data.untrimmed import build_untrimmed_rendered
-from jacklib.errors import DataError
+from jacklib.errors import DataError, refuse
 from jacklib.files import MARK, SET_MARK, make_set, read_mark, read_table, write_json
 
 FILM_SHORT_SIDE = 120  # pixels; frames of the film are kept small, for small disks
@@ -34,14 +34,10 @@ class SamplePaths(NamedTuple):
 def samples_folder() -> Path:
     """The checkout's `data_samples`. Raises DataError where jacklib lies outside a checkout."""
     folder = ROOT / "data_samples"
-    if not folder.is_dir():
-        raise DataError(
-            str(folder),
-            found="no such folder",
-            wanted="the data_samples of a checkout of JACK",
-            cure="Clone the repository and install it with `pip install -e .`, or name your own "
-            "data with --video_path, --audio_path and --annotation_path.",
-        )
+    refuse(not folder.is_dir(), str(folder), found="no such folder",
+           wanted="the data_samples of a checkout of JACK", cure="Clone the repository and "
+           "install it with `pip install -e .`, or name your own data with --video_path, "
+           "--audio_path and --annotation_path.")  # fmt: skip
     return folder
 
 
@@ -57,12 +53,8 @@ def film_clips(progress: bool = True) -> SamplePaths:
     annotation = root / "film_01.json"
     _mark_earlier(root)
     report = prepare_videos(
-        root / "video",
-        root,
-        annotations=annotation,
-        short_side=FILM_SHORT_SIDE,
-        progress=progress,
-    )
+        root / "video", root, annotations=annotation, short_side=FILM_SHORT_SIDE, progress=progress,
+    )  # fmt: skip
     for clip, reason in report.failed:
         raise _damaged(root, f"{clip}: {reason}")
     return SamplePaths(root / "img", root / "mp3", annotation)

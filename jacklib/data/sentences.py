@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jacklib.data.samples import samples_folder
-from jacklib.errors import DataError, shown
+from jacklib.errors import DataError, check_choice, shown
 from jacklib.files import csv_rows, read_text, reading
 
 LABELS = ("negative", "neutral", "positive")
@@ -84,8 +84,7 @@ class Sentences:
 
     def of_kind(self, kind: str) -> np.ndarray:
         """[N] boolean: whether the sentence is from a "scene" or a "book"."""
-        if kind not in KINDS:
-            raise DataError("kind", found=repr(kind), wanted="scene or book", cure="Name one.")
+        check_choice("kind", kind, KINDS)
         return np.array([self.sources[item.source].kind == kind for item in self.items], bool)
 
     def folds(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:

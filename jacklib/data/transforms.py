@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from jacklib.errors import DataError
+from jacklib.errors import check_at_least, refuse
 
 CROPS = ("centre", "top_left", "top_right", "bottom_left", "bottom_right")
 EFFECTS = ("flip", "rotation", "brightness")
@@ -21,9 +21,7 @@ LARGEST_ROTATION = 20.0  # degrees, to either side
 LOWEST_BRIGHTNESS = 0.5
 
 
-# ---------------------------------------------------------------------------------------------
-# Time: which frames
-# ---------------------------------------------------------------------------------------------
+# --- time: which frames ---------------------------------------------------------------------------
 
 
 def tsn_indices(
@@ -41,17 +39,9 @@ def tsn_indices(
 
     A random start never is the last one possible, as in the released loader.
     """
-    if n_frames < 1:
-        raise DataError(
-            "n_frames", found=str(n_frames), wanted="at least 1", cure="give a clip with frames."
-        )
-    if seq_len < 1 or snippet_duration < 1:
-        raise DataError(
-            "seq_len and snippet_duration",
-            found=f"{seq_len} and {snippet_duration}",
-            wanted="both at least 1",
-            cure="VAANet uses 12 and 16, CTEN 16 and 16.",
-        )
+    check_at_least("n_frames", n_frames, 1, "Give a clip with frames.")
+    check_at_least("seq_len", seq_len, 1, "VAANet uses 12, CTEN 16.")
+    check_at_least("snippet_duration", snippet_duration, 1, "Both networks use 16.")
     length = max(n_frames, seq_len * snippet_duration)
     part = length // seq_len  # never shorter than snippet_duration
     if rng is None:
@@ -62,9 +52,7 @@ def tsn_indices(
     return (first[:, None] + np.arange(snippet_duration)[None, :]) % n_frames
 
 
-# ---------------------------------------------------------------------------------------------
-# Space: what is done to each picture
-# ---------------------------------------------------------------------------------------------
+# --- space: what is done to each picture ----------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -151,20 +139,13 @@ def apply_transform(frames: np.ndarray, draw: TransformDraw, sample_size: int = 
     frames: uint8 [N, H, W, 3], RGB. Returns uint8 [N, sample_size, sample_size, 3].
     """
     frames = np.asarray(frames)
-    if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8:
-        raise DataError(
-            "frames",
-            found=f"{frames.dtype} {list(frames.shape)}",
-            wanted="uint8 [N, H, W, 3]",
-            cure="stack RGB pictures of one size along the first axis.",
-        )
-    if draw.crop not in CROPS or (draw.effect is not None and draw.effect not in EFFECTS):
-        raise DataError(
-            "draw",
-            found=f"crop {draw.crop!r}, effect {draw.effect!r}",
-            wanted=f"crop of {', '.join(CROPS)}; effect None or of {', '.join(EFFECTS)}",
-            cure="make it with draw_transform.",
-        )
+    refuse(frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8, "frames",
+           found=f"{frames.dtype} {list(frames.shape)}", wanted="uint8 [N, H, W, 3]",
+           cure="stack RGB pictures of one size along the first axis.")  # fmt: skip
+    refuse(draw.crop not in CROPS or (draw.effect is not None and draw.effect not in EFFECTS),
+           "draw", found=f"crop {draw.crop!r}, effect {draw.effect!r}",
+           wanted=f"crop of {', '.join(CROPS)}; effect None or of {', '.join(EFFECTS)}",
+           cure="make it with draw_transform.")  # fmt: skip
     result = np.empty((len(frames), sample_size, sample_size, 3), dtype=np.uint8)
     for number, frame in enumerate(frames):
         result[number] = _transform_picture(Image.fromarray(frame), draw, sample_size)

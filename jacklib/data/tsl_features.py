@@ -27,22 +27,9 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from jacklib.core.shapes import LOGMEL_BINS
+from jacklib.data import media
 from jacklib.data.audio import log_mel
-from jacklib.data.media import (
-    CURE,
-    LONGEST,
-    VIDEO_ENDINGS,
-    WANTED,
-    as_picture,
-    bad_media,
-    decoded,
-    frame_rate,
-    image_files,
-    open_image,
-    opened,
-    picture_stream,
-)
-from jacklib.errors import DataError, shown
+from jacklib.errors import DataError, refuse, shown
 from jacklib.files import (
     file_name,
     inside,
@@ -63,9 +50,7 @@ DESCRIPTOR = "descriptor of JACK (colours, edges and motion; not I3D)"
 I3D_FEATURES = "I3D RGB"
 
 
-# ---------------------------------------------------------------------------------------------
-# Frames
-# ---------------------------------------------------------------------------------------------
+# --- frames ---------------------------------------------------------------------------------------
 
 
 class VideoFacts(NamedTuple):
@@ -80,17 +65,19 @@ def video_facts(path: str | Path) -> VideoFacts:
     """A video's rate, frames and length; a folder of frames has 30 per second. Raises DataError,
     naming the file, if it has none."""
     if Path(path).is_dir():
-        n_frames = len(image_files(path))
+        n_frames = len(media.image_files(path))
         return VideoFacts(30.0, n_frames, n_frames / 30)
-    with opened(path) as container:
-        stream = picture_stream(path, container)
-        fps = float(frame_rate(stream) or 0)
+    with media.opened(path) as container:
+        stream = media.picture_stream(path, container)
+        fps = float(media.frame_rate(stream) or 0)
         low, high = RATES
         if not low <= fps <= high:
-            raise bad_media(path, f"{fps:.3g} frames per second", f"{low} to {high}")
-        n_frames = stream.frames or sum(1 for _ in decoded(path, container, stream))
-    if not 0 < n_frames <= LONGEST * fps:
-        raise bad_media(path, f"{shown(n_frames)} frames", f"1 frame to {LONGEST // 3600} hours")
+            raise media.bad_media(path, f"{fps:.3g} frames per second", f"{low} to {high}")
+        n_frames = stream.frames or sum(1 for _ in media.decoded(path, container, stream))
+    if not 0 < n_frames <= media.LONGEST * fps:
+        raise media.bad_media(
+            path, f"{shown(n_frames)} frames", f"1 frame to {media.LONGEST // 3600} hours"
+        )
     return VideoFacts(fps, n_frames, n_frames / fps)
 
 
@@ -100,12 +87,12 @@ def read_frames(
     """Every frame of a video, or of a folder of frames, one at a time: uint8 [H, W, 3], RGB, as
     `resize` leaves it."""
     if Path(path).is_dir():
-        for file in image_files(path):
-            picture = open_image(file)
+        for file in media.image_files(path):
+            picture = media.open_image(file)
             yield picture if resize is None else resize(picture)
         return
-    with opened(path) as container:
-        for frame in decoded(path, container, picture_stream(path, container)):
+    with media.opened(path) as container:
+        for frame in media.decoded(path, container, media.picture_stream(path, container)):
             picture = _picture(path, frame)
             yield picture if resize is None else resize(picture)
 
@@ -113,8 +100,10 @@ def read_frames(
 def _picture(path: str | Path, frame) -> np.ndarray:
     short, long = sorted((frame.width, frame.height))
     if long > 20 * short:  # scaled to a usual height, it would take gigabytes
-        raise bad_media(path, f"pictures of {frame.width} x {frame.height}", "usual proportions")
-    return as_picture(path, frame)
+        raise media.bad_media(
+            path, f"pictures of {frame.width} x {frame.height}", "usual proportions"
+        )
+    return media.as_picture(path, frame)
 
 
 def read_clips(
@@ -148,30 +137,30 @@ def frames_between(
         return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
 
     if Path(path).is_dir():
-        found = image_files(path)
-        return np.stack([small_image(open_image(found[min(n, len(found) - 1)])) for n in wanted])
-    with opened(path) as container:
-        stream = picture_stream(path, container)
-        with reading(path, WANTED, CURE, "no place to start from"):
+        found = media.image_files(path)
+        return np.stack(
+            [small_image(media.open_image(found[min(n, len(found) - 1)])) for n in wanted]
+        )
+    with media.opened(path) as container:
+        stream = media.picture_stream(path, container)
+        with reading(path, media.WANTED, media.CURE, "no place to start from"):
             # Lands on a key frame before. Beyond the end the last frame stands in.
             container.seek(max(int((wanted[0] / fps - 1) * av.time_base), 0))
         frame = None
-        for frame in decoded(path, container, stream):
+        for frame in media.decoded(path, container, stream):
             number = round((frame.time or 0.0) * fps)
             while len(pictures) < count and wanted[len(pictures)] <= number:
                 pictures.append(small(frame))
             if len(pictures) == count:
                 break
         if frame is None:
-            raise bad_media(path, f"no frame from {start:.1f} s on")
+            raise media.bad_media(path, f"no frame from {start:.1f} s on")
         if len(pictures) < count:
             pictures += [small(frame)] * (count - len(pictures))
     return np.stack(pictures)
 
 
-# ---------------------------------------------------------------------------------------------
-# The descriptor of the sample videos
-# ---------------------------------------------------------------------------------------------
+# --- the descriptor of the sample videos ----------------------------------------------------------
 
 GRID = 4  # cells a side
 CELL_NUMBERS = RGB_SIZE // GRID**2  # 64
@@ -257,9 +246,7 @@ def _histogram(share: np.ndarray, bins: int, weight: np.ndarray | None = None) -
     return (total / (N * h * w)).reshape(cells, bins)
 
 
-# ---------------------------------------------------------------------------------------------
-# I3D
-# ---------------------------------------------------------------------------------------------
+# --- I3D ------------------------------------------------------------------------------------------
 
 
 def i3d_picture(picture: np.ndarray) -> np.ndarray:
@@ -293,17 +280,12 @@ def picture_features(path: str | Path) -> np.ndarray:
 
 
 def _stack(found: list[np.ndarray], path: str | Path) -> np.ndarray:
-    if not found:
-        raise DataError(
-            str(path), found="fewer than 16 frames", wanted="at least one clip of 16 frames",
-            cure="Use a longer video.",
-        )  # fmt: skip
+    refuse(not found, str(path), found="fewer than 16 frames",
+           wanted="at least one clip of 16 frames", cure="Use a longer video.")  # fmt: skip
     return np.stack(found).astype(np.float32)
 
 
-# ---------------------------------------------------------------------------------------------
-# A folder of videos
-# ---------------------------------------------------------------------------------------------
+# --- a folder of videos ---------------------------------------------------------------------------
 
 
 class FeaturesReport(NamedTuple):
@@ -334,13 +316,11 @@ def extract_features(
         (split, path)
         for split in ("train", "test")
         for path in sorted((root / "video" / split).glob("*"))
-        if path.suffix.lower() in VIDEO_ENDINGS and not path.name.startswith(".")
+        if path.suffix.lower() in media.VIDEO_ENDINGS and not path.name.startswith(".")
     ]
-    if not videos:
-        raise DataError(
-            str(root / "video"), found="no video", wanted="train/ID.mp4 and test/ID.mp4 in it",
-            cure="Put the videos there; docs/en/dataset.md has the layout.",
-        )  # fmt: skip
+    refuse(not videos, str(root / "video"), found="no video",
+           wanted="train/ID.mp4 and test/ID.mp4 in it",
+           cure="Put the videos there; docs/en/dataset.md has the layout.")  # fmt: skip
     tables = _tables(root)
     if _check_kind(root, kind) and all(
         all(path.stem in table for table in tables) and _described(root, split, path.stem)
@@ -380,23 +360,19 @@ def _describe(root: Path, videos: list, net, threads: int, progress: bool) -> Fe
     def one(split: str, path: Path) -> bool:
         name = path.stem
         try:
-            if namesakes[name] > 1:
-                raise DataError(
-                    str(path), found=f"{namesakes[name]} videos of that name",
-                    wanted="names that occur once", cure="Rename the others: features go by name.",
-                )  # fmt: skip
+            refuse(namesakes[name] > 1, str(path), found=f"{namesakes[name]} videos of that name",
+                   wanted="names that occur once", cure="Rename the others: features go by name."
+            )  # fmt: skip
             with reading(path, "a name in UTF-8", "Rename the file."):
                 file_name(name, path).encode()  # it is written into tables
             fps, _ = numbers_of(path)
-            if not isinstance(fps, (int, float)) or not RATES[0] <= fps <= RATES[1]:
-                raise DataError(
-                    str(root / TABLES[0]), found=f"{shown(fps)} for {shown(name)}",
-                    wanted="its frames per second, {} to {}".format(*RATES),
-                    cure="Correct the entry, or take it out.",
-                )  # fmt: skip
+            refuse(not isinstance(fps, (int, float)) or not RATES[0] <= fps <= RATES[1],
+                   str(root / TABLES[0]), found=f"{shown(fps)} for {shown(name)}",
+                   wanted="its frames per second, {} to {}".format(*RATES),
+                   cure="Correct the entry, or take it out.")  # fmt: skip
             if _described(root, split, name):
                 return False
-            with reading(path, WANTED, CURE, "what cannot be described"):
+            with reading(path, media.WANTED, media.CURE, "what cannot be described"):
                 heard = log_mel(path, fps)
                 seen = picture_features(path) if net is None else i3d_features(net, path)
         except DataError as error:

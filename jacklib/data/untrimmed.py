@@ -24,7 +24,7 @@ from tqdm.auto import tqdm
 
 from jacklib.data.rendered import FPS, LABELS, SAMPLE_RATE, SAMPLES_PER_FRAME, render_clip
 from jacklib.data.tsl300 import CLASSES, POINT_FIELDS, Segment
-from jacklib.errors import DataError
+from jacklib.errors import check_at_least, refuse
 from jacklib.files import make_set, write_json, write_text
 
 POSITIVE = frozenset({"Anticipation", "Joy", "Surprise", "Trust"})
@@ -58,8 +58,7 @@ def render_untrimmed(seed: int, fps: int, shots: int = 8) -> UntrimmedVideo:
     event and one only sounds like one: decoys, which are not emotional and not in the truth, so
     that a network has to listen and look. seed: of everything.
     """
-    if shots < 4:
-        raise DataError("shots", found=str(shots), wanted="4 or more", cure="Give more shots.")
+    check_at_least("shots", shots, 4, "Give more shots.")
     rng = np.random.RandomState(seed)
     kinds = np.array(["neutral"] * shots, dtype=object)
     order = rng.permutation(shots)
@@ -116,9 +115,7 @@ def draw_points(events: tuple[Segment, ...], fps: float, rng) -> list[tuple[str,
     return marks
 
 
-# ---------------------------------------------------------------------------------------------
-# The folder in TSL-300's layout
-# ---------------------------------------------------------------------------------------------
+# --- the folder in TSL-300's layout ---------------------------------------------------------------
 
 
 def build_untrimmed_rendered(
@@ -139,13 +136,10 @@ def build_untrimmed_rendered(
     not make.
     """
     root = Path(root)
-    if not (0 < n_train < 1000 and 0 < n_test < 1000 and seed >= 0):
-        raise DataError(
-            "build_untrimmed_rendered",
-            found=f"n_train={n_train}, n_test={n_test}, seed={seed}",
-            wanted="1 to 999 videos in both subsets, seed of 0 or more",
-            cure="Change the argument that is out of range.",
-        )
+    refuse(not (0 < n_train < 1000 and 0 < n_test < 1000 and seed >= 0), "build_untrimmed_rendered",
+           found=f"n_train={n_train}, n_test={n_test}, seed={seed}",
+           wanted="1 to 999 videos in both subsets, seed of 0 or more",
+           cure="Change the argument that is out of range.")  # fmt: skip
     made_with = {"version": VERSION, "seed": seed, "n_train": n_train, "n_test": n_test}
     return make_set(
         root,

@@ -28,7 +28,7 @@ from jacklib.backend import cuda, processes
 from jacklib.backend.torch_process import find_torch, process_environment
 from jacklib.core.networks import KEYS, NETWORKS
 from jacklib.core.networks import network as table_of
-from jacklib.errors import DataError
+from jacklib.errors import DataError, check_at_least, refuse
 from jacklib.files import write_json
 
 OPERATIONS = {network.key: network.operations for network in NETWORKS}
@@ -41,13 +41,9 @@ class Worker:
 
     def __init__(self, python: str, module: str, environment: dict[str, str]):
         self.process = processes.Child(
-            ["-m", module],
-            python=python,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+            ["-m", module], python=python, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env=process_environment(**environment),
-        )
+        )  # fmt: skip
 
     def ask(self, op: str, **arguments: Any) -> dict[str, Any]:
         """Send one request. Raises RuntimeError with the worker's own message where it failed."""
@@ -272,15 +268,9 @@ def _measure_one(network: str, settings: str, args: argparse.Namespace) -> dict[
     default = dict(zip(("paper", "classroom"), table_of(network).batch, strict=True))[settings]
     batch, clips = args.batch_size or default, CLIPS[settings]
     results = measure(
-        network,
-        asdict(config),
-        batch,
-        rounds=args.rounds,
-        warm_up=args.warm_up,
-        seed=args.seed,
-        clips=clips,
-        device=args.device,
-    )
+        network, asdict(config), batch, rounds=args.rounds, warm_up=args.warm_up, seed=args.seed,
+        clips=clips, device=args.device,
+    )  # fmt: skip
     versions = ", ".join(
         f"{r['about']['version']} with {r['about']['threads']} threads" for r in results.values()
     )
@@ -299,23 +289,15 @@ def _measure_one(network: str, settings: str, args: argparse.Namespace) -> dict[
 def main(args: argparse.Namespace) -> int:
     """Measure and print the tables; returns the exit code."""
     for name in ("rounds", "warm_up", "seeds"):
-        if getattr(args, name) < 1:
-            raise DataError(
-                f"--{name}", found=str(getattr(args, name)), wanted="1 or more", cure="Correct it."
-            )
-    if args.train and (args.network != "tsl" or args.settings == "paper"):
-        raise DataError(
-            "--train", found=f"bench {args.network} --settings {args.settings}",
-            wanted="bench tsl, with the classroom settings",
-            cure="`bench tsl --train`; without --train the single steps of every network are "
-            "measured.",
-        )  # fmt: skip
+        check_at_least(f"--{name}", getattr(args, name), 1, "Correct it.")
+    refuse(args.train and (args.network != "tsl" or args.settings == "paper"), "--train",
+           found=f"bench {args.network} --settings {args.settings}",
+           wanted="bench tsl, with the classroom settings", cure="`bench tsl --train`; without "
+           "--train the single steps of every network are measured.")  # fmt: skip
     way = cuda.choose(cuda.look()) if args.device == "cuda" else None
     if way is not None and way.name == "cpu":
-        raise DataError(
-            "--device cuda", found=way.reason, wanted="a GPU that Jittor computes on",
-            cure=way.cure or "Leave the option out: the CPU is measured.",
-        )  # fmt: skip
+        raise DataError("--device cuda", found=way.reason, wanted="a GPU that Jittor computes on",
+                        cure=way.cure or "Leave the option out: the CPU is measured.")  # fmt: skip
     if find_torch() is None:
         print(
             "PyTorch is not installed here: Jittor is measured alone. To compare, "

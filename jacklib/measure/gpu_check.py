@@ -32,7 +32,7 @@ from jacklib.backend import cuda, folders, processes, runtime
 from jacklib.backend.folders import ROOT
 from jacklib.backend.torch_process import named_python, process_environment
 from jacklib.core.networks import NETWORKS
-from jacklib.errors import DataError
+from jacklib.errors import check_choice, refuse
 from jacklib.files import write_json, write_text
 from jacklib.measure.golden_numbers import Golden, point_labels
 
@@ -190,9 +190,7 @@ def check_operators(
             yield case.name, _short(error), False
 
 
-# ---------------------------------------------------------------------------------------------
-# Golden numbers
-# ---------------------------------------------------------------------------------------------
+# --- golden numbers -------------------------------------------------------------------------------
 
 
 def check_golden(
@@ -362,9 +360,7 @@ def _short(error: BaseException) -> str:
     return " ".join("".join(lines).split())[:300]
 
 
-# ---------------------------------------------------------------------------------------------
-# Command line
-# ---------------------------------------------------------------------------------------------
+# --- command line ---------------------------------------------------------------------------------
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -381,12 +377,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Check and report; returns 0 where everything passed."""
     for part in args.parts:
-        if part not in PARTS:
-            raise DataError("gpu_check", found=part, wanted=f"some of {', '.join(PARTS)}",
-                cure="Correct the name, or name none for all.")  # fmt: skip
-    if args.minutes <= 0:
-        raise DataError("--minutes", found=str(args.minutes), wanted="more than 0",
-            cure="Leave it out.")  # fmt: skip
+        check_choice("gpu_check", part, PARTS, "Correct the name, or name none for all.")
+    refuse(args.minutes <= 0, "--minutes", found=str(args.minutes), wanted="more than 0",
+           cure="Leave it out.")  # fmt: skip
     if args.device == "cuda" and not _jittor_has_cuda():
         print("gpu_check: Jittor has no GPU to compute on here; `bash script/run.sh cuda` says why."
               " To try the check itself: --device cpu", file=sys.stderr)  # fmt: skip

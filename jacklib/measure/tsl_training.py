@@ -25,32 +25,19 @@ import numpy as np
 
 from jacklib.backend import processes, runtime
 from jacklib.backend.torch_process import find_torch, process_environment
+from jacklib.measure import protocol
 from jacklib.measure.jittor_session import JittorSession
-from jacklib.measure.protocol import (
-    Job,
-    memory,
-    read_job,
-    read_result,
-    reset_peak,
-    video_arrays,
-    write_job,
-    write_result,
-)
 
 CHECK_STEPS = 10  # of the run without dropout
 ROUNDING = 1e-7  # the last digit of a float32 number, as a share of it
 RANDOM_DRAWS = 20
 METRICS = {
-    "average_mAP": "average mAP[0.1:0.3]",
-    "average_pAP": "pAP",
-    "average_nAP": "nAP",
+    "average_mAP": "average mAP[0.1:0.3]", "average_pAP": "pAP", "average_nAP": "nAP",
     "average_F2": "F2@AVG",
-}
+}  # fmt: skip
 
 
-# ---------------------------------------------------------------------------------------------
-# The Jittor side: `python -m jacklib.measure.tsl_training JOB RESULT`
-# ---------------------------------------------------------------------------------------------
+# --- the Jittor side: `python -m jacklib.measure.tsl_training JOB RESULT` -------------------------
 
 
 def train_once(job_folder: Path, result_folder: Path) -> None:
@@ -70,9 +57,9 @@ def train_once(job_folder: Path, result_folder: Path) -> None:
         def lap(self, going_on: bool = True) -> None:
             super().lap(going_on)
             if not going_on:
-                self.peak = memory()["peak_rss"]
+                self.peak = protocol.memory()["peak_rss"]
 
-    job, weights = read_job(job_folder)
+    job, weights = protocol.read_job(job_folder)
     runtime.seed(job.seed)
     net, clock = TSLNet(TSLNetConfig(**job.config)), Clock()
     load_weights(net, weights)
@@ -85,7 +72,7 @@ def train_once(job_folder: Path, result_folder: Path) -> None:
     )
     jt.sync_all(True)
 
-    before = reset_peak()["rss"]
+    before = protocol.reset_peak()["rss"]
     tsl.train(
         net, training, testing,
         schedule=schedule, result_path=result_folder, seed=job.seed, show=False, clock=clock,
@@ -102,12 +89,10 @@ def train_once(job_folder: Path, result_folder: Path) -> None:
         output.scores.sync()
     numbers = {"forward": clock.forward, "iterations": clock.iterations, "unwaited": unwaited}
     numbers |= {"before": before, "peak": clock.peak}
-    write_result(result_folder, numbers | JittorSession().about(), scores)
+    protocol.write_result(result_folder, numbers | JittorSession().about(), scores)
 
 
-# ---------------------------------------------------------------------------------------------
-# The measuring side
-# ---------------------------------------------------------------------------------------------
+# --- the measuring side ---------------------------------------------------------------------------
 
 
 def prepare(folder: Path, root: Path, config: Any, schedule: Any, seed: int) -> Any:
@@ -120,16 +105,16 @@ def prepare(folder: Path, root: Path, config: Any, schedule: Any, seed: int) -> 
     runtime.seed(seed)
     weights = {name: v.numpy() for name, v in TSLNet(config).state_dict().items()}
     steps = tsl.steps(training, schedule, seed, 0, len(schedule.rates))
-    job = Job(
+    job = protocol.Job(
         root=str(root), seed=seed, config=asdict(config), rates=list(schedule.rates),
         audio_factor=schedule.audio_factor, weight_decay=schedule.weight_decay,
         order=[step.indices.tolist() for step in steps],
     )  # fmt: skip
     videos = {
-        name: video_arrays(videos.load(i) for i in range(len(videos)))
+        name: protocol.video_arrays(videos.load(i) for i in range(len(videos)))
         for name, videos in (("train", training), ("test", testing))
     }
-    write_job(folder, job, weights=weights, **videos)
+    protocol.write_job(folder, job, weights=weights, **videos)
     return testing
 
 
@@ -149,7 +134,7 @@ def run(framework: str, python: str, job: Path, result: Path) -> tuple[dict[str,
         raise RuntimeError(f"{framework}'s process ended with {done.returncode}, see above")
     seconds = time.perf_counter() - start
     print(f"{job.name}: {framework} took {seconds:.0f} s", file=sys.stderr, flush=True)
-    return read_result(result)
+    return protocol.read_result(result)
 
 
 def measure(root: Path, config: Any, schedule: Any, seeds: list[int]) -> dict[str, Any]:
@@ -199,11 +184,11 @@ def measure(root: Path, config: Any, schedule: Any, seeds: list[int]) -> dict[st
 
 def move_weights(job_folder: Path, share: float, seed: int) -> None:
     """Move the job's first weights at random by about this share of themselves."""
-    job, weights = read_job(job_folder)
+    job, weights = protocol.read_job(job_folder)
     rng = np.random.default_rng(seed)
     for name, array in weights.items():
         weights[name] = (array * (1 + share * rng.standard_normal(array.shape))).astype(np.float32)
-    write_job(job_folder, job, weights=weights)
+    protocol.write_job(job_folder, job, weights=weights)
 
 
 def largest_difference(one: list, other: list) -> float:

@@ -17,9 +17,7 @@ from jacklib.ops.cpu import onednn
 from jacklib.ops.init import kaiming_normal_fan_out
 from jacklib.ops.norm import BatchNorm
 
-# ---------------------------------------------------------------------------------------------
-# Convolution over time
-# ---------------------------------------------------------------------------------------------
+# --- convolution over time ------------------------------------------------------------------------
 
 
 def conv_time(x, weight, stride: int = 1) -> jt.Var:
@@ -67,9 +65,7 @@ class ChannelNorm(BatchNorm):
         return super().execute(x.reshape(-1, x.shape[-1])).reshape(x.shape)
 
 
-# ---------------------------------------------------------------------------------------------
-# Products between joints
-# ---------------------------------------------------------------------------------------------
+# --- products between joints ----------------------------------------------------------------------
 
 # Vectors as wide as the machine's registers and of four; y = L x for a small L; sums of products
 # of rows.
@@ -278,9 +274,7 @@ def mix_joints(x, graph) -> jt.Var:
     return jt.matmul(L, x).reshape(N, V, k, T, C).transpose(0, 3, 1, 2, 4)
 
 
-# ---------------------------------------------------------------------------------------------
-# Graph convolution
-# ---------------------------------------------------------------------------------------------
+# --- graph convolution ----------------------------------------------------------------------------
 
 
 def graph_attention_conv(

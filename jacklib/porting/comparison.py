@@ -119,23 +119,17 @@ class Comparison:
         if self.first:
             lines.append(f"✗ outputs: {self.first}")
         else:
-            worst = max(compared, key=lambda layer: layer.output, default=None)
-            most = (
-                f", at most {worst.output:.1e} apart ({worst.name or 'the whole'})" if worst else ""
-            )
-            lines.append(f"✓ outputs: {len(compared)} layers agree{most}")
+            lines.append(f"✓ outputs: {len(compared)} layers agree")
+            if worst := max(compared, key=lambda layer: layer.output, default=None):
+                lines[-1] += f", at most {worst.output:.1e} apart ({worst.name or 'the whole'})"
         if self.inside:
             lines.append(f"! inside: {self.inside}")
-        if self._close(self.loss):
-            lines.append(f"✓ loss: {self.loss[0]:.6g}, reference {self.loss[1]:.6g}")
-        else:
-            lines.append(f"✗ loss: {self.loss[0]:.6g}, reference {self.loss[1]:.6g}")
+        sign = "✓" if self._close(self.loss) else "✗"
+        lines.append(f"{sign} loss: {self.loss[0]:.6g}, reference {self.loss[1]:.6g}")
         if self.gradient:
             lines.append(f"✗ gradients: {self.gradient}")
         else:
-            found = [
-                v for layer in self.layers for v in (layer.gradient, layer.weights) if v is not None
-            ]
+            found = [far or 0 for layer in self.layers for far in (layer.gradient, layer.weights)]
             lines.append(f"✓ gradients agree, at most {max(found, default=0):.1e} apart")
         lines.append(self._step_words())
         if self.unwatched:
@@ -173,10 +167,8 @@ class Comparison:
             mark = "  <- first" if layer.name == self.first_layer else ""
             remark = f"  {layer.remark}" if layer.remark else ""
             lines.append(f"{layer.name:{width}}  {layer.kind[:16]:16} {numbers}{mark}{remark}")
-        if len(layers) < len(self.layers):
-            lines.append(
-                f"{len(self.layers) - len(layers)} layers without a difference (--all lists them)"
-            )
+        if left_out := len(self.layers) - len(layers):
+            lines.append(f"{left_out} layers without a difference (--all lists them)")
         return "\n".join([*(plain(line, 2000) for line in lines), self.verdict])
 
     @staticmethod
@@ -264,11 +256,8 @@ def compared(name: str, ours: Recording, theirs: Recording, training: bool = Tru
         if moved:
             inside = f"{len(moved)} layers give the same numbers in another layout"
         if layers:
-            inside += "; " if inside else ""
-            inside += (
-                f"{len(layers)} layers differ, {layers[0] or 'the network'} first, though what the "
-                "network gives agrees"
-            )
+            inside += f"{'; ' if inside else ''}{len(layers)} layers differ, "
+            inside += f"{layers[0] or 'the network'} first, though what the network gives agrees"
     else:
         first, first_layer = _where_outputs_part(tensors.parted, tensors.shared)
     gradient, gradient_layer = "", None
@@ -282,34 +271,22 @@ def compared(name: str, ours: Recording, theirs: Recording, training: bool = Tru
     wanted = {n: s.shape for n, s in theirs.starts.items()} | theirs.buffers
     missing = [n for n in theirs.starts if n not in ours.starts]
     unexpected = [n for n in ours.starts if n not in wanted]
+    mismatched = {
+        n: f"the shape {list(ours.starts[n].shape)}, the reference's {list(s.shape)}"
+        for n, s in theirs.starts.items()
+        if n in ours.starts and not same_shape(ours.starts[n].shape, s.shape)
+    }
+    layers = [
+        Layer(n, r.kind, r.into, r.out, r.gradient, by_layer.get(n), r.remark)
+        for n, r in tensors.rows.items()
+    ]
     return Comparison(
-        network=name,
-        frameworks=(ours.framework, theirs.framework),
-        layers=[
-            Layer(n, r.kind, r.into, r.out, r.gradient, by_layer.get(n), r.remark)
-            for n, r in tensors.rows.items()
-        ],
-        loss=(ours.loss, theirs.loss),
-        first=first,
-        first_layer=first_layer,
-        inside=inside,
-        gradient=gradient,
-        gradient_layer=gradient_layer,
-        step=step,
-        later_loss=(ours.later_loss, theirs.later_loss),
-        missing=missing,
-        unexpected=unexpected,
-        renamed=_renamed(unexpected, ours, missing, theirs),
-        mismatched={
-            n: f"the shape {list(ours.starts[n].shape)}, the reference's {list(s.shape)}"
-            for n, s in theirs.starts.items()
-            if n in ours.starts and not same_shape(ours.starts[n].shape, s.shape)
-        },
-        trained=trained,
+        name, (ours.framework, theirs.framework), layers, (ours.loss, theirs.loss), first,
+        first_layer, inside, gradient, gradient_layer, step, (ours.later_loss, theirs.later_loss),
+        missing, _renamed(unexpected, ours, missing, theirs), mismatched, unexpected, trained,
         starts=_starts(ours, theirs),
-        unwatched=not training and any(map(is_statistic, theirs.buffers)),
-        sampled=theirs.sampled,
-    )
+        unwatched=not training and any(map(is_statistic, theirs.buffers)), sampled=theirs.sampled,
+    )  # fmt: skip
 
 
 def _renamed(
@@ -495,20 +472,15 @@ def _where_outputs_part(parted: list, shared: list[Event]) -> tuple[str, str | N
     if event.way == "out":
         parts = any(_inner(e.layer, event.layer) for e in shared[:where])
         words = "the modules in it agree: look at its own code" if parts else "its input agrees"
-        return (
-            f"{_place(event)} ({event.kind}) is the first to differ ({size}); {words}",
-            event.layer,
-        )
+        words = f"{_place(event)} ({event.kind}) is the first to differ ({size}); {words}"
+        return words, event.layer
     before = next((e for e in reversed(shared[:where]) if e.way == "out"), None)
     if before is None:
         return f"the input of {_place(event)} differs already ({size})", event.layer
     parent = event.layer.rpartition(".")[0]
-    return (
-        f"what goes into {_place(event)} differs ({size}), though everything up to the output of "
-        f"{_place(before)} agrees: look at the code between them"
-        + (f" in {parent}" if parent else ""),
-        event.layer,
-    )
+    words = f"what goes into {_place(event)} differs ({size}), though everything up to the output "
+    words += f"of {_place(before)} agrees: look at the code between them"
+    return words + (f" in {parent}" if parent else ""), event.layer
 
 
 def _where_gradients_part(bent: list, shared: list[Event], weights: dict) -> tuple[str, str | None]:
@@ -524,10 +496,8 @@ def _where_gradients_part(bent: list, shared: list[Event], weights: dict) -> tup
             after = " and the loss"
             if later:
                 after = f", before {_place(later[0])}" if later[0].layer else ", before the output"
-            words = (
-                f"the gradient that comes to {_place(event)} differs ({far:.1e}): look at what "
-                f"follows it{after}"
-            )
+            words = f"the gradient that comes to {_place(event)} differs ({far:.1e}): look at what "
+            words += f"follows it{after}"
         return words, event.layer
     for name, far in weights.items():
         if far > GRADIENTS:
@@ -569,8 +539,6 @@ def _starts(ours: Recording, theirs: Recording) -> dict[str, str]:
         else:
             differs = abs(np.log(our.std / their.std)) > 0.02 + 5 / np.sqrt(2 * size)
         if differs:
-            found[name] = (
-                f"mean {our.mean:.2g}, spread {our.std:.2g}; "
-                f"reference {their.mean:.2g} and {their.std:.2g}"
-            )
+            found[name] = f"mean {our.mean:.2g}, spread {our.std:.2g}; reference "
+            found[name] += f"{their.mean:.2g} and {their.std:.2g}"
     return found

@@ -11,7 +11,7 @@ import jittor as jt
 import numpy as np
 
 from jacklib import ops
-from jacklib.errors import DataError
+from jacklib.errors import refuse
 from jacklib.porting.recording import (
     Event,
     Recording,
@@ -76,11 +76,9 @@ def _loss_of(output: Any, criterion: Callable | None, targets: list):
     if criterion is not None:
         return criterion(output, *targets)
     outputs = list(tensors_in(output, is_float))
-    if not outputs:
-        raise DataError(
-            "net", found=f"{type(output).__name__} as what it gives, without a Var of floats",
-            wanted="one Var or more", cure="Does execute end in `return`?",
-        )  # fmt: skip
+    refuse(not outputs, "net",
+           found=f"{type(output).__name__} as what it gives, without a Var of floats",
+           wanted="one Var or more", cure="Does execute end in `return`?")  # fmt: skip
     if len(outputs) == 1 and outputs[0].numel() == 1:
         return outputs[0].sum()
     parts = [(o * jt.array(projection(i, o.shape))).sum() for i, o in enumerate(outputs)]

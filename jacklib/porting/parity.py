@@ -29,7 +29,7 @@ from jacklib.backend.torch_process import (
 )
 from jacklib.core.networks import KEYS
 from jacklib.core.networks import network as table_of
-from jacklib.errors import DataError
+from jacklib.errors import DataError, check_choice, refuse
 from jacklib.porting import changes, traps
 from jacklib.porting.changes import count_changes, sources
 from jacklib.porting.comparison import (
@@ -40,9 +40,7 @@ from jacklib.porting.comparison import (
 )
 from jacklib.porting.recording import Recording
 
-# ---------------------------------------------------------------------------------------------
-# Two values
-# ---------------------------------------------------------------------------------------------
+# --- two values -----------------------------------------------------------------------------------
 
 
 def _as_array(value: Any) -> np.ndarray:
@@ -71,9 +69,7 @@ def cmp(name: str, ours: Any, theirs: Any, tolerance: float = 1e-5) -> bool:
     return close
 
 
-# ---------------------------------------------------------------------------------------------
-# What is compared with
-# ---------------------------------------------------------------------------------------------
+# --- what is compared with ------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -105,10 +101,9 @@ def _answer(reference: Reference, job: dict, arrays: dict[str, np.ndarray]) -> R
         for path in ANSWERS.glob(f"*_{key}.npz"):
             with contextlib.suppress(DataError):  # a damaged one is none
                 return Recording.load(path)
-        raise DataError(
-            reference.network, found="no PyTorch on this machine, and no numbers stored for this "
-            "network with these inputs", wanted="one of them", cure=CURE,
-        )  # fmt: skip
+        raise DataError(reference.network, found="no PyTorch on this machine, and no numbers "
+                        "stored for this network with these inputs", wanted="one of them",
+                        cure=CURE)  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "job.json").write_text(text, encoding="utf-8")
         np.savez(Path(folder) / "arrays.npz", **arrays)
@@ -118,10 +113,9 @@ def _answer(reference: Reference, job: dict, arrays: dict[str, np.ndarray]) -> R
         if done.returncode:
             said = Path(folder) / "error.txt"
             words = said.read_text(encoding="utf-8") if said.exists() else done.stderr[-2000:]
-            raise DataError(
-                reference.network, found=f"PyTorch stopped with {words}",
-                wanted="a network that runs on these inputs",
-                cure="Correct the reference, its options, the inputs or the optimizer.",
+            raise DataError(reference.network, found=f"PyTorch stopped with {words}",
+                            wanted="a network that runs on these inputs",
+                            cure="Correct the reference, its options, the inputs or the optimizer."
             )  # fmt: skip
         recording = Recording.load(Path(folder) / "recording.npz")
     if os.environ.get(RECORD):
@@ -164,23 +158,18 @@ def compare(
 
     if isinstance(reference, str):
         reference = Reference(reference)
-    if not reference.code and not all(reference.network.rpartition(":")[::2]):
-        raise DataError(
-            "reference", found=repr(reference.network),
-            wanted='"path/file.py:Class" or "package.module:Class"', cure="Name the class, too.",
-        )  # fmt: skip
+    refuse(not reference.code and not all(reference.network.rpartition(":")[::2]), "reference",
+           found=repr(reference.network), wanted='"path/file.py:Class" or "package.module:Class"',
+           cure="Name the class, too.")  # fmt: skip
     for kind, arrays in (("inputs", inputs), ("targets", targets)):
-        if not isinstance(arrays, (list, tuple)):
-            raise DataError(
-                kind, found=type(arrays).__name__, wanted="a list of arrays",
-                cure=f"Write {kind}=[...], also where it is one.",
-            )  # fmt: skip
-    if bool(loss) != bool(reference.loss):
-        raise DataError(
-            "loss", found=f"{'none' if loss is None else 'one'} for the port and "
-            f"{repr(reference.loss) if reference.loss else 'none'} for the reference",
-            wanted="both or none", cure="Name the reference's as Reference(..., loss=...).",
+        refuse(not isinstance(arrays, (list, tuple)), kind, found=type(arrays).__name__,
+               wanted="a list of arrays", cure=f"Write {kind}=[...], also where it is one."
         )  # fmt: skip
+    refuse(bool(loss) != bool(reference.loss), "loss",
+           found=f"{'one' if loss else 'none'} for the port and "
+           f"{repr(reference.loss) if reference.loss else 'none'} for the reference",
+           wanted="both or none", cure="Name the reference's as Reference(..., loss=...)."
+    )  # fmt: skip
     arrays = {f"input {i}": np.asarray(a) for i, a in enumerate(inputs) if a is not None}
     arrays |= {f"target {i}": np.asarray(a) for i, a in enumerate(targets)}
     if seed is None:
@@ -203,9 +192,7 @@ def compare(
     return compared(reference.network.rpartition(":")[2], ours, theirs, training)
 
 
-# ---------------------------------------------------------------------------------------------
-# The four networks and the command line
-# ---------------------------------------------------------------------------------------------
+# --- the four networks and the command line -------------------------------------------------------
 
 
 def compare_network(network: str, settings: str = "classroom", seed: int = 0) -> Comparison:
@@ -219,11 +206,7 @@ def compare_network(network: str, settings: str = "classroom", seed: int = 0) ->
     from jacklib.networks import losses
 
     table = table_of(network)
-    if settings not in ("classroom", "paper"):
-        raise DataError(
-            "settings", found=repr(settings), wanted='"classroom" or "paper"',
-            cure="Choose one of these.",
-        )  # fmt: skip
+    check_choice("settings", settings, ("classroom", "paper"))
     config = getattr(table.config, settings)()
     net = getattr(networks, table.kind)(config)
     # Few values in a batch normalisation and values next to a ReLU's 0 magnify rounding: these
@@ -273,11 +256,9 @@ def main(args: argparse.Namespace) -> int:
             print()
         print(changes.table(count_changes(args.network)))
         return 0
-    if args.picture and not Path(args.picture).resolve().parent.is_dir():
-        raise DataError(
-            args.picture, found="no such folder", wanted="an existing one",
-            cure="Make the folder first.",
-        )  # fmt: skip
+    refuse(args.picture and not Path(args.picture).resolve().parent.is_dir(), args.picture,
+           found="no such folder", wanted="an existing one", cure="Make the folder first."
+    )  # fmt: skip
     found = compare_network(args.network, args.settings, args.seed)
     print(found.table(args.all))
     if args.json:

@@ -21,7 +21,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from jacklib.core import networks
-from jacklib.errors import DataError
+from jacklib.errors import check_choice, refuse
 from jacklib.porting.changes import KINDS, Row, side_by_side, sources
 from jacklib.widgets import drawing
 from jacklib.widgets.drawing import BLUE, INK, MARGIN_RIGHT, ORANGE, QUIET, VERMILLION, WIDTH
@@ -241,12 +241,9 @@ NUMBER, GUTTER = 0.3, 0.2  # inches: line numbers, and the sign between the colu
 COLUMN = (WIDTH - 2 * 0.12 - GUTTER) / 2
 # A kind's colour, and its sign between the columns.
 LOOKS = {
-    "import": ("#DADFE3", "i"),
-    "name": ("#CFE6F5", "≈"),
-    "call": ("#FBE3B3", "≠"),
-    "port": ("#CDEBDF", "+"),
-    "reference": ("#F7D3C0", "−"),
-}
+    "import": ("#DADFE3", "i"), "name": ("#CFE6F5", "≈"), "call": ("#FBE3B3", "≠"),
+    "port": ("#CDEBDF", "+"), "reference": ("#F7D3C0", "−"),
+}  # fmt: skip
 SHOWN = 32  # lines of a picture
 
 
@@ -451,11 +448,7 @@ class PortingExplorer:
         Raises DataError where there is none of that name.
         """
         names = [p.name for p in self._parts]
-        if part not in names:
-            raise DataError(
-                "part", found=repr(part), wanted="one of " + ", ".join(names[1:]),
-                cure="Choose one of these.",
-            )  # fmt: skip
+        check_choice("part", part, names)
         self.part.value = names.index(part)
 
     def _choose(self, change=None) -> None:
@@ -500,10 +493,8 @@ def porting_widget(
     files of your own. Raises DataError for another network or where only one text is given, and
     SyntaxError where a text is no Python.
     """
-    if (reference is None) != (port is None):
-        raise DataError(
-            "reference and port", found="one text", wanted="both", cure="Give both, or a network."
-        )
+    refuse((reference is None) != (port is None), "reference and port", found="one text",
+           wanted="both", cure="Give both, or a network.")  # fmt: skip
     if reference is None:
         reference, port = sources(network)
         title = title or networks.network(network).title

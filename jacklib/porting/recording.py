@@ -121,17 +121,13 @@ class Recording:
             gradients: dict[str, Any] = dict.fromkeys(facts["silent"])
             gradients |= {n[2:]: a for n, a in arrays.items() if n.startswith("w ")}
             return cls(
-                framework=facts["framework"],
-                loss=float(facts["loss"]),
-                later_loss=float(facts["later_loss"]),
-                events=events,
+                framework=facts["framework"], loss=float(facts["loss"]),
+                later_loss=float(facts["later_loss"]), events=events,
                 starts={n: Start(tuple(s), m, d) for n, (s, m, d) in facts["starts"].items()},
-                buffers={n: tuple(s) for n, s in facts["buffers"].items()},
-                gradients=gradients,
+                buffers={n: tuple(s) for n, s in facts["buffers"].items()}, gradients=gradients,
                 changes={n[2:]: a for n, a in arrays.items() if n.startswith("c ")},
-                sizes=facts["sizes"],
-                sampled=facts["sampled"],
-            )
+                sizes=facts["sizes"], sampled=facts["sampled"],
+            )  # fmt: skip
 
 
 def sample(array: np.ndarray) -> np.ndarray:

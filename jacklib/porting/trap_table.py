@@ -24,6 +24,7 @@ from typing import Any
 import jittor as jt
 import numpy as np
 
+from jacklib.porting.comparison import distance, same_shape
 from jacklib.porting.traps import check_text
 
 TOLERANCE = 1e-5  # relative to the largest of PyTorch's numbers; above it, values differ
@@ -121,9 +122,7 @@ def _jittor_and_version() -> str:
     return _TEXT[_language]["jittor"].format(jt.__version__)
 
 
-# ---------------------------------------------------------------------------------------------
-# Running plain Jittor
-# ---------------------------------------------------------------------------------------------
+# --- running plain Jittor -------------------------------------------------------------------------
 
 
 def plain_jittor(code: str, **inputs: Any) -> Ran:
@@ -165,9 +164,7 @@ def first_words(message: str) -> str:
     return lines[0].strip() if lines else ""
 
 
-# ---------------------------------------------------------------------------------------------
-# Comparing
-# ---------------------------------------------------------------------------------------------
+# --- comparing ------------------------------------------------------------------------------------
 
 
 def difference(ours: Any, theirs: Any) -> float:
@@ -181,17 +178,10 @@ def difference(ours: Any, theirs: Any) -> float:
             return math.inf
         return max((difference(o, t) for o, t in zip(ours, theirs, strict=True)), default=0.0)
     ours, theirs = np.asarray(ours), np.asarray(theirs)
-    # A number has the shape [1] in Jittor and none in PyTorch.
-    if ours.shape != theirs.shape and (ours.shape, theirs.shape) != ((1,), ()):
+    if not same_shape(ours.shape, theirs.shape):
         return math.inf
-    ours, theirs = ours.astype(np.float64).reshape(theirs.shape), theirs.astype(np.float64)
-    if not np.array_equal(np.isnan(ours), np.isnan(theirs)):
-        return math.inf
-    with np.errstate(invalid="ignore"):
-        apart = np.where((ours == theirs) | np.isnan(theirs), 0.0, np.abs(ours - theirs))
-    largest = np.abs(theirs[np.isfinite(theirs)]).max(initial=0.0)
-    most = float(apart.max(initial=0.0))
-    return most / float(largest) if largest else most
+    far, largest = distance(ours.reshape(theirs.shape), theirs)
+    return far / largest if largest else far
 
 
 def agree(ours: Any, theirs: Any) -> bool:
@@ -220,9 +210,7 @@ def _number(value: Any) -> str:
     return f"{value:.7g}" if isinstance(value, float) else str(value)
 
 
-# ---------------------------------------------------------------------------------------------
-# The list
-# ---------------------------------------------------------------------------------------------
+# --- the list -------------------------------------------------------------------------------------
 
 
 def trap(name: str, *, pytorch: Any, jittor: Ran, mended: Any, port: str = "") -> None:
@@ -251,14 +239,8 @@ class _Table:
 
     def __init__(self, rows: list[Row], lang: str):
         words = _TEXT[lang]
-        named = (
-            words["trap"],
-            _jittor_and_version(),
-            words["mended"],
-            words["check"],
-            words["port"],
-        )
-        self.head = list(named)
+        self.head = [words["trap"], _jittor_and_version(), words["mended"], words["check"],
+                     words["port"]]  # fmt: skip
         self.lines = [
             [
                 row.name,

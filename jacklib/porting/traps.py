@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from jacklib.errors import DataError, plain
+from jacklib.errors import DataError, plain, refuse
 from jacklib.files import read_text, reading
 
 TORCH = ("torch", "torchvision", "torchaudio")
@@ -127,9 +127,7 @@ def _self_attribute(node: ast.AST) -> str:
     return node.attr if named and node.value.id == "self" else ""
 
 
-# ---------------------------------------------------------------------------------------------
-# The rules: each yields (node, reason, mend)
-# ---------------------------------------------------------------------------------------------
+# --- the rules: each yields (node, reason, mend) --------------------------------------------------
 
 Found = Iterator[tuple[ast.AST, str, str]]
 
@@ -573,10 +571,8 @@ def check_files(paths: Sequence[str]) -> int:
                 print(plain(
                     f"{file}:{trap.line}: {trap.rule}: {trap.reason}. Mend: {trap.mend}.", 2000
                 ))  # fmt: skip
-    if not read and not unread:
-        raise DataError(
-            ", ".join(paths), found="no Python file", wanted="one or more", cure="Check the path."
-        )
+    refuse(not read and not unread, ", ".join(paths), found="no Python file", wanted="one or more",
+           cure="Check the path.")  # fmt: skip
     rest = f"; {_many(len(unread), 'file')} not read" if unread else ""
     print(f"{_many(count, 'trap')} in {_many(read, 'file')}{rest}")
     return int(bool(count or unread))

@@ -48,7 +48,7 @@ from nbformat import NotebookNode
 
 from jacklib.backend.folders import ROOT
 from jacklib.backend.torch_process import find_torch, recording
-from jacklib.errors import DataError
+from jacklib.errors import DataError, refuse
 from jacklib.files import write_text
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -123,40 +123,6 @@ def stale(
     return found
 
 
-def execute_source(
-    name: str, solutions: bool = False, *, progress: bool = False, folder: Path = NOTEBOOKS
-) -> NotebookNode:
-    """Run one notebook's English edition, for students or with solutions, without writing it."""
-    (source,) = _sources([name], folder)
-    notebook = read_source(source, solutions=solutions)["en"]
-    _execute(notebook, source, folder, progress)
-    return notebook
-
-
-def solution_cells(name: str, *, folder: Path = NOTEBOOKS) -> list[NotebookNode]:
-    """The exercises' cells with their solutions, and the summary after them: what a student who
-    has run a notebook to its end would run next."""
-    (source,) = _sources([name], folder)
-    student = read_source(source)["en"].cells
-    teacher = read_source(source, solutions=True)["en"].cells
-    return [
-        solved
-        for open_, solved in zip(student, teacher, strict=True)
-        if open_.source != solved.source or "classroom.summary()" in solved.source
-    ]
-
-
-def execute_then_solve(name: str, *, folder: Path = NOTEBOOKS) -> NotebookNode:
-    """Run one notebook's English edition as students get it, then its `solution_cells`."""
-    (source,) = _sources([name], folder)
-    notebook = read_source(source)["en"]
-    for cell in solution_cells(name, folder=folder):
-        cell["id"] += "s"
-        notebook.cells.append(cell)
-    _execute(notebook, source, folder, False)
-    return notebook
-
-
 def notebook_path(
     name: str, lang: str, *, solutions: bool = False, folder: Path = NOTEBOOKS
 ) -> Path:
@@ -209,18 +175,13 @@ def student_code(code: str, lang: str = "en", where: str = "code") -> str:
         elif mark == END and inside:
             inside = False
         elif mark in (BEGIN, END):
-            raise DataError(
-                where,
-                found=f"{mark} where none can be",
-                wanted=f"{BEGIN} and {END} in turn",
-                cure="Pair the marks.",
-            )
+            raise DataError(where, found=f"{mark} where none can be",
+                            wanted=f"{BEGIN} and {END} in turn", cure="Pair the marks."
+            )  # fmt: skip
         elif not inside:
             lines.append(line)
-    if inside:
-        raise DataError(
-            where, found=f"{BEGIN} without {END}", wanted="both marks", cure="Add the second mark."
-        )
+    refuse(inside, where, found=f"{BEGIN} without {END}", wanted="both marks",
+           cure="Add the second mark.")  # fmt: skip
     return "\n".join(lines)
 
 
@@ -242,24 +203,20 @@ def _check_languages(cells: Sequence[NotebookNode], source: Path) -> None:
     for number, cell in enumerate([*cells, None], start=1):
         lang = cell.metadata.get("lang") if cell is not None else None
         if lang is not None:
-            if lang not in EDITIONS or cell.cell_type not in ("markdown", "code"):
-                raise DataError(
-                    f"{source.name}, cell {number}",
-                    found=f"a {cell.cell_type} cell with lang={lang!r}",
-                    wanted='a markdown or code cell with lang="en" or "zh"',
-                    cure="Correct the cell's first line.",
-                )
+            refuse(lang not in EDITIONS or cell.cell_type not in ("markdown", "code"),
+                   f"{source.name}, cell {number}",
+                   found=f"a {cell.cell_type} cell with lang={lang!r}",
+                   wanted='a markdown or code cell with lang="en" or "zh"',
+                   cure="Correct the cell's first line.")  # fmt: skip
             pending[cell.cell_type, lang] += 1
             continue
         for kind in ("markdown", "code"):
             counts = [pending[kind, lang] for lang in EDITIONS]
-            if counts[0] != counts[1]:
-                raise DataError(
-                    f"{source.name}, before cell {number}" if cell else f"{source.name}, its end",
-                    found=f"{counts[0]} English and {counts[1]} Chinese {kind} cells",
-                    wanted="as many of each",
-                    cure="Write the missing cell, or give the other no language.",
-                )
+            refuse(counts[0] != counts[1],
+                   f"{source.name}, before cell {number}" if cell else f"{source.name}, its end",
+                   found=f"{counts[0]} English and {counts[1]} Chinese {kind} cells",
+                   wanted="as many of each",
+                   cure="Write the missing cell, or give the other no language.")  # fmt: skip
         pending = dict.fromkeys(pending, 0)
 
 
@@ -273,13 +230,10 @@ def _sources(names: Sequence[str] | None, folder: Path) -> list[Path]:
         wanted = Path(name).name.removesuffix(".py").removesuffix(".ipynb")
         exact = [path for path in everything if path.stem == wanted]
         matching = exact or [path for path in everything if path.stem.startswith(wanted)]
-        if len(matching) != 1:
-            raise DataError(
-                f"notebook {name!r}",
-                found=", ".join(path.stem for path in matching) or "no such source",
-                wanted=f"one of {', '.join(path.stem for path in everything) or '(none yet)'}",
-                cure=f"Sources lie in {folder / 'src'}.",
-            )
+        refuse(len(matching) != 1, f"notebook {name!r}",
+               found=", ".join(path.stem for path in matching) or "no such source",
+               wanted=f"one of {', '.join(path.stem for path in everything) or '(none yet)'}",
+               cure=f"Sources lie in {folder / 'src'}.")  # fmt: skip
         chosen += matching
     return chosen
 
@@ -313,15 +267,10 @@ def _execute(
         bar.update(cell_index - bar.n)
 
     client = NotebookClient(
-        notebook,
-        timeout=TIMEOUT,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(folder)}},
-        record_timing=False,
-        store_widget_state=False,
-        coalesce_streams=True,
-        on_cell_start=starting,
-    )
+        notebook, timeout=TIMEOUT, kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}}, record_timing=False,
+        store_widget_state=False, coalesce_streams=True, on_cell_start=starting,
+    )  # fmt: skip
     # The kernel starts in notebooks/; jacklib may be importable only from the folder above.
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
@@ -339,12 +288,10 @@ def _execute(
             lines = _plain(str(error)).strip().splitlines() or [""]
             found = f"{type(error).__name__}: {lines[0]}"
         first = next(iter(notebook.cells[current].source.splitlines()), "")
-        raise DataError(
-            f"notebook {source.stem}, cell {current + 1} of {len(notebook.cells)} ({first!r})",
-            found=found,
-            wanted="a cell that runs",
-            cure=f"Correct {source}, or tag a cell that is meant to fail raises-exception.",
-        ) from error
+        raise DataError(f"notebook {source.stem}, cell {current + 1} of {len(notebook.cells)} "
+                        f"({first!r})", found=found, wanted="a cell that runs",
+                        cure=f"Correct {source}, or tag a cell that is meant to fail "
+                        f"raises-exception.") from error  # fmt: skip
     finally:
         bar.close()
     notebook.metadata = NotebookNode(copy.deepcopy(METADATA))
@@ -414,12 +361,8 @@ def _load(path: Path) -> NotebookNode:
     try:
         return nbformat.read(path, as_version=4)
     except Exception as error:  # nbformat has a dozen ways to say that a file is no notebook
-        raise DataError(
-            str(path),
-            found=f"{type(error).__name__}: {error}",
-            wanted="a notebook",
-            cure="Delete it and build it again.",
-        ) from error
+        raise DataError(str(path), found=f"{type(error).__name__}: {error}", wanted="a notebook",
+                        cure="Delete it and build it again.") from error  # fmt: skip
 
 
 def _text(notebook: NotebookNode) -> str:
@@ -441,11 +384,9 @@ def main(args: argparse.Namespace) -> int:
     """Do what the arguments say; 0 if all is well, 1 if not."""
     try:
         paths = build(
-            args.names or None,
-            execute=not args.no_execute,
-            solutions=args.solutions,
+            args.names or None, execute=not args.no_execute, solutions=args.solutions,
             check=args.action == "check",
-        )
+        )  # fmt: skip
     except DataError as error:
         print(error, file=sys.stderr)
         return 1

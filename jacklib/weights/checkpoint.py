@@ -19,7 +19,7 @@ from typing import Any
 import jittor as jt
 import numpy as np
 
-from jacklib.errors import DataError, plain, shown
+from jacklib.errors import DataError, plain, refuse, shown
 from jacklib.files import file_name
 from jacklib.weights.torch_files import (
     read_safetensors,
@@ -32,13 +32,8 @@ from jacklib.weights.torch_files import (
 NESTED = ("state_dict", "model_state_dict", "model", "net")
 # Slots of `resnet3d`'s Sequential by the names that Kinetics files use.
 KINETICS_SLOTS = {
-    "conv1": "0",
-    "bn1": "1",
-    "layer1": "4",
-    "layer2": "5",
-    "layer3": "6",
-    "layer4": "7",
-}
+    "conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "layer3": "6", "layer4": "7",
+}  # fmt: skip
 
 
 @dataclass
@@ -155,11 +150,9 @@ def _arrays(content: Mapping) -> dict[str, np.ndarray]:
 
 def _no_weights(name: str, found: str) -> DataError:
     return DataError(
-        name,
-        found=found,
-        wanted="weights by name, at the top or under 'state_dict'",
+        name, found=found, wanted="weights by name, at the top or under 'state_dict'",
         cure="Give the file that training saved, not a log or an options file.",
-    )
+    )  # fmt: skip
 
 
 def load_weights(
@@ -194,12 +187,9 @@ def load_weights(
             else:
                 report.mismatched[key] = (value.shape, wanted)
     if strict and not report.complete:
-        raise DataError(
-            name,
-            found=str(report),
-            wanted=f"the {len(own)} entries of {type(net).__name__}",
-            cure=_cure(report),
-        )
+        raise DataError(name, found=str(report),
+                        wanted=f"the {len(own)} entries of {type(net).__name__}",
+                        cure=_cure(report))  # fmt: skip
     values = {key: _float32(given[key], f"{name}, {key}") for key in report.matched}
     for key, value in values.items():
         own[key].assign(jt.array(value.reshape(own[key].shape)))
@@ -290,9 +280,7 @@ def read_options(path: str | os.PathLike) -> dict[str, Any]:
     return read_checkpoint(path).options
 
 
-# ---------------------------------------------------------------------------------------------
-# What a file says besides its weights
-# ---------------------------------------------------------------------------------------------
+# --- what a file says besides its weights ---------------------------------------------------------
 
 _LONGEST_TEXT, _LONGEST_LIST = 1000, 10_000
 # The numbers among the options that are no sizes of a network (those are its config's to check).
@@ -301,14 +289,8 @@ _OPTION_LIMITS = {
     "batch_size": (1, 1e9), "score": (0, 1),
 }  # fmt: skip
 _TEXT_OPTIONS = (
-    "network",
-    "features",
-    "streams",
-    "modality",
-    "reverse_sign",
-    "points",
-    "trained_on",
-)
+    "network", "features", "streams", "modality", "reverse_sign", "points", "trained_on",
+)  # fmt: skip
 # A training's state: the least and the largest value of each number.
 _PROGRESS_LIMITS = {
     "epoch": (0, 1e9), "batch": (0, 1e9), "best": (-math.inf, math.inf), "seed": (0, 2**64),
@@ -409,9 +391,7 @@ def _bad_entry(path: str, where: str, value: Any, wanted: str) -> DataError:
     )  # fmt: skip
 
 
-# ---------------------------------------------------------------------------------------------
-# Training states
-# ---------------------------------------------------------------------------------------------
+# --- training states ------------------------------------------------------------------------------
 
 
 def save_training(
@@ -448,20 +428,15 @@ def load_training(
     """
     file = read_checkpoint(path)
     content = file.content
-    if not isinstance(content, Mapping) or not {"optimizer", "progress"} <= content.keys():
-        raise DataError(
-            file.path,
-            found="weights without a training state",
-            wanted="the last.pth of a training run",
-            cure="Give such a file to --resume, or start afresh from these weights with "
-            "--checkpoint_path.",
-        )
+    refuse(not isinstance(content, Mapping) or not {"optimizer", "progress"} <= content.keys(),
+           file.path, found="weights without a training state",
+           wanted="the last.pth of a training run", cure="Give such a file to --resume, or start "
+           "afresh from these weights with --checkpoint_path.")  # fmt: skip
     progress = _checked_progress(content["progress"], file.path, needed)
     load_weights(net, Checkpoint(file.path, content.get("state_dict")))
     try:
         optimizer.load_state_dict(content["optimizer"])
     except DataError as error:
-        raise DataError(
-            f"{file.path}, {error.what}", found=error.found, wanted=error.wanted, cure=error.cure
-        ) from None
+        raise DataError(f"{file.path}, {error.what}", found=error.found, wanted=error.wanted,
+                        cure=error.cure) from None  # fmt: skip
     return progress

@@ -5,7 +5,7 @@ function on the way. `read_torch_file` therefore never unpickles. It decodes the
 `pickletools` and carries them out itself, as `torch.load(weights_only=True)` does: a name such as
 `os.system` stays a piece of text, and only the few names in `_Program._call` have a meaning.
 (`pickle.Unpickler` with a list of allowed names would not do: it hashes and copies whatever a file
-asks it to, and forty nested tuples of two take as long as 2**40 values.)
+asks it to: forty nested tuples of two take as long as 2**40 values, a million of one end Python.)
 
 Two layouts exist. Since PyTorch 1.6 the file is a zip archive: `TOP/data.pkl` is the object,
 `TOP/data/KEY` the bytes of each storage (the flat memory that one or more tensors look at).
@@ -26,7 +26,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from jacklib.errors import DataError, shown
+from jacklib.errors import DataError, refuse, shown
 from jacklib.files import check_file, reading, sweep, whole_file
 
 # PyTorch's dtype: the NumPy dtype of its bytes (little-endian, as files nearly always are), its
@@ -611,12 +611,10 @@ def safetensors_options(path: str | os.PathLike) -> dict[str, Any]:
 def _safetensor(path: str, name: str, entry: dict[str, Any]) -> np.ndarray:
     dtype = _SAFETENSORS_DTYPES.get(entry["dtype"])
     if dtype is None:
-        raise DataError(
-            f"{path}, tensor {name}",
-            found=f"dtype {entry['dtype']}",
-            wanted="one of " + ", ".join(_SAFETENSORS_DTYPES),
-            cure="Convert the file to F32 or F16 with the tool that made it.",
-        )
+        raise DataError(f"{path}, tensor {name}", found=f"dtype {entry['dtype']}",
+                        wanted="one of " + ", ".join(_SAFETENSORS_DTYPES),
+                        cure="Convert the file to F32 or F16 with the tool that made it."
+        )  # fmt: skip
     array = np.frombuffer(entry["data"], _FILE_DTYPES[dtype]).reshape(entry["shape"])
     if dtype == "bfloat16":
         return _widened(array)
@@ -646,11 +644,8 @@ def write_torch_file(path: str | os.PathLike, state_dict: Mapping[Any, Any]) -> 
         raise _not_storable("state_dict", f"a {type(state_dict).__name__}", "a dict of arrays")
     pickle, arrays = _pickle(state_dict)
     folder = os.path.dirname(os.path.abspath(path))
-    if not os.path.isdir(folder):
-        raise DataError(
-            path, found="no such folder", wanted="an existing folder",
-            cure="Create the folder, or choose another path.",
-        )  # fmt: skip
+    refuse(not os.path.isdir(folder), path, found="no such folder", wanted="an existing folder",
+           cure="Create the folder, or choose another path.")  # fmt: skip
     sweep(folder, depth=0)  # what a kill in the middle left
     with whole_file(path) as part, open(part, "wb") as file:
         _write_archive(file, pickle, arrays)

@@ -616,10 +616,11 @@ def bert_folders() -> Iterator[Case]:
 
 def own_videos() -> Iterator[Case]:
     """What notebook 10 and test_singlevideo do with names."""
+    from jacklib.teaching.page import page
+
     from jacklib.methods import clips, vaanet
     from jacklib.networks import VAANetConfig
     from jacklib.teaching.own_video import uploaded
-    from jacklib.teaching.page import page
 
     for name in (*NAMES, "", "/", "..mp4", "a.mp4/", ".jack.json", "con.mp4\0.sh"):
 

@@ -695,7 +695,7 @@ def read_answers(root: Path, name: str) -> None:
 
 def make_sources(root: Path) -> list[str]:
     (root / "port.py").write_text(PORT, encoding="utf-8")
-    shutil.copy(ROOT / "jacklib" / "erasing.py", root)
+    shutil.copy(ROOT / "jacklib" / "core" / "erasing.py", root)
     return ["port.py", "erasing.py"]
 
 

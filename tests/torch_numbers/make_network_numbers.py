@@ -14,14 +14,14 @@ Weights come from `golden_numbers.weight`, inputs from each case's seed. Roles, 
 the first step, in the order of "keys"), buffers (sums of every running statistic after it), and
 rounding: how far losses and norms are from the same run in float64 (losses largest relative
 difference, norms relative to the largest). Adam's first steps magnify rounding where a gradient is
-nearly 0, so no test can ask for less. TSL-Net's inputs are `golden_numbers.tsl_inputs`, and it has
+nearly 0, so no test can ask for less. TSL-Net's inputs are `golden_inputs.tsl_inputs`, and it has
 besides labelled_* (outputs in evaluation mode with labels), terms (of the loss then, in the order
 of TSL_TERMS), and, of no case, positions (where clips 4990 to 4999 are). BPM-GCN's inputs are
-`golden_numbers.bpm_gcn_inputs`; its terms are in the order of BPM_GCN_TERMS, and it has besides, in
+`golden_inputs.bpm_gcn_inputs`; its terms are in the order of BPM_GCN_TERMS, and it has besides, in
 evaluation mode, graphs, joints and times (every 37th number of all units' and fusions' attention).
 
 i3d.json has I3D's state-dict names with their shapes under "keys", and by case what
-`golden_numbers.summary` keeps of every layer's output in evaluation mode, with `i3d_weight` and
+`golden_inputs.summary` keeps of every layer's output in evaluation mode, with `i3d_weight` and
 `i3d_frames`; rounding: each layer's largest distance from float64, relative to its largest value.
 
 `float64` as an argument (minutes) writes cten_float64.json instead: losses and gradient norms that
@@ -42,6 +42,13 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from golden_inputs import (  # noqa: E402
+    bpm_gcn_inputs,
+    i3d_frames,
+    i3d_weight,
+    summary,
+    tsl_inputs,
+)
 
 from jacklib.core.configs import (  # noqa: E402
     BPMGCNConfig,
@@ -49,15 +56,7 @@ from jacklib.core.configs import (  # noqa: E402
     TSLNetConfig,
     VAANetConfig,
 )
-from jacklib.measure.golden_numbers import (  # noqa: E402
-    Golden,
-    bpm_gcn_inputs,
-    i3d_frames,
-    i3d_weight,
-    summary,
-    tsl_inputs,
-    weight,
-)
+from jacklib.measure.golden_numbers import Golden, weight  # noqa: E402
 from jacklib.reference import (  # noqa: E402
     BPMGCN,
     CTEN,

@@ -162,9 +162,7 @@ class Conv3dFunction(jt.Function):
         return dx, dw, None, None
 
 
-# ---------------------------------------------------------------------------------------------
-# Over time, with channels last
-# ---------------------------------------------------------------------------------------------
+# --- over time, with channels last ----------------------------------------------------------------
 
 # Arrays [N, T, V, C] and weights [O, C, K, 1], to oneDNN [N, C, 1, T, V] and [O, C, 1, K, 1].
 _TIME_SHAPES = r"""
