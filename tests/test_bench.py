@@ -8,7 +8,7 @@ import pytest
 
 from jacklib.core.example_inputs import POINTS, tsl_videos
 from jacklib.measure import bench
-from jacklib.networks import TSLNet
+from jacklib.networks import TSLNet, TSLNetConfig
 
 TINY = {
     "vaanet": {
@@ -66,9 +66,9 @@ def test_a_clock_that_does_not_wait_is_told_apart(measured):
 
 
 def test_videos_for_tsl_net():
-    net = TSLNet(**TINY["tsl"])
-    videos = tsl_videos(net, 2, 9, seed=3)
-    again = tsl_videos(net, 2, 9, seed=3)
+    net = TSLNet(TSLNetConfig(**TINY["tsl"]))
+    videos = tsl_videos(net.config, 2, 9, seed=3)
+    again = tsl_videos(net.config, 2, 9, seed=3)
     assert len(videos) == 2 and not np.array_equal(videos[0][0], videos[1][0])
     for video, same in zip(videos, again, strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(video, same, strict=True))

@@ -43,8 +43,8 @@ TINY = {
 
 def build(case):
     """The case's network with its weights, and the case's inputs."""
-    net = BERT(**case["options"], pooler=case["pooler"],
-               hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)  # fmt: skip
+    net = BERT(BERTConfig(**case["options"], pooler=case["pooler"],
+               hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0))  # fmt: skip
     own = {key: list(value.shape) for key, value in net.state_dict().items()}
     assert load_encoder(net, {key: bert_weight(key, own[key]) for key in own}).complete
     given = bert_inputs(case)
@@ -156,7 +156,7 @@ def test_max_length_cuts(encoder):
 
 def test_defaults_are_bert_base():
     assert BERTConfig.paper() == BERTConfig() and BERTConfig().hidden_size == 768
-    net = BERT(**BERTConfig.classroom().options())
+    net = BERT(BERTConfig.classroom())
     assert net.config == BERTConfig.classroom()
     assert not net.embeddings.word_embeddings.weight.numpy()[0].any()
     assert net.encoder.layer[1].output.dense.weight.numpy().std() == pytest.approx(0.02, rel=0.1)
@@ -165,7 +165,7 @@ def test_defaults_are_bert_base():
 
 
 def test_padding_changes_nothing():
-    net = BERT(**TINY)
+    net = BERT(BERTConfig(**TINY))
     net.eval()
     ids, mask = np.array([[2, 5, 6, 3, 0, 0], [2, 5, 6, 8, 9, 3]]), np.ones((2, 6), np.int64)
     mask[0, 4:] = 0
@@ -178,7 +178,7 @@ def test_padding_changes_nothing():
 
 
 def test_dropout_works_in_training_only():
-    net = BERT(**TINY, hidden_dropout_prob=0.5)
+    net = BERT(BERTConfig(**TINY, hidden_dropout_prob=0.5))
     ids = np.full((1, 4), 5)
     net.train()
     first, second = (net(ids).tokens.numpy() for _ in range(2))
@@ -222,7 +222,10 @@ def checkpoint(tmp_path):
 
 
 def tiny_weights():
-    return {key: bert_weight(key, value.shape) for key, value in BERT(**TINY).state_dict().items()}
+    return {
+        key: bert_weight(key, value.shape)
+        for key, value in BERT(BERTConfig(**TINY)).state_dict().items()
+    }
 
 
 def change(folder, **values):
@@ -292,9 +295,9 @@ def test_names_of_released_files(kind, checkpoint):
     pooled = net(np.array([[2, 5, 3]])).pooled
     assert (pooled is None) == (kind == "no_pooler")
     if kind == "no_pooler":
-        with pytest.raises(DataError, match=r"BERT\(pooler=False\)"):
-            load_encoder(BERT(**TINY), weights)
-        report = load_encoder(BERT(**TINY, pooler=False), tiny_weights())
+        with pytest.raises(DataError, match=r"BERTConfig\(pooler=False\)"):
+            load_encoder(BERT(BERTConfig(**TINY)), weights)
+        report = load_encoder(BERT(BERTConfig(**TINY, pooler=False)), tiny_weights())
         assert report.unexpected == ["pooler.dense.weight", "pooler.dense.bias"]
 
 
@@ -416,7 +419,7 @@ def test_transformers_comes_quietly_and_without_pytorch(tmp_path):
 )
 def test_wrong_inputs_are_named(given, wanted):
     with pytest.raises(ValueError) as caught:
-        BERT(**TINY)(**{"input_ids": [[2, 5, 3]], **given})
+        BERT(BERTConfig(**TINY))(**{"input_ids": [[2, 5, 3]], **given})
     assert str(caught.value).startswith(wanted)
 
 
@@ -435,7 +438,7 @@ def test_wrong_inputs_are_named(given, wanted):
 )
 def test_wrong_options_are_named(options, wanted):
     with pytest.raises(DataError) as caught:
-        BERT(**{**TINY, **options})
+        BERT(BERTConfig(**{**TINY, **options}))
     assert str(caught.value).startswith(wanted)
 
 

@@ -1,6 +1,7 @@
 """CTEN against the authors' PyTorch code (golden numbers) and the twin (small networks)."""
 
 import json
+from dataclasses import replace
 
 import jittor as jt
 import numpy as np
@@ -44,7 +45,7 @@ def test_names_and_shapes_are_the_originals(golden):
 def test_released_network(golden):
     """Evaluation outputs and kept segments to 1e-4, training to 1e-3, as the golden numbers ask."""
     name, numbers, kind = golden
-    net = kind(**numbers.facts["config"], dropout=0.0)
+    net = kind(CTENConfig(**numbers.facts["config"], dropout=0.0))
     assert load_weights(net, numbers.state()).complete
     inputs = [numbers.input(n) for n in ("visual", "audio") if numbers.facts[n]]
     target = jt.array(np.array(numbers.facts["target"]))
@@ -92,7 +93,7 @@ def test_other_shapes(case):
 
     config, batch = case["config"], case["batch"]
     sound = "audio_n_segments" in config
-    net = (CTEN if sound else CTENVisual)(**config)
+    net = (CTEN if sound else CTENVisual)(CTENConfig(**config))
     load_weights(net, {k: weight(k, v.shape) for k, v in net.state_dict().items()})
     rng = np.random.default_rng(case["seed"])
     size = config["sample_size"]
@@ -124,7 +125,7 @@ def classroom():
     rng = np.random.default_rng(0)
     visual = rng.integers(0, 256, (2, 8, 3, 8, 64, 64)).astype(np.float32)
     audio = rng.standard_normal((2, config.audio_frames, 128)).astype(np.float32)
-    return CTEN(**config.options()), visual, audio
+    return CTEN(config), visual, audio
 
 
 def test_rows_of_every_attention_sum_to_one(classroom):
@@ -179,12 +180,12 @@ def test_wrong_shapes_are_named(classroom, visual_shape, audio_shape, message):
 )
 def test_sizes_that_do_not_fit_are_named(changed, message):
     with pytest.raises(ValueError, match=message):
-        CTEN(**(CTENConfig.classroom().options() | changed))
+        CTEN(replace(CTENConfig.classroom(), **changed))
 
 
 def small_frozen(**changed):
-    options = CTENConfig.classroom().options() | {"freeze_backbone": True, "sample_size": 32}
-    return CTEN(**(options | changed))
+    config = replace(CTENConfig.classroom(), freeze_backbone=True, sample_size=32)
+    return CTEN(replace(config, **changed))
 
 
 def test_a_frozen_backbone_keeps_its_weights_and_if_told_its_statistics():

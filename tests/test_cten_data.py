@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import jittor as jt
@@ -136,9 +137,7 @@ def test_frames_in_several_folders(film, tmp_path):  # noqa: F811
 
 
 def tiny(film, **changed):  # noqa: F811
-    config = CTENConfig(
-        **CTENConfig.classroom().options() | TINY | {"visual_only": False, **changed}
-    )
+    config = CTENConfig(**asdict(CTENConfig.classroom()) | TINY | {"visual_only": False, **changed})
     training = cten.open_clips(config, paths_of(film), "training", train=True, seed=1)
     validation = cten.open_clips(config, paths_of(film), "validation")
     return config, training, validation

@@ -16,7 +16,7 @@ from jacklib.data.samples import styled_gaits
 from jacklib.errors import DataError
 from jacklib.methods import gait
 from jacklib.methods.gait_config import read_config
-from jacklib.networks import BPMGCN
+from jacklib.networks import BPMGCN, BPMGCNConfig
 from jacklib.weights.checkpoint import read_options
 
 WALK = ROOT / "data_samples" / "gait" / "walks" / "cmu_01_03.csv"
@@ -232,7 +232,7 @@ def test_an_epoch_s_share_of_the_run_stays(tmp_path):
 @pytest.mark.parametrize("streams", ["both", "posture", "movement"])
 def test_the_widget_is_given_what_the_network_saw(few, streams):
     runtime.seed(3)
-    net, gaits = BPMGCN(widths=(8, 8, 8), streams=streams), Gaits(few, "test")
+    net, gaits = BPMGCN(BPMGCNConfig(widths=(8, 8, 8), streams=streams)), Gaits(few, "test")
     first, second = gait.gait_states(net, gaits, [2, 5])
     assert (first.title, second.title) == (gaits.names[2], gaits.names[5])
     assert second.label == gaits.class_names[gaits.labels[5]]

@@ -8,7 +8,7 @@ from jacklib.backend import runtime
 from jacklib.data.gait import Gaits
 from jacklib.data.samples import styled_gaits
 from jacklib.methods import gait
-from jacklib.networks import BPMGCN
+from jacklib.networks import BPMGCN, BPMGCNConfig
 from jacklib.ops import SGD
 
 SCHEDULE = gait.Schedule(8, 3, 0.02, (1, 2))
@@ -27,7 +27,7 @@ def splits():
 
 def network():
     runtime.seed(2)
-    net = BPMGCN(widths=(8, 8, 16))
+    net = BPMGCN(BPMGCNConfig(widths=(8, 8, 16)))
     jt.sync_all()
     return net
 

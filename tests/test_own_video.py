@@ -4,11 +4,13 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from jacklib.teaching.page import page, write_page
 from test_prepare import write_video
 
 from jacklib.data.tsl_features import DESCRIPTOR
@@ -27,7 +29,6 @@ from jacklib.networks import (
 )
 from jacklib.teaching import own_video
 from jacklib.teaching.own_video import Answer
-from jacklib.teaching.page import page, write_page
 from jacklib.weights.checkpoint import save_weights
 from jacklib.weights.torch_files import write_torch_file
 
@@ -212,7 +213,7 @@ def checkpoints(tmp_path_factory) -> dict[str, Path]:
     networks = {"VAANet": (VAANet, VAANetConfig), "CTEN": (CTEN, CTENConfig),
                 "TSL": (TSLNet, TSLNetConfig), "Gait": (BPMGCN, BPMGCNConfig)}  # fmt: skip
     for name, (network, config) in networks.items():
-        options = config.classroom().options()
+        options = asdict(config.classroom())
         notes = {"network": name, "features": DESCRIPTOR} if name == "TSL" else {"network": name}
         made[name] = folder / f"{name}.pth"
         save_weights(network(**options), made[name], options | notes)

@@ -17,7 +17,7 @@ from jacklib.data.tsl_features import frames_between, i3d_features
 from jacklib.data.untrimmed import write_mp4
 from jacklib.errors import DataError
 from jacklib.methods import tsl
-from jacklib.networks import I3D, TSLNet
+from jacklib.networks import I3D, TSLNet, TSLNetConfig
 from jacklib.weights.torch_files import read_torch_file, write_torch_file
 
 SMALL = dict(len_feature=16, neck_size=16)
@@ -190,7 +190,7 @@ def test_weights_and_features_of_different_kinds(trained, tmp_path):
                     trained[0] / "best.pth")  # fmt: skip
     assert "found features: I3D RGB, wanted what the weights know: descriptor" in message
     weights = tmp_path / "released.pkl"  # as the released code saves them: names, nothing else
-    net = TSLNet(**SMALL)
+    net = TSLNet(TSLNetConfig(**SMALL))
     write_torch_file(weights, {k: v.numpy() for k, v in net.state_dict().items()})
     message = fails("TSL", "main_inference", "--video_path", FILM, "--checkpoint_path", weights)
     assert "wanted" in message and "released.pkl" in message  # widths unlike the released
@@ -207,7 +207,7 @@ SCHEDULE = tsl.Schedule(1, (1e-3, 1e-3, 5e-4, 5e-4, 5e-4), 2)
 
 def run(root, folder, **how):
     runtime.seed(3)
-    net = TSLNet(**SMALL)
+    net = TSLNet(TSLNetConfig(**SMALL))
     jt.sync_all()
     training, validation = (UntrimmedVideos(root, s, seed=3) for s in ("train", "test"))
     history = tsl.train(
@@ -253,7 +253,7 @@ def test_gradients_of_a_step_are_the_mean_over_its_videos(tmp_path):
     root = write_root(tmp_path / "data")
     videos = UntrimmedVideos(root, "train", seed=3)
     runtime.seed(3)
-    net = TSLNet(**SMALL, dropout=0.0)
+    net = TSLNet(TSLNetConfig(**SMALL, dropout=0.0))
     net.train()
     before = {k: v.numpy().copy() for k, v in net.state_dict().items()}
     criterion = tsl.TSLLoss()
@@ -268,7 +268,7 @@ def test_gradients_of_a_step_are_the_mean_over_its_videos(tmp_path):
     wanted = {k: v.numpy().copy() for k, v in net.state_dict().items()}
 
     runtime.seed(3)
-    net = TSLNet(**SMALL, dropout=0.0)
+    net = TSLNet(TSLNetConfig(**SMALL, dropout=0.0))
     jt.sync_all()
     assert all((net.state_dict()[k].numpy() == v).all() for k, v in before.items())
     schedule = tsl.Schedule(2, (1e-3,), 1)
@@ -346,7 +346,7 @@ def test_random_scores_are_a_poor_baseline():
 def test_the_timeline_s_video(tmp_path):
     root = ROOT / "data_samples" / "untrimmed_film"
     videos = UntrimmedVideos(root, "train", seed=3)
-    net = TSLNet(**SMALL)
+    net = TSLNet(TSLNetConfig(**SMALL))
     shown = tsl.timeline_video(
         videos, 0, tsl.predict(net, videos.load(0)), tsl.read_truth(root)["bbb_0015"]
     )

@@ -45,7 +45,7 @@ def test_released_network(name, released_weights):
     """Names, evaluation outputs and loss to 1e-4, training to 1e-3, as the golden numbers ask."""
     numbers = Golden(name)
     facts, arrays = numbers.facts, numbers.arrays
-    net = TSLNet(**facts["config"], dropout=0.0)
+    net = TSLNet(TSLNetConfig(**facts["config"], dropout=0.0))
     own = {key: list(value.shape) for key, value in net.state_dict().items()}
     assert own == {k: v for k, v in numbers.keys.items() if not k.endswith("num_batches_tracked")}
     assert load_weights(net, released_weights).complete
@@ -99,7 +99,7 @@ def test_other_shapes(case):
     def stored(role):
         return SMALL[f"{case['case']}/{role}"]
 
-    net = TSLNet(**case["network"])
+    net = TSLNet(TSLNetConfig(**case["network"]))
     load_weights(net, {k: weight(k, v.shape) for k, v in net.state_dict().items()})
     given = tsl_inputs(case["seed"], case)
     inputs = given["rgb"], given["logmel"]
@@ -135,7 +135,7 @@ def tiny():
     """A network, and what one video gives to it and to the loss."""
     jt.set_global_seed(0)
     case = {"videos": 1, "clips": T, "points": 3, "network": {"num_classes": 2, **TINY}}
-    return TSLNet(**TINY), tsl_inputs(0, case)
+    return TSLNet(TSLNetConfig(**TINY)), tsl_inputs(0, case)
 
 
 def terms_of(net, given, **options):
@@ -183,7 +183,7 @@ def test_a_video_of_annotated_clips_only_has_a_finite_loss(tiny):
 
 def test_nothing_to_see_nor_to_hear_gives_finite_gradients():
     """Clips whose features are all 0 have no direction; the released code gives NaN there."""
-    net = TSLNet(**TINY)
+    net = TSLNet(TSLNetConfig(**TINY))
     for key, value in net.state_dict().items():
         if key.endswith("bias") and "rev_" in key or "v_align" in key:
             value.assign(jt.zeros(value.shape))
@@ -229,7 +229,7 @@ def test_absent_classes_are_scored_by_their_mean(tiny):
 
 def test_the_audio_extractor_learns_ten_times_as_fast():
     jt.set_global_seed(0)
-    net = TSLNet(**TINY, dropout=0.0)
+    net = TSLNet(TSLNetConfig(**TINY, dropout=0.0))
     case = {"videos": 1, "clips": T, "points": 3, "network": {"num_classes": 2, **TINY}}
     before = {k: v.numpy().copy() for k, v in net.state_dict().items()}
     net.train()
@@ -268,7 +268,7 @@ def test_five_thousand_clips(tiny):
 @pytest.mark.parametrize("modality, wanted", [("rgb", "rgb"), ("logmfcc", "logmel")])
 def test_one_modality_needs_no_other(modality, wanted, tiny):
     _, given = tiny
-    net = TSLNet(**TINY, modality=modality)
+    net = TSLNet(TSLNetConfig(**TINY, modality=modality))
     net.eval()
     alone = {"rgb": None, "logmel": None} | {wanted: given[wanted]}
     assert net(**alone, labels=given["labels"]).scores.shape == [1, T, 3]
@@ -305,12 +305,12 @@ def test_wrong_shapes_are_named(tiny, rgb, logmel, labels, message):
 )
 def test_options_that_do_not_fit_are_named(options, message):
     with pytest.raises(DataError, match=message):
-        TSLNet(**options)
+        TSLNet(TSLNetConfig(**options))
 
 
 def test_the_two_settings():
     assert TSLNetConfig.paper() == TSLNetConfig()
-    small = TSLNet(**TSLNetConfig.classroom().options())
+    small = TSLNet(TSLNetConfig.classroom())
     released = set(Golden("tsl_t64").keys)
     assert set(small.state_dict()) <= released
     assert sum(p.numel() for p in small.parameters()) < 3e6

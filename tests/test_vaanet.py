@@ -1,5 +1,7 @@
 """VAANet against the authors' PyTorch code (golden numbers) and the twin (small networks)."""
 
+from dataclasses import replace
+
 import jittor as jt
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ def golden():
 
 @pytest.fixture(scope="module")
 def paper_net(golden):
-    net = VAANet(**golden.facts["config"])
+    net = VAANet(VAANetConfig(**golden.facts["config"]))
     report = load_weights(net, golden.state())
     assert report.complete
     return net
@@ -75,7 +77,7 @@ def test_other_shapes(case):
         return SMALL[f"{case['case']}/{role}"]
 
     config, batch = case["config"], case["batch"]
-    net = VAANet(**config)
+    net = VAANet(VAANetConfig(**config))
     load_weights(net, {k: weight(k, v.shape) for k, v in net.state_dict().items()})
     rng = np.random.default_rng(case["seed"])
     size = config["sample_size"]
@@ -108,7 +110,7 @@ def classroom():
         np.float32
     )
     audio = rng.standard_normal((2, config.audio_frames, 32)).astype(np.float32)
-    return VAANet(**config.options()), visual, audio
+    return VAANet(config), visual, audio
 
 
 def test_attentions_share_out_what_they_say(classroom):
@@ -146,12 +148,12 @@ def test_wrong_shapes_are_named(classroom, visual_shape, audio_shape, message):
 
 def test_snippets_too_long_for_the_backbone():
     with pytest.raises(ValueError, match="snippet_duration: found 16, wanted 1 to 8"):
-        VAANet(**(VAANetConfig.classroom().options() | {"snippet_duration": 16}))
+        VAANet(replace(VAANetConfig.classroom(), snippet_duration=16))
 
 
 def test_frozen_backbone_keeps_its_weights_and_updates_its_statistics():
-    config = VAANetConfig.classroom().options() | {"freeze_backbone": True, "sample_size": 32}
-    net = VAANet(**config)
+    config = replace(VAANetConfig.classroom(), freeze_backbone=True, sample_size=32)
+    net = VAANet(config)
     visual = np.random.default_rng(0).integers(0, 256, (2, 8, 3, 8, 32, 32)).astype(np.float32)
     audio = np.zeros((2, 1024, 32), np.float32)
     before = {k: v.numpy().copy() for k, v in net.state_dict().items()}

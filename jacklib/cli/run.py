@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jacklib.backend import processes, runtime
+from jacklib.core.networks import NETWORKS
 from jacklib.errors import DataError, DiskError, TrainingError, disk_words, escaped, plain
 
 # Every other command, and the module that has its options and its `main`.
@@ -33,7 +34,7 @@ TOOLS = {
     "weights": "cli.weights",
 }
 # Networks by the names of the command line; each has a module in `jacklib.methods`.
-METHODS = {"VAANet": "vaanet", "CTEN": "cten", "TSL": "tsl", "Gait": "gait"}
+METHODS = {network.command: network.key for network in NETWORKS}
 
 
 def _method(name: str, arguments: list[str]) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
+from jacklib.core.configs import BPMGCNConfig, CTENConfig, TSLNetConfig, VAANetConfig
 from jacklib.core.shapes import (
     AUDIO_COEFFICIENTS,
-    AUDIO_FRAMES,
     GAIT_JOINTS,
     LOGMEL_BINS,
     LOGMEL_FRAMES,
@@ -20,15 +20,12 @@ from jacklib.core.shapes import (
 POINTS = 5  # annotated clips of a TSL-Net video
 
 
-def inputs_for(net: Any, network: str, batch: int, seed: int) -> tuple[np.ndarray, ...]:
-    """`random_inputs` of the shapes that VAANet or CTEN, of either framework, takes."""
-    size, n = net.sample_size, net.audio_n_segments
-    visual = (batch, net.seq_len, 3, net.snippet_duration, size, size)
-    audio = {
-        "vaanet": lambda: (batch, AUDIO_FRAMES * n, AUDIO_COEFFICIENTS),
-        "cten": lambda: (batch, net.audio_time * n, MEL_BINS),
-    }[network]()
-    return random_inputs(visual, audio, net.n_classes, seed)
+def clip_inputs(config: VAANetConfig | CTENConfig, batch: int, seed: int) -> tuple[np.ndarray, ...]:
+    """`random_inputs` of the shapes that VAANet or CTEN takes."""
+    size = config.sample_size
+    visual = (batch, config.seq_len, 3, config.snippet_duration, size, size)
+    bins = MEL_BINS if isinstance(config, CTENConfig) else AUDIO_COEFFICIENTS
+    return random_inputs(visual, (batch, config.audio_frames, bins), config.n_classes, seed)
 
 
 def erased(visual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -62,15 +59,17 @@ def random_inputs(
     return visual, audio, rng.integers(0, n_classes, visual_shape[0])
 
 
-def tsl_videos(net: Any, batch: int, clips: int, seed: int) -> list[tuple[np.ndarray, ...]]:
-    """Random videos for TSL-Net of either framework and its loss, each a batch of one, float32.
+def tsl_videos(
+    config: TSLNetConfig, batch: int, clips: int, seed: int
+) -> list[tuple[np.ndarray, ...]]:
+    """Random videos for TSL-Net and its loss, each a batch of one, float32.
 
     rgb [1, T, rgb_size], logmel [1, T, 32, 60], labels and label_distribution [1, C], points
     [1, T, C]: at POINTS random clips 0.9 for a random class and 0.1 for the others.
     """
-    rng, C, videos = np.random.default_rng(seed), net.num_classes, []
+    rng, C, videos = np.random.default_rng(seed), config.num_classes, []
     for _ in range(batch):
-        rgb = np.abs(rng.standard_normal((1, clips, net.rgb_size)))
+        rgb = np.abs(rng.standard_normal((1, clips, config.rgb_size)))
         logmel = (rng.standard_normal((1, clips, LOGMEL_FRAMES, LOGMEL_BINS)) * 15 + 20) / 80
         classes = rng.integers(0, C, min(POINTS, clips))
         marks = rng.choice(clips, len(classes), replace=False)
@@ -83,8 +82,8 @@ def tsl_videos(net: Any, batch: int, clips: int, seed: int) -> list[tuple[np.nda
     return videos
 
 
-def gait_inputs(net: Any, batch: int, seed: int) -> tuple[np.ndarray, ...]:
-    """Random gaits for BPM-GCN of either framework and its loss, float32.
+def gait_inputs(config: BPMGCNConfig, batch: int, seed: int) -> tuple[np.ndarray, ...]:
+    """Random gaits for BPM-GCN and its loss, float32.
 
     posture [batch, 3, T, 16, 1], movement [batch, 8, T, 16, 1], labels [batch] (int64), affective
     [batch, n_features * T].
@@ -94,7 +93,43 @@ def gait_inputs(net: Any, batch: int, seed: int) -> tuple[np.ndarray, ...]:
     def normal(*shape: int) -> np.ndarray:
         return rng.standard_normal(shape).astype(np.float32)
 
-    posture = normal(batch, POSTURE_CHANNELS, net.frames, GAIT_JOINTS, 1)
-    movement = normal(batch, MOVEMENT_CHANNELS, net.frames, GAIT_JOINTS, 1)
-    labels = rng.integers(0, net.n_classes, batch)
-    return posture, movement, labels, normal(batch, net.n_features * net.frames)
+    posture = normal(batch, POSTURE_CHANNELS, config.frames, GAIT_JOINTS, 1)
+    movement = normal(batch, MOVEMENT_CHANNELS, config.frames, GAIT_JOINTS, 1)
+    labels = rng.integers(0, config.n_classes, batch)
+    return posture, movement, labels, normal(batch, config.n_features * config.frames)
+
+
+# ---------------------------------------------------------------------------------------------
+# A training step's passes
+# ---------------------------------------------------------------------------------------------
+
+
+class Pass(NamedTuple):
+    """One forward pass: what the network takes, and what its loss takes besides the output."""
+
+    inputs: list[np.ndarray]
+    targets: list[np.ndarray]
+
+
+def vaanet_passes(config: VAANetConfig, batch: int, seed: int, clips: int) -> list[Pass]:
+    """The batch as a whole."""
+    *inputs, target = clip_inputs(config, batch, seed)
+    return [Pass(inputs, [target, np.array(vaanet_positive(config.n_classes))])]
+
+
+def cten_passes(config: CTENConfig, batch: int, seed: int, clips: int) -> list[Pass]:
+    """The batch three times, see `erased`."""
+    visual, audio, target = clip_inputs(config, batch, seed)
+    return [Pass([v, audio], [target]) for v in (visual, *erased(visual))]
+
+
+def tsl_passes(config: TSLNetConfig, batch: int, seed: int, clips: int) -> list[Pass]:
+    """One video after the other, since videos differ in length."""
+    videos = tsl_videos(config, batch, clips, seed)
+    return [Pass([rgb, logmel, labels], [labels, *rest]) for rgb, logmel, labels, *rest in videos]
+
+
+def gait_passes(config: BPMGCNConfig, batch: int, seed: int, clips: int) -> list[Pass]:
+    """The batch as a whole."""
+    *inputs, labels, affective = gait_inputs(config, batch, seed)
+    return [Pass(inputs, [labels, affective])]

@@ -7,7 +7,7 @@ from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any
 
-from jacklib.errors import DataError, check_at_least, check_choice, refuse, shown
+from jacklib.errors import DataError, check_choice, refuse, shown
 
 EXPANSION = 4  # a 3D ResNet's bottleneck gives four times its inner width
 AUDIO_FRAMES = 256  # MFCC frames in one of VAANet's audio segments
@@ -92,15 +92,15 @@ def check_modality(modality: str) -> None:
     check_choice("modality", modality, MODALITIES, "'all' has picture and sound.")
 
 
-def check_clips(net, rgb, logmel) -> tuple[int, int]:
+def check_clips(config, rgb, logmel) -> tuple[int, int]:
     """Videos and clips that TSL-Net is given.
 
     Raises ValueError naming the argument that has another shape than [B, T, rgb_size] or [B, T, 32,
     60], another length than its partner, or too few clips for a video score.
     """
-    wanted = {"rgb": (net.rgb_size,), "logmel": (LOGMEL_FRAMES, LOGMEL_BINS)}
+    wanted = {"rgb": (config.rgb_size,), "logmel": (LOGMEL_FRAMES, LOGMEL_BINS)}
     given = {"rgb": rgb, "logmel": logmel}
-    names = {"all": ("rgb", "logmel"), "rgb": ("rgb",), "logmfcc": ("logmel",)}[net.modality]
+    names = {"all": ("rgb", "logmel"), "rgb": ("rgb",), "logmfcc": ("logmel",)}[config.modality]
     size = None
     for name in names:
         shape = tuple(given[name].shape)
@@ -114,8 +114,8 @@ def check_clips(net, rgb, logmel) -> tuple[int, int]:
                 + (", as many as rgb has." if size is not None else "."),
             )  # fmt: skip
         size = shape[:2]
-    refuse(size[1] < net.r_act, names[0], found=f"{size[1]} clips",
-           wanted=f"{net.r_act} or more (r_act)",
+    refuse(size[1] < config.r_act, names[0], found=f"{size[1]} clips",
+           wanted=f"{config.r_act} or more (r_act)",
            cure="Leave shorter videos out, or give a smaller r_act.")  # fmt: skip
     return size
 
@@ -126,12 +126,11 @@ def check_reverse_sign(sign: str) -> None:
     check_choice("reverse_sign", sign, ("released", "paper"), cure)
 
 
-def check_widths(widths: Sequence[int], frames: int, embed: int) -> None:
-    """Raise ValueError where BPM-GCN cannot have such widths, frames or embedding."""
+def check_widths(widths: Sequence[int], embed: int) -> None:
+    """Raise ValueError where BPM-GCN cannot have such widths or embedding."""
     refuse(len(widths) != 3 or any(w < embed or w % embed for w in widths), "widths",
            found=str(list(widths)), wanted=f"three multiples of embed ({embed})",
            cure="The released network has 64, 128 and 256.")  # fmt: skip
-    check_at_least("frames", frames, 2, "The released network has 48.")
 
 
 def check_streams(streams: str) -> None:
@@ -140,10 +139,10 @@ def check_streams(streams: str) -> None:
     check_choice("streams", streams, STREAMS, cure)
 
 
-def check_gait(net, posture, movement) -> None:
+def check_gait(config, posture, movement) -> None:
     """Raise ValueError naming the argument that has another shape than BPM-GCN takes.
 
-    posture [N, 3, T, 16, 1] and movement [N, 8, T, 16, 1], with the network's T; of a network with
+    posture [N, 3, T, 16, 1] and movement [N, 8, T, 16, 1], with the config's T; of a network with
     one stream, only that stream's.
     """
     N: object = "N"
@@ -151,9 +150,9 @@ def check_gait(net, posture, movement) -> None:
         ("posture", posture, POSTURE_CHANNELS),
         ("movement", movement, MOVEMENT_CHANNELS),
     ):
-        if net.streams not in ("both", name):
+        if config.streams not in ("both", name):
             continue
-        shape, rest = tuple(value.shape), (channels, net.frames, GAIT_JOINTS, 1)
+        shape, rest = tuple(value.shape), (channels, config.frames, GAIT_JOINTS, 1)
         if len(shape) != 5 or shape[1:] != rest or (N != "N" and shape[0] != N):
             text = ", ".join(map(str, (N, *rest)))
             raise DataError(name, found=f"shape {list(shape)}", wanted=f"[{text}]",

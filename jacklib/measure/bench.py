@@ -20,24 +20,19 @@ import platform
 import statistics
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from jacklib.backend import cuda, processes
 from jacklib.backend.torch_process import find_torch, process_environment
+from jacklib.core.networks import KEYS, NETWORKS
+from jacklib.core.networks import network as table_of
 from jacklib.errors import DataError, check_at_least, refuse
 from jacklib.files import write_json
-from jacklib.measure.protocol import (
-    NETWORKS,
-)
 
-OPERATIONS = {
-    "vaanet": ("inference", "train"), "cten": ("inference", "train"),
-    "tsl": ("inference", "forward", "train"), "gait": ("inference", "train"),
-}  # fmt: skip
+OPERATIONS = {network.key: network.operations for network in NETWORKS}
 WORDS = {"inference": "inference", "forward": "forward pass in training", "train": "training step"}
-BATCH = {"paper": 2, "classroom": 8}
-GAIT_BATCH = 32  # in both settings
 CLIPS = {"paper": 200, "classroom": 90}  # of a TSL-Net video: 16 frames each
 
 
@@ -251,7 +246,7 @@ def machine() -> str:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `bench`."""
-    parser.add_argument("network", choices=(*NETWORKS, "all"))
+    parser.add_argument("network", choices=(*KEYS, "all"))
     parser.add_argument("--settings", choices=("paper", "classroom", "both"), default="both")
     parser.add_argument("--batch_size", type=int, help="default: 2 (paper), 8 (classroom); gait 32")
     parser.add_argument("--rounds", type=int, default=7, help="measured turns of each framework")
@@ -269,16 +264,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _measure_one(network: str, settings: str, args: argparse.Namespace) -> dict[str, Any]:
-    from jacklib.networks import BPMGCNConfig, CTENConfig, TSLNetConfig, VAANetConfig
-
-    configs = {
-        "vaanet": VAANetConfig, "cten": CTENConfig, "tsl": TSLNetConfig, "gait": BPMGCNConfig,
-    }  # fmt: skip
-    config = getattr(configs[network], settings)()
-    default = GAIT_BATCH if network == "gait" else BATCH[settings]
+    config = getattr(table_of(network).config, settings)()
+    default = dict(zip(("paper", "classroom"), table_of(network).batch, strict=True))[settings]
     batch, clips = args.batch_size or default, CLIPS[settings]
     results = measure(
-        network, config.options(), batch, rounds=args.rounds, warm_up=args.warm_up, seed=args.seed,
+        network, asdict(config), batch, rounds=args.rounds, warm_up=args.warm_up, seed=args.seed,
         clips=clips, device=args.device,
     )  # fmt: skip
     versions = ", ".join(
@@ -323,7 +313,7 @@ def main(args: argparse.Namespace) -> int:
             write_json(args.json, {"machine": machine(), "training": everything})
         return 0
     everything: dict[str, Any] = {}
-    for network in NETWORKS if args.network == "all" else (args.network,):
+    for network in KEYS if args.network == "all" else (args.network,):
         everything[network] = {}
         for settings in ("paper", "classroom") if args.settings == "both" else (args.settings,):
             everything[network][settings] = _measure_one(network, settings, args)

@@ -22,6 +22,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +31,7 @@ import numpy as np
 from jacklib.backend import cuda, folders, processes, runtime
 from jacklib.backend.folders import ROOT
 from jacklib.backend.torch_process import named_python, process_environment
+from jacklib.core.networks import NETWORKS
 from jacklib.errors import check_choice, refuse
 from jacklib.files import write_json, write_text
 from jacklib.measure.golden_numbers import Golden, point_labels
@@ -197,6 +199,7 @@ def check_golden(
     """(network and output, difference from PyTorch's number, whether it is small enough)."""
     import jittor as jt
 
+    from jacklib.core import configs
     from jacklib.networks import BPMGCN, CTEN, CTENVisual, TSLNet, VAANet
     from jacklib.weights.checkpoint import load_weights
 
@@ -219,7 +222,8 @@ def check_golden(
             golden = Golden(name)
             # The golden training is without dropout; the other two networks have none.
             still = {"dropout": 0.0} if network in (CTEN, CTENVisual, TSLNet) else {}
-            net = network(**golden.facts.get("config", {}), **still)
+            config = getattr(configs, network.__name__.removesuffix("Visual") + "Config")
+            net = network(config(**golden.facts.get("config", {}), **still))
             load_weights(net, golden.state())
             arrays = [golden.input(each) for each in inputs]
             net.eval()
@@ -296,15 +300,15 @@ def check_training(
 
 def sizes(small: bool) -> dict[str, tuple[dict[str, Any], int, int]]:
     """(settings, batch, clips of a video) of each network: the papers', or the classroom's."""
-    from jacklib.networks import BPMGCNConfig, CTENConfig, TSLNetConfig, VAANetConfig
-
     kind = "classroom" if small else "paper"
-    configs = {"vaanet": VAANetConfig, "cten": CTENConfig, "tsl": TSLNetConfig,
-               "gait": BPMGCNConfig}  # fmt: skip
     batch = {"vaanet": 8, "cten": 8, "tsl": 16, "gait": 32}
     return {
-        name: (getattr(config, kind)().options(), 2 if small else batch[name], 24 if small else 480)
-        for name, config in configs.items()
+        n.key: (
+            asdict(getattr(n.config, kind)()),
+            2 if small else batch[n.key],
+            24 if small else 480,
+        )
+        for n in NETWORKS
     }
 
 

@@ -12,8 +12,9 @@ import time
 from typing import Any
 
 from jacklib.backend import folders, runtime
-from jacklib.core.example_inputs import erased, gait_inputs, inputs_for, tsl_videos, vaanet_positive
-from jacklib.measure.protocol import LEARNING_RATE, MOMENTUM, WEIGHT_DECAY, check_network, serve
+from jacklib.core.erasing import kept_segments
+from jacklib.core.networks import network as table_of
+from jacklib.measure.protocol import serve
 
 
 class JittorSession:
@@ -30,33 +31,24 @@ class JittorSession:
         """Build the network (weights from `seed`) and inputs for one batch."""
         import jittor as jt
 
-        from jacklib.networks import BPMGCN, CTEN, TSLNet, VAANet
+        from jacklib import networks
+        from jacklib.networks import losses
         from jacklib.ops import SGD, Adam
 
-        check_network(network)
         self.net = self.optimizer = None
+        table = table_of(network)
         runtime.seed(seed)
-        networks = {"vaanet": VAANet, "cten": CTEN, "tsl": TSLNet, "gait": BPMGCN}
-        net = networks[network](**(config or {}))
-        lr, parameters = LEARNING_RATE[network], net.parameters()
-        self.network = network
-        if network == "tsl":
-            videos = tsl_videos(net, batch, clips, seed)
-            self.videos = [[jt.array(array) for array in video] for video in videos]
-            self.inputs, self.labels = self.videos[0][:2], self.videos[0][2:3]
-            parameters = net.parameter_groups(lr)
-        elif network == "gait":
-            arrays = [jt.array(array) for array in gait_inputs(net, batch, seed)]
-            self.inputs, self.labels = arrays[:2], ()
-            self.target, self.affective = arrays[2].numpy(), arrays[3]
-        else:
-            visual, audio, target = inputs_for(net, network, batch, seed)
-            self.inputs, self.labels = (jt.array(visual), jt.array(audio)), ()
-            self.target = jt.array(target)
-            self.later = [jt.array(v) for v in erased(visual)] if network == "cten" else []
-        decay = WEIGHT_DECAY[network]
-        if network == "gait":
-            self.optimizer = SGD(parameters, lr, MOMENTUM, decay, nesterov=True)
+        options = table.config(**(config or {}))
+        net = getattr(networks, table.kind)(options)
+        self.network, self.loss = network, getattr(losses, f"{network}_loss")
+        self.passes = [
+            ([jt.array(a) for a in inputs], [jt.array(a) for a in targets])
+            for inputs, targets in table.passes(options, batch, seed, clips)
+        ]
+        lr, decay = table.learning_rate, table.weight_decay
+        parameters = net.parameter_groups(lr) if network == "tsl" else net.parameters()
+        if table.momentum:
+            self.optimizer = SGD(parameters, lr, table.momentum, decay, nesterov=True)
         else:
             self.optimizer = Adam(parameters, lr=lr, weight_decay=decay)
         self.net = net
@@ -75,7 +67,7 @@ class JittorSession:
         jt.sync_all(True)
         start = time.perf_counter()
         with jt.no_grad():
-            output = self.net(*self.inputs)
+            output = self.net(*self.passes[0][0][:2])  # TSL-Net: without labels
             output[0].sync()
         jt.sync_all(True)
         return {"seconds": time.perf_counter() - start}
@@ -87,7 +79,7 @@ class JittorSession:
         self.net.train()
         jt.sync_all(True)
         start = time.perf_counter()
-        output = self.net(*self.inputs, *self.labels)
+        output = self.net(*self.passes[0][0])
         unwaited = time.perf_counter() - start
         output[0].sync()
         jt.sync_all(True)
@@ -100,49 +92,21 @@ class JittorSession:
         self.net.train()
         jt.sync_all(True)
         start = time.perf_counter()
-        value = self.optimizer.gather(getattr(self, f"_{self.network}_loss")())
+        value = self.optimizer.gather(self._losses())
         self.optimizer.gradient_sum().sync()
         self.optimizer.step()
         jt.sync_all(True)
         return {"seconds": time.perf_counter() - start, "loss": value}
 
-    def _vaanet_loss(self):
-        from jacklib.networks.losses import pcce
-
-        logits = self.net(*self.inputs).logits
-        yield pcce(logits, self.target, vaanet_positive(self.net.n_classes))
-
-    def _cten_loss(self):
-        from jacklib.core.erasing import kept_segments
-        from jacklib.ops import cross_entropy
-
-        first, audio = self.inputs
-
-        def one_pass(visual):
-            output = self.net(visual, audio)
-            if visual is first:
+    def _losses(self):
+        for number, (inputs, targets) in enumerate(self.passes):
+            output = self.net(*inputs)
+            if self.network == "cten" and number == 0:
                 kept_segments(output.gamma)  # the passes to come wait for it
-            return cross_entropy(output.logits, self.target) / 3
-
-        for visual in (first, *self.later):
-            yield one_pass(visual)
-
-    def _tsl_loss(self):
-        from jacklib.networks.losses import TSLLoss
-
-        criterion = TSLLoss()
-
-        def one_video(rgb, logmel, labels, shares, points):
-            output = self.net(rgb, logmel, labels)
-            return criterion(output, labels, shares, points)["total"] / len(self.videos)
-
-        for video in self.videos:
-            yield one_video(*video)
-
-    def _gait_loss(self):
-        from jacklib.networks.losses import bpm_gcn_loss
-
-        yield bpm_gcn_loss(self.net(*self.inputs), self.target, self.affective)["total"]
+            loss = self.loss(output, *targets) / len(self.passes)
+            del output  # or it would hold its graph while the next one is built
+            yield loss
+            del loss
 
     def about(self) -> dict[str, Any]:
         """Which Jittor this is and how many threads it uses."""

@@ -37,17 +37,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-NETWORKS = ("vaanet", "cten", "tsl", "gait")
-LEARNING_RATE = {"vaanet": 2e-4, "cten": 2e-4, "tsl": 1e-5, "gait": 1e-3}
-WEIGHT_DECAY = {"vaanet": 0.0, "cten": 5e-4, "tsl": 5e-4, "gait": 1e-3}
-MOMENTUM = 0.9  # of BPM-GCN's SGD, Nesterov's
-
-
-def check_network(network: str) -> None:
-    """Raise ValueError where there is no such network."""
-    if network not in NETWORKS:
-        raise ValueError(f"network: found {network!r}, wanted one of {NETWORKS}.")
-
 
 def memory() -> dict[str, int]:
     """Bytes of this process in memory: the peak since start or since `reset_peak`, and now.

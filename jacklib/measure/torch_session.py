@@ -15,16 +15,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch.nn.functional import cross_entropy
+from torch import nn
 
+from jacklib import reference
 from jacklib.core.erasing import kept_segments
-from jacklib.core.example_inputs import erased, gait_inputs, inputs_for, tsl_videos, vaanet_positive
-from jacklib.measure.protocol import LEARNING_RATE, MOMENTUM, WEIGHT_DECAY, check_network, serve
-from jacklib.reference.bpm_gcn import BPMGCN
-from jacklib.reference.cten import CTEN
-from jacklib.reference.losses import TSLLoss, bpm_gcn_loss, pcce
-from jacklib.reference.tsl_net import TSLNet
-from jacklib.reference.vaanet import VAANet
+from jacklib.core.networks import network as table_of
+from jacklib.measure.protocol import serve
+from jacklib.reference import losses
 
 # "cuda" where `bench --device cuda` or `gpu_check` measures a GPU.
 DEVICE = torch.device(os.environ.get("JACK_DEVICE", "cpu"))
@@ -43,7 +40,7 @@ class Session:
     """The one network loaded at a time, with its inputs and its optimizer."""
 
     def __init__(self) -> None:
-        self.net: VAANet | CTEN | TSLNet | BPMGCN | None = None
+        self.net: nn.Module | None = None
 
     def load(
         self,
@@ -56,33 +53,23 @@ class Session:
         """Build the network (weights from torch.manual_seed(seed)) and inputs for one batch."""
         # Let go of the last network first: it must not be timed if this load fails, nor count in
         # the peak of the next one.
-        self.net = self.optimizer = self.target = None
-        self.inputs = self.labels = self.later = self.videos = ()
-        check_network(network)
+        self.net = self.optimizer = None
+        self.passes = ()
+        table = table_of(network)
         torch.manual_seed(seed)
-        networks = {"vaanet": VAANet, "cten": CTEN, "tsl": TSLNet, "gait": BPMGCN}
-        net = networks[network](**(config or {})).to(DEVICE)
+        options = table.config(**(config or {}))
+        net = getattr(reference, table.kind)(options).to(DEVICE)
+        self.network, self.loss = network, getattr(losses, f"{network}_loss")
+        self.passes = [
+            ([_here(array) for array in inputs], [_here(array) for array in targets])
+            for inputs, targets in table.passes(options, batch, seed, clips)
+        ]
+        lr, decay = table.learning_rate, table.weight_decay
         trainable = [p for p in net.parameters() if p.requires_grad]
-        lr, parameters = LEARNING_RATE[network], trainable
-        self.network = network
-        if network == "tsl":
-            videos = tsl_videos(net, batch, clips, seed)
-            self.videos = [[_here(array) for array in video] for video in videos]
-            self.inputs, self.labels = self.videos[0][:2], self.videos[0][2:3]
-            parameters = net.parameter_groups(lr)
-        elif network == "gait":
-            arrays = [_here(array) for array in gait_inputs(net, batch, seed)]
-            self.inputs, (self.target, self.affective) = arrays[:2], arrays[2:]
-        else:
-            visual, audio, target = inputs_for(net, network, batch, seed)
-            self.inputs = _here(visual), _here(audio)
-            self.target = _here(target)
-            if network == "cten":
-                self.later = [_here(v) for v in erased(visual)]
-        decay = WEIGHT_DECAY[network]
-        if network == "gait":
-            options = {"momentum": MOMENTUM, "nesterov": True}
-            self.optimizer = torch.optim.SGD(parameters, lr=lr, weight_decay=decay, **options)
+        parameters = net.parameter_groups(lr) if network == "tsl" else trainable
+        if table.momentum:
+            momentum = {"momentum": table.momentum, "nesterov": True}
+            self.optimizer = torch.optim.SGD(parameters, lr=lr, weight_decay=decay, **momentum)
         else:
             self.optimizer = torch.optim.Adam(parameters, lr=lr, weight_decay=decay)
         self.net = net
@@ -98,7 +85,7 @@ class Session:
         _wait()
         start = time.perf_counter()
         with torch.no_grad():
-            net(*self.inputs)
+            net(*self.passes[0][0][:2])  # TSL-Net: without labels
         _wait()
         return {"seconds": time.perf_counter() - start}
 
@@ -108,7 +95,7 @@ class Session:
         net.train()
         _wait()
         start = time.perf_counter()
-        output = net(*self.inputs, *self.labels)
+        output = net(*self.passes[0][0])
         _wait()
         seconds = time.perf_counter() - start
         del output
@@ -122,7 +109,7 @@ class Session:
         start = time.perf_counter()
         self.optimizer.zero_grad()
         value = 0.0
-        for part in getattr(self, f"_{self.network}_loss")(net):
+        for part in self._losses(net):
             part.backward()
             value += part.item()
             del part
@@ -130,39 +117,20 @@ class Session:
         _wait()
         return {"seconds": time.perf_counter() - start, "loss": value}
 
-    def _vaanet_loss(self, net: VAANet) -> Iterator[torch.Tensor]:
-        positive = vaanet_positive(net.n_classes)
-        yield pcce(net(*self.inputs).logits, self.target, positive=positive)
-
-    def _cten_loss(self, net: CTEN) -> Iterator[torch.Tensor]:
-        first, audio = self.inputs
-
-        def one_pass(visual: torch.Tensor) -> torch.Tensor:
-            output = net(visual, audio)
-            if visual is first:
+    def _losses(self, net: nn.Module) -> Iterator[torch.Tensor]:
+        # TSL-Net's released code adds up the batch's losses and takes one gradient of the sum,
+        # which keeps the graphs of all its videos. A gradient a video, as jacklib takes it, is the
+        # same sum and keeps one: compared is what the frameworks need, not what the loops do.
+        for number, (inputs, targets) in enumerate(self.passes):
+            output = net(*inputs)
+            if self.network == "cten" and number == 0:
                 kept_segments(output.gamma.detach().cpu())  # the passes to come wait for it
-            return cross_entropy(output.logits, self.target) / 3
+            loss = self.loss(output, *targets) / len(self.passes)
+            del output
+            yield loss
+            del loss
 
-        for visual in (first, *self.later):
-            yield one_pass(visual)
-
-    def _tsl_loss(self, net: TSLNet) -> Iterator[torch.Tensor]:
-        # The released code adds up the batch's losses and takes one gradient of the sum, which
-        # keeps the graphs of all its videos. A gradient a video, as jacklib takes it, is the same
-        # sum and keeps one: compared is what the frameworks need, not what the training loops do.
-        criterion = TSLLoss()
-
-        def one_video(rgb, logmel, labels, shares, points) -> torch.Tensor:
-            output = net(rgb, logmel, labels)
-            return criterion(output, labels, shares, points)["total"] / len(self.videos)
-
-        for video in self.videos:
-            yield one_video(*video)
-
-    def _gait_loss(self, net: BPMGCN) -> Iterator[torch.Tensor]:
-        yield bpm_gcn_loss(net(*self.inputs), self.target, self.affective)["total"]
-
-    def _loaded(self) -> VAANet | CTEN | TSLNet | BPMGCN:
+    def _loaded(self) -> nn.Module:
         if self.net is None:
             raise ValueError("op: found no network, wanted one loaded. Send 'load' first.")
         return self.net

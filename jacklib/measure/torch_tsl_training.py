@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from jacklib.core.configs import TSLNetConfig
 from jacklib.measure.protocol import Job, memory, read_job, read_videos, reset_peak, write_result
 from jacklib.reference.losses import TSLLoss
 from jacklib.reference.tsl_net import TSLNet
@@ -61,7 +62,7 @@ def main(job_folder: str, result_folder: str) -> None:
     """Train as the job says and score its test videos."""
     job, weights = read_job(Path(job_folder))
     torch.manual_seed(job.seed)
-    net = TSLNet(**job.config)
+    net = TSLNet(TSLNetConfig(**job.config))
     given = {name: torch.from_numpy(array) for name, array in weights.items()}
     missing, unexpected = net.load_state_dict(given, strict=False)
     missing = [name for name in missing if not name.endswith("num_batches_tracked")]

@@ -16,7 +16,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -46,12 +46,15 @@ def train_once(job_folder: Path, result_folder: Path) -> None:
 
     from jacklib.data.tsl300 import UntrimmedVideos
     from jacklib.methods import tsl
-    from jacklib.networks import TSLNet
+    from jacklib.networks import TSLNet, TSLNetConfig
     from jacklib.weights.checkpoint import load_weights
 
     job, weights = protocol.read_job(job_folder)
     runtime.seed(job.seed)
-    net, clock = TSLNet(**job.config), tsl.Clock(lambda: protocol.memory()["peak_rss"])
+    net, clock = (
+        TSLNet(TSLNetConfig(**job.config)),
+        tsl.Clock(lambda: protocol.memory()["peak_rss"]),
+    )
     load_weights(net, weights)
     training, testing = (
         UntrimmedVideos(job.root, subset, seed=job.seed) for subset in ("train", "test")
@@ -93,10 +96,10 @@ def prepare(folder: Path, root: Path, config: Any, schedule: Any, seed: int) -> 
 
     training, testing = (UntrimmedVideos(root, subset, seed=seed) for subset in ("train", "test"))
     runtime.seed(seed)
-    weights = {name: v.numpy() for name, v in TSLNet(**config.options()).state_dict().items()}
+    weights = {name: v.numpy() for name, v in TSLNet(config).state_dict().items()}
     steps = tsl.steps(training, schedule, seed, 0, len(schedule.rates))
     job = protocol.Job(
-        root=str(root), seed=seed, config=config.options(), rates=list(schedule.rates),
+        root=str(root), seed=seed, config=asdict(config), rates=list(schedule.rates),
         audio_factor=schedule.audio_factor, weight_decay=schedule.weight_decay,
         order=[step.indices.tolist() for step in steps],
     )  # fmt: skip

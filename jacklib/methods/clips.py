@@ -72,7 +72,7 @@ class Method(NamedTuple):
 
     name: str  # as the user types it
     network: Callable[[Any], jt.nn.Module]  # from a config
-    config: type  # has .paper(n_classes), .classroom(n_classes) and .options()
+    config: type  # has .paper(n_classes) and .classroom(n_classes)
     schedules: dict[str, Schedule]  # by the name of the settings
     sizes: tuple[str, ...]  # options of the config that the command line may change
     open_clips: Callable[..., VideoClips]

@@ -58,8 +58,8 @@ def build(config: CTENConfig) -> Network:
             "its batches' statistics.",
         )
     if config.visual_only:
-        return CTENVisual(**config.visual_options())
-    return CTEN(**config.options())
+        return CTENVisual(config)
+    return CTEN(config)
 
 
 def open_clips(config: CTENConfig, paths: SamplePaths, subset: str, **options: Any) -> VideoClips:
@@ -187,7 +187,7 @@ def train(
     `detection`, the mean average precision of gamma over tIoU 0.1 to 0.5.
     """
     kept_features = KeptFeatures(net) if keep_features else None
-    if keep_features and not net.stored_statistics:
+    if keep_features and not net.config.stored_statistics:
         raise _features_change()
 
     def step_loss(batch: Batch):

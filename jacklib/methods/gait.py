@@ -295,7 +295,7 @@ def load(
     with built_as(file):
         config = saved_config(BPMGCNConfig, saved) if saved else getattr(BPMGCNConfig, settings)()
         config = replace(config, **given)
-        net = BPMGCN(**config.options())
+        net = BPMGCN(config)
     sizes = (n_classes or config.n_classes, config.n_features, config.frames)
     if sizes != (len(EMOTIONS), N_AFFECTIVE, FRAMES):
         raise DataError(
@@ -446,7 +446,7 @@ def _train_in(result_path: Path, options: dict[str, Any]) -> int:
         "train", folder, train=options.get("random_move", True), seed=seed, dataset=dataset
     )
     validation = open_gaits("test", folder, dataset=dataset)
-    net = BPMGCN(**config.options())
+    net = BPMGCN(config)
     jt.sync_all()  # the first weights are drawn now, from the seed, as in the notebook
     if options.get("checkpoint_path"):
         print(f"network: {load_weights(net, options['checkpoint_path'])}")

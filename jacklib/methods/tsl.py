@@ -303,10 +303,10 @@ def check_videos(net: TSLNet, videos: UntrimmedVideos) -> None:
     """Raise DataError, before any work, where a video is too short for the network or, of the test
     videos, none has a segment to find."""
     for item, T in zip(videos.items, videos.lengths, strict=True):
-        if T < net.r_act:
+        if T < net.config.r_act:
             raise DataError(
                 f"{videos.root}, video {item.id!r}", found=f"{T} clips",
-                wanted=f"{net.r_act} or more (r_act)",
+                wanted=f"{net.config.r_act} or more (r_act)",
                 cure=f"Take it out of split_{videos.subset}.txt, or give a smaller --r_act.",
             )  # fmt: skip
     if videos.subset == "test" and not any(item.truth for item in videos.items):
@@ -590,7 +590,7 @@ def _main_in(folder: Path, args: argparse.Namespace) -> int:
         UntrimmedVideos(root, subset, modality=config.modality, points=args.points, seed=args.seed)
         for subset in ("train", "test")
     )
-    net = TSLNet(**config.options())
+    net = TSLNet(config)
     jt.sync_all()  # the first weights are drawn now, from the seed, as in the notebook
     if args.checkpoint_path:
         print(f"network: {load_weights(net, args.checkpoint_path)}")
@@ -681,7 +681,7 @@ def load(
     with built_as(file):
         config = saved_config(TSLNetConfig, saved) if saved else getattr(TSLNetConfig, settings)()
         config = replace(config, **given)
-        net = TSLNet(**config.options())
+        net = TSLNet(config)
     for classes in {config.num_classes, n_classes or config.num_classes} - {len(CLASSES)}:
         raise DataError(
             file.path, found=f"a network of {classes} classes",

@@ -165,7 +165,7 @@ def attention_states(
 NAME = "VAANet"
 METHOD = common.Method(
     name=NAME,
-    network=lambda config: VAANet(**config.options()),
+    network=VAANet,
     config=VAANetConfig,
     schedules=SCHEDULES,
     sizes=("sample_size", "seq_len", "snippet_duration", "audio_embed_size", "audio_n_segments"),

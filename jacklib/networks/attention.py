@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import jittor as jt
 from jittor import nn
 
 from jacklib.ops import BatchNorm, Conv1d, kaiming_normal_fan_out
@@ -32,8 +31,8 @@ class Attention(nn.Module):
         if kaiming:
             kaiming_normal_fan_out(self.conv[0].weight)
         if switched_on and activation == "relu":
-            self.fc.bias.assign(jt.ones(size))
+            nn.init.constant_(self.fc.bias, 1)
 
     def execute(self, x):
         h = self.fc(self.conv(x).squeeze(1))  # [N, size]
-        return nn.relu(h) if self.activation == "relu" else nn.softmax(h, dim=1) * self.size
+        return nn.relu(h) if self.activation == "relu" else h.softmax(dim=1) * self.size

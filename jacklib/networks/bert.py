@@ -17,7 +17,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -37,22 +37,30 @@ WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")  # the first that a fo
 
 @dataclass(frozen=True)
 class BERTConfig:
-    """Every option of `BERT`; `BERT(**config.options())` builds it. Names are Hugging Face's."""
+    """Every option of `BERT`. Names are Hugging Face's, the defaults BERT-base's.
 
-    vocab_size: int = 30522
-    hidden_size: int = 768
+    hidden_act: "gelu" (exact), "gelu_new" (with a tanh) or "relu".
+
+    Raises DataError where sizes do not fit together.
+    """
+
+    vocab_size: int = 30522  # rows of the word table
+    hidden_size: int = 768  # H
     num_hidden_layers: int = 12
-    num_attention_heads: int = 12
-    intermediate_size: int = 3072
+    num_attention_heads: int = 12  # h
+    intermediate_size: int = 3072  # I
     hidden_act: str = "gelu"
-    hidden_dropout_prob: float = 0.1
+    hidden_dropout_prob: float = 0.1  # after the embeddings and after either part of a layer
     attention_probs_dropout_prob: float = 0.1
-    max_position_embeddings: int = 512
-    type_vocab_size: int = 2
-    initializer_range: float = 0.02
-    layer_norm_eps: float = 1e-12
-    pad_token_id: int | None = 0
-    pooler: bool = True
+    max_position_embeddings: int = 512  # the most tokens
+    type_vocab_size: int = 2  # texts that an input may have
+    initializer_range: float = 0.02  # standard deviation of the first weights
+    layer_norm_eps: float = 1e-12  # added to the variance
+    pad_token_id: int | None = 0  # the word that stands for none, or None
+    pooler: bool = True  # whether there is a pooled output
+
+    def __post_init__(self):
+        check_sizes(self)
 
     @classmethod
     def paper(cls) -> BERTConfig:
@@ -98,18 +106,61 @@ class BERTConfig:
                     cure="Only the encoder is built here; take a checkpoint of an encoder.",
                 )  # fmt: skip
         names = [f.name for f in fields(cls) if f.name != "pooler"]
-        found = cls(**{name: content[name] for name in names if name in content})
         try:
-            check_sizes(found)
+            return cls(**{name: content[name] for name in names if name in content})
         except DataError as error:
             raise DataError(
                 f"{path}, {error.what}", found=error.found, wanted=error.wanted, cure=error.cure
             ) from None
-        return found
 
-    def options(self) -> dict:
-        """The keyword arguments of `BERT`."""
-        return asdict(self)
+
+# The largest sizes that are built; several times those of the largest BERT.
+MOST = {
+    "vocab_size": 2_000_000, "hidden_size": 16_384, "num_hidden_layers": 200,
+    "num_attention_heads": 1024, "intermediate_size": 65_536, "max_position_embeddings": 100_000,
+    "type_vocab_size": 1000,
+}  # fmt: skip
+
+
+def check_sizes(config: BERTConfig) -> None:
+    """Raise ValueError where BERT cannot be built with these options."""
+    for name, most in MOST.items():
+        value = getattr(config, name)
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+            high = isinstance(value, int) and value > most
+            raise DataError(
+                name, found=shown(value),
+                wanted=f"{most} at most" if high else "a whole number, 1 or more",
+                cure="BERT-base's are the defaults.",
+            )  # fmt: skip
+    if config.hidden_size % config.num_attention_heads:
+        raise DataError(
+            "num_attention_heads", found=str(config.num_attention_heads),
+            wanted=f"a divisor of hidden_size ({config.hidden_size})",
+            cure="BERT-base has 12 heads for a width of 768.",
+        )  # fmt: skip
+    if config.hidden_act not in ACTIVATIONS:
+        raise DataError(
+            "hidden_act", found=shown(config.hidden_act), wanted=f"one of {ACTIVATIONS}",
+            cure="Released BERT checkpoints have 'gelu'.",
+        )  # fmt: skip
+    for name in (
+        "hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range",
+        "layer_norm_eps",
+    ):  # fmt: skip
+        value = getattr(config, name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+            raise DataError(
+                name, found=shown(value), wanted="0 or more, and less than 1",
+                cure="BERT-base's are the defaults.",
+            )  # fmt: skip
+    padding = config.pad_token_id
+    fits = isinstance(padding, int) and 0 <= padding < config.vocab_size
+    if padding is not None and not fits:
+        raise DataError(
+            "pad_token_id", found=shown(padding), wanted=f"0 to {config.vocab_size - 1}, or None",
+            cure="BERT's padding is word 0.",
+        )  # fmt: skip
 
 
 class BERTOutput(NamedTuple):
@@ -144,8 +195,8 @@ class LayerNorm(nn.Module):
         self.weight, self.bias = jt.ones(H), jt.zeros(H)
 
     def execute(self, x):
-        x = x - x.mean(-1, keepdims=True)
-        return x / (x.sqr().mean(-1, keepdims=True) + self.eps).sqrt() * self.weight + self.bias
+        x = x - x.mean(-1, keepdim=True)
+        return x / (x.sqr().mean(-1, keepdim=True) + self.eps).sqrt() * self.weight + self.bias
 
 
 class Embedding(nn.Module):
@@ -208,13 +259,13 @@ class SelfAttention(nn.Module):
         """hidden_keys: [B, 1, 1, L], 0 for what may be looked at and a large negative number."""
         B, L, H = x.shape
         h, e = self.h, H // self.h
-        q = self.query(x).reshape(B, L, h, e).transpose(0, 2, 1, 3)  # [B, h, L, e]
-        k = self.key(x).reshape(B, L, h, e).transpose(0, 2, 3, 1)  # [B, h, e, L]
-        v = self.value(x).reshape(B, L, h, e).transpose(0, 2, 1, 3)  # [B, h, L, e]
-        scores = jt.matmul(q, k) / math.sqrt(e) + hidden_keys  # [B, h, L, L]
-        attention = nn.softmax(scores, dim=3)  # over the keys
-        y = jt.matmul(self.dropout(attention), v)  # [B, h, L, e]
-        return y.transpose(0, 2, 1, 3).reshape(B, L, H), attention
+        q = self.query(x).reshape(B, L, h, e).transpose(1, 2)  # [B, h, L, e]
+        k = self.key(x).reshape(B, L, h, e).transpose(1, 2)  # [B, h, L, e]
+        v = self.value(x).reshape(B, L, h, e).transpose(1, 2)  # [B, h, L, e]
+        scores = q @ k.transpose(2, 3) / math.sqrt(e) + hidden_keys  # [B, h, L, L]
+        attention = scores.softmax(dim=3)  # over the keys
+        y = self.dropout(attention) @ v  # [B, h, L, e]
+        return y.transpose(1, 2).reshape(B, L, H), attention
 
 
 class Output(nn.Module):
@@ -306,47 +357,13 @@ class Pooler(nn.Module):
 
 
 class BERT(nn.Module):
-    """Bidirectional encoder of text. The defaults are BERT-base's.
+    """Bidirectional encoder of text. `BERT()` is BERT-base."""
 
-    vocab_size: rows of the word table. hidden_size: H. num_hidden_layers: layers.
-    num_attention_heads: h. intermediate_size: I. hidden_act: "gelu" (exact), "gelu_new" (with a
-    tanh) or "relu". hidden_dropout_prob: after the embeddings and after either part of a layer.
-    attention_probs_dropout_prob: of the attention. max_position_embeddings: the most tokens.
-    type_vocab_size: texts that an input may have. initializer_range: standard deviation of the
-    first weights. layer_norm_eps: added to the variance. pad_token_id: the word that stands for
-    none, or None. pooler: whether there is a pooled output.
-
-    Raises ValueError where sizes do not fit together.
-    """
-
-    def __init__(
-        self,
-        *,
-        vocab_size: int = 30522,
-        hidden_size: int = 768,
-        num_hidden_layers: int = 12,
-        num_attention_heads: int = 12,
-        intermediate_size: int = 3072,
-        hidden_act: str = "gelu",
-        hidden_dropout_prob: float = 0.1,
-        attention_probs_dropout_prob: float = 0.1,
-        max_position_embeddings: int = 512,
-        type_vocab_size: int = 2,
-        initializer_range: float = 0.02,
-        layer_norm_eps: float = 1e-12,
-        pad_token_id: int | None = 0,
-        pooler: bool = True,
-    ):
-        config = BERTConfig(
-            vocab_size, hidden_size, num_hidden_layers, num_attention_heads, intermediate_size,
-            hidden_act, hidden_dropout_prob, attention_probs_dropout_prob, max_position_embeddings,
-            type_vocab_size, initializer_range, layer_norm_eps, pad_token_id, pooler,
-        )  # fmt: skip
-        check_sizes(config)
+    def __init__(self, config: BERTConfig = BERTConfig()):
         self.config = config
         self.embeddings = Embeddings(config)
         self.encoder = Encoder(config)
-        self.pooler = Pooler(config) if pooler else None
+        self.pooler = Pooler(config) if config.pooler else None
         jt.sync(self.parameters())  # or Jittor compiles the first call's kernels with this in them
 
     @classmethod
@@ -360,7 +377,7 @@ class BERT(nn.Module):
         path = weight_file(folder)
         weights = plain_names(read_weights(path))
         _check_amount(config, weights, str(path))
-        net = cls(**{**config.options(), "pooler": "pooler.dense.weight" in weights})
+        net = cls(replace(config, pooler="pooler.dense.weight" in weights))
         report = load_encoder(net, weights, str(path))
         net.eval()
         return net, report
@@ -373,17 +390,14 @@ class BERT(nn.Module):
         1 for the second; all 0 if left out. Lists, NumPy arrays or Vars of whole numbers. Raises
         ValueError naming the argument that does not fit.
         """
-        return self._run(input_ids, attention_mask, token_type_ids)
+        return self._run(input_ids, attention_mask, token_type_ids).output
 
     def inspect(self, input_ids, attention_mask=None, token_type_ids=None) -> BERTInspection:
         """The same with what lies behind it; inputs as the network takes them."""
-        attention: list[jt.Var] = []
-        hidden: list[jt.Var] = []
         with jt.no_grad():
-            output = self._run(input_ids, attention_mask, token_type_ids, attention, hidden)
-        return BERTInspection(attention, hidden, output)
+            return self._run(input_ids, attention_mask, token_type_ids)
 
-    def _run(self, input_ids, attention_mask, token_type_ids, seen=None, hidden=None) -> BERTOutput:
+    def _run(self, input_ids, attention_mask, token_type_ids) -> BERTInspection:
         ids, mask, types = check_tokens(self.config, input_ids, attention_mask, token_type_ids)
         B, L = ids.shape
         # As large as what PyTorch adds in effect: exp of it is 0, and a text that is all padding
@@ -393,63 +407,13 @@ class BERT(nn.Module):
         jt.sync(numbers)
         ids, types, hidden_keys = numbers
         x = self.embeddings(ids, types)  # [B, L, H]
-        if hidden is not None:
-            hidden.append(x)
+        seen, hidden = [], [x]
         for layer in self.encoder.layer:
             x, attention = layer(x, hidden_keys)  # [B, L, H], [B, h, L, L]
-            if hidden is not None:
-                hidden.append(x)
-                seen.append(attention)
-        return BERTOutput(x, None if self.pooler is None else self.pooler(x))
-
-
-# The largest sizes that are built; several times those of the largest BERT.
-MOST = {
-    "vocab_size": 2_000_000, "hidden_size": 16_384, "num_hidden_layers": 200,
-    "num_attention_heads": 1024, "intermediate_size": 65_536, "max_position_embeddings": 100_000,
-    "type_vocab_size": 1000,
-}  # fmt: skip
-
-
-def check_sizes(config: BERTConfig) -> None:
-    """Raise ValueError where BERT cannot be built with these options."""
-    for name, most in MOST.items():
-        value = getattr(config, name)
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-            high = isinstance(value, int) and value > most
-            raise DataError(
-                name, found=shown(value),
-                wanted=f"{most} at most" if high else "a whole number, 1 or more",
-                cure="BERT-base's are the defaults.",
-            )  # fmt: skip
-    if config.hidden_size % config.num_attention_heads:
-        raise DataError(
-            "num_attention_heads", found=str(config.num_attention_heads),
-            wanted=f"a divisor of hidden_size ({config.hidden_size})",
-            cure="BERT-base has 12 heads for a width of 768.",
-        )  # fmt: skip
-    if config.hidden_act not in ACTIVATIONS:
-        raise DataError(
-            "hidden_act", found=shown(config.hidden_act), wanted=f"one of {ACTIVATIONS}",
-            cure="Released BERT checkpoints have 'gelu'.",
-        )  # fmt: skip
-    for name in (
-        "hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range",
-        "layer_norm_eps",
-    ):  # fmt: skip
-        value = getattr(config, name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-            raise DataError(
-                name, found=shown(value), wanted="0 or more, and less than 1",
-                cure="BERT-base's are the defaults.",
-            )  # fmt: skip
-    padding = config.pad_token_id
-    fits = isinstance(padding, int) and 0 <= padding < config.vocab_size
-    if padding is not None and not fits:
-        raise DataError(
-            "pad_token_id", found=shown(padding), wanted=f"0 to {config.vocab_size - 1}, or None",
-            cure="BERT's padding is word 0.",
-        )  # fmt: skip
+            seen.append(attention)
+            hidden.append(x)
+        output = BERTOutput(x, None if self.pooler is None else self.pooler(x))
+        return BERTInspection(seen, hidden, output)
 
 
 def _check_amount(config: BERTConfig, weights: Mapping[str, np.ndarray], name: str) -> None:
@@ -577,7 +541,7 @@ def load_encoder(
     except DataError as error:
         cure = "Build the network with the options of the checkpoint's config.json."
         if net.pooler is not None and not any(key.startswith("pooler.") for key in weights):
-            cure += " This file has no pooler: BERT(pooler=False) wants none."
+            cure += " This file has no pooler: BERTConfig(pooler=False) wants none."
         raise DataError(name, found=error.found, wanted=error.wanted, cure=cure) from None
     report.unexpected = [key for key in weights if key not in ours]
     jt.sync(net.parameters())  # as where the network is made

@@ -13,102 +13,17 @@ released code, which these files follow, 16 segments and an audio ResNet-18.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import jittor as jt
 from jittor import nn
 
-from jacklib.core.shapes import (
-    MEL_BINS,
-    audio_map,
-    backbone_channels,
-    check_depth,
-    check_fields,
-    check_shape,
-)
-from jacklib.errors import DataError
+from jacklib.core.configs import CTENConfig
+from jacklib.core.shapes import MEL_BINS, audio_map, check_shape
 from jacklib.networks.attention import Attention
 from jacklib.networks.resnet import audio_resnet18
 from jacklib.networks.resnet3d import resnet3d
 from jacklib.ops import BatchNorm, as_var
-
-
-@dataclass(frozen=True)
-class CTENConfig:
-    """Every option of `CTEN`; `CTEN(**config.options())` builds it.
-
-    With visual_only, `CTENVisual(**config.visual_options())` is what is meant.
-    """
-
-    n_classes: int = 8
-    seq_len: int = 16
-    snippet_duration: int = 16
-    sample_size: int = 112
-    audio_embed_size: int = 2048
-    audio_n_segments: int = 16
-    audio_time: int = 100
-    blocks: tuple[int, ...] = (3, 4, 23, 3)
-    width: int = 64
-    audio_width: int = 64
-    inner_size: int = 256
-    n_heads: int = 8
-    dropout: float = 0.2
-    freeze_backbone: bool = True
-    stored_statistics: bool = False
-    start_switched_on: bool = False
-    start_shortcut: float = 0.0
-    visual_only: bool = False
-
-    def __post_init__(self):
-        """Raises DataError where a field is of another kind, or beyond every use."""
-        check_fields(
-            self, n_classes=(1, 1000), seq_len=(1, 256), snippet_duration=(1, 128),
-            sample_size=(1, 448), audio_embed_size=(1, 32768), audio_n_segments=(1, 256),
-            audio_time=(1, 4096), blocks=(1, 50), width=(1, 256), audio_width=(1, 256),
-            inner_size=(1, 8192), n_heads=(1, 256), dropout=(0, 0.99), start_shortcut=(-100, 100),
-        )  # fmt: skip
-
-    @classmethod
-    def paper(cls, n_classes: int = 8) -> CTENConfig:
-        """The released network, with a frozen Kinetics backbone."""
-        return cls(n_classes=n_classes)
-
-    @classmethod
-    def classroom(cls, n_classes: int = 8) -> CTENConfig:
-        """The same network small enough to train from nothing in minutes on two CPU cores."""
-        return cls(
-            n_classes=n_classes,
-            seq_len=8,
-            snippet_duration=8,
-            sample_size=64,
-            audio_embed_size=256,
-            audio_n_segments=8,
-            audio_time=40,
-            blocks=(1, 1, 1),
-            width=16,
-            audio_width=8,
-            inner_size=32,
-            n_heads=4,
-            freeze_backbone=False,
-            start_switched_on=True,
-            start_shortcut=3.0,
-        )
-
-    def options(self) -> dict:
-        """The keyword arguments of `CTEN`."""
-        return {name: value for name, value in asdict(self).items() if name != "visual_only"}
-
-    def visual_options(self) -> dict:
-        """The keyword arguments of `CTENVisual`: those that do not concern sound."""
-        names = ("audio_embed_size", "audio_n_segments", "audio_time", "audio_width", "n_heads")
-        return {name: value for name, value in self.options().items() if name not in names}
-
-    @property
-    def audio_frames(self) -> int:
-        """Filter-bank frames that one video's sound is tiled or cut to."""
-        return self.audio_n_segments * self.audio_time
 
 
 class CTENOutput(NamedTuple):
@@ -140,9 +55,9 @@ class CTENVisualOutput(NamedTuple):
 
 def attend(query, key, value):
     """Scaled dot-product attention: [N, S, d], [N, T, d], [N, T, e] -> [N, S, e], [N, S, T]."""
-    scores = jt.matmul(query, key.transpose(0, 2, 1)) * query.shape[-1] ** -0.5
-    attention = nn.softmax(scores, dim=2)  # [N, S, T]
-    return jt.matmul(attention, value), attention
+    scores = query @ key.transpose(1, 2) * query.shape[-1] ** -0.5
+    attention = scores.softmax(dim=2)  # [N, S, T]
+    return attention @ value, attention
 
 
 class NonLocalBlock(nn.Module):
@@ -175,13 +90,6 @@ class MultiHeadAttention(nn.Module):
     """
 
     def __init__(self, d: int = 2048, n_heads: int = 8):
-        if d % n_heads:
-            raise DataError(
-                "n_heads",
-                found=str(n_heads),
-                wanted=f"a divisor of the width {d}",
-                cure="The released network has 8.",
-            )
         self.n_heads = n_heads
         self.linear_q = nn.Linear(d, d)
         self.linear_k = nn.Linear(d, d)
@@ -193,13 +101,13 @@ class MultiHeadAttention(nn.Module):
         T, h = source.shape[1], self.n_heads
 
         def heads(x):  # [B, L, d] -> [B*h, L, d/h]
-            return x.reshape(B, -1, h, d // h).transpose(0, 2, 1, 3).reshape(B * h, -1, d // h)
+            return x.reshape(B, -1, h, d // h).transpose(1, 2).reshape(B * h, -1, d // h)
 
         q = heads(nn.relu(self.linear_q(query)))
         k = heads(nn.relu(self.linear_k(source)))
         v = heads(nn.relu(self.linear_v(source)))
         y, attention = attend(q, k, v)  # [B*h, S, d/h], [B*h, S, T]
-        y = y.reshape(B, h, S, d // h).transpose(0, 2, 1, 3).reshape(B, S, d)
+        y = y.reshape(B, h, S, d // h).transpose(1, 2).reshape(B, S, d)
         return nn.relu(self.linear_o(y)), attention.reshape(B, h, S, T)
 
 
@@ -208,159 +116,88 @@ class MultiHeadAttention(nn.Module):
 # ---------------------------------------------------------------------------------------------
 
 
-def snippet_features(net, visual) -> jt.Var:
-    """Each snippet through the 3D ResNet by itself: [B, S, 3, D, H, W] -> [B, S, nc]."""
-    visual = as_var(visual)
-    B, S, size = visual.shape[0], net.seq_len, net.sample_size
-    check_shape("visual", visual, (B, S, 3, net.snippet_duration, size, size))
-    if net.stored_statistics:
-        for module in net.resnet.modules():
-            if isinstance(module, BatchNorm):
-                module.is_train = False
-    x = visual.reshape(B * S, *visual.shape[2:]).float32() / 255 - 100 / 255
-    if net.freeze_backbone:
-        with jt.no_grad():
-            x = net.resnet(x)
-    else:
-        x = net.resnet(x)  # [B*S, nc, 1, side, side]
-    return x.reshape(B, S, x.shape[1], -1).mean(3)  # [B, S, nc]
+class Network(nn.Module):
+    """What both networks do with the video, and at the end."""
+
+    def snippet_features(self, visual) -> jt.Var:
+        """Each snippet through the 3D ResNet by itself: [B, S, 3, D, H, W] -> [B, S, nc]."""
+        visual = as_var(visual)
+        c, B = self.config, visual.shape[0]
+        S, size = c.seq_len, c.sample_size
+        check_shape("visual", visual, (B, S, 3, c.snippet_duration, size, size))
+        if c.stored_statistics:
+            for module in self.resnet.modules():
+                if isinstance(module, BatchNorm):
+                    module.is_train = False
+        x = visual.flatten(0, 1).float() / 255 - 100 / 255
+        if c.freeze_backbone:
+            with jt.no_grad():
+                x = self.resnet(x)
+        else:
+            x = self.resnet(x)  # [B*S, nc, 1, side, side]
+        return x.flatten(2).mean(dim=2).view(B, S, -1)  # [B, S, nc]
+
+    def classify(self, x) -> tuple[jt.Var, jt.Var]:
+        """Temporal attention and the classifier: [B, S, d] -> logits [B, C], gamma [B, S]."""
+        x = x.transpose(1, 2)  # [B, d, S]
+        gamma = self.ta_net(x)  # [B, S]
+        x = (x * gamma.unsqueeze(1)).mean(dim=2)  # [B, d]
+        return self.fc(self.drop(x)), gamma
 
 
-def classify(net, x) -> tuple[jt.Var, jt.Var]:
-    """Temporal attention and the classifier: [B, S, d] -> logits [B, C], gamma [B, S]."""
-    x = x.transpose(0, 2, 1)  # [B, d, S]
-    gamma = net.ta_net(x)  # [B, S]
-    x = (x * gamma.unsqueeze(1)).mean(2)  # [B, d]
-    return net.fc(net.drop(x)), gamma
+class CTENVisual(Network):
+    """The visual stream alone. `CTENVisual()` is the released one, for VE8; see `CTEN`."""
 
+    def __init__(self, config: CTENConfig = CTENConfig()):
+        self.config = c = config
+        d = c.channels
 
-def _freeze(resnet: nn.Module) -> None:
-    # What takes no gradient is left out by the optimizer, as PyTorch's leaves out None.
-    for parameter in resnet.parameters():
-        parameter.stop_grad()
-
-
-class CTENVisual(nn.Module):
-    """The visual stream alone. The defaults are the released ones, for VE8; see `CTEN`."""
-
-    def __init__(
-        self,
-        *,
-        n_classes: int = 8,
-        seq_len: int = 16,
-        snippet_duration: int = 16,
-        sample_size: int = 112,
-        blocks: Sequence[int] = (3, 4, 23, 3),
-        width: int = 64,
-        inner_size: int = 256,
-        dropout: float = 0.2,
-        freeze_backbone: bool = True,
-        stored_statistics: bool = False,
-        start_switched_on: bool = False,
-        start_shortcut: float = 0.0,
-    ):
-        check_depth(snippet_duration, sample_size, len(blocks))
-        self.n_classes, self.seq_len = n_classes, seq_len
-        self.snippet_duration, self.sample_size = snippet_duration, sample_size
-        self.freeze_backbone, self.stored_statistics = freeze_backbone, stored_statistics
-        d = backbone_channels(blocks, width)
-
-        self.resnet = resnet3d(blocks, width)
-        self.nl = nn.Sequential(NonLocalBlock(d, inner_size, start_shortcut))
-        self.ta_net = Attention(d, seq_len, "relu", kaiming=False, switched_on=start_switched_on)
-        self.fc = nn.Linear(d, n_classes)
-        self.drop = nn.Dropout(dropout)
-        if freeze_backbone:
-            _freeze(self.resnet)
+        self.resnet = resnet3d(c.blocks, c.width, frozen=c.freeze_backbone)
+        self.nl = nn.Sequential(NonLocalBlock(d, c.inner_size, c.start_shortcut))
+        self.ta_net = Attention(
+            d, c.seq_len, "relu", kaiming=False, switched_on=c.start_switched_on
+        )
+        self.fc = nn.Linear(d, c.n_classes)
+        self.drop = nn.Dropout(c.dropout)
 
     def execute(self, visual) -> CTENVisualOutput:
         """Score videos: visual as CTEN's."""
-        return self.fuse(snippet_features(self, visual))
+        return self.fuse(self.snippet_features(visual))
 
     def fuse(self, features) -> CTENVisualOutput:
         """Everything after the backbone, from its features [B, S, d]."""
         x, attention = self.nl[0](as_var(features))  # [B, S, d]
-        logits, gamma = classify(self, x)
+        logits, gamma = self.classify(x)
         return CTENVisualOutput(logits, gamma, attention)
 
 
-class CTEN(nn.Module):
-    """Cross-modal temporal erasing network. The defaults are the released ones, for VE8.
+class CTEN(Network):
+    """Cross-modal temporal erasing network. `CTEN()` is the released one, for VE8.
 
-    n_classes: emotions. seq_len: segments S a video. snippet_duration, sample_size: frames and
-    pixels a side of one snippet. audio_embed_size: width of the sound, which must be the
-    backbone's. audio_n_segments: segments of the sound, as many as of the picture. audio_time:
-    filter-bank frames in one of them. blocks, width: the 3D ResNet's. audio_width: channels of the
-    audio ResNet-18's first stage. inner_size: width inside the non-local blocks. n_heads: h.
-    freeze_backbone: no gradient through the 3D ResNet; in training mode its batch norm still uses
-    and updates batch statistics, as in the released code, unless stored_statistics is set.
-    start_switched_on: the temporal attention starts with every segment switched on, as VAANet's
-    does; the released code leaves PyTorch's start, with which about half of them are off.
-    start_shortcut: where alpha of the non-local blocks starts.
-
-    Raises ValueError where sizes do not fit together.
+    Raises DataError where the sizes of audio and video do not fit together.
     """
 
-    def __init__(
-        self,
-        *,
-        n_classes: int = 8,
-        seq_len: int = 16,
-        snippet_duration: int = 16,
-        sample_size: int = 112,
-        audio_embed_size: int = 2048,
-        audio_n_segments: int = 16,
-        audio_time: int = 100,
-        blocks: Sequence[int] = (3, 4, 23, 3),
-        width: int = 64,
-        audio_width: int = 64,
-        inner_size: int = 256,
-        n_heads: int = 8,
-        dropout: float = 0.2,
-        freeze_backbone: bool = True,
-        stored_statistics: bool = False,
-        start_switched_on: bool = False,
-        start_shortcut: float = 0.0,
-    ):
-        check_depth(snippet_duration, sample_size, len(blocks))
-        d = backbone_channels(blocks, width)
-        if audio_embed_size != d:
-            raise DataError(
-                "audio_embed_size",
-                found=str(audio_embed_size),
-                wanted=f"{d}, the width of the visual backbone",
-                cure="Leave it out: the two modalities are added to each other.",
-            )
-        if audio_n_segments != seq_len:
-            raise DataError(
-                "audio_n_segments",
-                found=str(audio_n_segments),
-                wanted=f"{seq_len}, as many as seq_len",
-                cure="Give one of the two; the other follows.",
-            )
-        self.n_classes, self.seq_len = n_classes, seq_len
-        self.snippet_duration, self.sample_size = snippet_duration, sample_size
-        self.audio_n_segments, self.audio_time = audio_n_segments, audio_time
-        self.freeze_backbone, self.stored_statistics = freeze_backbone, stored_statistics
+    def __init__(self, config: CTENConfig = CTENConfig()):
+        config.check_audio()
+        self.config = c = config
+        d = c.channels
 
         # Each modality by itself
-        self.resnet = resnet3d(blocks, width)
-        self.a_resnet = audio_resnet18(pool=audio_map(audio_time, MEL_BINS), width=audio_width)
-        self.a_fc = nn.Sequential(nn.Linear(8 * audio_width, d), BatchNorm(d), nn.Tanh())
-        self.nl = nn.Sequential(NonLocalBlock(d, inner_size, start_shortcut))
-        self.nl_a = nn.Sequential(NonLocalBlock(d, inner_size, start_shortcut))
+        self.resnet = resnet3d(c.blocks, c.width, frozen=c.freeze_backbone)
+        self.a_resnet = audio_resnet18(pool=audio_map(c.audio_time, MEL_BINS), width=c.audio_width)
+        self.a_fc = nn.Sequential(nn.Linear(8 * c.audio_width, d), BatchNorm(d), nn.Tanh())
+        self.nl = nn.Sequential(NonLocalBlock(d, c.inner_size, c.start_shortcut))
+        self.nl_a = nn.Sequential(NonLocalBlock(d, c.inner_size, c.start_shortcut))
 
         # Between them
-        self.v2a_attn = MultiHeadAttention(d, n_heads)
-        self.a2v_attn = MultiHeadAttention(d, n_heads)
+        self.v2a_attn = MultiHeadAttention(d, c.n_heads)
+        self.a2v_attn = MultiHeadAttention(d, c.n_heads)
 
         self.ta_net = Attention(
-            2 * d, seq_len, "relu", kaiming=False, switched_on=start_switched_on
+            2 * d, c.seq_len, "relu", kaiming=False, switched_on=c.start_switched_on
         )
-        self.fc = nn.Linear(2 * d, n_classes)
-        self.drop = nn.Dropout(dropout)
-        if freeze_backbone:
-            _freeze(self.resnet)
+        self.fc = nn.Linear(2 * d, c.n_classes)
+        self.drop = nn.Dropout(c.dropout)
 
     def execute(self, visual, audio) -> CTENOutput:
         """Score videos.
@@ -369,29 +206,30 @@ class CTEN(nn.Module):
         audio: [B, S * audio_time, 128], log-mel filter bank. NumPy arrays or Vars. Raises
         ValueError naming the argument whose shape differs.
         """
-        return self.fuse(snippet_features(self, visual), audio)
+        return self.fuse(self.snippet_features(visual), audio)
 
     def fuse(self, features, audio) -> CTENOutput:
         """Everything after the visual backbone, from its features [B, S, d]."""
         v, audio = as_var(features), as_var(audio)
         B, S, d = v.shape
-        check_shape("audio", audio, (B, S * self.audio_time, MEL_BINS))
+        time = self.config.audio_time
+        check_shape("audio", audio, (B, S * time, MEL_BINS))
 
         # Picture: segments look at each other
         v, visual_attention = self.nl[0](v)  # [B, S, d]
 
         # Sound: each segment through the ResNet, then they look at each other
-        a = audio.reshape(B * S, 1, self.audio_time, MEL_BINS).float32()
-        a = self.a_resnet(a).reshape(B * S, -1)  # [B*S, 8*audio_width]
-        a = self.a_fc(a).reshape(B, S, d)  # [B, S, d]
+        a = audio.reshape(B * S, 1, time, MEL_BINS).float()
+        a = self.a_resnet(a).flatten(1)  # [B*S, 8*audio_width]
+        a = self.a_fc(a).view(B, S, d)  # [B, S, d]
         a, audio_attention = self.nl_a[0](a)  # [B, S, d]
 
         # Each modality asks the other; the answer to the sound's question is added to the picture
         v2a, v2a_attention = self.v2a_attn(a, v)  # [B, S, d]
         a2v, a2v_attention = self.a2v_attn(v, a)  # [B, S, d]
-        both = jt.concat([v + v2a, a + a2v], dim=2)  # [B, S, 2d]
+        both = jt.cat([v + v2a, a + a2v], dim=2)  # [B, S, 2d]
 
-        logits, gamma = classify(self, both)
+        logits, gamma = self.classify(both)
         return CTENOutput(
             logits, gamma, visual_attention, audio_attention, v2a_attention, a2v_attention
         )

@@ -126,7 +126,7 @@ class Inception(nn.Module):
 
     def execute(self, x):
         ways = [self.b0(x), self.b1b(self.b1a(x)), self.b2b(self.b2a(x)), self.b3b(self.b3a(x))]
-        return jt.concat(ways, dim=1)
+        return jt.cat(ways, dim=1)
 
 
 class Classifier(nn.Module):
@@ -190,7 +190,7 @@ class I3D(nn.Module):
         """
         frames = as_var(frames)
         check_frames(frames)
-        x = frames.float32() / 127.5 - 1  # [B, 3, D, H, W], -1..1
+        x = frames.float() / 127.5 - 1  # [B, 3, D, H, W], -1..1
         for name in END_POINTS:
             x = getattr(self, name)(x)  # at last [B, 1024, D'+1, 7, 7]
         x = avg_pool3d(x, (2, 7, 7), stride=1)  # [B, 1024, D', 1, 1]
@@ -205,4 +205,4 @@ class I3D(nn.Module):
 
 def by_time(x) -> jt.Var:
     """[B, C, D', 1, 1] -> [B, D', C]."""
-    return x.reshape(*x.shape[:3]).transpose(0, 2, 1)
+    return x.flatten(2).transpose(1, 2)

@@ -147,3 +147,22 @@ def bpm_gcn_loss(
     scales = {"posture": weight, "movement": weight, "affective": affective_weight}
     terms["total"] = sum(scales[name] * term for name, term in terms.items())
     return terms
+
+
+# --- of a network's output and targets, as it is trained -----------------------------------------
+
+
+def vaanet_loss(output, target, positive) -> jt.Var:
+    return pcce(output.logits, target, positive.numpy().tolist())
+
+
+def cten_loss(output, target) -> jt.Var:
+    return cross_entropy(output.logits, target)
+
+
+def tsl_loss(output, labels, label_distribution, points) -> jt.Var:
+    return TSLLoss()(output, labels, label_distribution, points)["total"]
+
+
+def gait_loss(output, target, affective) -> jt.Var:
+    return bpm_gcn_loss(output, target, affective)["total"]

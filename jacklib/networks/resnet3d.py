@@ -41,12 +41,14 @@ class Bottleneck(nn.Module):
         return self.relu(y + shortcut)
 
 
-def resnet3d(blocks: Sequence[int] = (3, 4, 23, 3), width: int = 64) -> nn.Sequential:
+def resnet3d(
+    blocks: Sequence[int] = (3, 4, 23, 3), width: int = 64, frozen: bool = False
+) -> nn.Sequential:
     """The backbone: [N, 3, D, H, W] -> [N, backbone_channels(blocks, width), d, h, w].
 
     Slot 0 convolution, 1 batch norm, 2 ReLU, 3 pool, 4 onwards one slot a stage, because those
-    numbers are the state-dict names of the released weights. See `shapes.backbone_map` for d, h
-    and w.
+    numbers are the state-dict names of the released weights. `shapes.backbone_map` gives d, h, w.
+    frozen: without gradients.
     """
     layers = [
         Conv3d(3, width, 7, stride=(1, 2, 2), padding=3, bias=False),
@@ -66,4 +68,7 @@ def resnet3d(blocks: Sequence[int] = (3, 4, 23, 3), width: int = 64) -> nn.Seque
     for module in net.modules():  # BatchNorm already starts at weight 1, bias 0
         if isinstance(module, Conv3d):
             kaiming_normal_fan_out(module.weight)
+    if frozen:  # what takes no gradient is left out by the optimizer, as PyTorch's leaves out None
+        for parameter in net.parameters():
+            parameter.stop_grad()
     return net

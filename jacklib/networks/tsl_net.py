@@ -12,59 +12,17 @@ C = 2 (n, p), d = 512, n = 2048, r_act = 8. Class C, the last, is background.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import jittor as jt
 import numpy as np
 from jittor import nn
 
-from jacklib.core.shapes import (
-    LOGMEL_BINS,
-    LOGMEL_FRAMES,
-    check_clips,
-    check_fields,
-    check_modality,
-    check_shape,
-)
-from jacklib.errors import DataError
-from jacklib.ops import AvgPool2d, BatchNorm, Conv1d, Conv2d, MaxPool2d, ReLU, as_var, logsumexp
+from jacklib.core.configs import TSLNetConfig
+from jacklib.core.shapes import LOGMEL_BINS, LOGMEL_FRAMES, check_clips, check_shape
+from jacklib.ops import AvgPool2d, BatchNorm, Conv1d, Conv2d, MaxPool2d, ReLU, as_floats, logsumexp
 
 CHUNK = 600  # clips that go through the audio extractor at a time, to bound memory
-
-
-@dataclass(frozen=True)
-class TSLNetConfig:
-    """Every option of `TSLNet`; `TSLNet(**config.options())` builds it."""
-
-    len_feature: int = 1024
-    num_classes: int = 2
-    r_act: int = 8
-    rgb_size: int = 1024
-    neck_size: int = 2048
-    dropout: float = 0.7
-    modality: str = "all"
-
-    def __post_init__(self):
-        """Raises DataError where a field is of another kind, or beyond every use."""
-        check_fields(
-            self, len_feature=(16, 16384), num_classes=(1, 1000), r_act=(1, 1000),
-            rgb_size=(1, 16384), neck_size=(1, 16384), dropout=(0, 0.99),
-        )  # fmt: skip
-
-    @classmethod
-    def paper(cls) -> TSLNetConfig:
-        """The released network."""
-        return cls()
-
-    @classmethod
-    def classroom(cls) -> TSLNetConfig:
-        """The same network small enough to train from nothing in minutes on two CPU cores."""
-        return cls(len_feature=128, neck_size=256)
-
-    def options(self) -> dict:
-        """The keyword arguments of `TSLNet`."""
-        return asdict(self)
 
 
 class TSLNetOutput(NamedTuple):
@@ -120,10 +78,7 @@ def with_neighbours(a):
 
     The circle closes within the chunk, as in the released code.
     """
-    B, t, frames, bins = a.shape
-    a = jt.concat([a[:, -1:], a, a[:, :1]], dim=1)  # [B, t+2, 32, 60]
-    place = ["i0", f"i1+i2/{frames}", f"i2%{frames}", "i3"]  # frame i2 of clip i1's three
-    return a.reindex([B, t, 3 * frames, bins], place)
+    return jt.cat([a.roll(1, dims=1), a, a.roll(-1, dims=1)], dim=2)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -133,7 +88,7 @@ def with_neighbours(a):
 
 def unit(x):
     """Each row of x [N, d] at length 1; a row of zeros stays one."""
-    return x / jt.maximum(x.sqr().sum(1, keepdims=True), 1e-24).sqrt()
+    return x / (x * x).sum(dim=1, keepdim=True).clamp(1e-24).sqrt()
 
 
 class ReverseMapping(nn.Module):
@@ -152,11 +107,10 @@ class ReverseMapping(nn.Module):
         )  # fmt: skip
 
     def execute(self, fused, own):
-        d = own.shape[2]
-        back = unit(self.net(fused).transpose(0, 2, 1).reshape(-1, d))  # [B*T, d]
-        own = unit(own.reshape(-1, d))  # [B*T, d]
-        same = (own * back).sum(1)  # [B*T]
-        return (same - logsumexp(jt.matmul(own, back.transpose(1, 0)), 1)).mean()
+        back = unit(self.net(fused).transpose(1, 2).flatten(0, 1))  # [B*T, d]
+        own = unit(own.flatten(0, 1))  # [B*T, d]
+        same = (own * back).sum(dim=1)  # [B*T]
+        return (same - logsumexp(own @ back.transpose(0, 1), dim=1)).mean()
 
 
 # ---------------------------------------------------------------------------------------------
@@ -167,105 +121,79 @@ class ReverseMapping(nn.Module):
 class ClipNet(nn.Module):
     """Everything that has weights: both modalities to features and logits of every clip."""
 
-    def __init__(self, len_feature, num_classes, rgb_size, neck_size, dropout, modality):
-        d, self.modality = len_feature // 2, modality
-        sound, picture = modality != "rgb", modality != "logmfcc"
+    def __init__(self, config: TSLNetConfig):
+        self.config = c = config
+        d, n = c.len_feature // 2, c.neck_size
+        sound, picture = c.modality != "rgb", c.modality != "logmfcc"
 
         # Each modality by itself
         if sound:
             self.a_extractor = audio_extractor(d)
         if picture:
-            self.v_align = nn.Sequential(Conv1d(rgb_size, d, 3, padding=1), ReLU())
+            self.v_align = nn.Sequential(Conv1d(c.rgb_size, d, 3, padding=1), ReLU())
 
         # Both, and back to each
-        self.neck = nn.Sequential(Conv1d(d * (sound + picture), neck_size, 3, padding=1), ReLU())
+        self.neck = nn.Sequential(Conv1d(d * (sound + picture), n, 3, padding=1), ReLU())
         if sound:
-            self.rev_fa = ReverseMapping(d, neck_size)
+            self.rev_fa = ReverseMapping(d, n)
         if picture:
-            self.rev_fv = ReverseMapping(d, neck_size)
+            self.rev_fv = ReverseMapping(d, n)
 
         # Logits
-        self.classifier = nn.Sequential(Conv1d(neck_size, num_classes + 1, 1, bias=False))
-        self.distribution = nn.Sequential(Conv1d(neck_size, num_classes + 1, 1, bias=False))
-        self.drop_out = nn.Dropout(dropout)
+        self.classifier = nn.Sequential(Conv1d(n, c.num_classes + 1, 1, bias=False))
+        self.distribution = nn.Sequential(Conv1d(n, c.num_classes + 1, 1, bias=False))
+        self.drop_out = nn.Dropout(c.dropout)
 
     def listen(self, logmel):
         """Features of the sound: [B, T, 32, 60] -> [B, T, d]."""
         B, T = logmel.shape[:2]
-        place = jt.array(clip_positions(T, LOGMEL_BINS)).reshape(1, T, 1, LOGMEL_BINS)
-        logmel = logmel + place
+        place = jt.array(clip_positions(T, LOGMEL_BINS))
+        logmel = logmel + place.view(1, T, 1, LOGMEL_BINS)
         parts = []
-        for start in range(0, T, CHUNK):
-            a = with_neighbours(logmel[:, start : start + CHUNK])  # [B, t, 96, 60]
+        for a in logmel.split(CHUNK, dim=1):
             t = a.shape[1]
-            a = self.a_extractor(a.reshape(B * t, 1, 3 * LOGMEL_FRAMES, LOGMEL_BINS))
-            parts.append(a.reshape(B, t, -1))  # [B, t, d]
-        return parts[0] if len(parts) == 1 else jt.concat(parts, dim=1)
+            a = with_neighbours(a).reshape(B * t, 1, 3 * LOGMEL_FRAMES, LOGMEL_BINS)
+            parts.append(self.a_extractor(a).view(B, t, -1))  # [B, t, d]
+        return jt.cat(parts, dim=1)
 
     def execute(self, rgb, logmel, training: bool):
         """Features [B, n, T], class and distribution logits [B, T, C+1], reverse mapping [1]."""
         modalities = []  # in the order in which the neck takes them
-        if self.modality != "logmfcc":
-            v = self.v_align(rgb.transpose(0, 2, 1)).transpose(0, 2, 1)  # [B, T, d]
+        if self.config.modality != "logmfcc":
+            v = self.v_align(rgb.transpose(1, 2)).transpose(1, 2)  # [B, T, d]
             modalities.append(v)
-        if self.modality != "rgb":
+        if self.config.modality != "rgb":
             a = self.listen(logmel)  # [B, T, d]
             modalities.append(a)
-        fused = jt.concat(modalities, dim=2).transpose(0, 2, 1)  # [B, 2d, T]
+        fused = jt.cat(modalities, dim=2).transpose(1, 2)  # [B, 2d, T]
         fused = self.neck(fused)  # [B, n, T]
 
         reverse = None
         if training:
             found = []
-            if self.modality != "rgb":
+            if self.config.modality != "rgb":
                 found.append(self.rev_fa(fused, a))
-            if self.modality != "logmfcc":
+            if self.config.modality != "logmfcc":
                 found.append(self.rev_fv(fused, v))
             reverse = sum(found[1:], found[0])
 
         dropped = self.drop_out(fused)
-        logits = self.classifier(dropped).transpose(0, 2, 1)  # [B, T, C+1]
-        distribution = self.distribution(dropped).transpose(0, 2, 1)  # [B, T, C+1]
+        logits = self.classifier(dropped).transpose(1, 2)  # [B, T, C+1]
+        distribution = self.distribution(dropped).transpose(1, 2)  # [B, T, C+1]
         return fused, logits, distribution, reverse
 
 
 def top_mean(x, k: int):
     """Mean of the k largest over time: [B, T, C] -> [B, C]."""
-    order, _ = jt.argsort(x, dim=1, descending=True)
-    return x.gather(1, order[:, :k]).mean(1)
+    return x.topk(k, dim=1)[0].mean(dim=1)
 
 
 class TSLNet(nn.Module):
-    """Temporal sentiment localisation network. The defaults are the released ones.
+    """Temporal sentiment localisation network. `TSLNet()` is the released one."""
 
-    len_feature: width of both modalities together (2d). num_classes: C. r_act: a video's score is
-    the mean over its best T // r_act clips. rgb_size: width of the picture's features. neck_size:
-    n. dropout: before the classifiers. modality: "all", or "rgb" or "logmfcc" alone; the released
-    weights are for "all", and what is missing has no weights here.
-
-    Raises ValueError where sizes do not fit together.
-    """
-
-    def __init__(
-        self,
-        len_feature: int = 1024,
-        num_classes: int = 2,
-        r_act: int = 8,
-        *,
-        rgb_size: int = 1024,
-        neck_size: int = 2048,
-        dropout: float = 0.7,
-        modality: str = "all",
-    ):
-        check_modality(modality)
-        if len_feature < 16 or len_feature % 16:
-            raise DataError(
-                "len_feature", found=str(len_feature), wanted="a multiple of 16",
-                cure="The released network has 1024.",
-            )  # fmt: skip
-        self.num_classes, self.r_act = num_classes, r_act
-        self.rgb_size, self.modality = rgb_size, modality
-        self.cls_module = ClipNet(len_feature, num_classes, rgb_size, neck_size, dropout, modality)
+    def __init__(self, config: TSLNetConfig = TSLNetConfig()):
+        self.config = config
+        self.cls_module = ClipNet(config)
 
     def execute(self, rgb, logmel, labels=None) -> TSLNetOutput:
         """Score the clips of videos of one length.
@@ -275,35 +203,33 @@ class TSLNet(nn.Module):
         classes that occur; given in training, where absent classes are scored by their mean over
         time. NumPy arrays or Vars. Raises ValueError naming the argument whose shape is wrong.
         """
-        if self.modality != "logmfcc":
-            rgb = as_var(rgb).float32()
-        if self.modality != "rgb":
-            logmel = as_var(logmel).float32()
-        B, T = check_clips(self, rgb, logmel)
+        rgb, logmel, labels = as_floats(rgb, logmel, labels)
+        B, T = check_clips(self.config, rgb, logmel)
         if labels is not None:
-            labels = as_var(labels).float32()
-            check_shape("labels", labels, (B, self.num_classes))
+            check_shape("labels", labels, (B, self.config.num_classes))
         fused, logits, distribution, reverse = self.cls_module(rgb, logmel, labels is not None)
-        features = fused.transpose(0, 2, 1)  # [B, T, n]
+        features = fused.transpose(1, 2)  # [B, T, n]
 
-        k = T // self.r_act
-        each = jt.sigmoid(logits)  # [B, T, C+1]
+        k = T // self.config.r_act
+        each = logits.sigmoid()  # [B, T, C+1]
         classes, background = each[:, :, :-1], each[:, :, -1:]
-        scores = jt.concat([classes * (1 - background), background], dim=2)  # [B, T, C+1]
+        scores = jt.cat([classes * (1 - background), background], dim=2)  # [B, T, C+1]
         video_score = top_mean(classes, k)  # [B, C]
         if labels is None:
             return TSLNetOutput(video_score, scores, features)
 
-        video_score = video_score * labels + classes.mean(1) * (1 - labels)
-        video_distribution = nn.softmax(top_mean(distribution[:, :, :-1], k), dim=1)
+        video_score = video_score * labels + classes.mean(dim=1) * (1 - labels)
+        video_distribution = top_mean(distribution[:, :, :-1], k).softmax(dim=1)
         return TSLNetOutput(
             video_score, scores, features,
-            nn.softmax(distribution, dim=2), video_distribution, reverse,
+            distribution.softmax(dim=2), video_distribution, reverse,
         )  # fmt: skip
 
     def parameter_groups(self, lr: float = 1e-5, audio_factor: float = 10.0) -> list[dict]:
         """Groups for an optimizer: the audio extractor learns at audio_factor times the rate."""
-        audio = [] if self.modality == "rgb" else self.cls_module.a_extractor.parameters()
+        audio = []
+        if self.config.modality != "rgb":
+            audio = self.cls_module.a_extractor.parameters()
         known = {id(p) for p in audio}
         others = [p for p in self.parameters() if id(p) not in known]
         groups = [{"params": others, "lr": lr}]

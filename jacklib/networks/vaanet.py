@@ -10,82 +10,23 @@ With the paper's settings S = 12, m = 16, nc = 2048, k = 512, n = 16, e = 256, C
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import jittor as jt
 from jittor import nn
 
+from jacklib.core.configs import VAANetConfig
 from jacklib.core.shapes import (
     AUDIO_COEFFICIENTS,
     AUDIO_FRAMES,
     audio_map,
-    backbone_channels,
     check_depth,
-    check_fields,
     check_shape,
 )
 from jacklib.networks.attention import Attention
 from jacklib.networks.resnet import audio_resnet18
 from jacklib.networks.resnet3d import resnet3d
 from jacklib.ops import BatchNorm, Conv1d, ReLU, as_var, kaiming_normal_fan_out
-
-
-@dataclass(frozen=True)
-class VAANetConfig:
-    """Every option of `VAANet`; `VAANet(**config.options())` builds it."""
-
-    n_classes: int = 8
-    seq_len: int = 12
-    snippet_duration: int = 16
-    sample_size: int = 112
-    audio_embed_size: int = 256
-    audio_n_segments: int = 16
-    blocks: tuple[int, ...] = (3, 4, 23, 3)
-    width: int = 64
-    audio_width: int = 64
-    embed_size: int = 512
-    freeze_backbone: bool = True
-
-    def __post_init__(self):
-        """Raises DataError where a field is of another kind, or beyond every use."""
-        check_fields(
-            self, n_classes=(1, 1000), seq_len=(1, 256), snippet_duration=(1, 128),
-            sample_size=(1, 448), audio_embed_size=(1, 8192), audio_n_segments=(1, 256),
-            blocks=(1, 50), width=(1, 256), audio_width=(1, 256), embed_size=(1, 8192),
-        )  # fmt: skip
-
-    @classmethod
-    def paper(cls, n_classes: int = 8) -> VAANetConfig:
-        """The paper's network, with a frozen Kinetics backbone."""
-        return cls(n_classes=n_classes)
-
-    @classmethod
-    def classroom(cls, n_classes: int = 8) -> VAANetConfig:
-        """The same network small enough to train from nothing in minutes on two CPU cores."""
-        return cls(
-            n_classes=n_classes,
-            seq_len=8,
-            snippet_duration=8,
-            sample_size=64,
-            audio_embed_size=64,
-            audio_n_segments=4,
-            blocks=(1, 1, 1),
-            width=16,
-            audio_width=8,
-            embed_size=128,
-            freeze_backbone=False,
-        )
-
-    def options(self) -> dict:
-        """The keyword arguments of `VAANet`."""
-        return asdict(self)
-
-    @property
-    def audio_frames(self) -> int:
-        """MFCC frames that one video's sound is tiled to."""
-        return AUDIO_FRAMES * self.audio_n_segments
 
 
 class VAANetOutput(NamedTuple):
@@ -99,66 +40,39 @@ class VAANetOutput(NamedTuple):
 
 
 class VAANet(nn.Module):
-    """Visual-audio attention network. The defaults are the paper's, for VE8.
+    """Visual-audio attention network. `VAANet()` is the paper's, for VE8."""
 
-    n_classes: emotions. seq_len: segments S a video. snippet_duration, sample_size: frames and
-    pixels a side of one snippet. audio_embed_size: e. audio_n_segments: n. embed_size: k.
-    blocks, width: the 3D ResNet's. audio_width: channels of the audio ResNet-18's first stage.
-    freeze_backbone: no gradient through the 3D ResNet; in training mode its batch norm still uses
-    and updates batch statistics, as in the released code.
-
-    Raises ValueError where snippet_duration is longer than the backbone can fold into depth 1.
-    """
-
-    def __init__(
-        self,
-        *,
-        n_classes: int = 8,
-        seq_len: int = 12,
-        snippet_duration: int = 16,
-        sample_size: int = 112,
-        audio_embed_size: int = 256,
-        audio_n_segments: int = 16,
-        blocks: Sequence[int] = (3, 4, 23, 3),
-        width: int = 64,
-        audio_width: int = 64,
-        embed_size: int = 512,
-        freeze_backbone: bool = True,
-    ):
-        side = check_depth(snippet_duration, sample_size, len(blocks))
-        self.n_classes, self.seq_len = n_classes, seq_len
-        self.snippet_duration, self.sample_size = snippet_duration, sample_size
-        self.audio_embed_size, self.audio_n_segments = audio_embed_size, audio_n_segments
-        self.freeze_backbone = freeze_backbone
-        self.m, self.k = side * side, embed_size
+    def __init__(self, config: VAANetConfig = VAANetConfig()):
+        self.config = c = config
+        side = check_depth(c.snippet_duration, c.sample_size, len(c.blocks))
+        self.m, self.k = side * side, c.embed_size
 
         # Visual half
-        self.resnet = resnet3d(blocks, width)
-        nc = backbone_channels(blocks, width)
+        self.resnet = resnet3d(c.blocks, c.width, frozen=c.freeze_backbone)
         self.conv0 = nn.Sequential(
-            Conv1d(nc, self.k, 1), BatchNorm(self.k), ReLU()
+            Conv1d(c.channels, self.k, 1), BatchNorm(self.k), ReLU()
         )  # the paper's F
         kaiming_normal_fan_out(self.conv0[0].weight)
         self.sa_net = Attention(self.k, self.m, "softmax")  # spatial
-        self.ta_net = Attention(self.k, seq_len, "relu")  # temporal
+        self.ta_net = Attention(self.k, c.seq_len, "relu")  # temporal
         self.cwa_net = Attention(self.m, self.k, "softmax")  # channel-wise
         # The visual-only network's classifier: in the released weights, never used by VAANet.
-        self.fc = nn.Linear(self.k, n_classes)
+        self.fc = nn.Linear(self.k, c.n_classes)
 
         # Audio half. A segment of 256 x 32 leaves the ResNet's last stage as 8 x 2.
         self.a_resnet = audio_resnet18(
-            pool=audio_map(AUDIO_FRAMES, AUDIO_COEFFICIENTS), width=audio_width
+            pool=audio_map(AUDIO_FRAMES, AUDIO_COEFFICIENTS), width=c.audio_width
         )
         self.a_fc = nn.Sequential(
-            nn.Linear(8 * audio_width, audio_embed_size), BatchNorm(audio_embed_size), nn.Tanh()
+            nn.Linear(8 * c.audio_width, c.audio_embed_size),
+            BatchNorm(c.audio_embed_size),
+            nn.Tanh(),
         )
-        self.aa_net = Attention(audio_embed_size, audio_n_segments, "relu")
+        self.aa_net = Attention(c.audio_embed_size, c.audio_n_segments, "relu")
 
-        self.av_fc = nn.Linear(audio_embed_size + self.k, n_classes)
+        self.av_fc = nn.Linear(c.audio_embed_size + self.k, c.n_classes)
 
-        # What takes no gradient is left out by the optimizer, as PyTorch's leaves out None.
-        frozen = self.fc.parameters() + (self.resnet.parameters() if freeze_backbone else [])
-        for parameter in frozen:
+        for parameter in self.fc.parameters():  # the optimizer leaves it out, as PyTorch's does
             parameter.stop_grad()
 
     def execute(self, visual, audio) -> VAANetOutput:
@@ -169,21 +83,21 @@ class VAANet(nn.Module):
         whose shape differs.
         """
         visual, audio = as_var(visual), as_var(audio)
-        B, S, n = visual.shape[0], self.seq_len, self.audio_n_segments
-        size = self.sample_size
-        check_shape("visual", visual, (B, S, 3, self.snippet_duration, size, size))
+        c, B = self.config, visual.shape[0]
+        S, n, size = c.seq_len, c.audio_n_segments, c.sample_size
+        check_shape("visual", visual, (B, S, 3, c.snippet_duration, size, size))
         check_shape("audio", audio, (B, AUDIO_FRAMES * n, AUDIO_COEFFICIENTS))
 
         # Backbone. Segments first: the rows of every [S*B, ...] below are segment 0 of all videos,
         # then segment 1, ...
-        x = visual.transpose(1, 0, 2, 3, 4, 5).reshape(S * B, *visual.shape[2:])
-        x = x.float32() / 255 - 100 / 255  # [S*B, 3, D, H, W]
-        if self.freeze_backbone:
+        x = visual.transpose(0, 1).flatten(0, 1)  # [S*B, 3, D, H, W]
+        x = x.float() / 255 - 100 / 255
+        if c.freeze_backbone:
             with jt.no_grad():
                 x = self.resnet(x)
         else:
             x = self.resnet(x)  # [S*B, nc, 1, side, side]
-        x = x.reshape(S * B, -1, self.m)  # [S*B, nc, m]
+        x = x.flatten(2)  # [S*B, nc, m]
         x = self.conv0(x)  # [S*B, k, m]
 
         # Spatial attention: which of the m positions
@@ -191,23 +105,23 @@ class VAANet(nn.Module):
         x = x * alpha.unsqueeze(1)  # [S*B, k, m]
 
         # Channel attention: which of the k channels
-        beta = self.cwa_net(x.transpose(0, 2, 1))  # [S*B, k]
-        x = (x * beta.unsqueeze(2)).mean(2)  # [S*B, k]
+        beta = self.cwa_net(x.transpose(1, 2))  # [S*B, k]
+        x = (x * beta.unsqueeze(2)).mean(dim=2)  # [S*B, k]
 
         # Temporal attention: which of the S segments
-        x = x.reshape(S, B, self.k).transpose(1, 2, 0)  # [B, k, S]
+        x = x.view(S, B, self.k).permute(1, 2, 0)  # [B, k, S]
         gamma = self.ta_net(x)  # [B, S]
-        seen = (x * gamma.unsqueeze(1)).mean(2)  # [B, k]
+        seen = (x * gamma.unsqueeze(1)).mean(dim=2)  # [B, k]
 
         # Audio: n segments through the ResNet, then temporal attention over them
-        a = audio.reshape(B, n, AUDIO_FRAMES, AUDIO_COEFFICIENTS).transpose(1, 0, 2, 3)
-        a = a.reshape(n * B, 1, AUDIO_FRAMES, AUDIO_COEFFICIENTS).float32()
-        a = self.a_resnet(a).reshape(n * B, -1)  # [n*B, 8*audio_width]
+        a = audio.view(B, n, AUDIO_FRAMES, AUDIO_COEFFICIENTS).transpose(0, 1)  # [n, B, 256, 32]
+        a = a.flatten(0, 1).unsqueeze(1).float()  # [n*B, 1, 256, 32]
+        a = self.a_resnet(a).flatten(1)  # [n*B, 8*audio_width]
         a = self.a_fc(a)  # [n*B, e]
-        a = a.reshape(n, B, self.audio_embed_size).transpose(1, 2, 0)  # [B, e, n]
+        a = a.view(n, B, c.audio_embed_size).permute(1, 2, 0)  # [B, e, n]
         audio_gamma = self.aa_net(a)  # [B, n]
-        heard = (a * audio_gamma.unsqueeze(1)).mean(2)  # [B, e]
+        heard = (a * audio_gamma.unsqueeze(1)).mean(dim=2)  # [B, e]
 
-        logits = self.av_fc(jt.concat([seen, heard], dim=1))  # [B, C]
-        alpha, beta = alpha.reshape(S, B, self.m), beta.reshape(S, B, self.k)
+        logits = self.av_fc(jt.cat([seen, heard], dim=1))  # [B, C]
+        alpha, beta = alpha.view(S, B, self.m), beta.view(S, B, self.k)
         return VAANetOutput(logits, alpha, beta, gamma, audio_gamma)

@@ -18,7 +18,7 @@ from jacklib.ops.functional import (
     reduce,
 )
 from jacklib.ops.init import kaiming_normal_fan_out
-from jacklib.ops.inputs import as_var, numbers
+from jacklib.ops.inputs import as_floats, as_var, numbers
 from jacklib.ops.norm import BatchNorm
 from jacklib.ops.optim import SGD, Adam, Optimizer, clip_grad_norm
 from jacklib.ops.pool import (
@@ -34,8 +34,8 @@ from jacklib.ops.pool import (
 
 __all__ = [
     "Adam", "AvgPool2d", "BatchNorm", "Conv1d", "Conv2d", "Conv3d", "MaxPool2d", "MaxPool3d",
-    "Optimizer", "ReLU", "SGD", "adaptive_avg_pool", "as_var", "avg_pool2d", "avg_pool3d",
-    "binary_cross_entropy", "clip_grad_norm", "conv3d", "cross_entropy", "folded_conv3d",
-    "interpolate_linear", "kaiming_normal_fan_out", "kl_div", "log_softmax", "logsumexp",
-    "max_pool2d", "max_pool3d", "nll_loss", "numbers", "reduce", "relu", "unfold",
+    "Optimizer", "ReLU", "SGD", "adaptive_avg_pool", "as_floats", "as_var", "avg_pool2d",
+    "avg_pool3d", "binary_cross_entropy", "clip_grad_norm", "conv3d", "cross_entropy",
+    "folded_conv3d", "interpolate_linear", "kaiming_normal_fan_out", "kl_div", "log_softmax",
+    "logsumexp", "max_pool2d", "max_pool3d", "nll_loss", "numbers", "reduce", "relu", "unfold",
 ]  # fmt: skip

@@ -1,15 +1,21 @@
-"""What graph convolutions over joints and time are made of, on maps [N, T, V, C], channels last.
+"""Graph convolutions over joints and time, on maps [N, T, V, C], channels last.
 
-N samples, T times, V joints, C channels. On a GPU all of it is Jittor's own matrix product and
-convolution. On the CPU Jittor multiplies stacks of small matrices by plain loops and has no oneDNN
-for channels last; there, C++ below and in `jacklib.ops.cpu.onednn` take their place.
+N samples, T times, V joints, C channels; so a convolution of single positions is one matrix
+product. All of this is here for speed: PyTorch's twin has the same in plain operators. On a GPU it
+is Jittor's own matrix product and convolution. On the CPU Jittor multiplies stacks of small
+matrices by plain loops and has no oneDNN for channels last; there, C++ below and in
+`jacklib.ops.cpu.onednn` take their place.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import jittor as jt
 
 from jacklib.ops.cpu import onednn
+from jacklib.ops.init import kaiming_normal_fan_out
+from jacklib.ops.norm import BatchNorm
 
 # --- convolution over time ------------------------------------------------------------------------
 
@@ -32,6 +38,31 @@ def conv_time(x, weight, stride: int = 1) -> jt.Var:
         return onednn.TimeConvFunction.apply(x, weight, stride)
     y = jt.nn.conv2d(x.transpose(0, 3, 1, 2), weight, None, (stride, 1), (K // 2, 0))
     return y.transpose(0, 2, 3, 1)
+
+
+class TimeConv(jt.nn.Module):
+    """Convolution over time: [N, T, V, c_in] -> [N, T / stride, V, c_out]. kernel_size 1: of
+    positions.
+
+    Weight [c_out, c_in, kernel_size, 1], as PyTorch's Conv2d has it over [N, C, T, V]. Starts with
+    Kaiming normal (fan_out) weights and biases of 0.
+    """
+
+    def __init__(self, c_in: int, c_out: int, kernel_size: int = 1, stride: int = 1):
+        self.stride = stride
+        self.weight = jt.zeros((c_out, c_in, kernel_size, 1))
+        self.bias = jt.zeros(c_out)
+        kaiming_normal_fan_out(self.weight)
+
+    def execute(self, x):
+        return conv_time(x, self.weight, self.stride) + self.bias
+
+
+class ChannelNorm(BatchNorm):
+    """Batch norm of the last axis: [..., C] -> [..., C]."""
+
+    def execute(self, x):
+        return super().execute(x.reshape(-1, x.shape[-1])).reshape(x.shape)
 
 
 # --- products between joints ----------------------------------------------------------------------
@@ -241,3 +272,27 @@ def mix_joints(x, graph) -> jt.Var:
         return _Left.apply(x, L).reshape(N, T, V, k, C)
     x = x.transpose(0, 2, 1, 3).reshape(N, V, T * C)
     return jt.matmul(L, x).reshape(N, V, k, T, C).transpose(0, 3, 1, 2, 4)
+
+
+# --- graph convolution ----------------------------------------------------------------------------
+
+
+def graph_attention_conv(
+    x, graph, conv_a: Sequence[TimeConv], conv_b: Sequence[TimeConv], conv_d: Sequence[TimeConv]
+) -> tuple[jt.Var, jt.Var]:
+    """Sum over parts k of conv_d[k](x mixed by graph[k] + attention[k]): x [N, T, V, C], graph
+    [k, V, V] -> [N, T, V, c_out] and attention [N, k, V, V], whose columns sum to 1.
+
+    attention[k] compares joints v and w in conv_a[k](x) at v and conv_b[k](x) at w. The parts'
+    convolutions are one product each, side by side in C, and the mixed maps are never added up.
+    """
+    N, T, V, C = x.shape
+    k, e = graph.shape[0], conv_a[0].weight.shape[0]
+    both = [*conv_a, *conv_b]
+    weight = jt.concat([conv.weight for conv in both], dim=0)
+    ab = conv_time(x, weight) + jt.concat([conv.bias for conv in both], dim=0)
+    products = joint_products(ab.reshape(N, T, V, 2, k, e))  # [N, k, V, V]
+    attention = jt.nn.softmax(products / (e * T), dim=2)
+    mixed = mix_joints(x, attention + graph).reshape(N, T, V, k * C)
+    weight = jt.concat([conv.weight for conv in conv_d], dim=1)  # [c_out, k*C, 1, 1]
+    return conv_time(mixed, weight) + sum(conv.bias for conv in conv_d), attention

@@ -19,3 +19,8 @@ def numbers(value: int | Sequence[int], count: int) -> tuple[int, ...]:
 def as_var(value) -> jt.Var:
     """A Var as it is, anything else (NumPy, numbers) as a new Var."""
     return value if isinstance(value, jt.Var) else jt.array(value)
+
+
+def as_floats(*values) -> list[jt.Var | None]:
+    """Each value as a float32 Var; None stays None."""
+    return [None if value is None else as_var(value).float32() for value in values]

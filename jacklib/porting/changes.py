@@ -13,16 +13,15 @@ import tokenize
 from typing import NamedTuple
 
 from jacklib.backend.folders import ROOT
-from jacklib.errors import check_choice
+from jacklib.core.networks import NETWORKS, network
 
 FOLDER = ROOT / "jacklib"
-FILES = {"vaanet": "vaanet.py", "cten": "cten.py", "tsl": "tsl_net.py", "gait": "bpm_gcn.py"}
+FILES = {network.key: network.file for network in NETWORKS}
 # The kinds of change, in the order of a table: what each of them is.
 KINDS = {
     "import": "what is imported",
     "name": "the same line in the other framework's names",
     "call": "a line that says the same in other calls",
-    "options": "the port's dataclass of options",
     "port": "a line that only the port needs",
     "reference": "a line that only the reference needs",
 }
@@ -36,9 +35,14 @@ NAMES = [
     (r"\bnn\.(?=[A-Z])", ""),
     (r"\bModule\b", "Module"),
     (r"\bBatchNorm[123]d\b", "BatchNorm"),
-    (r"\bjt\.cat\b", "jt.concat"),
+    (r"\bTimeConv\b", "Conv"),
+    (r"\bChannelNorm\b", "BatchNorm"),
+    (r"\bself\._A\b", "self.A"),
+    (r"\bnn\.relu\b", "jt.relu"),
+    (r"(?<![\w.])(relu|logsumexp)\(", r"jt.\1("),
     (r": (Tensor|np\.ndarray)( \| None)?(?=[,)= ]|$)", ""),
-    (r" -> (Tensor|np\.ndarray)(?=:)", ""),
+    (r" -> (Tensor|np\.ndarray|tuple\[Tensor, Tensor\])(?=:)", ""),
+    (r"\bnn\.Parameter\((.*)\)$", r"\1"),  # a Var of a module is one
 ]
 
 
@@ -52,14 +56,14 @@ class Row(NamedTuple):
     kind: str  # one of KINDS, "text" for comments and docstrings, "" where nothing differs
 
 
-def count_changes(network: str | None = None) -> dict[str, dict[str, int]]:
+def count_changes(key: str | None = None) -> dict[str, dict[str, int]]:
     """Lines that differ between reference and port, by network and kind, with their "total" and the
     number of "lines" of code in the port.
 
-    network: "vaanet", "cten", "tsl" or "gait"; None: all. Raises DataError for another name.
+    key: "vaanet", "cten", "tsl" or "gait"; None: all. Raises DataError for another name.
     """
     found = {}
-    for name in [network] if network else FILES:
+    for name in [key] if key else FILES:
         rows = side_by_side(*sources(name))
         counts = {kind: sum(row.kind == kind for row in rows) for kind in KINDS}
         lines = len([line for line in _code(sources(name)[1]) if line])
@@ -67,12 +71,11 @@ def count_changes(network: str | None = None) -> dict[str, dict[str, int]]:
     return found
 
 
-def sources(network: str) -> tuple[str, str]:
+def sources(key: str) -> tuple[str, str]:
     """The text of a network's reference and of its port."""
-    check_choice("network", network, FILES)
+    file = network(key).file
     return tuple(
-        (FOLDER / folder / FILES[network]).read_text(encoding="utf-8")
-        for folder in ("reference", "networks")
+        (FOLDER / folder / file).read_text(encoding="utf-8") for folder in ("reference", "networks")
     )
 
 
@@ -80,7 +83,6 @@ def side_by_side(reference: str, port: str) -> list[Row]:
     """Both texts line beside line, each pair with its kind. Raises SyntaxError for no Python."""
     left, right = reference.splitlines(), port.splitlines()
     left_code, right_code = _code(reference), _code(port)
-    options = _option_lines(port)
 
     def keys(lines: list[str], code: list[str]) -> list[str]:
         return [
@@ -97,7 +99,7 @@ def side_by_side(reference: str, port: str) -> list[Row]:
             Row(
                 None if i is None else i + 1, None if i is None else left[i],
                 None if j is None else j + 1, None if j is None else right[j],
-                "options" if j in options and i is None and b else _kind(a, b),
+                _kind(a, b),
             )
         )  # fmt: skip
 
@@ -178,16 +180,6 @@ def _code(text: str) -> list[str]:
             for row in range(value.lineno - 1, value.end_lineno):
                 lines[row] = ""
     return [line.rstrip() for line in lines]
-
-
-def _option_lines(text: str) -> set[int]:
-    """Lines of dataclasses named ...Config, counted from 0."""
-    found: set[int] = set()
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.ClassDef) and node.name.endswith("Config"):
-            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-            found |= set(range(first - 1, node.end_lineno))
-    return found
 
 
 def table(counts: dict[str, dict[str, int]]) -> str:

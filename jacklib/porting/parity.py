@@ -12,8 +12,8 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,11 @@ from jacklib.backend.torch_process import (
     find_torch,
     process_environment,
 )
+from jacklib.core.networks import KEYS
+from jacklib.core.networks import network as table_of
 from jacklib.errors import DataError, check_choice, refuse
 from jacklib.porting import changes, traps
-from jacklib.porting.changes import FILES, count_changes, sources
+from jacklib.porting.changes import count_changes, sources
 from jacklib.porting.comparison import (
     Comparison,
     compared,
@@ -75,12 +77,13 @@ class Reference:
     """A PyTorch network, by where it is found, since it never comes into this process.
 
     network: "package.module:Class" or "path/file.py:Class"; with `code` just "Class". options:
-    keyword arguments of the class. code: PyTorch source as text (torch, nn, F, np are known).
-    loss: a function of the network's output and the targets, named like the network.
+    keyword arguments of the class, or its one argument: a dataclass that both sides can import.
+    code: PyTorch source as text (torch, nn, F, np are known). loss: a function of
+    the network's output and the targets, named like the network.
     """
 
     network: str
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Any = field(default_factory=dict)
     code: str = ""
     loss: str = ""
 
@@ -172,10 +175,16 @@ def compare(
     if seed is None:
         arrays |= {f"weight {n}": v.numpy() for n, v in net.state_dict().items()}
     job = {
-        "network": reference.network, "options": dict(reference.options), "code": reference.code,
+        "network": reference.network, "options": {}, "code": reference.code,
         "loss": reference.loss, "training": training, "optimizer": optimizer, "seed": seed,
         "input": len(inputs), "target": len(targets),
     }  # fmt: skip
+    if is_dataclass(reference.options):
+        kind = type(reference.options)
+        job["config"] = f"{kind.__module__}:{kind.__qualname__}"
+        job["options"] = asdict(reference.options)
+    else:
+        job["options"] = dict(reference.options)
     theirs = _answer(reference, job, arrays)
     given = [None if a is None else jt.array(np.asarray(a)) for a in inputs]
     wanted = [jt.array(np.asarray(a)) for a in targets]
@@ -194,47 +203,24 @@ def compare_network(network: str, settings: str = "classroom", seed: int = 0) ->
     others in training mode. Raises DataError for other names and where PyTorch is absent.
     """
     from jacklib import networks
-    from jacklib.core.example_inputs import gait_inputs, inputs_for, tsl_videos, vaanet_positive
-    from jacklib.networks.losses import TSLLoss, bpm_gcn_loss, pcce
-    from jacklib.ops import cross_entropy
+    from jacklib.networks import losses
 
-    sources(network)  # checks the name
+    table = table_of(network)
     check_choice("settings", settings, ("classroom", "paper"))
-    name = {"vaanet": "VAANet", "cten": "CTEN", "tsl": "TSLNet", "gait": "BPMGCN"}[network]
-    options = getattr(getattr(networks, f"{name}Config"), settings)().options()
-    net = getattr(networks, name)(**options)
-    training = True
-    if network == "tsl":
-        rgb, logmel, labels, share, points = tsl_videos(net, 1, 24, seed)[0]
-        inputs, targets = [rgb, logmel, labels], [labels, share, points]
-
-        def loss(output, labels, share, points):
-            return TSLLoss()(output, labels, share, points)["total"]
-    elif network == "gait":
-        *inputs, target, affective = gait_inputs(net, 4, seed)
-        targets = [target, affective]
-
-        def loss(output, target, affective):
-            return bpm_gcn_loss(output, target.numpy(), affective)["total"]
-    else:
-        training = settings == "classroom"
-        # Few values in a batch normalisation and values next to a ReLU's 0 magnify rounding: these
-        # numbers of clips keep clear of both with seed 0.
-        clips = {"vaanet": 2, "cten": 4}[network] if training else 1
-        *inputs, target = inputs_for(net, network, clips, seed)
-        targets = [target]
-        if network == "vaanet":
-            targets.append(np.array(vaanet_positive(net.n_classes)))
-
-        def loss(output, target, *positive):
-            if positive:
-                return pcce(output.logits, target, positive[0].numpy().tolist())
-            return cross_entropy(output.logits, target)
-
+    config = getattr(table.config, settings)()
+    net = getattr(networks, table.kind)(config)
+    # Few values in a batch normalisation and values next to a ReLU's 0 magnify rounding: these
+    # numbers of clips keep clear of both with seed 0.
+    batch = {"vaanet": 2, "cten": 4, "tsl": 1, "gait": 4}[network]
+    training = settings == "classroom" or network in ("tsl", "gait")
+    inputs, targets = table.passes(config, batch if training else 1, seed, 24)[0]
+    loss = f"{network}_loss"
     reference = Reference(
-        f"jacklib.reference:{name}", options, loss=f"jacklib.porting.torch_recorder:{network}_loss"
+        f"jacklib.reference:{table.kind}", config, loss=f"jacklib.reference.losses:{loss}"
     )
-    return compare(net, reference, inputs, loss=loss, targets=targets, training=training)
+    return compare(
+        net, reference, inputs, loss=getattr(losses, loss), targets=targets, training=training
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -244,7 +230,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     check.add_argument("paths", nargs="+", help="Python files, or folders of them")
     comparing = tools.add_parser("compare", help="a network beside its PyTorch reference")
     comparing.add_argument(
-        "network", choices=[*FILES], help="needs PyTorch: JACK_TORCH_PYTHON names a Python with it"
+        "network", choices=KEYS, help="needs PyTorch: JACK_TORCH_PYTHON names a Python with it"
     )
     comparing.add_argument("--settings", choices=("classroom", "paper"), default="classroom")
     comparing.add_argument("--seed", type=int, default=0, help="of the random inputs")
@@ -252,9 +238,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     comparing.add_argument("--json", metavar="FILE", help="write everything that was found")
     comparing.add_argument("--picture", metavar="FILE", help="write the differences as a PNG")
     changing = tools.add_parser("changes", help="how many lines a port changes, by kind")
-    changing.add_argument(
-        "network", choices=[*FILES], nargs="?", help="list its lines; none: count"
-    )
+    changing.add_argument("network", choices=KEYS, nargs="?", help="list its lines; none: count")
     changing.epilog = "; ".join(f"{kind}: {words}" for kind, words in changes.KINDS.items())
 
 

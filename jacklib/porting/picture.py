@@ -20,6 +20,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
+from jacklib.core import networks
 from jacklib.errors import check_choice, refuse
 from jacklib.porting.changes import KINDS, Row, side_by_side, sources
 from jacklib.widgets import drawing
@@ -58,7 +59,7 @@ TEXT = {
         "same": "the same",
         "no_rows": "Nothing differs here.",
         "kinds": {
-            "import": "import", "name": "other name", "call": "other call", "options": "options",
+            "import": "import", "name": "other name", "call": "other call",
             "port": "only in the port", "reference": "only in the reference",
         },
         "rows": "{part}: rows {first} to {last} of {total}. Different in the whole file: {kinds}.",
@@ -95,7 +96,7 @@ TEXT = {
         "same": "相同",
         "no_rows": "这里没有不同。",
         "kinds": {
-            "import": "导入", "name": "换名字", "call": "换调用", "options": "选项类",
+            "import": "导入", "name": "换名字", "call": "换调用",
             "port": "只在移植版", "reference": "只在参考版",
         },
         "rows": "{part}：第 {first}–{last} 行，共 {total} 行。整个文件的不同之处：{kinds}。",
@@ -241,7 +242,7 @@ COLUMN = (WIDTH - 2 * 0.12 - GUTTER) / 2
 # A kind's colour, and its sign between the columns.
 LOOKS = {
     "import": ("#DADFE3", "i"), "name": ("#CFE6F5", "≈"), "call": ("#FBE3B3", "≠"),
-    "options": ("#E6DAF0", "o"), "port": ("#CDEBDF", "+"), "reference": ("#F7D3C0", "−"),
+    "port": ("#CDEBDF", "+"), "reference": ("#F7D3C0", "−"),
 }  # fmt: skip
 SHOWN = 32  # lines of a picture
 
@@ -479,9 +480,6 @@ class PortingExplorer:
         return self._shell.bundle(self.description)
 
 
-NAMES = {"vaanet": "VAANet", "cten": "CTEN", "tsl": "TSL-Net", "gait": "BPM-GCN"}
-
-
 def porting_widget(
     network: str | None = "tsl",
     reference: str | None = None,
@@ -499,5 +497,5 @@ def porting_widget(
            wanted="both", cure="Give both, or a network.")  # fmt: skip
     if reference is None:
         reference, port = sources(network)
-        title = title or NAMES[network]
+        title = title or networks.network(network).title
     return PortingExplorer(reference, port, lang, title)

@@ -127,7 +127,8 @@ def make_optimizer(text: str, parameters: list) -> torch.optim.Optimizer:
 def record(job: dict[str, Any], arrays: dict[str, np.ndarray]) -> Recording:
     """Build the network, give it its weights and record a pass, its gradients and one step."""
     torch.manual_seed(0)
-    net = find(job["network"], job["code"])(**job["options"])
+    network, options = find(job["network"], job["code"]), job["options"]
+    net = network(find(job["config"], "")(**options)) if "config" in job else network(**options)
     criterion = find(job["loss"], job["code"]) if job["loss"] else None
 
     def given(kind: str) -> list[Tensor | None]:
@@ -169,31 +170,6 @@ def record(job: dict[str, Any], arrays: dict[str, np.ndarray]) -> Recording:
     with torch.no_grad():
         recording.later_loss = float(loss_of(net(*inputs), criterion, targets))
     return recording
-
-
-# --- losses of the four networks, of their output and targets ------------------------------------
-
-
-def vaanet_loss(output, target, positive):
-    from jacklib.reference.losses import pcce
-
-    return pcce(output.logits, target, positive.tolist())
-
-
-def cten_loss(output, target):
-    return nn.functional.cross_entropy(output.logits, target)
-
-
-def tsl_loss(output, labels, label_distribution, points):
-    from jacklib.reference.losses import TSLLoss
-
-    return TSLLoss()(output, labels, label_distribution, points)["total"]
-
-
-def gait_loss(output, target, affective):
-    from jacklib.reference.losses import bpm_gcn_loss
-
-    return bpm_gcn_loss(output, target, affective)["total"]
 
 
 def main(folder: Path) -> int:

@@ -11,19 +11,17 @@ Maps are [N, C, T, V].
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from jacklib.core.configs import BPMGCNConfig
 from jacklib.core.shapes import (
     GAIT_JOINTS,
     MOVEMENT_CHANNELS,
     POSTURE_CHANNELS,
     check_gait,
-    check_streams,
-    check_widths,
 )
 from jacklib.core.skeleton import Graph
 
@@ -61,54 +59,72 @@ class BPMGCNInspection(NamedTuple):
 # ---------------------------------------------------------------------------------------------
 
 
-def start_conv(conv: nn.Conv2d) -> None:
-    """Start a convolution with Kaiming normal (fan_out) weights and biases of 0."""
-    nn.init.kaiming_normal_(conv.weight, mode="fan_out")
-    nn.init.zeros_(conv.bias)
+class Conv(nn.Conv2d):
+    """Convolution over time: [N, c_in, T, V] -> [N, c_out, T / stride, V]. kernel_size 1: of
+    positions.
+
+    Starts with Kaiming normal (fan_out) weights and biases of 0.
+    """
+
+    def __init__(self, c_in: int, c_out: int, kernel_size: int = 1, stride: int = 1):
+        pad = (kernel_size - 1) // 2
+        super().__init__(c_in, c_out, (kernel_size, 1), stride=(stride, 1), padding=(pad, 0))
+        nn.init.kaiming_normal_(self.weight, mode="fan_out")
+        nn.init.zeros_(self.bias)
+
+
+def graph_attention_conv(x: Tensor, graph: Tensor, conv_a, conv_b, conv_d) -> tuple[Tensor, Tensor]:
+    """Sum over parts k of conv_d[k](x mixed by graph[k] + attention[k]): x [N, C, T, V], graph
+    [k, V, V] -> [N, c_out, T, V] and attention [N, k, V, V], whose columns sum to 1.
+
+    attention[k] compares joints v and w in conv_a[k](x) at v and conv_b[k](x) at w.
+    """
+    N, C, T, V = x.shape
+    seen = []
+    y = 0
+    for k in range(len(graph)):
+        a = conv_a[k](x).permute(0, 3, 1, 2).flatten(2)  # [N, V, e*T]
+        b = conv_b[k](x).flatten(1, 2)  # [N, e*T, V]
+        seen.append(torch.softmax(torch.matmul(a, b) / b.shape[1], dim=1))  # [N, V, V]
+        mixed = torch.matmul(x.view(N, C * T, V), seen[k] + graph[k]).view(N, C, T, V)
+        y = y + conv_d[k](mixed)
+    return y, torch.stack(seen, dim=1)
+
+
+def start_linear(c_in: int, c_out: int) -> nn.Linear:
+    """A linear layer with normal weights."""
+    layer = nn.Linear(c_in, c_out)
+    nn.init.normal_(layer.weight, 0, math.sqrt(2 / c_out))
+    return layer
 
 
 class UnitGCN(nn.Module):
-    """Adaptive graph convolution: [N, c_in, T, V] -> [N, c_out, T, V].
+    """Adaptive graph convolution: [N, c_in, T, V] -> [N, c_out, T, V], attention [N, k, V, V].
 
     Each of the k parts of the graph is the sum of A (the skeleton, fixed), PA (learned, the same
-    for all gaits) and an attention between the joints of each gait (c_embed channels).
+    for all gaits) and an attention between the joints of each gait (e channels).
     """
 
-    def __init__(self, c_in: int, c_out: int, A: Tensor, c_embed: int):
+    def __init__(self, c_in: int, c_out: int, A: Tensor, e: int):
         super().__init__()
         k = len(A)
-        self.c_in, self.c_out, self.c_embed = c_in, c_out, c_embed
         self.register_buffer("A", A, persistent=False)  # [k, V, V]
         self.PA = nn.Parameter(torch.full_like(A, 1e-6))
-        self.conv_a = nn.ModuleList(nn.Conv2d(c_in, c_embed, 1) for _ in range(k))
-        self.conv_b = nn.ModuleList(nn.Conv2d(c_in, c_embed, 1) for _ in range(k))
-        self.conv_d = nn.ModuleList(nn.Conv2d(c_in, c_out, 1) for _ in range(k))
-        for conv in (*self.conv_a, *self.conv_b):
-            start_conv(conv)
+        self.conv_a = nn.ModuleList([Conv(c_in, e) for _ in range(k)])
+        self.conv_b = nn.ModuleList([Conv(c_in, e) for _ in range(k)])
+        self.conv_d = nn.ModuleList([Conv(c_in, c_out) for _ in range(k)])
         for conv in self.conv_d:
             nn.init.normal_(conv.weight, 0, math.sqrt(2 / (c_out * c_in * k)))
-            nn.init.zeros_(conv.bias)
         self.down = None
         if c_in != c_out:
-            self.down = nn.Sequential(nn.Conv2d(c_in, c_out, 1), nn.BatchNorm2d(c_out))
-            start_conv(self.down[0])
+            self.down = nn.Sequential(Conv(c_in, c_out), nn.BatchNorm2d(c_out))
         self.bn = nn.BatchNorm2d(c_out)
         nn.init.constant_(self.bn.weight, 1e-6)  # at first, the unit only hands its input on
 
-    def forward(self, x: Tensor, seen: list | None = None) -> Tensor:
-        N, C, T, V = x.shape
-        graphs = []
-        y = 0
-        for k in range(len(self.A)):
-            a = self.conv_a[k](x).permute(0, 3, 1, 2).reshape(N, V, self.c_embed * T)
-            b = self.conv_b[k](x).view(N, self.c_embed * T, V)
-            graphs.append(torch.softmax(torch.matmul(a, b) / (self.c_embed * T), dim=1))
-            graph = graphs[k] + self.A[k] + self.PA[k]  # [N, V, V]
-            gathered = torch.matmul(x.view(N, C * T, V), graph).view(N, C, T, V)
-            y = y + self.conv_d[k](gathered)
-        if seen is not None:
-            seen.append(torch.stack(graphs, dim=1))
-        return torch.relu(self.bn(y) + (x if self.down is None else self.down(x)))
+    def forward(self, x: Tensor):
+        graph = self.A + self.PA
+        y, attention = graph_attention_conv(x, graph, self.conv_a, self.conv_b, self.conv_d)
+        return torch.relu(self.bn(y) + (x if self.down is None else self.down(x))), attention
 
 
 class UnitTCN(nn.Module):
@@ -116,34 +132,31 @@ class UnitTCN(nn.Module):
 
     def __init__(self, c_in: int, c_out: int, kernel_size: int = 9, stride: int = 1):
         super().__init__()
-        pad = (kernel_size - 1) // 2
-        self.conv = nn.Conv2d(
-            c_in, c_out, (kernel_size, 1), stride=(stride, 1), padding=(pad, 0)
-        )  # fmt: skip
+        self.conv = Conv(c_in, c_out, kernel_size, stride)
         self.bn = nn.BatchNorm2d(c_out)
-        start_conv(self.conv)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor):
         return self.bn(self.conv(x))
 
 
 class GraphTimeUnit(nn.Module):
     """UnitGCN, then UnitTCN, and around both a shortcut (except in a stream's first unit)."""
 
-    def __init__(self, c_in, c_out, A, c_embed, stride: int = 1, residual: bool = True):
+    def __init__(self, c_in, c_out, A, e, stride: int = 1, residual: bool = True):
         super().__init__()
-        self.gcn1 = UnitGCN(c_in, c_out, A, c_embed)
+        self.gcn1 = UnitGCN(c_in, c_out, A, e)
         self.tcn1 = UnitTCN(c_out, c_out, stride=stride)
         self.has_shortcut = residual
         self.residual = None
         if residual and (c_in != c_out or stride != 1):
             self.residual = UnitTCN(c_in, c_out, kernel_size=1, stride=stride)
 
-    def forward(self, x: Tensor, seen: list | None = None) -> Tensor:
-        y = self.tcn1(self.gcn1(x, seen))
+    def forward(self, x: Tensor):
+        y, attention = self.gcn1(x)
+        y = self.tcn1(y)
         if self.has_shortcut:
             y = y + (x if self.residual is None else self.residual(x))
-        return torch.relu(y)
+        return torch.relu(y), attention
 
 
 # ---------------------------------------------------------------------------------------------
@@ -159,13 +172,14 @@ class Gate(nn.Module):
         self.fc1 = nn.Conv2d(size, size, 1, bias=False)
         self.fc2 = nn.Conv2d(size, size, 1, bias=False)
 
-    def forward(self, mean: Tensor) -> Tensor:
+    def forward(self, mean: Tensor):
         hidden = torch.relu(self.fc1(mean[:, :, None, None]))
-        return torch.sigmoid(self.fc2(hidden)).flatten(1)
+        return self.fc2(hidden).sigmoid().flatten(1)
 
 
 class Fusion(nn.Module):
-    """Each stream adds what the other one saw at the times that matter: two [N, C, T, V].
+    """Each stream adds what the other one saw at the times that matter: two [N, C, T, V],
+    and the gates.
 
     Attention to joints only decides what the attention to times is computed from: in equations (8)
     and (9) of the paper it weights the features too; in the released code it does not. The movement
@@ -177,7 +191,7 @@ class Fusion(nn.Module):
         self.att_T_p, self.att_N_p = Gate(T), Gate(V)
         self.att_T_m, self.att_N_m = Gate(T), Gate(V)
 
-    def forward(self, x_p: Tensor, x_m: Tensor, seen: list | None = None):
+    def forward(self, x_p: Tensor, x_m: Tensor):
         N, _, T, V = x_p.shape
         joints_p = self.att_N_p(x_p.mean(dim=(1, 2)))  # [N, V]
         times_p = self.att_T_p((x_p * joints_p.view(N, 1, 1, V)).mean(dim=(1, 3)))  # [N, T]
@@ -185,9 +199,7 @@ class Fusion(nn.Module):
         times_m = self.att_T_m((x_m * joints_m.view(N, 1, 1, V)).mean(dim=(1, 3)))
         x_p = x_p + x_m * times_m.view(N, 1, T, 1)
         x_m = x_m + x_p * times_p.view(N, 1, T, 1)
-        if seen is not None:
-            seen.append((joints_p, joints_m, times_p, times_m))
-        return x_p, x_m
+        return x_p, x_m, (joints_p, joints_m, times_p, times_m)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -196,58 +208,44 @@ class Fusion(nn.Module):
 
 
 class BPMGCN(nn.Module):
-    """Bilateral posture and movement graph convolutional network. The defaults are the released.
+    """Bilateral posture and movement graph convolutional network. `BPMGCN()` is the released."""
 
-    n_classes: happy, sad, angry, neutral. n_features: affective features a frame. frames: T; the
-    attention to times has one weight a pair of them. widths: channels of the three stages. embed:
-    a unit's attention has its width divided by this many channels. streams: "both", or "posture" or
-    "movement" alone, which the ablation of the paper compares: without fusion, and the affective
-    branch is the posture stream's.
-
-    Raises ValueError where sizes do not fit together.
-    """
-
-    def __init__(
-        self,
-        n_classes: int = 4,
-        *,
-        n_features: int = 31,
-        frames: int = 48,
-        widths: Sequence[int] = (64, 128, 256),
-        embed: int = 4,
-        streams: str = "both",
-    ):
+    def __init__(self, config: BPMGCNConfig = BPMGCNConfig()):
         super().__init__()
-        check_widths(widths, frames, embed)
-        check_streams(streams)
-        self.streams, letters = streams, {"both": "pm", "posture": "p", "movement": "m"}[streams]
-        self.n_classes, self.n_features, self.frames = n_classes, n_features, frames
+        self.config = c = config
+        letters = {"both": "pm", "posture": "p", "movement": "m"}[c.streams]
         A, V = torch.from_numpy(Graph().A), GAIT_JOINTS
-        w1, w2, w3 = widths
-        stages = [(w1, w1), (w1, w1), (w1, w1),
-                  (w1, w2), (w2, w2), (w2, w2), (w2, w3), (w3, w3), (w3, w3)]  # fmt: skip
+        w1, w2, w3 = c.widths
         channels = {"p": POSTURE_CHANNELS, "m": MOVEMENT_CHANNELS}
-        for stream in letters:
-            self.add_module(f"data_bn_{stream}", nn.BatchNorm1d(V * channels[stream]))
-        for stream in letters:
-            c_in = channels[stream]
-            first = GraphTimeUnit(c_in, w1, A, w1 // embed, residual=False)
-            self.add_module(f"l1_{stream}", first)
-            for i, (before, after) in enumerate(stages, start=2):
-                stride = 2 if i in (5, 8) else 1
-                unit = GraphTimeUnit(before, after, A, after // embed, stride)
-                self.add_module(f"l{i}_{stream}", unit)
-        if streams == "both":
-            half = (frames + 1) // 2
-            self.fusion1, self.fusion2 = Fusion(frames, V), Fusion(half, V)
+        # By stream; registered under the authors' names
+        self.norms = {s: nn.BatchNorm1d(V * channels[s]) for s in letters}
+        self.units = {
+            s: [
+                GraphTimeUnit(channels[s], w1, A, w1 // c.embed, residual=False),
+                *(GraphTimeUnit(w1, w1, A, w1 // c.embed) for _ in range(3)),
+                GraphTimeUnit(w1, w2, A, w2 // c.embed, stride=2),
+                *(GraphTimeUnit(w2, w2, A, w2 // c.embed) for _ in range(2)),
+                GraphTimeUnit(w2, w3, A, w3 // c.embed, stride=2),
+                *(GraphTimeUnit(w3, w3, A, w3 // c.embed) for _ in range(2)),
+            ]
+            for s in letters
+        }
+        for s, norm in self.norms.items():
+            self.add_module(f"data_bn_{s}", norm)
+        for s, units in self.units.items():
+            for i, unit in enumerate(units, start=1):
+                self.add_module(f"l{i}_{s}", unit)
+        self.fusions = {}  # by the unit that they come after
+        if c.streams == "both":
+            half = (c.frames + 1) // 2
+            self.fusion1, self.fusion2 = Fusion(c.frames, V), Fusion(half, V)
             self.fusion3 = Fusion((half + 1) // 2, V)
-        heads = {f"fc1_classifier_{stream}": n_classes for stream in letters}
+            self.fusions = {4: self.fusion1, 7: self.fusion2, 10: self.fusion3}
+        self.classifiers = {s: start_linear(w3, c.n_classes) for s in letters}
+        for s, classifier in self.classifiers.items():
+            self.add_module(f"fc1_classifier_{s}", classifier)
         if "p" in letters:
-            heads["fc2_aff"] = n_features * frames
-        for name, size in heads.items():
-            layer = nn.Linear(w3, size)
-            self.add_module(name, layer)
-            nn.init.normal_(layer.weight, 0, math.sqrt(2 / layer.out_features))
+            self.fc2_aff = start_linear(w3, c.n_features * c.frames)
 
     def forward(self, posture: Tensor, movement: Tensor) -> BPMGCNOutput:
         """Score gaits.
@@ -256,55 +254,36 @@ class BPMGCN(nn.Module):
         and its length) and acceleration (the same). Raises ValueError naming the argument whose
         shape is wrong.
         """
-        return self._run(posture, movement)
+        return self._run(posture, movement)[0]
 
     def inspect(self, posture: Tensor, movement: Tensor) -> BPMGCNInspection:
         """The same with what lies behind the scores; inputs as `forward` takes them."""
-        graphs: dict[str, list] = {"p": [], "m": []}
-        gates: list[tuple[Tensor, ...]] = []
         with torch.no_grad():
-            output = self._run(posture, movement, graphs, gates)
-        learned = {
-            s: [getattr(self, f"l{i}_{s}").gcn1.PA.detach() for i in range(1, 11)]
-            for s in graphs
-            if hasattr(self, f"l1_{s}")
-        }
+            output, graphs, gates = self._run(posture, movement)
+            learned = {s: [unit.gcn1.PA.detach() for unit in self.units.get(s, [])] for s in "pm"}
         by_kind = [list(kind) for kind in zip(*gates, strict=True)] or [[], [], [], []]
         return BPMGCNInspection(
-            graphs["p"], graphs["m"], learned.get("p", []), learned.get("m", []), *by_kind, output
+            graphs["p"], graphs["m"], learned["p"], learned["m"], *by_kind, output
         )
 
-    def _run(self, posture, movement, graphs=None, gates=None) -> BPMGCNOutput:
-        check_gait(self, posture, movement)
-        if self.streams != "both":
-            stream, x = ("p", posture) if self.streams == "posture" else ("m", movement)
-            x = self.normalize(x, getattr(self, f"data_bn_{stream}"))
-            for i in range(1, 11):
-                x = getattr(self, f"l{i}_{stream}")(x, None if graphs is None else graphs[stream])
-            return self._heads({stream: x})
-        seen_p, seen_m = (None, None) if graphs is None else (graphs["p"], graphs["m"])
-        x_p = self.normalize(posture, self.data_bn_p)  # [N, 3, T, V]
-        x_m = self.normalize(movement, self.data_bn_m)  # [N, 8, T, V]
-        for i in range(1, 11):
-            x_p = getattr(self, f"l{i}_p")(x_p, seen_p)
-            x_m = getattr(self, f"l{i}_m")(x_m, seen_m)
-            if i == 4:
-                x_p, x_m = self.fusion1(x_p, x_m, gates)  # [N, w1, T, V]
-            elif i == 7:
-                x_p, x_m = self.fusion2(x_p, x_m, gates)  # [N, w2, T/2, V]
-        x_p, x_m = self.fusion3(x_p, x_m, gates)  # [N, w3, T/4, V]
-        return self._heads({"p": x_p, "m": x_m})
-
-    def _heads(self, maps: dict) -> BPMGCNOutput:
-        posture = affective = movement = None
-        pooled = {}
-        for stream, x in maps.items():
-            pooled[stream] = x.mean(dim=(2, 3))  # [N, w3]
-        if "p" in pooled:
-            posture, affective = self.fc1_classifier_p(pooled["p"]), self.fc2_aff(pooled["p"])
-        if "m" in pooled:
-            movement = self.fc1_classifier_m(pooled["m"])
-        return BPMGCNOutput(posture, affective, movement)
+    def _run(self, posture, movement):
+        """The output, each unit's attention by stream, and each fusion's gates."""
+        check_gait(self.config, posture, movement)
+        given = {"p": posture, "m": movement}
+        x = {s: self.normalize(given[s], norm) for s, norm in self.norms.items()}  # [N, C, T, V]
+        graphs: dict[str, list] = {"p": [], "m": []}
+        gates = []
+        for i in range(10):
+            for s, units in self.units.items():
+                x[s], attention = units[i](x[s])
+                graphs[s].append(attention)
+            if i + 1 in self.fusions:
+                x["p"], x["m"], seen = self.fusions[i + 1](x["p"], x["m"])
+                gates.append(seen)
+        pooled = {s: x[s].mean(dim=(2, 3)) for s in x}  # [N, w3]
+        logits = {s: classifier(pooled[s]) for s, classifier in self.classifiers.items()}
+        affective = self.fc2_aff(pooled["p"]) if "p" in pooled else None
+        return BPMGCNOutput(logits.get("p"), affective, logits.get("m")), graphs, gates
 
     @staticmethod
     def normalize(x: Tensor, bn: nn.BatchNorm1d) -> Tensor:

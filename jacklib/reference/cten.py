@@ -11,15 +11,14 @@ released code, which these files follow, 16 segments and an audio ResNet-18.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from jacklib.core.shapes import MEL_BINS, audio_map, backbone_channels, check_depth, check_shape
-from jacklib.errors import DataError
-from jacklib.reference.attention import attention
+from jacklib.core.configs import CTENConfig
+from jacklib.core.shapes import MEL_BINS, audio_map, check_shape
+from jacklib.reference.attention import Attention
 from jacklib.reference.resnet import audio_resnet18
 from jacklib.reference.resnet3d import resnet3d
 
@@ -53,9 +52,9 @@ class CTENVisualOutput(NamedTuple):
 
 def attend(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """Scaled dot-product attention: [N, S, d], [N, T, d], [N, T, e] -> [N, S, e], [N, S, T]."""
-    scores = torch.bmm(query, key.transpose(1, 2)) * query.shape[-1] ** -0.5
-    attention = torch.softmax(scores, dim=2)  # [N, S, T]
-    return torch.bmm(attention, value), attention
+    scores = query @ key.transpose(1, 2) * query.shape[-1] ** -0.5
+    attention = scores.softmax(dim=2)  # [N, S, T]
+    return attention @ value, attention
 
 
 class NonLocalBlock(nn.Module):
@@ -90,13 +89,6 @@ class MultiHeadAttention(nn.Module):
 
     def __init__(self, d: int = 2048, n_heads: int = 8):
         super().__init__()
-        if d % n_heads:
-            raise DataError(
-                "n_heads",
-                found=str(n_heads),
-                wanted=f"a divisor of the width {d}",
-                cure="The released network has 8.",
-            )
         self.n_heads = n_heads
         self.linear_q = nn.Linear(d, d)
         self.linear_k = nn.Linear(d, d)
@@ -123,146 +115,87 @@ class MultiHeadAttention(nn.Module):
 # ---------------------------------------------------------------------------------------------
 
 
-def snippet_features(net: nn.Module, visual: Tensor) -> Tensor:
-    """Each snippet through the 3D ResNet by itself: [B, S, 3, D, H, W] -> [B, S, nc]."""
-    B, S, size = visual.shape[0], net.seq_len, net.sample_size
-    check_shape("visual", visual, (B, S, 3, net.snippet_duration, size, size))
-    if net.stored_statistics:
-        net.resnet.eval()
-    x = visual.flatten(0, 1) / 255 - 100 / 255
-    with torch.set_grad_enabled(torch.is_grad_enabled() and not net.freeze_backbone):
-        x = net.resnet(x)  # [B*S, nc, 1, side, side]
-    return x.flatten(2).mean(dim=2).view(B, S, -1)  # [B, S, nc]
+class Network(nn.Module):
+    """What both networks do with the video, and at the end."""
+
+    def snippet_features(self, visual: Tensor) -> Tensor:
+        """Each snippet through the 3D ResNet by itself: [B, S, 3, D, H, W] -> [B, S, nc]."""
+        c, B = self.config, visual.shape[0]
+        S, size = c.seq_len, c.sample_size
+        check_shape("visual", visual, (B, S, 3, c.snippet_duration, size, size))
+        if c.stored_statistics:
+            self.resnet.eval()
+        x = visual.flatten(0, 1).float() / 255 - 100 / 255
+        if c.freeze_backbone:
+            with torch.no_grad():
+                x = self.resnet(x)
+        else:
+            x = self.resnet(x)  # [B*S, nc, 1, side, side]
+        return x.flatten(2).mean(dim=2).view(B, S, -1)  # [B, S, nc]
+
+    def classify(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Temporal attention and the classifier: [B, S, d] -> logits [B, C], gamma [B, S]."""
+        x = x.transpose(1, 2)  # [B, d, S]
+        gamma = self.ta_net(x)  # [B, S]
+        x = (x * gamma.unsqueeze(1)).mean(dim=2)  # [B, d]
+        return self.fc(self.drop(x)), gamma
 
 
-def classify(net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Temporal attention and the classifier: [B, S, d] -> logits [B, C], gamma [B, S]."""
-    x = x.transpose(1, 2)  # [B, d, S]
-    h = net.ta_net["conv"](x).squeeze(1)  # [B, S]
-    gamma = net.ta_net["relu"](net.ta_net["fc"](h))  # [B, S]
-    x = (x * gamma.unsqueeze(1)).mean(dim=2)  # [B, d]
-    return net.fc(net.drop(x)), gamma
+class CTENVisual(Network):
+    """The visual stream alone. `CTENVisual()` is the released one, for VE8; see `CTEN`."""
 
-
-class CTENVisual(nn.Module):
-    """The visual stream alone. The defaults are the released ones, for VE8; see `CTEN`."""
-
-    def __init__(
-        self,
-        *,
-        n_classes: int = 8,
-        seq_len: int = 16,
-        snippet_duration: int = 16,
-        sample_size: int = 112,
-        blocks: Sequence[int] = (3, 4, 23, 3),
-        width: int = 64,
-        inner_size: int = 256,
-        dropout: float = 0.2,
-        freeze_backbone: bool = True,
-        stored_statistics: bool = False,
-        start_switched_on: bool = False,
-        start_shortcut: float = 0.0,
-    ):
+    def __init__(self, config: CTENConfig = CTENConfig()):
         super().__init__()
-        check_depth(snippet_duration, sample_size, len(blocks))
-        self.n_classes, self.seq_len = n_classes, seq_len
-        self.snippet_duration, self.sample_size = snippet_duration, sample_size
-        self.freeze_backbone, self.stored_statistics = freeze_backbone, stored_statistics
-        d = backbone_channels(blocks, width)
+        self.config = c = config
+        d = c.channels
 
-        self.resnet = resnet3d(blocks, width).requires_grad_(not freeze_backbone)
-        self.nl = nn.Sequential(NonLocalBlock(d, inner_size, start_shortcut))
-        self.ta_net = attention(d, seq_len, "relu", kaiming=False, switched_on=start_switched_on)
-        self.fc = nn.Linear(d, n_classes)
-        self.drop = nn.Dropout(dropout)
+        self.resnet = resnet3d(c.blocks, c.width, frozen=c.freeze_backbone)
+        self.nl = nn.Sequential(NonLocalBlock(d, c.inner_size, c.start_shortcut))
+        self.ta_net = Attention(
+            d, c.seq_len, "relu", kaiming=False, switched_on=c.start_switched_on
+        )
+        self.fc = nn.Linear(d, c.n_classes)
+        self.drop = nn.Dropout(c.dropout)
 
     def forward(self, visual: Tensor) -> CTENVisualOutput:
         """Score videos: visual as CTEN's."""
-        return self.fuse(snippet_features(self, visual))
+        return self.fuse(self.snippet_features(visual))
 
     def fuse(self, features: Tensor) -> CTENVisualOutput:
         """Everything after the backbone, from its features [B, S, d]."""
         x, attention = self.nl[0](features)  # [B, S, d]
-        logits, gamma = classify(self, x)
+        logits, gamma = self.classify(x)
         return CTENVisualOutput(logits, gamma, attention)
 
 
-class CTEN(nn.Module):
-    """Cross-modal temporal erasing network. The defaults are the released ones, for VE8.
+class CTEN(Network):
+    """Cross-modal temporal erasing network. `CTEN()` is the released one, for VE8.
 
-    n_classes: emotions. seq_len: segments S a video. snippet_duration, sample_size: frames and
-    pixels a side of one snippet. audio_embed_size: width of the sound, which must be the
-    backbone's. audio_n_segments: segments of the sound, as many as of the picture. audio_time:
-    filter-bank frames in one of them. blocks, width: the 3D ResNet's. audio_width: channels of the
-    audio ResNet-18's first stage. inner_size: width inside the non-local blocks. n_heads: h.
-    freeze_backbone: no gradient through the 3D ResNet; in training mode its batch norm still uses
-    and updates batch statistics, as in the released code, unless stored_statistics is set.
-    start_switched_on: the temporal attention starts with every segment switched on, as VAANet's
-    does; the released code leaves PyTorch's start, with which about half of them are off.
-    start_shortcut: where alpha of the non-local blocks starts.
-
-    Raises ValueError where sizes do not fit together.
+    Raises DataError where the sizes of audio and video do not fit together.
     """
 
-    def __init__(
-        self,
-        *,
-        n_classes: int = 8,
-        seq_len: int = 16,
-        snippet_duration: int = 16,
-        sample_size: int = 112,
-        audio_embed_size: int = 2048,
-        audio_n_segments: int = 16,
-        audio_time: int = 100,
-        blocks: Sequence[int] = (3, 4, 23, 3),
-        width: int = 64,
-        audio_width: int = 64,
-        inner_size: int = 256,
-        n_heads: int = 8,
-        dropout: float = 0.2,
-        freeze_backbone: bool = True,
-        stored_statistics: bool = False,
-        start_switched_on: bool = False,
-        start_shortcut: float = 0.0,
-    ):
+    def __init__(self, config: CTENConfig = CTENConfig()):
         super().__init__()
-        check_depth(snippet_duration, sample_size, len(blocks))
-        d = backbone_channels(blocks, width)
-        if audio_embed_size != d:
-            raise DataError(
-                "audio_embed_size",
-                found=str(audio_embed_size),
-                wanted=f"{d}, the width of the visual backbone",
-                cure="Leave it out: the two modalities are added to each other.",
-            )
-        if audio_n_segments != seq_len:
-            raise DataError(
-                "audio_n_segments",
-                found=str(audio_n_segments),
-                wanted=f"{seq_len}, as many as seq_len",
-                cure="Give one of the two; the other follows.",
-            )
-        self.n_classes, self.seq_len = n_classes, seq_len
-        self.snippet_duration, self.sample_size = snippet_duration, sample_size
-        self.audio_n_segments, self.audio_time = audio_n_segments, audio_time
-        self.freeze_backbone, self.stored_statistics = freeze_backbone, stored_statistics
+        config.check_audio()
+        self.config = c = config
+        d = c.channels
 
         # Each modality by itself
-        self.resnet = resnet3d(blocks, width).requires_grad_(not freeze_backbone)
-        self.a_resnet = audio_resnet18(pool=audio_map(audio_time, MEL_BINS), width=audio_width)
-        self.a_fc = nn.Sequential(nn.Linear(8 * audio_width, d), nn.BatchNorm1d(d), nn.Tanh())
-        self.nl = nn.Sequential(NonLocalBlock(d, inner_size, start_shortcut))
-        self.nl_a = nn.Sequential(NonLocalBlock(d, inner_size, start_shortcut))
+        self.resnet = resnet3d(c.blocks, c.width, frozen=c.freeze_backbone)
+        self.a_resnet = audio_resnet18(pool=audio_map(c.audio_time, MEL_BINS), width=c.audio_width)
+        self.a_fc = nn.Sequential(nn.Linear(8 * c.audio_width, d), nn.BatchNorm1d(d), nn.Tanh())
+        self.nl = nn.Sequential(NonLocalBlock(d, c.inner_size, c.start_shortcut))
+        self.nl_a = nn.Sequential(NonLocalBlock(d, c.inner_size, c.start_shortcut))
 
         # Between them
-        self.v2a_attn = MultiHeadAttention(d, n_heads)
-        self.a2v_attn = MultiHeadAttention(d, n_heads)
+        self.v2a_attn = MultiHeadAttention(d, c.n_heads)
+        self.a2v_attn = MultiHeadAttention(d, c.n_heads)
 
-        self.ta_net = attention(
-            2 * d, seq_len, "relu", kaiming=False, switched_on=start_switched_on
+        self.ta_net = Attention(
+            2 * d, c.seq_len, "relu", kaiming=False, switched_on=c.start_switched_on
         )
-        self.fc = nn.Linear(2 * d, n_classes)
-        self.drop = nn.Dropout(dropout)
+        self.fc = nn.Linear(2 * d, c.n_classes)
+        self.drop = nn.Dropout(c.dropout)
 
     def forward(self, visual: Tensor, audio: Tensor) -> CTENOutput:
         """Score videos.
@@ -271,19 +204,20 @@ class CTEN(nn.Module):
         audio: [B, S * audio_time, 128], log-mel filter bank. Raises ValueError naming the argument
         whose shape differs.
         """
-        return self.fuse(snippet_features(self, visual), audio)
+        return self.fuse(self.snippet_features(visual), audio)
 
     def fuse(self, features: Tensor, audio: Tensor) -> CTENOutput:
         """Everything after the visual backbone, from its features [B, S, d]."""
         v = features
         B, S, d = v.shape
-        check_shape("audio", audio, (B, S * self.audio_time, MEL_BINS))
+        time = self.config.audio_time
+        check_shape("audio", audio, (B, S * time, MEL_BINS))
 
         # Picture: segments look at each other
         v, visual_attention = self.nl[0](v)  # [B, S, d]
 
         # Sound: each segment through the ResNet, then they look at each other
-        a = audio.reshape(B * S, 1, self.audio_time, MEL_BINS)
+        a = audio.reshape(B * S, 1, time, MEL_BINS).float()
         a = self.a_resnet(a).flatten(1)  # [B*S, 8*audio_width]
         a = self.a_fc(a).view(B, S, d)  # [B, S, d]
         a, audio_attention = self.nl_a[0](a)  # [B, S, d]
@@ -293,7 +227,7 @@ class CTEN(nn.Module):
         a2v, a2v_attention = self.a2v_attn(v, a)  # [B, S, d]
         both = torch.cat([v + v2a, a + a2v], dim=2)  # [B, S, 2d]
 
-        logits, gamma = classify(self, both)
+        logits, gamma = self.classify(both)
         return CTENOutput(
             logits, gamma, visual_attention, audio_attention, v2a_attention, a2v_attention
         )

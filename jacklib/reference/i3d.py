@@ -193,7 +193,7 @@ class I3D(nn.Module):
         shape that does not fit.
         """
         check_frames(frames)
-        x = frames / 127.5 - 1  # [B, 3, D, H, W], -1..1
+        x = frames.float() / 127.5 - 1  # [B, 3, D, H, W], -1..1
         for name in END_POINTS:
             x = getattr(self, name)(x)  # at last [B, 1024, D'+1, 7, 7]
         x = functional.avg_pool3d(x, (2, 7, 7), stride=1)  # [B, 1024, D', 1, 1]

@@ -155,3 +155,22 @@ def bpm_gcn_loss(
     scales = {"posture": weight, "movement": weight, "affective": affective_weight}
     terms["total"] = sum(scales[name] * term for name, term in terms.items())
     return terms
+
+
+# --- of a network's output and targets, as it is trained -----------------------------------------
+
+
+def vaanet_loss(output, target: Tensor, positive: Tensor) -> Tensor:
+    return pcce(output.logits, target, positive.tolist())
+
+
+def cten_loss(output, target: Tensor) -> Tensor:
+    return F.cross_entropy(output.logits, target)
+
+
+def tsl_loss(output, labels: Tensor, label_distribution: Tensor, points: Tensor) -> Tensor:
+    return TSLLoss()(output, labels, label_distribution, points)["total"]
+
+
+def gait_loss(output, target: Tensor, affective: Tensor) -> Tensor:
+    return bpm_gcn_loss(output, target, affective)["total"]

@@ -41,11 +41,14 @@ class Bottleneck(nn.Module):
         return self.relu(y + shortcut)
 
 
-def resnet3d(blocks: Sequence[int] = (3, 4, 23, 3), width: int = 64) -> nn.Sequential:
+def resnet3d(
+    blocks: Sequence[int] = (3, 4, 23, 3), width: int = 64, frozen: bool = False
+) -> nn.Sequential:
     """The backbone: [N, 3, D, H, W] -> [N, backbone_channels(blocks, width), d, h, w].
 
     Slot 0 convolution, 1 batch norm, 2 ReLU, 3 pool, 4 onwards one slot a stage, because those
     numbers are the state-dict names of the released weights. `shapes.backbone_map` gives d, h, w.
+    frozen: without gradients.
     """
     layers: list[nn.Module] = [
         nn.Conv3d(3, width, 7, stride=(1, 2, 2), padding=3, bias=False),
@@ -65,4 +68,4 @@ def resnet3d(blocks: Sequence[int] = (3, 4, 23, 3), width: int = 64) -> nn.Seque
     for module in net.modules():  # BatchNorm already starts at weight 1, bias 0
         if isinstance(module, nn.Conv3d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out")
-    return net
+    return net.requires_grad_(not frozen)

@@ -10,14 +10,14 @@ C = 2 (n, p), d = 512, n = 2048, r_act = 8. Class C, the last, is background.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from jacklib.core.shapes import LOGMEL_BINS, LOGMEL_FRAMES, check_clips, check_modality, check_shape
-from jacklib.errors import DataError
+from jacklib.core.configs import TSLNetConfig
+from jacklib.core.shapes import LOGMEL_BINS, LOGMEL_FRAMES, check_clips, check_shape
 
 CHUNK = 600  # clips that go through the audio extractor at a time, to bound memory
 
@@ -38,14 +38,14 @@ class TSLNetOutput(NamedTuple):
 # ---------------------------------------------------------------------------------------------
 
 
-def clip_positions(T: int, size: int) -> Tensor:
-    """Sines and cosines that tell clip from clip: [T, size].
+def clip_positions(T: int, size: int) -> np.ndarray:
+    """Sines and cosines that tell clip from clip: [T, size], float32.
 
     The released code has a table of 4,000 clips; this one is as long as the video.
     """
-    rate = torch.exp(torch.arange(0, size, 2).double() * (-math.log(10000.0) / size)).float()
-    angle = torch.arange(T).float().unsqueeze(1) * rate
-    return torch.stack([angle.sin(), angle.cos()], dim=2).reshape(T, size)
+    rate = np.exp(np.arange(0, size, 2) * (-np.log(10000.0) / size)).astype(np.float32)
+    angle = np.arange(T, dtype=np.float32)[:, None] * rate
+    return np.stack([np.sin(angle), np.cos(angle)], 2).reshape(T, size)
 
 
 def audio_extractor(d: int) -> nn.Sequential:
@@ -85,7 +85,7 @@ def with_neighbours(a: Tensor) -> Tensor:
 
 def unit(x: Tensor) -> Tensor:
     """Each row of x [N, d] at length 1; a row of zeros stays one."""
-    return x / x.square().sum(dim=1, keepdim=True).clamp(min=1e-24).sqrt()
+    return x / (x * x).sum(dim=1, keepdim=True).clamp(1e-24).sqrt()
 
 
 class ReverseMapping(nn.Module):
@@ -109,7 +109,7 @@ class ReverseMapping(nn.Module):
         back = unit(self.net(fused).transpose(1, 2).flatten(0, 1))  # [B*T, d]
         own = unit(own.flatten(0, 1))  # [B*T, d]
         same = (own * back).sum(dim=1)  # [B*T]
-        return (same - torch.logsumexp(own @ back.T, dim=1)).mean()
+        return (same - torch.logsumexp(own @ back.transpose(0, 1), dim=1)).mean()
 
 
 # ---------------------------------------------------------------------------------------------
@@ -120,35 +120,34 @@ class ReverseMapping(nn.Module):
 class ClipNet(nn.Module):
     """Everything that has weights: both modalities to features and logits of every clip."""
 
-    def __init__(self, len_feature, num_classes, rgb_size, neck_size, dropout, modality):
+    def __init__(self, config: TSLNetConfig):
         super().__init__()
-        d, self.modality = len_feature // 2, modality
-        sound, picture = modality != "rgb", modality != "logmfcc"
+        self.config = c = config
+        d, n = c.len_feature // 2, c.neck_size
+        sound, picture = c.modality != "rgb", c.modality != "logmfcc"
 
         # Each modality by itself
         if sound:
             self.a_extractor = audio_extractor(d)
         if picture:
-            self.v_align = nn.Sequential(nn.Conv1d(rgb_size, d, 3, padding=1), nn.ReLU())
+            self.v_align = nn.Sequential(nn.Conv1d(c.rgb_size, d, 3, padding=1), nn.ReLU())
 
         # Both, and back to each
-        self.neck = nn.Sequential(
-            nn.Conv1d(d * (sound + picture), neck_size, 3, padding=1), nn.ReLU()
-        )
+        self.neck = nn.Sequential(nn.Conv1d(d * (sound + picture), n, 3, padding=1), nn.ReLU())
         if sound:
-            self.rev_fa = ReverseMapping(d, neck_size)
+            self.rev_fa = ReverseMapping(d, n)
         if picture:
-            self.rev_fv = ReverseMapping(d, neck_size)
+            self.rev_fv = ReverseMapping(d, n)
 
         # Logits
-        self.classifier = nn.Sequential(nn.Conv1d(neck_size, num_classes + 1, 1, bias=False))
-        self.distribution = nn.Sequential(nn.Conv1d(neck_size, num_classes + 1, 1, bias=False))
-        self.drop_out = nn.Dropout(dropout)
+        self.classifier = nn.Sequential(nn.Conv1d(n, c.num_classes + 1, 1, bias=False))
+        self.distribution = nn.Sequential(nn.Conv1d(n, c.num_classes + 1, 1, bias=False))
+        self.drop_out = nn.Dropout(c.dropout)
 
     def listen(self, logmel: Tensor) -> Tensor:
         """Features of the sound: [B, T, 32, 60] -> [B, T, d]."""
         B, T = logmel.shape[:2]
-        place = clip_positions(T, LOGMEL_BINS).to(logmel)
+        place = torch.from_numpy(clip_positions(T, LOGMEL_BINS)).to(logmel)
         logmel = logmel + place.view(1, T, 1, LOGMEL_BINS)
         parts = []
         for a in logmel.split(CHUNK, dim=1):
@@ -160,10 +159,10 @@ class ClipNet(nn.Module):
     def forward(self, rgb: Tensor | None, logmel: Tensor | None, training: bool):
         """Features [B, n, T], class and distribution logits [B, T, C+1], reverse mapping."""
         modalities = []  # in the order in which the neck takes them
-        if self.modality != "logmfcc":
+        if self.config.modality != "logmfcc":
             v = self.v_align(rgb.transpose(1, 2)).transpose(1, 2)  # [B, T, d]
             modalities.append(v)
-        if self.modality != "rgb":
+        if self.config.modality != "rgb":
             a = self.listen(logmel)  # [B, T, d]
             modalities.append(a)
         fused = torch.cat(modalities, dim=2).transpose(1, 2)  # [B, 2d, T]
@@ -172,9 +171,9 @@ class ClipNet(nn.Module):
         reverse = None
         if training:
             found = []
-            if self.modality != "rgb":
+            if self.config.modality != "rgb":
                 found.append(self.rev_fa(fused, a))
-            if self.modality != "logmfcc":
+            if self.config.modality != "logmfcc":
                 found.append(self.rev_fv(fused, v))
             reverse = sum(found[1:], found[0])
 
@@ -186,41 +185,16 @@ class ClipNet(nn.Module):
 
 def top_mean(x: Tensor, k: int) -> Tensor:
     """Mean of the k largest over time: [B, T, C] -> [B, C]."""
-    return x.topk(k, dim=1).values.mean(dim=1)
+    return x.topk(k, dim=1)[0].mean(dim=1)
 
 
 class TSLNet(nn.Module):
-    """Temporal sentiment localisation network. The defaults are the released ones.
+    """Temporal sentiment localisation network. `TSLNet()` is the released one."""
 
-    len_feature: width of both modalities together (2d). num_classes: C. r_act: a video's score is
-    the mean over its best T // r_act clips. rgb_size: width of the picture's features. neck_size:
-    n. dropout: before the classifiers. modality: "all", or "rgb" or "logmfcc" alone; the released
-    weights are for "all", and what is missing has no weights here.
-
-    Raises ValueError where sizes do not fit together.
-    """
-
-    def __init__(
-        self,
-        len_feature: int = 1024,
-        num_classes: int = 2,
-        r_act: int = 8,
-        *,
-        rgb_size: int = 1024,
-        neck_size: int = 2048,
-        dropout: float = 0.7,
-        modality: str = "all",
-    ):
+    def __init__(self, config: TSLNetConfig = TSLNetConfig()):
         super().__init__()
-        check_modality(modality)
-        if len_feature < 16 or len_feature % 16:
-            raise DataError(
-                "len_feature", found=str(len_feature), wanted="a multiple of 16",
-                cure="The released network has 1024.",
-            )  # fmt: skip
-        self.num_classes, self.r_act = num_classes, r_act
-        self.rgb_size, self.modality = rgb_size, modality
-        self.cls_module = ClipNet(len_feature, num_classes, rgb_size, neck_size, dropout, modality)
+        self.config = config
+        self.cls_module = ClipNet(config)
 
     def forward(
         self, rgb: Tensor | None, logmel: Tensor | None, labels: Tensor | None = None
@@ -232,14 +206,14 @@ class TSLNet(nn.Module):
         classes that occur; given in training, where absent classes are scored by their mean over
         time. Raises ValueError naming the argument whose shape is wrong.
         """
-        B, T = check_clips(self, rgb, logmel)
+        B, T = check_clips(self.config, rgb, logmel)
         if labels is not None:
-            check_shape("labels", labels, (B, self.num_classes))
+            check_shape("labels", labels, (B, self.config.num_classes))
         fused, logits, distribution, reverse = self.cls_module(rgb, logmel, labels is not None)
         features = fused.transpose(1, 2)  # [B, T, n]
 
-        k = T // self.r_act
-        each = torch.sigmoid(logits)  # [B, T, C+1]
+        k = T // self.config.r_act
+        each = logits.sigmoid()  # [B, T, C+1]
         classes, background = each[:, :, :-1], each[:, :, -1:]
         scores = torch.cat([classes * (1 - background), background], dim=2)  # [B, T, C+1]
         video_score = top_mean(classes, k)  # [B, C]
@@ -247,15 +221,17 @@ class TSLNet(nn.Module):
             return TSLNetOutput(video_score, scores, features)
 
         video_score = video_score * labels + classes.mean(dim=1) * (1 - labels)
-        video_distribution = torch.softmax(top_mean(distribution[:, :, :-1], k), dim=1)
+        video_distribution = top_mean(distribution[:, :, :-1], k).softmax(dim=1)
         return TSLNetOutput(
             video_score, scores, features,
-            torch.softmax(distribution, dim=2), video_distribution, reverse,
+            distribution.softmax(dim=2), video_distribution, reverse,
         )  # fmt: skip
 
     def parameter_groups(self, lr: float = 1e-5, audio_factor: float = 10.0) -> list[dict]:
         """Groups for an optimizer: the audio extractor learns at audio_factor times the rate."""
-        audio = [] if self.modality == "rgb" else list(self.cls_module.a_extractor.parameters())
+        audio = []
+        if self.config.modality != "rgb":
+            audio = list(self.cls_module.a_extractor.parameters())
         known = {id(p) for p in audio}
         others = [p for p in self.parameters() if id(p) not in known]
         groups = [{"params": others, "lr": lr}]

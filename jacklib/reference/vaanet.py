@@ -10,21 +10,20 @@ With the paper's settings S = 12, m = 16, nc = 2048, k = 512, n = 16, e = 256, C
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from jacklib.core.configs import VAANetConfig
 from jacklib.core.shapes import (
     AUDIO_COEFFICIENTS,
     AUDIO_FRAMES,
     audio_map,
-    backbone_channels,
     check_depth,
     check_shape,
 )
-from jacklib.reference.attention import attention
+from jacklib.reference.attention import Attention
 from jacklib.reference.resnet import audio_resnet18
 from jacklib.reference.resnet3d import resnet3d
 
@@ -36,69 +35,42 @@ class VAANetOutput(NamedTuple):
     alpha: Tensor  # [S, B, m], spatial; each row sums to m
     beta: Tensor  # [S, B, k], channel; each row sums to k
     gamma: Tensor  # [B, S], temporal; zero or more
+    audio_gamma: Tensor  # [B, n], the same over the audio segments
 
 
 class VAANet(nn.Module):
-    """Visual-audio attention network. The defaults are the paper's, for VE8.
+    """Visual-audio attention network. `VAANet()` is the paper's, for VE8."""
 
-    n_classes: emotions. seq_len: segments S a video. snippet_duration, sample_size: frames and
-    pixels a side of one snippet. audio_embed_size: e. audio_n_segments: n. embed_size: k.
-    blocks, width: the 3D ResNet's. audio_width: channels of the audio ResNet-18's first stage.
-    freeze_backbone: no gradient through the 3D ResNet; in training mode its batch norm still uses
-    and updates batch statistics, as in the released code.
-
-    Raises ValueError where snippet_duration is longer than the backbone can fold into depth 1.
-    """
-
-    def __init__(
-        self,
-        *,
-        n_classes: int = 8,
-        seq_len: int = 12,
-        snippet_duration: int = 16,
-        sample_size: int = 112,
-        audio_embed_size: int = 256,
-        audio_n_segments: int = 16,
-        blocks: Sequence[int] = (3, 4, 23, 3),
-        width: int = 64,
-        audio_width: int = 64,
-        embed_size: int = 512,
-        freeze_backbone: bool = True,
-    ):
+    def __init__(self, config: VAANetConfig = VAANetConfig()):
         super().__init__()
-        side = check_depth(snippet_duration, sample_size, len(blocks))
-        self.n_classes, self.seq_len = n_classes, seq_len
-        self.snippet_duration, self.sample_size = snippet_duration, sample_size
-        self.audio_embed_size, self.audio_n_segments = audio_embed_size, audio_n_segments
-        self.freeze_backbone = freeze_backbone
-        self.m, self.k = side * side, embed_size
+        self.config = c = config
+        side = check_depth(c.snippet_duration, c.sample_size, len(c.blocks))
+        self.m, self.k = side * side, c.embed_size
 
         # Visual half
-        self.resnet = resnet3d(blocks, width)
-        self.resnet.requires_grad_(not freeze_backbone)
-        nc = backbone_channels(blocks, width)
+        self.resnet = resnet3d(c.blocks, c.width, frozen=c.freeze_backbone)
         self.conv0 = nn.Sequential(
-            nn.Conv1d(nc, self.k, 1), nn.BatchNorm1d(self.k), nn.ReLU()
+            nn.Conv1d(c.channels, self.k, 1), nn.BatchNorm1d(self.k), nn.ReLU()
         )  # the paper's F
         nn.init.kaiming_normal_(self.conv0[0].weight, mode="fan_out")
-        self.sa_net = attention(self.k, self.m, "softmax")  # spatial
-        self.ta_net = attention(self.k, seq_len, "relu")  # temporal
-        self.cwa_net = attention(self.m, self.k, "softmax")  # channel-wise
+        self.sa_net = Attention(self.k, self.m, "softmax")  # spatial
+        self.ta_net = Attention(self.k, c.seq_len, "relu")  # temporal
+        self.cwa_net = Attention(self.m, self.k, "softmax")  # channel-wise
         # The visual-only network's classifier: in the released weights, never used by VAANet.
-        self.fc = nn.Linear(self.k, n_classes)
+        self.fc = nn.Linear(self.k, c.n_classes)
 
         # Audio half. A segment of 256 x 32 leaves the ResNet's last stage as 8 x 2.
         self.a_resnet = audio_resnet18(
-            pool=audio_map(AUDIO_FRAMES, AUDIO_COEFFICIENTS), width=audio_width
+            pool=audio_map(AUDIO_FRAMES, AUDIO_COEFFICIENTS), width=c.audio_width
         )
         self.a_fc = nn.Sequential(
-            nn.Linear(8 * audio_width, audio_embed_size),
-            nn.BatchNorm1d(audio_embed_size),
+            nn.Linear(8 * c.audio_width, c.audio_embed_size),
+            nn.BatchNorm1d(c.audio_embed_size),
             nn.Tanh(),
         )
-        self.aa_net = attention(audio_embed_size, audio_n_segments, "relu")
+        self.aa_net = Attention(c.audio_embed_size, c.audio_n_segments, "relu")
 
-        self.av_fc = nn.Linear(audio_embed_size + self.k, n_classes)
+        self.av_fc = nn.Linear(c.audio_embed_size + self.k, c.n_classes)
 
     def forward(self, visual: Tensor, audio: Tensor) -> VAANetOutput:
         """Score videos.
@@ -106,45 +78,45 @@ class VAANet(nn.Module):
         visual: [B, S, 3, snippet_duration, sample_size, sample_size], RGB 0..255 as floats.
         audio: [B, 256 * n, 32], MFCC. Raises ValueError naming the argument whose shape differs.
         """
-        B, S, n = visual.shape[0], self.seq_len, self.audio_n_segments
-        size = self.sample_size
-        check_shape("visual", visual, (B, S, 3, self.snippet_duration, size, size))
+        c, B = self.config, visual.shape[0]
+        S, n, size = c.seq_len, c.audio_n_segments, c.sample_size
+        check_shape("visual", visual, (B, S, 3, c.snippet_duration, size, size))
         check_shape("audio", audio, (B, AUDIO_FRAMES * n, AUDIO_COEFFICIENTS))
 
         # Backbone. Segments first: the rows of every [S*B, ...] below are segment 0 of all videos,
         # then segment 1, ...
         x = visual.transpose(0, 1).flatten(0, 1)  # [S*B, 3, D, H, W]
-        x = x / 255 - 100 / 255
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze_backbone):
+        x = x.float() / 255 - 100 / 255
+        if c.freeze_backbone:
+            with torch.no_grad():
+                x = self.resnet(x)
+        else:
             x = self.resnet(x)  # [S*B, nc, 1, side, side]
         x = x.flatten(2)  # [S*B, nc, m]
         x = self.conv0(x)  # [S*B, k, m]
 
         # Spatial attention: which of the m positions
-        h = self.sa_net["conv"](x).squeeze(1)  # [S*B, m]
-        alpha = self.sa_net["softmax"](self.sa_net["fc"](h)) * self.m  # [S*B, m]
+        alpha = self.sa_net(x)  # [S*B, m]
         x = x * alpha.unsqueeze(1)  # [S*B, k, m]
 
         # Channel attention: which of the k channels
-        h = self.cwa_net["conv"](x.transpose(1, 2)).squeeze(1)  # [S*B, k]
-        beta = self.cwa_net["softmax"](self.cwa_net["fc"](h)) * self.k  # [S*B, k]
+        beta = self.cwa_net(x.transpose(1, 2))  # [S*B, k]
         x = (x * beta.unsqueeze(2)).mean(dim=2)  # [S*B, k]
 
         # Temporal attention: which of the S segments
         x = x.view(S, B, self.k).permute(1, 2, 0)  # [B, k, S]
-        h = self.ta_net["conv"](x).squeeze(1)  # [B, S]
-        gamma = self.ta_net["relu"](self.ta_net["fc"](h))  # [B, S]
+        gamma = self.ta_net(x)  # [B, S]
         seen = (x * gamma.unsqueeze(1)).mean(dim=2)  # [B, k]
 
         # Audio: n segments through the ResNet, then temporal attention over them
         a = audio.view(B, n, AUDIO_FRAMES, AUDIO_COEFFICIENTS).transpose(0, 1)  # [n, B, 256, 32]
-        a = a.flatten(0, 1).unsqueeze(1)  # [n*B, 1, 256, 32]
+        a = a.flatten(0, 1).unsqueeze(1).float()  # [n*B, 1, 256, 32]
         a = self.a_resnet(a).flatten(1)  # [n*B, 8*audio_width]
         a = self.a_fc(a)  # [n*B, e]
-        a = a.view(n, B, self.audio_embed_size).permute(1, 2, 0)  # [B, e, n]
-        h = self.aa_net["conv"](a).squeeze(1)  # [B, n]
-        weight = self.aa_net["relu"](self.aa_net["fc"](h))  # [B, n]
-        heard = (a * weight.unsqueeze(1)).mean(dim=2)  # [B, e]
+        a = a.view(n, B, c.audio_embed_size).permute(1, 2, 0)  # [B, e, n]
+        audio_gamma = self.aa_net(a)  # [B, n]
+        heard = (a * audio_gamma.unsqueeze(1)).mean(dim=2)  # [B, e]
 
         logits = self.av_fc(torch.cat([seen, heard], dim=1))  # [B, C]
-        return VAANetOutput(logits, alpha.view(S, B, self.m), beta.view(S, B, self.k), gamma)
+        alpha, beta = alpha.view(S, B, self.m), beta.view(S, B, self.k)
+        return VAANetOutput(logits, alpha, beta, gamma, audio_gamma)

@@ -8,11 +8,10 @@ import jittor as jt
 import numpy as np
 
 from jacklib.errors import DataError
-from jacklib.networks.cten import snippet_features
 
 
 class KeptFeatures:
-    """`snippet_features(net, visual)`, remembered snippet by snippet.
+    """`net.snippet_features(visual)`, remembered snippet by snippet.
 
     In evaluation mode the backbone treats every snippet by itself, so the same pictures give the
     same features whatever else is in the batch. A snippet is known by its pictures (a hash of
@@ -23,7 +22,7 @@ class KeptFeatures:
     """
 
     def __init__(self, net: jt.nn.Module, megabytes: int = 512):
-        if not net.freeze_backbone:
+        if not net.config.freeze_backbone:
             raise DataError(
                 "keep_features",
                 found="a backbone that is trained",
@@ -37,7 +36,7 @@ class KeptFeatures:
     def __call__(self, visual: np.ndarray) -> np.ndarray:
         """visual [B, S, 3, D, H, W] -> float32 [B, S, d]."""
         net = self.net
-        if net.is_training() and not net.stored_statistics:
+        if net.is_training() and not net.config.stored_statistics:
             raise DataError(
                 "keep_features",
                 found="a backbone whose batch norm uses each batch's own statistics",
@@ -55,7 +54,7 @@ class KeptFeatures:
             group = missing[start : start + S]
             filled = group + [group[0]] * (S - len(group))  # the network takes S at a time
             with jt.no_grad():
-                rows = snippet_features(net, snippets[filled][None]).numpy()[0]
+                rows = net.snippet_features(snippets[filled][None]).numpy()[0]
             new |= {keys[i]: row for i, row in zip(group, rows, strict=False)}
         self.computed += len(missing)
         self.found += B * S - len(missing)

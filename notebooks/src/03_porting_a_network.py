@@ -47,7 +47,6 @@ from jacklib.teaching import classroom
 
 classroom.language(LANG)
 
-from pathlib import Path
 
 import jittor as jt
 import matplotlib.pyplot as plt
@@ -167,10 +166,10 @@ found = compare(
 print(found)
 
 # %% [markdown] lang="en"
-# **Piece 2, the neighbours.** A clip hears the clip before and the clip after it, in a circle. PyTorch's `roll` becomes two pieces put together the other way round. Functions without weights need no `compare`: `pytorch` runs the reference's own function, and `cmp` holds both results together. A left turn taken for a right one has the same shape, so look at numbers, not shapes.
+# **Piece 2, the neighbours.** A clip hears the clip before and the clip after it, in a circle. Jittor takes PyTorch's `roll` as it stands, so only `torch.` is another name. Functions without weights need no `compare`: `pytorch` runs the reference's own function, and `cmp` holds both results together. A left turn taken for a right one has the same shape, so look at numbers, not shapes.
 
 # %% [markdown] lang="zh"
-# **第 2 块：相邻小段。** 每个小段要连同前一段和后一段一起听，首尾相接。PyTorch 的 `roll` 换成“切成两截、倒过来拼”。没有权重的函数用不着 `compare`：`pytorch` 直接运行参考实现的函数，`cmp` 比较两边的结果。左移写成右移，形状也一样，所以要看数值，不能只看形状。
+# **第 2 块：相邻小段。** 每个小段要连同前一段和后一段一起听，首尾相接。Jittor 直接接受 PyTorch 的 `roll`，所以只有 `torch.` 换了名字。没有权重的函数用不着 `compare`：`pytorch` 直接运行参考实现的函数，`cmp` 比较两边的结果。左移写成右移，形状也一样，所以要看数值，不能只看形状。
 
 # %%
 piece("with_neighbours")
@@ -183,10 +182,10 @@ swapped = jt.concat([jt.array(np.roll(a, -1, 1)), jt.array(a), jt.array(np.roll(
 ok = cmp("the wrong way round", swapped, theirs)
 
 # %% [markdown] lang="en"
-# **Piece 3, reverse mapping.** `clamp(min=...)`, `.T` and `torch.logsumexp` have other names or none in Jittor. The public port wrote the last one as `log(sum(exp(x)))`: the same mathematics, another number once an exponential overflows. Here cosines go in, which are at most 1, so on *this* network the two agree. The formula is a trap all the same: patient L has larger numbers in it.
+# **Piece 3, reverse mapping.** `clamp(min=...)`, `.T`, `square()` and a safe `logsumexp` have other names or none in Jittor. For the first three both files use a spelling that both frameworks take: `clamp(1e-24)`, `transpose(0, 1)`, `x * x`. `logsumexp` comes from `jacklib.ops`. The public port wrote it as `log(sum(exp(x)))`: the same mathematics, another number once an exponential overflows. Here cosines go in, which are at most 1, so on *this* network the two agree. The formula is a trap all the same: patient L has larger numbers in it.
 
 # %% [markdown] lang="zh"
-# **第 3 块：反向映射。** `clamp(min=...)`、`.T`、`torch.logsumexp` 在 Jittor 里要么换了名字，要么没有。公开移植把最后一个写成 `log(sum(exp(x)))`：数学上相同，可指数一旦溢出，得到的就是另一个数。这里输入的是余弦，最大为 1，所以在*这个*网络上两种写法一致；但它仍是个陷阱，病人 L 里的数就大得多。
+# **第 3 块：反向映射。** `clamp(min=...)`、`.T`、`square()` 和不会溢出的 `logsumexp`，在 Jittor 里要么换了名字，要么没有。前三个，两个文件都改用两个框架都接受的写法：`clamp(1e-24)`、`transpose(0, 1)`、`x * x`；`logsumexp` 来自 `jacklib.ops`。公开移植把它写成 `log(sum(exp(x)))`：数学上相同，可指数一旦溢出，得到的就是另一个数。这里输入的是余弦，最大为 1，所以在*这个*网络上两种写法一致；但它仍是个陷阱，病人 L 里的数就大得多。
 
 # %%
 piece("unit")
@@ -205,10 +204,10 @@ for name, x in (("cosines", cosines), ("hundred times as large", hot)):
     ok = cmp(f"{name}: log(sum(exp))", jt.array(x).exp().sum(1).log(), theirs)
 
 # %% [markdown] lang="en"
-# **Piece 4, both modalities and the neck.** Many orange lines: `transpose(1, 2)` became `transpose(0, 2, 1)`, `torch.cat` became `jt.concat`, `torch.sigmoid` the like. How many of these *had* to change? Ask Jittor. The next cell tries idioms of the PyTorch file as they stand.
+# **Piece 4, both modalities and the neck.** Hardly a line changes in more than a name. Ports often change far more: `transpose(1, 2)` becomes `transpose(0, 2, 1)`, `cat` becomes `concat`. Does any of that *have* to change? Ask Jittor. The next cell tries idioms of PyTorch as they stand.
 
 # %% [markdown] lang="zh"
-# **第 4 块：两种模态与 neck。** 橙色的行很多：`transpose(1, 2)` 变成 `transpose(0, 2, 1)`，`torch.cat` 变成 `jt.concat`，等等。其中有多少*非改不可*？问问 Jittor：下一格把 PyTorch 文件里的写法原样试一遍。
+# **第 4 块：两种模态与 neck。** 几乎每一行都最多换个名字。许多移植改得多得多：`transpose(1, 2)` 变成 `transpose(0, 2, 1)`，`cat` 变成 `concat`。这些*非改不可*吗？问问 Jittor：下一格把 PyTorch 的写法原样试一遍。
 
 # %%
 piece("ClipNet.forward")
@@ -229,12 +228,12 @@ for idiom in (
 # %% [markdown] lang="en"
 # Most of what it takes, it takes with the right numbers. Most of what it does not take raises, so nobody gets hurt. A port's risk lies in neither: it lies in the lines that run and mean something else.
 #
-# **Piece 5, the mean of the best clips.** PyTorch's `topk` gives a pair with names, and Jittor's a plain tuple, of which one could take `[0]`; the port sorts instead. Jittor's `argsort` returns (index, value) where PyTorch's returns the index alone. Its gradient matters as well: it must go to the chosen clips and to no other.
+# **Piece 5, the mean of the best clips.** PyTorch's `topk` gives a pair with names (`.values`), and Jittor's a plain tuple; `[0]` is the values in both. Beware of the likes of it: Jittor's `argsort` returns (index, value) where PyTorch's returns the index alone. The gradient matters as well: it must go to the chosen clips and to no other.
 
 # %% [markdown] lang="zh"
 # Jittor 接受的写法，数值大多也对；不接受的大多会报错，不会害人。风险不在这两种里，而在那些能跑、意思却变了的行里。
 #
-# **第 5 块：最好的几个小段的平均。** PyTorch 的 `topk` 返回带名字的一对值，Jittor 的只是普通元组（可以取 `[0]`）；这里改用排序。Jittor 的 `argsort` 返回（下标，值），PyTorch 的只返回下标。梯度也要查：只能传给选中的小段，不能传给别的。
+# **第 5 块：最好的几个小段的平均。** PyTorch 的 `topk` 返回带名字的一对值（`.values`），Jittor 的只是普通元组；`[0]` 在两边都是数值。同类的函数却要小心：Jittor 的 `argsort` 返回（下标，值），PyTorch 的只返回下标。梯度也要查：只能传给选中的小段，不能传给别的。
 
 # %%
 piece("top_mean")
@@ -255,10 +254,10 @@ ok = cmp("top_mean", ours, theirs)
 ok = cmp("its gradient", jt.grad((ours * jt.array(weight)).sum(), var), gradient)
 
 # %% [markdown] lang="en"
-# **Piece 6, scores.** Sigmoids and slices. The rest of the differences are convenience: the port takes NumPy arrays as well, and makes Vars of them (`as_var`). Those are the five green lines.
+# **Piece 6, scores.** Sigmoids and slices. The one green line is convenience: the port takes NumPy arrays as well, and makes Vars of them (`as_floats`).
 
 # %% [markdown] lang="zh"
-# **第 6 块：得分。** 无非是 sigmoid 和切片。其余的不同只为方便：移植版也接受 NumPy 数组，自己转成 Var（`as_var`），就是那五行绿色的。
+# **第 6 块：得分。** 无非是 sigmoid 和切片。唯一一行绿色的只为方便：移植版也接受 NumPy 数组，自己转成 Var（`as_floats`）。
 
 # %%
 piece("TSLNet.forward")
@@ -270,9 +269,9 @@ piece("TSLNet.forward")
 # **第 7 块：损失。** 它在 `losses.py` 里。每个元素的交叉熵要按它错得多厉害来加权，所以必须逐个元素算：`reduction="none"`。Jittor 的 `BCELoss` 只会求平均或求和，公开移植就用了它的平均值。结果会怎样：
 
 # %%
-PACKAGE = Path(changes.__file__).parent
+PACKAGE = changes.FOLDER
 losses = tuple((PACKAGE / name).read_text(encoding="utf-8") for name in
-               ("reference/losses.py", "losses.py"))  # fmt: skip
+               ("reference/losses.py", "networks/losses.py"))  # fmt: skip
 piece("_focal", losses)
 scores = np.float32([[[0.9, 0.1, 0.2], [0.2, 0.3, 0.6]]])
 target = np.float32([[[0.9, 0.1, 0.1], [0.9, 0.1, 0.1]]])
@@ -326,29 +325,27 @@ every
 counts = count_changes()
 display(Markdown(changes.table(counts)))
 tsl = counts["tsl"]
-print(f"TSL-Net: {tsl['total']} of {tsl['lines']} lines differ; {tsl['port']} are only in the port")
+print(f"TSL-Net: {tsl['total']} of {tsl['lines']} lines differ; only in the port: {tsl['port']}")
 
 # %% [markdown] lang="en"
-# Ten is right, and so is a hundred: it depends on what one counts.
+# Ten is right, and so is fifty: it depends on what one counts.
 #
 # - **name**: the same line once `torch.` reads `jt.`, `forward` reads `execute` and `Tensor` annotations are gone. A search and replace does these; nobody should call them work. TSL-Net has the most of them.
-# - **call**: the same meaning in another call, mostly by choice, as the try-out in piece 4 showed.
-# - **options**: our dataclass of options, which has nothing to do with Jittor.
-# - **port**: lines that exist in Jittor only. TSL-Net has ten of them. That is the number people mean, and half of those are the convenience of piece 6.
-# - **import**: six lines, and the most important of all. `from ..ops import AvgPool2d, BatchNorm, ...` is where the mended operators come in. They are a file of their own, and it is not counted here at all.
+# - **call**: the same meaning in another call. TSL-Net has three: an array becomes a Var, a list of parameters is one already, and the signature is shorter.
+# - **port**, **reference**: lines that exist on one side only. TSL-Net has one of the port, the convenience of piece 6, and two of the reference, the rest of that signature. All that is not a name or an import comes to six lines here.
+# - **import**: four lines, and the most important of all. `from jacklib.ops import AvgPool2d, BatchNorm, ...` is where the mended operators come in. They are a file of their own, and it is not counted here at all.
 #
-# Gait needs most: its port does several convolutions at once and keeps the channels last, because many small operators cost time in Jittor. A small count says that the frameworks are alike. It does not say that the port is right: two bugs of the public port of TSL-Net are one line each.
+# Gait needs most: its port keeps the channels last, because many small operators cost time in Jittor, and takes the graph convolution that the reference spells out (17 of its 19 lines are that and the convolution) from `jacklib.ops.graph`, as one operator. A small count says that the frameworks are alike. It does not say that the port is right: two bugs of the public port of TSL-Net are one line each.
 
 # %% [markdown] lang="zh"
-# 说十行没错，说一百行也没错，要看数的是什么：
+# 说十行没错，说五十行也没错，要看数的是什么：
 #
 # - **name**（换名字）：把 `torch.` 换成 `jt.`、`forward` 换成 `execute`、去掉 `Tensor` 标注，就是同一行。查找替换就能完成，算不上工作量。TSL-Net 里这种最多。
-# - **call**（换调用）：意思相同，写法不同；第 4 块试过，大多是可改可不改的。
-# - **options**（选项类）：我们自己加的 dataclass，与 Jittor 无关。
-# - **port**（只在移植版）：只有 Jittor 版才有的行。TSL-Net 有十行，人们说的“十来行”就是它；其中一半还是第 6 块里图方便的转换。
-# - **import**（导入）：六行，却最要紧。修好的算子就是从 `from ..ops import AvgPool2d, BatchNorm, ...` 进来的；那是另一个文件，这里根本没有数进去。
+# - **call**（换调用）：意思相同，写法不同。TSL-Net 有三行：数组变成 Var；参数列表本来就是列表；函数签名短一些。
+# - **port**、**reference**（只在一边）：TSL-Net 只在移植版的有一行，就是第 6 块里图方便的转换；只在参考版的有两行，是那个签名余下的部分。除去名字和导入，这里一共六行。
+# - **import**（导入）：四行，却最要紧。修好的算子就是从 `from jacklib.ops import AvgPool2d, BatchNorm, ...` 进来的；那是另一个文件，这里根本没有数进去。
 #
-# 步态网络改得最多：Jittor 里零碎的小算子很费时间，移植版就把几个卷积合起来算，并把通道放到最后一维。改动少，只说明两个框架相像，不说明移植正确：TSL-Net 公开移植里就有两个毛病，各自都只有一行。
+# 步态网络改得最多：Jittor 里零碎的小算子很费时间，移植版就把通道放到最后一维，并把参考版逐行写出的图卷积换成 `jacklib.ops.graph` 里的一个算子（只在参考版的 19 行里，17 行是它和卷积）。改动少，只说明两个框架相像，不说明移植正确：TSL-Net 公开移植里就有两个毛病，各自都只有一行。
 
 # %% [markdown] lang="en"
 # ## 4 · The whole network, and one step

@@ -46,6 +46,7 @@ from jacklib.teaching import classroom
 
 classroom.language(LANG)
 
+from dataclasses import asdict
 from pathlib import Path
 
 import jittor as jt
@@ -263,12 +264,12 @@ plt.show()
 
 # %%
 paper = VAANetConfig.paper()
-for name, value in paper.options().items():
+for name, value in asdict(paper).items():
     print(f"{name:17} paper {value!s:14} classroom {getattr(config, name)}")
 
 # %%
 runtime.seed(0)
-net = VAANet(**config.options())
+net = VAANet(config)
 jt.sync_all()  # Jittor is lazy: the first weights are drawn here, from this seed
 net.eval()
 
@@ -278,7 +279,7 @@ def millions(network):
 
 
 # Jittor is lazy: the big network's shapes are known, its 98 million numbers are never computed.
-big = millions(VAANet(**paper.options()))
+big = millions(VAANet(paper))
 print(f"classroom {millions(net):.2f} million numbers, paper {big:.1f} million")
 
 # %% [markdown] lang="en"
@@ -456,8 +457,8 @@ schedule = vaanet.SCHEDULES["classroom"]
 print(schedule)
 
 runtime.seed(0)
-net = VAANet(**config.options())
-notes = config.options() | {"class_names": training.class_names, "network": "VAANet"}
+net = VAANet(config)
+notes = asdict(config) | {"class_names": training.class_names, "network": "VAANet"}
 history = vaanet.train(
     net, training, validation, schedule=schedule, run=vaanet.Run(CACHE, options=notes)
 )

@@ -47,7 +47,7 @@ from jacklib.teaching import classroom
 classroom.language(LANG)
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import jittor as jt
@@ -207,12 +207,12 @@ plt.show()
 
 # %%
 paper = CTENConfig.paper()
-for name, value in paper.options().items():
+for name, value in asdict(paper).items():
     print(f"{name:17} paper {value!s:14} classroom {getattr(config, name)}")
 
 # %%
 runtime.seed(0)
-net = CTEN(**config.options() | {"dropout": 0.0})  # no dropout: looking twice gives the same
+net = CTEN(replace(config, dropout=0.0))  # no dropout: looking twice gives the same
 jt.sync_all()  # Jittor is lazy: the first weights are drawn here, from this seed
 net.train()
 
@@ -222,7 +222,7 @@ def millions(network):
 
 
 # The big network's shapes are known; its numbers are never computed.
-big = millions(CTEN(**paper.options()))
+big = millions(CTEN(paper))
 print(f"classroom {millions(net):.2f} million numbers, paper {big:.1f} million")
 
 # %% [markdown] lang="en"
@@ -523,8 +523,8 @@ schedule = cten.SCHEDULES["classroom"]
 print(schedule)
 
 runtime.seed(0)
-net = CTEN(**config.options())
-notes = config.options() | {"class_names": names, "network": "CTEN"}
+net = CTEN(config)
+notes = asdict(config) | {"class_names": names, "network": "CTEN"}
 history = cten.train(
     net, training, validation, schedule=schedule, run=cten.Run(CACHE, options=notes)
 )

@@ -46,7 +46,7 @@ from jacklib.teaching import classroom
 
 classroom.language(LANG)
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import jittor as jt
@@ -101,7 +101,7 @@ CACHE = Path("results/tsl")  # git ignores it
 
 # %%
 paper, config = TSLNetConfig.paper(), TSLNetConfig.classroom()
-both = {name: (value, getattr(config, name)) for name, value in paper.options().items()}
+both = {name: (value, getattr(config, name)) for name, value in asdict(paper).items()}
 plans = tsl.SCHEDULES["paper"], tsl.SCHEDULES["classroom"]
 for name in ("batch_size", "evaluate_every", "audio_factor", "weight_decay"):
     both[name] = tuple(getattr(plan, name) for plan in plans)
@@ -318,7 +318,7 @@ def millions(network):
 def new_network(seed, modality="all"):
     """A classroom network with weights drawn from a seed."""
     runtime.seed(seed)
-    network = TSLNet(**replace(config, modality=modality).options())
+    network = TSLNet(replace(config, modality=modality))
     jt.sync_all()  # Jittor is lazy: the weights are drawn here
     return network
 
@@ -326,7 +326,7 @@ def new_network(seed, modality="all"):
 net = new_network(0)
 net.eval()
 # The big network's shapes are known; its numbers are never computed.
-big = millions(TSLNet(**paper.options()))
+big = millions(TSLNet(paper))
 print(f"classroom {millions(net):.2f} million numbers, paper {big:.1f} million")
 
 # %%

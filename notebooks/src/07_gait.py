@@ -48,7 +48,7 @@ classroom.language(LANG)
 
 import csv
 import inspect
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import jittor as jt
@@ -541,7 +541,7 @@ paper, config = BPMGCNConfig.paper(), BPMGCNConfig.classroom()
 def new_network(seed=0, streams="both"):
     """A classroom network with weights drawn from a seed."""
     runtime.seed(seed)
-    network = BPMGCN(**replace(config, streams=streams).options())
+    network = BPMGCN(replace(config, streams=streams))
     jt.sync_all()  # Jittor is lazy: the weights are drawn here
     return network
 
@@ -631,7 +631,7 @@ assert expected_shapes(config) == {name: list(shape) for name, shape in shapes.i
 print(f"{'':28}{'classroom':20}paper")
 for name, shape in expected_shapes(paper).items():
     print(f"{name:28}{list(shapes[name])!s:20}{shape}")
-big = thousands(BPMGCN(**paper.options()))  # its numbers are never computed
+big = thousands(BPMGCN(paper))  # its numbers are never computed
 print(f"{'parameters, thousands':28}{thousands(net):<20.0f}{big:.0f}")
 
 # %% [markdown] lang="en"
@@ -653,7 +653,7 @@ def train(name, streams="both", affective_weight=1.0, show=False):
     """Train a new network on the classroom's schedule: (network, history, predictions)."""
     network = new_network(0, streams)
     # Kept with the weights, so that `gait.load` and `Gait test_single` can build the network again.
-    notes = replace(config, streams=streams).options() | {
+    notes = asdict(replace(config, streams=streams)) | {
         "network": "Gait", "class_names": list(EMOTIONS), "affective_weight": affective_weight
     }  # fmt: skip
     history = gait.train(
@@ -1032,7 +1032,7 @@ gait_widget(gait.gait_states(net, validation, chosen), lang=LANG)
 # 同一份代码，只是数字不同：
 
 # %%
-both = {name: (value, getattr(config, name)) for name, value in paper.options().items()}
+both = {name: (value, getattr(config, name)) for name, value in asdict(paper).items()}
 plans = gait.SCHEDULES["paper"], gait.SCHEDULES["classroom"]
 for name in ("batch_size", "n_epochs", "learning_rate", "drops", "momentum", "weight_decay"):
     both[name] = tuple(getattr(plan, name) for plan in plans)

@@ -46,6 +46,7 @@ from jacklib.teaching import classroom
 
 classroom.language(LANG)
 
+from dataclasses import asdict
 from pathlib import Path
 
 import jittor as jt
@@ -556,8 +557,8 @@ validation = vaanet.open_clips(small, rendered, "validation", cache=True)
 schedule = vaanet.SCHEDULES["classroom"]
 print(f"{schedule.n_epochs} epochs in notebook 04, 1 here")
 runtime.seed(0)
-net = VAANet(**small.options())
-notes = small.options() | {"class_names": training.class_names, "network": "VAANet"}
+net = VAANet(small)
+notes = asdict(small) | {"class_names": training.class_names, "network": "VAANet"}
 history = vaanet.train(
     net, training, validation, schedule=schedule._replace(n_epochs=1),
     run=vaanet.Run(CACHE, show=False, options=notes),

@@ -48,6 +48,7 @@ import subprocess
 import sys
 import time
 import uuid
+from dataclasses import asdict
 from pathlib import Path
 from statistics import mean, median
 
@@ -55,7 +56,7 @@ import jittor as jt
 import matplotlib.pyplot as plt
 import numpy as np
 
-from jacklib.core.example_inputs import tsl_videos
+from jacklib.core.example_inputs import clip_inputs, tsl_videos
 from jacklib.networks import BPMGCNConfig, CTENConfig, TSLNet, TSLNetConfig, VAANet, VAANetConfig
 
 plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
@@ -77,9 +78,9 @@ print(bench.machine())
 # 下面让 TSL-Net 看一段 200 个小段的视频，用三只钟量同一行代码：第一只不等；第二只用 `jt.sync_all(True)` 等结果算完；第三只在*开始之前*也等一次。每次测量之前，都先记下另一次前向计算，放着不算，稍长一点的程序里常有这种事：第二只钟把它的时间也算了进去。只有最后一只是对的。
 
 # %%
-net = TSLNet(**TSLNetConfig.paper().options())
+net = TSLNet(TSLNetConfig.paper())
 net.eval()
-rgb, logmel = (jt.array(a) for a in tsl_videos(net, 1, 200, seed=0)[0][:2])
+rgb, logmel = (jt.array(a) for a in tsl_videos(net.config, 1, 200, seed=0)[0][:2])
 
 
 def does_not_wait():
@@ -215,7 +216,7 @@ CASES = {"vaanet": VAANetConfig, "cten": CTENConfig, "tsl": TSLNetConfig, "gait"
 BATCH = {"vaanet": 8, "cten": 8, "tsl": 4, "gait": 16}
 results = {
     network: bench.measure(
-        network, config.classroom().options(), BATCH[network], rounds=5, warm_up=2, clips=90
+        network, asdict(config.classroom()), BATCH[network], rounds=5, warm_up=2, clips=90
     )
     for network, config in CASES.items()
 }
@@ -284,7 +285,7 @@ plt.show()
 # TSL-Net 一次处理整段视频：*T* 个小段，每段 16 帧。卷积把每个小段都看一遍，所以代价随 *T* 增长。用一条直线去拟合测得的时间，会得到两个数：**斜率**是每个小段的代价，**截距**是无论视频多短、每次前向都要付的代价，例如启动算子、读取权重。
 
 # %%
-small = TSLNet(**TSLNetConfig.classroom().options())
+small = TSLNet(TSLNetConfig.classroom())
 small.eval()
 
 
@@ -304,7 +305,7 @@ def time_of(call, *inputs, turns=9):
 LENGTHS = [50, 100, 200, 300, 500]
 by_length = []
 for T in LENGTHS:
-    rgb, logmel = (jt.array(a) for a in tsl_videos(small, 1, T, seed=0)[0][:2])
+    rgb, logmel = (jt.array(a) for a in tsl_videos(small.config, 1, T, seed=0)[0][:2])
     by_length.append(1000 * time_of(lambda *both: small(*both).scores, rgb, logmel))
 slope, intercept = np.polyfit(LENGTHS, by_length, 1)
 print(f"time = {intercept:.2f} ms + {1000 * slope:.1f} us for each clip")
@@ -317,12 +318,12 @@ print(f"time = {intercept:.2f} ms + {1000 * slope:.1f} us for each clip")
 
 # %%
 config = VAANetConfig.classroom()
-vaanet = VAANet(**config.options())
+vaanet = VAANet(config)
 vaanet.eval()
 SIZES = [1, 2, 4, 8, 16]
 by_batch = []
 for size in SIZES:
-    visual, audio, _ = bench.inputs_for(vaanet, "vaanet", size, seed=0)
+    visual, audio, _ = clip_inputs(config, size, seed=0)
     visual, audio = jt.array(visual), jt.array(audio)
     passes = time_of(lambda *both: vaanet(*both).logits, visual, audio, turns=5)
     by_batch.append(1000 * passes)
@@ -452,7 +453,7 @@ ok = classroom.check_value(
     hint="The fixed cost, and 400 times the cost of a clip.",
     hint_zh="固定的代价，加上 400 个小段各自的代价。",
 )
-rgb, logmel = (jt.array(a) for a in tsl_videos(small, 1, 400, seed=0)[0][:2])
+rgb, logmel = (jt.array(a) for a in tsl_videos(small.config, 1, 400, seed=0)[0][:2])
 print(f"measured: {1000 * time_of(lambda *both: small(*both).scores, rgb, logmel):.2f} ms")
 
 # %% [markdown] lang="en"

@@ -51,9 +51,9 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML, display
+from jacklib.teaching.page import link, write_page
 
 from jacklib.teaching import own_video
-from jacklib.teaching.page import link, write_page
 
 plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
 FOLDER = Path("results/own_video")  # git ignores it

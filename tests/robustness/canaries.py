@@ -24,6 +24,7 @@ import unicodedata
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -658,8 +659,8 @@ def own_videos() -> Iterator[Case]:
             """A checkpoint's class names never become a path."""
             from jacklib.weights.checkpoint import save_weights
 
-            net = vaanet.VAANet(**VAANetConfig.classroom(4).options())
-            options = VAANetConfig.classroom(4).options() | {"network": "VAANet"}
+            net = vaanet.VAANet(VAANetConfig.classroom(4))
+            options = asdict(VAANetConfig.classroom(4)) | {"network": "VAANet"}
             options["class_names"] = [_name(name, place), "b", "c", "d"]
             save_weights(net, place.work / "evil.pth", options)
             readers.write_film(place.work / "clip.mp4", "mpeg4", "aac")

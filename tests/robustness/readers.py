@@ -651,7 +651,7 @@ def make_bert(root: Path) -> list[str]:
     _write_json(root / "sentence_bert_config.json", {"max_seq_length": 12, "do_lower_case": False})
     from jacklib.networks.bert import BERT, BERTConfig
 
-    net = BERT(**BERTConfig.from_pretrained(root).options())
+    net = BERT(BERTConfig.from_pretrained(root))
     save_file({k: v.numpy() for k, v in net.state_dict().items()}, root / "model.safetensors")
     return ["config.json", "config.json", "vocab.txt", "tokenizer_config.json", "modules.json",
             "1_Pooling/config.json", "sentence_bert_config.json", "model.safetensors"]  # fmt: skip

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 numbers = importlib.import_module("jacklib.measure.golden_numbers")
+configs = importlib.import_module("jacklib.core.configs")
 reference = importlib.import_module("jacklib.reference")
 
 # network: its twin, the arguments, and its output for each golden array
@@ -35,8 +36,9 @@ CASES = {
 def check(network: str) -> dict[str, float]:
     """The differences of one network's outputs."""
     twin, inputs, outputs = CASES[network]
+    config = getattr(configs, f"{twin.removesuffix('Visual')}Config")
     golden = numbers.Golden(network)
-    net = getattr(reference, twin)(**(golden.facts.get("config") or {}))
+    net = getattr(reference, twin)(config(**(golden.facts.get("config") or {})))
     state = {k: torch.from_numpy(np.asarray(v)) for k, v in golden.state().items()}
     own = net.state_dict()
     missing = set(own) - set(state)

@@ -50,6 +50,12 @@ from golden_inputs import (  # noqa: E402
     tsl_inputs,
 )
 
+from jacklib.core.configs import (  # noqa: E402
+    BPMGCNConfig,
+    CTENConfig,
+    TSLNetConfig,
+    VAANetConfig,
+)
 from jacklib.measure.golden_numbers import Golden, weight  # noqa: E402
 from jacklib.reference import (  # noqa: E402
     BPMGCN,
@@ -192,7 +198,10 @@ def numbers(
     """One case's arrays, inputs left out: any framework rebuilds them from the seed."""
     _, _, (frames, coefficients), weight_decay = NETWORKS[network]
     sound = "audio_n_segments" in config
-    net = (VAANet if network == "vaanet" else CTEN if sound else CTENVisual)(**config)
+    if network == "vaanet":
+        net = VAANet(VAANetConfig(**config))
+    else:
+        net = (CTEN if sound else CTENVisual)(CTENConfig(**config))
     state = {key: torch.from_numpy(weight(key, v.shape)) for key, v in net.state_dict().items()}
     net.load_state_dict(state)
     net.to(dtype)
@@ -225,7 +234,7 @@ def numbers(
 
 def tsl_numbers(seed: int, case: dict, dtype: torch.dtype = torch.float32) -> dict[str, np.ndarray]:
     """One case's arrays, as `numbers`."""
-    net = TSLNet(**case["network"])
+    net = TSLNet(TSLNetConfig(**case["network"]))
     state = {key: torch.from_numpy(weight(key, v.shape)) for key, v in net.state_dict().items()}
     net.load_state_dict(state)
     net.to(dtype)
@@ -254,7 +263,7 @@ def bpm_gcn_numbers(
     seed: int, case: dict, dtype: torch.dtype = torch.float32
 ) -> dict[str, np.ndarray]:
     """One case's arrays, as `numbers`."""
-    net = BPMGCN(**case["network"])
+    net = BPMGCN(BPMGCNConfig(**case["network"]))
     state = {key: torch.from_numpy(weight(key, v.shape)) for key, v in net.state_dict().items()}
     net.load_state_dict(state)
     net.to(dtype)
@@ -378,7 +387,7 @@ def exact_golden() -> None:
     found = {}
     for name, kind in (("cten_ve8", CTEN), ("cten_visual_ve8", CTENVisual)):
         golden = Golden(name)
-        net = kind(**golden.facts["config"], dropout=0.0)
+        net = kind(CTENConfig(**golden.facts["config"], dropout=0.0))
         net.load_state_dict({k: torch.from_numpy(v) for k, v in golden.state().items()})
         net.double().train()
         inputs = [golden.input(n) for n in ("visual", "audio") if golden.facts[n]]

@@ -1,0 +1,264 @@
+"""The options of the networks, the same for both frameworks; imports neither.
+
+    VAANet()                                        # the paper's
+    VAANet(VAANetConfig.classroom(n_classes=6))     # small
+
+`net.config` is what a network was built with. A checkpoint's options are its `dataclasses.asdict`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jacklib.core.shapes import (
+    AUDIO_FRAMES,
+    backbone_channels,
+    check_depth,
+    check_fields,
+    check_modality,
+    check_streams,
+    check_widths,
+)
+from jacklib.errors import DataError
+
+
+@dataclass(frozen=True)
+class VAANetConfig:
+    """Every option of `VAANet`. The defaults are the paper's, for VE8.
+
+    freeze_backbone: no gradient through the 3D ResNet; in training mode its batch norm still uses
+    and updates batch statistics, as in the released code.
+
+    Raises DataError if a field is of another kind or beyond every use, or if snippet_duration is
+    longer than the backbone can fold into depth 1.
+    """
+
+    n_classes: int = 8  # emotions
+    seq_len: int = 12  # segments S per video
+    snippet_duration: int = 16  # frames of one snippet
+    sample_size: int = 112  # its pixels per side
+    audio_embed_size: int = 256  # e
+    audio_n_segments: int = 16  # n
+    blocks: tuple[int, ...] = (3, 4, 23, 3)  # of the 3D ResNet, per stage
+    width: int = 64  # channels of its first stage
+    audio_width: int = 64  # channels of the audio ResNet-18's first stage
+    embed_size: int = 512  # k
+    freeze_backbone: bool = True
+
+    def __post_init__(self):
+        check_fields(
+            self, n_classes=(1, 1000), seq_len=(1, 256), snippet_duration=(1, 128),
+            sample_size=(1, 448), audio_embed_size=(1, 8192), audio_n_segments=(1, 256),
+            blocks=(1, 50), width=(1, 256), audio_width=(1, 256), embed_size=(1, 8192),
+        )  # fmt: skip
+        check_depth(self.snippet_duration, self.sample_size, len(self.blocks))
+
+    @classmethod
+    def paper(cls, n_classes: int = 8) -> VAANetConfig:
+        """The paper's network, with a frozen Kinetics backbone."""
+        return cls(n_classes=n_classes)
+
+    @classmethod
+    def classroom(cls, n_classes: int = 8) -> VAANetConfig:
+        """The same network small enough to train from nothing in minutes on two CPU cores."""
+        return cls(
+            n_classes=n_classes,
+            seq_len=8,
+            snippet_duration=8,
+            sample_size=64,
+            audio_embed_size=64,
+            audio_n_segments=4,
+            blocks=(1, 1, 1),
+            width=16,
+            audio_width=8,
+            embed_size=128,
+            freeze_backbone=False,
+        )
+
+    @property
+    def channels(self) -> int:
+        """Channels of the 3D ResNet's map."""
+        return backbone_channels(self.blocks, self.width)
+
+    @property
+    def audio_frames(self) -> int:
+        """MFCC frames that one video's sound is tiled to."""
+        return AUDIO_FRAMES * self.audio_n_segments
+
+
+@dataclass(frozen=True)
+class CTENConfig:
+    """Every option of `CTEN` and of `CTENVisual`, which has no use for those of the audio.
+
+    The defaults are the released ones, for VE8.
+
+    freeze_backbone: no gradient through the 3D ResNet; in training mode its batch norm still uses
+    and updates batch statistics, as in the released code, unless stored_statistics is set.
+    start_switched_on: the temporal attention starts with every segment switched on, as VAANet's
+    does; the released code leaves PyTorch's start, with which about half of them are off.
+
+    Raises DataError if a field is of another kind or beyond every use, or if snippet_duration is
+    longer than the backbone can fold into depth 1.
+    """
+
+    n_classes: int = 8  # emotions
+    seq_len: int = 16  # segments S per video
+    snippet_duration: int = 16  # frames of one snippet
+    sample_size: int = 112  # its pixels per side
+    audio_embed_size: int = 2048  # width of the audio features: the backbone's
+    audio_n_segments: int = 16  # segments of the audio: as many as of the video
+    audio_time: int = 100  # filter-bank frames in one of them
+    blocks: tuple[int, ...] = (3, 4, 23, 3)  # of the 3D ResNet, per stage
+    width: int = 64  # channels of its first stage
+    audio_width: int = 64  # channels of the audio ResNet-18's first stage
+    inner_size: int = 256  # width inside the non-local blocks
+    n_heads: int = 8  # h
+    dropout: float = 0.2  # before the classifier
+    freeze_backbone: bool = True
+    stored_statistics: bool = False
+    start_switched_on: bool = False
+    start_shortcut: float = 0.0  # where alpha of the non-local blocks starts
+    visual_only: bool = False  # CTENVisual is meant
+
+    def __post_init__(self):
+        check_fields(
+            self, n_classes=(1, 1000), seq_len=(1, 256), snippet_duration=(1, 128),
+            sample_size=(1, 448), audio_embed_size=(1, 32768), audio_n_segments=(1, 256),
+            audio_time=(1, 4096), blocks=(1, 50), width=(1, 256), audio_width=(1, 256),
+            inner_size=(1, 8192), n_heads=(1, 256), dropout=(0, 0.99), start_shortcut=(-100, 100),
+        )  # fmt: skip
+        check_depth(self.snippet_duration, self.sample_size, len(self.blocks))
+
+    @classmethod
+    def paper(cls, n_classes: int = 8) -> CTENConfig:
+        """The released network, with a frozen Kinetics backbone."""
+        return cls(n_classes=n_classes)
+
+    @classmethod
+    def classroom(cls, n_classes: int = 8) -> CTENConfig:
+        """The same network small enough to train from nothing in minutes on two CPU cores."""
+        return cls(
+            n_classes=n_classes,
+            seq_len=8,
+            snippet_duration=8,
+            sample_size=64,
+            audio_embed_size=256,
+            audio_n_segments=8,
+            audio_time=40,
+            blocks=(1, 1, 1),
+            width=16,
+            audio_width=8,
+            inner_size=32,
+            n_heads=4,
+            freeze_backbone=False,
+            start_switched_on=True,
+            start_shortcut=3.0,
+        )
+
+    @property
+    def channels(self) -> int:
+        """Channels of the 3D ResNet's map."""
+        return backbone_channels(self.blocks, self.width)
+
+    @property
+    def audio_frames(self) -> int:
+        """Filter-bank frames that one video's sound is tiled or cut to."""
+        return self.audio_n_segments * self.audio_time
+
+    def check_audio(self) -> None:
+        """Raise DataError if the audio does not fit the video, which only `CTEN` needs."""
+        d = self.channels
+        if self.audio_embed_size != d:
+            raise DataError(
+                "audio_embed_size", found=str(self.audio_embed_size),
+                wanted=f"{d}, the width of the visual backbone",
+                cure="Leave it out: the two modalities are added to each other.",
+            )  # fmt: skip
+        if self.audio_n_segments != self.seq_len:
+            raise DataError(
+                "audio_n_segments", found=str(self.audio_n_segments),
+                wanted=f"{self.seq_len}, as many as seq_len",
+                cure="Give one of the two; the other follows.",
+            )  # fmt: skip
+        if d % self.n_heads:
+            raise DataError(
+                "n_heads", found=str(self.n_heads), wanted=f"a divisor of the width {d}",
+                cure="The released network has 8.",
+            )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TSLNetConfig:
+    """Every option of `TSLNet`. The defaults are the released ones.
+
+    modality: "all", or "rgb" or "logmfcc" alone; the released weights are for "all", and what is
+    missing has no weights here.
+
+    Raises DataError if a field is of another kind or beyond every use.
+    """
+
+    len_feature: int = 1024  # width of both modalities together (2d)
+    num_classes: int = 2  # C
+    r_act: int = 8  # a video's score is the mean over its best T // r_act clips
+    rgb_size: int = 1024  # width of the visual features
+    neck_size: int = 2048  # n
+    dropout: float = 0.7  # before the classifiers
+    modality: str = "all"
+
+    def __post_init__(self):
+        check_fields(
+            self, len_feature=(16, 16384), num_classes=(1, 1000), r_act=(1, 1000),
+            rgb_size=(1, 16384), neck_size=(1, 16384), dropout=(0, 0.99),
+        )  # fmt: skip
+        check_modality(self.modality)
+        if self.len_feature % 16:
+            raise DataError(
+                "len_feature", found=str(self.len_feature), wanted="a multiple of 16",
+                cure="The released network has 1024.",
+            )  # fmt: skip
+
+    @classmethod
+    def paper(cls) -> TSLNetConfig:
+        """The released network."""
+        return cls()
+
+    @classmethod
+    def classroom(cls) -> TSLNetConfig:
+        """The same network small enough to train from nothing in minutes on two CPU cores."""
+        return cls(len_feature=128, neck_size=256)
+
+
+@dataclass(frozen=True)
+class BPMGCNConfig:
+    """Every option of `BPMGCN`. The defaults are the released ones.
+
+    streams: "both", or "posture" or "movement" alone, which the ablation of the paper compares:
+    without fusion, and the affective branch is the posture stream's.
+
+    Raises DataError if a field is of another kind or beyond every use.
+    """
+
+    n_classes: int = 4  # happy, sad, angry, neutral
+    n_features: int = 31  # affective features per frame
+    frames: int = 48  # T; the attention to times has one weight for each pair of them
+    widths: tuple[int, int, int] = (64, 128, 256)  # channels of the three stages
+    embed: int = 4  # a unit's attention has its width divided by this many channels
+    streams: str = "both"
+
+    def __post_init__(self):
+        check_fields(
+            self, n_classes=(1, 1000), n_features=(1, 1000), frames=(2, 1000), widths=(1, 4096),
+            embed=(1, 4096),
+        )  # fmt: skip
+        check_widths(self.widths, self.embed)
+        check_streams(self.streams)
+
+    @classmethod
+    def paper(cls) -> BPMGCNConfig:
+        """The released network."""
+        return cls()
+
+    @classmethod
+    def classroom(cls) -> BPMGCNConfig:
+        """The same network small enough to train from nothing in minutes on two CPU cores."""
+        return cls(widths=(16, 32, 64))
