@@ -182,7 +182,7 @@ def test_chinese_labels_need_a_chinese_font(monkeypatch):
     assert "时间注意力" in words and "喜悦 Joy" in words and "Temporal" not in words
 
 
-@pytest.mark.skipif(attention.chinese_font() is None, reason="no Chinese font on this machine")
+@pytest.mark.skipif(drawing.chinese_font() is None, reason="no Chinese font on this machine")
 def test_chinese_font_draws_every_label(recwarn):
     attention.png(make_state(title="视频"), "zh")
     assert not [w for w in recwarn if "missing from font" in str(w.message)]

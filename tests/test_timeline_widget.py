@@ -525,7 +525,7 @@ def test_chinese_font_draws_every_label(recwarn):
 
 def test_both_languages_have_the_same_words():
     assert timeline.TEXT["en"].keys() == timeline.TEXT["zh"].keys()
-    assert timeline.CLASSES["en"].keys() == timeline.CLASSES["zh"].keys()
+    assert timeline.TEXT["en"]["class_names"].keys() == timeline.TEXT["zh"]["class_names"].keys()
 
 
 def test_save_writes_one_whole_file(tmp_path):

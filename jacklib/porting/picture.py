@@ -24,86 +24,12 @@ from jacklib.errors import DataError
 from jacklib.porting.changes import KINDS, Row, side_by_side, sources
 from jacklib.widgets import drawing
 from jacklib.widgets.drawing import BLUE, INK, MARGIN_RIGHT, ORANGE, QUIET, VERMILLION, WIDTH
+from jacklib.widgets.words import texts
 
 if TYPE_CHECKING:
     from jacklib.porting.comparison import Comparison
 
-TEXT = {
-    "en": drawing.TEXT["en"]
-    | {
-        "beside": "{network}: {ours} beside {theirs}",
-        "sampled": " (stored samples)",
-        "equal": "✓ equal",
-        "unequal": "✗ not equal",
-        "difference": "largest difference, relative to the reference's largest number",
-        "outputs": "output",
-        "gradients": "gradient of the output",
-        "weights": "gradient of the weights",
-        "tolerance": "outputs: equal up to {:.0e}",
-        "tolerance_gradients": "gradients: equal up to {:.0e}",
-        "not_finite": "∞, NaN",
-        "first": "First to differ: {}",
-        "later": "Outputs agree. Gradients: {}",
-        "other": "Layers agree. {}",
-        "whole": "the network",
-        "nothing": "no layer of the reference was compared",
-        "line": "Line:",
-        "line_tip": "The first line shown",
-        "part": "Part:",
-        "part_tip": "Choose a class or a function",
-        "whole_file": "the whole file",
-        "only": "only what changes",
-        "pytorch": "PyTorch",
-        "jittor": "Jittor",
-        "same": "the same",
-        "no_rows": "Nothing differs here.",
-        "kinds": {
-            "import": "import", "name": "other name", "call": "other call", "options": "options",
-            "port": "only in the port", "reference": "only in the reference",
-        },
-        "rows": "{part}: rows {first} to {last} of {total}. Different in the whole file: {kinds}.",
-        "empty": "{part}: nothing differs here. Different in the whole file: {kinds}.",
-        "no_kinds": "nothing",
-        "comma": ", ",
-    },
-    "zh": drawing.TEXT["zh"]
-    | {
-        "beside": "{network}：{ours} 与 {theirs} 对照",
-        "sampled": "（用存好的抽样数值）",
-        "equal": "✓ 一致",
-        "unequal": "✗ 不一致",
-        "difference": "最大差异（相对于参考实现的最大值）",
-        "outputs": "输出",
-        "gradients": "输出的梯度",
-        "weights": "权重的梯度",
-        "tolerance": "输出：不超过 {:.0e} 算一致",
-        "tolerance_gradients": "梯度：不超过 {:.0e} 算一致",
-        "not_finite": "∞、NaN",
-        "first": "最先不同之处：{}",
-        "later": "输出一致。梯度：{}",
-        "other": "各层一致。{}",
-        "whole": "整个网络",
-        "nothing": "参考实现没有可比较的层",
-        "line": "行：",
-        "line_tip": "从哪一行开始显示",
-        "part": "部分：",
-        "part_tip": "选择一个类或函数",
-        "whole_file": "整个文件",
-        "only": "只看改动",
-        "pytorch": "PyTorch",
-        "jittor": "Jittor",
-        "same": "相同",
-        "no_rows": "这里没有不同。",
-        "kinds": {
-            "import": "导入", "name": "换名字", "call": "换调用", "options": "选项类",
-            "port": "只在移植版", "reference": "只在参考版",
-        },
-        "rows": "{part}：第 {first}–{last} 行，共 {total} 行。整个文件的不同之处：{kinds}。",
-        "empty": "{part}：没有不同。整个文件的不同之处：{kinds}。",
-        "no_kinds": "没有",
-        "comma": "，",
-    },
-}  # fmt: skip
+TEXT = texts("porting")
 
 # --- what `compare` found ------------------------------------------------------------------------
 

@@ -25,28 +25,11 @@ import jittor as jt
 import numpy as np
 
 from jacklib.porting.traps import check_text
+from jacklib.widgets.words import texts
 
 TOLERANCE = 1e-5  # relative to the largest of PyTorch's numbers; above it, values differ
 HEAD = "import jittor as jt\nimport numpy as np\nfrom jittor import nn\n"
-_TEXT = {
-    "en": {
-        "trap": "trap", "jittor": "plain Jittor {}", "mended": "mended",
-        "differs": "differs", "agrees": "✓ this Jittor no longer differs",
-        "mend_fails": "✗ the mend differs too", "check": "porting check",
-        "unseen": "does not see it",
-        "port": "caught", "silent": "silent: another number", "loud": "raises an error",
-        "never": "silent: beyond measure (NaN, infinite, another shape or kind)",
-        "far": "largest difference from PyTorch, relative to its largest number",
-    },
-    "zh": {
-        "trap": "陷阱", "jittor": "原样写成 Jittor {}", "mended": "修正后",
-        "differs": "不同", "agrees": "✓ 这一版 Jittor 已经一致",
-        "mend_fails": "✗ 修正后仍不同", "check": "porting check", "unseen": "查不出",
-        "port": "中招的移植", "silent": "悄悄给出别的数", "loud": "报错",
-        "never": "悄悄给出无法比较的东西（NaN、无穷，形状或类型不同）",
-        "far": "与 PyTorch 的最大差异（相对于其最大值）",
-    },
-}  # fmt: skip
+_TEXT = texts("traps")
 _language = "en"
 _rows: dict[str, Row] = {}
 

@@ -26,45 +26,9 @@ from typing import Any
 import numpy as np
 
 from jacklib.errors import DataError
+from jacklib.widgets.words import texts
 
-_TEXT = {
-    "en": {
-        "todo": "not done yet",
-        "hint": "Hint: {}",
-        "shape": "shape {got}, wanted {wanted}",
-        "no_shape": "{got} has no shape, wanted {wanted}",
-        "value": "{got} is not the value wanted",
-        "far": "{count} of {size} numbers differ, by up to {most:.3g}",
-        "nan": "{count} of {size} numbers are missing or infinite (nan, inf)",
-        "type": "{got} is {kind}, wanted {wanted}",
-        "case": "for {call} it gives {got}, wanted {wanted}",
-        "case_error": "for {call} it stops with {error}",
-        "not_function": "{got} is not a function",
-        "summary": "{solved} of {total} exercises solved.",
-        "all": "All {total} exercises solved. Well done!",
-        "none": "No exercise has been checked yet.",
-        "left": "Still open: {}",
-        "join": ", ",
-    },
-    "zh": {
-        "todo": "还没做",
-        "hint": "提示：{}",
-        "shape": "形状是 {got}，应为 {wanted}",
-        "no_shape": "{got} 没有形状，应为 {wanted}",
-        "value": "{got} 不是要求的值",
-        "far": "{size} 个数中有 {count} 个不同，最大相差 {most:.3g}",
-        "nan": "{size} 个数中有 {count} 个缺失或无穷（nan、inf）",
-        "type": "{got} 是 {kind}，应为 {wanted}",
-        "case": "{call} 得到 {got}，应为 {wanted}",
-        "case_error": "{call} 出错：{error}",
-        "not_function": "{got} 不是函数",
-        "summary": "{total} 道练习做对了 {solved} 道。",
-        "all": "{total} 道练习全部做对。很好！",
-        "none": "还没有检查过练习。",
-        "left": "还没完成：{}",
-        "join": "、",
-    },
-}
+_TEXT = texts("classroom")
 
 _language = "en"
 _results: dict[str, bool] = {}  # exercise's name -> right, in the order of first checking

@@ -273,10 +273,11 @@ def ask_tsl(video: Path, checkpoint: Path, lang: str = "en") -> Answer:
         )
     found = tsl.predict(net, sample)
     shown = tsl.timeline_of(video.stem, fps, sample, found, video)
+    names = timeline.TEXT[lang]["class_names"]
     return Answer(
         "TSL-Net", lambda: timeline.timeline_widget([shown], lang), timeline.png(shown, lang=lang),
         timeline.describe(shown, lang=lang),
-        _by_class([timeline.CLASSES[lang][c] for c in tsl.CLASSES], found.video_score), checkpoint,
+        _by_class([names[c] for c in tsl.CLASSES], found.video_score), checkpoint,
     )  # fmt: skip
 
 

@@ -13,39 +13,9 @@ from pathlib import Path
 from jacklib.files import write_text
 from jacklib.teaching.own_video import ROOT, Answer, measured
 from jacklib.widgets.drawing import as_html, check_language, class_label
+from jacklib.widgets.words import texts
 
-TEXT = {
-    "en": {
-        "title": "{name}: what four networks say",
-        "made": "Made on {date} by JACK.",
-        "weights": "Weights: {path}",
-        "measured": "; {what} {number:.2f} on the validation data of their training",
-        "accuracy": "accuracy",
-        "mAP": "mAP",
-        "emotion": "emotion",
-        "share": "share",
-        "silent": "The film has no sound: where a network listens, it heard silence.",
-        "meaning": "These networks were trained on what ships with JACK (rendered clips, recorded "
-        "walks with synthetic labels), unless you gave them other weights. They answer always, "
-        "and with large numbers; of a real film or person the answers say nothing reliable. "
-        "Nothing of the file has left this machine, but its pictures are in this page.",
-    },
-    "zh": {
-        "title": "{name}：四个网络怎么看",
-        "made": "由 JACK 生成于 {date}。",
-        "weights": "权重：{path}",
-        "measured": "；训练时在验证数据上的{what}为 {number:.2f}",
-        "accuracy": "准确率",
-        "mAP": " mAP ",
-        "emotion": "情感",
-        "share": "概率（得分）",
-        "silent": "影片没有声音：凡是要听声音的网络，听到的都是静音。",
-        "meaning": "除非你换了别的权重，这些网络只用 JACK 自带的数据训练过："
-        "渲染视频，以及带合成标签的行走录制。它们总会给出答案，数字也常常很大；"
-        "但对真实的影片和真实的人，这些答案并不可靠。"
-        "文件没有离开这台机器，不过画面已经包含在这个网页里。",
-    },
-}
+TEXT = texts("page")
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
        color: #1c2733; background: #fff; }

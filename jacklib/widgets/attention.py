@@ -37,60 +37,9 @@ from jacklib.widgets.drawing import (
     WIDTH,
     class_label,
 )
-from jacklib.widgets.drawing import chinese_font as chinese_font  # for those who look for it here
+from jacklib.widgets.words import texts
 
-TEXT = {
-    "en": drawing.TEXT["en"]
-    | {
-        "strip": "Temporal attention: which moments count",
-        "strip_note": "one middle frame a segment; the framed one is shown below",
-        "mean": "dashed: all segments alike",
-        "place": "Spatial attention in segment {}: where it looks",
-        "frame": "Segment {}: what the network sees",
-        "times": "× uniform",
-        "contour": "white line: 1 × uniform",
-        "flat": "nearly uniform: it looks everywhere alike",
-        "true_mark": "◀ true",
-        "channel": "Channel attention in segment {}: what it looks for",
-        "channel_note": "{} of {} channels\nhold half of it",
-        "channel_axis": "channels, strongest first",
-        "audio": "Audio attention: when it listens",
-        "audio_axis": "audio segment, in order of time",
-        "slider": "Segment:",
-        "slider_tip": "Choose the segment to look into, counted from 0",
-        "describe": "{title}, segment {s} of 0 to {last}.",
-        "describe_gamma": "Its temporal attention is {ratio:.2f} times the mean; the highest is "
-        "segment {top}.",
-        "describe_alpha": "Within its frame the attention is strongest at the {where}, {peak:.2f} "
-        "times uniform.",
-        "describe_beta": "{half} of {k} channels hold half of the channel attention.",
-    },
-    "zh": drawing.TEXT["zh"]
-    | {
-        "strip": "时间注意力：哪些时刻重要",
-        "strip_note": "每个片段取中间一帧；带框的片段在下方放大",
-        "mean": "虚线：各片段同等重要",
-        "place": "片段 {} 的空间注意力：看哪里",
-        "frame": "片段 {}：网络看到的画面",
-        "times": "× 均匀",
-        "contour": "白线：1 × 均匀",
-        "flat": "几乎均匀：各处看得一样",
-        "true_mark": "◀ 真实",
-        "channel": "片段 {} 的通道注意力：看什么特征",
-        "channel_note": "{1} 个通道中的 {0} 个\n占一半",
-        "channel_axis": "通道，由强到弱",
-        "audio": "音频注意力：听哪些时刻",
-        "audio_axis": "音频片段，按时间顺序",
-        "slider": "片段：",
-        "slider_tip": "选择要细看的片段，从 0 数起",
-        "describe": "{title}，片段 {s}（0 到 {last}）。",
-        "describe_gamma": "时间注意力是平均值的 {ratio:.2f} 倍，最高的是片段 {top}。",
-        "describe_alpha": "画面中注意力最强处在{where}，为均匀值的 {peak:.2f} 倍。",
-        "describe_beta": "{k} 个通道中的 {half} 个占通道注意力的一半。",
-    },
-}
-ROWS = {"en": ("top", "middle", "bottom"), "zh": ("上", "中", "下")}
-COLUMNS = {"en": ("left", "centre", "right"), "zh": ("左", "中", "右")}
+TEXT = texts("attention")
 FIELDS = drawing.Fields("AttentionState")
 
 
@@ -542,8 +491,8 @@ def _where(attention: np.ndarray, lang: str) -> str:
     side = round(len(attention) ** 0.5)
     row, column = divmod(int(attention.argmax()), side)
     words = (
-        ROWS[lang][(2 * row + 1) * 3 // (2 * side)],
-        COLUMNS[lang][(2 * column + 1) * 3 // (2 * side)],
+        TEXT[lang]["rows"][(2 * row + 1) * 3 // (2 * side)],
+        TEXT[lang]["columns"][(2 * column + 1) * 3 // (2 * side)],
     )
     if lang == "zh":  # the side before the height: 左上
         row, column = words

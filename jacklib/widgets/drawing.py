@@ -26,6 +26,7 @@ from matplotlib.patches import Patch
 
 from jacklib.errors import DataError, plain, shown
 from jacklib.files import write_bytes
+from jacklib.widgets.words import FILES, texts
 
 # Colours from Okabe and Ito's set, which colour-blind readers can tell apart. What matters also
 # carries hatching, a frame or words, so that no meaning hangs on colour alone.
@@ -39,72 +40,11 @@ INNER = WIDTH - MARGIN_LEFT - MARGIN_RIGHT
 
 # First one that is installed is used. "JP" and "KR" faces of Noto hold the Chinese characters too,
 # and are all that some Matplotlib versions see of the collection file.
-CHINESE_FONTS = (
-    "Noto Sans CJK SC",
-    "Noto Sans SC",
-    "Source Han Sans SC",
-    "Source Han Sans CN",
-    "Noto Sans CJK JP",
-    "PingFang SC",
-    "Hiragino Sans GB",
-    "Microsoft YaHei",
-    "WenQuanYi Micro Hei",
-    "WenQuanYi Zen Hei",
-    "Heiti SC",
-    "STHeiti",
-    "SimHei",
-    "Arial Unicode MS",
-    "Droid Sans Fallback",
-)
+CHINESE_FONTS = FILES["zh"]["fonts"]
 
 # Words that every picture uses; each adds its own.
-TEXT = {
-    "en": {
-        "true": "true: {}",
-        "predicted": "predicted: {} ({:.0%})",
-        "unknown": "true label unknown",
-        "gamma": "weight γ",
-        "segment_axis": "segment",
-        "truth": "planted event (truth)",
-        "classes": "Class probabilities",
-        "clip": "Clip:",
-        "clip_tip": "Choose the clip",
-        "describe_class": "Predicted {guess}, probability {p:.2f}",
-        "describe_label": "; true label {label}.",
-        "stop": ".",
-        "space": " ",
-    },
-    "zh": {
-        "true": "真实：{}",
-        "predicted": "预测：{}（{:.0%}）",
-        "unknown": "真实标签未知",
-        "gamma": "权重 γ",
-        "segment_axis": "片段",
-        "truth": "植入事件（真值）",
-        "classes": "各类概率",
-        "clip": "视频：",
-        "clip_tip": "选择视频",
-        "describe_class": "预测为{guess}，概率 {p:.2f}",
-        "describe_label": "；真实标签为{label}。",
-        "stop": "。",
-        "space": "",
-    },
-}
-EMOTIONS_ZH = {
-    "anger": "愤怒",
-    "anticipation": "期待",
-    "disgust": "厌恶",
-    "fear": "恐惧",
-    "joy": "喜悦",
-    "sadness": "悲伤",
-    "surprise": "惊讶",
-    "trust": "信任",
-    "neutral": "中性",
-    # Emotion-Gait's names
-    "happy": "高兴",
-    "sad": "悲伤",
-    "angry": "愤怒",
-}
+TEXT = texts("shared")
+EMOTIONS_ZH = FILES["zh"]["emotions"]
 
 
 # --- words and fonts ----------------------------------------------------------------------------

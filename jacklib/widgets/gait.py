@@ -27,9 +27,9 @@ from matplotlib.figure import Figure
 
 from jacklib.data.gait_features import FEATURES
 from jacklib.errors import DataError
-from jacklib.widgets import drawing, gait_drawing
-from jacklib.widgets.gait_drawing import AZIMUTH, Scene, feature_name, joint_name
-from jacklib.widgets.gait_drawing import project as project  # for those who look for it here
+from jacklib.widgets import drawing
+from jacklib.widgets.gait_drawing import AZIMUTH, TEXT, Scene, feature_name, joint_name
+from jacklib.widgets.gait_drawing import project as project  # notebook 07 takes it from here
 from jacklib.widgets.gait_state import (
     PARTS,
     STREAMS,
@@ -47,57 +47,6 @@ DEFAULT_FEATURES = (
 )
 MILLISECONDS = 80  # a frame while it plays, slower than life
 NOTHING = -1  # a menu's "none"; a menu whose value is None stands empty in the browser
-
-TEXT = {
-    "en": gait_drawing.TEXT["en"]
-    | {
-        "left_menu": "Left:",
-        "right_menu": "Right:",
-        "none": "none",
-        "gait": "Gait",
-        "graph_menu": "Graph:",
-        "stream_menu": "Stream:",
-        "part_menu": "Part:",
-        "unit_slider": "Unit:",
-        "frame_slider": "Frame:",
-        "turn_slider": "Turn (°):",
-        "curve_menu": "Curve {}:",
-        "describe": "{title}: {frames} frames, {seconds:.1f} s.",
-        "describe_unscored": "No prediction.",
-        "describe_pairs": "Strongest pairs beyond the bones ({shown}): {pairs}.",
-        "describe_no_pairs": "Only bones have weights ({shown}).",
-        "pair": "{} → {} {:.3g}",
-        "describe_joints": "Most important joints ({source}): {joints}.",
-        "source_fusion": "attention in fusion {}",
-        "source_mean": "mean attention that they get",
-        "weighed": "{} {:.2f}",
-        "comma": ", ",
-    },
-    "zh": gait_drawing.TEXT["zh"]
-    | {
-        "left_menu": "左：",
-        "right_menu": "右：",
-        "none": "无",
-        "gait": "步态",
-        "graph_menu": "图：",
-        "stream_menu": "流：",
-        "part_menu": "分区：",
-        "unit_slider": "单元：",
-        "frame_slider": "帧：",
-        "turn_slider": "视角（°）：",
-        "curve_menu": "曲线 {}：",
-        "describe": "{title}：共 {frames} 帧，{seconds:.1f} 秒。",
-        "describe_unscored": "没有预测结果。",
-        "describe_pairs": "骨骼之外权重最大的关节对（{shown}）：{pairs}。",
-        "describe_no_pairs": "只有骨骼有权重（{shown}）。",
-        "pair": "{} → {} {:.3g}",
-        "describe_joints": "最重要的关节（{source}）：{joints}。",
-        "source_fusion": "第 {} 个融合模块的注意力",
-        "source_mean": "获得的平均注意力",
-        "weighed": "{} {:.2f}",
-        "comma": "、",
-    },
-}  # fmt: skip
 
 
 def render(

@@ -34,6 +34,7 @@ from jacklib.widgets.drawing import (
     class_label,
 )
 from jacklib.widgets.gait_state import PAIRS, Choice, GaitState, V, stronger, strongest_pairs
+from jacklib.widgets.words import texts
 
 AZIMUTH = -50.0  # degrees; before the walker, on the right side: the walk goes to the right
 ELEVATION = np.deg2rad(12)  # of the camera, so that the floor is seen
@@ -54,86 +55,7 @@ IMPORTANCE = LinearSegmentedColormap.from_list("importance", ["#FFF3E6", "#F2A56
 CHILDREN, PARENTS = np.transpose(EDGES)
 FLOOR_WIDE, FLOOR_LONG, FLOOR_STEP = 0.45, 1.1, 0.4  # metres, from the root to either side
 
-TEXT = {
-    "en": drawing.TEXT["en"]
-    | {
-        "attention": "attention",
-        "learned": "learned graph PA",
-        "skeleton": "skeleton A",
-        "sum": "A + PA + attention",
-        "posture": "posture stream",
-        "movement": "movement stream",
-        "all": "mean of the 3 parts",
-        "self": "part “self”",
-        "inward": "part “inward”",
-        "outward": "part “outward”",
-        "shown": "{graph}, {stream}, unit {unit}, {part}",
-        "shown_skeleton": "{graph}, {part}",
-        "frame": "frame {} of {}, {:.2f} s",
-        "ended": "this gait ends at frame {}",
-        "edge_weight": "weight of an edge",
-        "even": "even: 1/16",
-        "arcs": "lines: bones; arcs: the {} strongest other pairs, arrows point to who listens",
-        "arcs_none": "lines: bones; the graph has no other edges",
-        "fusion": "joints: attention to them in fusion {}",
-        "mean": "joints: mean attention they get",
-        "unknown_joints": "joints: attention not known",
-        "sides": "left side bluish, right side yellowish",
-        "features": "Affective features",
-        "from_poses": "from poses",
-        "predicted_curve": "predicted",
-        "frames": "frame",
-        "times": "Attention to times",
-        "times_note": "{:.2f} (light) to {:.2f} (dark)",
-        "row": "fusion {}",
-        "strip": "The walk from its right side",
-        "feature": {"angle": "angle {} (rad)", "distance": "distance {} (m)",
-                    "area": "area {} (m²)"},
-        "dash": " – ",
-        "joint": {"left": "L", "right": "R"},
-    },
-    "zh": drawing.TEXT["zh"]
-    | {
-        "attention": "注意力图",
-        "learned": "可学习图 PA",
-        "skeleton": "骨架图 A",
-        "sum": "A + PA + 注意力图",
-        "posture": "姿态流",
-        "movement": "运动流",
-        "all": "三个分区的平均",
-        "self": "“自身”分区",
-        "inward": "“向心”分区",
-        "outward": "“离心”分区",
-        "shown": "{graph}，{stream}，第 {unit} 单元，{part}",
-        "shown_skeleton": "{graph}，{part}",
-        "frame": "第 {} 帧，共 {} 帧，{:.2f} 秒",
-        "ended": "此步态到第 {} 帧结束",
-        "edge_weight": "边的权重",
-        "even": "均匀：1/16",
-        "arcs": "直线为骨骼，弧线为其余关节对中权重最大的 {} 对，箭头指向接收信息的关节",
-        "arcs_none": "直线为骨骼；该图没有其他边",
-        "fusion": "关节：第 {} 个融合模块的注意力",
-        "mean": "关节：获得的平均注意力",
-        "unknown_joints": "关节：注意力未知",
-        "sides": "左侧偏蓝，右侧偏黄",
-        "features": "情感特征",
-        "from_poses": "由姿态计算",
-        "predicted_curve": "网络预测",
-        "frames": "帧",
-        "times": "时间注意力",
-        "times_note": "{:.2f}（浅）至 {:.2f}（深）",
-        "row": "融合 {}",
-        "strip": "从右侧看整段行走",
-        "feature": {"angle": "角度 {}（弧度）", "distance": "距离 {}（米）",
-                    "area": "面积 {}（平方米）"},
-        "dash": "–",
-        "joint": {
-            "root": "骨盆", "spine": "脊柱", "neck": "颈", "head": "头", "up": "正上方",
-            "left": "左", "right": "右", "shoulder": "肩", "elbow": "肘", "hand": "手",
-            "hip": "髋", "knee": "膝", "foot": "脚",
-        },
-    },
-}  # fmt: skip
+TEXT = texts("gait")
 
 
 # --- names and places -----------------------------------------------------------------------------

@@ -42,141 +42,9 @@ from jacklib.widgets.drawing import (
     VERMILLION,
     WIDTH,
 )
+from jacklib.widgets.words import texts
 
-TEXT = {
-    "en": drawing.TEXT["en"]
-    | {
-        "heading": "video score: {scores}  (class threshold {t:.2f})",
-        "heading_none": "video score: {scores}  (none reaches {t:.2f}: the highest counts)",
-        "film": "film",
-        "sound": "sound",
-        "time": "time (s)",
-        "scores": "Scores of each clip",
-        "background": "background",
-        "score_level": "lowest score level {:.3f}",
-        "foreground_level": "foreground: background ≤ {:.3f}",
-        "seeds": "Pseudo labels",
-        "points": "Annotated points",
-        "seeds_and_points": "Annotated points and pseudo labels",
-        "seeds_note": "▼ annotated point; filled: seeds, as high as their score",
-        "seeds_only_note": "filled: seeds, as high as their score",
-        "points_note": "▼ annotated point",
-        "proposals": "Proposals",
-        "proposals_note": "one bar a proposal, best at the top; the darker, the higher its score",
-        "framed": "framed: {label}, score {score:.2f}, {start:.1f}–{end:.1f} s",
-        "truth_of": "truth ({})",
-        "no_truth": "none in this video",
-        "shown": "{} of {}",
-        "not_wanted": "not looked for: the video score {score:.2f} is below {t:.2f}",
-        "nothing": "no proposal at these levels",
-        "class_threshold": "Class threshold:",
-        "class_threshold_tip": "A class is looked for where its video score is at least this high",
-        "lowest_score": "Lowest score level:",
-        "lowest_score_tip": "Class scores are cut at levels from this one to 0.225",
-        "lowest_foreground": "Lowest foreground level:",
-        "lowest_foreground_tip": "1 − background is cut at levels from this one to 0.7",
-        "nms": "NMS overlap:",
-        "nms_tip": "Of two proposals of one class that overlap this much, only the better stays",
-        "buttons": "Click a proposal to see its frames (the best {} of {}; a short one's button is "
-        "wider than the proposal):",
-        "tip": "{label}, score {score:.3f}, {start:.1f}–{end:.1f} s",
-        "nearest": "the nearest frames of the strip above",
-        "busy": "Measuring all videos …",
-        "numbers": "Over {} with ground truth, mean of tIoU 0.1 to 0.3: {}.",
-        "one_video": "1 video",
-        "many_videos": "{} videos",
-        "no_numbers": "No video has ground truth, so there is nothing to measure.",
-        "error": "No frames of {label} at {start:.1f}–{end:.1f} s: {error}",
-        "describe": "{title}, {seconds:.1f} s, {clips} clips of 16 frames.",
-        "describe_wanted": "Video scores: {scores}. With the class threshold at "
-        "{t:.2f}, {wanted} segments are looked for.",
-        "describe_none": "Video scores: {scores}. None reaches the class threshold of {t:.2f}, so "
-        "only segments of the highest are looked for: {wanted}.",
-        "describe_levels": "Score levels from {score:.3f}, foreground levels from "
-        "{foreground:.3f}, NMS at {nms:.2f}.",
-        "describe_points": "Annotated points: {}.",
-        "describe_no_points": "Annotated points: none.",
-        "describe_truth": "Ground truth: {}.",
-        "describe_no_truth": "Ground truth: none.",
-        "describe_unknown": "The ground truth is unknown.",
-        "describe_best": "Proposals: {count}; the best is {label} at {start:.1f}–{end:.1f} s, "
-        "score {score:.2f}.",
-        "describe_nothing": "There is no proposal.",
-        "describe_chosen": "Framed: {label} at {start:.1f}–{end:.1f} s, score {score:.2f}.",
-        "point": "{} at {:.1f} s",
-        "segment": "{} at {:.1f}–{:.1f} s",
-        "more": "and {} more",
-        "comma": ", ",
-        "and": " and ",
-    },
-    "zh": drawing.TEXT["zh"]
-    | {
-        "heading": "视频得分：{scores}（类别阈值 {t:.2f}）",
-        "heading_none": "视频得分：{scores}（均未达到 {t:.2f}，取最高的一类）",
-        "film": "画面",
-        "sound": "声音",
-        "time": "时间（秒）",
-        "scores": "各小段的得分",
-        "background": "背景",
-        "score_level": "最低得分水平 {:.3f}",
-        "foreground_level": "前景：背景得分 ≤ {:.3f}",
-        "seeds": "伪标签",
-        "points": "标注点",
-        "seeds_and_points": "标注点与伪标签",
-        "seeds_note": "▼ 标注点；色块为种子，高度即得分",
-        "seeds_only_note": "色块为种子，高度即得分",
-        "points_note": "▼ 标注点",
-        "proposals": "候选片段",
-        "proposals_note": "每条横线是一个候选片段，最好的在最上面；颜色越深，得分越高",
-        "framed": "加框：{label}，得分 {score:.2f}，{start:.1f}–{end:.1f} 秒",
-        "truth_of": "真值 {}",
-        "no_truth": "此视频中没有",
-        "shown": "{} / {}",
-        "not_wanted": "视频得分 {score:.2f} 低于阈值 {t:.2f}，不定位此类",
-        "nothing": "在这些水平上没有候选片段",
-        "class_threshold": "类别阈值：",
-        "class_threshold_tip": "只定位视频得分不低于它的类别",
-        "lowest_score": "最低得分水平：",
-        "lowest_score_tip": "用从它到 0.225 的各个水平切分类别得分",
-        "lowest_foreground": "最低前景水平：",
-        "lowest_foreground_tip": "用从它到 0.7 的各个水平切分 1 − 背景得分",
-        "nms": "NMS 重叠度：",
-        "nms_tip": "同一类的两个候选片段重叠达到它时，只留得分高的",
-        "buttons": "点击候选片段，查看它的画面（{1} 个中最好的 {0} 个；片段很短时，按钮比它宽）：",
-        "tip": "{label}，得分 {score:.3f}，{start:.1f}–{end:.1f} 秒",
-        "nearest": "取自上方画面条中最近的帧",
-        "busy": "正在计算全部视频的指标……",
-        "numbers": "{}有真值的视频，tIoU 0.1 至 0.3 的平均：{}。",
-        "one_video": "1 个",
-        "many_videos": "{} 个",
-        "no_numbers": "没有一个视频带真值，无法计算指标。",
-        "error": "无法取得{label}候选片段（{start:.1f}–{end:.1f} 秒）的画面：{error}",
-        "describe": "{title}，时长 {seconds:.1f} 秒，共 {clips} 个小段，每段 16 帧。",
-        "describe_wanted": "视频得分：{scores}。类别阈值为 {t:.2f}，定位{wanted}情感。",
-        "describe_none": "视频得分：{scores}。没有类别达到阈值 {t:.2f}，"
-        "因此定位得分最高的{wanted}情感。",
-        "describe_levels": "得分水平从 {score:.3f} 起，前景水平从 {foreground:.3f} 起，"
-        "NMS 为 {nms:.2f}。",
-        "describe_points": "标注点：{}。",
-        "describe_no_points": "没有标注点。",
-        "describe_truth": "真值：{}。",
-        "describe_no_truth": "真值：没有情感片段。",
-        "describe_unknown": "真值未知。",
-        "describe_best": "共有 {count} 个候选片段，最好的是{label}，{start:.1f}–{end:.1f} 秒，"
-        "得分 {score:.2f}。",
-        "describe_nothing": "没有候选片段。",
-        "describe_chosen": "加框的是{label}，{start:.1f}–{end:.1f} 秒，得分 {score:.2f}。",
-        "point": "{} {:.1f} 秒",
-        "segment": "{} {:.1f}–{:.1f} 秒",
-        "more": "另有 {} 个",
-        "comma": "，",
-        "and": "和",
-    },
-}
-CLASSES = {
-    "en": {"n": "negative", "p": "positive"},
-    "zh": {"n": "负面", "p": "正面"},
-}
+TEXT = texts("timeline")
 # By a class's number: its colour, its line and the hatching of its ground truth.
 LOOKS = (
     (VERMILLION, (0, (4, 1.5)), "\\\\\\\\"),
@@ -527,7 +395,7 @@ def _listed(words: list[str], text: dict, some: str, none: str, most: int = 6) -
 
 def _name(label: str, lang: str) -> str:
     """A class as a reader of `lang` wants it."""
-    return CLASSES[lang].get(label, label)
+    return TEXT[lang]["class_names"].get(label, label)
 
 
 class _View:
