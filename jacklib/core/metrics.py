@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -58,19 +59,53 @@ def temporal_iou(segment, segments) -> np.ndarray:
     return common / np.where(union > 0, union, 1)
 
 
-def temporal_map(ground_truth: dict, results: dict, tious: Sequence[float]) -> dict[str, float]:
+TIOUS = (0.1, 0.15, 0.2, 0.25, 0.3)  # those of TSL-Net's headline metrics
+
+
+@dataclass(frozen=True)
+class DetectionMetrics:
+    """How good detections in time are: one number for each overlap of `tious`.
+
+    ap_by_class: {label: interpolated average precision}; map: its mean over the labels.
+    precision, recall: means over the ranked list of what they are so far, then over the labels.
+    f2: 5PR / (4P + R).
+    """
+
+    tious: tuple[float, ...]
+    ap_by_class: dict[str, tuple[float, ...]]
+    map: tuple[float, ...]
+    precision: tuple[float, ...]
+    recall: tuple[float, ...]
+    f2: tuple[float, ...]
+
+    def averages(self) -> dict[str, float]:
+        """Means over the overlaps: "mAP", for each label L "LAP", "Rc" and "F2"."""
+        rows = {"mAP": self.map} | {f"{c}AP": ap for c, ap in self.ap_by_class.items()}
+        rows |= {"Rc": self.recall, "F2": self.f2}
+        return {name: float(np.mean(row)) for name, row in rows.items()}
+
+    def report(self) -> dict[str, float]:
+        """All of them under ActivityNet's names, as `temporal_map` gives and files keep them."""
+        rows = {"mAP": self.map, "Pr": self.precision, "Rc": self.recall, "F2": self.f2}
+        found = {
+            f"{k}@{t:.2f}": row[i] for i, t in enumerate(self.tious) for k, row in rows.items()
+        }
+        span, averages = f"[{self.tious[0]:g}:{self.tious[-1]:g}]", self.averages()
+        names = ("mAP", *(f"{label}AP" for label in self.ap_by_class))
+        return found | {f"average_{name}{span}": averages[name] for name in names}
+
+
+def detection_metrics(
+    ground_truth: dict, results: dict, tious: Sequence[float] = TIOUS
+) -> DetectionMetrics:
     """Mean average precision of detections in time, as ActivityNet's evaluation computes it.
 
-    ground_truth: {"database": {ID: {"annotations": [{"label": L, "segment": [start, end]}]}}}, or
-    what "database" holds; results: {"results": {ID: [{"label": L, "score": s, "segment": [start,
-    end]}]}}, or what "results" holds. Seconds, as numbers or text. tious: overlaps (over union)
-    from which a detection counts.
-
-    For every tIoU, here 0.1: "mAP@0.10" (interpolated average precision, mean over the labels of
-    the ground truth), "Pr@0.10" and "Rc@0.10" (precision and recall, mean over the ranked list of
-    what they are so far), "F2@0.10" = 5PR / (4P + R). Over all of them, here 0.1 to 0.3:
-    "average_mAP[0.1:0.3]" and, for each label L, "average_LAP[0.1:0.3]". Detections of labels that
-    the ground truth does not have count for nothing.
+    ground_truth: {ID: ((label, start, end), ...)}, or as ActivityNet's files have it: {"database":
+    {ID: {"annotations": [{"label": L, "segment": [start, end]}]}}}, or what "database" holds.
+    results: {ID: what `localize` gives}, or {"results": {ID: [{"label": L, "score": s, "segment":
+    [start, end]}]}}, or what "results" holds. Seconds, as numbers or text. tious: overlaps (over
+    union) from which a detection counts. Detections of labels that the ground truth does not have
+    count for nothing.
 
     Source: ActivityNet's detection evaluation, and what the released code of TSL-Net (MM 2022) adds
     to it. Raises DataError if there is nothing to find, or an entry lacks a field, or has a number
@@ -78,28 +113,29 @@ def temporal_map(ground_truth: dict, results: dict, tious: Sequence[float]) -> d
     """
     truth = _by_label(_inside(ground_truth, "database"), "ground_truth", "annotations")
     found = _by_label(_inside(results, "results"), "results", None)
-    tious = [float(t) for t in tious]
+    tious = tuple(float(t) for t in tious)
     if not truth:
         raise DataError(
             "ground_truth", found="no annotation", wanted="at least one",
             cure="Choose a subset that has segments.",
         )  # fmt: skip
-    per_label = {
+    by_label = {
         label: [_average_precision(events, found.get(label, []), tiou) for tiou in tious]
         for label, events in truth.items()
     }
-    numbers = np.array(list(per_label.values()))  # [labels, tious, 3]
-    ap, precision, recall = numbers.mean(0).T
-    report: dict[str, float] = {}
-    for tiou, a, p, r in zip(tious, ap.tolist(), precision.tolist(), recall.tolist(), strict=True):
-        f2 = 5 * p * r / (4 * p + r) if p + r else 0.0
-        report |= {f"mAP@{tiou:.2f}": a, f"Pr@{tiou:.2f}": p, f"Rc@{tiou:.2f}": r}
-        report[f"F2@{tiou:.2f}"] = f2
-    span = f"[{tious[0]:g}:{tious[-1]:g}]"
-    report[f"average_mAP{span}"] = float(ap.mean())
-    for label, rows in per_label.items():
-        report[f"average_{label}AP{span}"] = float(np.mean([row[0] for row in rows]))
-    return report
+    ap, precision, recall = map(tuple, np.mean(list(by_label.values()), axis=0).T.tolist())
+    f2 = (5 * p * r / (4 * p + r) if p + r else 0.0 for p, r in zip(precision, recall, strict=True))
+    ap_by_class = {label: tuple(ap for ap, *_ in rows) for label, rows in by_label.items()}
+    return DetectionMetrics(tious, ap_by_class, ap, precision, recall, tuple(f2))
+
+
+def temporal_map(ground_truth: dict, results: dict, tious: Sequence[float]) -> dict[str, float]:
+    """`detection_metrics` as one table of numbers, under ActivityNet's names.
+
+    For every tIoU, here 0.1: "mAP@0.10", "Pr@0.10", "Rc@0.10" and "F2@0.10". Over all of them, here
+    0.1 to 0.3: "average_mAP[0.1:0.3]" and, for each label L, "average_LAP[0.1:0.3]".
+    """
+    return detection_metrics(ground_truth, results, tious).report()
 
 
 MOST_SEGMENTS = 10_000  # of one video
@@ -122,7 +158,7 @@ def _number(value) -> float:
 
 
 def check_results(results: dict, where: str) -> None:
-    """Raise DataError, naming the video, if `temporal_map` cannot take {ID: segments}."""
+    """Raise DataError, naming the video, if `detection_metrics` cannot take {ID: segments}."""
     _by_label(results, where, None)
 
 
@@ -133,12 +169,13 @@ def _inside(table, key: str):
 def _by_label(videos: dict, name: str, inner: str | None) -> dict[str, list[tuple]]:
     """{label: [(video, start, end, score)]}; score is 0 where there is none."""
     lists: dict[str, list[tuple]] = {}
+    names = ("label", "start", "end") if inner else ("label", "score", "start", "end")
     wanted = '{"label": ..., "segment": [start, end]' + ("}" if inner else ', "score": ...}')
     if not isinstance(videos, dict):
         raise DataError(name, found=shown(videos), wanted="{ID: ...}", cure="Correct it.")
     for video, entry in videos.items():
         items = entry
-        if inner is not None:
+        if inner is not None and not isinstance(entry, tuple):
             items = entry.get(inner) if isinstance(entry, dict) else None
         if not isinstance(items, (list, tuple)) or len(items) > MOST_SEGMENTS:
             raise DataError(
@@ -147,6 +184,9 @@ def _by_label(videos: dict, name: str, inner: str | None) -> dict[str, list[tupl
             )  # fmt: skip
         for item in items:
             with reading(f"{name}, {shown(video)}", wanted, "Correct this entry.", shown(item)):
+                if isinstance(item, tuple):
+                    item = dict(zip(names, item, strict=True))
+                    item["segment"] = [item["start"], item["end"]]
                 row = (video, *times(item["segment"]), 0.0 if inner else _number(item["score"]))
                 if not isinstance(item["label"], str):
                     raise TypeError("a label that is no text")

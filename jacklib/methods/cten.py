@@ -14,7 +14,7 @@ import jittor as jt
 import numpy as np
 
 from jacklib.core.erasing import THETA, Kept, kept_segments
-from jacklib.core.metrics import attention_on_truth, attention_proposals, temporal_map
+from jacklib.core.metrics import attention_on_truth, attention_proposals, detection_metrics
 from jacklib.data.audio import read_audio
 from jacklib.data.samples import SamplePaths
 from jacklib.data.video import FRAMES_PER_SECOND, Batch, Sample, VideoClips, batches
@@ -244,8 +244,8 @@ class ErasedPredictions(NamedTuple):
         truth = truths(clips)
         if truth is not None:
             report["attention"] = attention_on_truth(self.first.gamma, truth)
-            found = temporal_map(events(clips), detections(self.mean, clips), TIOUS)
-            report["detection"] = found[f"average_mAP[{TIOUS[0]:g}:{TIOUS[-1]:g}]"]
+            found = detection_metrics(events(clips), detections(self.mean, clips), TIOUS)
+            report["detection"] = found.averages()["mAP"]
         return report
 
 
@@ -457,13 +457,13 @@ def _test(method: common.Method, args: argparse.Namespace) -> int:
         name: numbers[f"val_{name}"] for name in ("pass_1", "pass_2")
     }
     if "attention" in numbers:
-        found = temporal_map(events(clips), detections(result.mean, clips), TIOUS)
-        shares = "  ".join(f"{found[f'mAP@{t:.2f}']:.3f} at {t:g}" for t in TIOUS)
+        found = detection_metrics(events(clips), detections(result.mean, clips), TIOUS)
+        by_tiou = "  ".join(f"{m:.3f} at {t:g}" for t, m in zip(TIOUS, found.map, strict=True))
         print(
             f"temporal attention on the planted events: {numbers['attention']:.2f} times uniform\n"
-            f"detection mAP by tIoU: {shares}"
+            f"detection mAP by tIoU: {by_tiou}"
         )
-        more |= {"attention": numbers["attention"], "detection": found}
+        more |= {"attention": numbers["attention"], "detection": found.report()}
     written = result.mean.write(result_folder(method.name, args.result_path), more)
     print("written: " + ", ".join(map(str, written)))
     return 0

@@ -326,16 +326,15 @@ def _definitions(text: str) -> list[tuple[str, int, int]]:
     return found
 
 
-class PortingExplorer:
+class PortingExplorer(drawing.Shell):
     """A menu of parts, a slider over the lines, a box "only what changes" and the picture.
 
-    `.widget` is the ipywidgets box; `.part`, `.line`, `.only`, `.image` and `.note` are its parts.
-    Displayed in a notebook it offers the picture first, then the live widget.
+    A `drawing.Shell` with the parts `.part`, `.line` and `.only`.
     """
 
     def __init__(self, reference: str, port: str, lang: str = "en", title: str = ""):
         drawing.check_language(lang)
-        self.lang, self.title = lang, title
+        self.title = title
         self.rows = side_by_side(reference, port)
         self.kinds = count_kinds(self.rows)
         text = TEXT[lang]
@@ -347,17 +346,14 @@ class PortingExplorer:
             value=0, min=0, max=1, description=text["line"], tooltip=text["line_tip"],
             continuous_update=False, readout=False, layout=drawing.WIDE, style=drawing.NARROW,
         )  # fmt: skip
-        shell = self._shell = drawing.Shell([part.name for part in self._parts], self.line, lang)
-        self.part = shell.clip
+        super().__init__([part.name for part in self._parts], lang)
+        self.part = self.clip
         self.part.description, self.part.tooltip = text["part"], text["part_tip"]
         self.only = ipywidgets.Checkbox(
             value=False, description=text["only"], indent=False,
             layout=ipywidgets.Layout(width="auto", margin="0 0 0 8px"),
         )  # fmt: skip
-        controls = shell.widget.children[0]
-        controls.children = (*controls.children, self.only)
-        self.image, self.note, self.widget = shell.image, shell.note, shell.widget
-        self.description = ""
+        self.controls.children = (self.part, self.line, self.only)
         self._changing = False
         self.part.observe(self._choose, names="value")
         self.only.observe(self._choose, names="value")
@@ -407,10 +403,7 @@ class PortingExplorer:
             part=part, first=start + 1, last=min(start + SHOWN, len(rows)), total=len(rows),
             kinds=kinds or text["no_kinds"],
         )  # fmt: skip
-        self._shell.say(self.description)
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        return self._shell.bundle(self.description)
+        self.say(self.description)
 
 
 NAMES = {"vaanet": "VAANet", "cten": "CTEN", "tsl": "TSL-Net", "gait": "BPM-GCN"}

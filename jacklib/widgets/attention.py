@@ -9,17 +9,15 @@ segments, C classes. Segments are counted from 0 everywhere, as in code.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
+import cv2
 import ipywidgets
 import matplotlib
 import numpy as np
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from jacklib.errors import DataError
 from jacklib.widgets import drawing
@@ -73,11 +71,8 @@ class AttentionState:
     truth: np.ndarray | None = None
 
     def __post_init__(self):
-        for name in ("frames", "alpha", "beta", "gamma", "audio_gamma", "probabilities", "truth"):
-            value = getattr(self, name)
-            if value is not None:
-                object.__setattr__(self, name, np.asarray(value))
-        drawing.plain_names(self)
+        arrays = ("frames", "alpha", "beta", "gamma", "audio_gamma", "probabilities", "truth")
+        drawing.settle(self, *arrays)
         self._check()
 
     def _check(self) -> None:
@@ -88,7 +83,7 @@ class AttentionState:
         if self.audio_gamma is not None:
             FIELDS.weights("audio_gamma", self.audio_gamma, (self.audio_gamma.size,))
         if self.truth is not None:
-            FIELDS.truth(self.truth, s)
+            FIELDS.fractions("truth", self.truth, (s,))
         for name in ("alpha", "beta"):
             value = getattr(self, name)
             if value is None:
@@ -133,14 +128,7 @@ def render(state: AttentionState, lang: str = "en") -> Figure:
     return page.figure
 
 
-def png(state: AttentionState, lang: str = "en") -> bytes:
-    """The picture of `render` as PNG bytes; the same state gives the same bytes."""
-    return drawing.png_bytes(render(state, lang))
-
-
-def save(state: AttentionState, path: str | os.PathLike, lang: str = "en") -> Path:
-    """Write the picture to a PNG file, whole or not at all, and return its path."""
-    return drawing.write_whole(png(state, lang), path)
+png, save = drawing.png_and_save(render)
 
 
 def describe(state: AttentionState, lang: str = "en") -> str:
@@ -177,24 +165,16 @@ def channels_for_half(beta: np.ndarray) -> int:
 
 def upsample(attention: np.ndarray, height: int, width: int) -> np.ndarray:
     """Bilinear upsampling of a map [side, side] to [height, width], flat beyond outer centres."""
-    side = len(attention)
-    centres = np.arange(side) + 0.5
-    rows = (np.arange(height) + 0.5) / height * side
-    columns = (np.arange(width) + 0.5) / width * side
-    tall = np.stack([np.interp(rows, centres, column) for column in attention.T], axis=1)
-    return np.stack([np.interp(columns, centres, row) for row in tall])
+    return cv2.resize(
+        np.asarray(attention, np.float64), (width, height), interpolation=cv2.INTER_LINEAR
+    )
 
 
 # --- the widget ---------------------------------------------------------------------------------
 
 
-class AttentionExplorer:
-    """A clip menu, a segment slider and the picture they choose.
-
-    `.widget` is the ipywidgets box, `.clip`, `.segment`, `.image` and `.note` its parts. Displayed
-    in a notebook it offers the picture itself first, then the live widget: a page without a kernel
-    (GitHub, nbviewer) shows the picture, JupyterLab the widget.
-    """
+class AttentionExplorer(drawing.Shell):
+    """A clip menu, the slider `.segment` and the picture they choose; see `drawing.Shell`."""
 
     def __init__(self, states: Sequence[AttentionState], lang: str = "en"):
         drawing.check_language(lang)
@@ -202,7 +182,8 @@ class AttentionExplorer:
             raise DataError(
                 "states", found="no clip", wanted="at least one AttentionState", cure="Pass a list."
             )
-        self.states, self.lang = list(states), lang
+        super().__init__([state.title for state in states], lang)
+        self.states = list(states)
         self._pictures: dict[tuple[int, int], bytes] = {}
         text = TEXT[lang]
         self.segment = ipywidgets.IntSlider(
@@ -215,9 +196,7 @@ class AttentionExplorer:
             layout=WIDE,
             style=NARROW,
         )
-        self._shell = drawing.Shell([state.title for state in self.states], self.segment, lang)
-        self.clip, self.image = self._shell.clip, self._shell.image
-        self.note, self.widget = self._shell.note, self._shell.widget
+        self.controls.children = (self.clip, self.segment)
         self._moving = False
         self.clip.observe(self._choose_clip, names="value")
         self.segment.observe(self._choose_segment, names="value")
@@ -252,10 +231,7 @@ class AttentionExplorer:
         if key not in self._pictures:
             self._pictures[key] = png(self.state, self.lang)
         self.image.value = self._pictures[key]
-        self._shell.say(self.description)
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        return self._shell.bundle(self.description)
+        self.say(self.description)
 
 
 def attention_widget(states: Sequence[AttentionState], lang: str = "en") -> AttentionExplorer:
@@ -290,7 +266,8 @@ def _draw_strip(page: _Page, state: AttentionState, text: dict) -> None:
     page.note(page.strip_top, text["strip_note"])
     axes = page.axes(MARGIN_LEFT, page.strip_top, INNER, page.strip)
     drawing.draw_frames(axes, state.frames, page.thumb)
-    _frame_current(axes, state.segment, (1 - page.thumb) / 2)
+    left = state.segment + (1 - page.thumb) / 2
+    drawing.outline(axes, left, page.thumb, VERMILLION)
 
 
 def _draw_gamma(page: _Page, state: AttentionState, text: dict, lang: str) -> None:
@@ -454,23 +431,6 @@ def _draw_audio(page: _Page, state: AttentionState, text: dict) -> None:
         fontweight=page.bold,
         fontsize=10.5 if state.beta is None else 9.5,
     )
-
-
-def _frame_current(axes, segment: int, side: float) -> None:
-    """Two frames, dark in light, so that it shows on every picture."""
-    for colour, width in (("white", 5.0), (VERMILLION, 3.0)):
-        axes.add_patch(
-            Rectangle(
-                (segment + side, 0),
-                1 - 2 * side,
-                1,
-                fill=False,
-                edgecolor=colour,
-                linewidth=width,
-                clip_on=False,
-                zorder=3,
-            )
-        )
 
 
 def _heat_colours() -> ListedColormap:

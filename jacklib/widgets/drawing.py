@@ -13,7 +13,7 @@ import functools
 import html
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import ipywidgets
@@ -22,7 +22,7 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 
 from jacklib.errors import DataError, plain, shown
 from jacklib.files import write_bytes
@@ -177,9 +177,26 @@ class Page:
         """Small words at the right of a panel's title; top is where the panel begins."""
         self.write(WIDTH - MARGIN_RIGHT, top - 0.24, words, ha="right", fontsize=9, color=QUIET)
 
-    def write(self, left: float, top: float, words: str, **options) -> None:
+    def write(self, left: float, top: float, words: str, **options):
         """Words whose top is at `top`."""
-        self.figure.text(left / WIDTH, 1 - top / self.height, words, va="top", **options)
+        return self.figure.text(left / WIDTH, 1 - top / self.height, words, va="top", **options)
+
+    def fitted(
+        self, room: float, left: float, top: float, words: str, size: float, *,
+        smallest: float = 7.0, **options,
+    ) -> None:  # fmt: skip
+        """Words that grow smaller, and at last shorter, to stay within `room` inches."""
+        text = self.write(left, top, words, fontsize=size, parse_math=False, **options)
+        renderer = self.figure.canvas.get_renderer()
+
+        def width() -> float:
+            return text.get_window_extent(renderer).width / DPI
+
+        if width() > room:
+            text.set_fontsize(max(smallest, size * room / width()))
+        while len(words) > 1 and width() > room:
+            words = words[:-1]
+            text.set_text(words.rstrip() + "…")
 
 
 def draw_heading(
@@ -221,6 +238,28 @@ def draw_frames(axes, frames: np.ndarray, share: float) -> None:
     axes.set_axis_off()
 
 
+def outline(axes, left: float, width: float, colour: str, thickness: float = 3.0) -> None:
+    """A frame around a part of a strip, coloured in white, so that it shows on every image."""
+    for edge, line in (("white", thickness + 2), (colour, thickness)):
+        axes.add_patch(
+            Rectangle(
+                (left, 0), width, 1, fill=False, edgecolor=edge, linewidth=line, clip_on=False,
+                zorder=3,
+            )
+        )  # fmt: skip
+
+
+def draw_waveform(axes, waveform: np.ndarray, seconds: float) -> None:
+    """The lowest and highest samples over time, and no vertical ticks. waveform: [n]."""
+    lows, highs = envelope(waveform, 1600)
+    edges = np.linspace(0, seconds, len(lows) + 1)
+    lows, highs = np.append(lows, lows[-1]), np.append(highs, highs[-1])
+    axes.fill_between(edges, lows, highs, step="post", color=INK, lw=0.4, zorder=2)
+    loudest = max(float(np.abs(waveform).max()), 1e-6)
+    axes.set(ylim=(-1.05 * loudest, 1.05 * loudest))
+    axes.set_yticks([])
+
+
 def shade_truth(axes, truth: np.ndarray, lang: str, step: float = 1) -> Patch:
     """Shade the segments that the planted event fills; give back the legend's entry.
 
@@ -255,6 +294,20 @@ def write_whole(data: bytes, path: str | os.PathLike) -> Path:
             cure="Make the folder first.",
         )
     return write_bytes(path, data)
+
+
+def png_and_save(render: Callable[..., Figure]) -> tuple[Callable, Callable]:
+    """The functions `png` and `save` of a picture; their other arguments are those of `render`."""
+
+    def png(state, *args, **options) -> bytes:
+        """The picture of `render` as PNG bytes; the same arguments give the same bytes."""
+        return png_bytes(render(state, *args, **options))
+
+    def save(state, path: str | os.PathLike, *args, **options) -> Path:
+        """Write the picture of `render` to a PNG file, whole or not at all; returns its path."""
+        return write_whole(png(state, *args, **options), path)
+
+    return png, save
 
 
 def one_line(error: Exception) -> str:
@@ -314,11 +367,25 @@ class Fields:
         if abs(float(worst) - 1) > 0.01:
             raise self.bad(name, f"a sum of {worst:.3g}", "a sum of 1")
 
-    def truth(self, value: np.ndarray, count: int) -> None:
-        """Shares 0..1, one a segment."""
-        self.weights("truth", value, (count,))
-        if value.max() > 1:
-            raise self.bad("truth", f"a share of {value.max():.3g}", "shares from 0 to 1")
+    def fractions(
+        self, name: str, value: np.ndarray, shape: tuple[int, ...], over: float = 0
+    ) -> None:
+        """Weights of 1 at most, or `over` above it."""
+        self.weights(name, value, shape)
+        if value.max() > 1 + over:
+            raise self.bad(name, f"a number of {value.max():.3g}", "numbers from 0 to 1")
+
+    def positive(self, name: str, value: float, wanted: str = "a number above 0") -> None:
+        """A finite number above 0."""
+        if not 0 < value < np.inf:
+            raise self.bad(name, f"{value:g}", wanted)
+
+    def waveform(self, value: np.ndarray) -> None:
+        """Finite samples [n], at least one."""
+        if value.ndim != 1 or value.size == 0:
+            raise self.bad("waveform", f"shape {list(value.shape)}", "samples [n]")
+        if not np.isfinite(value).all():
+            raise self.bad("waveform", "infinite or missing numbers", "finite samples")
 
     def label(self, label: str | None, class_names: Sequence[str]) -> None:
         """One of the class names, or None."""
@@ -331,9 +398,12 @@ def as_html(words: str) -> str:
     return html.escape(plain(words, 100_000))
 
 
-def plain_names(state) -> None:
-    """Make a state's title, label and class names lines that a terminal can only show: they come
-    from files and their names."""
+def settle(state, *arrays: str) -> None:
+    """Make NumPy arrays of the fields of these names that are not None; and of a state's title,
+    label and class names, which come from files, lines that a terminal can only show."""
+    for name in arrays:
+        if (value := getattr(state, name)) is not None:
+            object.__setattr__(state, name, np.asarray(value))
     object.__setattr__(state, "class_names", tuple(plain(name, 200) for name in state.class_names))
     for field in ("title", "label"):
         if isinstance(value := getattr(state, field, None), str):
@@ -349,13 +419,20 @@ _LINE = "max-width:900px;line-height:1.4;margin:0"
 
 
 class Shell:
-    """A clip menu, one slider, the picture that they choose and words beneath it.
+    """The frame of every widget: a clip menu, the widget's own controls beside it, the picture that
+    they choose and words beneath it.
 
-    titles: the clips' names. slider: the widget's own control, made with WIDE and NARROW.
-    `.clip`, `.slider`, `.image`, `.note` are the parts, `.widget` the box of them all.
+    titles: the clips' names. `.clip`, `.controls` (menu and sliders), `.image` and `.note` are the
+    parts, `.widget` the box of them all. Displayed in a notebook it offers the picture first, then
+    the live widget: a page without a kernel (GitHub, nbviewer) shows the picture, JupyterLab the
+    widget.
     """
 
-    def __init__(self, titles: Sequence[str], slider: ipywidgets.Widget, lang: str):
+    description = ""  # what the picture now shown says, in words
+    error = ""  # why there is no picture of what is chosen
+
+    def __init__(self, titles: Sequence[str], lang: str):
+        self.lang = lang
         names = [title or f"{i}" for i, title in enumerate(titles)]
         # The number keeps two clips of one name apart.
         options = [
@@ -369,22 +446,14 @@ class Shell:
             layout=WIDE,
             style=NARROW,
         )
-        self.slider = slider
+        self.controls = ipywidgets.HBox([self.clip], layout=ipywidgets.Layout(flex_flow="row wrap"))
         self.image = ipywidgets.Image(
             format="png", layout=ipywidgets.Layout(width="100%", max_width="900px", height="auto")
         )
         # ipywidgets' Image has no alternative text, so the same is said in words beneath it. A
         # tooltip would stop its view in the browser: "Click to show javascript error".
         self.note = ipywidgets.HTML()
-        self.widget = ipywidgets.VBox(
-            [
-                ipywidgets.HBox(
-                    [self.clip, self.slider], layout=ipywidgets.Layout(flex_flow="row wrap")
-                ),
-                self.image,
-                self.note,
-            ]
-        )
+        self.widget = ipywidgets.VBox([self.controls, self.image, self.note])
 
     def say(self, words: str, alert: str = "") -> None:
         """Put words beneath the picture, and before them what went wrong, in a line of its own."""
@@ -392,13 +461,11 @@ class Shell:
         said = f'<p aria-live="polite" style="{_LINE}">{as_html(words)}</p>'
         self.note.value = (line if alert else "") + said
 
-    def bundle(self, words: str) -> dict:
-        """What a notebook stores: the picture first, then the live widget. A page without a kernel
-        (GitHub, nbviewer) shows the picture, JupyterLab the widget."""
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
         bundle = {}
         if self.image.value:
             bundle["image/png"] = base64.b64encode(self.image.value).decode("ascii")
-        bundle["text/plain"] = words
+        bundle["text/plain"] = self.description or self.error
         live = self.widget._repr_mimebundle_() or {}
         view = "application/vnd.jupyter.widget-view+json"
         if view in live:

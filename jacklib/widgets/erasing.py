@@ -14,10 +14,8 @@ from 1, as in the paper.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import ipywidgets
 import numpy as np
@@ -80,11 +78,7 @@ class ErasingState:
 
     def __post_init__(self):
         arrays = ("frames", "waveform", "gamma", "keep_low", "keep_high", "probabilities")
-        for name in (*arrays, "mean_probabilities", "pass_frames", "truth"):
-            value = getattr(self, name)
-            if value is not None:
-                object.__setattr__(self, name, np.asarray(value))
-        drawing.plain_names(self)
+        drawing.settle(self, *arrays, "mean_probabilities", "pass_frames", "truth")
         self._check()
 
     def _check(self) -> None:
@@ -95,12 +89,8 @@ class ErasingState:
             raise FIELDS.bad("theta", f"{self.theta:g}", "0 to 1")
         FIELDS.probabilities("probabilities", self.probabilities, (3, classes))
         FIELDS.probabilities("mean_probabilities", self.mean_probabilities, (classes,))
-        if self.waveform.ndim != 1 or self.waveform.size == 0:
-            raise FIELDS.bad("waveform", f"shape {list(self.waveform.shape)}", "samples [n]")
-        if not np.isfinite(self.waveform).all():
-            raise FIELDS.bad("waveform", "infinite or missing numbers", "finite samples")
-        if not 0 < self.seconds < np.inf:
-            raise FIELDS.bad("seconds", f"{self.seconds:g}", "a length above 0")
+        FIELDS.waveform(self.waveform)
+        FIELDS.positive("seconds", self.seconds, "a length above 0")
         # Rounding in the network may push a segment at the threshold to either side.
         near = 1e-4 * float(self.gamma.max())
         below, above = self.gamma < self.threshold - near, self.gamma > self.threshold + near
@@ -109,7 +99,7 @@ class ErasingState:
         if self.pass_frames is not None:
             FIELDS.frames("pass_frames", self.pass_frames, (3, *self.frames.shape))
         if self.truth is not None:
-            FIELDS.truth(self.truth, s)
+            FIELDS.fractions("truth", self.truth, (s,))
         FIELDS.label(self.label, self.class_names)
 
     def _check_kept(self, name: str, wanted: np.ndarray, unwanted: np.ndarray, rule: str) -> None:
@@ -159,14 +149,7 @@ def render(state: ErasingState, lang: str = "en") -> Figure:
     return page.figure
 
 
-def png(state: ErasingState, lang: str = "en") -> bytes:
-    """The picture of `render` as PNG bytes; the same state gives the same bytes."""
-    return drawing.png_bytes(render(state, lang))
-
-
-def save(state: ErasingState, path: str | os.PathLike, lang: str = "en") -> Path:
-    """Write the picture to a PNG file, whole or not at all, and return its path."""
-    return drawing.write_whole(png(state, lang), path)
+png, save = drawing.png_and_save(render)
 
 
 def describe(state: ErasingState, lang: str = "en") -> str:
@@ -213,13 +196,8 @@ def describe(state: ErasingState, lang: str = "en") -> str:
 # --- the widget ---------------------------------------------------------------------------------
 
 
-class ErasingExplorer:
-    """A clip menu, a θ slider and the picture they choose.
-
-    `.widget` is the ipywidgets box, `.clip`, `.theta`, `.image` and `.note` its parts. Displayed
-    in a notebook it offers the picture itself first, then the live widget: a page without a kernel
-    (GitHub, nbviewer) shows the picture, JupyterLab the widget.
-    """
+class ErasingExplorer(drawing.Shell):
+    """A clip menu, the slider `.theta` and the picture they choose; see `drawing.Shell`."""
 
     def __init__(
         self,
@@ -233,7 +211,8 @@ class ErasingExplorer:
             raise DataError("titles", found="no clip", wanted="at least one", cure="Pass a list.")
         if not 0 <= theta <= 1:
             raise DataError("theta", found=f"{theta:g}", wanted="0 to 1", cure="CTEN takes 0.7.")
-        self.titles, self.lang, self._state_of = list(titles), lang, state_of
+        super().__init__(titles, lang)
+        self.titles, self._state_of = list(titles), state_of
         self._pictures: dict[tuple[int, float], tuple[bytes, str]] = {}
         text = TEXT[lang]
         self.theta = ipywidgets.FloatSlider(
@@ -248,11 +227,7 @@ class ErasingExplorer:
             layout=WIDE,
             style=NARROW,
         )
-        self._shell = drawing.Shell(self.titles, self.theta, lang)
-        self.clip, self.image = self._shell.clip, self._shell.image
-        self.note, self.widget = self._shell.note, self._shell.widget
-        self.description = ""  # what the picture now shown says, in words
-        self.error = ""  # why the clip and θ now chosen have no picture
+        self.controls.children = (self.clip, self.theta)
         self.clip.observe(self._show, names="value")
         self.theta.observe(self._show, names="value")
         self._show()
@@ -262,7 +237,7 @@ class ErasingExplorer:
         # The browser's steps come as 0.15000000000000002 and the like.
         clip, theta = self.clip.value, round(self.theta.value, 4)
         if (clip, theta) not in self._pictures:
-            self._shell.say(text["busy"])  # the network may take seconds
+            self.say(text["busy"])  # the network may take seconds
             try:
                 state = self._state_of(clip, theta)
                 self._pictures[clip, theta] = png(state, self.lang), describe(state, self.lang)
@@ -273,14 +248,11 @@ class ErasingExplorer:
                 )
                 still = (text["still"], self.description) if self.description else ()
                 self.error = words
-                self._shell.say(text["space"].join(still), alert=words)
+                self.say(text["space"].join(still), alert=words)
                 return
         self.image.value, self.description = self._pictures[clip, theta]
         self.error = ""
-        self._shell.say(self.description)
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        return self._shell.bundle(self.description or self.error)
+        self.say(self.description)
 
 
 def erasing_widget(
@@ -400,22 +372,10 @@ def _draw_gamma(page: _Page, state: ErasingState, text: dict, lang: str) -> None
 
 def _draw_sound(page: _Page, state: ErasingState, text: dict, lang: str) -> None:
     axes = page.axes(MARGIN_LEFT, page.sound_top, INNER, SOUND)
-    lows, highs = drawing.envelope(state.waveform, 1600)
-    edges = np.linspace(0, state.seconds, len(lows) + 1)
-    axes.fill_between(
-        edges,
-        np.append(lows, lows[-1]),
-        np.append(highs, highs[-1]),
-        step="post",
-        color=INK,
-        lw=0.4,
-        zorder=2,
-    )
+    drawing.draw_waveform(axes, state.waveform, state.seconds)
     if state.truth is not None:
         drawing.shade_truth(axes, state.truth, lang, state.seconds / len(state.truth))
-    loudest = max(float(np.abs(state.waveform).max()), 1e-6)
-    axes.set(xlim=(0, state.seconds), ylim=(-1.05 * loudest, 1.05 * loudest))
-    axes.set_yticks([])
+    axes.set(xlim=(0, state.seconds))
     axes.set_ylabel(text["sound"], labelpad=8)
     axes.set_xlabel(text["time"], loc="left")
     axes.locator_params(axis="x", nbins=12)

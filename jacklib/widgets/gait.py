@@ -17,9 +17,7 @@ along +z, left at +x. The walker stays in the middle and the floor moves, as on 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import ipywidgets
 import numpy as np
@@ -82,14 +80,7 @@ def render(
     return scene.figure
 
 
-def png(states: Sequence[GaitState], **options) -> bytes:
-    """The picture of `render` as PNG bytes; the same arguments give the same bytes."""
-    return drawing.png_bytes(render(states, **options))
-
-
-def save(states: Sequence[GaitState], path: str | os.PathLike, **options) -> Path:
-    """Write the picture of `render` to a PNG file, whole or not at all, and return its path."""
-    return drawing.write_whole(png(states, **options), path)
+png, save = drawing.png_and_save(render)
 
 
 def describe(
@@ -180,26 +171,24 @@ def feature_numbers(features: Sequence[int | str]) -> list[int]:
 # --- the widget ---------------------------------------------------------------------------------
 
 
-class GaitExplorer:
+class GaitExplorer(drawing.Shell):
     """Menus for the gaits and the graph, a player, the picture and words beneath it.
 
-    `.widget` is the ipywidgets box; its parts are the menus `.left` and `.right`, `.graph`,
-    `.stream`, `.part` and `.curves` (three; `.right` and the last two may be NOTHING), the sliders
-    `.frame`, `.unit` and `.azimuth`, `.play`, `.image` and `.note`. Displayed in a notebook it
-    offers the picture itself first, then the live widget: a page without a kernel (GitHub,
-    nbviewer) shows the picture, JupyterLab the widget.
+    A `drawing.Shell` with the menus `.left` and `.right`, `.graph`, `.stream`, `.part` and
+    `.curves` (three; `.right` and the last two may be NOTHING), the sliders `.frame`, `.unit` and
+    `.azimuth`, and `.play`.
     """
 
     def __init__(self, states: Sequence[GaitState], lang: str = "en"):
         drawing.check_language(lang)
-        self.states, self.lang = list(states), lang
+        self.states = list(states)
         if not self.states or not all(isinstance(state, GaitState) for state in self.states):
             found = ", ".join(sorted({type(state).__name__ for state in self.states}))
             cure = "Pass a list."
             raise DataError(
                 "states", found=found or "no gait", wanted="at least one GaitState", cure=cure
             )
-        self.description = ""  # what the picture now shown says, in words
+        super().__init__([state.title for state in self.states], lang)
         self._scene: Scene | None = None
         self._settling = False  # menus are being brought in line with each other
         self._make_parts()
@@ -252,10 +241,7 @@ class GaitExplorer:
         ]
         wrap = {"flex_flow": "row wrap", "width": "100%", "max_width": "900px"}
         boxes = [ipywidgets.HBox(row, layout=wrap) for row in rows]
-        titles = [state.title for state in self.states]
-        self._shell = drawing.Shell(titles, ipywidgets.VBox(boxes), self.lang)
-        self.left, self.image = self._shell.clip, self._shell.image
-        self.note, self.widget = self._shell.note, self._shell.widget
+        self.left = self.clip
         self.right = menu(
             text["right_menu"], [(text["none"], NOTHING), *self.left.options], NOTHING
         )
@@ -300,14 +286,11 @@ class GaitExplorer:
         self._scene.show(self.frame.value, self.azimuth.value)
         self.image.value = drawing.png_bytes(self._scene.figure)
         self.description = describe(self.shown, lang=self.lang, **options)
-        self._shell.say(self.description)
+        self.say(self.description)
 
     def _move(self, change=None) -> None:
         if not self._settling:
             self.image.value = self._scene.quick_png(self.frame.value, self.azimuth.value)
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        return self._shell.bundle(self.description)
 
 
 def gait_widget(states: Sequence[GaitState], lang: str = "en") -> GaitExplorer:

@@ -136,20 +136,6 @@ class _Page(drawing.Page):
             height = sum(self.strip[1::2]) + 0.46
         super().__init__(height, bold)
 
-    def fitted(self, room: float, left: float, top: float, words: str, size: float, **options):
-        """Words that grow smaller, and at last shorter, to stay within `room` inches."""
-        self.write(left, top, words, fontsize=size, parse_math=False, **options)
-        text, renderer = self.figure.texts[-1], self.figure.canvas.get_renderer()
-
-        def width() -> float:
-            return text.get_window_extent(renderer).width / drawing.DPI
-
-        if width() > room:
-            text.set_fontsize(max(7.0, size * room / width()))
-        while len(words) > 1 and width() > room:
-            words = words[:-1]
-            text.set_text(words.rstrip() + "…")
-
 
 class Scene:
     """A picture whose moving parts follow the frame and the camera.
