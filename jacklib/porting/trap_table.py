@@ -25,6 +25,7 @@ import jittor as jt
 import numpy as np
 
 from jacklib.porting.traps import check_text
+from jacklib.widgets.drawing import BLUE, GREY, VERMILLION
 from jacklib.widgets.words import texts
 
 TOLERANCE = 1e-5  # relative to the largest of PyTorch's numbers; above it, values differ
@@ -234,14 +235,8 @@ class _Table:
 
     def __init__(self, rows: list[Row], lang: str):
         words = _TEXT[lang]
-        named = (
-            words["trap"],
-            _jittor_and_version(),
-            words["mended"],
-            words["check"],
-            words["port"],
-        )
-        self.head = list(named)
+        keys = ("trap", "jittor", "mended", "check", "port")
+        self.head = [words[key].format(jt.__version__) for key in keys]
         self.lines = [
             [
                 row.name,
@@ -290,19 +285,18 @@ def picture():
     loud = [row.name for row in rows() if row.loud]
     finite = [value for value in far.values() if 0 < value < math.inf]
     low, high = min(finite, default=1) / 3, max(finite, default=1) * 10
-    blue, red, grey = "#0072B2", "#D55E00", "#B8C4CE"
     figure = Picture(figsize=(10, 0.19 * len(rows()) + 1.2), layout="constrained", dpi=80)
     ax = figure.subplots()
     for place, name in enumerate([*loud, *names]):
         value = far.get(name)
-        colour = grey if value is None else red if value == math.inf else blue
+        colour = GREY if value is None else VERMILLION if value == math.inf else BLUE
         end = low * 1.5 if value is None else high if value == math.inf else max(value, low * 1.1)
         ax.barh(place, end - low, left=low, color=colour, height=0.75)
     ax.set(xscale="log", xlim=(low, high), ylim=(-0.6, len(rows()) - 0.4), xlabel=words["far"])
     ax.set_yticks(range(len(rows())), [*loud, *names], fontsize=7, parse_math=False)
     handles = [
-        Patch(color=red, label=words["never"]), Patch(color=blue, label=words["silent"]),
-        Patch(color=grey, label=words["loud"]),
+        Patch(color=VERMILLION, label=words["never"]), Patch(color=BLUE, label=words["silent"]),
+        Patch(color=GREY, label=words["loud"]),
     ]  # fmt: skip
     ax.legend(handles=handles, loc="lower right", fontsize=8)
     return figure

@@ -505,6 +505,8 @@ def draw_curves(history: list[dict[str, float]], score: str = "val_accuracy"):
     """Loss, accuracy and score over the epochs as a Matplotlib figure."""
     from matplotlib.figure import Figure
 
+    from jacklib.widgets.drawing import BLUE, VERMILLION
+
     epochs = [row["epoch"] for row in history]
     figure = Figure(figsize=(9, 2.8), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
@@ -513,7 +515,7 @@ def draw_curves(history: list[dict[str, float]], score: str = "val_accuracy"):
         (loss, "Loss", ("train_loss", "val_loss")),
         (accuracy, right, ("train_accuracy", score)),
     ):
-        for name, colour in zip(names, ("#0072B2", "#D55E00"), strict=True):
+        for name, colour in zip(names, (BLUE, VERMILLION), strict=True):
             if name in history[-1]:
                 start = {"train": "training", "val": "validation"}.get(name.split("_")[0])
                 label = start or _words(name)
