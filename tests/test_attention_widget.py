@@ -215,7 +215,7 @@ def test_drawing_leaves_the_callers_style_alone():
         ("probabilities", np.ones(8), "probabilities: found a sum of 8"),
         ("label", "Boredom", "label: found 'Boredom'"),
         ("segment", 6, "segment: found 6, wanted 0 to 5"),
-        ("truth", np.full(S, 2.0), "truth: found a share of 2"),
+        ("truth", np.full(S, 2.0), "truth: found a number of 2"),
     ],
 )
 def test_bad_fields_are_named(field, value, message):

@@ -344,7 +344,7 @@ def test_drawing_leaves_the_callers_style_alone():
         ("seconds", 0.0, "seconds: found 0, wanted a length above 0"),
         ("pass_frames", FRAMES[None, :8], r"pass_frames: found shape \[1, 8, 180, 320, 3\]"),
         ("label", "Boredom", "label: found 'Boredom'"),
-        ("truth", np.full(8, 2.0), "truth: found a share of 2"),
+        ("truth", np.full(8, 2.0), "truth: found a number of 2"),
     ],
 )
 def test_bad_fields_are_named(field, value, message):

@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Patch
 
 from jacklib.errors import DataError
 from jacklib.porting.changes import KINDS, Row, side_by_side, sources
@@ -86,14 +86,13 @@ def comparison_figure(comparison: Comparison, lang: str = "en") -> Figure:
                    label=text[key])
             for _, key, c, m, _ in MARKS
         ] + axes.get_legend_handles_labels()[0]  # fmt: skip
-        axes.legend(
-            handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=5, frameon=False,
-            fontsize=8, borderpad=0, columnspacing=1.3, handletextpad=0.4,
+        drawing.draw_legend(
+            axes, handles, "lower right", (1.0, 1.0), ncols=5, fontsize=8, borderaxespad=None,
+            borderpad=0, columnspacing=1.3, handletextpad=0.4,
         )  # fmt: skip
         if not layers:
             axes.text(0, 1, text["nothing"], ha="right", color=QUIET)
-        page.figure.draw_without_rendering()
-    return page.figure
+        return page.finish()
 
 
 def _finding(comparison: Comparison, text: dict) -> str:
@@ -235,8 +234,7 @@ def diff_figure(
             _draw_row(axes, i, row, left, right, bold, room)
         if not shown:
             axes.text(left + NUMBER, 0.5, text["no_rows"], va="center", fontsize=9, color=QUIET)
-        page.figure.draw_without_rendering()
-    return page.figure
+        return page.finish()
 
 
 def _dedented(rows: Sequence[Row]) -> list[Row]:
@@ -268,9 +266,7 @@ def _draw_row(axes, i: int, row: Row, left: float, right: float, bold: str, room
         if line is None:
             continue
         if colour:
-            axes.add_patch(
-                Rectangle((place + NUMBER - 0.03, i), COLUMN - NUMBER + 0.03, 1, fc=colour, lw=0)
-            )
+            drawing.box(axes, place + NUMBER - 0.03, i, COLUMN - NUMBER + 0.03, 1, fc=colour, lw=0)
         axes.text(
             place + NUMBER - 0.07, i + 0.55, str(number), ha="right", va="center", fontsize=6.5,
             color="#999999",
@@ -342,10 +338,7 @@ class PortingExplorer(drawing.Shell):
             Part(text["whole_file"], 0, len(self.rows)),
             *parts(self.rows, reference, port),
         ]
-        self.line = ipywidgets.IntSlider(
-            value=0, min=0, max=1, description=text["line"], tooltip=text["line_tip"],
-            continuous_update=False, readout=False, layout=drawing.WIDE, style=drawing.NARROW,
-        )  # fmt: skip
+        self.line = drawing.slider(ipywidgets.IntSlider, text, "line", 0, 0, 1, readout=False)
         super().__init__([part.name for part in self._parts], lang)
         self.part = self.clip
         self.part.description, self.part.tooltip = text["part"], text["part_tip"]

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
-import ipywidgets
 import matplotlib
 import numpy as np
+from ipywidgets import IntSlider
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 
@@ -28,10 +28,8 @@ from jacklib.widgets.drawing import (
     INNER,
     MARGIN_LEFT,
     MARGIN_RIGHT,
-    NARROW,
     QUIET,
     VERMILLION,
-    WIDE,
     WIDTH,
     class_label,
 )
@@ -123,9 +121,7 @@ def render(state: AttentionState, lang: str = "en") -> Figure:
             _draw_channels(page, state, text)
         if state.audio_gamma is not None:
             _draw_audio(page, state, text)
-        # Tick labels are made at the first drawing: make them while the fonts above hold.
-        page.figure.draw_without_rendering()
-    return page.figure
+        return page.finish()
 
 
 png, save = drawing.png_and_save(render)
@@ -185,17 +181,8 @@ class AttentionExplorer(drawing.Shell):
         super().__init__([state.title for state in states], lang)
         self.states = list(states)
         self._pictures: dict[tuple[int, int], bytes] = {}
-        text = TEXT[lang]
-        self.segment = ipywidgets.IntSlider(
-            value=self.states[0].segment,
-            min=0,
-            max=len(self.states[0].gamma) - 1,
-            description=text["slider"],
-            tooltip=text["slider_tip"],
-            continuous_update=False,
-            layout=WIDE,
-            style=NARROW,
-        )
+        first, last = self.states[0].segment, len(self.states[0].gamma) - 1
+        self.segment = drawing.slider(IntSlider, TEXT[lang], "slider", first, 0, last)
         self.controls.children = (self.clip, self.segment)
         self._moving = False
         self.clip.observe(self._choose_clip, names="value")
@@ -271,34 +258,17 @@ def _draw_strip(page: _Page, state: AttentionState, text: dict) -> None:
 
 
 def _draw_gamma(page: _Page, state: AttentionState, text: dict, lang: str) -> None:
-    axes = page.axes(MARGIN_LEFT, page.gamma_top, INNER, 1.05)
-    count = len(state.gamma)
+    axes, bars, legend = drawing.draw_gamma(
+        page, page.gamma_top, 1.05, state.gamma, state.truth, lang
+    )
     mean = float(state.gamma.mean())
-    centres = np.arange(count) + 0.5
-    legend = []
-    if state.truth is not None:
-        legend.append(drawing.shade_truth(axes, state.truth, lang))
-    bars = axes.bar(centres, state.gamma, width=0.62, color=BLUE, zorder=2)
     bars[state.segment].set(edgecolor=INK, linewidth=2)
     legend.append(axes.axhline(mean, color=INK, ls="--", lw=1.1, zorder=3, label=text["mean"]))
-    top = max(float(state.gamma.max()) * 1.1, 1e-6)
-    axes.set(xlim=(0, count), ylim=(0, top), ylabel=text["gamma"])
-    axes.set_xlabel(text["segment_axis"], loc="left")
-    axes.set_xticks(centres, [str(s) for s in range(count)])
-    axes.tick_params(axis="x", length=0)
     axes.locator_params(axis="y", nbins=3)
     axes.yaxis.set_major_formatter("{x:g}")
     axes.get_xticklabels()[state.segment].set(fontweight=page.bold)
     # Beneath the bars, at the right of the axis' label: it can hide no bar there.
-    axes.legend(
-        handles=legend,
-        loc="upper right",
-        bbox_to_anchor=(1.0, -0.2),
-        ncols=2,
-        frameon=False,
-        fontsize=9,
-        borderaxespad=0,
-    )
+    drawing.draw_legend(axes, legend, "upper right", (1.0, -0.2), ncols=2)
 
 
 def _draw_place(page: _Page, state: AttentionState, text: dict) -> None:
@@ -329,12 +299,9 @@ def _draw_place(page: _Page, state: AttentionState, text: dict) -> None:
     bar_axes.tick_params(length=2)
     bar.set_label(text["times"], fontsize=9)
     page.write(
-        MARGIN_LEFT,
-        page.place_top + page.place + 0.05,
-        text["contour"] if uneven else text["flat"],
-        fontsize=9,
-        color=QUIET,
-    )
+        MARGIN_LEFT, page.place_top + page.place + 0.05,
+        text["contour"] if uneven else text["flat"], fontsize=9, color=QUIET,
+    )  # fmt: skip
 
 
 def _draw_classes(page: _Page, state: AttentionState, text: dict, lang: str) -> None:
@@ -352,15 +319,9 @@ def _draw_classes(page: _Page, state: AttentionState, text: dict, lang: str) -> 
             bars[row].set(edgecolor=VERMILLION, hatch="////", linewidth=1.5)
         true = name == state.label
         axes.annotate(
-            words,
-            (value, row),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=9,
-            fontweight=page.bold if true else "normal",
-            color=VERMILLION if true else INK,
-        )
+            words, (value, row), xytext=(5, 0), textcoords="offset points", va="center", fontsize=9,
+            fontweight=page.bold if true else "normal", color=VERMILLION if true else INK,
+        )  # fmt: skip
     axes.set_yticks(rows, [class_label(name, lang) for name in state.class_names])
     axes.invert_yaxis()
     # Room for the percentage and the mark, about an inch, beside the longest bar.
@@ -395,15 +356,9 @@ def _draw_channels(page: _Page, state: AttentionState, text: dict) -> None:
         fontsize=10.5 if alone else 9.5,
     )
     axes.text(
-        0.98,
-        0.96,
-        text["channel_note"].format(half, count),
-        transform=axes.transAxes,
-        ha="right",
-        va="top",
-        fontsize=9,
-        linespacing=1.4,
-    )
+        0.98, 0.96, text["channel_note"].format(half, count), transform=axes.transAxes, ha="right",
+        va="top", fontsize=9, linespacing=1.4,
+    )  # fmt: skip
 
 
 def _draw_audio(page: _Page, state: AttentionState, text: dict) -> None:

@@ -80,6 +80,17 @@ def verdict(
     return words + text["describe_label"].format(label=class_label(label, lang))
 
 
+def answer_words(label: str | None, probabilities, class_names: Sequence[str], lang: str) -> str:
+    """The true class and the likeliest one, as far as they are known, for a heading."""
+    text = TEXT[lang]
+    words = text["unknown"] if label is None else text["true"].format(class_label(label, lang))
+    if probabilities is None:
+        return words
+    best = int(probabilities.argmax())
+    guess = text["predicted"].format(class_label(class_names[best], lang), probabilities[best])
+    return f"{words}    {guess}"
+
+
 @functools.lru_cache(maxsize=1)
 def chinese_font() -> str | None:
     """The name of an installed font that has Chinese characters, or None."""
@@ -160,14 +171,14 @@ class Page:
     def axes(self, left: float, top: float, width: float, height: float, **options):
         """New axes whose top left corner is at (left, top)."""
         return self.figure.add_axes(
-            (
-                left / WIDTH,
-                1 - (top + height) / self.height,
-                width / WIDTH,
-                height / self.height,
-            ),
+            (left / WIDTH, 1 - (top + height) / self.height, width / WIDTH, height / self.height),
             **options,
-        )
+        )  # fmt: skip
+
+    def finish(self) -> Figure:
+        """The figure. Tick labels are made at the first drawing: here, while the fonts hold."""
+        self.figure.draw_without_rendering()
+        return self.figure
 
     def title(self, left: float, top: float, words: str) -> None:
         """A panel's title; top is where the panel begins."""
@@ -208,14 +219,9 @@ def draw_heading(
     lang: str,
 ) -> None:
     """The clip's name at the left; its true class and the likeliest one at the right."""
-    text = TEXT[lang]
-    best = int(probabilities.argmax())
-    verdict = text["predicted"].format(class_label(class_names[best], lang), probabilities[best])
-    truth = text["unknown"]
-    if label is not None:
-        truth = text["true"].format(class_label(label, lang))
     page.write(MARGIN_LEFT, 0.13, title, fontsize=13, fontweight=page.bold, parse_math=False)
-    page.write(WIDTH - MARGIN_RIGHT, 0.16, f"{truth}    {verdict}", ha="right", fontsize=11)
+    words = answer_words(label, probabilities, class_names, lang)
+    page.write(WIDTH - MARGIN_RIGHT, 0.16, words, ha="right", fontsize=11)
 
 
 def strip_size(count: int, frame_shape: Sequence[int], tallest: float = 1.15) -> tuple:
@@ -238,15 +244,39 @@ def draw_frames(axes, frames: np.ndarray, share: float) -> None:
     axes.set_axis_off()
 
 
+def draw_gamma(page: Page, top: float, height: float, gamma, truth, lang: str) -> tuple:
+    """Temporal attention gamma [S] as bars beneath a strip of frames, truth [S] or None behind.
+
+    Returns the axes, the bars and the legend's entries so far.
+    """
+    axes = page.axes(MARGIN_LEFT, top, INNER, height)
+    centres = np.arange(len(gamma)) + 0.5
+    bars = axes.bar(centres, gamma, width=0.62, color=BLUE, zorder=2)
+    legend = [] if truth is None else [shade_truth(axes, truth, lang)]
+    most = max(float(gamma.max()) * 1.1, 1e-6)
+    axes.set(xlim=(0, len(gamma)), ylim=(0, most), ylabel=TEXT[lang]["gamma"])
+    axes.set_xlabel(TEXT[lang]["segment_axis"], loc="left")
+    axes.set_xticks(centres, [str(s) for s in range(len(gamma))])
+    axes.tick_params(axis="x", length=0)
+    return axes, bars, legend
+
+
+def draw_legend(axes, handles: list, loc: str, at: tuple[float, float], **look) -> None:
+    """A legend without a frame, whose corner `loc` is at a place of the axes, from 0 to 1."""
+    look = {"frameon": False, "fontsize": 9, "borderaxespad": 0} | look
+    axes.legend(handles=handles, loc=loc, bbox_to_anchor=at, **look)
+
+
+def box(axes, left: float, bottom: float, width: float, height: float, **look) -> None:
+    """A rectangle, in the units of the axes."""
+    axes.add_patch(Rectangle((left, bottom), width, height, **look))
+
+
 def outline(axes, left: float, width: float, colour: str, thickness: float = 3.0) -> None:
     """A frame around a part of a strip, coloured in white, so that it shows on every image."""
     for edge, line in (("white", thickness + 2), (colour, thickness)):
-        axes.add_patch(
-            Rectangle(
-                (left, 0), width, 1, fill=False, edgecolor=edge, linewidth=line, clip_on=False,
-                zorder=3,
-            )
-        )  # fmt: skip
+        look = dict(fill=False, edgecolor=edge, linewidth=line, clip_on=False, zorder=3)
+        box(axes, left, 0, width, 1, **look)
 
 
 def draw_waveform(axes, waveform: np.ndarray, seconds: float) -> None:
@@ -336,11 +366,8 @@ class Fields:
     def bad(self, field: str, found: str, wanted: str) -> DataError:
         """The error to raise."""
         return DataError(
-            f"{self.owner}.{field}",
-            found=found,
-            wanted=wanted,
-            cure=f"See {self.owner}'s fields.",
-        )
+            f"{self.owner}.{field}", found=found, wanted=wanted, cure=f"See {self.owner}'s fields.",
+        )  # fmt: skip
 
     def frames(self, name: str, value: np.ndarray, shape: tuple[int, ...] | None = None) -> None:
         """uint8 pictures: [S, H, W, 3], or exactly `shape`."""
@@ -418,6 +445,13 @@ NARROW = {"description_width": "70px"}
 _LINE = "max-width:900px;line-height:1.4;margin:0"
 
 
+def slider(kind: type, text: dict, name: str, value, low, high, **options) -> ipywidgets.Widget:
+    """A slider of an ipywidgets class, with the words of text[name] and text[name + "_tip"]."""
+    words = dict(description=text[name], tooltip=text.get(name + "_tip"))
+    look = dict(continuous_update=False, layout=WIDE, style=NARROW) | options
+    return kind(value=value, min=low, max=high, **words, **look)
+
+
 class Shell:
     """The frame of every widget: a clip menu, the widget's own controls beside it, the picture that
     they choose and words beneath it.
@@ -439,13 +473,9 @@ class Shell:
             (f"{name} ({i})" if names.count(name) > 1 else name, i) for i, name in enumerate(names)
         ]
         self.clip = ipywidgets.Dropdown(
-            options=options,
-            value=0,
-            description=TEXT[lang]["clip"],
-            tooltip=TEXT[lang]["clip_tip"],
-            layout=WIDE,
-            style=NARROW,
-        )
+            options=options, value=0, description=TEXT[lang]["clip"],
+            tooltip=TEXT[lang]["clip_tip"], layout=WIDE, style=NARROW,
+        )  # fmt: skip
         self.controls = ipywidgets.HBox([self.clip], layout=ipywidgets.Layout(flex_flow="row wrap"))
         self.image = ipywidgets.Image(
             format="png", layout=ipywidgets.Layout(width="100%", max_width="900px", height="auto")

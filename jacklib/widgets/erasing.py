@@ -17,11 +17,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import ipywidgets
 import numpy as np
+from ipywidgets import FloatSlider
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Patch
 
 from jacklib.core.erasing import THETA, threshold
 from jacklib.errors import DataError
@@ -32,9 +32,7 @@ from jacklib.widgets.drawing import (
     INNER,
     MARGIN_LEFT,
     MARGIN_RIGHT,
-    NARROW,
     VERMILLION,
-    WIDE,
     WIDTH,
     class_label,
 )
@@ -144,9 +142,7 @@ def render(state: ErasingState, lang: str = "en") -> Figure:
         if state.pass_frames is not None:
             _draw_passes(page, state, text)
         _draw_table(page, state, text, lang)
-        # Tick labels are made at the first drawing: make them while the fonts above hold.
-        page.figure.draw_without_rendering()
-    return page.figure
+        return page.finish()
 
 
 png, save = drawing.png_and_save(render)
@@ -214,19 +210,8 @@ class ErasingExplorer(drawing.Shell):
         super().__init__(titles, lang)
         self.titles, self._state_of = list(titles), state_of
         self._pictures: dict[tuple[int, float], tuple[bytes, str]] = {}
-        text = TEXT[lang]
-        self.theta = ipywidgets.FloatSlider(
-            value=theta,
-            min=0,
-            max=1,
-            step=0.05,
-            description=text["slider"],
-            tooltip=text["slider_tip"],
-            continuous_update=False,
-            readout_format=".2f",
-            layout=WIDE,
-            style=NARROW,
-        )
+        look = dict(step=0.05, readout_format=".2f")
+        self.theta = drawing.slider(FloatSlider, TEXT[lang], "slider", theta, 0, 1, **look)
         self.controls.children = (self.clip, self.theta)
         self.clip.observe(self._show, names="value")
         self.theta.observe(self._show, names="value")
@@ -303,19 +288,10 @@ def _draw_strip(page: _Page, state: ErasingState, text: dict) -> None:
     frames[erased] = 128 + grey / 2  # pale, so that the hatching stands out
     drawing.draw_frames(axes, frames, page.thumb)
     for s in np.flatnonzero(erased):
-        axes.add_patch(
-            Rectangle(
-                (s + (1 - page.thumb) / 2, 0),
-                page.thumb,
-                1,
-                facecolor="none",
-                edgecolor=VERMILLION,
-                hatch="x",
-                linewidth=2,
-                clip_on=False,
-                zorder=3,
-            )
-        )
+        drawing.box(
+            axes, s + (1 - page.thumb) / 2, 0, page.thumb, 1, facecolor="none",
+            edgecolor=VERMILLION, hatch="x", linewidth=2, clip_on=False, zorder=3,
+        )  # fmt: skip
 
 
 def _summary(state: ErasingState, text: dict) -> str:
@@ -331,43 +307,25 @@ def _summary(state: ErasingState, text: dict) -> str:
 
 
 def _draw_gamma(page: _Page, state: ErasingState, text: dict, lang: str) -> None:
-    axes = page.axes(MARGIN_LEFT, page.gamma_top, INNER, GAMMA)
-    count, t = len(state.gamma), state.threshold
-    centres = np.arange(count) + 0.5
-    erased = ~state.seen[1]
-    bars = axes.bar(centres, state.gamma, width=0.62, color=BLUE, zorder=2)
+    axes, bars, legend = drawing.draw_gamma(
+        page, page.gamma_top, GAMMA, state.gamma, state.truth, lang
+    )
+    erased, t, highest = ~state.seen[1], state.threshold, float(state.gamma.max())
     for s in np.flatnonzero(erased):
         bars[s].set(facecolor="white", edgecolor=VERMILLION, hatch="xx", linewidth=1.5)
-    legend = []
-    if state.truth is not None:
-        legend.append(drawing.shade_truth(axes, state.truth, lang))
     if erased.any():
         legend.append(
             Patch(facecolor="white", edgecolor=VERMILLION, hatch="xx", label=text["erased"])
         )
     words = text["threshold"].format(theta=state.theta, rest=1 - state.theta, t=t)
     legend.append(axes.axhline(t, color=INK, ls="--", lw=1.4, zorder=3, label=words))
-    top = max(float(state.gamma.max()) * 1.1, 1e-6)
-    axes.set(xlim=(0, count), ylim=(0, top), ylabel=text["gamma"])
-    axes.set_xlabel(text["segment_axis"], loc="left")
-    axes.set_xticks(centres, [str(s) for s in range(count)])
-    axes.tick_params(axis="x", length=0)
     # Zero, the highest and t; where two would be printed over each other, t stays.
-    ticks = [v for v in (0.0, float(state.gamma.max())) if abs(v - t) > 0.16 * top]
+    ticks = [v for v in (0.0, highest) if abs(v - t) > 0.16 * axes.get_ylim()[1]]
     labels = [f"{v:.3g}" for v in ticks] + ["t"]
     axes.set_yticks([*ticks, t], labels)
     axes.get_yticklabels()[-1].set(fontweight=page.bold)
     # Beneath the bars, at the right of the axis' label: it can hide no bar there.
-    axes.legend(
-        handles=legend,
-        loc="upper right",
-        bbox_to_anchor=(1.0, -0.19),
-        ncols=3,
-        frameon=False,
-        fontsize=9,
-        borderaxespad=0,
-        columnspacing=1.2,
-    )
+    drawing.draw_legend(axes, legend, "upper right", (1.0, -0.19), ncols=3, columnspacing=1.2)
 
 
 def _draw_sound(page: _Page, state: ErasingState, text: dict, lang: str) -> None:
@@ -418,25 +376,15 @@ def _draw_table(page: _Page, state: ErasingState, text: dict, lang: str) -> None
         best = int(values[row].argmax())
         for c, value in enumerate(values[row]):
             shade = float(norm(value))
-            axes.add_patch(
-                Rectangle(
-                    (c, top), 1, 1, facecolor=colours(shade), edgecolor="#CCCCCC", linewidth=0.6
-                )
-            )
+            look = dict(facecolor=colours(shade), edgecolor="#CCCCCC", linewidth=0.6)
+            drawing.box(axes, c, top, 1, 1, **look)
             axes.text(
-                c + 0.5,
-                top + 0.5,
-                f"{value:.0%}",
-                ha="center",
-                va="center",
+                c + 0.5, top + 0.5, f"{value:.0%}", ha="center", va="center",
                 fontweight=page.bold if c == best else "normal",
                 color="white" if shade > 0.8 else INK,
-            )
-        axes.add_patch(
-            Rectangle(
-                (best, top), 1, 1, fill=False, edgecolor=INK, linewidth=1.8, clip_on=False, zorder=3
-            )
-        )
+            )  # fmt: skip
+        look = dict(fill=False, edgecolor=INK, linewidth=1.8, clip_on=False, zorder=3)
+        drawing.box(axes, best, top, 1, 1, **look)
     axes.set(xlim=(0, classes), ylim=(4 + gap, 0))
     names = [class_label(name, lang) for name in state.class_names]
     if lang == "zh":  # the English name beneath the Chinese one
@@ -455,15 +403,9 @@ def _draw_table(page: _Page, state: ErasingState, text: dict, lang: str) -> None
         true = state.class_names.index(state.label)
         axes.get_xticklabels()[true].set(color=VERMILLION, fontweight=page.bold)
         axes.annotate(
-            text["true_mark"],
-            (true + 0.5, 4 + gap),
-            xytext=(0, -4),
-            textcoords="offset points",
-            ha="center",
-            va="top",
-            color=VERMILLION,
-            fontweight=page.bold,
-        )
+            text["true_mark"], (true + 0.5, 4 + gap), xytext=(0, -4), textcoords="offset points",
+            ha="center", va="top", color=VERMILLION, fontweight=page.bold,
+        )  # fmt: skip
 
 
 def _named(mask: np.ndarray, text: dict) -> str:

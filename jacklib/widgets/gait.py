@@ -210,11 +210,9 @@ class GaitExplorer(drawing.Shell):
                 options=options, value=value, description=label, layout=narrow, style=drawing.NARROW
             )
 
-        def slider(label: str, value: int, low: int, high: int, step: int = 1, live: bool = True):
-            return ipywidgets.IntSlider(
-                value=value, min=low, max=high, step=step, description=text[label],
-                continuous_update=live, layout=narrow, style=drawing.NARROW,
-            )  # fmt: skip
+        def slider(name: str, value: int, low: int, high: int, step: int = 1, live: bool = True):
+            look = dict(step=step, continuous_update=live, layout=narrow)
+            return drawing.slider(ipywidgets.IntSlider, text, name, value, low, high, **look)
 
         self.frame = slider("frame_slider", 0, 0, 1)
         self.frame.layout.width = "420px"

@@ -31,7 +31,6 @@ from jacklib.widgets.drawing import (
     QUIET,
     VERMILLION,
     WIDTH,
-    class_label,
 )
 from jacklib.widgets.gait_state import PAIRS, Choice, GaitState, V, stronger, strongest_pairs
 from jacklib.widgets.words import texts
@@ -166,8 +165,7 @@ class Scene:
             if not page.two:
                 self._draw_strip(text)
             self.show(0, AZIMUTH)
-            # Tick labels are made at the first drawing: make them while the fonts above hold.
-            self.figure.draw_without_rendering()
+            page.finish()
 
     def show(self, frame: int, azimuth: float) -> None:
         """Move all moving parts to a frame, seen from an azimuth."""
@@ -211,17 +209,12 @@ class Scene:
 
     def _draw_headings(self, text: dict) -> None:
         for state, (left, width, _) in zip(self.states, self._page.stages, strict=True):
-            words = [text["unknown"]]
-            if state.label is not None:
-                words = [text["true"].format(class_label(state.label, self.lang))]
-            if state.probabilities is not None:
-                best = int(state.probabilities.argmax())
-                guess = class_label(state.class_names[best], self.lang)
-                words.append(text["predicted"].format(guess, state.probabilities[best]))
+            known = (state.label, state.probabilities, state.class_names)
+            words = drawing.answer_words(*known, self.lang)
             left, room = left + 0.15, width - 0.2 if self._page.two else WIDTH - 0.4
             bold = self._page.bold
             self._page.fitted(room, left, 0.13, state.title, 13, fontweight=bold)
-            self._page.fitted(room, left, 0.43, "    ".join(words), 10.5)
+            self._page.fitted(room, left, 0.43, words, 10.5)
 
     def _draw_stages(self, text: dict) -> None:
         page, choice = self._page, self.choice

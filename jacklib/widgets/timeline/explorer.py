@@ -65,18 +65,18 @@ class TimelineExplorer(drawing.Shell):
             ("nms", 0.1, 0.9, 0.1, ".1f"),
         )
         self._sliders = [
-            ipywidgets.FloatSlider(
-                value=value,
-                min=low,
-                max=high,
+            drawing.slider(
+                ipywidgets.FloatSlider,
+                text,
+                name,
+                value,
+                low,
+                high,
                 step=step,
-                description=text[name],
-                tooltip=text[name + "_tip"],
-                continuous_update=False,
                 readout_format=form,
                 layout={"width": "430px", "max_width": "100%"},
                 style={"description_width": "176px"},
-            )
+            )  # fmt: skip
             for (name, low, high, step, form), value in zip(
                 ranges, astuple(thresholds), strict=True
             )

@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from jacklib.errors import DataError
@@ -60,9 +60,7 @@ def render(
             axes.append(_draw_seeds(page, view))
         axes += _draw_lanes(page, view)
         _share_time(page, view, axes)
-        # Tick labels are made at the first drawing: make them while the fonts above hold.
-        page.figure.draw_without_rendering()
-    return page.figure
+        return page.finish()
 
 
 png, save = drawing.png_and_save(render)
@@ -91,8 +89,7 @@ def render_frames(
             left = MARGIN_LEFT + (place + 0.5) * width / len(frames)
             words = f"{t:.{decimals}f} s" if lang == "en" else f"{t:.{decimals}f} 秒"
             page.write(left, 0.36 + strip + 0.05, words, ha="center", fontsize=9)
-        page.figure.draw_without_rendering()
-    return page.figure
+        return page.finish()
 
 
 def describe(
@@ -236,15 +233,9 @@ class _Page(drawing.Page):
         longest = max(sum(1 if ord(x) < 0x2E80 else 1.7 for x in w) for w in words.split("\n"))
         size = min(options.pop("fontsize", 8.5), 72 * (MARGIN_LEFT - 0.1) / (0.61 * longest))
         self.figure.text(
-            (MARGIN_LEFT - 0.07) / WIDTH,
-            1 - (top + height / 2) / self.height,
-            words,
-            ha="right",
-            va="center",
-            fontsize=size,
-            linespacing=1.3,
-            **options,
-        )
+            (MARGIN_LEFT - 0.07) / WIDTH, 1 - (top + height / 2) / self.height, words, ha="right",
+            va="center", fontsize=size, linespacing=1.3, **options,
+        )  # fmt: skip
 
 
 def _draw_heading(page: _Page, view: View) -> None:
@@ -299,19 +290,10 @@ def _draw_scores(page: _Page, view: View):
     axes.set(ylim=(0, 1))
     axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"], fontsize=8.5)
     # Above the panel, beneath its title: it can hide no score there.
-    axes.legend(
-        handles=legend,
-        loc="lower left",
-        bbox_to_anchor=(0.0, 1.0),
-        ncols=len(legend),
-        frameon=False,
-        fontsize=8.5,
-        borderaxespad=0.3,
-        borderpad=0,
-        columnspacing=1.6,
-        handlelength=1.9,
-        handletextpad=0.5,
-    )
+    drawing.draw_legend(
+        axes, legend, "lower left", (0.0, 1.0), ncols=len(legend), fontsize=8.5, borderaxespad=0.3,
+        borderpad=0, columnspacing=1.6, handlelength=1.9, handletextpad=0.5,
+    )  # fmt: skip
     return axes
 
 
@@ -351,16 +333,10 @@ def _draw_seeds(page: _Page, view: View):
             # Its label, where neither the point before nor the page's end is in the way.
             if t - last > 0.3 * video.span / INNER and t < video.span * (1 - 0.25 / INNER):
                 axes.annotate(
-                    video.class_names[c],
-                    (t, base + 0.5),
-                    xytext=(6, 0),
-                    textcoords="offset points",
-                    va="center",
-                    fontsize=8.5,
-                    fontweight=page.bold,
-                    bbox=dict(facecolor="white", alpha=0.75, lw=0, pad=0.6),
-                    zorder=4,
-                )
+                    video.class_names[c], (t, base + 0.5), xytext=(6, 0),
+                    textcoords="offset points", va="center", fontsize=8.5, fontweight=page.bold,
+                    bbox=dict(facecolor="white", alpha=0.75, lw=0, pad=0.6), zorder=4,
+                )  # fmt: skip
             last = t
     return axes
 
@@ -404,17 +380,11 @@ def _draw_lanes(page: _Page, view: View) -> list:
 def _draw_bar(lane, view: View, c: int, row: int, number: int, shade: float, bold: str) -> None:
     _, score, start, end = view.found[number]
     colour, picked = matplotlib.colors.to_rgba(LOOKS[c][0]), number == view.chosen
-    lane.add_patch(
-        Rectangle(
-            (start, row + 0.12),
-            end - start,
-            0.76,
-            facecolor=(*colour[:3], shade),
-            edgecolor=INK if picked else colour,
-            linewidth=2 if picked else 0.6,
-            zorder=4 if picked else 2,
-        )
-    )
+    edge, line, zorder = (INK, 2, 4) if picked else (colour, 0.6, 2)
+    drawing.box(
+        lane, start, row + 0.12, end - start, 0.76, facecolor=(*colour[:3], shade),
+        edgecolor=edge, linewidth=line, zorder=zorder,
+    )  # fmt: skip
     # The score beside the bar: at its right, else at its left, else upon it.
     room, beside = 0.34 * view.video.span / INNER, 0.04 * view.video.span / INNER
     if end + room <= view.video.span:
@@ -425,16 +395,10 @@ def _draw_bar(lane, view: View, c: int, row: int, number: int, shade: float, bol
         place, side = min(end, view.video.span) - beside, "right"
     inside = side == "right" and place > start
     lane.text(
-        place,
-        row + 0.54,
-        f"{score:.2f}",
-        ha=side,
-        va="center_baseline",
-        fontsize=7,
+        place, row + 0.54, f"{score:.2f}", ha=side, va="center_baseline", fontsize=7,
         fontweight=bold if picked else "normal",
-        bbox=dict(facecolor="white", alpha=0.85, lw=0, pad=0.4) if inside else None,
-        zorder=5,
-    )
+        bbox=dict(facecolor="white", alpha=0.85, lw=0, pad=0.4) if inside else None, zorder=5,
+    )  # fmt: skip
 
 
 def _draw_truth(page: _Page, view: View, c: int, top: float):
@@ -446,18 +410,8 @@ def _draw_truth(page: _Page, view: View, c: int, top: float):
     page.label(top, TRUTH, view.text["truth_of"].format(label))
     mine = [row for row in video.truth if row[0] == label]
     for _, start, end in mine:
-        axes.add_patch(
-            Rectangle(
-                (start, 0.08),
-                end - start,
-                0.84,
-                facecolor="white",
-                edgecolor=colour,
-                hatch=hatch,
-                linewidth=1.2,
-                zorder=2,
-            )
-        )
+        look = dict(facecolor="white", edgecolor=colour, hatch=hatch, linewidth=1.2, zorder=2)
+        drawing.box(axes, start, 0.08, end - start, 0.84, **look)
     if not mine:
         _say(axes, view.text["no_truth"])
     return axes
@@ -466,17 +420,9 @@ def _draw_truth(page: _Page, view: View, c: int, top: float):
 def _say(axes, words: str) -> None:
     """Words in the middle of an empty lane, readable upon the framed proposal's band."""
     axes.text(
-        0.5,
-        0.5,
-        words,
-        transform=axes.transAxes,
-        ha="center",
-        va="center",
-        fontsize=8.5,
-        color=QUIET,
-        bbox=dict(facecolor="white", alpha=0.85, lw=0, pad=1),
-        zorder=5,
-    )
+        0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", fontsize=8.5,
+        color=QUIET, bbox=dict(facecolor="white", alpha=0.85, lw=0, pad=1), zorder=5,
+    )  # fmt: skip
 
 
 def _share_time(page: _Page, view: View, axes: list) -> None:

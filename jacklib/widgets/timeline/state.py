@@ -157,16 +157,12 @@ RELEASED = Thresholds()
 def proposals(video: TimelineVideo, thresholds: Thresholds = RELEASED) -> list[Proposal]:
     """(label, score, start, end) of each proposal, seconds: class by class, best first."""
     return localize(
-        video.scores,
-        video.video_score,
-        video.fps,
-        labels=video.class_names,
+        video.scores, video.video_score, video.fps, labels=video.class_names,
         class_threshold=thresholds.class_threshold,
         score_levels=_from(SCORE_LEVELS, thresholds.score_level),
         foreground_levels=_from(FOREGROUND_LEVELS, thresholds.foreground_level),
-        clip_frames=CLIP_FRAMES,
-        nms=thresholds.nms,
-    )
+        clip_frames=CLIP_FRAMES, nms=thresholds.nms,
+    )  # fmt: skip
 
 
 def _from(levels: Sequence[float], lowest: float) -> list[float]:
