@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jacklib.core.shapes import CLIP_FRAMES
 from jacklib.errors import DataError, shown
 from jacklib.files import reading
 
@@ -266,6 +267,9 @@ def attention_proposals(
 
 SCORE_LEVELS = tuple(np.round(np.arange(0, 0.25, 0.025), 3).tolist())  # 0 to 0.225
 FOREGROUND_LEVELS = tuple(np.round(np.arange(0.5, 0.725, 0.025), 3).tolist())  # 0.5 to 0.7
+SCALE = 24  # moments per clip, straight lines between the clips
+MARGIN = 0.03  # of a run's length: what is beside it
+VIDEO_WEIGHT = 0.3  # of the video score in a proposal's
 
 
 def localize(
@@ -277,10 +281,6 @@ def localize(
     class_threshold: float = 0.5,
     score_levels: Sequence[float] = SCORE_LEVELS,
     foreground_levels: Sequence[float] = FOREGROUND_LEVELS,
-    scale: int = 24,
-    clip_frames: int = 16,
-    margin: float = 0.03,
-    video_weight: float = 0.3,
     nms: float = 0.5,
 ) -> list[tuple[str, float, float, float]]:
     """Segments of one video from TSL-Net's scores, as its released code finds them.
@@ -289,20 +289,19 @@ def localize(
     public repository's config.py has 0.4 to 0.725, which proposes more.
 
     scores [T, C+1]: the fused class scores of each clip and, last, its background score;
-    video_score [C] (arrays or Vars); fps: the video's frames a second, with clip_frames of them in
-    a clip.
+    video_score [C] (arrays or Vars); fps: the video's frames per second.
 
     A class is looked for where its video score is at least class_threshold; where none is, the best
-    one is taken. The scores are stretched `scale` times with straight lines between the clips. Each
+    one is taken. The scores are stretched SCALE times with straight lines between the clips. Each
     run of moments whose class score is at or above a score level (and above 0), or whose
     1 - background is at or above a foreground level, is a proposal. Its score is the mean class
-    score inside minus the mean on both sides (`margin` of its length each), plus video_weight times
+    score inside minus the mean on both sides (MARGIN of its length each), plus VIDEO_WEIGHT times
     the video score; beside a run from a score level, class scores below that level count as 0. Of
     proposals of one class that overlap by `nms` or more the best stays; as in the released code
     this overlap counts every length, in seconds, as one more than it is.
 
-    Returns (label, score, start, end), seconds: class by class, best first. Raises DataError where
-    the arguments do not fit together.
+    Returns (label, score, start, end), seconds: class by class, best first. Raises DataError if the
+    arguments do not fit together.
     """
     scores, video_score = np.asarray(scores), np.asarray(video_score).astype(np.float64)
     C = len(labels)
@@ -324,33 +323,33 @@ def localize(
         )  # fmt: skip
     if not fps > 0:
         raise DataError(
-            "fps", found=str(fps), wanted="more than 0", cure="Give the video's frames a second."
+            "fps", found=str(fps), wanted="more than 0", cure="Give the video's frames per second."
         )
     chosen = np.flatnonzero(video_score >= class_threshold)
     if not len(chosen):
         chosen = np.array([video_score.argmax()])
-    foreground = _stretch(1 - scores[:, -1], scale)  # [M], M = T * scale moments
+    foreground = _stretch(1 - scores[:, -1])  # [M], M = T * SCALE moments
     _, foreground_runs = _runs(foreground, foreground_levels)
-    seconds = clip_frames / (scale * fps)  # one moment
+    seconds = CLIP_FRAMES / (SCALE * fps)  # one moment
     found = []
     for c in chosen.tolist():
-        score = _stretch(scores[:, c], scale)  # [M]
+        score = _stretch(scores[:, c])  # [M]
         level, score_runs = _runs(score, score_levels)
         kept = np.where(score >= np.asarray(score_levels)[:, None], score, 0)  # [levels, M]
         runs = np.concatenate([score_runs, foreground_runs])
         everywhere = np.full(len(foreground_runs), len(kept))  # the row after the levels'
         rows = np.concatenate([level, everywhere])
-        worth = _contrast(np.vstack([kept, score]), rows, runs, margin)
-        worth += video_weight * video_score[c]
+        worth = _contrast(np.vstack([kept, score]), rows, runs)
+        worth += VIDEO_WEIGHT * video_score[c]
         segments = runs * seconds
         for i in _suppress(segments, worth, nms):
             found.append((labels[c], float(worth[i]), *segments[i].tolist()))
     return found
 
 
-def _stretch(values: np.ndarray, scale: int) -> np.ndarray:
-    """values [T] on T * scale moments, straight lines between and beyond the last."""
-    places = np.arange(len(values) * scale) * (1 / scale)
+def _stretch(values: np.ndarray) -> np.ndarray:
+    """values [T] on T * SCALE moments, straight lines between and beyond the last."""
+    places = np.arange(len(values) * SCALE) * (1 / SCALE)
     left = np.clip(np.ceil(places).astype(int) - 1, 0, len(values) - 2)
     slope = np.diff(values).astype(np.float64)
     return slope[left] * (places - left) + values[left]
@@ -368,7 +367,7 @@ def _runs(values: np.ndarray, levels: Sequence[float]) -> tuple[np.ndarray, np.n
     return level, np.stack([start, np.nonzero(edges == -1)[1]], 1)
 
 
-def _contrast(values: np.ndarray, rows, runs: np.ndarray, margin: float) -> np.ndarray:
+def _contrast(values: np.ndarray, rows, runs: np.ndarray) -> np.ndarray:
     """Mean of values[row] inside each run minus the mean beside it, 0 where nothing is beside it.
 
     values [R, M]; rows [N], the row that each of runs [N, 2] is judged by.
@@ -376,8 +375,8 @@ def _contrast(values: np.ndarray, rows, runs: np.ndarray, margin: float) -> np.n
     total = np.cumsum(np.pad(values, ((0, 0), (1, 0))), axis=1)
     start, end = runs.T
     length = end - start
-    before = np.maximum((start - margin * length).astype(int), 0)
-    after = np.minimum((end - 1 + margin * length).astype(int) + 1, values.shape[1])
+    before = np.maximum((start - MARGIN * length).astype(int), 0)
+    after = np.minimum((end - 1 + MARGIN * length).astype(int) + 1, values.shape[1])
     inside = total[rows, end] - total[rows, start]
     beside = total[rows, start] - total[rows, before] + total[rows, after] - total[rows, end]
     return inside / length - beside / np.maximum(start - before + after - end, 1)

@@ -56,13 +56,7 @@ def reset() -> None:
 
 
 def check_value(
-    name: str,
-    got: Any,
-    wanted: Any,
-    *,
-    tolerance: float = 1e-6,
-    hint: str = "",
-    hint_zh: str = "",
+    name: str, got: Any, wanted: Any, *, tolerance: float = 1e-6, hint: str = "", hint_zh: str = ""
 ) -> bool:
     """Check an answer: a number, text, truth value, array, or a list, tuple or dict of them.
 

@@ -170,7 +170,11 @@ def upsample(attention: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 class AttentionExplorer(drawing.Shell):
-    """A clip menu, the slider `.segment` and the picture they choose; see `drawing.Shell`."""
+    """A picture to move through: one entry per clip in the menu, one step per segment on the
+    slider `.segment`; see `drawing.Shell`.
+
+    Each clip opens at its state's `segment`. Pictures are drawn when first asked for, then kept.
+    """
 
     def __init__(self, states: Sequence[AttentionState], lang: str = "en"):
         drawing.check_language(lang)
@@ -221,12 +225,7 @@ class AttentionExplorer(drawing.Shell):
         self.say(self.description)
 
 
-def attention_widget(states: Sequence[AttentionState], lang: str = "en") -> AttentionExplorer:
-    """A picture to move through: one entry a clip in the menu, one step a segment on the slider.
-
-    Each clip opens at its state's `segment`. Pictures are drawn when first asked for, then kept.
-    """
-    return AttentionExplorer(states, lang)
+attention_widget = AttentionExplorer
 
 
 # --- the panels ---------------------------------------------------------------------------------

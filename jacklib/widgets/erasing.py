@@ -193,7 +193,13 @@ def describe(state: ErasingState, lang: str = "en") -> str:
 
 
 class ErasingExplorer(drawing.Shell):
-    """A clip menu, the slider `.theta` and the picture they choose; see `drawing.Shell`."""
+    """A picture to move through: one entry per clip in the menu, θ on the slider `.theta`; see
+    `drawing.Shell`.
+
+    titles: the clips' names. state_of(clip, theta): the state to draw; it may be slow, for each
+    pair is asked for once. What it raises is said in one line under the last picture, and the
+    pair is tried again when chosen again.
+    """
 
     def __init__(
         self,
@@ -240,19 +246,7 @@ class ErasingExplorer(drawing.Shell):
         self.say(self.description)
 
 
-def erasing_widget(
-    titles: Sequence[str],
-    state_of: Callable[[int, float], ErasingState],
-    lang: str = "en",
-    theta: float = THETA,
-) -> ErasingExplorer:
-    """A picture to move through: one entry a clip in the menu, θ on the slider.
-
-    titles: the clips' names. state_of(clip, theta): the state to draw; it may be slow, for each
-    pair is asked for once. What it raises is said in one line under the last picture, and the
-    pair is tried again when chosen again.
-    """
-    return ErasingExplorer(titles, state_of, lang, theta)
+erasing_widget = ErasingExplorer
 
 
 # --- the panels ---------------------------------------------------------------------------------

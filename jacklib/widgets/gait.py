@@ -172,7 +172,7 @@ def feature_numbers(features: Sequence[int | str]) -> list[int]:
 
 
 class GaitExplorer(drawing.Shell):
-    """Menus for the gaits and the graph, a player, the picture and words beneath it.
+    """Walkers to look at: choose one or two of the gaits, play them, and choose what is shown.
 
     A `drawing.Shell` with the menus `.left` and `.right`, `.graph`, `.stream`, `.part` and
     `.curves` (three; `.right` and the last two may be NOTHING), the sliders `.frame`, `.unit` and
@@ -291,9 +291,7 @@ class GaitExplorer(drawing.Shell):
             self.image.value = self._scene.quick_png(self.frame.value, self.azimuth.value)
 
 
-def gait_widget(states: Sequence[GaitState], lang: str = "en") -> GaitExplorer:
-    """Walkers to look at: choose one or two of the gaits, play them, and choose what is shown."""
-    return GaitExplorer(states, lang)
+gait_widget = GaitExplorer
 
 
 def _offer(menu: ipywidgets.Dropdown, options: list[tuple[str, str]], first: bool = False) -> None:

@@ -26,7 +26,11 @@ BUTTONS = 10  # proposals to click, over all classes
 
 
 class TimelineExplorer(drawing.Shell):
-    """A clip menu, four thresholds, the picture they choose and buttons for the best proposals.
+    """A picture to move through: one entry per video in the menu, four thresholds on sliders.
+
+    The line above the picture measures all videos whose truth is known, before the last slider's
+    move and after it. A button beneath the picture frames its proposal and shows its frames; what
+    `frames_between` raises is said in one line, and it is asked again at the next click.
 
     A `drawing.Shell` with the sliders `.class_threshold`, `.score_level`, `.foreground_level` and
     `.nms`, `.numbers` (the metrics over all videos), `.buttons` (each with its proposal's index in
@@ -243,16 +247,7 @@ class TimelineExplorer(drawing.Shell):
         return self._reports[thresholds]
 
 
-def timeline_widget(
-    videos: Sequence[TimelineVideo], lang: str = "en", thresholds: Thresholds = RELEASED
-) -> TimelineExplorer:
-    """A picture to move through: one entry a video in the menu, four thresholds on sliders.
-
-    The line above the picture measures all videos whose truth is known, before the last slider's
-    move and after it. A button beneath the picture frames its proposal and shows its frames; what
-    `frames_between` raises is said in one line, and it is asked again at the next click.
-    """
-    return TimelineExplorer(videos, lang, thresholds)
+timeline_widget = TimelineExplorer
 
 
 def report_words(

@@ -111,9 +111,7 @@ def describe(
             wanted=text["and"].join(view.names[c] for c in view.wanted),
         ),
         text["describe_levels"].format(
-            score=thresholds.score_level,
-            foreground=thresholds.foreground_level,
-            nms=thresholds.nms,
+            score=thresholds.score_level, foreground=thresholds.foreground_level, nms=thresholds.nms
         ),
     ]
     if video.points is not None:

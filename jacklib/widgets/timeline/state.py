@@ -161,7 +161,7 @@ def proposals(video: TimelineVideo, thresholds: Thresholds = RELEASED) -> list[P
         class_threshold=thresholds.class_threshold,
         score_levels=_from(SCORE_LEVELS, thresholds.score_level),
         foreground_levels=_from(FOREGROUND_LEVELS, thresholds.foreground_level),
-        clip_frames=CLIP_FRAMES, nms=thresholds.nms,
+        nms=thresholds.nms,
     )  # fmt: skip
 
 
