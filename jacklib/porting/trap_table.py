@@ -24,6 +24,7 @@ from typing import Any
 import jittor as jt
 import numpy as np
 
+from jacklib.porting.recording import mapped
 from jacklib.porting.traps import check_text
 from jacklib.widgets.drawing import BLUE, GREY, VERMILLION
 from jacklib.widgets.words import texts
@@ -74,8 +75,7 @@ class Row:
 
     def _repr_html_(self) -> str:
         cells = "".join(
-            f"<tr><td style='text-align:left'>{html.escape(head)}</td>"
-            f"<td style='text-align:left'><code>{html.escape(value)}</code></td></tr>"
+            f"<tr>{_cells([head])}{_cells([value], inside='<code>{}</code>')}</tr>"
             for head, value in self._lines()
         )
         return f"<table><tr><th colspan=2>{html.escape(self.name)}</th></tr>{cells}</table>"
@@ -93,6 +93,11 @@ class Row:
             (words["mended"], f"{show(self.mended)}   {fault}".rstrip()),
             (words["check"], seen or words["unseen"]),
         ]
+
+
+def _cells(cells: list[str], tag: str = "td", inside: str = "{}") -> str:
+    cells = [inside.format(html.escape(cell)) for cell in cells]
+    return "".join(f"<{tag} style='text-align:left'>{cell}</{tag}>" for cell in cells)
 
 
 def language(lang: str) -> None:
@@ -130,15 +135,12 @@ def plain_jittor(code: str, **inputs: Any) -> Ran:
 
 def to_numpy(value: Any) -> Any:
     """The same value with NumPy arrays where it had Vars."""
-    if isinstance(value, jt.Var):
-        return value.numpy()
-    if isinstance(value, jt.NanoVector):  # a shape
-        return tuple(value)
-    if isinstance(value, dict):
-        return {k: to_numpy(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(map(to_numpy, value))
-    return value
+    kinds = (jt.Var, jt.NanoVector)  # the second is a shape
+    return mapped(
+        value,
+        lambda v: isinstance(v, kinds),
+        lambda v: v.numpy() if hasattr(v, "numpy") else tuple(v),
+    )
 
 
 def first_words(message: str) -> str:
@@ -238,24 +240,15 @@ class _Table:
         keys = ("trap", "jittor", "mended", "check", "port")
         self.head = [words[key].format(jt.__version__) for key in keys]
         self.lines = [
-            [
-                row.name,
-                words["loud" if row.loud else "differs" if row.differs else "agrees"],
-                "✓" if row.mended_agrees else words["mend_fails"],
-                ", ".join(row.rules) or "–",
-                row.port or "–",
-            ]
+            [row.name, words["loud" if row.loud else "differs" if row.differs else "agrees"],
+             "✓" if row.mended_agrees else words["mend_fails"], ", ".join(row.rules) or "–",
+             row.port or "–"]
             for row in rows
         ]  # fmt: skip
 
     def _repr_html_(self) -> str:
-        def line(cells: list[str], tag: str) -> str:
-            return "".join(
-                f"<{tag} style='text-align:left'>{html.escape(cell)}</{tag}>" for cell in cells
-            )
-
-        body = "".join(f"<tr>{line(cells, 'td')}</tr>" for cells in self.lines)
-        return f"<table><tr>{line(self.head, 'th')}</tr>{body}</table>"
+        body = "".join(f"<tr>{_cells(cells)}</tr>" for cells in self.lines)
+        return f"<table><tr>{_cells(self.head, 'th')}</tr>{body}</table>"
 
     def __repr__(self) -> str:
         return "\n".join(" | ".join(cells) for cells in [self.head, *self.lines])

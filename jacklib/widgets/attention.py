@@ -101,11 +101,7 @@ class AttentionState:
 
 
 def render(state: AttentionState, lang: str = "en") -> Figure:
-    """Draw one segment of one clip: 9 inches wide, 900 pixels at the figure's own resolution.
-
-    lang: "en" or "zh". Without a Chinese font on this machine, "zh" falls back to English labels.
-    The figure belongs to no pyplot state; the caller may save it or show it.
-    """
+    """Draw one segment of one clip: 9 inches wide, 900 pixels at the figure's own resolution."""
     lang = drawing.drawable(lang)
     text = TEXT[lang]
     with drawing.house_style(lang, [state.title, *state.class_names]) as bold:
@@ -401,16 +397,7 @@ def _few_ticks(count: int, half: int) -> list[int]:
 
 
 def _where(attention: np.ndarray, lang: str) -> str:
-    """Which third of the picture, in words. attention: [m]."""
+    """Which third of the frame, in words. attention: [m]."""
     side = round(len(attention) ** 0.5)
-    row, column = divmod(int(attention.argmax()), side)
-    words = (
-        TEXT[lang]["rows"][(2 * row + 1) * 3 // (2 * side)],
-        TEXT[lang]["columns"][(2 * column + 1) * 3 // (2 * side)],
-    )
-    if lang == "zh":  # the side before the height: 左上
-        row, column = words
-        if "中" not in words:
-            return column + row
-        return "正中" if row == column else f"{row}方" if column == "中" else f"{column}侧"
-    return "centre" if words == ("middle", "centre") else " ".join(words)
+    row, column = ((2 * i + 1) * 3 // (2 * side) for i in divmod(int(attention.argmax()), side))
+    return TEXT[lang]["where"][row][column]

@@ -1,8 +1,10 @@
 """What the pictures share: the page, its colours, fonts and words, and the widget's frame.
 
 A picture is a pure `render(state, lang)` that opens a `house_style`, lays its panels out on a
-`Page` in inches, and returns the page's figure. A widget puts a `Shell` around such pictures: a
-clip menu, one slider, the picture and a line of words.
+`Page` in inches, and returns the page's figure, which belongs to no pyplot state: the caller may
+save it or show it. lang is "en" or "zh"; without a Chinese font on this machine, "zh" falls back to
+English labels. A widget puts a `Shell` around such pictures: a clip menu, sliders, the picture and
+a line of words.
 """
 
 from __future__ import annotations

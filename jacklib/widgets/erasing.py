@@ -124,11 +124,7 @@ class ErasingState:
 
 
 def render(state: ErasingState, lang: str = "en") -> Figure:
-    """Draw one clip at one θ: 9 inches wide, 900 pixels at the figure's own resolution.
-
-    lang: "en" or "zh". Without a Chinese font on this machine, "zh" falls back to English labels.
-    The figure belongs to no pyplot state; the caller may save it or show it.
-    """
+    """Draw one clip at one θ: 9 inches wide, 900 pixels at the figure's own resolution."""
     lang = drawing.drawable(lang)
     text = TEXT[lang]
     with drawing.house_style(lang, [state.title, *state.class_names]) as bold:

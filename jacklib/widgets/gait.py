@@ -64,10 +64,8 @@ def render(
     frame: from 0; a gait that is over by then has an empty stage. graph: one of GRAPHS in
     `gait_state`; None for attention where all gaits have it, else the skeleton. part: one of PARTS.
     unit: 1 to 10. stream: one of STREAMS; None for posture where it is known. features: up to three
-    numbers or names of `gait_features.FEATURES`. azimuth: see `gait_drawing.project`. lang: "en" or
-    "zh"; without a Chinese font on this machine, "zh" falls back to English labels. The figure
-    belongs to no pyplot state; the caller may save it or show it. Raises DataError naming the
-    argument.
+    numbers or names of `gait_features.FEATURES`. azimuth: see `gait_drawing.project`. Raises
+    DataError naming the argument.
     """
     lang = drawing.drawable(lang)
     states, choice = _choose(states, graph, part, unit, stream)

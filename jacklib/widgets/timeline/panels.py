@@ -46,9 +46,7 @@ def render(
 ) -> Figure:
     """Draw one video: 9 inches wide, 900 pixels at the figure's own resolution.
 
-    chosen: number in `proposals(video, thresholds)` of the one to frame. lang: "en" or "zh".
-    Without a Chinese font on this machine, "zh" falls back to English labels. The figure belongs
-    to no pyplot state; the caller may save it or show it.
+    chosen: number in `proposals(video, thresholds)` of the one to frame.
     """
     lang = drawing.drawable(lang)
     view = View(video, thresholds, chosen, lang)
