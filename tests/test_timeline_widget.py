@@ -219,7 +219,7 @@ def test_every_panel_names_what_it_shows():
         "untrimmed_00",
         "video score: negative 0.69, positive 0.93  (class threshold 0.50)",
         "film",
-        "sound",
+        "audio",
         "Scores of each clip",
         "background",
         "lowest score level 0.000",
@@ -551,7 +551,7 @@ def test_drawing_leaves_the_callers_style_and_arrays_alone():
     "field, value, message",
     [
         ("fps", 0, r"TimelineVideo\.fps: found 0, wanted a number above 0"),
-        ("fps", 50.0, "scores: found 60 clips, 19.2 s at 50 frames a second, wanted clips for"),
+        ("fps", 50.0, "scores: found 60 clips, 19.2 s at 50 frames per second, wanted clips for"),
         ("seconds", np.nan, "seconds: found nan, wanted a number above 0"),
         ("frames", VIDEO.frames / 255, "frames: found dtype float64"),
         ("frames", VIDEO.frames[0], r"frames: found shape \[36, 64, 3\]"),

@@ -36,8 +36,8 @@ def per_class(confusion: np.ndarray) -> list[dict]:
 def attention_on_truth(gamma, truth) -> float:
     """How much more temporal attention lies on the true segments than if it were spread evenly.
 
-    gamma [N, S], zero or more; truth [N, S], each segment's share of the event. 1 is what uniform
-    attention gets. A clip without any attention counts as uniform.
+    gamma [N, S], zero or more; truth [N, S], the fraction of each segment that the event
+    fills. 1 is what uniform attention gets. A clip without any attention counts as uniform.
     """
     gamma, truth = np.asarray(gamma, np.float64), np.asarray(truth, np.float64)
     total = gamma.sum(1, keepdims=True)
@@ -319,7 +319,7 @@ def localize(
     if video_score.shape != (C,):
         raise DataError(
             "video_score", found=f"shape {list(video_score.shape)}", wanted=f"[{C}]",
-            cure="Give one score a class.",
+            cure="Give one score per class.",
         )  # fmt: skip
     if not fps > 0:
         raise DataError(

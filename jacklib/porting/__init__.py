@@ -14,15 +14,6 @@ from jacklib.porting.parity import Reference, cmp, compare, compare_network
 from jacklib.porting.traps import check_source, check_text
 
 __all__ = [
-    "Comparison",
-    "GRADIENTS",
-    "OUTPUTS",
-    "Reference",
-    "check_source",
-    "check_text",
-    "cmp",
-    "compare",
-    "compare_network",
-    "count_changes",
-    "pytorch",
-]
+    "Comparison", "GRADIENTS", "OUTPUTS", "Reference", "check_source", "check_text", "cmp",
+    "compare", "compare_network", "count_changes", "pytorch",
+]  # fmt: skip

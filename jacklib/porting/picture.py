@@ -363,7 +363,7 @@ class PortingExplorer(drawing.Shell):
     def choose(self, part: str) -> None:
         """Show a class or function by its name in the reference, such as "TSLNet.forward".
 
-        Raises DataError where there is none of that name.
+        Raises DataError if there is none of that name.
         """
         names = [p.name for p in self._parts]
         if part not in names:
@@ -412,8 +412,8 @@ def porting_widget(
     """The PyTorch and the Jittor file of a network to move through, line beside line.
 
     network: "vaanet", "cten", "tsl" or "gait". Or, instead: reference and port, the texts of two
-    files of your own. Raises DataError for another network or where only one text is given, and
-    SyntaxError where a text is no Python.
+    files of your own. Raises DataError for another network or if only one text is given, and
+    SyntaxError if a text is no Python.
     """
     if (reference is None) != (port is None):
         raise DataError(

@@ -171,7 +171,7 @@ def _judge(name: str, compare: Callable[[], None], hint: str, hint_zh: str) -> b
 
 
 def _resolve(answer: Any) -> Any:
-    """The answer itself. Raises _Todo where it is still the placeholder or not there at all."""
+    """The answer itself. Raises _Todo if it is still the placeholder or not there at all."""
     if callable(answer) and not hasattr(answer, "shape"):
         try:
             answer = answer()

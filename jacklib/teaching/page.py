@@ -35,7 +35,7 @@ _PAGES = jinja2.Environment(
 
 def page(answers: Sequence[Answer], name: str, lang: str = "en", *, sound: bool = True) -> str:
     """The page as text. name: what was asked about, for its title. sound: whether the film has any,
-    since the page says where it has not."""
+    since the page says if it has not."""
     check_language(lang)
     text, parts = TEXT[lang], []
     for answer in answers:

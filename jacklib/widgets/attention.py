@@ -3,7 +3,7 @@
 `render(state)` draws one segment of one clip, a pure function without pyplot. `save` writes the
 picture as a PNG file. `attention_widget(states)` puts a clip menu and a segment slider on top.
 
-Letters: S segments a clip, m = side * side positions of the feature map, k channels, n audio
+Letters: S segments per clip, m = side * side positions of the feature map, k channels, n audio
 segments, C classes. Segments are counted from 0 everywhere, as in code.
 """
 
@@ -43,15 +43,15 @@ FIELDS = drawing.Fields("AttentionState")
 class AttentionState:
     """All that one picture shows. Plain NumPy; nothing here knows the network.
 
-    frames: uint8 [S, H, W, 3], RGB, one middle frame a segment, cropped as the network saw it.
+    frames: uint8 [S, H, W, 3], RGB, one middle frame per segment, cropped as the network saw it.
     alpha: [S, m] spatial attention, each row summing to m; or None for a network without it.
     beta: [S, k] channel attention, each row summing to k; or None.
     gamma: [S] temporal attention, zero or more.
     audio_gamma: [n] temporal attention over the audio segments, or None.
     probabilities: [C], summing to 1. class_names: C names.
     title: the clip's name. label: its true class, one of class_names, or None.
-    segment: which segment to look into. truth: [S], share 0..1 of each segment that the planted
-    event fills, or None.
+    segment: which segment to look into. truth: [S], the fraction 0..1 of each segment that
+    the planted event fills, or None.
 
     Raises DataError naming the field whose shape or values are wrong.
     """
@@ -345,11 +345,9 @@ def _draw_channels(page: _Page, state: AttentionState, text: dict) -> None:
     axes.set(xlabel=text["channel_axis"], ylabel=text["times"])
     axes.set_xticks(_few_ticks(count, half))
     axes.set_title(
-        text["channel"].format(state.segment),
-        loc="left",
-        fontweight=page.bold,
+        text["channel"].format(state.segment), loc="left", fontweight=page.bold,
         fontsize=10.5 if alone else 9.5,
-    )
+    )  # fmt: skip
     axes.text(
         0.98, 0.96, text["channel_note"].format(half, count), transform=axes.transAxes, ha="right",
         va="top", fontsize=9, linespacing=1.4,
@@ -366,25 +364,21 @@ def _draw_audio(page: _Page, state: AttentionState, text: dict) -> None:
     axes.bar(np.arange(count), state.audio_gamma, width=0.72, color=BLUE)
     axes.axhline(float(state.audio_gamma.mean()), color=INK, ls="--", lw=1.1)
     axes.set(
-        xlim=(-0.6, count - 0.4),
-        ylim=(0, max(float(state.audio_gamma.max()) * 1.1, 1e-6)),
-        xlabel=text["audio_axis"],
-        ylabel=text["gamma"],
-    )
+        xlim=(-0.6, count - 0.4), ylim=(0, max(float(state.audio_gamma.max()) * 1.1, 1e-6)),
+        xlabel=text["audio_axis"], ylabel=text["gamma"],
+    )  # fmt: skip
     axes.set_xticks(range(0, count, max(1, -(-count // 16))))
     axes.tick_params(axis="x", length=0)
     axes.locator_params(axis="y", nbins=4)
     axes.yaxis.set_major_formatter("{x:g}")
     axes.set_title(
-        text["audio"],
-        loc="left",
-        fontweight=page.bold,
+        text["audio"], loc="left", fontweight=page.bold,
         fontsize=10.5 if state.beta is None else 9.5,
-    )
+    )  # fmt: skip
 
 
 def _heat_colours() -> ListedColormap:
-    """Inferno, clear where there is no attention: the picture shows through where it is ignored."""
+    """Inferno, clear where there is no attention: the frame shows through where it is ignored."""
     colours = matplotlib.colormaps["inferno"](np.linspace(0.15, 0.95, 256))
     colours[:, 3] = np.linspace(0.35, 0.75, 256)
     return ListedColormap(colours)

@@ -73,7 +73,7 @@ def class_label(name: str, lang: str) -> str:
 def verdict(
     label: str | None, probabilities: np.ndarray, class_names: Sequence[str], lang: str
 ) -> str:
-    """One sentence: the likeliest class, its probability and the true class where it is known."""
+    """One sentence: the likeliest class, its probability and the true class if it is known."""
     text, best = TEXT[lang], int(probabilities.argmax())
     guess = class_label(class_names[best], lang)
     words = text["describe_class"].format(guess=guess, p=probabilities[best])
@@ -227,8 +227,8 @@ def draw_heading(
 
 
 def strip_size(count: int, frame_shape: Sequence[int], tallest: float = 1.15) -> tuple:
-    """Height in inches of a strip of `count` frames across the page, and one frame's share of its
-    column: a frame [H, W, ...] fills its column unless that made the strip too tall."""
+    """Height in inches of a strip of `count` frames across the page, and the fraction of its column
+    that a frame takes: a frame [H, W, ...] fills it unless that made the strip too tall."""
     height, width = frame_shape[:2]
     strip = min(tallest, 0.96 * INNER / count * height / width)
     return strip, strip * width / height / (INNER / count)
@@ -237,7 +237,7 @@ def strip_size(count: int, frame_shape: Sequence[int], tallest: float = 1.15) ->
 def draw_frames(axes, frames: np.ndarray, share: float) -> None:
     """Frames [S, H, W, 3] side by side, frame s in the middle of column s..s+1.
 
-    share: how much of its column a frame fills; see `strip_size`.
+    share: the fraction of its column that a frame fills; see `strip_size`.
     """
     side = (1 - share) / 2
     for s, frame in enumerate(frames):
@@ -295,7 +295,7 @@ def draw_waveform(axes, waveform: np.ndarray, seconds: float) -> None:
 def shade_truth(axes, truth: np.ndarray, lang: str, step: float = 1) -> Patch:
     """Shade the segments that the planted event fills; give back the legend's entry.
 
-    truth: [S], shares 0..1. step: a segment's length on the horizontal axis.
+    truth: [S], fractions 0..1. step: a segment's length on the horizontal axis.
     """
     for s, share in enumerate(truth):
         if share > 0:  # the fuller the segment, the stronger the shade
@@ -320,11 +320,9 @@ def write_whole(data: bytes, path: str | os.PathLike) -> Path:
     path = Path(path)
     if not path.parent.is_dir():
         raise DataError(
-            str(path),
-            found=f"no folder {path.parent}",
-            wanted="an existing folder",
+            str(path), found=f"no folder {path.parent}", wanted="an existing folder",
             cure="Make the folder first.",
-        )
+        )  # fmt: skip
     return write_bytes(path, data)
 
 

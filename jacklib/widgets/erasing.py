@@ -8,7 +8,7 @@ no segment is left for sees the whole clip.
 `render(state)` draws one clip at one θ, a pure function without pyplot. `save` writes the picture
 as a PNG file. `erasing_widget(titles, state_of)` puts a clip menu and a θ slider on top.
 
-Letters: S segments a clip, C classes, n samples of sound. Segments are counted from 0 and passes
+Letters: S segments per clip, C classes, n samples of audio. Segments are counted from 0 and passes
 from 1, as in the paper.
 """
 
@@ -46,15 +46,15 @@ FIELDS = drawing.Fields("ErasingState")
 class ErasingState:
     """All that one picture shows. Plain NumPy; nothing here knows the network.
 
-    title: the clip's name. frames: uint8 [S, H, W, 3], RGB, one middle frame a segment as pass 1
-    sees it. waveform: [n], the whole clip's sound, mono; seconds: how long the clip is.
+    title: the clip's name. frames: uint8 [S, H, W, 3], RGB, one middle frame per segment as pass 1
+    sees it. waveform: [n], the whole clip's audio, mono; seconds: how long the clip is.
     gamma: [S] temporal attention of pass 1, zero or more. theta: 0..1.
     keep_low, keep_high: bool [S], the segments that pass 2 and pass 3 keep; none or all of them
     where the pass sees the whole clip.
     probabilities: [3, C] of passes 1, 2 and 3; mean_probabilities: [C], of the mean of the logits
     of passes 1 and 2. class_names: C names. label: the true class, one of class_names, or None.
     pass_frames: uint8 [3, S, H, W, 3], the middle frames of each pass' own S segments, or None.
-    truth: [S], share 0..1 of each segment that the planted event fills, or None.
+    truth: [S], the fraction 0..1 of each segment that the planted event fills, or None.
 
     Raises DataError naming the field whose shape or values are wrong.
     """
@@ -134,7 +134,7 @@ def render(state: ErasingState, lang: str = "en") -> Figure:
         )
         _draw_strip(page, state, text)
         _draw_gamma(page, state, text, lang)
-        _draw_sound(page, state, text, lang)
+        _draw_audio(page, state, text, lang)
         if state.pass_frames is not None:
             _draw_passes(page, state, text)
         _draw_table(page, state, text, lang)
@@ -158,14 +158,10 @@ def describe(state: ErasingState, lang: str = "en") -> str:
             t=state.threshold,
         )
     ]
-    if low.all():
-        sentences.append(text["describe_no_low"])
-    else:
-        sentences.append(text["describe_erased"].format(_named(~low, text)))
-    if high.all():
-        sentences.append(text["describe_no_high"])
-    else:
-        sentences.append(text["describe_high"].format(_named(high, text)))
+    key = "describe_no_low" if low.all() else "describe_erased"
+    sentences.append(text[key].format(_named(~low, text)))
+    key = "describe_no_high" if high.all() else "describe_high"
+    sentences.append(text[key].format(_named(high, text)))
     if state.truth is not None and state.truth.any():
         event = state.truth > 0
         sentences.append(
@@ -247,7 +243,7 @@ erasing_widget = ErasingExplorer
 
 # --- the panels ---------------------------------------------------------------------------------
 
-GAMMA, SOUND, CAPTION, ROW = 1.15, 0.6, 0.32, 0.3  # heights in inches
+GAMMA, AUDIO, CAPTION, ROW = 1.15, 0.6, 0.32, 0.3  # heights in inches
 HEADER = 0.34  # the class names above the table
 TABLE_LEFT = 2.45
 
@@ -260,8 +256,8 @@ class _Page(drawing.Page):
         self.strip, self.thumb = drawing.strip_size(len(state.frames), shape, 1.0)
         self.strip_top = 0.88
         self.gamma_top = self.strip_top + self.strip + 0.08
-        self.sound_top = self.gamma_top + GAMMA + 0.5
-        self.passes_top = self.sound_top + SOUND + 0.86
+        self.audio_top = self.gamma_top + GAMMA + 0.5
+        self.passes_top = self.audio_top + AUDIO + 0.86
         self.row, self.row_thumb = drawing.strip_size(len(state.frames), shape, 0.75)
         rows = 0 if state.pass_frames is None else 3 * (self.row + CAPTION) + 0.5
         self.table_top = self.passes_top + rows + HEADER
@@ -287,12 +283,7 @@ def _draw_strip(page: _Page, state: ErasingState, text: dict) -> None:
 def _summary(state: ErasingState, text: dict) -> str:
     """What the threshold does to this clip, in one line."""
     _, low, high = state.seen
-    key = {
-        (False, False): "seen",
-        (True, False): "none_low",
-        (False, True): "none_high",
-        (True, True): "none",
-    }[bool(low.all()), bool(high.all())]
+    key = ("seen", "none_high", "none_low", "none")[2 * low.all() + high.all()]
     return text[key].format(theta=state.theta, all=len(low), low=low.sum(), high=high.sum())
 
 
@@ -318,13 +309,13 @@ def _draw_gamma(page: _Page, state: ErasingState, text: dict, lang: str) -> None
     drawing.draw_legend(axes, legend, "upper right", (1.0, -0.19), ncols=3, columnspacing=1.2)
 
 
-def _draw_sound(page: _Page, state: ErasingState, text: dict, lang: str) -> None:
-    axes = page.axes(MARGIN_LEFT, page.sound_top, INNER, SOUND)
+def _draw_audio(page: _Page, state: ErasingState, text: dict, lang: str) -> None:
+    axes = page.axes(MARGIN_LEFT, page.audio_top, INNER, AUDIO)
     drawing.draw_waveform(axes, state.waveform, state.seconds)
     if state.truth is not None:
         drawing.shade_truth(axes, state.truth, lang, state.seconds / len(state.truth))
     axes.set(xlim=(0, state.seconds))
-    axes.set_ylabel(text["sound"], labelpad=8)
+    axes.set_ylabel(text["audio"], labelpad=8)
     axes.set_xlabel(text["time"], loc="left")
     axes.locator_params(axis="x", nbins=12)
 

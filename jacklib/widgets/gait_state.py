@@ -87,8 +87,8 @@ class GaitState:
 
     title: the gait's name. pose: [T, V, 3], metres. Frames of zeros after the last one fill up a
     gait that is shorter; they are not drawn. affective: [T, 31], see `gait_features.FEATURES`.
-    fps: frames a second. label: the true class, one of class_names, or None. probabilities: one a
-    class. affective_predicted: [T, 31], the network's own. graphs: what it looked at.
+    fps: frames per second. label: the true class, one of class_names, or None. probabilities: one
+    per class. affective_predicted: [T, 31], the network's own. graphs: what it looked at.
 
     Raises DataError naming the field whose shape or values are wrong.
     """

@@ -220,11 +220,9 @@ class TimelineExplorer(drawing.Shell):
             except Exception as error:  # whatever it was, the reader wants to go on
                 label, _, start, end = proposal
                 self.error = TEXT[self.lang]["error"].format(
-                    label=name_of(label, self.lang),
-                    start=start,
-                    end=end,
+                    label=name_of(label, self.lang), start=start, end=end,
                     error=drawing.one_line(error),
-                )
+                )  # fmt: skip
                 return b""
         return self._strips[key]
 

@@ -53,7 +53,7 @@ def render(
     with drawing.house_style(lang, [video.title, *video.class_names]) as bold:
         page = _Page(view, bold)
         _draw_heading(page, view)
-        axes = [_draw_film(page, view), _draw_sound(page, view), _draw_scores(page, view)]
+        axes = [_draw_film(page, view), _draw_audio(page, view), _draw_scores(page, view)]
         if view.seed_rows:
             axes.append(_draw_seeds(page, view))
         axes += _draw_lanes(page, view)
@@ -179,7 +179,7 @@ class View:
         return dict(label=name_of(label, self.lang), score=score, start=start, end=end)
 
     def lane(self, c: int) -> tuple[list[int], int]:
-        """The numbers of a class's proposals that are shown, best first, and how many it has."""
+        """The indices of a class's proposals that are shown, best first, and how many it has."""
         mine = [i for i, row in enumerate(self.found) if row[0] == self.video.class_names[c]]
         shown = mine[:SHOWN]
         if self.chosen in mine[SHOWN:]:
@@ -190,7 +190,7 @@ class View:
 # --- the panels ---------------------------------------------------------------------------------
 
 TITLE, LEGEND = 0.32, 0.18  # heights in inches: a title with the space above it, and a legend
-SOUND, SCORES, SEED = 0.42, 1.25, 0.22
+AUDIO, SCORES, SEED = 0.42, 1.25, 0.22
 TRUTH, BAR, LANE = 0.19, 0.125, 0.3  # a class's ground truth, one proposal, all of them at least
 GAP = 0.1
 GRID = "#E3E6E8"
@@ -205,15 +205,15 @@ class _Page(drawing.Page):
         strip, self.thumb = drawing.strip_size(len(video.frames), video.frames.shape[1:3])
         self.strip = strip * video.seconds / video.span
         self.film_top = 0.5
-        self.sound_top = self.film_top + self.strip + GAP
-        self.scores_top = self.sound_top + SOUND + GAP + TITLE + LEGEND
+        self.audio_top = self.film_top + self.strip + GAP
+        self.scores_top = self.audio_top + AUDIO + GAP + TITLE + LEGEND
         top = self.scores_top + SCORES + GAP
         self.seeds_top = top + TITLE
         if view.seed_rows:
             top = self.seeds_top + len(view.seed_rows) * SEED + GAP
         self.lanes_title = top + TITLE
         top = self.lanes_title
-        self.lanes = []  # (top of the truth or None, top of the proposals, their height) a class
+        self.lanes = []  # (top of the truth or None, top of the proposals, their height) per class
         for c in range(len(view.names)):
             truth_top = None
             if video.truth is not None:
@@ -252,11 +252,11 @@ def _draw_film(page: _Page, view: View):
     return axes
 
 
-def _draw_sound(page: _Page, view: View):
+def _draw_audio(page: _Page, view: View):
     video = view.video
-    axes = page.axes(MARGIN_LEFT, page.sound_top, INNER, SOUND)
+    axes = page.axes(MARGIN_LEFT, page.audio_top, INNER, AUDIO)
     drawing.draw_waveform(axes, video.waveform, video.seconds)
-    page.label(page.sound_top, SOUND, view.text["sound"])
+    page.label(page.audio_top, AUDIO, view.text["audio"])
     return axes
 
 
@@ -294,7 +294,7 @@ def _draw_scores(page: _Page, view: View):
 
 
 def _draw_seeds(page: _Page, view: View):
-    """A row a class with its points and action seeds, and one with the background's seeds."""
+    """A row per class with its points and action seeds, and one with the background's seeds."""
     video, text, rows = view.video, view.text, view.seed_rows
     points, seeds = video.points is not None, view.has_seeds
     title = "seeds_and_points" if points and seeds else "seeds" if seeds else "points"

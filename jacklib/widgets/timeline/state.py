@@ -18,7 +18,7 @@ from jacklib.core.shapes import CLIP_FRAMES
 from jacklib.widgets import drawing
 from jacklib.widgets.drawing import BLUE, INK, ORANGE, VERMILLION
 
-# By a class's number: its colour, its line and the hatching of its ground truth.
+# By a class's index: its colour, its line and the hatching of its ground truth.
 LOOKS = (
     (VERMILLION, (0, (4, 1.5)), "\\\\\\\\"),
     (BLUE, "-", "////"),
@@ -96,7 +96,7 @@ class TimelineVideo:
                 FIELDS.fractions(name, value, shape, over=1e-5)
         scored = clips * self.clip_seconds
         if abs(scored - self.seconds) > max(2 * self.clip_seconds, 0.1 * self.seconds):
-            found = f"{clips} clips, {scored:.1f} s at {self.fps:g} frames a second"
+            found = f"{clips} clips, {scored:.1f} s at {self.fps:g} frames per second"
             raise FIELDS.bad("scores", found, f"clips for the video's {self.seconds:.1f} s")
         self._check_times("points", 2, "(label, seconds)")
         self._check_times("truth", 3, "(label, start, end)")
