@@ -127,20 +127,15 @@ def describe(state: AttentionState, lang: str = "en") -> str:
     """What the picture says, in a few sentences, for those who cannot see it."""
     drawing.check_language(lang)
     text, s = TEXT[lang], state.segment
-    mean = state.gamma.mean()
+    title, mean = state.title or text["clip"].rstrip(":："), state.gamma.mean()
     ratio = state.gamma[s] / mean if mean > 0 else 0.0
     sentences = [
-        text["describe"].format(
-            title=state.title or text["clip"].rstrip(":："), s=s, last=len(state.gamma) - 1
-        ),
+        text["describe"].format(title=title, s=s, last=len(state.gamma) - 1),
         text["describe_gamma"].format(ratio=ratio, top=int(state.gamma.argmax())),
     ]
     if state.alpha is not None:
-        sentences.append(
-            text["describe_alpha"].format(
-                where=_where(state.alpha[s], lang), peak=state.alpha[s].max()
-            )
-        )
+        where, peak = _where(state.alpha[s], lang), state.alpha[s].max()
+        sentences.append(text["describe_alpha"].format(where=where, peak=peak))
     if state.beta is not None:
         half = channels_for_half(state.beta[s])
         sentences.append(text["describe_beta"].format(half=half, k=state.beta.shape[1]))
@@ -173,7 +168,6 @@ class AttentionExplorer(drawing.Shell):
     """
 
     def __init__(self, states: Sequence[AttentionState], lang: str = "en"):
-        drawing.check_language(lang)
         if len(states) == 0:
             raise DataError(
                 "states", found="no clip", wanted="at least one AttentionState", cure="Pass a list."

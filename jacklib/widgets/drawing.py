@@ -138,24 +138,9 @@ def house_style(lang: str, words: Sequence[str]) -> Iterator[str]:
     # English labels too may stand beside a Chinese title or class name.
     if lang == "zh" or not "".join(words).isascii():
         family = [font, *family] if (font := chinese_font()) else family
-    style = {
-        "font.family": family,
-        "font.size": 9,
-        "axes.titlesize": 10.5,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.edgecolor": "#777777",
-        "text.color": INK,
-        "axes.labelcolor": INK,
-        "xtick.color": INK,
-        "ytick.color": INK,
-        "hatch.linewidth": 0.6,
-        # The panels' places are fixed here, whatever layout a notebook has chosen for its figures.
-        "figure.constrained_layout.use": False,
-        "figure.autolayout": False,
-        "text.parse_math": False,  # names come from files, and may hold a $
-    }
-    with matplotlib.rc_context(style):
+    style = dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), INK)
+    style["font.family"] = family
+    with matplotlib.rc_context(style, fname=Path(__file__).with_name("house.mplstyle")):
         yield "bold" if all(_has_bold(name) for name in family) else "normal"
 
 
@@ -466,6 +451,7 @@ class Shell:
     error = ""  # why there is no picture of what is chosen
 
     def __init__(self, titles: Sequence[str], lang: str):
+        check_language(lang)
         self.lang = lang
         names = [title or f"{i}" for i, title in enumerate(titles)]
         # The number keeps two clips of one name apart.

@@ -149,35 +149,25 @@ def describe(state: ErasingState, lang: str = "en") -> str:
     drawing.check_language(lang)
     text = TEXT[lang]
     _, low, high = state.seen
-    sentences = [
-        text["describe"].format(
-            title=state.title or text["clip"].rstrip(":："),
-            all=len(state.gamma),
-            seconds=state.seconds,
-            theta=state.theta,
-            t=state.threshold,
-        )
-    ]
+    facts = dict(title=state.title or text["clip"].rstrip(":："), seconds=state.seconds)
+    facts |= dict(all=len(state.gamma), theta=state.theta, t=state.threshold)
+    sentences = [text["describe"].format(**facts)]
     key = "describe_no_low" if low.all() else "describe_erased"
     sentences.append(text[key].format(_named(~low, text)))
     key = "describe_no_high" if high.all() else "describe_high"
     sentences.append(text[key].format(_named(high, text)))
     if state.truth is not None and state.truth.any():
         event = state.truth > 0
-        sentences.append(
-            text["describe_truth"].format(
-                where=_named(event, text), lost=int((event & ~low).sum()), all=int(event.sum())
-            )
-        )
+        facts = dict(where=_named(event, text), lost=(event & ~low).sum(), all=event.sum())
+        sentences.append(text["describe_truth"].format(**facts))
     guesses = [
         text["describe_guess"].format(class_label(state.class_names[row.argmax()], lang), row.max())
         for row in state.probabilities
     ]
     sentences.append(text["describe_passes"].format(text["comma"].join(guesses)))
     sentences.append(text["describe_mean"])
-    sentences.append(
-        drawing.verdict(state.label, state.mean_probabilities, state.class_names, lang)
-    )
+    answer = (state.label, state.mean_probabilities, state.class_names)
+    sentences.append(drawing.verdict(*answer, lang))
     return text["space"].join(sentences)
 
 
@@ -200,7 +190,6 @@ class ErasingExplorer(drawing.Shell):
         lang: str = "en",
         theta: float = THETA,
     ):
-        drawing.check_language(lang)
         if len(titles) == 0:
             raise DataError("titles", found="no clip", wanted="at least one", cure="Pass a list.")
         if not 0 <= theta <= 1:

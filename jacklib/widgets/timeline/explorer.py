@@ -11,7 +11,7 @@ from jacklib.core.metrics import FOREGROUND_LEVELS, SCORE_LEVELS, DetectionMetri
 from jacklib.errors import DataError
 from jacklib.widgets import drawing
 from jacklib.widgets.drawing import INK, INNER, MARGIN_LEFT, WIDTH
-from jacklib.widgets.timeline.panels import TEXT, describe, name_of, png, render_frames
+from jacklib.widgets.timeline.panels import TEXT, describe, parts_of, png, render_frames
 from jacklib.widgets.timeline.state import (
     LOOKS,
     RELEASED,
@@ -40,7 +40,6 @@ class TimelineExplorer(drawing.Shell):
     def __init__(
         self, videos: Sequence[TimelineVideo], lang: str = "en", thresholds: Thresholds = RELEASED
     ):
-        drawing.check_language(lang)
         if len(videos) == 0:
             raise DataError(
                 "videos", found="no video", wanted="at least one TimelineVideo", cure="Pass a list."
@@ -175,12 +174,10 @@ class TimelineExplorer(drawing.Shell):
                     part.close()
 
     def _button(self, number: int) -> ipywidgets.Button:
-        label, score, start, end = self._found[number]
+        label, score, *_ = self._found[number]
         button = ipywidgets.Button(
             description=f"{label} {score:.2f}",
-            tooltip=TEXT[self.lang]["tip"].format(
-                label=name_of(label, self.lang), score=score, start=start, end=end
-            ),
+            tooltip=TEXT[self.lang]["tip"].format(**parts_of(self._found[number], self.lang)),
             # JupyterLab's line is 28 px high, and the border comes on top of it.
             layout={"height": "32px", "padding": "0"},
             style={"text_color": INK},
@@ -218,11 +215,8 @@ class TimelineExplorer(drawing.Shell):
                 figure = render_frames(self.video, proposal, lang=self.lang)
                 self._strips[key] = drawing.png_bytes(figure)
             except Exception as error:  # whatever it was, the reader wants to go on
-                label, _, start, end = proposal
-                self.error = TEXT[self.lang]["error"].format(
-                    label=name_of(label, self.lang), start=start, end=end,
-                    error=drawing.one_line(error),
-                )  # fmt: skip
+                parts = parts_of(proposal, self.lang) | {"error": drawing.one_line(error)}
+                self.error = TEXT[self.lang]["error"].format(**parts)
                 return b""
         return self._strips[key]
 
@@ -230,14 +224,9 @@ class TimelineExplorer(drawing.Shell):
         text, (before, now) = TEXT[self.lang], self._measured
         if now not in self._reports:
             self.numbers.value = _line(text["busy"])  # many videos may take seconds
-        self.numbers.value = _line(
-            report_words(
-                self._report(now),
-                self._report(before) if before else None,
-                sum(video.truth is not None for video in self.videos),
-                self.lang,
-            )
-        )
+        earlier = self._report(before) if before else None
+        count = sum(video.truth is not None for video in self.videos)
+        self.numbers.value = _line(report_words(self._report(now), earlier, count, self.lang))
 
     def _report(self, thresholds: Thresholds) -> DetectionMetrics | None:
         if thresholds not in self._reports:

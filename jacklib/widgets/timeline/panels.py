@@ -69,13 +69,13 @@ def render_frames(
 ) -> Figure:
     """Draw frames of one proposal side by side, their seconds beneath: 9 inches wide."""
     lang = drawing.drawable(lang)
-    text, (label, score, start, end) = TEXT[lang], proposal
+    text, (_, _, start, end) = TEXT[lang], proposal
     frames, times = frames_of(video, start, end, count)
     with drawing.house_style(lang, [video.title, *video.class_names]) as bold:
         # As many columns as asked for: a few frames do not fill the page.
         strip, share = drawing.strip_size(max(count, len(frames)), frames.shape[1:3])
         page = drawing.Page(0.36 + strip + 0.26, bold)
-        title = text["tip"].format(label=name_of(label, lang), score=score, start=start, end=end)
+        title = text["tip"].format(**parts_of(proposal, lang))
         page.title(MARGIN_LEFT, 0.36, title)
         if video.frames_between is None:
             page.note(0.36, text["nearest"])
@@ -122,11 +122,13 @@ def describe(
         sentences.append(_listed(words, text, "describe_truth", "describe_no_truth"))
     if view.found:
         best = max(view.found, key=lambda proposal: proposal[1])
-        sentences.append(text["describe_best"].format(count=len(view.found), **view.words(best)))
+        sentences.append(
+            text["describe_best"].format(count=len(view.found), **parts_of(best, lang))
+        )
     else:
         sentences.append(text["describe_nothing"])
     if chosen is not None:
-        sentences.append(text["describe_chosen"].format(**view.words(view.found[chosen])))
+        sentences.append(text["describe_chosen"].format(**parts_of(view.found[chosen], lang)))
     return text["space"].join(sentences)
 
 
@@ -141,6 +143,12 @@ def _listed(words: list[str], text: dict, some: str, none: str, most: int = 6) -
 def name_of(label: str, lang: str) -> str:
     """A class as a reader of `lang` wants it."""
     return TEXT[lang]["class_names"].get(label, label)
+
+
+def parts_of(proposal: Proposal, lang: str) -> dict:
+    """A proposal's parts, as the sentences name them."""
+    label, score, start, end = proposal
+    return dict(label=name_of(label, lang), score=score, start=start, end=end)
 
 
 class View:
@@ -172,11 +180,6 @@ class View:
         """Each class and its video score."""
         pairs = zip(self.names, self.video.video_score, strict=True)
         return self.text["comma"].join(f"{name} {score:.2f}" for name, score in pairs)
-
-    def words(self, proposal: Proposal) -> dict:
-        """A proposal's parts, as the sentences name them."""
-        label, score, start, end = proposal
-        return dict(label=name_of(label, self.lang), score=score, start=start, end=end)
 
     def lane(self, c: int) -> tuple[list[int], int]:
         """The indices of a class's proposals that are shown, best first, and how many it has."""
@@ -343,7 +346,7 @@ def _draw_lanes(page: _Page, view: View) -> list:
     page.title(MARGIN_LEFT, page.lanes_title, text["proposals"])
     note = text["proposals_note"]
     if view.chosen is not None:
-        note = text["framed"].format(**view.words(found[view.chosen]))
+        note = text["framed"].format(**parts_of(found[view.chosen], view.lang))
     page.note(page.lanes_title, note)
     scores = [row[1] for row in found]
     axes = []
