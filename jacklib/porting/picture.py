@@ -217,12 +217,9 @@ def diff_figure(
             )
             for kind in LOOKS
         ]  # fmt: skip
-        page.figure.legend(
-            handles=handles, loc="upper left",
-            bbox_to_anchor=(0.08 / WIDTH, 1 - 0.38 / page.height),
-            ncols=len(handles), frameon=False, fontsize=8, borderpad=0, borderaxespad=0,
-            columnspacing=1.2, handletextpad=0.4, handlelength=1.4,
-        )  # fmt: skip
+        look = dict(columnspacing=1.2, handletextpad=0.4, handlelength=1.4, borderpad=0, fontsize=8)
+        at = 0.08 / WIDTH, 1 - 0.38 / page.height
+        drawing.draw_legend(page.figure, handles, "upper left", at, ncols=len(handles), **look)
         axes = page.axes(0, top, WIDTH, LINE * max(len(shown), 1))
         axes.set(xlim=(0, WIDTH), ylim=(max(len(shown), 1), 0))
         axes.set_axis_off()

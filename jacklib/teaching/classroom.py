@@ -139,7 +139,7 @@ def summary() -> tuple[int, int]:
         print(_say("all", total=total))
     else:
         print(_say("summary", solved=solved, total=total))
-        left = _TEXT[_language]["join"].join(n for n, right in _results.items() if not right)
+        left = _say("join").join(n for n, right in _results.items() if not right)
         print(_TEXT[_language]["left"].format(left))
     return solved, total
 
@@ -162,9 +162,8 @@ def _judge(name: str, compare: Callable[[], None], hint: str, hint_zh: str) -> b
         why = str(error) if isinstance(error, _Wrong) else _one_line(error)
         chosen = (hint_zh or hint) if _language == "zh" else (hint or hint_zh)
         if chosen:
-            stop = "" if why.endswith((".", "。", "!", "?")) else "." if _language == "en" else "。"
-            gap = " " if _language == "en" else ""
-            why += f"{stop}{gap}{_TEXT[_language]['hint'].format(chosen)}"
+            stop = "" if why.endswith((".", "。", "!", "?")) else _say("stop")
+            why += stop + _say("space") + _TEXT[_language]["hint"].format(chosen)
         print(f"✗ {name}{separator}{why}")
     _results[name] = right
     return right

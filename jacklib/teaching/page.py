@@ -69,13 +69,9 @@ def link(path: str | os.PathLike, name: str | None = None) -> str:
 
 
 def write_page(
-    answers: Sequence[Answer],
-    path: str | os.PathLike,
-    name: str,
-    lang: str = "en",
-    *,
+    answers: Sequence[Answer], path: str | os.PathLike, name: str, lang: str = "en", *,
     sound: bool = True,
-) -> Path:
+) -> Path:  # fmt: skip
     """Write `page` to a file, whole or not at all; returns its path."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

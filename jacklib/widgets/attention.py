@@ -21,18 +21,7 @@ from matplotlib.figure import Figure
 
 from jacklib.errors import DataError
 from jacklib.widgets import drawing
-from jacklib.widgets.drawing import (
-    BLUE,
-    GREY,
-    INK,
-    INNER,
-    MARGIN_LEFT,
-    MARGIN_RIGHT,
-    QUIET,
-    VERMILLION,
-    WIDTH,
-    class_label,
-)
+from jacklib.widgets.drawing import BLUE, GREY, INK, INNER, MARGIN_LEFT, MARGIN_RIGHT, VERMILLION
 from jacklib.widgets.words import texts
 
 TEXT = texts("attention")
@@ -289,13 +278,13 @@ def _draw_place(page: _Page, state: AttentionState, text: dict) -> None:
     bar.set_label(text["times"], fontsize=9)
     page.write(
         MARGIN_LEFT, page.place_top + page.place + 0.05,
-        text["contour"] if uneven else text["flat"], fontsize=9, color=QUIET,
+        text["contour"] if uneven else text["flat"], fontsize=9, color=drawing.QUIET,
     )  # fmt: skip
 
 
 def _draw_classes(page: _Page, state: AttentionState, text: dict, lang: str) -> None:
     left = MARGIN_LEFT + page.place_width + 2.15
-    width = WIDTH - MARGIN_RIGHT - left
+    width = drawing.WIDTH - MARGIN_RIGHT - left
     axes = page.axes(left, page.place_top, width, page.place)
     rows = np.arange(len(state.class_names))
     best = int(state.probabilities.argmax())
@@ -311,7 +300,7 @@ def _draw_classes(page: _Page, state: AttentionState, text: dict, lang: str) -> 
             words, (value, row), xytext=(5, 0), textcoords="offset points", va="center", fontsize=9,
             fontweight=page.bold if true else "normal", color=VERMILLION if true else INK,
         )  # fmt: skip
-    axes.set_yticks(rows, [class_label(name, lang) for name in state.class_names])
+    axes.set_yticks(rows, [drawing.class_label(name, lang) for name in state.class_names])
     axes.invert_yaxis()
     # Room for the percentage and the mark, about an inch, beside the longest bar.
     axes.set(xlim=(0, float(state.probabilities.max()) / (1 - 1.1 / width)))
@@ -353,7 +342,7 @@ def _draw_audio(page: _Page, state: AttentionState, text: dict) -> None:
         left = MARGIN_LEFT
     else:
         left = MARGIN_LEFT + (INNER - 0.9) * 0.52 + 0.9
-    axes = page.axes(left, page.bottom_top, WIDTH - MARGIN_RIGHT - left, 1.5)
+    axes = page.axes(left, page.bottom_top, drawing.WIDTH - MARGIN_RIGHT - left, 1.5)
     count = len(state.audio_gamma)
     axes.bar(np.arange(count), state.audio_gamma, width=0.72, color=BLUE)
     axes.axhline(float(state.audio_gamma.mean()), color=INK, ls="--", lw=1.1)

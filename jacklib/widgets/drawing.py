@@ -198,13 +198,9 @@ class Page:
 
 
 def draw_heading(
-    page: Page,
-    title: str,
-    label: str | None,
-    probabilities: np.ndarray,
-    class_names: Sequence[str],
-    lang: str,
-) -> None:
+    page: Page, title: str, label: str | None, probabilities: np.ndarray,
+    class_names: Sequence[str], lang: str,
+) -> None:  # fmt: skip
     """The clip's name at the left; its true class and the likeliest one at the right."""
     page.write(MARGIN_LEFT, 0.13, title, fontsize=13, fontweight=page.bold, parse_math=False)
     words = answer_words(label, probabilities, class_names, lang)
@@ -248,10 +244,10 @@ def draw_gamma(page: Page, top: float, height: float, gamma, truth, lang: str) -
     return axes, bars, legend
 
 
-def draw_legend(axes, handles: list, loc: str, at: tuple[float, float], **look) -> None:
-    """A legend without a frame, whose corner `loc` is at a place of the axes, from 0 to 1."""
+def draw_legend(axes, handles: list, loc: str, at: tuple[float, float], **look):
+    """A legend without a frame, whose corner `loc` is at a point of the axes, from 0 to 1."""
     look = {"frameon": False, "fontsize": 9, "borderaxespad": 0} | look
-    axes.legend(handles=handles, loc=loc, bbox_to_anchor=at, **look)
+    return axes.legend(handles=handles, loc=loc, bbox_to_anchor=at, **look)
 
 
 def box(axes, left: float, bottom: float, width: float, height: float, **look) -> None:

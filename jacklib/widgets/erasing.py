@@ -26,16 +26,7 @@ from matplotlib.patches import Patch
 from jacklib.core.erasing import THETA, threshold
 from jacklib.errors import DataError
 from jacklib.widgets import drawing
-from jacklib.widgets.drawing import (
-    BLUE,
-    INK,
-    INNER,
-    MARGIN_LEFT,
-    MARGIN_RIGHT,
-    VERMILLION,
-    WIDTH,
-    class_label,
-)
+from jacklib.widgets.drawing import BLUE, INK, INNER, MARGIN_LEFT, VERMILLION, class_label
 from jacklib.widgets.words import texts
 
 TEXT = texts("erasing")
@@ -336,7 +327,7 @@ def _draw_table(page: _Page, state: ErasingState, text: dict, lang: str) -> None
     page.note(page.table_top - HEADER, text["table_note"])
     values = np.vstack([state.probabilities, state.mean_probabilities])
     classes = values.shape[1]
-    column = min(1.2, (WIDTH - MARGIN_RIGHT - TABLE_LEFT) / classes)
+    column = min(1.2, (drawing.WIDTH - drawing.MARGIN_RIGHT - TABLE_LEFT) / classes)
     gap = 0.06 / ROW  # sets the mean apart from what it is the mean of... in rows
     tops = np.array([0, 1, 2, 3 + gap])
     axes = page.axes(TABLE_LEFT, page.table_top, column * classes, (4 + gap) * ROW)

@@ -20,18 +20,7 @@ from PIL import Image
 from jacklib.core.skeleton import EDGES, JOINTS
 from jacklib.data.gait_features import FEATURES
 from jacklib.widgets import drawing
-from jacklib.widgets.drawing import (
-    BLUE,
-    GREY,
-    INK,
-    INNER,
-    MARGIN_LEFT,
-    MARGIN_RIGHT,
-    ORANGE,
-    QUIET,
-    VERMILLION,
-    WIDTH,
-)
+from jacklib.widgets.drawing import BLUE, GREY, INK, INNER, MARGIN_LEFT, QUIET, VERMILLION, WIDTH
 from jacklib.widgets.gait_state import PAIRS, Choice, GaitState, V, stronger, strongest_pairs
 from jacklib.widgets.words import texts
 
@@ -41,7 +30,7 @@ ELEVATION = np.deg2rad(12)  # of the camera, so that the floor is seen
 # Inches; TITLE is what a panel's title needs above it, LEGEND what explains the stage's colours.
 STAGE_TOP, GAP, TITLE, LEGEND = 1.12, 0.12, 0.3, 0.92
 BAR, TIME_ROW = 0.2, 0.17  # heights of a class's bar and of a fusion's attention to times
-COLOURS = (BLUE, ORANGE)  # of the curves of the left and the right gait
+COLOURS = (BLUE, drawing.ORANGE)  # of the curves of the left and the right gait
 SIDES = {"left": "#BFD7EA", "right": "#F3DDA6"}  # what a bone lies on, by its side of the body
 SIDES_DARK = {"left": "#6FA8D0", "right": "#DDA82E"}  # for thin lines
 MIDDLE, FLOOR = "#C9D0D6", "#DCE0E4"
@@ -336,12 +325,11 @@ class Scene:
             looks.append((COLOURS[gait], "-", name))
         if any(state.affective_predicted is not None for state in self.states):
             looks.append((QUIET if page.two else VERMILLION, ":", text["predicted_curve"]))
-        legend = self.figure.legend(
-            handles=[Line2D([], [], color=c, ls=ls, lw=1.6, label=name) for c, ls, name in looks],
-            loc="center right", ncols=len(looks), frameon=False, fontsize=8.5,
-            bbox_to_anchor=(1 - MARGIN_RIGHT / WIDTH, 1 - (page.curves_top - 0.18) / page.height),
-            columnspacing=0.9, handlelength=1.4, handletextpad=0.4, borderpad=0, borderaxespad=0,
-        )  # fmt: skip
+        lines = [Line2D([], [], color=c, ls=ls, lw=1.6, label=name) for c, ls, name in looks]
+        at = 1 - drawing.MARGIN_RIGHT / WIDTH, 1 - (page.curves_top - 0.18) / page.height
+        look = dict(columnspacing=0.9, handlelength=1.4, handletextpad=0.4, borderpad=0)
+        look |= dict(ncols=len(looks), fontsize=8.5)
+        legend = drawing.draw_legend(self.figure, lines, "center right", at, **look)
         for words in legend.get_texts():
             words.set_parse_math(False)  # a title may hold a $
         for place, (number, rect) in enumerate(zip(features, page.curves, strict=True)):

@@ -11,16 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from jacklib.errors import DataError
 from jacklib.widgets import drawing
-from jacklib.widgets.drawing import (
-    GREY,
-    INK,
-    INNER,
-    MARGIN_LEFT,
-    MARGIN_RIGHT,
-    ORANGE,
-    QUIET,
-    WIDTH,
-)
+from jacklib.widgets.drawing import GREY, INK, INNER, MARGIN_LEFT, MARGIN_RIGHT, ORANGE, WIDTH
 from jacklib.widgets.timeline.state import (
     FRAMES,
     LOOKS,
@@ -38,12 +29,9 @@ SHOWN = 12  # proposals of each class in the picture
 
 
 def render(
-    video: TimelineVideo,
-    thresholds: Thresholds = RELEASED,
-    *,
-    chosen: int | None = None,
+    video: TimelineVideo, thresholds: Thresholds = RELEASED, *, chosen: int | None = None,
     lang: str = "en",
-) -> Figure:
+) -> Figure:  # fmt: skip
     """Draw one video: 9 inches wide, 900 pixels at the figure's own resolution.
 
     chosen: number in `proposals(video, thresholds)` of the one to frame.
@@ -91,12 +79,9 @@ def render_frames(
 
 
 def describe(
-    video: TimelineVideo,
-    thresholds: Thresholds = RELEASED,
-    *,
-    chosen: int | None = None,
+    video: TimelineVideo, thresholds: Thresholds = RELEASED, *, chosen: int | None = None,
     lang: str = "en",
-) -> str:
+) -> str:  # fmt: skip
     """What the picture says, in a few sentences, for those who cannot see it."""
     drawing.check_language(lang)
     text, view = TEXT[lang], View(video, thresholds, chosen, lang)
@@ -122,9 +107,8 @@ def describe(
         sentences.append(_listed(words, text, "describe_truth", "describe_no_truth"))
     if view.found:
         best = max(view.found, key=lambda proposal: proposal[1])
-        sentences.append(
-            text["describe_best"].format(count=len(view.found), **parts_of(best, lang))
-        )
+        facts = {"count": len(view.found)} | parts_of(best, lang)
+        sentences.append(text["describe_best"].format(**facts))
     else:
         sentences.append(text["describe_nothing"])
     if chosen is not None:
@@ -420,7 +404,7 @@ def _say(axes, words: str) -> None:
     """Words in the middle of an empty lane, readable upon the framed proposal's band."""
     axes.text(
         0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", fontsize=8.5,
-        color=QUIET, bbox=dict(facecolor="white", alpha=0.85, lw=0, pad=1), zorder=5,
+        color=drawing.QUIET, bbox=dict(facecolor="white", alpha=0.85, lw=0, pad=1), zorder=5,
     )  # fmt: skip
 
 
