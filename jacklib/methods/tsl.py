@@ -636,7 +636,7 @@ def _check_steps(path: str, saved: dict, schedule: Schedule) -> None:
 
 
 def report_table(report: dict[str, float]) -> str:
-    """The mission's table for one run, as text."""
+    """The headline figures of one run, as text."""
     rows = (
         ("forward pass of one video in training (median)", "forward_s", "{:.3f} s"),
         ("memory at most", "memory_mb", "{:.0f} MB"),
