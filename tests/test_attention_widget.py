@@ -182,7 +182,7 @@ def test_chinese_labels_need_a_chinese_font(monkeypatch):
     assert "时间注意力" in words and "喜悦 Joy" in words and "Temporal" not in words
 
 
-@pytest.mark.skipif(attention.chinese_font() is None, reason="no Chinese font on this machine")
+@pytest.mark.skipif(drawing.chinese_font() is None, reason="no Chinese font on this machine")
 def test_chinese_font_draws_every_label(recwarn):
     attention.png(make_state(title="视频"), "zh")
     assert not [w for w in recwarn if "missing from font" in str(w.message)]
@@ -215,7 +215,7 @@ def test_drawing_leaves_the_callers_style_alone():
         ("probabilities", np.ones(8), "probabilities: found a sum of 8"),
         ("label", "Boredom", "label: found 'Boredom'"),
         ("segment", 6, "segment: found 6, wanted 0 to 5"),
-        ("truth", np.full(S, 2.0), "truth: found a share of 2"),
+        ("truth", np.full(S, 2.0), "truth: found a number of 2"),
     ],
 )
 def test_bad_fields_are_named(field, value, message):

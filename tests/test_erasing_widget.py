@@ -163,14 +163,14 @@ def test_panels_follow_what_the_state_has():
 def test_event_is_shaded_over_attention_and_sound_at_its_time():
     figure = render(make_state())
     spans = {}
-    for name in ("weight γ", "sound"):
+    for name in ("weight γ", "audio"):
         axes = axes_with(figure, ylabel=name)
         shades = [p for p in axes.patches if to_rgba(p.get_facecolor())[:3] == _rgb(drawing.ORANGE)]
         (shade,) = [p for p in shades if p.get_facecolor()[3] > 0]
         spans[name] = (shade.get_x(), shade.get_x() + shade.get_width())
         assert axes.get_xlim() == pytest.approx((0, 8 if name == "weight γ" else SECONDS))
     assert spans["weight γ"] == pytest.approx((2, 3))
-    assert spans["sound"] == pytest.approx((2 / 8 * SECONDS, 3 / 8 * SECONDS))
+    assert spans["audio"] == pytest.approx((2 / 8 * SECONDS, 3 / 8 * SECONDS))
 
 
 def _rgb(colour):
@@ -256,7 +256,7 @@ def test_envelope_keeps_every_peak():
 
 
 def test_silence_still_draws():
-    assert "sound" in panels(render(make_state(waveform=np.zeros(1))))
+    assert "audio" in panels(render(make_state(waveform=np.zeros(1))))
 
 
 def test_theta_changes_the_picture():
@@ -344,7 +344,7 @@ def test_drawing_leaves_the_callers_style_alone():
         ("seconds", 0.0, "seconds: found 0, wanted a length above 0"),
         ("pass_frames", FRAMES[None, :8], r"pass_frames: found shape \[1, 8, 180, 320, 3\]"),
         ("label", "Boredom", "label: found 'Boredom'"),
-        ("truth", np.full(8, 2.0), "truth: found a share of 2"),
+        ("truth", np.full(8, 2.0), "truth: found a number of 2"),
     ],
 )
 def test_bad_fields_are_named(field, value, message):

@@ -107,7 +107,7 @@ def test_a_mended_jittor_would_be_noticed():
     row = trap_table.Row("1 · x", 1.0, 1.0, 1.0, (), "")
     assert not row.differs and "no longer differs" in repr(row)
     row = trap_table.Row("1 · x", 1.0, 2.0, 3.0, (), "")
-    assert row.differs and "the mend differs too" in row._repr_html_()
+    assert row.differs and "the fix differs too" in row._repr_html_()
 
 
 def test_both_languages_have_the_same_words():

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from jacklib.core.shapes import CLIP_FRAMES
 from jacklib.errors import DataError, refuse, shown
 from jacklib.files import reading
 
@@ -34,8 +36,8 @@ def per_class(confusion: np.ndarray) -> list[dict]:
 def attention_on_truth(gamma, truth) -> float:
     """How much more temporal attention lies on the true segments than if it were spread evenly.
 
-    gamma [N, S], zero or more; truth [N, S], each segment's share of the event. 1 is what uniform
-    attention gets. A clip without any attention counts as uniform.
+    gamma [N, S], zero or more; truth [N, S], the fraction of each segment that the event
+    fills. 1 is what uniform attention gets. A clip without any attention counts as uniform.
     """
     gamma, truth = np.asarray(gamma, np.float64), np.asarray(truth, np.float64)
     total = gamma.sum(1, keepdims=True)
@@ -56,19 +58,53 @@ def temporal_iou(segment, segments) -> np.ndarray:
     return common / np.where(union > 0, union, 1)
 
 
-def temporal_map(ground_truth: dict, results: dict, tious: Sequence[float]) -> dict[str, float]:
+TIOUS = (0.1, 0.15, 0.2, 0.25, 0.3)  # those of TSL-Net's headline metrics
+
+
+@dataclass(frozen=True)
+class DetectionMetrics:
+    """How good detections in time are: one number for each overlap of `tious`.
+
+    ap_by_class: {label: interpolated average precision}; map: its mean over the labels.
+    precision, recall: means over the ranked list of what they are so far, then over the labels.
+    f2: 5PR / (4P + R).
+    """
+
+    tious: tuple[float, ...]
+    ap_by_class: dict[str, tuple[float, ...]]
+    map: tuple[float, ...]
+    precision: tuple[float, ...]
+    recall: tuple[float, ...]
+    f2: tuple[float, ...]
+
+    def averages(self) -> dict[str, float]:
+        """Means over the overlaps: "mAP", for each label L "LAP", "Rc" and "F2"."""
+        rows = {"mAP": self.map} | {f"{c}AP": ap for c, ap in self.ap_by_class.items()}
+        rows |= {"Rc": self.recall, "F2": self.f2}
+        return {name: float(np.mean(row)) for name, row in rows.items()}
+
+    def report(self) -> dict[str, float]:
+        """All of them under ActivityNet's names, as `temporal_map` gives and files keep them."""
+        rows = {"mAP": self.map, "Pr": self.precision, "Rc": self.recall, "F2": self.f2}
+        found = {
+            f"{k}@{t:.2f}": row[i] for i, t in enumerate(self.tious) for k, row in rows.items()
+        }
+        span, averages = f"[{self.tious[0]:g}:{self.tious[-1]:g}]", self.averages()
+        names = ("mAP", *(f"{label}AP" for label in self.ap_by_class))
+        return found | {f"average_{name}{span}": averages[name] for name in names}
+
+
+def detection_metrics(
+    ground_truth: dict, results: dict, tious: Sequence[float] = TIOUS
+) -> DetectionMetrics:
     """Mean average precision of detections in time, as ActivityNet's evaluation computes it.
 
-    ground_truth: {"database": {ID: {"annotations": [{"label": L, "segment": [start, end]}]}}}, or
-    what "database" holds; results: {"results": {ID: [{"label": L, "score": s, "segment": [start,
-    end]}]}}, or what "results" holds. Seconds, as numbers or text. tious: overlaps (over union)
-    from which a detection counts.
-
-    For every tIoU, here 0.1: "mAP@0.10" (interpolated average precision, mean over the labels of
-    the ground truth), "Pr@0.10" and "Rc@0.10" (precision and recall, mean over the ranked list of
-    what they are so far), "F2@0.10" = 5PR / (4P + R). Over all of them, here 0.1 to 0.3:
-    "average_mAP[0.1:0.3]" and, for each label L, "average_LAP[0.1:0.3]". Detections of labels that
-    the ground truth does not have count for nothing.
+    ground_truth: {ID: ((label, start, end), ...)}, or as ActivityNet's files have it: {"database":
+    {ID: {"annotations": [{"label": L, "segment": [start, end]}]}}}, or what "database" holds.
+    results: {ID: what `localize` gives}, or {"results": {ID: [{"label": L, "score": s, "segment":
+    [start, end]}]}}, or what "results" holds. Seconds, as numbers or text. tious: overlaps (over
+    union) from which a detection counts. Detections of labels that the ground truth does not have
+    count for nothing.
 
     Source: ActivityNet's detection evaluation, and what the released code of TSL-Net (MM 2022) adds
     to it. Raises DataError if there is nothing to find, or an entry lacks a field, or has a number
@@ -76,25 +112,26 @@ def temporal_map(ground_truth: dict, results: dict, tious: Sequence[float]) -> d
     """
     truth = _by_label(_inside(ground_truth, "database"), "ground_truth", "annotations")
     found = _by_label(_inside(results, "results"), "results", None)
-    tious = [float(t) for t in tious]
+    tious = tuple(float(t) for t in tious)
     refuse(not truth, "ground_truth", found="no annotation", wanted="at least one",
            cure="Choose a subset that has segments.")  # fmt: skip
-    per_label = {
+    by_label = {
         label: [_average_precision(events, found.get(label, []), tiou) for tiou in tious]
         for label, events in truth.items()
     }
-    numbers = np.array(list(per_label.values()))  # [labels, tious, 3]
-    ap, precision, recall = numbers.mean(0).T
-    report: dict[str, float] = {}
-    for tiou, a, p, r in zip(tious, ap.tolist(), precision.tolist(), recall.tolist(), strict=True):
-        f2 = 5 * p * r / (4 * p + r) if p + r else 0.0
-        report |= {f"mAP@{tiou:.2f}": a, f"Pr@{tiou:.2f}": p, f"Rc@{tiou:.2f}": r}
-        report[f"F2@{tiou:.2f}"] = f2
-    span = f"[{tious[0]:g}:{tious[-1]:g}]"
-    report[f"average_mAP{span}"] = float(ap.mean())
-    for label, rows in per_label.items():
-        report[f"average_{label}AP{span}"] = float(np.mean([row[0] for row in rows]))
-    return report
+    ap, precision, recall = map(tuple, np.mean(list(by_label.values()), axis=0).T.tolist())
+    f2 = (5 * p * r / (4 * p + r) if p + r else 0.0 for p, r in zip(precision, recall, strict=True))
+    ap_by_class = {label: tuple(ap for ap, *_ in rows) for label, rows in by_label.items()}
+    return DetectionMetrics(tious, ap_by_class, ap, precision, recall, tuple(f2))
+
+
+def temporal_map(ground_truth: dict, results: dict, tious: Sequence[float]) -> dict[str, float]:
+    """`detection_metrics` as one table of numbers, under ActivityNet's names.
+
+    For every tIoU, here 0.1: "mAP@0.10", "Pr@0.10", "Rc@0.10" and "F2@0.10". Over all of them, here
+    0.1 to 0.3: "average_mAP[0.1:0.3]" and, for each label L, "average_LAP[0.1:0.3]".
+    """
+    return detection_metrics(ground_truth, results, tious).report()
 
 
 MOST_SEGMENTS = 10_000  # of one video
@@ -117,7 +154,7 @@ def _number(value) -> float:
 
 
 def check_results(results: dict, where: str) -> None:
-    """Raise DataError, naming the video, if `temporal_map` cannot take {ID: segments}."""
+    """Raise DataError, naming the video, if `detection_metrics` cannot take {ID: segments}."""
     _by_label(results, where, None)
 
 
@@ -128,12 +165,13 @@ def _inside(table, key: str):
 def _by_label(videos: dict, name: str, inner: str | None) -> dict[str, list[tuple]]:
     """{label: [(video, start, end, score)]}; score is 0 where there is none."""
     lists: dict[str, list[tuple]] = {}
+    names = ("label", "start", "end") if inner else ("label", "score", "start", "end")
     wanted = '{"label": ..., "segment": [start, end]' + ("}" if inner else ', "score": ...}')
     if not isinstance(videos, dict):
         raise DataError(name, found=shown(videos), wanted="{ID: ...}", cure="Correct it.")
     for video, entry in videos.items():
         items = entry
-        if inner is not None:
+        if inner is not None and not isinstance(entry, tuple):
             items = entry.get(inner) if isinstance(entry, dict) else None
         refuse(not isinstance(items, (list, tuple)) or len(items) > MOST_SEGMENTS,
                f"{name}, {shown(video)}", found=shown(entry),
@@ -141,6 +179,9 @@ def _by_label(videos: dict, name: str, inner: str | None) -> dict[str, list[tupl
         )  # fmt: skip
         for item in items:
             with reading(f"{name}, {shown(video)}", wanted, "Correct this entry.", shown(item)):
+                if isinstance(item, tuple):
+                    item = dict(zip(names, item, strict=True))
+                    item["segment"] = [item["start"], item["end"]]
                 row = (video, *times(item["segment"]), 0.0 if inner else _number(item["score"]))
                 if not isinstance(item["label"], str):
                     raise TypeError("a label that is no text")
@@ -218,6 +259,9 @@ def attention_proposals(
 
 SCORE_LEVELS = tuple(np.round(np.arange(0, 0.25, 0.025), 3).tolist())  # 0 to 0.225
 FOREGROUND_LEVELS = tuple(np.round(np.arange(0.5, 0.725, 0.025), 3).tolist())  # 0.5 to 0.7
+SCALE = 24  # moments per clip, straight lines between the clips
+MARGIN = 0.03  # of a run's length: what is beside it
+VIDEO_WEIGHT = 0.3  # of the video score in a proposal's
 
 
 def localize(
@@ -229,10 +273,6 @@ def localize(
     class_threshold: float = 0.5,
     score_levels: Sequence[float] = SCORE_LEVELS,
     foreground_levels: Sequence[float] = FOREGROUND_LEVELS,
-    scale: int = 24,
-    clip_frames: int = 16,
-    margin: float = 0.03,
-    video_weight: float = 0.3,
     nms: float = 0.5,
 ) -> list[tuple[str, float, float, float]]:
     """Segments of one video from TSL-Net's scores, as its released code finds them.
@@ -241,20 +281,19 @@ def localize(
     public repository's config.py has 0.4 to 0.725, which proposes more.
 
     scores [T, C+1]: the fused class scores of each clip and, last, its background score;
-    video_score [C] (arrays or Vars); fps: the video's frames a second, with clip_frames of them in
-    a clip.
+    video_score [C] (arrays or Vars); fps: the video's frames per second.
 
     A class is looked for where its video score is at least class_threshold; where none is, the best
-    one is taken. The scores are stretched `scale` times with straight lines between the clips. Each
+    one is taken. The scores are stretched SCALE times with straight lines between the clips. Each
     run of moments whose class score is at or above a score level (and above 0), or whose
     1 - background is at or above a foreground level, is a proposal. Its score is the mean class
-    score inside minus the mean on both sides (`margin` of its length each), plus video_weight times
+    score inside minus the mean on both sides (MARGIN of its length each), plus VIDEO_WEIGHT times
     the video score; beside a run from a score level, class scores below that level count as 0. Of
     proposals of one class that overlap by `nms` or more the best stays; as in the released code
     this overlap counts every length, in seconds, as one more than it is.
 
-    Returns (label, score, start, end), seconds: class by class, best first. Raises DataError where
-    the arguments do not fit together.
+    Returns (label, score, start, end), seconds: class by class, best first. Raises DataError if the
+    arguments do not fit together.
     """
     scores, video_score = np.asarray(scores), np.asarray(video_score).astype(np.float64)
     C = len(labels)
@@ -265,34 +304,34 @@ def localize(
            found="NaN or infinite numbers", wanted="finite numbers",
            cure="The network has diverged: train it again with a lower learning rate.")  # fmt: skip
     refuse(video_score.shape != (C,), "video_score", found=f"shape {list(video_score.shape)}",
-           wanted=f"[{C}]", cure="Give one score a class.")  # fmt: skip
+           wanted=f"[{C}]", cure="Give one score per class.")  # fmt: skip
     refuse(not fps > 0, "fps", found=str(fps), wanted="more than 0",
-           cure="Give the video's frames a second.")  # fmt: skip
+           cure="Give the video's frames per second.")  # fmt: skip
     chosen = np.flatnonzero(video_score >= class_threshold)
     if not len(chosen):
         chosen = np.array([video_score.argmax()])
-    foreground = _stretch(1 - scores[:, -1], scale)  # [M], M = T * scale moments
+    foreground = _stretch(1 - scores[:, -1])  # [M], M = T * SCALE moments
     _, foreground_runs = _runs(foreground, foreground_levels)
-    seconds = clip_frames / (scale * fps)  # one moment
+    seconds = CLIP_FRAMES / (SCALE * fps)  # one moment
     found = []
     for c in chosen.tolist():
-        score = _stretch(scores[:, c], scale)  # [M]
+        score = _stretch(scores[:, c])  # [M]
         level, score_runs = _runs(score, score_levels)
         kept = np.where(score >= np.asarray(score_levels)[:, None], score, 0)  # [levels, M]
         runs = np.concatenate([score_runs, foreground_runs])
         everywhere = np.full(len(foreground_runs), len(kept))  # the row after the levels'
         rows = np.concatenate([level, everywhere])
-        worth = _contrast(np.vstack([kept, score]), rows, runs, margin)
-        worth += video_weight * video_score[c]
+        worth = _contrast(np.vstack([kept, score]), rows, runs)
+        worth += VIDEO_WEIGHT * video_score[c]
         segments = runs * seconds
         for i in _suppress(segments, worth, nms):
             found.append((labels[c], float(worth[i]), *segments[i].tolist()))
     return found
 
 
-def _stretch(values: np.ndarray, scale: int) -> np.ndarray:
-    """values [T] on T * scale moments, straight lines between and beyond the last."""
-    places = np.arange(len(values) * scale) * (1 / scale)
+def _stretch(values: np.ndarray) -> np.ndarray:
+    """values [T] on T * SCALE moments, straight lines between and beyond the last."""
+    places = np.arange(len(values) * SCALE) * (1 / SCALE)
     left = np.clip(np.ceil(places).astype(int) - 1, 0, len(values) - 2)
     slope = np.diff(values).astype(np.float64)
     return slope[left] * (places - left) + values[left]
@@ -310,7 +349,7 @@ def _runs(values: np.ndarray, levels: Sequence[float]) -> tuple[np.ndarray, np.n
     return level, np.stack([start, np.nonzero(edges == -1)[1]], 1)
 
 
-def _contrast(values: np.ndarray, rows, runs: np.ndarray, margin: float) -> np.ndarray:
+def _contrast(values: np.ndarray, rows, runs: np.ndarray) -> np.ndarray:
     """Mean of values[row] inside each run minus the mean beside it, 0 where nothing is beside it.
 
     values [R, M]; rows [N], the row that each of runs [N, 2] is judged by.
@@ -318,8 +357,8 @@ def _contrast(values: np.ndarray, rows, runs: np.ndarray, margin: float) -> np.n
     total = np.cumsum(np.pad(values, ((0, 0), (1, 0))), axis=1)
     start, end = runs.T
     length = end - start
-    before = np.maximum((start - margin * length).astype(int), 0)
-    after = np.minimum((end - 1 + margin * length).astype(int) + 1, values.shape[1])
+    before = np.maximum((start - MARGIN * length).astype(int), 0)
+    after = np.minimum((end - 1 + MARGIN * length).astype(int) + 1, values.shape[1])
     inside = total[rows, end] - total[rows, start]
     beside = total[rows, start] - total[rows, before] + total[rows, after] - total[rows, end]
     return inside / length - beside / np.maximum(start - before + after - end, 1)

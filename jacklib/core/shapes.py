@@ -13,6 +13,7 @@ EXPANSION = 4  # a 3D ResNet's bottleneck gives four times its inner width
 AUDIO_FRAMES = 256  # MFCC frames in one of VAANet's audio segments
 AUDIO_COEFFICIENTS = 32  # MFCC coefficients a frame
 MEL_BINS = 128  # CTEN's filter bank
+CLIP_FRAMES = 16  # video frames in one of TSL-Net's clips
 LOGMEL_FRAMES, LOGMEL_BINS = 32, 60  # TSL-Net's log-mel spectrum of one clip
 GAIT_JOINTS, POSTURE_CHANNELS, MOVEMENT_CHANNELS = 16, 3, 8  # of BPM-GCN's inputs
 STREAMS = ("both", "posture", "movement")  # BPM-GCN's

@@ -238,19 +238,8 @@ class UntrimmedVideos:
         return sample
 
     def ground_truth(self) -> dict:
-        """The segments of this subset, as `metrics.temporal_map` and ActivityNet take them."""
-        return {
-            "database": {
-                item.id: {
-                    "subset": self.subset,
-                    "annotations": [
-                        {"label": label, "segment": [start, end]}
-                        for label, start, end in item.truth
-                    ],
-                }
-                for item in self.items
-            }
-        }
+        """The segments of this subset, {ID: segments}, for `metrics.detection_metrics`."""
+        return {item.id: item.truth for item in self.items}
 
 
 # ---------------------------------------------------------------------------------------------
@@ -486,25 +475,20 @@ def mix_annotators(
 # ---------------------------------------------------------------------------------------------
 
 
-def as_rows(results: dict[str, list]) -> dict[str, list[dict]]:
-    """Segments {ID: [(label, score, start, end)]} as ActivityNet's files and `temporal_map` have
-    them."""
-    return {
-        video: [
-            {"label": label, "score": score, "segment": times} for label, score, *times in found
-        ]
-        for video, found in results.items()
-    }
-
-
 def write_results(path: Path, results: dict[str, list], details: str) -> Path:
     """Segments of videos as an ActivityNet file, whole or not at all; returns its path.
 
     results: {ID: what `metrics.localize` gives}. details: what the features are.
     """
+    rows = {
+        video: [
+            {"label": label, "score": score, "segment": times} for label, score, *times in found
+        ]
+        for video, found in results.items()
+    }
     content = {
         "version": "VERSION 1.3",
-        "results": as_rows(results),
+        "results": rows,
         "external_data": {"used": True, "details": details},
     }
     write_json(Path(path), content)
@@ -512,7 +496,7 @@ def write_results(path: Path, results: dict[str, list], details: str) -> Path:
 
 
 def read_results(path: str | Path) -> dict:
-    """An ActivityNet file of results, for `metrics.temporal_map`. Raises DataError naming it."""
+    """An ActivityNet file of results, for `detection_metrics`. Raises DataError naming it."""
     content = read_table(Path(path), needed=True)
     wanted, cure = '{"results": {ID: [...]}}', "Give the file that `TSL main_eval` writes."
     if not isinstance(content.get("results"), dict):

@@ -26,7 +26,7 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
-from jacklib.core.shapes import LOGMEL_BINS
+from jacklib.core.shapes import CLIP_FRAMES, LOGMEL_BINS
 from jacklib.data import media
 from jacklib.data.audio import log_mel
 from jacklib.errors import DataError, refuse, shown
@@ -42,7 +42,6 @@ from jacklib.files import (
     write_json,
 )
 
-CLIP_FRAMES = 16
 RGB_SIZE = 1024
 RATES = (1, 240)  # frames per second
 TABLES = ("fps_dict.json", "time.json")

@@ -14,7 +14,7 @@ import jittor as jt
 import numpy as np
 
 from jacklib.core.erasing import THETA, Kept, kept_segments
-from jacklib.core.metrics import attention_on_truth, attention_proposals, temporal_map
+from jacklib.core.metrics import attention_on_truth, attention_proposals, detection_metrics
 from jacklib.data.audio import read_audio
 from jacklib.data.samples import SamplePaths
 from jacklib.data.video import FRAMES_PER_SECOND, Batch, Sample, VideoClips, batches
@@ -255,8 +255,8 @@ class ErasedPredictions(NamedTuple):
         truth = truths(clips)
         if truth is not None:
             report["attention"] = attention_on_truth(self.first.gamma, truth)
-            found = temporal_map(events(clips), detections(self.mean, clips), TIOUS)
-            report["detection"] = found[f"average_mAP[{TIOUS[0]:g}:{TIOUS[-1]:g}]"]
+            found = detection_metrics(events(clips), detections(self.mean, clips), TIOUS)
+            report["detection"] = found.averages()["mAP"]
         return report
 
 
@@ -471,13 +471,13 @@ def _test(method: common.Method, args: argparse.Namespace) -> int:
     }
     if "attention" in numbers:
         seen = clips.only(result.mean.ids)
-        found = temporal_map(events(seen), detections(result.mean, seen), TIOUS)
-        shares = "  ".join(f"{found[f'mAP@{t:.2f}']:.3f} at {t:g}" for t in TIOUS)
+        found = detection_metrics(events(seen), detections(result.mean, seen), TIOUS)
+        by_tiou = "  ".join(f"{m:.3f} at {t:g}" for t, m in zip(TIOUS, found.map, strict=True))
         print(
             f"temporal attention on the planted events: {numbers['attention']:.2f} times uniform\n"
-            f"detection mAP by tIoU: {shares}"
+            f"detection mAP by tIoU: {by_tiou}"
         )
-        more |= {"attention": numbers["attention"], "detection": found}
+        more |= {"attention": numbers["attention"], "detection": found.report()}
     unreadable = common.tell_unreadable(clips)
     more |= {"unreadable": unreadable} if unreadable else {}
     written = result.mean.write(result_folder(method.name, args.result_path), more)

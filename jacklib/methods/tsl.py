@@ -18,7 +18,7 @@ import jittor as jt
 import numpy as np
 
 from jacklib.backend import runtime
-from jacklib.core.metrics import localize, temporal_map
+from jacklib.core.metrics import TIOUS, DetectionMetrics, detection_metrics, localize
 from jacklib.core.pseudo_labels import seed_labels
 from jacklib.core.shapes import LOGMEL_BINS, LOGMEL_FRAMES, MODALITIES
 from jacklib.data.audio import log_mel, read_audio
@@ -68,8 +68,6 @@ from jacklib.widgets.timeline import Thresholds, TimelineVideo
 
 NAME = "TSL"
 PHASES = ("main", "main_eval", "main_inference", "features")
-TIOUS = (0.1, 0.15, 0.2, 0.25, 0.3)
-SPAN = f"[{TIOUS[0]:g}:{TIOUS[-1]:g}]"
 # The two classes by the names that answers give them.
 NAMES = {"n": "negative", "p": "positive"}
 LAMBDAS = (2.0, 1.0, 0.5, 1.0)
@@ -268,35 +266,31 @@ class Localisation(NamedTuple):
 
     scores: dict[str, Scores]
     results: dict[str, list]  # {ID: [(label, score, start, end)]}
-    metrics: dict[str, float]  # of `temporal_map`
-    accuracy: float  # share of videos whose classes are exactly those of the ground truth
+    detection: DetectionMetrics
+    accuracy: float  # fraction of videos whose classes are exactly those of the ground truth
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The metrics as `temporal_map` names them."""
+        return self.detection.report()
 
     def summary(self) -> dict[str, float]:
-        """The mission's numbers: average mAP, nAP, pAP, recall and F2."""
-        return summary(self.metrics) | {"video_accuracy": self.accuracy}
+        """The headline metrics: average mAP, nAP, pAP, recall, F2, and the accuracy."""
+        means = self.detection.averages()
+        # A class without any segment in the ground truth has no average precision.
+        names = [n for n in ("mAP", *(f"{c}AP" for c in CLASSES), "Rc", "F2") if n in means]
+        return {f"average_{n}": means[n] for n in names} | {"video_accuracy": self.accuracy}
 
     def table(self) -> str:
         """The metrics by tIoU as text."""
         lines = ["tIoU     mAP  recall      F2"]
-        for t in TIOUS:
-            row = (self.metrics[f"{name}@{t:.2f}"] for name in ("mAP", "Rc", "F2"))
+        found, s = self.detection, self.summary()
+        for t, *row in zip(found.tious, found.map, found.recall, found.f2, strict=True):
             lines.append(f"{t:.2f} " + " ".join(f"{value:7.4f}" for value in row))
-        s = self.summary()
         lines.append(f"mean {s['average_mAP']:7.4f} {s['average_Rc']:7.4f} {s['average_F2']:7.4f}")
         lines += [f"average {c}AP {s[f'average_{c}AP']:.4f}" for c in CLASSES
                   if f"average_{c}AP" in s]  # fmt: skip
         return "\n".join(lines)
-
-
-def summary(metrics: dict[str, float]) -> dict[str, float]:
-    """Means over the tIoUs of what `temporal_map` gives."""
-    found = {"average_mAP": metrics[f"average_mAP{SPAN}"]}
-    for label in CLASSES:  # a class without any segment in the ground truth has none
-        if f"average_{label}AP{SPAN}" in metrics:
-            found[f"average_{label}AP"] = metrics[f"average_{label}AP{SPAN}"]
-    for name in ("Rc", "F2"):
-        found[f"average_{name}"] = float(np.mean([metrics[f"{name}@{t:.2f}"] for t in TIOUS]))
-    return found
 
 
 def check_videos(net: TSLNet, videos: UntrimmedVideos) -> None:
@@ -351,13 +345,7 @@ def measure(
         chosen = {CLASSES[c] for c in np.flatnonzero(video_score >= class_threshold)}
         chosen = chosen or {CLASSES[int(video_score.argmax())]}
         right += chosen == {segment.label for segment in item.truth}
-    rows = {
-        video: [
-            {"label": label, "score": score, "segment": times} for label, score, *times in found
-        ]
-        for video, found in results.items()
-    }
-    metrics = temporal_map(videos.ground_truth(), rows, TIOUS)
+    metrics = detection_metrics(videos.ground_truth(), results, TIOUS)
     return Localisation(scored, results, metrics, right / len(videos))
 
 
@@ -653,7 +641,7 @@ def _check_steps(path: str, saved: dict, schedule: Schedule) -> None:
 
 
 def report_table(report: dict[str, float]) -> str:
-    """The mission's table for one run, as text."""
+    """The headline figures of one run, as text."""
     rows = (
         ("forward pass of one video in training (median)", "forward_s", "{:.3f} s"),
         ("memory at most", "memory_mb", "{:.0f} MB"),

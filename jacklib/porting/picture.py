@@ -18,93 +18,19 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Patch
 
 from jacklib.core import networks
 from jacklib.errors import check_choice, refuse
 from jacklib.porting.changes import KINDS, Row, side_by_side, sources
 from jacklib.widgets import drawing
 from jacklib.widgets.drawing import BLUE, INK, MARGIN_RIGHT, ORANGE, QUIET, VERMILLION, WIDTH
+from jacklib.widgets.words import texts
 
 if TYPE_CHECKING:
     from jacklib.porting.comparison import Comparison
 
-TEXT = {
-    "en": drawing.TEXT["en"]
-    | {
-        "beside": "{network}: {ours} beside {theirs}",
-        "sampled": " (stored samples)",
-        "equal": "✓ equal",
-        "unequal": "✗ not equal",
-        "difference": "largest difference, relative to the reference's largest number",
-        "outputs": "output",
-        "gradients": "gradient of the output",
-        "weights": "gradient of the weights",
-        "tolerance": "outputs: equal up to {:.0e}",
-        "tolerance_gradients": "gradients: equal up to {:.0e}",
-        "not_finite": "∞, NaN",
-        "first": "First to differ: {}",
-        "later": "Outputs agree. Gradients: {}",
-        "other": "Layers agree. {}",
-        "whole": "the network",
-        "nothing": "no layer of the reference was compared",
-        "line": "Line:",
-        "line_tip": "The first line shown",
-        "part": "Part:",
-        "part_tip": "Choose a class or a function",
-        "whole_file": "the whole file",
-        "only": "only what changes",
-        "pytorch": "PyTorch",
-        "jittor": "Jittor",
-        "same": "the same",
-        "no_rows": "Nothing differs here.",
-        "kinds": {
-            "import": "import", "name": "other name", "call": "other call",
-            "port": "only in the port", "reference": "only in the reference",
-        },
-        "rows": "{part}: rows {first} to {last} of {total}. Different in the whole file: {kinds}.",
-        "empty": "{part}: nothing differs here. Different in the whole file: {kinds}.",
-        "no_kinds": "nothing",
-        "comma": ", ",
-    },
-    "zh": drawing.TEXT["zh"]
-    | {
-        "beside": "{network}：{ours} 与 {theirs} 对照",
-        "sampled": "（用存好的抽样数值）",
-        "equal": "✓ 一致",
-        "unequal": "✗ 不一致",
-        "difference": "最大差异（相对于参考实现的最大值）",
-        "outputs": "输出",
-        "gradients": "输出的梯度",
-        "weights": "权重的梯度",
-        "tolerance": "输出：不超过 {:.0e} 算一致",
-        "tolerance_gradients": "梯度：不超过 {:.0e} 算一致",
-        "not_finite": "∞、NaN",
-        "first": "最先不同之处：{}",
-        "later": "输出一致。梯度：{}",
-        "other": "各层一致。{}",
-        "whole": "整个网络",
-        "nothing": "参考实现没有可比较的层",
-        "line": "行：",
-        "line_tip": "从哪一行开始显示",
-        "part": "部分：",
-        "part_tip": "选择一个类或函数",
-        "whole_file": "整个文件",
-        "only": "只看改动",
-        "pytorch": "PyTorch",
-        "jittor": "Jittor",
-        "same": "相同",
-        "no_rows": "这里没有不同。",
-        "kinds": {
-            "import": "导入", "name": "换名字", "call": "换调用",
-            "port": "只在移植版", "reference": "只在参考版",
-        },
-        "rows": "{part}：第 {first}–{last} 行，共 {total} 行。整个文件的不同之处：{kinds}。",
-        "empty": "{part}：没有不同。整个文件的不同之处：{kinds}。",
-        "no_kinds": "没有",
-        "comma": "，",
-    },
-}  # fmt: skip
+TEXT = texts("porting")
 
 # --- what `compare` found ------------------------------------------------------------------------
 
@@ -161,14 +87,13 @@ def comparison_figure(comparison: Comparison, lang: str = "en") -> Figure:
                    label=text[key])
             for _, key, c, m, _ in MARKS
         ] + axes.get_legend_handles_labels()[0]  # fmt: skip
-        axes.legend(
-            handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=5, frameon=False,
-            fontsize=8, borderpad=0, columnspacing=1.3, handletextpad=0.4,
+        drawing.draw_legend(
+            axes, handles, "lower right", (1.0, 1.0), ncols=5, fontsize=8, borderaxespad=None,
+            borderpad=0, columnspacing=1.3, handletextpad=0.4,
         )  # fmt: skip
         if not layers:
             axes.text(0, 1, text["nothing"], ha="right", color=QUIET)
-        page.figure.draw_without_rendering()
-    return page.figure
+        return page.finish()
 
 
 def _finding(comparison: Comparison, text: dict) -> str:
@@ -289,12 +214,9 @@ def diff_figure(
             )
             for kind in LOOKS
         ]  # fmt: skip
-        page.figure.legend(
-            handles=handles, loc="upper left",
-            bbox_to_anchor=(0.08 / WIDTH, 1 - 0.38 / page.height),
-            ncols=len(handles), frameon=False, fontsize=8, borderpad=0, borderaxespad=0,
-            columnspacing=1.2, handletextpad=0.4, handlelength=1.4,
-        )  # fmt: skip
+        look = dict(columnspacing=1.2, handletextpad=0.4, handlelength=1.4, borderpad=0, fontsize=8)
+        at = 0.08 / WIDTH, 1 - 0.38 / page.height
+        drawing.draw_legend(page.figure, handles, "upper left", at, ncols=len(handles), **look)
         axes = page.axes(0, top, WIDTH, LINE * max(len(shown), 1))
         axes.set(xlim=(0, WIDTH), ylim=(max(len(shown), 1), 0))
         axes.set_axis_off()
@@ -306,8 +228,7 @@ def diff_figure(
             _draw_row(axes, i, row, left, right, bold, room)
         if not shown:
             axes.text(left + NUMBER, 0.5, text["no_rows"], va="center", fontsize=9, color=QUIET)
-        page.figure.draw_without_rendering()
-    return page.figure
+        return page.finish()
 
 
 def _dedented(rows: Sequence[Row]) -> list[Row]:
@@ -339,9 +260,7 @@ def _draw_row(axes, i: int, row: Row, left: float, right: float, bold: str, room
         if line is None:
             continue
         if colour:
-            axes.add_patch(
-                Rectangle((place + NUMBER - 0.03, i), COLUMN - NUMBER + 0.03, 1, fc=colour, lw=0)
-            )
+            drawing.box(axes, place + NUMBER - 0.03, i, COLUMN - NUMBER + 0.03, 1, fc=colour, lw=0)
         axes.text(
             place + NUMBER - 0.07, i + 0.55, str(number), ha="right", va="center", fontsize=6.5,
             color="#999999",
@@ -397,16 +316,15 @@ def _definitions(text: str) -> list[tuple[str, int, int]]:
     return found
 
 
-class PortingExplorer:
+class PortingExplorer(drawing.Shell):
     """A menu of parts, a slider over the lines, a box "only what changes" and the picture.
 
-    `.widget` is the ipywidgets box; `.part`, `.line`, `.only`, `.image` and `.note` are its parts.
-    Displayed in a notebook it offers the picture first, then the live widget.
+    A `drawing.Shell` with the parts `.part`, `.line` and `.only`.
     """
 
     def __init__(self, reference: str, port: str, lang: str = "en", title: str = ""):
         drawing.check_language(lang)
-        self.lang, self.title = lang, title
+        self.title = title
         self.rows = side_by_side(reference, port)
         self.kinds = count_kinds(self.rows)
         text = TEXT[lang]
@@ -414,21 +332,15 @@ class PortingExplorer:
             Part(text["whole_file"], 0, len(self.rows)),
             *parts(self.rows, reference, port),
         ]
-        self.line = ipywidgets.IntSlider(
-            value=0, min=0, max=1, description=text["line"], tooltip=text["line_tip"],
-            continuous_update=False, readout=False, layout=drawing.WIDE, style=drawing.NARROW,
-        )  # fmt: skip
-        shell = self._shell = drawing.Shell([part.name for part in self._parts], self.line, lang)
-        self.part = shell.clip
+        self.line = drawing.slider(ipywidgets.IntSlider, text, "line", 0, 0, 1, readout=False)
+        super().__init__([part.name for part in self._parts], lang)
+        self.part = self.clip
         self.part.description, self.part.tooltip = text["part"], text["part_tip"]
         self.only = ipywidgets.Checkbox(
             value=False, description=text["only"], indent=False,
             layout=ipywidgets.Layout(width="auto", margin="0 0 0 8px"),
         )  # fmt: skip
-        controls = shell.widget.children[0]
-        controls.children = (*controls.children, self.only)
-        self.image, self.note, self.widget = shell.image, shell.note, shell.widget
-        self.description = ""
+        self.controls.children = (self.part, self.line, self.only)
         self._changing = False
         self.part.observe(self._choose, names="value")
         self.only.observe(self._choose, names="value")
@@ -445,7 +357,7 @@ class PortingExplorer:
     def choose(self, part: str) -> None:
         """Show a class or function by its name in the reference, such as "TSLNet.forward".
 
-        Raises DataError where there is none of that name.
+        Raises DataError if there is none of that name.
         """
         names = [p.name for p in self._parts]
         check_choice("part", part, names)
@@ -474,10 +386,7 @@ class PortingExplorer:
             part=part, first=start + 1, last=min(start + SHOWN, len(rows)), total=len(rows),
             kinds=kinds or text["no_kinds"],
         )  # fmt: skip
-        self._shell.say(self.description)
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        return self._shell.bundle(self.description)
+        self.say(self.description)
 
 
 def porting_widget(
@@ -490,8 +399,8 @@ def porting_widget(
     """The PyTorch and the Jittor file of a network to move through, line beside line.
 
     network: "vaanet", "cten", "tsl" or "gait". Or, instead: reference and port, the texts of two
-    files of your own. Raises DataError for another network or where only one text is given, and
-    SyntaxError where a text is no Python.
+    files of your own. Raises DataError for another network or if only one text is given, and
+    SyntaxError if a text is no Python.
     """
     refuse((reference is None) != (port is None), "reference and port", found="one text",
            wanted="both", cure="Give both, or a network.")  # fmt: skip

@@ -25,29 +25,14 @@ import jittor as jt
 import numpy as np
 
 from jacklib.porting.comparison import distance, same_shape
+from jacklib.porting.recording import mapped
 from jacklib.porting.traps import check_text
+from jacklib.widgets.drawing import BLUE, GREY, VERMILLION
+from jacklib.widgets.words import texts
 
 TOLERANCE = 1e-5  # relative to the largest of PyTorch's numbers; above it, values differ
 HEAD = "import jittor as jt\nimport numpy as np\nfrom jittor import nn\n"
-_TEXT = {
-    "en": {
-        "trap": "trap", "jittor": "plain Jittor {}", "mended": "mended",
-        "differs": "differs", "agrees": "✓ this Jittor no longer differs",
-        "mend_fails": "✗ the mend differs too", "check": "porting check",
-        "unseen": "does not see it",
-        "port": "caught", "silent": "silent: another number", "loud": "raises an error",
-        "never": "silent: beyond measure (NaN, infinite, another shape or kind)",
-        "far": "largest difference from PyTorch, relative to its largest number",
-    },
-    "zh": {
-        "trap": "陷阱", "jittor": "原样写成 Jittor {}", "mended": "修正后",
-        "differs": "不同", "agrees": "✓ 这一版 Jittor 已经一致",
-        "mend_fails": "✗ 修正后仍不同", "check": "porting check", "unseen": "查不出",
-        "port": "中招的移植", "silent": "悄悄给出别的数", "loud": "报错",
-        "never": "悄悄给出无法比较的东西（NaN、无穷，形状或类型不同）",
-        "far": "与 PyTorch 的最大差异（相对于其最大值）",
-    },
-}  # fmt: skip
+_TEXT = texts("traps")
 _language = "en"
 _rows: dict[str, Row] = {}
 
@@ -91,8 +76,7 @@ class Row:
 
     def _repr_html_(self) -> str:
         cells = "".join(
-            f"<tr><td style='text-align:left'>{html.escape(head)}</td>"
-            f"<td style='text-align:left'><code>{html.escape(value)}</code></td></tr>"
+            f"<tr>{_cells([head])}{_cells([value], inside='<code>{}</code>')}</tr>"
             for head, value in self._lines()
         )
         return f"<table><tr><th colspan=2>{html.escape(self.name)}</th></tr>{cells}</table>"
@@ -110,6 +94,11 @@ class Row:
             (words["mended"], f"{show(self.mended)}   {fault}".rstrip()),
             (words["check"], seen or words["unseen"]),
         ]
+
+
+def _cells(cells: list[str], tag: str = "td", inside: str = "{}") -> str:
+    cells = [inside.format(html.escape(cell)) for cell in cells]
+    return "".join(f"<{tag} style='text-align:left'>{cell}</{tag}>" for cell in cells)
 
 
 def language(lang: str) -> None:
@@ -145,15 +134,12 @@ def plain_jittor(code: str, **inputs: Any) -> Ran:
 
 def to_numpy(value: Any) -> Any:
     """The same value with NumPy arrays where it had Vars."""
-    if isinstance(value, jt.Var):
-        return value.numpy()
-    if isinstance(value, jt.NanoVector):  # a shape
-        return tuple(value)
-    if isinstance(value, dict):
-        return {k: to_numpy(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(map(to_numpy, value))
-    return value
+    kinds = (jt.Var, jt.NanoVector)  # the second is a shape
+    return mapped(
+        value,
+        lambda v: isinstance(v, kinds),
+        lambda v: v.numpy() if hasattr(v, "numpy") else tuple(v),
+    )
 
 
 def first_words(message: str) -> str:
@@ -239,27 +225,18 @@ class _Table:
 
     def __init__(self, rows: list[Row], lang: str):
         words = _TEXT[lang]
-        self.head = [words["trap"], _jittor_and_version(), words["mended"], words["check"],
-                     words["port"]]  # fmt: skip
+        keys = ("trap", "jittor", "mended", "check", "port")
+        self.head = [words[key].format(jt.__version__) for key in keys]
         self.lines = [
-            [
-                row.name,
-                words["loud" if row.loud else "differs" if row.differs else "agrees"],
-                "✓" if row.mended_agrees else words["mend_fails"],
-                ", ".join(row.rules) or "–",
-                row.port or "–",
-            ]
+            [row.name, words["loud" if row.loud else "differs" if row.differs else "agrees"],
+             "✓" if row.mended_agrees else words["mend_fails"], ", ".join(row.rules) or "–",
+             row.port or "–"]
             for row in rows
         ]  # fmt: skip
 
     def _repr_html_(self) -> str:
-        def line(cells: list[str], tag: str) -> str:
-            return "".join(
-                f"<{tag} style='text-align:left'>{html.escape(cell)}</{tag}>" for cell in cells
-            )
-
-        body = "".join(f"<tr>{line(cells, 'td')}</tr>" for cells in self.lines)
-        return f"<table><tr>{line(self.head, 'th')}</tr>{body}</table>"
+        body = "".join(f"<tr>{_cells(cells)}</tr>" for cells in self.lines)
+        return f"<table><tr>{_cells(self.head, 'th')}</tr>{body}</table>"
 
     def __repr__(self) -> str:
         return "\n".join(" | ".join(cells) for cells in [self.head, *self.lines])
@@ -289,19 +266,18 @@ def picture():
     loud = [row.name for row in rows() if row.loud]
     finite = [value for value in far.values() if 0 < value < math.inf]
     low, high = min(finite, default=1) / 3, max(finite, default=1) * 10
-    blue, red, grey = "#0072B2", "#D55E00", "#B8C4CE"
     figure = Picture(figsize=(10, 0.19 * len(rows()) + 1.2), layout="constrained", dpi=80)
     ax = figure.subplots()
     for place, name in enumerate([*loud, *names]):
         value = far.get(name)
-        colour = grey if value is None else red if value == math.inf else blue
+        colour = GREY if value is None else VERMILLION if value == math.inf else BLUE
         end = low * 1.5 if value is None else high if value == math.inf else max(value, low * 1.1)
         ax.barh(place, end - low, left=low, color=colour, height=0.75)
     ax.set(xscale="log", xlim=(low, high), ylim=(-0.6, len(rows()) - 0.4), xlabel=words["far"])
     ax.set_yticks(range(len(rows())), [*loud, *names], fontsize=7, parse_math=False)
     handles = [
-        Patch(color=red, label=words["never"]), Patch(color=blue, label=words["silent"]),
-        Patch(color=grey, label=words["loud"]),
+        Patch(color=VERMILLION, label=words["never"]), Patch(color=BLUE, label=words["silent"]),
+        Patch(color=GREY, label=words["loud"]),
     ]  # fmt: skip
     ax.legend(handles=handles, loc="lower right", fontsize=8)
     return figure

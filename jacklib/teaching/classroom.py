@@ -26,45 +26,9 @@ from typing import Any
 import numpy as np
 
 from jacklib.errors import DataError
+from jacklib.widgets.words import texts
 
-_TEXT = {
-    "en": {
-        "todo": "not done yet",
-        "hint": "Hint: {}",
-        "shape": "shape {got}, wanted {wanted}",
-        "no_shape": "{got} has no shape, wanted {wanted}",
-        "value": "{got} is not the value wanted",
-        "far": "{count} of {size} numbers differ, by up to {most:.3g}",
-        "nan": "{count} of {size} numbers are missing or infinite (nan, inf)",
-        "type": "{got} is {kind}, wanted {wanted}",
-        "case": "for {call} it gives {got}, wanted {wanted}",
-        "case_error": "for {call} it stops with {error}",
-        "not_function": "{got} is not a function",
-        "summary": "{solved} of {total} exercises solved.",
-        "all": "All {total} exercises solved. Well done!",
-        "none": "No exercise has been checked yet.",
-        "left": "Still open: {}",
-        "join": ", ",
-    },
-    "zh": {
-        "todo": "还没做",
-        "hint": "提示：{}",
-        "shape": "形状是 {got}，应为 {wanted}",
-        "no_shape": "{got} 没有形状，应为 {wanted}",
-        "value": "{got} 不是要求的值",
-        "far": "{size} 个数中有 {count} 个不同，最大相差 {most:.3g}",
-        "nan": "{size} 个数中有 {count} 个缺失或无穷（nan、inf）",
-        "type": "{got} 是 {kind}，应为 {wanted}",
-        "case": "{call} 得到 {got}，应为 {wanted}",
-        "case_error": "{call} 出错：{error}",
-        "not_function": "{got} 不是函数",
-        "summary": "{total} 道练习做对了 {solved} 道。",
-        "all": "{total} 道练习全部做对。很好！",
-        "none": "还没有检查过练习。",
-        "left": "还没完成：{}",
-        "join": "、",
-    },
-}
+_TEXT = texts("classroom")
 
 _language = "en"
 _results: dict[str, bool] = {}  # exercise's name -> right, in the order of first checking
@@ -92,13 +56,7 @@ def reset() -> None:
 
 
 def check_value(
-    name: str,
-    got: Any,
-    wanted: Any,
-    *,
-    tolerance: float = 1e-6,
-    hint: str = "",
-    hint_zh: str = "",
+    name: str, got: Any, wanted: Any, *, tolerance: float = 1e-6, hint: str = "", hint_zh: str = ""
 ) -> bool:
     """Check an answer: a number, text, truth value, array, or a list, tuple or dict of them.
 
@@ -181,7 +139,7 @@ def summary() -> tuple[int, int]:
         print(_say("all", total=total))
     else:
         print(_say("summary", solved=solved, total=total))
-        left = _TEXT[_language]["join"].join(n for n, right in _results.items() if not right)
+        left = _say("join").join(n for n, right in _results.items() if not right)
         print(_TEXT[_language]["left"].format(left))
     return solved, total
 
@@ -204,16 +162,15 @@ def _judge(name: str, compare: Callable[[], None], hint: str, hint_zh: str) -> b
         why = str(error) if isinstance(error, _Wrong) else _one_line(error)
         chosen = (hint_zh or hint) if _language == "zh" else (hint or hint_zh)
         if chosen:
-            stop = "" if why.endswith((".", "。", "!", "?")) else "." if _language == "en" else "。"
-            gap = " " if _language == "en" else ""
-            why += f"{stop}{gap}{_TEXT[_language]['hint'].format(chosen)}"
+            stop = "" if why.endswith((".", "。", "!", "?")) else _say("stop")
+            why += stop + _say("space") + _TEXT[_language]["hint"].format(chosen)
         print(f"✗ {name}{separator}{why}")
     _results[name] = right
     return right
 
 
 def _resolve(answer: Any) -> Any:
-    """The answer itself. Raises _Todo where it is still the placeholder or not there at all."""
+    """The answer itself. Raises _Todo if it is still the placeholder or not there at all."""
     if callable(answer) and not hasattr(answer, "shape"):
         try:
             answer = answer()

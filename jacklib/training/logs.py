@@ -15,6 +15,7 @@ from jacklib.errors import DiskError
 from jacklib.files import write_text
 from jacklib.training import parallel
 from jacklib.training.runs import Run, in_notebook
+from jacklib.widgets.drawing import BLUE, VERMILLION
 
 
 def _words(score: str) -> str:
@@ -147,7 +148,7 @@ def draw_curves(history: list[dict[str, float]], score: str = "val_accuracy"):
         (loss, "Loss", ("train_loss", "val_loss")),
         (accuracy, right, ("train_accuracy", score)),
     ):
-        for name, colour in zip(names, ("#0072B2", "#D55E00"), strict=True):
+        for name, colour in zip(names, (BLUE, VERMILLION), strict=True):
             if name in history[-1]:
                 start = {"train": "training", "val": "validation"}.get(name.split("_")[0])
                 label = start or _words(name)

@@ -3,94 +3,28 @@
 `render(state)` draws one segment of one clip, a pure function without pyplot. `save` writes the
 picture as a PNG file. `attention_widget(states)` puts a clip menu and a segment slider on top.
 
-Letters: S segments a clip, m = side * side positions of the feature map, k channels, n audio
+Letters: S segments per clip, m = side * side positions of the feature map, k channels, n audio
 segments, C classes. Segments are counted from 0 everywhere, as in code.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-import ipywidgets
+import cv2
 import matplotlib
 import numpy as np
+from ipywidgets import IntSlider
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from jacklib.errors import DataError
 from jacklib.widgets import drawing
-from jacklib.widgets.drawing import (
-    BLUE,
-    GREY,
-    INK,
-    INNER,
-    MARGIN_LEFT,
-    MARGIN_RIGHT,
-    NARROW,
-    QUIET,
-    VERMILLION,
-    WIDE,
-    WIDTH,
-    class_label,
-)
-from jacklib.widgets.drawing import chinese_font as chinese_font  # for those who look for it here
+from jacklib.widgets.drawing import BLUE, GREY, INK, INNER, MARGIN_LEFT, MARGIN_RIGHT, VERMILLION
+from jacklib.widgets.words import texts
 
-TEXT = {
-    "en": drawing.TEXT["en"]
-    | {
-        "strip": "Temporal attention: which moments count",
-        "strip_note": "one middle frame a segment; the framed one is shown below",
-        "mean": "dashed: all segments alike",
-        "place": "Spatial attention in segment {}: where it looks",
-        "frame": "Segment {}: what the network sees",
-        "times": "× uniform",
-        "contour": "white line: 1 × uniform",
-        "flat": "nearly uniform: it looks everywhere alike",
-        "true_mark": "◀ true",
-        "channel": "Channel attention in segment {}: what it looks for",
-        "channel_note": "{} of {} channels\nhold half of it",
-        "channel_axis": "channels, strongest first",
-        "audio": "Audio attention: when it listens",
-        "audio_axis": "audio segment, in order of time",
-        "slider": "Segment:",
-        "slider_tip": "Choose the segment to look into, counted from 0",
-        "describe": "{title}, segment {s} of 0 to {last}.",
-        "describe_gamma": "Its temporal attention is {ratio:.2f} times the mean; the highest is "
-        "segment {top}.",
-        "describe_alpha": "Within its frame the attention is strongest at the {where}, {peak:.2f} "
-        "times uniform.",
-        "describe_beta": "{half} of {k} channels hold half of the channel attention.",
-    },
-    "zh": drawing.TEXT["zh"]
-    | {
-        "strip": "时间注意力：哪些时刻重要",
-        "strip_note": "每个片段取中间一帧；带框的片段在下方放大",
-        "mean": "虚线：各片段同等重要",
-        "place": "片段 {} 的空间注意力：看哪里",
-        "frame": "片段 {}：网络看到的画面",
-        "times": "× 均匀",
-        "contour": "白线：1 × 均匀",
-        "flat": "几乎均匀：各处看得一样",
-        "true_mark": "◀ 真实",
-        "channel": "片段 {} 的通道注意力：看什么特征",
-        "channel_note": "{1} 个通道中的 {0} 个\n占一半",
-        "channel_axis": "通道，由强到弱",
-        "audio": "音频注意力：听哪些时刻",
-        "audio_axis": "音频片段，按时间顺序",
-        "slider": "片段：",
-        "slider_tip": "选择要细看的片段，从 0 数起",
-        "describe": "{title}，片段 {s}（0 到 {last}）。",
-        "describe_gamma": "时间注意力是平均值的 {ratio:.2f} 倍，最高的是片段 {top}。",
-        "describe_alpha": "画面中注意力最强处在{where}，为均匀值的 {peak:.2f} 倍。",
-        "describe_beta": "{k} 个通道中的 {half} 个占通道注意力的一半。",
-    },
-}
-ROWS = {"en": ("top", "middle", "bottom"), "zh": ("上", "中", "下")}
-COLUMNS = {"en": ("left", "centre", "right"), "zh": ("左", "中", "右")}
+TEXT = texts("attention")
 FIELDS = drawing.Fields("AttentionState")
 
 
@@ -98,15 +32,15 @@ FIELDS = drawing.Fields("AttentionState")
 class AttentionState:
     """All that one picture shows. Plain NumPy; nothing here knows the network.
 
-    frames: uint8 [S, H, W, 3], RGB, one middle frame a segment, cropped as the network saw it.
+    frames: uint8 [S, H, W, 3], RGB, one middle frame per segment, cropped as the network saw it.
     alpha: [S, m] spatial attention, each row summing to m; or None for a network without it.
     beta: [S, k] channel attention, each row summing to k; or None.
     gamma: [S] temporal attention, zero or more.
     audio_gamma: [n] temporal attention over the audio segments, or None.
     probabilities: [C], summing to 1. class_names: C names.
     title: the clip's name. label: its true class, one of class_names, or None.
-    segment: which segment to look into. truth: [S], share 0..1 of each segment that the planted
-    event fills, or None.
+    segment: which segment to look into. truth: [S], the fraction 0..1 of each segment that
+    the planted event fills, or None.
 
     Raises DataError naming the field whose shape or values are wrong.
     """
@@ -124,11 +58,8 @@ class AttentionState:
     truth: np.ndarray | None = None
 
     def __post_init__(self):
-        for name in ("frames", "alpha", "beta", "gamma", "audio_gamma", "probabilities", "truth"):
-            value = getattr(self, name)
-            if value is not None:
-                object.__setattr__(self, name, np.asarray(value))
-        drawing.plain_names(self)
+        arrays = ("frames", "alpha", "beta", "gamma", "audio_gamma", "probabilities", "truth")
+        drawing.settle(self, *arrays)
         self._check()
 
     def _check(self) -> None:
@@ -139,7 +70,7 @@ class AttentionState:
         if self.audio_gamma is not None:
             FIELDS.weights("audio_gamma", self.audio_gamma, (self.audio_gamma.size,))
         if self.truth is not None:
-            FIELDS.truth(self.truth, s)
+            FIELDS.fractions("truth", self.truth, (s,))
         for name in ("alpha", "beta"):
             value = getattr(self, name)
             if value is None:
@@ -159,11 +90,7 @@ class AttentionState:
 
 
 def render(state: AttentionState, lang: str = "en") -> Figure:
-    """Draw one segment of one clip: 9 inches wide, 900 pixels at the figure's own resolution.
-
-    lang: "en" or "zh". Without a Chinese font on this machine, "zh" falls back to English labels.
-    The figure belongs to no pyplot state; the caller may save it or show it.
-    """
+    """Draw one segment of one clip: 9 inches wide, 900 pixels at the figure's own resolution."""
     lang = drawing.drawable(lang)
     text = TEXT[lang]
     with drawing.house_style(lang, [state.title, *state.class_names]) as bold:
@@ -179,39 +106,25 @@ def render(state: AttentionState, lang: str = "en") -> Figure:
             _draw_channels(page, state, text)
         if state.audio_gamma is not None:
             _draw_audio(page, state, text)
-        # Tick labels are made at the first drawing: make them while the fonts above hold.
-        page.figure.draw_without_rendering()
-    return page.figure
+        return page.finish()
 
 
-def png(state: AttentionState, lang: str = "en") -> bytes:
-    """The picture of `render` as PNG bytes; the same state gives the same bytes."""
-    return drawing.png_bytes(render(state, lang))
-
-
-def save(state: AttentionState, path: str | os.PathLike, lang: str = "en") -> Path:
-    """Write the picture to a PNG file, whole or not at all, and return its path."""
-    return drawing.write_whole(png(state, lang), path)
+png, save = drawing.png_and_save(render)
 
 
 def describe(state: AttentionState, lang: str = "en") -> str:
     """What the picture says, in a few sentences, for those who cannot see it."""
     drawing.check_language(lang)
     text, s = TEXT[lang], state.segment
-    mean = state.gamma.mean()
+    title, mean = state.title or text["clip"].rstrip(":："), state.gamma.mean()
     ratio = state.gamma[s] / mean if mean > 0 else 0.0
     sentences = [
-        text["describe"].format(
-            title=state.title or text["clip"].rstrip(":："), s=s, last=len(state.gamma) - 1
-        ),
+        text["describe"].format(title=title, s=s, last=len(state.gamma) - 1),
         text["describe_gamma"].format(ratio=ratio, top=int(state.gamma.argmax())),
     ]
     if state.alpha is not None:
-        sentences.append(
-            text["describe_alpha"].format(
-                where=_where(state.alpha[s], lang), peak=state.alpha[s].max()
-            )
-        )
+        where, peak = _where(state.alpha[s], lang), state.alpha[s].max()
+        sentences.append(text["describe_alpha"].format(where=where, peak=peak))
     if state.beta is not None:
         half = channels_for_half(state.beta[s])
         sentences.append(text["describe_beta"].format(half=half, k=state.beta.shape[1]))
@@ -228,47 +141,32 @@ def channels_for_half(beta: np.ndarray) -> int:
 
 def upsample(attention: np.ndarray, height: int, width: int) -> np.ndarray:
     """Bilinear upsampling of a map [side, side] to [height, width], flat beyond outer centres."""
-    side = len(attention)
-    centres = np.arange(side) + 0.5
-    rows = (np.arange(height) + 0.5) / height * side
-    columns = (np.arange(width) + 0.5) / width * side
-    tall = np.stack([np.interp(rows, centres, column) for column in attention.T], axis=1)
-    return np.stack([np.interp(columns, centres, row) for row in tall])
+    return cv2.resize(
+        np.asarray(attention, np.float64), (width, height), interpolation=cv2.INTER_LINEAR
+    )
 
 
 # --- the widget ---------------------------------------------------------------------------------
 
 
-class AttentionExplorer:
-    """A clip menu, a segment slider and the picture they choose.
+class AttentionExplorer(drawing.Shell):
+    """A picture to move through: one entry per clip in the menu, one step per segment on the
+    slider `.segment`; see `drawing.Shell`.
 
-    `.widget` is the ipywidgets box, `.clip`, `.segment`, `.image` and `.note` its parts. Displayed
-    in a notebook it offers the picture itself first, then the live widget: a page without a kernel
-    (GitHub, nbviewer) shows the picture, JupyterLab the widget.
+    Each clip opens at its state's `segment`. Pictures are drawn when first asked for, then kept.
     """
 
     def __init__(self, states: Sequence[AttentionState], lang: str = "en"):
-        drawing.check_language(lang)
         if len(states) == 0:
             raise DataError(
                 "states", found="no clip", wanted="at least one AttentionState", cure="Pass a list."
             )
-        self.states, self.lang = list(states), lang
+        super().__init__([state.title for state in states], lang)
+        self.states = list(states)
         self._pictures: dict[tuple[int, int], bytes] = {}
-        text = TEXT[lang]
-        self.segment = ipywidgets.IntSlider(
-            value=self.states[0].segment,
-            min=0,
-            max=len(self.states[0].gamma) - 1,
-            description=text["slider"],
-            tooltip=text["slider_tip"],
-            continuous_update=False,
-            layout=WIDE,
-            style=NARROW,
-        )
-        self._shell = drawing.Shell([state.title for state in self.states], self.segment, lang)
-        self.clip, self.image = self._shell.clip, self._shell.image
-        self.note, self.widget = self._shell.note, self._shell.widget
+        first, last = self.states[0].segment, len(self.states[0].gamma) - 1
+        self.segment = drawing.slider(IntSlider, TEXT[lang], "slider", first, 0, last)
+        self.controls.children = (self.clip, self.segment)
         self._moving = False
         self.clip.observe(self._choose_clip, names="value")
         self.segment.observe(self._choose_segment, names="value")
@@ -303,18 +201,10 @@ class AttentionExplorer:
         if key not in self._pictures:
             self._pictures[key] = png(self.state, self.lang)
         self.image.value = self._pictures[key]
-        self._shell.say(self.description)
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        return self._shell.bundle(self.description)
+        self.say(self.description)
 
 
-def attention_widget(states: Sequence[AttentionState], lang: str = "en") -> AttentionExplorer:
-    """A picture to move through: one entry a clip in the menu, one step a segment on the slider.
-
-    Each clip opens at its state's `segment`. Pictures are drawn when first asked for, then kept.
-    """
-    return AttentionExplorer(states, lang)
+attention_widget = AttentionExplorer
 
 
 # --- the panels ---------------------------------------------------------------------------------
@@ -341,38 +231,22 @@ def _draw_strip(page: _Page, state: AttentionState, text: dict) -> None:
     page.note(page.strip_top, text["strip_note"])
     axes = page.axes(MARGIN_LEFT, page.strip_top, INNER, page.strip)
     drawing.draw_frames(axes, state.frames, page.thumb)
-    _frame_current(axes, state.segment, (1 - page.thumb) / 2)
+    left = state.segment + (1 - page.thumb) / 2
+    drawing.outline(axes, left, page.thumb, VERMILLION)
 
 
 def _draw_gamma(page: _Page, state: AttentionState, text: dict, lang: str) -> None:
-    axes = page.axes(MARGIN_LEFT, page.gamma_top, INNER, 1.05)
-    count = len(state.gamma)
+    axes, bars, legend = drawing.draw_gamma(
+        page, page.gamma_top, 1.05, state.gamma, state.truth, lang
+    )
     mean = float(state.gamma.mean())
-    centres = np.arange(count) + 0.5
-    legend = []
-    if state.truth is not None:
-        legend.append(drawing.shade_truth(axes, state.truth, lang))
-    bars = axes.bar(centres, state.gamma, width=0.62, color=BLUE, zorder=2)
     bars[state.segment].set(edgecolor=INK, linewidth=2)
     legend.append(axes.axhline(mean, color=INK, ls="--", lw=1.1, zorder=3, label=text["mean"]))
-    top = max(float(state.gamma.max()) * 1.1, 1e-6)
-    axes.set(xlim=(0, count), ylim=(0, top), ylabel=text["gamma"])
-    axes.set_xlabel(text["segment_axis"], loc="left")
-    axes.set_xticks(centres, [str(s) for s in range(count)])
-    axes.tick_params(axis="x", length=0)
     axes.locator_params(axis="y", nbins=3)
     axes.yaxis.set_major_formatter("{x:g}")
     axes.get_xticklabels()[state.segment].set(fontweight=page.bold)
     # Beneath the bars, at the right of the axis' label: it can hide no bar there.
-    axes.legend(
-        handles=legend,
-        loc="upper right",
-        bbox_to_anchor=(1.0, -0.2),
-        ncols=2,
-        frameon=False,
-        fontsize=9,
-        borderaxespad=0,
-    )
+    drawing.draw_legend(axes, legend, "upper right", (1.0, -0.2), ncols=2)
 
 
 def _draw_place(page: _Page, state: AttentionState, text: dict) -> None:
@@ -403,17 +277,14 @@ def _draw_place(page: _Page, state: AttentionState, text: dict) -> None:
     bar_axes.tick_params(length=2)
     bar.set_label(text["times"], fontsize=9)
     page.write(
-        MARGIN_LEFT,
-        page.place_top + page.place + 0.05,
-        text["contour"] if uneven else text["flat"],
-        fontsize=9,
-        color=QUIET,
-    )
+        MARGIN_LEFT, page.place_top + page.place + 0.05,
+        text["contour"] if uneven else text["flat"], fontsize=9, color=drawing.QUIET,
+    )  # fmt: skip
 
 
 def _draw_classes(page: _Page, state: AttentionState, text: dict, lang: str) -> None:
     left = MARGIN_LEFT + page.place_width + 2.15
-    width = WIDTH - MARGIN_RIGHT - left
+    width = drawing.WIDTH - MARGIN_RIGHT - left
     axes = page.axes(left, page.place_top, width, page.place)
     rows = np.arange(len(state.class_names))
     best = int(state.probabilities.argmax())
@@ -426,16 +297,10 @@ def _draw_classes(page: _Page, state: AttentionState, text: dict, lang: str) -> 
             bars[row].set(edgecolor=VERMILLION, hatch="////", linewidth=1.5)
         true = name == state.label
         axes.annotate(
-            words,
-            (value, row),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=9,
-            fontweight=page.bold if true else "normal",
-            color=VERMILLION if true else INK,
-        )
-    axes.set_yticks(rows, [class_label(name, lang) for name in state.class_names])
+            words, (value, row), xytext=(5, 0), textcoords="offset points", va="center", fontsize=9,
+            fontweight=page.bold if true else "normal", color=VERMILLION if true else INK,
+        )  # fmt: skip
+    axes.set_yticks(rows, [drawing.class_label(name, lang) for name in state.class_names])
     axes.invert_yaxis()
     # Room for the percentage and the mark, about an inch, beside the longest bar.
     axes.set(xlim=(0, float(state.probabilities.max()) / (1 - 1.1 / width)))
@@ -463,21 +328,13 @@ def _draw_channels(page: _Page, state: AttentionState, text: dict) -> None:
     axes.set(xlabel=text["channel_axis"], ylabel=text["times"])
     axes.set_xticks(_few_ticks(count, half))
     axes.set_title(
-        text["channel"].format(state.segment),
-        loc="left",
-        fontweight=page.bold,
+        text["channel"].format(state.segment), loc="left", fontweight=page.bold,
         fontsize=10.5 if alone else 9.5,
-    )
+    )  # fmt: skip
     axes.text(
-        0.98,
-        0.96,
-        text["channel_note"].format(half, count),
-        transform=axes.transAxes,
-        ha="right",
-        va="top",
-        fontsize=9,
-        linespacing=1.4,
-    )
+        0.98, 0.96, text["channel_note"].format(half, count), transform=axes.transAxes, ha="right",
+        va="top", fontsize=9, linespacing=1.4,
+    )  # fmt: skip
 
 
 def _draw_audio(page: _Page, state: AttentionState, text: dict) -> None:
@@ -485,47 +342,26 @@ def _draw_audio(page: _Page, state: AttentionState, text: dict) -> None:
         left = MARGIN_LEFT
     else:
         left = MARGIN_LEFT + (INNER - 0.9) * 0.52 + 0.9
-    axes = page.axes(left, page.bottom_top, WIDTH - MARGIN_RIGHT - left, 1.5)
+    axes = page.axes(left, page.bottom_top, drawing.WIDTH - MARGIN_RIGHT - left, 1.5)
     count = len(state.audio_gamma)
     axes.bar(np.arange(count), state.audio_gamma, width=0.72, color=BLUE)
     axes.axhline(float(state.audio_gamma.mean()), color=INK, ls="--", lw=1.1)
     axes.set(
-        xlim=(-0.6, count - 0.4),
-        ylim=(0, max(float(state.audio_gamma.max()) * 1.1, 1e-6)),
-        xlabel=text["audio_axis"],
-        ylabel=text["gamma"],
-    )
+        xlim=(-0.6, count - 0.4), ylim=(0, max(float(state.audio_gamma.max()) * 1.1, 1e-6)),
+        xlabel=text["audio_axis"], ylabel=text["gamma"],
+    )  # fmt: skip
     axes.set_xticks(range(0, count, max(1, -(-count // 16))))
     axes.tick_params(axis="x", length=0)
     axes.locator_params(axis="y", nbins=4)
     axes.yaxis.set_major_formatter("{x:g}")
     axes.set_title(
-        text["audio"],
-        loc="left",
-        fontweight=page.bold,
+        text["audio"], loc="left", fontweight=page.bold,
         fontsize=10.5 if state.beta is None else 9.5,
-    )
-
-
-def _frame_current(axes, segment: int, side: float) -> None:
-    """Two frames, dark in light, so that it shows on every picture."""
-    for colour, width in (("white", 5.0), (VERMILLION, 3.0)):
-        axes.add_patch(
-            Rectangle(
-                (segment + side, 0),
-                1 - 2 * side,
-                1,
-                fill=False,
-                edgecolor=colour,
-                linewidth=width,
-                clip_on=False,
-                zorder=3,
-            )
-        )
+    )  # fmt: skip
 
 
 def _heat_colours() -> ListedColormap:
-    """Inferno, clear where there is no attention: the picture shows through where it is ignored."""
+    """Inferno, clear where there is no attention: the frame shows through where it is ignored."""
     colours = matplotlib.colormaps["inferno"](np.linspace(0.15, 0.95, 256))
     colours[:, 3] = np.linspace(0.35, 0.75, 256)
     return ListedColormap(colours)
@@ -538,16 +374,7 @@ def _few_ticks(count: int, half: int) -> list[int]:
 
 
 def _where(attention: np.ndarray, lang: str) -> str:
-    """Which third of the picture, in words. attention: [m]."""
+    """Which third of the frame, in words. attention: [m]."""
     side = round(len(attention) ** 0.5)
-    row, column = divmod(int(attention.argmax()), side)
-    words = (
-        ROWS[lang][(2 * row + 1) * 3 // (2 * side)],
-        COLUMNS[lang][(2 * column + 1) * 3 // (2 * side)],
-    )
-    if lang == "zh":  # the side before the height: 左上
-        row, column = words
-        if "中" not in words:
-            return column + row
-        return "正中" if row == column else f"{row}方" if column == "中" else f"{column}侧"
-    return "centre" if words == ("middle", "centre") else " ".join(words)
+    row, column = ((2 * i + 1) * 3 // (2 * side) for i in divmod(int(attention.argmax()), side))
+    return TEXT[lang]["where"][row][column]

@@ -1,8 +1,10 @@
 """What the pictures share: the page, its colours, fonts and words, and the widget's frame.
 
 A picture is a pure `render(state, lang)` that opens a `house_style`, lays its panels out on a
-`Page` in inches, and returns the page's figure. A widget puts a `Shell` around such pictures: a
-clip menu, one slider, the picture and a line of words.
+`Page` in inches, and returns the page's figure, which belongs to no pyplot state: the caller may
+save it or show it. lang is "en" or "zh"; without a Chinese font on this machine, "zh" falls back to
+English labels. A widget puts a `Shell` around such pictures: a clip menu, sliders, the picture and
+a line of words.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import functools
 import html
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import ipywidgets
@@ -22,10 +24,11 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 
 from jacklib.errors import DataError, plain, shown
 from jacklib.files import write_bytes
+from jacklib.widgets.words import FILES, texts
 
 # Colours from Okabe and Ito's set, which colour-blind readers can tell apart. What matters also
 # carries hatching, a frame or words, so that no meaning hangs on colour alone.
@@ -39,75 +42,11 @@ INNER = WIDTH - MARGIN_LEFT - MARGIN_RIGHT
 
 # First one that is installed is used. "JP" and "KR" faces of Noto hold the Chinese characters too,
 # and are all that some Matplotlib versions see of the collection file.
-CHINESE_FONTS = (
-    "Noto Sans CJK SC",
-    "Noto Sans SC",
-    "Source Han Sans SC",
-    "Source Han Sans CN",
-    "Noto Sans CJK JP",
-    "PingFang SC",
-    "Hiragino Sans GB",
-    "Microsoft YaHei",
-    "WenQuanYi Micro Hei",
-    "WenQuanYi Zen Hei",
-    "Heiti SC",
-    "STHeiti",
-    "SimHei",
-    "Arial Unicode MS",
-    "Droid Sans Fallback",
-)
+CHINESE_FONTS = FILES["zh"]["fonts"]
 
 # Words that every picture uses; each adds its own.
-TEXT = {
-    "en": {
-        "true": "true: {}",
-        "predicted": "predicted: {} ({:.0%})",
-        "unknown": "true label unknown",
-        "gamma": "weight γ",
-        "segment_axis": "segment",
-        "truth": "planted event (truth)",
-        "classes": "Class probabilities",
-        "clip": "Clip:",
-        "clip_tip": "Choose the clip",
-        "describe_class": "Predicted {guess}, probability {p:.2f}",
-        "describe_label": "; true label {label}.",
-        "stop": ".",
-        "space": " ",
-    },
-    "zh": {
-        "true": "真实：{}",
-        "predicted": "预测：{}（{:.0%}）",
-        "unknown": "真实标签未知",
-        "gamma": "权重 γ",
-        "segment_axis": "片段",
-        "truth": "植入事件（真值）",
-        "classes": "各类概率",
-        "clip": "视频：",
-        "clip_tip": "选择视频",
-        "describe_class": "预测为{guess}，概率 {p:.2f}",
-        "describe_label": "；真实标签为{label}。",
-        "stop": "。",
-        "space": "",
-    },
-}
-EMOTIONS_ZH = {
-    "anger": "愤怒",
-    "anticipation": "期待",
-    "disgust": "厌恶",
-    "fear": "恐惧",
-    "joy": "喜悦",
-    "sadness": "悲伤",
-    "surprise": "惊讶",
-    "trust": "信任",
-    "neutral": "中性",
-    # Emotion-Gait's names
-    "happy": "高兴",
-    "sad": "悲伤",
-    "angry": "愤怒",
-    # TSL-300's
-    "negative": "负面",
-    "positive": "正面",
-}
+TEXT = texts("shared")
+EMOTIONS_ZH = FILES["zh"]["emotions"]
 
 
 # --- words and fonts ----------------------------------------------------------------------------
@@ -134,13 +73,24 @@ def class_label(name: str, lang: str) -> str:
 def verdict(
     label: str | None, probabilities: np.ndarray, class_names: Sequence[str], lang: str
 ) -> str:
-    """One sentence: the likeliest class, its probability and the true class where it is known."""
+    """One sentence: the likeliest class, its probability and the true class if it is known."""
     text, best = TEXT[lang], int(probabilities.argmax())
     guess = class_label(class_names[best], lang)
     words = text["describe_class"].format(guess=guess, p=probabilities[best])
     if label is None:
         return words + text["stop"]
     return words + text["describe_label"].format(label=class_label(label, lang))
+
+
+def answer_words(label: str | None, probabilities, class_names: Sequence[str], lang: str) -> str:
+    """The true class and the likeliest one, as far as they are known, for a heading."""
+    text = TEXT[lang]
+    words = text["unknown"] if label is None else text["true"].format(class_label(label, lang))
+    if probabilities is None:
+        return words
+    best = int(probabilities.argmax())
+    guess = text["predicted"].format(class_label(class_names[best], lang), probabilities[best])
+    return f"{words}    {guess}"
 
 
 @functools.lru_cache(maxsize=1)
@@ -188,24 +138,9 @@ def house_style(lang: str, words: Sequence[str]) -> Iterator[str]:
     # English labels too may stand beside a Chinese title or class name.
     if lang == "zh" or not "".join(words).isascii():
         family = [font, *family] if (font := chinese_font()) else family
-    style = {
-        "font.family": family,
-        "font.size": 9,
-        "axes.titlesize": 10.5,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.edgecolor": "#777777",
-        "text.color": INK,
-        "axes.labelcolor": INK,
-        "xtick.color": INK,
-        "ytick.color": INK,
-        "hatch.linewidth": 0.6,
-        # The panels' places are fixed here, whatever layout a notebook has chosen for its figures.
-        "figure.constrained_layout.use": False,
-        "figure.autolayout": False,
-        "text.parse_math": False,  # names come from files, and may hold a $
-    }
-    with matplotlib.rc_context(style):
+    style = dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), INK)
+    style["font.family"] = family
+    with matplotlib.rc_context(style, fname=Path(__file__).with_name("house.mplstyle")):
         yield "bold" if all(_has_bold(name) for name in family) else "normal"
 
 
@@ -223,14 +158,14 @@ class Page:
     def axes(self, left: float, top: float, width: float, height: float, **options):
         """New axes whose top left corner is at (left, top)."""
         return self.figure.add_axes(
-            (
-                left / WIDTH,
-                1 - (top + height) / self.height,
-                width / WIDTH,
-                height / self.height,
-            ),
+            (left / WIDTH, 1 - (top + height) / self.height, width / WIDTH, height / self.height),
             **options,
-        )
+        )  # fmt: skip
+
+    def finish(self) -> Figure:
+        """The figure. Tick labels are made at the first drawing: here, while the fonts hold."""
+        self.figure.draw_without_rendering()
+        return self.figure
 
     def title(self, left: float, top: float, words: str) -> None:
         """A panel's title; top is where the panel begins."""
@@ -240,33 +175,41 @@ class Page:
         """Small words at the right of a panel's title; top is where the panel begins."""
         self.write(WIDTH - MARGIN_RIGHT, top - 0.24, words, ha="right", fontsize=9, color=QUIET)
 
-    def write(self, left: float, top: float, words: str, **options) -> None:
+    def write(self, left: float, top: float, words: str, **options):
         """Words whose top is at `top`."""
-        self.figure.text(left / WIDTH, 1 - top / self.height, words, va="top", **options)
+        return self.figure.text(left / WIDTH, 1 - top / self.height, words, va="top", **options)
+
+    def fitted(
+        self, room: float, left: float, top: float, words: str, size: float, *,
+        smallest: float = 7.0, **options,
+    ) -> None:  # fmt: skip
+        """Words that grow smaller, and at last shorter, to stay within `room` inches."""
+        text = self.write(left, top, words, fontsize=size, parse_math=False, **options)
+        renderer = self.figure.canvas.get_renderer()
+
+        def width() -> float:
+            return text.get_window_extent(renderer).width / DPI
+
+        if width() > room:
+            text.set_fontsize(max(smallest, size * room / width()))
+        while len(words) > 1 and width() > room:
+            words = words[:-1]
+            text.set_text(words.rstrip() + "…")
 
 
 def draw_heading(
-    page: Page,
-    title: str,
-    label: str | None,
-    probabilities: np.ndarray,
-    class_names: Sequence[str],
-    lang: str,
-) -> None:
+    page: Page, title: str, label: str | None, probabilities: np.ndarray,
+    class_names: Sequence[str], lang: str,
+) -> None:  # fmt: skip
     """The clip's name at the left; its true class and the likeliest one at the right."""
-    text = TEXT[lang]
-    best = int(probabilities.argmax())
-    verdict = text["predicted"].format(class_label(class_names[best], lang), probabilities[best])
-    truth = text["unknown"]
-    if label is not None:
-        truth = text["true"].format(class_label(label, lang))
     page.write(MARGIN_LEFT, 0.13, title, fontsize=13, fontweight=page.bold, parse_math=False)
-    page.write(WIDTH - MARGIN_RIGHT, 0.16, f"{truth}    {verdict}", ha="right", fontsize=11)
+    words = answer_words(label, probabilities, class_names, lang)
+    page.write(WIDTH - MARGIN_RIGHT, 0.16, words, ha="right", fontsize=11)
 
 
 def strip_size(count: int, frame_shape: Sequence[int], tallest: float = 1.15) -> tuple:
-    """Height in inches of a strip of `count` frames across the page, and one frame's share of its
-    column: a frame [H, W, ...] fills its column unless that made the strip too tall."""
+    """Height in inches of a strip of `count` frames across the page, and the fraction of its column
+    that a frame takes: a frame [H, W, ...] fills it unless that made the strip too tall."""
     height, width = frame_shape[:2]
     strip = min(tallest, 0.96 * INNER / count * height / width)
     return strip, strip * width / height / (INNER / count)
@@ -275,7 +218,7 @@ def strip_size(count: int, frame_shape: Sequence[int], tallest: float = 1.15) ->
 def draw_frames(axes, frames: np.ndarray, share: float) -> None:
     """Frames [S, H, W, 3] side by side, frame s in the middle of column s..s+1.
 
-    share: how much of its column a frame fills; see `strip_size`.
+    share: the fraction of its column that a frame fills; see `strip_size`.
     """
     side = (1 - share) / 2
     for s, frame in enumerate(frames):
@@ -284,10 +227,56 @@ def draw_frames(axes, frames: np.ndarray, share: float) -> None:
     axes.set_axis_off()
 
 
+def draw_gamma(page: Page, top: float, height: float, gamma, truth, lang: str) -> tuple:
+    """Temporal attention gamma [S] as bars beneath a strip of frames, truth [S] or None behind.
+
+    Returns the axes, the bars and the legend's entries so far.
+    """
+    axes = page.axes(MARGIN_LEFT, top, INNER, height)
+    centres = np.arange(len(gamma)) + 0.5
+    bars = axes.bar(centres, gamma, width=0.62, color=BLUE, zorder=2)
+    legend = [] if truth is None else [shade_truth(axes, truth, lang)]
+    most = max(float(gamma.max()) * 1.1, 1e-6)
+    axes.set(xlim=(0, len(gamma)), ylim=(0, most), ylabel=TEXT[lang]["gamma"])
+    axes.set_xlabel(TEXT[lang]["segment_axis"], loc="left")
+    axes.set_xticks(centres, [str(s) for s in range(len(gamma))])
+    axes.tick_params(axis="x", length=0)
+    return axes, bars, legend
+
+
+def draw_legend(axes, handles: list, loc: str, at: tuple[float, float], **look):
+    """A legend without a frame, whose corner `loc` is at a point of the axes, from 0 to 1."""
+    look = {"frameon": False, "fontsize": 9, "borderaxespad": 0} | look
+    return axes.legend(handles=handles, loc=loc, bbox_to_anchor=at, **look)
+
+
+def box(axes, left: float, bottom: float, width: float, height: float, **look) -> None:
+    """A rectangle, in the units of the axes."""
+    axes.add_patch(Rectangle((left, bottom), width, height, **look))
+
+
+def outline(axes, left: float, width: float, colour: str, thickness: float = 3.0) -> None:
+    """A frame around a part of a strip, coloured in white, so that it shows on every image."""
+    for edge, line in (("white", thickness + 2), (colour, thickness)):
+        look = dict(fill=False, edgecolor=edge, linewidth=line, clip_on=False, zorder=3)
+        box(axes, left, 0, width, 1, **look)
+
+
+def draw_waveform(axes, waveform: np.ndarray, seconds: float) -> None:
+    """The lowest and highest samples over time, and no vertical ticks. waveform: [n]."""
+    lows, highs = envelope(waveform, 1600)
+    edges = np.linspace(0, seconds, len(lows) + 1)
+    lows, highs = np.append(lows, lows[-1]), np.append(highs, highs[-1])
+    axes.fill_between(edges, lows, highs, step="post", color=INK, lw=0.4, zorder=2)
+    loudest = max(float(np.abs(waveform).max()), 1e-6)
+    axes.set(ylim=(-1.05 * loudest, 1.05 * loudest))
+    axes.set_yticks([])
+
+
 def shade_truth(axes, truth: np.ndarray, lang: str, step: float = 1) -> Patch:
     """Shade the segments that the planted event fills; give back the legend's entry.
 
-    truth: [S], shares 0..1. step: a segment's length on the horizontal axis.
+    truth: [S], fractions 0..1. step: a segment's length on the horizontal axis.
     """
     for s, share in enumerate(truth):
         if share > 0:  # the fuller the segment, the stronger the shade
@@ -312,12 +301,24 @@ def write_whole(data: bytes, path: str | os.PathLike) -> Path:
     path = Path(path)
     if not path.parent.is_dir():
         raise DataError(
-            str(path),
-            found=f"no folder {path.parent}",
-            wanted="an existing folder",
+            str(path), found=f"no folder {path.parent}", wanted="an existing folder",
             cure="Make the folder first.",
-        )
+        )  # fmt: skip
     return write_bytes(path, data)
+
+
+def png_and_save(render: Callable[..., Figure]) -> tuple[Callable, Callable]:
+    """The functions `png` and `save` of a picture; their other arguments are those of `render`."""
+
+    def png(state, *args, **options) -> bytes:
+        """The picture of `render` as PNG bytes; the same arguments give the same bytes."""
+        return png_bytes(render(state, *args, **options))
+
+    def save(state, path: str | os.PathLike, *args, **options) -> Path:
+        """Write the picture of `render` to a PNG file, whole or not at all; returns its path."""
+        return write_whole(png(state, *args, **options), path)
+
+    return png, save
 
 
 def one_line(error: Exception) -> str:
@@ -346,11 +347,8 @@ class Fields:
     def bad(self, field: str, found: str, wanted: str) -> DataError:
         """The error to raise."""
         return DataError(
-            f"{self.owner}.{field}",
-            found=found,
-            wanted=wanted,
-            cure=f"See {self.owner}'s fields.",
-        )
+            f"{self.owner}.{field}", found=found, wanted=wanted, cure=f"See {self.owner}'s fields.",
+        )  # fmt: skip
 
     def frames(self, name: str, value: np.ndarray, shape: tuple[int, ...] | None = None) -> None:
         """uint8 pictures: [S, H, W, 3], or exactly `shape`."""
@@ -377,11 +375,25 @@ class Fields:
         if abs(float(worst) - 1) > 0.01:
             raise self.bad(name, f"a sum of {worst:.3g}", "a sum of 1")
 
-    def truth(self, value: np.ndarray, count: int) -> None:
-        """Shares 0..1, one a segment."""
-        self.weights("truth", value, (count,))
-        if value.max() > 1:
-            raise self.bad("truth", f"a share of {value.max():.3g}", "shares from 0 to 1")
+    def fractions(
+        self, name: str, value: np.ndarray, shape: tuple[int, ...], over: float = 0
+    ) -> None:
+        """Weights of 1 at most, or `over` above it."""
+        self.weights(name, value, shape)
+        if value.max() > 1 + over:
+            raise self.bad(name, f"a number of {value.max():.3g}", "numbers from 0 to 1")
+
+    def positive(self, name: str, value: float, wanted: str = "a number above 0") -> None:
+        """A finite number above 0."""
+        if not 0 < value < np.inf:
+            raise self.bad(name, f"{value:g}", wanted)
+
+    def waveform(self, value: np.ndarray) -> None:
+        """Finite samples [n], at least one."""
+        if value.ndim != 1 or value.size == 0:
+            raise self.bad("waveform", f"shape {list(value.shape)}", "samples [n]")
+        if not np.isfinite(value).all():
+            raise self.bad("waveform", "infinite or missing numbers", "finite samples")
 
     def label(self, label: str | None, class_names: Sequence[str]) -> None:
         """One of the class names, or None."""
@@ -394,9 +406,12 @@ def as_html(words: str) -> str:
     return html.escape(plain(words, 100_000))
 
 
-def plain_names(state) -> None:
-    """Make a state's title, label and class names lines that a terminal can only show: they come
-    from files and their names."""
+def settle(state, *arrays: str) -> None:
+    """Make NumPy arrays of the fields of these names that are not None; and of a state's title,
+    label and class names, which come from files, lines that a terminal can only show."""
+    for name in arrays:
+        if (value := getattr(state, name)) is not None:
+            object.__setattr__(state, name, np.asarray(value))
     object.__setattr__(state, "class_names", tuple(plain(name, 200) for name in state.class_names))
     for field in ("title", "label"):
         if isinstance(value := getattr(state, field, None), str):
@@ -411,43 +426,46 @@ NARROW = {"description_width": "70px"}
 _LINE = "max-width:900px;line-height:1.4;margin:0"
 
 
-class Shell:
-    """A clip menu, one slider, the picture that they choose and words beneath it.
+def slider(kind: type, text: dict, name: str, value, low, high, **options) -> ipywidgets.Widget:
+    """A slider of an ipywidgets class, with the words of text[name] and text[name + "_tip"]."""
+    words = dict(description=text[name], tooltip=text.get(name + "_tip"))
+    look = dict(continuous_update=False, layout=WIDE, style=NARROW) | options
+    return kind(value=value, min=low, max=high, **words, **look)
 
-    titles: the clips' names. slider: the widget's own control, made with WIDE and NARROW.
-    `.clip`, `.slider`, `.image`, `.note` are the parts, `.widget` the box of them all.
+
+class Shell:
+    """The frame of every widget: a clip menu, the widget's own controls beside it, the picture that
+    they choose and words beneath it.
+
+    titles: the clips' names. `.clip`, `.controls` (menu and sliders), `.image` and `.note` are the
+    parts, `.widget` the box of them all. Displayed in a notebook it offers the picture first, then
+    the live widget: a page without a kernel (GitHub, nbviewer) shows the picture, JupyterLab the
+    widget.
     """
 
-    def __init__(self, titles: Sequence[str], slider: ipywidgets.Widget, lang: str):
+    description = ""  # what the picture now shown says, in words
+    error = ""  # why there is no picture of what is chosen
+
+    def __init__(self, titles: Sequence[str], lang: str):
+        check_language(lang)
+        self.lang = lang
         names = [title or f"{i}" for i, title in enumerate(titles)]
         # The number keeps two clips of one name apart.
         options = [
             (f"{name} ({i})" if names.count(name) > 1 else name, i) for i, name in enumerate(names)
         ]
         self.clip = ipywidgets.Dropdown(
-            options=options,
-            value=0,
-            description=TEXT[lang]["clip"],
-            tooltip=TEXT[lang]["clip_tip"],
-            layout=WIDE,
-            style=NARROW,
-        )
-        self.slider = slider
+            options=options, value=0, description=TEXT[lang]["clip"],
+            tooltip=TEXT[lang]["clip_tip"], layout=WIDE, style=NARROW,
+        )  # fmt: skip
+        self.controls = ipywidgets.HBox([self.clip], layout=ipywidgets.Layout(flex_flow="row wrap"))
         self.image = ipywidgets.Image(
             format="png", layout=ipywidgets.Layout(width="100%", max_width="900px", height="auto")
         )
         # ipywidgets' Image has no alternative text, so the same is said in words beneath it. A
         # tooltip would stop its view in the browser: "Click to show javascript error".
         self.note = ipywidgets.HTML()
-        self.widget = ipywidgets.VBox(
-            [
-                ipywidgets.HBox(
-                    [self.clip, self.slider], layout=ipywidgets.Layout(flex_flow="row wrap")
-                ),
-                self.image,
-                self.note,
-            ]
-        )
+        self.widget = ipywidgets.VBox([self.controls, self.image, self.note])
 
     def say(self, words: str, alert: str = "") -> None:
         """Put words beneath the picture, and before them what went wrong, in a line of its own."""
@@ -455,13 +473,11 @@ class Shell:
         said = f'<p aria-live="polite" style="{_LINE}">{as_html(words)}</p>'
         self.note.value = (line if alert else "") + said
 
-    def bundle(self, words: str) -> dict:
-        """What a notebook stores: the picture first, then the live widget. A page without a kernel
-        (GitHub, nbviewer) shows the picture, JupyterLab the widget."""
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
         bundle = {}
         if self.image.value:
             bundle["image/png"] = base64.b64encode(self.image.value).decode("ascii")
-        bundle["text/plain"] = words
+        bundle["text/plain"] = self.description or self.error
         live = self.widget._repr_mimebundle_() or {}
         view = "application/vnd.jupyter.widget-view+json"
         if view in live:

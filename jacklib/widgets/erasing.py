@@ -8,117 +8,28 @@ no segment is left for sees the whole clip.
 `render(state)` draws one clip at one θ, a pure function without pyplot. `save` writes the picture
 as a PNG file. `erasing_widget(titles, state_of)` puts a clip menu and a θ slider on top.
 
-Letters: S segments a clip, C classes, n samples of sound. Segments are counted from 0 and passes
+Letters: S segments per clip, C classes, n samples of audio. Segments are counted from 0 and passes
 from 1, as in the paper.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import ipywidgets
 import numpy as np
+from ipywidgets import FloatSlider
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Patch
 
 from jacklib.core.erasing import THETA, threshold
 from jacklib.errors import DataError
 from jacklib.widgets import drawing
-from jacklib.widgets.drawing import (
-    BLUE,
-    INK,
-    INNER,
-    MARGIN_LEFT,
-    MARGIN_RIGHT,
-    NARROW,
-    VERMILLION,
-    WIDE,
-    WIDTH,
-    class_label,
-)
+from jacklib.widgets.drawing import BLUE, INK, INNER, MARGIN_LEFT, VERMILLION, class_label
+from jacklib.widgets.words import texts
 
-TEXT = {
-    "en": drawing.TEXT["en"]
-    | {
-        "strip": "Temporal attention: the strongest is erased",
-        "seen": "θ = {theta:.2f}: pass 2 sees {low} of {all} segments, pass 3 sees {high}",
-        "none_low": "θ = {theta:.2f}: none below t, so pass 2 sees the whole clip",
-        "none_high": "θ = {theta:.2f}: none above t, so pass 3 sees the whole clip",
-        "none": "all segments alike: every pass sees the whole clip",
-        "erased": "keyframe: erased in pass 2",
-        "threshold": "t = {theta:.2f} max γ + {rest:.2f} min γ = {t:.3g}",
-        "sound": "sound",
-        "time": "time (s)",
-        "sees": "What each pass sees",
-        "sees_note": "one middle frame for each segment of the pass",
-        "pass": ("Pass 1: whole clip", "Pass 2: keyframes erased", "Pass 3: keyframes only"),
-        "left": "{name}; {count} of {all} segments, resampled to {all}",
-        "fallback": "Pass {}: whole clip again",
-        "mean": "Mean of 1 and 2",
-        "table_note": "framed: the likeliest class of each row; the prediction is the last row",
-        "true_mark": "▲ true",
-        "slider": "θ:",
-        "slider_tip": "Where between the lowest (0) and the highest (1) γ the threshold lies",
-        "busy": "Running the network …",
-        "error": "No picture for {title} at θ = {theta:.2f}: {error}",
-        "still": "Still shown:",
-        "describe": "{title}, {all} segments in {seconds:.1f} s. θ = {theta:.2f} puts the "
-        "threshold at γ = {t:.3g}.",
-        "describe_erased": "Pass 2 sees all but the erased {}.",
-        "describe_no_low": "No segment is below it: pass 2 sees the whole clip.",
-        "describe_high": "Pass 3 sees only {}.",
-        "describe_no_high": "No segment is above it: pass 3 sees the whole clip.",
-        "describe_truth": "The planted event lies in {where}; pass 2 loses {lost} of {all}.",
-        "describe_passes": "Likeliest in passes 1, 2 and 3: {}.",
-        "describe_guess": "{} ({:.2f})",
-        "describe_mean": "The mean of passes 1 and 2 decides.",
-        "one": "segment {}",
-        "many": "segments {}",
-        "comma": ", ",
-    },
-    "zh": drawing.TEXT["zh"]
-    | {
-        "strip": "时间注意力：最受关注的片段会被擦除",
-        "seen": "θ = {theta:.2f}：第 2 遍看 {all} 段中的 {low} 段，第 3 遍看 {high} 段",
-        "none_low": "θ = {theta:.2f}：没有低于 t 的片段，第 2 遍仍看完整视频",
-        "none_high": "θ = {theta:.2f}：没有高于 t 的片段，第 3 遍仍看完整视频",
-        "none": "各片段权重相同：每一遍都看完整视频",
-        "erased": "关键帧：第 2 遍擦除",
-        "threshold": "阈值 t = {theta:.2f} max γ + {rest:.2f} min γ = {t:.3g}",
-        "sound": "声音",
-        "time": "时间（秒）",
-        "sees": "每一遍看到的画面",
-        "sees_note": "该遍的每个片段取中间一帧",
-        "pass": ("第 1 遍：完整视频", "第 2 遍：擦除关键帧", "第 3 遍：只看关键帧"),
-        "left": "{name}，取 {all} 段中的 {count} 段，重新采样成 {all} 段",
-        "fallback": "第 {} 遍：仍看完整视频",
-        "mean": "第 1、2 遍平均",
-        "table_note": "加框：每行概率最大的类别；最后一行即预测结果",
-        "true_mark": "▲ 真实",
-        "slider": "θ：",
-        "slider_tip": "阈值在 γ 的最小值（0）与最大值（1）之间的位置",
-        "busy": "网络正在计算……",
-        "error": "{title} 在 θ = {theta:.2f} 时无法作图：{error}",
-        "still": "仍显示：",
-        "describe": "{title}，{seconds:.1f} 秒，共 {all} 个片段。θ = {theta:.2f} 时阈值为 "
-        "γ = {t:.3g}。",
-        "describe_erased": "第 2 遍擦除关键帧，即{}，只看其余部分。",
-        "describe_no_low": "没有低于阈值的片段，第 2 遍仍看完整视频。",
-        "describe_high": "第 3 遍只看{}。",
-        "describe_no_high": "没有高于阈值的片段，第 3 遍仍看完整视频。",
-        "describe_truth": "植入事件位于{where}，这 {all} 段中有 {lost} 段在第 2 遍被擦除。",
-        "describe_passes": "第 1、2、3 遍概率最大的类别依次为：{}。",
-        "describe_guess": "{}（{:.2f}）",
-        "describe_mean": "以第 1、2 遍的平均为准。",
-        "one": "片段 {}",
-        "many": "片段 {}",
-        "comma": "、",
-    },
-}
+TEXT = texts("erasing")
 FIELDS = drawing.Fields("ErasingState")
 
 
@@ -126,15 +37,15 @@ FIELDS = drawing.Fields("ErasingState")
 class ErasingState:
     """All that one picture shows. Plain NumPy; nothing here knows the network.
 
-    title: the clip's name. frames: uint8 [S, H, W, 3], RGB, one middle frame a segment as pass 1
-    sees it. waveform: [n], the whole clip's sound, mono; seconds: how long the clip is.
+    title: the clip's name. frames: uint8 [S, H, W, 3], RGB, one middle frame per segment as pass 1
+    sees it. waveform: [n], the whole clip's audio, mono; seconds: how long the clip is.
     gamma: [S] temporal attention of pass 1, zero or more. theta: 0..1.
     keep_low, keep_high: bool [S], the segments that pass 2 and pass 3 keep; none or all of them
     where the pass sees the whole clip.
     probabilities: [3, C] of passes 1, 2 and 3; mean_probabilities: [C], of the mean of the logits
     of passes 1 and 2. class_names: C names. label: the true class, one of class_names, or None.
     pass_frames: uint8 [3, S, H, W, 3], the middle frames of each pass' own S segments, or None.
-    truth: [S], share 0..1 of each segment that the planted event fills, or None.
+    truth: [S], the fraction 0..1 of each segment that the planted event fills, or None.
 
     Raises DataError naming the field whose shape or values are wrong.
     """
@@ -156,11 +67,7 @@ class ErasingState:
 
     def __post_init__(self):
         arrays = ("frames", "waveform", "gamma", "keep_low", "keep_high", "probabilities")
-        for name in (*arrays, "mean_probabilities", "pass_frames", "truth"):
-            value = getattr(self, name)
-            if value is not None:
-                object.__setattr__(self, name, np.asarray(value))
-        drawing.plain_names(self)
+        drawing.settle(self, *arrays, "mean_probabilities", "pass_frames", "truth")
         self._check()
 
     def _check(self) -> None:
@@ -171,12 +78,8 @@ class ErasingState:
             raise FIELDS.bad("theta", f"{self.theta:g}", "0 to 1")
         FIELDS.probabilities("probabilities", self.probabilities, (3, classes))
         FIELDS.probabilities("mean_probabilities", self.mean_probabilities, (classes,))
-        if self.waveform.ndim != 1 or self.waveform.size == 0:
-            raise FIELDS.bad("waveform", f"shape {list(self.waveform.shape)}", "samples [n]")
-        if not np.isfinite(self.waveform).all():
-            raise FIELDS.bad("waveform", "infinite or missing numbers", "finite samples")
-        if not 0 < self.seconds < np.inf:
-            raise FIELDS.bad("seconds", f"{self.seconds:g}", "a length above 0")
+        FIELDS.waveform(self.waveform)
+        FIELDS.positive("seconds", self.seconds, "a length above 0")
         # Rounding in the network may push a segment at the threshold to either side.
         near = 1e-4 * float(self.gamma.max())
         below, above = self.gamma < self.threshold - near, self.gamma > self.threshold + near
@@ -185,7 +88,7 @@ class ErasingState:
         if self.pass_frames is not None:
             FIELDS.frames("pass_frames", self.pass_frames, (3, *self.frames.shape))
         if self.truth is not None:
-            FIELDS.truth(self.truth, s)
+            FIELDS.fractions("truth", self.truth, (s,))
         FIELDS.label(self.label, self.class_names)
 
     def _check_kept(self, name: str, wanted: np.ndarray, unwanted: np.ndarray, rule: str) -> None:
@@ -212,11 +115,7 @@ class ErasingState:
 
 
 def render(state: ErasingState, lang: str = "en") -> Figure:
-    """Draw one clip at one θ: 9 inches wide, 900 pixels at the figure's own resolution.
-
-    lang: "en" or "zh". Without a Chinese font on this machine, "zh" falls back to English labels.
-    The figure belongs to no pyplot state; the caller may save it or show it.
-    """
+    """Draw one clip at one θ: 9 inches wide, 900 pixels at the figure's own resolution."""
     lang = drawing.drawable(lang)
     text = TEXT[lang]
     with drawing.house_style(lang, [state.title, *state.class_names]) as bold:
@@ -226,23 +125,14 @@ def render(state: ErasingState, lang: str = "en") -> Figure:
         )
         _draw_strip(page, state, text)
         _draw_gamma(page, state, text, lang)
-        _draw_sound(page, state, text, lang)
+        _draw_audio(page, state, text, lang)
         if state.pass_frames is not None:
             _draw_passes(page, state, text)
         _draw_table(page, state, text, lang)
-        # Tick labels are made at the first drawing: make them while the fonts above hold.
-        page.figure.draw_without_rendering()
-    return page.figure
+        return page.finish()
 
 
-def png(state: ErasingState, lang: str = "en") -> bytes:
-    """The picture of `render` as PNG bytes; the same state gives the same bytes."""
-    return drawing.png_bytes(render(state, lang))
-
-
-def save(state: ErasingState, path: str | os.PathLike, lang: str = "en") -> Path:
-    """Write the picture to a PNG file, whole or not at all, and return its path."""
-    return drawing.write_whole(png(state, lang), path)
+png, save = drawing.png_and_save(render)
 
 
 def describe(state: ErasingState, lang: str = "en") -> str:
@@ -250,51 +140,38 @@ def describe(state: ErasingState, lang: str = "en") -> str:
     drawing.check_language(lang)
     text = TEXT[lang]
     _, low, high = state.seen
-    sentences = [
-        text["describe"].format(
-            title=state.title or text["clip"].rstrip(":："),
-            all=len(state.gamma),
-            seconds=state.seconds,
-            theta=state.theta,
-            t=state.threshold,
-        )
-    ]
-    if low.all():
-        sentences.append(text["describe_no_low"])
-    else:
-        sentences.append(text["describe_erased"].format(_named(~low, text)))
-    if high.all():
-        sentences.append(text["describe_no_high"])
-    else:
-        sentences.append(text["describe_high"].format(_named(high, text)))
+    facts = dict(title=state.title or text["clip"].rstrip(":："), seconds=state.seconds)
+    facts |= dict(all=len(state.gamma), theta=state.theta, t=state.threshold)
+    sentences = [text["describe"].format(**facts)]
+    key = "describe_no_low" if low.all() else "describe_erased"
+    sentences.append(text[key].format(_named(~low, text)))
+    key = "describe_no_high" if high.all() else "describe_high"
+    sentences.append(text[key].format(_named(high, text)))
     if state.truth is not None and state.truth.any():
         event = state.truth > 0
-        sentences.append(
-            text["describe_truth"].format(
-                where=_named(event, text), lost=int((event & ~low).sum()), all=int(event.sum())
-            )
-        )
+        facts = dict(where=_named(event, text), lost=(event & ~low).sum(), all=event.sum())
+        sentences.append(text["describe_truth"].format(**facts))
     guesses = [
         text["describe_guess"].format(class_label(state.class_names[row.argmax()], lang), row.max())
         for row in state.probabilities
     ]
     sentences.append(text["describe_passes"].format(text["comma"].join(guesses)))
     sentences.append(text["describe_mean"])
-    sentences.append(
-        drawing.verdict(state.label, state.mean_probabilities, state.class_names, lang)
-    )
+    answer = (state.label, state.mean_probabilities, state.class_names)
+    sentences.append(drawing.verdict(*answer, lang))
     return text["space"].join(sentences)
 
 
 # --- the widget ---------------------------------------------------------------------------------
 
 
-class ErasingExplorer:
-    """A clip menu, a θ slider and the picture they choose.
+class ErasingExplorer(drawing.Shell):
+    """A picture to move through: one entry per clip in the menu, θ on the slider `.theta`; see
+    `drawing.Shell`.
 
-    `.widget` is the ipywidgets box, `.clip`, `.theta`, `.image` and `.note` its parts. Displayed
-    in a notebook it offers the picture itself first, then the live widget: a page without a kernel
-    (GitHub, nbviewer) shows the picture, JupyterLab the widget.
+    titles: the clips' names. state_of(clip, theta): the state to draw; it may be slow, for each
+    pair is asked for once. What it raises is said in one line under the last picture, and the
+    pair is tried again when chosen again.
     """
 
     def __init__(
@@ -304,31 +181,16 @@ class ErasingExplorer:
         lang: str = "en",
         theta: float = THETA,
     ):
-        drawing.check_language(lang)
         if len(titles) == 0:
             raise DataError("titles", found="no clip", wanted="at least one", cure="Pass a list.")
         if not 0 <= theta <= 1:
             raise DataError("theta", found=f"{theta:g}", wanted="0 to 1", cure="CTEN takes 0.7.")
-        self.titles, self.lang, self._state_of = list(titles), lang, state_of
+        super().__init__(titles, lang)
+        self.titles, self._state_of = list(titles), state_of
         self._pictures: dict[tuple[int, float], tuple[bytes, str]] = {}
-        text = TEXT[lang]
-        self.theta = ipywidgets.FloatSlider(
-            value=theta,
-            min=0,
-            max=1,
-            step=0.05,
-            description=text["slider"],
-            tooltip=text["slider_tip"],
-            continuous_update=False,
-            readout_format=".2f",
-            layout=WIDE,
-            style=NARROW,
-        )
-        self._shell = drawing.Shell(self.titles, self.theta, lang)
-        self.clip, self.image = self._shell.clip, self._shell.image
-        self.note, self.widget = self._shell.note, self._shell.widget
-        self.description = ""  # what the picture now shown says, in words
-        self.error = ""  # why the clip and θ now chosen have no picture
+        look = dict(step=0.05, readout_format=".2f")
+        self.theta = drawing.slider(FloatSlider, TEXT[lang], "slider", theta, 0, 1, **look)
+        self.controls.children = (self.clip, self.theta)
         self.clip.observe(self._show, names="value")
         self.theta.observe(self._show, names="value")
         self._show()
@@ -338,7 +200,7 @@ class ErasingExplorer:
         # The browser's steps come as 0.15000000000000002 and the like.
         clip, theta = self.clip.value, round(self.theta.value, 4)
         if (clip, theta) not in self._pictures:
-            self._shell.say(text["busy"])  # the network may take seconds
+            self.say(text["busy"])  # the network may take seconds
             try:
                 state = self._state_of(clip, theta)
                 self._pictures[clip, theta] = png(state, self.lang), describe(state, self.lang)
@@ -349,34 +211,19 @@ class ErasingExplorer:
                 )
                 still = (text["still"], self.description) if self.description else ()
                 self.error = words
-                self._shell.say(text["space"].join(still), alert=words)
+                self.say(text["space"].join(still), alert=words)
                 return
         self.image.value, self.description = self._pictures[clip, theta]
         self.error = ""
-        self._shell.say(self.description)
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        return self._shell.bundle(self.description or self.error)
+        self.say(self.description)
 
 
-def erasing_widget(
-    titles: Sequence[str],
-    state_of: Callable[[int, float], ErasingState],
-    lang: str = "en",
-    theta: float = THETA,
-) -> ErasingExplorer:
-    """A picture to move through: one entry a clip in the menu, θ on the slider.
-
-    titles: the clips' names. state_of(clip, theta): the state to draw; it may be slow, for each
-    pair is asked for once. What it raises is said in one line under the last picture, and the
-    pair is tried again when chosen again.
-    """
-    return ErasingExplorer(titles, state_of, lang, theta)
+erasing_widget = ErasingExplorer
 
 
 # --- the panels ---------------------------------------------------------------------------------
 
-GAMMA, SOUND, CAPTION, ROW = 1.15, 0.6, 0.32, 0.3  # heights in inches
+GAMMA, AUDIO, CAPTION, ROW = 1.15, 0.6, 0.32, 0.3  # heights in inches
 HEADER = 0.34  # the class names above the table
 TABLE_LEFT = 2.45
 
@@ -389,8 +236,8 @@ class _Page(drawing.Page):
         self.strip, self.thumb = drawing.strip_size(len(state.frames), shape, 1.0)
         self.strip_top = 0.88
         self.gamma_top = self.strip_top + self.strip + 0.08
-        self.sound_top = self.gamma_top + GAMMA + 0.5
-        self.passes_top = self.sound_top + SOUND + 0.86
+        self.audio_top = self.gamma_top + GAMMA + 0.5
+        self.passes_top = self.audio_top + AUDIO + 0.86
         self.row, self.row_thumb = drawing.strip_size(len(state.frames), shape, 0.75)
         rows = 0 if state.pass_frames is None else 3 * (self.row + CAPTION) + 0.5
         self.table_top = self.passes_top + rows + HEADER
@@ -407,92 +254,48 @@ def _draw_strip(page: _Page, state: ErasingState, text: dict) -> None:
     frames[erased] = 128 + grey / 2  # pale, so that the hatching stands out
     drawing.draw_frames(axes, frames, page.thumb)
     for s in np.flatnonzero(erased):
-        axes.add_patch(
-            Rectangle(
-                (s + (1 - page.thumb) / 2, 0),
-                page.thumb,
-                1,
-                facecolor="none",
-                edgecolor=VERMILLION,
-                hatch="x",
-                linewidth=2,
-                clip_on=False,
-                zorder=3,
-            )
-        )
+        drawing.box(
+            axes, s + (1 - page.thumb) / 2, 0, page.thumb, 1, facecolor="none",
+            edgecolor=VERMILLION, hatch="x", linewidth=2, clip_on=False, zorder=3,
+        )  # fmt: skip
 
 
 def _summary(state: ErasingState, text: dict) -> str:
     """What the threshold does to this clip, in one line."""
     _, low, high = state.seen
-    key = {
-        (False, False): "seen",
-        (True, False): "none_low",
-        (False, True): "none_high",
-        (True, True): "none",
-    }[bool(low.all()), bool(high.all())]
+    key = ("seen", "none_high", "none_low", "none")[2 * low.all() + high.all()]
     return text[key].format(theta=state.theta, all=len(low), low=low.sum(), high=high.sum())
 
 
 def _draw_gamma(page: _Page, state: ErasingState, text: dict, lang: str) -> None:
-    axes = page.axes(MARGIN_LEFT, page.gamma_top, INNER, GAMMA)
-    count, t = len(state.gamma), state.threshold
-    centres = np.arange(count) + 0.5
-    erased = ~state.seen[1]
-    bars = axes.bar(centres, state.gamma, width=0.62, color=BLUE, zorder=2)
+    axes, bars, legend = drawing.draw_gamma(
+        page, page.gamma_top, GAMMA, state.gamma, state.truth, lang
+    )
+    erased, t, highest = ~state.seen[1], state.threshold, float(state.gamma.max())
     for s in np.flatnonzero(erased):
         bars[s].set(facecolor="white", edgecolor=VERMILLION, hatch="xx", linewidth=1.5)
-    legend = []
-    if state.truth is not None:
-        legend.append(drawing.shade_truth(axes, state.truth, lang))
     if erased.any():
         legend.append(
             Patch(facecolor="white", edgecolor=VERMILLION, hatch="xx", label=text["erased"])
         )
     words = text["threshold"].format(theta=state.theta, rest=1 - state.theta, t=t)
     legend.append(axes.axhline(t, color=INK, ls="--", lw=1.4, zorder=3, label=words))
-    top = max(float(state.gamma.max()) * 1.1, 1e-6)
-    axes.set(xlim=(0, count), ylim=(0, top), ylabel=text["gamma"])
-    axes.set_xlabel(text["segment_axis"], loc="left")
-    axes.set_xticks(centres, [str(s) for s in range(count)])
-    axes.tick_params(axis="x", length=0)
     # Zero, the highest and t; where two would be printed over each other, t stays.
-    ticks = [v for v in (0.0, float(state.gamma.max())) if abs(v - t) > 0.16 * top]
+    ticks = [v for v in (0.0, highest) if abs(v - t) > 0.16 * axes.get_ylim()[1]]
     labels = [f"{v:.3g}" for v in ticks] + ["t"]
     axes.set_yticks([*ticks, t], labels)
     axes.get_yticklabels()[-1].set(fontweight=page.bold)
     # Beneath the bars, at the right of the axis' label: it can hide no bar there.
-    axes.legend(
-        handles=legend,
-        loc="upper right",
-        bbox_to_anchor=(1.0, -0.19),
-        ncols=3,
-        frameon=False,
-        fontsize=9,
-        borderaxespad=0,
-        columnspacing=1.2,
-    )
+    drawing.draw_legend(axes, legend, "upper right", (1.0, -0.19), ncols=3, columnspacing=1.2)
 
 
-def _draw_sound(page: _Page, state: ErasingState, text: dict, lang: str) -> None:
-    axes = page.axes(MARGIN_LEFT, page.sound_top, INNER, SOUND)
-    lows, highs = drawing.envelope(state.waveform, 1600)
-    edges = np.linspace(0, state.seconds, len(lows) + 1)
-    axes.fill_between(
-        edges,
-        np.append(lows, lows[-1]),
-        np.append(highs, highs[-1]),
-        step="post",
-        color=INK,
-        lw=0.4,
-        zorder=2,
-    )
+def _draw_audio(page: _Page, state: ErasingState, text: dict, lang: str) -> None:
+    axes = page.axes(MARGIN_LEFT, page.audio_top, INNER, AUDIO)
+    drawing.draw_waveform(axes, state.waveform, state.seconds)
     if state.truth is not None:
         drawing.shade_truth(axes, state.truth, lang, state.seconds / len(state.truth))
-    loudest = max(float(np.abs(state.waveform).max()), 1e-6)
-    axes.set(xlim=(0, state.seconds), ylim=(-1.05 * loudest, 1.05 * loudest))
-    axes.set_yticks([])
-    axes.set_ylabel(text["sound"], labelpad=8)
+    axes.set(xlim=(0, state.seconds))
+    axes.set_ylabel(text["audio"], labelpad=8)
     axes.set_xlabel(text["time"], loc="left")
     axes.locator_params(axis="x", nbins=12)
 
@@ -524,7 +327,7 @@ def _draw_table(page: _Page, state: ErasingState, text: dict, lang: str) -> None
     page.note(page.table_top - HEADER, text["table_note"])
     values = np.vstack([state.probabilities, state.mean_probabilities])
     classes = values.shape[1]
-    column = min(1.2, (WIDTH - MARGIN_RIGHT - TABLE_LEFT) / classes)
+    column = min(1.2, (drawing.WIDTH - drawing.MARGIN_RIGHT - TABLE_LEFT) / classes)
     gap = 0.06 / ROW  # sets the mean apart from what it is the mean of... in rows
     tops = np.array([0, 1, 2, 3 + gap])
     axes = page.axes(TABLE_LEFT, page.table_top, column * classes, (4 + gap) * ROW)
@@ -534,25 +337,15 @@ def _draw_table(page: _Page, state: ErasingState, text: dict, lang: str) -> None
         best = int(values[row].argmax())
         for c, value in enumerate(values[row]):
             shade = float(norm(value))
-            axes.add_patch(
-                Rectangle(
-                    (c, top), 1, 1, facecolor=colours(shade), edgecolor="#CCCCCC", linewidth=0.6
-                )
-            )
+            look = dict(facecolor=colours(shade), edgecolor="#CCCCCC", linewidth=0.6)
+            drawing.box(axes, c, top, 1, 1, **look)
             axes.text(
-                c + 0.5,
-                top + 0.5,
-                f"{value:.0%}",
-                ha="center",
-                va="center",
+                c + 0.5, top + 0.5, f"{value:.0%}", ha="center", va="center",
                 fontweight=page.bold if c == best else "normal",
                 color="white" if shade > 0.8 else INK,
-            )
-        axes.add_patch(
-            Rectangle(
-                (best, top), 1, 1, fill=False, edgecolor=INK, linewidth=1.8, clip_on=False, zorder=3
-            )
-        )
+            )  # fmt: skip
+        look = dict(fill=False, edgecolor=INK, linewidth=1.8, clip_on=False, zorder=3)
+        drawing.box(axes, best, top, 1, 1, **look)
     axes.set(xlim=(0, classes), ylim=(4 + gap, 0))
     names = [class_label(name, lang) for name in state.class_names]
     if lang == "zh":  # the English name beneath the Chinese one
@@ -571,15 +364,9 @@ def _draw_table(page: _Page, state: ErasingState, text: dict, lang: str) -> None
         true = state.class_names.index(state.label)
         axes.get_xticklabels()[true].set(color=VERMILLION, fontweight=page.bold)
         axes.annotate(
-            text["true_mark"],
-            (true + 0.5, 4 + gap),
-            xytext=(0, -4),
-            textcoords="offset points",
-            ha="center",
-            va="top",
-            color=VERMILLION,
-            fontweight=page.bold,
-        )
+            text["true_mark"], (true + 0.5, 4 + gap), xytext=(0, -4), textcoords="offset points",
+            ha="center", va="top", color=VERMILLION, fontweight=page.bold,
+        )  # fmt: skip
 
 
 def _named(mask: np.ndarray, text: dict) -> str:

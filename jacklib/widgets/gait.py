@@ -17,9 +17,7 @@ along +z, left at +x. The walker stays in the middle and the floor moves, as on 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import ipywidgets
 import numpy as np
@@ -27,9 +25,9 @@ from matplotlib.figure import Figure
 
 from jacklib.data.gait_features import FEATURES
 from jacklib.errors import DataError
-from jacklib.widgets import drawing, gait_drawing
-from jacklib.widgets.gait_drawing import AZIMUTH, Scene, feature_name, joint_name
-from jacklib.widgets.gait_drawing import project as project  # for those who look for it here
+from jacklib.widgets import drawing
+from jacklib.widgets.gait_drawing import AZIMUTH, TEXT, Scene, feature_name, joint_name
+from jacklib.widgets.gait_drawing import project as project  # notebook 07 takes it from here
 from jacklib.widgets.gait_state import (
     PARTS,
     STREAMS,
@@ -47,57 +45,6 @@ DEFAULT_FEATURES = (
 )
 MILLISECONDS = 80  # a frame while it plays, slower than life
 NOTHING = -1  # a menu's "none"; a menu whose value is None stands empty in the browser
-
-TEXT = {
-    "en": gait_drawing.TEXT["en"]
-    | {
-        "left_menu": "Left:",
-        "right_menu": "Right:",
-        "none": "none",
-        "gait": "Gait",
-        "graph_menu": "Graph:",
-        "stream_menu": "Stream:",
-        "part_menu": "Part:",
-        "unit_slider": "Unit:",
-        "frame_slider": "Frame:",
-        "turn_slider": "Turn (°):",
-        "curve_menu": "Curve {}:",
-        "describe": "{title}: {frames} frames, {seconds:.1f} s.",
-        "describe_unscored": "No prediction.",
-        "describe_pairs": "Strongest pairs beyond the bones ({shown}): {pairs}.",
-        "describe_no_pairs": "Only bones have weights ({shown}).",
-        "pair": "{} → {} {:.3g}",
-        "describe_joints": "Most important joints ({source}): {joints}.",
-        "source_fusion": "attention in fusion {}",
-        "source_mean": "mean attention that they get",
-        "weighed": "{} {:.2f}",
-        "comma": ", ",
-    },
-    "zh": gait_drawing.TEXT["zh"]
-    | {
-        "left_menu": "左：",
-        "right_menu": "右：",
-        "none": "无",
-        "gait": "步态",
-        "graph_menu": "图：",
-        "stream_menu": "流：",
-        "part_menu": "分区：",
-        "unit_slider": "单元：",
-        "frame_slider": "帧：",
-        "turn_slider": "视角（°）：",
-        "curve_menu": "曲线 {}：",
-        "describe": "{title}：共 {frames} 帧，{seconds:.1f} 秒。",
-        "describe_unscored": "没有预测结果。",
-        "describe_pairs": "骨骼之外权重最大的关节对（{shown}）：{pairs}。",
-        "describe_no_pairs": "只有骨骼有权重（{shown}）。",
-        "pair": "{} → {} {:.3g}",
-        "describe_joints": "最重要的关节（{source}）：{joints}。",
-        "source_fusion": "第 {} 个融合模块的注意力",
-        "source_mean": "获得的平均注意力",
-        "weighed": "{} {:.2f}",
-        "comma": "、",
-    },
-}  # fmt: skip
 
 
 def render(
@@ -117,10 +64,8 @@ def render(
     frame: from 0; a gait that is over by then has an empty stage. graph: one of GRAPHS in
     `gait_state`; None for attention where all gaits have it, else the skeleton. part: one of PARTS.
     unit: 1 to 10. stream: one of STREAMS; None for posture where it is known. features: up to three
-    numbers or names of `gait_features.FEATURES`. azimuth: see `gait_drawing.project`. lang: "en" or
-    "zh"; without a Chinese font on this machine, "zh" falls back to English labels. The figure
-    belongs to no pyplot state; the caller may save it or show it. Raises DataError naming the
-    argument.
+    numbers or names of `gait_features.FEATURES`. azimuth: see `gait_drawing.project`. Raises
+    DataError naming the argument.
     """
     lang = drawing.drawable(lang)
     states, choice = _choose(states, graph, part, unit, stream)
@@ -133,14 +78,7 @@ def render(
     return scene.figure
 
 
-def png(states: Sequence[GaitState], **options) -> bytes:
-    """The picture of `render` as PNG bytes; the same arguments give the same bytes."""
-    return drawing.png_bytes(render(states, **options))
-
-
-def save(states: Sequence[GaitState], path: str | os.PathLike, **options) -> Path:
-    """Write the picture of `render` to a PNG file, whole or not at all, and return its path."""
-    return drawing.write_whole(png(states, **options), path)
+png, save = drawing.png_and_save(render)
 
 
 def describe(
@@ -231,26 +169,23 @@ def feature_numbers(features: Sequence[int | str]) -> list[int]:
 # --- the widget ---------------------------------------------------------------------------------
 
 
-class GaitExplorer:
-    """Menus for the gaits and the graph, a player, the picture and words beneath it.
+class GaitExplorer(drawing.Shell):
+    """Walkers to look at: choose one or two of the gaits, play them, and choose what is shown.
 
-    `.widget` is the ipywidgets box; its parts are the menus `.left` and `.right`, `.graph`,
-    `.stream`, `.part` and `.curves` (three; `.right` and the last two may be NOTHING), the sliders
-    `.frame`, `.unit` and `.azimuth`, `.play`, `.image` and `.note`. Displayed in a notebook it
-    offers the picture itself first, then the live widget: a page without a kernel (GitHub,
-    nbviewer) shows the picture, JupyterLab the widget.
+    A `drawing.Shell` with the menus `.left` and `.right`, `.graph`, `.stream`, `.part` and
+    `.curves` (three; `.right` and the last two may be NOTHING), the sliders `.frame`, `.unit` and
+    `.azimuth`, and `.play`.
     """
 
     def __init__(self, states: Sequence[GaitState], lang: str = "en"):
-        drawing.check_language(lang)
-        self.states, self.lang = list(states), lang
+        self.states = list(states)
         if not self.states or not all(isinstance(state, GaitState) for state in self.states):
             found = ", ".join(sorted({type(state).__name__ for state in self.states}))
             cure = "Pass a list."
             raise DataError(
                 "states", found=found or "no gait", wanted="at least one GaitState", cure=cure
             )
-        self.description = ""  # what the picture now shown says, in words
+        super().__init__([state.title for state in self.states], lang)
         self._scene: Scene | None = None
         self._settling = False  # menus are being brought in line with each other
         self._make_parts()
@@ -272,11 +207,9 @@ class GaitExplorer:
                 options=options, value=value, description=label, layout=narrow, style=drawing.NARROW
             )
 
-        def slider(label: str, value: int, low: int, high: int, step: int = 1, live: bool = True):
-            return ipywidgets.IntSlider(
-                value=value, min=low, max=high, step=step, description=text[label],
-                continuous_update=live, layout=narrow, style=drawing.NARROW,
-            )  # fmt: skip
+        def slider(name: str, value: int, low: int, high: int, step: int = 1, live: bool = True):
+            look = dict(step=step, continuous_update=live, layout=narrow)
+            return drawing.slider(ipywidgets.IntSlider, text, name, value, low, high, **look)
 
         self.frame = slider("frame_slider", 0, 0, 1)
         self.frame.layout.width = "420px"
@@ -303,10 +236,7 @@ class GaitExplorer:
         ]
         wrap = {"flex_flow": "row wrap", "width": "100%", "max_width": "900px"}
         boxes = [ipywidgets.HBox(row, layout=wrap) for row in rows]
-        titles = [state.title for state in self.states]
-        self._shell = drawing.Shell(titles, ipywidgets.VBox(boxes), self.lang)
-        self.left, self.image = self._shell.clip, self._shell.image
-        self.note, self.widget = self._shell.note, self._shell.widget
+        self.left = self.clip
         self.right = menu(
             text["right_menu"], [(text["none"], NOTHING), *self.left.options], NOTHING
         )
@@ -351,19 +281,14 @@ class GaitExplorer:
         self._scene.show(self.frame.value, self.azimuth.value)
         self.image.value = drawing.png_bytes(self._scene.figure)
         self.description = describe(self.shown, lang=self.lang, **options)
-        self._shell.say(self.description)
+        self.say(self.description)
 
     def _move(self, change=None) -> None:
         if not self._settling:
             self.image.value = self._scene.quick_png(self.frame.value, self.azimuth.value)
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        return self._shell.bundle(self.description)
 
-
-def gait_widget(states: Sequence[GaitState], lang: str = "en") -> GaitExplorer:
-    """Walkers to look at: choose one or two of the gaits, play them, and choose what is shown."""
-    return GaitExplorer(states, lang)
+gait_widget = GaitExplorer
 
 
 def _offer(menu: ipywidgets.Dropdown, options: list[tuple[str, str]], first: bool = False) -> None:

@@ -20,20 +20,9 @@ from PIL import Image
 from jacklib.core.skeleton import EDGES, JOINTS
 from jacklib.data.gait_features import FEATURES
 from jacklib.widgets import drawing
-from jacklib.widgets.drawing import (
-    BLUE,
-    GREY,
-    INK,
-    INNER,
-    MARGIN_LEFT,
-    MARGIN_RIGHT,
-    ORANGE,
-    QUIET,
-    VERMILLION,
-    WIDTH,
-    class_label,
-)
+from jacklib.widgets.drawing import BLUE, GREY, INK, INNER, MARGIN_LEFT, QUIET, VERMILLION, WIDTH
 from jacklib.widgets.gait_state import PAIRS, Choice, GaitState, V, stronger, strongest_pairs
+from jacklib.widgets.words import texts
 
 AZIMUTH = -50.0  # degrees; before the walker, on the right side: the walk goes to the right
 ELEVATION = np.deg2rad(12)  # of the camera, so that the floor is seen
@@ -41,7 +30,7 @@ ELEVATION = np.deg2rad(12)  # of the camera, so that the floor is seen
 # Inches; TITLE is what a panel's title needs above it, LEGEND what explains the stage's colours.
 STAGE_TOP, GAP, TITLE, LEGEND = 1.12, 0.12, 0.3, 0.92
 BAR, TIME_ROW = 0.2, 0.17  # heights of a class's bar and of a fusion's attention to times
-COLOURS = (BLUE, ORANGE)  # of the curves of the left and the right gait
+COLOURS = (BLUE, drawing.ORANGE)  # of the curves of the left and the right gait
 SIDES = {"left": "#BFD7EA", "right": "#F3DDA6"}  # what a bone lies on, by its side of the body
 SIDES_DARK = {"left": "#6FA8D0", "right": "#DDA82E"}  # for thin lines
 MIDDLE, FLOOR = "#C9D0D6", "#DCE0E4"
@@ -54,86 +43,7 @@ IMPORTANCE = LinearSegmentedColormap.from_list("importance", ["#FFF3E6", "#F2A56
 CHILDREN, PARENTS = np.transpose(EDGES)
 FLOOR_WIDE, FLOOR_LONG, FLOOR_STEP = 0.45, 1.1, 0.4  # metres, from the root to either side
 
-TEXT = {
-    "en": drawing.TEXT["en"]
-    | {
-        "attention": "attention",
-        "learned": "learned graph PA",
-        "skeleton": "skeleton A",
-        "sum": "A + PA + attention",
-        "posture": "posture stream",
-        "movement": "movement stream",
-        "all": "mean of the 3 parts",
-        "self": "part “self”",
-        "inward": "part “inward”",
-        "outward": "part “outward”",
-        "shown": "{graph}, {stream}, unit {unit}, {part}",
-        "shown_skeleton": "{graph}, {part}",
-        "frame": "frame {} of {}, {:.2f} s",
-        "ended": "this gait ends at frame {}",
-        "edge_weight": "weight of an edge",
-        "even": "even: 1/16",
-        "arcs": "lines: bones; arcs: the {} strongest other pairs, arrows point to who listens",
-        "arcs_none": "lines: bones; the graph has no other edges",
-        "fusion": "joints: attention to them in fusion {}",
-        "mean": "joints: mean attention they get",
-        "unknown_joints": "joints: attention not known",
-        "sides": "left side bluish, right side yellowish",
-        "features": "Affective features",
-        "from_poses": "from poses",
-        "predicted_curve": "predicted",
-        "frames": "frame",
-        "times": "Attention to times",
-        "times_note": "{:.2f} (light) to {:.2f} (dark)",
-        "row": "fusion {}",
-        "strip": "The walk from its right side",
-        "feature": {"angle": "angle {} (rad)", "distance": "distance {} (m)",
-                    "area": "area {} (m²)"},
-        "dash": " – ",
-        "joint": {"left": "L", "right": "R"},
-    },
-    "zh": drawing.TEXT["zh"]
-    | {
-        "attention": "注意力图",
-        "learned": "可学习图 PA",
-        "skeleton": "骨架图 A",
-        "sum": "A + PA + 注意力图",
-        "posture": "姿态流",
-        "movement": "运动流",
-        "all": "三个分区的平均",
-        "self": "“自身”分区",
-        "inward": "“向心”分区",
-        "outward": "“离心”分区",
-        "shown": "{graph}，{stream}，第 {unit} 单元，{part}",
-        "shown_skeleton": "{graph}，{part}",
-        "frame": "第 {} 帧，共 {} 帧，{:.2f} 秒",
-        "ended": "此步态到第 {} 帧结束",
-        "edge_weight": "边的权重",
-        "even": "均匀：1/16",
-        "arcs": "直线为骨骼，弧线为其余关节对中权重最大的 {} 对，箭头指向接收信息的关节",
-        "arcs_none": "直线为骨骼；该图没有其他边",
-        "fusion": "关节：第 {} 个融合模块的注意力",
-        "mean": "关节：获得的平均注意力",
-        "unknown_joints": "关节：注意力未知",
-        "sides": "左侧偏蓝，右侧偏黄",
-        "features": "情感特征",
-        "from_poses": "由姿态计算",
-        "predicted_curve": "网络预测",
-        "frames": "帧",
-        "times": "时间注意力",
-        "times_note": "{:.2f}（浅）至 {:.2f}（深）",
-        "row": "融合 {}",
-        "strip": "从右侧看整段行走",
-        "feature": {"angle": "角度 {}（弧度）", "distance": "距离 {}（米）",
-                    "area": "面积 {}（平方米）"},
-        "dash": "–",
-        "joint": {
-            "root": "骨盆", "spine": "脊柱", "neck": "颈", "head": "头", "up": "正上方",
-            "left": "左", "right": "右", "shoulder": "肩", "elbow": "肘", "hand": "手",
-            "hip": "髋", "knee": "膝", "foot": "脚",
-        },
-    },
-}  # fmt: skip
+TEXT = texts("gait")
 
 
 # --- names and places -----------------------------------------------------------------------------
@@ -214,20 +124,6 @@ class _Page(drawing.Page):
             height = sum(self.strip[1::2]) + 0.46
         super().__init__(height, bold)
 
-    def fitted(self, room: float, left: float, top: float, words: str, size: float, **options):
-        """Words that grow smaller, and at last shorter, to stay within `room` inches."""
-        self.write(left, top, words, fontsize=size, parse_math=False, **options)
-        text, renderer = self.figure.texts[-1], self.figure.canvas.get_renderer()
-
-        def width() -> float:
-            return text.get_window_extent(renderer).width / drawing.DPI
-
-        if width() > room:
-            text.set_fontsize(max(7.0, size * room / width()))
-        while len(words) > 1 and width() > room:
-            words = words[:-1]
-            text.set_text(words.rstrip() + "…")
-
 
 class Scene:
     """A picture whose moving parts follow the frame and the camera.
@@ -258,8 +154,7 @@ class Scene:
             if not page.two:
                 self._draw_strip(text)
             self.show(0, AZIMUTH)
-            # Tick labels are made at the first drawing: make them while the fonts above hold.
-            self.figure.draw_without_rendering()
+            page.finish()
 
     def show(self, frame: int, azimuth: float) -> None:
         """Move all moving parts to a frame, seen from an azimuth."""
@@ -303,17 +198,12 @@ class Scene:
 
     def _draw_headings(self, text: dict) -> None:
         for state, (left, width, _) in zip(self.states, self._page.stages, strict=True):
-            words = [text["unknown"]]
-            if state.label is not None:
-                words = [text["true"].format(class_label(state.label, self.lang))]
-            if state.probabilities is not None:
-                best = int(state.probabilities.argmax())
-                guess = class_label(state.class_names[best], self.lang)
-                words.append(text["predicted"].format(guess, state.probabilities[best]))
+            known = (state.label, state.probabilities, state.class_names)
+            words = drawing.answer_words(*known, self.lang)
             left, room = left + 0.15, width - 0.2 if self._page.two else WIDTH - 0.4
             bold = self._page.bold
             self._page.fitted(room, left, 0.13, state.title, 13, fontweight=bold)
-            self._page.fitted(room, left, 0.43, "    ".join(words), 10.5)
+            self._page.fitted(room, left, 0.43, words, 10.5)
 
     def _draw_stages(self, text: dict) -> None:
         page, choice = self._page, self.choice
@@ -435,12 +325,11 @@ class Scene:
             looks.append((COLOURS[gait], "-", name))
         if any(state.affective_predicted is not None for state in self.states):
             looks.append((QUIET if page.two else VERMILLION, ":", text["predicted_curve"]))
-        legend = self.figure.legend(
-            handles=[Line2D([], [], color=c, ls=ls, lw=1.6, label=name) for c, ls, name in looks],
-            loc="center right", ncols=len(looks), frameon=False, fontsize=8.5,
-            bbox_to_anchor=(1 - MARGIN_RIGHT / WIDTH, 1 - (page.curves_top - 0.18) / page.height),
-            columnspacing=0.9, handlelength=1.4, handletextpad=0.4, borderpad=0, borderaxespad=0,
-        )  # fmt: skip
+        lines = [Line2D([], [], color=c, ls=ls, lw=1.6, label=name) for c, ls, name in looks]
+        at = 1 - drawing.MARGIN_RIGHT / WIDTH, 1 - (page.curves_top - 0.18) / page.height
+        look = dict(columnspacing=0.9, handlelength=1.4, handletextpad=0.4, borderpad=0)
+        look |= dict(ncols=len(looks), fontsize=8.5)
+        legend = drawing.draw_legend(self.figure, lines, "center right", at, **look)
         for words in legend.get_texts():
             words.set_parse_math(False)  # a title may hold a $
         for place, (number, rect) in enumerate(zip(features, page.curves, strict=True)):

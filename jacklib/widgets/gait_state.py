@@ -59,12 +59,12 @@ class GaitGraphs:
                 if len(times) != 3 or times[0].ndim != 1:
                     raise GRAPH_FIELDS.bad(name, f"{len(times)} arrays", "[T], [T/2] and [T/4]")
                 for row, length in zip(times, _time_lengths(len(times[0])), strict=True):
-                    self._shares(name, row, (length,))
+                    GRAPH_FIELDS.fractions(name, row, (length,))
 
     def _check(self, name: str, kind: str, value: np.ndarray) -> None:
         shape = (3, V) if kind == "joints" else (UNITS, 3, V, V)
         if kind == "joints":
-            self._shares(name, value, shape)
+            GRAPH_FIELDS.fractions(name, value, shape)
         elif kind == "attention":
             if value.shape != shape:
                 found = f"shape {list(value.shape)}"
@@ -74,12 +74,6 @@ class GaitGraphs:
         elif value.shape != shape or not np.isfinite(value).all():
             found = f"shape {list(value.shape)}, or a number that is missing or infinite"
             raise GRAPH_FIELDS.bad(name, found, f"finite numbers of shape {list(shape)}")
-
-    @staticmethod
-    def _shares(name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:
-        GRAPH_FIELDS.weights(name, value, shape)
-        if value.max() > 1:
-            raise GRAPH_FIELDS.bad(name, f"a number of {value.max():.3g}", "numbers from 0 to 1")
 
 
 def _time_lengths(frames: int) -> tuple[int, int, int]:
@@ -93,8 +87,8 @@ class GaitState:
 
     title: the gait's name. pose: [T, V, 3], metres. Frames of zeros after the last one fill up a
     gait that is shorter; they are not drawn. affective: [T, 31], see `gait_features.FEATURES`.
-    fps: frames a second. label: the true class, one of class_names, or None. probabilities: one a
-    class. affective_predicted: [T, 31], the network's own. graphs: what it looked at.
+    fps: frames per second. label: the true class, one of class_names, or None. probabilities: one
+    per class. affective_predicted: [T, 31], the network's own. graphs: what it looked at.
 
     Raises DataError naming the field whose shape or values are wrong.
     """
@@ -111,10 +105,7 @@ class GaitState:
 
     def __post_init__(self):
         object.__setattr__(self, "pose", check_pose(self.pose, "GaitState.pose"))
-        drawing.plain_names(self)
-        for name in ("affective", "affective_predicted", "probabilities"):
-            if (value := getattr(self, name)) is not None:
-                object.__setattr__(self, name, np.asarray(value))
+        drawing.settle(self, "affective", "affective_predicted", "probabilities")
         self._check()
 
     def _check(self) -> None:
@@ -126,8 +117,7 @@ class GaitState:
                 raise FIELDS.bad(name, f"shape {list(value.shape)}", wanted)
             if value is not None and not np.isfinite(value).all():
                 raise FIELDS.bad(name, "infinite or missing numbers", f"finite, of {wanted}")
-        if not 0 < self.fps < np.inf:
-            raise FIELDS.bad("fps", f"{self.fps:g}", "a number above 0")
+        FIELDS.positive("fps", self.fps)
         if self.probabilities is not None:
             FIELDS.probabilities("probabilities", self.probabilities, (len(self.class_names),))
         FIELDS.label(self.label, self.class_names)

@@ -1,0 +1,17 @@
+"""What widgets, pages and exercise checks say: `text/en.yaml` and `text/zh.yaml`, by module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+FILES = {
+    lang: yaml.safe_load((Path(__file__).parent / "text" / f"{lang}.yaml").read_text("utf-8"))
+    for lang in ("en", "zh")
+}
+
+
+def texts(section: str) -> dict[str, dict]:
+    """{language: {key: words}} of one section, and in it those of the section "shared"."""
+    return {lang: texts["shared"] | texts[section] for lang, texts in FILES.items()}
