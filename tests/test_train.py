@@ -108,6 +108,23 @@ def test_resume_is_exact(tmp_path, stop_at, save_every):
     assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4]
 
 
+def test_a_path_is_a_run_whose_results_go_there(tmp_path):
+    net = nn.Linear(2, 2)
+    fit(
+        net,
+        Adam(net.parameters()),
+        tmp_path,
+        step_loss=lambda batch: [(net(jt.ones((1, 2))).sum(), jt.ones((1, 2)), np.zeros(1))],
+        batches=lambda epoch, start: iter([SimpleNamespace(ids=["a"])]),
+        n_batches=1,
+        evaluate=lambda: {"val_accuracy": 0.5},
+        n_epochs=2,
+        rates=lambda epoch, batch: [0.1 / (1 + epoch)],
+    )
+    saved = read_torch_file(tmp_path / "last.pth")
+    assert saved["progress"]["seed"] == 0 and saved["optimizer"]["groups"][0]["lr"] == 0.05
+
+
 def test_dropout_depends_on_the_seed_of_the_batch(tmp_path):
     # If it did not matter, the test above would prove nothing about the random state.
     net = Dots()
