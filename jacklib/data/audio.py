@@ -53,6 +53,7 @@ def read_audio(path: str | Path, sr: int = SAMPLE_RATE) -> np.ndarray:
 
     The numbers are `librosa.load`'s. Files and errors are those of `read_channels`.
     """
+    path = os.path.realpath(path)  # of a link, messages name the file
     # Averaged piece by piece, so that only one channel is held.
     mono, own_sr = _read(Path(path), sr, _mean)
     media.check_sound(path, own_sr, 1, round(len(mono) / own_sr * sr))

@@ -50,6 +50,7 @@ from jacklib.data.media import (
 from jacklib.data.video import MINIMUM_FRAMES, count_frames, read_annotation
 from jacklib.errors import DataError, disk_words, logger, plain, shown
 from jacklib.files import (
+    check_file,
     csv_rows,
     file_name,
     inside,
@@ -244,6 +245,7 @@ def prepare_frames(
     sound = sound or sound_beside(source)
     audio_file.parent.mkdir(parents=True)
     if sound:
+        check_file(sound, "a sound file", "Correct the path.")
         os.symlink(Path(sound).resolve(), audio_file)
     else:
         write_silence(audio_file, len(found) / 30)

@@ -9,14 +9,14 @@ import os
 import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from jacklib.files import write_text
-from jacklib.methods.answer import Answer
 from jacklib.widgets.drawing import as_html, check_language, class_label
 
 TEXT = {
     "en": {
-        "title": "{name}: what four networks say",
+        "title": "{name}, seen by {networks}",
         "made": "Made on {date} by JACK.",
         "weights": "Weights: {path}",
         "measured": "; {what} {number:.2f} on the validation data of their training",
@@ -26,12 +26,12 @@ TEXT = {
         "share": "share",
         "silent": "The film has no sound: where a network listens, it heard silence.",
         "meaning": "These networks were trained on what ships with JACK (rendered clips, recorded "
-        "walks with synthetic labels), unless you gave them other weights. They answer always, "
-        "and with large numbers; of a real film or person the answers say nothing reliable. "
+        "walks with synthetic labels), unless you gave them other weights. They always answer, "
+        "often with large numbers; about a real film or person the answers are not reliable. "
         "Nothing of the file has left this machine, but its pictures are in this page.",
     },
     "zh": {
-        "title": "{name}：四个网络怎么看",
+        "title": "{networks} 看 {name}",
         "made": "由 JACK 生成于 {date}。",
         "weights": "权重：{path}",
         "measured": "；训练时在验证数据上的{what}为 {number:.2f}",
@@ -57,12 +57,13 @@ td.bar div { background: #0072b2; height: .8rem; }
 """
 
 
-def page(answers: Sequence[Answer], name: str, lang: str = "en", *, sound: bool = True) -> str:
-    """The page as text. name: what was asked about, for its title. sound: whether the film has any,
-    since the page says where it has not."""
+def page(answers: Sequence[Any], name: str, lang: str = "en", *, sound: bool = True) -> str:
+    """The page as text. answers: `Answer`s. name: what was asked about, for its title. sound:
+    whether the film has any, since the page says where it has not."""
     check_language(lang)
     text = TEXT[lang]
-    title = as_html(text["title"].format(name=name))
+    networks = ("、" if lang == "zh" else ", ").join(answer.network for answer in answers)
+    title = as_html(text["title"].format(name=name, networks=networks))
     parts = [
         f'<!DOCTYPE html>\n<html lang="{lang}">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width">\n<title>{title}</title>\n'
@@ -111,7 +112,7 @@ def link(path: str | os.PathLike, name: str | None = None) -> str:
 
 
 def write_page(
-    answers: Sequence[Answer],
+    answers: Sequence[Any],
     path: str | os.PathLike,
     name: str,
     lang: str = "en",

@@ -12,7 +12,8 @@ from jacklib.backend.folders import ROOT
 from jacklib.data import media
 from jacklib.data.tsl_features import video_facts
 from jacklib.errors import DataError
-from jacklib.methods.front import METHODS, network_key, shipped_weights
+from jacklib.methods.checkpoints import shipped_weights
+from jacklib.methods.front import METHODS, network_key
 from jacklib.weights.torch_files import read_torch_file
 
 VIDEOS = media.VIDEO_ENDINGS
@@ -82,7 +83,9 @@ def found_weights(network: str) -> Path:
     places = [(left / "both" if key == "gait" else left) / "last.pth"]
     places += [ROOT / "results" / METHODS[key].NAME / "best.pth"]
     there = [place for place in places if place.is_file() and not _goes_on(place)]
-    return max(there, key=lambda place: place.stat().st_mtime, default=shipped_weights(key))
+    return max(
+        there, key=lambda place: place.stat().st_mtime, default=shipped_weights(METHODS[key].NAME)
+    )
 
 
 def _goes_on(weights: Path) -> bool:
