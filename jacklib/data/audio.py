@@ -53,7 +53,6 @@ def read_audio(path: str | Path, sr: int = SAMPLE_RATE) -> np.ndarray:
 
     The numbers are `librosa.load`'s. Files and errors are those of `read_channels`.
     """
-    path = os.path.realpath(path)  # of a link, messages name the file
     # Averaged piece by piece, so that only one channel is held.
     mono, own_sr = _read(Path(path), sr, _mean)
     media.check_sound(path, own_sr, 1, round(len(mono) / own_sr * sr))
@@ -77,6 +76,7 @@ def _undecodable(path: Path, found: str) -> DataError:
 
 def _read(path: Path, silent_sr: int, mix: Callable[[np.ndarray], np.ndarray]):
     """(sound, samples per second); mix: what is kept of a piece [channels, samples]."""
+    path = Path(os.path.realpath(path))  # of a link, messages name the file
     check_file(path, "a sound file", "Make it with `bash script/run.sh prepare SOURCE TARGET`.")
     sound = None
     try:
