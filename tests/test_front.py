@@ -3,6 +3,7 @@
 import argparse
 import csv
 import hashlib
+import io
 import json
 import os
 import re
@@ -194,8 +195,8 @@ def test_an_answer_s_fields(network, models, answers):
     assert all(type(p) is float and 0 <= p <= 1 for p in answer.probabilities.values())
     if network != "tsl":  # whose scores are independent
         assert sum(answer.probabilities.values()) == pytest.approx(1, abs=1e-5)
-    length = {"vaanet": 4.1, "cten": 4.3, "tsl": 43.7, "gait": 1.6}[network]
-    assert answer.seconds == pytest.approx(length, abs=0.3)
+    length = {"vaanet": 4.1, "cten": 4.3, "tsl": 54.7, "gait": 1.25}[network]
+    assert answer.seconds == pytest.approx(length, abs=0.2)
     parts = {"vaanet": 8, "cten": 8, "tsl": round(answer.seconds * 24 / 16)}.get(network)
     if parts:
         assert answer.attention.shape[0] == pytest.approx(parts, abs=1)
@@ -300,7 +301,8 @@ def test_a_page_of_all_four_needs_nothing_else(answers, tmp_path, lang):
     tags = Tags(text)
     assert len(tags.addresses) == 4
     assert all(a.startswith("data:image/png;base64,") for a in tags.addresses)
-    assert "<script" not in text and "http" not in text and f'lang="{lang}"' in text
+    words = re.sub(r"base64,[\w+/=]+", "", text)
+    assert "<script" not in words and "http" not in words and f'lang="{lang}"' in words
     assert "my <film>.mp4" in tags.text  # as text, not as a tag
     for answer in answers.values():
         assert answer.network in tags.text and answer.words(lang) in tags.text
@@ -461,9 +463,10 @@ def test_what_is_wrong_in_a_folder_of_frames_is_named(prepared, models, tmp_path
         with pytest.raises(DataError, match=re.escape(f"{frames / 's.wav'}: found")):
             models[network].predict(frames)
     (frames / "s.wav").unlink()
-    (frames / "000001.jpg").write_bytes(b"no picture")
+    for path in frames.glob("*.jpg"):
+        path.write_bytes(b"no picture")
     for network in ("vaanet", "cten", "tsl"):
-        with pytest.raises(DataError, match=re.escape(f"{frames / '000001.jpg'}: found")):
+        with pytest.raises(DataError, match=re.escape(f"{frames}/0000") + r"\d\d\.jpg: found"):
             models[network].predict(frames)
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -478,12 +481,10 @@ def test_where_no_sound_can_lie(monkeypatch):
 
 
 def test_files_that_are_no_films(models, tmp_path):
-    file = shutil.copy(WALK, tmp_path / "not.mp4")
+    file = Path(shutil.copy(WALK, tmp_path / "not.mp4"))
     for network in ("vaanet", "cten", "tsl"):
         for path in (file, tmp_path / "gone.mp4"):
-            with pytest.raises(
-                DataError, match=re.escape(path.name if path is not file else file.name)
-            ):
+            with pytest.raises(DataError, match=re.escape(path.name)):
                 models[network].predict(path)
     with pytest.raises(DataError, match=r"bbb_0120\.mp4: found 6 pieces.*5\.3 seconds"):
         models["tsl"].predict(CLIP)
@@ -588,7 +589,7 @@ def test_pages_of_two_names_that_a_disk_may_take_for_one():
 def test_no_name_becomes_a_formula():
     cells = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\n=x", "a=1", "", "ordinary"]
     text = csv_text([cells, [-1, 0.5, None, "x,y"]])
-    first, second = csv.reader(text.splitlines(keepends=True), strict=True)
+    first, second = csv.reader(io.StringIO(text, newline=""), strict=True)
     assert first == ["'" + cell for cell in cells[:7]] + cells[7:]
     assert second == ["-1", "0.5", "", "x,y"]
     assert list(csv_rows(csv_text([["a"], ["=b"]]))[1])[0][1] == {"a": "'=b"}
@@ -631,7 +632,7 @@ def test_your_own_training_comes_before_what_ships(trained, monkeypatch, tmp_pat
     last = Path("results/Gait/best.pth")
     assert default_weights("gait") == Path(open_checkpoint("Gait", None, "other").path) == last
     assert predicted("gait", WALK, "--out", "out") == 0
-    assert rows("out/predictions.csv")[1][-1] == str(last.absolute())
+    assert rows("out/predictions.csv")[1][-1] == str(last)
     assert Path(open_checkpoint("Gait", shipped).path) == shipped
 
 
