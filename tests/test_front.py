@@ -29,7 +29,7 @@ from jacklib.files import csv_rows, csv_text
 from jacklib.methods import clips, cten, tsl, vaanet
 from jacklib.methods.answer import Answer, View, measured
 from jacklib.methods.checkpoints import open_checkpoint
-from jacklib.methods.front import METHODS, default_weights, load, network_key
+from jacklib.methods.front import CLASSROOM_DATA, METHODS, default_weights, load, network_key
 from jacklib.methods.page import page, write_page
 from jacklib.networks import (
     BPMGCN,
@@ -85,7 +85,7 @@ def test_the_weights_that_ship(network, models):
     assert model.network == network and len(model.class_names) == CLASSES[network]
     assert options["network"] == METHODS[network].NAME and options["seed"] == 0
     assert len(options["class_names"]) == CLASSES[network] and options["epoch"] > 0
-    assert options["trained_on"] == model.trained_on == shipping.TRAINED_ON[network]
+    assert options["trained_on"] == model.trained_on == CLASSROOM_DATA[network]
     assert model.score == ("mAP" if network == "tsl" else "accuracy", options["score"])
     assert options["score"] > 0.8
     assert model.weights == f"data_samples/weights/{network}.safetensors"

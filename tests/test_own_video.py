@@ -12,10 +12,12 @@ from jacklib.methods.clips import one_clip
 from jacklib.methods.clips import open_clips as clips_of
 from jacklib.networks import VAANetConfig
 from jacklib.teaching import own_video
+from jacklib.weights.checkpoint import read_weights
 from jacklib.weights.torch_files import write_torch_file
 
 ROOT = Path(__file__).parents[1]
 CLIP = ROOT / "data_samples" / "film" / "video" / "Joy" / "bbb_0120.mp4"
+FILM = ROOT / "data_samples" / "untrimmed_film" / "video" / "test" / "bbb_0733.mp4"
 WALK = ROOT / "data_samples" / "gait" / "walks" / "deepmimic_walk.csv"
 
 
@@ -106,3 +108,25 @@ def test_weights_of_a_training_that_goes_on_are_not_taken(tmp_path, monkeypatch)
     for epoch, found in ((3, samples_folder() / "weights" / "vaanet.safetensors"), (12, last)):
         write_torch_file(last, {"progress": {"epoch": epoch, "n_epochs": 12}})
         assert own_video.found_weights("vaanet") == found
+
+
+def test_what_the_notebooks_trained_is_the_samples(tmp_path, monkeypatch):
+    monkeypatch.setattr(own_video, "ROOT", tmp_path)
+    model = own_video.load_newest("TSL")
+    assert own_video.about(model) == (
+        "tsl     data_samples/weights/tsl.safetensors, trained on rendered videos; "
+        "mAP 0.87 on validation data of the same kind"
+    )
+    assert "训练数据：渲染的长视频；在同类验证数据上的 mAP 为 0.87" in own_video.about(model, "zh")
+    last = tmp_path / "notebooks" / "results" / "tsl" / "last.pth"  # as 06 leaves it: bare weights
+    last.parent.mkdir(parents=True)
+    content = {"state_dict": read_weights(model.file), "progress": {"epoch": 9, "n_epochs": 9}}
+    write_torch_file(last, content)
+    model = own_video.load_newest("tsl")
+    assert (model.file.path, model.trained_on) == (str(last), "untrimmed_rendered")
+    assert model.predict(FILM).doubt and model.score is None
+    own = tmp_path / "results" / "TSL" / "best.pth"
+    own.parent.mkdir(parents=True)
+    last.rename(own)  # of which nobody knows what it was trained on
+    model = own_video.load_newest("tsl")
+    assert model.trained_on is None and "data that the file does not name" in own_video.about(model)

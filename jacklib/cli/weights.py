@@ -21,7 +21,7 @@ from jacklib.errors import DataError, TrainingError
 from jacklib.files import whole_file, write_text
 from jacklib.methods.answer import measured
 from jacklib.methods.checkpoints import shipped_weights
-from jacklib.methods.front import METHODS, load, network_key
+from jacklib.methods.front import CLASSROOM_DATA, METHODS, load, network_key
 from jacklib.weights.checkpoint import read_checkpoint, read_weights
 
 # What the weights in float16 are tried on: their probabilities may move by so much.
@@ -32,9 +32,6 @@ TRIED_ON = {
     "tsl": "untrimmed_film/video/test/bbb_0201.mp4",
     "gait": "gait/walks/deepmimic_walk.csv",
 }
-TRAINED_ON = {
-    "vaanet": "rendered", "cten": "rendered", "tsl": "untrimmed_rendered", "gait": "styled"
-}  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +66,7 @@ def ship(network: str, trained: Path) -> tuple[Path, float]:
             str(trained), found="no log.csv beside it that can be read", wanted="the training's",
             cure="Train anew.",
         )  # fmt: skip
-    options = file.options | {"score": score[1], "seed": 0, "trained_on": TRAINED_ON[network]}
+    options = file.options | {"score": score[1], "seed": 0, "trained_on": CLASSROOM_DATA[network]}
     arrays, path = read_weights(file), shipped_weights(METHODS[network].NAME)
     source = samples_folder() / TRIED_ON[network]
     exact = load(trained, network=network).predict(source).probabilities

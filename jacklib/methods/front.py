@@ -20,6 +20,10 @@ from jacklib.methods.checkpoints import check_network, own_weights, shipped_weig
 from jacklib.weights.checkpoint import Checkpoint, read_checkpoint
 
 METHODS: dict[str, ModuleType] = {"vaanet": vaanet, "cten": cten, "tsl": tsl, "gait": gait}
+# The sample data that each one's classroom training takes, as `Model.trained_on` has it.
+CLASSROOM_DATA = {
+    "vaanet": "rendered", "cten": "rendered", "tsl": "untrimmed_rendered", "gait": "styled"
+}  # fmt: skip
 # Other spellings of their names, without case and signs.
 ALIASES = {"tslnet": "tsl", "bpmgcn": "gait"}
 
