@@ -47,6 +47,7 @@ USAGE = """bash script/run.sh COMMAND [options]
   predict NETWORK FILE ...     what a network says of films, frames or poses: tables and pages
   prepare SOURCE TARGET        turn a folder of videos into the layout that training reads
   prepare gait SOURCE TARGET   the same for walks: Emotion-Gait's h5 files
+  weights [NETWORK ...]        train the classroom weights that ship anew
   samples                      make the clips that ship ready (training does it by itself)
   VAANet main                  train on the sample clips, or on --dataset ve8 ...
   VAANet test                  evaluate: table, confusion matrix, json
