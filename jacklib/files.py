@@ -637,7 +637,7 @@ def csv_text(table: Iterable[Sequence[object]]) -> str:
     """Rows as a CSV file's text. Text that a spreadsheet would take for a formula, as the name of a
     stranger's file can be, gets an apostrophe before it."""
     text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
+    rows = csv.writer(text)  # "\r\n" ends a row: only then is a "\r" in a cell quoted
     for row in table:
         rows.writerow(
             [f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

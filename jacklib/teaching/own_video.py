@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from jacklib import files
 from jacklib.backend.folders import ROOT
 from jacklib.data import media
-from jacklib.data.tsl_features import video_facts
+from jacklib.data.tsl_features import DESCRIPTOR, video_facts
 from jacklib.errors import DataError, plain
 from jacklib.methods.answer import TRAINED_ON, Model
 from jacklib.methods.checkpoints import shipped_weights
@@ -105,12 +105,13 @@ def found_weights(network: str) -> Path:
 
 def load_newest(network: str) -> Model:
     """`jacklib.load` of `found_weights`. What notebooks 04 to 07 train does not say on what: it is
-    the sample data of the classroom."""
+    the sample data of the classroom, of which TSL-Net knows JACK's own features."""
     key = network_key(network)
     model = load(found_weights(key), network=key, settings="classroom")
     if not Path(model.file.path).is_relative_to(ROOT / "notebooks"):
         return model
-    options = model.file.options | {"trained_on": CLASSROOM_DATA[key]}
+    known = {"trained_on": CLASSROOM_DATA[key], "features": DESCRIPTOR}
+    options = known | model.file.options
     return replace(model, file=replace(model.file, content={"options": options}))
 
 
