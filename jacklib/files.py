@@ -27,7 +27,7 @@ import stat
 import sys
 import time
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,7 @@ LOCK = ".jack.lock"
 SET_MARK = "made_with.json"  # likewise, of a set of files among others
 LONGEST_NAME = 250  # bytes; 255 is what disks take, and an ending is added
 LONGEST_TEXT = 64 * 2**20  # bytes of a table or text that is read at once
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # how a spreadsheet's formula may begin
 _PART = re.compile(r"\.jack-(\d+)-[0-9a-f]{8}\.part")
 
 
@@ -614,6 +615,19 @@ def csv_rows(text: str) -> tuple[list[str], Iterator[tuple[int, dict[str | None,
             yield lines.line_num, row | {None: more} if more else row
 
     return columns, rows()
+
+
+def csv_text(table: Iterable[Sequence[object]]) -> str:
+    """Rows as a CSV file's text. Text that a spreadsheet would take for a formula, as the name of a
+    stranger's file can be, gets an apostrophe before it."""
+    text = io.StringIO()
+    rows = csv.writer(text)  # "\r\n" ends a row: only then is a "\r" in a cell quoted
+    for row in table:
+        rows.writerow(
+            [f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+             for cell in row]
+        )  # fmt: skip
+    return text.getvalue()
 
 
 def open_array(path: str | os.PathLike, wanted: str, cure: str) -> np.ndarray:

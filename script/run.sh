@@ -265,7 +265,17 @@ case ${1:-} in
         cd "$root"
         # JupyterLab refuses to run as root (in a container) unless told.
         [ "$(id -u)" != 0 ] || set -- --allow-root "$@"
+        # In the system's language; the other edition is named.
         start=notebooks/00_start_here.ipynb
+        case ${LC_ALL:-${LC_MESSAGES:-${LANG:-}}} in
+            zh*)
+                start=notebooks/cn/00_start_here.ipynb
+                say "打开中文版。English edition: notebooks/00_start_here.ipynb (file browser, left)"
+                ;;
+            *) say "The English edition opens. 中文版：左侧文件栏里的 notebooks/cn/00_start_here.ipynb" ;;
+        esac
+        # JupyterLab asks nothing about its news and updates; the user's own settings come first.
+        export JUPYTER_CONFIG_PATH=$root/script/jupyter${JUPYTER_CONFIG_PATH:+:$JUPYTER_CONFIG_PATH}
         # default_url: the printed address, too, opens the notebook (on a server without a browser).
         exec "$python" -m jupyterlab "$start" --ServerApp.root_dir="$root" \
             --LabApp.default_url="/lab/tree/$start" "$@"

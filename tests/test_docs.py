@@ -33,6 +33,7 @@ PAIRS = [
             "untrimmed_rendered",
             "gait",
             "sentences",
+            "weights",
         )  # fmt: skip
     ],
 ]
@@ -213,12 +214,13 @@ TABLES = [
     *[(page, (2,), ("VAANet", "test_singlevideo")) for page in PAIRS[3]],
     *[(page, (2, 3), ("CTEN", "test_singlevideo")) for page in PAIRS[3]],
     *[(page, (2,), ("TSL", "main")) for page in PAIRS[2]],
-    *[(page, (4, 5), ("TSL", "main_eval")) for page in PAIRS[3]],
-    *[(page, (4, 6), ("TSL", "main_inference")) for page in PAIRS[3]],
+    *[(page, (4,), ("predict",)) for page in PAIRS[3]],
+    *[(page, (5, 6), ("TSL", "main_eval")) for page in PAIRS[3]],
+    *[(page, (5, 7), ("TSL", "main_inference")) for page in PAIRS[3]],
     *[(page, (0,), ("prepare",)) for page in PAIRS[4]],
     *[(page, (1,), ("TSL", "features")) for page in PAIRS[4]],
     *[(page, (3,), ("Gait", "main")) for page in PAIRS[2]],
-    *[(page, (7,), ("Gait", "test_single")) for page in PAIRS[3]],
+    *[(page, (8,), ("Gait", "test_single")) for page in PAIRS[3]],
     *[(page, (2,), ("prepare", "gait")) for page in PAIRS[4]],
 ]
 

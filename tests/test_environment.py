@@ -42,6 +42,7 @@ case "$1 $2" in
         echo "WARNING: Location 'file:///nowhere/' is ignored: it is neither a file nor ..."
         echo "ERROR: no such package"
         exit 1 ;;
+    "-m jupyterlab") echo "config:$JUPYTER_CONFIG_PATH" ;;
     "-m pytest") echo "== 1 failed in 0.1s =="; exit 3 ;;
     */"script/start.py jacklib") echo "jacklib:$PYTHONPATH" ;;
 esac
@@ -470,16 +471,47 @@ def test_a_folder_that_is_gone(complete_machine, tmp_path):
     assert result.stderr.splitlines()[-1] == f"The folder {gone} is gone. Change to another one."
 
 
-def test_lab_opens_the_first_notebook(complete_machine):
+ENGLISH, CHINESE = "notebooks/00_start_here.ipynb", "notebooks/cn/00_start_here.ipynb"
+
+
+@pytest.mark.parametrize("system, start", [
+    ({}, ENGLISH), ({"LANG": "C.UTF-8"}, ENGLISH), ({"LANG": "zh_CN.UTF-8"}, CHINESE),
+    ({"LANG": "en_US.UTF-8", "LC_MESSAGES": "zh_TW.UTF-8"}, CHINESE),
+    ({"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}, ENGLISH),
+    ({"LANG": "C", "LC_ALL": "zh_CN.UTF-8"}, CHINESE),
+])  # fmt: skip
+def test_lab_opens_the_first_notebook_in_the_system_s_language(complete_machine, system, start):
     machine = complete_machine
     (machine.programs / "id").unlink()
     machine.add("id", "#!/bin/sh\necho 1000\n")
-    assert machine.run("lab", "--no-browser", "--port", "8899").returncode == 0
-    start = "notebooks/00_start_here.ipynb"
+    result = machine.run("lab", "--no-browser", "--port", "8899", **system)
+    assert result.returncode == 0 and (ROOT / start).is_file()
     assert machine.calls[-1].startswith(f"venv -m jupyterlab {start} ")
     assert machine.calls[-1].endswith(
         f"--LabApp.default_url=/lab/tree/{start} --no-browser --port 8899"
     )
+    other = ENGLISH if start == CHINESE else CHINESE
+    assert re.search(rf"{other}( |$)", result.stderr.splitlines()[-1])
+
+
+def test_lab_asks_nothing_about_news(complete_machine, tmp_path, monkeypatch):
+    import jupyterlab
+    from jupyterlab_server.settings_utils import get_settings
+
+    machine = complete_machine
+    folder = machine.root / "script" / "jupyter"
+    for own, found in (("", f"config:{folder}"), ("/own", f"config:{folder}:/own")):
+        assert machine.run("lab", JUPYTER_CONFIG_PATH=own).stdout.splitlines() == [found]
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(folder))
+    name = "@jupyterlab/apputils-extension:notification"
+    schemas = Path(jupyterlab.__file__).parent / "schemas"  # as JupyterLab's own tests have it
+    if not schemas.is_dir():
+        schemas = Path(sys.prefix) / "share" / "jupyter" / "lab" / "schemas"
+    found, _ = get_settings(str(tmp_path), str(schemas), str(tmp_path / "user"), name)
+    defaults = {key: found["schema"]["properties"][key] for key in ("fetchNews", "checkForUpdates")}
+    assert defaults["fetchNews"]["default"] == "false"  # "none" is JupyterLab's: it asks
+    assert "false" in [choice["const"] for choice in defaults["fetchNews"]["oneOf"]]
+    assert defaults["checkForUpdates"]["default"] is False
 
 
 # ------------------------------------------------------------------------------------- the tests

@@ -12,12 +12,13 @@ import test_erasing_widget
 import test_gait_widget
 import test_timeline_widget
 
+import jacklib
 from jacklib.errors import DataError, logger
+from jacklib.methods import page
+from jacklib.methods.answer import Answer, View
 from jacklib.porting import trap_table
 from jacklib.porting.comparison import Comparison, Layer
 from jacklib.porting.picture import comparison_figure, diff_figure
-from jacklib.teaching import page
-from jacklib.teaching.own_video import Answer
 from jacklib.training.evaluate import draw_confusion
 from jacklib.widgets import attention, drawing, erasing, gait, timeline
 
@@ -67,7 +68,7 @@ def test_no_name_breaks_or_steers_a_line_of_the_log(name, caplog):
 
 
 def test_every_module_takes_that_logger():
-    places = Path(page.__file__).parent.rglob("*.py")
+    places = Path(jacklib.__file__).parent.rglob("*.py")
     assert [p.name for p in places if "getLogger" in p.read_text("utf-8")] == ["errors.py"]
 
 
@@ -78,8 +79,9 @@ def same_elements(text, harmless):
 
 
 def answer(name):
-    words = f"This is {name}."
-    return Answer("VAANet", None, b"PNG", words, {name: 0.75, "Joy": 0.25}, Path(name) / name)
+    view = View(lambda lang: None, lambda lang: b"PNG", lambda lang: f"This is {name}.")
+    probabilities = {name: 0.75, "Joy": 0.25}
+    return Answer("VAANet", name, f"{name}/{name}", name, probabilities, [], None, 1.0, view=view)
 
 
 @pytest.mark.parametrize("name", NAMES)

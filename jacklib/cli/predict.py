@@ -8,17 +8,18 @@ the end and costs the others nothing; the exit code is 1 then.
 from __future__ import annotations
 
 import argparse
-import csv
-import io
+import os
 import sys
+import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from jacklib.data.media import IMAGE_ENDINGS, natural_order
+from jacklib.data.media import IMAGE_ENDINGS, VIDEO_ENDINGS, natural_order
 from jacklib.errors import DataError, plain
-from jacklib.files import named_after, write_text
+from jacklib.files import csv_text, named_after, write_text
 from jacklib.methods.answer import Answer, Model
 from jacklib.methods.front import METHODS, default_weights, load
 
@@ -50,18 +51,28 @@ def main(args: argparse.Namespace) -> int:
 
 
 def inputs(names: Sequence[str], network: str) -> list[Path]:
-    """The files that names stand for: a folder is its frames if it has some, else all it holds."""
-    found: list[Path] = []
-    for path in map(Path, names):
-        inside = (
-            sorted(path.iterdir(), key=lambda p: natural_order(p.name)) if path.is_dir() else []
-        )
-        inside = [one for one in inside if not one.name.startswith(".")]
-        frames = network != "gait" and any(p.suffix.lower() in IMAGE_ENDINGS for p in inside)
-        if inside and not frames:
-            found += [p for p in inside if network != "gait" or p.suffix.lower() in POSES]
-        else:
-            found.append(path)
+    """The files that names stand for. A folder stands for its frames if it has some, else for the
+    films (gait: poses) and folders in it, or for itself where there are none."""
+    return [found for name in names for found in _in(Path(name), network) or [Path(name)]]
+
+
+def _in(path: Path, network: str) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    try:
+        inside = sorted(path.iterdir(), key=lambda one: natural_order(one.name))
+    except OSError:
+        return [path]  # which says why when it is read
+    inside = [one for one in inside if not one.name.startswith(".")]
+    kinds = {one.suffix.lower() for one in inside}
+    if network != "gait" and kinds & set(IMAGE_ENDINGS):
+        return [path]
+    wanted, found = POSES if network == "gait" else VIDEO_ENDINGS, []
+    for one in inside:
+        if one.is_dir():
+            found += [] if one.is_symlink() else _in(one, network)  # a link may lead in a circle
+        elif one.suffix.lower() in wanted:
+            found.append(one)
     return found
 
 
@@ -73,16 +84,15 @@ def predict_all(model: Model, paths: Sequence[Path], folder: Path, lang: str = "
     for path in tqdm(paths, desc=model.network, unit="file", disable=len(paths) < 2):
         try:
             answer = model.predict(path)
-            page = named_after(path, ".html")
-            if page.lower() in pages:  # another folder's file of the same name
-                page = named_after(path, f"_{len(answers) + 1}.html")
-            pages.add(page.lower())
-            answer.save(folder / page, lang)
-            answers.append((path, answer))
+            answer.save(folder / _page_name(path, pages), lang)
+            # Pictures and a film's frames on disk are let go.
+            answers.append((path, replace(answer, state=None, view=None)))
         except DataError as error:
             bad.append(error)
     if answers:
         _print_table(answers)
+        known = f", {model.score[0]} {model.score[1]:.2f} in their training" if model.score else ""
+        print(f"weights: {plain(model.weights)}{known}")
         print(f"written: {', '.join(map(str, _write_tables(model, answers, folder)))}, "
               f"{len(answers)} page{'s' * (len(answers) > 1)}")  # fmt: skip
         if doubt := answers[0][1].doubt_in(lang):
@@ -92,20 +102,29 @@ def predict_all(model: Model, paths: Sequence[Path], folder: Path, lang: str = "
     return 1 if bad else 0
 
 
+def _page_name(path: Path, taken: set[str]) -> str:
+    """A page's name that none in `taken` is on any disk, whether or not it tells "A" from "a"."""
+    for number in range(1, len(taken) + 2):
+        name = named_after(os.path.abspath(path), f"_{number}.html" if number > 1 else ".html")
+        same = unicodedata.normalize("NFC", name).casefold()
+        if same not in taken:
+            break
+    taken.add(same)
+    return name
+
+
 def _print_table(answers: Sequence[tuple[Path, Answer]]) -> None:
     width = max(len(plain(answer.file)) for _, answer in answers)
     for _, answer in answers:
-        print(f"{plain(answer.file):<{width}}  {answer.label:<14} "
-              f"{answer.probabilities[answer.label]:6.1%}  {len(answer.segments)} segments"
-              if answer.segments else
-              f"{plain(answer.file):<{width}}  {answer.label:<14} "
-              f"{answer.probabilities[answer.label]:6.1%}")  # fmt: skip
+        likeliest = f"{plain(answer.label):<14} {answer.probabilities[answer.label]:6.1%}"
+        n_segments = f"  {len(answer.segments)} segments" if answer.segments else ""
+        print(f"{plain(answer.file):<{width}}  {likeliest}{n_segments}")
 
 
 def _write_tables(model: Model, answers: Sequence[tuple[Path, Answer]], folder: Path) -> list[Path]:
     names = model.class_names
-    rows = [["file", "label", *names, "seconds", "weights"]]
-    segments = [["file", "start", "end", "label", "score"]]
+    rows: list[list] = [["file", "label", *names, "seconds", "weights"]]
+    segments: list[list] = [["file", "start", "end", "label", "score"]]
     for path, answer in answers:
         numbers = [f"{answer.probabilities[name]:.6f}" for name in names]
         rows.append([str(path), answer.label, *numbers, f"{answer.seconds:.3f}", model.weights])
@@ -114,10 +133,4 @@ def _write_tables(model: Model, answers: Sequence[tuple[Path, Answer]], folder: 
             for start, end, label, score in answer.segments
         ]
     tables = {"predictions.csv": rows} | ({"timeline.csv": segments} if segments[1:] else {})
-    return [write_text(folder / name, _as_csv(table)) for name, table in tables.items()]
-
-
-def _as_csv(table: Sequence[Sequence[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(table)
-    return text.getvalue()
+    return [write_text(folder / name, csv_text(table)) for name, table in tables.items()]

@@ -7,6 +7,7 @@ weights become data_samples/weights/NETWORK.safetensors, in float16 if the answe
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import tempfile
 from pathlib import Path
@@ -17,9 +18,10 @@ import numpy as np
 from jacklib.backend.processes import run_child
 from jacklib.data.samples import samples_folder
 from jacklib.errors import DataError, TrainingError
-from jacklib.files import whole_file
+from jacklib.files import whole_file, write_text
 from jacklib.methods.answer import measured
-from jacklib.methods.front import METHODS, load, shipped_weights
+from jacklib.methods.checkpoints import shipped_weights
+from jacklib.methods.front import CLASSROOM_DATA, METHODS, load, network_key
 from jacklib.weights.checkpoint import read_checkpoint, read_weights
 
 # What the weights in float16 are tried on: their probabilities may move by so much.
@@ -30,9 +32,6 @@ TRIED_ON = {
     "tsl": "untrimmed_film/video/test/bbb_0201.mp4",
     "gait": "gait/walks/deepmimic_walk.csv",
 }
-TRAINED_ON = {
-    "vaanet": "rendered", "cten": "rendered", "tsl": "untrimmed_rendered", "gait": "styled"
-}  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Train, convert and write; returns the exit code."""
     with tempfile.TemporaryDirectory(prefix="jack-weights-") as folder:
-        for network in args.networks or METHODS:
+        for network in map(network_key, args.networks or METHODS):
             name = METHODS[network].NAME
             results = Path(args.trained or folder) / name
             if not args.trained:
@@ -53,6 +52,7 @@ def main(args: argparse.Namespace) -> int:
                 if run_child(list(map(str, words))).returncode:
                     raise TrainingError(f"{name} main failed: see above.")
             path, largest = ship(network, results / "best.pth")
+            _write_sums(path.parent)
             print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, answers moved by {largest:.1g}")
     return 0
 
@@ -66,8 +66,8 @@ def ship(network: str, trained: Path) -> tuple[Path, float]:
             str(trained), found="no log.csv beside it that can be read", wanted="the training's",
             cure="Train anew.",
         )  # fmt: skip
-    options = file.options | {"score": score[1], "seed": 0, "trained_on": TRAINED_ON[network]}
-    arrays, path = read_weights(file), shipped_weights(network)
+    options = file.options | {"score": score[1], "seed": 0, "trained_on": CLASSROOM_DATA[network]}
+    arrays, path = read_weights(file), shipped_weights(METHODS[network].NAME)
     source = samples_folder() / TRIED_ON[network]
     exact = load(trained, network=network).predict(source).probabilities
     for kind in (np.float16, np.float32):
@@ -77,6 +77,12 @@ def ship(network: str, trained: Path) -> tuple[Path, float]:
         if largest <= TOLERANCE:
             break
     return path, largest
+
+
+def _write_sums(folder: Path) -> None:
+    sums = (f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
+            for path in sorted(folder.glob("*.safetensors")))  # fmt: skip
+    write_text(folder / "SHA256SUMS", "".join(sums))
 
 
 def _write(path: Path, arrays: dict[str, np.ndarray], options: dict[str, Any]) -> None:

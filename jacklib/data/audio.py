@@ -76,6 +76,7 @@ def _undecodable(path: Path, found: str) -> DataError:
 
 def _read(path: Path, silent_sr: int, mix: Callable[[np.ndarray], np.ndarray]):
     """(sound, samples per second); mix: what is kept of a piece [channels, samples]."""
+    path = Path(os.path.realpath(path))  # of a link, messages name the file
     check_file(path, "a sound file", "Make it with `bash script/run.sh prepare SOURCE TARGET`.")
     sound = None
     try:

@@ -237,8 +237,9 @@ def check_scans(jpeg: bytes) -> None:
 
 def open_image(path: str | Path) -> np.ndarray:
     """A picture file as uint8 [H, W, 3], RGB. Raises DataError, naming the file."""
+    path = os.path.realpath(path)  # of a link, messages name the file
     wanted = "a whole picture file, of at most 8192 x 4320 pixels"
-    cure = "Delete the clip's folder and prepare the video again."
+    cure = "Take another; of a prepared clip, delete the folder and prepare the video again."
     check_file(path, wanted, cure, LARGEST_PICTURE)
     with reading(path, wanted, cure, "a picture that cannot be read"):
         # Only what frames are stored as; others of Pillow's readers start programs (EPS).
@@ -262,12 +263,12 @@ def image_files(folder: str | Path) -> list[Path]:
 
     Raises DataError where there is none.
     """
-    found = [path for path in Path(folder).iterdir() if path.suffix.lower() in IMAGE_ENDINGS]
+    wanted, cure = f"frames: {', '.join(IMAGE_ENDINGS)}", "Name the folder that holds the frames."
+    with reading(folder, wanted, cure, "a folder that cannot be read"):
+        inside = [path for path in Path(folder).iterdir() if path.name[0] != "."]
+    found = [path for path in inside if path.suffix.lower() in IMAGE_ENDINGS]
     if not found:
-        raise DataError(
-            str(folder), found="no image", wanted=f"frames: {', '.join(IMAGE_ENDINGS)}",
-            cure="Name the folder that holds the frames.",
-        )  # fmt: skip
+        raise DataError(str(folder), found="no image", wanted=wanted, cure=cure)
     return sorted(found, key=lambda path: natural_order(path.name))
 
 
@@ -282,9 +283,11 @@ def sound_beside(folder: str | Path) -> Path | None:
     """The sound of a folder of frames: the only sound file in it, else one of its name beside it or
     where VE8's layout has it (img/CLASS/ID, mp3/CLASS/ID.mp3); None without."""
     folder = Path(folder).resolve()
-    inside = [path for path in folder.iterdir() if path.suffix.lower() in SOUND_ENDINGS]
+    inside = [path for path in folder.iterdir()
+              if path.suffix.lower() in SOUND_ENDINGS and path.name[0] != "."]  # fmt: skip
     if len(inside) == 1:
         return inside[0]
-    named = [folder.with_name(folder.name + ending) for ending in SOUND_ENDINGS]
-    named.append(folder.parents[1].with_name("mp3") / folder.parent.name / f"{folder.name}.mp3")
+    named = [folder.parent / f"{folder.name}{ending}" for ending in SOUND_ENDINGS]
+    sounds = folder.parent.parent.parent / "mp3"
+    named.append(sounds / folder.parent.name / f"{folder.name}.mp3")
     return next((path for path in named if path.is_file()), None)

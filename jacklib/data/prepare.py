@@ -212,6 +212,7 @@ def prepare_frames(
     sound = sound or media.sound_beside(source)
     audio_file.parent.mkdir(parents=True)
     if sound:
+        files.check_file(sound, "a sound file", "Correct the path.")
         os.symlink(Path(sound).resolve(), audio_file)
     else:
         media.write_silence(audio_file, len(found) / 30)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from jacklib.backend.folders import ROOT
 from jacklib.errors import DataError, plain
 from jacklib.files import csv_rows, read_text, write_bytes, write_text
+from jacklib.methods.page import write_page
 from jacklib.weights.checkpoint import Checkpoint
 from jacklib.widgets.drawing import check_language
 
@@ -32,7 +33,7 @@ TRAINED_ON = {
     },
 }  # fmt: skip
 DOUBT = {
-    "en": "These weights were trained on {what}: of a real film or person the answer says nothing "
+    "en": "These weights were trained on {what}: their answer about a real film or person is not "
     "reliable.",
     "zh": "这份权重只用{what}训练过：对真实的影片和真实的人，这个答案并不可靠。",
 }
@@ -47,7 +48,7 @@ class View:
     describe: Callable[[str], str]  # the same in words
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Answer:
     """What a network says of one file, or of arrays.
 
@@ -89,6 +90,8 @@ class Answer:
         words = f"{plain(self.file)}: {likeliest} ({self.network}, weights {plain(self.weights)})"
         return f"{words}. {self.doubt}" if self.doubt else words
 
+    __repr__ = __str__
+
     def show(self, lang: str = "en") -> Any:
         """The widget to move through. Raises DataError for an answer about bare arrays."""
         return self._seen().widget(lang)
@@ -106,7 +109,8 @@ class Answer:
         attention = None if self.attention is None else np.asarray(self.attention).tolist()
         return {
             "file": self.file, "network": self.network, "weights": self.weights,
-            "trained_on": self.trained_on, "doubt": self.doubt, "seconds": self.seconds,
+            "trained_on": self.trained_on, "score": dict([self.score] if self.score else []),
+            "doubt": self.doubt, "seconds": self.seconds,
             "label": self.label, "probabilities": self.probabilities,
             "segments": [list(segment) for segment in self.segments], "attention": attention,
         }  # fmt: skip
@@ -125,8 +129,6 @@ class Answer:
             return write_bytes(path, self.png(lang))
         if kind == ".json":
             return write_text(path, json.dumps(self.to_dict(), ensure_ascii=False, indent=1) + "\n")
-        from jacklib.methods.page import write_page  # which knows what an Answer is
-
         return write_page([self], path, self.file, lang)
 
     def _seen(self) -> View:
@@ -140,6 +142,36 @@ class Answer:
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         bundle: dict[str, Any] = {"text/plain": str(self)}
         return bundle if self.view is None else {"image/png": self.png(), **bundle}
+
+
+def is_arrays(source: Any) -> bool:
+    """Whether `predict` was given a pair of arrays, not a file."""
+    return isinstance(source, tuple | list)
+
+
+def pair_of(
+    source: Sequence, needed: Sequence[bool] = (True, True), names: str = "visual and audio"
+) -> list[np.ndarray | None]:
+    """Two arrays, float32; None for one that the network does not need. Raises DataError where
+    there are not two, or a needed one is None; the networks check the shapes."""
+    absent = len(source) != 2 or any(
+        part is None for part, wanted in zip(source, needed, strict=True) if wanted
+    )
+    if absent:
+        found = ", ".join("None" if part is None else "an array" for part in source)
+        raise DataError(
+            "source", found=f"({found})", wanted=f"a pair of arrays: {names}",
+            cure="Only what the network does not need may be None.",
+        )  # fmt: skip
+    return [
+        np.asarray(part.numpy() if hasattr(part, "numpy") else part, np.float32) if wanted else None
+        for part, wanted in zip(source, needed, strict=True)
+    ]
+
+
+def name_of(source: str | os.PathLike) -> str:
+    """The name of a file or folder, "." and "..", too, as pages and messages show it."""
+    return os.path.basename(os.path.abspath(source))
 
 
 def measured(checkpoint: str | os.PathLike) -> tuple[str, float] | None:
@@ -173,11 +205,11 @@ class Model:
     """
 
     network: str
-    net: Any
+    net: Any = field(repr=False)
     config: Any
     class_names: list[str]
-    file: Checkpoint
-    answer: Callable[..., Answer]
+    file: Checkpoint = field(repr=False)
+    answer: Callable[..., Answer] = field(repr=False)
 
     def __post_init__(self):
         self.net.eval()

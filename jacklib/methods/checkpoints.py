@@ -19,6 +19,11 @@ def own_weights(name: str, result_path: str | Path | None = None) -> Path | None
     return path if path.is_file() else None
 
 
+def shipped_weights(name: str) -> Path:
+    """The classroom weights of network `name` that ship with JACK."""
+    return samples_folder() / "weights" / f"{name.lower()}.safetensors"
+
+
 def open_checkpoint(
     name: str, path: str | Path | None, result_path: str | Path | None = None
 ) -> Checkpoint:
@@ -27,10 +32,9 @@ def open_checkpoint(
 
     Raises DataError where it is no file, or another network's.
     """
-    if path is None:
-        path = own_weights(name, result_path) or own_weights(name)
-    if path is None:
-        path = samples_folder() / "weights" / f"{name.lower()}.safetensors"
+    asked = path is not None
+    if not asked:
+        path = own_weights(name, result_path) or own_weights(name) or shipped_weights(name)
     if not Path(path).is_file():
         raise DataError(
             "--checkpoint_path",
@@ -40,6 +44,8 @@ def open_checkpoint(
         )
     file = read_checkpoint(path)
     check_network(name, file.path, file.options)
+    if not asked:
+        print(f"weights: {path}")
     return file
 
 

@@ -32,7 +32,7 @@ from jacklib.data.video import (
     read_annotation,
 )
 from jacklib.errors import DataError, plain
-from jacklib.methods.answer import Answer
+from jacklib.methods.answer import Answer, name_of, pair_of
 from jacklib.methods.checkpoints import (
     built_as,
     check_network,
@@ -200,22 +200,15 @@ def one_clip(
     except BaseException:
         shutil.rmtree(root, ignore_errors=True)
         raise
-    clips.items[0] = clips.items[0]._replace(id=source.stem)  # as pictures name it
+    clips.items[0] = clips.items[0]._replace(id=Path(name_of(source)).stem)  # as pictures name it
     weakref.finalize(clips, shutil.rmtree, root, ignore_errors=True)
     return clips
 
 
-def bare_sample(config: Any, arrays: tuple) -> Sample:
-    """Arrays (visual [S, 3, D, H, W], audio), as the networks take them, in place of a clip.
-
-    Raises DataError where they are no pair; the networks check the shapes.
-    """
-    if len(arrays) != 2:
-        raise DataError(
-            "source", found=f"{len(arrays)} arrays", wanted="a pair: (visual, audio)",
-            cure="audio may be None for a network that only looks.",
-        )  # fmt: skip
-    visual, audio = (None if x is None else np.asarray(x, np.float32) for x in arrays)
+def bare_sample(config: Any, arrays: Sequence) -> Sample:
+    """Arrays (visual [S, 3, D, H, W], audio), as the networks take them, in place of a clip."""
+    needs_sound = not getattr(config, "visual_only", False)
+    visual, audio = pair_of(arrays, (True, needs_sound))
     S, D = config.seq_len, config.snippet_duration
     return Sample(visual, audio, 0, "arrays", np.zeros((S, D), np.int64), TransformDraw())
 

@@ -21,7 +21,7 @@ from jacklib.data.video import FRAMES_PER_SECOND, Batch, Sample, VideoClips, bat
 from jacklib.errors import DataError
 from jacklib.files import named_after
 from jacklib.methods import clips as common
-from jacklib.methods.answer import Answer, Model, View
+from jacklib.methods.answer import Answer, Model, View, is_arrays, name_of
 from jacklib.methods.checkpoints import open_checkpoint, result_folder
 from jacklib.methods.clips import PHASES, Schedule, clip_truth, truths
 from jacklib.networks import CTEN, CTENConfig, CTENVisual
@@ -503,7 +503,7 @@ def answer(
     Raises DataError naming the file.
     """
     theta = model.file.options.get("theta", THETA) if theta is None else theta
-    if isinstance(source, tuple):
+    if is_arrays(source):
         sample = common.bare_sample(model.config, source)
         with jt.no_grad():
             audio = None if sample.audio is None else sample.audio[None]
@@ -533,12 +533,12 @@ def answer(
         (start, end, label, score * likeliest)
         for start, end, score in attention_proposals(state.gamma, state.seconds)
     ]
-    name = Path(source)
+    name = name_of(source)
     return Answer(
-        "CTEN", name.name, model.weights, label, found, segments, state.gamma, state.seconds,
+        "CTEN", name, model.weights, label, found, segments, state.gamma, state.seconds,
         model.trained_on, state, model.score,
         View(
-            lambda lang: erasing.erasing_widget([name.stem], state_of, lang, theta),
+            lambda lang: erasing.erasing_widget([state.title], state_of, lang, theta),
             lambda lang: erasing.png(state, lang), lambda lang: erasing.describe(state, lang),
         ),
     )  # fmt: skip

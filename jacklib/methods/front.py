@@ -13,40 +13,38 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from jacklib.data.samples import samples_folder
 from jacklib.errors import DataError, shown
 from jacklib.methods import cten, gait, tsl, vaanet
 from jacklib.methods.answer import Model
-from jacklib.methods.checkpoints import own_weights
+from jacklib.methods.checkpoints import check_network, own_weights, shipped_weights
 from jacklib.weights.checkpoint import Checkpoint, read_checkpoint
 
 METHODS: dict[str, ModuleType] = {"vaanet": vaanet, "cten": cten, "tsl": tsl, "gait": gait}
+# The sample data that each one's classroom training takes, as `Model.trained_on` has it.
+CLASSROOM_DATA = {
+    "vaanet": "rendered", "cten": "rendered", "tsl": "untrimmed_rendered", "gait": "styled"
+}  # fmt: skip
 # Other spellings of their names, without case and signs.
 ALIASES = {"tslnet": "tsl", "bpmgcn": "gait"}
 
 
-def network_key(name: str) -> str:
+def network_key(name: str, where: str = "network") -> str:
     """ "VAANet", "TSL-Net", "bpm_gcn" -> "vaanet", "tsl", "gait". Raises DataError for others."""
     key = "".join(letter for letter in str(name).lower() if letter.isalnum())
     key = ALIASES.get(key, key)
     if key not in METHODS:
         raise DataError(
-            "network", found=shown(name), wanted=f"one of {', '.join(METHODS)}",
+            where, found=shown(name), wanted=f"one of {', '.join(METHODS)}",
             cure="Correct the name.",
         )  # fmt: skip
     return key
-
-
-def shipped_weights(network: str) -> Path:
-    """The classroom weights of a network that ship with JACK."""
-    return samples_folder() / "weights" / f"{network_key(network)}.safetensors"
 
 
 def default_weights(network: str, result_path: str | os.PathLike | None = None) -> Path:
     """Your own training's best weights if there are any (`results/NAME/best.pth`), else those that
     ship. result_path: where your training's results are."""
     method = METHODS[network_key(network)]
-    return own_weights(method.NAME, result_path) or shipped_weights(network)
+    return own_weights(method.NAME, result_path) or shipped_weights(method.NAME)
 
 
 def load(
@@ -62,7 +60,7 @@ def load(
     """
     if isinstance(source, str) and os.sep not in source and "." not in source:
         network = network_key(source)
-        source = shipped_weights(network)
+        source = shipped_weights(METHODS[network].NAME)
     file = read_checkpoint(source)
     return loaded(file, network, settings=settings, n_classes=n_classes, **sizes)
 
@@ -75,6 +73,13 @@ def loaded(file: Checkpoint, network: str | None = None, **given: Any) -> Model:
             file.path, found="weights that do not say which network they are of",
             wanted="the network's name", cure='Add network="vaanet", "cten", "tsl" or "gait".',
         )  # fmt: skip
-    key = network_key(network or said)
+    key = network_key(network) if network else network_key(said, f"{file.path}, option network")
+    if said is not None:
+        check_network(METHODS[key].NAME, file.path, file.options)
+    if given.get("settings") not in (None, "paper", "classroom"):
+        raise DataError(
+            "settings", found=shown(given["settings"]), wanted="paper or classroom",
+            cure="Correct the name.",
+        )  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
     return METHODS[key].load(file, **given)

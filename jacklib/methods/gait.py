@@ -29,7 +29,7 @@ from jacklib.data.poses import EMOTIONS, check_pose, swap_sides
 from jacklib.data.samples import GAITS
 from jacklib.errors import DataError
 from jacklib.files import named_after
-from jacklib.methods.answer import Answer, Model, View
+from jacklib.methods.answer import Answer, Model, View, name_of
 from jacklib.methods.checkpoints import (
     built_as,
     check_network,
@@ -313,7 +313,7 @@ def answer(model: Model, source: Any, **how: Any) -> Answer:
     state = recording_state(model.net, source, **how)
     order = np.argsort(-state.probabilities, kind="stable")
     found = {state.class_names[k]: float(state.probabilities[k]) for k in order}
-    name = state.title if isinstance(source, np.ndarray) else Path(source).name
+    name = state.title if isinstance(source, np.ndarray) else name_of(source)
     return Answer(
         "BPM-GCN", name, model.weights, next(iter(found)), found, [], None,
         state.frames / state.fps, model.trained_on, state, model.score,

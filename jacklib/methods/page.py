@@ -38,6 +38,8 @@ def page(answers: Sequence[Any], name: str, lang: str = "en", *, sound: bool = T
     sound: whether the film has any, since the page says where it has not."""
     check_language(lang)
     text, parts = TEXT[lang], []
+    networks = ("、" if lang == "zh" else ", ").join(answer.network for answer in answers)
+    title = text["title"].format(name=name, networks=networks)
     for answer in answers:
         likeliest = sorted(answer.probabilities.items(), key=lambda item: -item[1])
         place = Path(answer.weights)  # of this machine's folders the page need not tell
@@ -49,7 +51,7 @@ def page(answers: Sequence[Any], name: str, lang: str = "en", *, sound: bool = T
         doubt = answer.doubt_in(lang)
         parts.append((answer.network, answer.words(lang), picture, rows, doubt, weights))
     return _PAGES.get_template("page.html").render(
-        answers=parts, name=name, lang=lang, text=text, sound=sound, blue=BLUE,
+        answers=parts, title=title, lang=lang, text=text, sound=sound, blue=BLUE,
         date=datetime.date.today().isoformat(),
     )  # fmt: skip
 

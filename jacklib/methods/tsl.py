@@ -47,7 +47,7 @@ from jacklib.data.tsl_features import (
 )
 from jacklib.errors import DataError
 from jacklib.files import named_after, read_table, write_json
-from jacklib.methods.answer import Answer, Model, View
+from jacklib.methods.answer import Answer, Model, View, is_arrays, name_of, pair_of
 from jacklib.methods.checkpoints import (
     built_as,
     check_network,
@@ -689,15 +689,16 @@ def answer(
     from which a class has segments. i3d: I3D's weights, for a network that knows its features.
     Raises DataError naming the file.
     """
-    config, bare = model.config, isinstance(source, tuple)
+    config, bare = model.config, is_arrays(source)
     if bare:
-        rgb, logmel = source
+        needed = (config.modality != "logmfcc", config.modality != "rgb")
+        rgb, logmel = pair_of(source, needed, "rgb and logmel")
         sample: Any = _Features(*same_length(rgb, logmel, "rgb", "logmel"))
         name, file, fps = "arrays", None, fps or 30.0
     else:
         file = Path(source)
         sample, fps = describe_file(file, config, model.file.options, i3d, sound)
-        name = file.name
+        name = name_of(file)
     n_clips = len(sample.logmel if sample.rgb is None else sample.rgb)
     if n_clips < config.r_act:
         raise DataError(

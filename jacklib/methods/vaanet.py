@@ -15,7 +15,7 @@ from jacklib.data.samples import SamplePaths
 from jacklib.data.video import FRAMES_PER_SECOND, Batch, Sample, VideoClips, batches
 from jacklib.files import named_after
 from jacklib.methods import clips as common
-from jacklib.methods.answer import Answer, Model, View
+from jacklib.methods.answer import Answer, Model, View, is_arrays, name_of
 from jacklib.methods.checkpoints import open_checkpoint, result_folder
 from jacklib.methods.clips import (
     PHASES,
@@ -225,7 +225,7 @@ def answer(model: Model, source: Any, *, sound: str | Path | None = None, fps: i
 
     fps: frames used per second, of 30. Raises DataError naming the file.
     """
-    bare = isinstance(source, tuple)
+    bare = is_arrays(source)
     if bare:
         sample = common.bare_sample(model.config, source)
     else:
@@ -235,7 +235,7 @@ def answer(model: Model, source: Any, *, sound: str | Path | None = None, fps: i
     # The indices are of frames, 30 per second.
     seconds = 0.0 if bare else float(sample.frame_indices.max() + 1) / FRAMES_PER_SECOND
     return Answer(
-        "VAANet", "arrays" if bare else Path(source).name, model.weights, next(iter(probabilities)),
+        "VAANet", "arrays" if bare else name_of(source), model.weights, next(iter(probabilities)),
         probabilities, [], state.gamma, seconds, model.trained_on, state, model.score,
         None if bare else View(
             lambda lang: attention.attention_widget([state], lang),

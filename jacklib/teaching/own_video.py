@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jacklib import files
 from jacklib.backend.folders import ROOT
 from jacklib.data import media
-from jacklib.data.tsl_features import video_facts
-from jacklib.errors import DataError
-from jacklib.methods.front import METHODS, network_key, shipped_weights
+from jacklib.data.tsl_features import DESCRIPTOR, video_facts
+from jacklib.errors import DataError, plain
+from jacklib.methods.answer import TRAINED_ON, Model
+from jacklib.methods.checkpoints import shipped_weights
+from jacklib.methods.front import CLASSROOM_DATA, METHODS, load, network_key
 from jacklib.weights.torch_files import read_torch_file
+from jacklib.widgets.drawing import check_language
 
 VIDEOS = media.VIDEO_ENDINGS
 POSES = (".bvh", ".npy", ".csv")
+ABOUT = {
+    "en": "{network:7} {weights}, trained on {data}{score}",
+    "zh": "{network:7} {weights}，训练数据：{data}{score}",
+}
+SCORE = {
+    "en": "; {what} {number:.2f} on validation data of the same kind",
+    "zh": "；在同类验证数据上的{what}为 {number:.2f}",
+}
+WHAT = {
+    "en": {"accuracy": "accuracy", "mAP": "mAP", "": "data that the file does not name"},
+    "zh": {"accuracy": "准确率", "mAP": " mAP ", "": "文件没有说明"},
+}
 
 
 def check_file(path: str | Path, kinds: Sequence[str] = VIDEOS) -> Path:
@@ -82,7 +98,33 @@ def found_weights(network: str) -> Path:
     places = [(left / "both" if key == "gait" else left) / "last.pth"]
     places += [ROOT / "results" / METHODS[key].NAME / "best.pth"]
     there = [place for place in places if place.is_file() and not _goes_on(place)]
-    return max(there, key=lambda place: place.stat().st_mtime, default=shipped_weights(key))
+    return max(
+        there, key=lambda place: place.stat().st_mtime, default=shipped_weights(METHODS[key].NAME)
+    )
+
+
+def load_newest(network: str) -> Model:
+    """`jacklib.load` of `found_weights`. What notebooks 04 to 07 train does not say on what: it is
+    the sample data of the classroom, of which TSL-Net knows JACK's own features."""
+    key = network_key(network)
+    model = load(found_weights(key), network=key, settings="classroom")
+    if not Path(model.file.path).is_relative_to(ROOT / "notebooks"):
+        return model
+    known = {"trained_on": CLASSROOM_DATA[key], "features": DESCRIPTOR}
+    options = known | model.file.options
+    return replace(model, file=replace(model.file, content={"options": options}))
+
+
+def about(model: Model, lang: str = "en") -> str:
+    """Where a model's weights come from, what they were trained on and how well, in one line."""
+    check_language(lang)
+    score = ""
+    if model.score:
+        score = SCORE[lang].format(what=WHAT[lang][model.score[0]], number=model.score[1])
+    data = TRAINED_ON[lang].get(model.trained_on or "") or model.trained_on or WHAT[lang][""]
+    return plain(
+        ABOUT[lang].format(network=model.network, weights=model.weights, data=data, score=score)
+    )
 
 
 def _goes_on(weights: Path) -> bool:

@@ -15,8 +15,8 @@
 #
 # | | |
 # |---|---|
-# | **Needs** | this repository; no GPU, no download. Better after `04_vaanet` to `07_gait`, whose weights are used if they are there |
-# | **Takes** | under a minute with those weights, otherwise 3 to 5 minutes on two CPU cores, nearly all of it training (once; the weights are kept) |
+# | **Needs** | this repository; no GPU, no download, no training. Weights ship; if you have run `04_vaanet` to `07_gait`, yours are used |
+# | **Takes** | about a minute on two CPU cores, and half an hour of yours |
 # | **You will see** | a video of yours and a recorded walk put to all four networks, their pictures to move through, and everything on one page that you can pass on |
 #
 # Choose *Run → Run All Cells* first: it takes a piece of film that ships. Then put in your own file and run again.
@@ -26,8 +26,8 @@
 #
 # | | |
 # |---|---|
-# | **需要** | 本仓库；不需要 GPU，也不用下载。最好先学过 `04_vaanet` 到 `07_gait`：那里训练好的权重会直接拿来用 |
-# | **用时** | 有这些权重时不到一分钟；没有的话，双核 CPU 上要 3 到 5 分钟，几乎都花在训练上（只此一次，权重会保存下来） |
+# | **需要** | 本仓库；不需要 GPU，不用下载，也不用训练：权重随仓库提供；如果运行过 `04_vaanet` 到 `07_gait`，就用你自己训练的 |
+# | **用时** | 双核 CPU 上运行约一分钟；阅读和做题约半小时 |
 # | **你会看到** | 把你的一段视频和一段行走录制交给四个网络，各自的图可以动手探索，最后汇总成一个可以发给别人的网页 |
 #
 # 先选菜单 *Run → Run All Cells* 运行一遍：默认用自带的一段影片。然后换成你自己的文件，再运行一遍。仓库里保存的图是英文版运行时生成的；自己运行一遍，控件和图就会显示中文。
@@ -39,12 +39,12 @@ LANG = "en"
 LANG = "zh"
 
 # %%
-from jacklib.teaching import classroom  # jacklib comes first: it prepares Jittor
+import jacklib as jack  # comes first: it prepares Jittor
+from jacklib.teaching import classroom
 
 classroom.language(LANG)
 
 import io
-import time
 from pathlib import Path
 
 import ipywidgets
@@ -53,6 +53,7 @@ import numpy as np
 from IPython.display import HTML, display
 from jacklib.teaching.page import link, write_page
 
+from jacklib.methods.page import link, write_page
 from jacklib.teaching import own_video
 
 plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
@@ -102,29 +103,35 @@ for wrong in ("holiday.mp4", SAMPLES / "gait" / "walks.json", FOLDER / "no_video
 # %% [markdown] lang="en"
 # ## 2 · What the networks know
 #
-# Weights are taken from the newest training of notebooks 04 to 07 or of the commands. Where there is none, a network is trained now, for a short while, on what ships: **rendered clips** with planted events (VAANet, CTEN, TSL-Net) and recorded walks with **synthetic labels** (BPM-GCN).
-#
-# Keep that in mind with every answer below. A network that has only ever seen coloured shapes will tell you, with 97 %, that your grandmother is disgusted. It must choose among its classes, and nothing in it can say "I do not know this". What you *can* see is **how** it looks: which moments count, what is erased, where segments would begin. For answers that mean something, train on a real data set (`docs/en/train.md`) and give the weights' paths here.
-#
-# The number behind each network was measured on *its own kind of data*, and where a best epoch was chosen, it was chosen on those very clips: it flatters a little. It says nothing about your film.
+# One call loads a network (by its name: with the weights that ship; or by the path of a checkpoint), one call asks it:
 
 # %% [markdown] lang="zh"
 # ## 2 · 这些网络知道什么
 #
-# 权重取自笔记本 04 到 07 或命令行最近一次的训练。没有的话，就在这里短时间训练一下，数据是仓库自带的：植入了事件的**渲染视频**（VAANet、CTEN、TSL-Net），以及带**合成标签**的行走录制（BPM-GCN）。
+# 加载一个网络只要一行（写名字就用随仓库提供的权重，也可以写权重文件的路径），提问也只要一行：
+
+# %%
+model = jack.load("vaanet")
+print(model.predict(video))
+
+# %% [markdown] lang="en"
+# `own_video.load_newest` loads the newest weights of notebooks 04 to 07 or of the commands, and those that ship where there are none. All of them were trained on what ships: **rendered clips** with planted events (VAANet, CTEN, TSL-Net) and recorded walks with **synthetic labels** (BPM-GCN).
 #
-# 看下面每个答案时都要记住这一点。一个只见过彩色图形的网络，会以 97 % 的把握告诉你，你奶奶感到“厌恶”。它必须在几个类别里选一个，没有办法说“这个我没见过”。你*能*看到的是它**怎样**看：哪些时刻重要，擦掉了什么，片段从哪里开始。想要有意义的答案，请在真实数据集上训练（见 `docs/cn/训练.md`），再把权重的路径填到这里。
+# Keep that in mind with every answer below. A network that has only ever seen coloured shapes will tell you, with 97 %, that your grandmother is disgusted. It must choose among its classes, and nothing in it can say "I do not know this". What you *can* see is **how** it looks: which moments count, what is erased, where segments would begin. For answers that mean something, train on a real data set (`docs/en/train.md`) and load those weights: `jack.load("results/VAANet/best.pth")`.
+#
+# The number behind each network was measured on *its own kind of data*, and where a best epoch was chosen, it was chosen on those very clips: it flatters a little. It says nothing about your film.
+
+# %% [markdown] lang="zh"
+# `own_video.load_newest` 优先加载笔记本 04 到 07 或命令行最近一次训练的权重，没有的话就用随仓库提供的。它们都是用仓库自带的数据训练的：植入了事件的**渲染视频**（VAANet、CTEN、TSL-Net），以及带**合成标签**的行走录制（BPM-GCN）。
+#
+# 看下面每个答案时都要记住这一点。一个只见过彩色图形的网络，会以 97 % 的把握告诉你，你奶奶感到“厌恶”。它必须在几个类别里选一个，没有办法说“这个我没见过”。你*能*看到的是它**怎样**看：哪些时刻重要，擦掉了什么，片段从哪里开始。想要有意义的答案，请在真实数据集上训练（见 `docs/cn/训练.md`），再加载那份权重：`jack.load("results/VAANet/best.pth")`。
 #
 # 每个网络后面的数字是在*与训练同类的数据*上测的；如果挑了最好的一轮，也是用这些数据挑的，所以略微偏高。它说明不了网络在你的影片上有多准。
 
 # %%
-WEIGHTS = {}
-for network in own_video.NETWORKS:
-    start, had = time.time(), own_video.found_weights(network)
-    WEIGHTS[network] = had or own_video.weights(network)
-    print(f"{network:7}", "found" if had else f"trained in {time.time() - start:.0f} s", end="")
-    known = own_video.measured(WEIGHTS[network])
-    print(f"; {known[0]} {known[1]:.2f} on validation data" if known else "")
+models = {name: own_video.load_newest(name) for name in ("vaanet", "cten", "tsl", "gait")}
+for model in models.values():
+    print(own_video.about(model, LANG))
 
 # %% [markdown] lang="en"
 # ## 3 · Three networks on one video
@@ -137,16 +144,22 @@ for network in own_video.NETWORKS:
 # VAANet 给整段视频判一种情感，并显示它看了哪里、听了哪里。CTEN 也判一种，然后擦掉它认为最说明问题的片段再看一遍。TSL-Net 标出情感明显的时段。
 
 # %%
-# Held open: CTEN's slider looks at the video again.
-cten_file = own_video.open_cten(video, WEIGHTS["CTEN"], LANG)
-answers = [
-    own_video.ask_vaanet(video, WEIGHTS["VAANet"], LANG),
-    cten_file.__enter__(),
-    own_video.ask_tsl(video, WEIGHTS["TSL"], LANG),
-]
+answers = [models[name].predict(video) for name in ("vaanet", "cten", "tsl")]
 for answer in answers:
-    best = max(answer.probabilities, key=answer.probabilities.get)
-    print(f"{answer.network:8} {best} {answer.probabilities[best]:.2f}")
+    print(f"{answer.network:8} {answer.label} {answer.probabilities[answer.label]:.2f}")
+print(answers[0].doubt_in(LANG) or "")
+
+# %% [markdown] lang="en"
+# An answer is more than a label:
+
+# %% [markdown] lang="zh"
+# 答案不只是一个标签：
+
+# %%
+for start, end, label, score in answers[2].segments[:5]:  # TSL-Net's, best first
+    print(f"{start:5.1f} to {end:5.1f} s: {label}, {score:.2f}")
+print("VAANet's weight of each part of the video:", answers[0].attention.round(2))
+print("saved:", *(answers[0].save(FOLDER / f"vaanet.{kind}", LANG) for kind in ("png", "json")))
 
 # %% [markdown] lang="en"
 # Side by side, first as still pictures, then as widgets, a tab for each:
@@ -157,13 +170,13 @@ for answer in answers:
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(12, 6))
 for ax, answer in zip(axes, answers, strict=True):
-    ax.imshow(plt.imread(io.BytesIO(answer.png)))
+    ax.imshow(plt.imread(io.BytesIO(answer.png(LANG))))
     ax.set_title(answer.network, loc="left")
     ax.set_anchor("N")
     ax.axis("off")
 plt.show()
 
-tabs = ipywidgets.Tab([answer.widget().widget for answer in answers])
+tabs = ipywidgets.Tab([answer.show(LANG).widget for answer in answers])
 tabs.titles = [answer.network for answer in answers]
 display(tabs)
 
@@ -201,9 +214,9 @@ POSES = ""  # such as "/home/me/walk.bvh"; empty: a recorded walk that ships
 poses = own_video.check_file(
     POSES or SAMPLES / "gait" / "walks" / "deepmimic_walk.csv", own_video.POSES
 )
-walk = own_video.ask_gait(poses, WEIGHTS["Gait"], LANG)
-print(walk.words)
-display(walk.widget())
+walk = models["gait"].predict(poses)
+print(walk.words(LANG))
+display(walk.show(LANG))
 
 # %% [markdown] lang="en"
 # ## 5 · One page to pass on
@@ -300,10 +313,10 @@ ok = classroom.check_value(
 )
 
 # %% [markdown] lang="en"
-# **To go on:** put in a film without sound, a still picture as a film, a film backwards, and see which network notices; train VAANet on the film clips that ship (`bash script/run.sh VAANet main --dataset film`) and ask again.
+# **To go on:** put in a film without sound, a still picture as a film, a film backwards, and see which network notices; train VAANet on the film clips that ship (`bash script/run.sh VAANet main --dataset film`) and ask again. A folder full of films goes faster by the command: `bash script/run.sh predict vaanet FOLDER`.
 
 # %% [markdown] lang="zh"
-# **还可以试试：** 换成一段没有声音的影片、一张静止画面做成的影片、一段倒放的影片，看看哪个网络能察觉；用自带的影片片段训练 VAANet（`bash script/run.sh VAANet main --dataset film`），再问一次。
+# **还可以试试：** 换成一段没有声音的影片、一张静止画面做成的影片、一段倒放的影片，看看哪个网络能察觉；用自带的影片片段训练 VAANet（`bash script/run.sh VAANet main --dataset film`），再问一次。整个文件夹的影片用命令更快：`bash script/run.sh predict vaanet FOLDER`。
 
 # %%
 solved, total = classroom.summary()

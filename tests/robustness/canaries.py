@@ -615,9 +615,8 @@ def bert_folders() -> Iterator[Case]:
 
 def own_videos() -> Iterator[Case]:
     """What notebook 10 and test_singlevideo do with names."""
-    from jacklib.teaching.page import page
-
-    from jacklib.methods import clips, vaanet
+    from jacklib.methods import vaanet
+    from jacklib.methods.page import page
     from jacklib.networks import VAANetConfig
     from jacklib.teaching.own_video import uploaded
 
@@ -636,13 +635,7 @@ def own_videos() -> Iterator[Case]:
         def one(place: Place, name=name) -> None:
             readers.write_film(place.work / "film.mp4", "mpeg4", "aac")
             os.replace("film.mp4", name)
-            config = VAANetConfig.classroom(4)
-
-            def opened(paths):
-                return clips.open_clips(config, paths, "validation")
-
-            with clips.one_clip(place.work / name, opened) as found:
-                found.load(0)
+            vaanet.single_clip(place.work / name, VAANetConfig.classroom(4))
 
         yield f"one film called {name!r}", one
 

@@ -43,21 +43,11 @@ def results(run: Run) -> Iterator[Result]:
         (name, TARGETS[name], _both_end_well) for name in (SHARED if run.long else SHARED_SHORTLY)
     ]
     races.append(("a result folder", TARGETS[TRAINING], _one_is_refused))
-    if run.long:
-        races.append(("own_video.weights", WEIGHTS, _one_training))
     with ThreadPoolExecutor(max(1, run.jobs // 2)) as pool:  # two processes each
         jobs = [pool.submit(_races, bench, run, name, target, judge, count)
                 for name, target, judge in races]  # fmt: skip
         for job in jobs:
             yield job.result()
-
-
-def _gait_weights(bench: Bench, out: Path) -> list:
-    return ["weights", "Gait", "--data_path", bench.gaits, "--settings", "classroom",
-            "--batch_size", "8", "--n_epochs", "1"]  # fmt: skip
-
-
-WEIGHTS = Target("weights", ("gaits",), _gait_weights, sample="notebooks/results")
 
 
 def _races(
@@ -111,13 +101,4 @@ def _one_is_refused(pair: list[Started], ends: list[Ended]) -> list[str]:
         problems.append(f"a traceback: {last_line(ends[refused])}")
     if not re.search(rf"\b{holder}\b", last_line(ends[refused])):
         problems.append(f"process {holder} is not named: {last_line(ends[refused])}")
-    return problems
-
-
-def _one_training(pair: list[Started], ends: list[Ended]) -> list[str]:
-    """two share one training"""
-    problems = [last_line(ended) for ended in ends if ended.code]
-    trainings = sum(ended.said.count("TRAINING STARTED") for ended in ends)
-    if trainings != 1:
-        problems.append(f"{trainings} trainings")
     return problems

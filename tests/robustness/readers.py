@@ -55,8 +55,7 @@ def warm_up(jittor: bool) -> None:
     from jacklib.weights import torch_files  # noqa: F401
 
     if jittor:
-        from jacklib.methods import text  # noqa: F401
-        from jacklib.teaching import own_video  # noqa: F401
+        from jacklib.methods import front, text  # noqa: F401
 
 
 def copied(*paths: Path) -> Callable[[Path], list[str]]:
@@ -116,14 +115,15 @@ def make_safetensors(root: Path) -> list[str]:
 
     for n, dtype in enumerate((np.float32, np.int64)):
         tensors = {f"layer.{i}.weight": np.ones((3, i + 1), dtype) for i in range(3)}
-        save_file(tensors, root / f"{n}.safetensors", {"format": "np"})
+        options = json.dumps({"network": "Gait", "class_names": ["a", "b"], "score": 0.5})
+        save_file(tensors, root / f"{n}.safetensors", {"format": "np", "options": options})
     return ["0.safetensors", "1.safetensors"]
 
 
 def read_safetensors(root: Path, name: str) -> None:
-    from jacklib.weights.torch_files import read_safetensors as read
+    from jacklib.weights.checkpoint import read_options
 
-    read(root / name)
+    read_options(root / name)
 
 
 # Checkpoints are written anew from damaged JSON, so that every wrong value gets past the checks of
@@ -744,7 +744,7 @@ def make_log(root: Path) -> list[str]:
 
 
 def read_log(root: Path, name: str) -> None:
-    from jacklib.teaching.own_video import measured
+    from jacklib.methods.answer import measured
 
     measured(root / "best.pth")
     measured(root / "last.pth")

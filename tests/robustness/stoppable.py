@@ -3,8 +3,7 @@
     python stoppable.py [--within FOLDER --count FILE] [--stop NUMBER before|after] WORD ...
 
 WORD ...: a command as `python -m jacklib` takes it; or `make film | rendered | untrimmed | gait`,
-which makes a small set in this checkout's data_samples; or `weights NETWORK WORD ...`, which asks
-`own_video` for a network's weights and gives its training the other words.
+which makes a small set in this checkout's data_samples.
 
 Counted are the calls that move or remove something in FOLDER: they are all that a reader sees
 happen. FILE gets a line for each. The process sends itself SIGKILL before or after call NUMBER.
@@ -81,21 +80,6 @@ def make(kind: str) -> int:
     return 0
 
 
-def weights(network: str, *words: str) -> int:
-    """Weights of a network whose short training is made shorter still; prints where they are, and
-    a line for each training that it starts."""
-    from jacklib.teaching import own_video
-
-    def tell(event: str, about: tuple) -> None:
-        if event == "subprocess.Popen" and network in map(str, about[1]):
-            print("TRAINING STARTED", flush=True)
-
-    own_video.SHORT[network] = list(words)
-    sys.addaudithook(tell)
-    print(own_video.weights(network))
-    return 0
-
-
 def main(words: list[str]) -> int:
     options = {}
     while words[0].startswith("--"):
@@ -108,11 +92,11 @@ def main(words: list[str]) -> int:
 
     if "--within" in options:
         watch(os.path.abspath(*options["--within"]), *options.get("--count", [None]), stop)
-    if words[0] in ("make", "weights"):
+    if words[0] == "make":
         from jacklib.cli.run import guarded, provide_streams
 
         provide_streams()
-        return guarded(lambda: {"make": make, "weights": weights}[words[0]](*words[1:]))
+        return guarded(lambda: make(*words[1:]))
     from jacklib.cli.run import main as command
 
     return command(words)

@@ -200,7 +200,7 @@ class Bench:
         given = os.environ | {"PYTHONPATH": str(checkout)} | dict(env or {})
         if words[0] not in ("prepare", "make", "doctor"):
             given.pop("JACKLIB_NO_JITTOR", None)
-        plain = not before and words[0] not in ("make", "weights")
+        plain = not before and words[0] != "make"
         program = ["-m", "jacklib"] if plain else [STOPPABLE, *before]
         command = [*wrap, sys.executable, *program, *words]
         return Started(command, log, env=given, **{"cwd": checkout} | options)
