@@ -203,12 +203,12 @@ def test_kernels_are_compiled_side_by_side(monkeypatch):
 
     ends = []
 
-    class Process(gpu_check.runtime.Child):
+    class Process(gpu_check.processes.Child):
         def end(self):
             ends.append(self.poll())
             super().end()
 
-    monkeypatch.setattr(gpu_check.runtime, "Child", Process)
+    monkeypatch.setattr(gpu_check.processes, "Child", Process)
     assert gpu_check.compile_ahead(["operators", "speed"], "cpu", 600, 2) > 0
     assert ends == [0, 0]
     assert gpu_check.compile_ahead(["speed"], "cpu", 600, 2) == 0  # what it needs is there by then

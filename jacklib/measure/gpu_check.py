@@ -451,13 +451,13 @@ def compile_ahead(parts: list[str], device: str, seconds: float, number: int) ->
     print(f"Compiling kernels in {number} processes...", file=sys.stderr, flush=True)
     with contextlib.ExitStack() as running:  # which ends what is still running
         words = ["-m", "jacklib.measure.gpu_check", ",".join(wanted), device]
-        processes = [
+        started = [
             running.enter_context(processes.Child([*words, str(place), str(number)],
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
             for place in range(number)
         ]  # fmt: skip
         with contextlib.suppress(subprocess.TimeoutExpired):
-            for process in processes:
+            for process in started:
                 process.wait(max(start + seconds - time.time(), 0.1))
     return time.time() - start
 
