@@ -203,7 +203,7 @@ def whole_folder(path: str | os.PathLike, mark: dict | None = None) -> Iterator[
     mark: how it is made (settings, version), for `read_mark`. A folder that is there is replaced
     if it carries our mark, or is empty. Hold a lock (`locked`) around this.
 
-    Raises DataError where `path` is something that we did not make, DiskError where the system
+    Raises DataError if `path` is something that we did not make, DiskError where the system
     refuses.
     """
     path = Path(path)
@@ -244,7 +244,7 @@ def read_mark(folder: str | os.PathLike) -> dict:
 
 
 def check_ours(path: str | os.PathLike) -> None:
-    """Raise DataError where `path` is anything but missing, an empty folder, or one of ours."""
+    """Raise DataError if `path` is anything but missing, an empty folder, or one of ours."""
     path = Path(path)
     try:
         if path.is_dir() and not path.is_symlink():
@@ -263,7 +263,7 @@ def check_ours(path: str | os.PathLike) -> None:
 def remove_ours(path: str | os.PathLike) -> None:
     """Remove a folder that carries our mark, or is empty; nothing happens where there is none.
 
-    Raises DataError where it is not ours.
+    Raises DataError if it is not ours.
     """
     check_ours(path)
     shutil.rmtree(path, ignore_errors=True)
@@ -331,7 +331,7 @@ def locked(folder: str | os.PathLike, purpose: str, *, wait: bool = True) -> Ite
     purpose: what we do there, for others' messages ("training TSL-Net"). wait: for a process that
     holds it, after one line that says which; otherwise DataError says so at once.
 
-    Raises DiskError where the folder cannot be written.
+    Raises DiskError if the folder cannot be written.
     """
     folder, told = Path(folder), False
     while True:
@@ -450,7 +450,7 @@ def make_set(
     is whole. Killed at any moment, the next call does it.
     earlier: a file that earlier versions have marked with "made_with".
 
-    Raises DataError where an entry is there without our mark.
+    Raises DataError if an entry is there without our mark.
     """
     root = Path(root)
     if _set_is_whole(root, made_with):
@@ -579,16 +579,16 @@ def read_text(path: str | os.PathLike, wanted: str, cure: str, largest: int = LO
 
 def read_json(path: str | os.PathLike, wanted: str = "a JSON file", cure: str = "") -> Any:
     """What a JSON file holds. Raises DataError naming it."""
-    cure = cure or "Mend the file."
+    cure = cure or "Fix the file."
     text = read_text(path, wanted, cure)
     with reading(path, wanted, cure, "no valid JSON"):
         return json.loads(text)
 
 
-def read_table(path: Path, *, needed: bool = False, cure: str = "Mend the file.") -> dict:
+def read_table(path: Path, *, needed: bool = False, cure: str = "Fix the file.") -> dict:
     """A JSON file that holds a table; {} where there is none, unless it is `needed`.
 
-    Raises DataError, naming the file, where it is missing though needed, or holds no table.
+    Raises DataError, naming the file, if it is missing though needed, or holds no table.
     """
     if not needed and not os.path.lexists(path):
         return {}

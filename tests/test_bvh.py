@@ -84,7 +84,7 @@ BODY = {
 
 
 def body_bvh(path, names, *, z_up=False, frames=10, fps=30, prefix="", leave_out=()):
-    """A body that moves forward by 4 units a frame, in a BVH file of joints so named."""
+    """A body that moves forward by 4 units per frame, in a BVH file of joints so named."""
 
     def axes(x, y, z):
         return (x, -z, y) if z_up else (x, y, z)
@@ -205,9 +205,9 @@ def test_one_recording_for_the_network(tmp_path):
     np.testing.assert_allclose(recording.pose[0, 0, [0, 2]], 0, atol=1e-12)
     frames = recording_frames(recording, start=0.5)
     assert frames.shape == (48, 16, 3)
-    step = 8 * NOMINAL_HEIGHT / 150  # of two frames at 60 a second
+    step = 8 * NOMINAL_HEIGHT / 150  # of two frames at 60 per second
     np.testing.assert_allclose(np.diff(frames[:46, 0, 2]), step, atol=1e-5)
-    assert not frames[46:].any()  # 61 frames at 30 a second, less 15
+    assert not frames[46:].any()  # 61 frames at 30 per second, less 15
     with pytest.raises(DataError, match="start"):
         recording_frames(recording, start=3)
 

@@ -1,4 +1,4 @@
-"""The clinic: each patient's mended port is equal to its reference, and its sick one is found out.
+"""The clinic: each patient's fixed port is equal to its reference, and its sick one is found out.
 
 Without PyTorch the reference's numbers are the stored ones of notebook 03.
 """
@@ -12,7 +12,7 @@ from jacklib.porting.changes import side_by_side
 
 
 @pytest.mark.parametrize("letter", clinic.LETTERS)
-def test_mended_port_is_equal(letter):
+def test_fixed_port_is_equal(letter):
     found = clinic.patient(letter, healthy=True).compare()
     assert found.ok, str(found)
     assert not found.starts, found.starts

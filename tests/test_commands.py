@@ -197,7 +197,7 @@ def test_cten_trains_tests_and_looks_at_one_video(trained_cten, tmp_path):
 
 
 def test_cten_s_documented_options_for_a_real_data_set(trained_cten, tmp_path):
-    # The command of the mission's README with the film clips in VE8's layout in place of VE8.
+    # The command of the public README with the film clips in VE8's layout in place of VE8.
     film = film_clips(progress=False)
     result = jack(
         "CTEN", "main", "--dataset", "ve8", "--settings", "classroom",

@@ -236,7 +236,7 @@ def test_no_array_ends_with_anything_but_dataerror(tmp_path, content):
     path = tmp_path / "t.npy"
     path.write_bytes(content)
     with pytest.raises(DataError, match="t.npy"):
-        files.open_array(path, "numbers", "Mend it.")
+        files.open_array(path, "numbers", "Fix it.")
 
 
 def test_an_array_of_numbers_is_read(tmp_path):

@@ -103,7 +103,7 @@ def test_four_at_once_unpack_the_film_once_and_whole(own_film):
 
 
 @pytest.mark.parametrize("earlier", [False, True], ids=["now", "earlier version"])
-def test_a_hole_is_mended_and_a_whole_film_not_touched(own_film, earlier):
+def test_a_hole_is_fixed_and_a_whole_film_not_touched(own_film, earlier):
     samples.film_clips(False)
     whole = content(own_film)
     (own_film / ".jack.lock").unlink()

@@ -157,7 +157,7 @@ def test_wrong_arguments(arguments, words, tmp_path):
 def test_a_start_needs_a_rate(trained, tmp_path):
     single = ("Gait", "test_single", "--pose_path", WALK, "--start", "0.5", "--result_path",
               tmp_path, "--weights", trained[0] / "last.pth")  # fmt: skip
-    assert "Give the frames a second (--fps)" in jack(*single).stderr
+    assert "Give the frames per second (--fps)" in jack(*single).stderr
     result = jack(*single, "--fps", "30")
     assert result.returncode == 0 and "22 of 48 frames" in result.stdout, result.stderr
 

@@ -115,7 +115,7 @@ def test_uneven_times(tmp_path):
 
 def test_film_clip_has_its_length_in_pictures():
     pictures = list(read_frames(FILM / "video" / "Joy" / "bbb_0058.mp4", 30, 90))
-    assert len(pictures) == 159  # 127 frames at 24 a second are 5.29 s
+    assert len(pictures) == 159  # 127 frames at 24 per second are 5.29 s
     assert pictures[0].shape == (90, 160, 3) and pictures[0].dtype == np.uint8
     same = [n for n in range(1, 159) if np.array_equal(pictures[n], pictures[n - 1])]
     assert len(same) >= 159 - 127  # 24 to 30 repeats every fourth picture, and mixes none

@@ -1,4 +1,4 @@
-"""What keeps Jittor from starting, and how jacklib mends it."""
+"""What keeps Jittor from starting, and how jacklib fixes it."""
 
 import contextlib
 import json
@@ -100,7 +100,7 @@ def test_jittor_s_remembered_home_is_followed_while_it_exists(tmp_path):
     memory, other = tmp_path / ".cache/jittor/config.json", tmp_path / "other"
     memory.parent.mkdir(parents=True)
     code = (
-        "from jacklib.backend import folders, runtime; runtime._mend_home_memory(); "
+        "from jacklib.backend import folders, runtime; runtime._fix_home_memory(); "
         "import jittor_utils; print(folders.jittor_home(), jittor_utils.home())"
     )
 

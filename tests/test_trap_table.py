@@ -1,4 +1,4 @@
-"""Notebook 02's list of traps: each still there, each mended; and the FAQ's examples run."""
+"""Notebook 02's list of traps: each still there, each fixed; and the FAQ's examples run."""
 
 import ast
 import math
@@ -56,9 +56,9 @@ def test_jittor_still_differs(rows, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_mend_agrees(rows, name):
+def test_the_fix_agrees(rows, name):
     row = rows[name]
-    assert row.mended_agrees, f"mended {show(row.mended)}, PyTorch {show(row.pytorch)}"
+    assert row.fixed_agrees, f"fixed {show(row.fixed)}, PyTorch {show(row.pytorch)}"
 
 
 def test_the_headings_are_the_names():
@@ -103,7 +103,7 @@ def test_plain_jittor_says_what_it_says():
     assert first_words("Wrong\n\nFailed reason:\x1b[38;5;1m[f 12 a.cc:1] no \x1b[m") == "no"
 
 
-def test_a_mended_jittor_would_be_noticed():
+def test_a_fixed_jittor_would_be_noticed():
     row = trap_table.Row("1 · x", 1.0, 1.0, 1.0, (), "")
     assert not row.differs and "no longer differs" in repr(row)
     row = trap_table.Row("1 · x", 1.0, 2.0, 3.0, (), "")

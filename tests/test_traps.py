@@ -77,7 +77,7 @@ def test_every_rule_has_a_case():
 
 
 @pytest.mark.parametrize("rule", CASES)
-def test_the_trap_is_found_and_its_mend_is_not_one(rule):
+def test_the_trap_is_found_and_its_fix_is_not_one(rule):
     with_it, without = (HEAD + lines for lines in CASES[rule])
     assert rule in names(with_it)
     assert names(without) == set()
@@ -85,7 +85,7 @@ def test_the_trap_is_found_and_its_mend_is_not_one(rule):
 
 def test_the_line_is_the_trap_s():
     (trap,) = check_text(HEAD + "\n\nloss.backward()\n")
-    assert trap.line == 5 and "optimizer" in trap.mend
+    assert trap.line == 5 and "optimizer" in trap.fix
 
 
 def test_weights_of_a_mean_through_names():

@@ -62,7 +62,7 @@ HEADER = "class,class_index,start_frame,stop_frame,video_id,point\n"
 
 
 def write_root(root, lengths=None):
-    """Two training videos and one to test: 10, 12 and 9 clips at 25, 30 and 24 frames a second."""
+    """Two training videos and one to test: 10, 12 and 9 clips, at 25, 30 and 24 fps."""
     lengths = lengths or {"2_a": 10, "10_b": 12, "3_c": 9}
     rng = np.random.default_rng(0)
     database = {}
@@ -358,7 +358,7 @@ def test_log_mel_is_librosa_s_and_32_frames_fall_on_a_clip(tmp_path):
     )
     np.testing.assert_allclose(found, librosa.power_to_db(power).T, atol=1e-4)
     assert found.dtype == np.float32 and found.shape[1] == 60
-    # 8 s at 25 frames a second are 12.5 clips; mp3 adds a fraction of a second.
+    # 8 s at 25 frames per second are 12.5 clips; mp3 adds a fraction of a second.
     assert 12.5 * 32 <= len(found) < 12.7 * 32
 
 

@@ -10,7 +10,7 @@ SOURCE is the film itself (`bbb.mp4`) or the source archive of moviepy 2.2.1 fro
 The table of clips is `clips.csv` beside this script: id, start and end in seconds of the film,
 label, subset, description. The script writes, under FOLDER (default: its own folder),
 
-    video/LABEL/ID.mp4   320x180, 24 frames a second, H.264; mono AAC at 44.1 kHz
+    video/LABEL/ID.mp4   320x180, 24 frames per second, H.264; mono AAC at 44.1 kHz
     film_01.json         annotations in VE8's layout
     SHA256SUMS           for `sha256sum -c`
 

@@ -75,7 +75,7 @@ HUMANOID = (
 
 
 def deepmimic_poses(text: str) -> np.ndarray:
-    """A DeepMimic motion at 30 frames a second: float64 [T, 16, 3], +z forward."""
+    """A DeepMimic motion at 30 frames per second: float64 [T, 16, 3], +z forward."""
     frames = np.array(json.loads(text)["Frames"], dtype=float)
     places, turns = {"root": frames[:, 1:4]}, {"root": from_quaternion(frames[:, 4:8])}
     for name, parent, offset, at, size in HUMANOID:

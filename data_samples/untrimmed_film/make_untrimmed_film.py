@@ -8,7 +8,7 @@ Two tables beside this script are written by hand: `pieces.csv` (id, start and e
 film, subset) and `segments.csv` (id, start and end in seconds of the piece, label n or p,
 description). From them the script writes, under FOLDER (default: its own folder),
 
-    video/{train,test}/ID.mp4    192x108, 24 frames a second, H.264; mono AAC at 44.1 kHz
+    video/{train,test}/ID.mp4    192x108, 24 frames per second, H.264; mono AAC at 44.1 kHz
     videosenti_gt.json           the segments of all pieces
     gt.json                      the same without the training pieces' segments
     split_train.txt, split_test.txt, fps_dict.json, time.json

@@ -81,7 +81,7 @@ class Way(NamedTuple):
 
     name: str
     reason: str
-    cure: str = ""  # empty where nothing is to be mended
+    cure: str = ""  # empty where nothing is to be fixed
     nvcc: str = ""
 
 

@@ -108,7 +108,7 @@ CHANGES = (
 def patched_copy(site_packages: Path, folder: Path) -> Path:
     """The folder with the changed copies of `jittor` and `jittor_utils`, made if need be.
 
-    site_packages: where both are installed. Raises RuntimeError where a text to be changed is not
+    site_packages: where both are installed. Raises RuntimeError if a text to be changed is not
     there: another Jittor than these changes are for.
     """
     if site_packages.parent == folder:
@@ -128,7 +128,7 @@ def patched_copy(site_packages: Path, folder: Path) -> Path:
 
 
 def apply(root: Path) -> None:
-    """Make the changes in root/jittor. Raises RuntimeError where one does not fit."""
+    """Make the changes in root/jittor. Raises RuntimeError if one does not fit."""
     for change in CHANGES:
         path = root / change.file
         text = path.read_text(encoding="utf-8") if path.is_file() else ""

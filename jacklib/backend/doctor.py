@@ -8,6 +8,7 @@ import errno
 import glob
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -163,6 +164,20 @@ def doctor(try_jittor: bool = True) -> int:
     print(f"\nJittor {JITTOR_VERSION} computes (2 x 3 times 3 x 2 summed to 12) on the "
           f"{last.split()[-1].upper()}. All is well.")  # fmt: skip
     return 0
+
+
+def as_markdown(rows: list[tuple[str, str, str, bool]]) -> str:
+    """`diagnose`'s rows as a table for a notebook: names as text, the home folder as ~."""
+    home = str(Path.home()).rstrip("/")
+
+    def cell(text: str) -> str:
+        text = plain(text.replace(f"{home}/", "~/"), 300)
+        return re.sub(r"([\\`*_{}\[\]<>|$&])", r"\\\1", text)
+
+    lines = [
+        f"| {cell(part)} | {cell(found)} | {cell(verdict)} |" for part, found, verdict, _ in rows
+    ]
+    return "| part | found | verdict |\n|---|---|---|\n" + "\n".join(lines)
 
 
 def add_arguments(_parser: argparse.ArgumentParser) -> None:

@@ -133,7 +133,7 @@ def _writable(home: str) -> bool:
     return os.access(cache, os.W_OK)
 
 
-def _mend_home_memory() -> None:
+def _fix_home_memory() -> None:
     # Jittor would make a remembered folder anew that is gone (another disk, a temporary folder),
     # and dies where a kill left half a memory.
     if os.environ.get("JITTOR_HOME") or not _home_memory().is_file():
@@ -318,7 +318,7 @@ def first_compile(show: bool = True) -> None:
         raise RuntimeError(
             f"Jittor {JITTOR_VERSION} could not be compiled on this machine:\n{tail}\n"
             "Run `bash script/run.sh doctor`: it names what is missing and the command that "
-            "mends it."
+            "fixes it."
         )
     core = next((line for line in reversed(lines) if line.endswith(".so")), "")
     write_if_changed(mark, core + "\n", 0o644)
@@ -368,7 +368,7 @@ def prepare() -> None:
     _check_mpi()
     _set_quiet_defaults()
     provide_home()
-    _mend_home_memory()
+    _fix_home_memory()
     if cure := blank():
         raise RuntimeError(f"Jittor cannot compile here. {cure}")
     _find_cuda()

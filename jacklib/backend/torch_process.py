@@ -51,7 +51,7 @@ def named_python() -> str | None:
 def find_torch() -> str | None:
     """A Python that has PyTorch: $JACK_TORCH_PYTHON, else this one; None without.
 
-    Raises DataError where JACK_TORCH_PYTHON names one that does not have it.
+    Raises DataError if JACK_TORCH_PYTHON names one that does not have it.
     """
     named = named_python()
     for python in filter(None, (named, sys.executable)):

@@ -34,7 +34,7 @@ def seed_labels(
 
     Returns act_seed [T, C+1]: the points with a 0 for background and, at action clips, the clip's
     own scores; and bkg_seed [T]: at background clips the highest background score of their gap.
-    Both float32. Raises DataError where shapes do not fit or no clip is annotated.
+    Both float32. Raises DataError if shapes do not fit or no clip is annotated.
     """
     scores = np.asarray(scores).astype(np.float32)  # a Var takes no dtype in asarray
     points = np.asarray(points).astype(np.float32)

@@ -46,7 +46,7 @@ def audio_map(frames: int, coefficients: int) -> tuple[int, int]:
 
 
 def check_depth(snippet_duration: int, sample_size: int, n_stages: int) -> int:
-    """The side of the backbone's map. Raises ValueError where its depth would not be 1."""
+    """The side of the backbone's map. Raises ValueError if its depth would not be 1."""
     depth, side = backbone_map(snippet_duration, sample_size, n_stages)
     refuse(depth != 1, "snippet_duration", found=str(snippet_duration),
            wanted=f"1 to {2**n_stages} with {n_stages} stages in blocks",
@@ -61,7 +61,7 @@ def check_shape(name: str, value, wanted: Sequence[int]) -> None:
 
 
 def check_fields(config: Any, **limits: tuple[float, float]) -> None:
-    """Raise DataError where a field of a network's config is no value of its default's kind.
+    """Raise DataError if a field of a network's config is no value of its default's kind.
 
     limits: the least and the largest value of a number, or of each number of a sequence of at most
     eight. The config may be a stranger's checkpoint's, and says how much memory a network takes.
@@ -89,7 +89,7 @@ def check_fields(config: Any, **limits: tuple[float, float]) -> None:
 
 
 def check_modality(modality: str) -> None:
-    """Raise ValueError where TSL-Net has no such modality."""
+    """Raise ValueError if TSL-Net has no such modality."""
     check_choice("modality", modality, MODALITIES, "'all' has picture and sound.")
 
 
@@ -122,20 +122,20 @@ def check_clips(config, rgb, logmel) -> tuple[int, int]:
 
 
 def check_reverse_sign(sign: str) -> None:
-    """Raise ValueError where TSL-Net's loss has no such form."""
+    """Raise ValueError if TSL-Net's loss has no such form."""
     cure = "'released' is what the authors' code does."
     check_choice("reverse_sign", sign, ("released", "paper"), cure)
 
 
 def check_widths(widths: Sequence[int], embed: int) -> None:
-    """Raise ValueError where BPM-GCN cannot have such widths or embedding."""
+    """Raise ValueError if BPM-GCN cannot have such widths or embedding."""
     refuse(len(widths) != 3 or any(w < embed or w % embed for w in widths), "widths",
            found=str(list(widths)), wanted=f"three multiples of embed ({embed})",
            cure="The released network has 64, 128 and 256.")  # fmt: skip
 
 
 def check_streams(streams: str) -> None:
-    """Raise ValueError where BPM-GCN has no such streams."""
+    """Raise ValueError if BPM-GCN has no such streams."""
     cure = "'both' is the paper's network, the others are for its ablation."
     check_choice("streams", streams, STREAMS, cure)
 
@@ -163,7 +163,7 @@ def check_gait(config, posture, movement) -> None:
 
 
 def check_labels(labels, N: int, n_classes: int) -> None:
-    """Raise ValueError where labels are not N class numbers 0 to n_classes - 1 (NumPy array)."""
+    """Raise ValueError if labels are not N class numbers 0 to n_classes - 1 (NumPy array)."""
     check_shape("labels", labels, (N,))
     for i, label in enumerate(labels.tolist()):
         refuse(label not in range(n_classes), f"labels[{i}]", found=str(label),

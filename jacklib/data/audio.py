@@ -154,7 +154,7 @@ def _mel_power(waveform: np.ndarray, sr: int, hop: int, n_mels: int) -> np.ndarr
 def mfcc(waveform: np.ndarray, sr: int = SAMPLE_RATE, n_mfcc: int = 32) -> np.ndarray:
     """Mel-frequency cepstral coefficients: float32 [frames, n_mfcc], librosa's default settings.
 
-    A frame every 512 samples (86 a second at 44.1 kHz). Silence gives finite numbers, since the
+    A frame every 512 samples (86 per second at 44.1 kHz). Silence gives finite numbers, since the
     logarithm has a floor.
     """
     waveform = _one_channel(waveform)
@@ -169,9 +169,9 @@ def mfcc(waveform: np.ndarray, sr: int = SAMPLE_RATE, n_mfcc: int = 32) -> np.nd
 def filter_bank(waveform: np.ndarray, sr: int, n_mels: int = 128) -> np.ndarray:
     """Logarithms of mel filter bank energies as Kaldi computes them: float32 [frames, n_mels].
 
-    `waveform` is one channel, [samples] within -1 and 1, `sr` its samples a second. A frame is a
-    window of 25 ms, and one starts every 10 ms (100 a second); samples after the last whole window
-    are not used. Each window loses its mean, is pre-emphasised (x[t] - 0.97 x[t-1]), multiplied
+    `waveform` is one channel, [samples] within -1 and 1, `sr` its samples per second. A frame is
+    a window of 25 ms, and one starts every 10 ms (100 per second); samples after the last whole
+    window are not used. Each window loses its mean, is pre-emphasised (x[t] - 0.97 x[t-1]), multiplied
     with a Hann window and padded with zeros to a power of two; its power spectrum is summed under
     `n_mels` triangles, equally wide on the mel scale between 20 Hz and sr / 2. Sums have a floor,
     so silence gives finite numbers (-15.9). This is `compute-fbank-feats` of Kaldi without dither
@@ -185,7 +185,7 @@ def filter_bank(waveform: np.ndarray, sr: int, n_mels: int = 128) -> np.ndarray:
     Raises DataError for anything but one channel of samples, and for `sr` below 100.
     """
     waveform = _one_channel(waveform)
-    refuse(sr < 100, "sr", found=str(sr), wanted="samples a second, at least 100",
+    refuse(sr < 100, "sr", found=str(sr), wanted="samples per second, at least 100",
            cure="give the rate that read_channels returns.")  # fmt: skip
     length, hop = int(sr * 25 // 1000), int(sr * 10 // 1000)
     if waveform.size < length:
@@ -220,7 +220,7 @@ def _mel_filters(sr: int, n_fft: int, n_mels: int) -> np.ndarray:
 def cten_features(path: str | Path) -> np.ndarray:
     """What CTEN hears of a sound file, before any choice of frames: float32 [frames, 128].
 
-    The filter bank (100 frames a second) of the first channel at the file's own rate, as in the
+    The filter bank (100 frames per second) of the first channel at the file's own rate, as in the
     released code of CTEN (Zhang et al., CVPR 2023), normalised with that code's constants. That
     code takes the sound's mean off first; here it is left out, for every window loses its mean.
 
@@ -233,9 +233,9 @@ def cten_features(path: str | Path) -> np.ndarray:
 def log_mel_rate(fps: float) -> int:
     """Samples a second at which TSL-Net's released script reads the sound of a video of `fps`.
 
-    Raises DataError where fps is no rate of pictures.
+    Raises DataError if fps is no rate of pictures.
     """
-    refuse(not 1 <= fps <= 240, "fps", found=str(fps), wanted="frames a second, 1 to 240",
+    refuse(not 1 <= fps <= 240, "fps", found=str(fps), wanted="frames per second, 1 to 240",
            cure="Give the video's own rate.")  # fmt: skip
     return int(fps / TSL300_LEAST_FPS * 44100 / 4.323882352941176 * 4 / 1.9992360580595874 * 2)
 
@@ -244,8 +244,8 @@ def log_mel(path: str | Path, fps: float) -> np.ndarray:
     """What TSL-Net hears of a video's sound: float32 [frames, 60], in decibels.
 
     60 mel bands of a power spectrum over 2,048 samples, a frame every 1,024, at `log_mel_rate(fps)`
-    samples a second: 32 frames for 16 of the picture. Nothing is subtracted; the loader scales with
-    (x + 50) / 80. As the released script of TSL-Net (Zhang and Yang, MM 2022) makes it.
+    samples per second: 32 frames for 16 of the picture. Nothing is subtracted; the loader scales
+    with (x + 50) / 80. As the released script of TSL-Net (Zhang and Yang, MM 2022) makes it.
 
     Files and errors are those of `read_audio`.
     """

@@ -271,7 +271,7 @@ def upright(pose: np.ndarray) -> np.ndarray:
 
 
 def read_bvh(path: str | Path) -> Recording:
-    """The 16 joints of a BVH file: [T, 16, 3] with y up, in metres, and frames a second.
+    """The 16 joints of a BVH file: [T, 16, 3] with y up, in metres, and frames per second.
 
     A BVH file does not say its units: the body is scaled to NOMINAL_HEIGHT. Raises DataError naming
     the file, and the joints that are missing.

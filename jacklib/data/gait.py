@@ -2,7 +2,7 @@
 
 Emotion-Gait is a folder of HDF5 files, features.h5 (342 gaits of 27 to 75 frames) and
 features_ELMD.h5 (1,835 gaits of 240 frames). Each holds one array [T, 48] a gait: x, y, z of 16
-joints (`jacklib.data.poses`). labels.h5 and labels_ELMD.h5 hold one number a gait, under the same
+joints (`jacklib.data.poses`). labels.h5 and labels_ELMD.h5 hold one number per gait, under the same
 names. `jacklib.data.prepare_gait` turns such a folder into
 
     SPLIT_joint.npy      float32 [N, 3, 48, 16, 1]   x, y, z
@@ -79,7 +79,7 @@ MOST_GAITS = 10_000
 MOST_NUMBERS = 100_000_000  # of all gaits, unpacked
 PART = 200  # numbers that are read in the time of one of the parts into which a gait is divided
 _GZIP, _FILTERS = 1, (2, 1, 3)  # shuffle, gzip, checksum, in the order in which h5py packs
-_H5_WANTED = "an HDF5 file with one plain array a gait"
+_H5_WANTED = "an HDF5 file with one plain array per gait"
 _H5_CURE = "Download or copy it again."
 
 
@@ -139,7 +139,7 @@ def read_gaits(
                 if label is None:
                     raise DataError(
                         str(labels), found=f"no label for {shown(name)} (gait {index})",
-                        wanted="one a gait, under the name that it has in "
+                        wanted="one per gait, under the name that it has in "
                         f"{features.name}", cure="Take the labels that belong to these features.",
                     )  # fmt: skip
                 label = EMOTIONS.index(order[check_label(label, named, index)])
@@ -216,7 +216,7 @@ def _too_many(where: str) -> DataError:
 
 
 def _check_packed(dataset, gzip: int, most: int) -> None:
-    """Raise ValueError where a part unpacks to more than `most` bytes, which HDF5 would unpack all
+    """Raise ValueError if a part unpacks to more than `most` bytes, which HDF5 would unpack all
     the same, or is no gzip. gzip: the bit that says that a part was left as it was."""
     parts: list[Any] = []
     dataset.chunk_iter(parts.append)
@@ -227,7 +227,7 @@ def _check_packed(dataset, gzip: int, most: int) -> None:
 
 
 def write_gaits(folder: Path, gaits: Sequence[Gait]) -> None:
-    """Write features.h5 and labels.h5 as Emotion-Gait has them: [T, 48] and a number a gait."""
+    """Write features.h5 and labels.h5 as Emotion-Gait has them: [T, 48] and a number per gait."""
     import h5py
 
     for name in ("features.h5", "labels.h5"):
@@ -284,7 +284,7 @@ def sample_frames(pose: np.ndarray) -> np.ndarray:
 
 
 def resample(recording: Recording, fps: float = FPS) -> np.ndarray:
-    """The poses at `fps` frames a second, between frames on a straight line: [T, 16, 3].
+    """The poses at `fps` frames per second, between frames on a straight line: [T, 16, 3].
 
     A recording that does not say its rate is left as it is.
     """
@@ -483,7 +483,7 @@ def read_arrays(folder: Path, split: str) -> GaitArrays:
 
 
 def read_names(folder: Path, split: str, count: int) -> list[str]:
-    """The gaits' names from gait.json, or numbers. Raises DataError where it tells of others."""
+    """The gaits' names from gait.json, or numbers. Raises DataError if it tells of others."""
     path = folder / SETTINGS
     names = read_table(path).get(split) if path.is_file() else [f"gait {i}" for i in range(count)]
     if not isinstance(names, list) or len(names) != count:
@@ -509,7 +509,7 @@ def read_pose(path: str | Path) -> Recording:
     if kind not in (".bvh", ".npy", ".csv"):
         raise DataError(
             str(path), found=f"a file that ends in {kind!r}", wanted=".bvh, .npy or .csv",
-            cure="Save the poses as one of these: one row of 48 numbers a frame.",
+            cure="Save the poses as one of these: one row of 48 numbers per frame.",
         )  # fmt: skip
     check_file(path, "a recording", "Check the path.")
     if kind == ".bvh":
@@ -559,7 +559,7 @@ def _read_csv(path: Path) -> np.ndarray:
 def recording_frames(recording: Recording, start: float = 0.0) -> np.ndarray:
     """The 48 frames of a recording that the network sees: float64 [48, 16, 3].
 
-    A recording that says its rate is resampled to 30 a second, and read from `start` seconds on.
+    A recording that says its rate is resampled to 30 per second, and read from `start` seconds on.
     Others follow the rule of `sample_frames`.
     """
     pose = resample(recording)
@@ -567,7 +567,7 @@ def recording_frames(recording: Recording, start: float = 0.0) -> np.ndarray:
     if recording.fps is None and start:
         raise DataError(
             "start", found=f"{start} s of a recording that does not say its rate",
-            wanted="a start of 0", cure="Give the frames a second (--fps) too.",
+            wanted="a start of 0", cure="Give the frames per second (--fps) too.",
         )  # fmt: skip
     if recording.fps is None:
         return sample_frames(pose)

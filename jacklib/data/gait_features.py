@@ -55,7 +55,7 @@ def check_poses(poses: np.ndarray, name: str = "poses") -> np.ndarray:
     poses = np.asarray(poses, np.float64)
     refuse(poses.ndim != 3 or poses.shape[1:] != (GAIT_JOINTS, 3) or len(poses) == 0, name,
            found=f"shape {list(poses.shape)}", wanted=f"[T, {GAIT_JOINTS}, 3]",
-           cure="Give x y z of 16 joints a frame.")  # fmt: skip
+           cure="Give x y z of 16 joints per frame.")  # fmt: skip
     wrong = ~np.isfinite(poses).all((1, 2))
     if wrong.any():
         raise DataError(
@@ -107,7 +107,7 @@ def affective_features(
     14 angles (radians), 9 distances (the poses' unit) and 8 areas (its square). up: the direction
     that is up in the recording. right_first: joints 4 to 6 and 10 to 12 are the right side's, as
     the comments of BPM-GCN's and STEP's code have it; Emotion-Gait's readme says the left's.
-    Raises DataError where poses have another shape or hold something that is not a number.
+    Raises DataError if poses have another shape or hold something that is not a number.
     """
     poses = check_poses(poses)
     up = np.asarray(up, np.float64)

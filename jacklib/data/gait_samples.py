@@ -23,7 +23,7 @@ from jacklib.errors import refuse
 from jacklib.files import make_set, read_table, write_text
 
 TEST_WALKS = ("cmu_01_03", "deepmimic_right_1")
-SHORTEST, LONGEST = 40, 75  # frames of a gait, at 30 a second
+SHORTEST, LONGEST = 40, 75  # frames of a gait, at 30 per second
 VERSION, SEED = 1, 2024
 FIELDS = ("name", "split", "base_walk", "walker", "emotion", "intensity")
 
@@ -60,7 +60,7 @@ def build_gait_samples(
     The defaults make 500 gaits to train (25 walkers) and 192 to test (12 walkers) in a few seconds.
     What was made with the same arguments is left as it is. (Arrays prepared from older gaits are
     noticed by their made_with.json; see `jacklib.data.samples`.) made_with.json is written last: a
-    call that was killed starts over. Raises DataError where root holds gaits of other origin.
+    call that was killed starts over. Raises DataError if root holds gaits of other origin.
     """
     root = Path(root)
     refuse(not (min(walkers) > 0 and min(repeats) > 0 and 0 <= seed < 2**31), "build_gait_samples",

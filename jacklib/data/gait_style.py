@@ -42,7 +42,7 @@ class Walk(NamedTuple):
 class Style:
     """How to walk. The values here leave a walk as it is."""
 
-    pace: float = 1.0  # times the steps a second
+    pace: float = 1.0  # times the steps per second
     stride: float = 1.0  # times the swing of the legs, and so the length of a step
     arm_swing: float = 1.0  # times the swing of the arms
     bounce: float = 1.0  # times the rise and fall of the body in a step
@@ -125,7 +125,7 @@ class Body:
     legs: float = 1.0  # of their length, on top of that, and so on
     arms: float = 1.0
     shoulders: float = 1.0  # of their width
-    cadence: float = 1.0  # steps a second
+    cadence: float = 1.0  # steps per second
     mirrored: bool = False  # left and right exchanged
 
 

@@ -53,7 +53,7 @@ SAMPLE_RATES = (1000, 768_000)  # per second; telephones have 8,000
 MOST_CHANNELS = 64
 MOST_SAMPLES = 400_000_000  # of a sound held in memory: 1.6 GB, 2.3 hours of one channel at 48 kHz
 # A megabyte of FLAC can hold two hours of silence. Beyond half an hour, a file has to hold more
-# than a byte for ten samples: at 48 kHz, 38 kbit a second.
+# than a byte for ten samples: at 48 kHz, 38 kbit per second.
 FEW_SAMPLES, THINNEST = MOST_SAMPLES // 4, 10
 
 
@@ -132,7 +132,7 @@ def sound_stream(path: str | Path, container) -> av.audio.stream.AudioStream | N
 
 
 def check_sound(path: str | Path, rate: int, channels: int, samples: int = 0) -> None:
-    """Raise DataError where rate (per second), channels or samples (of all channels that are held
+    """Raise DataError if rate (per second), channels or samples (of all channels that are held
     in memory) cannot be."""
     low, high = SAMPLE_RATES
     if not low <= rate <= high:
@@ -169,7 +169,7 @@ def counted_seconds(path: str | Path, container, stream) -> float:
 def decoded(path: str | Path, container, stream) -> Iterator:
     """Decoded frames of a stream. Damaged packets are left out with a warning, as ffmpeg does.
 
-    Raises DataError where nothing can be decoded.
+    Raises DataError if nothing can be decoded.
     """
     damaged, given = 0, 0
     packets = container.demux(stream)
@@ -230,7 +230,7 @@ def resampled(path: str | Path, frames: Iterator, **wanted) -> Iterator[av.Audio
 
 
 def check_scans(jpeg: bytes) -> None:
-    """Raise ValueError where a JPEG is drawn too often."""
+    """Raise ValueError if a JPEG is drawn too often."""
     if jpeg.count(b"\xff\xda") > MOST_SCANS:
         raise ValueError(f"more than {MOST_SCANS} scans")
 
@@ -261,7 +261,7 @@ def natural_order(name: str) -> list:
 def image_files(folder: str | Path) -> list[Path]:
     """The images in a folder, in the natural order of their names ("2" before "10").
 
-    Raises DataError where there is none.
+    Raises DataError if there is none.
     """
     wanted, cure = f"frames: {', '.join(IMAGE_ENDINGS)}", "Name the folder that holds the frames."
     with reading(folder, wanted, cure, "a folder that cannot be read"):

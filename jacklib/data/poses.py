@@ -49,7 +49,7 @@ def check_pose(pose, what: str, index: int | None = None) -> np.ndarray:
     pose: [T, 16, 3] or [T, 48] (x, y, z of each joint in turn).
     what: the file or argument, for the message; index: the gait's place in it.
 
-    Raises DataError where there are not 16 joints or fewer than 2 frames, where a number is
+    Raises DataError if there are not 16 joints or fewer than 2 frames, where a number is
     missing, infinite or too large for any unit, or where the gait is zero: all of it, or a frame
     before its last one that is not.
     """
@@ -144,7 +144,7 @@ def face_forward(pose: np.ndarray) -> np.ndarray:
 
 
 def turn_about_y(points: np.ndarray, angle) -> np.ndarray:
-    """Points [T, n, 3] turned about the vertical by `angle` radians (a number, or one a frame),
+    """Points [T, n, 3] turned about the vertical by `angle` radians (a number, or one per frame),
     from +z towards +x."""
     cos, sin = (f(np.asarray(angle, dtype=float)).reshape(-1, 1) for f in (np.cos, np.sin))
     x, y, z = points[..., 0], points[..., 1], points[..., 2]

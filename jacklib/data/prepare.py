@@ -131,7 +131,7 @@ def read_video(
 
 def _write_mp3(path: Path, temporary: Path, seconds: float) -> None:
     """The sound of a video as mp3; silence of `seconds` where it has none."""
-    # In memory, 16 kB a second: on a full disk FFmpeg would print a traceback of its own.
+    # In memory, 16 kB per second: on a full disk FFmpeg would print a traceback of its own.
     sound = io.BytesIO()
     with media.opened(path) as source, av.open(sound, "w", format="mp3") as target:
         stream = media.sound_stream(path, source)
@@ -421,7 +421,7 @@ def _check_settings(frame_path: Path, settings: dict, overwrite: bool) -> bool:
     """Keep clips of different frame rates or sizes from being mixed in one folder.
 
     Returns whether folders without a mark may have been prepared so, by an earlier version.
-    Raises DataError where the folder's settings are others, unless they are overwritten.
+    Raises DataError if the folder's settings are others, unless they are overwritten.
     """
     path = frame_path / SETTINGS_FILE
     try:
@@ -618,7 +618,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `prepare` to a parser."""
     parser.add_argument("source", help="folder of videos: SOURCE/CLASS/VIDEO.mp4")
     parser.add_argument("target", help="folder for img/, mp3/ and annotations.json")
-    parser.add_argument("--fps", type=int, default=30, help="frames a second (default 30)")
+    parser.add_argument("--fps", type=int, default=30, help="frames per second (default 30)")
     parser.add_argument("--short_side", type=int, default=240, help="pixels (default 240)")
     parser.add_argument("--annotations", help="JSON in VE8's layout, or CSV: id,label,subset")
     parser.add_argument("--validation_share", type=float, default=0.33)

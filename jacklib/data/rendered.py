@@ -532,7 +532,7 @@ def render_clip(
         label: one of `LABELS`.
         seed: a non-negative integer. The neutral scene and the time of the event follow from it
             alone: two labels with the same seed give the same bytes outside the event.
-        n_frames: length at 30 frames a second; at least 36 unless `event` is given.
+        n_frames: length at 30 frames per second; at least 36 unless `event` is given.
         size: (height, width) in pixels, each at least 16.
         event: (start, end) in frames, half-open; by default 36 frames that start at a random
             multiple of 12.

@@ -24,7 +24,7 @@ FILM_SHORT_SIDE = 120  # pixels; frames of the film are kept small, for small di
 
 
 def samples_folder() -> Path:
-    """The checkout's `data_samples`. Raises DataError where jacklib lies outside a checkout."""
+    """The checkout's `data_samples`. Raises DataError if jacklib lies outside a checkout."""
     folder = ROOT / "data_samples"
     refuse(not folder.is_dir(), str(folder), found="no such folder",
            wanted="the data_samples of a checkout of JACK", cure="Clone the repository and "

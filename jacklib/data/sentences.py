@@ -101,7 +101,7 @@ class Sentences:
 def load_sentences(folder: str | os.PathLike | None = None) -> Sentences:
     """Read `sentences.csv` and `sources.csv` of a folder; by default the sample sentences.
 
-    Raises DataError, naming file and line, where a file is missing or does not hold what it should.
+    Raises DataError, naming file and line, if a file is missing or does not hold what it should.
     """
     folder = samples_folder() / "sentences" if folder is None else Path(folder)
     sources = {}

@@ -1,10 +1,10 @@
 """Untrimmed videos with single annotated moments, in the layout of TSL-300.
 
-    root/split_train.txt, split_test.txt     IDs, one a line
+    root/split_train.txt, split_test.txt     IDs, one per line
     root/gt.json                             {"database": {ID: {"subset": "test", "annotations":
                                              [{"segment": ["18.44", "31.2"], "label": "p"}]}}}, in
                                              seconds; TSL-300 leaves the training videos' empty
-    root/fps_dict.json, time.json            {ID: frames a second}, {ID: seconds}
+    root/fps_dict.json, time.json            {ID: frames per second}, {ID: seconds}
     root/features/{train,test}/rgb/ID.npy      [T, 1024], I3D's numbers for every 16 frames
     root/features/{train,test}/logmfcc/ID.npy  [32 T or so, 60], log-mel frames
     root/point_gaussian/train/*.txt          one file an annotator: class,class_index,start_frame,
@@ -210,7 +210,7 @@ class UntrimmedVideos:
     def load(self, index: int, epoch: int = 0) -> UntrimmedSample:
         """The features and labels of video `index`; every epoch sees the same.
 
-        Raises DataError naming the file where features are no numbers.
+        Raises DataError naming the file if features are no numbers.
         """
         if self._cache is not None and index in self._cache:
             return self._cache[index]
@@ -291,7 +291,7 @@ def check_logmel(path: str | Path, shape: Sequence[int]) -> int:
 def check_lengths(
     rgb: int, logmel: int, rgb_name: str, logmel_name: str, tolerance: float = 0.05
 ) -> None:
-    """Raise DataError where numbers of clips differ by more than `tolerance` and more than 4."""
+    """Raise DataError if numbers of clips differ by more than `tolerance` and more than 4."""
     short, long = sorted((rgb, logmel))
     if long - short > max(4, tolerance * long):
         raise DataError(
@@ -311,7 +311,7 @@ def same_length(
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Both with the clips that both have; one that is None stays so.
 
-    Raises DataError where they differ by more than `tolerance` of the clips and more than 4.
+    Raises DataError if they differ by more than `tolerance` of the clips and more than 4.
     """
     if rgb is None or logmel is None:
         return rgb, logmel
@@ -448,7 +448,7 @@ def mix_annotators(
     """Each video's points from one of the annotators' files, drawn as the released code draws.
 
     That is Python's own generator, seeded with `seed`, over the videos in natural order (2 before
-    10), with two draws for each of which the second is always 0. Raises DataError where there are
+    10), with two draws for each of which the second is always 0. Raises DataError if there are
     no files, or the drawn one does not have the video.
     """
     annotators = [read_points(file) for file in files]

@@ -29,7 +29,7 @@ from jacklib.files import make_set, write_json, write_text
 
 POSITIVE = frozenset({"Anticipation", "Joy", "Surprise", "Trust"})
 MOODS = (0.1, 0.5, 0.9)
-RATES = (24, 25, 30)  # frames a second; every video has one of them
+RATES = (24, 25, 30)  # frames per second; every video has one of them
 SIZE = (72, 96)  # height and width in pixels
 N_TRAIN, N_TEST, SEED = 20, 10, 339
 ANNOTATORS = 3
@@ -94,7 +94,7 @@ def render_untrimmed(seed: int, fps: int, shots: int = 8) -> UntrimmedVideo:
             events.append(Segment("p" if label in POSITIVE else "n", *np.round(place, 3).tolist()))
             emotions.append(label)
         at += length
-    # Rendered at 30 frames a second; a slower video leaves some out.
+    # Rendered at 30 frames per second; a slower video leaves some out.
     kept = (np.arange(at * fps // FPS) * FPS) // fps
     pictures = np.concatenate(frames)[kept]
     return UntrimmedVideo(pictures, np.concatenate(sound), fps, tuple(events), tuple(emotions))
@@ -132,7 +132,7 @@ def build_untrimmed_rendered(
     as they are, at once. A call that was killed does no harm: the next one starts over. A second
     process that calls this meanwhile waits.
 
-    Raises DataError where the numbers are out of range, or root holds videos that this function did
+    Raises DataError if the numbers are out of range, or root holds videos that this function did
     not make.
     """
     root = Path(root)

@@ -1,6 +1,6 @@
 """Labelled video clips with sound, in the layout of VideoEmotion-8 (VE8), and batches of them.
 
-    video_path/CLASS/ID/000001.jpg ...   frames at 30 a second
+    video_path/CLASS/ID/000001.jpg ...   frames at 30 per second
     video_path/CLASS/ID/n_frames         their number as text; 0 means: do not use this clip
     audio_path/CLASS/ID.mp3
     annotation_path                      {"labels": [CLASS, ...], "database": {ID: {"subset":

@@ -280,7 +280,7 @@ def _measure_one(network: str, settings: str, args: argparse.Namespace) -> dict[
         amount = f"one video of {clips} clips, training steps of {batch} videos"
     title = (
         f"{network}, {settings} settings, {amount} ({million:.1f} million "
-        f"numbers, {args.rounds} turns, seed {args.seed})"
+        f"parameters, {args.rounds} turns, seed {args.seed})"
     )
     print(f"\n{table(results, title)}\n\n{versions}", flush=True)
     return results

@@ -152,7 +152,7 @@ def is_arrays(source: Any) -> bool:
 def pair_of(
     source: Sequence, needed: Sequence[bool] = (True, True), names: str = "visual and audio"
 ) -> list[np.ndarray | None]:
-    """Two arrays, float32; None for one that the network does not need. Raises DataError where
+    """Two arrays, float32; None for one that the network does not need. Raises DataError if
     there are not two, or a needed one is None; the networks check the shapes."""
     absent = len(source) != 2 or any(
         part is None for part, wanted in zip(source, needed, strict=True) if wanted

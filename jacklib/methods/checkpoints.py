@@ -30,7 +30,7 @@ def open_checkpoint(
     """The checkpoint that the options name, read once: `path`, else the best of a training whose
     results are in result_path, else of the last training here, else the weights that ship.
 
-    Raises DataError where it is no file, or another network's.
+    Raises DataError if it is no file, or another network's.
     """
     asked = path is not None
     if not asked:
@@ -69,7 +69,7 @@ def built_as(file: Checkpoint) -> Iterator[None]:
 
 
 def check_network(name: str, path: str | Path, saved: Mapping[str, Any]) -> None:
-    """Raise DataError where a checkpoint's options say that it is another network's."""
+    """Raise DataError if a checkpoint's options say that it is another network's."""
     if saved.get("network", name) != name:
         raise DataError(
             str(path),
@@ -82,7 +82,7 @@ def check_network(name: str, path: str | Path, saved: Mapping[str, Any]) -> None
 def check_resumed(
     path: str | Path, saved: Mapping[str, Any], wanted: Mapping[str, Any], hint: str = ""
 ) -> None:
-    """Raise DataError where a run was begun with other options than it is to go on with.
+    """Raise DataError if a run was begun with other options than it is to go on with.
 
     saved: the options in the run's file; one that it does not have is not compared. hint: what else
     the cure says. Seed, batches and weights are `jacklib.training.loop.fit`'s to compare.
@@ -104,7 +104,7 @@ def _plain(value: Any) -> Any:
 
 
 def result_folder(name: str, path: str | Path | None) -> Path:
-    """Where network `name`'s results go; made if need be. Raises DiskError where it cannot be."""
+    """Where network `name`'s results go; made if need be. Raises DiskError if it cannot be."""
     folder = Path(path or f"results/{name}")
     try:
         folder.mkdir(parents=True, exist_ok=True)

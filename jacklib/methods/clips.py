@@ -169,7 +169,7 @@ def one_clip(
     purpose: one clip, number 0, whose frames and sound are there as long as it is.
 
     sound: the sound file of a folder of frames. Its class and ID are "clip" (what the video shows
-    is what is asked, and no path is made of a checkpoint's class names). Raises DataError where the
+    is what is asked, and no path is made of a checkpoint's class names). Raises DataError if the
     file cannot be read or is shorter than 16 frames.
     """
     source = Path(source)

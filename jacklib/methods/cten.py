@@ -48,7 +48,7 @@ Network = CTEN | CTENVisual
 
 
 def build(config: CTENConfig) -> Network:
-    """The network of a config. Raises DataError where its options exclude each other."""
+    """The network of a config. Raises DataError if its options exclude each other."""
     if config.stored_statistics and not config.freeze_backbone:
         raise DataError(
             "stored_statistics",

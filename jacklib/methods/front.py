@@ -56,7 +56,7 @@ def load(
     source: "vaanet", "cten", "tsl" or "gait" for the classroom weights that ship; else a .pth or
     .safetensors file. Files that JACK wrote say what they are. For others name the network, its
     settings ("paper" or "classroom"; default: paper), its n_classes and what else of its config
-    differs. Raises DataError where the file is none, or another network's.
+    differs. Raises DataError if the file is none, or another network's.
     """
     if isinstance(source, str) and os.sep not in source and "." not in source:
         network = network_key(source)

@@ -282,7 +282,7 @@ def load(
 ) -> Model:
     """The network of a checkpoint, built as it says, ready to answer.
 
-    settings: of a file that does not say; given: such as streams="posture". Raises DataError where
+    settings: of a file that does not say; given: such as streams="posture". Raises DataError if
     the file says something else, or its network is not for gaits as they are here.
     """
     saved = file.options

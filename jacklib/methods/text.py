@@ -46,7 +46,7 @@ class SentenceAttention(NamedTuple):
 
 
 def default_model() -> Path:
-    """The folder of all-MiniLM-L6-v2. Raises DataError where it is not installed."""
+    """The folder of all-MiniLM-L6-v2. Raises DataError if it is not installed."""
     spec = importlib.util.find_spec(MODULE)  # looks for the package and does not run it
     for place in (spec and spec.submodule_search_locations) or []:
         if (Path(place) / "model" / "config.json").is_file():
@@ -111,7 +111,7 @@ class TextEncoder:
 
         batch_size: sentences that go through the network together, the shortest first, so that few
         are padded. max_length: tokens after which a sentence is cut; the model's if left out.
-        Raises DataError where sentences are no list of texts, or none.
+        Raises DataError if sentences are no list of texts, or none.
         """
         _check_count("batch_size", batch_size, 1, None)
         ids = self.token_ids(sentences, max_length)
@@ -227,7 +227,7 @@ def _length(value: Any, path: Path) -> int:
 
 
 def _check_steps(folder: Path) -> None:
-    """Raise DataError where modules.json lists what `embed` does not do (a dense layer, say)."""
+    """Raise DataError if modules.json lists what `embed` does not do (a dense layer, say)."""
     path = folder / "modules.json"
     if not path.is_file():
         return

@@ -629,7 +629,7 @@ def _main_in(folder: Path, args: argparse.Namespace) -> int:
 
 
 def _check_steps(path: str, saved: dict, schedule: Schedule) -> None:
-    """Raise DataError where a run whose last part is a short one is to go on for longer."""
+    """Raise DataError if a run whose last part is a short one is to go on for longer."""
     steps, every = len(schedule.rates), schedule.evaluate_every
     begun = saved.get("n_steps", steps)
     if begun != steps and begun % every:
@@ -663,7 +663,7 @@ def load(
     """The network of a checkpoint, built as it says, ready to answer.
 
     settings: of a file that does not say; given: changes of the config, such as modality= and
-    r_act=. Raises DataError where it is no network of two classes.
+    r_act=. Raises DataError if it is no network of two classes.
     """
     saved = file.options
     with built_as(file):

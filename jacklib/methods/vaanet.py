@@ -206,7 +206,7 @@ def single_clip(
 ) -> Sample:
     """One video file, or folder of frames with its sound, as a sample, cut as evaluation cuts it.
 
-    Raises DataError where the file cannot be read or is shorter than 16 frames.
+    Raises DataError if the file cannot be read or is shorter than 16 frames.
     """
 
     def opened(paths: SamplePaths) -> VideoClips:

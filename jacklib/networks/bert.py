@@ -41,7 +41,7 @@ class BERTConfig:
 
     hidden_act: "gelu" (exact), "gelu_new" (with a tanh) or "relu".
 
-    Raises DataError where sizes do not fit together.
+    Raises DataError if sizes do not fit together.
     """
 
     vocab_size: int = 30522  # rows of the word table
@@ -78,7 +78,7 @@ class BERTConfig:
         """What the folder's config.json says; BERT-base's where it says nothing.
 
         Whether there is a pooler only the weights tell: `BERT.from_pretrained` looks.
-        Raises DataError, naming the file, where the model is no BERT encoder.
+        Raises DataError, naming the file, if the model is no BERT encoder.
         """
         path = Path(folder) / "config.json"
         content = read_table(
@@ -123,7 +123,7 @@ MOST = {
 
 
 def check_sizes(config: BERTConfig) -> None:
-    """Raise ValueError where BERT cannot be built with these options."""
+    """Raise ValueError if BERT cannot be built with these options."""
     for name, most in MOST.items():
         value = getattr(config, name)
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
@@ -371,7 +371,7 @@ class BERT(nn.Module):
         """The network of a folder in Hugging Face's layout, in evaluation mode, and what loaded.
 
         The report's `unexpected` are the entries of other heads, which are left out.
-        Raises DataError where the folder has no BERT encoder or its weights do not fit.
+        Raises DataError if the folder has no BERT encoder or its weights do not fit.
         """
         config = BERTConfig.from_pretrained(folder)
         path = weight_file(folder)
@@ -417,7 +417,7 @@ class BERT(nn.Module):
 
 
 def _check_amount(config: BERTConfig, weights: Mapping[str, np.ndarray], name: str) -> None:
-    """Raise DataError where the options are those of a far larger network than the weights are of,
+    """Raise DataError if the options are those of a far larger network than the weights are of,
     before it is built: a line of config.json could fill the memory."""
     H, inner = config.hidden_size, config.intermediate_size
     rows = config.vocab_size + config.max_position_embeddings + config.type_vocab_size
@@ -496,7 +496,7 @@ def _check_range(name: str, array: np.ndarray, count: int, cure: str) -> None:
 
 
 def weight_file(folder: str | os.PathLike) -> Path:
-    """The folder's weights, safetensors first. Raises DataError where there are none."""
+    """The folder's weights, safetensors first. Raises DataError if there are none."""
     for name in WEIGHT_FILES:
         if (Path(folder) / name).is_file():
             return Path(folder) / name
@@ -528,7 +528,7 @@ def load_encoder(
 ) -> LoadReport:
     """Load released weights into `net`: `load_weights` that lets other heads lie.
 
-    name: what errors call the source. Raises DataError where part of the encoder is missing, has
+    name: what errors call the source. Raises DataError if part of the encoder is missing, has
     another shape, or is in the file but not in the network.
     """
     name = name or ("weights" if isinstance(source, Mapping) else os.fspath(source))

@@ -22,7 +22,7 @@ def pcce(logits, target, positive: Iterable[int] = VE8_POSITIVE, weight: float =
     times. The factor belongs to each video's own loss, before the mean over the batch.
 
     logits: [B, C], target: [B] class numbers, positive: the classes of positive polarity.
-    Returns a scalar. Raises ValueError where the shapes do not fit, or where `positive` names a
+    Returns a scalar. Raises ValueError if the shapes do not fit, or where `positive` names a
     class that the logits do not have (Ekman-6 has other positive classes than VE8).
     """
     logits, target = as_var(logits), as_var(target)
@@ -64,7 +64,7 @@ class TSLLoss:
         labels [B, C]: the classes that occur (the network has used them; no term does).
         label_distribution [B, C]: each class's share of the annotated points. points [B, T, C]: at
         annotated clips 0.9 for the class and 0.1 for the others, elsewhere 0. The axis B may be
-        left out. Raises ValueError where shapes do not fit or no clip is annotated.
+        left out. Raises ValueError if shapes do not fit or no clip is annotated.
 
         Terms: "distribution", the video's against label_distribution; "frame", at the annotated
         clips; "background" and "action", at the pseudo labels' clips; "reverse_mapping". Besides,
@@ -132,7 +132,7 @@ def bpm_gcn_loss(
     entropy; "affective", the mean squared distance from the target; those of the streams that the
     network has. total = weight * (posture +
     movement) + affective_weight * affective; in the paper and the released code both weights are 1.
-    Raises ValueError where shapes do not fit or a label names no class.
+    Raises ValueError if shapes do not fit or a label names no class.
     """
     N, n_classes = outputs.logits.shape
     check_labels(labels.numpy() if isinstance(labels, jt.Var) else np.asarray(labels), N, n_classes)

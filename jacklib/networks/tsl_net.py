@@ -5,7 +5,7 @@ State-dict names are those of the authors' released weights. Pseudo labels are i
 `jacklib.core.pseudo_labels`, the loss in `jacklib.networks.losses`, segments from scores in
 `jacklib.core.metrics`.
 
-Letters in the comments: B videos (1, as videos differ in length), T clips of 16 frames a video, C
+Letters in the comments: B videos (1, as videos differ in length), T clips of 16 frames per video, C
 classes, d width of one modality, n width of the neck, k = T // r_act. With the released settings
 C = 2 (n, p), d = 512, n = 2048, r_act = 8. Class C, the last, is background.
 """

@@ -18,7 +18,7 @@ def conv3d(x, weight, bias=None, stride=1, padding=0) -> jt.Var:
     On a GPU cuDNN does it; on the CPU oneDNN, which Jittor itself calls for 2-D only (its own loops
     take 15 to 60 times PyTorch's time); without oneDNN's files, 2-D convolutions (`folded_conv3d`).
 
-    Raises ValueError where the channels of x and weight differ.
+    Raises ValueError if the channels of x and weight differ.
     """
     stride, padding = numbers(stride, 3), numbers(padding, 3)
     if len(x.shape) != 5 or x.shape[1] != weight.shape[1]:

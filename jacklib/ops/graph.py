@@ -24,7 +24,7 @@ def conv_time(x, weight, stride: int = 1) -> jt.Var:
     """Convolve x [N, T, V, C] over time with weight [O, C, K, 1], K odd: [N, T / stride, V, O].
 
     The ends are padded with K // 2 zeros each, and T / stride is rounded up.
-    Raises ValueError where the channels of x and weight differ.
+    Raises ValueError if the channels of x and weight differ.
     """
     N, T, V, C = x.shape
     outs, ins, K, _ = weight.shape

@@ -29,7 +29,7 @@ class Optimizer:
     out. A Var that the loss does not depend on is left alone, weight decay included, as in PyTorch;
     only one of a single number counts as having the gradient 0.
 
-    Raises ValueError where nothing is left to train.
+    Raises ValueError if nothing is left to train.
     """
 
     moments: tuple[str, ...] = ()  # what `update` keeps of each Var in its state

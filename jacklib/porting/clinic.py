@@ -3,8 +3,8 @@
     show("C")                  the PyTorch and the Jittor code of a patient
     sick = patient("C")        the port, its reference, inputs, targets and loss
     print(sick.compare())      what `porting.compare` says to it
-    diagnosis("C")             the bug, what sees it, and the mended lines
-    train("C", seeds=range(3)) its training curve; healthy=True: that of the mended port
+    diagnosis("C")             the bug, what sees it, and the fixed lines
+    train("C", seeds=range(3)) its training curve; healthy=True: that of the fixed port
 
 Their code is in torch_patients.py and jittor_patients.py, the rest in patients.yaml. The pieces are
 in the style of the four networks. Six of the bugs are from their public ports, in small: F (CTEN),
@@ -43,7 +43,7 @@ def _classes(shape: tuple[int, ...], n_classes: int, strength: float, seed: int)
 
 
 def _frames(generator: np.random.Generator, n: int):
-    """Four frames a video: stripes that lie or stand (class // 2) in one of two colours (% 2)."""
+    """Four frames per video: stripes that lie or stand (class // 2) in one of two colours (% 2)."""
     target = generator.integers(0, 4, n)
     stripes = np.where(generator.integers(0, 4, (n, 4, 1)) + np.arange(12) & 2, 1.0, -1.0)
     frames = np.repeat(stripes[:, :, :, None], 12, axis=3)  # they lie
@@ -188,7 +188,7 @@ def _names(letter: str, healthy: bool) -> dict[str, Any]:
 
 
 def patient(letter: str, healthy: bool = False) -> Patient:
-    """One of LETTERS; healthy: with the mended port. Raises DataError for another letter."""
+    """One of LETTERS; healthy: with the fixed port. Raises DataError for another letter."""
     from jacklib.porting import Reference
 
     file, names = _file(letter), _names(letter, healthy)
@@ -213,7 +213,7 @@ def show(letter: str) -> None:
 
 
 def diagnosis(letter: str) -> None:
-    """Print what is wrong with a patient, where it shows, and the mended lines."""
+    """Print what is wrong with a patient, where it shows, and the fixed lines."""
     file = _file(letter)
     known = f"; a public port of {file.origin} has it" if file.real else ""
     place = f" ({file.finding.place})" if file.finding.place else ""

@@ -148,7 +148,7 @@ def compare(
     PyTorch.
 
     The port is left as it was. What `starts` says is about the port's weights as they come: give it
-    fresh from its constructor. Raises DataError where PyTorch cannot run the reference, or where
+    fresh from its constructor. Raises DataError if PyTorch cannot run the reference, or where
     neither PyTorch nor stored numbers for it are at hand, and ValueError where nothing comes out of
     the port.
     """

@@ -102,7 +102,7 @@ class Recording:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Recording:
-        """What `save` wrote. Raises DataError, naming the file, where it is missing or damaged."""
+        """What `save` wrote. Raises DataError, naming the file, if it is missing or damaged."""
         wanted, cure = "a recording that `save` wrote", "Record it again."
         with reading(check_file(path, wanted, cure), wanted, cure):
             with zipfile.ZipFile(path) as packed:

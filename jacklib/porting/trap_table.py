@@ -1,13 +1,13 @@
-"""The list of traps that notebook 02 shows and the tests check: PyTorch, plain Jittor, the mend.
+"""The list of traps that notebook 02 shows and the tests check: PyTorch, plain Jittor, the fix.
 
     theirs = pytorch("x.std()", x=[2.0, 2.0])          # from jacklib.porting
     plain = plain_jittor("x.std()", x=[2.0, 2.0])      # the same lines as a port would have them
-    ours = ((x - x.mean()) ** 2).mean().sqrt()         # the mend
-    trap("18 · std", pytorch=theirs, jittor=plain, mended=ours)
+    ours = ((x - x.mean()) ** 2).mean().sqrt()         # the fix
+    trap("18 · std", pytorch=theirs, jittor=plain, fixed=ours)
 
 `trap` shows the three values and remembers them; `table()` and `picture()` show all of them. The
 notebook is the only list: `tests/test_trap_table.py` runs its cells and makes a test of each trap,
-so that a new Jittor that has mended one is noticed.
+so that a new Jittor that has fixed one is noticed.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Row:
     name: str
     pytorch: Any
     jittor: Any
-    mended: Any
+    fixed: Any
     rules: tuple[str, ...]
     port: str
 
@@ -66,8 +66,8 @@ class Row:
         return not agree(self.jittor, self.pytorch)
 
     @property
-    def mended_agrees(self) -> bool:
-        return agree(self.mended, self.pytorch)
+    def fixed_agrees(self) -> bool:
+        return agree(self.fixed, self.pytorch)
 
     @property
     def loud(self) -> bool:
@@ -87,11 +87,11 @@ class Row:
     def _lines(self) -> list[tuple[str, str]]:
         words, seen = _TEXT[_language], ", ".join(self.rules)
         news = "" if self.differs else words["agrees"]
-        fault = "" if self.mended_agrees else words["mend_fails"]
+        fault = "" if self.fixed_agrees else words["fix_fails"]
         return [
             ("PyTorch", show(self.pytorch)),
             (_jittor_and_version(), f"{show(self.jittor)}   {news}".rstrip()),
-            (words["mended"], f"{show(self.mended)}   {fault}".rstrip()),
+            (words["fixed"], f"{show(self.fixed)}   {fault}".rstrip()),
             (words["check"], seen or words["unseen"]),
         ]
 
@@ -199,9 +199,9 @@ def _number(value: Any) -> str:
 # --- the list -------------------------------------------------------------------------------------
 
 
-def trap(name: str, *, pytorch: Any, jittor: Ran, mended: Any, port: str = "") -> None:
-    """Remember a trap and show it. mended: the mend's value. port: the public port that has it."""
-    row = Row(name, pytorch, jittor.value, to_numpy(mended), jittor.rules, port)
+def trap(name: str, *, pytorch: Any, jittor: Ran, fixed: Any, port: str = "") -> None:
+    """Remember a trap and show it. fixed: the fix's value. port: the public port that has it."""
+    row = Row(name, pytorch, jittor.value, to_numpy(fixed), jittor.rules, port)
     _rows[name] = row
     _display(row)
 
@@ -225,11 +225,11 @@ class _Table:
 
     def __init__(self, rows: list[Row], lang: str):
         words = _TEXT[lang]
-        keys = ("trap", "jittor", "mended", "check", "port")
+        keys = ("trap", "jittor", "fixed", "check", "port")
         self.head = [words[key].format(jt.__version__) for key in keys]
         self.lines = [
             [row.name, words["loud" if row.loud else "differs" if row.differs else "agrees"],
-             "✓" if row.mended_agrees else words["mend_fails"], ", ".join(row.rules) or "–",
+             "✓" if row.fixed_agrees else words["fix_fails"], ", ".join(row.rules) or "–",
              row.port or "–"]
             for row in rows
         ]  # fmt: skip

@@ -1,7 +1,7 @@
 """Finds, in the source of a port, where Jittor 1.3.11 does something else than PyTorch.
 
 `check_source(path)` walks a file's syntax tree and names each trap with its line, the reason and
-the mend. Nothing of the file is run. It sees what can be seen in one file: two files that are right
+the fix. Nothing of the file is run. It sees what can be seen in one file: two files that are right
 by themselves can still be wrong together, and only numbers tell (`compare`).
 
 Files that do not import Jittor have no such traps; nothing is said of them.
@@ -35,7 +35,7 @@ class Trap(NamedTuple):
     line: int
     rule: str
     reason: str
-    mend: str
+    fix: str
 
 
 class Source:
@@ -127,7 +127,7 @@ def _self_attribute(node: ast.AST) -> str:
     return node.attr if named and node.value.id == "self" else ""
 
 
-# --- the rules: each yields (node, reason, mend) --------------------------------------------------
+# --- the rules: each yields (node, reason, fix) --------------------------------------------------
 
 Found = Iterator[tuple[ast.AST, str, str]]
 
@@ -521,9 +521,9 @@ def check_text(text: str, name: str = "source") -> list[Trap]:
     if not source.imports("jittor") and not steps:
         return []
     found = {
-        Trap(node.lineno, rule.__name__.replace("_", "-"), reason, mend)
+        Trap(node.lineno, rule.__name__.replace("_", "-"), reason, fix)
         for rule in RULES
-        for node, reason, mend in rule(source)
+        for node, reason, fix in rule(source)
     }
     return sorted(found)
 
@@ -531,7 +531,7 @@ def check_text(text: str, name: str = "source") -> list[Trap]:
 def check_source(path: str | Path) -> list[Trap]:
     """The traps in a Python file, by line.
 
-    Raises DataError naming the file where it is missing or holds no Python.
+    Raises DataError naming the file if it is missing or holds no Python.
     """
     text = read_text(path, "a Python file", "Check the path; save it as UTF-8.", 4 * LARGEST)
     return check_text(text, str(path))
@@ -569,7 +569,7 @@ def check_files(paths: Sequence[str]) -> int:
             count += len(found)
             for trap in found:
                 print(plain(
-                    f"{file}:{trap.line}: {trap.rule}: {trap.reason}. Mend: {trap.mend}.", 2000
+                    f"{file}:{trap.line}: {trap.rule}: {trap.reason}. Fix: {trap.fix}.", 2000
                 ))  # fmt: skip
     refuse(not read and not unread, ", ".join(paths), found="no Python file", wanted="one or more",
            cure="Check the path.")  # fmt: skip

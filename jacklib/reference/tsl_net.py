@@ -3,7 +3,7 @@
 Zhang and Yang, "Temporal Sentiment Localization: Listen and Look in Untrimmed Videos", MM 2022.
 State-dict names are those of the authors' released weights.
 
-Letters in the comments: B videos (1, as videos differ in length), T clips of 16 frames a video, C
+Letters in the comments: B videos (1, as videos differ in length), T clips of 16 frames per video, C
 classes, d width of one modality, n width of the neck, k = T // r_act. With the released settings
 C = 2 (n, p), d = 512, n = 2048, r_act = 8. Class C, the last, is background.
 """

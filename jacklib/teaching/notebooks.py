@@ -80,7 +80,7 @@ def build(
     solutions: the teachers' edition. check: write nothing, only compare (see `stale`).
     progress: say on the standard error stream what is being run.
 
-    Returns the notebooks written; with check, those that are stale. Raises DataError where a source
+    Returns the notebooks written; with check, those that are stale. Raises DataError if a source
     is not as described above or a cell fails; notebooks already on disk are then left as they were.
     """
     if check:

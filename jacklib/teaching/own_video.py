@@ -57,7 +57,7 @@ def uploaded(value: Sequence[Mapping[str, Any]], folder: str | Path) -> Path | N
 
     Only the last part of the file's name counts, and where that may be no name of a file, it is
     "upload" with its ending. A link of that name is replaced, not followed. The file stays on this
-    machine. Raises DiskError where the system refuses.
+    machine. Raises DiskError if the system refuses.
     """
     if not value:
         return None
@@ -81,7 +81,7 @@ class Look(NamedTuple):
 def look(video: Path) -> Look:
     """The video's length and whether it has sound, before anything slow begins.
 
-    Raises DataError where the file is no video, cannot be decoded or has no picture.
+    Raises DataError if the file is no video, cannot be decoded or has no picture.
     """
     facts = video_facts(video)
     with media.opened(video) as container:

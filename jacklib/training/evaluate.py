@@ -50,7 +50,7 @@ class Predictions:
         return confusion_matrix(self.labels, self.predicted, len(self.class_names))
 
     def without(self, ids: Sequence[str]) -> Predictions:
-        """Those of the other clips. Raises DataError where there are none."""
+        """Those of the other clips. Raises DataError if there are none."""
         others = set(self.ids) - set(ids)
         kept = [row for row, clip in enumerate(self.ids) if clip in others]
         if not kept:

@@ -18,7 +18,7 @@ class KeptFeatures:
     them), hence nothing else need be passed. Up to `megabytes` are kept; after that new snippets
     are computed each time. `.computed` and `.found` count snippets.
 
-    Raises DataError where the backbone is trained, or uses the batch's own statistics.
+    Raises DataError if the backbone is trained, or uses the batch's own statistics.
     """
 
     def __init__(self, net: jt.nn.Module, megabytes: int = 512):

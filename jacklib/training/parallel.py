@@ -131,7 +131,7 @@ def synchronise_batch_norm(net: jt.nn.Module) -> None:
 
 
 def check_alone(what: str) -> None:
-    """Raise DataError where several processes would do the same work and write the same files."""
+    """Raise DataError if several processes would do the same work and write the same files."""
     if world_size() > 1:
         raise DataError(
             what,

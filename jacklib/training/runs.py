@@ -81,7 +81,7 @@ def owned(folder: str | os.PathLike, name: str) -> Iterator[bool]:
 
     Within such a block of the same process it holds already. Of several processes number 0 does it.
 
-    Raises DataError where another process holds it (a notebook waits instead), DiskError where it
+    Raises DataError if another process holds it (a notebook waits instead), DiskError where it
     cannot be written.
     """
     place = Path(folder).resolve()

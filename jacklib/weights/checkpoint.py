@@ -97,7 +97,7 @@ class Checkpoint:
 
 
 def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
-    """A .pth or .safetensors file. Raises DataError where it is none."""
+    """A .pth or .safetensors file. Raises DataError if it is none."""
     path = os.fspath(path)
     if path.endswith(".safetensors"):
         weights = read_safetensors(path)  # first: it checks the header
@@ -108,7 +108,7 @@ def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
 def read_weights(source: Mapping | Checkpoint | str | os.PathLike) -> dict[str, np.ndarray]:
     """The state dict in a file or a dict, as NumPy arrays, without `module.` (DataParallel).
 
-    Raises DataError where there is none.
+    Raises DataError if there is none.
     """
     return {key.removeprefix("module."): value for key, value in _weights(source)[1].items()}
 
@@ -238,7 +238,7 @@ def load_kinetics_backbone(resnet: jt.nn.Module, path: str | os.PathLike) -> Loa
     """Load a Kinetics-trained 3D ResNet (`resnet-101-kinetics.pth`, `r3d101...`) into a backbone.
 
     The file's names (conv1, bn1, layer1...) become the backbone's slots; its classifier is left
-    out. Raises DataError where the backbone would stay incomplete.
+    out. Raises DataError if the backbone would stay incomplete.
     """
     renamed, has_slots = {}, False
     for key, value in read_weights(path).items():
@@ -359,7 +359,7 @@ def _checked_progress(progress: Any, path: str, needed: Sequence[str]) -> dict[s
 
 
 def _check_history(path: str, history: Any) -> None:
-    """Rows of numbers by name, all with the same names, one an epoch."""
+    """Rows of numbers by name, all with the same names, one per epoch."""
     where = "progress, history"
     if not isinstance(history, list) or not all(isinstance(row, Mapping) for row in history):
         raise _bad_entry(path, where, history, "a list of tables")
@@ -423,7 +423,7 @@ def load_training(
 
     needed: what `progress` must have.
 
-    Raises DataError where the file has weights alone, belongs to another network, or has a damaged
+    Raises DataError if the file has weights alone, belongs to another network, or has a damaged
     part.
     """
     file = read_checkpoint(path)

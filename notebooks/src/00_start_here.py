@@ -83,7 +83,7 @@ BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#B8C4CE"
 # %% [markdown] lang="en"
 # ## Is this machine ready?
 #
-# Each row says what was found; if something is missing, the last column has the command that mends it. A GPU is welcome and not needed. (`bash script/run.sh doctor` prints the same in a terminal.)
+# Each row says what was found; if something is missing, the last column has the command that fixes it. A GPU is welcome and not needed. (`bash script/run.sh doctor` prints the same in a terminal.)
 
 # %% [markdown] lang="zh"
 # ## 机器准备好了吗？
@@ -91,9 +91,7 @@ BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#B8C4CE"
 # 每行是检查到的一项；如果缺什么，最后一列给出补救的命令。有 GPU 更好，没有也行。（在终端里运行 `bash script/run.sh doctor` 看到的是同一张表。）
 
 # %%
-rows = doctor.diagnose()
-lines = [f"| {part} | {found} | {verdict} |" for part, found, verdict, fatal in rows]
-Markdown("\n".join(["| part | found | verdict |", "|---|---|---|", *lines]))
+Markdown(doctor.as_markdown(doctor.diagnose()))
 
 # %% [markdown] lang="en"
 # The real test is one line of Jittor. It should say `jt.Var([[ 5. 11.] [11. 25.]], dtype=float32)`.
@@ -266,7 +264,7 @@ plt.show()
 #
 # Write below `your answer here` and run the cell: ✓ right, ✗ wrong with a hint, ○ not done yet. Nothing here stops *Run All Cells*.
 #
-# **Exercise 1.** A rendered clip has 96 frames at 30 a second. How many seconds is that?
+# **Exercise 1.** A rendered clip has 96 frames at 30 per second. How many seconds is that?
 
 # %% [markdown] lang="zh"
 # ## 第一批练习
@@ -281,7 +279,7 @@ seconds = ...
 seconds = 96 / 30
 ### END SOLUTION
 ok = classroom.check_value(
-    "1 seconds", seconds, 3.2, hint="Frames over frames a second.", hint_zh="帧数除以每秒帧数。"
+    "1 seconds", seconds, 3.2, hint="Frames over frames per second.", hint_zh="帧数除以每秒帧数。"
 )
 
 # %% [markdown] lang="en"

@@ -17,7 +17,7 @@
 # |---|---|
 # | **Needs** | this repository and `01_jittor_for_pytorch_users`; no GPU, no download, no PyTorch |
 # | **Takes** | under two minutes on two idle CPU cores; the very first time some minutes more, while Jittor compiles its operators |
-# | **You will see** | fifty places where the same line means another thing in Jittor 1.3.11 than in PyTorch: both values, the mend, and whether a tool could have told you |
+# | **You will see** | fifty places where the same line means another thing in Jittor 1.3.11 than in PyTorch: both values, the fix, and whether a tool could have told you |
 # | **Why** | networks have been ported and published with some of these traps in them. They ran, they trained, and they were other networks |
 #
 # Read and run the cells in order, or choose *Run → Run All Cells*: unfinished exercises do not stop it.
@@ -67,7 +67,7 @@ f32 = np.float32  # PyTorch and Jittor both compute in single precision
 #
 # A port goes wrong in two ways. A **loud** trap stops with an error; you look it up and go on. A **silent** trap gives another number, and nobody notices until the accuracy is a little lower than in the paper, or never.
 #
-# Every cell below has three parts. `pytorch("...")` runs the original's line in a PyTorch process of its own and gives NumPy arrays. (Without PyTorch, as on most laptops, it gives the answer that was stored when this notebook was built.) `plain_jittor("...")` runs the line as a port would have it; an error counts as its answer. The last part is the **mend**. `trap(...)` compares the three and remembers them for the table in section 8. It also tells which rule of `bash script/run.sh porting check` sees the trap in the source.
+# Every cell below has three parts. `pytorch("...")` runs the original's line in a PyTorch process of its own and gives NumPy arrays. (Without PyTorch, as on most laptops, it gives the answer that was stored when this notebook was built.) `plain_jittor("...")` runs the line as a port would have it; an error counts as its answer. The last part is the **fix**. `trap(...)` compares the three and remembers them for the table in section 8. It also tells which rule of `bash script/run.sh porting check` sees the trap in the source.
 #
 # `cmp` prints such a comparison in one line. Here is a value on which both frameworks agree:
 
@@ -110,7 +110,7 @@ trap(
     "1 · average pooling over the whole map",
     pytorch=theirs,
     jittor=plain,
-    mended=ours,
+    fixed=ours,
     port="VAANet, CTEN, TSL-Net",
 )
 
@@ -128,7 +128,7 @@ trap(
 theirs = pytorch("nn.MaxPool2d(4)(x)", x=x)
 plain = plain_jittor("nn.MaxPool2d(4)(x)", x=x)
 ours = ops.max_pool2d(jt.array(x), 4)
-trap("2 · max pooling over the whole map", pytorch=theirs, jittor=plain, mended=ours)
+trap("2 · max pooling over the whole map", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 3 · adaptive pooling into parts that do not divide
@@ -146,7 +146,7 @@ theirs = pytorch("nn.AdaptiveAvgPool2d((1, 3))(x)", x=x)
 plain = plain_jittor("nn.AdaptiveAvgPool2d((1, 3))(x)", x=x)
 ours = ops.adaptive_avg_pool(jt.array(x), (1, 3))
 trap(
-    "3 · adaptive pooling into parts that do not divide", pytorch=theirs, jittor=plain, mended=ours
+    "3 · adaptive pooling into parts that do not divide", pytorch=theirs, jittor=plain, fixed=ours
 )
 
 # %% [markdown] lang="en"
@@ -165,7 +165,7 @@ plain = plain_jittor("bool((nn.Dropout(0.5)(jt.ones(1000)) == 0).numpy().any())"
 dropout = nn.Dropout(0.5)
 dropout.train()
 ours = bool((dropout(jt.ones(1000)) == 0).numpy().any())
-trap("4 · a fresh Dropout drops nothing", pytorch=theirs, jittor=plain, mended=ours)
+trap("4 · a fresh Dropout drops nothing", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 5 · the running variance of BatchNorm
@@ -198,7 +198,7 @@ bn.running_var
 bn = ops.BatchNorm(1)
 bn(jt.array(x))
 ours = bn.running_var
-trap("5 · the running variance of BatchNorm", pytorch=theirs, jittor=plain, mended=ours)
+trap("5 · the running variance of BatchNorm", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 6 · BatchNorm of large values
@@ -215,7 +215,7 @@ x = f32([[10000], [10001], [10002], [10003]])
 theirs = pytorch("nn.BatchNorm1d(1).double()(x.double())", x=x)
 plain = plain_jittor("nn.BatchNorm1d(1)(x)", x=x)
 ours = ops.BatchNorm(1)(jt.array(x))
-trap("6 · BatchNorm of large values", pytorch=theirs, jittor=plain, mended=ours)
+trap("6 · BatchNorm of large values", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 7 · ReLU swallows NaN
@@ -232,7 +232,7 @@ x = f32([[np.nan, -1, 2]])
 theirs = pytorch("F.relu(x)", x=x)
 plain = plain_jittor("nn.relu(x)", x=x)
 ours = ops.relu(jt.array(x))
-trap("7 · ReLU swallows NaN", pytorch=theirs, jittor=plain, mended=ours)
+trap("7 · ReLU swallows NaN", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 8 · max() does not see NaN
@@ -250,7 +250,7 @@ theirs = pytorch("x.max()", x=x)
 plain = plain_jittor("x.max()", x=x)
 v = jt.array(x)
 ours = v.max() if jt.isfinite(v).all().item() else jt.array(np.nan)
-trap("8 · max() does not see NaN", pytorch=theirs, jittor=plain, mended=ours)
+trap("8 · max() does not see NaN", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 9 · interpolation of sequences
@@ -267,7 +267,7 @@ x = f32([[[0, 1, 2, 3]]])
 theirs = pytorch('F.interpolate(x, scale_factor=2, mode="linear")', x=x)
 plain = plain_jittor('nn.interpolate(x, scale_factor=2, mode="linear")', x=x)
 ours = ops.interpolate_linear(jt.array(x), 2)
-trap("9 · interpolation of sequences", pytorch=theirs, jittor=plain, mended=ours)
+trap("9 · interpolation of sequences", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 10 · padding_mode
@@ -299,7 +299,7 @@ conv(x)
 )
 padded = nn.pad(jt.array(x), (1, 1, 0, 0), mode="circular")
 ours = nn.conv2d(padded, jt.ones((1, 1, 1, 3)))
-trap("10 · padding_mode", pytorch=theirs, jittor=plain, mended=ours)
+trap("10 · padding_mode", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 11 · layers that are not there
@@ -316,7 +316,7 @@ x = f32([[[0, 2, 4, 6]]])
 theirs = pytorch("nn.AvgPool1d(2)(x)", x=x)
 plain = plain_jittor("nn.AvgPool1d(2)(x)", x=x)
 ours = ops.avg_pool2d(jt.array(x).unsqueeze(2), (1, 2)).squeeze(2)
-trap("11 · layers that are not there", pytorch=theirs, jittor=plain, mended=ours)
+trap("11 · layers that are not there", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ## 3 · Numbers and shapes
@@ -339,7 +339,7 @@ m = f32([[1, 5, 2], [9, 3, 4]])
 theirs = pytorch("m.argmax(dim=1)", m=m)
 plain = plain_jittor("m.argmax(dim=1)", m=m)
 ours = jt.array(m).argmax(dim=1)[0]
-trap("12 · argmax gives two things", pytorch=theirs, jittor=plain, mended=ours, port="Gait")
+trap("12 · argmax gives two things", pytorch=theirs, jittor=plain, fixed=ours, port="Gait")
 
 # %% [markdown] lang="en"
 # ### 13 · max(dim) gives one thing
@@ -355,7 +355,7 @@ trap("12 · argmax gives two things", pytorch=theirs, jittor=plain, mended=ours,
 theirs = pytorch("m.max(dim=1)[0]", m=m)
 plain = plain_jittor("m.max(dim=1)[0]", m=m)
 ours = jt.array(m).max(dim=1)
-trap("13 · max(dim) gives one thing", pytorch=theirs, jittor=plain, mended=ours, port="CTEN")
+trap("13 · max(dim) gives one thing", pytorch=theirs, jittor=plain, fixed=ours, port="CTEN")
 
 # %% [markdown] lang="en"
 # ### 14 · argsort gives two things
@@ -371,7 +371,7 @@ trap("13 · max(dim) gives one thing", pytorch=theirs, jittor=plain, mended=ours
 theirs = pytorch("m.argsort(dim=1)", m=m)
 plain = plain_jittor("m.argsort(dim=1)", m=m)
 ours = jt.array(m).argsort(dim=1)[0]
-trap("14 · argsort gives two things", pytorch=theirs, jittor=plain, mended=ours)
+trap("14 · argsort gives two things", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 15 · var() is biased
@@ -388,7 +388,7 @@ v = f32([1, 2, 3, 4])
 theirs = pytorch("v.var()", v=v)
 plain = plain_jittor("v.var()", v=v)
 ours = jt.var(jt.array(v), unbiased=True)
-trap("15 · var() is biased", pytorch=theirs, jittor=plain, mended=ours)
+trap("15 · var() is biased", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 16 · std() is never below 0.001
@@ -406,12 +406,12 @@ theirs = pytorch("v.std()", v=v)
 plain = plain_jittor("v.std()", v=v)
 w = jt.array(v)
 ours = (((w - w.mean()) ** 2).sum() / (len(v) - 1)).sqrt()
-trap("16 · std() is never below 0.001", pytorch=theirs, jittor=plain, mended=ours)
+trap("16 · std() is never below 0.001", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 17 · norm() goes over the last axis
 #
-# Without `dim` PyTorch gives the norm of everything, Jittor one number a row.
+# Without `dim` PyTorch gives the norm of everything, Jittor one number per row.
 
 # %% [markdown] lang="zh"
 # ### 17 · norm() 只沿最后一维
@@ -422,7 +422,7 @@ trap("16 · std() is never below 0.001", pytorch=theirs, jittor=plain, mended=ou
 theirs = pytorch("m.norm()", m=m)
 plain = plain_jittor("m.norm()", m=m)
 ours = jt.array(m).reshape(-1).norm()
-trap("17 · norm() goes over the last axis", pytorch=theirs, jittor=plain, mended=ours)
+trap("17 · norm() goes over the last axis", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 18 · softmax without dim
@@ -445,7 +445,7 @@ F.softmax(m)
 )
 plain = plain_jittor("nn.softmax(m)", m=m)
 ours = nn.softmax(jt.array(m), dim=1)
-trap("18 · softmax without dim", pytorch=theirs, jittor=plain, mended=ours)
+trap("18 · softmax without dim", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 19 · a number is an array of one
@@ -461,7 +461,7 @@ trap("18 · softmax without dim", pytorch=theirs, jittor=plain, mended=ours)
 theirs = pytorch("tuple(m.sum().shape)", m=m)
 plain = plain_jittor("tuple(m.sum().shape)", m=m)
 ours = np.shape(jt.array(m).sum().item())
-trap("19 · a number is an array of one", pytorch=theirs, jittor=plain, mended=ours)
+trap("19 · a number is an array of one", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 20 · round half
@@ -478,7 +478,7 @@ v = f32([0.5, 1.5, 2.5])
 theirs = pytorch("v.round()", v=v)
 plain = plain_jittor("v.round()", v=v)
 ours = jt.array(np.round(v))
-trap("20 · round half", pytorch=theirs, jittor=plain, mended=ours)
+trap("20 · round half", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 21 · integer division of negative numbers
@@ -495,7 +495,7 @@ i = np.int32([-7, 7])
 theirs = pytorch("[i // 2, i % 3]", i=i)
 plain = plain_jittor("[i // 2, i % 3]", i=i)
 ours = [jt.array(i // 2), jt.array(i % 3)]
-trap("21 · integer division of negative numbers", pytorch=theirs, jittor=plain, mended=ours)
+trap("21 · integer division of negative numbers", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 22 · large integers
@@ -512,7 +512,7 @@ i = np.int64([3_000_000_000])
 theirs = pytorch("i + 1", i=i)
 plain = plain_jittor("i + 1", i=i)
 ours = jt.array(i, dtype="int64") + 1
-trap("22 · large integers", pytorch=theirs, jittor=plain, mended=ours)
+trap("22 · large integers", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 23 · double precision
@@ -529,7 +529,7 @@ d = np.float64([16777217])
 theirs = pytorch("d - 16777216", d=d)
 plain = plain_jittor("d - 16777216", d=d)
 ours = jt.array(d, dtype="float64") - 16777216
-trap("23 · double precision", pytorch=theirs, jittor=plain, mended=ours)
+trap("23 · double precision", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 24 · a picture divided by 255
@@ -546,7 +546,7 @@ u = np.uint8([50, 200, 255])
 theirs = pytorch("u / 255.0", u=u)
 plain = plain_jittor("u / 255.0", u=u)
 ours = jt.array(u).float32() / 255.0
-trap("24 · a picture divided by 255", pytorch=theirs, jittor=plain, mended=ours)
+trap("24 · a picture divided by 255", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 25 · stacking pictures
@@ -562,7 +562,7 @@ trap("24 · a picture divided by 255", pytorch=theirs, jittor=plain, mended=ours
 theirs = pytorch("torch.stack([u, u])", u=u)
 plain = plain_jittor("jt.stack([u, u])", u=u)
 ours = jt.stack([jt.array(u).int32(), jt.array(u).int32()])
-trap("25 · stacking pictures", pytorch=theirs, jittor=plain, mended=ours)
+trap("25 · stacking pictures", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 26 · a row is a copy: writing
@@ -591,7 +591,7 @@ x
 )
 ours = jt.zeros((2, 2))
 ours[0] = 1
-trap("26 · a row is a copy: writing", pytorch=theirs, jittor=plain, mended=ours)
+trap("26 · a row is a copy: writing", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 27 · a row is a copy: adding
@@ -622,7 +622,7 @@ x
 )
 ours = jt.zeros((2, 2))
 ours[:1] += 1
-trap("27 · a row is a copy: adding", pytorch=theirs, jittor=plain, mended=ours)
+trap("27 · a row is a copy: adding", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ## 4 · Losses
@@ -664,7 +664,7 @@ Loss()(p, y, w)
 )
 each = ops.binary_cross_entropy(jt.array(p), jt.array(y), reduction="none")
 ours = (jt.array(w) * each).sum()
-trap("28 · weights times a mean", pytorch=theirs, jittor=plain, mended=ours, port="TSL-Net")
+trap("28 · weights times a mean", pytorch=theirs, jittor=plain, fixed=ours, port="TSL-Net")
 
 # %% [markdown] lang="en"
 # ### 29 · a weight for each video
@@ -698,7 +698,7 @@ Loss()(logits, y, w)
 )
 each = ops.cross_entropy(jt.array(logits), jt.array(y), "none")
 ours = (jt.array(w) * each).mean()
-trap("29 · a weight for each video", pytorch=theirs, jittor=plain, mended=ours, port="VAANet")
+trap("29 · a weight for each video", pytorch=theirs, jittor=plain, fixed=ours, port="VAANet")
 
 # %% [markdown] lang="en"
 # ### 30 · the logarithm of zero in BCELoss
@@ -715,7 +715,7 @@ p, y = f32([0.0, 0.5]), f32([1, 1])
 theirs = pytorch("nn.BCELoss()(p, y)", p=p, y=y)
 plain = plain_jittor("nn.BCELoss()(p, y)", p=p, y=y)
 ours = ops.binary_cross_entropy(jt.array(p), jt.array(y))
-trap("30 · the logarithm of zero in BCELoss", pytorch=theirs, jittor=plain, mended=ours)
+trap("30 · the logarithm of zero in BCELoss", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 31 · KL divergence of a zero
@@ -732,7 +732,7 @@ p, q = f32([[0.5, 0.5]]), f32([[1, 0]])
 theirs = pytorch('nn.KLDivLoss(reduction="sum")(p.log(), q)', p=p, q=q)
 plain = plain_jittor('nn.KLDivLoss(reduction="sum")(p.log(), q)', p=p, q=q)
 ours = ops.kl_div(jt.array(p).log(), jt.array(q), "sum")
-trap("31 · KL divergence of a zero", pytorch=theirs, jittor=plain, mended=ours, port="TSL-Net")
+trap("31 · KL divergence of a zero", pytorch=theirs, jittor=plain, fixed=ours, port="TSL-Net")
 
 # %% [markdown] lang="en"
 # ### 32 · logsumexp spelled out
@@ -757,7 +757,7 @@ log_sum(x)
     x=x,
 )
 ours = ops.logsumexp(jt.array(x), dim=1)
-trap("32 · logsumexp spelled out", pytorch=theirs, jittor=plain, mended=ours, port="TSL-Net")
+trap("32 · logsumexp spelled out", pytorch=theirs, jittor=plain, fixed=ours, port="TSL-Net")
 
 # %% [markdown] lang="en"
 # ### 33 · cross entropy along a sequence
@@ -774,7 +774,7 @@ logits, y = np.arange(24, dtype=f32).reshape(2, 3, 4) % 5, np.int64([[0, 1, 2, 0
 theirs = pytorch("F.cross_entropy(logits, y)", logits=logits, y=y)
 plain = plain_jittor("nn.cross_entropy_loss(logits, y)", logits=logits, y=y)
 ours = ops.cross_entropy(jt.array(logits), jt.array(y))
-trap("33 · cross entropy along a sequence", pytorch=theirs, jittor=plain, mended=ours)
+trap("33 · cross entropy along a sequence", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 34 · soft targets
@@ -791,12 +791,12 @@ logits, q = f32([[2, 0, 1]]), f32([[0.2, 0.3, 0.5]])
 theirs = pytorch("F.cross_entropy(logits, q)", logits=logits, q=q)
 plain = plain_jittor("nn.cross_entropy_loss(logits, q)", logits=logits, q=q)
 ours = -(jt.array(q) * ops.log_softmax(jt.array(logits), 1)).sum(1).mean()
-trap("34 · soft targets", pytorch=theirs, jittor=plain, mended=ours)
+trap("34 · soft targets", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 35 · label smoothing
 #
-# No such option. It is a soft target, so the same mend serves.
+# No such option. It is a soft target, so the same fix serves.
 
 # %% [markdown] lang="zh"
 # ### 35 · 标签平滑
@@ -809,7 +809,7 @@ theirs = pytorch("F.cross_entropy(logits, y, label_smoothing=0.3)", logits=logit
 plain = plain_jittor("nn.cross_entropy_loss(logits, y, label_smoothing=0.3)", logits=logits, y=y)
 smooth = jt.array(f32([[0.1, 0.8, 0.1]]))  # 0.7 for the class, 0.3 shared by all three
 ours = -(smooth * ops.log_softmax(jt.array(logits), 1)).sum(1).mean()
-trap("35 · label smoothing", pytorch=theirs, jittor=plain, mended=ours)
+trap("35 · label smoothing", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ## 5 · Training
@@ -867,7 +867,7 @@ class Graph(nn.Module):
 net = Graph()
 ops.SGD(net.parameters(), lr=0.1).step((net.A @ net.w).sum())
 ours = net.A
-trap("36 · a constant that is trained", pytorch=theirs, jittor=plain, mended=ours, port="Gait")
+trap("36 · a constant that is trained", pytorch=theirs, jittor=plain, fixed=ours, port="Gait")
 
 # %% [markdown] lang="en"
 # ### 37 · layers that keep their own first weights
@@ -907,7 +907,7 @@ trap(
     "37 · layers that keep their own first weights",
     pytorch=theirs,
     jittor=plain,
-    mended=ours,
+    fixed=ours,
     port="Gait",
 )
 
@@ -957,7 +957,7 @@ net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
 net.train()
 net[0].is_train = False  # the mode alone; gradients stay
 ours = [not p.is_stop_grad() for p in net.parameters()]
-trap("38 · eval() freezes for good", pytorch=theirs, jittor=plain, mended=ours)
+trap("38 · eval() freezes for good", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 39 · Adam and accumulated gradients
@@ -996,7 +996,7 @@ for _ in range(4):
     optimizer.backward((2 * w).sum())
 optimizer.step()
 ours = w
-trap("39 · Adam and accumulated gradients", pytorch=theirs, jittor=plain, mended=ours)
+trap("39 · Adam and accumulated gradients", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 40 · weight decay of unused weights
@@ -1029,7 +1029,7 @@ unused
 used, unused = jt.ones(1), jt.ones(2)
 ops.SGD([used, unused], lr=0.1, weight_decay=0.5).step(used.sum())
 ours = unused
-trap("40 · weight decay of unused weights", pytorch=theirs, jittor=plain, mended=ours)
+trap("40 · weight decay of unused weights", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 41 · the scheduler comes a step late
@@ -1069,7 +1069,7 @@ optimizer, ours = nn.SGD([jt.ones(1)], lr=0.1), []
 for epoch in range(4):
     optimizer.lr = 0.1 * 0.1**epoch
     ours.append(optimizer.lr)
-trap("41 · the scheduler comes a step late", pytorch=theirs, jittor=plain, mended=ours)
+trap("41 · the scheduler comes a step late", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 42 · the rate of a group
@@ -1095,7 +1095,7 @@ optimizer.param_groups[0]["lr"]
 """,
 )
 ours = nn.SGD([jt.ones(1)], lr=0.1).lr
-trap("42 · the rate of a group", pytorch=theirs, jittor=plain, mended=ours)
+trap("42 · the rate of a group", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 43 · dampening at the first step
@@ -1128,7 +1128,7 @@ ours = jt.ones(1)
 optimizer = nn.SGD([ours], lr=0.1, momentum=0.9)  # the first step without,
 optimizer.step(ours.sum())
 optimizer.dampening = 0.5  # all others with it
-trap("43 · dampening at the first step", pytorch=theirs, jittor=plain, mended=ours)
+trap("43 · dampening at the first step", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 44 · clipping that clips nothing
@@ -1165,7 +1165,7 @@ optimizer = nn.SGD([ours], lr=0.1)
 optimizer.backward((10 * ours).sum())
 optimizer.clip_grad_norm(1.0)
 optimizer.step()
-trap("44 · clipping that clips nothing", pytorch=theirs, jittor=plain, mended=ours)
+trap("44 · clipping that clips nothing", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 45 · loss.backward()
@@ -1196,7 +1196,7 @@ w.grad
 )
 w = jt.ones(1)
 ours = jt.grad((3 * w).sum(), w)
-trap("45 · loss.backward()", pytorch=theirs, jittor=plain, mended=ours)
+trap("45 · loss.backward()", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 46 · forward
@@ -1238,7 +1238,7 @@ class Double(nn.Module):
 
 
 ours = Double()(jt.array(x))
-trap("46 · forward", pytorch=theirs, jittor=plain, mended=ours)
+trap("46 · forward", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ## 6 · Weights and data
@@ -1287,7 +1287,7 @@ try:
 except DataError as error:
     ours = "refused"
     print(error)
-trap("47 · weights of another shape", pytorch=theirs, jittor=plain, mended=ours)
+trap("47 · weights of another shape", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 48 · the same shuffle whatever the seed
@@ -1339,7 +1339,7 @@ trap(
     "48 · the same shuffle whatever the seed",
     pytorch=theirs,
     jittor=plain,
-    mended=ours,
+    fixed=ours,
     port="Gait",
 )
 
@@ -1371,7 +1371,7 @@ from jittor.dataset import Dataset
 
 dataset = Dataset().set_attrs(total_len=40)
 ours = dataset.total_len
-trap("49 · the length of a data set", pytorch=theirs, jittor=plain, mended=ours)
+trap("49 · the length of a data set", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ## 7 · Time
@@ -1437,7 +1437,7 @@ jt.sync_all(True)  # before each reading of the clock
 after_call = len(ran)
 y.numpy()
 ours = [after_call, len(ran)]
-trap("50 · when is it computed?", pytorch=theirs, jittor=plain, mended=ours, port="TSL-Net")
+trap("50 · when is it computed?", pytorch=theirs, jittor=plain, fixed=ours, port="TSL-Net")
 
 # %% [markdown] lang="en"
 # Some layers give the right numbers and take too long. **`Conv3d`** is the one that matters here: Jittor hands 2-D convolutions to oneDNN, and computes 3-D ones in its own loops. `jacklib.ops.Conv3d` hands them over too. The cell below times both, with a warm-up and with `sync_all` before each reading:
@@ -1490,7 +1490,7 @@ print(
 # %% [markdown] lang="en"
 # ## 8 · All traps at a glance
 #
-# The table tells for each trap whether this Jittor still has it, whether the mend agrees with PyTorch, which rule of `porting check` sees it, and which public port was caught. The project's tests run these very cells: on the day a new Jittor has mended a trap, a test fails and says which one to take out.
+# The table tells for each trap whether this Jittor still has it, whether the fix agrees with PyTorch, which rule of `porting check` sees it, and which public port was caught. The project's tests run these very cells: on the day a new Jittor has fixed a trap, a test fails and says which one to take out.
 
 # %% [markdown] lang="zh"
 # ## 8 · 全部陷阱一览
@@ -1585,7 +1585,7 @@ with tempfile.TemporaryDirectory() as folder:
     file.write_text(PORT, encoding="utf-8")
     found = check_source(file)
 for one in found:
-    print(f"line {one.line:2}: {one.rule}\n         {one.reason}. Mend: {one.mend}.")
+    print(f"line {one.line:2}: {one.rule}\n         {one.reason}. Fix: {one.fix}.")
 
 # %% [markdown] lang="en"
 # It sees what stands in one file and looks wrong by itself: a loss that became a mean, a constant that becomes a parameter. It cannot see values: an adaptive pooling that does not divide, a data set's order. So a clean check is the beginning of a comparison, not its end.
@@ -1652,7 +1652,7 @@ ok = classroom.check_value(
 )  # fmt: skip
 
 # %% [markdown] lang="en"
-# **Exercise 3.** Mend the threshold of CTEN's erasing: for each video (row) of `gamma`, 0.7 times its own largest attention plus 0.3 times its smallest. The function gets a NumPy array and returns a Var [B].
+# **Exercise 3.** Fix the threshold of CTEN's erasing: for each video (row) of `gamma`, 0.7 times its own largest attention plus 0.3 times its smallest. The function gets a NumPy array and returns a Var [B].
 
 # %% [markdown] lang="zh"
 # **练习 3。** 修正 CTEN 擦除用的阈值：对 `gamma` 的每段视频（每一行），取自己最大注意力的 0.7 倍，加上最小注意力的 0.3 倍。函数的输入是 NumPy 数组，返回形状 [B] 的 Var。
@@ -1675,7 +1675,7 @@ ok = classroom.check_function(
 )  # fmt: skip
 
 # %% [markdown] lang="en"
-# **Exercise 4.** Mend a small loss: binary cross entropy of `p` with `y`, each element weighted with `(y - p) ** 2`, then summed. (`jacklib.ops.binary_cross_entropy` can do it per element.)
+# **Exercise 4.** Fix a small loss: binary cross entropy of `p` with `y`, each element weighted with `(y - p) ** 2`, then summed. (`jacklib.ops.binary_cross_entropy` can do it per element.)
 
 # %% [markdown] lang="zh"
 # **练习 4。** 修正一个小损失：`p` 与 `y` 的二元交叉熵，逐元素乘以权重 `(y - p) ** 2`，再求和。（`jacklib.ops.binary_cross_entropy` 可以逐元素计算。）

@@ -333,7 +333,7 @@ print(f"TSL-Net: {tsl['total']} of {tsl['lines']} lines differ; only in the port
 # - **name**: the same line once `torch.` reads `jt.`, `forward` reads `execute` and `Tensor` annotations are gone. A search and replace does these; nobody should call them work. TSL-Net has the most of them.
 # - **call**: the same meaning in another call. TSL-Net has three: an array becomes a Var, a list of parameters is one already, and the signature is shorter.
 # - **port**, **reference**: lines that exist on one side only. TSL-Net has one of the port, the convenience of piece 6, and two of the reference, the rest of that signature. All that is not a name or an import comes to six lines here.
-# - **import**: four lines, and the most important of all. `from jacklib.ops import AvgPool2d, BatchNorm, ...` is where the mended operators come in. They are a file of their own, and it is not counted here at all.
+# - **import**: four lines, and the most important of all. `from jacklib.ops import AvgPool2d, BatchNorm, ...` is where the fixed operators come in. They are a file of their own, and it is not counted here at all.
 #
 # Gait needs most: its port keeps the channels last, because many small operators cost time in Jittor, and takes the graph convolution that the reference spells out (17 of its 19 lines are that and the convolution) from `jacklib.ops.graph`, as one operator. A small count says that the frameworks are alike. It does not say that the port is right: two bugs of the public port of TSL-Net are one line each.
 
@@ -614,7 +614,7 @@ ok = classroom.check_value(
 # %% [markdown] lang="en"
 # ### The diagnoses
 #
-# All twelve. Lines with − are the sick port's, lines with + the mended one's; six are from published ports. `porting check` reads the source only: what it says to each is in brackets.
+# All twelve. Lines with − are the sick port's, lines with + the fixed one's; six are from published ports. `porting check` reads the source only: what it says to each is in brackets.
 
 # %% [markdown] lang="zh"
 # ### 诊断书
@@ -630,7 +630,7 @@ for letter in clinic.LETTERS:
 # %% [markdown] lang="en"
 # ## 7 · What a bug does to a training curve
 #
-# Most people check a port by training it. So let us train: each patient and its mended port, five seeds each, with the same data, batches and first weights per seed. The lines are means over the seeds, the bands reach from the lowest to the highest. Upper rows: the loss *as each port computes it*, for that is what its author sees. Lower rows: the share that is right on new samples.
+# Most people check a port by training it. So let us train: each patient and its fixed port, five seeds each, with the same data, batches and first weights per seed. The lines are means over the seeds, the bands reach from the lowest to the highest. Upper rows: the loss *as each port computes it*, for that is what its author sees. Lower rows: the share that is right on new samples.
 
 # %% [markdown] lang="zh"
 # ## 7 · 毛病会怎样影响训练曲线
@@ -725,7 +725,7 @@ for letter, (healthy, sick) in curves.items():
 #
 # 1. Keep the PyTorch file's names and order. State dicts then map by name, and two files can be read side by side.
 # 2. `bash script/run.sh porting check my_port.py`: traps that can be seen in the source.
-# 3. Mend what `jacklib.ops` mends: pooling, batch normalisation, losses with `reduction="none"`, logsumexp, optimizers.
+# 3. Fix what `jacklib.ops` fixes: pooling, batch normalisation, losses with `reduction="none"`, logsumexp, optimizers.
 # 4. `compare(port, Reference("my_file.py:Net", options), inputs)`: outputs, layer by layer. Begin with the pieces. Use sizes that are all different (batch 2, 3 channels, 5 frames, 7 × 9 pixels): a square frame hides swapped axes, a batch of one hides a softmax over the batch.
 # 5. The same with `loss=` and `targets=`, with `training=True`, and with your `optimizer=`: loss, gradients, one step. Read `starts` as well.
 # 6. Load the released weights with `jacklib.weights.checkpoint.load_weights`, and reproduce a released *number*, not a curve.

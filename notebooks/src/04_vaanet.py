@@ -112,7 +112,7 @@ film = vaanet.open_clips(config, film_clips(progress=False), "validation", cache
 number = [item.id for item in film.items].index("bbb_0733")
 item = film.items[number]
 print(len(film), "clips;", item.id, "is labelled", item.label_name)
-print(item.n_frames, "frames at 30 a second =", round(item.n_frames / 30, 1), "s")
+print(item.n_frames, "frames at 30 per second =", round(item.n_frames / 30, 1), "s")
 print(item.annotation["description"])
 
 # %%
@@ -278,9 +278,9 @@ def millions(network):
     return sum(np.prod(p.shape) for p in network.parameters()) / 1e6
 
 
-# Jittor is lazy: the big network's shapes are known, its 98 million numbers are never computed.
+# Jittor is lazy: the big network's shapes are known, its 98 million parameters are never computed.
 big = millions(VAANet(paper))
-print(f"classroom {millions(net):.2f} million numbers, paper {big:.1f} million")
+print(f"classroom {millions(net):.2f} million parameters, paper {big:.1f} million")
 
 # %% [markdown] lang="en"
 # Two clips now walk through the network by hand. Each line below is a line of `VAANet.execute` in `jacklib/networks/vaanet.py`; `shapes` notes what comes out.

@@ -105,7 +105,7 @@ CACHE = Path("results/cten")  # git ignores it
 # %% [markdown] lang="en"
 # ## 2 · From a film to arrays
 #
-# Real film first: the clip of *Big Buck Bunny* (© 2008 Blender Foundation, CC BY 3.0) that notebook 04 used. Frames are taken as there, one snippet from each of $S$ segments. The sound is different: VAANet hears 32 MFCC, CTEN a **log-mel filter bank**, the loudness in 128 frequency bands, 100 times a second.
+# Real film first: the clip of *Big Buck Bunny* (© 2008 Blender Foundation, CC BY 3.0) that notebook 04 used. Frames are taken as there, one snippet from each of $S$ segments. The sound is different: VAANet hears 32 MFCC, CTEN a **log-mel filter bank**, the loudness in 128 frequency bands, 100 times per second.
 #
 # The network takes a fixed amount of it: the sound is cut into as many blocks as the picture has segments, and the middle of each block is kept (a random place while training). So segment 3 of the sound was heard while segment 3 of the picture was seen.
 
@@ -223,7 +223,7 @@ def millions(network):
 
 # The big network's shapes are known; its numbers are never computed.
 big = millions(CTEN(paper))
-print(f"classroom {millions(net):.2f} million numbers, paper {big:.1f} million")
+print(f"classroom {millions(net):.2f} million parameters, paper {big:.1f} million")
 
 # %% [markdown] lang="en"
 # One clip of each class walks through the **untrained** network, line by line as in `CTEN.execute` and `CTEN.fuse` (`jacklib/networks/cten.py`). It is in training mode, so that batch norm uses the statistics of these eight clips; before training the stored ones mean nothing.

@@ -68,7 +68,7 @@ CACHE = Path("results/tsl")  # git ignores it
 #
 # Notebooks 04 and 05 gave one emotion to a short clip. But a video of several minutes moves people at some moments, in one way or the other, and leaves them cold in between. **Temporal sentiment localization** asks: *from when to when* is the mood negative (**n**), and when positive (**p**)? Everything else is **background**.
 #
-# To label such a video fully, somebody must find the beginning and the end of every segment. That is slow, and people disagree. So TSL-Net learns from **one marked frame a segment**: somebody watches, and presses a key whenever the mood is clear. This is **weak supervision**: the training data never say where a segment begins or ends, and yet the network must.
+# To label such a video fully, somebody must find the beginning and the end of every segment. That is slow, and people disagree. So TSL-Net learns from **one marked frame per segment**: somebody watches, and presses a key whenever the mood is clear. This is **weak supervision**: the training data never say where a segment begins or ends, and yet the network must.
 #
 # Three ideas make it work: **pseudo labels** grow from the marked frames (section 5); picture and sound are fused, and a **reverse mapping** asks whether each can be found again in the mixture (sections 6 and 8); segments are cut out of the scores at many heights (section 7).
 #
@@ -227,7 +227,7 @@ plt.show()
 #
 # TSL-Net does not see frames. A video is cut into **clips of 16 frames**, at its own rate, and each clip becomes two arrays: 1,024 numbers for the picture and a log-mel spectrogram of 32 frames for the sound.
 #
-# **Sound.** 16 video frames last 0.67 s at 24 frames a second but 0.53 s at 30. For both to give 32 sound frames, the released script reads the sound of each video at a *rate that depends on its frames a second*. One consequence: a mel band does not mean the same pitch in videos of different rates.
+# **Sound.** 16 video frames last 0.67 s at 24 frames per second but 0.53 s at 30. For both to give 32 sound frames, the released script reads the sound of each video at a *rate that depends on its frames per second*. One consequence: a mel band does not mean the same pitch in videos of different rates.
 
 # %% [markdown] lang="zh"
 # ## 3 · 特征：网络拿到的是什么
@@ -242,8 +242,8 @@ from jacklib.data.audio import LOGMEL_HOP, log_mel_rate
 for fps in (24, 25, 30):
     rate, seconds = log_mel_rate(fps), 16 / fps
     print(
-        f"{fps} frames a second: a clip lasts {seconds:.3f} s, sound is read at {rate} samples a "
-        f"second: {seconds * rate / LOGMEL_HOP:.2f} sound frames a clip"
+        f"{fps} frames per second: a clip lasts {seconds:.3f} s, sound is read at {rate} samples a "
+        f"second: {seconds * rate / LOGMEL_HOP:.2f} sound frames per clip"
     )
 
 # %%
@@ -266,7 +266,7 @@ figure.colorbar(image, ax=bottom, label="decibels")
 plt.show()
 
 # %% [markdown] lang="en"
-# **Picture.** The authors use I3D, a 3D network trained on Kinetics, whose features are 1,024 numbers a clip. It is slow on a laptop, and its weights would have to be downloaded. The sample videos have a stand-in: a **descriptor** of colours, edges and motion, made with OpenCV. It cuts the picture into 4 × 4 cells and writes down 64 numbers for each, 1,024 together. **It is not I3D**: it knows nothing of objects, faces or actions, and weights trained on one are worthless on the other. On rendered shapes, colour and motion happen to tell nearly everything; on real video they would not.
+# **Picture.** The authors use I3D, a 3D network trained on Kinetics, whose features are 1,024 numbers per clip. It is slow on a laptop, and its weights would have to be downloaded. The sample videos have a stand-in: a **descriptor** of colours, edges and motion, made with OpenCV. It cuts the picture into 4 × 4 cells and writes down 64 numbers for each, 1,024 together. **It is not I3D**: it knows nothing of objects, faces or actions, and weights trained on one are worthless on the other. On rendered shapes, colour and motion happen to tell nearly everything; on real video they would not.
 
 # %% [markdown] lang="zh"
 # **画面。** 作者用的是 I3D，一个在 Kinetics 上训练的三维网络，给每个小段 1,024 个特征。它在笔记本电脑上很慢，权重还得另外下载。样例视频用一个替代品：用 OpenCV 算的颜色、边缘与运动的**描述子**。画面切成 4 × 4 格，每格记 64 个数，合起来也是 1,024 个。**它不是 I3D**：不认识物体、人脸和动作；用一种特征训练出的权重，拿到另一种特征上毫无意义。在渲染的图形上，颜色和运动恰好说明了几乎一切；换成真实视频就不行了。
@@ -327,7 +327,7 @@ net = new_network(0)
 net.eval()
 # The big network's shapes are known; its numbers are never computed.
 big = millions(TSLNet(paper))
-print(f"classroom {millions(net):.2f} million numbers, paper {big:.1f} million")
+print(f"classroom {millions(net):.2f} million parameters, paper {big:.1f} million")
 
 # %%
 parts = net.cls_module
@@ -405,7 +405,7 @@ plt.show()
 # %% [markdown] lang="en"
 # ## 5 · Pseudo labels: from one frame to a stretch
 #
-# Some four marked clips a video are little to learn from. So the network's *own scores* propose more of them, anew at every step (`seed_labels`):
+# Some four marked clips per video are little to learn from. So the network's *own scores* propose more of them, anew at every step (`seed_labels`):
 #
 # - **Background seeds.** Two neighbouring marks belong to two segments, so somewhere between them lies background. Every clip between whose background score is 0.95 or more is a seed; if there is none, the clip with the highest background score. Before the first mark and after the last, everything beyond the seed counts too.
 # - **Action seeds.** From every mark outward, clip by clip, until the first whose background score is above both of its class scores.

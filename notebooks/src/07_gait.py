@@ -584,7 +584,7 @@ print("and between the attention graphs:", np.abs(attention - seen_graph[0].nump
 #
 # $$x_p\leftarrow x_p+x_m\cdot\text{Att}_T(x_m),\qquad x_m\leftarrow x_m+x_p\cdot\text{Att}_T(x_p)$$
 #
-# ($\text{Att}_T$: one weight from 0 to 1 a frame; the second line gets the $x_p$ that has already been added to.) There is also an attention to joints, but in the released code it only decides what the attention to times is computed from. **In equations (8) and (9) of the paper it weights the features themselves.** JACK follows the code.
+# ($\text{Att}_T$: one weight from 0 to 1 per frame; the second line gets the $x_p$ that has already been added to.) There is also an attention to joints, but in the released code it only decides what the attention to times is computed from. **In equations (8) and (9) of the paper it weights the features themselves.** JACK follows the code.
 #
 # **The loss** is the sum of three terms of weight 1: the cross entropy of each stream's logits, and the mean squared distance of the affective branch. Nobody trains the *mean* of the logits, which is the prediction.
 
@@ -1096,7 +1096,7 @@ for kind in (PortLike, JackLike):
     print(f"{kind.__name__}: parameters {names_of}; A has moved by up to {moved.max():.4f}")
 
 # %% [markdown] lang="en"
-# **Emotion-Gait itself** is given out by its makers (`docs/en/dataset.md` says where and in which form). A recording of your own needs 16 joints: a BVH file of a motion tracker, a `.csv` of [T, 48] (one row a frame: x, y, z of joint 0, then of joint 1, and so on), or a `.npy` of [T, 48] or [T, 16, 3]. Mind that a network trained on the samples knows the style model and nothing else. The next cell only prints the commands.
+# **Emotion-Gait itself** is given out by its makers (`docs/en/dataset.md` says where and in which form). A recording of your own needs 16 joints: a BVH file of a motion tracker, a `.csv` of [T, 48] (one row per frame: x, y, z of joint 0, then of joint 1, and so on), or a `.npy` of [T, 48] or [T, 16, 3]. Mind that a network trained on the samples knows the style model and nothing else. The next cell only prints the commands.
 
 # %% [markdown] lang="zh"
 # **Emotion-Gait** 要向它的作者获取（从哪里获取、什么格式，见 `docs/cn/数据集准备.md`）。自己的录制要有 16 个关节：动作捕捉的 BVH 文件；形状为 [T, 48] 的 `.csv`（每帧一行：先是关节 0 的 x、y、z，再是关节 1 的，依此类推）；或形状为 [T, 48]、[T, 16, 3] 的 `.npy`。注意：在样例上训练的网络只认识风格模型，别的一概不知。下一格只打印命令。

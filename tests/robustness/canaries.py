@@ -746,7 +746,7 @@ def modules() -> Iterator[Case]:
             JITTOR_HOME=str(place.work / "home"),
         )
         if not (place.work / "ran").exists():
-            raise AssertionError("the stand-in did not run: this case must be mended")
+            raise AssertionError("the stand-in did not run: this case must be fixed")
 
     yield "the first compile's child", first_compile
 

@@ -233,7 +233,7 @@ def _plain_json(path: Path) -> Any:
 
 
 def write_film(path: Path, codec: str, sound: str | None, n: int = 24) -> None:
-    """A film of a second or so at 24 frames a second: a moving square and a tone."""
+    """A film of a second or so at 24 frames per second: a moving square and a tone."""
     import av
 
     with av.open(str(path), "w") as file:
