@@ -94,7 +94,7 @@ def test_one_video_and_its_features_give_the_same(trained, tmp_path):
     checkpoint = ("--checkpoint_path", trained[0] / "best.pth", "--result_path")
     result = jack("TSL", "main_inference", "--video_path", FILM, *checkpoint, tmp_path / "a")
     assert result.returncode == 0, result.stderr
-    assert "bbb_0644: 72 clips at 24 frames a second" in result.stdout
+    assert "bbb_0644: 72 clips at 24 frames per second" in result.stdout
     features = ROOT / "data_samples" / "untrimmed_film" / "features" / "test"
     again = jack(
         "TSL", "main_inference", "--rgb_path", features / "rgb" / "bbb_0644.npy", "--mfcc_path",
