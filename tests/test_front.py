@@ -90,6 +90,10 @@ def test_the_weights_that_ship(network, models):
     assert options["score"] > 0.8
     assert model.weights == f"data_samples/weights/{network}.safetensors"
     assert not model.net.is_training()
+    for name in ("README.md", "README_CN.md"):
+        row = next(r for r in (SAMPLES / "weights" / name).read_text(encoding="utf-8").splitlines()
+                   if r.startswith(f"| `{network}.safetensors` |"))  # fmt: skip
+        assert f" {options['score']:.2f}" in row
     sums = (SAMPLES / "weights" / "SHA256SUMS").read_text().splitlines()
     content = Path(model.file.path).read_bytes()
     assert f"{hashlib.sha256(content).hexdigest()}  {network}.safetensors" in sums

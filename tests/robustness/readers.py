@@ -121,9 +121,10 @@ def make_safetensors(root: Path) -> list[str]:
 
 
 def read_safetensors(root: Path, name: str) -> None:
-    from jacklib.weights.checkpoint import read_options
+    from jacklib.weights import torch_files
 
-    read_options(root / name)
+    torch_files.read_safetensors(root / name)
+    torch_files.safetensors_options(root / name)
 
 
 # Checkpoints are written anew from damaged JSON, so that every wrong value gets past the checks of
