@@ -24,7 +24,6 @@ from jacklib.weights.checkpoint import (
     load_kinetics_backbone,
     load_training,
     load_weights,
-    read_checkpoint,
     read_options,
     save_training,
     save_weights,
@@ -286,11 +285,7 @@ def test_the_largest_network_that_a_file_may_claim_takes_no_memory(tmp_path):
     write_torch_file(tmp_path / "w.pth", {"w": np.ones(1, np.float32), "options": options})
     before = jt.get_mem_info().total_cpu_used
     with pytest.raises(DataError, match=r"w\.pth: found .* missing"):
-<<<<<<< HEAD
-        gait.load(read_checkpoint(tmp_path / "w.pth"))
-=======
         load(tmp_path / "w.pth")
->>>>>>> front16
     assert jt.get_mem_info().total_cpu_used - before < 2**27
 
 

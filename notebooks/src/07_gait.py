@@ -652,7 +652,7 @@ print(schedule)
 def train(name, streams="both", affective_weight=1.0, show=False):
     """Train a new network on the classroom's schedule: (network, history, predictions)."""
     network = new_network(0, streams)
-    # Kept with the weights, so that `gait.load` and `Gait test_single` can build the network again.
+    # Kept with the weights, so that `jacklib.load` and `Gait test_single` can build the network again.
     notes = asdict(replace(config, streams=streams)) | {
         "network": "Gait", "class_names": list(EMOTIONS), "affective_weight": affective_weight
     }  # fmt: skip
