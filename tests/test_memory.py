@@ -29,7 +29,7 @@ GROWTH = {"tsl": 1.01}  # at most, from the first 50 steps to the last; others 1
 TRAIN = """
 import json, sys
 import jacklib, jittor as jt
-from jacklib.measure.bench import JittorSession
+from jacklib.measure.jittor_session import JittorSession
 from jacklib.measure.protocol import memory
 
 network, config, steps = json.loads(sys.argv[1])

@@ -51,7 +51,6 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML, display
-from jacklib.teaching.page import link, write_page
 
 from jacklib.methods.page import link, write_page
 from jacklib.teaching import own_video
