@@ -1,11 +1,31 @@
-"""Importing jacklib first makes `import jittor` work in every test, whatever their order."""
+"""Importing jacklib first makes `import jittor` work in every test, whatever their order.
+
+Every test has the marks of its file: `bash script/run.sh test -m "not slow"` takes the quick ones.
+"""
+
+import pytest
 
 import jacklib  # noqa: F401
 
 # The files that take longest. All tests run two files at a time (script/run.sh); begun last, these
 # would leave one of the two processes idle at the end.
 FIRST = ("test_browser.py", "test_notebooks.py", "test_parallel.py", "test_memory.py")
+MARKS = {
+    "browser": ("test_browser",),
+    "notebook": ("test_browser", "test_notebooks"),
+    "mpi": ("test_parallel",),
+    "torch": ("test_twins",),
+    "slow": (
+        "test_browser", "test_notebooks", "test_parallel", "test_memory", "test_twins",
+    ),
+}  # fmt: skip
 
 
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.name not in FIRST)  # otherwise the order stays
+    for item in items:
+        for mark, files in MARKS.items():
+            if item.path.stem in files:
+                item.add_marker(getattr(pytest.mark, mark))
+        if any("PyTorch" in str(m.kwargs.get("reason")) for m in item.iter_markers("skipif")):
+            item.add_marker(pytest.mark.torch)
