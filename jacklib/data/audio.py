@@ -231,7 +231,7 @@ def cten_features(path: str | Path) -> np.ndarray:
 
 
 def log_mel_rate(fps: float) -> int:
-    """Samples a second at which TSL-Net's released script reads the sound of a video of `fps`.
+    """Samples per second at which TSL-Net's released script reads the sound of a video of `fps`.
 
     Raises DataError if fps is no rate of pictures.
     """
@@ -277,7 +277,7 @@ def filter_bank_blocks(
     into n_segments equal blocks, and `frames` consecutive frames are taken from each: from a random
     place in every block with `rng`, from the middle without it, which can be repeated.
 
-    Always a new array. Raises DataError when there are no features.
+    Always a new array. Raises DataError if there are no features.
     """
     features = np.asarray(features)
     if len(features) <= n_segments * frames:

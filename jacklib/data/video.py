@@ -392,7 +392,7 @@ class VideoClips:
     def load(self, index: int, epoch: int = 0) -> Sample:
         """Load clip `index` as epoch `epoch` sees it; see Sample for shapes.
 
-        Raises DataError naming the file when a frame or the sound is missing or damaged.
+        Raises DataError naming the file if a frame or the sound is missing or damaged.
         """
         item = self.items[index]
         rng = self._random(index, epoch)

@@ -343,7 +343,7 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
     if phase == "test_single":
         add("--pose_path", required=True, help="a recording: .bvh, or .npy or .csv of [T, 48]")
         add("--start", type=float, default=0.0, help="seconds into the recording (default: 0)")
-        add("--fps", type=float, help="frames a second of a .npy or .csv (default: as it is)")
+        add("--fps", type=float, help="frames per second of a .npy or .csv (default: as it is)")
         add("--right_first", action="store_true",
             help="joints 4 to 6 and 10 to 12 are the right side's")  # fmt: skip
         add("--lang", choices=("en", "zh"), default="en", help="language of the picture")

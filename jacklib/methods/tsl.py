@@ -481,7 +481,7 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
         add("--video_path", help="a video file: mp4, avi, mov, mkv or webm")
         add("--rgb_path", help="or its features: rgb (.npy, [T, 1024])")
         add("--mfcc_path", help="and logmfcc (.npy, [32 T, 60])")
-        add("--fps", type=float, help="frames a second of the video that features come from")
+        add("--fps", type=float, help="frames per second of the video that features come from")
         add("--i3d_pretrained", help="rgb_imagenet.pt, where the network was trained on I3D")
         add("--lang", choices=("en", "zh"), default="en", help="language of the picture")
         return

@@ -37,12 +37,12 @@
 #
 # | network | paper | task | the paper's result | notebook |
 # |---|---|---|---|---|
-# | **VAANet** | Zhao et al., AAAI 2020 | one emotion for a video, with attention | accuracy 54.5 % on VE8, 55.3 % on Ekman-6 | **04, ready** |
-# | **CTEN** | Zhang et al., CVPR 2023 | the same, by erasing what it saw first | accuracy 57.3 % on VE8, 58.2 % on Ekman-6 | **05, ready** |
-# | **TSL-Net** | Zhang and Yang, ACM MM 2022 | *when* in a long video is the mood positive or negative? | mean average precision (tIoU 0.1 to 0.3) 19.85 % on TSL-300 | **06, ready** |
-# | **BPM-GCN** | Zhai et al., IEEE TAC 2024 | emotion from the way someone walks | accuracy 88.99 % on Emotion-Gait | **07, ready** |
+# | **VAANet** | Zhao et al., AAAI 2020 | one emotion for a video, with attention | accuracy 54.5% on VE8, 55.3% on Ekman-6 | **04, ready** |
+# | **CTEN** | Zhang et al., CVPR 2023 | the same, by erasing what it saw first | accuracy 57.3% on VE8, 58.2% on Ekman-6 | **05, ready** |
+# | **TSL-Net** | Zhang and Yang, ACM MM 2022 | *when* in a long video is the mood positive or negative? | mean average precision (tIoU 0.1 to 0.3) 19.85% on TSL-300 | **06, ready** |
+# | **BPM-GCN** | Zhai et al., IEEE TAC 2024 | emotion from the way someone walks | accuracy 88.99% on Emotion-Gait | **07, ready** |
 #
-# A number needs its chance level beside it: by guessing one gets 12.5 % on VE8 (eight classes) and 16.7 % on Ekman-6 (six).
+# A number needs its chance level beside it: by guessing one gets 12.5% on VE8 (eight classes) and 16.7% on Ekman-6 (six).
 
 # %% [markdown] lang="zh"
 # ## JACK 是什么
@@ -51,12 +51,12 @@
 #
 # | 网络 | 论文 | 任务 | 论文结果 | 笔记本 |
 # |---|---|---|---|---|
-# | **VAANet** | Zhao 等，AAAI 2020 | 判断整段视频的情感，带注意力 | 准确率：VE8 54.5 %，Ekman-6 55.3 % | **04，可用** |
-# | **CTEN** | Zhang 等，CVPR 2023 | 同上，但会擦除最先看到的线索再学 | 准确率：VE8 57.3 %，Ekman-6 58.2 % | **05，可用** |
-# | **TSL-Net** | Zhang、Yang，ACM MM 2022 | 长视频里*哪些时段*情感是正面或负面的？ | TSL-300 上 mAP（tIoU 0.1 至 0.3 平均）19.85 % | **06，可用** |
-# | **BPM-GCN** | Zhai 等，IEEE TAC 2024 | 从走路的姿态看情感 | Emotion-Gait 上准确率 88.99 % | **07，可用** |
+# | **VAANet** | Zhao 等，AAAI 2020 | 判断整段视频的情感，带注意力 | 准确率：VE8 54.5%，Ekman-6 55.3% | **04，可用** |
+# | **CTEN** | Zhang 等，CVPR 2023 | 同上，但会擦除最先看到的线索再学 | 准确率：VE8 57.3%，Ekman-6 58.2% | **05，可用** |
+# | **TSL-Net** | Zhang、Yang，ACM MM 2022 | 长视频里*哪些时段*情感是正面或负面的？ | TSL-300 上 mAP（tIoU 0.1 至 0.3 平均）19.85% | **06，可用** |
+# | **BPM-GCN** | Zhai 等，IEEE TAC 2024 | 从走路的姿态看情感 | Emotion-Gait 上准确率 88.99% | **07，可用** |
 #
-# 看准确率要同时看随机水平：瞎猜在 VE8（八类）上能得 12.5 %，在 Ekman-6（六类）上能得 16.7 %。
+# 看准确率要同时看随机基线：随机猜测在 VE8（八类）上能得 12.5%，在 Ekman-6（六类）上能得 16.7%。
 
 # %% lang="en"
 LANG = "en"
@@ -286,7 +286,7 @@ ok = classroom.check_value(
 # **Exercise 2.** What accuracy does blind guessing reach on the eight classes of the rendered clips, in which every class is equally frequent?
 
 # %% [markdown] lang="zh"
-# **练习 2。** 渲染视频共八类，各类数量相同。闭着眼睛瞎猜，准确率是多少？
+# **练习 2。** 渲染视频共八类，各类数量相同。随机猜测，准确率是多少？
 
 # %%
 chance = ...

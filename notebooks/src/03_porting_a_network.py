@@ -702,7 +702,7 @@ for letter, (healthy, sick) in curves.items():
 # - **A** and **E** are other networks, and learn about as well. **D** is even the same network, with its weight stored transposed: trained from nothing, no curve can tell. Load released weights into it, and it is wrong at once.
 # - **G** and **H** get the same scores. Their own loss is *lower* than the healthy one's, because it is another quantity. Held against the original's log it looks like progress.
 # - **I**: the losses are the same in every step. Only evaluation uses the running variance, and there the scores differ by half a point or so.
-# - **J** does *better* in all five pairs: it has more to train. Who looks for a bug then? (The public port of Gait reports 91.15 % where the paper has 88.99 %. Whether this bug has a part in it, we do not know.)
+# - **J** does *better* in all five pairs: it has more to train. Who looks for a bug then? (The public port of Gait reports 91.15% where the paper has 88.99%. Whether this bug has a part in it, we do not know.)
 # - **K** makes no difference to three decimals: 1e-6 is next to nothing here. It is a bug all the same, and a harmless one. That, too, one knows only after measuring.
 #
 # So of the six bugs of published ports, four (G, H, J, K) do not show as something wrong: nothing falls, nothing breaks. The tasks are tiny and their data simple, so the sizes of these effects mean nothing for the papers' data sets; that a training curve is a weak test holds there as well. `compare` finds F, G, H and J with one step of two or four samples, and K by its first values; L shows only in the source, or with larger inputs.
@@ -715,7 +715,7 @@ for letter, (healthy, sick) in curves.items():
 # - **A** 和 **E** 成了别的网络，学得却差不多。**D** 甚至就是同一个网络，只是权重换了摆法：从零训练，任何曲线都看不出来；一旦加载别人发布的权重，立刻就错。
 # - **G** 和 **H** 的正确率一样。它们自己的损失还比健康的*低*，因为那已经是另一个量。拿去和原版的日志比，倒像是有了进步。
 # - **I** 每一步的损失都相同。只有评估时才用滑动方差，正确率差了半个百分点左右。
-# - **J** 五对里都*更好*：可训练的东西更多了。这时谁还会去找毛病？（步态网络的公开移植报告 91.15 %，论文是 88.99 %。其中有没有这个毛病的份，我们不知道。）
+# - **J** 五对里都*更好*：可训练的东西更多了。这时谁还会去找毛病？（步态网络的公开移植报告 91.15%，论文是 88.99%。其中有没有这个毛病的份，我们不知道。）
 # - **K** 到小数点后三位都没有差别：1e-6 在这里几乎等于零。它仍然是毛病，只是无害。而这一点，也要测过才知道。
 #
 # 所以，公开移植的六个毛病里，有四个（G、H、J、K）在训练中看不出异样：没有下降，也没有崩溃。这里的任务很小，数据也简单，效应的大小说明不了论文数据集上的情形；但训练曲线是个很弱的检验，这一点到哪里都一样。而 `compare` 用两到四个样本、走一步，就找出了 F、G、H 和 J，K 从初值看得出来；L 只有看源码，或者换更大的输入才看得出。

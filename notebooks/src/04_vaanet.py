@@ -75,7 +75,7 @@ CACHE = Path("results/vaanet")  # git ignores it
 # | temporal, visual | *when* to look? | $\gamma$ | 12 segments |
 # | temporal, audio | *when* to listen? | $\gamma^{a}$ | 16 segments |
 #
-# The paper reports 54.5 % on VE8 (chance: 12.5 %) and 55.3 % on Ekman-6 (chance: 16.7 %).
+# The paper reports 54.5% on VE8 (chance: 12.5%) and 55.3% on Ekman-6 (chance: 16.7%).
 
 # %% [markdown] lang="zh"
 # ## 1 · 任务与思路
@@ -91,7 +91,7 @@ CACHE = Path("results/vaanet")  # git ignores it
 # | 时间（视觉） | *什么时候*看？ | $\gamma$ | 12 个片段 |
 # | 时间（音频） | *什么时候*听？ | $\gamma^{a}$ | 16 个片段 |
 #
-# 论文报告的准确率：VE8 为 54.5 %（随机猜测 12.5 %），Ekman-6 为 55.3 %（随机猜测 16.7 %）。
+# 论文报告的准确率：VE8 为 54.5%（随机猜测 12.5%），Ekman-6 为 55.3%（随机猜测 16.7%）。
 
 # %% [markdown] lang="en"
 # ## 2 · From a film to arrays
@@ -260,7 +260,7 @@ plt.show()
 # %% [markdown] lang="zh"
 # ## 3 · 逐个部件看网络
 #
-# 两种规模用的是同一份代码。课堂版更窄更浅，从零开始训练；论文版的骨干是在 Kinetics-400 上预训练的 3D ResNet-101，训练时冻结。
+# 两种规模用的是同一份代码。课堂版更窄更浅，从零开始训练；论文版的骨干网络是在 Kinetics-400 上预训练的 3D ResNet-101，训练时冻结。
 
 # %%
 paper = VAANetConfig.paper()

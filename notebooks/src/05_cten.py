@@ -77,11 +77,11 @@ CACHE = Path("results/cten")  # git ignores it
 #
 # All three passes go through the same network with the same label. The second idea is in the name, *cross-modal*: picture and sound look at each other before anything is decided.
 #
-# The paper reports accuracies of 57.3 % on VE8 (chance: 12.5 %), 58.2 % on Ekman-6 (chance: 16.7 %) and 80.1 % on CAER. It also asks *when* the emotion happens (**detection**, section 7):
+# The paper reports accuracies of 57.3% on VE8 (chance: 12.5%), 58.2% on Ekman-6 (chance: 16.7%) and 80.1% on CAER. It also asks *when* the emotion happens (**detection**, section 7):
 #
 # | overlap (tIoU) of at least | 0.1 | 0.2 | 0.3 | 0.4 | 0.5 |
 # |---|---|---|---|---|---|
-# | mean average precision, paper | 52.7 % | 43.5 % | 40.1 % | 38.2 % | 20.1 % |
+# | mean average precision, paper | 52.7% | 43.5% | 40.1% | 38.2% | 20.1% |
 
 # %% [markdown] lang="zh"
 # ## 1 · 任务与思路
@@ -96,11 +96,11 @@ CACHE = Path("results/cten")  # git ignores it
 #
 # 三遍用的是同一个网络、同一个标签。另一个想法写在名字里——*跨模态*：画面和声音先互相看一看，再下结论。
 #
-# 论文报告的准确率：VE8 为 57.3 %（随机猜测 12.5 %），Ekman-6 为 58.2 %（随机猜测 16.7 %），CAER 为 80.1 %。论文还问情感*何时*发生（**检测**，见第 7 节）：
+# 论文报告的准确率：VE8 为 57.3%（随机猜测 12.5%），Ekman-6 为 58.2%（随机猜测 16.7%），CAER 为 80.1%。论文还问情感*何时*发生（**检测**，见第 7 节）：
 #
 # | 重叠度（tIoU）不低于 | 0.1 | 0.2 | 0.3 | 0.4 | 0.5 |
 # |---|---|---|---|---|---|
-# | 平均精度均值（mAP），论文 | 52.7 % | 43.5 % | 40.1 % | 38.2 % | 20.1 % |
+# | 平均精度均值（mAP），论文 | 52.7% | 43.5% | 40.1% | 38.2% | 20.1% |
 
 # %% [markdown] lang="en"
 # ## 2 · From a film to arrays
@@ -203,7 +203,7 @@ plt.show()
 # %% [markdown] lang="zh"
 # ## 3 · 逐个部件看网络
 #
-# 两种规模共用一份代码；论文的骨干在 Kinetics-400 上预训练并冻结，课堂版从零学起。论文正文写的是 10 个片段、音频用 ResNet-50，作者发布的代码则是 16 个片段、ResNet-18，JACK 以代码为准。`start_switched_on` 和 `start_shortcut` 只为课堂而设，决定两个参数的初值，下面会讲到。
+# 两种规模共用一份代码；论文的骨干网络在 Kinetics-400 上预训练并冻结，课堂版从零学起。论文正文写的是 10 个片段、音频用 ResNet-50，作者发布的代码则是 16 个片段、ResNet-18，JACK 以代码为准。`start_switched_on` 和 `start_shortcut` 只为课堂而设，决定两个参数的初值，下面会讲到。
 
 # %%
 paper = CTENConfig.paper()
@@ -233,7 +233,7 @@ print(f"classroom {millions(net):.2f} million parameters, paper {big:.1f} millio
 # %% [markdown] lang="zh"
 # 每类取一段视频，逐行走过**尚未训练**的网络，各行对应 `jacklib/networks/cten.py` 里的 `CTEN.execute` 和 `CTEN.fuse`。网络处于训练模式，批归一化用的是这八段视频自己的统计量；训练之前，存着的统计量没有意义。
 #
-# **骨干。** 每个小段单独通过 3D ResNet，再对空间位置取平均：每个片段得到一个宽度为 $d$ 的向量。
+# **骨干网络。** 每个小段单独通过 3D ResNet，再对空间位置取平均：每个片段得到一个宽度为 $d$ 的向量。
 
 # %%
 samples = [validation.load(i) for i in first_of_class]
@@ -260,7 +260,7 @@ d = v.shape[2]
 #
 # $$A=\mathrm{softmax}\big(\theta(X)\,\phi(X)^{\top}/\sqrt{d'}\big),\qquad Y=\mathrm{BN}\big(W\,A\,g(X)\big)+\alpha X$$
 #
-# 捷径的权重 $\alpha$ 也是学出来的。作者的代码让它从 $0$ 开始，这时片段自己的特征只能经由 $A$ 留下来；课堂设置从 `start_shortcut` 开始。
+# 残差（残差（捷径）连接）连接的权重 $\alpha$ 也是学出来的。作者的代码让它从 $0$ 开始，这时片段自己的特征只能经由 $A$ 留下来；课堂设置从 `start_shortcut` 开始。
 
 # %%
 block = net.nl[0]
@@ -589,7 +589,7 @@ else:
 # Where pass 2 is right although its picture holds nothing of the event, it has most likely *heard* it (guessing would get 1 in 8). And where part of the event is left, that part can be enough, for our events are as telling at every moment. In a real video the context is a weaker hint, and that is what the paper is after.
 
 # %% [markdown] lang="zh"
-# 画面里事件已经全没了，第 2 遍却仍然答对，多半是*听*出来的（瞎猜是 1/8）。事件若还剩一截，这一截往往就够了，因为我们的事件每一刻都同样明显。真实视频的上下文只是较弱的线索，论文想利用的正是它。
+# 画面里事件已经全没了，第 2 遍却仍然答对，多半是*听*出来的（随机猜测是 1/8）。事件若还剩一截，这一截往往就够了，因为我们的事件每一刻都同样明显。真实视频的上下文只是较弱的线索，论文想利用的正是它。
 
 # %% [markdown] lang="en"
 # ### Which attention finds the event?
@@ -657,9 +657,9 @@ show_attention(trained, joy, event, title)
 # %% [markdown] lang="zh"
 # ## 7 · 检测：情感*何时*发生？
 #
-# **弱监督检测**只用整段视频的标签训练，却要给出时间区间。JACK 由 $\gamma$ 得到区间（`attention_proposals`）：把 $\gamma$ 拉伸到 0…1，用 0.1、0.2……0.9 各切一刀，高于该水平的每一串相邻片段就是一个**候选区间**（proposal）。它的得分等于它比两旁高出多少，乘以预测类别的概率；重叠太多的只留最好的一个。
+# **弱监督检测**只用整段视频的标签训练，却要给出时间区间。JACK 由 $\gamma$ 得到区间（`attention_proposals`）：把 $\gamma$ 拉伸到 0…1，用 0.1、0.2……0.9 各切一刀，高于该水平的每一串相邻片段就是一个**候选片段**（proposal）。它的得分等于它比两旁高出多少，乘以预测类别的概率；重叠太多的只留最好的一个。
 #
-# 候选区间好不好，看它与事件的**时间交并比**（tIoU）：两者共有的时间，除以两者合起来覆盖的时间。
+# 候选片段好不好，看它与事件的**时间交并比**（tIoU）：两者共有的时间，除以两者合起来覆盖的时间。
 
 # %%
 from jacklib.core.metrics import temporal_iou, temporal_map
@@ -704,7 +704,7 @@ plt.show()
 # %% [markdown] lang="zh"
 # ### 平均精度均值与基线
 #
-# 类别对，且 tIoU 达到某个门槛，候选区间才算对。每一类把所有视频的候选区间按得分排序，对的越靠前，**平均精度**（AP）越高；各类取平均就是 **mAP**。单看这个数没有意义，所以保持分类结果不变，换三种办法选时间，同样打分：
+# 类别对，且 tIoU 达到某个门槛，候选片段才算对。每一类把所有视频的候选片段按得分排序，对的越靠前，**平均精度**（AP）越高；各类取平均就是 **mAP**。单看这个数没有意义，所以保持分类结果不变，换三种办法选时间，同样打分：
 #
 # - **随机 γ**（random γ）：用随机数代替 $\gamma$，抽 20 次取平均；
 # - **整段**（whole clip）：只给一个从头到尾的区间。事件占视频的 3/8，门槛不超过 0.375 时它都算对；

@@ -76,7 +76,7 @@ CACHE = Path("results/tsl")  # git ignores it
 #
 # | tIoU of at least | 0.1 | 0.2 | 0.3 | mean of 0.1, 0.15 … 0.3 |
 # |---|---|---|---|---|
-# | mean average precision | 27.27 % | 20.53 % | 12.06 % | 19.85 % |
+# | mean average precision | 27.27% | 20.53% | 12.06% | 19.85% |
 
 # %% [markdown] lang="zh"
 # ## 1 · 任务与思路
@@ -91,7 +91,7 @@ CACHE = Path("results/tsl")  # git ignores it
 #
 # | tIoU 不低于 | 0.1 | 0.2 | 0.3 | 0.1、0.15……0.3 的平均 |
 # |---|---|---|---|---|
-# | 平均精度均值（mAP） | 27.27 % | 20.53 % | 12.06 % | 19.85 % |
+# | 平均精度均值（mAP） | 27.27% | 20.53% | 12.06% | 19.85% |
 
 # %% [markdown] lang="en"
 # One code for both sizes; the classroom's network is narrower, and its features cost nothing to make. A *step* is one move of the weights. Videos differ in length, so they go through the network one at a time, and a step adds up the gradients of `batch_size` of them.
@@ -652,12 +652,12 @@ plt.show()
 # %% [markdown] lang="en"
 # Far above chance, and nearly the same at all limits: where the network finds an event it also finds its borders, though **nobody ever told it a border**. The rendered events are as clear at their first frame as in their middle; a mood in a real video comes and goes, and its borders are a matter of taste. A score on these videos shows that the method works, and nothing about people's feelings.
 #
-# *Classes all right* is not what it seems. When this was written, the network said "both" for every test video, and six of the ten are both: 60 % is what that answer earns without looking. Nor can it be put beside the training accuracy above: in training the absent classes are known, and are scored by their mean over the whole video instead of its best clips.
+# *Classes all right* is not what it seems. When this was written, the network said "both" for every test video, and six of the ten are both: 60% is what that answer earns without looking. Nor can it be put beside the training accuracy above: in training the absent classes are known, and are scored by their mean over the whole video instead of its best clips.
 
 # %% [markdown] lang="zh"
 # 远远高过随机，而且各个门槛下几乎一样：网络找到事件，也就找到了边界，虽然**从没有人告诉过它边界在哪里**。渲染的事件从第一帧起就和中间一样明显；真实视频的情感有起有落，边界本来就见仁见智。在这些视频上的分数只说明方法有效，与人的真实情感无关。
 #
-# *类别全判对*的比例要小心看。写作本文时，网络对每个测试视频都回答“两类都有”，而十个视频里有六个确实如此：什么都不看，这个答案也能得 60 %。它也不能与上面的训练准确率相比：训练时已知哪些类别不出现，这些类别按整段视频的平均值计分，而不是按最好的那些小段。
+# *类别全判对*的比例要小心看。写作本文时，网络对每个测试视频都回答“两类都有”，而十个视频里有六个确实如此：什么都不看，这个答案也能得 60%。它也不能与上面的训练准确率相比：训练时已知哪些类别不出现，这些类别按整段视频的平均值计分，而不是按最好的那些小段。
 
 # %% [markdown] lang="en"
 # ## 8 · Plus or minus? The sign of the reverse mapping

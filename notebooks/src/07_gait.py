@@ -87,7 +87,7 @@ CACHE = Path("results/gait")  # git ignores it
 # BPM-GCN 有三个想法：
 #
 # - **身体是一张图。** 关节是节点，骨骼是边，*图卷积*让每个关节与相邻关节交换信息（第 3、5 节）。
-# - **两条流。** *姿态流*看关节在哪里，*运动流*看关节动得多快、加速度多大。两条流三次交换各自看到的东西。
+# - **双流。** *姿态流*看关节在哪里，*运动流*看关节动得多快、加速度多大。双流三次交换各自看到的东西。
 # - **用情感特征作约束。** 姿态流还要说出每一帧身体的 31 个角度、距离和面积（第 4 节）；研究认为它们与情感有关。
 
 # %%
@@ -526,7 +526,7 @@ for words, rows in (("all training gaits", affective), ("those of 48 frames", af
 # %% [markdown] lang="zh"
 # ## 5 · 逐个部件看网络
 #
-# 两条流各有十个**单元**：先在每一帧里做图卷积，再在每个关节上沿时间做 9 帧的卷积。一个单元的图卷积是
+# 双流各有十个**单元**：先在每一帧里做图卷积，再在每个关节上沿时间做 9 帧的卷积。一个单元的图卷积是
 #
 # $$y=\sum_{k=1}^{3} x\,\big(\underbrace{A_k}_{\text{骨骼}}+\underbrace{PA_k}_{\text{可学习}}+\underbrace{\operatorname{softmax}(\theta_k(x)^{\top}\phi_k(x)/(eT))}_{\text{注意力}}\big)\,W_k$$
 #
@@ -595,7 +595,7 @@ print("and between the attention graphs:", np.abs(attention - seen_graph[0].nump
 #
 # （$\text{Att}_T$：每帧一个 0 到 1 的权重；第二式用的是已经加过的 $x_p$。）另有一个关节注意力，但在公开代码里，它只影响时间注意力怎样算。**论文的公式 (8)、(9) 却用它给特征本身加权。** JACK 以代码为准。
 #
-# **损失**是三项之和，权重都是 1：两条流各自的交叉熵，加上情感特征分支的均方误差。预测用的是两组 logit 的*平均*，它本身并不直接受训练。
+# **损失**是三项之和，权重都是 1：双流各自的交叉熵，加上情感特征分支的均方误差。预测用的是两组 logit 的*平均*，它本身并不直接受训练。
 
 # %%
 batch = validation.batch(range(2))
@@ -758,7 +758,7 @@ for split, gaits in (("train", seen), ("test", validation)):
 # %% [markdown] lang="zh"
 # ## 7 · 消融：各部分贡献多少？
 #
-# 训练计划和随机种子都不变，再训练三个网络：只有姿态流，只有运动流（都是单独一条流，没有融合），以及两条流但不用情感特征约束（权重为 0）。
+# 训练计划和随机种子都不变，再训练三个网络：只有姿态流，只有运动流（都是单独一条流，没有融合），以及双流但不用情感特征约束（权重为 0）。
 
 # %%
 VARIANTS = {
@@ -818,7 +818,7 @@ for a, b in pairs:
 # **One seed decides nothing.** `docs/benchmarks.md` has the same table with three seeds each: some of the numbers hardly move, others by up to nine points; and gaits of one walker are not independent. Besides, the schedule was chosen among five by the test accuracy of seed 0, so that what you see here is a little too good, and seeds 1 and 2 there are fairer. The paper's own ablation is on real gaits; whether streams and constraint help *here* is no test of it, since these labels are made by other means.
 
 # %% [markdown] lang="zh"
-# **只凭一个种子，下不了结论。** `docs/benchmarks.md` 里有同样的表，每行三个种子：有的数几乎不变，有的相差多达九个百分点；同一个行走者的几段步态也并不独立。另外，训练计划是按种子 0 的测试准确率从五种里挑出来的，所以这里的成绩略微偏高，那张表里种子 1 和 2 的更公允。论文自己的消融实验用的是真实步态；两条流和约束在*这里*有没有帮助，不能用来检验它，因为这里的标签是另一种办法造出来的。
+# **只凭一个种子，下不了结论。** `docs/benchmarks.md` 里有同样的表，每行三个种子：有的数几乎不变，有的相差多达九个百分点；同一个行走者的几段步态也并不独立。另外，训练计划是按种子 0 的测试准确率从五种里挑出来的，所以这里的成绩略微偏高，那张表里种子 1 和 2 的更公允。论文自己的消融实验用的是真实步态；双流和约束在*这里*有没有帮助，不能用来检验它，因为这里的标签是另一种办法造出来的。
 
 # %% [markdown] lang="en"
 # ## 8 · What the network laid over the walker
@@ -1042,7 +1042,7 @@ for name, (large, small) in both.items():
     print(f"{name:16}{large!s:>20}{small!s:>16}")
 
 # %% [markdown] lang="en"
-# The paper reports **88.99 %** on the 2,177 real gaits of Emotion-Gait, split 9 to 1; the public Jittor port reports 91.15 %. Neither can be put beside the accuracies above, which are of other gaits with other labels. Things to know before comparing with either (`paper` above is the released configuration; the paper's text says a learning rate of 0.01 and 80 epochs):
+# The paper reports **88.99%** on the 2,177 real gaits of Emotion-Gait, split 9 to 1; the public Jittor port reports 91.15%. Neither can be put beside the accuracies above, which are of other gaits with other labels. Things to know before comparing with either (`paper` above is the released configuration; the paper's text says a learning rate of 0.01 and 80 epochs):
 #
 # - **The epoch is chosen on the test set.** The released code keeps the epoch that was best on the very gaits that it reports. That flatters. All numbers above are of the last epoch, but not beyond reproach either: the schedule was chosen among five by the test accuracy of this very seed (section 7).
 # - **The split is by gait, not by person**, so the same walker may be on both sides.
@@ -1055,7 +1055,7 @@ for name, (large, small) in both.items():
 # In Jittor every Var that is an attribute of a module is a parameter. The public port writes `self.A = ...` for the bones, and so trains what is meant to be fixed; JACK writes `self._A`, since an underscore keeps it out. The port also starts $PA$ at $10^{-6}A$, not at $10^{-6}$. That matters less: gradients reach all its entries all the same. One step of SGD shows the first:
 
 # %% [markdown] lang="zh"
-# 论文在 Emotion-Gait 的 2,177 段真实步态上（按 9:1 划分）报告 **88.99 %**，公开的计图移植版报告 91.15 %。两者都不能和上面的准确率相比：步态不同，标签的来历也不同。与它们比较之前，有几件事要知道（上面的 `paper` 是公开代码的配置；论文正文写的是学习率 0.01、80 轮）：
+# 论文在 Emotion-Gait 的 2,177 段真实步态上（按 9:1 划分）报告 **88.99%**，公开的计图移植版报告 91.15%。两者都不能和上面的准确率相比：步态不同，标签的来历也不同。与它们比较之前，有几件事要知道（上面的 `paper` 是公开代码的配置；论文正文写的是学习率 0.01、80 轮）：
 #
 # - **轮次是在测试集上挑的。** 公开代码保留测试成绩最好的一轮，报告的也是这同一批步态的成绩，因而偏乐观。上文的数都是最后一轮的，但也并非无可挑剔：训练计划是按这个种子的测试准确率从五种里挑的（第 7 节）。
 # - **按步态划分，不按人划分**，同一个人可能两边都有。
@@ -1252,7 +1252,7 @@ ok = classroom.check_value(
 # **Exercise 4 — the learned graph.** (a) How many numbers does $PA$ add to the network, over both streams? (b) In unit 10 of the *movement* stream, which joint pair that is no bone has the strongest learned edge? Take the mean of the three parts (`PA["movement"]` is `[10, 3, 16, 16]`), and then the absolute value: a negative edge counts by its size. Give `(from, to)` as two numbers.
 
 # %% [markdown] lang="zh"
-# **练习 4——学出来的图。** (a) 两条流合起来，$PA$ 给网络增加了多少个数？(b) 在*运动流*的第 10 单元里，骨骼之外，哪一对关节之间学出来的边最强？先对三个分区取平均（`PA["movement"]` 的形状是 `[10, 3, 16, 16]`），再取绝对值：负的边也按大小比较。用两个编号 `(from, to)` 回答。
+# **练习 4——学出来的图。** (a) 双流合起来，$PA$ 给网络增加了多少个数？(b) 在*运动流*的第 10 单元里，骨骼之外，哪一对关节之间学出来的边最强？先对三个分区取平均（`PA["movement"]` 的形状是 `[10, 3, 16, 16]`），再取绝对值：负的边也按大小比较。用两个编号 `(from, to)` 回答。
 
 # %%
 n_learned = ...
@@ -1268,7 +1268,7 @@ strongest = np.unravel_index(mean_graph.argmax(), mean_graph.shape)
 ok = classroom.check_value(
     "4a numbers of PA", n_learned, sum(int(np.prod(u.PA.shape)) for u in units),
     hint="Two streams, ten units, three parts, each 16 × 16.",
-    hint_zh="两条流，十个单元，三个分区，每个 16 × 16。",
+    hint_zh="双流，十个单元，三个分区，每个 16 × 16。",
 )  # fmt: skip
 ok = classroom.check_value(
     "4b strongest edge", strongest, list(strongest_pairs(PA["movement"][9].mean(0), 1)[0][:2]),

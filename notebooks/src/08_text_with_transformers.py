@@ -664,7 +664,7 @@ plt.show()
 # All lines so far fitted their clips, and that is where the choice of $w$ learned to trust them. People are not so kind. The first line below is a rescuer's joke on an icy slope, and in the other three polite words hide that somebody is cross. What does the probe make of the bare words?
 
 # %% [markdown] lang="zh"
-# 两点启示。两种感官回答同一个问题，而且错在**不同**的地方，混合起来就比哪一个都强：看左图曲线中间的隆起。另一方面，感官只能在自己懂的事上帮忙：文本说不出是*哪一种*负面情感，所以右图几乎没有提高。32 段视频很少，一段就是三个百分点。灰线是瞎猜的成绩。
+# 两点启示。两种感官回答同一个问题，而且错在**不同**的地方，混合起来就比哪一个都强：看左图曲线中间的隆起。另一方面，感官只能在自己懂的事上帮忙：文本说不出是*哪一种*负面情感，所以右图几乎没有提高。32 段视频很少，一段就是三个百分点。灰线是随机猜测的成绩。
 #
 # ## 9 · 文本错了怎么办
 #

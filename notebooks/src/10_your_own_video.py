@@ -117,14 +117,14 @@ print(model.predict(video))
 # %% [markdown] lang="en"
 # `own_video.load_newest` loads the newest weights of notebooks 04 to 07 or of the commands, and those that ship where there are none. All of them were trained on what ships: **rendered clips** with planted events (VAANet, CTEN, TSL-Net) and recorded walks with **synthetic labels** (BPM-GCN).
 #
-# Keep that in mind with every answer below. A network that has only ever seen coloured shapes will tell you, with 97 %, that your grandmother is disgusted. It must choose among its classes, and nothing in it can say "I do not know this". What you *can* see is **how** it looks: which moments count, what is erased, where segments would begin. For answers that mean something, train on a real data set (`docs/en/train.md`) and load those weights: `jack.load("results/VAANet/best.pth")`.
+# Keep that in mind with every answer below. A network that has only ever seen coloured shapes will tell you, with 97%, that your grandmother is disgusted. It must choose among its classes, and nothing in it can say "I do not know this". What you *can* see is **how** it looks: which moments count, what is erased, where segments would begin. For answers that mean something, train on a real data set (`docs/en/train.md`) and load those weights: `jack.load("results/VAANet/best.pth")`.
 #
 # The number behind each network was measured on *its own kind of data*, and where a best epoch was chosen, it was chosen on those very clips: it flatters a little. It says nothing about your film.
 
 # %% [markdown] lang="zh"
 # `own_video.load_newest` 优先加载笔记本 04 到 07 或命令行最近一次训练的权重，没有的话就用随仓库提供的。它们都是用仓库自带的数据训练的：植入了事件的**渲染视频**（VAANet、CTEN、TSL-Net），以及带**合成标签**的行走录制（BPM-GCN）。
 #
-# 看下面每个答案时都要记住这一点。一个只见过彩色图形的网络，会以 97 % 的把握告诉你，你奶奶感到“厌恶”。它必须在几个类别里选一个，没有办法说“这个我没见过”。你*能*看到的是它**怎样**看：哪些时刻重要，擦掉了什么，片段从哪里开始。想要有意义的答案，请在真实数据集上训练（见 `docs/cn/训练.md`），再加载那份权重：`jack.load("results/VAANet/best.pth")`。
+# 看下面每个答案时都要记住这一点。一个只见过彩色图形的网络，会以 97% 的把握告诉你，你奶奶感到“厌恶”。它必须在几个类别里选一个，没有办法说“这个我没见过”。你*能*看到的是它**怎样**看：哪些时刻重要，擦掉了什么，片段从哪里开始。想要有意义的答案，请在真实数据集上训练（见 `docs/cn/训练.md`），再加载那份权重：`jack.load("results/VAANet/best.pth")`。
 #
 # 每个网络后面的数字是在*与训练同类的数据*上测的；如果挑了最好的一轮，也是用这些数据挑的，所以略微偏高。它说明不了网络在你的影片上有多准。
 
