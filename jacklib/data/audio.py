@@ -171,8 +171,8 @@ def filter_bank(waveform: np.ndarray, sr: int, n_mels: int = 128) -> np.ndarray:
 
     `waveform` is one channel, [samples] within -1 and 1, `sr` its samples per second. A frame is
     a window of 25 ms, and one starts every 10 ms (100 per second); samples after the last whole
-    window are not used. Each window loses its mean, is pre-emphasised (x[t] - 0.97 x[t-1]), multiplied
-    with a Hann window and padded with zeros to a power of two; its power spectrum is summed under
+    window are not used. Each window loses its mean, is pre-emphasised (x[t] - 0.97 x[t-1]),
+    multiplied with a Hann window and padded with zeros to a power of two; its power spectrum is summed under
     `n_mels` triangles, equally wide on the mel scale between 20 Hz and sr / 2. Sums have a floor,
     so silence gives finite numbers (-15.9). This is `compute-fbank-feats` of Kaldi without dither
     and with window type `hanning`, and torchaudio's `compliance.kaldi.fbank`.

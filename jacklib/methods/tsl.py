@@ -840,7 +840,7 @@ def describe_file(
     checkpoint says), and its fps.
 
     i3d: I3D's weights; without them JACK's own descriptor. sound: of a folder of frames. Raises
-    DataError where the file cannot be read, or the weights were trained on the other kind.
+    DataError if the file cannot be read, or the weights were trained on the other kind.
     """
     facts = video_facts(file)
     rgb = logmel = None

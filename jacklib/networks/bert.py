@@ -202,12 +202,12 @@ class LayerNorm(nn.Module):
 class Embedding(nn.Module):
     """A row of the table for each number: [B, L] -> [B, L, H].
 
-    The row `padding` takes no gradient, as in PyTorch: what stands in for no word learns nothing.
+    The row `padding` gets no gradient, as with PyTorch's padding_idx.
     """
 
-    def __init__(self, count: int, H: int, deviation: float, padding: int | None = None):
+    def __init__(self, count: int, H: int, init_std: float, padding: int | None = None):
         self.padding = padding
-        self.weight = jt.randn(count, H) * deviation
+        self.weight = jt.randn(count, H) * init_std
         if padding is not None:
             self.weight.assign(self.weight * (jt.index((count, H), 0) != padding).float32())
 
@@ -222,10 +222,10 @@ class Embedding(nn.Module):
         return rows * word + rows.detach() * (1 - word)
 
 
-def linear(c_in: int, c_out: int, deviation: float) -> nn.Linear:
+def linear(c_in: int, c_out: int, init_std: float) -> nn.Linear:
     """A linear layer that starts with normal weights and biases of 0."""
     layer = nn.Linear(c_in, c_out)
-    layer.weight.assign(jt.randn(c_out, c_in) * deviation)
+    layer.weight.assign(jt.randn(c_out, c_in) * init_std)
     layer.bias.assign(jt.zeros(c_out))
     return layer
 
@@ -255,14 +255,14 @@ class SelfAttention(nn.Module):
         self.value = linear(H, H, config.initializer_range)
         self.dropout = nn.Dropout(config.attention_probs_dropout_prob)
 
-    def execute(self, x, hidden_keys):
-        """hidden_keys: [B, 1, 1, L], 0 for what may be looked at and a large negative number."""
+    def execute(self, x, attention_bias):
+        """attention_bias: [B, 1, 1, L], 0 for keys that may be attended to, else -1e30."""
         B, L, H = x.shape
         h, e = self.h, H // self.h
         q = self.query(x).reshape(B, L, h, e).transpose(1, 2)  # [B, h, L, e]
         k = self.key(x).reshape(B, L, h, e).transpose(1, 2)  # [B, h, L, e]
         v = self.value(x).reshape(B, L, h, e).transpose(1, 2)  # [B, h, L, e]
-        scores = q @ k.transpose(2, 3) / math.sqrt(e) + hidden_keys  # [B, h, L, L]
+        scores = q @ k.transpose(2, 3) / math.sqrt(e) + attention_bias  # [B, h, L, L]
         attention = scores.softmax(dim=3)  # over the keys
         y = self.dropout(attention) @ v  # [B, h, L, e]
         return y.transpose(1, 2).reshape(B, L, H), attention
@@ -288,8 +288,8 @@ class Attention(nn.Module):
         self.self = SelfAttention(config)
         self.output = Output(config.hidden_size, config)
 
-    def execute(self, x, hidden_keys):
-        y, attention = self.self(x, hidden_keys)
+    def execute(self, x, attention_bias):
+        y, attention = self.self(x, attention_bias)
         return self.output(y, x), attention
 
 
@@ -312,8 +312,8 @@ class Layer(nn.Module):
         self.intermediate = Intermediate(config)
         self.output = Output(config.intermediate_size, config)
 
-    def execute(self, x, hidden_keys):
-        x, attention = self.attention(x, hidden_keys)
+    def execute(self, x, attention_bias):
+        x, attention = self.attention(x, attention_bias)
         return self.output(self.intermediate(x), x), attention
 
 
@@ -326,10 +326,10 @@ class Embeddings(nn.Module):
     """What the word is, where it stands, and which text it is of: [B, L] -> [B, L, H]."""
 
     def __init__(self, config: BERTConfig):
-        H, deviation = config.hidden_size, config.initializer_range
-        self.word_embeddings = Embedding(config.vocab_size, H, deviation, config.pad_token_id)
-        self.position_embeddings = Embedding(config.max_position_embeddings, H, deviation)
-        self.token_type_embeddings = Embedding(config.type_vocab_size, H, deviation)
+        H, init_std = config.hidden_size, config.initializer_range
+        self.word_embeddings = Embedding(config.vocab_size, H, init_std, config.pad_token_id)
+        self.position_embeddings = Embedding(config.max_position_embeddings, H, init_std)
+        self.token_type_embeddings = Embedding(config.type_vocab_size, H, init_std)
         self.LayerNorm = LayerNorm(H, config.layer_norm_eps)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
@@ -402,14 +402,14 @@ class BERT(nn.Module):
         B, L = ids.shape
         # As large as what PyTorch adds in effect: exp of it is 0, and a text that is all padding
         # looks at all places alike.
-        hidden_keys = ((mask[:, None, None] - 1) * 1e30).astype(np.float32)  # [B, 1, 1, L]
-        numbers = [jt.array(value) for value in (ids, types, hidden_keys)]
+        attention_bias = ((mask[:, None, None] - 1) * 1e30).astype(np.float32)  # [B, 1, 1, L]
+        numbers = [jt.array(value) for value in (ids, types, attention_bias)]
         jt.sync(numbers)
-        ids, types, hidden_keys = numbers
+        ids, types, attention_bias = numbers
         x = self.embeddings(ids, types)  # [B, L, H]
         seen, hidden = [], [x]
         for layer in self.encoder.layer:
-            x, attention = layer(x, hidden_keys)  # [B, L, H], [B, h, L, L]
+            x, attention = layer(x, attention_bias)  # [B, L, H], [B, h, L, L]
             seen.append(attention)
             hidden.append(x)
         output = BERTOutput(x, None if self.pooler is None else self.pooler(x))

@@ -179,8 +179,9 @@ def _like(group: dict, given: dict) -> dict:
 def _is_absent(gradient: jt.Var) -> bool:
     """Whether this is the zero that Jittor gives where the loss does not depend on the Var.
 
-    Such a zero is a constant spread over the Var's shape; PyTorch would say None. Of a single
-    number it cannot be told: there the constant has no input, and to ask for one ends Python.
+    Such a zero is a constant spread over the Var's shape; PyTorch would return None. For
+    a Var of one element the constant has no input node, and `_input(0)` would crash Python, so it
+    is treated as a gradient.
     """
     if list(gradient.shape) == [1]:
         return False

@@ -1,4 +1,4 @@
-"""Predictions of a classifier over a data set, and the report that comes of them."""
+"""Runs a classifier over a data set and reports its predictions."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def draw_confusion(confusion: np.ndarray, class_names: list[str]):
     from matplotlib.figure import Figure
 
     n = len(class_names)
-    # A picture for 300 classes would take gigabytes; from 40 on, its letters shrink instead.
+    # A figure for 300 classes would take gigabytes; from 40 on, its letters shrink instead.
     size = min(n, 40)
     small = {"fontsize": 10 * size / n} if size < n else {}
     figure = Figure(figsize=(2.2 + 0.55 * size, 1.6 + 0.5 * size), layout="constrained")

@@ -168,7 +168,7 @@ class LiveCurves:
         self.handle = None
 
     def draw(self, history: list[dict[str, float]], score: str = "val_accuracy") -> None:
-        """Show the history so far in place of the last picture."""
+        """Show the history so far in place of the last figure."""
         from IPython.display import Image, display
 
         content = io.BytesIO()

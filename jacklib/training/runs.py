@@ -38,10 +38,11 @@ class Run:
     options: plain values that checkpoints carry along, so that a file says how its network is
         built.
 
-    The rest is for a network's `train` to say. score: the number of the evaluation whose largest
-    value decides what best.pth is. unit: what lines on the screen call an epoch, if it is no pass
-    over the data. settings: the data, and whatever else decides how the run goes: a notebook that
-    waited for another's run takes that over only if they are the same.
+    The rest is for a network's `train` to say.
+    score: the number of the evaluation whose largest value decides what best.pth is.
+    unit: what lines on the screen call an epoch, if it is no pass over the data.
+    settings: the data, and whatever else decides how the run goes: a notebook that waited for
+        another's run takes that over only if they are the same.
     """
 
     result_path: str | os.PathLike
@@ -66,7 +67,7 @@ class Run:
 
 
 def in_notebook() -> bool:
-    """Whether this runs in a Jupyter kernel, where pictures can be shown."""
+    """Whether this runs in a Jupyter kernel, where figures can be shown."""
     # Whether a kernel runs, not whether somebody imported one's modules.
     ipython = sys.modules.get("IPython")
     return getattr(ipython and ipython.get_ipython(), "kernel", None) is not None

@@ -37,10 +37,12 @@ class AttentionState:
     beta: [S, k] channel attention, each row summing to k; or None.
     gamma: [S] temporal attention, zero or more.
     audio_gamma: [n] temporal attention over the audio segments, or None.
-    probabilities: [C], summing to 1. class_names: C names.
-    title: the clip's name. label: its true class, one of class_names, or None.
-    segment: which segment to look into. truth: [S], the fraction 0..1 of each segment that
-    the planted event fills, or None.
+    probabilities: [C], summing to 1.
+    class_names: C names.
+    title: the clip's name.
+    label: its true class, one of class_names, or None.
+    segment: which segment to look into.
+    truth: [S], the fraction 0..1 of each segment that the planted event fills, or None.
 
     Raises DataError naming the field whose shape or values are wrong.
     """

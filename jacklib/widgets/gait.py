@@ -61,11 +61,16 @@ def render(
 ) -> Figure:
     """Draw one gait, or two side by side: 9 inches wide, 900 pixels at the figure's resolution.
 
-    frame: from 0; a gait that is over by then has an empty stage. graph: one of GRAPHS in
-    `gait_state`; None for attention where all gaits have it, else the skeleton. part: one of PARTS.
-    unit: 1 to 10. stream: one of STREAMS; None for posture where it is known. features: up to three
-    numbers or names of `gait_features.FEATURES`. azimuth: see `gait_drawing.project`. Raises
-    DataError naming the argument.
+    frame: from 0; a gait that is over by then has an empty stage.
+    graph: one of GRAPHS in `gait_state`; None for attention where all gaits have it, else the
+        skeleton.
+    part: one of PARTS.
+    unit: 1 to 10.
+    stream: one of STREAMS; None for posture where it is known.
+    features: up to three numbers or names of `gait_features.FEATURES`.
+    azimuth: see `gait_drawing.project`.
+
+    Raises DataError naming the argument.
     """
     lang = drawing.drawable(lang)
     states, choice = _choose(states, graph, part, unit, stream)

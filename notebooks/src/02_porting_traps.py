@@ -145,9 +145,7 @@ x = np.arange(5, dtype=f32).reshape(1, 1, 1, 5)
 theirs = pytorch("nn.AdaptiveAvgPool2d((1, 3))(x)", x=x)
 plain = plain_jittor("nn.AdaptiveAvgPool2d((1, 3))(x)", x=x)
 ours = ops.adaptive_avg_pool(jt.array(x), (1, 3))
-trap(
-    "3 · adaptive pooling into parts that do not divide", pytorch=theirs, jittor=plain, fixed=ours
-)
+trap("3 · adaptive pooling into parts that do not divide", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 4 · a fresh Dropout drops nothing
@@ -316,7 +314,7 @@ x = f32([[[0, 2, 4, 6]]])
 theirs = pytorch("nn.AvgPool1d(2)(x)", x=x)
 plain = plain_jittor("nn.AvgPool1d(2)(x)", x=x)
 ours = ops.avg_pool2d(jt.array(x).unsqueeze(2), (1, 2)).squeeze(2)
-trap("11 · layers that are not there", pytorch=theirs, jittor=plain, fixed=ours)
+trap("11 · missing layers", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ## 3 · Numbers and shapes
@@ -339,7 +337,7 @@ m = f32([[1, 5, 2], [9, 3, 4]])
 theirs = pytorch("m.argmax(dim=1)", m=m)
 plain = plain_jittor("m.argmax(dim=1)", m=m)
 ours = jt.array(m).argmax(dim=1)[0]
-trap("12 · argmax gives two things", pytorch=theirs, jittor=plain, fixed=ours, port="Gait")
+trap("12 · argmax returns two values", pytorch=theirs, jittor=plain, fixed=ours, port="Gait")
 
 # %% [markdown] lang="en"
 # ### 13 · max(dim) returns one value
@@ -355,7 +353,7 @@ trap("12 · argmax gives two things", pytorch=theirs, jittor=plain, fixed=ours, 
 theirs = pytorch("m.max(dim=1)[0]", m=m)
 plain = plain_jittor("m.max(dim=1)[0]", m=m)
 ours = jt.array(m).max(dim=1)
-trap("13 · max(dim) gives one thing", pytorch=theirs, jittor=plain, fixed=ours, port="CTEN")
+trap("13 · max(dim) returns one value", pytorch=theirs, jittor=plain, fixed=ours, port="CTEN")
 
 # %% [markdown] lang="en"
 # ### 14 · argsort returns two values
@@ -371,7 +369,7 @@ trap("13 · max(dim) gives one thing", pytorch=theirs, jittor=plain, fixed=ours,
 theirs = pytorch("m.argsort(dim=1)", m=m)
 plain = plain_jittor("m.argsort(dim=1)", m=m)
 ours = jt.array(m).argsort(dim=1)[0]
-trap("14 · argsort gives two things", pytorch=theirs, jittor=plain, fixed=ours)
+trap("14 · argsort returns two values", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 15 · var() is biased
@@ -422,7 +420,7 @@ trap("16 · std() is never below 0.001", pytorch=theirs, jittor=plain, fixed=our
 theirs = pytorch("m.norm()", m=m)
 plain = plain_jittor("m.norm()", m=m)
 ours = jt.array(m).reshape(-1).norm()
-trap("17 · norm() goes over the last axis", pytorch=theirs, jittor=plain, fixed=ours)
+trap("17 · norm() reduces the last axis only", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 18 · softmax without dim
@@ -461,7 +459,7 @@ trap("18 · softmax without dim", pytorch=theirs, jittor=plain, fixed=ours)
 theirs = pytorch("tuple(m.sum().shape)", m=m)
 plain = plain_jittor("tuple(m.sum().shape)", m=m)
 ours = np.shape(jt.array(m).sum().item())
-trap("19 · a number is an array of one", pytorch=theirs, jittor=plain, fixed=ours)
+trap("19 · a scalar is a Var of one element", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 20 · rounding halves
@@ -478,7 +476,7 @@ v = f32([0.5, 1.5, 2.5])
 theirs = pytorch("v.round()", v=v)
 plain = plain_jittor("v.round()", v=v)
 ours = jt.array(np.round(v))
-trap("20 · round half", pytorch=theirs, jittor=plain, fixed=ours)
+trap("20 · rounding halves", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 21 · integer division of negative numbers
@@ -546,7 +544,7 @@ u = np.uint8([50, 200, 255])
 theirs = pytorch("u / 255.0", u=u)
 plain = plain_jittor("u / 255.0", u=u)
 ours = jt.array(u).float32() / 255.0
-trap("24 · a picture divided by 255", pytorch=theirs, jittor=plain, fixed=ours)
+trap("24 · an image divided by 255", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 25 · stacking images
@@ -562,7 +560,7 @@ trap("24 · a picture divided by 255", pytorch=theirs, jittor=plain, fixed=ours)
 theirs = pytorch("torch.stack([u, u])", u=u)
 plain = plain_jittor("jt.stack([u, u])", u=u)
 ours = jt.stack([jt.array(u).int32(), jt.array(u).int32()])
-trap("25 · stacking pictures", pytorch=theirs, jittor=plain, fixed=ours)
+trap("25 · stacking images", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 26 · a row is a copy: writing
@@ -698,7 +696,7 @@ Loss()(logits, y, w)
 )
 each = ops.cross_entropy(jt.array(logits), jt.array(y), "none")
 ours = (jt.array(w) * each).mean()
-trap("29 · a weight for each video", pytorch=theirs, jittor=plain, fixed=ours, port="VAANet")
+trap("29 · a weight per video", pytorch=theirs, jittor=plain, fixed=ours, port="VAANet")
 
 # %% [markdown] lang="en"
 # ### 30 · the logarithm of zero in BCELoss
@@ -904,7 +902,7 @@ for m in net.modules():
         jt.init.constant_(m.weight, 3.0)
 ours = net[0][0].weight
 trap(
-    "37 · layers that keep their own first weights",
+    "37 · layers that keep their default initialisation",
     pytorch=theirs,
     jittor=plain,
     fixed=ours,
@@ -957,7 +955,7 @@ net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
 net.train()
 net[0].is_train = False  # the mode alone; gradients stay
 ours = [not p.is_stop_grad() for p in net.parameters()]
-trap("38 · eval() freezes for good", pytorch=theirs, jittor=plain, fixed=ours)
+trap("38 · eval() freezes permanently", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 39 · Adam and accumulated gradients
@@ -1069,7 +1067,7 @@ optimizer, ours = nn.SGD([jt.ones(1)], lr=0.1), []
 for epoch in range(4):
     optimizer.lr = 0.1 * 0.1**epoch
     ours.append(optimizer.lr)
-trap("41 · the scheduler comes a step late", pytorch=theirs, jittor=plain, fixed=ours)
+trap("41 · the scheduler is one step late", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 42 · the learning rate of a group
@@ -1095,7 +1093,7 @@ optimizer.param_groups[0]["lr"]
 """,
 )
 ours = nn.SGD([jt.ones(1)], lr=0.1).lr
-trap("42 · the rate of a group", pytorch=theirs, jittor=plain, fixed=ours)
+trap("42 · the learning rate of a group", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 43 · dampening at the first step

@@ -723,7 +723,9 @@ perfect_score = ...
 uniform_score = 1.0
 perfect_score = 8 / 3  # all of the attention where uniform attention has 3/8 of it
 ### END SOLUTION
-hint = "The fraction of γ inside the event, divided by the fraction that uniform attention has there."
+hint = (
+    "The fraction of γ inside the event, divided by the fraction that uniform attention has there."
+)
 hint_zh = "事件里的 γ 占总量的比例，除以均匀分布时的比例。"
 ok = classroom.check_value("5a uniform", uniform_score, 1.0, hint=hint, hint_zh=hint_zh)
 ok = classroom.check_value(
