@@ -16,7 +16,7 @@ EVERYWHERE = {
     rf"(?i)\b[bm]illions?{B}(of{B})?numbers\b": "million parameters",
     rf"(?i)\b({THINGS}){B}(\w+{B})?(a|each){B}second\b(?!{B}(time|half))": "per second",
     rf"\b(milliseconds|ms|MB){B}(a|each){B}[a-z]+": "per",
-    rf"\bRaises{B}\w+({B}naming{B}[^.,;]{{1,40}}?)?{B}(where|when)\b": "Raises ... if",
+    rf"\bRaises{B}`?\w+`?(?:(?!\bif\b)[^.`]){{0,120}}?{B}(where|when)\b": "Raises ... if",
     r"(?i)\bmend(s|ed|ing)?\b": "fix",
     "提问(?!者|的方式)": "查询（query）；预测",
     r"内容 ?\$": "值（value）",

@@ -41,7 +41,7 @@ DOUBT = {
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """The pictures of an answer; each function takes a language, "en" or "zh"."""
+    """The figures of an answer; each function takes a language, "en" or "zh"."""
 
     widget: Callable[[str], Any]  # to move through
     png: Callable[[str], bytes]  # the same, still

@@ -419,7 +419,7 @@ def _schedule(options: dict[str, Any]) -> Schedule:
     changes = {name: options[name] for name in Schedule._fields if name in options}
     schedule = SCHEDULES[options["settings"]]._replace(**changes)
     if "n_epochs" in changes and "drops" not in changes:
-        # The rate falls at the same shares of a run of another length.
+        # The rate falls at the same fractions of a run of different length.
         share = schedule.n_epochs / SCHEDULES[options["settings"]].n_epochs
         drops = {max(1, round(drop * share)) for drop in schedule.drops}
         schedule = schedule._replace(drops=tuple(sorted(drops)))

@@ -491,9 +491,9 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
         return
     add("--seed", type=int, default=0)
     add("--points", choices=("mixed", "file"), default="mixed",
-        help="one annotator a video at random, or point_labels.csv as it is")  # fmt: skip
+        help="one annotator per video at random, or point_labels.csv as it is")  # fmt: skip
     add("--batch_size", type=int,
-        help=f"videos a step; default: {paper.batch_size} (paper), "
+        help=f"videos per step; default: {paper.batch_size} (paper), "
         f"{classroom.batch_size} (classroom)")  # fmt: skip
     add("--lr", help='learning rate of every step, as a list; default: "[0.00001]*2000" (paper), '
         f'"[{classroom.rates[0]:g}]*{len(classroom.rates)}" (classroom)')  # fmt: skip

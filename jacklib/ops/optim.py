@@ -122,7 +122,7 @@ class Optimizer:
         return {"n_steps": list(self.n_steps), "groups": options, "state": state}
 
     def load_state_dict(self, saved: dict) -> None:
-        """Take over what `state_dict` gave. Raises DataError, before anything is taken over, where
+        """Take over what `state_dict` gave. Raises DataError, before anything is taken over, if
         it was another optimizer's or the parameters differ."""
         try:
             steps, groups, states = saved["n_steps"], saved["groups"], saved["state"]

@@ -228,7 +228,7 @@ def diagnosis(letter: str) -> None:
 
 
 class Curves(NamedTuple):
-    """Training runs of one port, a row a seed."""
+    """Training runs of one port, a row per seed."""
 
     loss: np.ndarray  # [seeds, steps]: of each batch, as the port computes it
     score: np.ndarray  # [seeds, checks]: the accuracy on 400 new samples

@@ -149,10 +149,9 @@ def compare(
     training: whether batch normalisation uses the batch; dropout is off in both.
     seed: the weights are made of it and of their names; None: the port's own go to PyTorch.
 
-    The port is left as it was. What `starts` says is about the port's weights as they come: give it
-    fresh from its constructor. Raises DataError if PyTorch cannot run the reference, or where
-    neither PyTorch nor stored numbers for it are at hand, and ValueError where nothing comes out of
-    the port.
+    The port is left as it was. `starts` describes the port's weights as they come: pass the port
+    fresh from its constructor. Raises DataError if PyTorch cannot run the reference, or if neither
+    PyTorch nor a stored answer is at hand, and ValueError if the port returns nothing.
     """
     import jittor as jt
 
@@ -202,7 +201,7 @@ def compare_network(network: str, settings: str = "classroom", seed: int = 0) ->
 
     network: "vaanet", "cten", "tsl" or "gait". settings: "classroom" or "paper". The inputs are
     random, of the seed. VAANet and CTEN at the paper's size run one video in evaluation mode, the
-    others in training mode. Raises DataError for other names and where PyTorch is absent.
+    others in training mode. Raises DataError for other names and if PyTorch is absent.
     """
     from jacklib import networks
     from jacklib.networks import losses

@@ -21,7 +21,7 @@ from jacklib.files import write_bytes, write_text
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a network said of N clips.
+    """A network's predictions for N clips.
 
     probabilities [N, C], labels [N] class numbers, ids, class_names; gamma [N, S] temporal
     attention. noun: what the table calls them.
@@ -185,5 +185,5 @@ def draw_confusion(confusion: np.ndarray, class_names: list[str]):
     axes.set_ylabel("true")
     right = int(np.trace(confusion))
     axes.set_title(f"{right} of {int(confusion.sum())} clips right, chance {1 / n:.3f}")
-    figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
+    figure.colorbar(image, ax=axes, label="fraction of the true class", shrink=0.8)
     return figure

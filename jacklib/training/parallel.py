@@ -36,7 +36,7 @@ def rank() -> int:
 def part(indices: np.ndarray) -> np.ndarray:
     """This process's part of a batch: process 0 has the first samples, and so on.
 
-    Raises DataError, in all processes alike, where one would be left without a sample.
+    Raises DataError, in all processes alike, if one would be left without a sample.
     """
     if world_size() == 1:
         return indices

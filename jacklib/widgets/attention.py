@@ -30,7 +30,7 @@ FIELDS = drawing.Fields("AttentionState")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AttentionState:
-    """All that one picture shows. Plain NumPy; nothing here knows the network.
+    """The data of one figure. Plain NumPy, independent of the network.
 
     frames: uint8 [S, H, W, 3], RGB, one middle frame per segment, cropped as the network saw it.
     alpha: [S, m] spatial attention, each row summing to m; or None for a network without it.

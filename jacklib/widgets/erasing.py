@@ -35,7 +35,7 @@ FIELDS = drawing.Fields("ErasingState")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ErasingState:
-    """All that one picture shows. Plain NumPy; nothing here knows the network.
+    """The data of one figure. Plain NumPy, independent of the network.
 
     title: the clip's name.
     frames: uint8 [S, H, W, 3], RGB, one middle frame per segment as pass 1 sees it.

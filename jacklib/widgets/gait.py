@@ -219,7 +219,7 @@ class GaitExplorer(drawing.Shell):
         self.frame = slider("frame_slider", 0, 0, 1)
         self.frame.layout.width = "420px"
         self.play = ipywidgets.Play(value=0, min=0, max=1, interval=MILLISECONDS, repeat=True)
-        # In the browser itself: the kernel hears of one change a frame, not of two.
+        # In the browser itself: the kernel gets one change per frame, not two.
         self._link = ipywidgets.jslink((self.play, "value"), (self.frame, "value"))
         self.unit = slider("unit_slider", UNITS, 1, UNITS, live=False)
         self.azimuth = slider("turn_slider", int(AZIMUTH), -180, 180, 5)

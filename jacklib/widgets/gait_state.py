@@ -83,7 +83,7 @@ def _time_lengths(frames: int) -> tuple[int, int, int]:
 
 @dataclass(frozen=True, eq=False)
 class GaitState:
-    """One gait. Plain NumPy; nothing here knows the network.
+    """One gait. Plain NumPy, independent of the network.
 
     title: the gait's name.
     pose: [T, V, 3], metres. Frames of zeros after the last one fill up a gait that is shorter; they

@@ -35,7 +35,7 @@ Proposal = tuple[str, float, float, float]  # label, score, start, end
 
 @dataclass(frozen=True, eq=False)
 class TimelineVideo:
-    """One video with everything known of it. Plain NumPy; nothing here knows the network.
+    """One video with everything known of it. Plain NumPy, independent of the network.
 
     title: its name.
     fps: frames per second; clip i is the 16 frames in [16 i / fps, 16 (i+1) / fps).
