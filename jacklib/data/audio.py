@@ -218,7 +218,7 @@ def _mel_filters(sr: int, n_fft: int, n_mels: int) -> np.ndarray:
 
 
 def cten_features(path: str | Path) -> np.ndarray:
-    """What CTEN hears of a sound file, before any choice of frames: float32 [frames, 128].
+    """CTEN's features of a sound file, before any choice of frames: float32 [frames, 128].
 
     The filter bank (100 frames per second) of the first channel at the file's own rate, as in the
     released code of CTEN (Zhang et al., CVPR 2023), normalised with that code's constants. That

@@ -79,9 +79,7 @@ class UntrimmedSample(NamedTuple):
     rgb: np.ndarray | None  # float32 [T, 1024]
     logmel: np.ndarray | None  # float32 [T, 32, 60], (x + 50) / 80
     labels: np.ndarray  # float32 [C], 1 for the classes that occur
-    label_distribution: (
-        np.ndarray
-    )  # float32 [C], fraction of the points per class; 0 without any
+    label_distribution: np.ndarray  # float32 [C], fraction of the points per class; 0 without any
     points: np.ndarray  # float32 [T, C], 0.9 and 0.1 at annotated clips, elsewhere 0
     fps: float
 

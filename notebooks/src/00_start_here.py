@@ -39,7 +39,7 @@
 # |---|---|---|---|---|
 # | **VAANet** | Zhao et al., AAAI 2020 | one emotion per video, with attention | accuracy 54.5% on VE8, 55.3% on Ekman-6 | **04, ready** |
 # | **CTEN** | Zhang et al., CVPR 2023 | the same; while training, the moments it attends to most are erased | accuracy 57.3% on VE8, 58.2% on Ekman-6 | **05, ready** |
-# | **TSL-Net** | Zhang and Yang, ACM MM 2022 | *when* in a long video is the mood positive or negative? | mean average precision (tIoU 0.1 to 0.3) 19.85% on TSL-300 | **06, ready** |
+# | **TSL-Net** | Zhang and Yang, ACM MM 2022 | *when* in a long video is the sentiment positive or negative? | mean average precision (tIoU 0.1 to 0.3) 19.85% on TSL-300 | **06, ready** |
 # | **BPM-GCN** | Zhai et al., IEEE TAC 2024 | emotion from the way someone walks | accuracy 88.99% on Emotion-Gait | **07, ready** |
 #
 # Always read accuracy next to a baseline: guessing uniformly scores 12.5% on VE8 (eight classes) and 16.7% on Ekman-6 (six). Always answering VE8's most frequent class scores 19.1%.

@@ -153,7 +153,7 @@ image = bottom.imshow(
     standardised.T, aspect="auto", origin="lower", extent=(0, seconds, 0, 32),
     cmap="RdBu_r", vmin=-3, vmax=3,
 )  # fmt: skip
-bottom.set(title="MFCC, what the network hears", xlabel="time (s)", ylabel="coefficient")
+bottom.set(title="MFCC, the network's audio input", xlabel="time (s)", ylabel="coefficient")
 figure.colorbar(image, ax=bottom, label="standard deviations")
 plt.show()
 
@@ -347,7 +347,7 @@ x = x.reshape(S, B, net.k).transpose(1, 2, 0)  # [B, k, S]
 gamma = net.ta_net(x)
 seen = (x * gamma.unsqueeze(1)).mean(2)
 shapes["temporal attention γ"] = gamma.shape
-shapes["what was seen"] = seen.shape
+shapes["visual vector"] = seen.shape
 
 # %% [markdown] lang="en"
 # **Audio.** The MFCC frames are cut into $n$ segments; each goes through a 2D ResNet-18 as an image with one channel, and temporal attention weights them. Finally the visual and the audio vector are concatenated, and a linear layer gives the class scores.
@@ -365,7 +365,7 @@ a = a.reshape(n, B, -1).transpose(1, 2, 0)  # [B, e, n]
 audio_gamma = net.aa_net(a)
 heard = (a * audio_gamma.unsqueeze(1)).mean(2)
 shapes["audio attention"] = audio_gamma.shape
-shapes["what was heard"] = heard.shape
+shapes["audio vector"] = heard.shape
 
 logits = net.av_fc(jt.concat([seen, heard], dim=1))
 shapes["logits"] = logits.shape
@@ -389,11 +389,11 @@ def expected_shapes(c, B):
         "spatial attention α": [S * B, m],
         "channel attention β": [S * B, k],
         "temporal attention γ": [B, S],
-        "what was seen": [B, k],
+        "visual vector": [B, k],
         "audio input": [B, AUDIO_FRAMES * n, 32],
         "audio embedding": [n * B, e],
         "audio attention": [B, n],
-        "what was heard": [B, e],
+        "audio vector": [B, e],
         "logits": [B, c.n_classes],
     }
 

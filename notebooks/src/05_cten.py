@@ -150,15 +150,15 @@ for s in range(S):
     start = (s * block + skipped) / 100
     frame = Rectangle((start, 1), config.audio_time / 100, 126, fill=False, ec=ORANGE, lw=2)
     everything.add_patch(frame)
-everything.set(title="Filter bank of the whole sound; framed: what CTEN takes")
+everything.set(title="Filter bank of the whole audio; framed: what CTEN takes")
 everything.set(xlabel="time (s)", ylabel="mel band")
 taken.imshow(blocks.T, extent=(0, S, 0, 128), **look)
 for s in range(1, S):
     taken.axvline(s, color=ORANGE, lw=2)
 taken.set_xticks(np.arange(S) + 0.5, range(S))
-taken.set(title="What CTEN hears", xlabel="segment", ylabel="mel band")
+taken.set(title="CTEN's audio input", xlabel="segment", ylabel="mel band")
 lower.colorbar(image, ax=[everything, taken], label="log energy, normalised")
-figure.suptitle(f"{item.id}: the middle frame of each segment, and its sound")
+figure.suptitle(f"{item.id}: the middle frame of each segment, and its audio")
 plt.show()
 
 # %% [markdown] lang="en"
@@ -353,21 +353,21 @@ for name, shape in expected_shapes(paper, 32).items():
 
 # %%
 def show_attention(output, row, event, title):
-    """The six matrices of one clip. output: CTENOutput; row: place in the batch; event: [S]."""
+    """The six matrices of one clip. output: CTENOutput; row: index in the batch; event: [S]."""
     scale = LogNorm(1 / 3, 3)  # half and twice are equally far from white
     v2a, a2v = output.v2a_attention.numpy()[row], output.a2v_attention.numpy()[row]
     panels = [
-        ("within picture", output.visual_attention.numpy()[row], "picture", "picture"),
-        ("within sound", output.audio_attention.numpy()[row], "sound", "sound"),
-        (f"v2a, mean of {len(v2a)} heads", v2a.mean(0), "sound", "picture"),
-        ("v2a, head 0", v2a[0], "sound", "picture"),
-        (f"a2v, mean of {len(a2v)} heads", a2v.mean(0), "picture", "sound"),
-        ("a2v, head 0", a2v[0], "picture", "sound"),
+        ("within image", output.visual_attention.numpy()[row], "image", "image"),
+        ("within audio", output.audio_attention.numpy()[row], "audio", "audio"),
+        (f"v2a, mean of {len(v2a)} heads", v2a.mean(0), "audio", "image"),
+        ("v2a, head 0", v2a[0], "audio", "image"),
+        (f"a2v, mean of {len(a2v)} heads", a2v.mean(0), "image", "audio"),
+        ("a2v, head 0", a2v[0], "image", "audio"),
     ]
     figure, axes = plt.subplots(1, 6, figsize=(12, 2.5))
-    for ax, (name, matrix, asks, seen) in zip(axes, panels, strict=True):
+    for ax, (name, matrix, queries, keys) in zip(axes, panels, strict=True):
         image = ax.imshow(np.maximum(matrix * S, 1e-3), cmap="RdBu_r", norm=scale)
-        ax.set(title=name, xlabel=f"looks at ({seen})", ylabel=f"asks ({asks})")
+        ax.set(title=name, xlabel=f"key ({keys})", ylabel=f"query ({queries})")
         ax.set_xticks(range(S))
         ax.set_yticks(range(S))
         for label in [*ax.get_xticklabels(), *ax.get_yticklabels()]:
@@ -477,7 +477,7 @@ for row, name, view in zip(axes, passes, views, strict=True):
         for spine in ax.spines.values():
             spine.set(color=ORANGE, linewidth=3, visible=start <= view.frame_indices[s, 4] < end)
     row[0].set_ylabel(name.replace(": ", "\n"), rotation=0, ha="right", va="center")
-figure.suptitle("What each pass sees: the middle frame of each snippet; orange: in the event")
+figure.suptitle("The input of each pass: the middle frame of each snippet; orange: in the event")
 plt.show()
 
 # %% [markdown] lang="en"
@@ -606,12 +606,12 @@ from jacklib.core.metrics import attention_on_truth
 from jacklib.data.video import batches
 
 net.eval()
-columns = {"within picture": [], "within sound": [], "v2a": [], "a2v": [], "temporal γ": []}
+columns = {"within image": [], "within audio": [], "v2a": [], "a2v": [], "temporal γ": []}
 with jt.no_grad():
     for batch in batches(validation, batch_size=8):
         out = net(batch.visual, batch.audio)
-        columns["within picture"].append(out.visual_attention.numpy().mean(1))  # [B, S]
-        columns["within sound"].append(out.audio_attention.numpy().mean(1))
+        columns["within image"].append(out.visual_attention.numpy().mean(1))  # [B, S]
+        columns["within audio"].append(out.audio_attention.numpy().mean(1))
         columns["v2a"].append(out.v2a_attention.numpy().mean((1, 2)))
         columns["a2v"].append(out.a2v_attention.numpy().mean((1, 2)))
         columns["temporal γ"].append(out.gamma.numpy())

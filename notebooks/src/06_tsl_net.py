@@ -177,7 +177,7 @@ figure, axes = plt.subplots(3, 1, figsize=(11, 4.2), sharex=True, height_ratios=
 strip(axes[0], file, item.fps, 0, sample.seconds)
 wave = read_audio(file, 8000)[: round(sample.seconds * 8000)]
 axes[1].plot(np.arange(len(wave)) / 8000, wave, lw=0.3, color="black")
-axes[1].set_ylabel("sound")
+axes[1].set_ylabel("audio")
 handles = [shade(ax, truth[item.id]) for ax in axes[1:]][0]
 for k, points in enumerate(annotators):
     for label, frame in points[item.id]:
@@ -261,7 +261,7 @@ for label, start, end in shown.truth:
     bottom.add_patch(Rectangle((start, 0.5), end - start, 59, **look))
     bottom.text(start + 0.3, 53, label, color="white", fontsize=12, fontweight="bold")
 bottom.set(ylabel="mel band", xlabel="time (s)")
-top.set_title(f"{shown.id}: picture and log-mel spectrogram; framed: the true segments")
+top.set_title(f"{shown.id}: frames and log-mel spectrogram; framed: the true segments")
 figure.colorbar(image, ax=bottom, label="decibels")
 plt.show()
 
@@ -292,7 +292,7 @@ for ax, name in zip(axes[0], ("middle frame", "mean colour", "motion", "contrast
     ax.set_title(name)
 for ax in axes.flat:
     ax.set(xticks=[], yticks=[])
-figure.suptitle("Five of the 64 numbers of each cell (colour has three)")
+figure.suptitle("Five of the 64 values of each cell (colour has three)")
 plt.show()
 
 # %% [markdown] lang="en"
@@ -707,7 +707,9 @@ for ax, name in zip(axes, VARIANTS, strict=True):
     ax.set(title=f"{name}: r = {r:.2f}", xlabel="clip, mapped back")
 axes[0].set_ylabel("clip, as it is")
 figure.colorbar(image, ax=axes, label="cosine")
-figure.suptitle(f"{sample.id}, picture; all clips alike would give r = −ln {T} = {-np.log(T):.2f}")
+figure.suptitle(
+    f"{sample.id}, image features; all clips alike would give r = −ln {T} = {-np.log(T):.2f}"
+)
 plt.show()
 
 # %% [markdown] lang="en"

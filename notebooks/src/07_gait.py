@@ -219,7 +219,7 @@ for ax, emotion in zip(axes.flat, EMOTIONS, strict=True):
     ax.set_yticks([])
     ax.set_title(f"{emotion}: {pose[-1, 0, 2]:.2f} m in 2.5 s", loc="left", color=COLOUR[emotion])
 for ax in axes[1]:
-    ax.set_xlabel("metres; a picture every half second")
+    ax.set_xlabel("metres; one pose per half second")
 plt.show()
 
 # %% [markdown] lang="en"
@@ -311,11 +311,11 @@ for k, (part, above, below) in enumerate(zip(graph.part_names, *axes, strict=Tru
         above.text(x + 0.05 * side, y + 0.03, v, **where)
     above.set(aspect="equal", xlim=(-0.62, 0.62), ylim=(-1.05, 0.9))
     above.axis("off")
-    above.set_title(f"{part}: arrows point to who listens")
+    above.set_title(f"{part}: arrows point to the receiver")
     image = below.imshow(A[k], cmap="Blues", vmin=0, vmax=1)
     below.set_xticks(range(16), short, rotation=90, fontsize=7)
     below.set_yticks(range(16), [f"{name} {v}" for v, name in enumerate(short)], fontsize=7)
-    below.set(xlabel="to: who listens", ylabel="from" if k == 0 else "")
+    below.set(xlabel="to: receiver", ylabel="from" if k == 0 else "")
 figure.colorbar(image, ax=axes[1], shrink=0.7, label="weight")
 plt.show()
 for k, part in enumerate(graph.part_names):
@@ -485,7 +485,7 @@ for _ in range(400):
     away = score / score.sum(1, keepdims=True) - np.eye(4)[seen.labels]
     weights -= x.T @ away / len(x) + 0.01 * weights
 simple = (x_test @ weights).argmax(1) == validation.labels
-print(f"thirteen numbers, test gaits: {simple.mean():.3f}; chance 0.25")
+print(f"thirteen features, test gaits: {simple.mean():.3f}; chance 0.25")
 
 # %% [markdown] lang="en"
 # Keep this accuracy in mind.
@@ -1266,7 +1266,7 @@ for child, parent in EDGES:
 strongest = np.unravel_index(mean_graph.argmax(), mean_graph.shape)
 ### END SOLUTION
 ok = classroom.check_value(
-    "4a numbers of PA", n_learned, sum(int(np.prod(u.PA.shape)) for u in units),
+    "4a parameters of PA", n_learned, sum(int(np.prod(u.PA.shape)) for u in units),
     hint="Two streams, ten units, three parts, each 16 × 16.",
     hint_zh="双流，十个单元，三个分区，每个 16 × 16。",
 )  # fmt: skip

@@ -249,8 +249,8 @@ for ax, (words, (layer, head)) in zip(axes, chosen.items(), strict=True):
     ax.set_xticks(range(L), seen.tokens, rotation=60)
     ax.set_yticks(range(L), seen.tokens)
     ax.set_title(f"layer {layer + 1}, head {head + 1}: {words}", fontsize=8.5)
-    ax.set_xlabel("looked at")
-axes[0].set_ylabel("who looks")
+    ax.set_xlabel("key")
+axes[0].set_ylabel("query")
 figure.colorbar(image, ax=axes, label="attention")
 plt.show()
 _, _, i, j = np.unravel_index(apart.argmax(), apart.shape)
@@ -303,7 +303,7 @@ ok = cmp(
 #
 # ## 6 · Which sentences are similar?
 #
-# The dot product of two vectors of length 1 is their **cosine**: 1 for the same direction, 0 for unrelated. A few lines against each other, sorted by mood:
+# The dot product of two vectors of length 1 is their **cosine**: 1 for the same direction, 0 for unrelated. A few lines against each other, sorted by sentiment:
 
 # %% [markdown] lang="zh"
 # 相差不过千万分之几。这是舍入误差：两个框架把同样的数按不同的顺序相加。（写作本文时在全部 378 句上也比过：最多差 3e-7。）
@@ -373,7 +373,7 @@ for text in ("Is he dead?", "What time is it?", "Good morning! You're our very f
 #
 # Do these vectors *contain* the sentiment? A **linear probe** is the simplest test: the encoder is frozen, and one linear layer, with 384 inputs and three outputs, learns the labels. It is trained in Jittor; rare labels get larger weights, so that none is neglected.
 #
-# **How to test it?** Neighbouring lines of one scene share people, words and mood: *First batch is in the oven.* … *First batch is out of the oven.* With a random split, the probe would be tested on near-duplicates of its training lines. So each source is tested in turn by a probe that was **not trained on a single line of it**. The only setting, the strength of the weight decay, is chosen among three in the same way *inside* the training sources; the test set plays no part.
+# **How to test it?** Neighbouring lines of one scene share people, words and sentiment: *First batch is in the oven.* … *First batch is out of the oven.* With a random split, the probe would be tested on near-duplicates of its training lines. So each source is tested in turn by a probe that was **not trained on a single line of it**. The only setting, the strength of the weight decay, is chosen among three in the same way *inside* the training sources; the test set plays no part.
 #
 # **Which baselines?** Always predicting the most frequent label of the training set, and the same probe on counts of word pieces, which contain the words but neither their order nor their similarity.
 
@@ -438,7 +438,7 @@ guesses = {
     "sentence vectors": text_probabilities.argmax(1),
 }
 draws = np.random.default_rng(0).integers(0, len(labels), (2000, len(labels)))
-print(f"{'':20} {'accuracy':>8}  95 % interval   recall of {', '.join(sentences.names)}")
+print(f"{'':20} {'accuracy':>8}  95% interval    recall of {', '.join(sentences.names)}")
 for name, guess in guesses.items():
     right = guess == labels
     low, high = np.percentile(right[draws].mean(1), [2.5, 97.5])
@@ -447,7 +447,7 @@ for name, guess in guesses.items():
 print("guessing blindly     0.333")
 lead = (guesses["sentence vectors"] == labels) * 1.0 - (guesses["word-piece counts"] == labels)
 low, high = np.percentile(lead[draws].mean(1), [2.5, 97.5])
-print(f"\nvectors ahead of counts by {lead.mean():.3f}, 95 % interval {low:.2f} to {high:.2f}")
+print(f"\nvectors ahead of counts by {lead.mean():.3f}, 95% interval {low:.2f} to {high:.2f}")
 for name, chosen in (("scenes", sentences.of_kind("scene")), ("books", sentences.of_kind("book"))):
     print(
         f"{name:7}"
@@ -700,9 +700,9 @@ for k, words, colour in ((best, "trusting", BLUE), (wary, "wary", ORANGE)):
     ax.plot(
         shares, with_wrong[:, k], "o-", ms=3, color=colour, label=f"{words}, w = {weights[k]:.2f}"
     )
-ax.plot(shares, with_wrong[:, -1], ":", color=RED, label="text rules")
+ax.plot(shares, with_wrong[:, -1], ":", color=RED, label="text alone")
 ax.axhline(alone, color="black", ls="--", lw=1, label="video alone")
-ax.set(xlabel="share of clips with a line of the opposite polarity", ylabel="polarity accuracy")
+ax.set(xlabel="fraction of clips with a line of the opposite polarity", ylabel="polarity accuracy")
 ax.set(ylim=(0, 1), title="Wrong lines cost what right lines gave")
 ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()

@@ -116,7 +116,7 @@ with jt.no_grad():
 for name, seconds in seen.items():
     print(f"{name:24}{1000 * median(seconds):9.2f} ms")
 lie = median(seen["waits before and after"]) / median(seen["does not wait"])
-print(f"\nThe clock that does not wait says {lie:.0f} times too little.")
+print(f"\nThe clock that does not wait reports a time {lie:.0f} times too short.")
 
 # %% [markdown] lang="en"
 # **On a GPU PyTorch has the same problem.** The CPU only *launches* kernels and runs ahead; without `torch.cuda.synchronize()` before you read the clock, you measure launching. Reports of a port "ten times as fast" often compare a clock that does not wait with one that does. `jt.sync_all(True)` and `torch.cuda.synchronize()` belong before *and* after what you time.
