@@ -119,7 +119,7 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
     The folder is made if need be. A link at `path` is replaced, not followed. The place exists,
     empty, made by this process alone, with the permissions that the user's umask gives.
 
-    Raises DiskError, one sentence, where the system refuses.
+    Raises DiskError, one sentence, if the system refuses.
     """
     path = Path(path)
     part = _part(path.parent)
@@ -203,7 +203,7 @@ def whole_folder(path: str | os.PathLike, mark: dict | None = None) -> Iterator[
     mark: how it is made (settings, version), for `read_mark`. A folder that is there is replaced
     if it carries our mark, or is empty. Hold a lock (`locked`) around this.
 
-    Raises DataError if `path` is something that we did not make, DiskError where the system
+    Raises DataError if `path` is something that we did not make, DiskError if the system
     refuses.
     """
     path = Path(path)

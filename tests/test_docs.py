@@ -90,7 +90,7 @@ def anchors_of(path: Path) -> set[str]:
 
 
 class Strict(argparse.ArgumentParser):
-    """Raises where argparse would leave, and takes no shortened options."""
+    """Raises if argparse would leave, and takes no shortened options."""
 
     def __init__(self, **options):
         super().__init__(**options, allow_abbrev=False)
@@ -113,7 +113,7 @@ def parser_of(*words: str) -> argparse.ArgumentParser:
 
 
 def check_command(words: list[str]) -> None:
-    """Raises ValueError or AssertionError where run.sh would not take these words."""
+    """Raises ValueError or AssertionError if run.sh would not take these words."""
     name = words[0]
     if name in ("doctor", "samples", "lock"):
         assert len(words) == 1

@@ -109,7 +109,7 @@ def test_batch_norm(case, data):
 
 
 def test_batch_norm_refuses_a_single_value():
-    with pytest.raises(ValueError, match="one value a channel"):
+    with pytest.raises(ValueError, match="one value per channel"):
         ops.BatchNorm(3)(jt.ones((1, 3)))
 
 

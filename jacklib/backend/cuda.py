@@ -66,7 +66,7 @@ class Toolkit(NamedTuple):
 
 
 class Machine(NamedTuple):
-    """What decides the way."""
+    """What the plan depends on."""
 
     system: str = "Linux"  # platform.system()
     gpus: tuple[Gpu, ...] = ()
@@ -77,7 +77,7 @@ class Machine(NamedTuple):
 
 
 class Way(NamedTuple):
-    """What is done, and why. name: "cpu", "jittor" (CUDA as it is) or "patched"."""
+    """The plan for a machine. name: "cpu", "jittor" (CUDA as it is) or "patched"."""
 
     name: str
     reason: str
@@ -90,7 +90,7 @@ def _dotted(version: Version) -> str:
 
 
 def choose(machine: Machine) -> Way:
-    """The way for a machine."""
+    """The plan for a machine."""
     if machine.nvcc_path is not None:
         if machine.nvcc_path:
             return Way("jittor", f"nvcc_path={machine.nvcc_path}, as you set it",
@@ -148,7 +148,7 @@ def _way_of(toolkit: Toolkit, card: str) -> Way:
 
 
 def look() -> Machine:
-    """This machine. Without a GPU no program is started, so that this costs nothing."""
+    """Detect this machine. Without a GPU no program is started, so this costs nothing."""
     gpus, driver = _driver()
     return Machine(
         system=platform.system(), gpus=gpus, driver=driver,

@@ -289,7 +289,7 @@ def _count_objects(since: float) -> int:
 def first_compile(show: bool = True) -> None:
     """Compile Jittor in a process of its own, with one line of progress.
 
-    Raises RuntimeError with the compiler's last lines and the cure where it fails.
+    Raises RuntimeError with the compiler's last lines and the cure if it fails.
     """
     mark = _compile_mark()
     if _already_compiled(mark):

@@ -169,8 +169,8 @@ def pytorch(code: str, **inputs: Any) -> Any:
     at the start. inputs: NumPy arrays (or lists, numbers), tensors in the code. Tensors come back
     as arrays; numbers, text, None and tuples, lists and dicts of all these as they are.
 
-    Where there is no PyTorch, returns the answer stored for this code with these inputs. Raises
-    DataError with PyTorch's message where the code fails, and where there is neither.
+    Without PyTorch, returns the answer stored for this code with these inputs. Raises
+    DataError with PyTorch's message if the code fails, and if there is neither.
     """
     global _console, _told
     code = textwrap.dedent(code).strip()

@@ -82,7 +82,7 @@ class VAANetConfig:
 
     @property
     def audio_frames(self) -> int:
-        """MFCC frames that one video's sound is tiled to."""
+        """MFCC frames that one video's audio is tiled to."""
         return AUDIO_FRAMES * self.audio_n_segments
 
 
@@ -162,7 +162,7 @@ class CTENConfig:
 
     @property
     def audio_frames(self) -> int:
-        """Filter-bank frames that one video's sound is tiled or cut to."""
+        """Filter-bank frames that one video's audio is tiled or cut to."""
         return self.audio_n_segments * self.audio_time
 
     def check_audio(self) -> None:

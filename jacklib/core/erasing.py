@@ -1,8 +1,8 @@
 """Temporal erasing: which segments CTEN keeps for its second and third pass, in NumPy.
 
-Zhang, Wang and Yang, CVPR 2023, section 3.3. The network sees a video up to three times. Pass 1
-sees all of it and gives each segment its weight gamma. Pass 2 sees frames of the segments below a
-threshold only: the keyframes are erased, and the context must do. Pass 3 sees the segments above
+Zhang, Wang and Yang, CVPR 2023, section 3.3. The network runs up to three times on a video. Pass 1
+takes all of it and gives each segment its weight gamma. Pass 2 takes frames of the segments below a
+threshold only: the keyframes are erased, and the context must do. Pass 3 takes the segments above
 it only.
 """
 

@@ -1,4 +1,4 @@
-"""Numbers that say how good predictions are."""
+"""Metrics of classification, detection and localization."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ TIOUS = (0.1, 0.15, 0.2, 0.25, 0.3)  # those of TSL-Net's headline metrics
 
 @dataclass(frozen=True)
 class DetectionMetrics:
-    """How good detections in time are: one number for each overlap of `tious`.
+    """Metrics of detections in time, one value for each overlap of `tious`.
 
     ap_by_class: {label: interpolated average precision}; map: its mean over the labels.
-    precision, recall: means over the ranked list of what they are so far, then over the labels.
+    precision, recall: running values averaged over the ranked list, then over the labels.
     f2: 5PR / (4P + R).
     """
 

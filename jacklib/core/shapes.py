@@ -11,7 +11,7 @@ from jacklib.errors import DataError, check_choice, refuse, shown
 
 EXPANSION = 4  # a 3D ResNet's bottleneck gives four times its inner width
 AUDIO_FRAMES = 256  # MFCC frames in one of VAANet's audio segments
-AUDIO_COEFFICIENTS = 32  # MFCC coefficients a frame
+AUDIO_COEFFICIENTS = 32  # MFCC coefficients per frame
 MEL_BINS = 128  # CTEN's filter bank
 CLIP_FRAMES = 16  # video frames in one of TSL-Net's clips
 LOGMEL_FRAMES, LOGMEL_BINS = 32, 60  # TSL-Net's log-mel spectrum of one clip
@@ -26,7 +26,7 @@ def backbone_channels(blocks: Sequence[int], width: int) -> int:
 
 
 def backbone_map(snippet_duration: int, sample_size: int, n_stages: int) -> tuple[int, int]:
-    """(depth, side) of the 3D ResNet's map for snippets of that many frames and pixels a side.
+    """(depth, side) of the 3D ResNet's map for snippets of that many frames and pixels per side.
 
     Every halving there (7 with padding 3, 3 with padding 1, 1 without) gives ceil(n / 2). A side
     is halved by the stem, the pool and each stage but the first; the depth by the last two only.

@@ -37,7 +37,7 @@ class Graph:
     """Joints, the bones between them, and what a graph convolution multiplies with.
 
     joint_names: 16 strings. edges: 15 pairs (child, parent). part_names: of A's first axis.
-    A [3, 16, 16], float32: y[w] = sum over v of x[v] * A[part, v, w], so that column w says which
+    A [3, 16, 16], float32: y[w] = sum over v of x[v] * A[part, v, w], so that column w holds which
     joints w listens to: itself ("self"), its parent ("inward"), the mean of its children
     ("outward"). Columns of the last two sum to 1, or to 0 where there is no such joint.
 

@@ -42,7 +42,7 @@ def read_channels(path: str | Path, *, silent_sr: int = SAMPLE_RATE) -> tuple[np
     mp4, an old library without mp3) with PyAV. A video file without any sound gives one channel of
     silence of the video's length, `silent_sr` samples per second.
 
-    Raises DataError, naming the file, when it is missing, holds no samples, cannot be decoded, or
+    Raises DataError, naming the file, if it is missing, holds no samples, cannot be decoded, or
     says of itself what cannot be (see the limits of `jacklib.data.media`).
     """
     return _read(Path(path), silent_sr, lambda channels: channels)
@@ -170,8 +170,8 @@ def filter_bank(waveform: np.ndarray, sr: int, n_mels: int = 128) -> np.ndarray:
     """Logarithms of mel filter bank energies as Kaldi computes them: float32 [frames, n_mels].
 
     `waveform` is one channel, [samples] within -1 and 1, `sr` its samples per second. A frame is
-    a window of 25 ms, and one starts every 10 ms (100 per second); samples after the last
-    whole window are not used. Each loses its mean, is pre-emphasised (x[t] - 0.97 x[t-1]),
+    a window of 25 ms, and one starts every 10 ms (100 per second); samples after the last whole
+    window are not used. Each window loses its mean, is pre-emphasised (x[t] - 0.97 x[t-1]),
     multiplied with a Hann window and padded with zeros to a power of two; its power spectrum is
     summed under `n_mels` triangles, equally wide on the mel scale between 20 Hz and sr / 2. Sums
     have a floor, so silence gives finite numbers (-15.9). This is `compute-fbank-feats` of Kaldi
@@ -218,7 +218,7 @@ def _mel_filters(sr: int, n_fft: int, n_mels: int) -> np.ndarray:
 
 
 def cten_features(path: str | Path) -> np.ndarray:
-    """What CTEN hears of a sound file, before any choice of frames: float32 [frames, 128].
+    """CTEN's features of a sound file, before any choice of frames: float32 [frames, 128].
 
     The filter bank (100 frames per second) of the first channel at the file's own rate, as in the
     released code of CTEN (Zhang et al., CVPR 2023), normalised with that code's constants. That
@@ -231,9 +231,9 @@ def cten_features(path: str | Path) -> np.ndarray:
 
 
 def log_mel_rate(fps: float) -> int:
-    """Samples a second at which TSL-Net's released script reads the sound of a video of `fps`.
+    """Samples per second at which TSL-Net's released script reads the audio of a video of `fps`.
 
-    Raises DataError if fps is no rate of pictures.
+    Raises DataError if fps is no valid frame rate.
     """
     refuse(not 1 <= fps <= 240, "fps", found=str(fps), wanted="frames per second, 1 to 240",
            cure="Give the video's own rate.")  # fmt: skip
@@ -244,7 +244,7 @@ def log_mel(path: str | Path, fps: float) -> np.ndarray:
     """What TSL-Net hears of a video's sound: float32 [frames, 60], in decibels.
 
     60 mel bands of a power spectrum over 2,048 samples, a frame every 1,024, at `log_mel_rate(fps)`
-    samples per second: 32 frames for 16 of the picture. Nothing is subtracted; the loader scales
+    samples per second: 32 frames for 16 video frames. Nothing is subtracted; the loader scales
     with (x + 50) / 80. As the released script of TSL-Net (Zhang and Yang, MM 2022) makes it.
 
     Files and errors are those of `read_audio`.
@@ -277,7 +277,7 @@ def filter_bank_blocks(
     into n_segments equal blocks, and `frames` consecutive frames are taken from each: from a random
     place in every block with `rng`, from the middle without it, which can be repeated.
 
-    Always a new array. Raises DataError when there are no features.
+    Always a new array. Raises DataError if there are no features.
     """
     features = np.asarray(features)
     if len(features) <= n_segments * frames:

@@ -56,7 +56,7 @@ class Bvh(NamedTuple):
 
 
 class Recording(NamedTuple):
-    """Poses [T, 16, 3] and how many of them a second has (None where a file does not say)."""
+    """Poses [T, 16, 3] and how many per second (None where a file does not say)."""
 
     pose: np.ndarray
     fps: float | None
@@ -236,7 +236,7 @@ def _plain(name: str) -> str:
 
 
 def choose_joints(names: tuple[str, ...], what: str) -> list[int]:
-    """The places of the 16 joints among a file's names, in the order of JOINTS.
+    """The indices of the 16 joints among a file's names, in the order of JOINTS.
 
     Raises DataError that lists what is missing of the naming that fits best.
     """

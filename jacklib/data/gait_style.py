@@ -1,11 +1,11 @@
 """The style model: one cycle of a walk, walked in another way.
 
 It changes how fast, how far, how upright and with how much swing somebody walks, and knows four
-sets of such numbers, called happy, sad, angry and neutral. They follow the directions that studies
+sets of such values, called happy, sad, angry and neutral. They follow the directions that studies
 of emotional gait report (Montepare et al. 1987; Roether et al. 2009; Gross et al. 2012): joy is
 fast, bouncy and upright with a wide swing of the arms; sadness slow, slumped, with little swing and
 the head down; anger fast, heavy and wide, leaning forward with bent elbows. How much is this
-project's choice, made so that the classes overlap. A label made this way says which numbers were
+project's choice, made so that the classes overlap. A label made this way says which values were
 drawn, not what anybody felt.
 
 Poses are [T, 16, 3] as in `jacklib.data.poses`: y up, metres, walking along +z, left at +x.
@@ -77,7 +77,7 @@ SPREAD = Style(
     elbow=7, spread=3, width=0.012, sink=0.008,
 )  # fmt: skip
 INTENSITY = (0.6, 1.25)  # how far from neutral to the means above a gait goes
-HABIT = 0.6  # spread of walkers' lasting habits, as a share of SPREAD
+HABIT = 0.6  # spread of walkers' own habits, as a fraction of SPREAD
 # What a style may be, whatever is drawn.
 LOWEST = Style(0.6, 0.55, 0.1, 0.2, 0.2, -12, -15, -20, -15, -6, -0.03, -0.01)
 HIGHEST = Style(1.5, 1.35, 2.6, 3.0, 2.5, 22, 28, 35, 60, 20, 0.1, 0.08)
@@ -95,7 +95,7 @@ def blend(style: Style, intensity: float, *shifts: Style) -> Style:
 
 
 def draw_shift(rng: np.random.RandomState, share: float = 1.0) -> Style:
-    """What chance adds to a style: normal, `share` times SPREAD wide."""
+    """The random part of a style: normal, `share` times SPREAD wide."""
     return Style(
         *(share * getattr(SPREAD, field.name) * rng.standard_normal() for field in fields(Style))
     )

@@ -49,7 +49,7 @@ def check_pose(pose, what: str, index: int | None = None) -> np.ndarray:
     pose: [T, 16, 3] or [T, 48] (x, y, z of each joint in turn).
     what: the file or argument, for the message; index: the gait's place in it.
 
-    Raises DataError if there are not 16 joints or fewer than 2 frames, where a number is
+    Raises DataError if there are not 16 joints or fewer than 2 frames, if a number is
     missing, infinite or too large for any unit, or where the gait is zero: all of it, or a frame
     before its last one that is not.
     """

@@ -57,14 +57,14 @@ def scaled_size(width: int, height: int, short_side: int) -> tuple[int, int]:
 
 
 def read_frames(path: str | Path, fps: int = 30, short_side: int = 240) -> Iterator[np.ndarray]:
-    """Pictures of a video at `fps` a second: uint8 [H, W, 3], RGB, one after another.
+    """Frames of a video at `fps` per second: uint8 [H, W, 3], RGB, one after another.
 
-    Picture n is the one that is on the screen n / fps seconds after the first: pictures are
-    repeated or left out, never mixed. A picture turned by a phone's orientation mark is upright.
+    Frame n is the one that is on the screen n / fps seconds after the first: frames are
+    repeated or left out, never mixed. A frame turned by a phone's orientation mark is upright.
     The released tool sets the height to 240; here it is the short side, so that upright videos
     keep as much detail as wide ones.
 
-    Raises DataError, naming the file, when there is no picture to decode, or one would have to be
+    Raises DataError, naming the file, if there is no frame to decode, or one would have to be
     repeated for over a minute: a clock that jumped, or a damaged file.
     """
     path = Path(path)
@@ -114,9 +114,9 @@ def _to_picture(path: Path, frame, short_side: int) -> np.ndarray:
 def read_video(
     path: str | Path, fps: int = 30, short_side: int = 240
 ) -> tuple[Iterator[np.ndarray], np.ndarray]:
-    """A video for use at once, without files: (pictures as `read_frames`, waveform).
+    """A video for use at once, without files: (frames as `read_frames`, waveform).
 
-    The pictures come one by one, so that a long video needs little memory; `list()` them for
+    The frames come one by one, so that a long video needs little memory; `list()` them for
     all. The waveform is float32 [samples], mono, 44.1 kHz, silence where the video has no sound.
     """
     from jacklib.data.audio import read_audio  # librosa is slow to load and only needed here
@@ -181,7 +181,7 @@ def prepare_one_video(
     replaced if it carries our mark. Videos shorter than 16 frames get an `n_frames` of 0, as the
     released tool writes, and 0 is returned.
 
-    Raises DataError, naming the file, when the video cannot be read or the folder is not ours, and
+    Raises DataError, naming the file, if the video cannot be read or the folder is not ours, and
     DiskError when the system refuses to write; nothing is left behind then.
     """
     path, mark = Path(path), _mark(Path(path), fps, short_side)

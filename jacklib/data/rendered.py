@@ -160,7 +160,7 @@ class Stage:
         """Paint one shape into every frame.
 
         x, y, radius, angle, squash (height by width) and opacity (0..1) are numbers or [T];
-        colour is uint16 [3]; hollow is the share of the radius cut out; stripes their number.
+        colour is uint16 [3]; hollow is the fraction of the radius cut out; stripes their number.
         """
         every = np.ones(self.n_frames)
         x = every * x * self.unit + self.margin
@@ -613,7 +613,7 @@ def segment_truth(event: tuple[int, int], n_frames: int, seq_len: int) -> np.nda
     """
     start, end = _checked_event(event, n_frames)
     check_at_least("seq_len", seq_len, 1, "Give the number of segments.")
-    # In units of 1/seq_len frames, all borders are integers and the shares exact.
+    # In units of 1/seq_len frames, all borders are integers and the fractions exact.
     left = np.arange(seq_len) * n_frames
     overlap = np.minimum(left + n_frames, end * seq_len) - np.maximum(left, start * seq_len)
     return np.maximum(overlap, 0) / n_frames

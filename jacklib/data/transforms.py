@@ -1,4 +1,4 @@
-"""Which frames of a clip are taken, and what is done to each picture.
+"""Which frames of a clip are taken, and how each frame is transformed.
 
 Every random choice is drawn first, into a small frozen `TransformDraw`, and applied afterwards.
 One draw serves all frames of a clip: the camera does not jump between two frames, and the draw
@@ -52,15 +52,15 @@ def tsn_indices(
     return (first[:, None] + np.arange(snippet_duration)[None, :]) % n_frames
 
 
-# --- space: what is done to each picture ----------------------------------------------------------
+# --- space: how each frame is transformed ---------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class TransformDraw:
     """What happens to every frame of one clip.
 
-    crop: one of CROPS; the square has the side of the picture's short side.
-    resize_first: resize the whole picture and crop then (the released centred evaluation);
+    crop: one of CROPS; the square has the side of the frame's short side.
+    resize_first: resize the whole frame, then crop (the released centred evaluation);
         False: crop and resize then (the released training). They differ by rounding only.
     effect: None or one of EFFECTS, done after cropping and resizing.
     amount: degrees counter-clockwise for "rotation", the factor for "brightness", else 0.
@@ -100,7 +100,7 @@ def crop_box(width: int, height: int, side: int, crop: str) -> tuple[int, int, i
     """(left, top, right, bottom) of a square of `side` pixels at the place called `crop`.
 
     An odd side in the centre gives a box one pixel larger, as the released code's rounding does;
-    Pillow fills what lies outside the picture with black. Frames of 240 pixels are not affected.
+    Pillow fills what lies outside the frame with black. Frames of 240 pixels are not affected.
     """
     if crop == "centre":
         half = round(side / 2)

@@ -79,7 +79,7 @@ class UntrimmedSample(NamedTuple):
     rgb: np.ndarray | None  # float32 [T, 1024]
     logmel: np.ndarray | None  # float32 [T, 32, 60], (x + 50) / 80
     labels: np.ndarray  # float32 [C], 1 for the classes that occur
-    label_distribution: np.ndarray  # float32 [C], each class's share of the points; 0 without any
+    label_distribution: np.ndarray  # float32 [C], fraction of the points per class; 0 without any
     points: np.ndarray  # float32 [T, C], 0.9 and 0.1 at annotated clips, elsewhere 0
     fps: float
 
@@ -103,7 +103,7 @@ class UntrimmedVideos:
         seed 123 it is TSL-300's own point_labels.csv, line by line. "file": point_labels.csv.
     seed: of that draw.
     ground_truth: file of the segments, in root.
-    length_tolerance: features of picture and sound may differ in length by this share of the clips
+    length_tolerance: image and audio features may differ in length by this fraction of the clips
         (or by 4 clips); the longer is cut, as in the released code.
 
     .items, .class_names, .lengths (clips of each video). Files are looked for, and tables, shapes
@@ -248,14 +248,14 @@ class UntrimmedVideos:
 
 
 def read_rgb(path: str | Path) -> np.ndarray:
-    """Picture features: float32 [T, 1024]. Raises DataError naming the file."""
+    """Image features: float32 [T, 1024]. Raises DataError naming the file."""
     features = open_array(path, NUMBERS, ANEW)
     check_rgb(path, features.shape)
     return _finite(path, features)
 
 
 def check_rgb(path: str | Path, shape: Sequence[int]) -> int:
-    """The clips of picture features of that shape. Raises DataError naming the file."""
+    """The clips of image features of that shape. Raises DataError naming the file."""
     if len(shape) != 2 or shape[1] != RGB_SIZE or not shape[0]:
         raise DataError(
             str(path), found=f"shape {list(shape)}",

@@ -1,8 +1,8 @@
-"""From video files to what TSL-Net takes: for every 16 frames, 1,024 numbers of the picture and 32
+"""From video files to what TSL-Net takes: for every 16 frames, 1,024 image features and 32
 log-mel frames of the sound.
 
 A clip is 16 frames at the video's own rate; what is left at the end is no clip. Two ways of
-describing a clip's picture are here:
+describing a clip's frames are here:
 
 - `i3d_features`: I3D (networks/i3d.py) with its public Kinetics weights. This is what TSL-300's
   features and TSL-Net's released weights are made of.
@@ -161,9 +161,9 @@ def frames_between(
 
 # --- the descriptor of the sample videos ----------------------------------------------------------
 
-GRID = 4  # cells a side
+GRID = 4  # cells per side
 CELL_NUMBERS = RGB_SIZE // GRID**2  # 64
-SMALL = (96, 64)  # width and height of the pictures that are described
+SMALL = (96, 64)  # width and height of the frames that are described
 HUES, LEVELS, EDGES, FLOWS = 12, 5, 12, 8
 SAMPLED = [0, 5, 10, 15]  # frames that colours and edges are taken from
 
@@ -176,10 +176,10 @@ def small_picture(picture: np.ndarray) -> np.ndarray:
 def describe_clip(clip: np.ndarray) -> np.ndarray:
     """Colours, edges and motion of a clip: uint8 RGB [16, 64, 96, 3] -> float32 [1024], 0 to 1.
 
-    The picture is cut into 4 x 4 cells, row by row, with 64 numbers each:
+    The frame is divided into 4 x 4 cells, row by row, with 64 values each:
 
     - from frames 0, 5, 10 and 15 together: 12 hues (weighted with saturation times value), 5 levels
-      of saturation, 5 of value, as shares of the cell; 12 directions of edges (weighted with their
+      of saturation, 5 of value, as fractions of the cell; 12 directions of edges (weighted by
       strength), mean R, G and B, and how much value differs within the cell;
     - from frames 1, 6 and 11 and those before: 8 directions of motion (Farneback's optical flow,
       weighted with its length), its mean and its largest length;
@@ -231,7 +231,7 @@ def _cells(pictures: np.ndarray) -> np.ndarray:
 
 
 def _turn(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The direction of (x, y) as a share of a full turn, 0 up to 1."""
+    """The direction of (x, y) as a fraction of a full turn, 0 up to 1."""
     return np.mod(np.arctan2(y, x) / (2 * np.pi), 1)
 
 
@@ -417,7 +417,7 @@ def _described(root: Path, split: str, name: str) -> bool:
 
 
 def features_kind(root: str | Path) -> str:
-    """What the picture features of a folder in TSL-300's layout are; TSL-300's own are I3D's."""
+    """What the image features of a folder in TSL-300's layout are; TSL-300's own are I3D's."""
     kind = read_table(_kind_file(Path(root))).get("rgb", I3D_FEATURES)
     return kind if isinstance(kind, str) else shown(kind)
 

@@ -213,10 +213,10 @@ class SamplePaths(NamedTuple):
 
 @dataclass(frozen=True)
 class Cut:
-    """What is taken of a clip for a network to see and hear.
+    """What is taken from a clip as a network's visual and audio input.
 
     seq_len, snippet_duration: segments of a clip, and frames taken from each.
-    sample_size: side of the square pictures.
+    sample_size: side of the square frames.
     fps: frames used per second; of the 30 stored, every (30 // fps)th.
     sound: "mfcc", VAANet's: `audio_frames` frames of `n_mfcc` coefficients, repeated or cut to
         that length; "filter_bank", CTEN's: `audio_segments` blocks, `audio_frames` in all, of 128
@@ -392,7 +392,7 @@ class VideoClips:
     def load(self, index: int, epoch: int = 0) -> Sample:
         """Load clip `index` as epoch `epoch` sees it; see Sample for shapes.
 
-        Raises DataError naming the file when a frame or the sound is missing or damaged.
+        Raises DataError naming the file if a frame or the sound is missing or damaged.
         """
         item = self.items[index]
         rng = self._random(index, epoch)

@@ -46,7 +46,7 @@ class Worker:
         )  # fmt: skip
 
     def ask(self, op: str, **arguments: Any) -> dict[str, Any]:
-        """Send one request. Raises RuntimeError with the worker's own message where it failed."""
+        """Send one request. Raises RuntimeError with the worker's own message if it failed."""
         print(json.dumps({"op": op, **arguments}), file=self.process.stdin, flush=True)
         line = self.process.stdout.readline()
         if not line:

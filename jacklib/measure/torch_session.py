@@ -119,7 +119,7 @@ class Session:
 
     def _losses(self, net: nn.Module) -> Iterator[torch.Tensor]:
         # TSL-Net's released code adds up the batch's losses and takes one gradient of the sum,
-        # which keeps the graphs of all its videos. A gradient a video, as jacklib takes it, is the
+        # which keeps the graphs of all its videos. One gradient per video, as in jacklib, is the
         # same sum and keeps one: compared is what the frameworks need, not what the loops do.
         for number, (inputs, targets) in enumerate(self.passes):
             output = net(*inputs)

@@ -29,7 +29,7 @@ from jacklib.measure import protocol
 from jacklib.measure.jittor_session import JittorSession
 
 CHECK_STEPS = 10  # of the run without dropout
-ROUNDING = 1e-7  # the last digit of a float32 number, as a share of it
+ROUNDING = 1e-7  # the last digit of a float32 number, as a fraction of it
 RANDOM_DRAWS = 20
 METRICS = {
     "average_mAP": "average mAP[0.1:0.3]", "average_pAP": "pAP", "average_nAP": "nAP",
@@ -176,7 +176,7 @@ def measure(root: Path, config: Any, schedule: Any, seeds: list[int]) -> dict[st
 
 
 def move_weights(job_folder: Path, share: float, seed: int) -> None:
-    """Move the job's first weights at random by about this share of themselves."""
+    """Move the job's first weights at random by about this fraction of themselves."""
     job, weights = protocol.read_job(job_folder)
     rng = np.random.default_rng(seed)
     for name, array in weights.items():

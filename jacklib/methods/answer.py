@@ -41,7 +41,7 @@ DOUBT = {
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """The pictures of an answer; each function takes a language, "en" or "zh"."""
+    """The figures of an answer; each function takes a language, "en" or "zh"."""
 
     widget: Callable[[str], Any]  # to move through
     png: Callable[[str], bytes]  # the same, still
@@ -50,15 +50,19 @@ class View:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Answer:
-    """What a network says of one file, or of arrays.
+    """A network's prediction for one file, or for arrays.
 
-    network: its title. file: what was asked about. weights: where its weights come from.
-    label: the likeliest class; probabilities by class (TSL-Net: the two scores of the whole video,
-    which need not sum to 1). segments: (start, end, label, score), seconds, best first, where the
-    network finds any. attention [S]: the weight of each of S equal parts of the video, where the
-    network has one (TSL-Net: how much each snippet is foreground). seconds: the length of what
-    was seen. trained_on: the sample data that the weights were trained on, None if that is not
-    known. state: what the widget shows, as plain arrays.
+    network: its title.
+    file: the input.
+    weights: where its weights come from.
+    label: the most probable class.
+    probabilities: by class (TSL-Net: the two scores of the whole video, which need not sum to 1).
+    segments: (start, end, label, score), seconds, best first, if the network localizes.
+    attention [S]: the weight of each of S equal parts of the video, if the network has one
+        (TSL-Net: how much each snippet is foreground).
+    seconds: the length of the input.
+    trained_on: the sample data that the weights were trained on, None if unknown.
+    state: what the widget shows, as plain arrays.
     """
 
     network: str
@@ -200,8 +204,11 @@ def measured(checkpoint: str | os.PathLike) -> tuple[str, float] | None:
 class Model:
     """A network with its weights, in evaluation mode.
 
-    network: "vaanet", "cten", "tsl" or "gait". net: the Jittor module. class_names: in the order of
-    its outputs. file: the checkpoint that its weights come from. answer: what `predict` calls.
+    network: "vaanet", "cten", "tsl" or "gait".
+    net: the Jittor module.
+    class_names: in the order of its outputs.
+    file: the checkpoint that its weights come from.
+    answer: what `predict` calls.
     """
 
     network: str

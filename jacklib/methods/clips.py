@@ -130,7 +130,7 @@ def fit_clips(
 
 
 def truths(clips: VideoClips) -> np.ndarray | None:
-    """[N, S]: each segment's share of the planted event; None for clips without one."""
+    """[N, S]: the fraction of each segment in the planted event; None for clips without one."""
     if not all("event_start" in item.annotation for item in clips.items):
         return None
     return np.stack([clip_truth(clips, i) for i in range(len(clips))])

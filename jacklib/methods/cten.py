@@ -323,14 +323,14 @@ def detections(predictions: Predictions, clips: VideoClips) -> dict:
 
 
 # ---------------------------------------------------------------------------------------------
-# The erasing picture
+# The erasing figure
 # ---------------------------------------------------------------------------------------------
 
 
 def erasing_state(
     net: Network, clips: VideoClips, index: int, theta: float = THETA
 ) -> ErasingState:
-    """What the erasing picture shows of one clip: three passes in evaluation mode."""
+    """The erasing figure's data for one clip: three passes in evaluation mode."""
     net.eval()
     item, sample = clips.items[index], clips.load(index)
     audio = None if sample.audio is None else sample.audio[None]
@@ -424,7 +424,7 @@ def run(phase: str, args: argparse.Namespace) -> int:
         raise DataError(
             "--theta", found=str(args.theta), wanted="0 to 1", cure=f"The paper uses {THETA}."
         )
-    # As many segments of sound as of picture: one option sets both.
+    # As many audio as visual segments: one option sets both.
     if args.seq_len is None:
         args.seq_len = args.audio_n_segments
     if args.audio_n_segments is None:

@@ -343,7 +343,7 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
     if phase == "test_single":
         add("--pose_path", required=True, help="a recording: .bvh, or .npy or .csv of [T, 48]")
         add("--start", type=float, default=0.0, help="seconds into the recording (default: 0)")
-        add("--fps", type=float, help="frames a second of a .npy or .csv (default: as it is)")
+        add("--fps", type=float, help="frames per second of a .npy or .csv (default: as it is)")
         add("--right_first", action="store_true",
             help="joints 4 to 6 and 10 to 12 are the right side's")  # fmt: skip
         add("--lang", choices=("en", "zh"), default="en", help="language of the picture")
@@ -419,7 +419,7 @@ def _schedule(options: dict[str, Any]) -> Schedule:
     changes = {name: options[name] for name in Schedule._fields if name in options}
     schedule = SCHEDULES[options["settings"]]._replace(**changes)
     if "n_epochs" in changes and "drops" not in changes:
-        # The rate falls at the same shares of a run of another length.
+        # The rate falls at the same fractions of a run of different length.
         share = schedule.n_epochs / SCHEDULES[options["settings"]].n_epochs
         drops = {max(1, round(drop * share)) for drop in schedule.drops}
         schedule = schedule._replace(drops=tuple(sorted(drops)))

@@ -62,9 +62,11 @@ def default_model() -> Path:
 class TextEncoder:
     """A tokenizer and the BERT that goes with it. `TextEncoder.load` makes one.
 
-    tokenizer: of `transformers`. net: BERT in evaluation mode. pooling: how a sentence's vector
-    comes from its tokens', "mean" or "cls" (the first). max_length: tokens after which a sentence
-    is cut, [CLS] and [SEP] included. report: what loading the weights found.
+    tokenizer: of `transformers`.
+    net: BERT in evaluation mode.
+    pooling: how a sentence's vector comes from its tokens', "mean" or "cls" (the first).
+    max_length: tokens after which a sentence is cut, [CLS] and [SEP] included.
+    report: what loading the weights found.
     """
 
     def __init__(self, tokenizer, net: BERT, pooling: str, max_length: int, report: LoadReport):

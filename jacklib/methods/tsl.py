@@ -481,7 +481,7 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
         add("--video_path", help="a video file: mp4, avi, mov, mkv or webm")
         add("--rgb_path", help="or its features: rgb (.npy, [T, 1024])")
         add("--mfcc_path", help="and logmfcc (.npy, [32 T, 60])")
-        add("--fps", type=float, help="frames a second of the video that features come from")
+        add("--fps", type=float, help="frames per second of the video that features come from")
         add("--i3d_pretrained", help="rgb_imagenet.pt, where the network was trained on I3D")
         add("--lang", choices=("en", "zh"), default="en", help="language of the picture")
         return
@@ -491,9 +491,9 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
         return
     add("--seed", type=int, default=0)
     add("--points", choices=("mixed", "file"), default="mixed",
-        help="one annotator a video at random, or point_labels.csv as it is")  # fmt: skip
+        help="one annotator per video at random, or point_labels.csv as it is")  # fmt: skip
     add("--batch_size", type=int,
-        help=f"videos a step; default: {paper.batch_size} (paper), "
+        help=f"videos per step; default: {paper.batch_size} (paper), "
         f"{classroom.batch_size} (classroom)")  # fmt: skip
     add("--lr", help='learning rate of every step, as a list; default: "[0.00001]*2000" (paper), '
         f'"[{classroom.rates[0]:g}]*{len(classroom.rates)}" (classroom)')  # fmt: skip
@@ -840,7 +840,7 @@ def describe_file(
     checkpoint says), and its fps.
 
     i3d: I3D's weights; without them JACK's own descriptor. sound: of a folder of frames. Raises
-    DataError where the file cannot be read, or the weights were trained on the other kind.
+    DataError if the file cannot be read, or the weights were trained on the other kind.
     """
     facts = video_facts(file)
     rgb = logmel = None

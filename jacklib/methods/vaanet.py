@@ -120,7 +120,7 @@ def attention_state(
     truth: np.ndarray | None = None,
     segment: int | None = None,
 ) -> AttentionState:
-    """What the attention picture shows of one clip; by default its most attended segment."""
+    """The attention figure's data for one clip; by default its most attended segment."""
     probabilities, output = look(net, sample)
     gamma = output.gamma.numpy()[0]
     middle = sample.visual.shape[2] // 2

@@ -10,10 +10,10 @@ from jacklib.ops import BatchNorm, Conv1d, kaiming_normal_fan_out
 class Attention(nn.Module):
     """One attention head: a 1x1 convolution to one channel, then a square linear layer.
 
-    [N, c_in, size] -> [N, size]. "softmax" shares out a fixed sum (positions, channels); "relu" may
-    switch all on or all off (time). kaiming: start the convolution as PyTorch's `kaiming_normal_`
-    with fan_out does. switched_on: start "relu" with everything on. VAANet's heads have both,
-    CTEN's keep PyTorch's default start.
+    [N, c_in, size] -> [N, size]. "softmax" distributes a fixed sum (positions, channels); "relu"
+    may switch all on or all off (time). kaiming: start the convolution as PyTorch's
+    `kaiming_normal_` with fan_out does. switched_on: start "relu" with everything on. VAANet's
+    heads have both, CTEN's keep PyTorch's default start.
     """
 
     def __init__(

@@ -75,9 +75,9 @@ class BERTConfig:
 
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike) -> BERTConfig:
-        """What the folder's config.json says; BERT-base's where it says nothing.
+        """The config of the folder's config.json, with BERT-base's values as defaults.
 
-        Whether there is a pooler only the weights tell: `BERT.from_pretrained` looks.
+        Only the weights show whether there is a pooler: `BERT.from_pretrained` checks.
         Raises DataError, naming the file, if the model is no BERT encoder.
         """
         path = Path(folder) / "config.json"
@@ -92,10 +92,10 @@ class BERTConfig:
                 str(path), found=f"model_type {shown(kind)}", wanted="'bert'",
                 cure="RoBERTa, DistilBERT and others are built differently: take a BERT.",
             )  # fmt: skip
-        places = content.get("position_embedding_type")
-        if places not in ("absolute", None):
+        positions = content.get("position_embedding_type")
+        if positions not in ("absolute", None):
             raise DataError(
-                str(path), found=f"position_embedding_type {shown(places)}",
+                str(path), found=f"position_embedding_type {shown(positions)}",
                 wanted="'absolute'",
                 cure="Relative positions are not built here; take another checkpoint.",
             )  # fmt: skip
@@ -200,14 +200,14 @@ class LayerNorm(nn.Module):
 
 
 class Embedding(nn.Module):
-    """A row of the table for each number: [B, L] -> [B, L, H].
+    """A row of the table for each index: [B, L] -> [B, L, H].
 
-    The row `padding` takes no gradient, as in PyTorch: what stands in for no word learns nothing.
+    The row `padding` gets no gradient, as with PyTorch's padding_idx.
     """
 
-    def __init__(self, count: int, H: int, deviation: float, padding: int | None = None):
+    def __init__(self, count: int, H: int, init_std: float, padding: int | None = None):
         self.padding = padding
-        self.weight = jt.randn(count, H) * deviation
+        self.weight = jt.randn(count, H) * init_std
         if padding is not None:
             self.weight.assign(self.weight * (jt.index((count, H), 0) != padding).float32())
 
@@ -222,10 +222,10 @@ class Embedding(nn.Module):
         return rows * word + rows.detach() * (1 - word)
 
 
-def linear(c_in: int, c_out: int, deviation: float) -> nn.Linear:
+def linear(c_in: int, c_out: int, init_std: float) -> nn.Linear:
     """A linear layer that starts with normal weights and biases of 0."""
     layer = nn.Linear(c_in, c_out)
-    layer.weight.assign(jt.randn(c_out, c_in) * deviation)
+    layer.weight.assign(jt.randn(c_out, c_in) * init_std)
     layer.bias.assign(jt.zeros(c_out))
     return layer
 
@@ -234,7 +234,7 @@ def activate(x, name: str):
     """The feed-forward part's non-linearity, one of ACTIVATIONS."""
     if name == "relu":
         return relu(x)
-    if name == "gelu":  # x times the share of a normal distribution that lies below x
+    if name == "gelu":  # x times the fraction of a normal distribution below x
         return x * 0.5 * (1 + (x * math.sqrt(0.5)).erf())
     return x * 0.5 * (1 + jt.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
 
@@ -255,14 +255,14 @@ class SelfAttention(nn.Module):
         self.value = linear(H, H, config.initializer_range)
         self.dropout = nn.Dropout(config.attention_probs_dropout_prob)
 
-    def execute(self, x, hidden_keys):
-        """hidden_keys: [B, 1, 1, L], 0 for what may be looked at and a large negative number."""
+    def execute(self, x, attention_bias):
+        """attention_bias: [B, 1, 1, L], 0 for keys that may be attended to, else -1e30."""
         B, L, H = x.shape
         h, e = self.h, H // self.h
         q = self.query(x).reshape(B, L, h, e).transpose(1, 2)  # [B, h, L, e]
         k = self.key(x).reshape(B, L, h, e).transpose(1, 2)  # [B, h, L, e]
         v = self.value(x).reshape(B, L, h, e).transpose(1, 2)  # [B, h, L, e]
-        scores = q @ k.transpose(2, 3) / math.sqrt(e) + hidden_keys  # [B, h, L, L]
+        scores = q @ k.transpose(2, 3) / math.sqrt(e) + attention_bias  # [B, h, L, L]
         attention = scores.softmax(dim=3)  # over the keys
         y = self.dropout(attention) @ v  # [B, h, L, e]
         return y.transpose(1, 2).reshape(B, L, H), attention
@@ -288,8 +288,8 @@ class Attention(nn.Module):
         self.self = SelfAttention(config)
         self.output = Output(config.hidden_size, config)
 
-    def execute(self, x, hidden_keys):
-        y, attention = self.self(x, hidden_keys)
+    def execute(self, x, attention_bias):
+        y, attention = self.self(x, attention_bias)
         return self.output(y, x), attention
 
 
@@ -312,8 +312,8 @@ class Layer(nn.Module):
         self.intermediate = Intermediate(config)
         self.output = Output(config.intermediate_size, config)
 
-    def execute(self, x, hidden_keys):
-        x, attention = self.attention(x, hidden_keys)
+    def execute(self, x, attention_bias):
+        x, attention = self.attention(x, attention_bias)
         return self.output(self.intermediate(x), x), attention
 
 
@@ -326,17 +326,17 @@ class Embeddings(nn.Module):
     """What the word is, where it stands, and which text it is of: [B, L] -> [B, L, H]."""
 
     def __init__(self, config: BERTConfig):
-        H, deviation = config.hidden_size, config.initializer_range
-        self.word_embeddings = Embedding(config.vocab_size, H, deviation, config.pad_token_id)
-        self.position_embeddings = Embedding(config.max_position_embeddings, H, deviation)
-        self.token_type_embeddings = Embedding(config.type_vocab_size, H, deviation)
+        H, init_std = config.hidden_size, config.initializer_range
+        self.word_embeddings = Embedding(config.vocab_size, H, init_std, config.pad_token_id)
+        self.position_embeddings = Embedding(config.max_position_embeddings, H, init_std)
+        self.token_type_embeddings = Embedding(config.type_vocab_size, H, init_std)
         self.LayerNorm = LayerNorm(H, config.layer_norm_eps)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
     def execute(self, input_ids, token_type_ids):
-        places = jt.index((1, input_ids.shape[1]), 1)  # [1, L]
+        positions = jt.index((1, input_ids.shape[1]), 1)  # [1, L]
         x = self.word_embeddings(input_ids) + self.token_type_embeddings(token_type_ids)
-        return self.dropout(self.LayerNorm(x + self.position_embeddings(places)))
+        return self.dropout(self.LayerNorm(x + self.position_embeddings(positions)))
 
 
 class Encoder(nn.Module):
@@ -385,7 +385,7 @@ class BERT(nn.Module):
     def execute(self, input_ids, attention_mask=None, token_type_ids=None) -> BERTOutput:
         """Encode texts.
 
-        input_ids: [B, L], numbers of words. attention_mask: [B, L], 1 for words and 0 for padding,
+        input_ids: [B, L], indices of words. attention_mask: [B, L], 1 for words and 0 for padding,
         which no word looks at; all 1 if left out. token_type_ids: [B, L], 0 for the first text and
         1 for the second; all 0 if left out. Lists, NumPy arrays or Vars of whole numbers. Raises
         ValueError naming the argument that does not fit.
@@ -401,15 +401,15 @@ class BERT(nn.Module):
         ids, mask, types = check_tokens(self.config, input_ids, attention_mask, token_type_ids)
         B, L = ids.shape
         # As large as what PyTorch adds in effect: exp of it is 0, and a text that is all padding
-        # looks at all places alike.
-        hidden_keys = ((mask[:, None, None] - 1) * 1e30).astype(np.float32)  # [B, 1, 1, L]
-        numbers = [jt.array(value) for value in (ids, types, hidden_keys)]
+        # attends to all positions alike.
+        attention_bias = ((mask[:, None, None] - 1) * 1e30).astype(np.float32)  # [B, 1, 1, L]
+        numbers = [jt.array(value) for value in (ids, types, attention_bias)]
         jt.sync(numbers)
-        ids, types, hidden_keys = numbers
+        ids, types, attention_bias = numbers
         x = self.embeddings(ids, types)  # [B, L, H]
         seen, hidden = [], [x]
         for layer in self.encoder.layer:
-            x, attention = layer(x, hidden_keys)  # [B, L, H], [B, h, L, L]
+            x, attention = layer(x, attention_bias)  # [B, L, H], [B, h, L, L]
             seen.append(attention)
             hidden.append(x)
         output = BERTOutput(x, None if self.pooler is None else self.pooler(x))
@@ -447,7 +447,7 @@ def check_tokens(config: BERTConfig, input_ids, attention_mask, token_type_ids):
         raise DataError(
             "input_ids", found=f"shape {list(ids.shape)}",
             wanted=f"[B, L] with L {config.max_position_embeddings} at most",
-            cure="Cut longer texts: the network has no more places (max_position_embeddings).",
+            cure="Cut longer texts: the network has no more positions (max_position_embeddings).",
         )  # fmt: skip
     given = {"attention_mask": (attention_mask, 1), "token_type_ids": (token_type_ids, 0)}
     others = {}
@@ -511,7 +511,7 @@ def plain_names(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """A released state dict under `BertModel`'s names.
 
     Whole models (BertForMaskedLM ...) keep the encoder under `bert.`; files of TensorFlow's time
-    call the layer norms' entries gamma and beta; older ones list the places (`position_ids`).
+    call the layer norms' entries gamma and beta; older ones list the positions (`position_ids`).
     """
     found = {}
     for key, value in weights.items():

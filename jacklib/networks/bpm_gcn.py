@@ -64,7 +64,7 @@ class BPMGCNInspection(NamedTuple):
 
 
 def normal(weight, deviation: float) -> None:
-    """Fill a weight in place with normal numbers."""
+    """Fill a weight in place with normally distributed values."""
     weight.assign(jt.randn(weight.shape) * deviation)
 
 

@@ -5,7 +5,7 @@ Temporal Erasing Network", CVPR 2023. State-dict names are those of the authors'
 The erasing itself, three passes of this network over differently chosen frames, is in
 `jacklib.core.erasing`.
 
-Letters in the comments: B videos, S segments a video (of picture and of sound), nc channels of the
+Letters in the comments: B videos, S segments per video (visual and audio), nc channels of the
 backbone's map, d width of both modalities (d = nc), h attention heads, C classes. With the released
 settings S = 16, d = 2048, h = 8, C = 8. The paper uses 10 segments and an audio ResNet-50; the
 released code, which these files follow, 16 segments and an audio ResNet-18.
@@ -27,21 +27,21 @@ from jacklib.ops import BatchNorm, as_var
 
 
 class CTENOutput(NamedTuple):
-    """What CTEN gives: class scores, and every attention behind them.
+    """CTEN's class scores and all its attention maps.
 
-    Rows are what asks, columns what is looked at; each row sums to 1.
+    Rows are queries, columns keys; each row sums to 1.
     """
 
     logits: jt.Var  # [B, C]
     gamma: jt.Var  # [B, S], temporal; zero or more
-    visual_attention: jt.Var  # [B, S, S], between segments of the picture
-    audio_attention: jt.Var  # [B, S, S], between segments of the sound
-    v2a_attention: jt.Var  # [B, h, S, S], the sound asks the picture
-    a2v_attention: jt.Var  # [B, h, S, S], the picture asks the sound
+    visual_attention: jt.Var  # [B, S, S], between visual segments
+    audio_attention: jt.Var  # [B, S, S], between audio segments
+    v2a_attention: jt.Var  # [B, h, S, S], audio queries, visual keys
+    a2v_attention: jt.Var  # [B, h, S, S], visual queries, audio keys
 
 
 class CTENVisualOutput(NamedTuple):
-    """What the visual stream gives; see CTENOutput."""
+    """The output of the visual stream; see CTENOutput."""
 
     logits: jt.Var  # [B, C]
     gamma: jt.Var  # [B, S]
@@ -61,10 +61,10 @@ def attend(query, key, value):
 
 
 class NonLocalBlock(nn.Module):
-    """Every segment looks at every other of its modality: [B, S, d] -> [B, S, d], [B, S, S].
+    """Self-attention over the segments of one modality: [B, S, d] -> [B, S, d], [B, S, S].
 
-    Section 3.2 of the paper. The shortcut is weighed by alpha, which starts at 0 in
-    the released code (start_shortcut).
+    Section 3.2 of the paper. The residual (skip) connection is weighted by
+    alpha, which starts at 0 in the released code (start_shortcut).
     """
 
     def __init__(self, d: int = 2048, inner: int = 256, start_shortcut: float = 0.0):
@@ -83,7 +83,7 @@ class NonLocalBlock(nn.Module):
 
 
 class MultiHeadAttention(nn.Module):
-    """One modality looks at the other with several heads: [B, S, d] -> [B, S, d], [B, h, S, T].
+    """Cross-modal multi-head attention: [B, S, d], [B, T, d] -> [B, S, d], [B, h, S, T].
 
     Section 3.2 of the paper. Unlike the usual one, it has a ReLU after each of its four linear
     layers.
@@ -96,28 +96,28 @@ class MultiHeadAttention(nn.Module):
         self.linear_v = nn.Linear(d, d)
         self.linear_o = nn.Linear(d, d)
 
-    def execute(self, query, source):
+    def execute(self, query, key_value):
         B, S, d = query.shape
-        T, h = source.shape[1], self.n_heads
+        T, h = key_value.shape[1], self.n_heads
 
         def heads(x):  # [B, L, d] -> [B*h, L, d/h]
             return x.reshape(B, -1, h, d // h).transpose(1, 2).reshape(B * h, -1, d // h)
 
         q = heads(nn.relu(self.linear_q(query)))
-        k = heads(nn.relu(self.linear_k(source)))
-        v = heads(nn.relu(self.linear_v(source)))
+        k = heads(nn.relu(self.linear_k(key_value)))
+        v = heads(nn.relu(self.linear_v(key_value)))
         y, attention = attend(q, k, v)  # [B*h, S, d/h], [B*h, S, T]
         y = y.reshape(B, h, S, d // h).transpose(1, 2).reshape(B, S, d)
         return nn.relu(self.linear_o(y)), attention.reshape(B, h, S, T)
 
 
 # ---------------------------------------------------------------------------------------------
-# What both networks do with the picture, and at the end
+# Shared by both networks: the visual backbone and the classifier
 # ---------------------------------------------------------------------------------------------
 
 
 class Network(nn.Module):
-    """What both networks do with the video, and at the end."""
+    """Shared by both networks: the visual backbone and the classifier."""
 
     def snippet_features(self, visual) -> jt.Var:
         """Each snippet through the 3D ResNet by itself: [B, S, 3, D, H, W] -> [B, S, nc]."""
@@ -215,16 +215,17 @@ class CTEN(Network):
         time = self.config.audio_time
         check_shape("audio", audio, (B, S * time, MEL_BINS))
 
-        # Picture: segments look at each other
+        # Visual: self-attention over the segments
         v, visual_attention = self.nl[0](v)  # [B, S, d]
 
-        # Sound: each segment through the ResNet, then they look at each other
+        # Audio: each segment through the ResNet, then self-attention over the segments
         a = audio.reshape(B * S, 1, time, MEL_BINS).float()
         a = self.a_resnet(a).flatten(1)  # [B*S, 8*audio_width]
         a = self.a_fc(a).view(B, S, d)  # [B, S, d]
         a, audio_attention = self.nl_a[0](a)  # [B, S, d]
 
-        # Each modality asks the other; the answer to the sound's question is added to the picture
+        # Cross-modal attention: audio queries attend to visual keys; the result is added to the
+        # visual stream, and the other way round
         v2a, v2a_attention = self.v2a_attn(a, v)  # [B, S, d]
         a2v, a2v_attention = self.a2v_attn(v, a)  # [B, S, d]
         both = jt.cat([v + v2a, a + a2v], dim=2)  # [B, S, 2d]

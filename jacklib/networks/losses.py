@@ -22,7 +22,7 @@ def pcce(logits, target, positive: Iterable[int] = VE8_POSITIVE, weight: float =
     times. The factor belongs to each video's own loss, before the mean over the batch.
 
     logits: [B, C], target: [B] class numbers, positive: the classes of positive polarity.
-    Returns a scalar. Raises ValueError if the shapes do not fit, or where `positive` names a
+    Returns a scalar. Raises ValueError if the shapes do not fit, or if `positive` names a
     class that the logits do not have (Ekman-6 has other positive classes than VE8).
     """
     logits, target = as_var(logits), as_var(target)
@@ -62,13 +62,13 @@ class TSLLoss:
         """Every term of the loss, and "total", for what TSLNet gives with labels.
 
         labels [B, C]: the classes that occur (the network has used them; no term does).
-        label_distribution [B, C]: each class's share of the annotated points. points [B, T, C]: at
+        label_distribution [B, C]: fraction of the annotated points per class. points [B, T, C]: at
         annotated clips 0.9 for the class and 0.1 for the others, elsewhere 0. The axis B may be
         left out. Raises ValueError if shapes do not fit or no clip is annotated.
 
         Terms: "distribution", the video's against label_distribution; "frame", at the annotated
         clips; "background" and "action", at the pseudo labels' clips; "reverse_mapping". Besides,
-        as numbers, "action_clips" and "background_clips": how many clips those two speak about.
+        as numbers, "action_clips" and "background_clips": how many clips those two terms cover.
         """
         scores = outputs.scores  # [B, T, C+1]
         B, T, C = scores.shape[0], scores.shape[1], scores.shape[2] - 1

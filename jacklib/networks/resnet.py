@@ -1,4 +1,4 @@
-"""ResNet-18 for sound: the audio backbone of VAANet and CTEN.
+"""ResNet-18 for audio: the audio backbone of VAANet and CTEN.
 
 Architecture: He et al., "Deep Residual Learning for Image Recognition" (CVPR 2016), 18 layers. The
 first convolution is (7, 1) with stride (2, 1): it mixes neighbouring audio frames and leaves the

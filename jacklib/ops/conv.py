@@ -100,7 +100,7 @@ def unfold(x, K: int, stride: int, padding: int) -> jt.Var:
 
 
 def _with_bias(y, bias) -> jt.Var:
-    """Add one number a channel to y [N, C, ...]; over three axes, since fewer axes loop faster."""
+    """Add one value per channel to y [N, C, ...]; over three axes, since fewer axes loop faster."""
     if bias is None:
         return y
     return (y.reshape(*y.shape[:2], -1) + bias.reshape(1, -1, 1)).reshape(y.shape)

@@ -14,7 +14,7 @@ from jacklib.ops.cpu.batch_norm import (
 
 
 def _sums(source: str, source_of_rows: str, C: int, inputs: list[jt.Var]) -> list[jt.Var]:
-    """Two numbers a channel from maps [N, C, L], on the CPU."""
+    """Two values per channel from maps [N, C, L], on the CPU."""
     if inputs[0].shape[2] == 1:
         return jt.code([[C], [C]], ["float32"] * 2, inputs, cpu_header=ROWS, cpu_src=source_of_rows)
     return jt.code([[C], [C]], ["float32"] * 2, inputs, cpu_src=source)
@@ -91,7 +91,7 @@ class BatchNorm(jt.nn.Module):
     statistics are state, not parameters: they take no gradient. With `synchronised` (see
     `parallel.synchronise_batch_norm`) the moments are those of all processes' samples.
 
-    Raises ValueError in training mode where a channel has a single value.
+    Raises ValueError in training mode if a channel has a single value.
     """
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1):
@@ -115,7 +115,7 @@ class BatchNorm(jt.nn.Module):
         count = x.shape[0] * x.shape[2]
         if count < 2 and not self.synchronised:
             raise ValueError(
-                f"x: found shape {list(shape)}, one value a channel, wanted two or more in "
+                f"x: found shape {list(shape)}, one value per channel, wanted two or more in "
                 "training mode. Use a larger batch, or drop a last batch of one."
             )
         with jt.no_grad():

@@ -122,7 +122,7 @@ class Optimizer:
         return {"n_steps": list(self.n_steps), "groups": options, "state": state}
 
     def load_state_dict(self, saved: dict) -> None:
-        """Take over what `state_dict` gave. Raises DataError, before anything is taken over, where
+        """Take over what `state_dict` gave. Raises DataError, before anything is taken over, if
         it was another optimizer's or the parameters differ."""
         try:
             steps, groups, states = saved["n_steps"], saved["groups"], saved["state"]
@@ -179,8 +179,9 @@ def _like(group: dict, given: dict) -> dict:
 def _is_absent(gradient: jt.Var) -> bool:
     """Whether this is the zero that Jittor gives where the loss does not depend on the Var.
 
-    Such a zero is a constant spread over the Var's shape; PyTorch would say None. Of a single
-    number it cannot be told: there the constant has no input, and to ask for one ends Python.
+    Such a zero is a constant spread over the Var's shape; PyTorch would return None. For
+    a Var of one element the constant has no input node, and `_input(0)` would crash Python, so it
+    is treated as a gradient.
     """
     if list(gradient.shape) == [1]:
         return False

@@ -228,14 +228,14 @@ def diagnosis(letter: str) -> None:
 
 
 class Curves(NamedTuple):
-    """Training runs of one port, a row a seed."""
+    """Training runs of one port, a row per seed."""
 
     loss: np.ndarray  # [seeds, steps]: of each batch, as the port computes it
-    score: np.ndarray  # [seeds, checks]: the share that is right of 400 new samples
+    score: np.ndarray  # [seeds, checks]: the accuracy on 400 new samples
     checked: np.ndarray  # [checks]: after how many steps
 
     def finite(self) -> np.ndarray:
-        """[seeds]: the share of steps whose loss is a number."""
+        """[seeds]: the fraction of steps whose loss is finite."""
         return np.isfinite(self.loss).mean(1)
 
 

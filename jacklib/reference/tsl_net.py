@@ -23,23 +23,23 @@ CHUNK = 600  # clips that go through the audio extractor at a time, to bound mem
 
 
 class TSLNetOutput(NamedTuple):
-    """What TSL-Net gives; the last three only where video labels were given."""
+    """TSL-Net's output; the last three only if video labels were given."""
 
     video_score: Tensor  # [B, C], 0 to 1
     scores: Tensor  # [B, T, C+1], fused: class and not background; last, background; 0 to 1
     features: Tensor  # [B, T, n]
     distribution: Tensor | None = None  # [B, T, C+1], each clip's sum to 1
     video_distribution: Tensor | None = None  # [B, C], sum to 1
-    reverse_mapping: Tensor | None = None  # scalar, how well clips are found again; 0 at most
+    reverse_mapping: Tensor | None = None  # scalar, mean log-softmax of the matching cosine, <= 0
 
 
 # ---------------------------------------------------------------------------------------------
-# Sound
+# Audio
 # ---------------------------------------------------------------------------------------------
 
 
 def clip_positions(T: int, size: int) -> np.ndarray:
-    """Sines and cosines that tell clip from clip: [T, size], float32.
+    """Sines and cosines that encode a clip's position: [T, size], float32.
 
     The released code has a table of 4,000 clips; this one is as long as the video.
     """
@@ -49,7 +49,7 @@ def clip_positions(T: int, size: int) -> np.ndarray:
 
 
 def audio_extractor(d: int) -> nn.Sequential:
-    """A clip's sound with its neighbours' to one vector: [N, 1, 96, 60] -> [N, d, 1, 1]."""
+    """Audio of a clip and its two neighbours to one vector: [N, 1, 96, 60] -> [N, d, 1, 1]."""
     return nn.Sequential(
         nn.Conv2d(1, d // 8, (7, 7), stride=(3, 2), padding=(3, 3)),  # [N, d/8, 32, 30]
         nn.ReLU(),
@@ -89,7 +89,7 @@ def unit(x: Tensor) -> Tensor:
 
 
 class ReverseMapping(nn.Module):
-    """From the fused features back to one modality's, and how well that went.
+    """From the fused features back to one modality's, and how well they match.
 
     fused [B, n, T], own [B, T, d] -> scalar. Section 3.3 of the paper: the cosine with the clip's
     own features, minus the logsumexp of the cosines of that clip with all clips; the mean over
@@ -118,25 +118,25 @@ class ReverseMapping(nn.Module):
 
 
 class ClipNet(nn.Module):
-    """Everything that has weights: both modalities to features and logits of every clip."""
+    """All weights of the network: from both modalities to features and logits of every clip."""
 
     def __init__(self, config: TSLNetConfig):
         super().__init__()
         self.config = c = config
         d, n = c.len_feature // 2, c.neck_size
-        sound, picture = c.modality != "rgb", c.modality != "logmfcc"
+        audio, image = c.modality != "rgb", c.modality != "logmfcc"
 
         # Each modality by itself
-        if sound:
+        if audio:
             self.a_extractor = audio_extractor(d)
-        if picture:
+        if image:
             self.v_align = nn.Sequential(nn.Conv1d(c.rgb_size, d, 3, padding=1), nn.ReLU())
 
         # Both, and back to each
-        self.neck = nn.Sequential(nn.Conv1d(d * (sound + picture), n, 3, padding=1), nn.ReLU())
-        if sound:
+        self.neck = nn.Sequential(nn.Conv1d(d * (audio + image), n, 3, padding=1), nn.ReLU())
+        if audio:
             self.rev_fa = ReverseMapping(d, n)
-        if picture:
+        if image:
             self.rev_fv = ReverseMapping(d, n)
 
         # Logits
@@ -145,7 +145,7 @@ class ClipNet(nn.Module):
         self.drop_out = nn.Dropout(c.dropout)
 
     def listen(self, logmel: Tensor) -> Tensor:
-        """Features of the sound: [B, T, 32, 60] -> [B, T, d]."""
+        """Audio features: [B, T, 32, 60] -> [B, T, d]."""
         B, T = logmel.shape[:2]
         place = torch.from_numpy(clip_positions(T, LOGMEL_BINS)).to(logmel)
         logmel = logmel + place.view(1, T, 1, LOGMEL_BINS)

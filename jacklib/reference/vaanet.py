@@ -3,7 +3,7 @@
 Zhao et al., "An End-to-End Visual-Audio Attention Network for Emotion Recognition in User-Generated
 Videos", AAAI 2020. State-dict names are those of the authors' released weights.
 
-Letters in the comments: B videos, S segments a video, m = side * side positions of the backbone's
+Letters in the comments: B videos, S segments per video, m = side * side positions of the backbone's
 map, nc channels of that map, k = embed_size, n audio segments, e = audio_embed_size, C classes.
 With the paper's settings S = 12, m = 16, nc = 2048, k = 512, n = 16, e = 256, C = 8.
 """

@@ -81,7 +81,7 @@ class Look(NamedTuple):
 def look(video: Path) -> Look:
     """The video's length and whether it has sound, before anything slow begins.
 
-    Raises DataError if the file is no video, cannot be decoded or has no picture.
+    Raises DataError if the file is no video, cannot be decoded or has no image stream.
     """
     facts = video_facts(video)
     with media.opened(video) as container:

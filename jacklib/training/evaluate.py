@@ -1,4 +1,4 @@
-"""Predictions of a classifier over a data set, and the report that comes of them."""
+"""Runs a classifier over a data set and reports its predictions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from jacklib.files import write_bytes, write_text
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a network said of N clips.
+    """A network's predictions for N clips.
 
     probabilities [N, C], labels [N] class numbers, ids, class_names; gamma [N, S] temporal
     attention. noun: what the table calls them.
@@ -164,7 +164,7 @@ def draw_confusion(confusion: np.ndarray, class_names: list[str]):
     from matplotlib.figure import Figure
 
     n = len(class_names)
-    # A picture for 300 classes would take gigabytes; from 40 on, its letters shrink instead.
+    # A figure for 300 classes would take gigabytes; from 40 on, its letters shrink instead.
     size = min(n, 40)
     small = {"fontsize": 10 * size / n} if size < n else {}
     figure = Figure(figsize=(2.2 + 0.55 * size, 1.6 + 0.5 * size), layout="constrained")
@@ -185,5 +185,5 @@ def draw_confusion(confusion: np.ndarray, class_names: list[str]):
     axes.set_ylabel("true")
     right = int(np.trace(confusion))
     axes.set_title(f"{right} of {int(confusion.sum())} clips right, chance {1 / n:.3f}")
-    figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
+    figure.colorbar(image, ax=axes, label="fraction of the true class", shrink=0.8)
     return figure

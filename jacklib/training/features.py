@@ -13,8 +13,8 @@ from jacklib.errors import DataError
 class KeptFeatures:
     """`net.snippet_features(visual)`, remembered snippet by snippet.
 
-    In evaluation mode the backbone treats every snippet by itself, so the same pictures give the
-    same features whatever else is in the batch. A snippet is known by its pictures (a hash of
+    In evaluation mode the backbone treats every snippet by itself, so the same frames give the
+    same features whatever else is in the batch. A snippet is identified by its frames (a hash of
     them), hence nothing else need be passed. Up to `megabytes` are kept; after that new snippets
     are computed each time. `.computed` and `.found` count snippets.
 

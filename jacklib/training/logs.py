@@ -1,4 +1,4 @@
-"""What a training run tells: log.csv, TensorBoard's event file, lines or live curves."""
+"""What a training run reports: log.csv, TensorBoard's event file, lines or live curves."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Logs:
 
     def __init__(self, folder: Path, history: list[dict[str, float]]):
         self.path, self.rows = folder / "log.csv", list(history)
-        if self.rows:  # else an earlier run's stays until this one has an epoch to tell of
+        if self.rows:  # else an earlier run's stays until this one has an epoch to show
             self._write()
         self.board = _Board(folder / "tensorboard", self.rows[-1]["epoch"] if self.rows else None)
 
@@ -168,7 +168,7 @@ class LiveCurves:
         self.handle = None
 
     def draw(self, history: list[dict[str, float]], score: str = "val_accuracy") -> None:
-        """Show the history so far in place of the last picture."""
+        """Show the history so far in place of the last figure."""
         from IPython.display import Image, display
 
         content = io.BytesIO()

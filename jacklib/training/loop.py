@@ -31,7 +31,7 @@ from jacklib.training.runs import Run, begin, owned, restore_best, same_file, ta
 from jacklib.weights.checkpoint import save_training, save_weights
 
 # One batch -> the parts that its loss is the sum of, one after the other, each (scalar, logits
-# [B, C], labels). Labels are class numbers [B]; or [B, C], 1 for each class that occurs, and then
+# [B, C], labels). Labels are class numbers [B]; or [B, C], 1 for every class that occurs, and then
 # the logits are scores from 0 to 1; or None for a part that the accuracy while training leaves out.
 # Whoever makes the parts should keep no Var of one while making the next: it would hold all
 # activations.
@@ -163,7 +163,7 @@ def _step(
         raise TrainingError(
             f"The loss or its gradient is no longer a number (loss {value}) in epoch {epoch + 1}, "
             f"batch {number + 1} (clips {', '.join(batch.ids[:4])}...). Lower the learning rate, "
-            f"and look at these clips' frames and sound. {_what_is_left(folder)}"
+            f"and look at these clips' frames and audio. {_what_is_left(folder)}"
         )
     optimizer.step()
     return value, hits, count

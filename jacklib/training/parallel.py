@@ -36,7 +36,7 @@ def rank() -> int:
 def part(indices: np.ndarray) -> np.ndarray:
     """This process's part of a batch: process 0 has the first samples, and so on.
 
-    Raises DataError, in all processes alike, where one would be left without a sample.
+    Raises DataError, in all processes alike, if one would be left without a sample.
     """
     if world_size() == 1:
         return indices
@@ -51,7 +51,7 @@ def part(indices: np.ndarray) -> np.ndarray:
 
 
 def total(values) -> np.ndarray:
-    """The sum over all processes of a few numbers, float64."""
+    """The sum over all processes of a few values, float64."""
     array = np.atleast_1d(np.asarray(values, np.float64))
     if world_size() == 1:
         return array
@@ -59,7 +59,7 @@ def total(values) -> np.ndarray:
 
 
 def everywhere(answer: bool) -> bool:
-    """Whether the answer is yes in all processes: for what all must do, or none."""
+    """Logical AND over all processes: for what all must do, or none."""
     return bool(total([not answer])[0] == 0)
 
 

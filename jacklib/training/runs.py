@@ -35,13 +35,14 @@ class Run:
         written.
     save_every: also write last.pth after that many batches.
     show: a bar, and lines or curves; without it a run is silent.
-    options: plain values that checkpoints carry along, so that a file says how its network is
+    options: plain values that checkpoints carry along, so that a file records how its network is
         built.
 
-    The rest is for a network's `train` to say. score: the number of the evaluation whose largest
-    value decides what best.pth is. unit: what lines on the screen call an epoch, if it is no pass
-    over the data. settings: the data, and whatever else decides how the run goes: a notebook that
-    waited for another's run takes that over only if they are the same.
+    The rest is set by a network's `train`.
+    score: the number of the evaluation whose largest value decides what best.pth is.
+    unit: what lines on the screen call an epoch, if it is no pass over the data.
+    settings: the data, and whatever else decides how the run goes: a notebook that waited for
+        another's run takes that over only if they are the same.
     """
 
     result_path: str | os.PathLike
@@ -66,7 +67,7 @@ class Run:
 
 
 def in_notebook() -> bool:
-    """Whether this runs in a Jupyter kernel, where pictures can be shown."""
+    """Whether this runs in a Jupyter kernel, where figures can be shown."""
     # Whether a kernel runs, not whether somebody imported one's modules.
     ipython = sys.modules.get("IPython")
     return getattr(ipython and ipython.get_ipython(), "kernel", None) is not None
@@ -81,7 +82,7 @@ def owned(folder: str | os.PathLike, name: str) -> Iterator[bool]:
 
     Within such a block of the same process it holds already. Of several processes number 0 does it.
 
-    Raises DataError if another process holds it (a notebook waits instead), DiskError where it
+    Raises DataError if another process holds it (a notebook waits instead), DiskError if it
     cannot be written.
     """
     place = Path(folder).resolve()
@@ -107,7 +108,7 @@ def owned(folder: str | os.PathLike, name: str) -> Iterator[bool]:
                 (Path(folder) / LOCK).unlink()
 
 
-# What the state of a run always tells.
+# What the state of a run always contains.
 _PROGRESS = ("epoch", "batch", "sums", "best", "history", "seed", "n_batches")
 
 

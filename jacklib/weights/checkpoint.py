@@ -40,9 +40,11 @@ KINETICS_SLOTS = {
 class LoadReport:
     """What `load_weights` did with each key.
 
-    matched: loaded. missing: wanted by the network, not in the file. unexpected: in the file, not
-    in the network. mismatched: {key: (shape in the file, shape in the network)}. prefix: what all
-    names of the file began with, such as "module.", and the network's do not.
+    matched: loaded.
+    missing: wanted by the network, not in the file.
+    unexpected: in the file, not in the network.
+    mismatched: {key: (shape in the file, shape in the network)}.
+    prefix: what all names of the file began with, such as "module.", and the network's do not.
     """
 
     matched: list[str] = field(default_factory=list)

@@ -585,7 +585,7 @@ def read_safetensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
     `safetensors.numpy.load_file` does the same but fails on bfloat16, which many published
     weights use (NumPy has no such dtype).
 
-    Raises `DataError` naming the file where it is missing, damaged, or has a dtype such as F8.
+    Raises `DataError` naming the file if it is missing, damaged, or has a dtype such as F8.
     """
     import safetensors  # here, because `gpu_check` runs where it is not
 
@@ -636,7 +636,7 @@ def write_torch_file(path: str | os.PathLike, state_dict: Mapping[Any, Any]) -> 
     The file appears under its name only when it is complete and on disk; an older one of that name
     stays until then.
 
-    Raises `DataError` naming the entry for a value that cannot be stored, and the path where the
+    Raises `DataError` naming the entry for a value that cannot be stored, and the path if the
     folder is missing; `DiskError` where the system refuses.
     """
     path = os.fspath(path)

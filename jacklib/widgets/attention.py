@@ -30,17 +30,19 @@ FIELDS = drawing.Fields("AttentionState")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AttentionState:
-    """All that one picture shows. Plain NumPy; nothing here knows the network.
+    """The data of one figure. Plain NumPy, independent of the network.
 
     frames: uint8 [S, H, W, 3], RGB, one middle frame per segment, cropped as the network saw it.
     alpha: [S, m] spatial attention, each row summing to m; or None for a network without it.
     beta: [S, k] channel attention, each row summing to k; or None.
     gamma: [S] temporal attention, zero or more.
     audio_gamma: [n] temporal attention over the audio segments, or None.
-    probabilities: [C], summing to 1. class_names: C names.
-    title: the clip's name. label: its true class, one of class_names, or None.
-    segment: which segment to look into. truth: [S], the fraction 0..1 of each segment that
-    the planted event fills, or None.
+    probabilities: [C], summing to 1.
+    class_names: C names.
+    title: the clip's name.
+    label: its true class, one of class_names, or None.
+    segment: which segment to look into.
+    truth: [S], the fraction 0..1 of each segment that the planted event fills, or None.
 
     Raises DataError naming the field whose shape or values are wrong.
     """

@@ -35,15 +35,20 @@ FIELDS = drawing.Fields("ErasingState")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ErasingState:
-    """All that one picture shows. Plain NumPy; nothing here knows the network.
+    """The data of one figure. Plain NumPy, independent of the network.
 
-    title: the clip's name. frames: uint8 [S, H, W, 3], RGB, one middle frame per segment as pass 1
-    sees it. waveform: [n], the whole clip's audio, mono; seconds: how long the clip is.
-    gamma: [S] temporal attention of pass 1, zero or more. theta: 0..1.
+    title: the clip's name.
+    frames: uint8 [S, H, W, 3], RGB, one middle frame per segment as pass 1 sees it.
+    waveform: [n], the whole clip's audio, mono.
+    seconds: how long the clip is.
+    gamma: [S] temporal attention of pass 1, zero or more.
+    theta: 0..1.
     keep_low, keep_high: bool [S], the segments that pass 2 and pass 3 keep; none or all of them
-    where the pass sees the whole clip.
-    probabilities: [3, C] of passes 1, 2 and 3; mean_probabilities: [C], of the mean of the logits
-    of passes 1 and 2. class_names: C names. label: the true class, one of class_names, or None.
+        where the pass sees the whole clip.
+    probabilities: [3, C] of passes 1, 2 and 3.
+    mean_probabilities: [C], of the mean of the logits of passes 1 and 2.
+    class_names: C names.
+    label: the true class, one of class_names, or None.
     pass_frames: uint8 [3, S, H, W, 3], the middle frames of each pass' own S segments, or None.
     truth: [S], the fraction 0..1 of each segment that the planted event fills, or None.
 

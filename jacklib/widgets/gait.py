@@ -61,11 +61,16 @@ def render(
 ) -> Figure:
     """Draw one gait, or two side by side: 9 inches wide, 900 pixels at the figure's resolution.
 
-    frame: from 0; a gait that is over by then has an empty stage. graph: one of GRAPHS in
-    `gait_state`; None for attention where all gaits have it, else the skeleton. part: one of PARTS.
-    unit: 1 to 10. stream: one of STREAMS; None for posture where it is known. features: up to three
-    numbers or names of `gait_features.FEATURES`. azimuth: see `gait_drawing.project`. Raises
-    DataError naming the argument.
+    frame: from 0; a gait that is over by then has an empty stage.
+    graph: one of GRAPHS in `gait_state`; None for attention where all gaits have it, else the
+        skeleton.
+    part: one of PARTS.
+    unit: 1 to 10.
+    stream: one of STREAMS; None for posture where it is known.
+    features: up to three numbers or names of `gait_features.FEATURES`.
+    azimuth: see `gait_drawing.project`.
+
+    Raises DataError naming the argument.
     """
     lang = drawing.drawable(lang)
     states, choice = _choose(states, graph, part, unit, stream)
@@ -214,7 +219,7 @@ class GaitExplorer(drawing.Shell):
         self.frame = slider("frame_slider", 0, 0, 1)
         self.frame.layout.width = "420px"
         self.play = ipywidgets.Play(value=0, min=0, max=1, interval=MILLISECONDS, repeat=True)
-        # In the browser itself: the kernel hears of one change a frame, not of two.
+        # In the browser itself: the kernel gets one change per frame, not two.
         self._link = ipywidgets.jslink((self.play, "value"), (self.frame, "value"))
         self.unit = slider("unit_slider", UNITS, 1, UNITS, live=False)
         self.azimuth = slider("turn_slider", int(AZIMUTH), -180, 180, 5)

@@ -1,7 +1,7 @@
 """The page of the walking skeleton: the stage with the walker, and the panels around it.
 
 A `Scene` is one such page, of one gait or of two side by side; what moves on it can be moved to any
-frame. The letters are told in `gait`.
+frame. See `gait` for the notation.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One gait, what a network saw in it, and which of its graphs is shown.
 
 `GaitState` and `GaitGraphs` check what is to be drawn; `Choice` picks the weights out of it. The
-graphs' three parts and the letters are told in `gait`.
+graphs' three parts and the notation are explained in `gait`.
 """
 
 from __future__ import annotations
@@ -83,12 +83,17 @@ def _time_lengths(frames: int) -> tuple[int, int, int]:
 
 @dataclass(frozen=True, eq=False)
 class GaitState:
-    """One gait. Plain NumPy; nothing here knows the network.
+    """One gait. Plain NumPy, independent of the network.
 
-    title: the gait's name. pose: [T, V, 3], metres. Frames of zeros after the last one fill up a
-    gait that is shorter; they are not drawn. affective: [T, 31], see `gait_features.FEATURES`.
-    fps: frames per second. label: the true class, one of class_names, or None. probabilities: one
-    per class. affective_predicted: [T, 31], the network's own. graphs: what it looked at.
+    title: the gait's name.
+    pose: [T, V, 3], metres. Frames of zeros after the last one fill up a gait that is shorter; they
+        are not drawn.
+    affective: [T, 31], see `gait_features.FEATURES`.
+    fps: frames per second.
+    label: the true class, one of class_names, or None.
+    probabilities: one per class.
+    affective_predicted: [T, 31], the network's own.
+    graphs: its graphs and attention.
 
     Raises DataError naming the field whose shape or values are wrong.
     """

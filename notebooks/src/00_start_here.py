@@ -37,12 +37,12 @@
 #
 # | network | paper | task | the paper's result | notebook |
 # |---|---|---|---|---|
-# | **VAANet** | Zhao et al., AAAI 2020 | one emotion for a video, with attention | accuracy 54.5 % on VE8, 55.3 % on Ekman-6 | **04, ready** |
-# | **CTEN** | Zhang et al., CVPR 2023 | the same, by erasing what it saw first | accuracy 57.3 % on VE8, 58.2 % on Ekman-6 | **05, ready** |
-# | **TSL-Net** | Zhang and Yang, ACM MM 2022 | *when* in a long video is the mood positive or negative? | mean average precision (tIoU 0.1 to 0.3) 19.85 % on TSL-300 | **06, ready** |
-# | **BPM-GCN** | Zhai et al., IEEE TAC 2024 | emotion from the way someone walks | accuracy 88.99 % on Emotion-Gait | **07, ready** |
+# | **VAANet** | Zhao et al., AAAI 2020 | one emotion per video, with attention | accuracy 54.5% on VE8, 55.3% on Ekman-6 | **04, ready** |
+# | **CTEN** | Zhang et al., CVPR 2023 | the same; while training, the moments it attends to most are erased | accuracy 57.3% on VE8, 58.2% on Ekman-6 | **05, ready** |
+# | **TSL-Net** | Zhang and Yang, ACM MM 2022 | *when* in a long video is the sentiment positive or negative? | mean average precision (tIoU 0.1 to 0.3) 19.85% on TSL-300 | **06, ready** |
+# | **BPM-GCN** | Zhai et al., IEEE TAC 2024 | emotion from the way someone walks | accuracy 88.99% on Emotion-Gait | **07, ready** |
 #
-# A number needs its chance level beside it: by guessing one gets 12.5 % on VE8 (eight classes) and 16.7 % on Ekman-6 (six).
+# Always read accuracy next to a baseline: guessing uniformly scores 12.5% on VE8 (eight classes) and 16.7% on Ekman-6 (six). Always answering VE8's most frequent class scores 19.1%.
 
 # %% [markdown] lang="zh"
 # ## JACK 是什么
@@ -51,12 +51,12 @@
 #
 # | 网络 | 论文 | 任务 | 论文结果 | 笔记本 |
 # |---|---|---|---|---|
-# | **VAANet** | Zhao 等，AAAI 2020 | 判断整段视频的情感，带注意力 | 准确率：VE8 54.5 %，Ekman-6 55.3 % | **04，可用** |
-# | **CTEN** | Zhang 等，CVPR 2023 | 同上，但会擦除最先看到的线索再学 | 准确率：VE8 57.3 %，Ekman-6 58.2 % | **05，可用** |
-# | **TSL-Net** | Zhang、Yang，ACM MM 2022 | 长视频里*哪些时段*情感是正面或负面的？ | TSL-300 上 mAP（tIoU 0.1 至 0.3 平均）19.85 % | **06，可用** |
-# | **BPM-GCN** | Zhai 等，IEEE TAC 2024 | 从走路的姿态看情感 | Emotion-Gait 上准确率 88.99 % | **07，可用** |
+# | **VAANet** | Zhao 等，AAAI 2020 | 判断整段视频的情感（采用注意力机制） | 准确率：VE8 54.5%，Ekman-6 55.3% | **04，可用** |
+# | **CTEN** | Zhang 等，CVPR 2023 | 任务同上；训练时擦除注意力最高的片段，迫使网络利用其余线索 | 准确率：VE8 57.3%，Ekman-6 58.2% | **05，可用** |
+# | **TSL-Net** | Zhang、Yang，ACM MM 2022 | 长视频里*哪些时段*情感是正面或负面的？ | TSL-300 上 mAP（tIoU 0.1 至 0.3 平均）19.85% | **06，可用** |
+# | **BPM-GCN** | Zhai 等，IEEE TAC 2024 | 从走路的姿态看情感 | Emotion-Gait 上准确率 88.99% | **07，可用** |
 #
-# 看准确率要同时看随机水平：瞎猜在 VE8（八类）上能得 12.5 %，在 Ekman-6（六类）上能得 16.7 %。
+# 报告准确率要同时给出基线：VE8（8 类）随机猜测为 12.5%，全猜最多的一类为 19.1%；Ekman-6（6 类）随机猜测为 16.7%。
 
 # %% lang="en"
 LANG = "en"
@@ -94,10 +94,10 @@ BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#B8C4CE"
 Markdown(doctor.as_markdown(doctor.diagnose()))
 
 # %% [markdown] lang="en"
-# The real test is one line of Jittor. It should say `jt.Var([[ 5. 11.] [11. 25.]], dtype=float32)`.
+# The real test is one line of Jittor. It should print `jt.Var([[ 5. 11.] [11. 25.]], dtype=float32)`.
 
 # %% [markdown] lang="zh"
-# 真正的检验是一行 Jittor 代码，结果应为 `jt.Var([[ 5. 11.] [11. 25.]], dtype=float32)`。
+# 最直接的检验是运行下面这行 Jittor 代码，应输出 `jt.Var([[ 5. 11.] [11. 25.]], dtype=float32)`。
 
 # %%
 a = jt.array([[1.0, 2.0], [3.0, 4.0]])
@@ -106,12 +106,12 @@ print(a @ a.transpose(), "on", runtime.device())
 # %% [markdown] lang="en"
 # ## Jittor in a few lines
 #
-# **It is lazy.** An operation only notes what is to be done; the work is done when somebody needs the numbers. So time is only measured properly around `jt.sync_all(True)`, which waits for everything.
+# **It is lazy.** An operation is only recorded; it is executed when its values are needed. To measure time, call `jt.sync_all(True)`, which waits for everything, before you stop the clock.
 
 # %% [markdown] lang="zh"
 # ## 几行代码认识 Jittor
 #
-# **惰性执行。** 写下一个运算时，Jittor 只是记下要做什么，等到有人要结果时才真正计算。所以计时必须用 `jt.sync_all(True)` 等全部算完。
+# **惰性执行。** 写下一个运算时，Jittor 只是把它记录下来，直到需要取值时才真正执行。所以计时必须先用 `jt.sync_all(True)` 等全部算完。
 
 # %%
 x = jt.rand(1500, 1500)
@@ -136,7 +136,7 @@ x = jt.array([1.0, 2.0, 3.0])
 print(jt.grad((x**2).sum(), x))
 
 # %% [markdown] lang="en"
-# **A module** has `execute` where PyTorch has `forward`, and `optimizer.step(loss)` does what takes three lines there (`zero_grad`, `backward`, `step`). Here one line is fitted to points scattered around $y = 2x + 1$:
+# **A module** has `execute` where PyTorch has `forward`, and `optimizer.step(loss)` replaces three lines (`zero_grad`, `backward`, `step`). Here a line is fitted to points scattered around $y = 2x + 1$:
 
 # %% [markdown] lang="zh"
 # **模块**里 PyTorch 写 `forward` 的地方，Jittor 写 `execute`；`optimizer.step(loss)` 一行顶 PyTorch 的三行（`zero_grad`、`backward`、`step`）。下面用一条直线拟合散布在 $y = 2x + 1$ 附近的点：
@@ -177,7 +177,7 @@ plt.show()
 # %% [markdown] lang="en"
 # ## A first look at the data
 #
-# **Real film.** 32 clips of *Big Buck Bunny* (© 2008 Blender Foundation, [www.bigbuckbunny.org](https://www.bigbuckbunny.org), CC BY 3.0), with sound. Their labels were given by an AI model that looked at stills, and checked by nobody: good for trying out code, not for judging networks. This clip is labelled *Surprise*:
+# **Real film.** 32 clips from *Big Buck Bunny* (© 2008 Blender Foundation, [www.bigbuckbunny.org](https://www.bigbuckbunny.org), CC BY 3.0), with sound. An AI model labelled them from still frames, and nobody checked the labels: good for trying out code, not for judging networks. This clip is labelled *Surprise*:
 
 # %% [markdown] lang="zh"
 # ## 先看看数据
@@ -224,10 +224,10 @@ draw_clip(
 )
 
 # %% [markdown] lang="en"
-# **Rendered clips.** On film nobody knows which moment decides. So JACK also draws clips of its own: a grey, drifting scene, in which an emotional event of 1.2 s with its own colours, movement and sound is planted at a known time. They are made at the first use (about 15 seconds).
+# **Rendered clips.** In a film nobody knows which moment is decisive. So JACK also renders clips of its own: a grey, drifting scene with an emotional event of 1.2 s, with its own colours, movement and sound, planted at a known time. They are rendered on first use (about 15 seconds).
 
 # %% [markdown] lang="zh"
-# **渲染视频。** 在影片上，没人知道决定性的瞬间在哪里。所以 JACK 还会自己画视频：灰色的场景缓缓漂移，在已知的时刻植入一个 1.2 秒的情感事件，有自己的色彩、动作和声音。第一次使用时生成（约 15 秒）。
+# **渲染视频。** 真实影片里，没人知道决定性的时刻在哪里。所以 JACK 还会自己渲染视频：灰色的场景缓缓漂移，在已知的时刻植入一个 1.2 秒的情感事件，有自己的色彩、动作和声音。第一次使用时生成（约 15 秒）。
 
 # %%
 from jacklib.data.video import VideoClips
@@ -283,10 +283,10 @@ ok = classroom.check_value(
 )
 
 # %% [markdown] lang="en"
-# **Exercise 2.** What accuracy does blind guessing reach on the eight classes of the rendered clips, in which every class is equally frequent?
+# **Exercise 2.** What accuracy does uniform guessing reach on the rendered clips, whose eight classes are equally frequent?
 
 # %% [markdown] lang="zh"
-# **练习 2。** 渲染视频共八类，各类数量相同。闭着眼睛瞎猜，准确率是多少？
+# **练习 2。** 渲染视频共八类，各类数量相同。随机猜测的准确率是多少？
 
 # %%
 chance = ...
@@ -314,7 +314,7 @@ ok = classroom.check_value(
     gradient,
     [3.0, 12.0, 27.0],
     tolerance=1e-4,
-    hint="jt.grad(loss, x), where the loss is one number.",
+    hint="jt.grad(loss, x), where the loss has one element.",
     hint_zh="jt.grad(loss, x)，loss 必须是一个数。",
 )
 
@@ -324,11 +324,11 @@ solved, total = classroom.summary()
 # %% [markdown] lang="en"
 # ## Where next
 #
-# Two ways lead on.
+# There are two tracks.
 #
-# **Emotion**: **04_vaanet**, a network that looks and listens, learns from the rendered clips, and shows which moments it pays attention to; **05_cten**, one that learns with its keyframes erased; **06_tsl_net**, one that learns from single marked moments when a long video is moving; **07_gait**, one that reads how somebody walks; **08_text_with_transformers**, which adds what is said.
+# **Emotion**: **04_vaanet**, a network with an image and an audio stream that learns from the rendered clips and shows which moments it attends to; **05_cten**, trained with its keyframes erased; **06_tsl_net**, which learns from single marked frames when a long video is moving; **07_gait**, emotion from the way somebody walks; **08_text_with_transformers**, which adds what is said.
 #
-# **Porting**: **01_jittor_for_pytorch_users**, Jittor beside PyTorch in pairs of cells; **02_porting_traps**, where the two differ without a word; **03_porting_a_network**, TSL-Net ported step by step, and a clinic of sick ports.
+# **Porting**: **01_jittor_for_pytorch_users**, Jittor beside PyTorch in pairs of cells; **02_porting_traps**, where the two differ silently; **03_porting_a_network**, TSL-Net ported step by step, and a clinic of sick ports.
 #
 # And at the end: **09_benchmark**, how to measure speed without fooling yourself; **10_your_own_video**, all four networks on a video and a walk of your own.
 
@@ -337,8 +337,8 @@ solved, total = classroom.summary()
 #
 # 往下有两条路。
 #
-# **情感分析**：**04_vaanet**，一个又看又听的网络，从渲染视频中学习，并展示它注意了哪些时刻；**05_cten**，擦掉关键帧再学的网络；**06_tsl_net**，只凭零星的标注点，学会在长视频里找出情感出现的时段；**07_gait**，从走路的样子看情感；**08_text_with_transformers**，再加上人说的话。
+# **情感分析**：**04_vaanet**，同时使用视觉和音频的网络，从渲染视频中学习，并展示它注意了哪些时刻；**05_cten**，训练时擦除关键帧的网络；**06_tsl_net**，只凭单帧标注，在长视频里定位情感出现的时段；**07_gait**，由步态识别情感；**08_text_with_transformers**，再加入语言文本。
 #
-# **移植**：**01_jittor_for_pytorch_users**，把计图和 PyTorch 一对一地放在一起看；**02_porting_traps**，两者悄悄不同的地方；**03_porting_a_network**，一步步移植 TSL-Net，再给几个“生病”的移植看病。
+# **移植**：**01_jittor_for_pytorch_users**，把计图和 PyTorch 一对一地放在一起看；**02_porting_traps**，两者结果不同却不报错的地方；**03_porting_a_network**，一步步移植 TSL-Net，再诊断几份有错的移植。
 #
-# 最后还有：**09_benchmark**，测速度怎样才不骗自己；**10_your_own_video**，用你自己的视频和步态去问四个网络。
+# 最后还有：**09_benchmark**，怎样可靠地测速；**10_your_own_video**，让四个网络分析你自己的视频和步态。

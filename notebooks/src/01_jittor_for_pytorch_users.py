@@ -16,9 +16,9 @@
 # | | |
 # |---|---|
 # | **Needs** | this repository, some PyTorch, and `00_start_here`; no GPU, no download. PyTorch itself need not be installed |
-# | **Takes** | 1 to 2 minutes on two idle CPU cores, and more if other programs keep them busy; the very first time, about four minutes more, in which Jittor compiles some 130 kernels |
-# | **You will see** | PyTorch's code beside Jittor's, and whether both give the same numbers; what laziness, just-in-time kernels and fusion are, with measurements; a table of translations in which every row is run |
-# | **After it** | `02_porting_traps` takes the differences one by one; here they are only named |
+# | **Takes** | 1 to 2 minutes on two idle CPU cores, and more if other programs keep them busy; the very first time, about four minutes more, while Jittor compiles about 130 kernels |
+# | **You will see** | PyTorch's code next to Jittor's, and whether both give the same results; what lazy execution, just-in-time kernels and fusion are, with measurements; a translation table in which every row is run |
+# | **After it** | `02_porting_traps` covers the differences one by one; here they are only mentioned |
 #
 # Read and run the cells in order, or choose *Run → Run All Cells*: unfinished exercises do not stop it.
 
@@ -28,8 +28,8 @@
 # | | |
 # |---|---|
 # | **需要** | 本仓库，会一点 PyTorch，并先看过 `00_start_here`；不需要 GPU，也不用下载，本机不装 PyTorch 也行 |
-# | **用时** | 双核 CPU 空闲时 1 到 2 分钟，如果还有别的程序占着 CPU，会更久；第一次运行还要多花四分钟左右，Jittor 要编译约 130 个 kernel |
-# | **你会看到** | PyTorch 与 Jittor 的代码并排对照，结果是否一致；惰性执行、即时编译、算子融合是怎么回事，都用实测说话；还有一张逐行运行过的对照表 |
+# | **用时** | 双核 CPU 空闲时 1 到 2 分钟，如果还有别的程序占着 CPU，会更久；第一次运行还要多花四分钟左右，Jittor 要编译约 130 个算子内核 |
+# | **你会看到** | PyTorch 与 Jittor 的代码并排对照，结果是否一致；惰性执行、即时编译、算子融合是怎么回事，都有实测；还有一张逐行运行过的对照表 |
 # | **之后** | `02_porting_traps` 逐个讲两者不一样的地方，这里只点到为止 |
 #
 # 可以逐格阅读运行，也可以选菜单 *Run → Run All Cells*：没做的练习不会中断运行。仓库里保存的输出是英文版运行时生成的，图中文字因此是英文。
@@ -73,7 +73,7 @@ Y = rng.standard_normal((4, 5)).astype(np.float32)
 # %% [markdown] lang="en"
 # ## How to read this notebook
 #
-# Code comes in **pairs**. PyTorch's half stands as text in `pytorch("""...""")`: it runs in a process of its own, for the two frameworks do not share one safely, and what its last line says comes back as NumPy arrays. Where PyTorch is not installed, the answer that was stored when this notebook was built is used (a line says so). Jittor's half runs here. `cmp` compares the two:
+# Code comes in **pairs**. PyTorch's half is text in `pytorch("""...""")`: it runs in a process of its own, since the two frameworks cannot safely share one, and the value of its last line is returned as NumPy arrays. If PyTorch is not installed, the answer stored when this notebook was built is used (a line of output tells you so). Jittor's half runs here. `cmp` compares the two:
 
 # %% [markdown] lang="zh"
 # ## 怎么读这个笔记本
@@ -95,7 +95,7 @@ y = nn.softmax(x, dim=1)
 ok = cmp("softmax", y, theirs)
 
 # %% [markdown] lang="en"
-# *Exact*: every bit is the same. *Approximate*: equal to one part in 100,000 of the largest number. Two correct programs that add numbers in different orders rarely agree in every bit, and need not.
+# *Exact*: every bit is the same. *Approximate*: equal to within 1/100,000 of the largest value. Two correct programs that add values in different orders rarely agree in every bit, and need not.
 
 # %% [markdown] lang="zh"
 # *exact*（精确）：每一位都相同。*approximate*（近似）：差别不超过最大数的十万分之一。两个都正确的程序，只要加法的先后不同，末位就可能不一样，这很正常，不必追求逐位相同。
@@ -103,12 +103,12 @@ ok = cmp("softmax", y, theirs)
 # %% [markdown] lang="en"
 # ## 1 · Vars
 #
-# Jittor's array is called `Var`. Numbers are made, shaped and indexed as you would expect. What you might not expect is in this section; first, **64-bit numbers become 32-bit ones**:
+# Jittor's tensor is called `Var`. Creating, reshaping and indexing Vars works as you would expect. This section shows what you might not expect; first, **64-bit values become 32-bit ones**:
 
 # %% [markdown] lang="zh"
 # ## 1 · Var（变量）
 #
-# Jittor 的数组叫 `Var`，创建、变形、索引都和预想的差不多。这一节讲可能出乎意料的地方。首先，**64 位数会变成 32 位**：
+# Jittor 的张量叫 `Var`，创建、变形、索引都和 PyTorch 相近。这一节讲可能出乎意料的地方。首先，**64 位数会变成 32 位**：
 
 # %%
 values = {
@@ -136,9 +136,9 @@ print(
 print("2**31 + 5 in an int64 array becomes", jt.array(np.array([2**31 + 5])).item())
 
 # %% [markdown] lang="en"
-# For networks 32 bits are what you want anyway. For large whole numbers (file positions, time stamps, hashes) keep NumPy.
+# Networks use 32 bits anyway. Keep large integers (file positions, time stamps, hashes) in NumPy.
 #
-# **Shapes.** There are no arrays without dimensions: one number has shape `[1,]`. `x.shape` compares with lists and tuples. **Indexing** works as in NumPy:
+# **Shapes.** There are no zero-dimensional Vars: a single value has shape `[1,]`. `x.shape` compares with lists and tuples. **Indexing** works as in NumPy:
 
 # %% [markdown] lang="zh"
 # 网络本来就用 32 位。大整数（文件位置、时间戳、哈希值）请留在 NumPy 里。
@@ -155,10 +155,10 @@ for text, a, b in zip(("x[1]", "x[:, ::2]", "x[x > 0]"), ours[1:], theirs[1:], s
     cmp(text, a, b)
 
 # %% [markdown] lang="en"
-# **A slice is a copy.** In PyTorch a slice is a view, and writing into it changes the whole. In Jittor it does not, and nothing complains. Write through the index on the left side instead:
+# **A slice is a copy.** In PyTorch a slice is a view, and writing into it changes the whole. In Jittor it does not, and there is no error. Put the index on the left side of the assignment instead:
 
 # %% [markdown] lang="zh"
-# **切片是副本。** PyTorch 的切片是视图，改切片就是改原数组；Jittor 的不是，改了原数组纹丝不动，也不会报错。要写就把索引放在等号左边：
+# **切片是副本。** PyTorch 的切片是视图，改切片就是改原数组；Jittor 的不是，改了切片，原张量不变，也不会报错。要写入，请把索引放在等号左边：
 
 # %%
 theirs = pytorch(
@@ -178,7 +178,7 @@ x[0] = x[0] + 1
 ok = cmp("x[0] = x[0] + 1     ", x, theirs)
 
 # %% [markdown] lang="en"
-# **Getting numbers out.** `.item()` one number, `.numpy()` a copy as an array, and `.data` an array that *is* the Var's memory:
+# **Getting values out.** `.item()` returns one value, `.numpy()` a copy as an array, and `.data` an array that *is* the Var's memory:
 
 # %% [markdown] lang="zh"
 # **取出数值。** `.item()` 取一个数，`.numpy()` 得到数组副本，`.data` 得到的数组则*就是* Var 的内存：
@@ -191,14 +191,14 @@ x.data[0, 0] = 100
 print("after writing into x.data:   ", x[0, 0].item())
 
 # %% [markdown] lang="en"
-# ## 2 · Laziness: noted now, done later
+# ## 2 · Lazy execution: recorded now, computed later
 #
-# PyTorch computes a line when it reaches it. Jittor **notes** it, and computes when somebody needs the numbers. `jt.flags.exec_called` counts how often it was asked to compute, which shows what asks:
+# PyTorch computes a line when it reaches it. Jittor **records** it, and computes when the values are needed. `jt.flags.exec_called` counts how often it had to compute, which shows what triggers computing:
 
 # %% [markdown] lang="zh"
-# ## 2 · 惰性执行：先记下，后计算
+# ## 2 · 惰性执行：先记录，后计算
 #
-# PyTorch 执行到哪一行就算哪一行。Jittor 只是**记下**，等有人要数值时才算。`jt.flags.exec_called` 记录它被要求计算的次数，由此可以看出什么操作会触发计算：
+# PyTorch 执行到哪一行就算哪一行。Jittor 只是**记录**下来，直到需要取值时才计算。`jt.flags.exec_called` 记录它被要求计算的次数，由此可以看出什么操作会触发计算：
 
 # %%
 x = jt.array(X)
@@ -220,18 +220,18 @@ for text, action in asks.items():
     print(f"{text:22}", "computes" if jt.flags.exec_called > before else "only notes")
 
 # %% [markdown] lang="en"
-# The last one is a surprise at first: how many numbers are positive, and so the shape, is known only after computing. Ways to make it compute without looking at the numbers:
+# The last line may surprise you: the shape depends on how many elements are positive, so Jittor must compute first. Ways to make it compute without reading the values:
 #
 # - `y.sync()` computes `y` and what it depends on;
-# - `jt.sync_all(True)` computes everything noted, and waits until the device (a GPU, too) is done;
-# - `jt.fetch(y, function)` notes that `function` shall get the numbers whenever they are there: good for logging without stopping.
+# - `jt.sync_all(True)` computes everything recorded, and waits until the device (also a GPU) is done;
+# - `jt.fetch(y, function)` registers `function` to be called with the values once they are computed: good for logging without a pause.
 
 # %% [markdown] lang="zh"
 # 最后一个乍看奇怪：有多少个正数（也就是形状）要算完才知道。只想让它算、不看数值时：
 #
 # - `y.sync()` 计算 `y` 及其依赖；
-# - `jt.sync_all(True)` 计算所有记下的运算，并等设备（包括 GPU）真正算完；
-# - `jt.fetch(y, 函数)` 先登记，等数值算出来再交给函数：适合写日志，又不打断流水。
+# - `jt.sync_all(True)` 计算所有已记录的运算，并等设备（包括 GPU）真正算完；
+# - `jt.fetch(y, 函数)` 先登记，等数值算出来再交给函数：适合写日志，又不打断执行。
 
 # %%
 y = x * 3.5
@@ -241,10 +241,10 @@ jt.sync_all(True)
 print("after jt.sync_all(True)")
 
 # %% [markdown] lang="en"
-# How long is "noting"? Below: `x @ x` for growing $n \times n$ matrices, the time until Python goes on, and the time until the numbers are there; dots are single runs, lines medians. The function `seconds` serves the whole notebook; section 10 says why it is written as it is.
+# How long does "recording" take? Below: `x @ x` for growing $n \times n$ matrices, the time until Python continues, and the time until the result is computed; dots are single runs, lines medians. The function `seconds` is used in the whole notebook; section 10 explains why it is written this way.
 
 # %% [markdown] lang="zh"
-# “记下”要多久？下图对越来越大的 $n \times n$ 矩阵算 `x @ x`：一条线是 Python 能继续往下走的时间，另一条是数值真正算出来的时间；点是单次测量，线是中位数。函数 `seconds` 全本通用，为什么这样写，第 10 节再说。
+# “记录”要多久？下图对越来越大的 $n \times n$ 矩阵算 `x @ x`：一条线是 Python 能继续往下走的时间，另一条是数值真正算出来的时间；点是单次测量，线是中位数。函数 `seconds` 全本通用，为什么这样写，第 10 节再说。
 
 
 # %%
@@ -254,7 +254,7 @@ def seconds(function, runs=9, warm_up=2):
     for _ in range(warm_up + runs):
         jt.sync_all(True)
         start = time.perf_counter()
-        result = function()  # held: what nobody holds is never computed
+        result = function()  # kept: a Var without references is never computed
         noted = time.perf_counter() - start
         jt.sync_all(True)
         times.append((noted, time.perf_counter() - start))
@@ -282,24 +282,24 @@ noted, computed = np.median(measured, axis=1)[-1]
 print(f"n = {sizes[-1]}: noted in {noted:.3f} ms, computed in {computed:.1f} ms")
 
 # %% [markdown] lang="en"
-# From the smallest matrix to the largest, noting takes a few times longer, and computing several thousand times. Noting is not free, though: a network of many tiny operators can spend more time in noting them than in computing.
+# From the smallest matrix to the largest, recording takes a few times longer, and computing several thousand times. Recording is not free, though: a network of many tiny operators can spend more time on recording than on computing.
 #
-# Two consequences. **An error shows late**: a line that cannot work may raise only when its numbers are asked for, far below (for debugging, `jt.flags.lazy_execution = 0` computes every line at once). And **a time taken without waiting is a lie**.
+# There are two consequences. **An error appears late**: a wrong line may raise only when its values are needed, much further down (for debugging, `jt.flags.lazy_execution = 0` computes every line at once). And **a time measured without waiting is wrong**.
 
 # %% [markdown] lang="zh"
-# 从最小的矩阵到最大的，“记下”的时间只长了几倍，计算却长了几千倍。但“记下”的时间不是零：如果网络由许多很小的算子组成，花在记录上的时间可能比计算还多。
+# 从最小的矩阵到最大的，“记录”的时间只长了几倍，计算却长了几千倍。但“记录”的时间不是零：如果网络由许多很小的算子组成，花在记录上的时间可能比计算还多。
 #
-# 由此有两个后果。**报错来得晚**：有问题的那一行，可能要等到很后面取数值时才报错（调试时可以设 `jt.flags.lazy_execution = 0`，逐行立即计算）。另外，**不等算完就计的时间，都是假的**。
+# 由此有两个后果。**报错来得晚**：有问题的那一行，可能要等到很后面取数值时才报错（调试时可以设 `jt.flags.lazy_execution = 0`，逐行立即计算）。另外，**不等算完就得到的时间是错的**。
 
 # %% [markdown] lang="en"
 # ## 3 · Just-in-time kernels
 #
-# Why wait at all? Because with the whole calculation noted, Jittor writes a piece of C++ for exactly this calculation, a **kernel**, and compiles it. That takes some seconds, once: the kernel is kept in a folder. To measure it honestly we need a kernel that no one has compiled yet; here it has the present time in it. Three processes, one after the other, run it twice each:
+# Why wait at all? Because it knows the whole computation, Jittor can generate C++ for exactly this computation, a **kernel**, and compile it. That takes some seconds, once: the kernel is cached in a folder. To measure this we need a kernel that has never been compiled; the one here contains the current time. Three processes, one after the other, run it twice each:
 
 # %% [markdown] lang="zh"
 # ## 3 · 即时编译的算子
 #
-# 为什么要等？因为看到了整个计算，Jittor 就能专门为它写一段 C++，也就是一个 **kernel（核函数）**，再编译。编译要几秒钟，但只有一次：编译好的存在一个文件夹里。要如实测量，得用一个从没编译过的 kernel，这里把当前时间写了进去。三个进程先后运行，各算两遍：
+# 为什么要等？因为看到了整个计算，Jittor 就能专门为它写一段 C++，也就是一个**算子内核（kernel）**，再编译。编译要几秒钟，但只有一次：编译好的存在一个文件夹里。要如实测量，得用一个从没编译过的内核，这里把当前时间写了进去。三个进程先后运行，各算两遍：
 
 # %%
 script = """
@@ -326,7 +326,7 @@ for word, t in zip(words, times, strict=True):
     print(f"{word:32}{t * 1000:10.2f} ms")
 
 folder = Path(jt.flags.cache_path) / "jit"
-for file in folder.glob("*.cc"):  # nobody needs this kernel again
+for file in folder.glob("*.cc"):  # this kernel is never used again
     if number in file.read_text(errors="ignore"):
         for part in folder.glob(file.stem + "*"):
             part.unlink()
@@ -336,18 +336,18 @@ print(
 )
 
 # %% [markdown] lang="en"
-# (Compiling and loading take turns with all other programs that use Jittor at that moment, for there is one lock for the folder. If "loaded" is slow here, the machine was busy.)
+# (Compiling and loading wait for all other programs that use Jittor at that moment, since the folder has a single lock. If "loaded" is slow here, the machine was busy.)
 #
-# Hence the rule of this repository: the *first* run of anything is slow, and says nothing about the second.
+# Hence a rule of this repository: the *first* run of anything is slow, and tells nothing about the second.
 #
-# **When is a new kernel needed?** Jittor's profiler names the kernels that ran. So we can ask whether a change needs another one. The name tells of operators, types and numbers of dimensions:
+# **When is a new kernel needed?** Jittor's profiler lists the kernels that ran, so we can test whether a change needs a new one. The name encodes operators, types and numbers of dimensions:
 
 # %% [markdown] lang="zh"
 # （编译和加载要与同时使用 Jittor 的其他程序排队，因为整个文件夹只有一把锁。如果这里“loaded”也很慢，说明当时机器正忙。）
 #
-# 所以本仓库有一条规矩：任何东西*第一次*运行都慢，并且不能说明第二次有多快。
+# 所以本仓库有一条规则：任何程序*第一次*运行都慢，并且不能说明第二次有多快。
 #
-# **什么时候要编译新的 kernel？** Jittor 的性能分析器会报出运行了哪些 kernel，于是可以逐项试验：改动某处，用的还是不是同一个。kernel 的名字里有算子、类型和维数：
+# **什么时候要编译新的内核？** Jittor 的性能分析器会列出运行了哪些内核，于是可以逐项试验：改动某处，用的还是不是同一个。内核的名字里有算子、类型和维数：
 
 
 # %%
@@ -390,14 +390,14 @@ for text, function in changes.items():
     print(f"{text:20}", "same kernel" if set(kernels(function)) <= set(base) else "another kernel")
 
 # %% [markdown] lang="en"
-# **Sizes do not matter**, so clips of different lengths compile nothing anew. Types and numbers of dimensions do. And *some constants* do: 0.25 is handed over like an argument, but 0, 1 and 2 (and −1, −2) are written into the kernel, so that the compiler can simplify. Text matters, too: an index expression such as `f"i0*{stride}"` (next section) is part of the name.
+# **Sizes do not matter**, so clips of different lengths compile nothing new. Types and numbers of dimensions do. And *some constants* do: 0.25 is passed like an argument, but 0, 1 and 2 (and −1, −2) are written into the kernel, so that the compiler can simplify. Text matters, too: an index expression such as `f"i0*{stride}"` (next section) is part of the name.
 #
-# What does such a kernel look like? This is the heart of ours, as Jittor wrote it. Multiplication, root, subtraction and sum stand in one loop:
+# What does such a kernel look like? This is the core of ours, as Jittor generated it. Multiplication, root, subtraction and sum are in one loop:
 
 # %% [markdown] lang="zh"
-# **大小无关紧要**，所以长短不一的视频不会引起重新编译；类型和维数会。*某些常数*也会：0.25 像参数一样传进去，而 0、1、2（以及 −1、−2）直接写进 kernel，好让编译器化简。文本也算：`f"i0*{stride}"` 这类下标表达式（见下一节）就是名字的一部分。
+# **大小无关紧要**，所以长短不一的视频不会引起重新编译；类型和维数会。*某些常数*也会：0.25 像参数一样传进去，而 0、1、2（以及 −1、−2）直接写进内核，好让编译器化简。文本也算：`f"i0*{stride}"` 这类下标表达式（见下一节）就是名字的一部分。
 #
-# 这样的 kernel 长什么样？下面是 Jittor 为它写的核心部分：乘、开方、减、求和都在同一个循环里。
+# 这样的内核是什么样？下面是 Jittor 为它写的核心部分：乘、开方、减、求和都在同一个循环里。
 
 # %%
 source = Path(base[name][2]).read_text()
@@ -408,17 +408,17 @@ print(textwrap.dedent("\n".join(lines[loops[0] : loops[-1] + 14])))
 # %% [markdown] lang="en"
 # ## 4 · Meta-operators and fusion
 #
-# Jittor has few basic operators, and builds layers of them:
+# Jittor has few basic operators, and builds layers from them:
 #
 # | meta-operator | what it does |
 # |---|---|
 # | `x.broadcast(shape, dims)` | repeats along new dimensions |
-# | elementwise (`+`, `sqrt`, …) | one number out of one or two |
+# | elementwise (`+`, `sqrt`, …) | one value from one or two |
 # | `x.sum(dims)`, `x.max(dims)` … | **reduces** dimensions |
-# | `x.reindex(shape, indexes)` | result `[i0, i1, …]` is `x` at the places that `indexes` name: one to many |
-# | `x.reindex_reduce(op, shape, indexes)` | `x[i0, i1, …]` is added to (or maximised with …) the place named: many to one |
+# | `x.reindex(shape, indexes)` | result `[i0, i1, …]` is `x` at the positions given by `indexes`: one to many |
+# | `x.reindex_reduce(op, shape, indexes)` | `x[i0, i1, …]` is added to (or maximised with …) the given position: many to one |
 #
-# A matrix product is: repeat both, multiply, add up. The array `[n, k, m]` is huge, but never exists:
+# A matrix product is: repeat both, multiply, sum. The array `[n, k, m]` is huge, but is never stored:
 
 # %% [markdown] lang="zh"
 # ## 4 · 元算子与算子融合
@@ -451,7 +451,7 @@ theirs = pytorch("a @ b", a=A, b=B)
 ok = cmp("matmul", meta_matmul(jt.array(A), jt.array(B)), theirs)
 
 # %% [markdown] lang="en"
-# A 2-D convolution: `reindex` looks up what each output sees, for each tap of the kernel (outside the picture: 0); multiply with the weights; sum over channels and taps. Gradients come by themselves, for every meta-operator knows its own:
+# A 2-D convolution: `reindex` gathers the inputs of each output, for each tap of the convolution kernel (outside the image: 0); multiply by the weights; sum over channels and taps. Gradients are automatic, since every meta-operator has its own:
 
 # %% [markdown] lang="zh"
 # 二维卷积：`reindex` 为每个输出、卷积核的每个位置取出所看到的值（图像之外为 0），乘上权重，再对通道和核内位置求和。梯度自动就有，因为每个元算子都知道自己的梯度：
@@ -488,7 +488,7 @@ cmp("convolution          ", y, theirs[0])
 ok = cmp("gradient of weights  ", jt.grad((y * y).sum(), w), theirs[1])
 
 # %% [markdown] lang="en"
-# `reindex_reduce`, many to one: max pooling, and counting how often each number occurs. `@e0(i0)` reads a place from another array.
+# `reindex_reduce`, many to one: max pooling, and counting how often each value occurs. `@e0(i0)` reads a position from another array.
 
 # %% [markdown] lang="zh"
 # `reindex_reduce` 是多对一：最大池化，以及数每个数出现几次。`@e0(i0)` 表示从另一个数组读位置。
@@ -508,7 +508,7 @@ cmp("max pooling", pooled, theirs[0])
 ok = cmp("counting   ", counted, theirs[1])
 
 # %% [markdown] lang="en"
-# **What runs in the end?** Here is something one cannot guess:
+# **What runs in the end?** The result is hard to guess:
 
 # %% [markdown] lang="zh"
 # **最后运行的到底是什么？** 结果恐怕猜不到：
@@ -525,7 +525,7 @@ for text, function in runs.items():
         print("   ", " + ".join(operators), note)
 
 # %% [markdown] lang="en"
-# Jittor *recognised* both patterns and handed them to oneDNN, a library of hand-tuned kernels: `mkl_matmul`, `mkl_conv`. So writing a layer in meta-operators need not be slow. Where the pattern is not known, **fusion** matters. The distance $\sum_k |a_{ik} - b_{kj}|$ between all rows and columns looks like a matrix product but is none:
+# Jittor *recognised* both patterns and passed them to oneDNN, a library of hand-tuned kernels: `mkl_matmul`, `mkl_conv`. So writing a layer in meta-operators need not be slow. If a pattern is not recognised, **fusion** matters. The distance $\sum_k |a_{ik} - b_{kj}|$ between all rows and columns looks like a matrix product but is not one:
 
 # %% [markdown] lang="zh"
 # Jittor *认出*了这两种写法，转交给了 oneDNN（一个精心调优的算子库）：`mkl_matmul`、`mkl_conv`。所以用元算子写层不一定慢。写法认不出来时，就要靠**融合**。下面的距离 $\sum_k |a_{ik} - b_{kj}|$ 样子像矩阵乘法，却不是：
@@ -582,15 +582,15 @@ print(
 )
 
 # %% [markdown] lang="en"
-# The numbers are the same. Unfused, four large arrays are written to memory and read again; fused, each number goes through all five operators while it is in the processor. (Within the fused bar the operators cannot be told apart; they get equal shares.)
+# The results are the same. Unfused, four large arrays are written to memory and read again; fused, each value goes through all five operators while it is in the processor. (Within the fused bar the operators cannot be separated; they are drawn with equal length.)
 
 # %% [markdown] lang="zh"
-# 数值一样。不融合，四个大数组要写进内存再读出来；融合之后，每个数趁还在处理器里就走完五个算子。（融合后的条里各算子分不开，图上平均画。）
+# 数值一样。不融合，四个大数组要写进内存再读出来；融合之后，每个值在处理器里依次完成五个算子。（融合后的条里各算子分不开，图上平均画。）
 
 # %% [markdown] lang="en"
 # ## 5 · Gradients
 #
-# Gradients are values that `jt.grad` returns, not something that piles up in `.grad`. So there is no `zero_grad` to forget:
+# Gradients are values that `jt.grad` returns; they do not accumulate in `.grad`. So there is no `zero_grad` to forget:
 
 # %% [markdown] lang="zh"
 # ## 5 · 梯度
@@ -616,9 +616,9 @@ cmp("gradient of x", gx, theirs[0])
 ok = cmp("gradient of y", gy, theirs[1])
 
 # %% [markdown] lang="en"
-# Every float Var takes gradients unless it is told not to. `loss.backward()` exists but only logs a hint, which JACK's quiet settings hide; `x.grad` raises. A Var that the loss does not depend on gets zeros, where PyTorch says `None`.
+# Every float Var requires gradients by default. `loss.backward()` exists but only logs a hint, which JACK's quiet settings hide; `x.grad` raises. A Var that the loss does not depend on gets zeros, where PyTorch returns `None`.
 #
-# To keep gradients out: `x.stop_grad()` changes `x` itself, `x.detach()` gives another Var, and within `with jt.no_grad():` nothing made takes any.
+# To stop gradients: `x.stop_grad()` changes `x` itself, `x.detach()` returns another Var, and Vars created inside `with jt.no_grad():` do not require gradients.
 
 # %% [markdown] lang="zh"
 # 浮点 Var 默认都要求梯度。`loss.backward()` 倒是有，但只往日志里写一句提示（JACK 的安静设置下看不到）；`x.grad` 会报错。损失不依赖的 Var，梯度是零，而 PyTorch 给的是 `None`。
@@ -662,7 +662,7 @@ print("of a Var that takes none, and of one that loss does not know:",
       jt.grad((y * y).sum(), y).numpy().any(), jt.grad(loss, jt.array(Y)).numpy().any())  # fmt: skip
 
 # %% [markdown] lang="en"
-# **Second derivatives**: a gradient is a Var like any other; differentiate it again. **A gradient of your own**: `jt.Function` has `execute` and `grad` where PyTorch has two static methods and a context; what is needed later is kept in `self`. Here a rounding that lets gradients pass as if it were not there ("straight through"):
+# **Second derivatives**: a gradient is a Var like any other; differentiate it again. **A custom gradient**: `jt.Function` has `execute` and `grad` where PyTorch has two static methods and a context; what is needed later is stored in `self`. Here is a rounding that passes gradients through unchanged ("straight through"):
 
 # %% [markdown] lang="zh"
 # **二阶导数**：梯度也是普通的 Var，再求一次就行。**自定义梯度**：PyTorch 用两个静态方法加 context，`jt.Function` 用 `execute` 和 `grad`，要留到后面用的存在 `self` 里。下面是一个取整，梯度原样通过（直通估计，straight-through）：
@@ -757,9 +757,9 @@ print(
 )
 
 # %% [markdown] lang="en"
-# **Every Var that is an attribute is a parameter.** Without `.stop_grad()`, `links` would be trained; and BatchNorm's running statistics stand in the list, too, marked as fixed. (An attribute whose name begins with `_` is overlooked, by `state_dict` as well.)
+# **Every Var that is an attribute is a parameter.** Without `.stop_grad()`, `links` would be trained; BatchNorm's running statistics are in the list, too, marked as fixed. (An attribute whose name begins with `_` is ignored, also by `state_dict`.)
 #
-# **PyTorch's weights** load by name. Jittor's own `load_state_dict` only logs what does not fit; `jacklib.weights.checkpoint.load_weights` raises, and reports:
+# **PyTorch's weights** load by name. Jittor's own `load_state_dict` only logs what does not match; `jacklib.weights.checkpoint.load_weights` raises, and reports:
 
 # %% [markdown] lang="zh"
 # **只要是 Var 属性，就是参数。** 没有 `.stop_grad()`，`links` 就会被训练；BatchNorm 的滑动统计量也在列表里，不过已标为固定。（名字以 `_` 开头的属性会被忽略，`state_dict` 里也没有。）
@@ -782,9 +782,9 @@ net.train()(jt.array(X)).sync()
 ok = cmp("with jacklib's BatchNorm", net.eval()(jt.array(X)), in_evaluation)
 
 # %% [markdown] lang="en"
-# The second line says `False`: after *one* batch in training mode the running variance is another, because Jittor collects the biased one. `jacklib.ops.BatchNorm`, which all our networks use, collects PyTorch's.
+# The second line is `False`: after *one* batch in training mode the running variance differs, because Jittor uses the biased variance. `jacklib.ops.BatchNorm`, which all our networks use, computes it as PyTorch does.
 #
-# `eval()` does more than in PyTorch: it stops the gradients of all parameters, and `train()` starts them again. And a freshly made layer starts like this:
+# `eval()` does more than in PyTorch: it stops the gradients of all parameters, and `train()` starts them again. And this is the state of a new layer:
 
 # %% [markdown] lang="zh"
 # 第二行是 `False`：训练模式下只过*一个*批次，滑动方差就不同了，因为 Jittor 累积的是有偏方差。`jacklib.ops.BatchNorm` 与 PyTorch 一致，我们的网络用的都是它。
@@ -815,7 +815,7 @@ print(
 # %% [markdown] lang="en"
 # ## 7 · Optimizers
 #
-# `optimizer.step(loss)` clears, differentiates and steps. Three steps of SGD with momentum, and three of Adam, on a small least squares problem:
+# `optimizer.step(loss)` clears the gradients, differentiates and updates. Three steps of SGD with momentum, and three of Adam, on a small least squares problem:
 
 # %% [markdown] lang="zh"
 # ## 7 · 优化器
@@ -859,7 +859,7 @@ cmp("SGD ", fit(lambda w: jt.optim.SGD(w, lr=0.1, momentum=0.9)), theirs[0])
 ok = cmp("Adam", fit(lambda w: jt.optim.Adam(w, lr=0.1)), theirs[1])
 
 # %% [markdown] lang="en"
-# **Clipping** goes between backward and step: `optimizer.backward(loss)`, `clip_grad_norm`, `step()` *without* the loss (with it, the gradients would be computed again, unclipped). **Groups** are dicts, as in PyTorch; a group has a `lr` only where you gave it one, else `optimizer.lr` counts.
+# **Clipping** goes between backward and step: `optimizer.backward(loss)`, `clip_grad_norm`, `step()` *without* the loss (with it, the gradients would be computed again, unclipped). **Groups** are dicts, as in PyTorch; a group has its own `lr` only if you set one; otherwise `optimizer.lr` is used.
 
 # %% [markdown] lang="zh"
 # **梯度裁剪**放在求导和更新之间：`optimizer.backward(loss)`、`clip_grad_norm`，最后 `step()` *不带*损失（带了就会重新求一遍，裁剪白做）。**参数组**和 PyTorch 一样是字典；组里只有自己给过 `lr` 才有，否则用 `optimizer.lr`。
@@ -896,7 +896,7 @@ print(
 )
 
 # %% [markdown] lang="en"
-# **Accumulating** gradients: several `backward`, one `step`. SGD agrees with PyTorch; Jittor's own Adam does not, for it counts `backward` calls where it should count steps. `jacklib.ops.Adam` counts steps:
+# **Accumulating** gradients: several `backward`, one `step`. SGD agrees with PyTorch; Jittor's own Adam does not, since it counts `backward` calls instead of steps. `jacklib.ops.Adam` counts steps:
 
 # %% [markdown] lang="zh"
 # **梯度累积**：多次 `backward`，一次 `step`。SGD 与 PyTorch 一致；Jittor 自带的 Adam 不一致，因为它数的是 `backward` 的次数，而不是步数。`jacklib.ops.Adam` 数的是步数：
@@ -932,7 +932,7 @@ ok = cmp("jacklib.ops.Adam", accumulate(lambda w: ops.Adam(w, lr=0.1)), theirs)
 # %% [markdown] lang="en"
 # ## 8 · Datasets
 #
-# Jittor's `Dataset` is PyTorch's `Dataset` and `DataLoader` in one: it is given its length and batch size by `set_attrs`, and walking through it gives batches.
+# Jittor's `Dataset` is PyTorch's `Dataset` and `DataLoader` in one: its length and batch size are set by `set_attrs`, and iterating over it gives batches.
 
 # %% [markdown] lang="zh"
 # ## 8 · 数据集
@@ -972,7 +972,7 @@ for number, ((a, b), (their_a, their_b)) in enumerate(zip(squares, theirs[2], st
     cmp(f"batch {number}", jt.concat([a, b]), np.concatenate([their_a, their_b]))
 
 # %% [markdown] lang="en"
-# `len()` counts batches. **Shuffling** draws from a generator of the data set's own, which starts from 1 whatever the global seed is. That repeats well, but also means that three runs "with different seeds" see the data in one and the same order:
+# `len()` counts batches. **Shuffling** uses the data set's own random generator, which starts from 1 whatever the global seed is. That is reproducible, but it also means that three runs "with different seeds" get the data in the same order:
 
 # %% [markdown] lang="zh"
 # `len()` 数的是批次。**打乱顺序**用的是数据集自带的随机数发生器，起点固定是 1，与全局种子无关。好处是可复现；坏处是换三个种子跑三次，数据的顺序其实完全相同：
@@ -995,7 +995,7 @@ print("own generator", [[int(k) for k in a.numpy()] for a, b in shuffled])
 # %% [markdown] lang="en"
 # ## 9 · Devices
 #
-# There is no `.to(device)`. One flag decides where *everything* is computed:
+# There is no `.to(device)`. One flag sets the device for *everything*:
 
 # %% [markdown] lang="zh"
 # ## 9 · 设备
@@ -1013,18 +1013,18 @@ print(
 )
 
 # %% [markdown] lang="en"
-# With a GPU, `jt.flags.use_cuda = 1` at the top of a program is all: the same code then makes CUDA kernels, and Vars travel by themselves when they are used. Every kernel is compiled again, for the other device. **Nothing in this notebook ran on a GPU** when it was built, so it makes no claim about speed there.
+# With a GPU, `jt.flags.use_cuda = 1` at the top of a program is enough: the same code then generates CUDA kernels, and Vars are copied when they are used. Every kernel is compiled again for the other device. **Nothing in this notebook ran on a GPU** when it was built, so it makes no claim about speed there.
 
 # %% [markdown] lang="zh"
-# 有 GPU 时，在程序开头写 `jt.flags.use_cuda = 1` 就够了：同样的代码会生成 CUDA 的 kernel，Var 用到时自动搬运；所有 kernel 都要为新设备重新编译。**构建本笔记本时没有任何一格在 GPU 上运行过**，所以这里不谈 GPU 上的速度。
+# 有 GPU 时，在程序开头写 `jt.flags.use_cuda = 1` 就够了：同样的代码会生成 CUDA 的算子内核，Var 用到时自动搬运；所有内核都要为新设备重新编译。**构建本笔记本时没有任何一格在 GPU 上运行过**，所以这里不谈 GPU 上的速度。
 
 # %% [markdown] lang="en"
-# ## 10 · Honest timing
+# ## 10 · Reliable timing
 #
-# Four ways to time one and the same calculation, `distances` of section 4. Only the last is right:
+# Four ways to time the same computation, `distances` of section 4. Only the last is right:
 
 # %% [markdown] lang="zh"
-# ## 10 · 老老实实计时
+# ## 10 · 可靠地计时
 #
 # 同一个计算（第 4 节的 `distances`）用四种办法计时，只有最后一种是对的：
 
@@ -1043,7 +1043,7 @@ def only_noted():
 
 
 def thrown_away():
-    distances(big_a, big_b)  # nobody holds the result
+    distances(big_a, big_b)  # the result is not kept
     jt.sync_all(True)
 
 
@@ -1071,21 +1071,21 @@ ax.set_title("Dots: single runs; strokes: medians")
 plt.show()
 
 # %% [markdown] lang="en"
-# - **No waiting** measures noting.
-# - **Result not held**: a Var that nobody holds any more needs no computing, so Jittor does not. The clock is right, but nothing happened.
-# - **One run** is one draw from the spread that the last row shows; and the very first one, in a new program, has compiling or loading in it.
-# - So: warm up, hold the result, `jt.sync_all(True)` before *and* after, several runs; report the median with the range, and what else the machine was doing. `bash script/run.sh bench NETWORK` does it for whole networks.
+# - **No waiting** measures recording only.
+# - **Result not held**: a Var without references is never computed. The clock is right, but nothing happened.
+# - **One run** is one sample from the distribution that the last row shows; and the very first run in a new program includes compiling or loading.
+# - So: warm up, keep the result, call `jt.sync_all(True)` before *and* after, several runs; report the median with the range, and what else the machine was doing. `bash script/run.sh bench NETWORK` does it for whole networks.
 
 # %% [markdown] lang="zh"
-# - **不等算完**：量的只是“记下”。
-# - **结果没人拿着**：没人要的 Var 不必算，Jittor 就真的不算。表没走错，只是什么也没发生。
+# - **不等算完**：测到的只是“记录”。
+# - **结果没有保留**：没有引用的 Var 不会计算。计时没错，只是什么也没发生。
 # - **只跑一次**：只是最后一行那个分布里随便抽的一次；新程序的第一次还含编译或加载的时间。
-# - 所以：先热身，拿住结果，前后*都*要 `jt.sync_all(True)`，多跑几次，报中位数和范围，并说明机器当时还在忙什么。整个网络的测速用 `bash script/run.sh bench NETWORK`。
+# - 所以：先热身，保留结果，前后*都*要 `jt.sync_all(True)`，多跑几次，报中位数和范围，并说明机器当时还在忙什么。整个网络的测速用 `bash script/run.sh bench NETWORK`。
 
 # %% [markdown] lang="en"
 # ## 11 · The translation table
 #
-# Every row was run in both frameworks just now, and its last two columns are `cmp`'s. `F` is `torch.nn.functional`; in Jittor `nn` has the functions as well as the layers. Where a PyTorch habit looks the same but gives something else, the right translation stands here and the trap in notebook 02.
+# Every row was run in both frameworks just now; its last two columns come from `cmp`. `F` is `torch.nn.functional`; in Jittor `nn` has the functions as well as the layers. If a PyTorch idiom looks the same but gives a different result, the correct translation is here and the trap in notebook 02.
 
 # %% [markdown] lang="zh"
 # ## 11 · 对照表
@@ -1145,16 +1145,16 @@ Markdown("\n".join(rows))
 # %% [markdown] lang="en"
 # ## 12 · Exercises
 #
-# Each cell checks itself: ✓ right, ✗ wrong with a hint, ○ not done yet. Write where it says `your answer here`, and run the cell again.
+# Each cell checks itself: ✓ right, ✗ wrong with a hint, ○ not done yet. Write your answer below `your answer here` and run the cell again.
 #
-# **Exercise 1 — how many kernels?** These six calls are made one after the other. How many *different* kernels do they need? First guess from section 3.
+# **Exercise 1 — how many kernels?** These six calls are made one after the other. How many *different* kernels do they need? Use section 3 and guess first.
 
 # %% [markdown] lang="zh"
 # ## 12 · 练习
 #
 # 每一格都会自己检查：✓ 对，✗ 错（附提示），○ 还没做。在注明“在这里作答”的地方写代码，再运行一次该格。
 #
-# **练习 1——需要几个 kernel？** 下面六次调用先后执行，一共需要几个*不同*的 kernel？先根据第 3 节猜一猜。
+# **练习 1——需要几个算子内核？** 下面六次调用先后执行，一共需要几个*不同*的内核？先根据第 3 节猜一猜。
 
 # %%
 calls = [
@@ -1208,7 +1208,7 @@ ok = classroom.check_function(
 )
 
 # %% [markdown] lang="en"
-# **Exercise 3 — a gradient of your own.** Port this PyTorch function: nothing changes on the way forward, and on the way back the gradient changes its sign and is halved. (It is used to make a network *forget* something, such as who is walking.) `Reverse.apply(x)` should work.
+# **Exercise 3 — a custom gradient.** Port this PyTorch function: the forward pass changes nothing, and in the backward pass the gradient changes its sign and is halved. (It is used to make a network *forget* something, such as who is walking.) `Reverse.apply(x)` should work.
 
 # %% [markdown] lang="zh"
 # **练习 3——自定义梯度。** 移植下面的 PyTorch 函数：前向什么都不变，反向时梯度变号并减半。（可以用来让网络*忘掉*某种信息，比如走路的人是谁。）要能用 `Reverse.apply(x)` 调用。
@@ -1262,7 +1262,7 @@ ok = classroom.check_value(
 )
 
 # %% [markdown] lang="en"
-# **Exercise 4 — port a loop.** Two batches are accumulated, the gradient is clipped to norm 1, then one step; twice. Write Jittor's loop for `w`, with `jt.optim.SGD`.
+# **Exercise 4 — port a loop.** Two batches are accumulated, the gradient is clipped to norm 1, then one step is taken; all of this twice. Write Jittor's loop for `w`, with `jt.optim.SGD`.
 
 # %% [markdown] lang="zh"
 # **练习 4——移植训练循环。** 累积两个批次的梯度，裁剪到范数 1，再走一步；共两轮。用 `jt.optim.SGD` 为 `w` 写出 Jittor 的循环。
@@ -1306,10 +1306,10 @@ ok = classroom.check_value(
 )
 
 # %% [markdown] lang="en"
-# **Exercise 5 — honest timing.** `median_ms(function, runs)`: call `function` once to warm up, then `runs` times, and return the median of the milliseconds. The check counts how often the work was *really* done: `runs` + 1 times.
+# **Exercise 5 — reliable timing.** `median_ms(function, runs)`: call `function` once to warm up, then `runs` times, and return the median in milliseconds. The check counts how often the function was *really* computed: `runs` + 1 times.
 
 # %% [markdown] lang="zh"
-# **练习 5——老老实实计时。** 写出 `median_ms(function, runs)`：先调用一次 `function` 热身，再调用 `runs` 次，返回毫秒数的中位数。检查的是计算*真正*做了几次：应为 `runs` + 1 次。
+# **练习 5——可靠地计时。** 写出 `median_ms(function, runs)`：先调用一次 `function` 热身，再调用 `runs` 次，返回毫秒数的中位数。检查的是计算*真正*做了几次：应为 `runs` + 1 次。
 
 
 # %%
@@ -1348,7 +1348,7 @@ ok = classroom.check_value(
 )
 
 # %% [markdown] lang="en"
-# **To go on:** `02_porting_traps` shows each difference named here with its cure; `03_porting_a_network` ports a real one; `jacklib/networks` has four that are equal to their PyTorch originals.
+# **To go on:** `02_porting_traps` shows each difference mentioned here with its fix; `03_porting_a_network` ports a real network; `jacklib/networks` has four that are equal to their PyTorch originals.
 
 # %% [markdown] lang="zh"
 # **接下来：** `02_porting_traps` 把这里点到的差异逐个讲清楚，并给出对策；`03_porting_a_network` 移植一个真正的网络；`jacklib/networks` 里的四个网络都与 PyTorch 原版数值一致。

@@ -16,9 +16,9 @@
 # | | |
 # |---|---|
 # | **Needs** | this repository and `01_jittor_for_pytorch_users`; no GPU, no download, no PyTorch |
-# | **Takes** | under two minutes on two idle CPU cores; the very first time some minutes more, while Jittor compiles its operators |
-# | **You will see** | fifty places where the same line means another thing in Jittor 1.3.11 than in PyTorch: both values, the fix, and whether a tool could have told you |
-# | **Why** | networks have been ported and published with some of these traps in them. They ran, they trained, and they were other networks |
+# | **Takes** | under two minutes on two idle CPU cores; the very first time a few minutes more, while Jittor compiles its operators |
+# | **You will see** | fifty cases in which the same line means something else in Jittor 1.3.11 than in PyTorch: both values, the fix, and whether a tool can detect it |
+# | **Why** | networks have been ported and published with some of these traps in them. They ran and trained, but they were different networks |
 #
 # Read and run the cells in order, or choose *Run → Run All Cells*: unfinished exercises do not stop it.
 
@@ -65,9 +65,9 @@ f32 = np.float32  # PyTorch and Jittor both compute in single precision
 # %% [markdown] lang="en"
 # ## 1 · How to read a trap
 #
-# A port goes wrong in two ways. A **loud** trap stops with an error; you look it up and go on. A **silent** trap gives another number, and nobody notices until the accuracy is a little lower than in the paper, or never.
+# A port goes wrong in two ways. A **loud** trap stops with an error; you look it up and continue. A **silent** trap gives a different value, and nobody notices until the accuracy is a little lower than in the paper, or never.
 #
-# Every cell below has three parts. `pytorch("...")` runs the original's line in a PyTorch process of its own and gives NumPy arrays. (Without PyTorch, as on most laptops, it gives the answer that was stored when this notebook was built.) `plain_jittor("...")` runs the line as a port would have it; an error counts as its answer. The last part is the **fix**. `trap(...)` compares the three and remembers them for the table in section 8. It also tells which rule of `bash script/run.sh porting check` sees the trap in the source.
+# Every cell below has three parts. `pytorch("...")` runs the original line in a PyTorch process of its own and returns NumPy arrays. (Without PyTorch, as on most laptops, it returns the answer that was stored when this notebook was built.) `plain_jittor("...")` runs the line as a port would have it; an error counts as its answer. The last part is the **fix**. `trap(...)` compares the three and stores them for the table in section 8. It also reports which rule of `bash script/run.sh porting check` finds the trap in the source.
 #
 # `cmp` prints such a comparison in one line. Here is a value on which both frameworks agree:
 
@@ -94,7 +94,7 @@ ok = cmp("softmax along dim 1", nn.softmax(jt.array(x), dim=1), theirs)
 # %% [markdown] lang="en"
 # ### 1 · average pooling over the whole map
 #
-# Many networks end in an average over the whole map, written as `AvgPool2d(8)`. On Jittor 1.3.11 the public ports of VAANet, CTEN and TSL-Net stop here before they train. (Its check wants the map *larger* than the kernel; earlier versions gave an empty result where the kernel was larger still, issue [463](https://github.com/Jittor/jittor/issues/463).)
+# Many networks end in an average over the whole map, written as `AvgPool2d(8)`. On Jittor 1.3.11 the public ports of VAANet, CTEN and TSL-Net stop here before they train. (Its check requires a map *larger* than the kernel; earlier versions gave an empty result where the kernel was larger still, issue [463](https://github.com/Jittor/jittor/issues/463).)
 
 # %% [markdown] lang="zh"
 # ### 1 · 对整张特征图做平均池化
@@ -117,7 +117,7 @@ trap(
 # %% [markdown] lang="en"
 # ### 2 · max pooling over the whole map
 #
-# The same check, and padding does not help. `AvgPool3d` and `MaxPool3d` have it too.
+# It has the same check, and padding does not help. So do `AvgPool3d` and `MaxPool3d`.
 
 # %% [markdown] lang="zh"
 # ### 2 · 对整张特征图做最大池化
@@ -133,21 +133,19 @@ trap("2 · max pooling over the whole map", pytorch=theirs, jittor=plain, fixed=
 # %% [markdown] lang="en"
 # ### 3 · adaptive pooling into parts that do not divide
 #
-# Five values into three parts: PyTorch lets the parts overlap, Jittor takes windows of one fixed size and step. Any map whose size is no multiple of the output's is affected, silently.
+# Five values into three parts: PyTorch lets the parts overlap, Jittor takes windows of one fixed size and step. Any map whose size is not a multiple of the output's is affected, silently.
 
 # %% [markdown] lang="zh"
 # ### 3 · 不能整除的自适应池化
 #
-# 把 5 个值分成 3 段：PyTorch 让相邻的段重叠，Jittor 用固定大小、固定步长的窗口。只要尺寸不能整除，结果就会悄悄不同。
+# 把 5 个值分成 3 段：PyTorch 让相邻的段重叠，Jittor 用固定大小、固定步长的窗口。只要尺寸不能整除，结果就会不同，却不报错。
 
 # %%
 x = np.arange(5, dtype=f32).reshape(1, 1, 1, 5)
 theirs = pytorch("nn.AdaptiveAvgPool2d((1, 3))(x)", x=x)
 plain = plain_jittor("nn.AdaptiveAvgPool2d((1, 3))(x)", x=x)
 ours = ops.adaptive_avg_pool(jt.array(x), (1, 3))
-trap(
-    "3 · adaptive pooling into parts that do not divide", pytorch=theirs, jittor=plain, fixed=ours
-)
+trap("3 · adaptive pooling into parts that do not divide", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 4 · a fresh Dropout drops nothing
@@ -170,7 +168,7 @@ trap("4 · a fresh Dropout drops nothing", pytorch=theirs, jittor=plain, fixed=o
 # %% [markdown] lang="en"
 # ### 5 · the running variance of BatchNorm
 #
-# PyTorch collects the *unbiased* variance of the batches for evaluation, Jittor the biased one. With ten values a channel that is a tenth of the batch's share; with small batches evaluation drifts from the original's.
+# PyTorch accumulates the *unbiased* variance of the batches for evaluation, Jittor the biased one. With 10 values per channel the batch's variance is 10% too small; the smaller the batch, the more evaluation deviates.
 
 # %% [markdown] lang="zh"
 # ### 5 · 批归一化的滑动方差
@@ -203,7 +201,7 @@ trap("5 · the running variance of BatchNorm", pytorch=theirs, jittor=plain, fix
 # %% [markdown] lang="en"
 # ### 6 · BatchNorm of large values
 #
-# Jittor computes the variance as E[x²] − E[x]². Where the mean is much larger than the spread, nothing is left of it in single precision. (PyTorch computes in double precision here, to give the exact answer.)
+# Jittor computes the variance as E[x²] − E[x]². If the mean is much larger than the standard deviation, all digits cancel in single precision. (PyTorch computes in double precision here, to give the exact answer.)
 
 # %% [markdown] lang="zh"
 # ### 6 · 数值很大时的批归一化
@@ -220,7 +218,7 @@ trap("6 · BatchNorm of large values", pytorch=theirs, jittor=plain, fixed=ours)
 # %% [markdown] lang="en"
 # ### 7 · ReLU swallows NaN
 #
-# Something went wrong, the features are NaN, and PyTorch's loss says so. Jittor's ReLU turns NaN into 0 and training goes on with a dead network: look at the gradients too (`jacklib.training.loop` does).
+# Something went wrong, the features are NaN, and so is PyTorch's loss. Jittor's ReLU turns NaN into 0 and training continues with a dead network: check the gradients too (`jacklib.training.loop` does).
 
 # %% [markdown] lang="zh"
 # ### 7 · ReLU 会吞掉 NaN
@@ -237,12 +235,12 @@ trap("7 · ReLU swallows NaN", pytorch=theirs, jittor=plain, fixed=ours)
 # %% [markdown] lang="en"
 # ### 8 · max() does not see NaN
 #
-# For the same reason: operators are compiled with *fast math*, which may assume that there is no NaN. Even `x == x`, the usual test, says True. `jt.isfinite` works.
+# For the same reason: operators are compiled with *fast math*, which assumes that there is no NaN. Even `x == x`, the usual test, returns True. `jt.isfinite` works.
 
 # %% [markdown] lang="zh"
 # ### 8 · max() 看不见 NaN
 #
-# 原因相同：算子编译时开了 *fast math*，默认世上没有 NaN。就连常用的判断 `x == x` 也返回 True。`jt.isfinite` 是可靠的。
+# 原因相同：算子编译时开了 *fast math*，编译器因而假定不会出现 NaN。就连常用的判断 `x == x` 也返回 True。`jt.isfinite` 是可靠的。
 
 # %%
 x = f32([np.nan, -1, 2])
@@ -255,7 +253,7 @@ trap("8 · max() does not see NaN", pytorch=theirs, jittor=plain, fixed=ours)
 # %% [markdown] lang="en"
 # ### 9 · interpolation of sequences
 #
-# `interpolate` takes images [N, C, H, W] only; PyTorch also stretches sequences [N, C, L], as scores over time need it.
+# `interpolate` accepts images [N, C, H, W] only; PyTorch also interpolates sequences [N, C, L], such as scores over time.
 
 # %% [markdown] lang="zh"
 # ### 9 · 序列的插值
@@ -272,7 +270,7 @@ trap("9 · interpolation of sequences", pytorch=theirs, jittor=plain, fixed=ours
 # %% [markdown] lang="en"
 # ### 10 · padding_mode
 #
-# Convolutions know zero padding only. Pad first, then convolve without.
+# Convolutions have zero padding only. Pad first, then convolve without padding.
 
 # %% [markdown] lang="zh"
 # ### 10 · padding_mode 选项
@@ -302,9 +300,9 @@ ours = nn.conv2d(padded, jt.ones((1, 1, 1, 3)))
 trap("10 · padding_mode", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
-# ### 11 · layers that are not there
+# ### 11 · missing layers
 #
-# `jittor.nn` has no AvgPool1d, MaxPool1d, AdaptiveAvgPool1d, NLLLoss or LogSoftmax; MultiheadAttention lies in `jittor.attention`. The 2-D layer with a height of 1 does the same.
+# `jittor.nn` has no AvgPool1d, MaxPool1d, AdaptiveAvgPool1d, NLLLoss or LogSoftmax; MultiheadAttention is in `jittor.attention`. The 2-D layer with a height of 1 does the same.
 
 # %% [markdown] lang="zh"
 # ### 11 · 缺少的层
@@ -316,7 +314,7 @@ x = f32([[[0, 2, 4, 6]]])
 theirs = pytorch("nn.AvgPool1d(2)(x)", x=x)
 plain = plain_jittor("nn.AvgPool1d(2)(x)", x=x)
 ours = ops.avg_pool2d(jt.array(x).unsqueeze(2), (1, 2)).squeeze(2)
-trap("11 · layers that are not there", pytorch=theirs, jittor=plain, fixed=ours)
+trap("11 · missing layers", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ## 3 · Numbers and shapes
@@ -325,12 +323,12 @@ trap("11 · layers that are not there", pytorch=theirs, jittor=plain, fixed=ours
 # ## 3 · 数值与形状
 
 # %% [markdown] lang="en"
-# ### 12 · argmax gives two things
+# ### 12 · argmax returns two values
 #
-# Jittor's `argmax(dim)` is a pair, (index, value). Compared with labels, a pair is simply never equal: the public port of the gait network counts its training accuracy over such a pair.
+# Jittor's `argmax(dim)` is a pair, (index, value). A pair is never equal to a label: the public port of the gait network computes its training accuracy from such a pair.
 
 # %% [markdown] lang="zh"
-# ### 12 · argmax 返回两样东西
+# ### 12 · argmax 返回两个值
 #
 # Jittor 的 `argmax(dim)` 返回一对 (下标, 值)。拿这一对去和标签比较，永远不会相等：步态网络的公开移植就是这样统计训练准确率的。
 
@@ -339,15 +337,15 @@ m = f32([[1, 5, 2], [9, 3, 4]])
 theirs = pytorch("m.argmax(dim=1)", m=m)
 plain = plain_jittor("m.argmax(dim=1)", m=m)
 ours = jt.array(m).argmax(dim=1)[0]
-trap("12 · argmax gives two things", pytorch=theirs, jittor=plain, fixed=ours, port="Gait")
+trap("12 · argmax returns two values", pytorch=theirs, jittor=plain, fixed=ours, port="Gait")
 
 # %% [markdown] lang="en"
-# ### 13 · max(dim) gives one thing
+# ### 13 · max(dim) returns one value
 #
-# The other way round: PyTorch's `max(dim=1)[0]` takes the values out of a pair, Jittor's `max` gives the values alone, and `[0]` takes those *of the first row*. In the public port of CTEN every video of a batch is erased at the first video's threshold.
+# The reverse: PyTorch's `max(dim=1)[0]` takes the values out of a pair; Jittor's `max` returns the values alone, and `[0]` is the value *of the first row*. In the public port of CTEN every video of a batch is erased at the first video's threshold.
 
 # %% [markdown] lang="zh"
-# ### 13 · max(dim) 只返回一样东西
+# ### 13 · max(dim) 只返回一个值
 #
 # 正好反过来：PyTorch 的 `max(dim=1)[0]` 是从 (值, 下标) 里取值，Jittor 的 `max` 直接就是值，再加 `[0]` 取到的是*第一行的*值。CTEN 的公开移植因此把整批视频都按第一段视频的阈值来擦除。
 
@@ -355,15 +353,15 @@ trap("12 · argmax gives two things", pytorch=theirs, jittor=plain, fixed=ours, 
 theirs = pytorch("m.max(dim=1)[0]", m=m)
 plain = plain_jittor("m.max(dim=1)[0]", m=m)
 ours = jt.array(m).max(dim=1)
-trap("13 · max(dim) gives one thing", pytorch=theirs, jittor=plain, fixed=ours, port="CTEN")
+trap("13 · max(dim) returns one value", pytorch=theirs, jittor=plain, fixed=ours, port="CTEN")
 
 # %% [markdown] lang="en"
-# ### 14 · argsort gives two things
+# ### 14 · argsort returns two values
 #
-# A pair again, (index, value), where PyTorch gives the index.
+# Again a pair, (index, value), where PyTorch returns the index.
 
 # %% [markdown] lang="zh"
-# ### 14 · argsort 也返回两样东西
+# ### 14 · argsort 也返回两个值
 #
 # 又是一对 (下标, 值)，而 PyTorch 只返回下标。
 
@@ -371,12 +369,12 @@ trap("13 · max(dim) gives one thing", pytorch=theirs, jittor=plain, fixed=ours,
 theirs = pytorch("m.argsort(dim=1)", m=m)
 plain = plain_jittor("m.argsort(dim=1)", m=m)
 ours = jt.array(m).argsort(dim=1)[0]
-trap("14 · argsort gives two things", pytorch=theirs, jittor=plain, fixed=ours)
+trap("14 · argsort returns two values", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 15 · var() is biased
 #
-# PyTorch divides by n − 1, Jittor by n, unless told otherwise. (`std()` does divide by n − 1.)
+# PyTorch divides by n − 1, Jittor by n by default. (`std()` does divide by n − 1.)
 
 # %% [markdown] lang="zh"
 # ### 15 · var() 是有偏的
@@ -393,7 +391,7 @@ trap("15 · var() is biased", pytorch=theirs, jittor=plain, fixed=ours)
 # %% [markdown] lang="en"
 # ### 16 · std() is never below 0.001
 #
-# Of constant values the standard deviation is 0; Jittor says 0.001, so that normalising constant values gives 0 where PyTorch gives NaN, which one would notice.
+# The standard deviation of constant values is 0, but Jittor returns 0.001. Normalising them then gives 0 instead of the NaN that would have warned you.
 
 # %% [markdown] lang="zh"
 # ### 16 · std() 不会小于 0.001
@@ -409,9 +407,9 @@ ours = (((w - w.mean()) ** 2).sum() / (len(v) - 1)).sqrt()
 trap("16 · std() is never below 0.001", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
-# ### 17 · norm() goes over the last axis
+# ### 17 · norm() reduces the last axis only
 #
-# Without `dim` PyTorch gives the norm of everything, Jittor one number per row.
+# Without `dim` PyTorch returns the norm of the whole tensor, Jittor one value per row.
 
 # %% [markdown] lang="zh"
 # ### 17 · norm() 只沿最后一维
@@ -422,12 +420,12 @@ trap("16 · std() is never below 0.001", pytorch=theirs, jittor=plain, fixed=our
 theirs = pytorch("m.norm()", m=m)
 plain = plain_jittor("m.norm()", m=m)
 ours = jt.array(m).reshape(-1).norm()
-trap("17 · norm() goes over the last axis", pytorch=theirs, jittor=plain, fixed=ours)
+trap("17 · norm() reduces the last axis only", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 18 · softmax without dim
 #
-# PyTorch guesses an axis (and warns); Jittor takes all elements together, and nothing sums to one that should.
+# PyTorch guesses an axis (and warns); Jittor normalises over all elements together, so no row sums to 1.
 
 # %% [markdown] lang="zh"
 # ### 18 · 不写 dim 的 softmax
@@ -448,9 +446,9 @@ ours = nn.softmax(jt.array(m), dim=1)
 trap("18 · softmax without dim", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
-# ### 19 · a number is an array of one
+# ### 19 · a scalar is a Var of one element
 #
-# Jittor has no arrays without axes: a sum or a loss has the shape [1]. `.item()` gives a number in both.
+# Jittor has no zero-dimensional Vars: a sum or a loss has shape [1]. `.item()` returns a Python number in both.
 
 # %% [markdown] lang="zh"
 # ### 19 · 一个数也是长度为 1 的数组
@@ -461,15 +459,15 @@ trap("18 · softmax without dim", pytorch=theirs, jittor=plain, fixed=ours)
 theirs = pytorch("tuple(m.sum().shape)", m=m)
 plain = plain_jittor("tuple(m.sum().shape)", m=m)
 ours = np.shape(jt.array(m).sum().item())
-trap("19 · a number is an array of one", pytorch=theirs, jittor=plain, fixed=ours)
+trap("19 · a scalar is a Var of one element", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
-# ### 20 · round half
+# ### 20 · rounding halves
 #
 # PyTorch (and NumPy) round a half to the even neighbour, Jittor away from zero.
 
 # %% [markdown] lang="zh"
-# ### 20 · 四舍五入
+# ### 20 · 恰为 .5 时的取整
 #
 # 遇到 .5，PyTorch（和 NumPy）取偶数，Jittor 一律远离零取整。
 
@@ -478,12 +476,12 @@ v = f32([0.5, 1.5, 2.5])
 theirs = pytorch("v.round()", v=v)
 plain = plain_jittor("v.round()", v=v)
 ours = jt.array(np.round(v))
-trap("20 · round half", pytorch=theirs, jittor=plain, fixed=ours)
+trap("20 · rounding halves", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 21 · integer division of negative numbers
 #
-# PyTorch's `//` rounds down, as Python's does; Jittor's cuts off, as C's does. Frame numbers around zero are where it bites.
+# PyTorch's `//` rounds down, as Python's does; Jittor's truncates, as C's does. It matters for frame indices around zero.
 
 # %% [markdown] lang="zh"
 # ### 21 · 负整数的整除
@@ -500,12 +498,12 @@ trap("21 · integer division of negative numbers", pytorch=theirs, jittor=plain,
 # %% [markdown] lang="en"
 # ### 22 · large integers
 #
-# `jt.array` makes int32 of int64, without a word. Seeds, file offsets and hashes wrap around.
+# `jt.array` silently converts int64 to int32. Seeds, file offsets and hashes overflow.
 
 # %% [markdown] lang="zh"
 # ### 22 · 大整数
 #
-# `jt.array` 会一声不响地把 int64 变成 int32。种子、文件偏移、哈希值都会溢出。
+# `jt.array` 会把 int64 变成 int32，而且不给任何提示。种子、文件偏移、哈希值都会溢出。
 
 # %%
 i = np.int64([3_000_000_000])
@@ -517,7 +515,7 @@ trap("22 · large integers", pytorch=theirs, jittor=plain, fixed=ours)
 # %% [markdown] lang="en"
 # ### 23 · double precision
 #
-# Likewise float64 becomes float32, which keeps seven digits.
+# Likewise float64 becomes float32, which has seven digits.
 
 # %% [markdown] lang="zh"
 # ### 23 · 双精度
@@ -532,7 +530,7 @@ ours = jt.array(d, dtype="float64") - 16777216
 trap("23 · double precision", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
-# ### 24 · a picture divided by 255
+# ### 24 · an image divided by 255
 #
 # A uint8 Var divided by a number becomes **float16**, with three digits. Every visual network here begins with such a line.
 
@@ -546,12 +544,12 @@ u = np.uint8([50, 200, 255])
 theirs = pytorch("u / 255.0", u=u)
 plain = plain_jittor("u / 255.0", u=u)
 ours = jt.array(u).float32() / 255.0
-trap("24 · a picture divided by 255", pytorch=theirs, jittor=plain, fixed=ours)
+trap("24 · an image divided by 255", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
-# ### 25 · stacking pictures
+# ### 25 · stacking images
 #
-# `jt.stack` of uint8 gives int8, and bright pixels turn negative (issue [580](https://github.com/Jittor/jittor/issues/580) tells of it).
+# `jt.stack` of uint8 gives int8, and bright pixels become negative (reported in issue [580](https://github.com/Jittor/jittor/issues/580)).
 
 # %% [markdown] lang="zh"
 # ### 25 · 堆叠图像
@@ -562,12 +560,12 @@ trap("24 · a picture divided by 255", pytorch=theirs, jittor=plain, fixed=ours)
 theirs = pytorch("torch.stack([u, u])", u=u)
 plain = plain_jittor("jt.stack([u, u])", u=u)
 ours = jt.stack([jt.array(u).int32(), jt.array(u).int32()])
-trap("25 · stacking pictures", pytorch=theirs, jittor=plain, fixed=ours)
+trap("25 · stacking images", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 26 · a row is a copy: writing
 #
-# `x[0]` is a view in PyTorch and a copy in Jittor: whatever is done to it in place is lost (issue [367](https://github.com/Jittor/jittor/issues/367), with `jt.init`). Assigning to `x[0]` works.
+# `x[0]` is a view in PyTorch and a copy in Jittor: in-place operations on it are lost (issue [367](https://github.com/Jittor/jittor/issues/367), with `jt.init`). Assigning to `x[0]` works.
 
 # %% [markdown] lang="zh"
 # ### 26 · 写入一行：写的是副本
@@ -596,7 +594,7 @@ trap("26 · a row is a copy: writing", pytorch=theirs, jittor=plain, fixed=ours)
 # %% [markdown] lang="en"
 # ### 27 · a row is a copy: adding
 #
-# With a name in between, no tool sees it either.
+# With a variable in between, the tool cannot detect it either.
 
 # %% [markdown] lang="zh"
 # ### 27 · 一行上累加：加的是副本
@@ -627,17 +625,17 @@ trap("27 · a row is a copy: adding", pytorch=theirs, jittor=plain, fixed=ours)
 # %% [markdown] lang="en"
 # ## 4 · Losses
 #
-# Here silent traps cost most: the network is right, the number that drives it is not.
+# Silent traps do the most harm here: the network is right, but the loss that trains it is not.
 
 # %% [markdown] lang="zh"
 # ## 4 · 损失
 #
-# 静默的陷阱在这里代价最大：网络没错，驱动它的那个数却错了。
+# 静默的陷阱在这里代价最大：网络没错，训练它的损失却错了。
 
 # %% [markdown] lang="en"
 # ### 28 · weights times a mean
 #
-# Jittor's `BCELoss` has no `reduction="none"`. Without it the line still runs: each weight now multiplies *the mean of all elements*. All three focal losses of TSL-Net's public port are such sums, so hard and easy clips count alike.
+# Jittor's `BCELoss` has no `reduction="none"`. Without it the line still runs: each weight now multiplies *the mean of all elements*. All three focal losses of TSL-Net's public port are such sums, so hard and easy snippets get the same weight.
 
 # %% [markdown] lang="zh"
 # ### 28 · 用权重去乘一个平均值
@@ -667,14 +665,14 @@ ours = (jt.array(w) * each).sum()
 trap("28 · weights times a mean", pytorch=theirs, jittor=plain, fixed=ours, port="TSL-Net")
 
 # %% [markdown] lang="en"
-# ### 29 · a weight for each video
+# ### 29 · a weight per video
 #
-# VAANet's loss counts a video half as much again when its predicted class has the wrong polarity. In the public port the weights multiply the mean over the batch, so the right videos pay for the wrong ones.
+# VAANet's loss weights a video by 1.5 if its predicted class has the wrong polarity. In the public port the weights multiply the mean over the batch, so the loss of correctly classified videos is scaled up as well.
 
 # %% [markdown] lang="zh"
 # ### 29 · 每段视频一个权重
 #
-# VAANet 的损失里，极性判反的视频按 1.5 倍计。公开移植里，权重乘的是整批的平均损失，判对的视频也跟着受罚。
+# VAANet 的损失里，极性判反的视频按 1.5 倍计。公开移植里，权重乘的是整批的平均损失，判对的视频的损失也按整批的平均权重被放大。
 
 # %%
 logits, y, w = f32([[2, 0, 0], [0, 1, 3]]), np.int64([0, 1]), f32([1, 1.5])
@@ -698,12 +696,12 @@ Loss()(logits, y, w)
 )
 each = ops.cross_entropy(jt.array(logits), jt.array(y), "none")
 ours = (jt.array(w) * each).mean()
-trap("29 · a weight for each video", pytorch=theirs, jittor=plain, fixed=ours, port="VAANet")
+trap("29 · a weight per video", pytorch=theirs, jittor=plain, fixed=ours, port="VAANet")
 
 # %% [markdown] lang="en"
 # ### 30 · the logarithm of zero in BCELoss
 #
-# PyTorch lets no logarithm fall below −100; Jittor adds to the probability instead and ends at −46.
+# PyTorch clamps the logarithm at −100; Jittor adds a small value to the probability instead, and the logarithm ends at −46.
 
 # %% [markdown] lang="zh"
 # ### 30 · BCELoss 里 0 的对数
@@ -720,7 +718,7 @@ trap("30 · the logarithm of zero in BCELoss", pytorch=theirs, jittor=plain, fix
 # %% [markdown] lang="en"
 # ### 31 · KL divergence of a zero
 #
-# 0 · log 0 is 0; Jittor's `KLDivLoss` says NaN. TSL-Net's public port therefore adds a little to every target, and its distribution is no longer the one that was annotated.
+# 0 · log 0 is 0; Jittor's `KLDivLoss` returns NaN. TSL-Net's public port therefore adds a small value to every target, and its distribution is no longer the annotated one.
 
 # %% [markdown] lang="zh"
 # ### 31 · KL 散度遇到 0
@@ -737,7 +735,7 @@ trap("31 · KL divergence of a zero", pytorch=theirs, jittor=plain, fixed=ours, 
 # %% [markdown] lang="en"
 # ### 32 · logsumexp spelled out
 #
-# exp overflows above 88. `torch.logsumexp` takes out the largest value first; TSL-Net's public port spells it out.
+# exp overflows above 88. `torch.logsumexp` subtracts the largest value first; TSL-Net's public port writes out the formula.
 
 # %% [markdown] lang="zh"
 # ### 32 · 展开写的 logsumexp
@@ -779,7 +777,7 @@ trap("33 · cross entropy along a sequence", pytorch=theirs, jittor=plain, fixed
 # %% [markdown] lang="en"
 # ### 34 · soft targets
 #
-# Nor does Jittor's take a distribution for a target. With a batch of one, as here, it cuts the numbers down to class 0 and gives a loss all the same; with more it stops.
+# Jittor's cross entropy does not accept a distribution as target either. With a batch of one, as here, it truncates the values to class 0 and still returns a loss; with more it raises an error.
 
 # %% [markdown] lang="zh"
 # ### 34 · 软标签
@@ -796,7 +794,7 @@ trap("34 · soft targets", pytorch=theirs, jittor=plain, fixed=ours)
 # %% [markdown] lang="en"
 # ### 35 · label smoothing
 #
-# No such option. It is a soft target, so the same fix serves.
+# There is no such option. It is a soft target, so the same fix works.
 
 # %% [markdown] lang="zh"
 # ### 35 · 标签平滑
@@ -820,10 +818,10 @@ trap("35 · label smoothing", pytorch=theirs, jittor=plain, fixed=ours)
 # %% [markdown] lang="en"
 # ### 36 · a constant that is trained
 #
-# Every Var attribute of a Jittor module is a parameter. A fixed matrix, such as the skeleton's graph in the public port of the gait network, is trained. PyTorch says *buffer*; in Jittor `stop_grad()` keeps it still.
+# Every Var attribute of a Jittor module is a parameter. A fixed matrix, such as the skeleton's graph in the public port of the gait network, is trained. PyTorch has *buffers*; in Jittor `stop_grad()` keeps it fixed.
 
 # %% [markdown] lang="zh"
-# ### 36 · 被训练了的常量
+# ### 36 · 本应固定的常量参与了训练
 #
 # Jittor 模块的每个 Var 属性都是参数。本该固定的矩阵也会被训练，步态网络公开移植里的骨架图 A 就是这样。PyTorch 里用 *buffer*；Jittor 里要加 `stop_grad()`。
 
@@ -870,14 +868,14 @@ ours = net.A
 trap("36 · a constant that is trained", pytorch=theirs, jittor=plain, fixed=ours, port="Gait")
 
 # %% [markdown] lang="en"
-# ### 37 · layers that keep their own first weights
+# ### 37 · layers that keep their default initialisation
 #
-# Not Jittor's fault, but a slip of the public port of the gait network: `children()` stops at the first level, so convolutions in a `ModuleList` keep Jittor's own first weights where the original initialises them all. (Its trained graph, too, begins as 10⁻⁶·A, where the original fills it with 10⁻⁶.)
+# Not Jittor's fault, but a slip in the public port of the gait network: `children()` stops at the first level, so convolutions in a `ModuleList` keep Jittor's default weights, whereas the original initialises them all. (Its learned graph, too, starts as 10⁻⁶·A, whereas the original fills it with 10⁻⁶.)
 
 # %% [markdown] lang="zh"
 # ### 37 · 没有被初始化的子层
 #
-# 这不怪 Jittor，是步态网络公开移植的疏忽：`children()` 只走一层，放在 `ModuleList` 里的卷积保留了 Jittor 的默认初值，而原版会把它们全部初始化。（可训练的图也一样：移植从 10⁻⁶·A 开始，原版是全部填 10⁻⁶。）
+# 这不是 Jittor 的问题，而是步态网络公开移植的疏忽：`children()` 只走一层，放在 `ModuleList` 里的卷积保留了 Jittor 的默认初值，而原版会把它们全部初始化。（可训练的图也一样：移植从 10⁻⁶·A 开始，原版是全部填 10⁻⁶。）
 
 # %%
 theirs = pytorch(
@@ -904,7 +902,7 @@ for m in net.modules():
         jt.init.constant_(m.weight, 3.0)
 ours = net[0][0].weight
 trap(
-    "37 · layers that keep their own first weights",
+    "37 · layers that keep their default initialisation",
     pytorch=theirs,
     jittor=plain,
     fixed=ours,
@@ -912,14 +910,14 @@ trap(
 )
 
 # %% [markdown] lang="en"
-# ### 38 · eval() freezes for good
+# ### 38 · eval() freezes permanently
 #
-# `eval()` also stops the gradients of the parameters below it, and `train()` of the *whole* does not give them back to a part that was set apart. The usual way to freeze a backbone's BatchNorm freezes its weights with it. Below: does each parameter take a gradient?
+# `eval()` also stops the gradients of the parameters below it, and calling `train()` on the *whole* network does not restore them in a part that was set to `eval()` separately. The usual way to freeze a backbone's BatchNorm freezes its weights with it. Below: does each parameter get a gradient?
 
 # %% [markdown] lang="zh"
 # ### 38 · eval() 会永久冻结
 #
-# `eval()` 还会停掉它下面所有参数的梯度，之后对*整个网络*调用 `train()`，也不会把单独 `eval()` 过的部分恢复。常见的“冻结骨干 BatchNorm”的写法，会连权重一起冻住。下面看每个参数是否还有梯度。
+# `eval()` 还会停掉它下面所有参数的梯度，之后对*整个网络*调用 `train()`，也不会把单独 `eval()` 过的部分恢复。常见的“冻结骨干网络 BatchNorm”的写法，会连权重一起冻住。下面看每个参数是否还有梯度。
 
 # %%
 theirs = pytorch(
@@ -957,12 +955,12 @@ net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
 net.train()
 net[0].is_train = False  # the mode alone; gradients stay
 ours = [not p.is_stop_grad() for p in net.parameters()]
-trap("38 · eval() freezes for good", pytorch=theirs, jittor=plain, fixed=ours)
+trap("38 · eval() freezes permanently", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 39 · Adam and accumulated gradients
 #
-# Jittor counts `backward` calls where Adam's formula counts steps. Whoever adds up four batches before one step, as TSL-Net does with sixteen, takes smaller first steps than in PyTorch.
+# Jittor counts `backward` calls where Adam's formula counts steps. If you accumulate four batches before a step (TSL-Net accumulates sixteen), the first steps are smaller than in PyTorch.
 
 # %% [markdown] lang="zh"
 # ### 39 · Adam 与梯度累加
@@ -1001,7 +999,7 @@ trap("39 · Adam and accumulated gradients", pytorch=theirs, jittor=plain, fixed
 # %% [markdown] lang="en"
 # ### 40 · weight decay of unused weights
 #
-# A parameter that the loss does not depend on has no gradient in PyTorch and is left alone. In Jittor it has a gradient of zero, and weight decay shrinks it at every step.
+# A parameter that the loss does not depend on has no gradient in PyTorch and does not change. In Jittor it has a gradient of zero, and weight decay shrinks it at every step.
 
 # %% [markdown] lang="zh"
 # ### 40 · 没用到的权重也会衰减
@@ -1032,12 +1030,12 @@ ours = unused
 trap("40 · weight decay of unused weights", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
-# ### 41 · the scheduler comes a step late
+# ### 41 · the scheduler is one step late
 #
-# The first `step()` of a scheduler changes nothing. Four epochs, a tenth after each:
+# The first `step()` of a scheduler changes nothing. Below: four epochs, with a factor of 0.1 after each:
 
 # %% [markdown] lang="zh"
-# ### 41 · 学习率调度慢一拍
+# ### 41 · 学习率调度晚一步
 #
 # 调度器的第一次 `step()` 什么也不做。下面四个 epoch，每个之后学习率应当降为十分之一：
 
@@ -1069,12 +1067,12 @@ optimizer, ours = nn.SGD([jt.ones(1)], lr=0.1), []
 for epoch in range(4):
     optimizer.lr = 0.1 * 0.1**epoch
     ours.append(optimizer.lr)
-trap("41 · the scheduler comes a step late", pytorch=theirs, jittor=plain, fixed=ours)
+trap("41 · the scheduler is one step late", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
-# ### 42 · the rate of a group
+# ### 42 · the learning rate of a group
 #
-# `param_groups` have no `lr` until somebody writes one; reading it fails, writing it works.
+# `param_groups` have no `lr` until you set one; reading it fails, writing it works.
 
 # %% [markdown] lang="zh"
 # ### 42 · 参数组的学习率
@@ -1095,17 +1093,17 @@ optimizer.param_groups[0]["lr"]
 """,
 )
 ours = nn.SGD([jt.ones(1)], lr=0.1).lr
-trap("42 · the rate of a group", pytorch=theirs, jittor=plain, fixed=ours)
+trap("42 · the learning rate of a group", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # ### 43 · dampening at the first step
 #
-# In PyTorch the first momentum is the whole gradient; Jittor dampens that too.
+# In PyTorch the first momentum is the full gradient; Jittor dampens that too.
 
 # %% [markdown] lang="zh"
 # ### 43 · 第一步的 dampening
 #
-# PyTorch 第一步的动量就是完整的梯度；Jittor 连第一步也打折。
+# PyTorch 第一步的动量就是完整的梯度；Jittor 在第一步就乘以折扣系数。
 
 # %%
 theirs = pytorch(
@@ -1133,12 +1131,12 @@ trap("43 · dampening at the first step", pytorch=theirs, jittor=plain, fixed=ou
 # %% [markdown] lang="en"
 # ### 44 · clipping that clips nothing
 #
-# `optimizer.step(loss)` computes the gradients itself, so a `clip_grad_norm` before it finds none and returns without a word. Three lines are needed: `backward(loss)`, clip, `step()` without a loss.
+# `optimizer.step(loss)` computes the gradients itself, so a `clip_grad_norm` before it finds none and returns silently. Three lines are needed: `backward(loss)`, clip, `step()` without a loss.
 
 # %% [markdown] lang="zh"
 # ### 44 · 不起作用的梯度裁剪
 #
-# `optimizer.step(loss)` 自己会求梯度，写在它前面的 `clip_grad_norm` 找不到梯度，一声不响就返回了。正确的是三行：`backward(loss)`、裁剪、不带损失的 `step()`。
+# `optimizer.step(loss)` 自己会求梯度，写在它前面的 `clip_grad_norm` 找不到梯度，不给任何提示就返回。正确的是三行：`backward(loss)`、裁剪、不带损失的 `step()`。
 
 # %%
 theirs = pytorch(
@@ -1170,7 +1168,7 @@ trap("44 · clipping that clips nothing", pytorch=theirs, jittor=plain, fixed=ou
 # %% [markdown] lang="en"
 # ### 45 · loss.backward()
 #
-# It exists, does nothing but log a hint, and `.grad` then fails.
+# It exists, but only logs a hint, and `.grad` then fails.
 
 # %% [markdown] lang="zh"
 # ### 45 · loss.backward()
@@ -1249,7 +1247,7 @@ trap("46 · forward", pytorch=theirs, jittor=plain, fixed=ours)
 # %% [markdown] lang="en"
 # ### 47 · weights of another shape
 #
-# PyTorch refuses them. Jittor logs a line and goes on with the weights that it has: random ones. `jacklib.weights.checkpoint.load_weights` refuses too, and lists what does not fit.
+# PyTorch raises an error. Jittor logs a line and continues with the present weights: random ones. `jacklib.weights.checkpoint.load_weights` raises an error too, and lists what does not match.
 
 # %% [markdown] lang="zh"
 # ### 47 · 形状不符的权重
@@ -1292,7 +1290,7 @@ trap("47 · weights of another shape", pytorch=theirs, jittor=plain, fixed=ours)
 # %% [markdown] lang="en"
 # ### 48 · the same shuffle whatever the seed
 #
-# Jittor's `Dataset` shuffles with a generator of its own, seeded with 1: two runs with two seeds see the data in the same order, and the spread between them says less than one thinks. Is the order the same under seed 1 and seed 2?
+# Jittor's `Dataset` shuffles with a generator of its own, seeded with 1: two runs with two seeds get the data in the same order, so the spread between them is less informative than it seems. Is the order the same under seed 1 and seed 2?
 
 # %% [markdown] lang="zh"
 # ### 48 · 换了种子，顺序照旧
@@ -1346,7 +1344,7 @@ trap(
 # %% [markdown] lang="en"
 # ### 49 · the length of a data set
 #
-# `len()` counts batches, not items, and without a word the batch is 16. (Each worker also takes 512 MB for its ring of batches.)
+# `len()` counts batches, not items, and the default batch size is 16. (Each worker also takes 512 MB for its ring of batches.)
 
 # %% [markdown] lang="zh"
 # ### 49 · 数据集的长度
@@ -1376,22 +1374,22 @@ trap("49 · the length of a data set", pytorch=theirs, jittor=plain, fixed=ours)
 # %% [markdown] lang="en"
 # ## 7 · Time
 #
-# Jittor is **lazy**: an operation notes what is to be done, and the work waits until somebody wants the numbers. A clock read right after the call measures how long the noting took, which hardly depends on the network. The public port of TSL-Net reports its *forward time* so.
+# Jittor is **lazy**: an operation is only recorded, and executed when its values are needed. A clock read right after the call measures the time for recording, which hardly depends on the network. The *forward time* in the public port of TSL-Net is measured in this way.
 
 # %% [markdown] lang="zh"
 # ## 7 · 时间
 #
-# Jittor 是**惰性**的：写下一个运算，只是记下要做什么，等有人要结果时才动手。调用之后马上看表，量到的是“记账”的时间，和网络大小几乎无关。TSL-Net 公开移植报告的*前向时间*就是这样量的。
+# Jittor 是**惰性**的：写下一个运算时只是记录下来，直到需要取值时才真正执行。调用之后马上计时，测到的是“记录”的时间，和网络大小几乎无关。TSL-Net 公开移植报告的*前向时间*就是这样量的。
 
 # %% [markdown] lang="en"
 # ### 50 · when is it computed?
 #
-# An operation that notes when it is run: after the call, and again after the value has been asked for.
+# The operation below records whether it has run: after the call, and again after its value was read.
 
 # %% [markdown] lang="zh"
 # ### 50 · 什么时候才真正计算？
 #
-# 用一个会“报到”的运算来看：调用之后它运行了吗？取值之后呢？
+# 用一个会记录自己是否运行过的运算来看：调用之后它运行了吗？取值之后呢？
 
 # %%
 theirs = pytorch(
@@ -1440,7 +1438,7 @@ ours = [after_call, len(ran)]
 trap("50 · when is it computed?", pytorch=theirs, jittor=plain, fixed=ours, port="TSL-Net")
 
 # %% [markdown] lang="en"
-# Some layers give the right numbers and take too long. **`Conv3d`** is the one that matters here: Jittor hands 2-D convolutions to oneDNN, and computes 3-D ones in its own loops. `jacklib.ops.Conv3d` hands them over too. The cell below times both, with a warm-up and with `sync_all` before each reading:
+# Some layers are correct but slow. **`Conv3d`** is the one that matters here: Jittor passes 2-D convolutions to oneDNN, but computes 3-D ones in its own loops. `jacklib.ops.Conv3d` passes them to oneDNN too. The cell below times both, with a warm-up and with `sync_all` before each reading:
 
 # %% [markdown] lang="zh"
 # 有些层数值没错，只是太慢。这里最要紧的是 **`Conv3d`**：Jittor 把二维卷积交给 oneDNN，三维卷积却用自己的循环来算。`jacklib.ops.Conv3d` 会把三维的也交给 oneDNN。下面对两者计时：先热身，每次看表之前都 `sync_all`：
@@ -1470,12 +1468,12 @@ print(
 )
 
 # %% [markdown] lang="en"
-# Five more that leave no value to compare:
+# Five more traps that no value reveals:
 #
 # * **Two frameworks in one process.** PyTorch and Jittor both bring their own copies of the same libraries; importing both can crash (issues [60](https://github.com/Jittor/jittor/issues/60), [126](https://github.com/Jittor/jittor/issues/126), [223](https://github.com/Jittor/jittor/issues/223)). Compare in two processes, as this notebook does.
-# * **Many small operators.** Each has a cost of its own, however little it computes, and each kind is compiled at its first use. A loop over joints or over clips pays at every turn; `jacklib.ops.graph` takes all joints in one operator instead.
-# * **Silence in a notebook.** Under Jupyter Jittor's first compile prints nothing for minutes. `import jacklib` compiles in a process of its own and shows a line of progress.
-# * **Several compilers at once.** Jittor compiles operators in several threads which change shared lists without a lock; now and then that ends in a crash or never ends. jacklib sets `use_parallel_op_compiler=0`.
+# * **Many small operators.** Each has a fixed cost, however little it computes, and each kind is compiled at its first use. A loop over joints or snippets pays it in every iteration; `jacklib.ops.graph` takes all joints in one operator instead.
+# * **No output in a notebook.** In Jupyter, Jittor's first compilation prints nothing for minutes. `import jacklib` compiles in a process of its own and shows a line of progress.
+# * **Several compilers at once.** Jittor compiles operators in several threads which change shared lists without a lock; this occasionally crashes or hangs. jacklib sets `use_parallel_op_compiler=0`.
 # * **Ctrl-C.** Jittor installs handlers that end the whole process, the notebook's kernel included. jacklib puts Python's back after the import.
 
 # %% [markdown] lang="zh"
@@ -1483,19 +1481,19 @@ print(
 #
 # * **两个框架放进同一个进程。** PyTorch 和 Jittor 各自带着同样的底层库，同时导入可能崩溃（issue [60](https://github.com/Jittor/jittor/issues/60)、[126](https://github.com/Jittor/jittor/issues/126)、[223](https://github.com/Jittor/jittor/issues/223)）。要比较，就像本笔记本这样分成两个进程。
 # * **零碎的小算子太多。** 每个算子不管算多少，都有固定的开销，每种第一次用到时还要编译。逐个关节、逐个小段地循环，每一轮都要付一次；`jacklib.ops.graph` 则用一个算子处理全部关节。
-# * **笔记本里没有动静。** 在 Jupyter 里，Jittor 第一次编译时几分钟都不输出任何东西。`import jacklib` 会在单独的进程里编译，并显示一行进度。
+# * **笔记本里没有输出。** 在 Jupyter 里，Jittor 第一次编译时几分钟都不输出任何东西。`import jacklib` 会在单独的进程里编译，并显示一行进度。
 # * **几个算子同时编译。** Jittor 用多个线程编译算子，线程之间不加锁地改同一份列表，偶尔会崩溃或卡死。jacklib 设置了 `use_parallel_op_compiler=0`。
 # * **Ctrl-C。** Jittor 的信号处理会直接结束整个进程，笔记本的内核也一起没了。jacklib 在导入之后把 Python 自己的处理函数换了回来。
 
 # %% [markdown] lang="en"
 # ## 8 · All traps at a glance
 #
-# The table tells for each trap whether this Jittor still has it, whether the fix agrees with PyTorch, which rule of `porting check` sees it, and which public port was caught. The project's tests run these very cells: on the day a new Jittor has fixed a trap, a test fails and says which one to take out.
+# The table shows for each trap whether this Jittor still has it, whether the fix agrees with PyTorch, which rule of `porting check` finds it, and which public port it affected. The project's tests run these very cells: when a new Jittor has fixed a trap, a test fails and names the one to remove.
 
 # %% [markdown] lang="zh"
 # ## 8 · 全部陷阱一览
 #
-# 表里列出每个陷阱：这一版 Jittor 是否还有，修正后是否与 PyTorch 一致，`porting check` 的哪条规则能发现，哪个公开移植中了招。项目的测试运行的就是上面这些格子：哪天新版 Jittor 修好了某一处，就会有测试失败，并说明该删掉哪一条。
+# 表里列出每个陷阱：这一版 Jittor 是否还有，修正后是否与 PyTorch 一致，`porting check` 的哪条规则能发现，哪个公开移植受到影响。项目的测试运行的就是上面这些格子：哪天新版 Jittor 修好了某一处，就会有测试失败，并说明该删掉哪一条。
 
 # %%
 trap_table.table()
@@ -1514,40 +1512,40 @@ print(
 )
 
 # %% [markdown] lang="en"
-# How wrong is a silent trap? The picture sorts them by how far Jittor's answer lies from PyTorch's. A far-off value would at least be noticed by someone who looks; those at the bottom of the blue bars pass for rounding.
+# How wrong is a silent trap? The figure sorts them by the difference between Jittor's answer and PyTorch's. A large difference would at least be noticed by a careful reader; those at the bottom of the blue bars look like rounding.
 
 # %% [markdown] lang="zh"
-# 静默的陷阱错得有多离谱？下图按 Jittor 与 PyTorch 的差异排序。差得远的，留心看还能发现；蓝条最下面的那些，很容易被当成舍入误差放过去。
+# 静默的陷阱造成多大的误差？下图按 Jittor 与 PyTorch 的差异排序。差得远的，留心看还能发现；蓝条最下面的那些，很容易被当成舍入误差放过去。
 
 # %%
 trap_table.picture()
 
 # %% [markdown] lang="en"
-# Read it from the other end, too: what would have caught the networks?
+# Now by network: which traps was each public port caught in?
 #
 # | public port | trap | what it changed |
 # |---|---|---|
-# | VAANet | a weight for each video | the loss: right videos are weighted like wrong ones |
-# | CTEN | max(dim) gives one thing | the erasing: one threshold for the whole batch |
+# | VAANet | a weight per video | the loss: correctly classified videos are weighted like wrong ones |
+# | CTEN | max(dim) returns one value | the erasing: one threshold for the whole batch |
 # | TSL-Net | weights times a mean; KL of a zero; logsumexp (harmless at its values); lazy timing | all three focal terms and the target of a fourth; the reported forward time |
-# | Gait | a trained constant; nested first weights; argmax; shuffle | the graph, its start, the training accuracy, repeated runs |
+# | Gait | a trained constant; default initialisation; argmax; shuffle | the graph, its start, the training accuracy, repeated runs |
 #
-# None of these raises an error. Numbers find them: notebook `03_porting_a_network` compares a port with its original layer by layer.
+# None of these raises an error. Only comparing values finds them: notebook `03_porting_a_network` compares a port with its original layer by layer.
 
 # %% [markdown] lang="zh"
-# 反过来看：怎样才能发现这些网络里的错误？
+# 再按网络来看：各个公开移植分别有哪些陷阱？
 #
 # | 公开移植 | 陷阱 | 改变了什么 |
 # |---|---|---|
 # | VAANet | 每段视频一个权重 | 损失：判对的视频与判错的一样加权 |
-# | CTEN | max(dim) 只返回一样东西 | 擦除：整批视频共用一个阈值 |
+# | CTEN | max(dim) 只返回一个值 | 擦除：整批视频共用一个阈值 |
 # | TSL-Net | 用权重去乘平均值；KL 遇到 0；logsumexp（在它的取值范围内无害）；惰性计时 | 三个聚焦项和第四项的目标；报告的前向时间 |
-# | Gait | 被训练了的常量；子层初值；argmax；打乱顺序 | 骨架图及其起点、训练准确率、重复实验 |
+# | Gait | 本应固定的常量参与了训练；子层初值；argmax；打乱顺序 | 骨架图及其起点、训练准确率、重复实验 |
 #
 # 这些没有一个会报错，只有比较数值才能发现：笔记本 `03_porting_a_network` 会把移植与原版逐层对比。
 
 # %% [markdown] lang="en"
-# ## 9 · Let the source be searched
+# ## 9 · Searching the source
 #
 # `check_source` (on the command line `bash script/run.sh porting check FILE`) reads a file's syntax without running it. Here is a small port with some traps planted:
 
@@ -1588,7 +1586,7 @@ for one in found:
     print(f"line {one.line:2}: {one.rule}\n         {one.reason}. Fix: {one.fix}.")
 
 # %% [markdown] lang="en"
-# It sees what stands in one file and looks wrong by itself: a loss that became a mean, a constant that becomes a parameter. It cannot see values: an adaptive pooling that does not divide, a data set's order. So a clean check is the beginning of a comparison, not its end.
+# It finds what is in a single file and looks wrong by itself: a loss that became a mean, a constant that becomes a parameter. It cannot check values: an adaptive pooling that does not divide, a data set's order. So a clean check is the beginning of a comparison, not its end.
 
 # %% [markdown] lang="zh"
 # 它能看出的，是单个文件里本身就可疑的写法：变成平均值的损失、变成参数的常量。它看不到数值：不能整除的自适应池化、数据集的顺序。所以检查通过只是比较的开始，不是结束。
@@ -1598,7 +1596,7 @@ for one in found:
 #
 # Write below `your answer here` and run the cell: ✓ right, ✗ wrong with a hint, ○ not done yet.
 #
-# **Exercise 1.** What does plain Jittor say to `jt.array([2.0, 4.0, 6.0]).var()`? Work it out before you try.
+# **Exercise 1.** What does plain Jittor return for `jt.array([2.0, 4.0, 6.0]).var()`? Work it out before you try.
 
 # %% [markdown] lang="zh"
 # ## 10 · 练习
@@ -1699,7 +1697,7 @@ ok = classroom.check_function(
 )  # fmt: skip
 
 # %% [markdown] lang="en"
-# **Exercise 5.** With `lr=0.8` and `jt.lr_scheduler.StepLR(optimizer, 1, 0.5)`, which four learning rates do the first four epochs have in plain Jittor, if the scheduler steps at the end of each?
+# **Exercise 5.** With `lr=0.8` and `jt.lr_scheduler.StepLR(optimizer, 1, 0.5)`, what are the learning rates of the first four epochs in plain Jittor, if the scheduler steps at the end of each?
 
 # %% [markdown] lang="zh"
 # **练习 5。** `lr=0.8`，调度器是 `jt.lr_scheduler.StepLR(optimizer, 1, 0.5)`，每个 epoch 结束时走一步。在原样的 Jittor 里，前四个 epoch 的学习率各是多少？
@@ -1724,7 +1722,7 @@ ok = classroom.check_value(
 solved, total = classroom.summary()
 
 # %% [markdown] lang="en"
-# **To go on:** run `porting check` on a port of your own; add a trap that you find as a cell of its own. Then **03_porting_a_network**: from one line to a whole network, compared layer by layer.
+# **To go on:** run `porting check` on a port of your own; if you find a new trap, add a cell for it. Then **03_porting_a_network**: from one line to a whole network, compared layer by layer.
 
 # %% [markdown] lang="zh"
 # **还可以试试：** 用 `porting check` 检查自己的移植；发现新的陷阱，就照样加一格。接下来是 **03_porting_a_network**：从一行代码到一整个网络，逐层比较。

@@ -17,7 +17,7 @@
 # |---|---|
 # | **Needs** | this repository and `00_start_here`; no GPU, no download |
 # | **Takes** | about 2 minutes on two idle CPU cores, nearly all of it training; 4 to 5 if other programs keep them busy |
-# | **You will see** | a video become arrays, the network taken apart, a training run, and a picture of what the network pays attention to |
+# | **You will see** | how a video becomes arrays, the network taken apart, a training run, and a figure of what the network attends to |
 # | **Paper** | Zhao et al., *An End-to-End Visual-Audio Attention Network for Emotion Recognition in User-Generated Videos*, AAAI 2020 ([arXiv 2003.00832](https://arxiv.org/abs/2003.00832)) |
 #
 # Read and run the cells in order, or choose *Run → Run All Cells*: unfinished exercises do not stop it.
@@ -64,9 +64,9 @@ CACHE = Path("results/vaanet")  # git ignores it
 # %% [markdown] lang="en"
 # ## 1 · The task and the idea
 #
-# Someone films a birthday, a storm, a quarrel, and uploads it. **Which emotion does the video convey?** The data set VideoEmotion-8 (VE8) knows eight: anger, anticipation, disgust, fear, joy, sadness, surprise, trust. A video has *one* label, yet most of its frames are beside the point: the emotion is in a few moments, in a part of the picture, in some features, in some of the sound.
+# People film a birthday, a storm or a quarrel and upload it. **Which emotion does the video convey?** The data set VideoEmotion-8 (VE8) has eight classes: anger, anticipation, disgust, fear, joy, sadness, surprise, trust. A video has *one* label, yet most of its frames do not matter: the emotion shows only at a few moments, in a part of the image, in some feature channels and in some of the audio.
 #
-# VAANet learns from the label alone where to look. It multiplies its features by four sets of learned weights:
+# VAANet learns what to attend to from the label alone. It multiplies its features by four sets of learned weights:
 #
 # | attention | question | symbol | size in the paper |
 # |---|---|---|---|
@@ -75,33 +75,33 @@ CACHE = Path("results/vaanet")  # git ignores it
 # | temporal, visual | *when* to look? | $\gamma$ | 12 segments |
 # | temporal, audio | *when* to listen? | $\gamma^{a}$ | 16 segments |
 #
-# The paper reports 54.5 % on VE8 (chance: 12.5 %) and 55.3 % on Ekman-6 (chance: 16.7 %).
+# The paper reports 54.5% on VE8 (chance: 12.5%) and 55.3% on Ekman-6 (chance: 16.7%).
 
 # %% [markdown] lang="zh"
 # ## 1 · 任务与思路
 #
-# 有人拍下一次生日、一场暴雨或一次争吵，传到网上。**这段视频传达的是什么情感？** 数据集 VideoEmotion-8（VE8）分八类：愤怒、期待、厌恶、恐惧、喜悦、悲伤、惊讶、信任。一段视频只有*一个*标签，可多数画面其实无关紧要——情感往往只在几个瞬间、画面的某一处、某些特征、某几声响动里。
+# 有人拍下一次生日、一场暴雨或一次争吵，传到网上。**这段视频传达的是什么情感？** 数据集 VideoEmotion-8（VE8）分八类：愤怒、期待、厌恶、恐惧、喜悦、悲伤、惊讶、信任。一段视频只有*一个*标签，可多数画面其实无关紧要——情感往往只体现在少数时刻、画面的局部、部分特征通道和某几段声音中。
 #
-# VAANet 只凭这一个标签，自己学会该注意哪里。做法是给特征乘上四组学出来的权重：
+# VAANet 只凭这一个标签学习应当注意哪里：它给特征乘上四组可学习的权重：
 #
 # | 注意力 | 回答的问题 | 符号 | 论文中的大小 |
 # |---|---|---|---|
-# | 空间 | 看画面的*哪里*？ | $\alpha$ | 16 个位置（4 × 4） |
-# | 通道 | 看*哪些特征*？ | $\beta$ | 512 个通道 |
-# | 时间（视觉） | *什么时候*看？ | $\gamma$ | 12 个片段 |
-# | 时间（音频） | *什么时候*听？ | $\gamma^{a}$ | 16 个片段 |
+# | 空间 | 画面中*哪个位置*？ | $\alpha$ | 16 个位置（4 × 4） |
+# | 通道 | *哪些特征*？ | $\beta$ | 512 个通道 |
+# | 时间（视觉） | 视觉上*哪个时刻*？ | $\gamma$ | 12 个片段 |
+# | 时间（音频） | 音频中*哪个时刻*？ | $\gamma^{a}$ | 16 个片段 |
 #
-# 论文报告的准确率：VE8 为 54.5 %（随机猜测 12.5 %），Ekman-6 为 55.3 %（随机猜测 16.7 %）。
+# 论文报告的准确率：VE8 为 54.5%（随机猜测 12.5%），Ekman-6 为 55.3%（随机猜测 16.7%）。
 
 # %% [markdown] lang="en"
 # ## 2 · From a film to arrays
 #
-# Real film first: clips of *Big Buck Bunny* (© 2008 Blender Foundation, CC BY 3.0) that ship with JACK. The first call unpacks them into frames and sound, in the layout that VE8 uses.
+# Real film first: clips from *Big Buck Bunny* (© 2008 Blender Foundation, CC BY 3.0) that come with JACK. The first call unpacks them into frames and audio, in the layout that VE8 uses.
 
 # %% [markdown] lang="zh"
 # ## 2 · 从影片到数组
 #
-# 先看真实的影片：JACK 自带动画短片 *Big Buck Bunny*（© 2008 Blender Foundation，CC BY 3.0）的片段。第一次调用时会把它们拆成逐帧图像和声音，按 VE8 的目录结构存放。
+# 先看真实的影片：JACK 自带动画短片 *Big Buck Bunny*（© 2008 Blender Foundation，CC BY 3.0）的片段。第一次调用时会把它们拆成逐帧图像和音频，按 VE8 的目录结构存放。
 
 # %%
 from jacklib.data.samples import film_clips
@@ -128,14 +128,14 @@ figure.suptitle(f"{item.id} ({item.label_name}): eight of its {item.n_frames} fr
 plt.show()
 
 # %% [markdown] lang="en"
-# ### The sound
+# ### The audio
 #
-# The network does not hear the waveform but its **MFCC** (mel-frequency cepstral coefficients): 32 numbers about 86 times a second that describe the shape of the spectrum. Coefficient 0 follows loudness and is far larger than the rest, so the picture shows each coefficient relative to its own mean and spread.
+# The network's audio input is not the waveform but its **MFCC** (mel-frequency cepstral coefficients): about 86 frames per second, each with 32 coefficients that describe the shape of the spectrum. Coefficient 0 follows loudness and is far larger than the rest, so the figure shows each coefficient relative to its own mean and standard deviation.
 
 # %% [markdown] lang="zh"
-# ### 声音
+# ### 音频
 #
-# 网络听到的不是波形，而是 **MFCC**（梅尔频率倒谱系数）：每秒约 86 帧，每帧用 32 个数描述频谱的形状。第 0 个系数反映响度，数值远大于其他系数，所以图中每个系数都减去自己的均值、再除以标准差。
+# 网络的音频输入不是波形，而是 **MFCC**（梅尔频率倒谱系数）：每秒约 86 帧，每帧用 32 个系数描述频谱的形状。第 0 个系数反映响度，数值远大于其他系数，所以图中每个系数都减去自己的均值、再除以标准差。
 
 # %%
 from jacklib.data.audio import SAMPLE_RATE, mfcc, read_audio
@@ -153,14 +153,14 @@ image = bottom.imshow(
     standardised.T, aspect="auto", origin="lower", extent=(0, seconds, 0, 32),
     cmap="RdBu_r", vmin=-3, vmax=3,
 )  # fmt: skip
-bottom.set(title="MFCC, what the network hears", xlabel="time (s)", ylabel="coefficient")
+bottom.set(title="MFCC, the network's audio input", xlabel="time (s)", ylabel="coefficient")
 figure.colorbar(image, ax=bottom, label="standard deviations")
 plt.show()
 
 # %% [markdown] lang="en"
 # ### Which frames: temporal segment sampling (TSN)
 #
-# A video may be long; the network takes a fixed number of frames. The list of frames is cut into $S$ equal **segments**, and a **snippet** of consecutive frames is taken from each: at a random place while training, from the middle when evaluating. The paper uses $S=12$ snippets of 16 frames, this notebook $S=8$ of 8. A clip that is too short is repeated from its beginning.
+# A video may be long; the network takes a fixed number of frames. The list of frames is cut into $S$ equal **segments**, and a **snippet** of consecutive frames is taken from each: at a random position during training, from the middle during evaluation. The paper uses $S=12$ snippets of 16 frames, this notebook $S=8$ of 8. A clip that is too short is repeated from its beginning.
 
 # %% [markdown] lang="zh"
 # ### 取哪些帧：时间片段采样（TSN）
@@ -188,14 +188,14 @@ ax.set(xlabel="frame", title=f"{config.seq_len} segments (grey borders), 8 frame
 plt.show()
 
 # %% [markdown] lang="en"
-# ### What is done to each picture
+# ### What is done to each frame
 #
-# For training, a square is cut from the centre or a corner; then with probability 0.3 **one** of flip, rotation or darkening happens. The draw is made once for a clip, so that the camera does not jump between frames.
+# For training, a square is cut from the centre or a corner; then, with probability 0.3, **one** of flip, rotation or darkening is applied. The parameters are drawn once per clip and used for all its frames.
 
 # %% [markdown] lang="zh"
 # ### 对画面做什么
 #
-# 训练时从画面中心或四角之一裁出正方形，再以 0.3 的概率做翻转、旋转、调暗中的**一种**。每段视频只抽一次签，所有帧同样处理，画面就不会在帧与帧之间跳动。
+# 训练时从画面中心或四角之一裁出正方形，再以 0.3 的概率做翻转、旋转、调暗中的**一种**。每段视频只采样一次变换参数，所有帧共用。
 
 # %%
 from jacklib.data.transforms import TransformDraw, apply_transform, draw_transform
@@ -219,12 +219,12 @@ plt.show()
 # %% [markdown] lang="en"
 # ### Clips with a known answer
 #
-# On film nobody knows which moments *really* matter. So the network is trained on **rendered clips**: a grey, drifting scene with a hum, in which an emotional event of 1.2 s is planted at a known time. The label can only be learned from the event, so attention can be scored against the truth. The clips are synthetic and easy; a score on them shows that the method works, and nothing about people's emotions.
+# In a film nobody knows which moments *really* matter. So the network is trained on **rendered clips**: a grey, drifting scene with a hum, in which an emotional event of 1.2 s is planted at a known time. The label can only be learned from the event, so attention can be scored against the truth. The clips are synthetic and easy; a score on them shows that the method works; it says nothing about people's emotions.
 
 # %% [markdown] lang="zh"
 # ### 知道答案的视频
 #
-# 在影片上，没人知道*到底*哪些时刻重要。所以训练用的是**渲染视频**：灰色的场景缓缓漂移，伴着嗡嗡声，其中某个已知时刻植入一个 1.2 秒的情感事件。标签只能从这个事件学到，因此可以拿真值给注意力打分。这些视频是合成的，也很容易区分；在它们上面的分数只说明方法有效，与人的真实情感无关。
+# 真实影片里，没人知道*到底*哪些时刻重要。所以训练用的是**渲染视频**：灰色的场景缓缓漂移，伴着嗡嗡声，其中某个已知时刻植入一个 1.2 秒的情感事件。标签只能从这个事件学到，因此可以拿真值给注意力打分。这些视频是合成的，也很容易区分；在它们上面的分数只说明方法有效，与人的真实情感无关。
 
 # %%
 from jacklib.data.samples import rendered_clips
@@ -240,7 +240,7 @@ first_of_class = [next(i for i, x in enumerate(validation.items) if x.label == c
 figure, axes = plt.subplots(8, 8, figsize=(8.4, 6.6))
 for row, index in zip(axes, first_of_class, strict=True):
     clip = validation.load(index)
-    truth = vaanet.clip_truth(validation, index)  # [S]: share of each segment in the event
+    truth = vaanet.clip_truth(validation, index)  # [S]: fraction of each segment in the event
     for s, ax in enumerate(row):
         ax.imshow(clip.visual[s, :, 4].transpose(1, 2, 0).astype(np.uint8))
         ax.set(xticks=[], yticks=[])
@@ -255,12 +255,12 @@ plt.show()
 # %% [markdown] lang="en"
 # ## 3 · The network, part by part
 #
-# The same code builds both sizes. The classroom one is narrower and shallower and trains from nothing; the paper's backbone is a 3D ResNet-101 trained on Kinetics-400 and kept frozen.
+# The same code builds both sizes. The classroom network is narrower and shallower and is trained from scratch; the paper's backbone is a 3D ResNet-101 trained on Kinetics-400 and kept frozen.
 
 # %% [markdown] lang="zh"
 # ## 3 · 逐个部件看网络
 #
-# 两种规模用的是同一份代码。课堂版更窄更浅，从零开始训练；论文版的骨干是在 Kinetics-400 上预训练的 3D ResNet-101，训练时冻结。
+# 两种规模用的是同一份代码。课堂版更窄更浅，从零开始训练；论文版的骨干网络是在 Kinetics-400 上预训练的 3D ResNet-101，训练时冻结。
 
 # %%
 paper = VAANetConfig.paper()
@@ -283,12 +283,12 @@ big = millions(VAANet(paper))
 print(f"classroom {millions(net):.2f} million parameters, paper {big:.1f} million")
 
 # %% [markdown] lang="en"
-# Two clips now walk through the network by hand. Each line below is a line of `VAANet.execute` in `jacklib/networks/vaanet.py`; `shapes` notes what comes out.
+# Two clips now go through the network line by line. Each line below is a line of `VAANet.execute` in `jacklib/networks/vaanet.py`; `shapes` records the shape of each result.
 #
 # **Visual features.** Every snippet goes through the 3D ResNet on its own, then `conv0` mixes its channels into the map that the paper calls $F$.
 
 # %% [markdown] lang="zh"
-# 下面让两段视频逐行走过网络。每一行都对应 `jacklib/networks/vaanet.py` 里 `VAANet.execute` 的一行，`shapes` 记下每步得到的形状。
+# 下面让两段视频逐行通过网络。每一行都对应 `jacklib/networks/vaanet.py` 里 `VAANet.execute` 的一行，`shapes` 记下每步得到的形状。
 #
 # **视觉特征。** 每个小段单独通过 3D ResNet，再由 `conv0` 混合通道，得到论文里的特征图 $F$。
 
@@ -307,14 +307,14 @@ F = net.conv0(x.reshape(S * B, -1, net.m))
 shapes["conv0: F"] = F.shape
 
 # %% [markdown] lang="en"
-# **Spatial attention** $\alpha$: one number for each of the $m$ positions. A 1×1 convolution makes one channel, a linear layer mixes the positions, and the softmax shares out a fixed sum of $m$, so that 1 means "as much as if all were alike":
+# **Spatial attention** $\alpha$: one weight for each of the $m$ positions. A 1×1 convolution reduces the map to one channel, a linear layer mixes the positions, and the softmax distributes a fixed sum of $m$, so that 1 means "the same as uniform attention":
 #
 # $$\alpha = m\cdot\mathrm{softmax}\big(W\,\tanh(\mathrm{BN}(w^{\top}F))\big)$$
 #
-# **Channel attention** $\beta$ is the same over the transposed map, with sum $k$. Afterwards the positions are averaged away.
+# **Channel attention** $\beta$ is computed in the same way on the transposed map, with sum $k$. Then the mean over the positions is taken.
 
 # %% [markdown] lang="zh"
-# **空间注意力** $\alpha$：$m$ 个位置各得一个数。1×1 卷积压成一个通道，线性层混合各位置，softmax 把固定的总和 $m$ 分给它们，因此 1 表示“与均匀时一样多”：
+# **空间注意力** $\alpha$：$m$ 个位置各得一个权重。1×1 卷积压成一个通道，线性层混合各位置，softmax 把固定的总和 $m$ 分给它们，因此 1 表示“与均匀时一样多”：
 #
 # $$\alpha = m\cdot\mathrm{softmax}\big(W\,\tanh(\mathrm{BN}(w^{\top}F))\big)$$
 #
@@ -333,12 +333,12 @@ print("sum of α over the positions:", alpha.sum(1).numpy()[:3], "= m")
 print("sum of β over the channels: ", beta.sum(1).numpy()[:3], "= k")
 
 # %% [markdown] lang="en"
-# **Temporal attention** $\gamma$: one number for each segment, with ReLU in place of the softmax, so that a moment can be switched off, and bias 1, so that training starts with everything switched on:
+# **Temporal attention** $\gamma$: one weight per segment, with ReLU in place of the softmax, so that a segment can be switched off, and with an initial bias of 1, so that all segments are on when training starts:
 #
 # $$\gamma = \mathrm{ReLU}\big(W\,\tanh(\mathrm{BN}(w^{\top}X)) + b\big),\qquad b_{\text{start}} = 1$$
 
 # %% [markdown] lang="zh"
-# **时间注意力** $\gamma$：每个片段一个数。这里不用 softmax 而用 ReLU，于是某个时刻可以整个关掉；偏置从 1 开始，所以训练之初所有片段都是打开的：
+# **时间注意力** $\gamma$：每个片段一个权重。这里不用 softmax 而用 ReLU，因此某个片段的权重可以为零；偏置初值为 1，所以训练之初所有片段的权重都不为零：
 #
 # $$\gamma = \mathrm{ReLU}\big(W\,\tanh(\mathrm{BN}(w^{\top}X)) + b\big),\qquad b_{\text{初始}} = 1$$
 
@@ -347,13 +347,13 @@ x = x.reshape(S, B, net.k).transpose(1, 2, 0)  # [B, k, S]
 gamma = net.ta_net(x)
 seen = (x * gamma.unsqueeze(1)).mean(2)
 shapes["temporal attention γ"] = gamma.shape
-shapes["what was seen"] = seen.shape
+shapes["visual vector"] = seen.shape
 
 # %% [markdown] lang="en"
-# **Sound.** The MFCC frames are cut into $n$ segments; each goes through a 2D ResNet-18 as a picture with one channel, and temporal attention weighs them. Finally both halves are put side by side, and one linear layer gives the scores of the classes.
+# **Audio.** The MFCC frames are cut into $n$ segments; each goes through a 2D ResNet-18 as an image with one channel, and temporal attention weights them. Finally the visual and the audio vector are concatenated, and a linear layer gives the class scores.
 
 # %% [markdown] lang="zh"
-# **声音。** MFCC 帧切成 $n$ 段，每段当作单通道图像通过 2D ResNet-18，再由时间注意力加权。最后把两半拼在一起，一个线性层给出各类的得分。
+# **音频。** MFCC 帧切成 $n$ 段，每段当作单通道图像通过 2D ResNet-18，再由时间注意力加权。最后把视觉和音频两个向量拼接起来，一个线性层给出各类的得分。
 
 # %%
 n = config.audio_n_segments
@@ -365,7 +365,7 @@ a = a.reshape(n, B, -1).transpose(1, 2, 0)  # [B, e, n]
 audio_gamma = net.aa_net(a)
 heard = (a * audio_gamma.unsqueeze(1)).mean(2)
 shapes["audio attention"] = audio_gamma.shape
-shapes["what was heard"] = heard.shape
+shapes["audio vector"] = heard.shape
 
 logits = net.av_fc(jt.concat([seen, heard], dim=1))
 shapes["logits"] = logits.shape
@@ -389,11 +389,11 @@ def expected_shapes(c, B):
         "spatial attention α": [S * B, m],
         "channel attention β": [S * B, k],
         "temporal attention γ": [B, S],
-        "what was seen": [B, k],
+        "visual vector": [B, k],
         "audio input": [B, AUDIO_FRAMES * n, 32],
         "audio embedding": [n * B, e],
         "audio attention": [B, n],
-        "what was heard": [B, e],
+        "audio vector": [B, e],
         "logits": [B, c.n_classes],
     }
 
@@ -406,7 +406,7 @@ for name, shape in expected_shapes(paper, 32).items():
 # %% [markdown] lang="en"
 # ## 4 · The loss: PCCE
 #
-# To take joy for trust is a small mistake; to take joy for fear is a big one. **Polarity-consistent cross entropy** counts a video $(1+\lambda)$ times when prediction and truth differ in polarity (positive or negative):
+# Mistaking joy for trust is a small error; mistaking joy for fear is a large one. **Polarity-consistent cross entropy** multiplies the loss of a video by $(1+\lambda)$ if prediction and truth differ in polarity (positive or negative):
 #
 # $$\mathcal{L} = \frac1N\sum_{i=1}^{N}\big(1+\lambda\,[\,\mathrm{pol}(\hat y_i)\neq\mathrm{pol}(y_i)\,]\big)\cdot\big(-\log p_i(y_i)\big),\qquad \lambda=0.5$$
 #
@@ -415,7 +415,7 @@ for name, shape in expected_shapes(paper, 32).items():
 # %% [markdown] lang="zh"
 # ## 4 · 损失函数：PCCE
 #
-# 把喜悦认成信任是小错，认成恐惧是大错。**极性一致交叉熵**（PCCE）规定：预测与真值的极性（正面或负面）不同时，这段视频的损失乘以 $(1+\lambda)$：
+# 把喜悦误判为信任是小错，误判为恐惧则是大错。**极性一致交叉熵**（PCCE）规定：预测与真值的极性（正面或负面）不同时，这段视频的损失乘以 $(1+\lambda)$：
 #
 # $$\mathcal{L} = \frac1N\sum_{i=1}^{N}\big(1+\lambda\,[\,\mathrm{pol}(\hat y_i)\neq\mathrm{pol}(y_i)\,]\big)\cdot\big(-\log p_i(y_i)\big),\qquad \lambda=0.5$$
 #
@@ -441,16 +441,16 @@ print("by hand", (cross_entropy * weights).mean(), "  pcce", pcce(scores, np.ful
 # %% [markdown] lang="en"
 # ## 5 · Training
 #
-# Adam and PCCE as in the paper, from random weights. The curves grow after each epoch. With seed 0 the run repeats exactly on the same machine.
+# Adam and PCCE as in the paper, from random weights. The curves are updated after each epoch. With seed 0 the run repeats exactly on the same machine.
 #
-# One setting differs from the paper in kind: in the classroom, the temporal attention learns 20 times faster than the rest (`attention_factor`). It starts from large weights, and 192 small steps would hardly turn them; the clips would be told apart long before the attention had moved.
+# One setting is not the paper's: in the classroom, temporal attention learns 20 times faster than the rest (`attention_factor`). Its initial weights are large, and after 192 small steps they would hardly have changed: the classifier would be right long before the attention moved.
 
 # %% [markdown] lang="zh"
 # ## 5 · 训练
 #
 # 与论文一样用 Adam 和 PCCE，权重从随机数开始。每轮（epoch）结束后曲线会更新。种子固定为 0，同一台机器上重跑结果完全一样。
 #
-# 有一处与论文不同：课堂设置里，时间注意力的学习率是其他部分的 20 倍（`attention_factor`）。它的初始权重很大，只走 192 小步几乎转不动；不加快的话，网络早就能分清这些视频了，注意力却还停在原地。
+# 有一处与论文不同：课堂设置里，时间注意力的学习率是其他部分的 20 倍（`attention_factor`）。它的初始权重较大，只更新 192 步几乎不会改变；如果不提高学习率，网络早已能分清这些视频，注意力却还没有变化。
 
 # %%
 schedule = vaanet.SCHEDULES["classroom"]
@@ -465,10 +465,10 @@ history = vaanet.train(
 print(f"{sum(row['seconds'] for row in history):.0f} s of training")
 
 # %% [markdown] lang="en"
-# The number `attention` says how much more temporal attention lies on the planted event than if it were spread evenly: 1.0 is what uniform attention gets. Nobody tells the network when the event happens; it only ever sees the label.
+# The value `attention` is the temporal attention on the planted event divided by what uniform attention would put there; uniform attention scores 1.0. The network is never told when the event happens; it is given only the label.
 
 # %% [markdown] lang="zh"
-# 记录里的 `attention` 表示：落在植入事件上的时间注意力，是均匀分布时的多少倍；均匀分布恰好得 1.0。没有人告诉网络事件何时发生，它见到的只有标签。
+# 记录里的 `attention` 表示：落在植入事件上的时间注意力，是均匀分布时的多少倍；均匀分布恰好得 1.0。没有人告诉网络事件何时发生，它得到的只有标签。
 
 # %%
 figure, ax = plt.subplots(figsize=(6, 2.4))
@@ -485,7 +485,7 @@ plt.show()
 # %% [markdown] lang="en"
 # ## 6 · Evaluation
 #
-# Evaluation takes the middle of each segment and crops the centre: no chance is involved. (The authors' released test scripts draw at random, so their numbers change from run to run.)
+# Evaluation takes the middle of each segment and crops the centre, so nothing is random. (The authors' released test scripts sample at random, so their results change from run to run.)
 
 # %% [markdown] lang="zh"
 # ## 6 · 评估
@@ -533,16 +533,16 @@ plt.show()
 # %% [markdown] lang="en"
 # ## 7 · Look at the attention
 #
-# Choose a clip and move the slider: the large frame shows *where* the network looks in that segment, the strip above *when*. Hatching marks the planted event. (On a page without a running kernel, such as GitHub, only the first picture is shown.)
+# Choose a clip and move the slider: the large frame shows *where* the network attends in that segment, the strip above *when*. Hatching marks the planted event. (On a page without a running kernel, such as GitHub, only the first figure is shown.)
 #
-# The audio attention says little here: a clip has only 276 MFCC frames of sound, repeated to fill four segments of 256, so that each segment hears nearly the whole clip.
+# The audio attention tells little here: a clip has only 276 MFCC frames, repeated to fill four segments of 256, so each segment covers nearly the whole clip.
 
 # %% [markdown] lang="zh"
 # ## 7 · 看看注意力
 #
-# 在菜单里选一段视频，拖动滑块：下方的大图显示网络在这个片段里看*哪里*，上方的一排显示看*什么时候*。带斜线的是植入事件。（在 GitHub 这类没有内核运行的页面上，只能看到第一张图。）
+# 在菜单里选一段视频，拖动滑块：下方的大图显示网络在这个片段里注意*哪里*，上方的一排显示它注意*哪些时刻*。带斜线的是植入事件。（在 GitHub 这类没有内核运行的页面上，只能看到第一张图。）
 #
-# 这里的音频注意力意义不大：一段视频的声音只有 276 帧 MFCC，要循环补满 4 段、每段 256 帧，所以每段听到的几乎都是整段声音。
+# 这里的音频注意力意义不大：一段视频的声音只有 276 帧 MFCC，要循环补满 4 段、每段 256 帧，所以每段几乎都覆盖了整段音频。
 
 # %%
 from jacklib.widgets.attention import attention_widget
@@ -552,12 +552,12 @@ attention_widget(vaanet.attention_states(net, validation, first_of_class), lang=
 # %% [markdown] lang="en"
 # ### And on real film?
 #
-# The same network, never trained on film, looks at the clip from section 2. **Read this picture with care.** The network has seen nothing but rendered shapes; this is one animated film; and its labels were given by an AI model that looked at stills. Probabilities and attention show that the code runs on real film and sound. They do not say what the network knows about emotions in film.
+# The same network, never trained on film, now gets the clip from section 2. **Read this figure with care.** The network was trained on rendered shapes only; this is one animated film; and an AI model labelled it from still frames. Probabilities and attention show that the code runs on real film and audio. They do not show that the network knows anything about emotions in film.
 
 # %% [markdown] lang="zh"
 # ### 换成真实影片呢？
 #
-# 同一个网络从没见过影片，现在让它看第 2 节的那段。**请谨慎解读这张图。** 网络只见过渲染出来的图形；素材只有一部动画短片；它的标签还是 AI 模型看静止画面标的。这里的概率和注意力只说明代码能处理真实的画面和声音，不代表网络懂得影片里的情感。
+# 同一个网络没有用真实影片训练过，现在输入第 2 节的那段视频。**请谨慎解读这张图。** 网络只用渲染的图形训练过；素材只有一部动画短片；它的标签还是 AI 模型根据静止画面标注的。这里的概率和注意力只说明代码能处理真实的画面和声音，不代表网络能理解影片里的情感。
 
 # %%
 from jacklib.widgets.attention import render
@@ -575,7 +575,7 @@ print(f"{right} of {len(film)} film clips right; guessing would get {len(film) /
 # %% [markdown] lang="en"
 # ## 8 · The paper's size: a GPU and the real VE8
 #
-# Nothing here is a toy version of another code: `VAANetConfig.paper()` builds the paper's network, and the command line takes the real data. VE8's videos come from their authors (Jiang, Xu and Xue, *Predicting Emotions in User-Generated Videos*, AAAI 2014; they ask for a request by e-mail), the Kinetics weights `resnet-101-kinetics.pth` from the 3D-ResNets-PyTorch project. `docs/en/dataset.md` has the addresses. The next cell only prints the commands; they want a GPU.
+# This is not a toy copy of the real code: `VAANetConfig.paper()` builds the paper's network, and the command line takes the real data. VE8's videos are available from their authors by e-mail (Jiang, Xu and Xue, *Predicting Emotions in User-Generated Videos*, AAAI 2014), the Kinetics weights `resnet-101-kinetics.pth` from the 3D-ResNets-PyTorch project. `docs/en/dataset.md` has the addresses. The next cell only prints the commands; they need a GPU.
 
 # %% [markdown] lang="zh"
 # ## 8 · 论文规模：GPU 与真实的 VE8
@@ -605,9 +605,9 @@ bash script/run.sh VAANet test_singlevideo --video_path my_video.mp4 \\
 # %% [markdown] lang="en"
 # ## 9 · Exercises
 #
-# Each cell checks itself: ✓ right, ✗ wrong with a hint, ○ not done yet. Write where it says `your answer here`, and run the cell again.
+# Each cell checks itself: ✓ right, ✗ wrong with a hint, ○ not done yet. Write your answer below `your answer here` and run the cell again.
 #
-# **Exercise 1 — segments.** Write where each snippet starts when evaluating, for a clip that is long enough: `n_frames` are cut into `seq_len` equal parts of whole frames, and each snippet lies in the middle of its part.
+# **Exercise 1 — segments.** At which frame does each snippet start in evaluation, if the clip is long enough? `n_frames` are divided into `seq_len` equal parts of whole frames, and each snippet lies in the middle of its part.
 
 # %% [markdown] lang="zh"
 # ## 9 · 练习
@@ -636,7 +636,7 @@ ok = classroom.check_function(
 )
 
 # %% [markdown] lang="en"
-# **Exercise 2 — a softmax that sums to m.** `h` is an array `[N, m]`. Give $\alpha = m\cdot\mathrm{softmax}(h)$, each row on its own.
+# **Exercise 2 — a softmax that sums to m.** `h` is an array `[N, m]`. Compute $\alpha = m\cdot\mathrm{softmax}(h)$ for each row.
 
 # %% [markdown] lang="zh"
 # **练习 2——总和为 m 的 softmax。** `h` 是形状为 `[N, m]` 的数组，逐行计算 $\alpha = m\cdot\mathrm{softmax}(h)$。
@@ -665,7 +665,7 @@ ok = classroom.check_function(
 )
 
 # %% [markdown] lang="en"
-# **Exercise 3 — PCCE's weights.** Which factor does each video get? `target` and `predicted` are lists of class numbers, `positive` a set of them.
+# **Exercise 3 — PCCE's weights.** By which factor is the loss of each video multiplied? `target` and `predicted` are lists of class indices, `positive` a set of them.
 
 # %% [markdown] lang="zh"
 # **练习 3——PCCE 的权重。** 每段视频乘多大的系数？`target` 和 `predicted` 是类别编号的列表，`positive` 是正面类别的集合。
@@ -692,10 +692,10 @@ ok = classroom.check_function(
 )
 
 # %% [markdown] lang="en"
-# **Exercise 4 — does the strongest segment lie in the event?** For each validation clip take the segment with the largest γ (`result.gamma`, `[64, 8]`). In what share of the clips does it lie in the event (`truth` is 1 there)? A segment chosen blindly would hit in 3 of 8 cases.
+# **Exercise 4 — does the strongest segment lie in the event?** For each validation clip take the segment with the largest γ (`result.gamma`, `[64, 8]`). In what fraction of the clips does it lie in the event (`truth` is 1 there)? A segment chosen at random would hit in 3 of 8 cases.
 
 # %% [markdown] lang="zh"
-# **练习 4——权重最大的片段落在事件里吗？** 对每段验证视频找出 γ（`result.gamma`，`[64, 8]`）最大的片段。它落在事件里（那里 `truth` 为 1）的视频占多大比例？闭着眼睛选，命中率是 3/8。
+# **练习 4——权重最大的片段落在事件里吗？** 对每段验证视频找出 γ（`result.gamma`，`[64, 8]`）最大的片段。它落在事件里（那里 `truth` 为 1）的视频占多大比例？随机选择的命中率是 3/8。
 
 # %%
 hit_share = ...
@@ -706,7 +706,7 @@ ok = classroom.check_value(
     "4 strongest segment",
     hit_share,
     np.take_along_axis(truth, result.gamma.argmax(1)[:, None], 1).mean(),
-    hint="result.gamma.argmax(1) gives one segment for each clip; look these up in truth.",
+    hint="result.gamma.argmax(1) gives one segment per clip; look these up in truth.",
     hint_zh="result.gamma.argmax(1) 给出每段视频的一个片段，再到 truth 里查。",
 )
 
@@ -723,7 +723,9 @@ perfect_score = ...
 uniform_score = 1.0
 perfect_score = 8 / 3  # all of the attention where uniform attention has 3/8 of it
 ### END SOLUTION
-hint = "The share of γ inside the event, over the share that uniform attention has there."
+hint = (
+    "The fraction of γ inside the event, divided by the fraction that uniform attention has there."
+)
 hint_zh = "事件里的 γ 占总量的比例，除以均匀分布时的比例。"
 ok = classroom.check_value("5a uniform", uniform_score, 1.0, hint=hint, hint_zh=hint_zh)
 ok = classroom.check_value(
@@ -731,7 +733,7 @@ ok = classroom.check_value(
 )
 
 # %% [markdown] lang="en"
-# **To go on:** train with another seed and see how much the results move; set `n_epochs` to 3 and look at γ again; give your own video to `bash script/run.sh VAANet test_singlevideo`.
+# **To go on:** train with another seed and see how much the results change; set `n_epochs` to 3 and look at γ again; give your own video to `bash script/run.sh VAANet test_singlevideo`.
 
 # %% [markdown] lang="zh"
 # **还可以试试：** 换个种子再训练，看结果浮动多少；把 `n_epochs` 改成 3，再看看 γ；用 `bash script/run.sh VAANet test_singlevideo` 处理自己的视频。

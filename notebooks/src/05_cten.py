@@ -17,19 +17,19 @@
 # |---|---|
 # | **Needs** | this repository and `04_vaanet`; no GPU, no download |
 # | **Takes** | about 4 minutes on two idle CPU cores, 3 of them training; more if other programs keep them busy |
-# | **You will see** | a network in which picture and sound ask each other, keyframes being erased, a training run with three passes, and the moment of an emotion found in time |
+# | **You will see** | a network whose image and audio streams attend to each other, how keyframes are erased, a training run with three passes, and how the moment of an emotion is found |
 # | **Paper** | Zhang, Wang and Yang, *Weakly Supervised Video Emotion Detection and Prediction via Cross-Modal Temporal Erasing Network*, CVPR 2023 ([PDF](https://openaccess.thecvf.com/content/CVPR2023/papers/Zhang_Weakly_Supervised_Video_Emotion_Detection_and_Prediction_via_Cross-Modal_Temporal_CVPR_2023_paper.pdf)) |
 #
 # Read and run the cells in order, or choose *Run → Run All Cells*: unfinished exercises do not stop it.
 
 # %% [markdown] lang="zh"
-# # 05 · CTEN：擦掉关键帧，还剩下什么？
+# # 05 · CTEN：擦除关键帧之后，还剩下什么？
 #
 # | | |
 # |---|---|
 # | **需要** | 本仓库，并先看过 `04_vaanet`；不需要 GPU，也不用下载 |
 # | **用时** | 双核 CPU 空闲时约 4 分钟，其中训练占 3 分钟；如果还有别的程序占着 CPU，会更久 |
-# | **你会看到** | 画面和声音怎样互相“提问”，关键帧怎样被擦除，一次三遍式的训练，以及怎样在时间轴上找出情感发生的时刻 |
+# | **你会看到** | 视觉流和音频流怎样互相关注（交叉注意力），关键帧怎样被擦除，一次三遍式的训练，以及怎样在时间轴上找出情感发生的时刻 |
 # | **论文** | Zhang、Wang、Yang，*Weakly Supervised Video Emotion Detection and Prediction via Cross-Modal Temporal Erasing Network*，CVPR 2023（[PDF](https://openaccess.thecvf.com/content/CVPR2023/papers/Zhang_Weakly_Supervised_Video_Emotion_Detection_and_Prediction_via_Cross-Modal_Temporal_CVPR_2023_paper.pdf)） |
 #
 # 可以逐格阅读运行，也可以选菜单 *Run → Run All Cells*：没做的练习不会中断运行。仓库里保存的图是英文版运行时生成的；自己运行一遍，控件和擦除图就会显示中文。
@@ -67,54 +67,54 @@ CACHE = Path("results/cten")  # git ignores it
 # %% [markdown] lang="en"
 # ## 1 · The task and the idea
 #
-# The task is that of notebook 04: one emotion for a whole video. The authors' complaint: networks lean on a few **keyframes**, those that give the emotion away at once, and never learn to use the rest, the **context**. Their cure is to take the keyframes away while training:
+# The task is that of notebook 04: one emotion per video. The authors observe that networks rely on a few **keyframes**, which give the emotion away at once, and never learn to use the rest, the **context**. Their remedy is to remove the keyframes during training:
 #
-# | pass | sees | so the network must |
+# | pass | input | so the network must |
 # |---|---|---|
 # | 1 | the whole video | find the keyframes: temporal attention $\gamma$ |
-# | 2 | only segments with low $\gamma$: keyframes erased | make do with the context |
+# | 2 | only segments with low $\gamma$: keyframes erased | rely on the context |
 # | 3 | only segments with high $\gamma$: keyframes alone | recognise the keyframes by themselves |
 #
-# All three passes go through the same network with the same label. The second idea is in the name, *cross-modal*: picture and sound look at each other before anything is decided.
+# All three passes go through the same network with the same label. The second idea is in the name, *cross-modal*: the image and audio streams attend to each other before the classifier decides.
 #
-# The paper reports accuracies of 57.3 % on VE8 (chance: 12.5 %), 58.2 % on Ekman-6 (chance: 16.7 %) and 80.1 % on CAER. It also asks *when* the emotion happens (**detection**, section 7):
+# The paper reports accuracies of 57.3% on VE8 (chance: 12.5%), 58.2% on Ekman-6 (chance: 16.7%) and 80.1% on CAER. It also asks *when* the emotion happens (**detection**, section 7):
 #
 # | overlap (tIoU) of at least | 0.1 | 0.2 | 0.3 | 0.4 | 0.5 |
 # |---|---|---|---|---|---|
-# | mean average precision, paper | 52.7 % | 43.5 % | 40.1 % | 38.2 % | 20.1 % |
+# | mean average precision, paper | 52.7% | 43.5% | 40.1% | 38.2% | 20.1% |
 
 # %% [markdown] lang="zh"
 # ## 1 · 任务与思路
 #
-# 任务和 04 一样：判断整段视频的情感。作者指出了一个毛病：网络往往只盯着少数几个一眼就能看出情感的**关键帧**，其余画面，也就是**上下文**，始终没学会利用。解决办法是在训练时把关键帧拿走：
+# 任务和 04 一样：判断整段视频的情感。作者指出：网络往往只依赖少数能直接看出情感的**关键帧**，始终没有学会利用其余部分，也就是**上下文**。解决办法是在训练时擦除关键帧：
 #
-# | 第几遍 | 看到什么 | 逼着网络做什么 |
+# | 第几遍 | 输入 | 迫使网络做什么 |
 # |---|---|---|
 # | 1 | 完整视频 | 找出关键帧：时间注意力 $\gamma$ |
 # | 2 | 只有 $\gamma$ 低的片段：关键帧已擦除 | 靠上下文判断 |
 # | 3 | 只有 $\gamma$ 高的片段：只剩关键帧 | 单凭关键帧判断 |
 #
-# 三遍用的是同一个网络、同一个标签。另一个想法写在名字里——*跨模态*：画面和声音先互相看一看，再下结论。
+# 三遍用的是同一个网络、同一个标签。另一个想法写在名字里——*跨模态*：视觉流和音频流先互相关注，再做判断。
 #
-# 论文报告的准确率：VE8 为 57.3 %（随机猜测 12.5 %），Ekman-6 为 58.2 %（随机猜测 16.7 %），CAER 为 80.1 %。论文还问情感*何时*发生（**检测**，见第 7 节）：
+# 论文报告的准确率：VE8 为 57.3%（随机猜测 12.5%），Ekman-6 为 58.2%（随机猜测 16.7%），CAER 为 80.1%。论文还问情感*何时*发生（**检测**，见第 7 节）：
 #
 # | 重叠度（tIoU）不低于 | 0.1 | 0.2 | 0.3 | 0.4 | 0.5 |
 # |---|---|---|---|---|---|
-# | 平均精度均值（mAP），论文 | 52.7 % | 43.5 % | 40.1 % | 38.2 % | 20.1 % |
+# | 平均精度均值（mAP），论文 | 52.7% | 43.5% | 40.1% | 38.2% | 20.1% |
 
 # %% [markdown] lang="en"
 # ## 2 · From a film to arrays
 #
-# Real film first: the clip of *Big Buck Bunny* (© 2008 Blender Foundation, CC BY 3.0) that notebook 04 used. Frames are taken as there, one snippet from each of $S$ segments. The sound is different: VAANet hears 32 MFCC, CTEN a **log-mel filter bank**, the loudness in 128 frequency bands, 100 times per second.
+# Real film first: the clip from *Big Buck Bunny* (© 2008 Blender Foundation, CC BY 3.0) that notebook 04 used. Frames are taken as there, one snippet from each of $S$ segments. The audio features differ: VAANet takes 32 MFCC, CTEN a **log-mel filter bank**, the loudness in 128 frequency bands, 100 times per second.
 #
-# The network takes a fixed amount of it: the sound is cut into as many blocks as the picture has segments, and the middle of each block is kept (a random place while training). So segment 3 of the sound was heard while segment 3 of the picture was seen.
+# The network takes a fixed amount of it: the audio is cut into as many blocks as there are visual segments, and the middle of each block is kept (a random position during training). So audio segment 3 and visual segment 3 cover the same time.
 
 # %% [markdown] lang="zh"
 # ## 2 · 从影片到数组
 #
-# 先看真实的影片：还是 04 用过的那段 *Big Buck Bunny*（© 2008 Blender Foundation，CC BY 3.0）。取帧的办法照旧，$S$ 个片段各取一个小段。声音换了一种表示：VAANet 听 32 维 MFCC，CTEN 听**对数梅尔滤波器组**（log-mel filter bank），即 128 个频带各有多响，每秒 100 帧。
+# 先看真实的影片：还是 04 用过的那段 *Big Buck Bunny*（© 2008 Blender Foundation，CC BY 3.0）。取帧的办法照旧，$S$ 个片段各取一个小段。音频换了一种表示：VAANet 用 32 维 MFCC，CTEN 用**对数梅尔滤波器组**（log-mel filter bank），即 128 个频带的响度，每秒 100 帧。
 #
-# 网络只收固定长度的声音：画面有几个片段，声音就切成几块，每块只留正中的一截（训练时位置随机）。于是声音的片段 3 与画面的片段 3 是同一时刻。
+# 网络的音频输入长度固定：视觉有几个片段，音频就切成几块，每块只保留正中的一段（训练时位置随机）。因此音频的片段 3 与视觉的片段 3 对应同一时间。
 
 # %%
 from jacklib.data.audio import cten_features, filter_bank_blocks
@@ -150,21 +150,21 @@ for s in range(S):
     start = (s * block + skipped) / 100
     frame = Rectangle((start, 1), config.audio_time / 100, 126, fill=False, ec=ORANGE, lw=2)
     everything.add_patch(frame)
-everything.set(title="Filter bank of the whole sound; framed: what CTEN takes")
+everything.set(title="Filter bank of the whole audio; framed: what CTEN takes")
 everything.set(xlabel="time (s)", ylabel="mel band")
 taken.imshow(blocks.T, extent=(0, S, 0, 128), **look)
 for s in range(1, S):
     taken.axvline(s, color=ORANGE, lw=2)
 taken.set_xticks(np.arange(S) + 0.5, range(S))
-taken.set(title="What CTEN hears", xlabel="segment", ylabel="mel band")
+taken.set(title="CTEN's audio input", xlabel="segment", ylabel="mel band")
 lower.colorbar(image, ax=[everything, taken], label="log energy, normalised")
-figure.suptitle(f"{item.id}: the middle frame of each segment, and its sound")
+figure.suptitle(f"{item.id}: the middle frame of each segment, and its audio")
 plt.show()
 
 # %% [markdown] lang="en"
 # ### Clips with a known answer
 #
-# As in notebook 04 the network is trained on **rendered clips** with an emotional event of 1.2 s at a known time, so that attention, erasing and detection can be scored against the truth. The clips are synthetic and easy; a score on them shows that the method works, and nothing about people's emotions.
+# As in notebook 04 the network is trained on **rendered clips** with an emotional event of 1.2 s at a known time, so that attention, erasing and detection can be scored against the truth. The clips are synthetic and easy; a score on them shows that the method works; it says nothing about people's emotions.
 
 # %% [markdown] lang="zh"
 # ### 知道答案的视频
@@ -176,7 +176,7 @@ rendered = rendered_clips()
 training = cten.open_clips(config, rendered, "training", train=True, seed=0, cache=True)
 validation = cten.open_clips(config, rendered, "validation", cache=True)
 names = training.class_names
-truth = cten.truths(validation)  # [64, S]: share of each segment that lies in the event
+truth = cten.truths(validation)  # [64, S]: fraction of each segment in the event
 first_of_class = [next(i for i, x in enumerate(validation.items) if x.label == c) for c in range(8)]
 chosen = [first_of_class[names.index(name)] for name in ("Anger", "Fear", "Joy", "Trust")]
 print(len(training), "clips to train,", len(validation), "to validate;", len(names), "classes")
@@ -198,12 +198,12 @@ plt.show()
 # %% [markdown] lang="en"
 # ## 3 · The network, part by part
 #
-# One code for both sizes; the paper's backbone is trained on Kinetics-400 and frozen, the classroom's learns from nothing. The authors' released code, which JACK follows, uses 16 segments and an audio ResNet-18, the paper's text 10 and a ResNet-50. Two settings exist for the classroom only, `start_switched_on` and `start_shortcut`: they set where two parameters begin, both explained below.
+# The same code builds both sizes; the paper's backbone is trained on Kinetics-400 and frozen, the classroom's is trained from scratch. The authors' released code, which JACK follows, uses 16 segments and an audio ResNet-18; the paper's text has 10 and a ResNet-50. Two settings exist for the classroom only, `start_switched_on` and `start_shortcut`: they set the initial values of two parameters, explained below.
 
 # %% [markdown] lang="zh"
 # ## 3 · 逐个部件看网络
 #
-# 两种规模共用一份代码；论文的骨干在 Kinetics-400 上预训练并冻结，课堂版从零学起。论文正文写的是 10 个片段、音频用 ResNet-50，作者发布的代码则是 16 个片段、ResNet-18，JACK 以代码为准。`start_switched_on` 和 `start_shortcut` 只为课堂而设，决定两个参数的初值，下面会讲到。
+# 两种规模共用一份代码；论文的骨干网络在 Kinetics-400 上预训练并冻结，课堂版从零开始训练。论文正文写的是 10 个片段、音频用 ResNet-50，作者发布的代码则是 16 个片段、ResNet-18，JACK 以代码为准。`start_switched_on` 和 `start_shortcut` 只为课堂而设，决定两个参数的初值，下面会讲到。
 
 # %%
 paper = CTENConfig.paper()
@@ -212,7 +212,7 @@ for name, value in asdict(paper).items():
 
 # %%
 runtime.seed(0)
-net = CTEN(replace(config, dropout=0.0))  # no dropout: looking twice gives the same
+net = CTEN(replace(config, dropout=0.0))  # no dropout: two calls give the same
 jt.sync_all()  # Jittor is lazy: the first weights are drawn here, from this seed
 net.train()
 
@@ -221,19 +221,19 @@ def millions(network):
     return sum(np.prod(p.shape) for p in network.parameters()) / 1e6
 
 
-# The big network's shapes are known; its numbers are never computed.
+# The big network's shapes are known; its parameters are never computed.
 big = millions(CTEN(paper))
 print(f"classroom {millions(net):.2f} million parameters, paper {big:.1f} million")
 
 # %% [markdown] lang="en"
-# One clip of each class walks through the **untrained** network, line by line as in `CTEN.execute` and `CTEN.fuse` (`jacklib/networks/cten.py`). It is in training mode, so that batch norm uses the statistics of these eight clips; before training the stored ones mean nothing.
+# One clip of each class goes through the **untrained** network, line by line as in `CTEN.execute` and `CTEN.fuse` (`jacklib/networks/cten.py`). It is in training mode, so that batch norm uses the statistics of these eight clips; before training, the stored ones are meaningless.
 #
-# **Backbone.** Every snippet goes through the 3D ResNet by itself, then its positions are averaged away: one vector of width $d$ for each segment.
+# **Backbone.** Every snippet goes through the 3D ResNet by itself, and the mean over the positions gives one vector of width $d$ per segment.
 
 # %% [markdown] lang="zh"
-# 每类取一段视频，逐行走过**尚未训练**的网络，各行对应 `jacklib/networks/cten.py` 里的 `CTEN.execute` 和 `CTEN.fuse`。网络处于训练模式，批归一化用的是这八段视频自己的统计量；训练之前，存着的统计量没有意义。
+# 每类取一段视频，逐行通过**尚未训练**的网络，各行对应 `jacklib/networks/cten.py` 里的 `CTEN.execute` 和 `CTEN.fuse`。网络处于训练模式，批归一化用的是这八段视频自己的统计量；训练之前，存着的统计量没有意义。
 #
-# **骨干。** 每个小段单独通过 3D ResNet，再对空间位置取平均：每个片段得到一个宽度为 $d$ 的向量。
+# **骨干网络。** 每个小段单独通过 3D ResNet，再对空间位置取平均：每个片段得到一个宽度为 $d$ 的向量。
 
 # %%
 samples = [validation.load(i) for i in first_of_class]
@@ -249,18 +249,18 @@ shapes["backbone features"] = v.shape
 d = v.shape[2]
 
 # %% [markdown] lang="en"
-# **Within the picture: the non-local block.** Every segment looks at every other one. Three linear layers make a question $\theta(x)$, a key $\phi(x)$ and a content $g(x)$ of width $d'$ out of each segment; row $i$ of the attention matrix $A$ says how much segment $i$ takes from each segment $j$, and sums to 1:
+# **Within the image stream: the non-local block.** Every segment attends to every other one. Three linear layers project each segment to a query $\theta(x)$, a key $\phi(x)$ and a value $g(x)$ of width $d'$; row $i$ of the attention matrix $A$ holds the weights with which segment $i$ sums the values of all segments $j$, and adds up to 1:
 #
 # $$A=\mathrm{softmax}\big(\theta(X)\,\phi(X)^{\top}/\sqrt{d'}\big),\qquad Y=\mathrm{BN}\big(W\,A\,g(X)\big)+\alpha X$$
 #
-# The weight $\alpha$ of the shortcut is learned. With $\alpha=0$, where the released code starts, a segment's own features survive only through $A$; the classroom starts at `start_shortcut`.
+# The weight $\alpha$ of the residual (skip) connection is learned. With $\alpha=0$, where the released code starts, a segment's own features survive only through $A$; the classroom starts at `start_shortcut`.
 
 # %% [markdown] lang="zh"
-# **画面内部：非局部模块（non-local block）。** 每个片段都看一遍所有片段。三个线性层把每个片段变成宽度 $d'$ 的提问 $\theta(x)$、键 $\phi(x)$ 和内容 $g(x)$；注意力矩阵 $A$ 的第 $i$ 行表示片段 $i$ 从各片段 $j$ 取多少，每行之和为 1：
+# **视觉流内部：非局部模块（non-local block）。** 每个片段都关注所有片段。三个线性层把每个片段投影为宽度 $d'$ 的查询（query）$\theta(x)$、键（key）$\phi(x)$ 和值（value）$g(x)$；注意力矩阵 $A$ 的第 $i$ 行是片段 $i$ 对各片段 $j$ 的值加权求和时的权重，每行之和为 1：
 #
 # $$A=\mathrm{softmax}\big(\theta(X)\,\phi(X)^{\top}/\sqrt{d'}\big),\qquad Y=\mathrm{BN}\big(W\,A\,g(X)\big)+\alpha X$$
 #
-# 捷径的权重 $\alpha$ 也是学出来的。作者的代码让它从 $0$ 开始，这时片段自己的特征只能经由 $A$ 留下来；课堂设置从 `start_shortcut` 开始。
+# 残差（捷径）连接的权重 $\alpha$ 也是可学习的。作者的代码让它从 $0$ 开始，这时片段自己的特征只能经由 $A$ 留下来；课堂设置从 `start_shortcut` 开始。
 
 # %%
 block = net.nl[0]
@@ -273,10 +273,10 @@ shapes["picture"] = v.shape
 print("sum of each row of A, first clip:", A.sum(2).numpy()[0].round(5))
 
 # %% [markdown] lang="en"
-# **Within the sound** the same: each block of the filter bank goes through a 2D ResNet-18 as a picture with one channel, then a non-local block of its own.
+# **Within the audio stream** it is the same: each block of the filter bank goes through a 2D ResNet-18 as an image with one channel, then through a non-local block of its own.
 
 # %% [markdown] lang="zh"
-# **声音内部**也一样：滤波器组的每一块当作单通道图像通过 2D ResNet-18，再进入声音自己的非局部模块。
+# **音频流内部**也一样：滤波器组的每一块当作单通道图像通过 2D ResNet-18，再进入音频流自己的非局部模块。
 
 # %%
 shapes["audio input"] = audio.shape
@@ -287,24 +287,24 @@ shapes["attention in the sound"] = A_sound.shape
 shapes["sound"] = a.shape
 
 # %% [markdown] lang="en"
-# **Between them: attention with several heads.** In `v2a` the sound asks and the picture answers; in `a2v` it is the other way round. The width is split among the heads, each with a matrix of its own. The answer to the sound's question is added to the picture, and the other way round, and the two are put side by side. (Unlike the usual attention with heads, a ReLU follows each of its four linear layers.)
+# **Between them: multi-head attention.** In `v2a` audio queries attend to visual keys and values; in `a2v` it is the reverse. The width is split among the heads, each with an attention matrix of its own. The result of the audio queries is added to the image stream, that of the visual queries to the audio stream, and the two streams are concatenated. (Unlike in the usual multi-head attention, a ReLU follows each of the four linear layers.)
 
 # %% [markdown] lang="zh"
-# **两者之间：多头注意力。** `v2a` 由声音提问、画面作答，`a2v` 反过来。特征宽度平分给各个头，每个头有自己的注意力矩阵。声音得到的回答加到画面上，画面得到的回答加到声音上，再把两者拼在一起。（与常见的多头注意力不同，这里四个线性层之后各有一个 ReLU。）
+# **两者之间：多头注意力。** `v2a` 以音频为查询、视觉为键和值，`a2v` 反过来。特征宽度平分给各个注意力头，每个头有自己的注意力矩阵。音频查询得到的结果加到视觉流上，视觉查询得到的结果加到音频流上，再把两者拼接起来。（与常见的多头注意力不同，这里四个线性层之后各有一个 ReLU。）
 
 # %%
-v2a, v2a_attention = net.v2a_attn(a, v)  # the sound asks the picture
-a2v, a2v_attention = net.a2v_attn(v, a)  # the picture asks the sound
+v2a, v2a_attention = net.v2a_attn(a, v)  # audio queries, visual keys and values
+a2v, a2v_attention = net.a2v_attn(v, a)  # visual queries, audio keys and values
 both = jt.concat([v + v2a, a + a2v], dim=2)
 shapes["sound asks picture, v2a"] = v2a_attention.shape
 shapes["picture asks sound, a2v"] = a2v_attention.shape
 shapes["both side by side"] = both.shape
 
 # %% [markdown] lang="en"
-# **Temporal attention** $\gamma$ is VAANet's: one number for each segment, 0 or more, and the features are averaged with it. The released code starts it at random, so that about half of the segments are off; `start_switched_on` starts it with all of them on. A linear layer makes the scores.
+# **Temporal attention** $\gamma$ is VAANet's: one weight per segment, 0 or more, for a weighted mean of the features. The released code initialises it at random, so that about half of the segments are off; with `start_switched_on` all of them start on. A linear layer gives the class scores.
 
 # %% [markdown] lang="zh"
-# **时间注意力** $\gamma$ 与 VAANet 相同：每个片段一个不小于 0 的数，特征按它加权平均。作者的代码让它随机开始，大约一半片段一上来就是关着的；`start_switched_on` 则让所有片段一开始都打开。最后一个线性层给出各类得分。
+# **时间注意力** $\gamma$ 与 VAANet 相同：每个片段一个不小于 0 的权重，特征按它加权平均。作者的代码随机初始化，大约一半片段的权重一开始就为零；`start_switched_on` 则让所有片段一开始都不为零。最后一个线性层给出各类得分。
 
 # %%
 both = both.transpose(0, 2, 1)  # [B, 2d, S]
@@ -345,29 +345,29 @@ for name, shape in expected_shapes(paper, 32).items():
     print(f"{name:26}{list(shapes[name])!s:28}{shape}")
 
 # %% [markdown] lang="en"
-# Here are these matrices for the Joy clip, as multiples of what even attention would give. Nothing has been learned yet. Columns of the event may stand out all the same: its segments look unlike the rest, and random weights already keep apart what differs. Where the rows of a matrix are alike, all segments ask the same question. The mean over the heads hides what a single head does.
+# Here are these matrices for the Joy clip, as multiples of uniform attention. Nothing has been learned yet. Columns of the event may stand out all the same: its segments differ from the rest, and even random weights keep different inputs apart. If the rows of a matrix are alike, all segments have the same query. The mean over the heads hides what a single head does.
 
 # %% [markdown] lang="zh"
-# 下面是 Joy 那段视频的几个矩阵，数值是均匀注意力的多少倍。网络还什么都没学，但事件所在的几列可能已经与众不同：这些片段的画面本来就不一样，随机权重也足以把它们分开。一个矩阵的各行若彼此相似，说明所有片段问的是同一个问题。取平均会掩盖单个头的差别，所以再单独画出一个头。
+# 下面是 Joy 那段视频的几个矩阵，数值是均匀注意力的多少倍。网络还没有训练，但事件所在的几列可能已经与众不同：这些片段的画面本来就不一样，随机权重也足以把它们分开。一个矩阵的各行若彼此相似，说明所有片段的查询都相同。取平均会掩盖单个注意力头的差别，所以再单独画出一个头。
 
 
 # %%
 def show_attention(output, row, event, title):
-    """The six matrices of one clip. output: CTENOutput; row: place in the batch; event: [S]."""
-    scale = LogNorm(1 / 3, 3)  # half as much is as far from white as twice as much
+    """The six matrices of one clip. output: CTENOutput; row: index in the batch; event: [S]."""
+    scale = LogNorm(1 / 3, 3)  # half and twice are equally far from white
     v2a, a2v = output.v2a_attention.numpy()[row], output.a2v_attention.numpy()[row]
     panels = [
-        ("within picture", output.visual_attention.numpy()[row], "picture", "picture"),
-        ("within sound", output.audio_attention.numpy()[row], "sound", "sound"),
-        (f"v2a, mean of {len(v2a)} heads", v2a.mean(0), "sound", "picture"),
-        ("v2a, head 0", v2a[0], "sound", "picture"),
-        (f"a2v, mean of {len(a2v)} heads", a2v.mean(0), "picture", "sound"),
-        ("a2v, head 0", a2v[0], "picture", "sound"),
+        ("within image", output.visual_attention.numpy()[row], "image", "image"),
+        ("within audio", output.audio_attention.numpy()[row], "audio", "audio"),
+        (f"v2a, mean of {len(v2a)} heads", v2a.mean(0), "audio", "image"),
+        ("v2a, head 0", v2a[0], "audio", "image"),
+        (f"a2v, mean of {len(a2v)} heads", a2v.mean(0), "image", "audio"),
+        ("a2v, head 0", a2v[0], "image", "audio"),
     ]
     figure, axes = plt.subplots(1, 6, figsize=(12, 2.5))
-    for ax, (name, matrix, asks, seen) in zip(axes, panels, strict=True):
+    for ax, (name, matrix, queries, keys) in zip(axes, panels, strict=True):
         image = ax.imshow(np.maximum(matrix * S, 1e-3), cmap="RdBu_r", norm=scale)
-        ax.set(title=name, xlabel=f"looks at ({seen})", ylabel=f"asks ({asks})")
+        ax.set(title=name, xlabel=f"key ({keys})", ylabel=f"query ({queries})")
         ax.set_xticks(range(S))
         ax.set_yticks(range(S))
         for label in [*ax.get_xticklabels(), *ax.get_yticklabels()]:
@@ -388,20 +388,20 @@ show_attention(whole, joy, event, title)
 # %% [markdown] lang="en"
 # ## 4 · Erasing, step by step
 #
-# Pass 1 has given each segment its $\gamma$. A threshold between the least and the largest one, with $\theta=0.7$ in the paper, divides the segments:
+# Pass 1 has computed $\gamma$ for each segment. A threshold between the smallest and the largest $\gamma$, with $\theta=0.7$ in the paper, divides the segments:
 #
 # $$t=\theta\,\max\gamma+(1-\theta)\,\min\gamma\qquad\text{pass 2 keeps } \gamma<t,\quad\text{pass 3 keeps } \gamma>t$$
 #
-# The network is still untrained, so *which* segments are erased means nothing yet. The mechanics are the same later.
+# The network is still untrained, so *which* segments are erased means nothing yet. The procedure is the same after training.
 
 # %% [markdown] lang="zh"
 # ## 4 · 一步步擦除
 #
-# 第 1 遍给每个片段一个 $\gamma$。在最小值与最大值之间定一个阈值（论文取 $\theta=0.7$），把片段分成两拨：
+# 第 1 遍给每个片段一个 $\gamma$。在最小值与最大值之间定一个阈值（论文取 $\theta=0.7$），把片段分成两组：
 #
 # $$t=\theta\,\max\gamma+(1-\theta)\,\min\gamma\qquad\text{第 2 遍保留 } \gamma<t,\quad\text{第 3 遍保留 } \gamma>t$$
 #
-# 网络还没训练，所以此刻擦掉的是*哪些*片段并无意义；但步骤和训练之后完全相同。
+# 网络还没训练，所以此刻擦除*哪些*片段并无意义；但步骤和训练之后完全相同。
 
 # %%
 from jacklib.core.erasing import frame_pool, kept_segments, threshold
@@ -428,14 +428,14 @@ ax.set_xticks(range(S))
 plt.show()
 
 # %% [markdown] lang="en"
-# The frames of the kept segments, one after the other, are the **pool** of a pass. TSN draws from the pool as if it were a video of its own: $S$ snippets again, so that the network's input keeps its shape. A pool that is too short is repeated from its beginning, as a short video is. If no segment is left, the pool is the whole video.
+# The frames of the kept segments, in order, are the **pool** of a pass. TSN samples from the pool as if it were a video of its own: again $S$ snippets, so the network's input keeps its shape. A pool that is too short is repeated from its beginning, like a short video. If no segment is left, the pool is the whole video.
 #
-# The *sound is never erased*: passes 2 and 3 hear what pass 1 heard.
+# The *audio is never erased*: passes 2 and 3 get the same audio as pass 1.
 
 # %% [markdown] lang="zh"
 # 保留片段的帧依次接起来，就是这一遍的**帧池**（pool）。TSN 把帧池当成一段独立的视频来取帧，仍取 $S$ 个小段，输入的形状因此不变。帧池太短就从头循环补足，和对待短视频一样；若一个片段都没留下，就用完整视频。
 #
-# *声音从不擦除*：第 2、3 遍听到的与第 1 遍相同。
+# *音频从不擦除*：第 2、3 遍的音频与第 1 遍相同。
 
 # %%
 from jacklib.data.transforms import tsn_indices
@@ -477,26 +477,26 @@ for row, name, view in zip(axes, passes, views, strict=True):
         for spine in ax.spines.values():
             spine.set(color=ORANGE, linewidth=3, visible=start <= view.frame_indices[s, 4] < end)
     row[0].set_ylabel(name.replace(": ", "\n"), rotation=0, ha="right", va="center")
-figure.suptitle("What each pass sees: the middle frame of each snippet; orange: in the event")
+figure.suptitle("The input of each pass: the middle frame of each snippet; orange: in the event")
 plt.show()
 
 # %% [markdown] lang="en"
 # ## 5 · Loss and training
 #
-# Each pass is scored with the plain cross entropy, and the loss is the mean of the three:
+# Each pass has a plain cross entropy, and the loss is the mean of the three:
 #
 # $$\mathcal{L}=\tfrac13\big(\mathrm{CE}(z_1,y)+\mathrm{CE}(z_2,y)+\mathrm{CE}(z_3,y)\big)$$
 #
-# Erasing is a choice of frames and passes no gradient on. Here for the eight clips and the untrained network; who knows nothing and says so gets $\ln 8=2.08$ in each.
+# Erasing only selects frames, so no gradient passes through it. Here are the losses of the eight clips with the untrained network; a uniform prediction scores $\ln 8=2.08$ on each.
 
 # %% [markdown] lang="zh"
 # ## 5 · 损失与训练
 #
-# 每一遍都用普通的交叉熵打分，三者取平均就是损失：
+# 每一遍都计算普通的交叉熵，三者取平均就是损失：
 #
 # $$\mathcal{L}=\tfrac13\big(\mathrm{CE}(z_1,y)+\mathrm{CE}(z_2,y)+\mathrm{CE}(z_3,y)\big)$$
 #
-# 擦除只是在挑选帧，梯度不会从中经过。下面用这八段视频和未训练的网络算一遍；什么都不知道、各类一视同仁时，每一项都是 $\ln 8=2.08$。
+# 擦除只是在挑选帧，梯度不会从中经过。下面用这八段视频和未训练的网络算一遍；预测为均匀分布时，每一项都是 $\ln 8=2.08$。
 
 # %%
 from jacklib.ops import cross_entropy
@@ -513,7 +513,7 @@ for number_of_pass, rows in enumerate(kept_of_all, start=2):
 print("cross entropy of passes 1, 2, 3:", np.round(losses, 3), " loss:", round(np.mean(losses), 3))
 
 # %% [markdown] lang="en"
-# Training runs Adam with weight decay, as in the paper. In the classroom the temporal attention (and $\alpha$) learns faster than the rest (`attention_factor`), as in notebook 04. The curves grow after each epoch; validation accuracy is that of the mean of passes 1 and 2. With seed 0 the run repeats exactly on the same machine.
+# Training runs Adam with weight decay, as in the paper. In the classroom the temporal attention (and $\alpha$) learns faster than the rest (`attention_factor`), as in notebook 04. The curves are updated after each epoch; validation accuracy is that of the mean of passes 1 and 2. With seed 0 the run repeats exactly on the same machine.
 
 # %% [markdown] lang="zh"
 # 训练与论文一样用带权重衰减的 Adam。和 04 一样，课堂设置里时间注意力（以及 $\alpha$）的学习率比其他部分高（`attention_factor`）。每轮（epoch）结束后曲线会更新，其中验证准确率取第 1、2 遍的平均。种子固定为 0，同一台机器上重跑结果完全一样。
@@ -533,12 +533,12 @@ print(f"{sum(row['seconds'] for row in history):.0f} s of training")
 # %% [markdown] lang="en"
 # ## 6 · Evaluation
 #
-# A clip is seen twice: whole, and with its keyframes erased. The prediction comes from the mean of the two passes' logits. (The third pass is for training only.)
+# Each clip goes through the network twice: whole, and with its keyframes erased. The prediction is the mean of the two passes' logits. (The third pass is for training only.)
 
 # %% [markdown] lang="zh"
 # ## 6 · 评估
 #
-# 每段视频看两遍：一遍完整，一遍擦掉关键帧。两遍的 logits 取平均，得出预测。（第 3 遍只在训练时用。）
+# 每段视频通过网络两遍：一遍完整，一遍擦除关键帧。两遍的 logits 取平均，得出预测。（第 3 遍只在训练时用。）
 
 # %%
 result = cten.test(net, validation)
@@ -566,17 +566,17 @@ display(figure)
 # %% [markdown] lang="en"
 # ### What did pass 2 lose?
 #
-# If $\gamma$ knew the event, erasing would take exactly the event away. Erasing as many segments blindly takes, on average, the same share of the event as of the clip.
+# If $\gamma$ marked the event exactly, erasing would remove exactly the event. Erasing the same number of segments at random removes, on average, the same fraction of the event as of the clip.
 
 # %% [markdown] lang="zh"
 # ### 第 2 遍丢了什么？
 #
-# 如果 $\gamma$ 认得事件，擦掉的就正好是事件。要是闭着眼睛擦同样多的片段，平均说来，事件被擦掉的比例与整段视频被擦掉的比例相同。
+# 如果 $\gamma$ 恰好标出事件，擦除的就正好是事件。如果随机擦除同样多的片段，平均而言，事件被擦除的比例与整段视频被擦除的比例相同。
 
 # %%
 low = kept_segments(result.first.gamma).low
-low[~low.any(1)] = True  # nothing left: pass 2 sees the whole clip
-lost = ((~low) * truth).sum(1) / truth.sum(1)  # [64] share of each event
+low[~low.any(1)] = True  # nothing left: pass 2 gets the whole clip
+lost = ((~low) * truth).sum(1) / truth.sum(1)  # [64] fraction of each event
 print(f"erased: {(~low).mean():.0%} of all segments, {lost.mean():.0%} of the events' segments")
 gone = lost > 0.99
 if gone.any():
@@ -586,15 +586,15 @@ else:
     print("in no clip is the whole event gone")
 
 # %% [markdown] lang="en"
-# Where pass 2 is right although its picture holds nothing of the event, it has most likely *heard* it (guessing would get 1 in 8). And where part of the event is left, that part can be enough, for our events are as telling at every moment. In a real video the context is a weaker hint, and that is what the paper is after.
+# If pass 2 is right although its frames show nothing of the event, it most likely used the *audio* (guessing would be right in 1 of 8). If part of the event is left, that part can be enough, since our events are equally clear at every moment. In a real video the context is a weaker cue, and that cue is what the paper wants to exploit.
 
 # %% [markdown] lang="zh"
-# 画面里事件已经全没了，第 2 遍却仍然答对，多半是*听*出来的（瞎猜是 1/8）。事件若还剩一截，这一截往往就够了，因为我们的事件每一刻都同样明显。真实视频的上下文只是较弱的线索，论文想利用的正是它。
+# 画面里事件已全部擦除，第 2 遍却仍然答对，多半是靠*音频*（随机猜测是 1/8）。事件若还剩一部分，这一部分往往就够了，因为我们的事件每一刻都同样明显。真实视频的上下文只是较弱的线索，论文想利用的正是它。
 
 # %% [markdown] lang="en"
 # ### Which attention finds the event?
 #
-# Every matrix has been trained by the label alone. The mean of a column says how much is taken from that segment; here all of them are scored on the event like $\gamma$: 1 is what uniform attention gets, $8/3\approx 2.67$ the most.
+# Every matrix was trained from the label alone. The mean of a column is the attention that this segment gets; here all of them are scored on the event like $\gamma$: uniform attention scores 1, and the maximum is $8/3\approx 2.67$.
 
 # %% [markdown] lang="zh"
 # ### 哪种注意力找到了事件？
@@ -606,12 +606,12 @@ from jacklib.core.metrics import attention_on_truth
 from jacklib.data.video import batches
 
 net.eval()
-columns = {"within picture": [], "within sound": [], "v2a": [], "a2v": [], "temporal γ": []}
+columns = {"within image": [], "within audio": [], "v2a": [], "a2v": [], "temporal γ": []}
 with jt.no_grad():
     for batch in batches(validation, batch_size=8):
         out = net(batch.visual, batch.audio)
-        columns["within picture"].append(out.visual_attention.numpy().mean(1))  # [B, S]
-        columns["within sound"].append(out.audio_attention.numpy().mean(1))
+        columns["within image"].append(out.visual_attention.numpy().mean(1))  # [B, S]
+        columns["within audio"].append(out.audio_attention.numpy().mean(1))
         columns["v2a"].append(out.v2a_attention.numpy().mean((1, 2)))
         columns["a2v"].append(out.a2v_attention.numpy().mean((1, 2)))
         columns["temporal γ"].append(out.gamma.numpy())
@@ -632,34 +632,34 @@ title = f"{samples[joy].id}, after training"
 show_attention(trained, joy, event, title)
 
 # %% [markdown] lang="en"
-# Compare with the pictures of section 3; the scale is the same. Two things to know when $\gamma$ scores lower than the attention within the picture:
+# Compare with the figures of section 3; the scale is the same. Two things to know if $\gamma$ scores lower than the attention within the image stream:
 #
-# - The non-local block carries what it finds into *every* segment. Once all segments know of the event, $\gamma$ has little left to choose between.
-# - Pass 2 rewards a network that can do without its favourite segments. One that can tell the emotion from any segment has no reason to prefer one.
+# - The non-local block copies what it finds into *every* segment. Once the features of all segments contain the event, $\gamma$ has little left to choose between.
+# - Pass 2 rewards a network that can do without the segments it attends to most. A network that can recognise the emotion in any segment has no reason to prefer one.
 #
-# So high accuracy does not promise that $\gamma$ points at the event. An attention picture is a hint at what a network uses, and needs a score like this one before it is believed.
+# So high accuracy does not guarantee that $\gamma$ points at the event. An attention map is a hint at what a network uses; do not trust it without a score like this one.
 
 # %% [markdown] lang="zh"
-# 请与第 3 节的图对照，色标相同。如果 $\gamma$ 的得分低于画面内部的注意力，有两点值得知道：
+# 请与第 3 节的图对照，色标相同。如果 $\gamma$ 的得分低于视觉流内部的注意力，有两点值得知道：
 #
-# - 非局部模块会把找到的东西送进*每个*片段。所有片段都知道了事件，$\gamma$ 就没什么可挑的了。
-# - 第 2 遍奖励的是离开最依赖的片段也能判断的网络；要是从任何片段都看得出情感，就没有理由偏爱其中一个。
+# - 非局部模块会把找到的东西送进*每个*片段。所有片段的特征都包含了事件，$\gamma$ 就没有多少可选择的了。
+# - 第 2 遍奖励的是不依赖注意力最高的片段也能判断的网络；如果从任何片段都能识别情感，就没有理由偏向其中一个。
 #
-# 所以准确率高，不等于 $\gamma$ 指着事件。注意力图只是在提示网络用了什么，要先这样打过分才能信。
+# 所以准确率高，不等于 $\gamma$ 指向事件。注意力图只是提示网络用了什么，要像这样打分之后才能采信。
 
 # %% [markdown] lang="en"
 # ## 7 · Detection: *when* does the emotion happen?
 #
-# In **weakly supervised detection** the network learns from labels of whole videos and must still give intervals in time. JACK makes them out of $\gamma$ (`attention_proposals`): $\gamma$ is stretched to 0…1 and cut at the levels 0.1, 0.2, … 0.9; every run of segments above a level is a **proposal**. Its score is how far the run stands out from its neighbours, times the probability of the predicted class; of proposals that overlap much, the best stays.
+# In **weakly supervised detection** the network learns from labels of whole videos but has to predict time intervals. JACK derives them from $\gamma$ (`attention_proposals`): $\gamma$ is stretched to 0…1 and cut at the levels 0.1, 0.2, … 0.9; every run of segments above a level is a **proposal**. Its score is the contrast of the run with its neighbours, times the probability of the predicted class; of proposals that overlap strongly, only the best is kept.
 #
-# A proposal is measured by its **temporal IoU** with the event: their common time over the time that either of them covers.
+# A proposal is measured by its **temporal IoU** with the event: the time covered by both, divided by the time covered by either.
 
 # %% [markdown] lang="zh"
 # ## 7 · 检测：情感*何时*发生？
 #
-# **弱监督检测**只用整段视频的标签训练，却要给出时间区间。JACK 由 $\gamma$ 得到区间（`attention_proposals`）：把 $\gamma$ 拉伸到 0…1，用 0.1、0.2……0.9 各切一刀，高于该水平的每一串相邻片段就是一个**候选区间**（proposal）。它的得分等于它比两旁高出多少，乘以预测类别的概率；重叠太多的只留最好的一个。
+# **弱监督检测**只用整段视频的标签训练，却要给出时间区间。JACK 由 $\gamma$ 得到区间（`attention_proposals`）：把 $\gamma$ 拉伸到 0…1，用 0.1、0.2……0.9 各切一刀，高于该水平的每一串相邻片段就是一个**候选片段**（proposal）。它的得分等于它比两旁高出多少，乘以预测类别的概率；重叠太多的只留最好的一个。
 #
-# 候选区间好不好，看它与事件的**时间交并比**（tIoU）：两者共有的时间，除以两者合起来覆盖的时间。
+# 候选片段好不好，看它与事件的**时间交并比**（tIoU）：两者共有的时间，除以两者合起来覆盖的时间。
 
 # %%
 from jacklib.core.metrics import temporal_iou, temporal_map
@@ -695,16 +695,16 @@ plt.show()
 # %% [markdown] lang="en"
 # ### Mean average precision, with its baselines
 #
-# A proposal is right if its class is and if its tIoU reaches a limit. For each class, proposals of all clips are ranked by score; **average precision** rewards right ones at the top, and the mean over the classes is the **mAP**. It means little by itself, so the same classification is scored with three other choices of time:
+# A proposal is correct if its class is correct and its tIoU reaches a threshold. For each class, the proposals of all clips are ranked by score; **average precision** rewards correct ones near the top, and the mean over the classes is the **mAP**. It means little by itself, so the same classification is scored with three other choices of time:
 #
 # - **random γ**: 20 random draws in place of $\gamma$, averaged;
-# - **whole clip**: one interval, from beginning to end. Our events fill 3/8 of a clip, so this counts as right up to a limit of 0.375;
-# - **true γ**: the event itself. What is missing to 1 is the fault of the classification alone.
+# - **whole clip**: one interval, from beginning to end. Our events fill 3/8 of a clip, so this counts as correct up to a threshold of 0.375;
+# - **true γ**: the event itself. What is missing to 1 is due to the classification alone.
 
 # %% [markdown] lang="zh"
 # ### 平均精度均值与基线
 #
-# 类别对，且 tIoU 达到某个门槛，候选区间才算对。每一类把所有视频的候选区间按得分排序，对的越靠前，**平均精度**（AP）越高；各类取平均就是 **mAP**。单看这个数没有意义，所以保持分类结果不变，换三种办法选时间，同样打分：
+# 类别对，且 tIoU 达到某个门槛，候选片段才算对。每一类把所有视频的候选片段按得分排序，对的越靠前，**平均精度**（AP）越高；各类取平均就是 **mAP**。单看这个数没有意义，所以保持分类结果不变，换三种办法选时间，同样打分：
 #
 # - **随机 γ**（random γ）：用随机数代替 $\gamma$，抽 20 次取平均；
 # - **整段**（whole clip）：只给一个从头到尾的区间。事件占视频的 3/8，门槛不超过 0.375 时它都算对；
@@ -722,7 +722,7 @@ def score(gamma=None, detections=None):
 
 whole_clip = cten.detections(replace(result.mean, gamma=np.ones_like(truth)), validation)
 for proposals, row in zip(whole_clip.values(), result.mean.probabilities, strict=True):
-    proposals[0]["score"] = row.max()  # even attention stands out nowhere and would score 0
+    proposals[0]["score"] = row.max()  # uniform attention has no contrast and would score 0
 
 rng = np.random.default_rng(0)
 table = {
@@ -736,24 +736,24 @@ for name, numbers in table.items():
     print(f"{name:18}" + "".join(f"{number:8.3f}" for number in numbers))
 
 # %% [markdown] lang="en"
-# Read it limit by limit. Up to 0.3 the whole clip is a strong rival by construction, for its one interval is right whenever the class is; at 0.4 and 0.5 it cannot be right at all, and only a $\gamma$ that knows the time gets above the random one. Do not compare with the paper: its videos are real, and an emotion may fill any part of them.
+# Read it threshold by threshold. Up to 0.3 the whole clip is a strong baseline by construction, since its one interval is correct whenever the class is; at 0.4 and 0.5 it cannot be correct at all, and only a $\gamma$ that follows the event beats the random one. Do not compare with the paper: its videos are real, and an emotion may fill any part of them.
 
 # %% [markdown] lang="zh"
-# 请按门槛逐列看。门槛不超过 0.3 时，“整段”天生占便宜：只要类别对，那一个区间就算对；到了 0.4 和 0.5，它不可能算对，只有真正知道时间的 $\gamma$ 才会高过随机。不要拿这些数跟论文比：论文用的是真实视频，情感可能占其中任意一部分。
+# 请按门槛逐列看。门槛不超过 0.3 时，“整段”这一基线天然占优：只要类别对，那一个区间就算对；到了 0.4 和 0.5，它不可能算对，只有真正跟随事件的 $\gamma$ 才会高于随机基线。不要拿这些数与论文相比：论文用的是真实视频，情感可能占其中任意一部分。
 
 # %% [markdown] lang="en"
 # ### Does erasing help?
 #
-# One run cannot tell. The table below was **measured earlier**, with the command that is printed with it, and is only read from a file here; run the command to repeat it. Six runs: three seeds, with erasing and without (`--no_erasing`: training sees pass 1 alone). All are evaluated in the same way.
+# A single run cannot answer this. The table below was **measured earlier**, with the command printed below it, and is only read from a file here; run the command to repeat it. Six runs: three seeds, with erasing and without (`--no_erasing`: training uses pass 1 alone). All are evaluated in the same way.
 #
-# What would you expect? Erasing pays where the context hints at the emotion. Outside their events our clips are drawn without regard to the label: when pass 2 loses the event, only the sound is left to learn from.
+# What would you expect? Erasing helps if the context hints at the emotion. Outside their events our clips do not depend on the label: if pass 2 loses the event, only the audio is left to learn from.
 
 # %% [markdown] lang="zh"
 # ### 擦除有用吗？
 #
 # 只跑一次说明不了问题。下表的数字是**事先测好的**，这里只从文件读出；命令一并列出，可以自己重跑。一共六次：三个种子，各跑有擦除和无擦除（`--no_erasing`，训练时只有第 1 遍）两种，评估方式完全相同。
 #
-# 先猜猜结果：上下文里有情感的线索，擦除才有好处。我们的视频在事件之外与标签毫无关系，第 2 遍一旦失去事件，就只剩声音可学了。
+# 先猜猜结果：上下文里有情感的线索，擦除才有好处。我们的视频在事件之外与标签毫无关系，第 2 遍一旦失去事件，就只剩音频可学了。
 
 # %%
 measured = json.loads(rendered.annotation_path.with_name("cten_erasing.json").read_text())
@@ -801,29 +801,29 @@ figure.suptitle("Three seeds each and their mean; dashed: chance, uniform attent
 plt.show()
 
 # %% [markdown] lang="en"
-# In these six runs, made with the settings above, detection is better with erasing for each seed, but much of the gap of the means is one run without erasing whose attention found little. Where the ranges overlap, three seeds cannot say which is better. Where they do not, the difference, whichever way it points, holds for *these* clips. The paper measures its gain on real videos, where context has something to say.
+# In these six runs, made with the settings above, detection is better with erasing for each seed, but much of the gap between the means comes from one run without erasing whose attention found little. If the ranges overlap, three seeds cannot show which is better. If they do not, the difference, whichever way it points, holds for *these* clips. The paper measures its gain on real videos, where the context is informative.
 
 # %% [markdown] lang="zh"
-# 就这六次运行而言，每个种子都是有擦除时检测得更好，不过平均值的差距主要来自一次无擦除的运行，它的注意力几乎没找到事件。范围有重叠，三个种子就分不出高下；没有重叠，无论孰优孰劣，也只对*这批*视频成立。论文的提升是在真实视频上测的，那里的上下文确实有话可说。
+# 就这六次运行而言，每个种子都是有擦除时检测得更好，不过平均值的差距主要来自一次无擦除的运行，它的注意力几乎没找到事件。范围有重叠，三个种子就无法判断孰优孰劣；没有重叠，无论孰优孰劣，也只对*这批*视频成立。论文的提升是在真实视频上测的，那里的上下文确实含有信息。
 
 # %% [markdown] lang="en"
 # ## 8 · Look at the erasing
 #
 # Choose a clip and move $\theta$. Things to try:
 #
-# - Take $\theta$ down to 0: nothing lies below the least $\gamma$, and pass 2 sees the whole clip again. At 1 it is pass 3 to which this happens.
-# - Find a $\theta$ at which pass 2 loses all of the event (hatched background). Does its prediction change? Remember that the sound stays.
-# - Compare passes 2 and 3 in the table below: which is surer?
+# - Set $\theta$ to 0: nothing lies below the smallest $\gamma$, and pass 2 gets the whole clip again. At $\theta=1$ the same happens to pass 3.
+# - Find a $\theta$ at which pass 2 loses all of the event (hatched background). Does its prediction change? Remember that the audio stays.
+# - Compare passes 2 and 3 in the table below: which is more confident?
 #
-# (On a page without a running kernel, such as GitHub, only the first picture is shown.)
+# (On a page without a running kernel, such as GitHub, only the first figure is shown.)
 
 # %% [markdown] lang="zh"
 # ## 8 · 看看擦除
 #
 # 选一段视频，拖动 $\theta$。可以试试：
 #
-# - 把 $\theta$ 拉到 0：没有比最小的 $\gamma$ 还低的片段，第 2 遍又看到完整视频。拉到 1，则轮到第 3 遍如此。
-# - 找一个让第 2 遍失去整个事件（底色带斜线处）的 $\theta$。它的预测变了吗？别忘了声音还在。
+# - 把 $\theta$ 拉到 0：没有比最小的 $\gamma$ 还低的片段，第 2 遍的输入又是完整视频。$\theta=1$ 时，第 3 遍也是如此。
+# - 找一个让第 2 遍失去整个事件（底色带斜线处）的 $\theta$。它的预测变了吗？别忘了音频还在。
 # - 对照下方表格里的第 2 遍和第 3 遍：哪一遍更有把握？
 #
 # （在 GitHub 这类没有内核运行的页面上，只能看到第一张图。）
@@ -836,12 +836,12 @@ erasing_widget(*cten.erasing_states(net, validation, chosen), lang=LANG)
 # %% [markdown] lang="en"
 # ### And on real film?
 #
-# The same network, never trained on film, looks at the clip from section 2. **Read this picture with care.** The network has seen nothing but rendered shapes; this is one animated film; and its labels were given by an AI model that looked at stills. Probabilities and erased segments show that the code runs on real film and sound. They do not say what the network knows about emotions in film.
+# The same network, never trained on film, now gets the clip from section 2. **Read this figure with care.** The network was trained on rendered shapes only; this is one animated film; and an AI model labelled it from still frames. Probabilities and erased segments show that the code runs on real film and audio. They do not show that the network knows anything about emotions in film.
 
 # %% [markdown] lang="zh"
 # ### 换成真实影片呢？
 #
-# 同一个网络从没见过影片，现在让它看第 2 节的那段。**请谨慎解读这张图。** 网络只见过渲染出来的图形；素材只有一部动画短片；它的标签还是 AI 模型看静止画面标的。这里的概率和擦除只说明代码能处理真实的画面和声音，不代表网络懂得影片里的情感。
+# 同一个网络没有用真实影片训练过，现在输入第 2 节的那段视频。**请谨慎解读这张图。** 网络只用渲染的图形训练过；素材只有一部动画短片；它的标签还是 AI 模型根据静止画面标注的。这里的概率和擦除只说明代码能处理真实的画面和声音，不代表网络能理解影片里的情感。
 
 # %%
 from jacklib.widgets.erasing import render
@@ -858,7 +858,7 @@ print(f"{right} of {len(film)} film clips right; guessing would get {len(film) /
 # %% [markdown] lang="en"
 # ## 9 · The paper's size: a GPU and the real VE8
 #
-# `CTENConfig.paper()` builds the released network, and the command line takes the real data; `docs/en/dataset.md` says where VE8 and the Kinetics weights `resnet-101-kinetics.pth` are found. The released code trains with batches of 32; the commands use 4, which needs far less GPU memory. The next cell only prints the commands; they want a GPU.
+# `CTENConfig.paper()` builds the released network, and the command line takes the real data; `docs/en/dataset.md` lists the sources of VE8 and of the Kinetics weights `resnet-101-kinetics.pth`. The released code trains with batches of 32; the commands use 4, which needs far less GPU memory. The next cell only prints the commands; they need a GPU.
 
 # %% [markdown] lang="zh"
 # ## 9 · 论文规模：GPU 与真实的 VE8
@@ -890,7 +890,7 @@ bash script/run.sh CTEN test_singlevideo --video_path my_video.mp4 \\
 # %% [markdown] lang="en"
 # ## 10 · Exercises
 #
-# Each cell checks itself: ✓ right, ✗ wrong with a hint, ○ not done yet. Write where it says `your answer here`, and run the cell again.
+# Each cell checks itself: ✓ right, ✗ wrong with a hint, ○ not done yet. Write your answer below `your answer here` and run the cell again.
 #
 # **Exercise 1 — the threshold, by hand.** A clip has five segments with $\gamma = (0.2,\ 1.2,\ 0.9,\ 0.4,\ 1.0)$, and $\theta=0.7$. (a) What is $t$? (b) Which segments (counted from 0) does pass 2 keep? (c) Which does pass 3 keep?
 
@@ -910,7 +910,7 @@ t_by_hand = 0.7 * 1.2 + 0.3 * 0.2
 pass_2_keeps = [0, 3]
 pass_3_keeps = [1, 4]
 ### END SOLUTION
-hint = "t = 0.7 times the largest plus 0.3 times the least γ."
+hint = "t = 0.7 times the largest plus 0.3 times the smallest γ."
 hint_zh = "t = 0.7 × 最大的 γ + 0.3 × 最小的 γ。"
 ok = classroom.check_value("1a threshold", t_by_hand, 0.9, hint=hint, hint_zh=hint_zh)
 hint, hint_zh = "Pass 2: γ < t. 0.9 is not below 0.9.", "第 2 遍：γ < t。0.9 并不小于 0.9。"
@@ -919,7 +919,7 @@ hint, hint_zh = "Pass 3: γ > t. 0.9 is not above 0.9.", "第 3 遍：γ > t。0
 ok = classroom.check_value("1c pass 3", pass_3_keeps, [1, 4], hint=hint, hint_zh=hint_zh)
 
 # %% [markdown] lang="en"
-# **Exercise 2 — the pool of frames.** `kept` is a list of truth values, one for each segment. Which frames (from 0, in order) may the pass draw from? Each segment has `n_frames // len(kept)` frames; what is left at the end belongs to none. If no segment is kept, all `n_frames` frames.
+# **Exercise 2 — the pool of frames.** `kept` is a list of booleans, one per segment. From which frames (counted from 0, in order) does the pass sample? Each segment has `n_frames // len(kept)` frames; frames left over at the end belong to none. If no segment is kept, all `n_frames` frames are used.
 
 # %% [markdown] lang="zh"
 # **练习 2——帧池。** `kept` 是真值列表，每个片段一个。这一遍可以从哪些帧（从 0 数起，按顺序）里取？每个片段有 `n_frames // len(kept)` 帧，末尾多出来的不属于任何片段。一个片段都没保留时，取全部 `n_frames` 帧。
@@ -945,10 +945,10 @@ ok = classroom.check_function(
 )
 
 # %% [markdown] lang="en"
-# **Exercise 3 — attention rows.** `q` are the questions `[S, d]`, `k` the keys `[T, d]` of one clip. Give the attention matrix `[S, T]`: scaled scores $qk^{\top}/\sqrt{d}$, then softmax along each row.
+# **Exercise 3 — attention rows.** `q` are the queries `[S, d]`, `k` the keys `[T, d]` of one clip. Compute the attention matrix `[S, T]`: scaled scores $qk^{\top}/\sqrt{d}$, then softmax along each row.
 
 # %% [markdown] lang="zh"
-# **练习 3——注意力的各行。** `q` 是一段视频的提问 `[S, d]`，`k` 是键 `[T, d]`。求注意力矩阵 `[S, T]`：先算缩放得分 $qk^{\top}/\sqrt{d}$，再逐行做 softmax。
+# **练习 3——注意力的各行。** `q` 是一段视频的查询 `[S, d]`，`k` 是键 `[T, d]`。求注意力矩阵 `[S, T]`：先算缩放得分 $qk^{\top}/\sqrt{d}$，再逐行做 softmax。
 
 
 # %%
@@ -977,7 +977,7 @@ ok = classroom.check_function(
 )
 
 # %% [markdown] lang="en"
-# **Exercise 4 — temporal IoU.** Two intervals `(start, end)`, in seconds: the time that both cover over the time that at least one of them covers.
+# **Exercise 4 — temporal IoU.** Two intervals `(start, end)`, in seconds: the time that both cover, divided by the time that at least one of them covers.
 
 # %% [markdown] lang="zh"
 # **练习 4——时间交并比。** 两个区间 `(start, end)`，单位为秒：两者都覆盖的时间，除以至少被其中一个覆盖的时间。
@@ -1003,10 +1003,10 @@ ok = classroom.check_function(
 )
 
 # %% [markdown] lang="en"
-# **Exercise 5 — who sees the event?** Given $\gamma$ `[S]` and `truth` `[S]` (1 where a segment lies in the event, else 0): what share of the event's segments do passes 2 and 3 see? `kept_segments(gamma, theta)` gives `.low` and `.high`; a pass with no segment left sees the whole clip.
+# **Exercise 5 — which pass gets the event?** Given $\gamma$ `[S]` and `truth` `[S]` (1 where a segment lies in the event, else 0): what fraction of the event's segments do passes 2 and 3 get? `kept_segments(gamma, theta)` gives `.low` and `.high`; a pass with no segment left gets the whole clip.
 
 # %% [markdown] lang="zh"
-# **练习 5——谁看到了事件？** 给定 $\gamma$ `[S]` 和 `truth` `[S]`（片段在事件里为 1，否则为 0）：第 2 遍和第 3 遍各看到事件片段的多大比例？`kept_segments(gamma, theta)` 给出 `.low` 和 `.high`；一个片段都没留下的那一遍看到的是完整视频。
+# **练习 5——哪一遍包含事件？** 给定 $\gamma$ `[S]` 和 `truth` `[S]`（片段在事件里为 1，否则为 0）：第 2 遍和第 3 遍各包含事件片段的多大比例？`kept_segments(gamma, theta)` 给出 `.low` 和 `.high`；一个片段都没留下的那一遍用完整视频。
 
 
 # %%
@@ -1036,10 +1036,10 @@ ok = classroom.check_function(
 )
 
 # %% [markdown] lang="en"
-# **Exercise 6 — what θ does.** All eight $\gamma$ of a clip differ. (a) How many segments do passes 2 and 3 see at $\theta=1$? (b) At $\theta=0$? (c) On the validation clips: how many segments does pass 2 keep on average at $\theta=0.5$, $0.7$ and $0.9$? Use `result.first.gamma` (`[64, 8]`) and count in `kept_segments(...).low`.
+# **Exercise 6 — the effect of θ.** All eight $\gamma$ of a clip differ. (a) How many segments do passes 2 and 3 get at $\theta=1$? (b) At $\theta=0$? (c) On the validation clips: how many segments does pass 2 keep on average at $\theta=0.5$, $0.7$ and $0.9$? Use `result.first.gamma` (`[64, 8]`) and count in `kept_segments(...).low`.
 
 # %% [markdown] lang="zh"
-# **练习 6——θ 的作用。** 一段视频的八个 $\gamma$ 各不相同。(a) $\theta=1$ 时第 2、3 遍各看到几个片段？(b) $\theta=0$ 时呢？(c) 在验证视频上，$\theta$ 取 $0.5$、$0.7$、$0.9$ 时，第 2 遍平均保留几个片段？用 `result.first.gamma`（`[64, 8]`），在 `kept_segments(...).low` 里数。
+# **练习 6——θ 的作用。** 一段视频的八个 $\gamma$ 各不相同。(a) $\theta=1$ 时第 2、3 遍各有几个片段？(b) $\theta=0$ 时呢？(c) 在验证视频上，$\theta$ 取 $0.5$、$0.7$、$0.9$ 时，第 2 遍平均保留几个片段？用 `result.first.gamma`（`[64, 8]`），在 `kept_segments(...).low` 里数。
 
 # %%
 seen_at_1 = ...  # (pass 2, pass 3)
@@ -1052,7 +1052,7 @@ kept_on_average = [
     kept_segments(result.first.gamma, theta).low.sum(1).mean() for theta in (0.5, 0.7, 0.9)
 ]
 ### END SOLUTION
-hint = "At θ = 1, t is the largest γ; at 0 the least. With nothing left, the whole clip is seen."
+hint = "At θ = 1, t is the largest γ; at 0 the smallest. With nothing left, the whole clip is used."
 hint_zh = "θ = 1 时 t 就是最大的 γ，θ = 0 时是最小的 γ。什么都没留下时看到完整视频。"
 ok = classroom.check_value("6a θ = 1", seen_at_1, (7, 8), hint=hint, hint_zh=hint_zh)
 ok = classroom.check_value("6b θ = 0", seen_at_0, (8, 7), hint=hint, hint_zh=hint_zh)
@@ -1065,7 +1065,7 @@ ok = classroom.check_value(
 )
 
 # %% [markdown] lang="en"
-# **To go on:** call `cten.test(net, validation, theta=0.5)` and see which accuracy moves; train with `erasing=False` and compare γ; give your own video to `bash script/run.sh CTEN test_singlevideo`.
+# **To go on:** call `cten.test(net, validation, theta=0.5)` and see which accuracy changes; train with `erasing=False` and compare γ; give your own video to `bash script/run.sh CTEN test_singlevideo`.
 
 # %% [markdown] lang="zh"
 # **还可以试试：** 调用 `cten.test(net, validation, theta=0.5)`，看哪个准确率变了；用 `erasing=False` 再训练一次，比较 γ；用 `bash script/run.sh CTEN test_singlevideo` 处理自己的视频。

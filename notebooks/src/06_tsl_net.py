@@ -17,7 +17,7 @@
 # |---|---|
 # | **Needs** | this repository and `05_cten`; no GPU, no download |
 # | **Takes** | 3 to 4 minutes on two idle CPU cores, nearly all of it training, and more if other programs keep them busy; the very first time, a minute and a half more to render the sample videos |
-# | **You will see** | long videos with one marked moment a segment, pseudo labels growing out of these moments, a training run, a term of the loss whose sign paper and code disagree on, and a timeline to explore |
+# | **You will see** | long videos with one marked frame per segment, pseudo labels that grow from these marks, a training run, a loss term whose sign differs between paper and code, and a timeline to explore |
 # | **Paper** | Zhang and Yang, *Temporal Sentiment Localization: Listen and Look in Untrimmed Videos*, ACM MM 2022 ([doi 10.1145/3503161.3548007](https://doi.org/10.1145/3503161.3548007)) |
 #
 # Read and run the cells in order, or choose *Run → Run All Cells*: unfinished exercises do not stop it.
@@ -66,38 +66,38 @@ CACHE = Path("results/tsl")  # git ignores it
 # %% [markdown] lang="en"
 # ## 1 · The task and the idea
 #
-# Notebooks 04 and 05 gave one emotion to a short clip. But a video of several minutes moves people at some moments, in one way or the other, and leaves them cold in between. **Temporal sentiment localization** asks: *from when to when* is the mood negative (**n**), and when positive (**p**)? Everything else is **background**.
+# Notebooks 04 and 05 predicted one emotion per short clip. But a long video is moving only at certain moments, positively or negatively, and neutral in between. **Temporal sentiment localization** asks: *from when to when* is the sentiment negative (**n**), and when positive (**p**)? Everything else is **background**.
 #
-# To label such a video fully, somebody must find the beginning and the end of every segment. That is slow, and people disagree. So TSL-Net learns from **one marked frame per segment**: somebody watches, and presses a key whenever the mood is clear. This is **weak supervision**: the training data never say where a segment begins or ends, and yet the network must.
+# To label such a video fully, an annotator must find the beginning and the end of every segment. That is slow, and annotators disagree. So TSL-Net learns from **one marked frame per segment**: the annotator watches, and presses a key whenever the sentiment is clear. The field calls this **point-level supervision**, a form of **weak supervision**: the training data do not contain where a segment begins or ends, but the network must predict it.
 #
-# Three ideas make it work: **pseudo labels** grow from the marked frames (section 5); picture and sound are fused, and a **reverse mapping** asks whether each can be found again in the mixture (sections 6 and 8); segments are cut out of the scores at many heights (section 7).
+# Three ideas make it work: **pseudo labels** grow from the marked frames (section 5); image and audio features are fused, and a **reverse mapping** tests whether each can be recovered from the fused features (sections 6 and 8); segments are found by cutting the scores at many thresholds (section 7).
 #
-# The authors' data set, TSL-300, holds 300 videos, more than 21 hours together. The weights that they released reach, by overlap (tIoU):
+# The authors' data set, TSL-300, has 300 videos, more than 21 hours in total. The weights that they released reach, by overlap (tIoU):
 #
 # | tIoU of at least | 0.1 | 0.2 | 0.3 | mean of 0.1, 0.15 … 0.3 |
 # |---|---|---|---|---|
-# | mean average precision | 27.27 % | 20.53 % | 12.06 % | 19.85 % |
+# | mean average precision | 27.27% | 20.53% | 12.06% | 19.85% |
 
 # %% [markdown] lang="zh"
 # ## 1 · 任务与思路
 #
-# 04 和 05 给一小段视频判一种情感。可几分钟长的视频，往往只在某些时刻打动人，有时是好情绪，有时是坏情绪，其余时间平平淡淡。**时序情感定位**（temporal sentiment localization）问的是：*从何时到何时*情感是负面的（**n**）？何时是正面的（**p**）？剩下的都是**背景**。
+# 04 和 05 给一小段视频判一种情感。而几分钟长的视频往往只在某些时刻具有正面或负面的情感，其余时间是中性的。**时序情感定位**（temporal sentiment localization）问的是：*从何时到何时*情感是负面的（**n**）？何时是正面的（**p**）？剩下的都是**背景**。
 #
-# 要完整标注这样的视频，得找出每个情感片段的起点和终点，既费时，各人的看法又不一致。所以 TSL-Net 每个片段**只用一帧标注**：边看边标，哪里情感明显就按一下键，按下的时刻就是**标注点**。这就是**弱监督**：训练数据从没说过片段从哪里开始、到哪里结束，网络却必须答出来。
+# 要完整标注这样的视频，得找出每个情感片段的起点和终点，既费时，各人的看法又不一致。所以 TSL-Net 每个片段**只用一帧标注**：边看边标，情感明显时按一下键，按下的时刻就是**标注点**。这种标注方式称为**单帧标注**，相应的训练称为**点级弱监督**（point-level supervision）：训练数据不包含片段的起点和终点，网络却必须预测出来。
 #
-# 它靠三个想法：**伪标签**从标注点向两侧生长（第 5 节）；画面与声音融合，再用**反向映射**检查两者能否从融合的特征里找回来（第 6、8 节）；在多个高度上切分得分曲线，切出片段（第 7 节）。
+# 它靠三个想法：**伪标签**从标注点向两侧生长（第 5 节）；视觉与音频特征融合，再用**反向映射**检验两者能否从融合后的特征中恢复（第 6、8 节）；用多个阈值切分得分曲线，得到片段（第 7 节）。
 #
 # 作者的数据集 TSL-300 有 300 段视频，总长超过 21 小时。他们发布的权重在不同重叠度（tIoU）下的成绩：
 #
 # | tIoU 不低于 | 0.1 | 0.2 | 0.3 | 0.1、0.15……0.3 的平均 |
 # |---|---|---|---|---|
-# | 平均精度均值（mAP） | 27.27 % | 20.53 % | 12.06 % | 19.85 % |
+# | 平均精度均值（mAP） | 27.27% | 20.53% | 12.06% | 19.85% |
 
 # %% [markdown] lang="en"
-# One code for both sizes; the classroom's network is narrower, and its features cost nothing to make. A *step* is one move of the weights. Videos differ in length, so they go through the network one at a time, and a step adds up the gradients of `batch_size` of them.
+# The same code builds both sizes; the classroom network is narrower, and its features are cheap to compute. A *step* is one update of the weights. Videos differ in length, so they go through the network one at a time, and a step accumulates the gradients of `batch_size` of them.
 
 # %% [markdown] lang="zh"
-# 两种规模共用一份代码；课堂版的网络更窄，特征也不费力就能算出。*一步*（step）指权重更新一次。视频长短不一，只能逐段通过网络，一步把 `batch_size` 段视频的梯度累加起来。
+# 两种规模共用一份代码；课堂版的网络更窄，特征也很容易计算。*一步*（step）指权重更新一次。视频长短不一，只能逐段通过网络，一步把 `batch_size` 段视频的梯度累加起来。
 
 # %%
 paper, config = TSLNetConfig.paper(), TSLNetConfig.classroom()
@@ -114,9 +114,9 @@ for name, (large, small) in both.items():
 # %% [markdown] lang="en"
 # ## 2 · The data: long videos, few marks
 #
-# JACK renders 30 **untrimmed videos** of about a minute, 20 to train and 10 to test, and writes them in TSL-300's layout. A video is a row of *shots*: grey, drifting scenes with a hum. Half of the shots hold an event with the colours, movement and sound of one of the eight emotions from notebook 04; anger, disgust, fear and sadness count as negative, the others as positive. Two more shots are **decoys**: one only *looks* like an event, one only *sounds* like one. Neither is in the ground truth.
+# JACK renders 30 **untrimmed videos** of about a minute, 20 to train and 10 to test, and writes them in TSL-300's layout. A video is a sequence of *shots*: grey, drifting scenes with a hum. Half of the shots hold an event with the colours, movement and sound of one of the eight emotions from notebook 04; anger, disgust, fear and sadness count as negative, the others as positive. Two more shots are **decoys**: one only *looks* like an event, one only *sounds* like one. Neither is in the ground truth.
 #
-# The files speak for themselves:
+# Look at the files first:
 
 # %% [markdown] lang="zh"
 # ## 2 · 数据：视频很长，标注很少
@@ -141,7 +141,7 @@ for pattern in (
 print("\n" + "\n".join((root / "point_gaussian/train/point_anno_0.txt").read_text().split()[:4]))
 
 # %% [markdown] lang="en"
-# The last lines are annotator 0's: class, its number, two frames around the mark, the video, the marked frame. `gt.json` holds the segments of the test videos only, as TSL-300 ships it. Because our videos are rendered, the truth of the training videos is known too; it is kept apart in `videosenti_gt.json`, **the network never sees it**, and we use it for pictures.
+# The last lines are annotator 0's: class, its number, two frames around the mark, the video, the marked frame. `gt.json` holds the segments of the test videos only, as TSL-300 ships it. Because our videos are rendered, the truth of the training videos is known too; it is kept apart in `videosenti_gt.json`, **the network never sees it**, and we use it for figures only.
 
 # %% [markdown] lang="zh"
 # 最后几行出自 0 号标注者：类别、类别编号、标注点前后的两帧、视频、标注的那一帧。`gt.json` 里只有测试视频的片段，与 TSL-300 发布的一样。我们的视频是渲染的，训练视频的真值也知道，单独放在 `videosenti_gt.json` 里；**网络从不看它**，这里只用来画图。
@@ -177,7 +177,7 @@ figure, axes = plt.subplots(3, 1, figsize=(11, 4.2), sharex=True, height_ratios=
 strip(axes[0], file, item.fps, 0, sample.seconds)
 wave = read_audio(file, 8000)[: round(sample.seconds * 8000)]
 axes[1].plot(np.arange(len(wave)) / 8000, wave, lw=0.3, color="black")
-axes[1].set_ylabel("sound")
+axes[1].set_ylabel("audio")
 handles = [shade(ax, truth[item.id]) for ax in axes[1:]][0]
 for k, points in enumerate(annotators):
     for label, frame in points[item.id]:
@@ -188,9 +188,9 @@ axes[2].legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5), fram
 plt.show()
 
 # %% [markdown] lang="en"
-# The three annotators are made up, and draw their marks from a Gaussian around the middle of the segment. Still they do what people do: **each marks another moment of the same segment**. Two stretches catch the eye or the ear and are marked by nobody: the decoys.
+# The three annotators are simulated: their marks are drawn from a Gaussian around the middle of the segment. As with real annotators, **each marks a different moment of the same segment**. Two passages stand out and are marked by nobody: the decoys.
 #
-# Which marks does a network get? As in the released code they are **mixed**: for every video one annotator is drawn at random. Below: whose marks each training video got, and where within its segment a mark lies, over all annotators and segments.
+# Which marks does a network get? As in the released code they are **mixed**: one annotator is drawn at random for each video. Below: whose marks each training video got, and where in its segment a mark lies, over all annotators and segments.
 
 # %% [markdown] lang="zh"
 # 三位标注者是虚构的，标注点取自以片段中点为中心的高斯分布。不过他们和真人一样：**同一个片段，各人标的时刻不同**。有两处很显眼或很响亮，却没有人标：那是干扰镜头。
@@ -223,18 +223,18 @@ right.set(title="Where the marks lie", xlabel="0: segment begins, 1: it ends", y
 plt.show()
 
 # %% [markdown] lang="en"
-# ## 3 · Features: what the network is given
+# ## 3 · Features: the input of the network
 #
-# TSL-Net does not see frames. A video is cut into **clips of 16 frames**, at its own rate, and each clip becomes two arrays: 1,024 numbers for the picture and a log-mel spectrogram of 32 frames for the sound.
+# TSL-Net's input is not frames. A video is cut into **snippets of 16 frames** (the released code calls them clips, as do the variables below), at its own frame rate, and each becomes two arrays: 1,024 image features, and a log-mel spectrogram of 32 frames for the audio.
 #
-# **Sound.** 16 video frames last 0.67 s at 24 frames per second but 0.53 s at 30. For both to give 32 sound frames, the released script reads the sound of each video at a *rate that depends on its frames per second*. One consequence: a mel band does not mean the same pitch in videos of different rates.
+# **Audio.** 16 video frames last 0.67 s at 24 frames per second but 0.53 s at 30. To get 32 audio frames from both, the released script reads the audio of each video at a *sampling rate that depends on its frame rate*. One consequence: a mel band does not mean the same pitch in videos of different rates.
 
 # %% [markdown] lang="zh"
-# ## 3 · 特征：网络拿到的是什么
+# ## 3 · 特征：网络的输入
 #
-# TSL-Net 看的不是画面本身。视频按自己的帧率切成 **16 帧的小段**，每个小段变成两个数组：画面是 1,024 个数，声音是 32 帧的对数梅尔谱（log-mel）。
+# TSL-Net 的输入不是画面本身。视频按自己的帧率切成 **16 帧的小段**（snippet；公开代码称为 clip，下面的变量名沿用），每个小段变成两个数组：1,024 维的视觉特征，以及 32 帧的对数梅尔谱（log-mel）作为音频特征。
 #
-# **声音。** 16 帧画面在每秒 24 帧时长 0.67 秒，在每秒 30 帧时只有 0.53 秒。为了都得到 32 帧声音，作者的脚本让读取声音的*采样率随视频帧率而变*。这样做有个后果：视频的帧率不同，同一个梅尔频带对应的音高也不同。
+# **音频。** 16 帧画面在每秒 24 帧时长 0.67 秒，在每秒 30 帧时只有 0.53 秒。为了都得到 32 帧音频特征，作者的脚本让读取音频的*采样率随视频帧率而变*。其结果是：视频的帧率不同，同一个梅尔频带对应的音高也不同。
 
 # %%
 from jacklib.data.audio import LOGMEL_HOP, log_mel_rate
@@ -261,15 +261,15 @@ for label, start, end in shown.truth:
     bottom.add_patch(Rectangle((start, 0.5), end - start, 59, **look))
     bottom.text(start + 0.3, 53, label, color="white", fontsize=12, fontweight="bold")
 bottom.set(ylabel="mel band", xlabel="time (s)")
-top.set_title(f"{shown.id}: picture and log-mel spectrogram; framed: the true segments")
+top.set_title(f"{shown.id}: frames and log-mel spectrogram; framed: the true segments")
 figure.colorbar(image, ax=bottom, label="decibels")
 plt.show()
 
 # %% [markdown] lang="en"
-# **Picture.** The authors use I3D, a 3D network trained on Kinetics, whose features are 1,024 numbers per clip. It is slow on a laptop, and its weights would have to be downloaded. The sample videos have a stand-in: a **descriptor** of colours, edges and motion, made with OpenCV. It cuts the picture into 4 × 4 cells and writes down 64 numbers for each, 1,024 together. **It is not I3D**: it knows nothing of objects, faces or actions, and weights trained on one are worthless on the other. On rendered shapes, colour and motion happen to tell nearly everything; on real video they would not.
+# **Image.** The authors use I3D, a 3D network trained on Kinetics, with 1,024 features per snippet. It is slow on a laptop, and its weights would have to be downloaded. The sample videos have a substitute: a **descriptor** of colours, edges and motion, computed with OpenCV. It divides the image into 4 × 4 cells with 64 values each, 1,024 in total. **It is not I3D**: it cannot recognise objects, faces or actions, and weights trained on one kind of features are useless on the other. On rendered shapes, colour and motion happen to be nearly sufficient; on real video they would not be.
 
 # %% [markdown] lang="zh"
-# **画面。** 作者用的是 I3D，一个在 Kinetics 上训练的三维网络，给每个小段 1,024 个特征。它在笔记本电脑上很慢，权重还得另外下载。样例视频用一个替代品：用 OpenCV 算的颜色、边缘与运动的**描述子**。画面切成 4 × 4 格，每格记 64 个数，合起来也是 1,024 个。**它不是 I3D**：不认识物体、人脸和动作；用一种特征训练出的权重，拿到另一种特征上毫无意义。在渲染的图形上，颜色和运动恰好说明了几乎一切；换成真实视频就不行了。
+# **视觉。** 作者用的是 I3D，一个在 Kinetics 上训练的三维网络，给每个小段 1,024 个特征。它在笔记本电脑上很慢，权重还得另外下载。样例视频用一个替代品：用 OpenCV 算的颜色、边缘与运动的**描述子**。画面分成 4 × 4 格，每格 64 个值，共 1,024 个。**它不是 I3D**：不能识别物体、人脸和动作；用一种特征训练的权重，不能用于另一种特征。在渲染的图形上，颜色和运动恰好几乎足够；换成真实视频则不然。
 
 # %%
 label, start, end = shown.truth[0]
@@ -292,22 +292,22 @@ for ax, name in zip(axes[0], ("middle frame", "mean colour", "motion", "contrast
     ax.set_title(name)
 for ax in axes.flat:
     ax.set(xticks=[], yticks=[])
-figure.suptitle("Five of the 64 numbers of each cell (colour has three)")
+figure.suptitle("Five of the 64 values of each cell (colour has three)")
 plt.show()
 
 # %% [markdown] lang="en"
 # ## 4 · The network, part by part
 #
-# One video walks through the **untrained** network, line by line as in `ClipNet.execute` and `TSLNet.execute` (`jacklib/networks/tsl_net.py`). $T$ is the number of its clips.
+# One video goes through the **untrained** network, line by line as in `ClipNet.execute` and `TSLNet.execute` (`jacklib/networks/tsl_net.py`). $T$ is the number of its snippets.
 #
-# **Picture** goes through one convolution over time, so that a clip sees its neighbours. **Sound** gets a position added (sines and cosines that tell clip from clip), the spectrograms of the clip before and after are put beside its own, and a small 2D network turns the 96 × 60 numbers into a vector. The **neck** mixes both.
+# The **image** features go through one convolution over time, so that a snippet includes its neighbours. A position encoding (sines and cosines that distinguish the snippets) is added to the **audio**, the spectrograms of the snippets before and after are concatenated with its own, and a small 2D network maps the 96 × 60 values to a vector. The **neck** fuses both.
 
 # %% [markdown] lang="zh"
 # ## 4 · 逐个部件看网络
 #
-# 让一段视频逐行走过**尚未训练**的网络，各行对应 `jacklib/networks/tsl_net.py` 里的 `ClipNet.execute` 和 `TSLNet.execute`。$T$ 是小段的个数。
+# 让一段视频逐行通过**尚未训练**的网络，各行对应 `jacklib/networks/tsl_net.py` 里的 `ClipNet.execute` 和 `TSLNet.execute`。$T$ 是小段的个数。
 #
-# **画面**经过一层沿时间的卷积，每个小段因此能看到左右邻居。**声音**先加上位置编码（用正弦和余弦区分各个小段），再把前后小段的谱图接在自己旁边，由一个小的二维网络把 96 × 60 个数变成一个向量。最后由**融合层**（neck）把两者混合。
+# **视觉**特征经过一层沿时间的卷积，每个小段因此包含左右相邻小段的信息。**音频**特征先加上位置编码（用正弦和余弦区分各个小段），再与前后小段的谱图拼接，由一个小的二维网络把 96 × 60 个值映射为一个向量。最后由**融合层**（neck）融合两者。
 
 
 # %%
@@ -325,7 +325,7 @@ def new_network(seed, modality="all"):
 
 net = new_network(0)
 net.eval()
-# The big network's shapes are known; its numbers are never computed.
+# The big network's shapes are known; its parameters are never computed.
 big = millions(TSLNet(paper))
 print(f"classroom {millions(net):.2f} million parameters, paper {big:.1f} million")
 
@@ -345,11 +345,11 @@ logits = parts.classifier(fused).transpose(0, 2, 1)
 shapes["class logits"] = logits.shape
 
 # %% [markdown] lang="en"
-# **Scores.** The three logits of a clip are negative, positive and background. Each goes through a sigmoid by itself: a clip can be both n and p, or nothing. The **fused score** of a class asks for two things at once, *the class* and *not background*:
+# **Scores.** The three logits of a snippet are negative, positive and background. Each goes through its own sigmoid: a snippet can be both n and p, or neither. The **fused score** of a class is high only if two conditions hold, *the class* and *not background*:
 #
 # $$s_c=\sigma(z_c)\cdot\big(1-\sigma(z_{\text{bg}})\big)$$
 #
-# The **video score** of a class is the mean of its best $T/8$ clips: does the class occur in this video at all?
+# The **video score** of a class is the mean of its best $T/8$ snippets: does the class occur in this video at all?
 
 # %% [markdown] lang="zh"
 # **得分。** 每个小段有三个 logit：负面、正面、背景，各自通过 sigmoid，所以一个小段可以既是 n 又是 p，也可以什么都不是。每一类的**融合得分**要求两件事同时成立：*属于这一类*，并且*不是背景*：
@@ -403,24 +403,24 @@ figure.colorbar(image, ax=ax)
 plt.show()
 
 # %% [markdown] lang="en"
-# ## 5 · Pseudo labels: from one frame to a stretch
+# ## 5 · Pseudo labels: from one frame to a segment
 #
-# Some four marked clips per video are little to learn from. So the network's *own scores* propose more of them, anew at every step (`seed_labels`):
+# About four marked snippets per video are little to learn from. So the network's *own scores* propose more, again at every step (`seed_labels`):
 #
-# - **Background seeds.** Two neighbouring marks belong to two segments, so somewhere between them lies background. Every clip between whose background score is 0.95 or more is a seed; if there is none, the clip with the highest background score. Before the first mark and after the last, everything beyond the seed counts too.
-# - **Action seeds.** From every mark outward, clip by clip, until the first whose background score is above both of its class scores.
+# - **Background seeds.** Two neighbouring marks belong to two segments, so there is background somewhere between them. Every snippet between them whose background score is 0.95 or more is a seed; if there is none, the snippet with the highest background score. Before the first mark and after the last, everything beyond the seed counts too.
+# - **Action seeds.** From every mark outward, snippet by snippet, up to the first whose background score is above both of its class scores.
 #
-# It is a **greedy search**: it takes what the network believes now and never looks back. Action seeds carry the clip's own scores, background seeds the highest background score of their gap; neither is 0 or 1. (From three sure clips between two marks on, everything between the outer ones counts too.) A worked example with 16 clips and two marks:
+# It is a **greedy search**: it uses the network's present scores and never revises a choice. Action seeds have the snippet's own scores as targets, background seeds the highest background score of their gap; neither is 0 or 1. (If at least three snippets between two marks reach 0.95, everything between the outer two counts too.) A worked example with 16 snippets and two marks:
 
 # %% [markdown] lang="zh"
 # ## 5 · 伪标签：从一帧到一段
 #
-# 一段视频只有四个左右的小段带标注，可学的太少。于是让网络*自己的得分*再提议一些，每一步都重新提议（`seed_labels`）：
+# 一段视频只有四个左右的小段带标注，可学的太少。因此用网络*自己的得分*再产生一些伪标签，每一步都重新产生（`seed_labels`）：
 #
 # - **背景种子。** 相邻两个标注点分属两个片段，中间必有背景。两点之间背景得分不低于 0.95 的小段都是种子；一个都没有时，取背景得分最高的那一个。第一个标注点之前和最后一个标注点之后，种子以外的部分也全算背景。
 # - **动作种子。** 从每个标注点出发，向两侧逐个小段延伸，遇到第一个背景得分高于两个类别得分的小段就停下。
 #
-# 这是一种**贪心搜索**：网络此刻信什么就取什么，从不回头。动作种子带的是小段自己的得分，背景种子带的是所在间隔里最高的背景得分，都不是 0 和 1。（两个标注点之间如果有三个或更多确信是背景的小段，最外侧两个之间的也全部算上。）下面是一个小例子，16 个小段，两个标注点：
+# 这是一种**贪心搜索**：只按网络当前的得分选取，选定后不再修改。动作种子的目标值是小段自己的得分，背景种子的目标值是所在间隔里最高的背景得分，都不是 0 和 1。（两个标注点之间如果有三个或更多确信是背景的小段，最外侧两个之间的也全部算上。）下面是一个小例子，16 个小段，两个标注点：
 
 # %%
 from jacklib.core.pseudo_labels import seed_labels
@@ -467,10 +467,10 @@ print("background seeds:", np.flatnonzero(bkg))
 print("marks and action seeds:", np.flatnonzero(act.max(1)))
 
 # %% [markdown] lang="en"
-# Now a real training video, with the scores of the **untrained** network. They are all alike, about 0.25 for the classes and 0.5 for background, so no clip beats the background and nothing grows: the network starts with the marks and one guess at background in each gap (before the first and after the last mark together with everything beyond it). We look at the same picture again after training.
+# Now a real training video, with the scores of the **untrained** network. They are all alike, about 0.25 for the classes and 0.5 for background, so no snippet scores above the background and nothing grows: the network starts with the marks and one guessed background snippet in each gap (before the first and after the last mark together with everything beyond it). We look at the same figure again after training.
 
 # %% [markdown] lang="zh"
-# 再看一段训练视频，得分来自**未训练**的网络。各处几乎一样：类别约 0.25，背景约 0.5，没有哪个小段胜过背景，什么都长不出来。网络起步时只有标注点，加上每个间隔里猜的一个背景小段（第一个标注点之前、最后一个标注点之后，再往外的也一并算上）。训练之后再来看同一张图。
+# 再看一段训练视频，得分来自**未训练**的网络。各处几乎一样：类别约 0.25，背景约 0.5，没有哪个小段的得分高于背景，伪标签无法扩展。网络开始时只有标注点，加上每个间隔里估计的一个背景小段（第一个标注点之前、最后一个标注点之后，再往外的也一并算上）。训练之后再来看同一张图。
 
 # %%
 before = tsl.predict(net, sample)
@@ -485,36 +485,36 @@ plt.show()
 #
 # $$\mathcal{L}=2\,\mathcal{L}_{\text{distribution}}+\tfrac12\,\mathcal{L}_{\text{frame}}+\tfrac12\,(\mathcal{L}_{\text{background}}+\mathcal{L}_{\text{action}})+\mathcal{L}_{\text{reverse}}$$
 #
-# | term | asks |
+# | term | what it measures |
 # |---|---|
-# | distribution | is the video's mixture of n and p that of its marks? (KL divergence) |
-# | frame | at the marked clips: 0.9 for the class, 0.1 for the others; hard ones count most (focal weight) |
-# | background, action | at the pseudo labels: background towards 1 and the classes towards 0; the network's own scores at the action seeds, this half counted half once more, as in the released code |
-# | reverse mapping | can picture and sound be found again in the neck? |
+# | distribution | does the video's mixture of n and p match that of its marks? (KL divergence) |
+# | frame | at the marked snippets: target 0.9 for the class, 0.1 for the others; hard ones weigh most (focal weight) |
+# | background, action | at background seeds, the target is 1 for background and 0 for the classes; at action seeds, the network's own scores are the target, and this term is halved again, as in the released code |
+# | reverse mapping | can the image and audio features be recovered from the neck? |
 #
-# The last one deserves a closer look. Four convolutions map the neck's features of clip $i$ **back** to one modality, $\hat v_i$, to be compared with the modality's own $v_i$. With $\cos$ the cosine of two vectors,
+# The last one deserves a closer look. Four convolutions map the neck's features of snippet $i$ **back** to one modality, $\hat v_i$, to be compared with the modality's own $v_i$. With $\cos$ the cosine of two vectors,
 #
 # $$r=\frac1T\sum_i\Big(\cos(v_i,\hat v_i)-\log\sum_j e^{\cos(v_i,\hat v_j)}\Big)$$
 #
-# This is the logarithm of the chance to pick clip $i$ out of all $T$: **never above 0, and $-\ln T$ where all clips look alike**. It is computed for the picture and for the sound, and added. A *larger* $r$ is better; so a loss should **subtract** it, and equation (1) of the paper does. The released code **adds** it. JACK follows the code and has the other sign as an option (`reverse_sign="paper"`). Section 8 tries both.
+# This is the mean log-probability of picking snippet $i$ out of all $T$: **never above 0, and $-\ln T$ if all snippets are alike**. It is computed for the image and the audio features, and the two are added. A *larger* $r$ is better; so a loss should **subtract** it, as equation (1) of the paper does. The released code **adds** it. JACK follows the code and offers the other sign as an option (`reverse_sign="paper"`). Section 8 tries both.
 
 # %% [markdown] lang="zh"
 # ## 6 · 逐项看损失
 #
 # $$\mathcal{L}=2\,\mathcal{L}_{\text{分布}}+\tfrac12\,\mathcal{L}_{\text{帧}}+\tfrac12\,(\mathcal{L}_{\text{背景}}+\mathcal{L}_{\text{动作}})+\mathcal{L}_{\text{反向}}$$
 #
-# | 项 | 问的是 |
+# | 项 | 衡量什么 |
 # |---|---|
 # | 分布（distribution） | 整段视频 n 与 p 的比例，和标注点的比例一致吗？（KL 散度） |
 # | 帧（frame） | 带标注的小段：该类应为 0.9，其余为 0.1；难的算得重（focal 加权） |
 # | 背景、动作（background、action） | 在伪标签处：背景种子的背景向 1、类别向 0 靠拢；动作种子以网络自己的得分为目标，并且像公开代码那样再减半 |
-# | 反向映射（reverse mapping） | 画面和声音能从融合层的特征里找回来吗？ |
+# | 反向映射（reverse mapping） | 视觉和音频特征能从融合层的特征中恢复吗？ |
 #
 # 最后一项值得细看。四层卷积把小段 $i$ 的融合层特征映射**回**某一模态，得到 $\hat v_i$，再与该模态自己的 $v_i$ 比较。用 $\cos$ 表示两个向量的余弦，
 #
 # $$r=\frac1T\sum_i\Big(\cos(v_i,\hat v_i)-\log\sum_j e^{\cos(v_i,\hat v_j)}\Big)$$
 #
-# 它是从 $T$ 个小段里认出小段 $i$ 的概率的对数：**不会超过 0；所有小段看起来都一样时，等于 $-\ln T$**。画面和声音各算一个，再相加。$r$ *越大*越好，所以损失应当**减去**它，论文的公式 (1) 正是如此；作者发布的代码却是**加上**它。JACK 以代码为准，另一种符号可用 `reverse_sign="paper"` 选择。第 8 节两种都试。
+# 它是从 $T$ 个小段中认出小段 $i$ 的对数概率的平均：**不会超过 0；所有小段都一样时，等于 $-\ln T$**。视觉和音频各算一个，再相加。$r$ *越大*越好，所以损失应当**减去**它，论文的公式 (1) 正是如此；作者发布的代码却是**加上**它。JACK 以代码为准，另一种符号可用 `reverse_sign="paper"` 选择。第 8 节两种都试。
 
 # %%
 from jacklib.networks.losses import TSLLoss
@@ -525,7 +525,7 @@ WEIGHT = {"distribution": 2, "frame": 0.5, "background": 0.5, "action": 0.5, "re
 
 def loss_terms(network):
     """The loss of the training video from above, as numbers."""
-    network.eval()  # no dropout: looking twice gives the same
+    network.eval()  # no dropout: two calls give the same
     output = network(*tsl.inputs(sample), sample.labels[None])
     terms = criterion(output, sample.labels[None], sample.label_distribution, sample.points)
     return {name: float(x.item() if isinstance(x, jt.Var) else x) for name, x in terms.items()}
@@ -539,13 +539,13 @@ print(f"{'total':33}{terms['total']:9.3f}")
 print(f"-2 ln T, for all clips alike in both modalities: {-2 * np.log(T):.3f}")
 
 # %% [markdown] lang="en"
-# The reverse mapping is by far the largest part, and negative: an untrained network cannot tell the clips apart. Its size says little, for only differences move weights; but do not be surprised by a *negative* training loss below.
+# The reverse mapping is by far the largest part, and negative: an untrained network cannot distinguish the snippets. Its absolute value matters little, since only gradients change the weights; but do not be surprised by a *negative* training loss below.
 #
 # ## 7 · Training and evaluation
 #
-# 100 steps of 4 videos each, Adam, from random weights. The curves get a point every ten steps (the axis calls this an epoch). Left: the loss. Right: the share of training videos whose classes are all right, and the **average mAP** of the test videos, explained below. With seed 0 the run repeats exactly on the same machine.
+# 100 steps of 4 videos each, Adam, from random weights. The curves get a point every ten steps (the axis calls this an epoch). Left: the loss. Right: the fraction of training videos whose classes are all correct, and the **average mAP** of the test videos, explained below. With seed 0 the run repeats exactly on the same machine.
 #
-# `best.pth` keeps the weights that were best *on the test videos*. That flatters, so everything below uses the weights after the **last** step.
+# `best.pth` keeps the weights that were best *on the test videos*. That is optimistic, so everything below uses the weights after the **last** step.
 
 # %% [markdown] lang="zh"
 # 反向映射是其中最大的一项，而且是负的：未训练的网络分不清各个小段。数值大小本身意义不大，推动权重的是变化；只是下面看到*负的*训练损失时不要奇怪。
@@ -574,10 +574,10 @@ net, history = train(0, folder=CACHE, show=True)
 print(f"{sum(row['seconds'] for row in history):.0f} s of training")
 
 # %% [markdown] lang="en"
-# The same training video as in section 5. Marks have become stretches:
+# The same training video as in section 5. Marks have grown into segments:
 
 # %% [markdown] lang="zh"
-# 还是第 5 节那段训练视频。标注点已经长成了一段一段：
+# 还是第 5 节那段训练视频。标注点已经扩展成片段：
 
 # %%
 after = tsl.predict(net, sample)
@@ -594,26 +594,26 @@ for name in (*WEIGHT, "total", "action_clips", "background_clips"):
     print(f"{name:18}{terms[name]:9.3f}{terms_after[name]:9.3f}")
 
 # %% [markdown] lang="en"
-# One thing is worth noticing. A stretch that scores high, though it is neither marked nor true, is a decoy that the network has fallen for (when this was written, around 47 s), and **nothing in the loss objects**: the search from the marks does not reach it, and background seeds lie where the network believes in background already. Pseudo labels confirm what a network believes. Section 9 comes back to this.
+# Note the passage that scores high although it is neither marked nor true: the network takes a decoy for an event (when this was written, around 47 s), and **nothing in the loss penalises this**: the search from the marks does not reach it, and background seeds lie where the network already predicts background. Pseudo labels reinforce what a network predicts already. Section 9 comes back to this.
 #
 # ### From scores to segments
 #
-# `localize` cuts the score curves at ten heights from 0 to 0.225, and $1-$ background at nine from 0.5 to 0.7. Every run of moments above a cut is a **proposal**. Its score is how far the class score inside stands out from its surroundings, plus 0.3 times the video score. Of proposals of one class that overlap by half or more, the best stays (**non-maximum suppression**, NMS). Only classes whose video score reaches 0.5 are looked for; where none does, the better one is.
+# `localize` cuts the score curves at ten thresholds from 0 to 0.225, and $1-$ background at nine from 0.5 to 0.7. Every run of moments above a threshold is a **proposal**. Its score is the contrast of the class score inside with its surroundings, plus 0.3 times the video score. Of proposals of one class that overlap by half or more, only the best is kept (**non-maximum suppression**, NMS). Only classes whose video score reaches 0.5 are localized; if none does, the one with the higher score is.
 #
-# **How good are they?** Proposals of all test videos are ranked by score. One is right if its class is and its tIoU with a segment that no better proposal has taken reaches a limit (0.1, 0.15 … 0.3).
+# **How good are they?** Proposals of all test videos are ranked by score. A proposal is correct if its class is correct and its tIoU with a segment not yet matched by a better proposal reaches a threshold (0.1, 0.15 … 0.3).
 #
-# - **AP** rewards right ones at the top of the list; **nAP** and **pAP** are those of the two classes, **mAP** is their mean.
-# - **Recall** is the share of the true segments found. The evaluator of TSL-Net takes the *mean over the ranked list* of the recall so far, and precision likewise. It is not the usual recall, and comparable only with numbers computed in the same way.
-# - **F2** $=5PR/(4P+R)$ from these two counts recall more than precision.
+# - **AP** rewards correct ones near the top of the list; **nAP** and **pAP** are those of the two classes, **mAP** is their mean.
+# - **Recall** is the fraction of the true segments that are found. TSL-Net's evaluator takes the *mean over the ranked list* of the recall so far, and likewise for precision. It is not the usual recall, and comparable only with values computed in the same way.
+# - **F2** $=5PR/(4P+R)$ from these two weighs recall more than precision.
 #
-# None of this means anything without its baseline, so random scores go through exactly the same cuts:
+# None of this means anything without a baseline, so random scores go through exactly the same procedure:
 
 # %% [markdown] lang="zh"
-# 有一处值得留意。没有标注、不在真值里、得分却很高的那一段（写作本文时在 47 秒前后），是网络上了干扰镜头的当，而**损失对此毫无反应**：从标注点出发的搜索走不到那里，背景种子又只落在网络本来就认为是背景的地方。伪标签只会印证网络已有的看法。第 9 节还会谈到这一点。
+# 有一处值得留意。没有标注、不在真值里、得分却很高的那一段（写作本文时在 47 秒前后），是网络把干扰镜头误判为事件，而**损失对此没有惩罚**：从标注点出发的搜索到不了那里，背景种子又只落在网络已经判为背景的地方。伪标签只会强化网络已有的预测。第 9 节还会谈到这一点。
 #
 # ### 从得分到片段
 #
-# `localize` 在 0 到 0.225 的十个高度切分类别得分曲线，在 0.5 到 0.7 的九个高度切分 $1-$ 背景得分。每一串高于切线的时刻就是一个**候选片段**。它的得分等于片段内的类别得分比周围高出多少，再加 0.3 倍的视频得分。同一类的候选片段重叠达到一半，只留最好的（**非极大值抑制**，NMS）。视频得分达到 0.5 的类别才去找。
+# `localize` 用 0 到 0.225 的十个阈值切分类别得分曲线，用 0.5 到 0.7 的九个阈值切分 $1-$ 背景得分。每一串高于阈值的时刻就是一个**候选片段**。它的得分等于片段内的类别得分比周围高出多少，再加 0.3 倍的视频得分。同一类的候选片段重叠达到一半，只留最好的（**非极大值抑制**，NMS）。视频得分达到 0.5 的类别才做定位；都达不到时，取得分较高的一类。
 #
 # **找得好不好？** 把全部测试视频的候选片段按得分排序。类别对，并且与某个尚未被更好的候选片段占用的真值片段 tIoU 达到门槛（0.1、0.15……0.3），才算对。
 #
@@ -650,28 +650,28 @@ ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 
 # %% [markdown] lang="en"
-# Far above chance, and nearly the same at all limits: where the network finds an event it also finds its borders, though **nobody ever told it a border**. The rendered events are as clear at their first frame as in their middle; a mood in a real video comes and goes, and its borders are a matter of taste. A score on these videos shows that the method works, and nothing about people's feelings.
+# Far above chance, and nearly the same at all thresholds: where the network finds an event it also finds its borders, although **it was never given a border**. The rendered events are as clear at their first frame as in their middle; the sentiment of a real video comes and goes, and its borders are a matter of judgement. A score on these videos shows that the method works; it says nothing about people's feelings.
 #
-# *Classes all right* is not what it seems. When this was written, the network said "both" for every test video, and six of the ten are both: 60 % is what that answer earns without looking. Nor can it be put beside the training accuracy above: in training the absent classes are known, and are scored by their mean over the whole video instead of its best clips.
+# *Classes all right* is misleading. When this was written, the network predicted both classes for every test video, and six of the ten have both: that constant answer scores 60%. Nor can it be compared with the training accuracy above: in training the absent classes are known, and are scored by their mean over the whole video instead of its best snippets.
 
 # %% [markdown] lang="zh"
-# 远远高过随机，而且各个门槛下几乎一样：网络找到事件，也就找到了边界，虽然**从没有人告诉过它边界在哪里**。渲染的事件从第一帧起就和中间一样明显；真实视频的情感有起有落，边界本来就见仁见智。在这些视频上的分数只说明方法有效，与人的真实情感无关。
+# 远高于随机基线，而且各个门槛下几乎一样：网络找到事件，也就找到了边界，虽然**训练中从未给出边界**。渲染的事件从第一帧起就和中间一样明显；真实视频的情感有起有落，边界本来就没有唯一答案。在这些视频上的分数只说明方法有效，与人的真实情感无关。
 #
-# *类别全判对*的比例要小心看。写作本文时，网络对每个测试视频都回答“两类都有”，而十个视频里有六个确实如此：什么都不看，这个答案也能得 60 %。它也不能与上面的训练准确率相比：训练时已知哪些类别不出现，这些类别按整段视频的平均值计分，而不是按最好的那些小段。
+# *类别全判对*的比例要小心看。写作本文时，网络对每个测试视频都回答“两类都有”，而十个视频里有六个确实如此：不看输入、总是这样回答也能得 60%。它也不能与上面的训练准确率相比：训练时已知哪些类别不出现，这些类别按整段视频的平均值计分，而不是按最好的那些小段。
 
 # %% [markdown] lang="en"
 # ## 8 · Plus or minus? The sign of the reverse mapping
 #
-# What does the term do to a network? Each row of a picture below is a clip's own picture features, each column the features mapped back from the neck, and the colour is their cosine. A reverse mapping that works has a bright diagonal: every clip is found again, and mistaken for no other.
+# What does the term do to a network? In each figure below, a row is a snippet's own image features, a column the features mapped back from the neck, and the colour their cosine. A reverse mapping that works has a bright diagonal: every snippet is recovered, and none is mistaken for another.
 #
-# Three networks, all from seed 0: with the **released** sign, with the **paper's**, and **without** the term (weight 0; its four convolutions then stay as they were drawn).
+# Three networks, all from seed 0: with the **released** sign, with the **paper's**, and **without** the term (weight 0; its four convolutions then keep their initial weights).
 
 # %% [markdown] lang="zh"
 # ## 8 · 加还是减？反向映射的符号
 #
-# 这一项对网络做了什么？下面每张图的一行是一个小段自己的画面特征，一列是从融合层映射回来的特征，颜色是两者的余弦。反向映射若起作用，对角线应当是亮的：每个小段都能找回自己，又不会错认成别的。
+# 这一项对网络做了什么？下面每张图的一行是一个小段自己的视觉特征，一列是从融合层映射回来的特征，颜色是两者的余弦。反向映射若起作用，对角线应当是亮的：每个小段都能恢复自己，又不会与别的混淆。
 #
-# 三个网络都从随机种子 0 出发：**公开代码**的符号（released），**论文**的符号（paper's），以及**不用**这一项（without，权重为 0，那四层卷积停在初值）。
+# 三个网络都从随机种子 0 出发：**公开代码**的符号（released），**论文**的符号（paper's），以及**不用**这一项（without，权重为 0，那四层卷积保持初值）。
 
 # %%
 WITHOUT = (*tsl.LAMBDAS[:3], 0.0)
@@ -707,16 +707,18 @@ for ax, name in zip(axes, VARIANTS, strict=True):
     ax.set(title=f"{name}: r = {r:.2f}", xlabel="clip, mapped back")
 axes[0].set_ylabel("clip, as it is")
 figure.colorbar(image, ax=axes, label="cosine")
-figure.suptitle(f"{sample.id}, picture; all clips alike would give r = −ln {T} = {-np.log(T):.2f}")
+figure.suptitle(
+    f"{sample.id}, image features; all clips alike would give r = −ln {T} = {-np.log(T):.2f}"
+)
 plt.show()
 
 # %% [markdown] lang="en"
-# The released sign teaches the opposite of the idea: where the paper's picture is bright, this one is dark. Its $r$ is *below* that of clips that all look alike, for the mapping avoids what a clip looks like and gives it the looks of the others. With the paper's sign $r$ rises; how far it can is limited, since ReLU keeps all cosines between 0 and 1: with a perfect diagonal and zeros elsewhere, $r$ would be $1-\ln(e+T-1)$.
+# The released sign trains the opposite of the idea: where the paper's figure is bright, this one is dark. Its $r$ is *below* that of snippets that are all alike, because the mapping avoids a snippet's own features and gives it those of the others. With the paper's sign $r$ rises, but only so far, since ReLU keeps all cosines between 0 and 1: with a perfect diagonal and zeros elsewhere, $r$ would be $1-\ln(e+T-1)$.
 #
-# Does localization care? Three seeds each, for one run cannot tell (the other seeds also draw other annotators):
+# Does it affect localization? Three seeds each, since a single run cannot show it (other seeds also draw other annotators):
 
 # %% [markdown] lang="zh"
-# 公开代码的符号教给网络的，与本意正好相反：论文那张图亮的地方，这张是暗的。它的 $r$ 比所有小段都一样时*还要低*，因为映射避开小段自己的样子，给出的是别的小段的样子。用论文的符号，$r$ 会升高；但上限不高，因为 ReLU 使余弦都在 0 和 1 之间：即使对角线全为 1、别处全为 0，$r$ 也只有 $1-\ln(e+T-1)$。
+# 公开代码的符号使网络学到的，与本意正好相反：论文那张图亮的地方，这张是暗的。它的 $r$ 比所有小段都一样时*还要低*，因为映射避开小段自己的特征，给出的是别的小段的特征。用论文的符号，$r$ 会升高；但上限不高，因为 ReLU 使余弦都在 0 和 1 之间：即使对角线全为 1、别处全为 0，$r$ 也只有 $1-\ln(e+T-1)$。
 #
 # 定位的好坏受影响吗？只跑一次说明不了问题，所以各跑三个随机种子（换种子时抽到的标注者也不同）：
 
@@ -757,24 +759,24 @@ for one, other in ((0, 1), (0, 2), (1, 2)):
     print(f"{names[one]} and {names[other]}: {words}; the higher mean is that of {better!r}")
 
 # %% [markdown] lang="en"
-# On these samples neither the sign nor the term matters much: the means above differ by about 0.02 of mAP. Ranges of three seeds that do not overlap look like proof; they are not. We had rendered other sample videos first, from another seed, with the same code. There the order of the means was another one (without the term best, the paper's sign last, gaps of 0.02 to 0.07), and with other draws of dropout single runs moved by as much as 0.1. A range over seeds of *training* says nothing about other *videos*.
+# On these samples neither the sign nor the term matters much: the means above differ by about 0.02 of mAP. Ranges of three seeds that do not overlap look like proof; they are not. We had rendered other sample videos first, from another seed, with the same code. There the order of the means was different (without the term best, the paper's sign last, gaps of 0.02 to 0.07), and with other dropout masks single runs changed by as much as 0.1. A range over *training* seeds says nothing about other *videos*.
 #
-# Ten easy videos say no more than that. **They say nothing about TSL-300**, whose videos are real, whose features are I3D's, and where training takes twenty times as many steps with four times as many videos each. What is certain is narrower, and worth knowing: the released code makes smaller what equation (1) of the paper makes larger.
+# Ten easy videos show no more than that. **They show nothing about TSL-300**, whose videos are real, whose features are I3D's, and where training takes twenty times as many steps with four times as many videos each. What is certain is narrower, but worth knowing: the released code minimises what equation (1) of the paper maximises.
 
 # %% [markdown] lang="zh"
 # 在这些样例上，符号和这一项本身影响都不大：上面几个平均值的 mAP 只差 0.02 左右。三个种子的范围互不重叠，看上去像是证据，其实不是。我们起初用另一个种子、同样的代码渲染过另一批样例视频，那时平均值的次序完全不同（不用这一项最好，论文的符号最差，相差 0.02 到 0.07）；换一批 dropout 的随机数，单次结果的变动可达 0.1。换*训练*的种子得到的范围，说明不了换一批*视频*会怎样。
 #
-# 十段简单的视频，能说的只有这些。**它们说明不了 TSL-300 上的情况**：那里的视频是真实的，特征是 I3D 的，步数是这里的二十倍，每步的视频是四倍。能确定的事情范围更窄，但值得知道：论文公式 (1) 要变大的量，公开代码在把它变小。
+# 十段简单的视频，能说的只有这些。**它们说明不了 TSL-300 上的情况**：那里的视频是真实的，特征是 I3D 的，步数是这里的二十倍，每步的视频是四倍。能确定的事情范围更窄，但值得知道：论文公式 (1) 要最大化的量，公开代码却在最小化。
 
 # %% [markdown] lang="en"
 # ## 9 · Listen *and* look?
 #
-# Now networks that get the picture alone (`rgb`) or the sound alone (`logmfcc`). The decoys were made for them: a network that only looks cannot know that a colourful shot sounds like nothing, and one that only listens cannot see that nothing happens. Three seeds each:
+# Now networks that get the image features alone (`rgb`) or the audio alone (`logmfcc`). The decoys were made for them: a network with images only cannot know that a colourful shot has no matching audio, and one with audio only cannot know that nothing is visible. Three seeds each:
 
 # %% [markdown] lang="zh"
 # ## 9 · 听*和*看，缺一不可吗？
 #
-# 再训练只给画面（`rgb`）或只给声音（`logmfcc`）的网络。干扰镜头就是为它们准备的：只看的网络不会知道那个色彩鲜艳的镜头其实没有动静，只听的网络也看不到画面上什么都没发生。各跑三个随机种子：
+# 再训练只用视觉特征（`rgb`）或只用音频特征（`logmfcc`）的网络。干扰镜头就是为它们准备的：只有视觉的网络无法知道那个色彩鲜艳的镜头没有相应的声音，只有音频的网络也无法知道画面上什么都没发生。各跑三个随机种子：
 
 # %%
 for seed in range(3):
@@ -804,16 +806,16 @@ ax.set(
 plt.show()
 
 # %% [markdown] lang="en"
-# Before reading anything into it: the two inputs are not equally easy. The descriptor puts colour and motion on a plate; the sound network must learn from raw spectrograms in 100 steps what an event sounds like, above hums that change from shot to shot.
+# Before drawing conclusions: the two inputs are not equally easy. The descriptor hands the network colour and motion directly; the audio network must learn from raw spectrograms, in 100 steps, what an event sounds like, above hums that change from shot to shot.
 #
-# ### Who falls for the decoys?
+# ### Which network takes decoys for events?
 #
-# The ground truth does not list the decoys. But the ones that only *look* give themselves away: a **colourful stretch outside every true segment**, and the descriptor has the colourfulness of each clip. Those that only *sound* are not so easily told from a loud hum.
+# The ground truth does not list the decoys. But the ones that only *look* like events can be found: a **colourful passage outside every true segment**, and the descriptor contains the colourfulness of each snippet. Those that only *sound* like events are harder to distinguish from a loud hum.
 
 # %% [markdown] lang="zh"
-# 先别急着下结论：两种输入的难易并不相同。描述子把颜色和运动直接端到了面前；听声音的网络却要在 100 步之内，从原始谱图里学会事件听起来是什么样，而每个镜头的嗡嗡声又各不相同。
+# 先别急着下结论：两种输入的难易并不相同。描述子直接给出了颜色和运动；音频网络却要在 100 步之内，从原始谱图里学会事件听起来是什么样，而每个镜头的嗡嗡声又各不相同。
 #
-# ### 谁上了干扰镜头的当？
+# ### 哪个网络会误判干扰镜头？
 #
 # 真值里没有列出干扰镜头。不过只*看着*像的那些会自己暴露：**不在任何真值片段里、却色彩鲜艳的一段**，而描述子里就有每个小段的鲜艳程度。只*听着*像的那些，就不容易与响亮的嗡嗡声区分了。
 
@@ -858,10 +860,10 @@ ax.set(
 plt.show()
 
 # %% [markdown] lang="en"
-# Two questions to each network. First: what is its class score (the larger of n and p) on true events, on decoys that only look, and elsewhere? Second: there are 40 true segments, so take its 40 **best proposals**. Where do they lie? *On an event* means a tIoU of 0.1 or more.
+# Two measurements per network. First: what is its class score (the larger of n and p) on true events, on decoys that only look, and elsewhere? Second: there are 40 true segments, so take its 40 **best proposals**. Where do they lie? *On an event* means a tIoU of 0.1 or more.
 
 # %% [markdown] lang="zh"
-# 向每个网络提两个问题。第一，它的类别得分（取 n、p 中较大的）在真实事件上、在只看着像的干扰镜头上、在别处各是多少？第二，真值片段共有 40 个，那么取它**最好的 40 个候选片段**，看它们都落在哪里？tIoU 不低于 0.1 才算*落在事件上*。
+# 对每个网络测量两件事。第一，它的类别得分（取 n、p 中较大的）在真实事件上、在只看着像的干扰镜头上、在别处各是多少？第二，真值片段共有 40 个，那么取它**最好的 40 个候选片段**，看它们都落在哪里？tIoU 不低于 0.1 才算*落在事件上*。
 
 # %%
 from jacklib.core.metrics import temporal_iou
@@ -921,16 +923,16 @@ for place, words in enumerate(WHERE):
     print(f"{words:36}" + "".join(f"{row[place] / 3:27.1f}" for row in places.values()))
 
 # %% [markdown] lang="en"
-# Read the left picture first. A network that *looks* alone scores decoys nearly as high as events: it has nothing else to go by. One that *listens* as well could score them much lower. Does `both` do so, and does it do so without the reverse mapping?
+# Read the left plot first. A network with *images* only scores decoys nearly as high as events: it has no other information. One with *audio* as well could score them much lower. Does `both` do so, and does it do so without the reverse mapping?
 #
-# When this was written, the network scored such decoys nearly as high as events, with the reverse mapping or without, and the picture alone did as well as both: the network had the sound, and hardly used it. So on these videos **having two inputs is not yet using two**: the picture is the easier teacher, and training takes what is easy first. Sound alone is far behind, yet above chance; it often hears *that* something happens, and not whether it is good or bad.
+# When this was written, the network scored such decoys nearly as high as events, with or without the reverse mapping, and images alone did as well as both: the network had the audio and hardly used it. So on these videos **having two inputs is not yet using two**: the images are easier to learn from, and training uses what is easy first. Audio alone is far behind, yet above chance; it often detects *that* something happens, but not whether it is positive or negative.
 #
-# One false alarm each, to look at: of the proposals of seed 0 that lie on no event and last less than 15 s, the best.
+# One false positive of each network: of the proposals of seed 0 that overlap no event and last less than 15 s, the one with the highest score.
 
 # %% [markdown] lang="zh"
-# 先看左图。*只看*的网络给干扰镜头的分和给事件的差不多一样高，它没有别的依据。*又听又看*的网络本可以给得低得多。`both` 做到了吗？去掉反向映射（no reverse mapping）之后呢？
+# 先看左图。*只有视觉*的网络给干扰镜头的得分与事件相近，它没有别的依据。*同时有音频*的网络本可以给得低得多。`both` 做到了吗？去掉反向映射（no reverse mapping）之后呢？
 #
-# 写作本文时，无论有没有反向映射，网络给这种干扰镜头的分都与事件相差不多，只看画面的网络也与两者都用的一样好：声音就在手边，却几乎没用。所以在这些视频上，**有两种输入，不等于用了两种**：画面更好学，训练总是先捡容易的学。只听声音的网络远远落后，但仍高于随机；它常常听得出*有*事发生，却听不出是好是坏。
+# 写作本文时，无论有没有反向映射，网络给这种干扰镜头的分都与事件相差不多，只用视觉的网络也与两者都用的一样好：音频可用，却几乎没有用上。所以在这些视频上，**有两种输入，不等于用了两种**：视觉特征更容易学，训练总是先利用容易的线索。只用音频的网络远远落后，但仍高于随机基线；它常常能检测到*有*事件发生，却分不清正面还是负面。
 #
 # 各看一个误报：随机种子 0 的网络里，不在任何事件上、又不到 15 秒的候选片段中，得分最高的一个。
 
@@ -965,13 +967,13 @@ plt.show()
 #
 # Everything of one video on one axis of time. Things to try:
 #
-# - Raise the **class threshold** until one class is no longer looked for, then lower it to 0. The line above the picture says what becomes of mAP and F2 over all videos.
+# - Raise the **class threshold** until one class is no longer localized, then lower it to 0. The line above the figure shows mAP and F2 over all videos.
 # - Raise the lowest **score level** and the lowest **foreground level**: which proposals vanish, the wrong ones or the right ones?
-# - Lower **NMS**: the stacks of overlapping proposals thin out. Too low, and neighbours of one class eat each other.
+# - Lower **NMS**: the stacks of overlapping proposals thin out. Too low, and neighbours of one class suppress each other.
 # - Click a proposal that matches no segment, and look at its frames. Is it a decoy?
-# - The last entry in the menu is the training video from section 5, with its points and pseudo labels. Its segments, unknown to the network, are from `videosenti_gt.json`, and the line of numbers counts it too.
+# - The last entry in the menu is the training video from section 5, with its points and pseudo labels. Its segments, unknown to the network, are from `videosenti_gt.json`, and the line of metrics counts it too.
 #
-# (On a page without a running kernel, such as GitHub, only the first picture is shown.)
+# (On a page without a running kernel, such as GitHub, only the first figure is shown.)
 
 # %% [markdown] lang="zh"
 # ## 10 · 看看时间轴
@@ -980,7 +982,7 @@ plt.show()
 #
 # - 提高**类别阈值**，直到有一类不再被定位；再降到 0。图上方那行字会说明全部视频的 mAP 和 F2 怎样变化。
 # - 提高**最低得分水平**和**最低前景水平**：消失的候选片段是错的还是对的？
-# - 降低 **NMS 重叠度**：成摞重叠的候选片段会变少。降得太低，同类的相邻片段就会互相吞掉。
+# - 降低 **NMS 重叠度**：成摞重叠的候选片段会变少。降得太低，同类的相邻片段就会互相抑制。
 # - 点击一个对不上任何真值的候选片段，看看它的画面。是干扰镜头吗？
 # - 菜单里最后一项是第 5 节的训练视频，带标注点和伪标签。它的真值片段来自 `videosenti_gt.json`，网络没有见过；那行数字也把它算在内。
 #
@@ -999,12 +1001,12 @@ timeline_widget(timelines, lang=LANG)
 # %% [markdown] lang="en"
 # ## 11 · Real film, and what it cannot mean
 #
-# The same on eight uncut pieces of *Big Buck Bunny* (© 2008 Blender Foundation, CC BY 3.0): a new network learns from 12 points in five pieces, and is tried on three others. **Read the result with care.** Three test pieces have seven segments: one more or less moves every number by many points. All pieces are from one film, with the same characters and places; the labels were given by an AI model that looked at stills, and the points are drawn, not marked. This shows that the code runs on real picture and sound, and nothing more.
+# The same on eight uncut pieces of *Big Buck Bunny* (© 2008 Blender Foundation, CC BY 3.0): a new network learns from 12 points in five pieces, and is tested on three others. **Read the result with care.** The three test pieces have seven segments: one more or less changes every metric by many points. All pieces are from one film, with the same characters and places; an AI model labelled them from still frames, and the points are sampled, not annotated. This shows that the code runs on real video and audio, and nothing more.
 
 # %% [markdown] lang="zh"
 # ## 11 · 真实影片，以及它不能说明什么
 #
-# 换成动画短片 *Big Buck Bunny*（© 2008 Blender Foundation，CC BY 3.0）的八段未剪辑视频：新网络从五段里的 12 个标注点学习，在另外三段上测试。**请谨慎解读结果。** 三段测试视频只有七个片段，多对或多错一个，每个数都会变动好多。八段出自同一部影片，角色和场景相同；标签是 AI 模型看静止画面标的，标注点是随机抽取的。它只说明代码能处理真实的画面和声音，此外什么也说明不了。
+# 换成动画短片 *Big Buck Bunny*（© 2008 Blender Foundation，CC BY 3.0）的八段未剪辑视频：新网络从五段里的 12 个标注点学习，在另外三段上测试。**请谨慎解读结果。** 三段测试视频只有七个片段，多对或多错一个，每个数都会变动好多。八段出自同一部影片，角色和场景相同；标签是 AI 模型根据静止画面标注的，标注点是随机抽取的。它只说明代码能处理真实的视频和音频，此外不能说明任何问题。
 
 # %%
 film_root = UNTRIMMED["film"](progress=False)
@@ -1037,20 +1039,20 @@ figure.set_dpi(80)
 display(figure)
 
 # %% [markdown] lang="en"
-# Before believing any of it, compare the mAP with the range of the random ones. When this was written it lay *within* that range: nothing has been shown to be learned. Had it been above, the simplest explanation would still be the colour of the scenes, for the descriptor knows little else.
+# Before believing any of it, compare the mAP with the range of the random ones. When this was written it lay *within* that range: it is no evidence of learning. Had it been above, the simplest explanation would still be the colour of the scenes, since the descriptor contains little else.
 
 # %% [markdown] lang="zh"
-# 先拿 mAP 与随机得分的范围比一比，再决定信不信。写作本文时，它就*落在*这个范围里：没有证据表明学到了什么。就算高出这个范围，最简单的解释也还是场景的颜色，因为描述子几乎只认得这些。
+# 先拿 mAP 与随机得分的范围比一比，再决定信不信。写作本文时，它就*落在*这个范围里：没有证据表明学到了什么。就算高出这个范围，最简单的解释也还是场景的颜色，因为描述子几乎只包含这些信息。
 
 # %% [markdown] lang="en"
 # ## 12 · The paper's size: a GPU and the real TSL-300
 #
-# `TSLNetConfig.paper()` is the released network, and the command line reads TSL-300's folder as the authors ship it, I3D features included; `docs/en/dataset.md` says where it is found. For videos of your own, `TSL features` makes them with I3D's public Kinetics weights (`rgb_imagenet.pt`). Weights know one kind of features only, and JACK refuses to mix them. The next cell only prints the commands.
+# `TSLNetConfig.paper()` is the released network, and the command line reads TSL-300's folder as the authors ship it, I3D features included; `docs/en/dataset.md` lists where to find it. For videos of your own, `TSL features` makes them with I3D's public Kinetics weights (`rgb_imagenet.pt`). Weights fit one kind of features only, and JACK refuses to mix them. The next cell only prints the commands.
 
 # %% [markdown] lang="zh"
 # ## 12 · 论文规模：GPU 与真实的 TSL-300
 #
-# `TSLNetConfig.paper()` 就是作者发布的网络，命令行可以直接读作者发布的 TSL-300 目录，I3D 特征也在其中；从哪里获取见 `docs/cn/数据集准备.md`。自己的视频可以用 `TSL features` 和公开的 Kinetics 权重（`rgb_imagenet.pt`）提取 I3D 特征。一份权重只认一种特征，混用时 JACK 会拒绝。下一格只打印命令。
+# `TSLNetConfig.paper()` 就是作者发布的网络，命令行可以直接读作者发布的 TSL-300 目录，I3D 特征也在其中；从哪里获取见 `docs/cn/数据集准备.md`。自己的视频可以用 `TSL features` 和公开的 Kinetics 权重（`rgb_imagenet.pt`）提取 I3D 特征。一份权重只适用于一种特征，混用时 JACK 会拒绝。下一格只打印命令。
 
 # %%
 print(TSLNetConfig.paper())
@@ -1075,9 +1077,9 @@ bash script/run.sh TSL main --modal rgb --result_path results/tsl_rgb""")
 # %% [markdown] lang="en"
 # ## 13 · Exercises
 #
-# Each cell checks itself: ✓ right, ✗ wrong with a hint, ○ not done yet. Write where it says `your answer here`, and run the cell again.
+# Each cell checks itself: ✓ right, ✗ wrong with a hint, ○ not done yet. Write your answer below `your answer here` and run the cell again.
 #
-# **Exercise 1 — pseudo labels, by hand.** Eight clips, one mark of class p at clip 3. Which clips (a) become background seeds, (b) are grown around the mark? (Counted from 0; the mark itself is not grown.)
+# **Exercise 1 — pseudo labels, by hand.** Eight snippets (clips), one mark of class p at clip 3. Which clips (a) become background seeds, (b) are grown around the mark? (Counted from 0; the mark itself is not grown.)
 #
 # | clip | 0 | 1 | 2 | **3** | 4 | 5 | 6 | 7 |
 # |---|---|---|---|---|---|---|---|---|
@@ -1126,7 +1128,7 @@ ok = classroom.check_value(
 )
 
 # %% [markdown] lang="en"
-# **Exercise 2 — the fused score.** `classes` `[T, C]` and `background` `[T]` are sigmoids. Give the scores `[T, C+1]` as TSL-Net does: each class times one minus background, and last the background itself.
+# **Exercise 2 — the fused score.** `classes` `[T, C]` and `background` `[T]` are sigmoids. Compute the scores `[T, C+1]` as TSL-Net does: each class times one minus background, and last the background itself.
 
 # %% [markdown] lang="zh"
 # **练习 2——融合得分。** `classes` `[T, C]` 和 `background` `[T]` 都是 sigmoid 的输出。像 TSL-Net 一样给出得分 `[T, C+1]`：每一类乘以（1 减背景），最后一列是背景本身。
@@ -1154,7 +1156,7 @@ ok = classroom.check_function(
 )
 
 # %% [markdown] lang="en"
-# **Exercise 3 — non-maximum suppression.** `segments` is a list of `(start, end)`, `scores` a list of numbers. Take the best segment, drop all others whose tIoU with it is `limit` or more, and go on with what is left. Return the numbers of those that stay, best first. `temporal_iou(segment, others)` gives an array.
+# **Exercise 3 — non-maximum suppression.** `segments` is a list of `(start, end)`, `scores` a list of floats. Take the best segment, drop all others whose tIoU with it is `limit` or more, and continue with the rest. Return the indices of the segments that are kept, best first. `temporal_iou(segment, others)` gives an array.
 
 # %% [markdown] lang="zh"
 # **练习 3——非极大值抑制。** `segments` 是 `(start, end)` 的列表，`scores` 是得分的列表。取得分最高的片段，去掉与它 tIoU 不低于 `limit` 的所有片段，再对剩下的重复。返回留下的编号，得分高的在前。`temporal_iou(片段, 其他片段)` 返回一个数组。
@@ -1183,12 +1185,12 @@ ok = classroom.check_function(
         ((stretches, [0.9, 0.8, 0.7, 0.6, 0.5], 0.7), [0, 1, 2, 3, 4]),
         ((stretches, [0.1, 0.2, 0.3, 0.6, 0.5], 0.4), [3, 4]),
     ],
-    hint="Sort the numbers by score; keep the first, and filter the rest by its tIoU < limit.",
+    hint="Sort the indices by score; keep the first, and filter the rest by its tIoU < limit.",
     hint_zh="按得分排好编号；留下第一个，其余的只保留与它 tIoU < limit 的。",
 )
 
 # %% [markdown] lang="en"
-# **Exercise 4 — F2.** (a) Write $F_2=5PR/(4P+R)$; 0 where both are 0. (b) A network has precision 0.5 and recall 0.5. Which helps F2 more: precision up to 0.9, or recall up to 0.9? Answer `"precision"` or `"recall"`.
+# **Exercise 4 — F2.** (a) Implement $F_2=5PR/(4P+R)$; 0 if both are 0. (b) A network has precision 0.5 and recall 0.5. Which helps F2 more: precision up to 0.9, or recall up to 0.9? Answer `"precision"` or `"recall"`.
 
 # %% [markdown] lang="zh"
 # **练习 4——F2。** (a) 写出 $F_2=5PR/(4P+R)$；两者都为 0 时得 0。(b) 一个网络精确率 0.5、召回率 0.5。把精确率提高到 0.9，还是把召回率提高到 0.9，F2 提高得更多？回答 `"precision"`（精确率）或 `"recall"`（召回率）。
@@ -1218,14 +1220,14 @@ ok = classroom.check_function(
         ((0, 0), 0.0),
         ((at_01["Pr"], at_01["Rc"]), at_01["F2"]),
     ],
-    hint="Return 0.0 first where precision + recall == 0.",
+    hint="Return 0.0 first if precision + recall == 0.",
     hint_zh="precision + recall == 0 时先返回 0.0。",
 )
 hint, hint_zh = "Compute f2(0.9, 0.5) and f2(0.5, 0.9).", "算一下 f2(0.9, 0.5) 和 f2(0.5, 0.9)。"
 ok = classroom.check_value("4b which helps", helps_more, "recall", hint=hint, hint_zh=hint_zh)
 
 # %% [markdown] lang="en"
-# **Exercise 5 — what the class threshold does.** `tsl.measure(result.scores, validation, x)` finds and measures segments again with class threshold $x$. (a) How many proposals are there over all videos at $x=0.5$, $0.7$ and $0.9$? (`.results` is a dict of lists.) (b) And the average mAP? (`.summary()["average_mAP"]`) Before running it: which way should recall move, which way precision?
+# **Exercise 5 — the effect of the class threshold.** `tsl.measure(result.scores, validation, x)` localizes and evaluates segments again with class threshold $x$. (a) How many proposals are there over all videos at $x=0.5$, $0.7$ and $0.9$? (`.results` is a dict of lists.) (b) And the average mAP? (`.summary()["average_mAP"]`) Before running it: which way should recall change, which way precision?
 
 # %% [markdown] lang="zh"
 # **练习 5——类别阈值的作用。** `tsl.measure(result.scores, validation, x)` 用类别阈值 $x$ 重新找出片段并打分。(a) $x$ 取 $0.5$、$0.7$、$0.9$ 时，所有视频一共有多少个候选片段？（`.results` 是一个字典，值是列表。）(b) 平均 mAP 呢？（`.summary()["average_mAP"]`）运行之前先想想：召回率会往哪边变，精确率呢？

@@ -11,19 +11,19 @@
 # ---
 
 # %% [markdown] lang="en"
-# # 07 · BPM-GCN: an emotion in the way somebody walks
+# # 07 · BPM-GCN: emotion from the way somebody walks
 #
 # | | |
 # |---|---|
 # | **Needs** | this repository and `00_start_here`; no GPU, no download |
 # | **Takes** | 4 to 5 minutes on two idle CPU cores, nearly all of it training four networks; more if other programs keep them busy |
-# | **You will see** | a skeleton as a graph, walks as curves, a graph convolution by hand, a training run, an ablation, and two walkers side by side with the graph that the network lays over them |
+# | **You will see** | a skeleton as a graph, walks as curves, a graph convolution by hand, a training run, an ablation, and two walkers side by side with the network's graph drawn over them |
 # | **Paper** | Zhai, Jia, Lai, Zhang, Yang and Tao, *Looking into Gait for Perceiving Emotions via Bilateral Posture and Movement Graph Convolutional Networks*, IEEE Transactions on Affective Computing 2024 ([doi 10.1109/TAFFC.2024.3365694](https://doi.org/10.1109/TAFFC.2024.3365694)) |
 #
 # Read and run the cells in order, or choose *Run → Run All Cells*: unfinished exercises do not stop it.
 
 # %% [markdown] lang="zh"
-# # 07 · BPM-GCN：走路的样子里有什么情感？
+# # 07 · BPM-GCN：由步态识别情感
 #
 # | | |
 # |---|---|
@@ -71,24 +71,24 @@ CACHE = Path("results/gait")  # git ignores it
 # %% [markdown] lang="en"
 # ## 1 · The task and the idea
 #
-# People recognise a mood from afar, from nothing but the way somebody walks. **Gait emotion recognition** asks a network to do the same: given a skeleton of 16 joints over 48 frames, is the walker **happy, sad, angry or neutral**? No face, no voice, no clothes.
+# People recognise an emotion from a distance, just from the way somebody walks. **Gait emotion recognition** asks a network to do the same: given a skeleton of 16 joints over 48 frames, is the walker **happy, sad, angry or neutral**? No face, no voice, no clothes.
 #
 # BPM-GCN has three ideas:
 #
 # - **The body is a graph.** Joints are nodes, bones are edges, and a *graph convolution* mixes each joint with its neighbours (sections 3 and 5).
-# - **Two streams.** *Posture* sees where the joints are; *movement* sees how fast and with what acceleration they move. Three times the streams tell each other what they saw.
-# - **Affective features as a constraint.** The posture stream must also say 31 angles, distances and areas of the body in each frame (section 4), which studies connect with emotion.
+# - **Two streams.** *Posture* takes the positions of the joints, *movement* their velocities and accelerations. The streams exchange features three times.
+# - **Affective features as a constraint.** The posture stream must also predict 31 angles, distances and areas of the body in each frame (section 4); studies associate posture and movement of this kind with emotion (Montepare et al. 1987; Roether et al. 2009; Gross et al. 2012).
 
 # %% [markdown] lang="zh"
 # ## 1 · 任务与思路
 #
-# 隔得很远，只看走路的样子，人也能猜出对方的心情。**步态情感识别**要网络做同样的事：给它 16 个关节、48 帧的骨架，判断走路的人是**高兴、悲伤、愤怒还是中性**（happy、sad、angry、neutral）。没有脸，没有声音，没有衣着。
+# 人在远处仅凭步态也能判断他人的情感。**步态情感识别**要网络做同样的事：给它 16 个关节、48 帧的骨架，判断走路的人是**高兴、悲伤、愤怒还是中性**（happy、sad、angry、neutral）。没有脸，没有声音，没有衣着。
 #
 # BPM-GCN 有三个想法：
 #
 # - **身体是一张图。** 关节是节点，骨骼是边，*图卷积*让每个关节与相邻关节交换信息（第 3、5 节）。
-# - **两条流。** *姿态流*看关节在哪里，*运动流*看关节动得多快、加速度多大。两条流三次交换各自看到的东西。
-# - **用情感特征作约束。** 姿态流还要说出每一帧身体的 31 个角度、距离和面积（第 4 节）；研究认为它们与情感有关。
+# - **双流。** *姿态流*的输入是关节的位置，*运动流*的输入是关节的速度和加速度。双流之间三次交换特征。
+# - **用情感特征作约束。** 姿态流还要回归（预测）每一帧的 31 个角度、距离和面积特征（第 4 节）；研究表明这类姿态和动作与情感有关（Montepare 等 1987；Roether 等 2009；Gross 等 2012）。
 
 # %%
 figure, ax = plt.subplots(figsize=(11, 3.1))
@@ -131,18 +131,18 @@ plt.show()
 # %% [markdown] lang="en"
 # ## 2 · Where the walks come from
 #
-# The authors' data set, Emotion-Gait, cannot be shipped here. JACK makes its own: **seven recorded walks of three persons** (one gait cycle each, from freely licensed motion capture; `data_samples/gait/README.md` lists them), of which a *style model* makes 692 gaits. It changes pace, swing and posture of a walk, towards what studies report of happy, sad and angry walkers.
+# The authors' data set, Emotion-Gait, cannot be included here. JACK makes its own: **seven recorded walks of three persons** (one gait cycle each, from freely licensed motion capture; `data_samples/gait/README.md` lists them), from which a *style model* makes 692 gaits. It changes pace, swing and posture of a walk in the directions that the same studies report for happy, sad and angry walkers.
 #
-# **The labels are synthetic.** "Sad" means that the numbers called sad were used. Nobody felt anything, and nobody judged the result. An accuracy below says how well a network finds these changes again, and nothing about people.
+# **The labels are synthetic.** "Sad" means that the parameters called sad were used. Nobody felt anything, and nobody judged the result. An accuracy below measures how well a network recognises these changes; it says nothing about people.
 #
-# The whole style model is `jacklib/data/gait_style.py`. This is what it can change, and by how much:
+# The whole style model is `jacklib/data/gait_style.py`. These are its parameters and their values:
 
 # %% [markdown] lang="zh"
 # ## 2 · 这些步态从哪里来
 #
 # 作者的数据集 Emotion-Gait 不能随仓库附带，JACK 自己做了一份：**三个人的七段真实行走录制**（各取一个步态周期，来自许可宽松的动作捕捉数据；清单见 `data_samples/gait/README_CN.md`），再由*风格模型*生成 692 段步态。它改变步频、摆幅和姿势，方向依照研究中对高兴、悲伤、愤怒者走路样子的描述。
 #
-# **标签是合成的。**“悲伤”（sad）只表示用了名叫 sad 的那组数。没有人真的有过什么感受，也没有人评判过结果。下文的准确率只说明网络能否把这些改动认出来，与真人的情感无关。
+# **标签是合成的。**“悲伤”（sad）只表示用了名为 sad 的那组参数。没有人真正产生过这种情感，也没有人评判过结果。下文的准确率只说明网络能否识别这些改动，与真人的情感无关。
 #
 # 整个风格模型就是 `jacklib/data/gait_style.py`。它能改这些：
 #
@@ -185,7 +185,7 @@ figure.colorbar(image, ax=ax)
 plt.show()
 
 # %% [markdown] lang="en"
-# A gait gets between 0.6 and 1.25 of its emotion's shift, plus chance, plus its walker's lasting habits; so the classes overlap. Here one recorded walk in the four mean styles, seen from the right, for the same time. Distance is to scale: look at how far they come, at trunk and head, and at the hands.
+# A gait gets between 0.6 and 1.25 times its emotion's shift, plus random variation, plus its walker's own habits; so the classes overlap. Here is one recorded walk in the four mean styles, seen from the right, for the same time. Distance is to scale: look at how far they walk, at trunk and head, and at the hands.
 
 # %% [markdown] lang="zh"
 # 每段步态的强度从 0.6 到 1.25 之间抽取，再加上随机的变化和行走者固有的习惯，所以各类别互相重叠。下图是同一段录制按四种风格的平均值走同样长的时间，从右侧看。距离按比例画出：看看各走了多远，躯干和头怎样，手怎样。
@@ -219,18 +219,18 @@ for ax, emotion in zip(axes.flat, EMOTIONS, strict=True):
     ax.set_yticks([])
     ax.set_title(f"{emotion}: {pose[-1, 0, 2]:.2f} m in 2.5 s", loc="left", color=COLOUR[emotion])
 for ax in axes[1]:
-    ax.set_xlabel("metres; a picture every half second")
+    ax.set_xlabel("metres; one pose per half second")
 plt.show()
 
 # %% [markdown] lang="en"
-# Five of the recorded walks give the 500 gaits for training, two the 192 for testing: no recording is on both sides. One of the two test walks, `deepmimic_right_1`, is by an actor whose other walks are in training. The other, `cmu_01_03`, is by **a person of whom the network sees nothing**. We will look at both one by one.
+# Five of the recorded walks give the 500 gaits for training, two the 192 for testing: no recording is in both sets. One of the two test walks, `deepmimic_right_1`, is by an actor whose other walks are in training. The other, `cmu_01_03`, is by **a person who is not in the training set**. We will look at the two separately.
 #
-# The data are laid out as Emotion-Gait is, and prepared like it: 48 frames (shorter gaits end in zeros) and four arrays.
+# The data have Emotion-Gait's layout and are prepared in the same way: 48 frames (shorter gaits are padded with zeros) and four arrays.
 
 # %% [markdown] lang="zh"
 # 五段录制生成 500 段训练步态，两段生成 192 段测试步态：没有一段录制同时出现在两边。两段测试录制中，`deepmimic_right_1` 的演员另有录制在训练集里；`cmu_01_03` 则出自**网络从未见过的人**。后面会把两者分开看。
 #
-# 数据按 Emotion-Gait 的格式存放，处理方式也一样：取 48 帧（不足的补零），做成四个数组。
+# 数据按 Emotion-Gait 的格式存放，处理方式也一样：取 48 帧（不足的补零），得到四个数组。
 
 # %%
 training = gait.open_gaits("train", train=True, seed=0)
@@ -256,20 +256,20 @@ for split, names_of in base.items():
 # %% [markdown] lang="en"
 # ## 3 · The skeleton as a graph
 #
-# 16 joints, 15 bones, and each joint but the root hangs on one *parent*. A **graph convolution** gives every joint a weighted sum of what its neighbours hold. To let it tell neighbours apart, the graph is split into three **parts**, each with weights of its own:
+# 16 joints, 15 bones, and each joint except the root has one *parent*. A **graph convolution** gives every joint a weighted sum of its neighbours' features. To distinguish kinds of neighbours, the graph is split into three **parts**, each with weights of its own:
 #
 # - **self**: the joint itself;
 # - **inward**: its parent, on the way to the root;
 # - **outward**: its children, away from the root.
 #
-# Each part is a 16 × 16 matrix $A_k$; $A_k[v,w]$ says how much joint $w$ listens to joint $v$. The outward part is **normalised** so that columns sum to 1: a joint with three children takes their mean, not their sum, or else the neck would get three times as much as an elbow.
+# Each part is a 16 × 16 matrix $A_k$; $A_k[v,w]$ is the weight with which joint $w$ receives from joint $v$. The outward part is **normalised** so that columns sum to 1: a joint with three children takes their mean, not their sum; otherwise the neck would receive three times as much as an elbow.
 #
-# In the drawing an arrow is a message, and points to who listens. Inward, a joint listens to its parent, towards the root, so the message travels *away from* the root; outward, a message travels towards the root.
+# In the drawing an arrow is a message and points to the receiver. In the inward part a joint receives from its parent, which is nearer the root, so the message travels *away from* the root; in the outward part a message travels towards the root.
 
 # %% [markdown] lang="zh"
 # ## 3 · 骨架是一张图
 #
-# 16 个关节，15 根骨骼，除根节点（骨盆，root）外，每个关节都挂在一个*父关节*上。**图卷积**让每个关节得到相邻关节的加权和。为了区分不同的邻居，图拆成三个**分区**，各用各的权重：
+# 16 个关节，15 根骨骼，除根节点（骨盆，root）外，每个关节都有一个*父关节*。**图卷积**让每个关节得到相邻关节的加权和。为了区分不同的邻居，图拆成三个**分区**，各用各的权重：
 #
 # - **自身**（self）：关节自己；
 # - **向心**（inward）：父关节，朝着根节点的方向；
@@ -311,11 +311,11 @@ for k, (part, above, below) in enumerate(zip(graph.part_names, *axes, strict=Tru
         above.text(x + 0.05 * side, y + 0.03, v, **where)
     above.set(aspect="equal", xlim=(-0.62, 0.62), ylim=(-1.05, 0.9))
     above.axis("off")
-    above.set_title(f"{part}: arrows point to who listens")
+    above.set_title(f"{part}: arrows point to the receiver")
     image = below.imshow(A[k], cmap="Blues", vmin=0, vmax=1)
     below.set_xticks(range(16), short, rotation=90, fontsize=7)
     below.set_yticks(range(16), [f"{name} {v}" for v, name in enumerate(short)], fontsize=7)
-    below.set(xlabel="to: who listens", ylabel="from" if k == 0 else "")
+    below.set(xlabel="to: receiver", ylabel="from" if k == 0 else "")
 figure.colorbar(image, ax=axes[1], shrink=0.7, label="weight")
 plt.show()
 for k, part in enumerate(graph.part_names):
@@ -323,18 +323,18 @@ for k, part in enumerate(graph.part_names):
     print(f"{part:8} column sums: {', '.join(f'{x:g} of {n} joints' for x, n in sums.items())}")
 
 # %% [markdown] lang="en"
-# Column sums of 0 belong to the root (no parent) and to head, hands and feet (no children). One multiplication is one round of messages. Check: what the neck hears in the outward part is the mean of its children, joints 3, 4 and 7.
+# Column sums of 0 belong to the root (no parent) and to head, hands and feet (no children). One multiplication is one round of messages. Check: what the neck receives in the outward part is the mean of its children, joints 3, 4 and 7.
 #
-# The bones have a weakness: in a walk, a hand swings with the *opposite* foot, but on the graph these two are far apart. How many rounds until they know of each other?
+# The bones have a weakness: in a walk, a hand swings with the *opposite* foot, but on the graph these two are far apart. How many rounds does it take until they have exchanged a message?
 
 # %% [markdown] lang="zh"
 # 和为 0 的列，一个是根节点（没有父关节），其余是头、手、脚（没有子关节）。乘一次矩阵就是传一轮消息。验证一下：颈部在离心分区里收到的，是子关节 3、4、7 的平均。
 #
-# 只有骨骼有个弱点：走路时，手与*对侧*的脚一起摆动，可在图上这两个关节离得很远。要传几轮，它们才知道彼此？
+# 只有骨骼有个弱点：走路时，手与*对侧*的脚一起摆动，可在图上这两个关节离得很远。要传几轮，它们才能交换信息？
 
 # %%
 places = walks["cmu_01_03"].cycle[0]  # [16, 3]
-heard = np.einsum("vc,vw->wc", places, A[2])  # what each joint hears of its children
+heard = np.einsum("vc,vw->wc", places, A[2])  # what each joint receives from its children
 print(
     "the neck hears", heard[2].round(3), " mean of its children", places[[3, 4, 7]].mean(0).round(3)
 )
@@ -349,20 +349,20 @@ print(f"rounds from the right hand to the left foot: {steps_to[hand, foot]}")
 print(f"pairs of joints that one round connects: {(steps_to == 1).sum() // 2} of {16 * 15 // 2}")
 
 # %% [markdown] lang="en"
-# That is why BPM-GCN adds to the bones a graph that it learns, and one that it computes for each gait (section 5).
+# BPM-GCN adds to the bones a graph that it learns, and one that it computes for each gait (section 5).
 #
 # ## 4 · Movement and affective features
 #
-# **Movement.** The velocity at frame $t$ is the position at $t$ minus that at $t-1$, the acceleration the same of velocities; of each there are $x$, $y$, $z$ and the length: 8 channels. Below, the same walker with each emotion: how fast a hand and a foot move.
+# **Movement.** The velocity at frame $t$ is the position at $t$ minus that at $t-1$, the acceleration the same difference of velocities; each has $x$, $y$, $z$ and a length: 8 channels. Below, the same walker with each emotion: the speed of a hand and a foot.
 #
 # **Affective features** are 14 angles, 9 distances and 8 areas of triangles between joints, in each frame. Three of them are in the lower row.
 
 # %% [markdown] lang="zh"
-# 因此 BPM-GCN 在骨骼之外，又加上一张学出来的图，和一张针对每段步态临时计算的图（第 5 节）。
+# 因此 BPM-GCN 在骨骼之外，又加上一张可学习的图，和一张针对每段步态单独计算的图（第 5 节）。
 #
 # ## 4 · 运动特征与情感特征
 #
-# **运动特征。** 第 $t$ 帧的速度是第 $t$ 帧的位置减去第 $t-1$ 帧的位置，加速度再对速度做同样的事；各有 $x$、$y$、$z$ 和长度，共 8 个通道。下图是同一个行走者的四种情感：手和脚动得多快。
+# **运动特征。** 第 $t$ 帧的速度是第 $t$ 帧的位置减去第 $t-1$ 帧的位置，加速度再对速度做同样的事；各有 $x$、$y$、$z$ 和长度，共 8 个通道。下图是同一个行走者的四种情感：手和脚的速度。
 #
 # **情感特征**是每一帧里关节之间的 14 个角度、9 个距离和 8 个三角形面积。下排是其中三个。
 
@@ -393,7 +393,7 @@ shown = [
 ]  # fmt: skip
 figure, axes = plt.subplots(2, 3, figsize=(11, 4.8), sharex=True)
 for emotion, i in zip(EMOTIONS, one_each, strict=True):
-    speed = 30 * seen.arrays.movement[i, MOVEMENTS.index("|v|"), :, :, 0]  # metres a second
+    speed = 30 * seen.arrays.movement[i, MOVEMENTS.index("|v|"), :, :, 0]  # metres per second
     push = seen.arrays.movement[i, MOVEMENTS.index("|a|"), :, :, 0] * 30**2
     look = dict(color=COLOUR[emotion], label=emotion, lw=1.6)
     axes[0, 0].plot(range(1, 48), speed[1:, JOINTS.index("left hand")], **look)
@@ -415,12 +415,12 @@ axes[0, 2].legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 
 # %% [markdown] lang="en"
-# Velocity shows the swing and the pace; acceleration shows the tracking noise as well: 4 mm, which differences of differences blow up to several m/s². Among the features some differ by their level (elbow, head), others by how far they swing (feet).
+# Velocity shows the swing and the pace; acceleration shows the tracking noise as well: 4 mm, which second differences amplify to several m/s². Some features differ in their level (elbow, head), others in their amplitude (feet).
 #
-# Which of the 31 tell emotions apart over all training gaits? Below, the mean of each feature over a gait's frames: how far the mean of a class lies from that of all, in standard deviations.
+# Which of the 31 distinguish the emotions over all training gaits? Below, the mean of each feature over a gait's frames: how far the mean of a class lies from that of all, in standard deviations.
 
 # %% [markdown] lang="zh"
-# 速度显示摆动的幅度和步频；加速度里还看得到 4 毫米的跟踪噪声：差分再差分，把它放大成了每平方秒好几米。情感特征中，有的差在高低（肘、头），有的差在摆幅（双脚）。
+# 速度显示摆动的幅度和步频；加速度里还看得到 4 毫米的跟踪噪声：差分再差分，把它放大成了每平方秒好几米。情感特征中，有的差别在数值高低（肘、头），有的差别在摆幅（双脚）。
 #
 # 在全部训练步态上，31 个特征里哪些能区分情感？下图取每个特征在一段步态各帧上的平均，看每一类的均值偏离总均值几个标准差。
 
@@ -451,17 +451,17 @@ best = np.argsort(-np.ptp(by_class, axis=0))[:3]
 print("widest apart:", "; ".join(f"{FEATURES[i]} ({np.ptp(by_class[:, i]):.1f})" for i in best))
 
 # %% [markdown] lang="en"
-# A fair question before building any network: **how far do a few numbers get that anybody would think of?** Thirteen of each gait: speed; height of the root and its rise and fall; lean of the whole trunk, the upper back and the head; swing, height and place of both hands; jerkiness. With them a plain logistic regression, its settings fixed beforehand:
+# A fair question before building any network: **how good are a few obvious hand-made features?** There are thirteen per gait: speed; height of the root and its rise and fall; lean of the whole trunk, the upper back and the head; swing, height and position of both hands; jerkiness. On them we train a plain logistic regression, with its settings fixed beforehand:
 
 # %% [markdown] lang="zh"
-# 搭网络之前，先问一个公平的问题：**随便谁都想得到的几个数，能做到多好？** 每段步态取十三个数：速度；骨盆的高度和起伏；整个躯干、上背、头的前倾；双手的摆幅、高度和前后位置；动作的顿挫。再用普通的逻辑回归，设置事先定好：
+# 搭网络之前，先问一个公平的问题：**几个直观的手工特征能达到什么水平？** 每段步态取十三个特征：速度；骨盆的高度和起伏；整个躯干、上背、头的前倾；双手的摆幅、高度和前后位置；动作的顿挫。再用普通的逻辑回归，设置事先定好：
 
 # %%
 
 
 def thirteen(pose):
     """Numbers that describe a walk: pose [T, 16, 3] -> [13]."""
-    velocity = np.diff(pose, axis=0) * 30  # metres a second
+    velocity = np.diff(pose, axis=0) * 30  # metres per second
     hands = pose[:, [6, 9]] - pose[:, :1]
     rows = [velocity[:, 0, 2].mean(), pose[:, 0, 1].std(), pose[:, 0, 1].mean()]
     for low, high in ((0, 2), (1, 2), (2, 3)):  # from root, spine, neck to neck, neck, head
@@ -485,17 +485,17 @@ for _ in range(400):
     away = score / score.sum(1, keepdims=True) - np.eye(4)[seen.labels]
     weights -= x.T @ away / len(x) + 0.01 * weights
 simple = (x_test @ weights).argmax(1) == validation.labels
-print(f"thirteen numbers, test gaits: {simple.mean():.3f}; chance 0.25")
+print(f"thirteen features, test gaits: {simple.mean():.3f}; chance 0.25")
 
 # %% [markdown] lang="en"
-# Keep this number in mind.
+# Keep this accuracy in mind.
 #
-# One more look, at the constraint itself. The loss compares all 31 × 48 numbers with plain squared differences, though angles are in radians, distances in metres and areas in square metres. What varies most counts most:
+# One more look, at the constraint itself. The loss compares all 31 × 48 values by plain squared differences, although angles are in radians, distances in metres and areas in square metres. What varies most weighs most:
 
 # %% [markdown] lang="zh"
-# 记住这个数。
+# 记住这个准确率。
 #
-# 再看一眼这个约束本身。损失直接比较全部 31 × 48 个数的平方差，可角度以弧度计，距离以米计，面积以平方米计。谁的变化大，谁的分量就重：
+# 再看一眼这个约束本身。损失直接比较全部 31 × 48 个数的平方差，可角度以弧度计，距离以米计，面积以平方米计。变化大的特征权重就大：
 
 # %%
 full = n_frames["train"] == 48
@@ -507,10 +507,10 @@ for words, rows in (("all training gaits", affective), ("those of 48 frames", af
     print(f"{words}: variance {variance.mean():.4f}, of which {parts}")
 
 # %% [markdown] lang="en"
-# The constraint is nearly one of angles alone. And more than half of the variance over all gaits comes from the zeros at the end of short ones: the network is asked, too, how long a gait is. The first follows from the paper's loss and units, the second from filling up with zeros; on Emotion-Gait, whose long gaits all fill 48 frames, it weighs less.
+# The constraint is almost entirely about angles. And more than half of the variance over all gaits comes from the zero padding of short ones: the network must also predict how long a gait is. The first follows from the paper's loss and units, the second from the padding; on Emotion-Gait, whose long gaits all fill 48 frames, it matters less.
 
 # %% [markdown] lang="zh"
-# 这个约束几乎只管角度。而且全部步态的方差有一半以上来自短步态末尾补的零：等于还要网络回答步态有多长。前一点来自论文的损失和单位，后一点来自补零；Emotion-Gait 里长步态都能填满 48 帧，后一点的影响要小些。
+# 这个约束几乎只涉及角度。而且全部步态的方差有一半以上来自短步态末尾补的零：相当于还要求网络预测步态的长度。前一点来自论文的损失和单位，后一点来自补零；Emotion-Gait 里长步态都能填满 48 帧，后一点的影响要小些。
 
 # %% [markdown] lang="en"
 # ## 5 · The network, part by part
@@ -520,19 +520,19 @@ for words, rows in (("all training gaits", affective), ("those of 48 frames", af
 # $$y=\sum_{k=1}^{3} x\,\big(\underbrace{A_k}_{\text{bones}}+\underbrace{PA_k}_{\text{learned}}+\underbrace{\operatorname{softmax}(\theta_k(x)^{\top}\phi_k(x)/(eT))}_{\text{attention}}\big)\,W_k$$
 #
 # - $A_k$, the bones, is **fixed**: never trained.
-# - $PA_k$ is **learned**, and the same for all gaits. All its entries start at $10^{-6}$: almost no edges at all, and free to grow between any two joints, up or down.
-# - The **attention** compares joints: $\theta_k$ and $\phi_k$ map each joint's course over the $T$ frames to $e$ channels, and joints whose courses agree listen to each other. It is new for each gait, and each column sums to 1.
+# - $PA_k$ is **learned**, and the same for all gaits. All its entries start at $10^{-6}$: there are almost no edges at first, and any two joints can get one, positive or negative.
+# - The **attention** compares joints: $\theta_k$ and $\phi_k$ map each joint's trajectory over the $T$ frames to $e$ channels, and joints with similar trajectories receive from each other. It is computed anew for each gait, and each column sums to 1.
 
 # %% [markdown] lang="zh"
 # ## 5 · 逐个部件看网络
 #
-# 两条流各有十个**单元**：先在每一帧里做图卷积，再在每个关节上沿时间做 9 帧的卷积。一个单元的图卷积是
+# 双流各有十个**单元**：先在每一帧里做图卷积，再在每个关节上沿时间做 9 帧的卷积。一个单元的图卷积是
 #
 # $$y=\sum_{k=1}^{3} x\,\big(\underbrace{A_k}_{\text{骨骼}}+\underbrace{PA_k}_{\text{可学习}}+\underbrace{\operatorname{softmax}(\theta_k(x)^{\top}\phi_k(x)/(eT))}_{\text{注意力}}\big)\,W_k$$
 #
 # - $A_k$ 是骨骼，**固定不变**，不参与训练。
-# - $PA_k$ 是**学出来的**，所有步态共用。每一项都从 $10^{-6}$ 开始：起初几乎没有边，任意两个关节之间都可以长出来，可正可负。
-# - **注意力图**比较关节：$\theta_k$ 和 $\phi_k$ 把每个关节在 $T$ 帧里的变化映射到 $e$ 个通道，变化合拍的关节互相接收信息。每段步态各算各的，每列之和为 1。
+# - $PA_k$ 是**可学习的**，所有步态共用。每一项都从 $10^{-6}$ 开始：起初几乎没有边，训练中任意两个关节之间都可以形成边，可正可负。
+# - **注意力图**比较关节：$\theta_k$ 和 $\phi_k$ 把每个关节在 $T$ 帧里的变化映射到 $e$ 个通道，变化相似的关节互相接收信息。每段步态单独计算，每列之和为 1。
 
 # %%
 paper, config = BPMGCNConfig.paper(), BPMGCNConfig.classroom()
@@ -554,7 +554,7 @@ net = new_network()
 net.eval()
 unit = net.l2_p.gcn1  # the second unit of the posture stream
 learned = unit.PA.numpy()
-# The weight of its batch norm starts at 1e-6: at first a unit only hands its input on. To see
+# The weight of its batch norm starts at 1e-6: at first a unit only passes its input on. To see
 # anything of the graph, it is 1 here. (This network is not the one that is trained.)
 unit.bn.weight.assign(jt.ones(unit.bn.weight.shape))
 print(f"PA: {list(learned.shape)}, from {learned.min():g} to {learned.max():g}")
@@ -562,7 +562,7 @@ print(f"PA: {list(learned.shape)}, from {learned.min():g} to {learned.max():g}")
 # One unit's graph convolution in NumPy, on the input that it gets in the network.
 x = jt.array(np.random.RandomState(0).randn(1, 48, 16, config.widths[0]).astype("float32"))
 seen_graph = []
-module = unit(x, seen_graph).numpy()[0]  # [T, V, C], after batch norm, shortcut and ReLU
+module = unit(x, seen_graph).numpy()[0]  # [T, V, C], after batch norm, residual connection and ReLU
 
 X = x.numpy()[0]
 y = 0
@@ -580,22 +580,22 @@ print("largest difference between NumPy and the unit:", np.abs(by_hand - module)
 print("and between the attention graphs:", np.abs(attention - seen_graph[0].numpy()[0, 2]).max())
 
 # %% [markdown] lang="en"
-# **Fusion.** After units 4, 7 and 10 each stream gets what the other one saw at the times that matter:
+# **Fusion.** After units 4, 7 and 10 each stream adds the other stream's features, weighted by their attention over time:
 #
 # $$x_p\leftarrow x_p+x_m\cdot\text{Att}_T(x_m),\qquad x_m\leftarrow x_m+x_p\cdot\text{Att}_T(x_p)$$
 #
-# ($\text{Att}_T$: one weight from 0 to 1 per frame; the second line gets the $x_p$ that has already been added to.) There is also an attention to joints, but in the released code it only decides what the attention to times is computed from. **In equations (8) and (9) of the paper it weights the features themselves.** JACK follows the code.
+# ($\text{Att}_T$: one weight from 0 to 1 per frame; the second line gets the $x_p$ that has already been added to.) There is also an attention over joints, but in the released code it affects only the input of the attention over time. **In equations (8) and (9) of the paper it weights the features themselves.** JACK follows the code.
 #
-# **The loss** is the sum of three terms of weight 1: the cross entropy of each stream's logits, and the mean squared distance of the affective branch. Nobody trains the *mean* of the logits, which is the prediction.
+# **The loss** is the sum of three terms of weight 1: the cross entropy of each stream's logits, and the mean squared distance of the affective branch. The *mean* of the logits, which is the prediction, is not trained directly.
 
 # %% [markdown] lang="zh"
-# **融合。** 第 4、7、10 单元之后，每条流加上另一条流在重要时刻看到的东西：
+# **融合。** 第 4、7、10 单元之后，每条流加上另一条流经时间注意力加权的特征：
 #
 # $$x_p\leftarrow x_p+x_m\cdot\text{Att}_T(x_m),\qquad x_m\leftarrow x_m+x_p\cdot\text{Att}_T(x_p)$$
 #
 # （$\text{Att}_T$：每帧一个 0 到 1 的权重；第二式用的是已经加过的 $x_p$。）另有一个关节注意力，但在公开代码里，它只影响时间注意力怎样算。**论文的公式 (8)、(9) 却用它给特征本身加权。** JACK 以代码为准。
 #
-# **损失**是三项之和，权重都是 1：两条流各自的交叉熵，加上情感特征分支的均方误差。预测用的是两组 logit 的*平均*，它本身并不直接受训练。
+# **损失**是三项之和，权重都是 1：双流各自的交叉熵，加上情感特征分支的均方误差。预测用的是两组 logit 的*平均*，它本身并不直接受训练。
 
 # %%
 batch = validation.batch(range(2))
@@ -631,18 +631,18 @@ assert expected_shapes(config) == {name: list(shape) for name, shape in shapes.i
 print(f"{'':28}{'classroom':20}paper")
 for name, shape in expected_shapes(paper).items():
     print(f"{name:28}{list(shapes[name])!s:20}{shape}")
-big = thousands(BPMGCN(paper))  # its numbers are never computed
+big = thousands(BPMGCN(paper))  # its parameters are never computed
 print(f"{'parameters, thousands':28}{thousands(net):<20.0f}{big:.0f}")
 
 # %% [markdown] lang="en"
 # ## 6 · Training
 #
-# SGD with Nesterov's momentum from random weights. Each training gait is turned, scaled and shifted at random, anew in each epoch, **posture and movement each in its own way**, as in the released loader. With seed 0 the run repeats exactly on the same machine.
+# SGD with Nesterov momentum from random weights. Each training gait is rotated, scaled and shifted at random, anew in each epoch, **posture and movement independently**, as in the released loader. With seed 0 the run repeats exactly on the same machine.
 
 # %% [markdown] lang="zh"
 # ## 6 · 训练
 #
-# 从随机权重开始，用带 Nesterov 动量的 SGD。每段训练步态每轮都重新随机旋转、缩放、平移，而且**姿态和运动各变各的**，与公开代码一致。随机种子固定为 0，同一台机器上重跑结果完全一样。
+# 从随机权重开始，用带 Nesterov 动量的 SGD。每段训练步态每轮都重新随机旋转、缩放、平移，而且**姿态和运动的变换互相独立**，与公开代码一致。随机种子固定为 0，同一台机器上重跑结果完全一样。
 
 # %%
 schedule = gait.SCHEDULES["classroom"]
@@ -708,10 +708,10 @@ right.legend(handles=look, frameon=False, loc="center left", bbox_to_anchor=(1, 
 plt.show()
 
 # %% [markdown] lang="en"
-# And the affective branch? Its mean squared error, beside that of a much simpler guess: for every gait the mean curves of the training set.
+# And the affective branch? Here is its mean squared error, next to that of a much simpler prediction: the mean curves of the training set for every gait.
 
 # %% [markdown] lang="zh"
-# 情感特征分支学得怎样？下面是它的均方误差，旁边是一个简单得多的猜法的误差：对每段步态都给出训练集的平均曲线。
+# 情感特征分支学得怎样？下面是它的均方误差，旁边是一种简单得多的预测的误差：对每段步态都给出训练集的平均曲线。
 
 # %%
 
@@ -737,28 +737,28 @@ for split, gaits in (("train", seen), ("test", validation)):
     print(f"{split + ', of 48 frames':22}{off[of].mean():9.4f}{dull.mean():13.4f}")
 
 # %% [markdown] lang="en"
-# **How to read this.** The network knows the style model's changes again, in walks that it has not seen. Compare it with the simple classifier, which needs no training to speak of: on data whose classes were *made* by shifting posture and pace, hand-made numbers of posture and pace are hard to beat. Which of the two would be better on real gaits, samples made in this way cannot tell.
+# **How to read this.** The network recognises the style changes even in walks it has never seen. Compare it with the simple classifier, a logistic regression on the same 500 labels: on data whose classes were *made* by shifting posture and pace, hand-made features of posture and pace are hard to beat. Samples made in this way cannot show which of the two would be better on real gaits.
 #
-# The affective branch is another matter. When this was written it was plainly *worse* than the mean curves, even on the training gaits: in 15 epochs it had not learned as much as one average tells. One possible reason is the scale of this term: a mean over 1,488 numbers gives each a tiny gradient. Moreover it reads from features that are averaged over time, which may say how far the feet swing but hardly when. So do not expect much of the constraint in the next section. (The paper's schedule is more than eight times as long.)
+# The affective branch is another matter. When this was written it was clearly *worse* than the mean curves, even on the training gaits: 15 epochs of training did not reach a constant prediction. One possible reason is the scale of this term: a mean over 1,488 values gives each a tiny gradient. Moreover its input features are averaged over time; they may contain how far the feet swing but hardly when. So do not expect much of the constraint in the next section. (The paper's schedule is more than eight times as long.)
 #
-# The 192 test gaits come from **two** recorded walks. Read the two columns, not the mean; and even so, one person is one person: the column of `cmu_01_03` says how it goes with *this* stranger, not with strangers.
+# The 192 test gaits come from **two** recorded walks. Read the two columns, not the mean; and even then, the column of `cmu_01_03` shows the result for *this* unseen person, not for unseen people in general.
 
 # %% [markdown] lang="zh"
-# **怎样解读。** 网络能在没见过的录制上，重新认出风格模型做的改动。再和几乎不用训练的简单分类器比一比：这些类别本来就是靠改姿势和步频*造*出来的，直接量姿势和步频的数自然很难超过。换成真实步态，两者谁更好，这样造出来的样例回答不了。
+# **怎样解读。** 网络能在训练中没有的录制上识别风格模型的改动。再与简单分类器（用同样 500 个标签训练的逻辑回归）比较：这些类别本来就是通过改变姿势和步频*构造*的，直接度量姿势和步频的特征自然很难超过。在真实步态上两者孰优孰劣，这样构造的样例不能回答。
 #
-# 情感特征分支是另一回事。写作本文时，它明显*不如*平均曲线，在训练步态上也是如此：训练 15 轮，学到的还不及一条平均曲线。一个可能的原因是这一项的尺度：对 1,488 个数取平均，每个数分到的梯度很小。而且它的输入已经沿时间取过平均，也许知道脚摆多远，却很难知道何时摆到哪里。所以下一节不要对这个约束期望太高。（论文的训练计划是这里的八倍多。）
+# 情感特征分支是另一回事。写作本文时，它明显*不如*平均曲线，在训练步态上也是如此：训练 15 轮，还不如一条固定的平均曲线。一个可能的原因是这一项的尺度：对 1,488 个值取平均，每个值的梯度很小。而且它的输入已经沿时间取过平均，可能含有脚的摆幅，却很难含有摆动的时刻。所以下一节不要对这个约束期望太高。（论文的训练计划是这里的八倍多。）
 #
-# 192 段测试步态只来自**两段**录制。要分开看两列，不要只看平均；即便如此，一个人也只是一个人：`cmu_01_03` 那一列只反映网络在*这一位*陌生人身上的表现，不能推广到所有陌生人。
+# 192 段测试步态只来自**两段**录制。要分开看两列，不要只看平均；即便如此，`cmu_01_03` 那一列也只反映网络在*这一位*未见过的行走者身上的表现，不能推广到所有未见过的人。
 
 # %% [markdown] lang="en"
-# ## 7 · Ablation: what does each part bring?
+# ## 7 · Ablation: what does each part contribute?
 #
-# The same schedule and the same seed, three more networks: posture alone, movement alone (each one stream without fusion), and both streams without the affective constraint (weight 0).
+# With the same schedule and the same seed, three more networks are trained: posture alone, movement alone (each one stream without fusion), and both streams without the affective constraint (weight 0).
 
 # %% [markdown] lang="zh"
 # ## 7 · 消融：各部分贡献多少？
 #
-# 训练计划和随机种子都不变，再训练三个网络：只有姿态流，只有运动流（都是单独一条流，没有融合），以及两条流但不用情感特征约束（权重为 0）。
+# 训练计划和随机种子都不变，再训练三个网络：只有姿态流，只有运动流（都是单独一条流，没有融合），以及双流但不用情感特征约束（权重为 0）。
 
 # %%
 VARIANTS = {
@@ -815,20 +815,20 @@ for a, b in pairs:
     )
 
 # %% [markdown] lang="en"
-# **One seed decides nothing.** `docs/benchmarks.md` has the same table with three seeds each: some of the numbers hardly move, others by up to nine points; and gaits of one walker are not independent. Besides, the schedule was chosen among five by the test accuracy of seed 0, so that what you see here is a little too good, and seeds 1 and 2 there are fairer. The paper's own ablation is on real gaits; whether streams and constraint help *here* is no test of it, since these labels are made by other means.
+# **One seed decides nothing.** `docs/benchmarks.md` has the same table with three seeds each: some of the accuracies hardly change, others by up to nine points; and gaits of one walker are not independent. Besides, the schedule was chosen among five by the test accuracy of seed 0, so the results here are a little optimistic; seeds 1 and 2 there are fairer. The paper's own ablation is on real gaits; whether streams and constraint help *here* does not test it, since these labels are made differently.
 
 # %% [markdown] lang="zh"
-# **只凭一个种子，下不了结论。** `docs/benchmarks.md` 里有同样的表，每行三个种子：有的数几乎不变，有的相差多达九个百分点；同一个行走者的几段步态也并不独立。另外，训练计划是按种子 0 的测试准确率从五种里挑出来的，所以这里的成绩略微偏高，那张表里种子 1 和 2 的更公允。论文自己的消融实验用的是真实步态；两条流和约束在*这里*有没有帮助，不能用来检验它，因为这里的标签是另一种办法造出来的。
+# **只凭一个种子，下不了结论。** `docs/benchmarks.md` 里有同样的表，每行三个种子：有的数几乎不变，有的相差多达九个百分点；同一个行走者的几段步态也并不独立。另外，训练计划是按种子 0 的测试准确率从五种里挑出来的，所以这里的成绩略微偏高，那张表里种子 1 和 2 的更公允。论文自己的消融实验用的是真实步态；双流和约束在*这里*有没有帮助，不能用来检验它，因为这里的标签来历不同。
 
 # %% [markdown] lang="en"
-# ## 8 · What the network laid over the walker
+# ## 8 · The network's graph on the walker
 #
 # ### The learned graph
 #
-# After training, what has become of $PA$, which began at $10^{-6}$ everywhere?
+# What does $PA$, which started at $10^{-6}$ everywhere, look like after training?
 
 # %% [markdown] lang="zh"
-# ## 8 · 网络画在行走者身上的图
+# ## 8 · 网络在行走者身上学到的图
 #
 # ### 学出来的图
 #
@@ -883,7 +883,7 @@ print("posture, unit 10: strongest learned edge that is no bone (by size, whatev
 print(f"{JOINTS[a]} → {JOINTS[b]}, {weight:+.4f}")
 
 # %% [markdown] lang="en"
-# And does it matter? Take parts of the graph away *after* training, and test again. (What remains was trained together with what is missing, so a loss says that the network has come to lean on a part, not that it could not have done without.)
+# Does it matter? Remove parts of the graph *after* training, and test again. (What remains was trained together with what is removed, so a drop shows that the network relies on a part, not that it could not have learned without it.)
 
 # %% [markdown] lang="zh"
 # 它有用吗？训练*之后*去掉图的一部分，再测一次。（剩下的部分是和去掉的部分一起训练的，所以准确率下降只说明网络已经依赖这一部分，并不说明没有它就学不会。）
@@ -909,20 +909,20 @@ print(f"without bones  {test_without('_A'):.3f}")
 assert gait.test(net, validation).accuracy == result.accuracy  # all is back
 
 # %% [markdown] lang="en"
-# When this was written, the network could not do without $PA$, but lost nothing without the bones. That is not a matter of size: in the lower picture $A$ is larger on average than $PA$ in every unit. The upper picture shows what the posture stream added in unit 10: most strong edges of $PA$ begin at feet, a knee and a hand, and go to the whole upper body, far beyond the bones. (The attention, too, connects any two joints, and it stayed in all three tests.)
+# When this was written, the network failed without $PA$, but lost nothing without the bones. Size does not explain this: in the lower plot $A$ is larger on average than $PA$ in every unit. The upper plot shows what the posture stream added in unit 10: most strong edges of $PA$ start at feet, a knee and a hand, and go to the whole upper body, far beyond the bones. (The attention also connects any two joints, and it was kept in all three tests.)
 
 # %% [markdown] lang="zh"
-# 写作本文时，网络离不开 $PA$，去掉骨骼却毫无损失。这与大小无关：在下面那张图里，每个单元中 $A$ 的平均大小都超过 $PA$。上面那张图显示姿态流在第 10 单元添了什么：$PA$ 较强的边大多从脚、膝和手出发，通向整个上半身，远远超出骨骼相连的范围。（注意力图同样能连接任意两个关节，三次测试中它都保留着。）
+# 写作本文时，网络离不开 $PA$，去掉骨骼却毫无损失。这与大小无关：在下面那张图里，每个单元中 $A$ 的平均大小都超过 $PA$。上面那张图显示姿态流在第 10 单元增加了哪些边：$PA$ 较强的边大多从脚、膝和手出发，通向整个上半身，远远超出骨骼相连的范围。（注意力图同样能连接任意两个关节，三次测试中它都保留着。）
 
 # %% [markdown] lang="en"
-# ### What does the network go by?
+# ### What does the network rely on?
 #
-# A neutral walk of the stranger, of which **one** parameter is changed at a time: the probability of each class, mean of four starting phases. Where does the mood turn? The dotted lines are the values that the style model calls happy, sad, angry and neutral. Below the curves stand the probabilities of the unchanged walk: how sure is the network of that one?
+# Take a neutral walk of the unseen person and change **one** parameter at a time. The curves show the probability of each class, the mean of four starting phases. Where does the prediction change? The dotted lines are the style model's values for happy, sad, angry and neutral. The probabilities of the unchanged walk are printed below the curves: how confident is the network of that one?
 
 # %% [markdown] lang="zh"
-# ### 网络凭什么判断？
+# ### 网络依据什么判断？
 #
-# 取那位陌生人的中性行走，每次只改**一个**参数：纵轴是各类别的概率（四个起始相位的平均）。改到哪里，判断就变了？虚线是风格模型里高兴、悲伤、愤怒、中性各自的取值。曲线图下面打印的是这段行走不作改动时的概率：网络对它有多大把握？
+# 取那位未见过的行走者的中性行走，每次只改**一个**参数：纵轴是各类别的概率（四个起始相位的平均）。改到哪里，判断就变了？虚线是风格模型里高兴、悲伤、愤怒、中性各自的取值。曲线图下面打印的是这段行走不作改动时的概率：网络对它有多大把握？
 
 # %%
 from jacklib.data.gait import gait_arrays
@@ -961,10 +961,10 @@ unchanged = ask(gait_style.Style())
 print("unchanged:", ", ".join(f"{e} {p:.2f}" for e, p in zip(EMOTIONS, unchanged, strict=True)))
 
 # %% [markdown] lang="en"
-# Now the other way round: all of a style, but **one** parameter put back to neutral. By how much does the probability of the right emotion fall?
+# Now the reverse: a complete style with **one** parameter reset to neutral. By how much does the probability of the right emotion fall?
 
 # %% [markdown] lang="zh"
-# 再反过来：用上整套风格，只把**一个**参数恢复成中性。正确情感的概率会下降多少？
+# 再反过来：采用整套风格，只把**一个**参数恢复成中性。正确情感的概率会下降多少？
 
 # %%
 whole = {e: ask(gait_style.STYLES[e])[EMOTIONS.index(e)] for e in EMOTIONS}
@@ -984,22 +984,22 @@ figure.colorbar(image, ax=ax)
 plt.show()
 
 # %% [markdown] lang="en"
-# When this was written, the network went by pace, length of step, bounce and bent knees; elbows, head and upper back, which the style model changes about as much (section 2), hardly counted. It need not use every clue to be right on most gaits. One possible reason is the augmentation: it shifts a whole gait up or down by up to 0.2 m and turns it by up to 10 degrees, which blurs where a hand or a head is, and leaves the pace as it was. For sadness, taking one clue away changed nothing. There is a simple reason: this stranger's neutral walk already looked nearly half sad to the network (the numbers printed under the curves), so that any few clues sufficed.
+# When this was written, the network relied on pace, step length, bounce and bent knees; elbows, head and upper back, which the style model changes about as much (section 2), hardly mattered. It need not use every cue to be right on most gaits. One possible reason is the augmentation: it shifts a whole gait up or down by up to 0.2 m and rotates it by up to 10 degrees, which blurs the position of a hand or a head but keeps the pace. For sadness, removing one cue changed nothing. There is a simple reason: the network already gave this person's neutral walk a probability of nearly one half for sad (printed under the curves), so that any few cues were enough.
 
 # %% [markdown] lang="zh"
-# 写作本文时，网络主要看步频、步长、起伏和屈膝；肘、头、上背的改动幅度与它们相近（第 2 节），却几乎不起作用。不必用上每条线索，也能判对大多数步态。一个可能的原因是数据增强：它把整段步态上下平移最多 0.2 米，旋转最多 10 度，手和头的位置因此变得模糊，步频却不受影响。悲伤去掉任何一条线索都没有变化，原因很简单：这位陌生人的中性行走，在网络看来本来就有将近一半像悲伤（见曲线图下面打印的数），随便几条线索就够了。
+# 写作本文时，网络主要依据步频、步长、起伏和屈膝；肘、头、上背的改动幅度与它们相近（第 2 节），却几乎不起作用。不必用上每条线索，也能判对大多数步态。一个可能的原因是数据增强：它把整段步态上下平移最多 0.2 米，旋转最多 10 度，手和头的位置因此变得模糊，步频却不受影响。悲伤去掉任何一条线索都没有变化，原因很简单：这位行走者的中性行走，网络本来就给出了将近一半的悲伤概率（见曲线图下面打印的数值），任意几条线索就够了。
 
 # %% [markdown] lang="en"
 # ### The walkers
 #
-# Eight test gaits: each emotion of one walker of either test walk. Things to try:
+# Eight test gaits: every emotion, one walker per test walk. Things to try:
 #
 # - Press ▶. Choose a second gait on the right: happy beside sad of the same walker.
 # - **Turn** until you look at the walkers from the side. Where are the elbows, where is the head?
 # - **Graph**: bones, learned graph, attention. Raise and lower the **unit**. Which arcs stay?
-# - Another **curve**: where does the network's prediction (dotted) part from what is computed from the pose?
+# - Another **curve**: where does the network's prediction (dotted) deviate from the value computed from the pose?
 #
-# (On a page without a running kernel, such as GitHub, only the first picture is shown.)
+# (On a page without a running kernel, such as GitHub, only the first figure is shown.)
 
 # %% [markdown] lang="zh"
 # ### 行走者
@@ -1024,12 +1024,12 @@ gait_widget(gait.gait_states(net, validation, chosen), lang=LANG)
 # %% [markdown] lang="en"
 # ## 9 · The paper's size, the real data, your own walk
 #
-# The same code with other numbers:
+# The same code with other settings:
 
 # %% [markdown] lang="zh"
 # ## 9 · 论文规模、真实数据与自己的步态
 #
-# 同一份代码，只是数字不同：
+# 同一份代码，只是设置不同：
 
 # %%
 both = {name: (value, getattr(config, name)) for name, value in asdict(paper).items()}
@@ -1042,20 +1042,20 @@ for name, (large, small) in both.items():
     print(f"{name:16}{large!s:>20}{small!s:>16}")
 
 # %% [markdown] lang="en"
-# The paper reports **88.99 %** on the 2,177 real gaits of Emotion-Gait, split 9 to 1; the public Jittor port reports 91.15 %. Neither can be put beside the accuracies above, which are of other gaits with other labels. Things to know before comparing with either (`paper` above is the released configuration; the paper's text says a learning rate of 0.01 and 80 epochs):
+# The paper reports **88.99%** on the 2,177 real gaits of Emotion-Gait, split 9 to 1; the public Jittor port reports 91.15%. Neither can be compared with the accuracies above, which are for other gaits with other labels. Things to know before comparing with either (`paper` above is the released configuration; the paper's text has a learning rate of 0.01 and 80 epochs):
 #
-# - **The epoch is chosen on the test set.** The released code keeps the epoch that was best on the very gaits that it reports. That flatters. All numbers above are of the last epoch, but not beyond reproach either: the schedule was chosen among five by the test accuracy of this very seed (section 7).
-# - **The split is by gait, not by person**, so the same walker may be on both sides.
-# - **The order of the labels is not certain.** BPM-GCN prints its results as happy, sad, angry, neutral; the code of STEP, by those who collected the gaits, lists angry, neutral, happy, sad. Accuracy is the same in any order; the *names* of the classes are not.
-# - **Left or right?** The readme of Emotion-Gait puts the left side first, the code's comments say right. To the graph both are one; JACK follows the readme.
+# - **The epoch is chosen on the test set.** The released code keeps the epoch that was best on the very gaits that it reports, which is optimistic. All results above are of the last epoch, but they are not perfectly clean either: the schedule was chosen among five by the test accuracy of this very seed (section 7).
+# - **The split is by gait, not by person**, so the same walker may be in both sets.
+# - **The order of the labels is not certain.** BPM-GCN prints its results as happy, sad, angry, neutral; the code of STEP, by the authors who collected the gaits, lists angry, neutral, happy, sad. Accuracy is the same in any order; the *names* of the classes are not.
+# - **Left or right?** In the readme of Emotion-Gait the left side comes first, in the code's comments the right. The graph is the same either way; JACK follows the readme.
 # - **The affective features** come from files; the code that made them was not released. JACK computes them by the paper's table.
 #
 # ### A fixed graph that is trained
 #
-# In Jittor every Var that is an attribute of a module is a parameter. The public port writes `self.A = ...` for the bones, and so trains what is meant to be fixed; JACK writes `self._A`, since an underscore keeps it out. The port also starts $PA$ at $10^{-6}A$, not at $10^{-6}$. That matters less: gradients reach all its entries all the same. One step of SGD shows the first:
+# In Jittor every Var that is an attribute of a module is a parameter. The public port writes `self.A = ...` for the bones, and so trains what should be fixed; JACK writes `self._A`, since names with an underscore are not parameters. The port also starts $PA$ at $10^{-6}A$, not at $10^{-6}$. That matters less: gradients still reach all its entries. One step of SGD demonstrates the first point:
 
 # %% [markdown] lang="zh"
-# 论文在 Emotion-Gait 的 2,177 段真实步态上（按 9:1 划分）报告 **88.99 %**，公开的计图移植版报告 91.15 %。两者都不能和上面的准确率相比：步态不同，标签的来历也不同。与它们比较之前，有几件事要知道（上面的 `paper` 是公开代码的配置；论文正文写的是学习率 0.01、80 轮）：
+# 论文在 Emotion-Gait 的 2,177 段真实步态上（按 9:1 划分）报告 **88.99%**，公开的计图移植版报告 91.15%。两者都不能和上面的准确率相比：步态不同，标签的来历也不同。与它们比较之前，有几件事要知道（上面的 `paper` 是公开代码的配置；论文正文写的是学习率 0.01、80 轮）：
 #
 # - **轮次是在测试集上挑的。** 公开代码保留测试成绩最好的一轮，报告的也是这同一批步态的成绩，因而偏乐观。上文的数都是最后一轮的，但也并非无可挑剔：训练计划是按这个种子的测试准确率从五种里挑的（第 7 节）。
 # - **按步态划分，不按人划分**，同一个人可能两边都有。
@@ -1065,7 +1065,7 @@ for name, (large, small) in both.items():
 #
 # ### 本该固定、却被训练的图
 #
-# 在计图里，模块的每个 Var 属性都是参数。公开的移植版用 `self.A = ...` 存骨骼，于是本该固定的图也被训练了；JACK 写成 `self._A`，带下划线就不算参数。移植版的 $PA$ 还从 $10^{-6}A$ 而不是 $10^{-6}$ 开始，这一点影响较小：梯度照样到达每一项。走一步 SGD 就能看到前一点：
+# 在计图里，模块的每个 Var 属性都是参数。公开的移植版用 `self.A = ...` 存骨骼，于是本该固定的图也被训练了；JACK 写成 `self._A`，带下划线就不算参数。移植版的 $PA$ 还从 $10^{-6}A$ 而不是 $10^{-6}$ 开始，这一点影响较小：梯度照样到达每一项。做一步 SGD 就能看到前一点：
 
 # %%
 
@@ -1096,10 +1096,10 @@ for kind in (PortLike, JackLike):
     print(f"{kind.__name__}: parameters {names_of}; A has moved by up to {moved.max():.4f}")
 
 # %% [markdown] lang="en"
-# **Emotion-Gait itself** is given out by its makers (`docs/en/dataset.md` says where and in which form). A recording of your own needs 16 joints: a BVH file of a motion tracker, a `.csv` of [T, 48] (one row per frame: x, y, z of joint 0, then of joint 1, and so on), or a `.npy` of [T, 48] or [T, 16, 3]. Mind that a network trained on the samples knows the style model and nothing else. The next cell only prints the commands.
+# **Emotion-Gait itself** is available from its authors (`docs/en/dataset.md` has the address and the format). A recording of your own needs 16 joints: a BVH file of a motion tracker, a `.csv` of [T, 48] (one row per frame: x, y, z of joint 0, then of joint 1, and so on), or a `.npy` of [T, 48] or [T, 16, 3]. Note that a network trained on the samples has learned the style model and nothing else. The next cell only prints the commands.
 
 # %% [markdown] lang="zh"
-# **Emotion-Gait** 要向它的作者获取（从哪里获取、什么格式，见 `docs/cn/数据集准备.md`）。自己的录制要有 16 个关节：动作捕捉的 BVH 文件；形状为 [T, 48] 的 `.csv`（每帧一行：先是关节 0 的 x、y、z，再是关节 1 的，依此类推）；或形状为 [T, 48]、[T, 16, 3] 的 `.npy`。注意：在样例上训练的网络只认识风格模型，别的一概不知。下一格只打印命令。
+# **Emotion-Gait** 要向它的作者获取（从哪里获取、什么格式，见 `docs/cn/数据集准备.md`）。自己的录制要有 16 个关节：动作捕捉的 BVH 文件；形状为 [T, 48] 的 `.csv`（每帧一行：先是关节 0 的 x、y、z，再是关节 1 的，依此类推）；或形状为 [T, 48]、[T, 16, 3] 的 `.npy`。注意：在样例上训练的网络只学到了风格模型。下一格只打印命令。
 
 # %%
 print("""
@@ -1117,9 +1117,9 @@ bash script/run.sh Gait test_single --checkpoint_path results/emotion_gait/last.
 # %% [markdown] lang="en"
 # ## 10 · Exercises
 #
-# Each cell checks itself: ✓ right, ✗ wrong with a hint, ○ not done yet. Write where it says `your answer here`, and run the cell again.
+# Each cell checks itself: ✓ right, ✗ wrong with a hint, ○ not done yet. Write your answer below `your answer here` and run the cell again.
 #
-# **Exercise 1 — the adjacency.** `edges` are pairs (child, parent). (a) Build the inward matrix `[n, n]`: `M[v, w]` is 1 where joint `w` listens to its parent `v`. (b) Build the outward one, where `w` listens to the *mean* of its children: columns sum to 1, or to 0.
+# **Exercise 1 — the adjacency.** `edges` are pairs (child, parent). (a) Build the inward matrix `[n, n]`: `M[v, w]` is 1 if joint `w` receives from its parent `v`. (b) Build the outward one, in which `w` receives the *mean* of its children: columns sum to 1, or to 0.
 
 # %% [markdown] lang="zh"
 # ## 10 · 练习
@@ -1169,7 +1169,7 @@ ok = classroom.check_function(
 )
 
 # %% [markdown] lang="en"
-# **Exercise 2 — movement.** `path` `[T, 3]` is where a joint is. Give `[T, 8]`: velocity $x,y,z$ and its length, then acceleration $x,y,z$ and its length, per frame. Before the recording all stands still: frame 0 has neither, and the acceleration of frame 1 is its velocity.
+# **Exercise 2 — movement.** `path` `[T, 3]` is the position of a joint. Compute `[T, 8]`: velocity $x,y,z$ and its length, then acceleration $x,y,z$ and its length, per frame. Before the recording nothing moves: frame 0 has neither, and the acceleration of frame 1 is its velocity.
 
 # %% [markdown] lang="zh"
 # **练习 2——运动特征。** `path` `[T, 3]` 是一个关节的位置。给出 `[T, 8]`：速度的 $x,y,z$ 和长度，再是加速度的 $x,y,z$ 和长度，单位是每帧。录制开始之前一切静止：第 0 帧两者都是 0，第 1 帧的加速度等于它的速度。
@@ -1207,7 +1207,7 @@ ok = classroom.check_function(
 )
 
 # %% [markdown] lang="en"
-# **Exercise 3 — an affective feature.** (a) The angle at `vertex` between the ways to `a` and to `b`, in radians. (b) The three points of "angle right shoulder, right elbow, right hand" are joints 7, 8 and 9. Is the mean elbow angle over all frames smaller for happy or for angry training gaits? Answer `"happy"` or `"angry"` before you compute it from `means` (section 4).
+# **Exercise 3 — an affective feature.** (a) Compute the angle at `vertex` between the directions to `a` and `b`, in radians. (b) The three points of "angle right shoulder, right elbow, right hand" are joints 7, 8 and 9. Is the mean elbow angle over all frames smaller for happy or for angry training gaits? Answer `"happy"` or `"angry"` before you compute it from `means` (section 4).
 
 # %% [markdown] lang="zh"
 # **练习 3——一个情感特征。** (a) 求 `vertex` 处指向 `a` 和 `b` 的两个方向的夹角，单位弧度。(b)“angle right shoulder, right elbow, right hand”的三个点是关节 7、8、9。在训练步态上，肘部角度的平均值是高兴（`"happy"`）的小，还是愤怒（`"angry"`）的小？先回答，再用第 4 节的 `means` 验证。
@@ -1249,10 +1249,10 @@ ok = classroom.check_value(
 )  # fmt: skip
 
 # %% [markdown] lang="en"
-# **Exercise 4 — the learned graph.** (a) How many numbers does $PA$ add to the network, over both streams? (b) In unit 10 of the *movement* stream, which joint pair that is no bone has the strongest learned edge? Take the mean of the three parts (`PA["movement"]` is `[10, 3, 16, 16]`), and then the absolute value: a negative edge counts by its size. Give `(from, to)` as two numbers.
+# **Exercise 4 — the learned graph.** (a) How many parameters does $PA$ add to the network, over both streams? (b) In unit 10 of the *movement* stream, which pair of joints that is not a bone has the strongest learned edge? Take the mean of the three parts (`PA["movement"]` is `[10, 3, 16, 16]`), and then the absolute value: a negative edge counts by its size. Give `(from, to)` as two indices.
 
 # %% [markdown] lang="zh"
-# **练习 4——学出来的图。** (a) 两条流合起来，$PA$ 给网络增加了多少个数？(b) 在*运动流*的第 10 单元里，骨骼之外，哪一对关节之间学出来的边最强？先对三个分区取平均（`PA["movement"]` 的形状是 `[10, 3, 16, 16]`），再取绝对值：负的边也按大小比较。用两个编号 `(from, to)` 回答。
+# **练习 4——学出来的图。** (a) 双流合起来，$PA$ 给网络增加了多少个参数？(b) 在*运动流*的第 10 单元里，骨骼之外，哪一对关节之间学出来的边最强？先对三个分区取平均（`PA["movement"]` 的形状是 `[10, 3, 16, 16]`），再取绝对值：负的边也按大小比较。用两个编号 `(from, to)` 回答。
 
 # %%
 n_learned = ...
@@ -1266,9 +1266,9 @@ for child, parent in EDGES:
 strongest = np.unravel_index(mean_graph.argmax(), mean_graph.shape)
 ### END SOLUTION
 ok = classroom.check_value(
-    "4a numbers of PA", n_learned, sum(int(np.prod(u.PA.shape)) for u in units),
+    "4a parameters of PA", n_learned, sum(int(np.prod(u.PA.shape)) for u in units),
     hint="Two streams, ten units, three parts, each 16 × 16.",
-    hint_zh="两条流，十个单元，三个分区，每个 16 × 16。",
+    hint_zh="双流，十个单元，三个分区，每个 16 × 16。",
 )  # fmt: skip
 ok = classroom.check_value(
     "4b strongest edge", strongest, list(strongest_pairs(PA["movement"][9].mean(0), 1)[0][:2]),
@@ -1282,7 +1282,7 @@ ok = classroom.check_value(
 # **Exercise 5 — talk the network into it.** Start from a neutral walk of `cmu_01_03` and change **at most two** parameters (`gait_style.neutral_but(elbow=20, pace=1.1)`, within `gait_style.LOWEST` and `HIGHEST`) so that `ask(style)` gives (a) `sad`, (b) `angry`, (c) `happy` the highest probability. Before you try: what would *you* change to look like that, and what would convince *this network* (section 8)?
 
 # %% [markdown] lang="zh"
-# **练习 5——说服网络。** 从 `cmu_01_03` 的中性行走出发，**最多改两个**参数（如 `gait_style.neutral_but(elbow=20, pace=1.1)`，不超出 `gait_style.LOWEST` 和 `HIGHEST`），使 `ask(style)` 里概率最高的是 (a) 悲伤 `sad`，(b) 愤怒 `angry`，(c) 高兴 `happy`。动手之前先想想：要装得像，*你*会改哪里？要说服*这个网络*，又该改哪里（第 8 节）？
+# **练习 5——说服网络。** 从 `cmu_01_03` 的中性行走出发，**最多改两个**参数（如 `gait_style.neutral_but(elbow=20, pace=1.1)`，不超出 `gait_style.LOWEST` 和 `HIGHEST`），使 `ask(style)` 里概率最高的是 (a) 悲伤 `sad`，(b) 愤怒 `angry`，(c) 高兴 `happy`。动手之前先想想：要表现这种情感，*你*会改哪里？要说服*这个网络*，又该改哪里（第 8 节）？
 
 # %%
 sad_style = ...
@@ -1309,29 +1309,29 @@ def judged(style):
 
 ok = classroom.check_value(
     "5a sad", lambda: judged(sad_style), ("sad", True, True),
-    hint="(likeliest class, at most two changed, within limits). Look at pace in section 8.",
+    hint="(most probable class, at most two changed, within limits). Look at pace in section 8.",
     hint_zh="三项依次是：概率最高的类别、是否最多改了两个、是否在范围内。看第 8 节的 pace。",
 )  # fmt: skip
 ok = classroom.check_value(
     "5b angry", lambda: judged(angry_style), ("angry", True, True),
-    hint="The style's means hardly suffice: let pace go beyond its mean. If that is not enough, change "
+    hint="The style's means are hardly enough: let pace go beyond its mean. If that is not enough, change "
     "a second parameter as well: lean forward (trunk), lower the body (sink) or step out (stride).",
     hint_zh="只取风格的平均值多半不够：让 pace 超过平均值。还不够，就再改一个参数："
     "让身体前倾（trunk）、降低（sink），或加大步子（stride）。",
 )  # fmt: skip
 ok = classroom.check_value(
     "5c happy", lambda: judged(happy_style), ("happy", True, True),
-    hint="Which two parameters did the happy style miss most, in the heat map of section 8? One alone "
+    hint="Which two parameters mattered most for the happy style, in the heat map of section 8? One alone "
     "may not suffice; change both, and let one go beyond the style's mean.",
     hint_zh="第 8 节的热图里，高兴最离不开哪两个参数？只改一个可能不够："
     "两个都改，其中一个可以超过风格的平均值。",
 )  # fmt: skip
 
 # %% [markdown] lang="en"
-# **To go on:** repeat section 7 with `seed=1` (in `new_network` and `gait.train`) and see which differences stay; train with `cmu_01_03` left in and another walk left out; record yourself with a motion tracker and let `Gait test_single` judge.
+# **To go on:** repeat section 7 with `seed=1` (in `new_network` and `gait.train`) and see which differences remain; train with `cmu_01_03` left in and another walk left out; record yourself with a motion tracker and let `Gait test_single` judge.
 
 # %% [markdown] lang="zh"
-# **还可以试试：** 用 `seed=1`（`new_network` 和 `gait.train` 都改）重做第 7 节，看哪些差别还在；把 `cmu_01_03` 放进训练集，换另一段录制留作测试；录下自己走路的样子，让 `Gait test_single` 判断一下。
+# **还可以试试：** 用 `seed=1`（`new_network` 和 `gait.train` 都改）重做第 7 节，看哪些差别还在；把 `cmu_01_03` 放进训练集，换另一段录制留作测试；录制自己的步态，用 `Gait test_single` 判断。
 
 # %%
 solved, total = classroom.summary()

@@ -17,7 +17,7 @@
 # |---|---|
 # | **Needs** | this repository and `04_vaanet`; no GPU, no download: the text model came with the set-up |
 # | **Takes** | about 2 minutes on two idle CPU cores, more if other programs keep them busy; the very first time, a minute more to render the sample clips if notebook 04 has not done so |
-# | **You will see** | sentences cut into word pieces, a BERT encoder in Jittor that agrees with PyTorch's, a map of what resembles what, an honest test of a small sentiment classifier, and a video network that gets a third sense, for better and for worse |
+# | **You will see** | sentences cut into word pieces, a BERT encoder in Jittor that agrees with PyTorch's, a map of which sentences are similar, a fair test of a small sentiment classifier, and a video network that gets text as a third input, for better and for worse |
 # | **Papers** | Devlin, Chang, Lee and Toutanova, *BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding*, NAACL 2019 ([arXiv 1810.04805](https://arxiv.org/abs/1810.04805)); Reimers and Gurevych, *Sentence-BERT*, EMNLP 2019 ([arXiv 1908.10084](https://arxiv.org/abs/1908.10084)) |
 #
 # Read and run the cells in order, or choose *Run → Run All Cells*: unfinished exercises do not stop it.
@@ -29,7 +29,7 @@
 # |---|---|
 # | **需要** | 本仓库，并先看过 `04_vaanet`；不需要 GPU，也不用下载，文本模型在安装时已经装好 |
 # | **用时** | 双核 CPU 空闲时约 2 分钟，如果还有别的程序占着 CPU，会更久；如果没运行过 04，第一次还要花一分钟渲染样例视频 |
-# | **你会看到** | 句子怎样切成子词，用 Jittor 写的 BERT 编码器与 PyTorch 结果一致，哪些句子彼此相近，怎样老老实实地检验一个小小的情感分类器，以及视频网络多了一种感官之后，何时更好、何时更糟 |
+# | **你会看到** | 句子怎样切成子词，用 Jittor 写的 BERT 编码器与 PyTorch 结果一致，哪些句子彼此相近，怎样公平地检验一个小小的情感分类器，以及视频网络多了一种模态之后，何时更好、何时更糟 |
 # | **论文** | Devlin、Chang、Lee、Toutanova，*BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding*，NAACL 2019（[arXiv 1810.04805](https://arxiv.org/abs/1810.04805)）；Reimers、Gurevych，*Sentence-BERT*，EMNLP 2019（[arXiv 1908.10084](https://arxiv.org/abs/1908.10084)） |
 #
 # 可以逐格阅读运行，也可以选菜单 *Run → Run All Cells*：没做的练习不会中断运行。仓库里保存的输出和图是英文版运行时生成的；自己运行一遍，练习的提示就会变成中文。
@@ -64,31 +64,31 @@ COLOUR = {"negative": RED, "neutral": GREY, "positive": BLUE}
 CACHE = Path("results/text")  # git ignores it
 
 # %% [markdown] lang="en"
-# ## 1 · A third sense
+# ## 1 · A third modality
 #
-# Notebooks 04 to 06 judged a video by **picture** and **sound**. Most videos with people in them have a third channel: somebody **speaks**, and often the words are there as subtitles, with their times. What do they add?
+# Notebooks 04 to 06 classified a video by **images** and **audio**. Most videos with people have a third channel: somebody **speaks**, and often the words are available as subtitles with their times. What do they add?
 #
-# - Words name what no picture shows: *They'll never know we were here.*
-# - They name it outright, where a face has to be guessed at: *You broke your promise.*
+# - Words name what no image shows: *They'll never know we were here.*
+# - They name it directly, where a face has to be interpreted: *You broke your promise.*
 # - They are cheap: a line is a few dozen bytes, a second of video many thousands.
 #
-# And what do they miss? Tone, face and context. *Wonderful* may be praise or mockery, and *Come here* comforts, calls or threatens. So the question of this notebook is not whether text is better. It is **how much to believe each sense**, and what happens when one of them is wrong (sections 8 and 9).
+# And what do they miss? Tone, face and context. *Wonderful* may be praise or mockery, and *Come here* comforts, calls or threatens. So the question of this notebook is not whether text is better, but **how much to trust each modality**, and what happens if one of them is wrong (sections 8 and 9).
 
 # %% [markdown] lang="zh"
-# ## 1 · 第三种感官
+# ## 1 · 第三种模态
 #
-# 04 到 06 用**画面**和**声音**判断视频。有人物的视频大多还有第三条线索：有人**说话**，而且常常配着带时间的字幕。文字能补充什么？
+# 04 到 06 用**视觉**和**音频**判断视频。有人物的视频大多还有第三条线索：有人**说话**，而且常常配着带时间的字幕。文字能补充什么？
 #
 # - 文字能说出画面上看不到的事：*They'll never know we were here.*（他们永远不会知道，我们在这里住过。）
 # - 表情要靠猜，文字却直说：*You broke your promise.*（你说话不算数。）
 # - 文字很省：一句台词几十个字节，一秒视频要成千上万。
 #
-# 文字又漏掉了什么？语气、表情和上下文。*Wonderful* 可能是夸奖，也可能是嘲讽；*Come here* 可以是安慰、招呼或威胁。所以本笔记本要问的不是文本是不是更好，而是**每种感官该信几分**，其中一种出错时又会怎样（第 8、9 节）。
+# 文字又漏掉了什么？语气、表情和上下文。*Wonderful* 可能是夸奖，也可能是嘲讽；*Come here* 可以是安慰、招呼或威胁。所以本笔记本要问的不是文本是不是更好，而是**每种模态应当信任多少**，其中一种出错时又会怎样（第 8、9 节）。
 
 # %% [markdown] lang="en"
 # ## 2 · The sentences
 #
-# `data_samples/sentences` has 378 English lines. One third are subtitles of three short scenes: a family's last evening before moving house, a mountain rescue, a bakery's first day. **They were written for this kit; no film exists.** The others are things that people say in *Alice's Adventures in Wonderland* and in two plays by Shakespeare. Each line is labelled negative, neutral or positive **by its text alone**. An AI model wrote the scenes and set all labels, in November 2026, and read everything a second time in shuffled order without looking at the first labels. Lines invented by the one who labels them are tidier than real subtitles, and Shakespeare's English is far from what our encoder has learnt; the folder's README says more.
+# `data_samples/sentences` has 378 English lines. One third are subtitles of three short scenes: a family's last evening before moving house, a mountain rescue, a bakery's first day. **They were written for this kit; no film exists.** The others are lines spoken in *Alice's Adventures in Wonderland* and in two plays by Shakespeare. Each line is labelled negative, neutral or positive **by its text alone**. An AI model wrote the scenes and assigned all labels, in November 2026, and labelled everything a second time in shuffled order without looking at the first labels. Lines written by their own annotator are tidier than real subtitles, and Shakespeare's English is far from what our encoder was trained on; the folder's README has the details.
 
 # %% [markdown] lang="zh"
 # ## 2 · 句子
@@ -136,18 +136,18 @@ spoken = sum(x.end - x.start for x in scene) / scene[-1].end
 print(f"a line is shown during {spoken:.0%} of the scene")
 
 # %% [markdown] lang="en"
-# A subtitle has a start and an end: that is how text finds its place beside picture and sound. Between them nobody speaks, even in a scene as talkative as this one: **a third sense that is often silent.**
+# A subtitle has a start and an end, which align the text with the images and the audio. Between them nobody speaks, even in a scene as talkative as this one: **a third modality that is often missing.**
 #
 # ## 3 · From letters to numbers
 #
-# A network needs numbers. BERT's **tokenizer** knows 30,522 *word pieces*: frequent words whole, rare ones in parts that start with `##`. Hardly a word is unknown: in the worst case it falls into letters, and only a word with a sign that the vocabulary lacks becomes `[UNK]`, as a whole. `[CLS]` and `[SEP]` mark beginning and end. The tokenizer and the configuration are those of the library `transformers`; the network is ours.
+# A network needs numbers. BERT's **tokenizer** has 30,522 *word pieces*: frequent words are kept whole, rare ones are split into parts that start with `##`. Hardly any word is unknown: in the worst case it is split into letters, and only a word with a character that the vocabulary lacks becomes `[UNK]`. `[CLS]` and `[SEP]` mark beginning and end. The tokenizer and the configuration are those of the library `transformers`; the network is ours.
 
 # %% [markdown] lang="zh"
-# 字幕有起点和终点，文本就这样与画面、声音对上时间。两句之间没有人说话，连这样话多的一场戏也不例外：**第三种感官，常常是沉默的。**
+# 字幕有起点和终点，文本就这样与视觉、音频在时间上对齐。两句之间没有人说话，连这样话多的一场戏也不例外：**第三种模态，常常是缺失的。**
 #
 # ## 3 · 从字母到数字
 #
-# 网络只认数字。BERT 的**分词器**（tokenizer）有 30,522 个*子词*（word piece）：常见词是整个的，少见词拆成几段，后面的段以 `##` 开头。几乎没有不认识的词：最坏拆成一个个字母，只有词里带着词表没有的符号，整个词才变成 `[UNK]`。`[CLS]` 和 `[SEP]` 标记开头和结尾。分词器和配置用的是 `transformers` 库的，网络是我们自己写的。
+# 网络只能处理数字。BERT 的**分词器**（tokenizer）有 30,522 个*子词*（word piece）：常见词是整个的，少见词拆成几段，后面的段以 `##` 开头。几乎没有不认识的词：最坏拆成一个个字母，只有词里带着词表没有的符号，整个词才变成 `[UNK]`。`[CLS]` 和 `[SEP]` 标记开头和结尾。分词器和配置用的是 `transformers` 库的，网络是我们自己写的。
 
 # %%
 encoder = TextEncoder.load()  # a path to any BERT checkpoint may go here; section 10
@@ -155,7 +155,7 @@ for text in ("You broke your promise.", "You shan't be beheaded!", "Never heard 
     print(" ".join(encoder.tokens(text)))
 
 # %% [markdown] lang="en"
-# *Beheaded* is a word of its own; *uglifying* is put together from parts. Capitals are gone: this model does not tell *Joy* from *joy*. Sentences differ in length, so shorter ones are filled up with padding, and a **mask** says which places count:
+# *Beheaded* is a word of its own; *uglifying* is put together from parts. Capitals are gone: this model does not distinguish *Joy* from *joy*. Sentences differ in length, so shorter ones are padded, and a **mask** marks the positions that count:
 
 # %% [markdown] lang="zh"
 # *beheaded* 是完整的词；*uglifying* 由几段拼成。大写没有了：这个模型分不清 *Joy* 和 *joy*。句子长短不一，短的要补齐，再用一个**掩码**（mask）标明哪些位置算数：
@@ -167,7 +167,7 @@ print(batch["input_ids"])
 print(batch["attention_mask"])
 
 # %% [markdown] lang="en"
-# How many word pieces has a line? This tells how much work the encoder has, for attention compares every piece with every other.
+# How many word pieces does a line have? This determines the encoder's work, since attention compares every piece with every other.
 
 # %% [markdown] lang="zh"
 # 一句话有多少个子词？这决定了编码器的工作量，因为注意力要把每个子词与其他所有子词两两比较。
@@ -185,22 +185,22 @@ plt.show()
 # %% [markdown] lang="en"
 # ## 4 · The encoder
 #
-# BERT gives every piece a vector: what the piece is, where it stands, and which text it belongs to, added up. Then come layers, all alike. In each, **self-attention** lets every piece look at every other and take over what it finds there; after that a small network works on each piece alone. For piece $i$ and the pieces $j$ of its sentence,
+# BERT gives every piece a vector, the sum of three embeddings: the piece, its position, and the text it belongs to. Then come identical layers. In each, **self-attention** lets every piece attend to every other and combine their values; then a small network processes each piece alone. For piece $i$ and the pieces $j$ of its sentence,
 #
 # $$a_{ij}=\mathrm{softmax}_j\!\left(\frac{q_i\cdot k_j}{\sqrt{e}}\right),\qquad y_i=\sum_j a_{ij}\,v_j ,$$
 #
-# where $q$ (what I look for), $k$ (what I offer) and $v$ (what I hand over) are linear maps of the vectors. Several **heads** of width $e$ do this side by side, each with maps of its own.
+# where the query $q$, the key $k$ and the value $v$ are linear maps of the vectors. Several **attention heads** of width $e$ do this in parallel, each with maps of its own.
 #
-# `jacklib/networks/bert.py` is the whole of it, to be read from top to bottom. One code, three sizes: BERT-base of the paper; the *MiniLM* used here (all-MiniLM-L6-v2 of the sentence-transformers project, Apache-2.0), trained so that sentences of like meaning get like vectors; and one for the classroom, small enough to train from nothing.
+# `jacklib/networks/bert.py` has all of it and can be read from top to bottom. The same code builds three sizes: BERT-base of the paper; the *MiniLM* used here (all-MiniLM-L6-v2 of the sentence-transformers project, Apache-2.0), trained so that sentences with similar meaning get similar vectors; and one for the classroom, small enough to train from scratch.
 
 # %% [markdown] lang="zh"
 # ## 4 · 编码器
 #
-# BERT 给每个子词一个向量：它是什么、排在哪里、属于哪段文本，三者相加。接着是若干结构相同的层。每一层里，**自注意力**让每个子词看向其他所有子词，把看到的内容拿过来；然后一个小网络逐个处理各个子词。对子词 $i$ 和同一句里的子词 $j$：
+# BERT 给每个子词一个向量：它是什么、排在哪里、属于哪段文本，三者相加。接着是若干结构相同的层。每一层里，**自注意力**让每个子词关注其他所有子词，汇总它们的值；然后一个小网络逐个处理各个子词。对子词 $i$ 和同一句里的子词 $j$：
 #
 # $$a_{ij}=\mathrm{softmax}_j\!\left(\frac{q_i\cdot k_j}{\sqrt{e}}\right),\qquad y_i=\sum_j a_{ij}\,v_j ,$$
 #
-# 其中 $q$（我找什么）、$k$（我有什么）、$v$（我给出什么）都是向量的线性变换。宽度为 $e$ 的多个**头**（head）并行计算，各有各的变换。
+# 其中查询 $q$、键 $k$、值 $v$ 都是向量的线性变换。宽度为 $e$ 的多个**注意力头**（head）并行计算，各有各的变换。
 #
 # 整个网络都在 `jacklib/networks/bert.py` 里，可以从头读到尾。一份代码，三种规模：论文里的 BERT-base；这里用的 *MiniLM*（sentence-transformers 项目的 all-MiniLM-L6-v2，Apache-2.0），训练目标是让意思相近的句子向量也相近；还有课堂版，小到可以从零开始训练。
 
@@ -221,14 +221,14 @@ print(f"\nMiniLM has {total:,} weights; {words / total:.0%} of them are the tabl
 print(encoder.report)
 
 # %% [markdown] lang="en"
-# The weights come from a `safetensors` file, by name: the names in our network are those of the PyTorch one. Nothing was missing, so nothing is left at random.
+# The weights come from a `safetensors` file, by name: the names in our network are those of the PyTorch one. Nothing was missing, so no weight is random.
 #
-# What do heads look at? For one line, the head that looks most at the piece before, the one that looks most at the piece after, and the one with the strongest link between pieces that are no neighbours:
+# What do heads attend to? For one line, the head that attends most to the previous piece, the one that attends most to the next piece, and the one with the strongest link between pieces that are not neighbours:
 
 # %% [markdown] lang="zh"
 # 权重来自 `safetensors` 文件，按名字载入：我们的网络与 PyTorch 的网络用同样的名字。没有缺少的权重，也就没有哪里还停在随机值上。
 #
-# 各个头在看什么？取一句话，找出最爱看前一个子词的头、最爱看后一个子词的头，以及不相邻的子词之间联系最强的头：
+# 各个注意力头关注什么？取一句话，找出最关注前一个子词的头、最关注后一个子词的头，以及不相邻的子词之间联系最强的头：
 
 # %%
 seen = encoder.attention("You broke your promise.")
@@ -249,17 +249,17 @@ for ax, (words, (layer, head)) in zip(axes, chosen.items(), strict=True):
     ax.set_xticks(range(L), seen.tokens, rotation=60)
     ax.set_yticks(range(L), seen.tokens)
     ax.set_title(f"layer {layer + 1}, head {head + 1}: {words}", fontsize=8.5)
-    ax.set_xlabel("looked at")
-axes[0].set_ylabel("who looks")
+    ax.set_xlabel("key")
+axes[0].set_ylabel("query")
 figure.colorbar(image, ax=axes, label="attention")
 plt.show()
 _, _, i, j = np.unravel_index(apart.argmax(), apart.shape)
 print(f"{seen.tokens[i]} looks at {seen.tokens[j]} with weight {apart.max():.2f}")
 
 # %% [markdown] lang="en"
-# A verb that finds its object across a gap: *broke* and *promise* only together mean that somebody was let down. But beware of stories. This head was **picked** out of 72 because it looks convincing; most pictures of heads do not, and a large weight does not prove that the network's answer rests on it.
+# A verb attends to its object across a gap: only together do *broke* and *promise* mean that somebody was let down. But beware of stories. This head was **picked** out of 72 because it looks convincing; most heads do not, and a large weight does not prove that the network's output depends on it.
 #
-# **From pieces to a sentence.** Six layers later each piece has a vector that knows its sentence. The mean over the pieces, padding left out, scaled to length 1, is the **sentence vector**: 384 numbers.
+# **From pieces to a sentence.** After six layers the vector of each piece contains its sentence's context. The mean over the pieces, without padding, scaled to length 1, is the **sentence vector**: 384 values.
 
 # %% [markdown] lang="zh"
 # 动词隔着一个词找到了宾语：*broke* 和 *promise* 合在一起，才是说话不算数。不过别急着编故事。这个头是因为看着有道理，才从 72 个头里**挑出来**的；大多数头的图并不这样好懂，权重大也不证明网络的答案真的靠它。
@@ -273,12 +273,12 @@ print("vectors", vectors.shape, "length of each", np.linalg.norm(vectors, axis=1
 # %% [markdown] lang="en"
 # ## 5 · Is it the same network?
 #
-# A port that merely looks right is worth nothing. PyTorch's `BertModel`, with the same weights, wrote down its vectors and attention for a few difficult sentences: with accents and odd signs, in Chinese, an empty one, and one that is too long and gets cut. Notebook 03 says how such a comparison is made.
+# A port that merely looks right is worthless. The vectors and attention of PyTorch's `BertModel`, with the same weights, were stored for a few difficult sentences: with accents and odd signs, in Chinese, an empty one, and one that is too long and gets cut. Notebook 03 explains how such a comparison is made.
 
 # %% [markdown] lang="zh"
 # ## 5 · 是同一个网络吗？
 #
-# 只是看着像的移植一文不值。我们让 PyTorch 的 `BertModel` 用同样的权重，为几个刁钻的句子记下了句向量和注意力：带重音符号的、夹杂各种符号的、中文的、空的，还有太长要截断的。这样的比较怎么做，见 03。
+# 只是看上去正确的移植没有价值。我们让 PyTorch 的 `BertModel` 用同样的权重，为几个刁钻的句子记下了句向量和注意力：带重音符号的、夹杂各种符号的、中文的、空的，还有太长要截断的。这样的比较怎么做，见 03。
 
 # %%
 import json
@@ -299,11 +299,11 @@ ok = cmp(
 )
 
 # %% [markdown] lang="en"
-# Equal to a few parts in ten million. That is rounding: both frameworks add up the same numbers in another order. (When this notebook was written, the same held for all 378 lines: 3e-7 at most.)
+# Equal to a few parts in ten million. That is rounding: the two frameworks add the same values in different orders. (When this notebook was written, the same held for all 378 lines: 3e-7 at most.)
 #
-# ## 6 · What is like what?
+# ## 6 · Which sentences are similar?
 #
-# The dot product of two vectors of length 1 is their **cosine**: 1 for the same direction, 0 for unrelated. A few lines against each other, sorted by mood:
+# The dot product of two vectors of length 1 is their **cosine**: 1 for the same direction, 0 for unrelated. A few lines against each other, sorted by sentiment:
 
 # %% [markdown] lang="zh"
 # 相差不过千万分之几。这是舍入误差：两个框架把同样的数按不同的顺序相加。（写作本文时在全部 378 句上也比过：最多差 3e-7。）
@@ -344,7 +344,7 @@ ax.set_title("Cosines; lines in red are negative, in grey neutral, in blue posit
 plt.show()
 
 # %% [markdown] lang="en"
-# The lines about love find each other. But *Then you do not love me?* is as near to the happy *Then love me, Rosalind* as to the bitter *I never loved my brother*, and *Please, I'm so cold* is nearest to the good news of the warm glove. Vectors of this model stand for what a sentence is **about** (love, cold and warmth, a certain *you*), and only in part for how it **feels**. How large is that part? Over all lines, each against the others of *other* sources:
+# The lines about love are close to each other. But *Then you do not love me?* is as near to the happy *Then love me, Rosalind* as to the bitter *I never loved my brother*, and *Please, I'm so cold* is nearest to the good news of the warm glove. Vectors of this model represent what a sentence is **about** (love, cold and warmth, a certain *you*), and only in part its **sentiment**. How large is that part? Over all lines, each against the others of *other* sources:
 
 # %% [markdown] lang="zh"
 # 说到爱的几句彼此靠近。可 *Then you do not love me?* 离甜蜜的 *Then love me, Rosalind*，与离怨恨的 *I never loved my brother* 一样近；离 *Please, I'm so cold* 最近的，是手套还温着的好消息。这个模型的向量代表句子**在说什么**（爱、冷暖、某个“你”），只有一部分是**感受如何**。这一部分有多大？拿全部句子，每句与*其他*来源的句子相比：
@@ -369,20 +369,20 @@ for text in ("Is he dead?", "What time is it?", "Good morning! You're our very f
     print(f"  {text:46} {everything[k, nearest[k]]:.2f}  {texts[nearest[k]]}")
 
 # %% [markdown] lang="en"
-# ## 7 · A sentiment probe, tested honestly
+# ## 7 · A sentiment probe, tested fairly
 #
-# Are the moods *in* these vectors? A **linear probe** asks as simply as possible: the encoder stays as it is, and one linear layer, 384 numbers in and three out, learns the labels. It is trained in Jittor; rare labels count more, so that none is neglected.
+# Do these vectors *contain* the sentiment? A **linear probe** is the simplest test: the encoder is frozen, and one linear layer, with 384 inputs and three outputs, learns the labels. It is trained in Jittor; rare labels get larger weights, so that none is neglected.
 #
-# **How to test it?** Neighbouring lines of one scene share people, words and mood: *First batch is in the oven.* … *First batch is out of the oven.* Split at random, the probe would be tested on the twins of what it learned. So each source is tested in turn by a probe that **never saw a line of it**. The one setting, the strength of the weight decay, is chosen among three the same way *inside* the training sources; the test has no say.
+# **How to test it?** Neighbouring lines of one scene share people, words and sentiment: *First batch is in the oven.* … *First batch is out of the oven.* With a random split, the probe would be tested on near-duplicates of its training lines. So each source is tested in turn by a probe that was **not trained on a single line of it**. The only setting, the strength of the weight decay, is chosen among three in the same way *inside* the training sources; the test set plays no part.
 #
-# **Against what?** Against always saying the label most frequent in training, and against the same probe on counts of word pieces, which knows words but neither their order nor their kinship.
+# **Which baselines?** Always predicting the most frequent label of the training set, and the same probe on counts of word pieces, which contain the words but neither their order nor their similarity.
 
 # %% [markdown] lang="zh"
-# ## 7 · 情感探针，老老实实地检验
+# ## 7 · 情感探针，公平地检验
 #
 # 这些向量*里面*有情感吗？**线性探针**用最简单的办法来问：编码器原封不动，只加一个线性层，384 个数进，三个数出，让它学标签。用 Jittor 训练；少见的标签权重大一些，免得被忽略。
 #
-# **怎么检验？** 同一场戏里前后相邻的台词，人物、用词和情绪都相近：*First batch is in the oven.* …… *First batch is out of the oven.* 如果随机划分，探针考的就是它学过的句子的“双胞胎”。所以每个来源轮流当考题，考它的探针**没见过这个来源的任何一句**。唯一的设置是权重衰减的强度，三选一，也用同样的办法只在训练用的来源*内部*挑，测试集不参与。
+# **怎么检验？** 同一场戏里前后相邻的台词，人物、用词和情绪都相近：*First batch is in the oven.* …… *First batch is out of the oven.* 如果随机划分，测试的就是与训练句几乎相同的句子。所以每个来源轮流作测试集，所用的探针**没有用这个来源的任何一句训练过**。唯一的设置是权重衰减的强度，三选一，也用同样的办法只在训练用的来源*内部*挑，测试集不参与。
 #
 # **和谁比？** 一是永远回答训练集中最常见的标签；二是同样的探针，输入换成子词的计数：它认识词，但不知道词序，也不知道哪些词意思相近。
 
@@ -438,7 +438,7 @@ guesses = {
     "sentence vectors": text_probabilities.argmax(1),
 }
 draws = np.random.default_rng(0).integers(0, len(labels), (2000, len(labels)))
-print(f"{'':20} {'accuracy':>8}  95 % interval   recall of {', '.join(sentences.names)}")
+print(f"{'':20} {'accuracy':>8}  95% interval    recall of {', '.join(sentences.names)}")
 for name, guess in guesses.items():
     right = guess == labels
     low, high = np.percentile(right[draws].mean(1), [2.5, 97.5])
@@ -447,7 +447,7 @@ for name, guess in guesses.items():
 print("guessing blindly     0.333")
 lead = (guesses["sentence vectors"] == labels) * 1.0 - (guesses["word-piece counts"] == labels)
 low, high = np.percentile(lead[draws].mean(1), [2.5, 97.5])
-print(f"\nvectors ahead of counts by {lead.mean():.3f}, 95 % interval {low:.2f} to {high:.2f}")
+print(f"\nvectors ahead of counts by {lead.mean():.3f}, 95% interval {low:.2f} to {high:.2f}")
 for name, chosen in (("scenes", sentences.of_kind("scene")), ("books", sentences.of_kind("book"))):
     print(
         f"{name:7}"
@@ -455,7 +455,7 @@ for name, chosen in (("scenes", sentences.of_kind("scene")), ("books", sentences
     )
 
 # %% [markdown] lang="en"
-# The interval is what 378 lines leave open: it comes from drawing 378 of them, with repeats, 2,000 times. It knows nothing of other scenes, other writers and other readers, so in truth the range is wider. Both probes know far more than the most frequent label. But the lead of the vectors over mere counting is small, and its interval includes zero. The six sources tell more. When this was written, the vectors were clearly ahead in *As You Like It*, a little in *Opening Day*, *Alice* and *Much Ado*, and **behind** in *The Last Evening* and *The Mountain Rescue*. And the probe does worse on the scenes than on the books, although the scenes speak today's English. Perhaps because their moods stand between the lines: *you silly old cat* is said with joy and *Wonderful* in anger, while the lines that we took from Shakespeare often say *welcome*, *love* or *fool*.
+# The interval is the uncertainty of 378 lines: it comes from resampling 378 of them, with replacement, 2,000 times (the bootstrap). It does not include other scenes, other writers and other annotators, so the true range is wider. Both probes are far better than the most frequent label. But the lead of the vectors over mere counting is small, and its interval includes zero. The six sources show more. When this was written, the vectors were clearly ahead in *As You Like It*, a little in *Opening Day*, *Alice* and *Much Ado*, and **behind** in *The Last Evening* and *The Mountain Rescue*. And the probe does worse on the scenes than on the books, although the scenes speak today's English. Perhaps because their sentiment is implicit: *you silly old cat* is said with joy and *Wonderful* in anger, while the lines that we took from Shakespeare often contain *welcome*, *love* or *fool*.
 
 # %% [markdown] lang="zh"
 # 区间说的是：只有 378 句，准确率还有多大的不确定。做法是从这 378 句里有放回地抽 378 句，重复 2,000 次。它没有算上别的短剧、别的作者和别的标注者，所以真正的范围更宽。两种探针都远胜“最常见的标签”，可句向量比单纯数词只高一点，差值的区间还包含零。再看六个来源各自如何。写作本文时，句向量在 *As You Like It* 上明显领先，在 *Opening Day*、*Alice* 和 *Much Ado* 上略微领先，在 *The Last Evening* 和 *The Mountain Rescue* 上反而**落后**。而且短剧的成绩不如书，尽管短剧说的是今天的英语：也许是因为短剧的情感藏在字里行间：*you silly old cat* 是欢喜时说的，*Wonderful* 是生气时说的；而我们从莎士比亚那里挑的句子，常常直接说 *welcome*、*love* 或 *fool*。
@@ -504,7 +504,7 @@ print(f"split by source: {(text_probabilities.argmax(1) == labels).mean():.3f}")
 print("split at random: " + ", ".join(f"{value:.3f}" for value in at_random))
 
 # %% [markdown] lang="en"
-# The random split flatters, here by six to seven points: it measures how well the probe knows *these* scenes and books. And now the most useful thing one can do with a classifier, **read what it gets wrong**, first where it was surest:
+# The random split is optimistic, here by six to seven points: it measures how well the probe fits *these* scenes and books. And now the most useful thing to do with a classifier: **read its errors**, the most confident first:
 
 # %% [markdown] lang="zh"
 # 随机划分的成绩偏高，这里高出六七个百分点：它衡量的是探针对*这几段*戏和*这几本*书有多熟。接下来是检查分类器时最有用的一步：**读一读它答错的句子**，最有把握的错排在前面：
@@ -517,19 +517,19 @@ for k in wrong[:14]:
     print(f"{names[0]:8} taken for {names[1]:8} ({sure[k]:.2f})  {texts[k]}")
 
 # %% [markdown] lang="en"
-# Some of these the probe simply gets wrong: *Is he dead?* is no idle question, and *It's enough to drive one crazy!* no praise. *You shan't be beheaded!* it seems to judge by its words, *beheaded* more than *shan't*. Others nobody could know from the text: *What happened to you?* and *He isn't moving* need a voice or a picture, and a few labels are arguable.
+# Some of these the probe simply gets wrong: *Is he dead?* is no idle question, and *It's enough to drive one crazy!* no praise. It seems to judge *You shan't be beheaded!* by single words, *beheaded* more than *shan't*. Others cannot be decided from the text: *What happened to you?* and *He isn't moving* need a voice or an image, and a few labels are arguable.
 #
 # ## 8 · Late fusion: two opinions, one answer
 #
-# Now text meets video. **Late fusion** is the simplest way: each sense gives its own probabilities, and the answer is their weighted mean, of the logarithms:
+# Now text meets video. **Late fusion** is the simplest way: each modality has its own probabilities, and the answer is the weighted mean of their logarithms:
 #
 # $$\log p_{\text{fused}}(c)=(1-w)\,\log p_{\text{video}}(c)+w\,\log p_{\text{text}}(c)+\text{const}.$$
 #
-# $w=0$ is video alone; at $w=1$ the text rules.
+# $w=0$ is video alone; $w=1$ is text alone.
 #
-# **The set-up, and what is invented in it.** The video network is notebook 04's VAANet on rendered clips with eight planted emotions. It learns these so well that nothing would be left to add; so here it is stopped **after one of its twelve epochs**, on purpose. The rendered clips have no words, so **we give each clip a line of the same polarity**: a clip of fear gets a negative line. *The pairing is ours.* It can show how fusion works and how it fails; it cannot show how well emotions are recognised in films.
+# **The set-up, and what is invented in it.** The video network is notebook 04's VAANet on rendered clips with eight planted emotions. It learns these so well that text could add nothing; so here it is stopped **after one of its twelve epochs**, on purpose. The rendered clips have no words, so **we give each clip a line of the same polarity**: a clip of fear gets a negative line. *The pairing is ours.* It can show how fusion works and how it fails; it cannot show how well emotions are recognised in films.
 #
-# Text knows only negative from positive, so it says the same about all four emotions of one polarity; a neutral share is split evenly between both.
+# Text distinguishes only negative from positive, so it gives the same probability to all four emotions of one polarity; the neutral probability is split evenly between both.
 
 # %% [markdown] lang="zh"
 # 有些是探针确实错了：*Is he dead?*（他死了吗？）可不是随口一问，*It's enough to drive one crazy!*（真要把人逼疯了！）也不是夸奖。*You shan't be beheaded!*（不会砍你们的头的！），它似乎只看到了 *beheaded*。有些光看文本谁也说不准：*What happened to you?* 和 *He isn't moving* 要听语气、看画面；还有几句的标签本身就有争议。
@@ -540,7 +540,7 @@ for k in wrong[:14]:
 #
 # $$\log p_{\text{融合}}(c)=(1-w)\,\log p_{\text{视频}}(c)+w\,\log p_{\text{文本}}(c)+\text{常数}。$$
 #
-# $w=0$ 只看视频；$w=1$ 全听文本的。
+# $w=0$ 只看视频；$w=1$ 只看文本。
 #
 # **怎么安排，其中哪些是我们编的。** 视频网络是 04 的 VAANet，用的是植入八种情感的渲染视频。它学得太好，没有什么可补充的；所以这里特意**十二轮只训练一轮**就停。渲染视频里没有人说话，于是**我们给每段视频配一句极性相同的台词**：恐惧的视频配一句负面的。*这个配对是我们定的。* 它能展示融合怎样起作用、怎样失效，说明不了在电影里识别情感有多准。
 #
@@ -571,9 +571,9 @@ print(f"{history[-1]['seconds']:.0f} s of training; video alone on {len(emotions
       f"{(is_positive[result.predicted] == is_positive[emotions]).mean():.2f}")  # fmt: skip
 
 # %% [markdown] lang="en"
-# **The weight is a setting like any other, and must not be chosen on the test.** So the 64 clips are halved: on 32 of them, with lines from the *books*, $w$ is chosen; on the other 32, with lines from the *scenes*, the result is measured. All text opinions come from section 7: every line is judged by a probe that never saw its source.
+# **The weight is a setting like any other, and must not be chosen on the test.** So the 64 clips are halved: on 32 of them, with lines from the *books*, $w$ is chosen; on the other 32, with lines from the *scenes*, the result is measured. All text probabilities come from section 7: every line is classified by a probe that was not trained on its source.
 #
-# Which line goes to which clip is drawn 200 times; lines show what that does on average, bands hold nine tenths of the draws.
+# The assignment of lines to clips is drawn 200 times; curves are means, bands contain nine tenths of the draws.
 
 # %% [markdown] lang="zh"
 # **权重也是一项设置，不能在测试集上挑。** 所以把 64 段视频分成两半：一半 32 段配*书*里的句子，用来选 $w$；另一半 32 段配*短剧*台词，用来测成绩。文本的意见都来自第 7 节：每一句都由没见过其来源的探针判断。
@@ -657,14 +657,14 @@ axes[1].legend(frameon=False)
 plt.show()
 
 # %% [markdown] lang="en"
-# Two lessons. Where both senses answer the same question and err in **different** places, the mixture beats each alone: look at the hump in the middle of the left curve. And a sense can only help with what it knows: text says nothing about *which* negative emotion, so the right curve gains little. Thirty-two clips are few; one clip is three points. The grey line is what guessing gets.
+# Two lessons. If both modalities answer the same question and err on **different** clips, their mixture beats each alone: look at the hump in the middle of the left curve. And a modality can only help with what it contains: text does not distinguish *which* negative emotion, so the right curve gains little. Thirty-two clips are few; one clip is three points. The grey line is uniform guessing.
 #
 # ## 9 · When the text is wrong
 #
-# All lines so far fitted their clips, and that is where the choice of $w$ learned to trust them. People are not so kind. The first line below is a rescuer's joke on an icy slope, and in the other three polite words hide that somebody is cross. What does the probe make of the bare words?
+# So far all lines matched their clips, and $w$ was chosen under that condition. Real speech is not so consistent. The first line below is a rescuer's joke on an icy slope, and in the other three polite words hide that somebody is cross. What does the probe predict from the words alone?
 
 # %% [markdown] lang="zh"
-# 两点启示。两种感官回答同一个问题，而且错在**不同**的地方，混合起来就比哪一个都强：看左图曲线中间的隆起。另一方面，感官只能在自己懂的事上帮忙：文本说不出是*哪一种*负面情感，所以右图几乎没有提高。32 段视频很少，一段就是三个百分点。灰线是瞎猜的成绩。
+# 两点启示。两种模态回答同一个问题，而且错在**不同**的视频上，融合后就比单独任何一种都好：看左图曲线中间的隆起。另一方面，一种模态只能提供自己包含的信息：文本不能区分是*哪一种*负面情感，所以右图几乎没有提高。32 段视频很少，一段就是三个百分点。灰线是随机猜测的成绩。
 #
 # ## 9 · 文本错了怎么办
 #
@@ -681,7 +681,7 @@ for text in (
 # %% [markdown] lang="en"
 # When this was written, the probe took the joke for a kindness, could not decide about the next two, and saw through the last.
 #
-# So let a share of the test clips get a line of the **opposite** polarity. Two weights compete: the trusting one, chosen where all lines fit, and a wary one, chosen where one line in four does not.
+# So a fraction of the test clips gets a line of the **opposite** polarity. Two weights are compared: a trusting one, chosen when all lines match, and a wary one, chosen when one line in four does not.
 
 # %% [markdown] lang="zh"
 # 写作本文时，探针把玩笑当成了好话，中间两句拿不定主意，只看穿了最后一句。
@@ -700,9 +700,9 @@ for k, words, colour in ((best, "trusting", BLUE), (wary, "wary", ORANGE)):
     ax.plot(
         shares, with_wrong[:, k], "o-", ms=3, color=colour, label=f"{words}, w = {weights[k]:.2f}"
     )
-ax.plot(shares, with_wrong[:, -1], ":", color=RED, label="text rules")
+ax.plot(shares, with_wrong[:, -1], ":", color=RED, label="text alone")
 ax.axhline(alone, color="black", ls="--", lw=1, label="video alone")
-ax.set(xlabel="share of clips with a line of the opposite polarity", ylabel="polarity accuracy")
+ax.set(xlabel="fraction of clips with a line of the opposite polarity", ylabel="polarity accuracy")
 ax.set(ylim=(0, 1), title="Wrong lines cost what right lines gave")
 ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
@@ -716,20 +716,20 @@ for _ in range(100):
 print(f"every clip with a neutral line: {np.mean(same):.3f}; video alone: {alone:.3f}")
 
 # %% [markdown] lang="en"
-# With neutral lines the text knows nothing, and still the mixture was a little above video alone when this was written. So a part of the gain is none of the text's knowledge: the probe leans to one side on every line, and that shifts the balance between the two polarities. It is also why the trusting curve stays above video alone longer than one would think.
+# Neutral lines carry no information, and still the mixture was a little above video alone when this was written. So a part of the gain does not come from the text: the probe is biased to one side on every line, and that shifts the balance between the two polarities. It is also why the trusting curve stays above video alone longer than expected.
 #
-# A fixed weight cannot know that *this* line is mocking. What people do about it: let the network see both senses at once and learn when to believe which (attention across modalities, as VAANet does for picture and sound), or give each clip a weight of its own. That takes many films in which words and faces disagree, and somebody who labels them while **watching**.
+# A fixed weight cannot detect that *this* line is mocking. The usual remedies: give the network both modalities at once, so that it learns when to trust which (attention across modalities, as CTEN does for images and audio), or give each clip a weight of its own. That takes many films in which words and faces disagree, and annotators who label them while **watching**.
 
 # %% [markdown] lang="zh"
 # 配上中性的台词，文本什么都不知道，可写作本文时，融合的结果仍比只看视频高一点。所以提高的部分里，有一点与文本懂什么无关：探针对每一句都偏向一边，改变了正负两极的平衡。轻信的曲线高于“只看视频”的范围比想象的宽，也是这个缘故。
 #
-# 固定的权重不可能知道*这一句*是反话。研究者的办法是：让网络同时看到几种感官，学会什么时候信谁（跨模态注意力，就像 VAANet 对画面和声音做的那样），或者给每段视频单独的权重。这需要许多言语与表情不一致的影片，还要有人**看着影片**来标注。
+# 固定的权重不可能知道*这一句*是反话。研究者的办法是：让网络同时使用几种模态，学会何时信任哪一种（跨模态注意力，就像 CTEN 对视觉和音频所做的那样），或者给每段视频单独的权重。这需要许多言语与表情不一致的影片，还要有人**看着影片**来标注。
 
 # %% [markdown] lang="en"
 # ## 10 · The paper's size: other models, other data
 #
-# - **Any BERT by path.** `TextEncoder.load("path/to/folder")` takes every BERT checkpoint in Hugging Face's layout: `config.json`, the tokenizer's files, and `model.safetensors` or `pytorch_model.bin`. The default model is English. For Chinese lines, give it a Chinese BERT. Nothing is downloaded; the folder must be there.
-# - **Fine-tuning.** Here the encoder stayed as it was. With some thousand labelled lines and a GPU one trains all of it: `BERT.from_pretrained(folder)` gives the network, `net.train()` lets gradients through and turns dropout on, and the loop is section 7's with a learning rate of some 2e-5 (the paper tried 2e-5 to 5e-5, for 2 to 4 epochs).
+# - **Any BERT by path.** `TextEncoder.load("path/to/folder")` loads every BERT checkpoint in Hugging Face's layout: `config.json`, the tokenizer's files, and `model.safetensors` or `pytorch_model.bin`. The default model is English. For Chinese lines, give it a Chinese BERT. Nothing is downloaded; the folder must be there.
+# - **Fine-tuning.** Here the encoder was frozen. With a few thousand labelled lines and a GPU you can train all of it: `BERT.from_pretrained(folder)` returns the network, `net.train()` enables gradients and dropout, and the loop is section 7's with a learning rate of about 2e-5 (the paper tried 2e-5 to 5e-5, for 2 to 4 epochs).
 # - **Data with transcripts.** IEMOCAP (Busso et al., 2008): about 12 hours of ten actors in pairs, with transcripts; on request. MELD (Poria et al., ACL 2019): about 13,000 utterances from more than 1,400 dialogues of the series *Friends*, with seven emotions and the sentiment. CMU-MOSEI (Zadeh et al., ACL 2018): about 23,500 sentences of over 1,000 speakers from YouTube, with sentiment and six emotions. Read the terms of each before using or passing on anything.
 
 # %% [markdown] lang="zh"
@@ -753,16 +753,16 @@ net.train()""")
 # %% [markdown] lang="en"
 # ## 11 · Exercises
 #
-# Each cell checks itself: ✓ right, ✗ wrong with a hint, ○ not done yet. Write where it says `your answer here`, and run the cell again.
+# Each cell checks itself: ✓ right, ✗ wrong with a hint, ○ not done yet. Write your answer below `your answer here` and run the cell again.
 #
-# **Exercise 1 — how well do two readings agree?** Equal labels alone flatter: two readers who label blindly agree now and then as well. **Cohen's kappa** takes that off: $\kappa=(a-z)/(1-z)$, where $a$ is the share of equal labels and $z=\sum_c p_1(c)\,p_2(c)$ the share that chance would give, $p_1$ and $p_2$ being the shares of label $c$ in each reading.
+# **Exercise 1 — how well do two readings agree?** The fraction of equal labels alone is optimistic: two annotators who guess also agree now and then. **Cohen's kappa** corrects for that: $\kappa=(a-z)/(1-z)$, where $a$ is the fraction of equal labels and $z=\sum_c p_1(c)\,p_2(c)$ the fraction expected by chance; $p_1$ and $p_2$ are the fractions of label $c$ in each reading.
 
 # %% [markdown] lang="zh"
 # ## 11 · 练习
 #
 # 每一格都会自己检查：✓ 对，✗ 错（附提示），○ 还没做。在注明“在这里作答”的地方写代码，再运行一次该格。
 #
-# **练习 1——两遍标注有多一致？** 只看相同的比例会偏高：两个人闭着眼标，也会碰巧相同。**Cohen's kappa** 把碰巧的部分扣掉：$\kappa=(a-z)/(1-z)$，其中 $a$ 是标签相同的比例，$z=\sum_c p_1(c)\,p_2(c)$ 是碰巧相同的比例，$p_1$、$p_2$ 是标签 $c$ 在两遍标注里各占的比例。
+# **练习 1——两遍标注有多一致？** 只看相同的比例会偏高：两个人随机标注，也会碰巧相同。**Cohen's kappa** 把碰巧的部分扣掉：$\kappa=(a-z)/(1-z)$，其中 $a$ 是标签相同的比例，$z=\sum_c p_1(c)\,p_2(c)$ 是碰巧相同的比例，$p_1$、$p_2$ 是标签 $c$ 在两遍标注里各占的比例。
 
 
 # %%
@@ -795,7 +795,7 @@ ok = classroom.check_value(
 )  # fmt: skip
 
 # %% [markdown] lang="en"
-# **Exercise 2 — cut a word into pieces.** The tokenizer is greedy: from where it stands it takes the **longest** piece that the vocabulary has, and goes on behind it. Pieces inside a word carry `##` in front. If at some place nothing fits, the whole word becomes `["[UNK]"]`. `vocabulary` is the set of all pieces.
+# **Exercise 2 — cut a word into pieces.** The tokenizer is greedy: from the current position it takes the **longest** piece in the vocabulary, and continues after it. Pieces inside a word start with `##`. If nothing matches at some position, the whole word becomes `["[UNK]"]`. `vocabulary` is the set of all pieces.
 
 # %% [markdown] lang="zh"
 # **练习 2——把词切成子词。** 分词器很贪心：从当前位置起，取词表里有的**最长**一段，再从后面接着切。不在词首的段前面加 `##`。如果某处怎么都切不下去，整个词变成 `["[UNK]"]`。`vocabulary` 是所有子词的集合。
@@ -835,7 +835,7 @@ ok = classroom.check_function(
 )
 
 # %% [markdown] lang="en"
-# **Exercise 3 — from pieces to a sentence.** `tokens` is `[B, L, H]`, `mask` `[B, L]` with 1 for pieces and 0 for padding. Give the mean over the pieces only, each row scaled to length 1: `[B, H]`.
+# **Exercise 3 — from pieces to a sentence.** `tokens` is `[B, L, H]`, `mask` `[B, L]` with 1 for pieces and 0 for padding. Compute the mean over the pieces only, with each row scaled to length 1: `[B, H]`.
 
 # %% [markdown] lang="zh"
 # **练习 3——从子词到句子。** `tokens` 是 `[B, L, H]`，`mask` 是 `[B, L]`，子词处为 1，补齐处为 0。只对子词取平均，再把每一行的长度缩放为 1，返回 `[B, H]`。
@@ -868,7 +868,7 @@ ok = classroom.check_function(
 )
 
 # %% [markdown] lang="en"
-# **Exercise 4 — what is like *Lovely weather for a walk*?** (a) Which line **of another source** has the largest cosine with it? Give its text. (b) Is its label the same, `True` or `False`? `vectors`, `texts`, `sources` and `labels` are there.
+# **Exercise 4 — what is similar to *Lovely weather for a walk*?** (a) Which line **of another source** has the largest cosine with it? Give its text. (b) Is its label the same, `True` or `False`? `vectors`, `texts`, `sources` and `labels` are defined above.
 
 # %% [markdown] lang="zh"
 # **练习 4——什么和 *Lovely weather for a walk* 相近？** (a) **其他来源**里，哪一句与它的余弦最大？给出那句的文本。(b) 两句的标签相同吗，`True` 还是 `False`？可以用 `vectors`、`texts`、`sources` 和 `labels`。
@@ -895,7 +895,7 @@ ok = classroom.check_value(
 )  # fmt: skip
 
 # %% [markdown] lang="en"
-# **Exercise 5 — late fusion.** `video` and `text` are probabilities `[N, C]` of the same classes. Give the fused **probabilities** `[N, C]` for weight `w`: the weighted mean of the logarithms, back through `np.exp`, each row divided by its sum.
+# **Exercise 5 — late fusion.** `video` and `text` are probabilities `[N, C]` of the same classes. Compute the fused **probabilities** `[N, C]` for weight `w`: the weighted mean of the logarithms, back through `np.exp`, each row divided by its sum.
 
 # %% [markdown] lang="zh"
 # **练习 5——后期融合。** `video` 和 `text` 是对同样几类的概率，形状都是 `[N, C]`。按权重 `w` 给出融合后的**概率** `[N, C]`：对数的加权平均，用 `np.exp` 还原，每行再除以自己的和。
@@ -923,7 +923,7 @@ ok = classroom.check_function(
 )
 
 # %% [markdown] lang="en"
-# **Exercise 6 — how many wrong lines are too many?** `with_wrong[s, k]` is the polarity accuracy with share `shares[s]` of wrong lines and weight `weights[k]`. (a) From which of the `shares` on is the trusting weight, number `best`, **below** video alone (`alone`)? (b) And the wary one, number `wary`? (If it never is: 1.0.)
+# **Exercise 6 — how many wrong lines are too many?** `with_wrong[s, k]` is the polarity accuracy with the fraction `shares[s]` of wrong lines and weight `weights[k]`. (a) From which of the `shares` on is the trusting weight, number `best`, **below** video alone (`alone`)? (b) And the wary one, number `wary`? (If it never is: 1.0.)
 
 # %% [markdown] lang="zh"
 # **练习 6——错多少句就太多了？** `with_wrong[s, k]` 是错误台词占 `shares[s]`、权重为 `weights[k]` 时的极性准确率。(a) 轻信的权重（编号 `best`）从 `shares` 里的哪个值开始**低于**只看视频（`alone`）？(b) 谨慎的权重（编号 `wary`）呢？（如果从不低于，就填 1.0。）
@@ -943,7 +943,7 @@ for name, answer, k in (("6a trusting", trusting_breaks, best), ("6b wary", wary
     ok = classroom.check_value(name, answer, wanted, hint=hint, hint_zh=hint_zh)
 
 # %% [markdown] lang="en"
-# **To go on:** label thirty of the lines yourself before you look at the labels, and compute your kappa; leave out the books and see what three scenes can teach; write down ten lines of a film of your own with their times, give them to the probe, and watch the film beside its verdicts.
+# **To go on:** label thirty of the lines yourself before you look at the labels, and compute your kappa; leave out the books and see how far three scenes go; write down ten lines of a film of your own with their times, classify them with the probe, and watch the film next to its predictions.
 
 # %% [markdown] lang="zh"
 # **还可以试试：** 先不看标签，自己标三十句，算一算你的 kappa；去掉书，看三段短剧能教会多少；从自己的影片里抄十句台词和时间，交给探针，再对照着影片看它的判断。

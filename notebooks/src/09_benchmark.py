@@ -16,19 +16,19 @@
 # | | |
 # |---|---|
 # | **Needs** | this repository and `01_jittor_for_pytorch_users`; no GPU, no download. PyTorch only for the comparison in section 4 |
-# | **Takes** | about two minutes on two idle CPU cores, and up to five where they are busy; the very first time Jittor compiles the networks, which takes minutes more. Close other programs: here they change the results |
-# | **You will see** | a clock that says a network is a hundred times as fast as it is; what the first run pays for; why one number is no measurement; all four networks beside PyTorch on your machine; what a longer video and a larger batch cost |
+# | **Takes** | about two minutes on two idle CPU cores, and up to five if they are busy; the very first time Jittor compiles the networks, which takes minutes more. Close other programs: here they change the results |
+# | **You will see** | a clock that reports a network as a hundred times as fast as it is; what the first run spends its time on; why a single run is not a measurement; all four networks compared with PyTorch on your machine; what a longer video and a larger batch cost |
 #
 # Read and run the cells in order, or choose *Run → Run All Cells*: unfinished exercises do not stop it.
 
 # %% [markdown] lang="zh"
-# # 09 · 到底有多快？怎样测才不骗人
+# # 09 · 到底有多快？怎样可靠地测速
 #
 # | | |
 # |---|---|
 # | **需要** | 本仓库，并先看过 `01_jittor_for_pytorch_users`；不需要 GPU，也不用下载。只有第 4 节的对比要用到 PyTorch |
 # | **用时** | 双核 CPU 空闲时约两分钟，忙时最多五分钟左右；第一次运行还要编译各个网络，再多几分钟。请关掉其他程序：在这里，它们会改变结果 |
-# | **你会看到** | 一只把网络说快上百倍的钟；第一次运行的时间花在了哪里；为什么只测一次不算测量；四个网络在你的机器上与 PyTorch 的对比；视频变长、批大小变大要多花多少时间 |
+# | **你会看到** | 一种使网络看起来快上百倍的计时方法；第一次运行的时间花在了哪里；为什么只测一次不算测量；四个网络在你的机器上与 PyTorch 的对比；视频变长、批大小变大要多花多少时间 |
 #
 # 可以逐格阅读运行，也可以选菜单 *Run → Run All Cells*：没做的练习不会中断运行。仓库里保存的图是英文版运行时生成的，数字来自构建笔记本的那台机器；自己运行一遍，看到的就是你的机器。
 
@@ -64,18 +64,18 @@ BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#8896A4"
 print(bench.machine())
 
 # %% [markdown] lang="en"
-# ## 1 · The clock that lies
+# ## 1 · A clock that does not wait
 #
-# Jittor is **lazy**: `net(x)` computes nothing. It notes what is to be computed and returns at once; the work is done when a value is asked for (`.numpy()`, `.item()`, `print`), or when you say so (`sync`). A clock around `net(x)` measures the noting.
+# Jittor is **lazy**: `net(x)` computes nothing. It records what is to be computed and returns at once; the computation runs when a value is needed (`.numpy()`, `.item()`, `print`), or when you call `sync`. A clock around `net(x)` measures the recording.
 #
-# Below, TSL-Net looks at a video of 200 clips. Three clocks time the same line: one does not wait, one waits for the result with `jt.sync_all(True)`, and one also waits *before* it starts. Before each turn another pass is noted and left undone, as happens in any longer program. The second clock pays for it too. Only the last one is right.
+# Below, TSL-Net processes a video of 200 snippets. Three clocks time the same line: one does not wait, one waits for the result with `jt.sync_all(True)`, and one also waits *before* it starts. Before each run another pass is recorded and left uncomputed, as happens in any longer program. The second clock includes its time. Only the last one is right.
 
 # %% [markdown] lang="zh"
-# ## 1 · 会说谎的钟
+# ## 1 · 不等待的计时
 #
-# Jittor 是**惰性**的：`net(x)` 什么也不算，只记下要算什么，马上返回。要取值的时候（`.numpy()`、`.item()`、`print`），或者你明说的时候（`sync`），才真正去算。把秒表掐在 `net(x)` 前后，量到的只是“记下来”用的时间。
+# Jittor 是**惰性**的：`net(x)` 不做计算，只记录要算什么，马上返回。需要取值时（`.numpy()`、`.item()`、`print`），或者调用 `sync` 时，才真正执行。在 `net(x)` 前后计时，测到的只是“记录”的时间。
 #
-# 下面让 TSL-Net 看一段 200 个小段的视频，用三只钟量同一行代码：第一只不等；第二只用 `jt.sync_all(True)` 等结果算完；第三只在*开始之前*也等一次。每次测量之前，都先记下另一次前向计算，放着不算，稍长一点的程序里常有这种事：第二只钟把它的时间也算了进去。只有最后一只是对的。
+# 下面让 TSL-Net 处理一段 200 个小段的视频，用三只钟量同一行代码：第一只不等；第二只用 `jt.sync_all(True)` 等结果算完；第三只在*开始之前*也等一次。每次测量之前，都先记录另一次前向计算而不执行，稍长一点的程序里常有这种事：第二只钟把它的时间也算了进去。只有最后一只是对的。
 
 # %%
 net = TSLNet(TSLNetConfig.paper())
@@ -116,18 +116,18 @@ with jt.no_grad():
 for name, seconds in seen.items():
     print(f"{name:24}{1000 * median(seconds):9.2f} ms")
 lie = median(seen["waits before and after"]) / median(seen["does not wait"])
-print(f"\nThe clock that does not wait says {lie:.0f} times too little.")
+print(f"\nThe clock that does not wait reports a time {lie:.0f} times too short.")
 
 # %% [markdown] lang="en"
-# **On a GPU PyTorch lies in the same way.** Its CPU only *launches* kernels and runs ahead; without `torch.cuda.synchronize()` before the clock is read you measure launching. Reports of a port "ten times as fast" often compare a clock that does not wait with one that does. `jt.sync_all(True)` and `torch.cuda.synchronize()` belong before *and* after what you time.
+# **On a GPU PyTorch has the same problem.** The CPU only *launches* kernels and runs ahead; without `torch.cuda.synchronize()` before you read the clock, you measure launching. Reports of a port "ten times as fast" often compare a clock that does not wait with one that does. `jt.sync_all(True)` and `torch.cuda.synchronize()` belong before *and* after what you time.
 
 # %% [markdown] lang="zh"
-# **在 GPU 上，PyTorch 也会同样说谎。** CPU 只管*发射*核函数，发完就往下跑；读秒表之前不调用 `torch.cuda.synchronize()`，量到的只是发射的时间。有些报告说移植后“快了十倍”，往往是拿不等的钟去和等的钟比。`jt.sync_all(True)` 和 `torch.cuda.synchronize()` 要放在被测代码的前面*和*后面。
+# **在 GPU 上，PyTorch 也有同样的问题。** CPU 只*启动*算子内核，然后继续往下执行；读时间之前不调用 `torch.cuda.synchronize()`，测到的只是启动的时间。有些报告说移植后“快了十倍”，往往是拿不等待的计时与等待的计时相比。`jt.sync_all(True)` 和 `torch.cuda.synchronize()` 要放在被测代码的前面*和*后面。
 
 # %% [markdown] lang="en"
-# ## 2 · What the first run pays for
+# ## 2 · What the first run spends its time on
 #
-# Jittor writes a small C++ program for each operator that it meets for the first time on a machine, and compiles it. Afterwards the compiled operator lies in a cache on the disk, for all notebooks. The operator below carries a random name, so that no cache can hold it:
+# Jittor writes a small C++ program for each operator that is new on a machine, and compiles it. The compiled operator is then cached on disk for all notebooks. The operator below has a random name, so it cannot be in a cache:
 
 # %% [markdown] lang="zh"
 # ## 2 · 第一次运行的时间花在哪里
@@ -155,15 +155,15 @@ for file in folder.glob("code*.cc"):  # nobody needs this kernel again
             part.unlink()
 
 # %% [markdown] lang="en"
-# A network has a hundred operators and more, which is why the first epoch on a machine is slow and every later one is not. So **turns that warm up are thrown away**: they measure the compiler. In a terminal, `bash script/run.sh warmup` compiles the operators of all four networks ahead, several at a time; their commands and notebooks then find them in the cache.
+# A network has more than a hundred operators, which is why the first epoch on a machine is slow and later ones are not. So **warm-up runs are discarded**: they measure the compiler. In a terminal, `bash script/run.sh warmup` compiles the operators of all four networks ahead, several at a time; their commands and notebooks then find them in the cache.
 
 # %% [markdown] lang="zh"
 # 一个网络有上百个算子，所以一台机器上的第一轮训练很慢，以后就不慢了。因此**预热的几次不算数**：那几次量的是编译器。在终端里运行 `bash script/run.sh warmup`，可以提前把四个网络的算子编译好，几个一起编译；之后命令和笔记本都直接用缓存里的。
 
 # %% [markdown] lang="en"
-# ## 3 · One number is no measurement
+# ## 3 · A single run is not a measurement
 #
-# The same pass, forty times. In the middle another program starts and keeps the cores busy for a while, as a mail client or a browser tab does:
+# The same pass is run forty times. In the middle another program starts and keeps the cores busy for a while, as a mail client or a browser tab would:
 
 # %% [markdown] lang="zh"
 # ## 3 · 只测一次不算测量
@@ -198,11 +198,11 @@ axes[0].set_ylabel("ms")
 plt.show()
 
 # %% [markdown] lang="en"
-# The mean (orange) moves with every disturbance; the **median** (dashed) hardly does as long as most turns are quiet. So: many turns, their median, and beside it the fastest and the slowest, so that a reader sees how quiet the machine was. If two programs are to be compared, let them **take turns**, one pass each: then a machine that becomes slow slows both.
+# The mean (orange) moves with every disturbance; the **median** (dashed) hardly does as long as most runs are undisturbed. So: many runs, their median, and next to it the fastest and the slowest, so that a reader sees how quiet the machine was. To compare two programs, let them **take turns**, one pass each: if the machine slows down, it slows both.
 #
-# ## 4 · Four networks beside PyTorch
+# ## 4 · Four networks compared with PyTorch
 #
-# `bench.measure` does all of that. It starts a process for Jittor and one for PyTorch, builds the same network in both with random inputs, lets them take turns, throws the first two away, and reads the largest amount of memory that each process needed. Both may use as many **threads** as there are cores: one thread against two is no comparison either. Classroom sizes, five turns:
+# `bench.measure` does all of that. It starts a process for Jittor and one for PyTorch, builds the same network in both with random inputs, lets them take turns, discards the first two runs, and reads the peak memory of each process. Both may use as many **threads** as there are cores: one thread against two is not a fair comparison either. Classroom sizes, five runs:
 
 # %% [markdown] lang="zh"
 # 平均值（橙色）一有干扰就跟着动；只要大多数次是安静的，**中位数**（虚线）几乎不动。所以要测很多次，取中位数，旁边再写上最快和最慢，让读者看出机器有多安静。要比较两个程序，就让它们**轮流来**，各做一次：机器变慢的时候，两边一起慢。
@@ -247,9 +247,9 @@ for network in CASES:
         print(line + (f"{peaks[0] / peaks[1]:8.2f}" if len(peaks) > 1 else ""))
 
 # %% [markdown] lang="en"
-# The first column of numbers is the median, in brackets the fastest and the slowest turn; a ratio below 1 says that Jittor needs less. Where two spreads overlap, do not call one side the faster. Memory is that of the whole process, with Python and the framework in it; that is why even a small network takes a hundred MiB and more.
+# Each column has the median, with the fastest and the slowest run in brackets; a ratio below 1 means that Jittor needs less. If two ranges overlap, do not call either side faster. Memory is that of the whole process, including Python and the framework; that is why even a small network takes more than a hundred MiB.
 #
-# In the chart bars are medians, whiskers reach from the fastest to the slowest turn. Where PyTorch is not installed, Jittor stands alone: times of two machines must not be divided by each other. (`pip install torch` into an environment of its own, `export JACK_TORCH_PYTHON=its/python`, and start the lab again.) The [measured table](../docs/benchmarks.md) of our machine has the papers' sizes as well.
+# In the chart bars are medians, whiskers reach from the fastest to the slowest run. If PyTorch is not installed, only Jittor is shown: times from two machines must not be divided by each other. (`pip install torch` into an environment of its own, `export JACK_TORCH_PYTHON=its/python`, and start the lab again.) The [measured table](../docs/benchmarks.md) of our machine has the papers' sizes as well.
 
 # %% [markdown] lang="zh"
 # 每一栏先写中位数，括号里是最快和最慢的一次；比值小于 1，说明 Jittor 用得少。两边的范围如果有重叠，就不要说哪一边更快。内存是整个进程的，Python 和框架本身都算在内，所以网络再小也要一百多 MiB。
@@ -277,7 +277,7 @@ plt.show()
 # %% [markdown] lang="en"
 # ## 5 · What does a longer video cost?
 #
-# TSL-Net takes a video whole: *T* clips, of 16 frames each. Its convolutions look at every clip once, so their cost grows with *T*. A straight line through the measurements has two numbers: its **slope** is what each clip costs, and its **intercept** what every pass costs however short the video is: starting operators, reading weights.
+# TSL-Net takes a whole video: *T* snippets of 16 frames each. Its convolutions process every snippet once, so their cost grows with *T*. A straight line through the measurements has two parameters: its **slope** is the cost per snippet, and its **intercept** the cost of every pass however short the video is: starting operators, reading weights.
 
 # %% [markdown] lang="zh"
 # ## 5 · 视频变长，要多花多少时间？
@@ -311,10 +311,10 @@ slope, intercept = np.polyfit(LENGTHS, by_length, 1)
 print(f"time = {intercept:.2f} ms + {1000 * slope:.1f} us for each clip")
 
 # %% [markdown] lang="en"
-# A **batch** spreads the fixed cost over its videos: the time of a pass grows with it (middle), but the time *for each video* falls at first (right). It falls as long as operators are too small to keep all cores at work. From there on a larger batch brings nothing, and may even cost a little, for instance because its numbers no longer fit into the processor's cache. A straight line is fitted here, too; if it says a fixed cost below zero, that cost is too small to be seen among the disturbances. VAANet, classroom size:
+# A **batch** spreads the fixed cost over its videos: the time of a pass grows with it (middle), but the time *for each video* falls at first (right). It falls as long as operators are too small to keep all cores busy. Beyond that a larger batch gains nothing, and may even cost a little, for instance because its data no longer fit into the processor's cache. A straight line is fitted here, too; if its fixed cost is below zero, that cost is too small to be measured in the noise. VAANet, classroom size:
 
 # %% [markdown] lang="zh"
-# **成批计算**则把固定的代价分摊到每段视频上：批大小越大，一次前向的时间越长（中图），但*平均到每段视频*的时间起初会变短（右图）：算子太小，喂不饱所有的核，凑成一批就好了。再往上加，就没有好处了，有时还会稍慢一点，比如数据大得处理器的缓存放不下。这里也拟合了一条直线；如果固定的代价算出来是负数，说明它太小，淹没在干扰里了。VAANet，课堂规模：
+# **成批计算**则把固定的代价分摊到每段视频上：批大小越大，一次前向的时间越长（中图），但*平均到每段视频*的时间起初会变短（右图）：算子太小，不足以让所有的核都忙起来，合成一批就好了。再往上加，就没有好处了，有时还会稍慢一点，比如数据大得处理器的缓存放不下。这里也拟合了一条直线；如果固定的代价算出来是负数，说明它太小，淹没在干扰里了。VAANet，课堂规模：
 
 # %%
 config = VAANetConfig.classroom()
@@ -336,27 +336,27 @@ left.plot(LENGTHS, by_length, "o", color=BLUE)
 left.plot([0, 500], [intercept, intercept + 500 * slope], color=GREY, lw=1)
 left.set_title("TSL-Net: one video of T clips")
 left.set_xlabel("T")
-left.set_ylabel("ms a pass")
+left.set_ylabel("ms per pass")
 left.set_ylim(0)
 middle.plot(SIZES, by_batch, "o", color=ORANGE)
 middle.plot([0, 16], [fixed, fixed + 16 * for_one_more], color=GREY, lw=1)
 middle.set_title("VAANet: a whole batch")
 middle.set_xlabel("videos in a batch")
-middle.set_ylabel("ms a pass")
+middle.set_ylabel("ms per pass")
 middle.set_ylim(0)
 right.plot(SIZES, each, "o-", color=ORANGE)
 right.set_xscale("log", base=2)
 right.set_xticks(SIZES, SIZES)
 right.set_title("VAANet: each video of it")
 right.set_xlabel("videos in a batch")
-right.set_ylabel("ms a video")
+right.set_ylabel("ms per video")
 right.set_ylim(0)
 plt.show()
 
 # %% [markdown] lang="en"
 # ## 6 · Exercises
 #
-# **Exercise 1 — a fair clock.** Write `fair(call, turns, warm_up)`. It calls `call()` (which returns a Jittor Var) `warm_up + turns` times, each time waiting **before** it starts the clock and **until the Var is there** before it reads the clock, and returns the list of the last `turns` times in seconds. Use `jt.sync_all(True)` and `var.sync()`.
+# **Exercise 1 — a fair clock.** Write `fair(call, turns, warm_up)`. It calls `call()` (which returns a Jittor Var) `warm_up + turns` times, each time waiting **before** it starts the clock and **until the Var is computed** before it reads the clock, and returns the list of the last `turns` times in seconds. Use `jt.sync_all(True)` and `var.sync()`.
 
 # %% [markdown] lang="zh"
 # ## 6 · 练习
@@ -406,7 +406,7 @@ ok = classroom.check_function(
 )
 
 # %% [markdown] lang="en"
-# **Exercise 2 — find the lie.** Four reports of a port's speed. In which is the comparison fair?
+# **Exercise 2 — the fair comparison.** Here are four reports of a port's speed. In which is the comparison fair?
 #
 # - `"a"`: "PyTorch needs 41 ms (mean of 100 passes), our port 0.9 ms (mean of 100 passes; `t = time.time(); net(x); print(time.time() - t)`)."
 # - `"b"`: "First pass after the start: PyTorch 0.2 s, our port 95 s."
@@ -414,7 +414,7 @@ ok = classroom.check_function(
 # - `"d"`: "The authors report 41 ms on their machine; on ours the port takes 33 ms, synchronised, median of 50."
 
 # %% [markdown] lang="zh"
-# **练习 2——找出谎话。** 关于一个移植版本的速度，有四份报告。哪一份的比较是公平的？
+# **练习 2——公平的比较。** 关于一个移植版本的速度，有四份报告。哪一份的比较是公平的？
 #
 # - `"a"`：“PyTorch 要 41 毫秒（100 次的平均），我们的移植只要 0.9 毫秒（100 次的平均；`t = time.time(); net(x); print(time.time() - t)`）。”
 # - `"b"`：“启动后的第一次：PyTorch 0.2 秒，我们的移植 95 秒。”
@@ -435,7 +435,7 @@ ok = classroom.check_value(
 )
 
 # %% [markdown] lang="en"
-# **Exercise 3 — predict.** With the `slope` and `intercept` of section 5 (milliseconds), how many milliseconds does a video of T = 400 clips take? Below the answer stands what your machine really needs.
+# **Exercise 3 — predict.** With the `slope` and `intercept` of section 5 (milliseconds), how many milliseconds does a video of T = 400 clips take? The time that your machine really needs is printed below the answer.
 
 # %% [markdown] lang="zh"
 # **练习 3——预测。** 用第 5 节的 `slope` 和 `intercept`（毫秒），算出 T = 400 的视频要多少毫秒。答案下面会打印你的机器实际用了多少。
@@ -457,9 +457,9 @@ rgb, logmel = (jt.array(a) for a in tsl_videos(small.config, 1, 400, seed=0)[0][
 print(f"measured: {1000 * time_of(lambda *both: small(*both).scores, rgb, logmel):.2f} ms")
 
 # %% [markdown] lang="en"
-# The prediction leaves out what the line does not know: how quiet the machine is now, and whether cost still grows evenly where you have not measured. T = 400 lies between measured lengths; for T = 4000 you would have to measure.
+# The prediction ignores what the line does not contain: how quiet the machine is now, and whether the cost still grows linearly where you have not measured. T = 400 lies between measured lengths; for T = 4000 you would have to measure.
 #
-# **Exercise 4 — what is a batch worth?** With `each` (milliseconds a video) and `SIZES`: how many **times** as many videos a second does a batch of 8 give as batches of 1?
+# **Exercise 4 — what does a batch gain?** Use `each` (milliseconds per video) and `SIZES`: by what **factor** does a batch of 8 increase the videos per second over batches of 1?
 
 # %% [markdown] lang="zh"
 # 这个预测没有考虑两件事：机器此刻有多安静；没测过的地方，代价是不是还均匀增长。T = 400 落在测过的长度之间；T = 4000 就得另外去测了。
@@ -476,15 +476,15 @@ ok = classroom.check_value(
     gain,
     float(each[0] / each[3]),
     tolerance=0.02,
-    hint="Videos a second is 1000 / each; divide the one for 8 by the one for 1.",
+    hint="Videos per second is 1000 / each; divide the one for 8 by the one for 1.",
     hint_zh="每秒的视频数是 1000 / each；用 8 的除以 1 的。",
 )
 
 # %% [markdown] lang="en"
-# **To go on:** `bash script/run.sh bench all` measures the papers' sizes too; run it while a video plays and see which of its numbers you would still believe.
+# **To go on:** `bash script/run.sh bench all` measures the papers' sizes too; run it while a video plays and decide which of its results you would still trust.
 
 # %% [markdown] lang="zh"
-# **还可以试试：** `bash script/run.sh bench all` 也测论文的规模；一边放视频一边运行它，看看哪些数字你还敢信。
+# **还可以试试：** `bash script/run.sh bench all` 也测论文的规模；一边放视频一边运行它，看看哪些数字仍然可信。
 
 # %%
 solved, total = classroom.summary()

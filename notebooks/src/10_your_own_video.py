@@ -15,11 +15,11 @@
 #
 # | | |
 # |---|---|
-# | **Needs** | this repository; no GPU, no download, no training. Weights ship; if you have run `04_vaanet` to `07_gait`, yours are used |
-# | **Takes** | about a minute on two CPU cores, and half an hour of yours |
-# | **You will see** | a video of yours and a recorded walk put to all four networks, their pictures to move through, and everything on one page that you can pass on |
+# | **Needs** | this repository; no GPU, no download, no training. Weights are included; if you have run `04_vaanet` to `07_gait`, yours are used |
+# | **Takes** | about a minute on two CPU cores, and about half an hour to read and do the exercises |
+# | **You will see** | all four networks applied to a video of yours and a recorded walk, interactive figures of their results, and a summary page that you can share |
 #
-# Choose *Run → Run All Cells* first: it takes a piece of film that ships. Then put in your own file and run again.
+# Choose *Run → Run All Cells* first: it uses the film clip that comes with JACK. Then choose your own file and run again.
 
 # %% [markdown] lang="zh"
 # # 10 · 用你自己的视频
@@ -62,7 +62,7 @@ SAMPLES = Path("../data_samples") if Path("../data_samples").exists() else Path(
 # %% [markdown] lang="en"
 # ## 1 · The file
 #
-# Two ways in: write a path into `PATH`, or upload a file with the button (at most a few hundred megabytes, since it passes through the browser) and run the cells from the next one on. Six seconds or more, with sound; mp4, avi, mov, mkv or webm. **Nothing leaves this machine**: the lab runs here, and so do the networks.
+# Choose a file in one of two ways: write a path into `PATH`, or upload a file with the button (at most a few hundred megabytes, since it passes through the browser) and run the cells from the next one on. Six seconds or more, with sound; mp4, avi, mov, mkv or webm. **Nothing leaves this machine**: the lab runs here, and so do the networks.
 
 # %% [markdown] lang="zh"
 # ## 1 · 选文件
@@ -70,7 +70,7 @@ SAMPLES = Path("../data_samples") if Path("../data_samples").exists() else Path(
 # 两种办法：把路径写进 `PATH`；或者用按钮上传（文件要经过浏览器，别超过几百兆），再从下一格开始往下运行。视频要有声音，至少六秒，格式为 mp4、avi、mov、mkv 或 webm。**文件不会离开这台机器**：JupyterLab 在本机运行，网络也在本机运行。
 
 # %%
-PATH = ""  # such as "/home/me/holiday.mp4"; empty: what is uploaded, or a piece of film that ships
+PATH = ""  # such as "/home/me/holiday.mp4"; empty: the uploaded file, or a film clip that comes with JACK
 
 upload = ipywidgets.FileUpload(accept=",".join(own_video.VIDEOS), multiple=False)
 display(upload)
@@ -85,7 +85,7 @@ print(f"{video.name}: {facts.seconds:.1f} s, {video.stat().st_size / 1e6:.1f} MB
       "with sound" if facts.sound else "no sound: the networks hear silence")  # fmt: skip
 
 # %% [markdown] lang="en"
-# A file that cannot be used is refused in one sentence that says why:
+# A file that cannot be used is refused with one sentence that gives the reason:
 
 # %% [markdown] lang="zh"
 # 不能用的文件会被拒绝，并用一句话说明原因：
@@ -100,30 +100,30 @@ for wrong in ("holiday.mp4", SAMPLES / "gait" / "walks.json", FOLDER / "no_video
         print(error)
 
 # %% [markdown] lang="en"
-# ## 2 · What the networks know
+# ## 2 · What the networks were trained on
 #
-# One call loads a network (by its name: with the weights that ship; or by the path of a checkpoint), one call asks it:
+# One call loads a network (by name, with the included weights, or by the path of a checkpoint), and one call predicts:
 
 # %% [markdown] lang="zh"
-# ## 2 · 这些网络知道什么
+# ## 2 · 这些网络是用什么训练的
 #
-# 加载一个网络只要一行（写名字就用随仓库提供的权重，也可以写权重文件的路径），提问也只要一行：
+# 加载一个网络只要一行（写名字就用随仓库提供的权重，也可以写权重文件的路径），预测也只要一行：
 
 # %%
 model = jack.load("vaanet")
 print(model.predict(video))
 
 # %% [markdown] lang="en"
-# `own_video.load_newest` loads the newest weights of notebooks 04 to 07 or of the commands, and those that ship where there are none. All of them were trained on what ships: **rendered clips** with planted events (VAANet, CTEN, TSL-Net) and recorded walks with **synthetic labels** (BPM-GCN).
+# `own_video.load_newest` loads the newest weights of notebooks 04 to 07 or of the commands, and the included ones if there are none. All of them were trained on JACK's sample data: **rendered clips** with planted events (VAANet, CTEN, TSL-Net) and recorded walks with **synthetic labels** (BPM-GCN).
 #
-# Keep that in mind with every answer below. A network that has only ever seen coloured shapes will tell you, with 97 %, that your grandmother is disgusted. It must choose among its classes, and nothing in it can say "I do not know this". What you *can* see is **how** it looks: which moments count, what is erased, where segments would begin. For answers that mean something, train on a real data set (`docs/en/train.md`) and load those weights: `jack.load("results/VAANet/best.pth")`.
+# Keep that in mind with every answer below. A network trained on coloured shapes only will predict, with 97%, that your grandmother is disgusted. It must choose among its classes and has no way to answer "I do not know this". What you *can* see is **how** it decides: which moments have high weights, what is erased, where segments would begin. For meaningful answers, train on a real data set (`docs/en/train.md`) and load those weights: `jack.load("results/VAANet/best.pth")`.
 #
-# The number behind each network was measured on *its own kind of data*, and where a best epoch was chosen, it was chosen on those very clips: it flatters a little. It says nothing about your film.
+# The score printed after each network was measured on *its own kind of data*; if a best epoch was chosen, it was chosen on those very clips, so the score is a little optimistic. It says nothing about your film.
 
 # %% [markdown] lang="zh"
 # `own_video.load_newest` 优先加载笔记本 04 到 07 或命令行最近一次训练的权重，没有的话就用随仓库提供的。它们都是用仓库自带的数据训练的：植入了事件的**渲染视频**（VAANet、CTEN、TSL-Net），以及带**合成标签**的行走录制（BPM-GCN）。
 #
-# 看下面每个答案时都要记住这一点。一个只见过彩色图形的网络，会以 97 % 的把握告诉你，你奶奶感到“厌恶”。它必须在几个类别里选一个，没有办法说“这个我没见过”。你*能*看到的是它**怎样**看：哪些时刻重要，擦掉了什么，片段从哪里开始。想要有意义的答案，请在真实数据集上训练（见 `docs/cn/训练.md`），再加载那份权重：`jack.load("results/VAANet/best.pth")`。
+# 看下面每个答案时都要记住这一点。一个只用彩色图形训练过的网络，会以 97% 的概率判断你奶奶感到“厌恶”。它必须在几个类别里选一个，没有办法回答“不知道”。你*能*看到的是它**怎样**判断：哪些时刻权重高，擦除了什么，片段从哪里开始。想要有意义的答案，请在真实数据集上训练（见 `docs/cn/训练.md`），再加载那份权重：`jack.load("results/VAANet/best.pth")`。
 #
 # 每个网络后面的数字是在*与训练同类的数据*上测的；如果挑了最好的一轮，也是用这些数据挑的，所以略微偏高。它说明不了网络在你的影片上有多准。
 
@@ -135,12 +135,12 @@ for model in models.values():
 # %% [markdown] lang="en"
 # ## 3 · Three networks on one video
 #
-# VAANet names one emotion for the whole video and shows where it looked and listened. CTEN names one as well, erases what it found most telling, and looks again. TSL-Net marks the segments in which the mood is clear.
+# VAANet predicts one emotion for the whole video and shows its visual and audio attention. CTEN also predicts one, erases the segments with the highest attention, and predicts again. TSL-Net marks the segments in which the sentiment is clear.
 
 # %% [markdown] lang="zh"
-# ## 3 · 三个网络看同一段视频
+# ## 3 · 三个网络分析同一段视频
 #
-# VAANet 给整段视频判一种情感，并显示它看了哪里、听了哪里。CTEN 也判一种，然后擦掉它认为最说明问题的片段再看一遍。TSL-Net 标出情感明显的时段。
+# VAANet 给整段视频预测一种情感，并显示视觉和音频注意力。CTEN 也预测一种，然后擦除注意力最高的片段，再预测一次。TSL-Net 标出情感明显的时段。
 
 # %%
 answers = [models[name].predict(video) for name in ("vaanet", "cten", "tsl")]
@@ -161,7 +161,7 @@ print("VAANet's weight of each part of the video:", answers[0].attention.round(2
 print("saved:", *(answers[0].save(FOLDER / f"vaanet.{kind}", LANG) for kind in ("png", "json")))
 
 # %% [markdown] lang="en"
-# Side by side, first as still pictures, then as widgets, a tab for each:
+# Side by side, first as static figures, then as widgets, one tab per network:
 
 # %% [markdown] lang="zh"
 # 三个放在一起：先是静态的图，再是可以操作的控件，每个一个标签页：
@@ -180,10 +180,10 @@ tabs.titles = [answer.network for answer in answers]
 display(tabs)
 
 # %% [markdown] lang="en"
-# Do the two that name emotions agree? Their probabilities:
+# Do the two emotion classifiers agree? Their probabilities:
 
 # %% [markdown] lang="zh"
-# 判情感的两个网络意见一致吗？它们的概率：
+# 预测情感的两个网络结果一致吗？它们的概率：
 
 # %%
 names = list(answers[0].probabilities)
@@ -200,15 +200,15 @@ plt.show()
 # %% [markdown] lang="en"
 # ## 4 · A walk
 #
-# BPM-GCN does not look at pictures but at sixteen joints over time: a motion-capture file (`.bvh`), or an array of poses (`.npy`, `.csv`; `docs/en/dataset.md` has the order of the joints). Put yours into `POSES`.
+# BPM-GCN's input is not images but sixteen joints over time: a motion-capture file (`.bvh`), or an array of poses (`.npy`, `.csv`; `docs/en/dataset.md` has the order of the joints). Put yours into `POSES`.
 
 # %% [markdown] lang="zh"
 # ## 4 · 一段行走
 #
-# BPM-GCN 看的不是画面，而是十六个关节随时间的运动：动作捕捉文件（`.bvh`），或者姿态数组（`.npy`、`.csv`；关节顺序见 `docs/cn/数据集准备.md`）。把你的文件写进 `POSES`。
+# BPM-GCN 的输入不是画面，而是十六个关节随时间的运动：动作捕捉文件（`.bvh`），或者姿态数组（`.npy`、`.csv`；关节顺序见 `docs/cn/数据集准备.md`）。把你的文件写进 `POSES`。
 
 # %%
-POSES = ""  # such as "/home/me/walk.bvh"; empty: a recorded walk that ships
+POSES = ""  # such as "/home/me/walk.bvh"; empty: a recorded walk that comes with JACK
 
 poses = own_video.check_file(
     POSES or SAMPLES / "gait" / "walks" / "deepmimic_walk.csv", own_video.POSES
@@ -218,9 +218,9 @@ print(walk.words(LANG))
 display(walk.show(LANG))
 
 # %% [markdown] lang="en"
-# ## 5 · One page to pass on
+# ## 5 · One page to share
 #
-# Pictures, probabilities and words of all four as one HTML file. It needs no kernel, no other file and no internet; what it means, and which weights spoke, stands in it. It holds pictures of your video: think before you pass it on.
+# Figures, probabilities and explanations of all four networks in one HTML file. It needs no kernel, no other file and no internet connection; it states what the results mean and which weights were used. It contains frames of your video: think before you share it.
 
 # %% [markdown] lang="zh"
 # ## 5 · 汇总成一个网页
@@ -237,7 +237,7 @@ display(HTML(link(written)))
 # %% [markdown] lang="en"
 # ## 6 · Exercises
 #
-# **Exercise 1 — when?** VAANet cuts a video into `len(gamma)` equal segments. `seconds` is the video's length. Give the middle of the segment with the highest weight, in seconds.
+# **Exercise 1 — when?** VAANet cuts a video into `len(gamma)` equal segments. `seconds` is the video's length. Compute the middle of the segment with the highest weight, in seconds.
 
 # %% [markdown] lang="zh"
 # ## 6 · 练习
@@ -259,7 +259,7 @@ ok = classroom.check_value(
 )
 
 # %% [markdown] lang="en"
-# **Exercise 2 — two opinions.** `first` and `second` map emotions to probabilities. Give the emotion whose **mean** probability is highest.
+# **Exercise 2 — two opinions.** `first` and `second` map emotions to probabilities. Return the emotion whose **mean** probability is highest.
 
 # %% [markdown] lang="zh"
 # **练习 2——两份意见。** `first` 和 `second` 是从情感到概率的字典。返回**平均**概率最高的情感。
@@ -285,7 +285,7 @@ ok = classroom.check_function(
 )
 
 # %% [markdown] lang="en"
-# **Exercise 3 — what may you say?** The classroom's VAANet says "Joy, 0.67" of your holiday film. Which sentence is true?
+# **Exercise 3 — what may you say?** The classroom's VAANet predicts "Joy, 0.67" for your holiday film. Which sentence is true?
 #
 # - `"a"`: "The film is joyful, with a probability of two in three."
 # - `"b"`: "Of its eight classes, this network finds the film most like the rendered clips labelled Joy."
@@ -307,15 +307,15 @@ ok = classroom.check_value(
     "3 what may be said",
     true_sentence,
     "b",
-    hint="What has this network seen? Has anybody measured how often it is right on real films?",
+    hint="What was this network trained on? Has anybody measured how often it is right on real films?",
     hint_zh="这个网络见过什么？有人测过它在真实影片上有多准吗？",
 )
 
 # %% [markdown] lang="en"
-# **To go on:** put in a film without sound, a still picture as a film, a film backwards, and see which network notices; train VAANet on the film clips that ship (`bash script/run.sh VAANet main --dataset film`) and ask again. A folder full of films goes faster by the command: `bash script/run.sh predict vaanet FOLDER`.
+# **To go on:** try a film without sound, a still image as a film, a film played backwards, and see which network's prediction changes; train VAANet on the included film clips (`bash script/run.sh VAANet main --dataset film`) and predict again. For a whole folder of films the command is faster: `bash script/run.sh predict vaanet FOLDER`.
 
 # %% [markdown] lang="zh"
-# **还可以试试：** 换成一段没有声音的影片、一张静止画面做成的影片、一段倒放的影片，看看哪个网络能察觉；用自带的影片片段训练 VAANet（`bash script/run.sh VAANet main --dataset film`），再问一次。整个文件夹的影片用命令更快：`bash script/run.sh predict vaanet FOLDER`。
+# **还可以试试：** 换成一段没有声音的影片、一张静止画面做成的影片、一段倒放的影片，看看哪个网络能察觉；用自带的影片片段训练 VAANet（`bash script/run.sh VAANet main --dataset film`），再预测一次。整个文件夹的影片用命令更快：`bash script/run.sh predict vaanet FOLDER`。
 
 # %%
 solved, total = classroom.summary()

@@ -31,7 +31,7 @@ import numpy as np
 
 PATH = Path(__file__).with_name("filter_bank.npz")
 
-# kind of sound, samples a second, samples, loudness, channels, filters
+# kind of sound, samples per second, samples, loudness, channels, filters
 CASES = {
     "noise_44100": ("noise", 44100, 6000, 0.1, 1, 128),
     "noise_48000": ("noise", 48000, 6000, 0.1, 1, 128),

@@ -49,7 +49,7 @@ GRADIENT_SUMS = r"""
         out1_p[c] = product;
     }
 """
-# The same where a sample has one value a channel: rows of C numbers in memory. Each thread takes
+# The same where a sample has one value per channel: rows of C numbers in memory. Each thread takes
 # its share of the rows; 32 rows at a time in float32, the rest in double.
 ROWS = r"""
 #include <omp.h>

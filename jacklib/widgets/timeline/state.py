@@ -35,18 +35,21 @@ Proposal = tuple[str, float, float, float]  # label, score, start, end
 
 @dataclass(frozen=True, eq=False)
 class TimelineVideo:
-    """One video with everything known of it. Plain NumPy; nothing here knows the network.
+    """One video with everything known of it. Plain NumPy, independent of the network.
 
-    title: its name. fps: frames per second; clip i is the 16 frames in [16 i / fps,
-    16 (i+1) / fps).
+    title: its name.
+    fps: frames per second; clip i is the 16 frames in [16 i / fps, 16 (i+1) / fps).
     frames: uint8 [F, H, W, 3], RGB, frame f from the middle of the f-th of F equal parts.
-    waveform: [n], the whole video's audio, mono; seconds: how long the video is.
-    scores: [T, C+1], fused class scores, background last, 0..1. video_score: [C], 0..1.
-    class_names: C names. points: (label, seconds) of each annotated point; None where unknown, as
-    for test videos. act_seed: [T, C+1] and bkg_seed: [T], the pseudo labels of
-    `pseudo_labels.seed_labels`, or None. truth: (label, start, end) in seconds, or None.
+    waveform: [n], the whole video's audio, mono.
+    seconds: how long the video is.
+    scores: [T, C+1], fused class scores, background last, 0..1.
+    video_score: [C], 0..1.
+    class_names: C names.
+    points: (label, seconds) of each annotated point; None where unknown, as for test videos.
+    act_seed [T, C+1], bkg_seed [T]: the pseudo labels of `pseudo_labels.seed_labels`, or None.
+    truth: (label, start, end) in seconds, or None.
     frames_between(start, end, count): uint8 [count, H, W, 3], frame f from the middle of the f-th
-    of count equal parts of these seconds; None: a proposal shows the nearest of `frames`.
+        of count equal parts of these seconds; None: a proposal shows the nearest of `frames`.
 
     Raises DataError naming the field whose shape or values are wrong.
     """
