@@ -46,7 +46,7 @@ PAGES = sorted(
 # Commands whose options belong to other programs.
 PASSED_ON = {
     "lab": {"--no-browser", "--port"},
-    "test": {"-k", "-x"},
+    "test": {"-m", "-k", "-x"},
     "robustness": {"--long", "--seed", "--count", "--json", "--jobs", "--keep"},
 }
 

@@ -561,8 +561,8 @@ print(f"PA: {list(learned.shape)}, from {learned.min():g} to {learned.max():g}")
 
 # One unit's graph convolution in NumPy, on the input that it gets in the network.
 x = jt.array(np.random.RandomState(0).randn(1, 48, 16, config.widths[0]).astype("float32"))
-seen_graph = []
-module = unit(x, seen_graph).numpy()[0]  # [T, V, C], after batch norm, residual connection and ReLU
+module, seen_graph = unit(x)
+module = module.numpy()[0]  # [T, V, C], after batch norm, residual connection and ReLU
 
 X = x.numpy()[0]
 y = 0
@@ -571,13 +571,13 @@ for k in range(3):
         X @ conv.weight.numpy()[:, :, 0, 0].T + conv.bias.numpy()
         for conv in (unit.conv_a[k], unit.conv_b[k])
     )  # [T, V, e]
-    similar = np.einsum("tve,twe->vw", a, b) / (unit.e * len(X))
+    similar = np.einsum("tve,twe->vw", a, b) / (a.shape[2] * len(X))
     attention = np.exp(similar) / np.exp(similar).sum(0)  # each column sums to 1
     mixed = np.einsum("tvc,vw->twc", X, A[k] + learned[k] + attention)
     y = y + mixed @ unit.conv_d[k].weight.numpy()[:, :, 0, 0].T + unit.conv_d[k].bias.numpy()
 by_hand = np.maximum(unit.bn(jt.array(y.reshape(-1, y.shape[2]))).numpy().reshape(y.shape) + X, 0)
 print("largest difference between NumPy and the unit:", np.abs(by_hand - module).max())
-print("and between the attention graphs:", np.abs(attention - seen_graph[0].numpy()[0, 2]).max())
+print("and between the attention graphs:", np.abs(attention - seen_graph.numpy()[0, 2]).max())
 
 # %% [markdown] lang="en"
 # **Fusion.** After units 4, 7 and 10 each stream adds the other stream's features, weighted by their attention over time:
@@ -607,9 +607,10 @@ x_p, x_m = (
 )
 shapes["posture, normalised"], shapes["movement, normalised"] = x_p.shape, x_m.shape
 for i in range(1, 11):
-    x_p, x_m = getattr(net, f"l{i}_p")(x_p), getattr(net, f"l{i}_m")(x_m)
+    # Each unit also returns its attention, each fusion its gates.
+    (x_p, _), (x_m, _) = net.units["p"][i - 1](x_p), net.units["m"][i - 1](x_m)
     if i in (4, 7, 10):
-        x_p, x_m = getattr(net, f"fusion{(i - 1) // 3}")(x_p, x_m)
+        x_p, x_m, _ = net.fusions[i](x_p, x_m)
         shapes[f"each stream after unit {i}"] = x_p.shape
 output = net(batch.posture, batch.movement)
 shapes["logits, each stream"] = output.posture_logits.shape
