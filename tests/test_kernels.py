@@ -12,7 +12,7 @@ from pathlib import Path
 import jittor as jt
 import pytest
 
-from jacklib.backend import kernels, processes, runtime
+from jacklib.backend import folders, kernels, processes, runtime
 from jacklib.cli import warmup
 from jacklib.errors import DataError
 
@@ -90,7 +90,7 @@ def test_headers_that_cannot_be_precompiled_are_left_alone_for_a_day(tmp_path, m
         calls.append(command)
         return subprocess.CompletedProcess(command, 1, "", "no such option")
 
-    monkeypatch.setattr(runtime, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(folders, "cache_folder", lambda: tmp_path)
     monkeypatch.setattr(kernels.subprocess, "run", fail)
     assert kernels._precompiled_headers() is None and kernels._precompiled_headers() is None
     assert len(calls) == 1
@@ -102,7 +102,7 @@ def test_headers_that_cannot_be_precompiled_are_left_alone_for_a_day(tmp_path, m
 
 def gpu_script(tmp_path, nvcc: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runtime, "cache_folder", lambda: tmp_path.with_name("cache"))
+        patch.setattr(folders, "cache_folder", lambda: tmp_path.with_name("cache"))
         return kernels._write_script(kernels._FOR_THE_GPU, sys.executable, str(nvcc))
 
 

@@ -285,3 +285,11 @@ def test_the_kits_notebooks_are_built_from_their_sources():
     if not list((notebooks.NOTEBOOKS / "src").glob("*.py")):
         pytest.skip("no notebook sources yet")
     assert notebooks.build(check=True) == []
+
+
+def test_another_folder_s_notebook_leaves_the_stored_answers(plain, monkeypatch):
+    """It has the number of one of ours, and PyTorch is at hand."""
+    monkeypatch.setattr(notebooks, "find_torch", lambda: "python")
+    monkeypatch.setattr(notebooks, "recording", lambda name: pytest.fail("recorded"))
+    folder = plain("# %%\n1\n", "01_small")
+    notebooks.build(["01"], progress=False, folder=folder)

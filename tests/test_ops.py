@@ -9,6 +9,7 @@ import pytest
 
 from jacklib import ops
 from jacklib.ops.cpu import onednn
+from jacklib.ops.pool import _MaxPoolOfOperators
 
 FOLDER = Path(__file__).parent / "torch_numbers"
 
@@ -192,7 +193,7 @@ def test_max_pool_for_a_gpu_is_that_of_the_cpu_where_values_are_equal(kernel, st
     results = []
     for pool in (
         lambda v: ops.max_pool3d(v, kernel, stride, padding),
-        lambda v: ops._MaxPoolOfOperators.apply(v, kernel, stride, padding),
+        lambda v: _MaxPoolOfOperators.apply(v, kernel, stride, padding),
     ):
         v = jt.array(x)
         y = pool(v)

@@ -78,7 +78,7 @@ def test_the_readmes_numbers_are_those_of_the_table(sentences, readme):
     first, second = sentences.labels, sentences.second_labels
     agree = (first == second).mean()
     chance = sum((first == c).mean() * (second == c).mean() for c in range(3))
-    assert f"{100 * agree:.0f} %" in text
+    assert f"{100 * agree:.0f}%" in text
     assert f"kappa {(agree - chance) / (1 - chance):.2f}" in " ".join(text.split())
 
 

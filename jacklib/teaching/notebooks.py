@@ -89,7 +89,8 @@ def build(
     for source in _sources(names, folder):
         editions = read_source(source, solutions=solutions)
         if execute:
-            if solutions or find_torch() is None:
+            # Another folder's notebook may have the number of one of ours, whose answers stay.
+            if solutions or folder != NOTEBOOKS or find_torch() is None:
                 _execute(editions["en"], source, folder, progress)
             else:
                 with recording(source.stem[:2]) as added:
