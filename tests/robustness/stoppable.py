@@ -97,9 +97,10 @@ def main(words: list[str]) -> int:
 
         provide_streams()
         return guarded(lambda: make(*words[1:]))
-    from jacklib.cli.run import main as command
+    from jacklib import __main__ as entry
 
-    return command(words)
+    getattr(entry, "provide_streams", lambda: None)()  # a test's stand-in has none
+    return entry.main(words)
 
 
 if __name__ == "__main__":
