@@ -533,7 +533,9 @@ def test_predict_many_of_which_one_is_bad(tmp_path):
 
     (head, first, second), answer = rows(out / "predictions.csv"), load("cten").predict(CLIP)
     assert head[:2] == ["file", "label"] and head[-2:] == ["seconds", "weights"]
-    assert head[2:-2] == load("cten").class_names
+    assert head[2:-3] == load("cten").class_names and head[-3] == "page"
+    assert (first[-3], second[-3]) == ("clip.html", "Clip_2.html")
+    del head[-3], first[-3], second[-3]
     assert (first[0], second[0]) == (f"{tmp_path}/a/clip.mp4", f"{tmp_path}/b/Clip.mp4")
     assert first[1:] == second[1:] and first[1] == answer.label
     for name, number in zip(head[2:-2], first[2:-2], strict=True):
@@ -606,6 +608,27 @@ def test_a_hostile_name_in_a_table(tmp_path, monkeypatch):
     assert predicted("gait", f"{name}.csv", "--out", "out") == 0
     assert rows("out/predictions.csv")[1][0] == f"'{name}.csv"
     assert Path(f"out/{name}.html").is_file()
+
+
+def test_names_that_are_no_text_are_escaped_in_tables_and_pages(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = os.fsdecode(b"bad\xff\x1b[31m\n.csv")
+    shutil.copy(WALK, name)
+    assert predicted("gait", name, "--out", "out") == 0
+    first = rows("out/predictions.csv")[1]  # read as UTF-8
+    assert first[0] == "bad\\udcff\\x1b[31m\\n.csv"
+    assert Path("out", first[-3]).is_file()
+    assert all(letter.isprintable() for path in Path("out").iterdir() for letter in path.name)
+
+
+def test_a_film_with_other_sound(tmp_path):
+    model = load("vaanet")
+    own = model.predict(CLIP).probabilities
+    other = model.predict(CLIP, sound=SAMPLES / "film" / "video" / "Anger" / "bbb_0404.mp4")
+    assert other.probabilities != own
+    assert model.predict(CLIP, sound=CLIP).label == model.predict(CLIP).label
+    with pytest.raises(DataError, match=r"nope\.wav: found no such file"):
+        model.predict(CLIP, sound=tmp_path / "nope.wav")
 
 
 # ---------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from jacklib.data.media import IMAGE_ENDINGS, VIDEO_ENDINGS, natural_order
-from jacklib.errors import DataError, plain
+from jacklib.errors import DataError, escaped, plain
 from jacklib.files import csv_text, named_after, write_text
 from jacklib.methods.answer import Answer, Model
 from jacklib.methods.front import METHODS, default_weights, load
@@ -78,24 +78,27 @@ def _in(path: Path, network: str) -> list[Path]:
 
 def predict_all(model: Model, paths: Sequence[Path], folder: Path, lang: str = "en") -> int:
     """Answer about every file and write what is found; returns the exit code."""
-    answers: list[tuple[Path, Answer]] = []
+    answers: list[tuple[Path, str, Answer]] = []
     bad: list[DataError] = []
     pages: set[str] = set()
+    written: list[Path] = []
     for path in tqdm(paths, desc=model.network, unit="file", disable=len(paths) < 2):
         try:
             answer = model.predict(path)
-            answer.save(folder / _page_name(path, pages), lang)
+            page = _page_name(path, pages)
+            answer.save(folder / page, lang)
             # Pictures and a film's frames on disk are let go.
-            answers.append((path, replace(answer, state=None, view=None)))
+            answers.append((path, page, replace(answer, state=None, view=None)))
+            written = _write_tables(model, answers, folder)  # now: a run may be stopped
         except DataError as error:
             bad.append(error)
     if answers:
         _print_table(answers)
         known = f", {model.score[0]} {model.score[1]:.2f} in their training" if model.score else ""
         print(f"weights: {plain(model.weights)}{known}")
-        print(f"written: {', '.join(map(str, _write_tables(model, answers, folder)))}, "
+        print(f"written: {', '.join(map(str, written))}, "
               f"{len(answers)} page{'s' * (len(answers) > 1)}")  # fmt: skip
-        if doubt := answers[0][1].doubt_in(lang):
+        if doubt := answers[0][2].doubt_in(lang):
             print(f"Note: {doubt}")
     for error in bad:
         print(f"not read: {error}", file=sys.stderr)
@@ -105,7 +108,9 @@ def predict_all(model: Model, paths: Sequence[Path], folder: Path, lang: str = "
 def _page_name(path: Path, taken: set[str]) -> str:
     """A page's name that none in `taken` is on any disk, whether or not it tells "A" from "a"."""
     for number in range(1, len(taken) + 2):
-        name = named_after(os.path.abspath(path), f"_{number}.html" if number > 1 else ".html")
+        name = named_after(
+            escaped(os.path.abspath(path)), f"_{number}.html" if number > 1 else ".html"
+        )
         same = unicodedata.normalize("NFC", name).casefold()
         if same not in taken:
             break
@@ -113,23 +118,27 @@ def _page_name(path: Path, taken: set[str]) -> str:
     return name
 
 
-def _print_table(answers: Sequence[tuple[Path, Answer]]) -> None:
-    width = max(len(plain(answer.file)) for _, answer in answers)
-    for _, answer in answers:
+def _print_table(answers: Sequence[tuple[Path, str, Answer]]) -> None:
+    width = max(len(plain(answer.file)) for *_, answer in answers)
+    for *_, answer in answers:
         likeliest = f"{plain(answer.label):<14} {answer.probabilities[answer.label]:6.1%}"
         n_segments = f"  {len(answer.segments)} segments" if answer.segments else ""
         print(f"{plain(answer.file):<{width}}  {likeliest}{n_segments}")
 
 
-def _write_tables(model: Model, answers: Sequence[tuple[Path, Answer]], folder: Path) -> list[Path]:
+def _write_tables(
+    model: Model, answers: Sequence[tuple[Path, str, Answer]], folder: Path
+) -> list[Path]:
     names = model.class_names
-    rows: list[list] = [["file", "label", *names, "seconds", "weights"]]
+    rows: list[list] = [["file", "label", *names, "page", "seconds", "weights"]]
     segments: list[list] = [["file", "start", "end", "label", "score"]]
-    for path, answer in answers:
-        numbers = [f"{answer.probabilities[name]:.6f}" for name in names]
-        rows.append([str(path), answer.label, *numbers, f"{answer.seconds:.3f}", model.weights])
+    for path, page, answer in answers:
+        name = escaped(str(path))
+        numbers = [f"{answer.probabilities[each]:.6f}" for each in names]
+        seconds = f"{answer.seconds:.3f}"
+        rows.append([name, answer.label, *numbers, page, seconds, model.weights])
         segments += [
-            [str(path), f"{start:.3f}", f"{end:.3f}", label, f"{score:.6f}"]
+            [name, f"{start:.3f}", f"{end:.3f}", label, f"{score:.6f}"]
             for start, end, label, score in answer.segments
         ]
     tables = {"predictions.csv": rows} | ({"timeline.csv": segments} if segments[1:] else {})

@@ -32,6 +32,7 @@ from jacklib.data.video import (
     read_annotation,
 )
 from jacklib.errors import DataError, plain
+from jacklib.files import check_file
 from jacklib.methods.answer import Answer, name_of, pair_of
 from jacklib.methods.checkpoints import (
     built_as,
@@ -168,9 +169,9 @@ def one_clip(
     """`open_clips(paths)` for a video file, or a folder of frames, that is prepared for the
     purpose: one clip, number 0, whose frames and sound are there as long as it is.
 
-    sound: the sound file of a folder of frames. Its class and ID are "clip" (what the video shows
-    is what is asked, and no path is made of a checkpoint's class names). Raises DataError if the
-    file cannot be read or is shorter than 16 frames.
+    sound: its sound file, if it is another than the film's own. Its class and ID are "clip" (what
+    the video shows is what is asked, and no path is made of a checkpoint's class names). Raises
+    DataError if the file cannot be read or is shorter than 16 frames.
     """
     source = Path(source)
     if not source.exists():
@@ -186,6 +187,10 @@ def one_clip(
             n_frames = prepare_frames(source, frames, audio, sound)
         else:
             n_frames = prepare_one_video(source, frames, audio)
+            if sound:
+                check_file(sound, "a sound file", "Correct the path.")
+                audio.unlink()
+                audio.symlink_to(Path(sound).resolve())
         if n_frames < MINIMUM_FRAMES:
             raise DataError(
                 str(source),
