@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 
 import jittor as jt
@@ -88,6 +89,57 @@ def test_main_eval_writes_activitynet_s_json(trained, tmp_path):
     for name in ("average_mAP", "average_nAP", "average_pAP", "average_F2"):
         assert numbers[name] == pytest.approx(report[name], abs=1e-6)
     assert "average nAP" in result.stdout
+
+
+def test_a_bad_video_never_ends_a_run_over_many(tmp_path):
+    film = ROOT / "data_samples" / "untrimmed_film"
+    root = shutil.copytree(film, tmp_path / "data", ignore=shutil.ignore_patterns("video"))
+    train, test = root / "features" / "train", root / "features" / "test"
+    gone, bad, _, _, short = sorted(path.stem for path in (train / "rgb").glob("*.npy"))
+    (train / "rgb" / f"{gone}.npy").unlink()
+    features = np.load(train / "logmfcc" / f"{bad}.npy")
+    features[3] = np.nan
+    np.save(train / "logmfcc" / f"{bad}.npy", features)
+    for kind, rows in (("rgb", 5), ("logmfcc", 160)):
+        path = train / kind / f"{short}.npy"
+        np.save(path, np.load(path)[:rows])
+    cut, poor, good = sorted(path.stem for path in (test / "rgb").glob("*.npy"))
+    (test / "rgb" / f"{cut}.npy").write_bytes(b"no features")
+    features = np.load(test / "rgb" / f"{poor}.npy")
+    features[-1] = np.inf
+    np.save(test / "rgb" / f"{poor}.npy", features)
+    words = ("TSL", "main", "--data_path", root, "--settings", "classroom", "--batch_size", "2",
+             "--evaluate_every", "2", "--points", "file")  # fmt: skip
+    result = jack(*words, "--lr", "[0.001]*4", "--result_path", tmp_path / "a")
+    assert result.returncode == 0, result.stderr
+    assert "3 videos to train, 2 to test" in result.stdout
+    told = result.stdout.splitlines()[-1]
+    assert told.startswith("5 of 8 videos could not be read: ")
+    assert set(told.split(": ")[1].split(", ")) == {gone, bad, short, cut, poor}
+    for name in (gone, bad, short, cut, poor):
+        assert len(re.findall(rf"{name}(\.npy|'): found", result.stderr)) == 1, result.stderr
+
+    # Stopped after a step in which one video stood in for another, it goes on to the same.
+    half = tmp_path / "b"
+    result = jack(*words, "--lr", "[0.001]*2", "--result_path", half)
+    assert result.returncode == 0, result.stderr
+    result = jack(*words, "--lr", "[0.001]*4", "--result_path", half, "--resume",
+                  half / "last.pth")  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    states = [read_torch_file(tmp_path / name / "last.pth")["state_dict"] for name in "ab"]
+    for name, value in states[0].items():
+        np.testing.assert_array_equal(states[1][name], value, err_msg=name)
+
+    words = ("TSL", "main_eval", "--data_path", root, "--result_path", tmp_path / "a")
+    result = jack(*words)
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    assert f"2 of 3 videos could not be read: {cut}, {poor}\n" in result.stdout
+    assert set(json.loads((tmp_path / "a/detections.json").read_text())["results"]) == {good}
+    report = json.loads((tmp_path / "a/metrics.json").read_text())
+    assert set(report["unreadable"]) == {cut, poor}
+    assert "NaN or infinite" in report["unreadable"][poor]
+    (test / "logmfcc" / f"{good}.npy").unlink()
+    assert "and no other that can be read" in fails(*words)
 
 
 def test_one_video_and_its_features_give_the_same(trained, tmp_path):

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -42,6 +43,7 @@ from jacklib.data.tsl_features import (
     small_picture,
     video_facts,
 )
+from jacklib.data.unreadable import load_or_leave
 from jacklib.data.untrimmed import (
     build_untrimmed_rendered,
     draw_points,
@@ -130,7 +132,7 @@ def test_one_modality_needs_no_files_of_the_other(root, modality, missing):
     sample = UntrimmedVideos(root, "train", modality=modality).load(0)
     assert (sample.rgb is None) == (missing == "rgb")
     assert (sample.logmel is None) == (missing == "logmfcc")
-    with pytest.raises(DataError, match=f"{missing}.*no such file"):
+    with pytest.raises(DataError, match=f"{missing}.*no such file, and no other that can be read"):
         UntrimmedVideos(root, "train")
 
 
@@ -221,22 +223,10 @@ def with_nan(features):
 
 
 ANNOTATORS = "point_gaussian/point_labels.csv"
+# Files that the whole data set hangs on, and ones of one video.
 BAD = {
-    "other length": (spoil_features("rgb", lambda x: x[:4]),
-                     "2_a.npy.*found 4 clips of picture and 10 of sound, wanted about as many"),
-    "other width": (spoil_features("rgb", lambda x: x[:, :512]),
-                    r"rgb.2_a.npy: found shape \[10, 512\], wanted \[T, 1024\]"),
-    "sound's width": (spoil_features("logmfcc", lambda x: x[:, :40]),
-                      r"logmfcc.2_a.npy: found shape \[321, 40\], wanted \[frames, 60\]"),
-    "NaN": (spoil_features("logmfcc", with_nan),
-            r"logmfcc.2_a.npy: found 1 NaN or infinite numbers, the first at \[3, 7\]"),
-    "text in it": (spoil_features("rgb", lambda x: x.astype(str)[:, :3]), "rgb.2_a.npy: found "),
     "no points": (spoil_text(ANNOTATORS, lambda t: t.replace("2_a", "9_z")),
                   "point_labels.csv: found no point for '2_a'"),
-    "beyond the end": (spoil_text(ANNOTATORS, lambda t: t.replace("2_a,32", "2_a,170")),
-                       "video '2_a': found a point at frame 170, wanted 0 to 159"),
-    "before the start": (spoil_text(ANNOTATORS, lambda t: t.replace("2_a,32", "2_a,-5")),
-                         "video '2_a': found a point at frame -5"),
     "class": (spoil_text(ANNOTATORS, lambda t: t.replace("n,0", "n,1")),
               "point_labels.csv, line 2: found 'n,1,30,34,2_a,32'"),
     "no number": (spoil_text(ANNOTATORS, lambda t: t.replace(",191", ",x")),
@@ -250,8 +240,6 @@ BAD = {
     "ID twice": (spoil_text("split_train.txt", lambda t: t + "2_a\n"),
                  "split_train.txt, line 3: found '2_a' twice"),
     "no JSON": (spoil_text("gt.json", lambda t: t[:-3]), "gt.json: found no valid JSON"),
-    "no features": (lambda root: (root / "features/train/rgb/2_a.npy").unlink(),
-                    "2_a.npy: found no such file"),
     "ID that leaves the folder": (spoil_text("split_train.txt", lambda t: t + "\n../../10_b\n"),
                                   r"split_train.txt, line 4: found '../../10_b', .*separator"),
     "video_id that leaves it": (spoil_text(ANNOTATORS, lambda t: t + "n,0,1,1,/etc/x,1\n"),
@@ -264,6 +252,24 @@ BAD = {
                            "point_labels.csv: found no text in UTF-8"),
     "nested": (lambda root: (root / "fps_dict.json").write_text("[" * 100_000),
                r"fps_dict.json: found no valid JSON \("),
+    "no split": (lambda root: (root / "split_train.txt").unlink(), "split_train.txt: found no"),
+}  # fmt: skip
+BAD_VIDEO = {
+    "other length": (spoil_features("rgb", lambda x: x[:4]),
+                     "2_a.npy.*found 4 clips of picture and 10 of sound, wanted about as many"),
+    "other width": (spoil_features("rgb", lambda x: x[:, :512]),
+                    r"rgb.2_a.npy: found shape \[10, 512\], wanted \[T, 1024\]"),
+    "sound's width": (spoil_features("logmfcc", lambda x: x[:, :40]),
+                      r"logmfcc.2_a.npy: found shape \[321, 40\], wanted \[frames, 60\]"),
+    "NaN": (spoil_features("logmfcc", with_nan),
+            r"logmfcc.2_a.npy: found 1 NaN or infinite numbers, the first at \[3, 7\]"),
+    "text in it": (spoil_features("rgb", lambda x: x.astype(str)[:, :3]), "rgb.2_a.npy: found "),
+    "beyond the end": (spoil_text(ANNOTATORS, lambda t: t.replace("2_a,32", "2_a,170")),
+                       "video '2_a': found a point at frame 170, wanted 0 to 159"),
+    "before the start": (spoil_text(ANNOTATORS, lambda t: t.replace("2_a,32", "2_a,-5")),
+                         "video '2_a': found a point at frame -5"),
+    "no features": (lambda root: (root / "features/train/rgb/2_a.npy").unlink(),
+                    "2_a.npy: found no such file"),
     "features by the million million": (
         lambda root: (root / "features/train/rgb/2_a.npy").write_bytes(npy_header(10**12)),
         "rgb.2_a.npy: found no array"),
@@ -274,7 +280,6 @@ BAD = {
         lambda root: (root / "features/train/rgb/2_a.npy").write_bytes(
             npy_header(60).replace(b"1024)", b"1024 ")),
         "rgb.2_a.npy: found no array"),
-    "no split": (lambda root: (root / "split_train.txt").unlink(), "split_train.txt: found no"),
 }  # fmt: skip
 
 
@@ -283,8 +288,27 @@ def test_bad_input_is_told_with_file_and_field(root, case):
     spoil, message = BAD[case]
     spoil(root)
     with pytest.raises(DataError, match=message):
+        UntrimmedVideos(root, "train", points="file")
+
+
+@pytest.mark.parametrize("case", BAD_VIDEO)
+def test_a_bad_video_is_told_with_file_and_field_and_left_out(root, case, caplog):
+    spoil, message = BAD_VIDEO[case]
+    spoil(root)
+    for _ in range(2):
         videos = UntrimmedVideos(root, "train", points="file")
-        [videos.load(i) for i in range(len(videos))]
+        samples = [load_or_leave(videos, i).sample for i in range(len(videos))]
+        assert [sample.id for sample in samples if sample] == ["10_b"]
+        replaced = [load_or_leave(videos, i, replace=True) for i in range(len(videos))]
+        assert {one.sample.id for one in replaced} == {"10_b"}
+        assert list(videos.unreadable) == ["2_a"]
+        assert re.search(message, videos.unreadable["2_a"])
+        assert [re.search(message, said) is not None for said in caplog.messages] == [True]
+        caplog.clear()
+    (root / "split_train.txt").write_text("2_a\n")
+    with pytest.raises(DataError, match="2_a.* and no other that can be read"):
+        videos = UntrimmedVideos(root, "train", points="file")
+        load_or_leave(videos, 0, replace=True)
 
 
 @pytest.mark.parametrize(

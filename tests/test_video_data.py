@@ -707,7 +707,7 @@ def test_clips_that_cannot_be_read_are_left_out_or_replaced(threads):
     assert [a + b for a, b in zip(*halves, strict=True)] == replaced[:3]
     for replace in (False, True):
         data = Numbers(10, damage(*range(10)))
-        with pytest.raises(DataError, match="clip 0: found damage, and no other clip .*Repair it"):
+        with pytest.raises(DataError, match="clip 0: found damage, and no other that .*Repair it"):
             run(data, replace=replace)
     assert not loading_threads()
 

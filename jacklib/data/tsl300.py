@@ -27,7 +27,8 @@ from jacklib.core.metrics import MOST_SEGMENTS, check_results, times
 from jacklib.core.shapes import LOGMEL_BINS, LOGMEL_FRAMES, check_modality
 from jacklib.data.media import LONGEST, natural_order
 from jacklib.data.tsl_features import CLIP_FRAMES, RATES, RGB_SIZE
-from jacklib.errors import DataError, shown
+from jacklib.data.unreadable import Files, nothing_left
+from jacklib.errors import DataError, logger, shown
 from jacklib.files import (
     csv_rows,
     file_name,
@@ -37,6 +38,8 @@ from jacklib.files import (
     reading,
     write_json,
 )
+
+log = logger(__name__)
 
 CLASSES = ("n", "p")  # negative, positive
 SUBSETS = ("train", "test")
@@ -65,9 +68,9 @@ class UntrimmedItem(NamedTuple):
     """One video, as the files describe it."""
 
     id: str
-    fps: float
     rgb_file: Path | None
     logmel_file: Path | None
+    fps: float
     points: tuple[Point, ...]  # empty for test videos
     truth: tuple[Segment, ...]  # empty for TSL-300's training videos
 
@@ -94,7 +97,7 @@ class UntrimmedSample(NamedTuple):
         return self.n_clips * CLIP_FRAMES / self.fps
 
 
-class UntrimmedVideos:
+class UntrimmedVideos(Files):
     """The videos of one subset.
 
     root: the folder. subset: "train" or "test". modality: "all", "rgb" or "logmfcc".
@@ -106,10 +109,13 @@ class UntrimmedVideos:
     length_tolerance: image and audio features may differ in length by this fraction of the clips
         (or by 4 clips); the longer is cut, as in the released code.
 
-    .items, .class_names, .lengths (clips of each video). Files are looked for, and tables, shapes
-    and points checked now; whether features are numbers, when they are loaded. Raises DataError
-    naming the file and the field.
+    .items, .class_names, .lengths (clips of each video, by ID), .unreadable. Tables are checked now
+    and refused with a DataError that names the file and the field. Features are looked for, and
+    their shapes and the points on them checked: a video of which these are wrong is left out.
+    Whether features are numbers is seen when they are loaded.
     """
+
+    kind = "video"
 
     def __init__(
         self,
@@ -123,6 +129,7 @@ class UntrimmedVideos:
         length_tolerance: float = 0.05,
         cache: bool = True,
     ):
+        super().__init__()
         check_modality(modality)
         for name, value, choices in (
             ("subset", subset, SUBSETS),
@@ -144,23 +151,29 @@ class UntrimmedVideos:
         fps_file = self.root / "fps_dict.json"
         fps = read_table(fps_file, needed=True, cure=LAYOUT)
         marks = self._points(points, seed, ids) if subset == "train" else {}
-        self.items = [
-            UntrimmedItem(
-                id=i,
-                fps=_fps(fps_file, fps, i),
-                rgb_file=None if modality == "logmfcc" else self._feature("rgb", i),
-                logmel_file=None if modality == "rgb" else self._feature("logmfcc", i),
-                points=marks.get(i, ()),
-                truth=segments_of(truth_file, truth, i),
-            )
+        about = {
+            i: (_fps(fps_file, fps, i), marks.get(i, ()), segments_of(truth_file, truth, i))
             for i in ids
-        ]
+        }
         self.truth_file = truth_file
-        self.lengths = [self._length(item) for item in self.items]
-        self._cache: dict[int, UntrimmedSample] | None = {} if cache else None
-
-    def __len__(self) -> int:
-        return len(self.items)
+        self.lengths: dict[str, int] = {}
+        self._cache: dict[str, UntrimmedSample] | None = {} if cache else None
+        errors = []
+        for i, rest in about.items():
+            try:
+                rgb = None if modality == "logmfcc" else self._feature("rgb", i)
+                logmel = None if modality == "rgb" else self._feature("logmfcc", i)
+                item = UntrimmedItem(i, rgb, logmel, *rest)
+                self.lengths[i] = self._length(item)
+            except DataError as error:
+                self._unreadable[i] = str(error)
+                errors.append(error)
+                continue
+            self.items.append(item)
+        if not self.items:
+            raise nothing_left(errors[0])
+        for error in errors:
+            log.warning("left out: %s", error)
 
     def _feature(self, kind: str, video: str) -> Path:
         path = self.root / "features" / self.subset / kind / f"{video}.npy"
@@ -212,9 +225,9 @@ class UntrimmedVideos:
 
         Raises DataError naming the file if features are no numbers.
         """
-        if self._cache is not None and index in self._cache:
-            return self._cache[index]
         item = self.items[index]
+        if self._cache is not None and item.id in self._cache:
+            return self._cache[item.id]
         rgb = None if item.rgb_file is None else read_rgb(item.rgb_file)
         logmel = None if item.logmel_file is None else read_logmel(item.logmel_file)
         rgb, logmel = same_length(
@@ -234,7 +247,7 @@ class UntrimmedVideos:
         shares = count / max(count.sum(), 1)
         sample = UntrimmedSample(item.id, rgb, logmel, labels, shares, points, item.fps)
         if self._cache is not None:
-            self._cache[index] = sample
+            self._cache[item.id] = sample
         return sample
 
     def ground_truth(self) -> dict:

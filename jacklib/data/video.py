@@ -14,7 +14,6 @@ Everything here is NumPy: networks and frameworks come later.
 from __future__ import annotations
 
 import contextlib
-import copy
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +29,7 @@ from jacklib.core.erasing import frame_pool
 from jacklib.data.audio import cten_features, filter_bank_blocks, mfcc, read_audio, tile_frames
 from jacklib.data.media import open_image
 from jacklib.data.transforms import TransformDraw, apply_transform, draw_transform, tsn_indices
+from jacklib.data.unreadable import Files, Loaded, load_or_leave, nothing_left
 from jacklib.errors import DataError, disk_words, logger, shown
 from jacklib.files import file_name, read_json, read_text
 
@@ -256,7 +256,7 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...], cure: str) ->
         raise DataError(name, found=repr(value), wanted=wanted, cure=cure)
 
 
-class VideoClips:
+class VideoClips(Files):
     """The clips of one subset, "training" or "validation".
 
     cut, sizes: what is taken of a clip; sizes are fields of `Cut` by name, such as sample_size=64.
@@ -288,6 +288,7 @@ class VideoClips:
         keep_pictures: bool = False,
         **sizes: Any,
     ):
+        super().__init__()
         self.cut = replace(cut, **sizes)
         _check_choice("evaluation", evaluation, ("centre", "released"), "'centre' is repeatable.")
         self.keep_pictures = keep_pictures
@@ -298,34 +299,12 @@ class VideoClips:
         annotation = read_annotation(annotation_path)
         self.class_names: list[str] = list(annotation["labels"])
         self.positive = positive_classes(self.class_names)
-        self.items: list[ClipItem] = []
         self.skipped: list[tuple[str, str]] = []
-        self._unreadable: dict[str, str] = {}
         single = isinstance(video_path, (str, Path))
         folders = [Path(folder) for folder in ([video_path] if single else video_path)]
         self._find_items(annotation, folders, audio_path, Path(annotation_path))
 
         self._cache = _Cache(cache_megabytes * 2**20) if cache else None
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    @property
-    def unreadable(self) -> dict[str, str]:
-        """Why, by ID: the clips of which a file was found to be missing or damaged, so far."""
-        return dict(self._unreadable)
-
-    def not_read(self, index: int, error: DataError) -> None:
-        """Take down that clip `index` could not be read; the first time, warn of it."""
-        reason = str(error)
-        if self._unreadable.setdefault(self.items[index].id, reason) is reason:
-            log.warning("a clip that cannot be read: %s", reason)
-
-    def only(self, ids: Sequence[str]) -> VideoClips:
-        """These clips alone, in the order that they have here: for what goes with predictions."""
-        chosen, kept = copy.copy(self), set(ids)
-        chosen.items = [item for item in self.items if item.id in kept]
-        return chosen
 
     def _find_items(
         self, annotation: dict, video_paths: list[Path], audio_path, annotation_path
@@ -589,7 +568,7 @@ def batches(
 ) -> Iterator[Batch]:
     """One epoch in batches, loaded ahead by `threads` threads (0: in the caller's own).
 
-    dataset: VideoClips, or anything with `__len__`, `load(index, epoch) -> Sample` and `not_read`.
+    dataset: VideoClips, or what has its `__len__`, `load(index, epoch) -> Sample` and `not_read`.
     start: number of batches to leave out at the beginning, without loading them: the rest of an
         interrupted epoch is exactly what it would have been.
     part: which of a batch's indices to load, where other processes load the others.
@@ -619,38 +598,8 @@ def batches(
     groups = [order[b * batch_size : (b + 1) * batch_size] for b in range(start, count)]
     if part is not None:
         groups = [part(group) for group in groups]
-    load = partial(_load, dataset, epoch=epoch, replace=replace)
+    load = partial(load_or_leave, dataset, epoch=epoch, replace=replace)
     return _load_groups(load, groups, epoch, threads, max(threads + 2, batch_size))
-
-
-Loaded = tuple[int, Sample] | DataError  # a clip's index and content, or why it is left out
-
-
-def _load(dataset, index: int, epoch: int, replace: bool) -> Loaded:
-    """Clip `index`, or with `replace` the next that can be read."""
-    failed: list[tuple[int, DataError]] = []
-    found: Loaded | None = None
-    for place in range(index, index + (len(dataset) if replace else 1)):
-        place %= len(dataset)
-        try:
-            found = place, dataset.load(place, epoch)
-            break
-        except DataError as error:
-            failed.append((place, error))
-    if found is None and replace:
-        raise _nothing(failed[0][1])
-    for place, error in failed:
-        dataset.not_read(place, error)
-    return found or failed[0][1]
-
-
-def _nothing(error: DataError) -> DataError:
-    return DataError(
-        error.what,
-        found=f"{error.found}, and no other clip that can be read",
-        wanted=error.wanted,
-        cure=error.cure,
-    )
 
 
 def _load_groups(load, groups, epoch: int, threads: int, ahead: int) -> Iterator[Batch]:
@@ -659,15 +608,15 @@ def _load_groups(load, groups, epoch: int, threads: int, ahead: int) -> Iterator
     with contextlib.closing(_in_order(load, upcoming, threads, ahead)) as results:
         for group in groups:
             loaded = [next(results) for _ in group]
-            failed = failed or next((one for one in loaded if isinstance(one, DataError)), None)
-            batch = _collate([one for one in loaded if not isinstance(one, DataError)], epoch)
+            failed = failed or next((one.error for one in loaded if one.error), None)
+            batch = _collate([one for one in loaded if not one.error], epoch)
             loaded.clear()  # the caller may keep the batch for long; its parts need not stay too
             if batch is not None:
                 given = True
                 yield batch
             del batch
     if failed and not given:
-        raise _nothing(failed)
+        raise nothing_left(failed)
 
 
 def _in_order(load, indices: list[int], threads: int, ahead: int) -> Iterator[Loaded]:
@@ -695,16 +644,16 @@ def _in_order(load, indices: list[int], threads: int, ahead: int) -> Iterator[Lo
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _collate(loaded: Sequence[tuple[int, Sample]], epoch: int) -> Batch | None:
+def _collate(loaded: Sequence[Loaded], epoch: int) -> Batch | None:
     if not loaded:
         return None
-    indices, samples = zip(*loaded, strict=True)
+    samples = [one.sample for one in loaded]
     return Batch(
         visual=np.stack([sample.visual for sample in samples]),
         audio=None if samples[0].audio is None else np.stack([s.audio for s in samples]),
         label=np.array([sample.label for sample in samples], dtype=np.int32),
         ids=[sample.id for sample in samples],
-        indices=np.array(indices),
+        indices=np.array([one.index for one in loaded]),
         epoch=epoch,
         pictures=None if samples[0].pictures is None else [s.pictures for s in samples],
     )

@@ -21,6 +21,7 @@ from jacklib.data.prepare import prepare_frames, prepare_one_video
 from jacklib.data.rendered import segment_truth
 from jacklib.data.samples import SAMPLES, SamplePaths
 from jacklib.data.transforms import TransformDraw
+from jacklib.data.unreadable import Files
 from jacklib.data.video import (
     DATASETS,
     MINIMUM_FRAMES,
@@ -146,18 +147,19 @@ def clip_truth(clips: VideoClips, index: int) -> np.ndarray | None:
     return segment_truth(event, item.n_frames, clips.cut.seq_len)
 
 
-def tell_unreadable(*subsets: VideoClips) -> dict[str, str]:
-    """Print how many clips could not be read, and which; returns why, by ID."""
+def tell_unreadable(*subsets: Files) -> dict[str, str]:
+    """Print how many clips or videos could not be read, and which; returns why, by ID."""
     reasons, known = {}, set()
-    for clips in subsets:
-        reasons |= clips.unreadable
-        known |= {item.id for item in clips.items}
+    for files in subsets:
+        reasons |= files.unreadable
+        known |= {item.id for item in files.items}
     # Of several processes, each has read its part.
     reasons = {k: v for one in parallel.from_all(reasons) for k, v in one.items()}
     if reasons:
         names = ", ".join(plain(name, 100) for name in list(reasons)[:10])
         more = ", ..." if len(reasons) > 10 else ""
-        print(f"{len(reasons)} of {len(known | {*reasons})} clips could not be read: {names}{more}")
+        whole = f"{len(known | {*reasons})} {files.kind}s"
+        print(f"{len(reasons)} of {whole} could not be read: {names}{more}")
     return reasons
 
 

@@ -45,6 +45,7 @@ from jacklib.data.tsl_features import (
     picture_features,
     video_facts,
 )
+from jacklib.data.unreadable import load_or_leave, nothing_left
 from jacklib.errors import DataError
 from jacklib.files import named_after, read_table, write_json
 from jacklib.methods.answer import Answer, Model, View, is_arrays, name_of, pair_of
@@ -56,6 +57,7 @@ from jacklib.methods.checkpoints import (
     result_folder,
     saved_config,
 )
+from jacklib.methods.clips import tell_unreadable
 from jacklib.networks import I3D, TSLNet, TSLNetConfig
 from jacklib.networks.losses import TSLLoss
 from jacklib.ops import Adam
@@ -184,18 +186,17 @@ def train(
 
     lambdas, reverse_sign: see `TSLLoss`. clock: takes the times.
     """
+    training, validation = long_enough(net, training), long_enough(net, validation)
     if schedule.batch_size > len(training):
         raise DataError(
             "batch_size", found=f"{schedule.batch_size}, and {len(training)} videos to train on",
             wanted="no more than there are videos", cure="Give a smaller --batch_size.",
         )  # fmt: skip
-    check_videos(net, training)
-    check_videos(net, validation)
     criterion, clock = TSLLoss(lambdas, reverse_sign), clock or Clock()
     net.train()  # eval() has stopped the gradients that the optimizer looks for
 
     def one_video(index: int, n_videos: int):
-        sample = training.load(int(index))
+        sample = load_or_leave(training, int(index), replace=True).sample
         jt.sync_all(True)
         begun = time.perf_counter()
         output = net(*inputs(sample), sample.labels[None])
@@ -293,21 +294,30 @@ class Localisation(NamedTuple):
         return "\n".join(lines)
 
 
-def check_videos(net: TSLNet, videos: UntrimmedVideos) -> None:
-    """Raise DataError, before any work, where a video is too short for the network or, of the test
-    videos, none has a segment to find."""
-    for item, T in zip(videos.items, videos.lengths, strict=True):
-        if T < net.config.r_act:
-            raise DataError(
-                f"{videos.root}, video {item.id!r}", found=f"{T} clips",
+def long_enough(net: TSLNet, videos: UntrimmedVideos) -> UntrimmedVideos:
+    """The videos that are not too short for the network; the others are taken down as unreadable.
+
+    Raises DataError, before any work, if none is left or none of the test videos has a segment to
+    find.
+    """
+    errors = {}
+    for index, item in enumerate(videos.items):
+        if videos.lengths[item.id] < net.config.r_act:
+            errors[item.id] = DataError(
+                f"{videos.root}, video {item.id!r}", found=f"{videos.lengths[item.id]} clips",
                 wanted=f"{net.config.r_act} or more (r_act)",
                 cure=f"Take it out of split_{videos.subset}.txt, or give a smaller --r_act.",
             )  # fmt: skip
-    if videos.subset == "test" and not any(item.truth for item in videos.items):
+            videos.not_read(index, errors[item.id])
+    kept = videos.only([item.id for item in videos.items if item.id not in errors])
+    if not kept.items:
+        raise nothing_left(next(iter(errors.values())))
+    if kept.subset == "test" and not any(item.truth for item in kept.items):
         raise DataError(
             str(videos.truth_file), found="no segment of any test video", wanted="at least one",
             cure="Results are measured against them.",
         )  # fmt: skip
+    return kept
 
 
 def predict(net: TSLNet, sample) -> Scores:
@@ -321,12 +331,18 @@ def predict(net: TSLNet, sample) -> Scores:
 def test(
     net: TSLNet, videos: UntrimmedVideos, *, class_threshold: float = RELEASED_THRESHOLD
 ) -> Localisation:
-    """Score every video, find segments and measure them against the ground truth."""
-    check_videos(net, videos)
-    found = {}
+    """Score every video that can be read, find segments and measure them against the ground
+    truth."""
+    videos, found, error = long_enough(net, videos), {}, None
     for index, item in enumerate(videos.items):
-        found[item.id] = predict(net, videos.load(index))
+        loaded = load_or_leave(videos, index)
+        if loaded.error:
+            error = error or loaded.error
+            continue
+        found[item.id] = predict(net, loaded.sample)
         jt.sync_all()
+    if not found:
+        raise nothing_left(error)
     return measure(found, videos, class_threshold)
 
 
@@ -335,8 +351,8 @@ def measure(
     videos: UntrimmedVideos,
     class_threshold: float = RELEASED_THRESHOLD,
 ) -> Localisation:
-    """Segments from scores, and their metrics over tIoU 0.1 to 0.3."""
-    results, right = {}, 0
+    """Segments from the scores of all or some videos, and their metrics over tIoU 0.1 to 0.3."""
+    videos, results, right = videos.only(scored), {}, 0
     for item in videos.items:
         scores, video_score = scored[item.id]
         results[item.id] = localize(
@@ -353,8 +369,8 @@ def random_scores(videos: UntrimmedVideos, seed: int) -> dict[str, Scores]:
     """Scores drawn at random for every clip, put together as the network puts its own."""
     rng = np.random.default_rng(seed)
     found = {}
-    for index, item in enumerate(videos.items):
-        each = rng.random((videos.load(index).n_clips, len(CLASSES) + 1))
+    for item in videos.items:
+        each = rng.random((videos.lengths[item.id], len(CLASSES) + 1))
         each[:, :-1] *= 1 - each[:, -1:]
         found[item.id] = Scores(each, rng.random(len(CLASSES)))
     return found
@@ -625,6 +641,7 @@ def _main_in(folder: Path, args: argparse.Namespace) -> int:
     print(report_table(report))
     weights = best_weights(folder, best["epoch"])
     print(f"Best after step {report['step']}. Weights: {weights}")
+    tell_unreadable(training, validation)
     return 0
 
 
@@ -759,12 +776,14 @@ def _main_eval(args: argparse.Namespace) -> int:
     result = test(net, videos, class_threshold=args.class_th)
     print(result.table())
     print(f"videos whose classes are all right: {result.accuracy:.3f}")
+    unreadable = tell_unreadable(videos)
     folder = result_folder(NAME, args.result_path)
     segments = write_results(folder / "detections.json", result.results, f"Features: {kind}")
     numbers = folder / "metrics.json"
-    write_json(numbers, result.metrics | result.summary())
+    more = {"unreadable": unreadable} if unreadable else {}
+    write_json(numbers, result.metrics | result.summary() | more)
     print(f"written: {segments}, {numbers}")
-    return 0
+    return 1 if unreadable else 0
 
 
 class _Features(NamedTuple):

@@ -28,8 +28,9 @@ try:
 finally:
     nbformat.write(notebook, sys.argv[3])
 """
-# What may differ between two kernels: times and places in memory.
-TIMES = re.compile(r"\d+[.,:]?\d* ?(ms|s|MB|MiB|GiB|µs|%)\b|0x[0-9a-f]+")
+# What may differ between two kernels: times, with the blanks that set them right, and places in
+# memory.
+TIMES = re.compile(r" *\d+[.,:]?\d* ?(ms|s|MB|MiB|GiB|µs|%)\b|0x[0-9a-f]+")
 
 
 def results(run: Run) -> Iterator[Result]:
