@@ -31,14 +31,8 @@ def root(tmp_path_factory):
             np.save(
                 features / "logmfcc" / f"{video}.npy", rng.standard_normal((T * 32, 60)) * 15 - 30
             )
-            moments = [
-                {"segment": [2, 5], "label": "n"},
-                {"segment": [6, 9], "label": "p"},
-            ]
-            database[video] = {
-                "subset": subset,
-                "annotations": moments if subset == "test" else [],
-            }
+            moments = [{"segment": [2, 5], "label": "n"}, {"segment": [6, 9], "label": "p"}]
+            database[video] = {"subset": subset, "annotations": moments if subset == "test" else []}
             if subset == "train":
                 points += [f"n,0,0,0,{video},80", f"p,1,0,0,{video},200"]
     (root / "gt.json").write_text(json.dumps({"database": database}))

@@ -51,9 +51,7 @@ def build(case):
     return net, given, (given.pop("toward"), given.pop("toward_pooled"))
 
 
-# ---------------------------------------------------------------------------------------------
-# PyTorch's numbers
-# ---------------------------------------------------------------------------------------------
+# --- PyTorch's numbers ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -149,9 +147,7 @@ def test_max_length_cuts(encoder):
     assert error(short, encoder.embed(["a very long sentence about fear"])) < 1e-5
 
 
-# ---------------------------------------------------------------------------------------------
-# Behaviour
-# ---------------------------------------------------------------------------------------------
+# --- Behaviour ------------------------------------------------------------------------------------
 
 
 def test_defaults_are_bert_base():
@@ -204,9 +200,7 @@ def test_embedding_adds_up_the_gradients_of_a_word():
     assert np.array_equal(found, np.repeat([[0], [2], [0], [0], [1], [0]], 3, 1))
 
 
-# ---------------------------------------------------------------------------------------------
-# Checkpoints
-# ---------------------------------------------------------------------------------------------
+# --- Checkpoints ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -395,9 +389,7 @@ def test_transformers_comes_quietly_and_without_pytorch(tmp_path):
     assert "PyTorch" not in done.stderr and "TensorFlow" not in done.stderr
 
 
-# ---------------------------------------------------------------------------------------------
-# Bad input
-# ---------------------------------------------------------------------------------------------
+# --- Bad input ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -427,10 +419,7 @@ def test_wrong_inputs_are_named(given, wanted):
     "options, wanted",
     [
         ({"hidden_size": 0}, "hidden_size: found 0, wanted a whole number, 1 or more."),
-        (
-            {"num_attention_heads": 5},
-            "num_attention_heads: found 5, wanted a divisor of",
-        ),
+        ({"num_attention_heads": 5}, "num_attention_heads: found 5, wanted a divisor of"),
         ({"hidden_act": "swish"}, "hidden_act: found 'swish', wanted one of"),
         ({"hidden_dropout_prob": 1.0}, "hidden_dropout_prob: found 1.0, wanted 0 or more"),
         ({"pad_token_id": 15}, "pad_token_id: found 15, wanted 0 to 14, or None."),

@@ -176,9 +176,7 @@ def test_kinetics_names(tmp_path):
         load_kinetics_backbone(backbone, tmp_path / "o.pth")
 
 
-# ---------------------------------------------------------------------------------------------
-# Training states
-# ---------------------------------------------------------------------------------------------
+# --- Training states ------------------------------------------------------------------------------
 
 
 def steps(net, optimizer, n, start=0):
@@ -211,9 +209,7 @@ def test_resume_from_weights_alone_is_refused(tmp_path):
         load_training(tmp_path / "best.pth", net, Adam(net.parameters()))
 
 
-# ---------------------------------------------------------------------------------------------
-# What a file says besides its weights
-# ---------------------------------------------------------------------------------------------
+# --- What a file says besides its weights ---------------------------------------------------------
 
 DEEP = {}
 for _ in range(500):

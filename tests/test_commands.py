@@ -268,9 +268,7 @@ def test_a_finished_run_and_a_failed_one_leave_what_was_there(trained, tmp_path)
     assert before == {path.name: path.read_bytes() for path in trained[0].glob("*.*")}
 
 
-# ---------------------------------------------------------------------------------------------
-# What goes wrong says so in one line
-# ---------------------------------------------------------------------------------------------
+# --- What goes wrong says so in one line ----------------------------------------------------------
 
 
 def fails(*arguments):
@@ -346,9 +344,7 @@ def test_help_and_unknown_commands():
     assert result.returncode == 2 and "Unknown command 'traain'" in result.stderr
 
 
-# ---------------------------------------------------------------------------------------------
-# Terminals, pipes, disks
-# ---------------------------------------------------------------------------------------------
+# --- Terminals, pipes, disks ----------------------------------------------------------------------
 
 
 def start(*arguments, **options):

@@ -200,9 +200,7 @@ def test_readmes_quote_the_same_papers():
     assert blocks[0] == blocks[1] and len(blocks[0]) == 1
 
 
-# ---------------------------------------------------------------------------------------------
-# Tables against the code
-# ---------------------------------------------------------------------------------------------
+# --- Tables against the code ----------------------------------------------------------------------
 
 # page, which of its option tables belong together, the command. CTEN's options are those of VAANet
 # and its own.
@@ -389,9 +387,7 @@ def test_lists_of_numbers_are_understood(page):
     assert all(number_list(text, page) for text in lists)
 
 
-# ---------------------------------------------------------------------------------------------
-# Python examples
-# ---------------------------------------------------------------------------------------------
+# --- Python examples ------------------------------------------------------------------------------
 
 
 def examples_in(page: str) -> list[ast.Module]:

@@ -74,9 +74,7 @@ def same(one: Answer, other: Answer, tolerance: float = 0.0) -> None:
     np.testing.assert_allclose(*numbers, atol=tolerance)
 
 
-# ---------------------------------------------------------------------------------------------
-# Loading
-# ---------------------------------------------------------------------------------------------
+# --- Loading --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("network", METHODS)
@@ -183,9 +181,7 @@ def test_a_file_of_a_network_that_nobody_knows(tmp_path):
     assert "\x1b" not in str(caught.value)
 
 
-# ---------------------------------------------------------------------------------------------
-# Answers
-# ---------------------------------------------------------------------------------------------
+# --- Answers --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("network", METHODS)
@@ -357,9 +353,7 @@ def test_what_a_training_measured(tmp_path):
         assert measured(tmp_path / "best.pth") is None
 
 
-# ---------------------------------------------------------------------------------------------
-# Arrays and folders of frames
-# ---------------------------------------------------------------------------------------------
+# --- Arrays and folders of frames -----------------------------------------------------------------
 
 
 def test_arrays_in_place_of_a_clip(models, answers):
@@ -496,9 +490,7 @@ def test_files_that_are_no_films(models, tmp_path):
         models["gait"].predict(CLIP)
 
 
-# ---------------------------------------------------------------------------------------------
-# The command `predict`
-# ---------------------------------------------------------------------------------------------
+# --- The command `predict` ------------------------------------------------------------------------
 
 
 def predicted(*words) -> int:
@@ -631,9 +623,7 @@ def test_a_film_with_other_sound(tmp_path):
         model.predict(CLIP, sound=tmp_path / "nope.wav")
 
 
-# ---------------------------------------------------------------------------------------------
-# Weights: your own, and those that ship
-# ---------------------------------------------------------------------------------------------
+# --- Weights: your own, and those that ship -------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -61,8 +61,7 @@ FUNCTIONS = {
 
 
 @pytest.mark.parametrize(
-    "case, data",
-    cases("conv3d", "pool", "adaptive_pool", "losses", "logsumexp", "interpolate"),
+    "case, data", cases("conv3d", "pool", "adaptive_pool", "losses", "logsumexp", "interpolate")
 )
 def test_function(case, data):
     inputs = {role: jt.array(data[role]) for role in case["inputs"]}

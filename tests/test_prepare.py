@@ -88,9 +88,7 @@ def quiet(source, target, **options):
     return prepare_videos(source, target, **{"short_side": 48, "progress": False, **options})
 
 
-# ---------------------------------------------------------------------------------------------
-# Pictures at their times
-# ---------------------------------------------------------------------------------------------
+# --- Pictures at their times ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fps, expected", [
@@ -152,9 +150,7 @@ def test_read_video_gives_pictures_and_sound_without_files(tmp_path):
     assert not silence.any() and abs(len(silence) - 44100) < 4410
 
 
-# ---------------------------------------------------------------------------------------------
-# One video to files
-# ---------------------------------------------------------------------------------------------
+# --- One video to files ---------------------------------------------------------------------------
 
 
 def test_film_clip_to_files(tmp_path):
@@ -275,9 +271,7 @@ def test_error_while_writing_leaves_nothing(tmp_path, monkeypatch):
     assert not tree(tmp_path / "out") and not leftovers(tmp_path)
 
 
-# ---------------------------------------------------------------------------------------------
-# Many videos
-# ---------------------------------------------------------------------------------------------
+# --- Many videos ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -470,9 +464,7 @@ def test_split_sizes(count, share, validation):
         assert list(later.values()).count("validation") == 33
 
 
-# ---------------------------------------------------------------------------------------------
-# What a file says never leaves TARGET, and nothing of the user's is removed
-# ---------------------------------------------------------------------------------------------
+# --- What a file says never leaves TARGET, and nothing of the user's is removed -------------------
 
 
 @pytest.mark.parametrize("label", ["../victim", "/victim", "a/b", "a\\b", "..", ".hidden", "a\0b"])
@@ -697,9 +689,7 @@ def test_a_full_disk_ends_the_run_and_a_bad_video_does_not(own_videos, tmp_path,
     assert len(report.failed) == 4 and not leftovers(target)
 
 
-# ---------------------------------------------------------------------------------------------
-# Killed in the middle, and the command line
-# ---------------------------------------------------------------------------------------------
+# --- Killed in the middle, and the command line ---------------------------------------------------
 
 
 def test_killed_run_is_finished_by_the_next_one(tmp_path):

@@ -14,13 +14,7 @@ import numpy as np
 import pytest
 
 from jacklib.data import rendered
-from jacklib.data.rendered import (
-    LABELS,
-    build_rendered,
-    clip_checksum,
-    render_clip,
-    segment_truth,
-)
+from jacklib.data.rendered import LABELS, build_rendered, clip_checksum, render_clip, segment_truth
 from jacklib.errors import DataError
 
 REPOSITORY = Path(__file__).resolve().parents[1]

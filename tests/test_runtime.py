@@ -196,9 +196,7 @@ def test_ctrl_c_at_a_terminal_ends_a_program():
     assert words.rstrip().endswith("KeyboardInterrupt")
 
 
-# ---------------------------------------------------------------------------------------------
-# Children: where they look for modules, and when they end
-# ---------------------------------------------------------------------------------------------
+# --- Children: where they look for modules, and when they end -------------------------------------
 
 
 @pytest.fixture
@@ -290,9 +288,7 @@ def test_a_child_that_ended_by_itself_is_left_in_peace():
     assert (result.returncode, result.stdout) == (0, "done\n")
 
 
-# ---------------------------------------------------------------------------------------------
-# Homes and disks
-# ---------------------------------------------------------------------------------------------
+# --- Homes and disks ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("home", ["", "/", "/nowhere/at/all", "relative", None])

@@ -202,9 +202,7 @@ def test_curves_show_every_epoch(tmp_path):
     assert all(len(line.get_xdata()) == 3 for line in lines)
 
 
-# ---------------------------------------------------------------------------------------------
-# Stops between two writes
-# ---------------------------------------------------------------------------------------------
+# --- Stops between two writes ---------------------------------------------------------------------
 
 UP_AND_DOWN = {1: 0.2, 2: 0.5, 3: 0.4}  # the best epoch is not the last
 
@@ -362,9 +360,7 @@ def test_ctrl_c_in_a_write_leaves_nothing_half(tmp_path, no_time, monkeypatch):
     assert not dead.exists()
 
 
-# ---------------------------------------------------------------------------------------------
-# Two at once
-# ---------------------------------------------------------------------------------------------
+# --- Two at once ----------------------------------------------------------------------------------
 
 
 def test_two_trainings_in_one_folder(tmp_path):
@@ -407,9 +403,7 @@ def test_a_notebook_waits_and_takes_over_the_same_run(tmp_path, monkeypatch, cap
     assert ("its weights and history, from" in printed.out) == (settings == "as the other's")
 
 
-# ---------------------------------------------------------------------------------------------
-# The clock, and TensorBoard's file
-# ---------------------------------------------------------------------------------------------
+# --- The clock, and TensorBoard's file ------------------------------------------------------------
 
 
 def events(folder):
@@ -468,9 +462,7 @@ def test_events_of_a_resumed_run_void_the_later_ones(tmp_path):
     assert [event.step for event in events(tmp_path) if event.summary.value] == [1, 2, 3]
 
 
-# ---------------------------------------------------------------------------------------------
-# The real network, killed
-# ---------------------------------------------------------------------------------------------
+# --- The real network, killed ---------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")

@@ -250,9 +250,7 @@ def test_weights_and_features_of_different_kinds(trained, tmp_path):
     assert "found weights of TSL" in message
 
 
-# ---------------------------------------------------------------------------------------------
-# Training, in this process
-# ---------------------------------------------------------------------------------------------
+# --- Training, in this process --------------------------------------------------------------------
 
 SCHEDULE = tsl.Schedule(1, (1e-3, 1e-3, 5e-4, 5e-4, 5e-4), 2)
 

@@ -56,9 +56,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FILM = ROOT / "data_samples" / "film" / "video" / "Joy" / "bbb_0120.mp4"
 
 
-# ---------------------------------------------------------------------------------------------
-# A small folder in TSL-300's layout, features invented
-# ---------------------------------------------------------------------------------------------
+# --- A small folder in TSL-300's layout, features invented ----------------------------------------
 
 HEADER = "class,class_index,start_frame,stop_frame,video_id,point\n"
 
@@ -190,9 +188,7 @@ def test_results_that_cannot_be(tmp_path, results):
         temporal_map(truth, results, [0.5])
 
 
-# ---------------------------------------------------------------------------------------------
-# Bad input
-# ---------------------------------------------------------------------------------------------
+# --- Bad input ------------------------------------------------------------------------------------
 
 
 def spoil_features(kind, change):
@@ -357,9 +353,7 @@ def test_a_few_clips_more_or_less_are_cut():
     assert same_length(rgb, None, "rgb", "logmel")[0] is rgb
 
 
-# ---------------------------------------------------------------------------------------------
-# Features
-# ---------------------------------------------------------------------------------------------
+# --- Features -------------------------------------------------------------------------------------
 
 
 def test_log_mel_rates_are_the_released_script_s():
@@ -543,9 +537,7 @@ def test_two_at_once_describe_each_video_once(two_videos):
     assert not list(two_videos.rglob("*.part"))
 
 
-# ---------------------------------------------------------------------------------------------
-# Rendered videos
-# ---------------------------------------------------------------------------------------------
+# --- Rendered videos ------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

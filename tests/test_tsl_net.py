@@ -4,13 +4,7 @@ import jittor as jt
 import numpy as np
 import pytest
 from golden_inputs import error, tsl_inputs
-from training_numbers import (
-    check_buffers,
-    check_parameters,
-    check_small,
-    small_cases,
-    three_steps,
-)
+from training_numbers import check_buffers, check_parameters, check_small, small_cases, three_steps
 
 from jacklib.core.metrics import localize
 from jacklib.core.pseudo_labels import seed_labels
@@ -122,9 +116,7 @@ def test_other_shapes(case):
     )  # fmt: skip
 
 
-# ---------------------------------------------------------------------------------------------
-# Behaviour
-# ---------------------------------------------------------------------------------------------
+# --- Behaviour ------------------------------------------------------------------------------------
 
 TINY = {"len_feature": 32, "neck_size": 24, "rgb_size": 20}
 T = 20

@@ -99,9 +99,7 @@ def gait_inputs(config: BPMGCNConfig, batch: int, seed: int) -> tuple[np.ndarray
     return posture, movement, labels, normal(batch, config.n_features * config.frames)
 
 
-# ---------------------------------------------------------------------------------------------
-# A training step's passes
-# ---------------------------------------------------------------------------------------------
+# --- A training step's passes ---------------------------------------------------------------------
 
 
 class Pass(NamedTuple):

@@ -68,10 +68,7 @@ class GaitArrays(NamedTuple):
     label: np.ndarray
 
 
-# ---------------------------------------------------------------------------------------------
-# Emotion-Gait's files
-# ---------------------------------------------------------------------------------------------
-
+# --- Emotion-Gait's files -------------------------------------------------------------------------
 
 # Of an HDF5 file. A few bytes of it can say that a gait has 40 million frames of one number, or
 # unpack to gigabytes: sizes are looked at before anything is read.
@@ -237,9 +234,7 @@ def write_gaits(folder: Path, gaits: Sequence[Gait]) -> None:
                 pose = gait.pose.reshape(len(gait.pose), -1)
                 # Without the time of day, so that the same gaits give the same file.
                 file.create_dataset(
-                    gait.name,
-                    data=pose if name == "features.h5" else gait.label,
-                    track_times=False,
+                    gait.name, data=pose if name == "features.h5" else gait.label, track_times=False
                 )
             file.flush()
             write_bytes(folder / name, file.id.get_file_image())
@@ -266,9 +261,7 @@ def split_indices(n_gaits: int, seed: int = 0, test_share: float = 0.1):
     return np.sort(drawn[:n_train]), np.sort(drawn[n_train:])
 
 
-# ---------------------------------------------------------------------------------------------
-# What the network sees
-# ---------------------------------------------------------------------------------------------
+# --- What the network sees ------------------------------------------------------------------------
 
 
 def sample_frames(pose: np.ndarray) -> np.ndarray:
@@ -329,9 +322,7 @@ def gait_arrays(poses: Sequence[np.ndarray], labels: Sequence[int]) -> GaitArray
     return arrays._replace(affective=arrays.affective.reshape(n, N_AFFECTIVE * FRAMES))
 
 
-# ---------------------------------------------------------------------------------------------
-# Augmentation
-# ---------------------------------------------------------------------------------------------
+# --- Augmentation ---------------------------------------------------------------------------------
 
 # From these, two values each are drawn: for the first and for the last frame.
 ANGLES = (-10.0, -5.0, 0.0, 5.0, 10.0)  # degrees
@@ -371,9 +362,7 @@ def move(array: np.ndarray, draw: MoveDraw) -> np.ndarray:
     return moved
 
 
-# ---------------------------------------------------------------------------------------------
-# The data set
-# ---------------------------------------------------------------------------------------------
+# --- The data set ---------------------------------------------------------------------------------
 
 
 class GaitSample(NamedTuple):
@@ -492,9 +481,7 @@ def read_names(folder: Path, split: str, count: int) -> list[str]:
     return [plain(name, 200) for name in names]
 
 
-# ---------------------------------------------------------------------------------------------
-# One recording
-# ---------------------------------------------------------------------------------------------
+# --- One recording --------------------------------------------------------------------------------
 
 
 def read_pose(path: str | Path) -> Recording:

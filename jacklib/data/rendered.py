@@ -55,9 +55,7 @@ class RenderedClip(NamedTuple):
     event: tuple[int, int]
 
 
-# ---------------------------------------------------------------------------------------------
-# Outlines: the radius of a shape (at most 1) as a function of the angle, 0 = right, pi/2 = down
-# ---------------------------------------------------------------------------------------------
+# --- Outlines: the radius of a shape (at most 1) as a function of the angle, 0 = right, pi/2 = down
 
 Outline = Callable[[np.ndarray], np.ndarray]
 Random = np.random.RandomState

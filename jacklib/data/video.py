@@ -42,9 +42,7 @@ MINIMUM_FRAMES = 16  # shorter clips are left out, as the released tools do
 PREPARE = "Make it with `bash script/run.sh prepare SOURCE TARGET`."
 
 
-# ---------------------------------------------------------------------------------------------
-# The data sets
-# ---------------------------------------------------------------------------------------------
+# --- The data sets --------------------------------------------------------------------------------
 
 
 class DatasetInfo(NamedTuple):
@@ -68,14 +66,10 @@ DATASETS = {
         "ve8_01.json",
     ),
     "ekman6": DatasetInfo(
-        ("anger", "disgust", "fear", "joy", "sadness", "surprise"),
-        frozenset({3, 5}),
-        "ek6_01.json",
+        ("anger", "disgust", "fear", "joy", "sadness", "surprise"), frozenset({3, 5}), "ek6_01.json"
     ),
     "erato": DatasetInfo(
-        ("Hostile", "Intimate", "Mild", "Neutral", "tense"),
-        frozenset({1, 2}),
-        "erato_01.json",
+        ("Hostile", "Intimate", "Mild", "Neutral", "tense"), frozenset({1, 2}), "erato_01.json"
     ),
     "aff_wild2": DatasetInfo(
         ("Neutral", "Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise"),
@@ -83,9 +77,7 @@ DATASETS = {
         "aff_wild2_01.json",
     ),
     "iemocap": DatasetInfo(
-        ("Anger", "Happy", "Neutral", "Sadness"),
-        frozenset({1}),
-        "iemocap_01.json",
+        ("Anger", "Happy", "Neutral", "Sadness"), frozenset({1}), "iemocap_01.json"
     ),
 }
 POSITIVE_NAMES = frozenset(
@@ -98,9 +90,7 @@ def positive_classes(class_names: list[str] | tuple[str, ...]) -> frozenset[int]
     return frozenset(n for n, name in enumerate(class_names) if name.lower() in POSITIVE_NAMES)
 
 
-# ---------------------------------------------------------------------------------------------
-# The annotation file
-# ---------------------------------------------------------------------------------------------
+# --- The annotation file --------------------------------------------------------------------------
 
 
 def read_annotation(path: str | Path) -> dict:
@@ -162,9 +152,7 @@ def _check_event(path: Path, clip_id: str, about: dict) -> None:
     )  # fmt: skip
 
 
-# ---------------------------------------------------------------------------------------------
-# Clips
-# ---------------------------------------------------------------------------------------------
+# --- Clips ----------------------------------------------------------------------------------------
 
 
 class ClipItem(NamedTuple):
@@ -427,11 +415,7 @@ class VideoClips(Files):
         return np.random.default_rng([self.seed, epoch, index, *rest])
 
     def load_frames(
-        self,
-        index: int,
-        indices: np.ndarray,
-        draw: TransformDraw,
-        pictures: Pictures | None = None,
+        self, index: int, indices: np.ndarray, draw: TransformDraw, pictures: Pictures | None = None
     ) -> np.ndarray:
         """Frames `indices` [S, D] (from 0) of clip `index`, transformed: float32 [S, 3, D, H, W].
 
@@ -530,9 +514,7 @@ class _Cache:
                 self.used += array.nbytes
 
 
-# ---------------------------------------------------------------------------------------------
-# Batches
-# ---------------------------------------------------------------------------------------------
+# --- Batches --------------------------------------------------------------------------------------
 
 
 class Batch(NamedTuple):

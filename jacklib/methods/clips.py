@@ -83,9 +83,7 @@ class Method(NamedTuple):
     notes: dict[str, Any] = {}  # what checkpoints are to say besides the config
 
 
-# ---------------------------------------------------------------------------------------------
-# Clips
-# ---------------------------------------------------------------------------------------------
+# --- Clips ----------------------------------------------------------------------------------------
 
 
 def open_clips(config: Any, paths: SamplePaths, subset: str, **options: Any) -> VideoClips:
@@ -226,9 +224,7 @@ def by_class(names: Sequence[str], probabilities: np.ndarray) -> dict[str, float
     return {names[i]: float(probabilities[i]) for i in order}
 
 
-# ---------------------------------------------------------------------------------------------
-# Options
-# ---------------------------------------------------------------------------------------------
+# --- Options --------------------------------------------------------------------------------------
 
 
 def add_arguments(parser: argparse.ArgumentParser, phase: str, method: Method) -> None:
@@ -310,9 +306,7 @@ def n_classes_of(paths: SamplePaths) -> int:
     return len(read_annotation(paths.annotation_path)["labels"])
 
 
-# ---------------------------------------------------------------------------------------------
-# Phases
-# ---------------------------------------------------------------------------------------------
+# --- Phases ---------------------------------------------------------------------------------------
 
 
 def _check_positive(args: argparse.Namespace, *names: str) -> None:

@@ -75,9 +75,7 @@ def open_clips(config: CTENConfig, paths: SamplePaths, subset: str, **options: A
     )
 
 
-# ---------------------------------------------------------------------------------------------
-# Passes
-# ---------------------------------------------------------------------------------------------
+# --- Passes ---------------------------------------------------------------------------------------
 
 
 class Pass(NamedTuple):
@@ -88,10 +86,7 @@ class Pass(NamedTuple):
 
 
 def look(
-    net: Network,
-    visual: np.ndarray,
-    audio: np.ndarray | None,
-    features: KeptFeatures | None = None,
+    net: Network, visual: np.ndarray, audio: np.ndarray | None, features: KeptFeatures | None = None
 ) -> Any:
     """One pass over a batch: visual [B, S, 3, D, H, W], audio [B, S * audio_time, 128] or None."""
     sound = () if isinstance(net, CTENVisual) else (audio,)
@@ -159,9 +154,7 @@ def evaluate_passes(
     ]
 
 
-# ---------------------------------------------------------------------------------------------
-# Training and evaluation
-# ---------------------------------------------------------------------------------------------
+# --- Training and evaluation ----------------------------------------------------------------------
 
 
 def train(
@@ -322,9 +315,7 @@ def detections(predictions: Predictions, clips: VideoClips) -> dict:
     return results
 
 
-# ---------------------------------------------------------------------------------------------
-# The erasing figure
-# ---------------------------------------------------------------------------------------------
+# --- The erasing figure ---------------------------------------------------------------------------
 
 
 def erasing_state(
@@ -379,9 +370,7 @@ def erasing_states(
     return titles, lambda place, theta: erasing_state(net, clips, indices[place], theta)
 
 
-# ---------------------------------------------------------------------------------------------
-# Command line
-# ---------------------------------------------------------------------------------------------
+# --- Command line ---------------------------------------------------------------------------------
 
 NAME = "CTEN"
 METHOD = common.Method(

@@ -93,9 +93,7 @@ SCHEDULES = {
 }
 
 
-# ---------------------------------------------------------------------------------------------
-# Training
-# ---------------------------------------------------------------------------------------------
+# --- Training -------------------------------------------------------------------------------------
 
 
 class Step(NamedTuple):
@@ -250,9 +248,7 @@ def inputs(sample) -> tuple[np.ndarray | None, np.ndarray | None]:
     return tuple(None if x is None else x[None] for x in (sample.rgb, sample.logmel))
 
 
-# ---------------------------------------------------------------------------------------------
-# Evaluation
-# ---------------------------------------------------------------------------------------------
+# --- Evaluation -----------------------------------------------------------------------------------
 
 
 class Scores(NamedTuple):
@@ -347,9 +343,7 @@ def test(
 
 
 def measure(
-    scored: dict[str, Scores],
-    videos: UntrimmedVideos,
-    class_threshold: float = RELEASED_THRESHOLD,
+    scored: dict[str, Scores], videos: UntrimmedVideos, class_threshold: float = RELEASED_THRESHOLD
 ) -> Localisation:
     """Segments from the scores of all or some videos, and their metrics over tIoU 0.1 to 0.3."""
     videos, results, right = videos.only(scored), {}, 0
@@ -382,9 +376,7 @@ def random_average_map(videos: UntrimmedVideos, draws: int = 20) -> float:
     return float(np.mean([result.summary()["average_mAP"] for result in every]))
 
 
-# ---------------------------------------------------------------------------------------------
-# The timeline
-# ---------------------------------------------------------------------------------------------
+# --- The timeline ---------------------------------------------------------------------------------
 
 SHOWN_FRAMES = 14
 
@@ -441,9 +433,7 @@ def timeline_of(
     )  # fmt: skip
 
 
-# ---------------------------------------------------------------------------------------------
-# Command line
-# ---------------------------------------------------------------------------------------------
+# --- Command line ---------------------------------------------------------------------------------
 
 
 def number_list(text: str, name: str) -> tuple[float, ...]:

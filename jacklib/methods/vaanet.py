@@ -17,14 +17,7 @@ from jacklib.files import named_after
 from jacklib.methods import clips as common
 from jacklib.methods.answer import Answer, Model, View, is_arrays, name_of
 from jacklib.methods.checkpoints import open_checkpoint, result_folder
-from jacklib.methods.clips import (
-    PHASES,
-    Schedule,
-    clip_truth,
-    open_clips,
-    settings_of,
-    truths,
-)
+from jacklib.methods.clips import PHASES, Schedule, clip_truth, open_clips, settings_of, truths
 from jacklib.networks import VAANet, VAANetConfig, VAANetOutput
 from jacklib.networks.losses import pcce
 from jacklib.ops import Adam
@@ -40,9 +33,7 @@ from jacklib.widgets.attention import AttentionState, render
 SCHEDULES = {"paper": Schedule(32, 100, 2e-4), "classroom": Schedule(8, 12, 1e-3, 20.0)}
 
 
-# ---------------------------------------------------------------------------------------------
-# Parts, also for the notebook
-# ---------------------------------------------------------------------------------------------
+# --- Parts, also for the notebook -----------------------------------------------------------------
 
 
 def train(
@@ -157,10 +148,7 @@ def attention_states(
     ]
 
 
-# ---------------------------------------------------------------------------------------------
-# Command line
-# ---------------------------------------------------------------------------------------------
-
+# --- Command line ---------------------------------------------------------------------------------
 
 NAME = "VAANet"
 METHOD = common.Method(

@@ -19,12 +19,7 @@ import jittor as jt
 from jittor import nn
 
 from jacklib.core.configs import BPMGCNConfig
-from jacklib.core.shapes import (
-    GAIT_JOINTS,
-    MOVEMENT_CHANNELS,
-    POSTURE_CHANNELS,
-    check_gait,
-)
+from jacklib.core.shapes import GAIT_JOINTS, MOVEMENT_CHANNELS, POSTURE_CHANNELS, check_gait
 from jacklib.core.skeleton import Graph
 from jacklib.ops import BatchNorm, Conv2d, as_floats, relu
 from jacklib.ops.graph import ChannelNorm, TimeConv, graph_attention_conv
@@ -58,9 +53,7 @@ class BPMGCNInspection(NamedTuple):
     output: BPMGCNOutput
 
 
-# ---------------------------------------------------------------------------------------------
-# One unit: a graph convolution in each frame, then a convolution over time at each joint
-# ---------------------------------------------------------------------------------------------
+# --- One unit: a graph convolution in each frame, then a convolution over time at each joint ------
 
 
 def normal(weight, deviation: float) -> None:
@@ -133,9 +126,7 @@ class GraphTimeUnit(nn.Module):
         return relu(y), attention
 
 
-# ---------------------------------------------------------------------------------------------
-# Fusion of the streams
-# ---------------------------------------------------------------------------------------------
+# --- Fusion of the streams ------------------------------------------------------------------------
 
 
 class Gate(nn.Module):
@@ -175,9 +166,7 @@ class Fusion(nn.Module):
         return x_p, x_m, (joints_p, joints_m, times_p, times_m)
 
 
-# ---------------------------------------------------------------------------------------------
-# The network
-# ---------------------------------------------------------------------------------------------
+# --- The network ----------------------------------------------------------------------------------
 
 
 class BPMGCN(nn.Module):

@@ -48,9 +48,7 @@ class CTENVisualOutput(NamedTuple):
     visual_attention: jt.Var  # [B, S, S]
 
 
-# ---------------------------------------------------------------------------------------------
-# Attention within and between modalities
-# ---------------------------------------------------------------------------------------------
+# --- Attention within and between modalities ------------------------------------------------------
 
 
 def attend(query, key, value):
@@ -111,9 +109,7 @@ class MultiHeadAttention(nn.Module):
         return nn.relu(self.linear_o(y)), attention.reshape(B, h, S, T)
 
 
-# ---------------------------------------------------------------------------------------------
-# Shared by both networks: the visual backbone and the classifier
-# ---------------------------------------------------------------------------------------------
+# --- Shared by both networks: the visual backbone and the classifier ------------------------------
 
 
 class Network(nn.Module):

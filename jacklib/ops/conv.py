@@ -42,8 +42,7 @@ def folded_conv3d(x, weight, stride, padding) -> jt.Var:
     d = (D + 2 * padding[0] - kD) // stride[0] + 1
     # Frame i*stride + k - padding for each of the d results and kD taps; outside the clip: zero.
     x = x.reindex(
-        [N, d, kD, C, H, W],
-        ["i0", "i3", f"i1*{stride[0]}+i2-{padding[0]}", "i4", "i5"],
+        [N, d, kD, C, H, W], ["i0", "i3", f"i1*{stride[0]}+i2-{padding[0]}", "i4", "i5"]
     ).reshape(N * d, kD * C, H, W)
     weight = weight.transpose(0, 2, 1, 3, 4).reshape(out, kD * C, kH, kW)
     y = jt.nn.conv2d(x, weight, None, stride[1:], padding[1:])

@@ -20,24 +20,13 @@ from typing import Any
 import numpy as np
 
 from jacklib.backend import processes
-from jacklib.backend.torch_process import (
-    ANSWERS,
-    CURE,
-    RECORD,
-    find_torch,
-    process_environment,
-)
+from jacklib.backend.torch_process import ANSWERS, CURE, RECORD, find_torch, process_environment
 from jacklib.core.networks import KEYS
 from jacklib.core.networks import network as table_of
 from jacklib.errors import DataError, check_choice, refuse
 from jacklib.porting import changes, traps
 from jacklib.porting.changes import count_changes, sources
-from jacklib.porting.comparison import (
-    Comparison,
-    compared,
-    distance,
-    same_shape,
-)
+from jacklib.porting.comparison import Comparison, compared, distance, same_shape
 from jacklib.porting.recording import Recording
 
 # --- two values -----------------------------------------------------------------------------------

@@ -17,12 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from jacklib.core.configs import BPMGCNConfig
-from jacklib.core.shapes import (
-    GAIT_JOINTS,
-    MOVEMENT_CHANNELS,
-    POSTURE_CHANNELS,
-    check_gait,
-)
+from jacklib.core.shapes import GAIT_JOINTS, MOVEMENT_CHANNELS, POSTURE_CHANNELS, check_gait
 from jacklib.core.skeleton import Graph
 
 
@@ -54,9 +49,7 @@ class BPMGCNInspection(NamedTuple):
     output: BPMGCNOutput
 
 
-# ---------------------------------------------------------------------------------------------
-# One unit: a graph convolution in each frame, then a convolution over time at each joint
-# ---------------------------------------------------------------------------------------------
+# --- One unit: a graph convolution in each frame, then a convolution over time at each joint ------
 
 
 class Conv(nn.Conv2d):
@@ -159,9 +152,7 @@ class GraphTimeUnit(nn.Module):
         return torch.relu(y), attention
 
 
-# ---------------------------------------------------------------------------------------------
-# Fusion of the streams
-# ---------------------------------------------------------------------------------------------
+# --- Fusion of the streams ------------------------------------------------------------------------
 
 
 class Gate(nn.Module):
@@ -202,9 +193,7 @@ class Fusion(nn.Module):
         return x_p, x_m, (joints_p, joints_m, times_p, times_m)
 
 
-# ---------------------------------------------------------------------------------------------
-# The network
-# ---------------------------------------------------------------------------------------------
+# --- The network ----------------------------------------------------------------------------------
 
 
 class BPMGCN(nn.Module):

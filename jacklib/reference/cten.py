@@ -45,9 +45,7 @@ class CTENVisualOutput(NamedTuple):
     visual_attention: Tensor  # [B, S, S]
 
 
-# ---------------------------------------------------------------------------------------------
-# Attention within and between modalities
-# ---------------------------------------------------------------------------------------------
+# --- Attention within and between modalities ------------------------------------------------------
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
@@ -110,9 +108,7 @@ class MultiHeadAttention(nn.Module):
         return torch.relu(self.linear_o(y)), attention.reshape(B, h, S, T)
 
 
-# ---------------------------------------------------------------------------------------------
-# Shared by both networks: the visual backbone and the classifier
-# ---------------------------------------------------------------------------------------------
+# --- Shared by both networks: the visual backbone and the classifier ------------------------------
 
 
 class Network(nn.Module):

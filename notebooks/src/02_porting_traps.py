@@ -578,14 +578,14 @@ theirs = pytorch(
 x = torch.zeros(2, 2)
 x[0].fill_(1)
 x
-""",
+"""
 )
 plain = plain_jittor(
     """
 x = jt.zeros((2, 2))
 x[0].assign(jt.ones(2))
 x
-""",
+"""
 )
 ours = jt.zeros((2, 2))
 ours[0] = 1
@@ -608,7 +608,7 @@ x = torch.zeros(2, 2)
 first = x[:1]
 first += 1
 x
-""",
+"""
 )
 plain = plain_jittor(
     """
@@ -616,7 +616,7 @@ x = jt.zeros((2, 2))
 first = x[:1]
 first += 1
 x
-""",
+"""
 )
 ours = jt.zeros((2, 2))
 ours[:1] += 1
@@ -839,7 +839,7 @@ optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
 (net.A @ net.w).sum().backward()
 optimizer.step()
 net.A
-""",
+"""
 )
 plain = plain_jittor(
     """
@@ -852,7 +852,7 @@ net = Graph()
 optimizer = nn.SGD(net.parameters(), lr=0.1)
 optimizer.step((net.A @ net.w).sum())
 net.A
-""",
+"""
 )
 
 
@@ -885,7 +885,7 @@ for m in net.modules():
     if isinstance(m, nn.Conv2d):
         nn.init.constant_(m.weight, 3.0)
 net[0][0].weight
-""",
+"""
 )
 plain = plain_jittor(
     """
@@ -894,7 +894,7 @@ for m in net.children():
     if isinstance(m, nn.Conv2d):
         jt.init.constant_(m.weight, 3.0)
 net[0][0].weight
-""",
+"""
 )
 net = nn.Sequential(nn.Sequential(nn.Conv2d(1, 1, 1)))
 for m in net.modules():
@@ -934,7 +934,7 @@ net = Net()
 net.freeze_statistics()
 net.train()
 [p.requires_grad for p in net.parameters()]
-""",
+"""
 )
 plain = plain_jittor(
     """
@@ -949,7 +949,7 @@ net = Net()
 net.freeze_statistics()
 net.train()
 [not p.is_stop_grad() for p in net.parameters()]
-""",
+"""
 )
 net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
 net.train()
@@ -976,7 +976,7 @@ for _ in range(4):
     (2 * w).sum().backward()
 optimizer.step()
 w
-""",
+"""
 )
 plain = plain_jittor(
     """
@@ -986,7 +986,7 @@ for _ in range(4):
     optimizer.backward((2 * w).sum())
 optimizer.step()
 w
-""",
+"""
 )
 w = jt.ones(1)
 optimizer = ops.Adam([w], lr=0.1)
@@ -1014,7 +1014,7 @@ optimizer = torch.optim.SGD([used, unused], lr=0.1, weight_decay=0.5)
 used.sum().backward()
 optimizer.step()
 unused
-""",
+"""
 )
 plain = plain_jittor(
     """
@@ -1022,7 +1022,7 @@ used, unused = jt.ones(1), jt.ones(2)
 optimizer = nn.SGD([used, unused], lr=0.1, weight_decay=0.5)
 optimizer.step(used.sum())
 unused
-""",
+"""
 )
 used, unused = jt.ones(1), jt.ones(2)
 ops.SGD([used, unused], lr=0.1, weight_decay=0.5).step(used.sum())
@@ -1050,7 +1050,7 @@ for epoch in range(4):
     optimizer.step()
     scheduler.step()
 rates
-""",
+"""
 )
 plain = plain_jittor(
     """
@@ -1061,7 +1061,7 @@ for epoch in range(4):
     rates.append(optimizer.lr)
     scheduler.step()
 rates
-""",
+"""
 )
 optimizer, ours = nn.SGD([jt.ones(1)], lr=0.1), []
 for epoch in range(4):
@@ -1084,13 +1084,13 @@ theirs = pytorch(
     """
 optimizer = torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=0.1)
 optimizer.param_groups[0]["lr"]
-""",
+"""
 )
 plain = plain_jittor(
     """
 optimizer = nn.SGD([jt.ones(1)], lr=0.1)
 optimizer.param_groups[0]["lr"]
-""",
+"""
 )
 ours = nn.SGD([jt.ones(1)], lr=0.1).lr
 trap("42 · the learning rate of a group", pytorch=theirs, jittor=plain, fixed=ours)
@@ -1113,14 +1113,14 @@ optimizer = torch.optim.SGD([w], lr=0.1, momentum=0.9, dampening=0.5)
 w.sum().backward()
 optimizer.step()
 w
-""",
+"""
 )
 plain = plain_jittor(
     """
 w = jt.ones(1)
 nn.SGD([w], lr=0.1, momentum=0.9, dampening=0.5).step(w.sum())
 w
-""",
+"""
 )
 ours = jt.ones(1)
 optimizer = nn.SGD([ours], lr=0.1, momentum=0.9)  # the first step without,
@@ -1147,7 +1147,7 @@ optimizer = torch.optim.SGD([w], lr=0.1)
 torch.nn.utils.clip_grad_norm_([w], 1.0)
 optimizer.step()
 w
-""",
+"""
 )
 plain = plain_jittor(
     """
@@ -1156,7 +1156,7 @@ optimizer = nn.SGD([w], lr=0.1)
 optimizer.clip_grad_norm(1.0)
 optimizer.step((10 * w).sum())
 w
-""",
+"""
 )
 ours = jt.ones(1)
 optimizer = nn.SGD([ours], lr=0.1)
@@ -1182,7 +1182,7 @@ w = torch.ones(1, requires_grad=True)
 loss = (3 * w).sum()
 loss.backward()
 w.grad
-""",
+"""
 )
 plain = plain_jittor(
     """
@@ -1190,7 +1190,7 @@ w = jt.ones(1)
 loss = (3 * w).sum()
 loss.backward()
 w.grad
-""",
+"""
 )
 w = jt.ones(1)
 ours = jt.grad((3 * w).sum(), w)
@@ -1263,7 +1263,7 @@ try:
 except RuntimeError:
     answer = "refused"
 answer
-""",
+"""
 )
 plain = plain_jittor(
     """
@@ -1274,7 +1274,7 @@ try:
 except Exception:
     answer = "refused"
 answer
-""",
+"""
 )
 from jacklib.errors import DataError
 from jacklib.weights.checkpoint import load_weights
@@ -1305,7 +1305,7 @@ def order(seed):
     return [int(i) for i in torch.utils.data.DataLoader(range(10), batch_size=None, shuffle=True)]
 
 order(1) == order(2)
-""",
+"""
 )
 plain = plain_jittor(
     """
@@ -1324,7 +1324,7 @@ def order(seed):
     return [batch.numpy().tolist() for batch in Numbers()]
 
 order(1) == order(2)
-""",
+"""
 )
 
 
@@ -1334,11 +1334,7 @@ def order(seed):
 
 ours = order(1) == order(2)
 trap(
-    "48 · the same shuffle whatever the seed",
-    pytorch=theirs,
-    jittor=plain,
-    fixed=ours,
-    port="Gait",
+    "48 · the same shuffle whatever the seed", pytorch=theirs, jittor=plain, fixed=ours, port="Gait"
 )
 
 # %% [markdown] lang="en"
@@ -1363,7 +1359,7 @@ class Numbers(Dataset):
         self.set_attrs(total_len=40)
 
 len(Numbers())
-""",
+"""
 )
 from jittor.dataset import Dataset
 
@@ -1406,7 +1402,7 @@ y = Copy.apply(torch.ones(3))
 after_call = len(ran)
 y.tolist()
 [after_call, len(ran)]
-""",
+"""
 )
 plain = plain_jittor(
     """
@@ -1420,7 +1416,7 @@ y = jt.numpy_code([3], "float32", [jt.ones(3)], copy)
 after_call = len(ran)
 y.numpy()
 [after_call, len(ran)]
-""",
+"""
 )
 ran = []
 

@@ -655,10 +655,7 @@ h = np.random.default_rng(1).normal(size=(3, 4))
 ok = classroom.check_function(
     "2 attention",
     spatial_attention,
-    [
-        (np.zeros((2, 16)), np.ones((2, 16))),
-        (h, jt.nn.softmax(jt.array(h), dim=1).numpy() * 4),
-    ],
+    [(np.zeros((2, 16)), np.ones((2, 16))), (h, jt.nn.softmax(jt.array(h), dim=1).numpy() * 4)],
     tolerance=1e-5,
     hint="np.exp(h) over its sum along axis 1 (keepdims=True), times the number of columns.",
     hint_zh="np.exp(h) 除以沿轴 1 的和（keepdims=True），再乘列数。",

@@ -1161,10 +1161,7 @@ ok = classroom.check_function(
 ok = classroom.check_function(
     "1b outward",
     outward,
-    [
-        ((((1, 0), (2, 0)), 3), np.array([[0, 0, 0], [0.5, 0, 0], [0.5, 0, 0]])),
-        ((EDGES, 16), A[2]),
-    ],
+    [((((1, 0), (2, 0)), 3), np.array([[0, 0, 0], [0.5, 0, 0], [0.5, 0, 0]])), ((EDGES, 16), A[2])],
     hint="Divide by the column sums, M.sum(0), but never by 0: np.maximum(..., 1).",
     hint_zh="除以列和 M.sum(0)，但不能除以 0：用 np.maximum(..., 1)。",
 )

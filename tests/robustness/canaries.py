@@ -53,9 +53,7 @@ class Place:
 Case = tuple[str, Callable[[Place], object]]  # what it is, and the attack
 
 
-# ---------------------------------------------------------------------------------------------
-# Pickles
-# ---------------------------------------------------------------------------------------------
+# --- Pickles --------------------------------------------------------------------------------------
 
 
 class Call:
@@ -236,9 +234,7 @@ def yaml_tags() -> Iterator[Case]:
             yield line + tag, attack
 
 
-# ---------------------------------------------------------------------------------------------
-# Files that point to others
-# ---------------------------------------------------------------------------------------------
+# --- Files that point to others -------------------------------------------------------------------
 
 
 def hdf5() -> Iterator[Case]:
@@ -387,9 +383,7 @@ def _listening():
         thread.join()
 
 
-# ---------------------------------------------------------------------------------------------
-# Names
-# ---------------------------------------------------------------------------------------------
+# --- Names ----------------------------------------------------------------------------------------
 
 NAMES = ("../victim", "../../victim", "..", ".", "VICTIM", "VICTIM/clip", "a/../../../victim",
          "..\\..\\victim", "C:\\victim", "../victim/clip", ".hidden", "a/b", "~/x", "x\0y",
@@ -560,9 +554,7 @@ def links() -> Iterator[Case]:
     yield "a folder to remove leads to a folder", removed
 
 
-# ---------------------------------------------------------------------------------------------
-# With Jittor: text models, notebook 10, checkpoints
-# ---------------------------------------------------------------------------------------------
+# --- With Jittor: text models, notebook 10, checkpoints -------------------------------------------
 
 MODULE = "open(CANARY, 'w').close()\n"
 
@@ -668,9 +660,7 @@ def own_videos() -> Iterator[Case]:
             yield f"a checkpoint's class {name[:30]!r}", class_name
 
 
-# ---------------------------------------------------------------------------------------------
-# The command line: Python files that lie about, names in a terminal
-# ---------------------------------------------------------------------------------------------
+# --- The command line: Python files that lie about, names in a terminal ---------------------------
 
 MODULES = ("jittor", "jittor_utils", "jittor_core", "av", "torch", "six", "re", "json", "cv2",
            "os", "sitecustomize", "usercustomize", "numpy", "jacklib", "runpy", "encodings", "pip",
@@ -796,9 +786,7 @@ def _check_output(done: subprocess.CompletedProcess) -> None:
         raise AssertionError(f"{signs} in what it prints")
 
 
-# ---------------------------------------------------------------------------------------------
-# The part
-# ---------------------------------------------------------------------------------------------
+# --- The part -------------------------------------------------------------------------------------
 
 GROUPS = {
     "pickles": pickles, "arrays of objects": arrays, "YAML tags": yaml_tags, "HDF5": hdf5,

@@ -42,31 +42,11 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from golden_inputs import (  # noqa: E402
-    bpm_gcn_inputs,
-    i3d_frames,
-    i3d_weight,
-    summary,
-    tsl_inputs,
-)
+from golden_inputs import bpm_gcn_inputs, i3d_frames, i3d_weight, summary, tsl_inputs  # noqa: E402
 
-from jacklib.core.configs import (  # noqa: E402
-    BPMGCNConfig,
-    CTENConfig,
-    TSLNetConfig,
-    VAANetConfig,
-)
+from jacklib.core.configs import BPMGCNConfig, CTENConfig, TSLNetConfig, VAANetConfig  # noqa: E402
 from jacklib.measure.golden_numbers import Golden, weight  # noqa: E402
-from jacklib.reference import (  # noqa: E402
-    BPMGCN,
-    CTEN,
-    CTENVisual,
-    TSLLoss,
-    TSLNet,
-    VAANet,
-    bpm_gcn_loss,
-    pcce,
-)
+from jacklib.reference import BPMGCN, CTEN, CTENVisual, TSLLoss, TSLNet, VAANet, bpm_gcn_loss, pcce  # noqa: E402
 from jacklib.reference.i3d import END_POINTS, I3D  # noqa: E402
 from jacklib.reference.tsl_net import clip_positions  # noqa: E402
 

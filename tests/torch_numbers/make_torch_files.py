@@ -76,12 +76,7 @@ def checkpoint() -> dict:
     state_dict = net.state_dict()
     renamed = collections.OrderedDict((f"module.{key}", t) for key, t in state_dict.items())
     renamed._metadata = state_dict._metadata
-    return {
-        "epoch": 3,
-        "arch": "r3d",
-        "state_dict": renamed,
-        "optimizer": optimizer.state_dict(),
-    }
+    return {"epoch": 3, "arch": "r3d", "state_dict": renamed, "optimizer": optimizer.state_dict()}
 
 
 def parameters() -> dict:
