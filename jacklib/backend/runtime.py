@@ -455,7 +455,10 @@ def seed(value: int) -> None:
 
     random.seed(value)
     np.random.seed(value % 2**32)
-    jt.set_global_seed(value)
+    # On the CPU Jittor takes 0 for 1, and the numbers of small seeds begin alike. 0 stays what it
+    # is; every other seed is spread out.
+    spread = int(np.random.SeedSequence(value).generate_state(1)[0] >> 2) if value else 0
+    jt.set_global_seed(spread)
 
 
 # --- doctor ---------------------------------------------------------------------------------------

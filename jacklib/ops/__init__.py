@@ -1,6 +1,6 @@
 """Layers, losses and optimizers where Jittor 1.3.11 lacks one or differs from PyTorch.
 
-Each equals PyTorch in value and gradient; tests/test_ops.py compares them with numbers that
+Each equals PyTorch in value and gradient; tests/ops/test_ops.py compares them with numbers that
 PyTorch computed. Arrays are Jittor Vars in the usual order: [N, C, ...], float32. Layers that
 Jittor has right (Linear, Dropout) are not repeated here.
 """

@@ -6,7 +6,7 @@
     trap("18 · std", pytorch=theirs, jittor=plain, fixed=ours)
 
 `trap` shows the three values and remembers them; `table()` and `picture()` show all of them. The
-notebook is the only list: `tests/test_trap_table.py` runs its cells and makes a test of each trap,
+notebook is the only list: `test_trap_table.py` runs its cells and makes a test of each trap,
 so that a new Jittor that has fixed one is noticed.
 """
 

@@ -42,7 +42,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from golden_inputs import bpm_gcn_inputs, i3d_frames, i3d_weight, summary, tsl_inputs  # noqa: E402
+from support.golden_inputs import bpm_gcn_inputs, i3d_frames, i3d_weight, summary, tsl_inputs  # noqa: E402
 
 from jacklib.core.configs import BPMGCNConfig, CTENConfig, TSLNetConfig, VAANetConfig  # noqa: E402
 from jacklib.measure.golden_numbers import Golden, weight  # noqa: E402

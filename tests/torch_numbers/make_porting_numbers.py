@@ -1,4 +1,4 @@
-"""Stores PyTorch's numbers for the references of tests/test_porting.py.
+"""Stores PyTorch's numbers for the references of tests/porting/test_porting.py.
 
 export JACK_TORCH_PYTHON=/path/to/python PYTHONPATH=.:tests
 python tests/torch_numbers/make_porting_numbers.py

@@ -1,4 +1,5 @@
-"""Write small PyTorch and safetensors files, and what is in them, for tests/test_torch_files.py.
+"""Write small PyTorch and safetensors files, and what is in them, for
+tests/weights/test_torch_files.py.
 
     python tests/torch_numbers/make_torch_files.py   # needs PyTorch; writes into files/ beside it
 

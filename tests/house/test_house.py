@@ -1,0 +1,114 @@
+"""The shape of the package: layers, circles, sizes. Imports inside functions count."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from support import ROOT
+
+PACKAGE = ROOT / "jacklib"
+# From bottom to top. A file imports from lower layers and from its own package only.
+LAYERS = (
+    {"errors"},
+    {"files"},
+    {"core", "backend"},
+    {"data", "weights", "ops", "reference"},
+    {"widgets", "networks"},
+    {"training", "porting"},
+    {"methods"},
+    {"teaching", "measure"},
+    {"cli"},
+)
+NO_JITTOR = {"core", "data", "widgets", "reference", "errors", "files"}
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}
+
+
+def imported(name: str) -> set[str]:
+    """All modules that a file imports, by their full names."""
+    found = set()
+    for node in ast.walk(TREES[name]):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                package = name if FILES[name].name == "__init__.py" else name.rpartition(".")[0]
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*above, *filter(None, [node.module])])
+            for alias in node.names:
+                full = f"{base}.{alias.name}"
+                found.add(full if full in FILES else base)
+    return found
+
+
+IMPORTS = {name: imported(name) for name in FILES}
+
+
+def part(name: str) -> str:
+    """`jacklib.data.video` -> `data`."""
+    return name.split(".")[1] if "." in name else ""
+
+
+def layer(name: str) -> int:
+    return next(i for i, parts in enumerate(LAYERS) if part(name) in parts)
+
+
+def within(name: str) -> bool:
+    return name.startswith("jacklib.")
+
+
+def test_every_part_of_the_package_has_a_layer():
+    parts = {part(name) for name in FILES} - {"", "__main__"}
+    assert parts == set().union(*LAYERS)
+    assert len(list(PACKAGE.glob("*.py"))) <= 6
+
+
+def test_a_file_imports_from_lower_layers_and_its_own_package_only():
+    wrong = [
+        f"{name} imports {target}"
+        for name in FILES
+        if part(name) not in ("", "__main__")
+        for target in sorted(filter(within, IMPORTS[name]))
+        if part(target) != part(name) and layer(target) >= layer(name)
+    ]
+    assert not wrong
+
+
+def test_no_imports_go_in_a_circle():
+    left = {name: {t for t in IMPORTS[name] if t in FILES and t != name} for name in FILES}
+    while free := [name for name, targets in left.items() if not targets & left.keys()]:
+        for name in free:
+            del left[name]
+    assert not left
+
+
+@pytest.mark.parametrize("framework", ["torch", "jittor"])
+def test_only_the_files_that_may_import_a_framework(framework):
+    wrong = []
+    for name, targets in IMPORTS.items():
+        if framework not in {target.split(".")[0] for target in targets}:
+            continue
+        if framework == "torch":
+            allowed = part(name) == "reference" or name.rpartition(".")[2].startswith("torch_")
+        else:
+            allowed = part(name) not in NO_JITTOR
+        if not allowed:
+            wrong.append(name)
+    assert not wrong
+
+
+def test_the_package_does_not_know_its_tests():
+    names = {path.stem for path in (ROOT / "tests").rglob("*.py")} - {"__init__", "__main__"}
+    wrong = {
+        (name, target) for name, ts in IMPORTS.items() for target in ts
+        if target.split(".")[0] in names
+    }  # fmt: skip
+    assert not wrong
