@@ -1,7 +1,7 @@
 """TSL-Net's pseudo labels: from single annotated clips to more clips that the loss can use.
 
 Zhang and Yang, "Temporal Sentiment Localization: Listen and Look in Untrimmed Videos", MM 2022,
-section 3.4. NumPy only. One video has T clips; some of them carry an annotated point.
+section 4.3. NumPy only. One video has T clips; some of them carry an annotated point.
 
 The annotated clips cut the video into gaps. Within each gap the search finds
 

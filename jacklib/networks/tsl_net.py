@@ -91,7 +91,7 @@ def unit(x):
 class ReverseMapping(nn.Module):
     """From the fused features back to one modality's, and how well they match.
 
-    fused [B, n, T], own [B, T, d] -> [1]. Section 3.3 of the paper: the cosine with the clip's own
+    fused [B, n, T], own [B, T, d] -> [1]. Section 4.2 of the paper: the cosine with the clip's own
     features, minus the logsumexp of the cosines of that clip with all clips; the mean over clips.
     """
 

@@ -39,8 +39,8 @@
 # |---|---|---|---|---|
 # | **VAANet** | Zhao et al., AAAI 2020 | one emotion per video, with attention | accuracy 54.5% on VE8, 55.3% on Ekman-6 | **04, ready** |
 # | **CTEN** | Zhang et al., CVPR 2023 | the same; while training, the moments it attends to most are erased | accuracy 57.3% on VE8, 58.2% on Ekman-6 | **05, ready** |
-# | **TSL-Net** | Zhang and Yang, ACM MM 2022 | *when* in a long video is the sentiment positive or negative? | mean average precision (tIoU 0.1 to 0.3) 19.85% on TSL-300 | **06, ready** |
-# | **BPM-GCN** | Zhai et al., IEEE TAC 2024 | emotion from the way someone walks | accuracy 88.99% on Emotion-Gait | **07, ready** |
+# | **TSL-Net** | Zhang and Yang, ACM MM 2022 | *when* in a long video is the sentiment positive or negative? | mean average precision (tIoU 0.1 to 0.3) 20.40% on TSL-300 (the weights on the authors' page: 19.85%) | **06, ready** |
+# | **BPM-GCN** | Zhai et al., IEEE TAC 2024 | emotion from the way someone walks | accuracy 90.37% on Emotion-Gait (88.99% if the streams exchange no features) | **07, ready** |
 #
 # Always read accuracy next to a baseline: guessing uniformly scores 12.5% on VE8 (eight classes) and 16.7% on Ekman-6 (six). Always answering VE8's most frequent class scores 19.1%.
 
@@ -53,8 +53,8 @@
 # |---|---|---|---|---|
 # | **VAANet** | Zhao 等，AAAI 2020 | 判断整段视频的情感（采用注意力机制） | 准确率：VE8 54.5%，Ekman-6 55.3% | **04，可用** |
 # | **CTEN** | Zhang 等，CVPR 2023 | 任务同上；训练时擦除注意力最高的片段，迫使网络利用其余线索 | 准确率：VE8 57.3%，Ekman-6 58.2% | **05，可用** |
-# | **TSL-Net** | Zhang、Yang，ACM MM 2022 | 长视频里*哪些时段*情感是正面或负面的？ | TSL-300 上 mAP（tIoU 0.1 至 0.3 平均）19.85% | **06，可用** |
-# | **BPM-GCN** | Zhai 等，IEEE TAC 2024 | 从走路的姿态看情感 | Emotion-Gait 上准确率 88.99% | **07，可用** |
+# | **TSL-Net** | Zhang、Yang，ACM MM 2022 | 长视频里*哪些时段*情感是正面或负面的？ | TSL-300 上 mAP（tIoU 0.1 至 0.3 平均）20.40%（作者页面上的权重：19.85%） | **06，可用** |
+# | **BPM-GCN** | Zhai 等，IEEE TAC 2024 | 从走路的姿态看情感 | Emotion-Gait 上准确率 90.37%（双流不交换特征时 88.99%） | **07，可用** |
 #
 # 报告准确率要同时给出基线：VE8（8 类）随机猜测为 12.5%，全猜最多的一类为 19.1%；Ekman-6（6 类）随机猜测为 16.7%。
 

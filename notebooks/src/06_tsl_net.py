@@ -72,11 +72,12 @@ CACHE = Path("results/tsl")  # git ignores it
 #
 # Three ideas make it work: **pseudo labels** grow from the marked frames (section 5); image and audio features are fused, and a **reverse mapping** tests whether each can be recovered from the fused features (sections 6 and 8); segments are found by cutting the scores at many thresholds (section 7).
 #
-# The authors' data set, TSL-300, has 300 videos, more than 21 hours in total. The weights that they released reach, by overlap (tIoU):
+# The authors' data set, TSL-300, has 300 videos, more than 21 hours in total. The paper's network and the weights that the authors released reach, by overlap (tIoU):
 #
 # | tIoU of at least | 0.1 | 0.2 | 0.3 | mean of 0.1, 0.15 … 0.3 |
 # |---|---|---|---|---|
-# | mean average precision | 27.27% | 20.53% | 12.06% | 19.85% |
+# | mean average precision, paper | 28.72% | 20.46% | 11.83% | 20.40% |
+# | mean average precision, released weights | 27.27% | 20.53% | 12.06% | 19.85% |
 
 # %% [markdown] lang="zh"
 # ## 1 · 任务与思路
@@ -87,11 +88,12 @@ CACHE = Path("results/tsl")  # git ignores it
 #
 # 它靠三个想法：**伪标签**从标注点向两侧生长（第 5 节）；视觉与音频特征融合，再用**反向映射**检验两者能否从融合后的特征中恢复（第 6、8 节）；用多个阈值切分得分曲线，得到片段（第 7 节）。
 #
-# 作者的数据集 TSL-300 有 300 段视频，总长超过 21 小时。他们发布的权重在不同重叠度（tIoU）下的成绩：
+# 作者的数据集 TSL-300 有 300 段视频，总长超过 21 小时。论文中的网络和他们发布的权重，在不同重叠度（tIoU）下的成绩：
 #
 # | tIoU 不低于 | 0.1 | 0.2 | 0.3 | 0.1、0.15……0.3 的平均 |
 # |---|---|---|---|---|
-# | 平均精度均值（mAP） | 27.27% | 20.53% | 12.06% | 19.85% |
+# | 平均精度均值（mAP），论文 | 28.72% | 20.46% | 11.83% | 20.40% |
+# | 平均精度均值（mAP），公开的权重 | 27.27% | 20.53% | 12.06% | 19.85% |
 
 # %% [markdown] lang="en"
 # The same code builds both sizes; the classroom network is narrower, and its features are cheap to compute. A *step* is one update of the weights. Videos differ in length, so they go through the network one at a time, and a step accumulates the gradients of `batch_size` of them.
@@ -188,12 +190,12 @@ axes[2].legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5), fram
 plt.show()
 
 # %% [markdown] lang="en"
-# The three annotators are simulated: their marks are drawn from a Gaussian around the middle of the segment. As with real annotators, **each marks a different moment of the same segment**. Two passages stand out and are marked by nobody: the decoys.
+# The three annotators are simulated: their marks are drawn from a Gaussian around the middle of the segment. (The paper, section 3.3, finds those of real annotators spread almost evenly over it.) As with real annotators, **each marks a different moment of the same segment**. Two passages stand out and are marked by nobody: the decoys.
 #
 # Which marks does a network get? As in the released code they are **mixed**: one annotator is drawn at random for each video. Below: whose marks each training video got, and where in its segment a mark lies, over all annotators and segments.
 
 # %% [markdown] lang="zh"
-# 三位标注者是虚构的，标注点取自以片段中点为中心的高斯分布。不过他们和真人一样：**同一个片段，各人标的时刻不同**。有两处很显眼或很响亮，却没有人标：那是干扰镜头。
+# 三位标注者是虚构的，标注点取自以片段中点为中心的高斯分布（论文 3.3 节发现，真人的标注点在片段里接近均匀分布）。不过他们和真人一样：**同一个片段，各人标的时刻不同**。有两处很显眼或很响亮，却没有人标：那是干扰镜头。
 #
 # 网络用谁的标注点？与公开代码一样，**混合**使用：每段视频随机抽一位标注者。下图左边是每段训练视频抽到了谁，右边是所有标注者、所有片段的标注点落在片段内的什么位置。
 
@@ -349,14 +351,14 @@ shapes["class logits"] = logits.shape
 #
 # $$s_c=\sigma(z_c)\cdot\big(1-\sigma(z_{\text{bg}})\big)$$
 #
-# The **video score** of a class is the mean of its best $T/8$ snippets: does the class occur in this video at all?
+# The **video score** of a class is the mean of its best $T/8$ values of $\sigma(z_c)$: does the class occur in this video at all? Here, as in the released code, these are the class's own scores, *before* the fusion with the background; the paper's equation (2) takes the fused ones.
 
 # %% [markdown] lang="zh"
 # **得分。** 每个小段有三个 logit：负面、正面、背景，各自通过 sigmoid，所以一个小段可以既是 n 又是 p，也可以什么都不是。每一类的**融合得分**要求两件事同时成立：*属于这一类*，并且*不是背景*：
 #
 # $$s_c=\sigma(z_c)\cdot\big(1-\sigma(z_{\text{bg}})\big)$$
 #
-# 每一类的**视频得分**是它最好的 $T/8$ 个小段的平均，回答的是：这段视频里到底有没有这一类？
+# 每一类的**视频得分**是它最好的 $T/8$ 个 $\sigma(z_c)$ 的平均，回答的是：这段视频里到底有没有这一类？这里与公开代码一样，用的是这一类自己的、*尚未*与背景融合的得分；论文的公式 (2) 用的是融合之后的。
 
 # %%
 each = jt.sigmoid(logits)
@@ -496,7 +498,7 @@ plt.show()
 #
 # $$r=\frac1T\sum_i\Big(\cos(v_i,\hat v_i)-\log\sum_j e^{\cos(v_i,\hat v_j)}\Big)$$
 #
-# This is the mean log-probability of picking snippet $i$ out of all $T$: **never above 0, and $-\ln T$ if all snippets are alike**. It is computed for the image and the audio features, and the two are added. A *larger* $r$ is better; so a loss should **subtract** it, as equation (1) of the paper does. The released code **adds** it. JACK follows the code and offers the other sign as an option (`reverse_sign="paper"`). Section 8 tries both.
+# This is the mean log-probability of picking snippet $i$ out of all $T$: **never above 0, and $-\ln T$ if all snippets are alike**. It is computed for the image and the audio features, and the two are added. A *larger* $r$ is better; so a loss should **subtract** it, as equation (1) of the paper does (there without exponentials, and with the sum over all *other* snippets). The released code, whose formula this is, **adds** it. JACK follows the code and offers the other sign as an option (`reverse_sign="paper"`). Section 8 tries both.
 
 # %% [markdown] lang="zh"
 # ## 6 · 逐项看损失
@@ -514,7 +516,7 @@ plt.show()
 #
 # $$r=\frac1T\sum_i\Big(\cos(v_i,\hat v_i)-\log\sum_j e^{\cos(v_i,\hat v_j)}\Big)$$
 #
-# 它是从 $T$ 个小段中认出小段 $i$ 的对数概率的平均：**不会超过 0；所有小段都一样时，等于 $-\ln T$**。视觉和音频各算一个，再相加。$r$ *越大*越好，所以损失应当**减去**它，论文的公式 (1) 正是如此；作者发布的代码却是**加上**它。JACK 以代码为准，另一种符号可用 `reverse_sign="paper"` 选择。第 8 节两种都试。
+# 它是从 $T$ 个小段中认出小段 $i$ 的对数概率的平均：**不会超过 0；所有小段都一样时，等于 $-\ln T$**。视觉和音频各算一个，再相加。$r$ *越大*越好，所以损失应当**减去**它，论文的公式 (1) 正是如此（那里没有指数函数，分母只对*其余*小段求和）；上面的式子出自作者发布的代码，代码里却是**加上**它。JACK 以代码为准，另一种符号可用 `reverse_sign="paper"` 选择。第 8 节两种都试。
 
 # %%
 from jacklib.networks.losses import TSLLoss

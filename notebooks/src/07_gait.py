@@ -71,7 +71,7 @@ CACHE = Path("results/gait")  # git ignores it
 # %% [markdown] lang="en"
 # ## 1 · The task and the idea
 #
-# People recognise an emotion from a distance, just from the way somebody walks. **Gait emotion recognition** asks a network to do the same: given a skeleton of 16 joints over 48 frames, is the walker **happy, sad, angry or neutral**? No face, no voice, no clothes.
+# People recognise an emotion from a distance, just from the way somebody walks. **Gait emotion recognition** asks a network to do the same: given a skeleton of 16 joints over 48 frames, does the walker look **happy, sad, angry or neutral**? No face, no voice, no clothes. What is labelled is the *perceived* emotion, what observers see, not what the walker feels.
 #
 # BPM-GCN has three ideas:
 #
@@ -82,7 +82,7 @@ CACHE = Path("results/gait")  # git ignores it
 # %% [markdown] lang="zh"
 # ## 1 · 任务与思路
 #
-# 人在远处仅凭步态也能判断他人的情感。**步态情感识别**要网络做同样的事：给它 16 个关节、48 帧的骨架，判断走路的人是**高兴、悲伤、愤怒还是中性**（happy、sad、angry、neutral）。没有脸，没有声音，没有衣着。
+# 人在远处仅凭步态也能判断他人的情感。**步态情感识别**要网络做同样的事：给它 16 个关节、48 帧的骨架，判断走路的人看上去是**高兴、悲伤、愤怒还是中性**（happy、sad、angry、neutral）。没有脸，没有声音，没有衣着。标签说的是旁人*看出来*的情感，不是走路的人自己的感受。
 #
 # BPM-GCN 有三个想法：
 #
@@ -349,7 +349,7 @@ print(f"rounds from the right hand to the left foot: {steps_to[hand, foot]}")
 print(f"pairs of joints that one round connects: {(steps_to == 1).sum() // 2} of {16 * 15 // 2}")
 
 # %% [markdown] lang="en"
-# BPM-GCN adds to the bones a graph that it learns, and one that it computes for each gait (section 5).
+# The released code of BPM-GCN adds to the bones a graph that it learns, and one that it computes for each gait (section 5). Both come from 2s-AGCN (Shi et al., CVPR 2019), the three parts from ST-GCN (Yan et al., AAAI 2018). The paper itself describes ST-GCN's fixed graph (section IV-A); how much the other two add on gaits, it does not report.
 #
 # ## 4 · Movement and affective features
 #
@@ -358,7 +358,7 @@ print(f"pairs of joints that one round connects: {(steps_to == 1).sum() // 2} of
 # **Affective features** are 14 angles, 9 distances and 8 areas of triangles between joints, in each frame. Three of them are in the lower row.
 
 # %% [markdown] lang="zh"
-# 因此 BPM-GCN 在骨骼之外，又加上一张可学习的图，和一张针对每段步态单独计算的图（第 5 节）。
+# 因此 BPM-GCN 的公开代码在骨骼之外，又加上一张可学习的图，和一张针对每段步态单独计算的图（第 5 节）。这两张图都来自 2s-AGCN（Shi 等，CVPR 2019），三个分区来自 ST-GCN（Yan 等，AAAI 2018）。论文正文（IV-A 节）写的是 ST-GCN 的固定图，没有报告另外两张图在步态上有多少作用。
 #
 # ## 4 · 运动特征与情感特征
 #
@@ -582,18 +582,18 @@ print("and between the attention graphs:", np.abs(attention - seen_graph.numpy()
 # %% [markdown] lang="en"
 # **Fusion.** After units 4, 7 and 10 each stream adds the other stream's features, weighted by their attention over time:
 #
-# $$x_p\leftarrow x_p+x_m\cdot\text{Att}_T(x_m),\qquad x_m\leftarrow x_m+x_p\cdot\text{Att}_T(x_p)$$
+# $$x_p'=x_p+x_m\cdot\text{Att}_T(x_m),\qquad x_m'=x_m+x_p'\cdot\text{Att}_T(x_p)$$
 #
-# ($\text{Att}_T$: one weight from 0 to 1 per frame; the second line gets the $x_p$ that has already been added to.) There is also an attention over joints, but in the released code it affects only the input of the attention over time. **In equations (8) and (9) of the paper it weights the features themselves.** JACK follows the code.
+# ($\text{Att}_T$: one weight from 0 to 1 per frame; the second equation adds the *new* $x_p'$, weighted by the attention of the old $x_p$.) There is also an attention over joints, but in the released code it affects only the input of the attention over time. **In equations (8) and (9) of the paper it weights the features themselves.** JACK follows the code.
 #
 # **The loss** is the sum of three terms of weight 1: the cross entropy of each stream's logits, and the mean squared distance of the affective branch. The *mean* of the logits, which is the prediction, is not trained directly.
 
 # %% [markdown] lang="zh"
 # **融合。** 第 4、7、10 单元之后，每条流加上另一条流经时间注意力加权的特征：
 #
-# $$x_p\leftarrow x_p+x_m\cdot\text{Att}_T(x_m),\qquad x_m\leftarrow x_m+x_p\cdot\text{Att}_T(x_p)$$
+# $$x_p'=x_p+x_m\cdot\text{Att}_T(x_m),\qquad x_m'=x_m+x_p'\cdot\text{Att}_T(x_p)$$
 #
-# （$\text{Att}_T$：每帧一个 0 到 1 的权重；第二式用的是已经加过的 $x_p$。）另有一个关节注意力，但在公开代码里，它只影响时间注意力怎样算。**论文的公式 (8)、(9) 却用它给特征本身加权。** JACK 以代码为准。
+# （$\text{Att}_T$：每帧一个 0 到 1 的权重；第二式加的是*新*的 $x_p'$，权重却由原来的 $x_p$ 算出。）另有一个关节注意力，但在公开代码里，它只影响时间注意力怎样算。**论文的公式 (8)、(9) 却用它给特征本身加权。** JACK 以代码为准。
 #
 # **损失**是三项之和，权重都是 1：双流各自的交叉熵，加上情感特征分支的均方误差。预测用的是两组 logit 的*平均*，它本身并不直接受训练。
 
@@ -1043,9 +1043,10 @@ for name, (large, small) in both.items():
     print(f"{name:16}{large!s:>20}{small!s:>16}")
 
 # %% [markdown] lang="en"
-# The paper reports **88.99%** on the 2,177 real gaits of Emotion-Gait, split 9 to 1; the public Jittor port reports 91.15%. Neither can be compared with the accuracies above, which are for other gaits with other labels. Things to know before comparing with either (`paper` above is the released configuration; the paper's text has a learning rate of 0.01 and 80 epochs):
+# The paper reports **90.37%** on the 2,177 real gaits of Emotion-Gait, split 9 to 1, for the network built here, and 88.99% without the exchange between the streams (Table II); over five such splits 89.93 ± 0.57% and 88.84 ± 0.63% (Table III). The public Jittor port reports 91.15%. None of these can be compared with the accuracies above, which are for other gaits with other labels. Things to know before comparing (`paper` above is the released configuration; the paper's text has a learning rate of 0.01, 80 epochs, and a global *maximum* where the released code and JACK take the mean over joints and frames):
 #
 # - **The epoch is chosen on the test set.** The released code keeps the epoch that was best on the very gaits that it reports, which is optimistic. All results above are of the last epoch, but they are not perfectly clean either: the schedule was chosen among five by the test accuracy of this very seed (section 7).
+# - **The labels** are what observers saw: 1,835 gaits come from the Edinburgh Locomotion MOCAP Database, 342 were collected by the authors of the data set, with poses estimated from video; domain experts labelled them all. Another data set, ELMB, has labels of 10 annotators for 1,835 gaits, several emotions for one gait (happy 58%, sad 32%, angry 23%, neutral 14%; section IV-A).
 # - **The split is by gait, not by person**, so the same walker may be in both sets.
 # - **The order of the labels is not certain.** BPM-GCN prints its results as happy, sad, angry, neutral; the code of STEP, by the authors who collected the gaits, lists angry, neutral, happy, sad. Accuracy is the same in any order; the *names* of the classes are not.
 # - **Left or right?** In the readme of Emotion-Gait the left side comes first, in the code's comments the right. The graph is the same either way; JACK follows the readme.
@@ -1056,9 +1057,10 @@ for name, (large, small) in both.items():
 # In Jittor every Var that is an attribute of a module is a parameter. The public port writes `self.A = ...` for the bones, and so trains what should be fixed; JACK writes `self._A`, since names with an underscore are not parameters. The port also starts $PA$ at $10^{-6}A$, not at $10^{-6}$. That matters less: gradients still reach all its entries. One step of SGD demonstrates the first point:
 
 # %% [markdown] lang="zh"
-# 论文在 Emotion-Gait 的 2,177 段真实步态上（按 9:1 划分）报告 **88.99%**，公开的计图移植版报告 91.15%。两者都不能和上面的准确率相比：步态不同，标签的来历也不同。与它们比较之前，有几件事要知道（上面的 `paper` 是公开代码的配置；论文正文写的是学习率 0.01、80 轮）：
+# 论文在 Emotion-Gait 的 2,177 段真实步态上（按 9:1 划分）报告：与这里相同的网络 **90.37%**，双流不交换特征时 88.99%（表 II）；五次划分的平均分别是 89.93 ± 0.57% 和 88.84 ± 0.63%（表 III）。公开的计图移植版报告 91.15%。它们都不能和上面的准确率相比：步态不同，标签的来历也不同。与它们比较之前，有几件事要知道（上面的 `paper` 是公开代码的配置；论文正文写的是学习率 0.01、80 轮，并且用全局*最大*池化，公开代码和 JACK 则对关节和帧取平均）：
 #
 # - **轮次是在测试集上挑的。** 公开代码保留测试成绩最好的一轮，报告的也是这同一批步态的成绩，因而偏乐观。上文的数都是最后一轮的，但也并非无可挑剔：训练计划是按这个种子的测试准确率从五种里挑的（第 7 节）。
+# - **标签**是旁人看出来的：1,835 段步态来自 Edinburgh Locomotion MOCAP Database，342 段由数据集作者采集，姿态从视频中估计；全部由领域专家标注。另一个数据集 ELMB 有 1,835 段步态由 10 人标注，一段可以有多种情感（高兴 58%、悲伤 32%、愤怒 23%、中性 14%；IV-A 节）。
 # - **按步态划分，不按人划分**，同一个人可能两边都有。
 # - **标签顺序不确定。** BPM-GCN 输出结果时的顺序是高兴、悲伤、愤怒、中性；采集这些步态的团队的 STEP 代码则是愤怒、中性、高兴、悲伤。准确率不受顺序影响，类别的*名称*却受影响。
 # - **先左还是先右？** Emotion-Gait 的说明是左侧在前，代码注释却写右侧。对图来说没有区别；JACK 依照说明。

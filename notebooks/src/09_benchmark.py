@@ -229,14 +229,15 @@ print()
 print(f"{'':9}{'':15}" + header)
 for network in CASES:
     for op, words in (("inference", "inference"), ("train", "training step")):
-        line, middle = f"{network:9}{words:15}", {}
+        line, turns = f"{network:9}{words:15}", []
         for framework in frameworks:
             seconds = results[network][framework][op]["seconds"]
-            middle[framework] = median(seconds)
             spread = f"({1000 * min(seconds):.1f} to {1000 * max(seconds):.1f})"
-            line += f"{1000 * middle[framework]:8.1f} ms {spread:>18}"
-        if "PyTorch" in middle:
-            line += f"{middle['Jittor'] / middle['PyTorch']:8.2f}"
+            line += f"{1000 * median(seconds):8.1f} ms {spread:>18}"
+            turns.append(seconds)
+        if len(turns) > 1:  # they took turns: pairs
+            pairs = [ours / theirs for ours, theirs in zip(*turns, strict=True)]
+            line += f"{median(pairs):8.2f}, below 1 in {sum(p < 1 for p in pairs)} of {len(pairs)}"
         print(line)
 
 print(f"\n{'peak memory':24}" + header)
