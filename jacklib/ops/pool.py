@@ -9,7 +9,7 @@ import jittor as jt
 import numpy as np
 
 from jacklib.ops.cpu.max_pool import MAX_POOL, MAX_POOL_APART, MAX_POOL_GRADIENT, POOL_HEADER
-from jacklib.ops.inputs import numbers
+from jacklib.ops.inputs import numbered, numbers, output_size
 
 
 class _MaxPool(jt.Function):
@@ -25,11 +25,7 @@ class _MaxPool(jt.Function):
             source = MAX_POOL_APART.replace("@K0", str(kernel[1])).replace("@K1", str(kernel[2]))
         else:
             shape, source = result, MAX_POOL
-            data = {
-                f"{letter}{i}": values[i]
-                for letter, values in (("k", kernel), ("s", stride), ("p", padding))
-                for i in range(3)
-            }
+            data = numbered(k=kernel, s=stride, p=padding)
         self.rows = shape[0]
         y, self.where = jt.code(
             [shape, shape], ["float32", "int32"], [x],
@@ -74,21 +70,18 @@ def _per_window(y: jt.Var) -> jt.Var:
 
 def _pooled_size(size, kernel, stride, padding) -> list[int]:
     if any(2 * p > k for k, p in zip(kernel, padding, strict=True)):
-        raise ValueError(
-            f"padding: found {list(padding)}, wanted at most half the kernel {list(kernel)}."
-        )
-    pooled = [
-        (n + 2 * p - k) // s + 1 for n, k, s, p in zip(size, kernel, stride, padding, strict=True)
-    ]
+        raise ValueError(f"padding: found {list(padding)}, wanted at most half the kernel "
+                         f"{list(kernel)}.")  # fmt: skip
+    pooled = output_size(size, kernel, stride, padding)
     if min(pooled) < 1:
-        raise ValueError(
-            f"x: found a map of {list(size)}, wanted at least the kernel {list(kernel)}."
-        )
+        raise ValueError(f"x: found a map of {list(size)}, wanted at least the kernel "
+                         f"{list(kernel)}.")  # fmt: skip
     return pooled
 
 
 def max_pool3d(x, kernel_size, stride=None, padding=0) -> jt.Var:
-    """Largest value of each window of x [N, C, D, H, W]; the kernel may be the whole map."""
+    """Largest value of each window of x [N, C, D, H, W]. Faster than Jittor's on the CPU, and the
+    kernel may be the whole map, which Jittor's refuses."""
     kernel = numbers(kernel_size, 3)
     stride = kernel if stride is None else numbers(stride, 3)
     padding = numbers(padding, 3)
@@ -99,7 +92,7 @@ def max_pool3d(x, kernel_size, stride=None, padding=0) -> jt.Var:
 
 
 def max_pool2d(x, kernel_size, stride=None, padding=0) -> jt.Var:
-    """Largest value of each window of x [N, C, H, W]; the kernel may be the whole map."""
+    """`max_pool3d` of x [N, C, H, W], for the same reasons."""
     kernel = (1, *numbers(kernel_size, 2))
     stride = kernel if stride is None else (1, *numbers(stride, 2))
     padding = (0, *numbers(padding, 2))
@@ -118,7 +111,8 @@ def _places(stride, padding) -> list[str]:
 
 
 def avg_pool3d(x, kernel_size, stride=None) -> jt.Var:
-    """Mean of each window of x [N, C, D, H, W], no padding; the kernel may be the whole map."""
+    """Mean of each window of x [N, C, D, H, W], no padding. The kernel may be the whole map, which
+    Jittor's refuses."""
     kernel = numbers(kernel_size, 3)
     stride = kernel if stride is None else numbers(stride, 3)
     size = _pooled_size(x.shape[2:], kernel, stride, (0, 0, 0))
@@ -126,7 +120,7 @@ def avg_pool3d(x, kernel_size, stride=None) -> jt.Var:
 
 
 def avg_pool2d(x, kernel_size, stride=None) -> jt.Var:
-    """Mean of each window of x [N, C, H, W], no padding; the kernel may be the whole map."""
+    """`avg_pool3d` of x [N, C, H, W], for the same reason."""
     kernel = (1, *numbers(kernel_size, 2))
     stride = kernel if stride is None else (1, *numbers(stride, 2))
     return avg_pool3d(x.unsqueeze(2), kernel, stride).squeeze(2)
@@ -142,11 +136,8 @@ class MaxPool3d(jt.nn.Module):
         return max_pool3d(x, self.kernel_size, self.stride, self.padding)
 
 
-class MaxPool2d(jt.nn.Module):
+class MaxPool2d(MaxPool3d):
     """`max_pool2d` as a layer."""
-
-    def __init__(self, kernel_size, stride=None, padding=0):
-        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
 
     def execute(self, x):
         return max_pool2d(x, self.kernel_size, self.stride, self.padding)
@@ -166,7 +157,7 @@ def adaptive_avg_pool(x, output_size: int | Sequence[int]) -> jt.Var:
     """Mean over windows that split each axis into `output_size` parts, overlapping where needed.
 
     x: [N, C, L], [N, C, H, W] or [N, C, D, H, W]; output_size: one number for all axes or one each.
-    Part i of an axis of n covers floor(i*n/k) to ceil((i+1)*n/k), as in PyTorch.
+    Part i of an axis of n covers floor(i*n/k) to ceil((i+1)*n/k); Jittor's parts never overlap.
     """
     axes = len(x.shape) - 2
     for axis, parts in enumerate(numbers(output_size, axes), start=2):

@@ -12,6 +12,7 @@ from functools import cache
 import jittor as jt
 
 from jacklib.backend import folders
+from jacklib.ops.inputs import numbered, output_size
 
 _HEADER = r"""
 #include <dnnl.hpp>
@@ -134,13 +135,8 @@ class Conv3dFunction(jt.Function):
 
     def execute(self, x, weight, stride, padding):
         self.x, self.weight = x, weight
-        self.numbers = {f"s{i}": stride[i] for i in range(3)} | {
-            f"p{i}": padding[i] for i in range(3)
-        }
-        size = [
-            (n + 2 * p - k) // s + 1
-            for n, k, s, p in zip(x.shape[2:], weight.shape[2:], stride, padding, strict=True)
-        ]
+        self.numbers = numbered(s=stride, p=padding)
+        size = output_size(x.shape[2:], weight.shape[2:], stride, padding)
         shape = [x.shape[0], weight.shape[0], *size]
         return _operator(_FORWARD, "in0_", "in1_", "out0_", shape, [x, weight], self.numbers)
 
@@ -198,8 +194,7 @@ class TimeConvFunction(jt.Function):
         self.x, self.weight, self.numbers = x, weight, {"stride": stride}
         N, T, V, _ = x.shape
         shape = [N, (T + stride - 1) // stride, V, weight.shape[0]]
-        source = _channels_last(_FORWARD)
-        return self.run(source, "in0_", "in1_", "out0_", shape, [x, weight])
+        return self.run(_channels_last(_FORWARD), "in0_", "in1_", "out0_", shape, [x, weight])
 
     def run(self, source, x, w, y, shape, inputs):
         return _operator(source, x, w, y, shape, inputs, self.numbers, _TIME_SHAPES)
