@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import ctypes
 import glob
-import hashlib
 import os
 import platform
 import re
@@ -28,7 +27,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from jacklib.backend.folders import cuda_folder, make_once, set_here
+from jacklib.backend.folders import cuda_folder, digest, make_once, set_here
 
 Version = tuple[int, int]
 
@@ -293,8 +292,7 @@ def gather_toolkit(nvcc: str, folder: Path) -> Path:
     # nvcc's own first: pip's may be another release's.
     libraries = [top / "lib64", top / "lib", top / target / "lib", *(f / "lib" for f in pip)]
     libraries += map(Path, SYSTEM_LIBRARIES)
-    key = hashlib.sha1("|".join([nvcc, *map(str, includes + libraries)]).encode()).hexdigest()[:10]
-    made = folder / f"toolkit-{key}"
+    made = folder / f"toolkit-{digest('|'.join([nvcc, *map(str, includes + libraries)]))}"
 
     def fill(making: Path) -> None:
         for name in ("bin", "include", "lib64"):

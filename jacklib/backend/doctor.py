@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
-import glob
 import os
 import platform
 import re
@@ -14,25 +13,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from jacklib.backend.folders import (
-    JITTOR_VERSION,
-    cache_folder,
-    jittor_home,
-    onednn_folder,
-    write_if_changed,
-)
+from jacklib.backend import folders, runtime
+from jacklib.backend.folders import JITTOR_VERSION
 from jacklib.backend.processes import run_child
-from jacklib.backend.runtime import (
-    ONEDNN_PACKAGES,
-    ONEDNN_VERSION,
-    blank,
-    brought,
-    numpy_cure,
-    onednn_files,
-    provide_home,
-    python_header,
-    version_of,
-)
 from jacklib.errors import disk_words, plain
 
 
@@ -54,10 +37,10 @@ def _gigabytes(path: Path) -> float:
 def _cache_cure(cache: Path) -> str:
     """What keeps the cache from being written, and its programs from being run; else nothing."""
     elsewhere = "export JITTOR_HOME=/a/folder/of/yours"
-    script = cache_folder() / f"doctor-{os.getpid()}"
+    script = folders.cache_folder() / f"doctor-{os.getpid()}"
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        write_if_changed(script, "#!/bin/sh\necho runs\n", 0o755)
+        folders.write_if_changed(script, "#!/bin/sh\necho runs\n", 0o755)
         if not os.access(cache, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         runs = _first_line(str(script)) == "runs"
@@ -84,26 +67,23 @@ def diagnose() -> list[tuple[str, str, str, bool]]:
     row("C++ compiler", _first_line(compiler, "--version") if compiler else "", bool(compiler),
         "sudo apt-get install g++", needed=True)  # fmt: skip
 
-    header = python_header()
+    header = runtime.python_header()
     name = f"python{sys.version_info[0]}.{sys.version_info[1]}-dev"
     row("Python headers", str(header or ""), header is not None, f"sudo apt-get install {name}",
         needed=True)  # fmt: skip
 
-    for package, wanted in (("jittor", JITTOR_VERSION), ("numpy", "1")):
-        found = version_of(package) or ""
-        good = found == wanted if package == "jittor" else found.startswith("1.")
-        cure = f'python -m pip install "jittor=={wanted}"' if package == "jittor" else numpy_cure()
-        row(package, found + brought(package), good, cure, needed=True)
+    jittor, numpy = (runtime.version_of(package) or "" for package in ("jittor", "numpy"))
+    row("jittor", jittor + runtime.brought("jittor"), jittor == JITTOR_VERSION,
+        f'python -m pip install "jittor=={JITTOR_VERSION}"', needed=True)  # fmt: skip
+    row("numpy", numpy + runtime.brought("numpy"), numpy.startswith("1."), runtime.numpy_cure(),
+        needed=True)  # fmt: skip
 
-    library, headers = onednn_files()
-    there = (onednn_folder() / "lib" / "libmkldnn.so").exists()
-    row(
-        "oneDNN",
-        str(onednn_folder()) if there else (f"PyPI {ONEDNN_VERSION}" if library else ""),
-        there or (library is not None and bool(headers)),
-        "python -m pip install " + " ".join(f"{p}=={ONEDNN_VERSION}" for p in ONEDNN_PACKAGES),
-        needed=sys.platform == "linux" and platform.machine() == "x86_64",
-    )
+    place = folders.onednn_folder()
+    found = str(place) if (place / "lib" / "libmkldnn.so").exists() else ""
+    found = found or (f"PyPI {runtime.ONEDNN_VERSION}" if runtime.onednn_files() else "")
+    packages = (f"{package}=={runtime.ONEDNN_VERSION}" for package in runtime.ONEDNN_PACKAGES)
+    row("oneDNN", found, bool(found), f"python -m pip install {' '.join(packages)}",
+        needed=sys.platform == "linux" and platform.machine() == "x86_64")  # fmt: skip
 
     from jacklib.backend.cuda import choose, look
 
@@ -119,13 +99,13 @@ def diagnose() -> list[tuple[str, str, str, bool]]:
         row("PYTHONPATH", f"{plain(left_out)}: left out by run.sh", True, "")
 
     try:
-        provide_home()
+        runtime.provide_home()
         home = ""
     except RuntimeError as error:
         home = str(error)
-    cache = jittor_home() / ".cache" / "jittor"
-    compiled = ", Jittor compiled" if glob.glob(str(cache_folder() / "compiled-*")) else ""
-    cure = home or blank() or _cache_cure(cache)
+    cache = folders.jittor_home() / ".cache" / "jittor"
+    compiled = ", Jittor compiled" if any(folders.cache_folder().glob("compiled-*")) else ""
+    cure = home or runtime.blank() or _cache_cure(cache)
     row("cache", f"{cache}{compiled}", not cure, cure, needed=True)
     free = _gigabytes(cache)
     row("disk", f"{free:.1f} GB free", free > 2, "free 2 GB for Jittor's cache", needed=free < 0.5)

@@ -17,7 +17,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import textwrap
 from collections.abc import Iterator
 from functools import lru_cache
@@ -26,10 +25,10 @@ from typing import Any
 
 import numpy as np
 
-from jacklib.backend import folders, processes
-from jacklib.backend.folders import ROOT
+from jacklib.backend import processes
+from jacklib.backend.folders import ROOT, set_here
 from jacklib.errors import DataError, refuse
-from jacklib.files import read_table
+from jacklib.files import read_table, write_text
 
 ANSWERS = ROOT / "jacklib" / "reference" / "answers"
 # While a notebook is built with PyTorch at hand, what it says is stored under the notebook's
@@ -73,7 +72,7 @@ def find_torch() -> str | None:
 
 def process_environment(**added: str) -> dict[str, str]:
     """For a process of another framework: what jacklib set for Jittor is not PyTorch's."""
-    own = {k: v for k, v in os.environ.items() if k not in folders.set_here}
+    own = {k: v for k, v in os.environ.items() if k not in set_here}
     return own | {"PYTHONPATH": str(ROOT)} | added
 
 
@@ -81,7 +80,9 @@ def process_environment(**added: str) -> dict[str, str]:
 
 
 def to_json(value: Any) -> Any:
-    """A value of arrays, numbers, text, None, tuples, lists and dicts, ready for JSON."""
+    """A value of arrays, tensors, numbers, text, None, tuples, lists and dicts, ready for JSON."""
+    if hasattr(value, "detach"):  # PyTorch's tensor
+        value = value.detach().cpu().numpy()
     if isinstance(value, np.ndarray):
         flat = value.ravel().tolist()
         if value.dtype == np.float32:  # its shortest digits, not those of the float64 it becomes
@@ -99,7 +100,7 @@ def to_json(value: Any) -> Any:
 
 
 def from_json(value: Any) -> Any:
-    """The value that `to_json` was given."""
+    """The value that `to_json` was given, a tensor as an array."""
     if isinstance(value, list):
         return [from_json(v) for v in value]
     if not isinstance(value, dict):
@@ -189,9 +190,8 @@ def pytorch(code: str, **inputs: Any) -> Any:
                 print(f"(No PyTorch here: its values are stored ones, of {stored['version']}.)")
                 _told = True
             return from_json(stored["answers"][name])
-    raise DataError("pytorch",
-                    found="no PyTorch on this machine, and no stored answer to this code",
-                    wanted="one of them", cure=CURE)  # fmt: skip
+    found = "no PyTorch on this machine, and no stored answer to this code"
+    raise DataError("pytorch", found=found, wanted="one of them", cure=CURE)
 
 
 @contextlib.contextmanager
@@ -221,11 +221,6 @@ def _stored(path: Path, _changed: float) -> dict[str, Any]:
 
 
 def _store(path: Path, name: str, value: Any, version: str) -> None:
-    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"answers": {}}
-    stored["answers"][name] = to_json(value)
-    lines = [f'  "{k}": {json.dumps(v)}' for k, v in sorted(stored["answers"].items())]
-    text = f'{{"version": "{version}", "answers": {{\n' + ",\n".join(lines) + "\n}}\n"
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, suffix=".new") as file:
-        file.write(text)
-    os.chmod(file.name, 0o644)  # a temporary file is for its owner alone
-    os.replace(file.name, path)
+    answers = read_table(path).get("answers", {}) | {name: to_json(value)}
+    lines = ",\n".join(f'  "{k}": {json.dumps(v)}' for k, v in sorted(answers.items()))
+    write_text(path, f'{{"version": "{version}", "answers": {{\n{lines}\n}}}}\n')
