@@ -23,7 +23,6 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -98,11 +97,10 @@ def choose(machine: Machine) -> Way:
     if machine.system == "Darwin":
         return Way("cpu", "a Mac has no CUDA, and Jittor 1.3.11 no other way to its GPU: the CPU")
     if not machine.gpus:
+        reason = "no NVIDIA GPU that a driver can open: the CPU"
         if machine.amd:
-            return Way(
-                "cpu", "an AMD card: JACK's Jittor computes on NVIDIA cards only, so the CPU"
-            )
-        return Way("cpu", "no NVIDIA GPU that a driver can open: the CPU")
+            reason = "an AMD card: JACK's Jittor computes on NVIDIA cards only, so the CPU"
+        return Way("cpu", reason)
     gpu = machine.gpus[0]
     card = f"{gpu.name} (compute capability {_dotted(gpu.capability)})"
     # A compiler of another major release than the driver's makes programs that it cannot run.
@@ -149,16 +147,13 @@ def _way_of(toolkit: Toolkit, card: str) -> Way:
 def look() -> Machine:
     """Detect this machine. Without a GPU no program is started, so this costs nothing."""
     gpus, driver = _driver()
+    nvcc_path = os.environ.get("nvcc_path")
+    if nvcc_path == os.environ.get("JACKLIB_NVCC_PATH"):
+        nvcc_path = None  # a child of a process that jacklib prepared: it is not the user's word
     return Machine(
-        system=platform.system(), gpus=gpus, driver=driver,
+        system=platform.system(), gpus=gpus, driver=driver, nvcc_path=nvcc_path,
         toolkits=tuple(_toolkits()) if gpus else (), amd=not gpus and _has_amd(),
-        nvcc_path=None if _set_by_jacklib() else os.environ.get("nvcc_path"),
     )  # fmt: skip
-
-
-def _set_by_jacklib() -> bool:
-    # A child of a process that jacklib prepared: there it is not the user's word.
-    return os.environ.get("JACKLIB_NVCC_PATH") == os.environ.get("nvcc_path") is not None
 
 
 def _driver() -> tuple[tuple[Gpu, ...], Version]:
@@ -184,10 +179,9 @@ def _driver() -> tuple[tuple[Gpu, ...], Version]:
 
 
 def _has_amd(root: str = "/") -> bool:
-    for path in glob.glob(f"{root}sys/class/drm/card*/device/vendor"):
-        if Path(path).read_text(errors="replace").strip() == "0x1002":
-            return True
-    return bool(glob.glob(f"{root}dev/kfd"))
+    vendors = map(Path, glob.glob(f"{root}sys/class/drm/card*/device/vendor"))
+    amd = any(path.read_text(errors="replace").strip() == "0x1002" for path in vendors)
+    return amd or os.path.exists(f"{root}dev/kfd")
 
 
 def _pip_folders() -> list[Path]:
@@ -345,14 +339,6 @@ def _link_as(path: Path, link: Path) -> None:
 # --- command line ---------------------------------------------------------------------------------
 
 
-def remove(folder: Path) -> int:
-    """Remove the copies and toolkits in `folder`; returns how many."""
-    found: Sequence[Path] = [*folder.glob("toolkit-*"), *folder.glob("jittor-*")]
-    for path in found:
-        shutil.rmtree(path)
-    return len(found)
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `cuda`."""
     parser.add_argument("--remove", action="store_true",
@@ -362,8 +348,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Say which way this machine goes and why, or remove what was made; returns the exit code."""
     if args.remove:
-        number = remove(cuda_folder())
-        print(f"{number} folders removed from {cuda_folder()}" if number else
+        found = [path for name in ("toolkit-*", "jittor-*") for path in cuda_folder().glob(name)]
+        for path in found:
+            shutil.rmtree(path)
+        print(f"{len(found)} folders removed from {cuda_folder()}" if found else
               f"nothing to remove in {cuda_folder()}")  # fmt: skip
         return 0
     way = choose(look())

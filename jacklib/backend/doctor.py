@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from jacklib.backend import folders, runtime
+from jacklib.backend import cuda, folders, runtime
 from jacklib.backend.folders import JITTOR_VERSION
 from jacklib.backend.processes import run_child
 from jacklib.errors import disk_words, plain
@@ -59,18 +59,16 @@ def diagnose() -> list[tuple[str, str, str, bool]]:
     def row(part: str, found: str, good: bool, cure: str, needed: bool = False) -> None:
         rows.append((part, found or "not found", "ok" if good else cure, needed and not good))
 
-    version = platform.python_version()
     good = (3, 10) <= sys.version_info[:2] <= (3, 12)
-    row("Python", version, good, "install Python 3.10, 3.11 or 3.12", needed=True)
+    row("Python", platform.python_version(), good, "install Python 3.10, 3.11 or 3.12", needed=True)
 
     compiler = os.environ.get("cc_path") or shutil.which("g++") or ""
     row("C++ compiler", _first_line(compiler, "--version") if compiler else "", bool(compiler),
         "sudo apt-get install g++", needed=True)  # fmt: skip
 
     header = runtime.python_header()
-    name = f"python{sys.version_info[0]}.{sys.version_info[1]}-dev"
-    row("Python headers", str(header or ""), header is not None, f"sudo apt-get install {name}",
-        needed=True)  # fmt: skip
+    cure = "sudo apt-get install python{}.{}-dev".format(*sys.version_info)
+    row("Python headers", str(header or ""), header is not None, cure, needed=True)
 
     jittor, numpy = (runtime.version_of(package) or "" for package in ("jittor", "numpy"))
     row("jittor", jittor + runtime.brought("jittor"), jittor == JITTOR_VERSION,
@@ -85,17 +83,14 @@ def diagnose() -> list[tuple[str, str, str, bool]]:
     row("oneDNN", found, bool(found), f"python -m pip install {' '.join(packages)}",
         needed=sys.platform == "linux" and platform.machine() == "x86_64")  # fmt: skip
 
-    from jacklib.backend.cuda import choose, look
-
-    machine = look()
+    machine = cuda.look()
+    way = cuda.choose(machine)
     driver = ".".join(map(str, machine.driver))
     found = ", ".join(gpu.name for gpu in machine.gpus)
     row("GPU", f"{found}; the driver runs CUDA {driver}" if found else "none", True, "")
-    way = choose(machine)
     row("CUDA", way.reason, not way.cure, way.cure)
 
-    left_out = os.environ.get("JACK_LEFT_OUT")
-    if left_out:
+    if left_out := os.environ.get("JACK_LEFT_OUT"):
         row("PYTHONPATH", f"{plain(left_out)}: left out by run.sh", True, "")
 
     try:
@@ -116,7 +111,24 @@ def diagnose() -> list[tuple[str, str, str, bool]]:
     return rows
 
 
-def doctor(try_jittor: bool = True) -> int:
+def as_markdown(rows: list[tuple[str, str, str, bool]]) -> str:
+    """`diagnose`'s rows as a table for a notebook: names as text, the home folder as ~."""
+    home = str(Path.home()).rstrip("/")
+
+    def cell(text: str) -> str:
+        text = plain(text.replace(f"{home}/", "~/"), 300)
+        return re.sub(r"([\\`*_{}\[\]<>|$&])", r"\\\1", text)
+
+    lines = ["| part | found | verdict |", "|---|---|---|"]
+    lines += [f"| {' | '.join(map(cell, row[:3]))} |" for row in rows]
+    return "\n".join(lines)
+
+
+def add_arguments(_parser: argparse.ArgumentParser) -> None:
+    """`doctor` has no options."""
+
+
+def main(_args: argparse.Namespace) -> int:
     """Print the table of `diagnose`, then try Jittor itself. Returns 1 where it cannot run."""
     rows = diagnose()
     widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
@@ -124,12 +136,9 @@ def doctor(try_jittor: bool = True) -> int:
         mark = "!!" if fatal else "  "
         print(f"{mark} {part:<{widths[0]}}  {found:<{widths[1]}}  {verdict}")
     if any(fatal for *_, fatal in rows):
-        print(
-            "\nJittor cannot run yet: run the command(s) on the lines marked !!, then doctor again."
-        )
+        print("\nJittor cannot run yet: run the command(s) on the lines marked !!, then doctor "
+              "again.")  # fmt: skip
         return 1
-    if not try_jittor:
-        return 0
     # The proof is Jittor itself: one matrix product, in a process of its own.
     code = (
         "import jacklib, jittor as jt; a = jt.ones((2, 3)); "
@@ -144,26 +153,3 @@ def doctor(try_jittor: bool = True) -> int:
     print(f"\nJittor {JITTOR_VERSION} computes (2 x 3 times 3 x 2 summed to 12) on the "
           f"{last.split()[-1].upper()}. All is well.")  # fmt: skip
     return 0
-
-
-def as_markdown(rows: list[tuple[str, str, str, bool]]) -> str:
-    """`diagnose`'s rows as a table for a notebook: names as text, the home folder as ~."""
-    home = str(Path.home()).rstrip("/")
-
-    def cell(text: str) -> str:
-        text = plain(text.replace(f"{home}/", "~/"), 300)
-        return re.sub(r"([\\`*_{}\[\]<>|$&])", r"\\\1", text)
-
-    lines = [
-        f"| {cell(part)} | {cell(found)} | {cell(verdict)} |" for part, found, verdict, _ in rows
-    ]
-    return "| part | found | verdict |\n|---|---|---|\n" + "\n".join(lines)
-
-
-def add_arguments(_parser: argparse.ArgumentParser) -> None:
-    """`doctor` has no options."""
-
-
-def main(_args: argparse.Namespace) -> int:
-    """The table, and a try; returns the exit code."""
-    return doctor()

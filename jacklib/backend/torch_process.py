@@ -31,8 +31,7 @@ from jacklib.errors import DataError, refuse
 from jacklib.files import read_table, write_text
 
 ANSWERS = ROOT / "jacklib" / "reference" / "answers"
-# While a notebook is built with PyTorch at hand, what it says is stored under the notebook's
-# number, which this variable names.
+# Names what to store PyTorch's answers under while a notebook is built: the notebook's number.
 RECORD = "JACK_RECORD"
 CURE = (
     "Install PyTorch into an environment of its own (`python3 -m venv torch-env && "
@@ -55,9 +54,8 @@ def find_torch() -> str | None:
     named = named_python()
     for python in filter(None, (named, sys.executable)):
         try:
-            found = processes.run_child(["-c", "import torch"], python=python,
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                env=process_environment())  # fmt: skip
+            found = processes.run_child(["-c", "import torch"], python=python, capture_output=True,
+                stdin=subprocess.DEVNULL, env=process_environment())  # fmt: skip
         except OSError as error:
             raise DataError(
                 "JACK_TORCH_PYTHON", found=f"{python!r} ({error.strerror})",
@@ -125,42 +123,30 @@ def key(code: str, inputs: dict[str, Any]) -> str:
 # --- the process ----------------------------------------------------------------------------------
 
 
-class Console:
-    """A PyTorch process that runs one piece of code after the other, each with names of its own."""
-
-    def __init__(self, python: str):
-        self.process = processes.Child(
-            ["-m", "jacklib.backend.torch_console"], python=python,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=process_environment(JACKLIB_NO_JITTOR="1"),
-        )  # fmt: skip
-        atexit.register(self.close)
-
-    def run(self, code: str, inputs: dict[str, Any]) -> tuple[Any, str]:
-        """The code's last expression and PyTorch's version. Raises DataError with its error."""
-        request = {"code": code, "inputs": {n: to_json(np.asarray(v)) for n, v in inputs.items()}}
-        try:
-            print(json.dumps(request), file=self.process.stdin, flush=True)
-            line = self.process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        if not line:
-            raise RuntimeError(f"PyTorch's process ended with {self.process.wait()}")
-        answer = json.loads(line)
-        if "error" in answer:
-            raise DataError("code", found=answer["error"], wanted="PyTorch code that runs",
-                            cure="Correct it.")  # fmt: skip
-        return from_json(answer["value"]), answer["version"]
-
-    def close(self) -> None:
-        """End the process."""
-        if self.process.poll() is None:
-            self.process.stdin.close()
-            self.process.wait()
-
-
-_console: Console | None = None
+_console: processes.Child | None = None
 _told = False
+
+
+def _ask(python: str, code: str, inputs: dict[str, Any]) -> tuple[Any, str]:
+    """The code's last expression and PyTorch's version, from a process that stays for the next."""
+    global _console
+    if _console is None or _console.poll() is not None:
+        _console = processes.Child(["-m", "jacklib.backend.torch_console"], python=python,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=process_environment(JACKLIB_NO_JITTOR="1"))  # fmt: skip
+        atexit.register(_console.end)
+    request = {"code": code, "inputs": {n: to_json(np.asarray(v)) for n, v in inputs.items()}}
+    try:
+        print(json.dumps(request), file=_console.stdin, flush=True)
+        line = _console.stdout.readline()
+    except BrokenPipeError:
+        line = ""
+    if not line:
+        raise RuntimeError(f"PyTorch's process ended with {_console.wait()}")
+    answer = json.loads(line)
+    refuse("error" in answer, "code", found=answer.get("error"),
+           wanted="PyTorch code that runs", cure="Correct it.")  # fmt: skip
+    return from_json(answer["value"]), answer["version"]
 
 
 def pytorch(code: str, **inputs: Any) -> Any:
@@ -173,13 +159,11 @@ def pytorch(code: str, **inputs: Any) -> Any:
     Without PyTorch, returns the answer stored for this code with these inputs. Raises
     DataError with PyTorch's message if the code fails, and if there is neither.
     """
-    global _console, _told
+    global _told
     code = textwrap.dedent(code).strip()
     python, name = find_torch(), key(code, inputs)
     if python:
-        if _console is None or _console.process.poll() is not None:
-            _console = Console(python)
-        value, version = _console.run(code, inputs)
+        value, version = _ask(python, code, inputs)
         if os.environ.get(RECORD):
             _store(ANSWERS / f"{os.environ[RECORD]}.json", name, value, version)
         return value
