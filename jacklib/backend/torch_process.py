@@ -1,15 +1,17 @@
 """PyTorch in a process of its own: run a few lines of it and get NumPy arrays back.
 
 PyTorch and Jittor do not share a process safely (Jittor issues #126 and #223). `pytorch(code)`
-sends the code to a process that has PyTorch (`jacklib.backend.torch_console`). Where there is none,
-as on most readers' machines, the answer that was stored when the notebooks were built serves; it
-is found by the code and its inputs.
+sends the code to a process that has PyTorch, which is this file too: JSON lines with code in,
+values out. Where there is none, as on most readers' machines, the answer that was stored when the
+notebooks were built serves; it is found by the code and its inputs.
 
     pytorch("x.softmax(dim=1)", x=np.float32([[1, 2, 3]]))   -> array([[0.09, 0.245, 0.665]])
+    {"code": "...", "inputs": {name: value}}  ->  {"value": ..., "version": ...} or {"error": ...}
 """
 
 from __future__ import annotations
 
+import ast
 import atexit
 import contextlib
 import hashlib
@@ -123,6 +125,36 @@ def key(code: str, inputs: dict[str, Any]) -> str:
 # --- the process ----------------------------------------------------------------------------------
 
 
+def _run(code: str, inputs: dict[str, Any]) -> Any:
+    """The value of the last expression of the code; None where it ends in something else."""
+    import torch
+
+    tensors = {n: torch.from_numpy(np.array(from_json(v))) for n, v in inputs.items()}
+    names = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional, "np": np} | tensors
+    tree = ast.parse(code)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    torch.manual_seed(0)
+    exec(compile(tree, "<pytorch>", "exec"), names)
+    if last is None:
+        return None
+    return eval(compile(ast.Expression(last.value), "<pytorch>", "eval"), names)
+
+
+def _serve() -> None:
+    """Answer until the input ends. What the code prints goes to the standard error stream."""
+    import torch
+
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                value = to_json(_run(request["code"], request["inputs"]))
+            answer = json.dumps({"value": value, "version": f"PyTorch {torch.__version__}"})
+        except Exception as error:  # whatever the code does wrong is its author's to read
+            answer = json.dumps({"error": f"{type(error).__name__}: {error}"})
+        print(answer, flush=True)
+
+
 _console: processes.Child | None = None
 _told = False
 
@@ -131,7 +163,7 @@ def _ask(python: str, code: str, inputs: dict[str, Any]) -> tuple[Any, str]:
     """The code's last expression and PyTorch's version, from a process that stays for the next."""
     global _console
     if _console is None or _console.poll() is not None:
-        _console = processes.Child(["-m", "jacklib.backend.torch_console"], python=python,
+        _console = processes.Child(["-m", "jacklib.backend.torch_process"], python=python,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env=process_environment(JACKLIB_NO_JITTOR="1"))  # fmt: skip
         atexit.register(_console.end)
@@ -208,3 +240,7 @@ def _store(path: Path, name: str, value: Any, version: str) -> None:
     answers = read_table(path).get("answers", {}) | {name: to_json(value)}
     lines = ",\n".join(f'  "{k}": {json.dumps(v)}' for k, v in sorted(answers.items()))
     write_text(path, f'{{"version": "{version}", "answers": {{\n{lines}\n}}}}\n')
+
+
+if __name__ == "__main__":
+    _serve()

@@ -113,11 +113,6 @@ def interpolate_linear(x, scale_factor: int, align_corners: bool = False) -> jt.
     if align_corners:
         places *= (length - 1) / max(1, len(places) - 1)
     else:
-        places = np.clip((places + 0.5) / scale_factor - 0.5, 0, None)
-    left = np.minimum(places.astype(np.int64), length - 1)
-    right = np.minimum(left + 1, length - 1)
-    share = (places - left).astype(np.float32)
-    stretch = np.zeros((length, len(places)), np.float32)
-    np.add.at(stretch, (left, np.arange(len(places))), 1 - share)
-    np.add.at(stretch, (right, np.arange(len(places))), share)
-    return jt.matmul(x, jt.array(stretch))
+        places = (places + 0.5) / scale_factor - 0.5  # beyond the ends: the ends' values
+    stretch = [np.interp(places, np.arange(length), row) for row in np.eye(length)]
+    return jt.matmul(x, jt.array(np.float32(stretch)))
