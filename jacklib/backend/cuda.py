@@ -89,10 +89,10 @@ def _dotted(version: Version) -> str:
 
 def choose(machine: Machine) -> Way:
     """The plan for a machine."""
-    if machine.nvcc_path is not None:
-        if machine.nvcc_path:
-            return Way("jittor", f"nvcc_path={machine.nvcc_path}, as you set it",
-                       nvcc=machine.nvcc_path)  # fmt: skip
+    if machine.nvcc_path:
+        reason = f"nvcc_path={machine.nvcc_path}, as you set it"
+        return Way("jittor", reason, nvcc=machine.nvcc_path)
+    if machine.nvcc_path == "":
         return Way("cpu", "nvcc_path is set to nothing: the CPU, as you wish")
     if machine.system == "Darwin":
         return Way("cpu", "a Mac has no CUDA, and Jittor 1.3.11 no other way to its GPU: the CPU")
@@ -126,19 +126,18 @@ def _compiles_for(release: Version) -> Version:
 
 
 def _way_of(toolkit: Toolkit, card: str) -> Way:
-    cuda = f"CUDA {_dotted(toolkit.release)}"
-    if toolkit.release < (13, 0) and toolkit.cudnn in (0, 8):
-        if toolkit.cudnn == 8:
-            return Way("jittor", f"{card}: {cuda} with cuDNN 8, as Jittor knows them",
-                       nvcc=toolkit.nvcc)  # fmt: skip
-        return Way("jittor", f"{card}: {cuda} without cuDNN, so convolutions are slow",
-                   "install cuDNN 8 beside CUDA", toolkit.nvcc)  # fmt: skip
-    if toolkit.cudnn >= 9 and toolkit.release >= (12, 0):
-        return Way("patched", f"{card}: {cuda} with cuDNN {toolkit.cudnn}, by a changed copy of "
-                   "Jittor", nvcc=toolkit.nvcc)  # fmt: skip
-    found = f"cuDNN {toolkit.cudnn}" if toolkit.cudnn else "no cuDNN"
-    cure = "python -m pip install nvidia-cudnn-cu13" if toolkit.release >= (13, 0) else CUDA_12
-    return Way("cpu", f"{card}: {cuda} with {found} does not work with Jittor, so the CPU", cure)
+    nvcc, release, cudnn = toolkit
+    cuda = f"{card}: CUDA {_dotted(release)}"
+    if release < (13, 0) and cudnn == 8:
+        return Way("jittor", f"{cuda} with cuDNN 8, as Jittor knows them", nvcc=nvcc)
+    if release < (13, 0) and not cudnn:
+        return Way("jittor", f"{cuda} without cuDNN, so convolutions are slow",
+                   "install cuDNN 8 beside CUDA", nvcc)  # fmt: skip
+    if release >= (12, 0) and cudnn >= 9:
+        return Way("patched", f"{cuda} with cuDNN {cudnn}, by a changed copy of Jittor", nvcc=nvcc)
+    found = f"cuDNN {cudnn}" if cudnn else "no cuDNN"
+    cure = "python -m pip install nvidia-cudnn-cu13" if release >= (13, 0) else CUDA_12
+    return Way("cpu", f"{cuda} with {found} does not work with Jittor, so the CPU", cure)
 
 
 # --- what the machine has -------------------------------------------------------------------------
