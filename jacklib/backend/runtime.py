@@ -337,7 +337,7 @@ def prepare() -> None:
     # the kernel shows what Jittor prints as it is.
     jittor_utils.is_in_ipynb = False
     _ask_numpy_for_its_limits()
-    with _own_signal_handlers(), _own_folder():
+    with _as_it_was():
         import jittor  # noqa: F401
     _end_idle_compilers()
     from jacklib.backend.kernels import use_quick_compiler
@@ -368,30 +368,26 @@ def _ask_numpy_for_its_limits() -> None:
 
 
 @contextlib.contextmanager
-def _own_folder() -> Iterator[None]:
+def _as_it_was() -> Iterator[None]:
+    """Around Jittor's import: what it changes in this process is put back."""
     # With a GPU Jittor asks a `python -m` about it, which looks for modules where it is started.
     try:
-        before = os.getcwd()
+        folder = os.getcwd()
     except OSError:  # it is gone
-        before = folders.ROOT
+        folder = folders.ROOT
+    # Jittor ends the whole process at Ctrl-C, without Python's KeyboardInterrupt, and when any
+    # child of it is killed by a signal, a notebook's kernel included. Its own data loaders want
+    # that; nothing here uses them.
+    names = ("SIGINT", "SIGCHLD")
+    in_main = threading.current_thread() is threading.main_thread()  # only there may they be set
+    numbers = [getattr(signal, name) for name in names if in_main and hasattr(signal, name)]
+    handlers = {number: signal.getsignal(number) for number in numbers}
     os.chdir(folders.ROOT)
     try:
         yield
     finally:
-        os.chdir(before)
-
-
-@contextlib.contextmanager
-def _own_signal_handlers():
-    # Jittor ends the whole process at Ctrl-C, without Python's KeyboardInterrupt, and when any
-    # child of it is killed by a signal, a notebook's kernel included. Its own data loaders want
-    # that; nothing here uses them. So Python's handlers are put back after the import.
-    names = ("SIGINT", "SIGCHLD")
-    in_main = threading.current_thread() is threading.main_thread()  # only there may they be set
-    numbers = [getattr(signal, name) for name in names if in_main and hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in numbers}
-    yield
-    for number, handler in before.items():
+        os.chdir(folder)
+    for number, handler in handlers.items():
         if handler is not None:
             signal.signal(number, handler)
 

@@ -27,18 +27,14 @@ class _MaxPool(jt.Function):
             shape, source = result, MAX_POOL
             data = numbered(k=kernel, s=stride, p=padding)
         self.rows = shape[0]
-        y, self.where = jt.code(
-            [shape, shape], ["float32", "int32"], [x],
-            cpu_header=POOL_HEADER, cpu_src=source, data=data,
-        )  # fmt: skip
+        y, self.where = jt.code([shape, shape], ["float32", "int32"], [x], data=data,
+                                cpu_header=POOL_HEADER, cpu_src=source)  # fmt: skip
         return y.reshape(result)
 
     def grad(self, dy):
         flat = [dy.reshape(self.rows, -1), self.where.reshape(self.rows, -1)]
-        dx = jt.code(
-            [self.rows, math.prod(self.shape) // self.rows], "float32", flat,
-            cpu_header=POOL_HEADER, cpu_src=MAX_POOL_GRADIENT,
-        )  # fmt: skip
+        shape = [self.rows, math.prod(self.shape) // self.rows]
+        dx = jt.code(shape, "float32", flat, cpu_header=POOL_HEADER, cpu_src=MAX_POOL_GRADIENT)
         return dx.reshape(self.shape), None, None, None
 
 
