@@ -28,12 +28,6 @@ def _first_line(*command: str) -> str:
     return text.splitlines()[0] if text and result.returncode == 0 else ""
 
 
-def _gigabytes(path: Path) -> float:
-    while not path.exists():
-        path = path.parent
-    return shutil.disk_usage(path).free / 1e9
-
-
 def _cache_cure(cache: Path) -> str:
     """What keeps the cache from being written, and its programs from being run; else nothing."""
     elsewhere = "export JITTOR_HOME=/a/folder/of/yours"
@@ -102,7 +96,8 @@ def diagnose() -> list[tuple[str, str, str, bool]]:
     compiled = ", Jittor compiled" if any(folders.cache_folder().glob("compiled-*")) else ""
     cure = home or runtime.blank() or _cache_cure(cache)
     row("cache", f"{cache}{compiled}", not cure, cure, needed=True)
-    free = _gigabytes(cache)
+    there = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    free = shutil.disk_usage(there).free / 1e9
     row("disk", f"{free:.1f} GB free", free > 2, "free 2 GB for Jittor's cache", needed=free < 0.5)
     shared = Path("/dev/shm")
     size = shutil.disk_usage(shared).total / 1e9 if shared.exists() else 0.0

@@ -12,10 +12,8 @@ from jacklib.errors import DataError, shown
 
 
 def clip_grad_norm(gradients: Sequence[jt.Var | None], max_norm: float):
-    """The gradients, scaled so that their common 2-norm is at most max_norm, and the norm before.
-
-    For gradients that are not an optimizer's, which Jittor's own clips alone.
-    """
+    """The gradients, scaled so that their common 2-norm is at most max_norm, and the norm before;
+    Jittor clips an optimizer's own only."""
     present = [g for g in gradients if g is not None]
     total = sum((g.float64().sqr().sum() for g in present), jt.zeros(1, "float64")).sqrt()
     factor = jt.minimum(max_norm / (total + 1e-6), 1.0).float32()
