@@ -28,7 +28,6 @@ import sysconfig
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from jacklib.backend import folders
@@ -331,65 +330,52 @@ def prepare() -> None:
     _provide_python_config()
     _provide_onednn()
     first_compile()
-    import jittor_utils
-
-    # In a notebook it would switch Jittor's log to another mode and print a red line about it;
-    # the kernel shows what Jittor prints as it is.
-    jittor_utils.is_in_ipynb = False
-    _ask_numpy_for_its_limits()
-    with _as_it_was():
-        import jittor  # noqa: F401
-    _end_idle_compilers()
+    _import_jittor()
     from jacklib.backend.kernels import use_quick_compiler
 
     global quick_compiler
     quick_compiler = use_quick_compiler()
 
 
-def _end_idle_compilers() -> None:
-    # For its own compile Jittor starts a pool of processes at every import and keeps it to the end.
-    # A Ctrl-C reaches them too, one dies holding the pool's lock, and the program then waits for
-    # that lock for ever when it exits. Should Jittor want a pool again, it makes a new one.
+def _import_jittor() -> None:
+    """Import Jittor without what that would change in this process."""
     import jittor_utils
-
-    if jittor_utils.pool_size:
-        atexit.unregister(jittor_utils.pool_cleanup)
-        jittor_utils.pool_cleanup()
-        jittor_utils.pool_size = 0
-
-
-def _ask_numpy_for_its_limits() -> None:
-    # Jittor's kernels make the processor take the smallest numbers for zero. NumPy works out its
-    # limits when first asked and would warn of that from then on; asked before, it keeps them.
     import numpy as np
 
+    # In a notebook it would switch Jittor's log to another mode and print a red line about it;
+    # the kernel shows what Jittor prints as it is.
+    jittor_utils.is_in_ipynb = False
+    # Jittor's kernels make the processor take the smallest numbers for zero. NumPy works out its
+    # limits when first asked and would warn of that from then on; asked before, it keeps them.
     for kind in (np.float16, np.float32, np.float64, np.longdouble):
         np.finfo(kind)
-
-
-@contextlib.contextmanager
-def _as_it_was() -> Iterator[None]:
-    """Around Jittor's import: what it changes in this process is put back."""
+    # Jittor ends the whole process at Ctrl-C, without Python's KeyboardInterrupt, and when any
+    # child of it is killed by a signal, a notebook's kernel included. Its own data loaders want
+    # that; nothing here uses them. So Python's handlers are put back.
+    names = ("SIGINT", "SIGCHLD")
+    in_main = threading.current_thread() is threading.main_thread()  # only there may they be set
+    numbers = [getattr(signal, name) for name in names if in_main and hasattr(signal, name)]
+    handlers = {number: signal.getsignal(number) for number in numbers}
     # With a GPU Jittor asks a `python -m` about it, which looks for modules where it is started.
     try:
         folder = os.getcwd()
     except OSError:  # it is gone
         folder = folders.ROOT
-    # Jittor ends the whole process at Ctrl-C, without Python's KeyboardInterrupt, and when any
-    # child of it is killed by a signal, a notebook's kernel included. Its own data loaders want
-    # that; nothing here uses them.
-    names = ("SIGINT", "SIGCHLD")
-    in_main = threading.current_thread() is threading.main_thread()  # only there may they be set
-    numbers = [getattr(signal, name) for name in names if in_main and hasattr(signal, name)]
-    handlers = {number: signal.getsignal(number) for number in numbers}
     os.chdir(folders.ROOT)
     try:
-        yield
+        import jittor  # noqa: F401
     finally:
         os.chdir(folder)
     for number, handler in handlers.items():
         if handler is not None:
             signal.signal(number, handler)
+    # For its own compile Jittor starts a pool of processes at every import and keeps it to the end.
+    # A Ctrl-C reaches them too, one dies holding the pool's lock, and the program then waits for
+    # that lock for ever when it exits. Should Jittor want a pool again, it makes a new one.
+    if jittor_utils.pool_size:
+        atexit.unregister(jittor_utils.pool_cleanup)
+        jittor_utils.pool_cleanup()
+        jittor_utils.pool_size = 0
 
 
 def device() -> str:
