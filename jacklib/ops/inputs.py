@@ -21,7 +21,7 @@ def numbered(**sets: Sequence[int]) -> dict[str, int]:
     return {f"{name}{i}": n for name, values in sets.items() for i, n in enumerate(values)}
 
 
-def output_size(size, kernel, stride, padding) -> list[int]:
+def kernel_steps(size, kernel, stride, padding) -> list[int]:
     """How many steps a kernel takes along each axis, over a map of this size with its padding."""
     axes = zip(size, kernel, stride, padding, strict=True)
     return [(n + 2 * p - k) // s + 1 for n, k, s, p in axes]

@@ -9,7 +9,7 @@ import jittor as jt
 import numpy as np
 
 from jacklib.ops.cpu.max_pool import MAX_POOL, MAX_POOL_APART, MAX_POOL_GRADIENT, POOL_HEADER
-from jacklib.ops.inputs import numbered, numbers, output_size
+from jacklib.ops.inputs import kernel_steps, numbered, numbers
 
 
 class _MaxPool(jt.Function):
@@ -68,7 +68,7 @@ def _pooled_size(size, kernel, stride, padding) -> list[int]:
     if any(2 * p > k for k, p in zip(kernel, padding, strict=True)):
         raise ValueError(f"padding: found {list(padding)}, wanted at most half the kernel "
                          f"{list(kernel)}.")  # fmt: skip
-    pooled = output_size(size, kernel, stride, padding)
+    pooled = kernel_steps(size, kernel, stride, padding)
     if min(pooled) < 1:
         raise ValueError(f"x: found a map of {list(size)}, wanted at least the kernel "
                          f"{list(kernel)}.")  # fmt: skip

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import jittor as jt
 
-from jacklib.ops.inputs import output_size
+from jacklib.ops.inputs import kernel_steps
 
 # Registers of 16 or 8 numbers. OB output channels share each piece of input that is loaded.
 _HEADER = r"""
@@ -158,7 +158,7 @@ class OneChannelConv(jt.Function):
         self.x, self.weight, self.stride, self.padding = x, weight, stride, padding
         N, _, H, W = x.shape
         outs, _, kH, kW = weight.shape
-        y = [N, outs, *output_size((H, W), (kH, kW), stride, padding)]
+        y = [N, outs, *kernel_steps((H, W), (kH, kW), stride, padding)]
         return self.run(_FORWARD, [y], x.reshape(N, H, W), weight.reshape(outs, kH * kW), bias)[0]
 
     def grad(self, dy):

@@ -12,7 +12,7 @@ from functools import cache
 import jittor as jt
 
 from jacklib.backend import folders
-from jacklib.ops.inputs import numbered, output_size
+from jacklib.ops.inputs import kernel_steps, numbered
 
 _HEADER = r"""
 #include <dnnl.hpp>
@@ -126,7 +126,7 @@ class Conv3dFunction(jt.Function):
     result, input_gradient, weight_gradient = _FORWARD, _GRAD_INPUT, _GRAD_WEIGHT
 
     def execute(self, x, weight, stride, padding):
-        size = output_size(x.shape[2:], weight.shape[2:], stride, padding)
+        size = kernel_steps(x.shape[2:], weight.shape[2:], stride, padding)
         shape = [x.shape[0], weight.shape[0], *size]
         return self.convolve(x, weight, shape, numbered(s=stride, p=padding))
 
