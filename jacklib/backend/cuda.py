@@ -9,8 +9,6 @@ Both are made at the first start, kept in jacklib's cache, and removed by `jackl
 Like `runtime`, this file needs the standard library alone and runs before Jittor.
 """
 
-from __future__ import annotations
-
 import argparse
 import ctypes
 import glob

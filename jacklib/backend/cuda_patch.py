@@ -3,8 +3,6 @@
 Each change is one text replaced by another, with the reason. The installed Jittor is not touched.
 """
 
-from __future__ import annotations
-
 import importlib.metadata
 import shutil
 import sys

@@ -1,7 +1,5 @@
 """What this machine has, and the cure for what it lacks: `bash script/run.sh doctor`."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import errno

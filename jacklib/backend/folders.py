@@ -3,8 +3,6 @@
 Standard library only, and `files`: this works where Jittor does not.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

@@ -19,8 +19,6 @@ reads the source again after writing it, and fails where another process is just
 `warmup` and `gpu_check` take it off in processes whose failure does no harm.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shlex

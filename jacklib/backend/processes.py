@@ -1,7 +1,5 @@
 """Processes of Python."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

@@ -8,8 +8,6 @@ This file imports the standard library alone, and `files` and `errors`, which do
 must work where Jittor does not.
 """
 
-from __future__ import annotations
-
 import atexit
 import contextlib
 import errno

@@ -9,8 +9,6 @@ notebooks were built serves; it is found by the code and its inputs.
     {"code": "...", "inputs": {name: value}}  ->  {"value": ..., "version": ...} or {"error": ...}
 """
 
-from __future__ import annotations
-
 import ast
 import atexit
 import contextlib

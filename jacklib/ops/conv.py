@@ -1,7 +1,5 @@
 """Convolutions, which Jittor computes slowly on the CPU."""
 
-from __future__ import annotations
-
 import math
 
 import jittor as jt

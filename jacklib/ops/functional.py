@@ -1,7 +1,5 @@
 """ReLU, losses and functions of values."""
 
-from __future__ import annotations
-
 import jittor as jt
 import numpy as np
 

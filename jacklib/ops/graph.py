@@ -5,8 +5,6 @@ product. All of this is here for speed, on the CPU; on a GPU it is Jittor's own 
 convolution. PyTorch's twin has the same in plain operators.
 """
 
-from __future__ import annotations
-
 import jittor as jt
 
 from jacklib.ops.conv import kaiming_normal_fan_out

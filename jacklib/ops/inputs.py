@@ -1,7 +1,5 @@
 """Values as the operators take them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import jittor as jt

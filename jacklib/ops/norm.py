@@ -1,7 +1,5 @@
 """Batch normalisation."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import jittor as jt

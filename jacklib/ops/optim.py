@@ -1,7 +1,5 @@
 """Optimizers. Jittor's differ where gradients add up, and where a loss leaves a Var out."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 

@@ -6,8 +6,6 @@ places of a row: the input is laid out once so that the places which one tap of 
 side by side (`split`), whatever the stride.
 """
 
-from __future__ import annotations
-
 import jittor as jt
 
 from jacklib.ops.inputs import kernel_steps

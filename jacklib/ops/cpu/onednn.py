@@ -5,8 +5,6 @@ C++ header. oneDNN chooses its own memory layout for each array; arrays that lie
 reordered on the way in and out, as PyTorch does it.
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 import jittor as jt

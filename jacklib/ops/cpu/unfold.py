@@ -4,8 +4,6 @@ A convolution is then one matrix product. Jittor's `reindex` does the same, and 
 reverse, number by number with a question at each; here whole rows are copied and added.
 """
 
-from __future__ import annotations
-
 import jittor as jt
 
 # Row c*K + k of the wide array is row c of the narrow one from k - padding on, in steps of stride;
