@@ -11,12 +11,10 @@ information pass through a text file. `use_quick_compiler` sets some of Jittor's
   stores that bypass the cache as assembler text; those it still gets.
 
 The kernels are the same code: the same compiler, the same options but `-g`. On a GPU's machine a
-like script stands where Jittor starts nvcc, which gets what it always gets.
-
-Two processes that want the same kernel at once then cannot load each other's half library. Jittor's
-lock, which lets one process of a machine compile while all others wait, is left on all the same: it
-reads the source again after writing it, and fails where another process is just writing it anew.
-`warmup` and `gpu_check` take it off in processes whose failure does no harm.
+like script stands where Jittor starts nvcc. Two processes that want the same kernel at once cannot
+load each other's half library. Jittor's lock, which lets one process compile while all others wait,
+is left on all the same: Jittor reads the source again after writing it, and fails where another
+process is just writing it anew. `warmup` and `gpu_check` take it off where failure does no harm.
 """
 
 import contextlib

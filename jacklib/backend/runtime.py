@@ -159,12 +159,8 @@ def onednn_files() -> dict[str, Path]:
     """What oneDNN's two PyPI packages installed, by its place in `folders.onednn_folder`; {} where
     library or headers are missing."""
     found = {}
-    for package in ONEDNN_PACKAGES:
-        try:
-            files = importlib.metadata.files(package) or []
-        except importlib.metadata.PackageNotFoundError:
-            return {}
-        for file in files:
+    for package in filter(version_of, ONEDNN_PACKAGES):
+        for file in importlib.metadata.files(package) or []:
             if file.name == "libmkldnn.so":
                 found["lib/libdnnl.so.2"] = Path(file.locate())
             elif "include" in file.parts:
