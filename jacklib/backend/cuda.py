@@ -9,12 +9,9 @@ Both are made at the first start, kept in jacklib's cache, and removed by `jackl
 Like `runtime`, this file needs the standard library alone and runs before Jittor.
 """
 
-from __future__ import annotations
-
 import argparse
 import ctypes
 import glob
-import hashlib
 import os
 import platform
 import re
@@ -24,11 +21,10 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from jacklib.backend.folders import cuda_folder, make_once, set_here
+from jacklib.backend.folders import cuda_folder, digest, make_once, set_here
 
 Version = tuple[int, int]
 
@@ -91,19 +87,18 @@ def _dotted(version: Version) -> str:
 
 def choose(machine: Machine) -> Way:
     """The plan for a machine."""
-    if machine.nvcc_path is not None:
-        if machine.nvcc_path:
-            return Way("jittor", f"nvcc_path={machine.nvcc_path}, as you set it",
-                       nvcc=machine.nvcc_path)  # fmt: skip
+    if machine.nvcc_path:
+        reason = f"nvcc_path={machine.nvcc_path}, as you set it"
+        return Way("jittor", reason, nvcc=machine.nvcc_path)
+    if machine.nvcc_path == "":
         return Way("cpu", "nvcc_path is set to nothing: the CPU, as you wish")
     if machine.system == "Darwin":
         return Way("cpu", "a Mac has no CUDA, and Jittor 1.3.11 no other way to its GPU: the CPU")
     if not machine.gpus:
+        reason = "no NVIDIA GPU that a driver can open: the CPU"
         if machine.amd:
-            return Way(
-                "cpu", "an AMD card: JACK's Jittor computes on NVIDIA cards only, so the CPU"
-            )
-        return Way("cpu", "no NVIDIA GPU that a driver can open: the CPU")
+            reason = "an AMD card: JACK's Jittor computes on NVIDIA cards only, so the CPU"
+        return Way("cpu", reason)
     gpu = machine.gpus[0]
     card = f"{gpu.name} (compute capability {_dotted(gpu.capability)})"
     # A compiler of another major release than the driver's makes programs that it cannot run.
@@ -129,19 +124,18 @@ def _compiles_for(release: Version) -> Version:
 
 
 def _way_of(toolkit: Toolkit, card: str) -> Way:
-    cuda = f"CUDA {_dotted(toolkit.release)}"
-    if toolkit.release < (13, 0) and toolkit.cudnn in (0, 8):
-        if toolkit.cudnn == 8:
-            return Way("jittor", f"{card}: {cuda} with cuDNN 8, as Jittor knows them",
-                       nvcc=toolkit.nvcc)  # fmt: skip
-        return Way("jittor", f"{card}: {cuda} without cuDNN, so convolutions are slow",
-                   "install cuDNN 8 beside CUDA", toolkit.nvcc)  # fmt: skip
-    if toolkit.cudnn >= 9 and toolkit.release >= (12, 0):
-        return Way("patched", f"{card}: {cuda} with cuDNN {toolkit.cudnn}, by a changed copy of "
-                   "Jittor", nvcc=toolkit.nvcc)  # fmt: skip
-    found = f"cuDNN {toolkit.cudnn}" if toolkit.cudnn else "no cuDNN"
-    cure = "python -m pip install nvidia-cudnn-cu13" if toolkit.release >= (13, 0) else CUDA_12
-    return Way("cpu", f"{card}: {cuda} with {found} does not work with Jittor, so the CPU", cure)
+    nvcc, release, cudnn = toolkit
+    cuda = f"{card}: CUDA {_dotted(release)}"
+    if release < (13, 0) and cudnn == 8:
+        return Way("jittor", f"{cuda} with cuDNN 8, as Jittor knows them", nvcc=nvcc)
+    if release < (13, 0) and not cudnn:
+        return Way("jittor", f"{cuda} without cuDNN, so convolutions are slow",
+                   "install cuDNN 8 beside CUDA", nvcc)  # fmt: skip
+    if release >= (12, 0) and cudnn >= 9:
+        return Way("patched", f"{cuda} with cuDNN {cudnn}, by a changed copy of Jittor", nvcc=nvcc)
+    found = f"cuDNN {cudnn}" if cudnn else "no cuDNN"
+    cure = "python -m pip install nvidia-cudnn-cu13" if release >= (13, 0) else CUDA_12
+    return Way("cpu", f"{cuda} with {found} does not work with Jittor, so the CPU", cure)
 
 
 # --- what the machine has -------------------------------------------------------------------------
@@ -150,16 +144,13 @@ def _way_of(toolkit: Toolkit, card: str) -> Way:
 def look() -> Machine:
     """Detect this machine. Without a GPU no program is started, so this costs nothing."""
     gpus, driver = _driver()
+    nvcc_path = os.environ.get("nvcc_path")
+    if nvcc_path == os.environ.get("JACKLIB_NVCC_PATH"):
+        nvcc_path = None  # a child of a process that jacklib prepared: it is not the user's word
     return Machine(
-        system=platform.system(), gpus=gpus, driver=driver,
+        system=platform.system(), gpus=gpus, driver=driver, nvcc_path=nvcc_path,
         toolkits=tuple(_toolkits()) if gpus else (), amd=not gpus and _has_amd(),
-        nvcc_path=None if _set_by_jacklib() else os.environ.get("nvcc_path"),
     )  # fmt: skip
-
-
-def _set_by_jacklib() -> bool:
-    # A child of a process that jacklib prepared: there it is not the user's word.
-    return os.environ.get("JACKLIB_NVCC_PATH") == os.environ.get("nvcc_path") is not None
 
 
 def _driver() -> tuple[tuple[Gpu, ...], Version]:
@@ -185,10 +176,9 @@ def _driver() -> tuple[tuple[Gpu, ...], Version]:
 
 
 def _has_amd(root: str = "/") -> bool:
-    for path in glob.glob(f"{root}sys/class/drm/card*/device/vendor"):
-        if Path(path).read_text(errors="replace").strip() == "0x1002":
-            return True
-    return bool(glob.glob(f"{root}dev/kfd"))
+    vendors = map(Path, glob.glob(f"{root}sys/class/drm/card*/device/vendor"))
+    amd = any(path.read_text(errors="replace").strip() == "0x1002" for path in vendors)
+    return amd or os.path.exists(f"{root}dev/kfd")
 
 
 def _pip_folders() -> list[Path]:
@@ -293,8 +283,7 @@ def gather_toolkit(nvcc: str, folder: Path) -> Path:
     # nvcc's own first: pip's may be another release's.
     libraries = [top / "lib64", top / "lib", top / target / "lib", *(f / "lib" for f in pip)]
     libraries += map(Path, SYSTEM_LIBRARIES)
-    key = hashlib.sha1("|".join([nvcc, *map(str, includes + libraries)]).encode()).hexdigest()[:10]
-    made = folder / f"toolkit-{key}"
+    made = folder / f"toolkit-{digest('|'.join([nvcc, *map(str, includes + libraries)]))}"
 
     def fill(making: Path) -> None:
         for name in ("bin", "include", "lib64"):
@@ -347,14 +336,6 @@ def _link_as(path: Path, link: Path) -> None:
 # --- command line ---------------------------------------------------------------------------------
 
 
-def remove(folder: Path) -> int:
-    """Remove the copies and toolkits in `folder`; returns how many."""
-    found: Sequence[Path] = [*folder.glob("toolkit-*"), *folder.glob("jittor-*")]
-    for path in found:
-        shutil.rmtree(path)
-    return len(found)
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `cuda`."""
     parser.add_argument("--remove", action="store_true",
@@ -364,8 +345,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Say which way this machine goes and why, or remove what was made; returns the exit code."""
     if args.remove:
-        number = remove(cuda_folder())
-        print(f"{number} folders removed from {cuda_folder()}" if number else
+        found = [path for name in ("toolkit-*", "jittor-*") for path in cuda_folder().glob(name)]
+        for path in found:
+            shutil.rmtree(path)
+        print(f"{len(found)} folders removed from {cuda_folder()}" if found else
               f"nothing to remove in {cuda_folder()}")  # fmt: skip
         return 0
     way = choose(look())

@@ -3,16 +3,13 @@
 Each change is one text replaced by another, with the reason. The installed Jittor is not touched.
 """
 
-from __future__ import annotations
-
-import hashlib
 import importlib.metadata
 import shutil
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from jacklib.backend.folders import make_once
+from jacklib.backend.folders import digest, make_once
 
 
 class Change(NamedTuple):
@@ -115,7 +112,7 @@ def patched_copy(site_packages: Path, folder: Path) -> Path:
         return site_packages  # this process found a copy first: its parent made it
     what = [importlib.metadata.version("jittor"), sys.version, str(site_packages)]
     what += map(str, CHANGES)
-    made = folder / f"jittor-{hashlib.sha1('|'.join(what).encode()).hexdigest()[:10]}"
+    made = folder / f"jittor-{digest('|'.join(what))}"
 
     def fill(making: Path) -> None:
         for name in ("jittor", "jittor_utils"):

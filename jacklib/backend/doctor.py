@@ -1,11 +1,8 @@
 """What this machine has, and the cure for what it lacks: `bash script/run.sh doctor`."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import errno
-import glob
 import os
 import platform
 import re
@@ -14,25 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from jacklib.backend.folders import (
-    JITTOR_VERSION,
-    cache_folder,
-    jittor_home,
-    onednn_folder,
-    write_if_changed,
-)
+from jacklib.backend import cuda, folders, runtime
+from jacklib.backend.folders import JITTOR_VERSION
 from jacklib.backend.processes import run_child
-from jacklib.backend.runtime import (
-    ONEDNN_PACKAGES,
-    ONEDNN_VERSION,
-    blank,
-    brought,
-    numpy_cure,
-    onednn_files,
-    provide_home,
-    python_header,
-    version_of,
-)
 from jacklib.errors import disk_words, plain
 
 
@@ -45,19 +26,13 @@ def _first_line(*command: str) -> str:
     return text.splitlines()[0] if text and result.returncode == 0 else ""
 
 
-def _gigabytes(path: Path) -> float:
-    while not path.exists():
-        path = path.parent
-    return shutil.disk_usage(path).free / 1e9
-
-
 def _cache_cure(cache: Path) -> str:
     """What keeps the cache from being written, and its programs from being run; else nothing."""
     elsewhere = "export JITTOR_HOME=/a/folder/of/yours"
-    script = cache_folder() / f"doctor-{os.getpid()}"
+    script = folders.cache_folder() / f"doctor-{os.getpid()}"
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        write_if_changed(script, "#!/bin/sh\necho runs\n", 0o755)
+        folders.write_if_changed(script, "#!/bin/sh\necho runs\n", 0o755)
         if not os.access(cache, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         runs = _first_line(str(script)) == "runs"
@@ -76,58 +51,51 @@ def diagnose() -> list[tuple[str, str, str, bool]]:
     def row(part: str, found: str, good: bool, cure: str, needed: bool = False) -> None:
         rows.append((part, found or "not found", "ok" if good else cure, needed and not good))
 
-    version = platform.python_version()
     good = (3, 10) <= sys.version_info[:2] <= (3, 12)
-    row("Python", version, good, "install Python 3.10, 3.11 or 3.12", needed=True)
+    row("Python", platform.python_version(), good, "install Python 3.10, 3.11 or 3.12", needed=True)
 
     compiler = os.environ.get("cc_path") or shutil.which("g++") or ""
     row("C++ compiler", _first_line(compiler, "--version") if compiler else "", bool(compiler),
         "sudo apt-get install g++", needed=True)  # fmt: skip
 
-    header = python_header()
-    name = f"python{sys.version_info[0]}.{sys.version_info[1]}-dev"
-    row("Python headers", str(header or ""), header is not None, f"sudo apt-get install {name}",
+    header = runtime.python_header()
+    cure = "sudo apt-get install python{}.{}-dev".format(*sys.version_info)
+    row("Python headers", str(header or ""), header is not None, cure, needed=True)
+
+    jittor, numpy = (runtime.version_of(package) or "" for package in ("jittor", "numpy"))
+    row("jittor", jittor + runtime.brought("jittor"), jittor == JITTOR_VERSION,
+        f'python -m pip install "jittor=={JITTOR_VERSION}"', needed=True)  # fmt: skip
+    row("numpy", numpy + runtime.brought("numpy"), numpy.startswith("1."), runtime.numpy_cure(),
         needed=True)  # fmt: skip
 
-    for package, wanted in (("jittor", JITTOR_VERSION), ("numpy", "1")):
-        found = version_of(package) or ""
-        good = found == wanted if package == "jittor" else found.startswith("1.")
-        cure = f'python -m pip install "jittor=={wanted}"' if package == "jittor" else numpy_cure()
-        row(package, found + brought(package), good, cure, needed=True)
+    place = folders.onednn_folder()
+    found = str(place) if (place / "lib" / "libmkldnn.so").exists() else ""
+    found = found or (f"PyPI {runtime.ONEDNN_VERSION}" if runtime.onednn_files() else "")
+    packages = (f"{package}=={runtime.ONEDNN_VERSION}" for package in runtime.ONEDNN_PACKAGES)
+    row("oneDNN", found, bool(found), f"python -m pip install {' '.join(packages)}",
+        needed=sys.platform == "linux" and platform.machine() == "x86_64")  # fmt: skip
 
-    library, headers = onednn_files()
-    there = (onednn_folder() / "lib" / "libmkldnn.so").exists()
-    row(
-        "oneDNN",
-        str(onednn_folder()) if there else (f"PyPI {ONEDNN_VERSION}" if library else ""),
-        there or (library is not None and bool(headers)),
-        "python -m pip install " + " ".join(f"{p}=={ONEDNN_VERSION}" for p in ONEDNN_PACKAGES),
-        needed=sys.platform == "linux" and platform.machine() == "x86_64",
-    )
-
-    from jacklib.backend.cuda import choose, look
-
-    machine = look()
+    machine = cuda.look()
+    way = cuda.choose(machine)
     driver = ".".join(map(str, machine.driver))
     found = ", ".join(gpu.name for gpu in machine.gpus)
     row("GPU", f"{found}; the driver runs CUDA {driver}" if found else "none", True, "")
-    way = choose(machine)
     row("CUDA", way.reason, not way.cure, way.cure)
 
-    left_out = os.environ.get("JACK_LEFT_OUT")
-    if left_out:
+    if left_out := os.environ.get("JACK_LEFT_OUT"):
         row("PYTHONPATH", f"{plain(left_out)}: left out by run.sh", True, "")
 
     try:
-        provide_home()
+        runtime.provide_home()
         home = ""
     except RuntimeError as error:
         home = str(error)
-    cache = jittor_home() / ".cache" / "jittor"
-    compiled = ", Jittor compiled" if glob.glob(str(cache_folder() / "compiled-*")) else ""
-    cure = home or blank() or _cache_cure(cache)
+    cache = folders.jittor_home() / ".cache" / "jittor"
+    compiled = ", Jittor compiled" if any(folders.cache_folder().glob("compiled-*")) else ""
+    cure = home or runtime.blank() or _cache_cure(cache)
     row("cache", f"{cache}{compiled}", not cure, cure, needed=True)
-    free = _gigabytes(cache)
+    there = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    free = shutil.disk_usage(there).free / 1e9
     row("disk", f"{free:.1f} GB free", free > 2, "free 2 GB for Jittor's cache", needed=free < 0.5)
     shared = Path("/dev/shm")
     size = shutil.disk_usage(shared).total / 1e9 if shared.exists() else 0.0
@@ -136,7 +104,24 @@ def diagnose() -> list[tuple[str, str, str, bool]]:
     return rows
 
 
-def doctor(try_jittor: bool = True) -> int:
+def as_markdown(rows: list[tuple[str, str, str, bool]]) -> str:
+    """`diagnose`'s rows as a table for a notebook: names as text, the home folder as ~."""
+    home = str(Path.home()).rstrip("/")
+
+    def cell(text: str) -> str:
+        text = plain(text.replace(f"{home}/", "~/"), 300)
+        return re.sub(r"([\\`*_{}\[\]<>|$&])", r"\\\1", text)
+
+    lines = ["| part | found | verdict |", "|---|---|---|"]
+    lines += [f"| {' | '.join(map(cell, row[:3]))} |" for row in rows]
+    return "\n".join(lines)
+
+
+def add_arguments(_parser: argparse.ArgumentParser) -> None:
+    """`doctor` has no options."""
+
+
+def main(_args: argparse.Namespace) -> int:
     """Print the table of `diagnose`, then try Jittor itself. Returns 1 where it cannot run."""
     rows = diagnose()
     widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
@@ -144,12 +129,9 @@ def doctor(try_jittor: bool = True) -> int:
         mark = "!!" if fatal else "  "
         print(f"{mark} {part:<{widths[0]}}  {found:<{widths[1]}}  {verdict}")
     if any(fatal for *_, fatal in rows):
-        print(
-            "\nJittor cannot run yet: run the command(s) on the lines marked !!, then doctor again."
-        )
+        print("\nJittor cannot run yet: run the command(s) on the lines marked !!, then doctor "
+              "again.")  # fmt: skip
         return 1
-    if not try_jittor:
-        return 0
     # The proof is Jittor itself: one matrix product, in a process of its own.
     code = (
         "import jacklib, jittor as jt; a = jt.ones((2, 3)); "
@@ -164,26 +146,3 @@ def doctor(try_jittor: bool = True) -> int:
     print(f"\nJittor {JITTOR_VERSION} computes (2 x 3 times 3 x 2 summed to 12) on the "
           f"{last.split()[-1].upper()}. All is well.")  # fmt: skip
     return 0
-
-
-def as_markdown(rows: list[tuple[str, str, str, bool]]) -> str:
-    """`diagnose`'s rows as a table for a notebook: names as text, the home folder as ~."""
-    home = str(Path.home()).rstrip("/")
-
-    def cell(text: str) -> str:
-        text = plain(text.replace(f"{home}/", "~/"), 300)
-        return re.sub(r"([\\`*_{}\[\]<>|$&])", r"\\\1", text)
-
-    lines = [
-        f"| {cell(part)} | {cell(found)} | {cell(verdict)} |" for part, found, verdict, _ in rows
-    ]
-    return "| part | found | verdict |\n|---|---|---|\n" + "\n".join(lines)
-
-
-def add_arguments(_parser: argparse.ArgumentParser) -> None:
-    """`doctor` has no options."""
-
-
-def main(_args: argparse.Namespace) -> int:
-    """The table, and a try; returns the exit code."""
-    return doctor()

@@ -3,9 +3,8 @@
 Standard library only, and `files`: this works where Jittor does not.
 """
 
-from __future__ import annotations
-
 import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -18,31 +17,36 @@ JITTOR_VERSION = "1.3.11.0"
 set_here: list[str] = []  # environment variables that this process did not come with
 
 
-def jittor_home() -> Path:
-    """The folder in which Jittor keeps `.cache/jittor`.
+def digest(text: str, length: int = 10) -> str:
+    """A name for what is made with these settings."""
+    return hashlib.sha1(text.encode()).hexdigest()[:length]
 
-    Its variable JITTOR_HOME moves it, and Jittor remembers the last one that it was given.
-    """
+
+def jittor_home() -> Path:
+    """The folder in which Jittor keeps `.cache/jittor`: JITTOR_HOME, which Jittor remembers."""
     if os.environ.get("JITTOR_HOME"):
         return Path(os.environ["JITTOR_HOME"]).absolute()
-    remembered = _remembered_home()
-    return remembered if remembered and remembered.is_dir() else _home()
+    remembered = remembered_home()
+    return remembered if remembered and remembered.is_dir() else home()
 
 
-def _home() -> Path:
+def home() -> Path:
+    """The user's own folder."""
     try:
         return Path.home()
-    except RuntimeError:  # no HOME, and a user without a name: `_provide_home` says what to do
+    except RuntimeError:  # no HOME, and a user without a name: `provide_home` says what to do
         return Path("/nonexistent")
 
 
-def _home_memory() -> Path:
-    return _home() / ".cache" / "jittor" / "config.json"
+def home_memory() -> Path:
+    """Where Jittor writes down the last JITTOR_HOME."""
+    return home() / ".cache" / "jittor" / "config.json"
 
 
-def _remembered_home() -> Path | None:
+def remembered_home() -> Path | None:
+    """The last JITTOR_HOME; None where there is no memory, or half a one."""
     try:
-        return Path(json.loads(_home_memory().read_text())["JITTOR_HOME"])
+        return Path(json.loads(home_memory().read_text())["JITTOR_HOME"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

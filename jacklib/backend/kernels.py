@@ -11,18 +11,13 @@ information pass through a text file. `use_quick_compiler` sets some of Jittor's
   stores that bypass the cache as assembler text; those it still gets.
 
 The kernels are the same code: the same compiler, the same options but `-g`. On a GPU's machine a
-like script stands where Jittor starts nvcc, which gets what it always gets.
-
-Two processes that want the same kernel at once then cannot load each other's half library. Jittor's
-lock, which lets one process of a machine compile while all others wait, is left on all the same: it
-reads the source again after writing it, and fails where another process is just writing it anew.
-`warmup` and `gpu_check` take it off in processes whose failure does no harm.
+like script stands where Jittor starts nvcc. Two processes that want the same kernel at once cannot
+load each other's half library. Jittor's lock, which lets one process compile while all others wait,
+is left on all the same: Jittor reads the source again after writing it, and fails where another
+process is just writing it anew. `warmup` and `gpu_check` take it off where failure does no harm.
 """
 
-from __future__ import annotations
-
 import contextlib
-import hashlib
 import os
 import shlex
 import shutil
@@ -157,8 +152,7 @@ def _write_script(head: str, python: str, nvcc: str = "") -> Path:
     script = head + _COMPILE
     for word, program in (("PYTHON", python), ("NVCC", nvcc)):
         script = script.replace(word, shlex.quote(program))
-    name = hashlib.sha1(script.encode()).hexdigest()[:10]
-    path = folders.cache_folder() / f"compile-kernel-{name}"
+    path = folders.cache_folder() / f"compile-kernel-{folders.digest(script)}"
     folders.write_if_changed(path, script, 0o755)
     return path
 
@@ -169,13 +163,10 @@ def _precompiled_headers() -> Path | None:
 
     include = folders.onednn_folder() / "include"
     text = _HEADERS + (_ONEDNN if (include / "dnnl.hpp").is_file() else "")
-    options = [
-        word
-        for word in shlex.split(jt.flags.cc_flags)
-        if word != "-shared" and not word.startswith(("-l", "-L", "-Wl,"))
-    ]
+    linking = ("-shared", "-l", "-L", "-Wl,")
+    options = [w for w in shlex.split(jt.flags.cc_flags) if not w.startswith(linking)]
     key = "|".join([folders.JITTOR_VERSION, jt.flags.cc_path, *options, text, _NO_HEADERS])
-    folder = folders.cache_folder() / f"headers-{hashlib.sha1(key.encode()).hexdigest()[:10]}"
+    folder = folders.cache_folder() / f"headers-{folders.digest(key)}"
     header = folder / "kernels.h"
     if (folder / "kernels.h.gch").is_file():
         return header

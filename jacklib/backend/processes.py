@@ -1,6 +1,4 @@
-"""Processes of Python: every one that we start is made here."""
-
-from __future__ import annotations
+"""Processes of Python."""
 
 import contextlib
 import os
@@ -14,13 +12,12 @@ from typing import Any
 
 from jacklib.backend.folders import ROOT
 
+_PARENT = "JACKLIB_PARENT"
+
 
 def in_mpi() -> bool:
     """Whether mpirun (OpenMPI) started this process."""
     return "OMPI_COMM_WORLD_SIZE" in os.environ
-
-
-_PARENT = "JACKLIB_PARENT"
 
 
 class Child(subprocess.Popen):
@@ -29,9 +26,8 @@ class Child(subprocess.Popen):
     words: what stands behind the interpreter, such as ["-m", "jacklib.cli.warmup"]; paths in it
     must be absolute. It runs in the folder that holds jacklib, since Python looks for modules where
     it is started, and that may be a folder of downloads or /tmp. It is no part of what mpirun
-    started.
-    It and all that it starts end with this process, even if that is killed (see `watch_parent`),
-    and with a `with` block that an exception leaves.
+    started. It and all that it starts end with this process, even if that is killed (see
+    `watch_parent`), and with a `with` block that an exception leaves.
     """
 
     def __init__(self, words: Sequence[str], *, python: str | None = None,
@@ -39,7 +35,6 @@ class Child(subprocess.Popen):
         env = dict(os.environ if env is None else env)
         added = filter(os.path.isabs, env.get("PYTHONPATH", "").split(os.pathsep))
         env["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([str(ROOT), *added]))
-        # A child of a process that mpirun started must not take itself for one of them.
         env = {k: v for k, v in env.items() if not k.startswith(("OMPI_", "PMIX_"))}
         super().__init__([python or sys.executable, *words], cwd=ROOT,
             env=env | {_PARENT: str(os.getpid())}, start_new_session=True, **options)  # fmt: skip
@@ -56,13 +51,8 @@ class Child(subprocess.Popen):
         super().__exit__(*about)
 
 
-def run_child(
-    words: Sequence[str],
-    *,
-    capture_output: bool = False,
-    timeout: float | None = None,
-    **options: Any,
-) -> subprocess.CompletedProcess:
+def run_child(words: Sequence[str], *, capture_output: bool = False, timeout: float | None = None,
+              **options: Any) -> subprocess.CompletedProcess:  # fmt: skip
     """What `subprocess.run` does, with a `Child`."""
     if capture_output:
         options |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

@@ -1,15 +1,15 @@
 """PyTorch in a process of its own: run a few lines of it and get NumPy arrays back.
 
 PyTorch and Jittor do not share a process safely (Jittor issues #126 and #223). `pytorch(code)`
-sends the code to a process that has PyTorch (`jacklib.backend.torch_console`). Where there is none,
-as on most readers' machines, the answer that was stored when the notebooks were built serves; it
-is found by the code and its inputs.
+sends the code to a process that has PyTorch, which is this file too: JSON lines with code in,
+values out. Where there is none, as on most readers' machines, the answer that was stored when the
+notebooks were built serves; it is found by the code and its inputs.
 
     pytorch("x.softmax(dim=1)", x=np.float32([[1, 2, 3]]))   -> array([[0.09, 0.245, 0.665]])
+    {"code": "...", "inputs": {name: value}}  ->  {"value": ..., "version": ...} or {"error": ...}
 """
 
-from __future__ import annotations
-
+import ast
 import atexit
 import contextlib
 import hashlib
@@ -17,7 +17,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import textwrap
 from collections.abc import Iterator
 from functools import lru_cache
@@ -26,14 +25,13 @@ from typing import Any
 
 import numpy as np
 
-from jacklib.backend import folders, processes
-from jacklib.backend.folders import ROOT
+from jacklib.backend import processes
+from jacklib.backend.folders import ROOT, set_here
 from jacklib.errors import DataError, refuse
-from jacklib.files import read_table
+from jacklib.files import read_table, write_text
 
 ANSWERS = ROOT / "jacklib" / "reference" / "answers"
-# While a notebook is built with PyTorch at hand, what it says is stored under the notebook's
-# number, which this variable names.
+# Names what to store PyTorch's answers under while a notebook is built: the notebook's number.
 RECORD = "JACK_RECORD"
 CURE = (
     "Install PyTorch into an environment of its own (`python3 -m venv torch-env && "
@@ -56,9 +54,8 @@ def find_torch() -> str | None:
     named = named_python()
     for python in filter(None, (named, sys.executable)):
         try:
-            found = processes.run_child(["-c", "import torch"], python=python,
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                env=process_environment())  # fmt: skip
+            found = processes.run_child(["-c", "import torch"], python=python, capture_output=True,
+                stdin=subprocess.DEVNULL, env=process_environment())  # fmt: skip
         except OSError as error:
             raise DataError(
                 "JACK_TORCH_PYTHON", found=f"{python!r} ({error.strerror})",
@@ -73,7 +70,7 @@ def find_torch() -> str | None:
 
 def process_environment(**added: str) -> dict[str, str]:
     """For a process of another framework: what jacklib set for Jittor is not PyTorch's."""
-    own = {k: v for k, v in os.environ.items() if k not in folders.set_here}
+    own = {k: v for k, v in os.environ.items() if k not in set_here}
     return own | {"PYTHONPATH": str(ROOT)} | added
 
 
@@ -81,7 +78,9 @@ def process_environment(**added: str) -> dict[str, str]:
 
 
 def to_json(value: Any) -> Any:
-    """A value of arrays, numbers, text, None, tuples, lists and dicts, ready for JSON."""
+    """A value of arrays, tensors, numbers, text, None, tuples, lists and dicts, ready for JSON."""
+    if hasattr(value, "detach"):  # PyTorch's tensor
+        value = value.detach().cpu().numpy()
     if isinstance(value, np.ndarray):
         flat = value.ravel().tolist()
         if value.dtype == np.float32:  # its shortest digits, not those of the float64 it becomes
@@ -99,7 +98,7 @@ def to_json(value: Any) -> Any:
 
 
 def from_json(value: Any) -> Any:
-    """The value that `to_json` was given."""
+    """The value that `to_json` was given, a tensor as an array."""
     if isinstance(value, list):
         return [from_json(v) for v in value]
     if not isinstance(value, dict):
@@ -124,42 +123,60 @@ def key(code: str, inputs: dict[str, Any]) -> str:
 # --- the process ----------------------------------------------------------------------------------
 
 
-class Console:
-    """A PyTorch process that runs one piece of code after the other, each with names of its own."""
+def _run(code: str, inputs: dict[str, Any]) -> Any:
+    """The value of the last expression of the code; None where it ends in something else."""
+    import torch
 
-    def __init__(self, python: str):
-        self.process = processes.Child(
-            ["-m", "jacklib.backend.torch_console"], python=python,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=process_environment(JACKLIB_NO_JITTOR="1"),
-        )  # fmt: skip
-        atexit.register(self.close)
+    tensors = {n: torch.from_numpy(np.array(from_json(v))) for n, v in inputs.items()}
+    names = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional, "np": np} | tensors
+    tree = ast.parse(code)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    torch.manual_seed(0)
+    exec(compile(tree, "<pytorch>", "exec"), names)
+    if last is None:
+        return None
+    return eval(compile(ast.Expression(last.value), "<pytorch>", "eval"), names)
 
-    def run(self, code: str, inputs: dict[str, Any]) -> tuple[Any, str]:
-        """The code's last expression and PyTorch's version. Raises DataError with its error."""
-        request = {"code": code, "inputs": {n: to_json(np.asarray(v)) for n, v in inputs.items()}}
+
+def _serve() -> None:
+    """Answer until the input ends. What the code prints goes to the standard error stream."""
+    import torch
+
+    for line in sys.stdin:
+        request = json.loads(line)
         try:
-            print(json.dumps(request), file=self.process.stdin, flush=True)
-            line = self.process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        if not line:
-            raise RuntimeError(f"PyTorch's process ended with {self.process.wait()}")
-        answer = json.loads(line)
-        if "error" in answer:
-            raise DataError("code", found=answer["error"], wanted="PyTorch code that runs",
-                            cure="Correct it.")  # fmt: skip
-        return from_json(answer["value"]), answer["version"]
-
-    def close(self) -> None:
-        """End the process."""
-        if self.process.poll() is None:
-            self.process.stdin.close()
-            self.process.wait()
+            with contextlib.redirect_stdout(sys.stderr):
+                value = to_json(_run(request["code"], request["inputs"]))
+            answer = json.dumps({"value": value, "version": f"PyTorch {torch.__version__}"})
+        except Exception as error:  # whatever the code does wrong is its author's to read
+            answer = json.dumps({"error": f"{type(error).__name__}: {error}"})
+        print(answer, flush=True)
 
 
-_console: Console | None = None
+_console: processes.Child | None = None
 _told = False
+
+
+def _ask(python: str, code: str, inputs: dict[str, Any]) -> tuple[Any, str]:
+    """The code's last expression and PyTorch's version, from a process that stays for the next."""
+    global _console
+    if _console is None or _console.poll() is not None:
+        _console = processes.Child(["-m", "jacklib.backend.torch_process"], python=python,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=process_environment(JACKLIB_NO_JITTOR="1"))  # fmt: skip
+        atexit.register(_console.end)
+    request = {"code": code, "inputs": {n: to_json(np.asarray(v)) for n, v in inputs.items()}}
+    try:
+        print(json.dumps(request), file=_console.stdin, flush=True)
+        line = _console.stdout.readline()
+    except BrokenPipeError:
+        line = ""
+    if not line:
+        raise RuntimeError(f"PyTorch's process ended with {_console.wait()}")
+    answer = json.loads(line)
+    refuse("error" in answer, "code", found=answer.get("error"),
+           wanted="PyTorch code that runs", cure="Correct it.")  # fmt: skip
+    return from_json(answer["value"]), answer["version"]
 
 
 def pytorch(code: str, **inputs: Any) -> Any:
@@ -172,13 +189,11 @@ def pytorch(code: str, **inputs: Any) -> Any:
     Without PyTorch, returns the answer stored for this code with these inputs. Raises
     DataError with PyTorch's message if the code fails, and if there is neither.
     """
-    global _console, _told
+    global _told
     code = textwrap.dedent(code).strip()
     python, name = find_torch(), key(code, inputs)
     if python:
-        if _console is None or _console.process.poll() is not None:
-            _console = Console(python)
-        value, version = _console.run(code, inputs)
+        value, version = _ask(python, code, inputs)
         if os.environ.get(RECORD):
             _store(ANSWERS / f"{os.environ[RECORD]}.json", name, value, version)
         return value
@@ -189,9 +204,8 @@ def pytorch(code: str, **inputs: Any) -> Any:
                 print(f"(No PyTorch here: its values are stored ones, of {stored['version']}.)")
                 _told = True
             return from_json(stored["answers"][name])
-    raise DataError("pytorch",
-                    found="no PyTorch on this machine, and no stored answer to this code",
-                    wanted="one of them", cure=CURE)  # fmt: skip
+    found = "no PyTorch on this machine, and no stored answer to this code"
+    raise DataError("pytorch", found=found, wanted="one of them", cure=CURE)
 
 
 @contextlib.contextmanager
@@ -221,11 +235,10 @@ def _stored(path: Path, _changed: float) -> dict[str, Any]:
 
 
 def _store(path: Path, name: str, value: Any, version: str) -> None:
-    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"answers": {}}
-    stored["answers"][name] = to_json(value)
-    lines = [f'  "{k}": {json.dumps(v)}' for k, v in sorted(stored["answers"].items())]
-    text = f'{{"version": "{version}", "answers": {{\n' + ",\n".join(lines) + "\n}}\n"
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, suffix=".new") as file:
-        file.write(text)
-    os.chmod(file.name, 0o644)  # a temporary file is for its owner alone
-    os.replace(file.name, path)
+    answers = read_table(path).get("answers", {}) | {name: to_json(value)}
+    lines = ",\n".join(f'  "{k}": {json.dumps(v)}' for k, v in sorted(answers.items()))
+    write_text(path, f'{{"version": "{version}", "answers": {{\n{lines}\n}}}}\n')
+
+
+if __name__ == "__main__":
+    _serve()

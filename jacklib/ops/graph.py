@@ -1,20 +1,14 @@
 """Graph convolutions over joints and time, on maps [N, T, V, C], channels last.
 
 N samples, T times, V joints, C channels; so a convolution of single positions is one matrix
-product. All of this is here for speed: PyTorch's twin has the same in plain operators. On a GPU it
-is Jittor's own matrix product and convolution. On the CPU Jittor multiplies stacks of small
-matrices by plain loops and has no oneDNN for channels last; there, C++ below and in
-`jacklib.ops.cpu.onednn` take their place.
+product. All of this is here for speed, on the CPU; on a GPU it is Jittor's own matrix product and
+convolution. PyTorch's twin has the same in plain operators.
 """
-
-from __future__ import annotations
-
-from collections.abc import Sequence
 
 import jittor as jt
 
+from jacklib.ops.conv import kaiming_normal_fan_out
 from jacklib.ops.cpu import onednn
-from jacklib.ops.init import kaiming_normal_fan_out
 from jacklib.ops.norm import BatchNorm
 
 # --- convolution over time ------------------------------------------------------------------------
@@ -23,8 +17,8 @@ from jacklib.ops.norm import BatchNorm
 def conv_time(x, weight, stride: int = 1) -> jt.Var:
     """Convolve x [N, T, V, C] over time with weight [O, C, K, 1], K odd: [N, T / stride, V, O].
 
-    The ends are padded with K // 2 zeros each, and T / stride is rounded up.
-    Raises ValueError if the channels of x and weight differ.
+    Faster than Jittor's, which has no oneDNN for channels last. The ends are padded with K // 2
+    zeros each, and T / stride is rounded up. Raises ValueError if the channels differ.
     """
     N, T, V, C = x.shape
     outs, ins, K, _ = weight.shape
@@ -41,8 +35,7 @@ def conv_time(x, weight, stride: int = 1) -> jt.Var:
 
 
 class TimeConv(jt.nn.Module):
-    """Convolution over time: [N, T, V, c_in] -> [N, T / stride, V, c_out]. kernel_size 1: of
-    positions.
+    """`conv_time` as a layer; kernel_size 1: a convolution of positions.
 
     Weight [c_out, c_in, kernel_size, 1], as PyTorch's Conv2d has it over [N, C, T, V]. Starts with
     Kaiming normal (fan_out) weights and biases of 0.
@@ -250,7 +243,8 @@ class _Left(jt.Function):
 def joint_products(ab) -> jt.Var:
     """Products of joints' vectors: ab [N, T, V, 2, k, e] -> [N, k, V, V], summed over T and e.
 
-    [n, k, v, w] = sum over t, e of ab[n, t, v, 0, k, e] * ab[n, t, w, 1, k, e].
+    [n, k, v, w] = sum over t, e of ab[n, t, v, 0, k, e] * ab[n, t, w, 1, k, e]. Faster: Jittor
+    multiplies stacks of small matrices by plain loops.
     """
     if not jt.flags.use_cuda:
         return _JointProducts.apply(ab)
@@ -263,7 +257,7 @@ def joint_products(ab) -> jt.Var:
 def mix_joints(x, graph) -> jt.Var:
     """Weighted sums of joints: x [N, T, V, C], graph [N, k, V, V] -> [N, T, V, k, C].
 
-    [n, t, w, k, c] = sum over v of x[n, t, v, c] * graph[n, k, v, w].
+    [n, t, w, k, c] = sum over v of x[n, t, v, c] * graph[n, k, v, w]. Faster, likewise.
     """
     N, T, V, C = x.shape
     k = graph.shape[1]
@@ -277,14 +271,13 @@ def mix_joints(x, graph) -> jt.Var:
 # --- graph convolution ----------------------------------------------------------------------------
 
 
-def graph_attention_conv(
-    x, graph, conv_a: Sequence[TimeConv], conv_b: Sequence[TimeConv], conv_d: Sequence[TimeConv]
-) -> tuple[jt.Var, jt.Var]:
+def graph_attention_conv(x, graph, conv_a, conv_b, conv_d) -> tuple[jt.Var, jt.Var]:
     """Sum over parts k of conv_d[k](x mixed by graph[k] + attention[k]): x [N, T, V, C], graph
     [k, V, V] -> [N, T, V, c_out] and attention [N, k, V, V], whose columns sum to 1.
 
-    attention[k] compares joints v and w in conv_a[k](x) at v and conv_b[k](x) at w. The parts'
-    convolutions are one product each, side by side in C, and the mixed maps are never added up.
+    conv_a, conv_b, conv_d: a TimeConv for each part. attention[k] compares joints v and w in
+    conv_a[k](x) at v and conv_b[k](x) at w. Faster than part by part: the convolutions are one
+    product each, side by side in C, and the mixed maps are never added up.
     """
     N, T, V, C = x.shape
     k, e = graph.shape[0], conv_a[0].weight.shape[0]

@@ -1,7 +1,5 @@
 """Values as the operators take them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import jittor as jt
@@ -14,6 +12,17 @@ def numbers(value: int | Sequence[int], count: int) -> tuple[int, ...]:
     if len(value) != count:
         raise ValueError(f"found {list(value)}, wanted one number or {count}.")
     return tuple(int(n) for n in value)
+
+
+def numbered(**sets: Sequence[int]) -> dict[str, int]:
+    """`s=(2, 1)` -> `{"s0": 2, "s1": 1}`: sets of numbers as the `data` of a C++ operator."""
+    return {f"{name}{i}": n for name, values in sets.items() for i, n in enumerate(values)}
+
+
+def kernel_steps(size, kernel, stride, padding) -> list[int]:
+    """How many steps a kernel takes along each axis, over a map of this size with its padding."""
+    axes = zip(size, kernel, stride, padding, strict=True)
+    return [(n + 2 * p - k) // s + 1 for n, k, s, p in axes]
 
 
 def as_var(value) -> jt.Var:

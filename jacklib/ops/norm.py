@@ -1,42 +1,40 @@
 """Batch normalisation."""
 
-from __future__ import annotations
+from collections.abc import Sequence
 
 import jittor as jt
 
-from jacklib.ops.cpu.batch_norm import (
-    GRADIENT_SUMS,
-    GRADIENT_SUMS_OF_ROWS,
-    MOMENTS,
-    MOMENTS_OF_ROWS,
-    ROWS,
-)
+from jacklib.ops.cpu import batch_norm as kernels
 
 
-def _sums(source: str, source_of_rows: str, C: int, inputs: list[jt.Var]) -> list[jt.Var]:
+def _sums(source: str, source_of_rows: str, *inputs: jt.Var) -> list[jt.Var]:
     """Two values per channel from maps [N, C, L], on the CPU."""
-    if inputs[0].shape[2] == 1:
-        return jt.code([[C], [C]], ["float32"] * 2, inputs, cpu_header=ROWS, cpu_src=source_of_rows)
-    return jt.code([[C], [C]], ["float32"] * 2, inputs, cpu_src=source)
+    C, L = inputs[0].shape[1:]
+    header, source = (kernels.ROWS, source_of_rows) if L == 1 else ("", source)
+    return jt.code([[C], [C]], ["float32"] * 2, list(inputs), cpu_header=header, cpu_src=source)
 
 
-def _moments(x: jt.Var) -> tuple[jt.Var, jt.Var]:
+def _moments(x: jt.Var) -> Sequence[jt.Var]:
     """Mean and biased variance of each channel of x [N, C, L]."""
-    C = x.shape[1]
     if not jt.flags.use_cuda:
-        mean, var = _sums(MOMENTS, MOMENTS_OF_ROWS, C, [x])
-        return mean, var
+        return _sums(kernels.MOMENTS, kernels.MOMENTS_OF_ROWS, x)
     mean = x.mean((0, 2))
-    return mean, (x - mean.reshape(1, C, 1)).sqr().mean((0, 2))
+    return mean, (x - _per_channel(mean)).sqr().mean((0, 2))
 
 
-def _gradient_sums(dy: jt.Var, x: jt.Var, mean: jt.Var) -> tuple[jt.Var, jt.Var]:
+def _gradient_sums(dy: jt.Var, x: jt.Var, mean: jt.Var) -> Sequence[jt.Var]:
     """Each channel's sum of dy and of dy * (x - mean)."""
-    C = x.shape[1]
     if not jt.flags.use_cuda:
-        first, second = _sums(GRADIENT_SUMS, GRADIENT_SUMS_OF_ROWS, C, [dy, x, mean])
-        return first, second
-    return dy.sum((0, 2)), (dy * (x - mean.reshape(1, C, 1))).sum((0, 2))
+        return _sums(kernels.GRADIENT_SUMS, kernels.GRADIENT_SUMS_OF_ROWS, dy, x, mean)
+    return dy.sum((0, 2)), (dy * (x - _per_channel(mean))).sum((0, 2))
+
+
+def _per_channel(values: jt.Var) -> jt.Var:
+    return values.reshape(1, -1, 1)
+
+
+def _scale(x: jt.Var, mean: jt.Var, slope: jt.Var, bias: jt.Var) -> jt.Var:
+    return (x - _per_channel(mean)) * _per_channel(slope) + _per_channel(bias)
 
 
 class _NormalizeBatch(jt.Function):
@@ -51,19 +49,19 @@ class _NormalizeBatch(jt.Function):
         return _scale(x, mean, self.inverse * weight, bias)
 
     def grad(self, dy):
-        x, C = self.x, self.x.shape[1]
-        count = x.shape[0] * x.shape[2]
+        x = self.x
+        N, C, L = x.shape
         sum_dy, product = _gradient_sums(dy, x, self.mean)
         if self.input_mask[0] < 0:  # the input wants no gradient
             return None, product * self.inverse, sum_dy, None, None, None, None
         gradients = product * self.inverse, sum_dy  # of weight and bias: this process's own part
+        count = N * L if self.count is None else self.count
         if self.count is not None:
-            count = self.count
             sums = jt.concat([sum_dy, product]).mpi_all_reduce("add")
             sum_dy, product = sums[:C], sums[C:]
-        slope = (product * self.inverse * self.inverse / count).reshape(1, C, 1)
-        centred = dy - (sum_dy / count).reshape(1, C, 1) - (x - self.mean.reshape(1, C, 1)) * slope
-        dx = centred * (self.inverse * self.weight).reshape(1, C, 1)
+        slope = _per_channel(product * self.inverse * self.inverse / count)
+        centred = dy - _per_channel(sum_dy / count) - (x - _per_channel(self.mean)) * slope
+        dx = centred * _per_channel(self.inverse * self.weight)
         return dx, *gradients, None, None, None, None
 
 
@@ -79,16 +77,11 @@ def _moments_of_all(x: jt.Var) -> tuple[jt.Var, jt.Var, jt.Var]:
     return mean_of_all, squares.mpi_all_reduce("add") / count, count
 
 
-def _scale(x: jt.Var, mean: jt.Var, slope: jt.Var, bias: jt.Var) -> jt.Var:
-    C = x.shape[1]
-    return (x - mean.reshape(1, C, 1)) * slope.reshape(1, C, 1) + bias.reshape(1, C, 1)
-
-
 class BatchNorm(jt.nn.Module):
     """Batch normalisation of [N, C] or [N, C, ...] (PyTorch's BatchNorm1d, 2d and 3d alike).
 
-    `running_var` collects the unbiased variance, which Jittor's own layer does not. Running
-    statistics are state, not parameters: they take no gradient. With `synchronised` (see
+    Jittor's differs: its `running_var` collects the biased variance. Running statistics are state,
+    not parameters: they take no gradient. With `synchronised` (see
     `parallel.synchronise_batch_norm`) the moments are those of all processes' samples.
 
     Raises ValueError in training mode if a channel has a single value.
@@ -104,9 +97,8 @@ class BatchNorm(jt.nn.Module):
 
     def execute(self, x):
         if len(x.shape) < 2 or x.shape[1] != self.num_features:
-            raise ValueError(
-                f"x: found shape {list(x.shape)}, wanted [N, {self.num_features}, ...]."
-            )
+            raise ValueError(f"x: found shape {list(x.shape)}, wanted [N, {self.num_features}, "
+                             "...].")  # fmt: skip
         shape = x.shape
         x = x.reshape(shape[0], shape[1], -1)  # [N, C, L]
         if not self.is_train:

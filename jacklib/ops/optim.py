@@ -1,6 +1,4 @@
-"""Optimizers."""
-
-from __future__ import annotations
+"""Optimizers. Jittor's differ where gradients add up, and where a loss leaves a Var out."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -12,10 +10,8 @@ from jacklib.errors import DataError, shown
 
 
 def clip_grad_norm(gradients: Sequence[jt.Var | None], max_norm: float):
-    """Scale the gradients together so that their common 2-norm is at most max_norm.
-
-    Returns (new gradients, the norm before).
-    """
+    """The gradients, scaled so that their common 2-norm is at most max_norm, and the norm before;
+    Jittor clips an optimizer's own only."""
     present = [g for g in gradients if g is not None]
     total = sum((g.float64().sqr().sum() for g in present), jt.zeros(1, "float64")).sqrt()
     factor = jt.minimum(max_norm / (total + 1e-6), 1.0).float32()
@@ -102,17 +98,18 @@ class Optimizer:
         """Move every Var that has a gradient, then clear the gradients."""
         if loss is not None:
             self.backward(loss)
-        i = 0
-        for group in self.groups:
-            for p in group["params"]:
-                if self.gradients[i] is not None:
-                    self.n_steps[i] += 1
-                    self.update(p, self.gradients[i], self.state[i], self.n_steps[i], group)
-                i += 1
+        owners = [group for group in self.groups for _ in group["params"]]
+        for i, (p, gradient) in enumerate(zip(self.params, self.gradients, strict=True)):
+            if gradient is None:
+                continue
+            self.n_steps[i] += 1
+            if owners[i]["weight_decay"]:
+                gradient = gradient + owners[i]["weight_decay"] * p
+            self.update(p, gradient, self.state[i], self.n_steps[i], owners[i])
         self.zero_grad()
 
     def update(self, p, gradient, state, n, group) -> None:
-        """Move one Var by its gradient; `n` counts its steps from 1."""
+        """Move one Var by its gradient, weight decay included; `n` counts its steps from 1."""
         raise NotImplementedError
 
     def state_dict(self) -> dict:
@@ -134,13 +131,12 @@ class Optimizer:
                 if tuple(state) not in ((), self.moments):
                     raise ValueError(f"{shown(state)} of a parameter")
                 for name, array in state.items():
-                    if array.shape != tuple(p.shape) or not _all_finite(array):
+                    fits = array.shape == tuple(p.shape) and array.dtype.kind == "f"
+                    if not (fits and np.isfinite(array).all()):
                         raise ValueError(
                             f"{name} of shape {shown(list(array.shape))}, or no numbers"
                         )
-            options = [
-                _like(group, given) for group, given in zip(self.groups, groups, strict=True)
-            ]
+            options = list(map(_like, self.groups, groups))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise DataError(
                 "optimizer state", found=f"another or a damaged one ({error})",
@@ -154,25 +150,20 @@ class Optimizer:
             group.update(given)
 
 
-def _all_finite(array: np.ndarray) -> bool:
-    return array.dtype.kind == "f" and bool(np.isfinite(array).all())
-
-
 def _like(group: dict, given: dict) -> dict:
     """A group's options as a file gives them, if they are such as the group has."""
     options = {}
     for name, own in group.items():
         if name == "params":
             continue
-        value = given[name]
-        parts = value if isinstance(own, tuple) else [value]
-        if len(parts) != (len(own) if isinstance(own, tuple) else 1) or not all(
-            isinstance(part, int | float) and 0 <= part < 1e9 for part in parts
+        value, limit = given[name], 1 if name == "betas" else 1e9
+        many = isinstance(own, tuple)
+        parts, number = (value, len(own)) if many else ([value], 1)
+        if len(parts) != number or not all(
+            isinstance(part, int | float) and 0 <= part < limit for part in parts
         ):
             raise ValueError(f"{name} {shown(value)}")
-        if name == "betas" and max(parts) >= 1:
-            raise ValueError(f"{name} {shown(value)}")
-        options[name] = tuple(parts) if isinstance(own, tuple) else value
+        options[name] = tuple(parts) if many else value
     return options
 
 
@@ -193,10 +184,8 @@ def _is_absent(gradient: jt.Var) -> bool:
 
 
 class Adam(Optimizer):
-    """Adam as PyTorch computes it: one bias correction a `step`, epsilon after the root.
-
-    Jittor's own counts `backward` calls, so accumulated gradients change its step size.
-    """
+    """Adam as PyTorch computes it: one bias correction a `step`, epsilon after the root. Jittor's
+    counts `backward` calls, so accumulated gradients change its step size."""
 
     moments = ("mean", "square")
 
@@ -205,11 +194,8 @@ class Adam(Optimizer):
 
     def update(self, p, gradient, state, n, group):
         beta1, beta2 = group["betas"]
-        if group["weight_decay"]:
-            gradient = gradient + group["weight_decay"] * p
         if not state:
-            state["mean"] = jt.zeros(p.shape).stop_grad()
-            state["square"] = jt.zeros(p.shape).stop_grad()
+            state.update({name: jt.zeros(p.shape).stop_grad() for name in self.moments})
         mean, square = state["mean"], state["square"]
         mean.update(beta1 * mean + (1 - beta1) * gradient)
         square.update(beta2 * square + (1 - beta2) * gradient * gradient)
@@ -218,25 +204,22 @@ class Adam(Optimizer):
 
 
 class SGD(Optimizer):
-    """Gradient descent with momentum, PyTorch's form: the first step's momentum is the gradient."""
+    """Gradient descent with momentum, as in PyTorch: the first step's momentum is the gradient.
+    Jittor's moves Vars that the loss leaves out, by weight decay."""
 
     moments = ("momentum",)
 
     def __init__(self, params, lr, momentum=0.0, weight_decay=0.0, nesterov=False):
-        super().__init__(
-            params, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov
-        )
+        super().__init__(params, lr=lr, momentum=momentum, weight_decay=weight_decay,
+                         nesterov=nesterov)  # fmt: skip
 
     def update(self, p, gradient, state, n, group):
         momentum = group["momentum"]
-        if group["weight_decay"]:
-            gradient = gradient + group["weight_decay"] * p
         if momentum:
-            if not state:
-                state["momentum"] = gradient.copy()
-            else:
+            if state:
                 state["momentum"].update(momentum * state["momentum"] + gradient)
-            gradient = (
-                gradient + momentum * state["momentum"] if group["nesterov"] else state["momentum"]
-            )
+            else:
+                state["momentum"] = gradient.copy()
+            kept = state["momentum"]
+            gradient = gradient + momentum * kept if group["nesterov"] else kept
         p.update(p - group["lr"] * gradient)

@@ -1,7 +1,5 @@
 """Pooling."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 
@@ -9,7 +7,7 @@ import jittor as jt
 import numpy as np
 
 from jacklib.ops.cpu.max_pool import MAX_POOL, MAX_POOL_APART, MAX_POOL_GRADIENT, POOL_HEADER
-from jacklib.ops.inputs import numbers
+from jacklib.ops.inputs import kernel_steps, numbered, numbers
 
 
 class _MaxPool(jt.Function):
@@ -25,24 +23,16 @@ class _MaxPool(jt.Function):
             source = MAX_POOL_APART.replace("@K0", str(kernel[1])).replace("@K1", str(kernel[2]))
         else:
             shape, source = result, MAX_POOL
-            data = {
-                f"{letter}{i}": values[i]
-                for letter, values in (("k", kernel), ("s", stride), ("p", padding))
-                for i in range(3)
-            }
+            data = numbered(k=kernel, s=stride, p=padding)
         self.rows = shape[0]
-        y, self.where = jt.code(
-            [shape, shape], ["float32", "int32"], [x],
-            cpu_header=POOL_HEADER, cpu_src=source, data=data,
-        )  # fmt: skip
+        y, self.where = jt.code([shape, shape], ["float32", "int32"], [x], data=data,
+                                cpu_header=POOL_HEADER, cpu_src=source)  # fmt: skip
         return y.reshape(result)
 
     def grad(self, dy):
         flat = [dy.reshape(self.rows, -1), self.where.reshape(self.rows, -1)]
-        dx = jt.code(
-            [self.rows, math.prod(self.shape) // self.rows], "float32", flat,
-            cpu_header=POOL_HEADER, cpu_src=MAX_POOL_GRADIENT,
-        )  # fmt: skip
+        shape = [self.rows, math.prod(self.shape) // self.rows]
+        dx = jt.code(shape, "float32", flat, cpu_header=POOL_HEADER, cpu_src=MAX_POOL_GRADIENT)
         return dx.reshape(self.shape), None, None, None
 
 
@@ -74,21 +64,18 @@ def _per_window(y: jt.Var) -> jt.Var:
 
 def _pooled_size(size, kernel, stride, padding) -> list[int]:
     if any(2 * p > k for k, p in zip(kernel, padding, strict=True)):
-        raise ValueError(
-            f"padding: found {list(padding)}, wanted at most half the kernel {list(kernel)}."
-        )
-    pooled = [
-        (n + 2 * p - k) // s + 1 for n, k, s, p in zip(size, kernel, stride, padding, strict=True)
-    ]
+        raise ValueError(f"padding: found {list(padding)}, wanted at most half the kernel "
+                         f"{list(kernel)}.")  # fmt: skip
+    pooled = kernel_steps(size, kernel, stride, padding)
     if min(pooled) < 1:
-        raise ValueError(
-            f"x: found a map of {list(size)}, wanted at least the kernel {list(kernel)}."
-        )
+        raise ValueError(f"x: found a map of {list(size)}, wanted at least the kernel "
+                         f"{list(kernel)}.")  # fmt: skip
     return pooled
 
 
 def max_pool3d(x, kernel_size, stride=None, padding=0) -> jt.Var:
-    """Largest value of each window of x [N, C, D, H, W]; the kernel may be the whole map."""
+    """Largest value of each window of x [N, C, D, H, W]. Faster than Jittor's on the CPU, and the
+    kernel may be the whole map, which Jittor's refuses."""
     kernel = numbers(kernel_size, 3)
     stride = kernel if stride is None else numbers(stride, 3)
     padding = numbers(padding, 3)
@@ -99,7 +86,7 @@ def max_pool3d(x, kernel_size, stride=None, padding=0) -> jt.Var:
 
 
 def max_pool2d(x, kernel_size, stride=None, padding=0) -> jt.Var:
-    """Largest value of each window of x [N, C, H, W]; the kernel may be the whole map."""
+    """`max_pool3d` of x [N, C, H, W], for the same reasons."""
     kernel = (1, *numbers(kernel_size, 2))
     stride = kernel if stride is None else (1, *numbers(stride, 2))
     padding = (0, *numbers(padding, 2))
@@ -118,7 +105,8 @@ def _places(stride, padding) -> list[str]:
 
 
 def avg_pool3d(x, kernel_size, stride=None) -> jt.Var:
-    """Mean of each window of x [N, C, D, H, W], no padding; the kernel may be the whole map."""
+    """Mean of each window of x [N, C, D, H, W], no padding. The kernel may be the whole map, which
+    Jittor's refuses."""
     kernel = numbers(kernel_size, 3)
     stride = kernel if stride is None else numbers(stride, 3)
     size = _pooled_size(x.shape[2:], kernel, stride, (0, 0, 0))
@@ -126,7 +114,7 @@ def avg_pool3d(x, kernel_size, stride=None) -> jt.Var:
 
 
 def avg_pool2d(x, kernel_size, stride=None) -> jt.Var:
-    """Mean of each window of x [N, C, H, W], no padding; the kernel may be the whole map."""
+    """`avg_pool3d` of x [N, C, H, W], for the same reason."""
     kernel = (1, *numbers(kernel_size, 2))
     stride = kernel if stride is None else (1, *numbers(stride, 2))
     return avg_pool3d(x.unsqueeze(2), kernel, stride).squeeze(2)
@@ -142,11 +130,8 @@ class MaxPool3d(jt.nn.Module):
         return max_pool3d(x, self.kernel_size, self.stride, self.padding)
 
 
-class MaxPool2d(jt.nn.Module):
+class MaxPool2d(MaxPool3d):
     """`max_pool2d` as a layer."""
-
-    def __init__(self, kernel_size, stride=None, padding=0):
-        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
 
     def execute(self, x):
         return max_pool2d(x, self.kernel_size, self.stride, self.padding)
@@ -166,7 +151,7 @@ def adaptive_avg_pool(x, output_size: int | Sequence[int]) -> jt.Var:
     """Mean over windows that split each axis into `output_size` parts, overlapping where needed.
 
     x: [N, C, L], [N, C, H, W] or [N, C, D, H, W]; output_size: one number for all axes or one each.
-    Part i of an axis of n covers floor(i*n/k) to ceil((i+1)*n/k), as in PyTorch.
+    Part i of an axis of n covers floor(i*n/k) to ceil((i+1)*n/k); Jittor's parts never overlap.
     """
     axes = len(x.shape) - 2
     for axis, parts in enumerate(numbers(output_size, axes), start=2):

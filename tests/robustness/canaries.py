@@ -730,7 +730,7 @@ def modules() -> Iterator[Case]:
         (stand_in / "jittor_core.py").write_text("__file__ = 'core.so'\n")
         python(
             place,
-            "from jacklib.backend import runtime\nruntime.first_compile(show=False)",
+            "from jacklib.backend import runtime\nruntime.first_compile()",
             PYTHONPATH=f"{ROOT}{os.pathsep}{stand_in}",
             HOME=str(place.work / "home"),
             JITTOR_HOME=str(place.work / "home"),

@@ -6,9 +6,9 @@ places of a row: the input is laid out once so that the places which one tap of 
 side by side (`split`), whatever the stride.
 """
 
-from __future__ import annotations
-
 import jittor as jt
+
+from jacklib.ops.inputs import kernel_steps
 
 # Registers of 16 or 8 numbers. OB output channels share each piece of input that is loaded.
 _HEADER = r"""
@@ -156,11 +156,7 @@ class OneChannelConv(jt.Function):
         self.x, self.weight, self.stride, self.padding = x, weight, stride, padding
         N, _, H, W = x.shape
         outs, _, kH, kW = weight.shape
-        size = [
-            (n + 2 * p - k) // s + 1
-            for n, p, k, s in zip((H, W), padding, (kH, kW), stride, strict=True)
-        ]
-        y = [N, outs, *size]
+        y = [N, outs, *kernel_steps((H, W), (kH, kW), stride, padding)]
         return self.run(_FORWARD, [y], x.reshape(N, H, W), weight.reshape(outs, kH * kW), bias)[0]
 
     def grad(self, dy):
@@ -168,21 +164,19 @@ class OneChannelConv(jt.Function):
         N, _, H, W = self.x.shape
         shapes = [outs, kH * kW], [outs]
         dw, dbias = self.run(_WEIGHT_GRADIENT, shapes, self.x.reshape(N, H, W), dy)
-        return self.input_gradient(dy), dw.reshape(self.weight.shape), dbias, None, None
+        # Jittor's mark for an input that wants a gradient; a first layer's is data.
+        dx = self.input_gradient(dy) if self.input_mask[0] >= 0 else None
+        return dx, dw.reshape(self.weight.shape), dbias, None, None
 
     def input_gradient(self, dy):
-        """Only computed where somebody asks: Jittor is lazy, and a first layer's input is data."""
-        if self.input_mask[0] < 0:
-            return None
         (sH, sW), (pH, pW) = self.stride, self.padding
         N, outs, h, w = dy.shape
         _, _, kH, kW = self.weight.shape
         shape = [N, outs, h, w, kH, kW]
-        parts = dy.reshape(N, outs, h, w, 1, 1).broadcast(shape) * self.weight.reshape(
-            1, outs, 1, 1, kH, kW
-        ).broadcast(shape)
+        dy = dy.reshape(N, outs, h, w, 1, 1).broadcast(shape)
+        weight = self.weight.reshape(1, outs, 1, 1, kH, kW).broadcast(shape)
         places = ["i0", "0", f"i2*{sH}+i4-{pH}", f"i3*{sW}+i5-{pW}"]
-        return parts.reindex_reduce("add", list(self.x.shape), places)
+        return (dy * weight).reindex_reduce("add", list(self.x.shape), places)
 
     def run(self, source, shapes, *inputs):
         numbers = (*self.weight.shape[2:], *self.stride, *self.padding)

@@ -5,13 +5,12 @@ C++ header. oneDNN chooses its own memory layout for each array; arrays that lie
 reordered on the way in and out, as PyTorch does it.
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 import jittor as jt
 
 from jacklib.backend import folders
+from jacklib.ops.inputs import kernel_steps, numbered
 
 _HEADER = r"""
 #include <dnnl.hpp>
@@ -118,48 +117,47 @@ def available() -> bool:
     return (folder / "include" / "dnnl.hpp").is_file() and (folder / "lib/libmkldnn.so").is_file()
 
 
-def _operator(source, x, w, y, shape, inputs, numbers, shapes=_SHAPES) -> jt.Var:
-    shapes = shapes.replace("X_", x).replace("W_", w).replace("Y_", y)
-    result = jt.code(
-        shape, "float32", inputs, cpu_header=_HEADER, cpu_src=shapes + source, data=numbers
-    )
-    folder = folders.onednn_folder()
-    flags = f'FLAGS: -I"{folder}/include" -L"{folder}/lib" -lmkldnn -Wl,-rpath,"{folder}/lib" '
-    result.compile_options = {flags: 1}
-    return result
-
-
 class Conv3dFunction(jt.Function):
     """Convolution without bias: x [N, C, D, H, W], weight [O, C, kD, kH, kW] -> [N, O, d, h, w]."""
 
+    shapes = _SHAPES
+    result, input_gradient, weight_gradient = _FORWARD, _GRAD_INPUT, _GRAD_WEIGHT
+
     def execute(self, x, weight, stride, padding):
-        self.x, self.weight = x, weight
-        self.numbers = {f"s{i}": stride[i] for i in range(3)} | {
-            f"p{i}": padding[i] for i in range(3)
-        }
-        size = [
-            (n + 2 * p - k) // s + 1
-            for n, k, s, p in zip(x.shape[2:], weight.shape[2:], stride, padding, strict=True)
-        ]
+        size = kernel_steps(x.shape[2:], weight.shape[2:], stride, padding)
         shape = [x.shape[0], weight.shape[0], *size]
-        return _operator(_FORWARD, "in0_", "in1_", "out0_", shape, [x, weight], self.numbers)
+        return self.convolve(x, weight, shape, numbered(s=stride, p=padding))
+
+    def convolve(self, x, weight, shape, numbers):
+        self.x, self.weight, self.numbers = x, weight, numbers
+        return self.run(self.result, "in0_", "in1_", "out0_", shape, [x, weight], numbers)
 
     def grad(self, dy):
-        x, w = self.x, self.weight
+        x, w, numbers = self.x, self.weight, self.numbers
         dx = dw = None
         if self.input_mask[0] >= 0:  # Jittor's mark for an input that wants a gradient
-            dx = _operator(_GRAD_INPUT, "out0_", "in1_", "in0_", x.shape, [dy, w], self.numbers)
+            source = self.input_gradient
+            dx = self.run(source, "out0_", "in1_", "in0_", x.shape, [dy, w], numbers)
         if self.input_mask[1] >= 0:
-            numbers = self.numbers
-            if numbers["s0"] > 1 and numbers["p0"] > 0:
+            if numbers.get("s0", 1) > 1 and numbers["p0"] > 0:
                 # oneDNN 2.2 writes nonsense here (D = 3, kernel 3, stride 2, padding 1, among
                 # others); with the padding laid out in x it is right.
                 N, C, D, H, W = x.shape
                 pad = numbers["p0"]
                 x = x.reindex([N, C, D + 2 * pad, H, W], ["i0", "i1", f"i2-{pad}", "i3", "i4"])
                 numbers = numbers | {"p0": 0}
-            dw = _operator(_GRAD_WEIGHT, "in0_", "out0_", "in1_", w.shape, [x, dy], numbers)
-        return dx, dw, None, None
+            source = self.weight_gradient
+            dw = self.run(source, "in0_", "out0_", "in1_", w.shape, [x, dy], numbers)
+        return dx, dw
+
+    def run(self, source, x, w, y, shape, inputs, numbers) -> jt.Var:
+        """x, w and y: which of the operator's arrays they are."""
+        source = self.shapes.replace("X_", x).replace("W_", w).replace("Y_", y) + source
+        y = jt.code(shape, "float32", inputs, cpu_header=_HEADER, cpu_src=source, data=numbers)
+        folder = folders.onednn_folder()
+        flags = f'FLAGS: -I"{folder}/include" -L"{folder}/lib" -lmkldnn -Wl,-rpath,"{folder}/lib" '
+        y.compile_options = {flags: 1}
+        return y
 
 
 # --- over time, with channels last ----------------------------------------------------------------
@@ -188,29 +186,17 @@ def _channels_last(source: str, choose: bool = False) -> str:
     return source if choose else source.replace("jack::forward(s)", "jack::forward_last(s)")
 
 
-class TimeConvFunction(jt.Function):
+class TimeConvFunction(Conv3dFunction):
     """Convolution over time: x [N, T, V, C], weight [O, C, K, 1] -> [N, ceil(T / stride), V, O].
 
     K is odd; the ends are padded with K // 2 zeros each.
     """
 
+    shapes = _TIME_SHAPES
+    result, input_gradient = map(_channels_last, (_FORWARD, _GRAD_INPUT))
+    weight_gradient = _channels_last(_GRAD_WEIGHT, choose=True)  # here its own is faster
+
     def execute(self, x, weight, stride):
-        self.x, self.weight, self.numbers = x, weight, {"stride": stride}
         N, T, V, _ = x.shape
         shape = [N, (T + stride - 1) // stride, V, weight.shape[0]]
-        source = _channels_last(_FORWARD)
-        return self.run(source, "in0_", "in1_", "out0_", shape, [x, weight])
-
-    def run(self, source, x, w, y, shape, inputs):
-        return _operator(source, x, w, y, shape, inputs, self.numbers, _TIME_SHAPES)
-
-    def grad(self, dy):
-        x, w = self.x, self.weight
-        dx = dw = None
-        if self.input_mask[0] >= 0:
-            source = _channels_last(_GRAD_INPUT)
-            dx = self.run(source, "out0_", "in1_", "in0_", x.shape, [dy, w])
-        if self.input_mask[1] >= 0:
-            source = _channels_last(_GRAD_WEIGHT, choose=True)  # here its own is faster
-            dw = self.run(source, "in0_", "out0_", "in1_", w.shape, [x, dy])
-        return dx, dw, None
+        return self.convolve(x, weight, shape, {"stride": stride})

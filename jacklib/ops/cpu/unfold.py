@@ -4,8 +4,6 @@ A convolution is then one matrix product. Jittor's `reindex` does the same, and 
 reverse, number by number with a question at each; here whole rows are copied and added.
 """
 
-from __future__ import annotations
-
 import jittor as jt
 
 # Row c*K + k of the wide array is row c of the narrow one from k - padding on, in steps of stride;
@@ -38,27 +36,22 @@ _FOLD = """
 """
 
 
-def _source(narrow: str, wide: str, first: str, each: str) -> str:
-    source = _ROWS.replace("@FIRST", first).replace("@EACH", each)
-    return source.replace("@NARROW", narrow).replace("@WIDE", wide)
-
-
 class Unfold(jt.Function):
     """x [N, C, n] -> [N, C*K, L], 0 beyond the ends of x."""
 
     def execute(self, x, K, stride, padding):
-        self.shape = x.shape
+        self.shape = N, C, n = x.shape
         self.numbers = {"K": K, "stride": stride, "padding": padding}
-        L = (self.shape[2] + 2 * padding - K) // stride + 1
-        return self.run([x.shape[0], x.shape[1] * K, L], x, _source("in0", "out0", "", _UNFOLD))
+        L = (n + 2 * padding - K) // stride + 1
+        return self.run([N, C * K, L], x, narrow="in0", wide="out0", first="", each=_UNFOLD)
 
     def grad(self, dy):
         first = "std::fill(narrow, narrow + n, 0.f);"
-        dx = self.run(self.shape, dy, _source("out0", "in0", first, _FOLD))
+        dx = self.run(self.shape, dy, narrow="out0", wide="in0", first=first, each=_FOLD)
         return dx, None, None, None
 
-    def run(self, shape, array, source):
-        return jt.code(
-            shape, "float32", [array],
-            cpu_header="#include <algorithm>", cpu_src=source, data=self.numbers,
-        )  # fmt: skip
+    def run(self, shape, array, narrow, wide, first, each):
+        source = _ROWS.replace("@FIRST", first).replace("@EACH", each)
+        source = source.replace("@NARROW", narrow).replace("@WIDE", wide)
+        return jt.code(shape, "float32", [array], cpu_header="#include <algorithm>",
+                       cpu_src=source, data=self.numbers)  # fmt: skip
