@@ -22,7 +22,7 @@ from matplotlib.patches import Patch
 
 from jacklib.core import networks
 from jacklib.errors import check_choice, refuse
-from jacklib.porting.changes import KINDS, Row, side_by_side, sources
+from jacklib.porting.changes import Row, count_kinds, side_by_side, sources
 from jacklib.widgets import drawing
 from jacklib.widgets.drawing import BLUE, INK, MARGIN_RIGHT, ORANGE, QUIET, VERMILLION, WIDTH
 from jacklib.widgets.words import texts
@@ -175,11 +175,6 @@ SHOWN = 32  # lines of a picture
 def differs(row: Row) -> bool:
     """Whether a row is code that is not the same in both."""
     return row.kind in LOOKS
-
-
-def count_kinds(rows: Sequence[Row]) -> dict[str, int]:
-    """How many rows are of each kind."""
-    return {kind: sum(row.kind == kind for row in rows) for kind in KINDS}
 
 
 def diff_figure(
