@@ -29,7 +29,7 @@ def record_port(
     modes = [(m, m.__dict__.get("is_train")) for m in net.modules()]
     frozen = [var for var in state.values() if var.is_stop_grad()]
     net.train()  # Jittor's eval() stops every parameter's gradient
-    watch = shared.Watch(net, "execute", is_float, jt.Var.clone)
+    watch = shared.Watch(net, "execute", is_float, jt.Var.clone, jt.array)
     recording = Recording("Jittor")
     try:
         for module in net.modules():
@@ -44,7 +44,7 @@ def record_port(
 
         output = net(*inputs)
         watch.close()
-        value = shared.loss_of(output, loss, targets, is_float, jt.array)
+        value = watch.loss(output, loss, targets)
         noted = [var for _, var in watch.notes]
         wanted = [*noted, *trained.values()]
         gradients = jt.grad(value, wanted, retain_graph=True) if wanted else []
@@ -59,8 +59,7 @@ def record_port(
             made(list(trained.values())).step(value)
         recording.changes = {n: v.numpy() - before[n] for n, v in state.items()}
         recording.sizes = {n: float(np.abs(v).max(initial=0)) for n, v in before.items()}
-        later = shared.loss_of(net(*inputs), loss, targets, is_float, jt.array)
-        recording.later_loss = float(later.item())
+        recording.later_loss = float(watch.loss(net(*inputs), loss, targets).item())
     finally:
         watch.close()
         for name, var in state.items():

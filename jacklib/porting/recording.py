@@ -200,10 +200,13 @@ class Watch:
     tensor (x += y) and would change what is noted.
 
     method: what a module runs, "forward" or "execute". copied: makes the copy that is noted.
+    tensor: makes one of an array.
     """
 
-    def __init__(self, net: Any, method: str, is_float: Callable, copied: Callable):
-        self.method, self.is_float, self.copied = method, is_float, copied
+    def __init__(
+        self, net: Any, method: str, is_float: Callable, copied: Callable, tensor: Callable
+    ):
+        self.method, self.is_float, self.copied, self.tensor = method, is_float, copied, tensor
         self.notes: list[tuple[Event, Any]] = []  # events without values, and the copies
         modules: dict[int, tuple[str, Any]] = {}
         for name, module in net.named_modules():
@@ -232,30 +235,27 @@ class Watch:
 
         return mapped(value, self.is_float, note)
 
+    def loss(self, output: Any, criterion: Callable | None, targets: list) -> Any:
+        """The given loss; without one, a single number is its own loss, and else `projection`'s."""
+        if criterion is not None:
+            return criterion(output, *targets)
+        outputs: list = []
+        mapped(output, self.is_float, outputs.append)
+        refuse(not outputs, "net",
+               found=f"{type(output).__name__} as what it gives, without a Var of floats",
+               wanted="one Var or more", cure=f"Does {self.method} end in `return`?")  # fmt: skip
+        if len(outputs) == 1 and outputs[0].numel() == 1:
+            return outputs[0].sum()
+        weights = (self.tensor(projection(i, output.shape)) for i, output in enumerate(outputs))
+        first, *rest = [(o * weight).sum() for o, weight in zip(outputs, weights, strict=True)]
+        return sum(rest, first)
+
     def close(self) -> None:
         """Stop; every module is as it was."""
         for module, method in self.own:
             vars(module).pop(self.method, None)
             if method is not None:
                 vars(module)[self.method] = method
-
-
-def loss_of(output: Any, criterion: Callable | None, targets: list, is_float, tensor) -> Any:
-    """The given loss; without one, a single number is its own loss, and else `projection`'s.
-
-    tensor: makes one of an array.
-    """
-    if criterion is not None:
-        return criterion(output, *targets)
-    outputs: list = []
-    mapped(output, is_float, outputs.append)
-    refuse(not outputs, "net",
-           found=f"{type(output).__name__} as what it gives, without a Var of floats",
-           wanted="one Var or more", cure="Does execute end in `return`?")  # fmt: skip
-    if len(outputs) == 1 and outputs[0].numel() == 1:
-        return outputs[0].sum()
-    parts = [(o * tensor(projection(i, o.shape))).sum() for i, o in enumerate(outputs)]
-    return sum(parts[1:], parts[0])
 
 
 def optimizer_of(text: str, package: Any) -> Callable:

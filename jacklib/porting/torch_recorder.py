@@ -89,8 +89,8 @@ def record(job: dict[str, Any], arrays: dict[str, np.ndarray]) -> Recording:
     inputs, targets = given("input"), given("target")
     before = {n: _array(v) for n, v in state.items()}
     recording.sizes = {n: float(np.abs(v).max(initial=0)) for n, v in before.items()}
-    watch = shared.Watch(net, "forward", is_float, _copied)
-    loss = shared.loss_of(net(*inputs), criterion, targets, is_float, torch.from_numpy)
+    watch = shared.Watch(net, "forward", is_float, _copied, torch.from_numpy)
+    loss = watch.loss(net(*inputs), criterion, targets)
     watch.close()
     if loss.requires_grad:
         loss.backward()
@@ -102,8 +102,7 @@ def record(job: dict[str, Any], arrays: dict[str, np.ndarray]) -> Recording:
         shared.optimizer_of(job["optimizer"], torch.optim)([named[n] for n in trained]).step()
     recording.changes = {n: _array(v) - before[n] for n, v in state.items()}
     with torch.no_grad():
-        later = shared.loss_of(net(*inputs), criterion, targets, is_float, torch.from_numpy)
-    recording.later_loss = float(later)
+        recording.later_loss = float(watch.loss(net(*inputs), criterion, targets))
     return recording
 
 
