@@ -15,17 +15,20 @@ from __future__ import annotations
 
 import linecache
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jittor as jt
 import numpy as np
 import yaml
 
+from jacklib import ops
 from jacklib.errors import refuse
 from jacklib.porting.changes import side_by_side
-from jacklib.porting.recording import named_weight
+from jacklib.porting.parity import Comparison, Reference, compare
+from jacklib.porting.recording import is_statistic, named_weight
 
 # --- what they are fed with: made of seeds by sums and products, so everywhere the same -----------
 
@@ -127,22 +130,17 @@ LETTERS = tuple(FILES)
 class Patient:
     """A port and everything that `porting.compare` wants to know of it."""
 
-    letter: str
     title: str
-    origin: str  # VAANet, CTEN, TSL-Net or BPM-GCN: in whose style it is
     port: Any  # the Jittor network
-    reference: Any  # a `porting.Reference`
+    port_code: str
+    reference: Reference
     inputs: list[np.ndarray]
     targets: list[np.ndarray]
     loss: Callable  # the port's
     training: bool
-    reference_code: str
-    port_code: str
 
-    def compare(self):
+    def compare(self) -> Comparison:
         """`porting.compare` of it, with one step of SGD."""
-        from jacklib.porting import compare
-
         return compare(
             self.port, self.reference, self.inputs, loss=self.loss, targets=self.targets,
             optimizer="SGD(lr=0.1)", training=self.training,
@@ -189,15 +187,13 @@ def _names(letter: str, healthy: bool) -> dict[str, Any]:
 
 def patient(letter: str, healthy: bool = False) -> Patient:
     """One of LETTERS; healthy: with the fixed port. Raises DataError for another letter."""
-    from jacklib.porting import Reference
-
     file, names = _file(letter), _names(letter, healthy)
+    code, port_code = _codes(letter, healthy)
+    reference = Reference("Net", code=code, loss="criterion")
     inputs, targets = file.data(np.random.default_rng([1, ord(letter)]), file.samples)
-    reference, port = _codes(letter, healthy)
     return Patient(
-        letter, file.title, file.origin, names["Net"](),
-        Reference("Net", code=reference, loss="criterion"), inputs, targets, names["criterion"],
-        file.training, reference, port,
+        file.title, names["Net"](), port_code, reference, inputs, targets, names["criterion"],
+        file.training,
     )  # fmt: skip
 
 
@@ -240,21 +236,14 @@ class Curves(NamedTuple):
 
 
 def train(
-    letter: str,
-    healthy: bool = False,
-    seeds: Iterable[int] = range(3),
-    steps: int = 120,
+    letter: str, healthy: bool = False, seeds: Iterable[int] = range(3), steps: int = 120,
     every: int = 20,
-) -> Curves:
+) -> Curves:  # fmt: skip
     """Train a patient's port with Adam, once a seed.
 
     The sick and the healthy one of a seed have the same first weights (but for those whose start is
     the matter) and the same batches.
-    """  # fmt: skip
-    import jittor as jt
-
-    from jacklib import ops
-
+    """
     file, names = _file(letter), _names(letter, healthy)
     fresh = file.data(np.random.default_rng([2, ord(letter)]), 400)
     losses, scores = [], []
@@ -262,8 +251,7 @@ def train(
         net = names["Net"]()
         net.train()
         for name, var in net.state_dict().items():
-            trained = not name.endswith(("running_mean", "running_var"))
-            if trained and name not in file.keep:
+            if not is_statistic(name) and name not in file.keep:
                 var.assign(jt.array(named_weight(name, tuple(var.shape), seed)))
         optimizer = ops.Adam(net.parameters(), lr=file.rate)
         generator, loss, score = np.random.default_rng([3, seed]), [], []
@@ -280,19 +268,15 @@ def train(
     return Curves(np.array(losses), np.array(scores), np.arange(0, steps + 1, every))
 
 
-def _score(net, fresh: Sequence[list]) -> float:
+def _score(net, fresh: tuple[list, list]) -> float:
     """The fraction that is right, of samples that it did not learn from."""
-    import jittor as jt
-
-    modes = [(module, module.__dict__.get("is_train")) for module in net.modules()]
     for module in net.modules():
         module.is_train = False  # eval() would stop the gradients
     with jt.no_grad():
         output = net(*map(jt.array, fresh[0]))
-    for module, mode in modes:
-        module.is_train = True if mode is None else mode
-    if isinstance(output, tuple):
-        output = sum(output)
+    for module in net.modules():
+        module.is_train = True
+    output = sum(output) if isinstance(output, tuple) else output
     target = fresh[1][0]
-    right = output.numpy().argmax(-1) == (target if target.dtype.kind == "i" else target.argmax(-1))
-    return float(right.mean())
+    target = target if target.dtype.kind == "i" else target.argmax(-1)
+    return float((output.numpy().argmax(-1) == target).mean())
