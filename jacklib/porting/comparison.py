@@ -20,6 +20,7 @@ OUTPUTS, GRADIENTS, LATER = 1e-4, 5e-3, 1e-3  # LATER: of the loss after a step
 # A gradient this much smaller than the largest one, or than what it is the sum of, is mostly
 # rounding.
 SMALL, SMALL_SUM = 1e-3, 1e-2
+UNWATCHED = "! evaluation mode: no batch normalisation's statistics (training=True)"
 
 
 def same_shape(ours: Sequence[int], theirs: Sequence[int]) -> bool:
@@ -66,7 +67,7 @@ class Layer:
 
 @dataclass
 class Comparison:
-    """What `compare` found. `str()` is the table; `picture()` and `save(path)` say the same."""
+    """What `compare` found. `str()` is the table; `save(path)` writes the same as JSON."""
 
     network: str
     frameworks: tuple[str, str]  # the port's and the reference's
@@ -115,40 +116,30 @@ class Comparison:
     @property
     def verdict(self) -> str:
         """The findings in words, a line each."""
-        lines = []
-        if self.missing:
-            lines.append(f"✗ weights: the port lacks {_some(self.missing)}")
-        if self.unexpected:
-            lines.append(f"✗ weights: only the port has {_some(self.unexpected)}")
-        if self.renamed:
-            pairs = [f"{ours} is {theirs}" for ours, theirs in self.renamed.items()]
-            lines.append(f"! weights: perhaps {_some(pairs)}: then name it so")
-        for name, words in list(self.mismatched.items())[:4]:
-            lines.append(f"✗ weights: {name} has {words}")
-        compared = [x for x in self.layers if x.output is not None and x.output <= OUTPUTS]
-        if self.first:
-            lines.append(f"✗ outputs: {self.first}")
-        else:
-            lines.append(f"✓ outputs: {len(compared)} layers agree")
-            if worst := max(compared, key=lambda layer: layer.output, default=None):
-                lines[-1] += f", at most {worst.output:.1e} apart ({worst.name or 'the whole'})"
-        if self.inside:
-            lines.append(f"! inside: {self.inside}")
-        sign = "✓" if self._close(self.loss) else "✗"
-        lines.append(f"{sign} loss: {self.loss[0]:.6g}, reference {self.loss[1]:.6g}")
-        if self.gradient:
-            lines.append(f"✗ gradients: {self.gradient}")
-        else:
-            found = [far or 0 for layer in self.layers for far in (layer.gradient, layer.weights)]
-            lines.append(f"✓ gradients agree, at most {max(found, default=0):.1e} apart")
-        lines.append(self._step_words())
-        if self.unwatched:
-            lines.append("! evaluation mode: no batch normalisation's statistics (training=True)")
-        for name, words in list(self.starts.items())[:5]:
-            lines.append(f"! {name} starts differently: {words}")
-        if len(self.starts) > 5:
-            lines.append(f"! and {len(self.starts) - 5} more parameters start differently")
-        return "\n".join(plain(line, 2000) for line in lines)
+        equal = [x for x in self.layers if x.output is not None and x.output <= OUTPUTS]
+        outputs = f"✓ outputs: {len(equal)} layers agree"
+        if worst := max(equal, key=lambda layer: layer.output, default=None):
+            outputs += f", at most {worst.output:.1e} apart ({worst.name or 'the whole'})"
+        far = max((x or 0 for y in self.layers for x in (y.gradient, y.weights)), default=0)
+        gradients = f"✓ gradients agree, at most {far:.1e} apart"
+        loss = f"loss: {self.loss[0]:.6g}, reference {self.loss[1]:.6g}"
+        renamed = [f"{ours} is {theirs}" for ours, theirs in self.renamed.items()]
+        more = len(self.starts) - 5
+        lines = [
+            self.missing and f"✗ weights: the port lacks {_some(self.missing)}",
+            self.unexpected and f"✗ weights: only the port has {_some(self.unexpected)}",
+            renamed and f"! weights: perhaps {_some(renamed)}: then name it so",
+            *(f"✗ weights: {n} has {words}" for n, words in [*self.mismatched.items()][:4]),
+            f"✗ outputs: {self.first}" if self.first else outputs,
+            self.inside and f"! inside: {self.inside}",
+            f"✓ {loss}" if self._close(self.loss) else f"✗ {loss}",
+            f"✗ gradients: {self.gradient}" if self.gradient else gradients,
+            self._step_words(),
+            self.unwatched and UNWATCHED,
+            *(f"! {n} starts differently: {words}" for n, words in [*self.starts.items()][:5]),
+            more > 0 and f"! and {more} more parameters start differently",
+        ]
+        return "\n".join(plain(line, 2000) for line in lines if line)
 
     def _step_words(self) -> str:
         if self.trained:
@@ -275,12 +266,12 @@ def _renamed(
     """Which of the port's surplus parameters have the last name and shape of a missing one."""
     found, free = {}, list(missing)
     for name in unexpected:
-        for other in free:
-            same = name.rpartition(".")[2] == other.rpartition(".")[2]
-            if same and same_shape(ours.starts[name].shape, theirs.starts[other].shape):
-                found[name] = other
-                free.remove(other)
-                break
+        last, shape = name.rpartition(".")[2], ours.starts[name].shape
+        alike = [n for n in free if n.rpartition(".")[2] == last]
+        alike = [n for n in alike if same_shape(shape, theirs.starts[n].shape)]
+        if alike:
+            found[name] = alike[0]
+            free.remove(alike[0])
     return found
 
 
@@ -417,30 +408,25 @@ def _place(event: Event) -> str:
     return f"{event.layer or 'the network'}{call}"
 
 
-def _inner(name: str, outer: str) -> bool:
-    """Whether a module lies in another."""
-    return name != outer and (not outer or name.startswith(outer + "."))
-
-
 def _where_outputs_part(parted: list, shared: list[Event]) -> tuple[str, str | None]:
     """The first place where the outputs differ, in words, and its module."""
     if not parted:
         return "", None
     event, far, remark = parted[0]
-    size = f"{far:.1e}" + (f"; {remark}" if remark else "")
-    where = shared.index(event)
+    layer, size = event.layer, "; ".join(filter(None, (f"{far:.1e}", remark)))
+    earlier = shared[: shared.index(event)]
     if event.way == "out":
-        parts = any(_inner(e.layer, event.layer) for e in shared[:where])
+        inside = f"{layer}." if layer else ""  # how the names of the modules in it begin
+        parts = any(e.layer != layer and e.layer.startswith(inside) for e in earlier)
         words = "the modules in it agree: look at its own code" if parts else "its input agrees"
-        words = f"{_place(event)} ({event.kind}) is the first to differ ({size}); {words}"
-        return words, event.layer
-    before = next((e for e in reversed(shared[:where]) if e.way == "out"), None)
-    if before is None:
-        return f"the input of {_place(event)} differs already ({size})", event.layer
-    parent = event.layer.rpartition(".")[0]
+        return f"{_place(event)} ({event.kind}) is the first to differ ({size}); {words}", layer
+    before = [e for e in earlier if e.way == "out"]
+    if not before:
+        return f"the input of {_place(event)} differs already ({size})", layer
     words = f"what goes into {_place(event)} differs ({size}), though everything up to the output "
-    words += f"of {_place(before)} agrees: look at the code between them"
-    return words + (f" in {parent}" if parent else ""), event.layer
+    words += f"of {_place(before[-1])} agrees: look at the code between them"
+    parent = layer.rpartition(".")[0]
+    return words + (f" in {parent}" if parent else ""), layer
 
 
 def _where_gradients_part(bent: list, shared: list[Event], weights: dict) -> tuple[str, str | None]:
