@@ -147,17 +147,23 @@ class Patient:
         )  # fmt: skip
 
 
-def _file(letter: str) -> _File:
+def patient(letter: str, healthy: bool = False) -> Patient:
+    """One of LETTERS; healthy: with the fixed port. Raises DataError for another letter."""
     refuse(letter not in FILES, "letter", found=repr(letter),
            wanted=f"{LETTERS[0]} to {LETTERS[-1]}", cure="Choose one of these.")  # fmt: skip
-    return FILES[letter]
-
-
-def _codes(letter: str, healthy: bool) -> tuple[str, str]:
-    """The texts of reference and port."""
-    file = _file(letter)
+    file = FILES[letter]
     reference, port = (_code(f"{name}_patients.py", letter) for name in ("torch", "jittor"))
-    return reference, port if healthy else port.replace(*file.bug)
+    port = port if healthy else port.replace(*file.bug)
+    place = f"<clinic {letter}{' healthy' if healthy else ''}>"
+    # So that an error shows the line.
+    linecache.cache[place] = (len(port), None, port.splitlines(keepends=True), place)
+    names: dict[str, Any] = {"__name__": "clinic_" + letter}
+    exec(compile(port, place, "exec"), names)
+    inputs, targets = file.data(np.random.default_rng([1, ord(letter)]), file.samples)
+    return Patient(
+        file.title, names["Net"](), port, Reference("Net", code=reference, loss="criterion"),
+        inputs, targets, names["criterion"], file.training,
+    )  # fmt: skip
 
 
 def _code(file: str, letter: str) -> str:
@@ -174,35 +180,11 @@ def _code(file: str, letter: str) -> str:
     return f"{imports}\n{code}"
 
 
-def _names(letter: str, healthy: bool) -> dict[str, Any]:
-    """The names that a port's text defines."""
-    text = _codes(letter, healthy)[1]
-    place = f"<clinic {letter}{' healthy' if healthy else ''}>"
-    # So that an error shows the line.
-    linecache.cache[place] = (len(text), None, text.splitlines(keepends=True), place)
-    names: dict[str, Any] = {"__name__": "clinic_" + letter}
-    exec(compile(text, place, "exec"), names)
-    return names
-
-
-def patient(letter: str, healthy: bool = False) -> Patient:
-    """One of LETTERS; healthy: with the fixed port. Raises DataError for another letter."""
-    file, names = _file(letter), _names(letter, healthy)
-    code, port_code = _codes(letter, healthy)
-    reference = Reference("Net", code=code, loss="criterion")
-    inputs, targets = file.data(np.random.default_rng([1, ord(letter)]), file.samples)
-    return Patient(
-        file.title, names["Net"](), port_code, reference, inputs, targets, names["criterion"],
-        file.training,
-    )  # fmt: skip
-
-
 def show(letter: str) -> None:
     """Print a patient's PyTorch code and its port."""
-    file = _file(letter)
-    reference, port = _codes(letter, healthy=False)
-    print(f"Patient {letter}: {file.title} (in the style of {file.origin})")
-    for name, text in (("PyTorch", reference), ("Jittor", port)):
+    sick = patient(letter)
+    print(f"Patient {letter}: {sick.title} (in the style of {FILES[letter].origin})")
+    for name, text in (("PyTorch", sick.reference.code), ("Jittor", sick.port_code)):
         print(f"\n--- {name} " + "-" * 70)
         for number, line in enumerate(text.rstrip().split("\n"), 1):
             print(f"{number:3}  {line}")
@@ -210,12 +192,13 @@ def show(letter: str) -> None:
 
 def diagnosis(letter: str) -> None:
     """Print what is wrong with a patient, where it shows, and the fixed lines."""
-    file = _file(letter)
+    sick, fixed = (patient(letter, healthy).port_code for healthy in (False, True))
+    file = FILES[letter]
     known = f"; a public port of {file.origin} has it" if file.real else ""
     place = f" ({file.finding.place})" if file.finding.place else ""
     print(f"Patient {letter}: {file.finding.words}{known}")
     print(f"  shows in {KINDS[file.finding.kind]}{place}")
-    for row in side_by_side(_codes(letter, False)[1], _codes(letter, True)[1]):
+    for row in side_by_side(sick, fixed):
         if row.reference != row.port:
             print(f"  - {(row.reference or '').strip()}\n  + {(row.port or '').strip()}")
 
@@ -244,11 +227,11 @@ def train(
     The sick and the healthy one of a seed have the same first weights (but for those whose start is
     the matter) and the same batches.
     """
-    file, names = _file(letter), _names(letter, healthy)
+    subject, file = patient(letter, healthy), FILES[letter]
     fresh = file.data(np.random.default_rng([2, ord(letter)]), 400)
     losses, scores = [], []
     for seed in seeds:
-        net = names["Net"]()
+        net = type(subject.port)()
         net.train()
         for name, var in net.state_dict().items():
             if not is_statistic(name) and name not in file.keep:
@@ -260,7 +243,7 @@ def train(
                 score.append(_score(net, fresh))
             if step < steps:
                 inputs, targets = file.data(generator, file.batch)
-                value = names["criterion"](net(*map(jt.array, inputs)), *map(jt.array, targets))
+                value = subject.loss(net(*map(jt.array, inputs)), *map(jt.array, targets))
                 optimizer.step(value)
                 loss.append(float(value.item()))
         losses.append(loss)
