@@ -445,10 +445,8 @@ def _where_gradients_part(bent: list, shared: list[Event], weights: dict) -> tup
             words = f"the gradient that comes to {_place(event)} differs ({far:.1e}): look at what "
             words += f"follows it{after}"
         return words, event.layer
-    for name, far in weights.items():
-        if far > GRADIENTS:
-            return f"{name}'s differs ({far:.1e})", name.rpartition(".")[0]
-    return "", None
+    name, far = next(item for item in weights.items() if item[1] > GRADIENTS)
+    return f"{name}'s differs ({far:.1e})", name.rpartition(".")[0]
 
 
 def _step(ours: Recording, theirs: Recording) -> tuple[dict[str, float], list[str]]:

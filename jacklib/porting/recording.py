@@ -150,11 +150,9 @@ def named_weight(name: str, shape: Iterable[int], seed: int = 0) -> np.ndarray:
         z = 1 + 0.2 * np.abs(z)
     elif leaf == "weight" and len(shape) == 1:
         z = 1 + 0.1 * z
-    elif len(shape) > 1:
-        z = z * np.sqrt(2 / np.prod(shape[1:]))
     else:
-        z = 0.1 * z
-    return z.astype(np.float32)
+        z = z * (np.sqrt(2 / np.prod(shape[1:])) if len(shape) > 1 else 0.1)
+    return np.asarray(z, np.float32)
 
 
 def is_statistic(name: str) -> bool:

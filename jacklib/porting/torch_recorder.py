@@ -8,9 +8,9 @@ there (see `Recording.load`), or error.txt.
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import json
+import pkgutil
 import sys
 import traceback
 from pathlib import Path
@@ -31,14 +31,13 @@ def find(name: str, code: str) -> Any:
         names["__name__"] = "reference"
         exec(compile(code, "<reference>", "exec"), names)
         return names[name]
-    place, _, name = name.rpartition(":")
-    if place.endswith(".py"):
-        spec = importlib.util.spec_from_file_location(Path(place).stem, place)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    else:
-        module = importlib.import_module(place)
-    return getattr(module, name)
+    place, _, last = name.rpartition(":")
+    if not place.endswith(".py"):
+        return pkgutil.resolve_name(name)
+    spec = importlib.util.spec_from_file_location(Path(place).stem, place)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return getattr(module, last)
 
 
 def is_float(value: Any) -> bool:
