@@ -27,7 +27,8 @@ import yaml
 from jacklib import ops
 from jacklib.errors import refuse
 from jacklib.porting.changes import side_by_side
-from jacklib.porting.parity import Comparison, Reference, compare
+from jacklib.porting.comparison import Comparison
+from jacklib.porting.parity import Reference, compare
 from jacklib.porting.recording import is_statistic, named_weight
 
 # --- what they are fed with: made of seeds by sums and products, so everywhere the same -----------

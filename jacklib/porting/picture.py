@@ -72,9 +72,8 @@ def comparison_figure(comparison: Comparison, lang: str = "en") -> Figure:
             page.write(0.2, 0.45 + 0.19 * number, line, fontsize=9, color=VERMILLION)
         axes = page.axes(LEFT, top, WIDTH - LEFT - MARGIN_RIGHT, height)
         axes.set(xlim=(LOWEST, HIGHEST), ylim=(max(len(layers), 3) - 0.5, -0.5))
-        for value, key, hue in (
-            (OUTPUTS, "tolerance", BLUE), (GRADIENTS, "tolerance_gradients", ORANGE),
-        ):  # fmt: skip
+        limits = (OUTPUTS, "tolerance", BLUE), (GRADIENTS, "tolerance_gradients", ORANGE)
+        for value, key, hue in limits:
             axes.axvline(np.log10(value), color=hue, ls="--", lw=1, label=text[key].format(value))
         _draw_layers(axes, comparison, row, text, bold)
         handles = [
@@ -130,9 +129,8 @@ def _draw_layers(axes, comparison: Comparison, row: float, text: dict, bold: str
             )  # fmt: skip
     # Names: as many as there is room for; that of the first to differ in any case.
     every = max(1, int(np.ceil(LABEL / row)))
-    named = [i for i in range(0, len(layers), every)]
-    named = [i for i in named if all(abs(i - p) >= every for p in places)] + places
-    for i in named:
+    named = [i for i in range(0, len(layers), every) if all(abs(i - p) >= every for p in places)]
+    for i in named + places:
         name = layers[i].name or text["whole"]
         name = name if len(name) <= 36 else "…" + name[-35:]
         axes.text(
@@ -171,14 +169,9 @@ def differs(row: Row) -> bool:
 
 
 def diff_figure(
-    rows: Sequence[Row],
-    start: int = 0,
-    count: int = SHOWN,
-    kinds: Mapping[str, int] | None = None,
-    *,
-    title: str = "",
-    lang: str = "en",
-) -> Figure:
+    rows: Sequence[Row], start: int = 0, count: int = SHOWN,
+    kinds: Mapping[str, int] | None = None, *, title: str = "", lang: str = "en",
+) -> Figure:  # fmt: skip
     """Draw `count` rows from `start` on: PyTorch at the left, Jittor at the right.
 
     rows: of `changes.side_by_side`. kinds: the numbers beside the legend; None: those of all rows.
@@ -195,11 +188,9 @@ def diff_figure(
         if title:
             page.write(0.12, 0.1, title, fontsize=12, fontweight=bold, parse_math=False)
         handles = [
-            Patch(
-                facecolor=LOOKS[kind][0], edgecolor="#999999", lw=0.5,
-                label=f"{LOOKS[kind][1]} {text['kinds'][kind]} ({kinds.get(kind, 0)})",
-            )
-            for kind in LOOKS
+            Patch(facecolor=colour, edgecolor="#999999", lw=0.5,
+                  label=f"{sign} {text['kinds'][kind]} ({kinds.get(kind, 0)})")
+            for kind, (colour, sign) in LOOKS.items()
         ]  # fmt: skip
         look = dict(columnspacing=1.2, handletextpad=0.4, handlelength=1.4, borderpad=0, fontsize=8)
         at = 0.08 / WIDTH, 1 - 0.38 / page.height
@@ -245,9 +236,8 @@ def _draw_row(axes, i: int, row: Row, left: float, right: float, bold: str, colu
             family="DejaVu Sans Mono", color=INK if colour else "#7A7A7A",
             style="italic" if row.kind == "text" else "normal",
         )  # fmt: skip
-    axes.text(
-        right - GUTTER / 2, i + 0.55, sign, ha="center", va="center", fontsize=8, fontweight=bold
-    )
+    middle = dict(ha="center", va="center", fontsize=8, fontweight=bold)
+    axes.text(right - GUTTER / 2, i + 0.55, sign, **middle)
 
 
 class Part(NamedTuple):
@@ -351,12 +341,9 @@ class PortingExplorer(drawing.Shell):
 
 
 def porting_widget(
-    network: str | None = "tsl",
-    reference: str | None = None,
-    port: str | None = None,
-    lang: str = "en",
-    title: str = "",
-) -> PortingExplorer:
+    network: str | None = "tsl", reference: str | None = None, port: str | None = None,
+    lang: str = "en", title: str = "",
+) -> PortingExplorer:  # fmt: skip
     """The PyTorch and the Jittor file of a network to move through, line beside line.
 
     network: "vaanet", "cten", "tsl" or "gait". Or, instead: reference and port, the texts of two
