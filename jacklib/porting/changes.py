@@ -28,14 +28,12 @@ KINDS = {
 # Where the two frameworks' names differ and nothing else does.
 NAMES = [
     (r"\bsuper\(\).__init__\(\)", ""),
-    (r"\bdef forward\b", "def execute"),
-    (r"\.forward\(", ".execute("),
+    (r"\bforward\(", "execute("),
     (r"\btorch\.", "jt."),
     (r"\bjt\.Var\b", "Tensor"),
     (r"\bnn\.(?=[A-Z])", ""),
-    (r"\bBatchNorm[123]d\b", "BatchNorm"),
     (r"\bTimeConv\b", "Conv"),
-    (r"\bChannelNorm\b", "BatchNorm"),
+    (r"\b(BatchNorm[123]d|ChannelNorm)\b", "BatchNorm"),
     (r"\bself\._A\b", "self.A"),
     (r"\bnn\.relu\b", "jt.relu"),
     (r"(?<![\w.])(relu|logsumexp)\(", r"jt.\1("),

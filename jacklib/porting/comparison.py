@@ -144,13 +144,12 @@ class Comparison:
     def _step_words(self) -> str:
         if self.trained:
             return f"✗ one step: the port trains {_some(self.trained)}, the reference does not"
-        name = max(self.step, key=self.step.get, default=None)
         losses = f"loss after it {self.later_loss[0]:.6g}, reference {self.later_loss[1]:.6g}"
         if self.step_agrees:
             return f"✓ one step: {losses}"
-        if name is not None and self.step[name] > GRADIENTS:
-            return f"✗ one step: {name} moves differently ({self.step[name]:.1e}); {losses}"
-        return f"✗ one step: {losses}"
+        name, far = max(self.step.items(), key=lambda item: item[1], default=("", 0.0))
+        moved = f"{name} moves differently ({far:.1e}); " if far > GRADIENTS else ""
+        return f"✗ one step: {moved}{losses}"
 
     def __str__(self) -> str:
         return self.table()

@@ -86,19 +86,20 @@ def _answer(reference: Reference, job: dict, arrays: dict[str, np.ndarray]) -> R
                         "stored for this network with these inputs", wanted="one of them",
                         cure=CURE)  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "job.json").write_text(text, encoding="utf-8")
-        np.savez(Path(folder) / "arrays.npz", **arrays)
-        words = ["-m", "jacklib.porting.torch_recorder", os.path.abspath(folder)]
+        place = Path(folder).absolute()
+        (place / "job.json").write_text(text, encoding="utf-8")
+        np.savez(place / "arrays.npz", **arrays)
+        words = ["-m", "jacklib.porting.torch_recorder", str(place)]
         done = processes.run_child(words, python=python, capture_output=True, text=True,
             env=process_environment(JACKLIB_NO_JITTOR="1"))  # fmt: skip
         if done.returncode:
-            said = Path(folder) / "error.txt"
+            said = place / "error.txt"
             words = said.read_text(encoding="utf-8") if said.exists() else done.stderr[-2000:]
             raise DataError(reference.network, found=f"PyTorch stopped with {words}",
                             wanted="a network that runs on these inputs",
                             cure="Correct the reference, its options, the inputs or the optimizer."
             )  # fmt: skip
-        recording = Recording.load(Path(folder) / "recording.npz")
+        recording = Recording.load(place / "recording.npz")
     if os.environ.get(RECORD):
         recording.save(ANSWERS / f"{os.environ[RECORD]}_{key}.npz")
     return recording

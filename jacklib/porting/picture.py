@@ -271,10 +271,7 @@ def _definitions(nodes: list, before: str = "") -> Iterator[tuple[str, ast.AST]]
 
 
 class PortingExplorer(drawing.Shell):
-    """A menu of parts, a slider over the lines, a box "only what changes" and the picture.
-
-    A `drawing.Shell` with the parts `.part`, `.line` and `.only`.
-    """
+    """A `drawing.Shell`: a menu `.part`, a slider `.line`, a box `.only` for what changes."""
 
     def __init__(self, reference: str, port: str, lang: str = "en", title: str = ""):
         drawing.check_language(lang)
@@ -306,10 +303,7 @@ class PortingExplorer(drawing.Shell):
         return [row for row in rows if differs(row)] if self.only.value else list(rows)
 
     def choose(self, part: str) -> None:
-        """Show a class or function by its name in the reference, such as "TSLNet.forward".
-
-        Raises DataError if there is none of that name.
-        """
+        """Show a class or function of the reference ("TSLNet.forward"), or raise DataError."""
         names = [p.name for p in self._parts]
         check_choice("part", part, names)
         self.part.value = names.index(part)

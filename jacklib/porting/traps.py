@@ -295,9 +295,10 @@ def _stage(source: Source, node: ast.AST | None, holding: dict[str, str]) -> str
 def time_without_waiting(source: Source) -> Found:
     """Two readings of a clock in one block, a network between them, and nothing that waits."""
     for node in ast.walk(source.tree):
-        for body in (getattr(node, "body", None), getattr(node, "orelse", None)):
+        bodies = getattr(node, "body", None), getattr(node, "orelse", None)
+        for body in (body for body in bodies if isinstance(body, list)):
             busy = begun = False
-            for statement in body if isinstance(body, list) else ():
+            for statement in body:
                 calls = list(source.calls(within=statement))
                 names = [source.full_name(call.func) for call in calls]
                 if not hasattr(statement, "body") and any(name in CLOCKS for name in names):
@@ -481,10 +482,7 @@ def check_text(text: str, name: str = "source") -> list[Trap]:
 
 
 def check_source(path: str | Path) -> list[Trap]:
-    """The traps in a Python file, by line.
-
-    Raises DataError naming the file if it is missing or holds no Python.
-    """
+    """The traps in a Python file. Raises DataError if it is missing or holds no Python."""
     text = read_text(path, "a Python file", "Check the path; save it as UTF-8.", 4 * LARGEST)
     return check_text(text, str(path))
 
@@ -519,9 +517,8 @@ def check_files(paths: Sequence[str]) -> int:
             read += 1
             count += len(found)
             for trap in found:
-                print(plain(
-                    f"{file}:{trap.line}: {trap.rule}: {trap.reason}. Fix: {trap.fix}.", 2000
-                ))  # fmt: skip
+                words = f"{trap.rule}: {trap.reason}. Fix: {trap.fix}."
+                print(plain(f"{file}:{trap.line}: {words}", 2000))
     refuse(not read and not unread, ", ".join(paths), found="no Python file", wanted="one or more",
            cure="Check the path.")  # fmt: skip
     rest = f"; {_many(unread, 'file')} not read" if unread else ""
