@@ -16,6 +16,7 @@ from typing import NamedTuple
 from jacklib.backend.folders import ROOT
 from jacklib.core.networks import NETWORKS, network
 
+FOLDER = ROOT / "jacklib"
 FILES = {network.key: network.file for network in NETWORKS}
 # The kinds of change, in the order of a table: what each of them is.
 KINDS = {
@@ -75,8 +76,7 @@ def count_kinds(rows: Sequence[Row]) -> dict[str, int]:
 def sources(key: str) -> tuple[str, str]:
     """The text of a network's reference and of its port."""
     file = network(key).file
-    sides = (ROOT / "jacklib" / side for side in ("reference", "networks"))
-    return tuple((side / file).read_text("utf-8") for side in sides)
+    return tuple((FOLDER / side / file).read_text("utf-8") for side in ("reference", "networks"))
 
 
 class _Line(NamedTuple):
