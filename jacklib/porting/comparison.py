@@ -327,7 +327,7 @@ class _Tensors:
             self.parted.append((their, far, remark))
             if their.way == "out":
                 layer.remark = layer.remark or remark
-        layer.raise_to(**{f"{their.way}put": far})
+        layer.raise_to(**{"output" if their.way == "out" else "input": far})
         if their.gradient is not None and sizes:
             far = _turned(our.gradient, their.gradient, self.sampled, self.floor)
             if far > GRADIENTS:
