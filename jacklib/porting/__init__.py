@@ -9,11 +9,10 @@ count_changes("tsl")                               how many lines a port changes
 
 from jacklib.backend.torch_process import pytorch
 from jacklib.porting.changes import count_changes
-from jacklib.porting.comparison import GRADIENTS, OUTPUTS, Comparison
 from jacklib.porting.parity import Reference, cmp, compare, compare_network
 from jacklib.porting.traps import check_source, check_text
 
 __all__ = [
-    "Comparison", "GRADIENTS", "OUTPUTS", "Reference", "check_source", "check_text", "cmp",
-    "compare", "compare_network", "count_changes", "pytorch",
+    "Reference", "check_source", "check_text", "cmp", "compare", "compare_network",
+    "count_changes", "pytorch",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ import difflib
 import io
 import re
 import tokenize
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from jacklib.backend.folders import ROOT
@@ -28,15 +29,12 @@ KINDS = {
 # Where the two frameworks' names differ and nothing else does.
 NAMES = [
     (r"\bsuper\(\).__init__\(\)", ""),
-    (r"\bdef forward\b", "def execute"),
-    (r"\.forward\(", ".execute("),
+    (r"\bforward\(", "execute("),
     (r"\btorch\.", "jt."),
     (r"\bjt\.Var\b", "Tensor"),
     (r"\bnn\.(?=[A-Z])", ""),
-    (r"\bModule\b", "Module"),
-    (r"\bBatchNorm[123]d\b", "BatchNorm"),
     (r"\bTimeConv\b", "Conv"),
-    (r"\bChannelNorm\b", "BatchNorm"),
+    (r"\b(BatchNorm[123]d|ChannelNorm)\b", "BatchNorm"),
     (r"\bself\._A\b", "self.A"),
     (r"\bnn\.relu\b", "jt.relu"),
     (r"(?<![\w.])(relu|logsumexp)\(", r"jt.\1("),
@@ -64,82 +62,79 @@ def count_changes(key: str | None = None) -> dict[str, dict[str, int]]:
     """
     found = {}
     for name in [key] if key else FILES:
-        rows = side_by_side(*sources(name))
-        counts = {kind: sum(row.kind == kind for row in rows) for kind in KINDS}
-        lines = len([line for line in _code(sources(name)[1]) if line])
+        counts = count_kinds(side_by_side(*sources(name)))
+        lines = len(list(filter(None, _code(sources(name)[1]))))
         found[name] = counts | {"total": sum(counts.values()), "lines": lines}
     return found
+
+
+def count_kinds(rows: Sequence[Row]) -> dict[str, int]:
+    """How many rows are of each kind."""
+    return {kind: sum(row.kind == kind for row in rows) for kind in KINDS}
 
 
 def sources(key: str) -> tuple[str, str]:
     """The text of a network's reference and of its port."""
     file = network(key).file
-    return tuple(
-        (FOLDER / folder / file).read_text(encoding="utf-8") for folder in ("reference", "networks")
-    )
+    return tuple((FOLDER / side / file).read_text("utf-8") for side in ("reference", "networks"))
+
+
+class _Line(NamedTuple):
+    """One line of a file, and of nothing where only the other file has one."""
+
+    number: int | None = None
+    text: str | None = None
+    code: str | None = None  # "" of a comment, a docstring or nothing
+    key: str = ""  # what is compared: the code in the port's names, or "#" and the text
 
 
 def side_by_side(reference: str, port: str) -> list[Row]:
     """Both texts line beside line, each pair with its kind. Raises SyntaxError for no Python."""
-    left, right = reference.splitlines(), port.splitlines()
-    left_code, right_code = _code(reference), _code(port)
-
-    def keys(lines: list[str], code: list[str]) -> list[str]:
-        return [
-            _renamed(c) if c else "#" + line.strip() for c, line in zip(code, lines, strict=True)
-        ]
-
-    left_keys, right_keys = keys(left, left_code), keys(right, right_code)
-    rows = []
-
-    def add(i: int | None, j: int | None) -> None:
-        a = None if i is None else left_code[i]
-        b = None if j is None else right_code[j]
-        rows.append(
-            Row(
-                None if i is None else i + 1, None if i is None else left[i],
-                None if j is None else j + 1, None if j is None else right[j],
-                _kind(a, b),
-            )
-        )  # fmt: skip
-
-    matcher = difflib.SequenceMatcher(None, left_keys, right_keys, autojunk=False)
+    left, right = _lines(reference), _lines(port)
+    keys = [[line.key for line in lines] for lines in (left, right)]
+    pairs: list[tuple[_Line, _Line]] = []
+    matcher = difflib.SequenceMatcher(None, *keys, autojunk=False)
     for what, i, i_end, j, j_end in matcher.get_opcodes():
-        if what == "equal":
-            for k in range(i_end - i):
-                add(i + k, j + k)
-            continue
-        for pair in _pairs(left_keys[i:i_end], right_keys[j:j_end]):
-            add(*(None if p is None else p + start for p, start in zip(pair, (i, j), strict=True)))
-    return rows
+        matched = zip if what == "equal" else _pairs
+        pairs += matched(left[i:i_end], right[j:j_end])
+    return [Row(a.number, a.text, b.number, b.text, _kind(a.code, b.code)) for a, b in pairs]
 
 
-def _pairs(left: list[str], right: list[str]) -> list[tuple[int | None, int | None]]:
+def _lines(text: str) -> list[_Line]:
+    return [
+        _Line(number, line, code, _renamed(code) if code else "#" + line.strip())
+        for number, (line, code) in enumerate(zip(text.splitlines(), _code(text), strict=True), 1)
+    ]
+
+
+def _pairs(left: list[_Line], right: list[_Line]) -> list[tuple[_Line, _Line]]:
     """Which lines of a changed block belong together: the most similar ones, in order."""
-    # score[i][j]: the most similarity that left[i:] and right[j:] can have.
-    score = [[0.0] * (len(right) + 1) for _ in range(len(left) + 1)]
-    near = [[0.0] * len(right) for _ in left]
-    for i in reversed(range(len(left))):
-        for j in reversed(range(len(right))):
-            comment = left[i].startswith("#"), right[j].startswith("#")
-            ratio = difflib.SequenceMatcher(None, left[i], right[j], autojunk=False).ratio()
-            near[i][j] = ratio if comment[0] == comment[1] and ratio > 0.5 else 0.0
-            score[i][j] = max(score[i + 1][j], score[i][j + 1], near[i][j] + score[i + 1][j + 1])
-    pairs: list[tuple[int | None, int | None]] = []
-    i = j = 0
-    while i < len(left) or j < len(right):
-        if i < len(left) and j < len(right) and near[i][j] > 0:
-            if score[i][j] == near[i][j] + score[i + 1][j + 1]:
-                pairs.append((i, j))
-                i, j = i + 1, j + 1
-                continue
-        if i < len(left) and (j == len(right) or score[i][j] == score[i + 1][j]):
-            pairs.append((i, None))
-            i += 1
-        else:
-            pairs.append((None, j))
-            j += 1
+    m, n = len(left), len(right)
+    # best[i, j]: the most similarity that left[i:] and right[j:] can have, and where it goes on.
+    best: dict[tuple[int, int], tuple[float, int, int]] = {}
+    for i in reversed(range(m + 1)):
+        for j in reversed(range(n + 1)):
+            ways = []
+            if i < m and j < n and (near := _similarity(left[i].key, right[j].key)):
+                ways.append((near + best[i + 1, j + 1][0], i + 1, j + 1))
+            if i < m:
+                ways.append((best[i + 1, j][0], i + 1, j))
+            if j < n:
+                ways.append((best[i, j + 1][0], i, j + 1))
+            best[i, j] = max(ways, key=lambda way: way[0], default=(0.0, i, j))
+    pairs, i, j = [], 0, 0
+    while (i, j) != (m, n):
+        _, i_end, j_end = best[i, j]
+        pairs.append((left[i] if i_end > i else _Line(), right[j] if j_end > j else _Line()))
+        i, j = i_end, j_end
     return pairs
+
+
+def _similarity(left: str, right: str) -> float:
+    if left.startswith("#") != right.startswith("#"):
+        return 0.0
+    ratio = difflib.SequenceMatcher(None, left, right, autojunk=False).ratio()
+    return ratio if ratio > 0.5 else 0.0
 
 
 def _kind(reference: str | None, port: str | None) -> str:
@@ -147,15 +142,15 @@ def _kind(reference: str | None, port: str | None) -> str:
         return "text"
     if reference == port:
         return ""
-    words = (reference or "").split() + (port or "").split()
-    if words[0] in ("import", "from") or "import" in words:
+    words = f"{reference or ''} {port or ''}".split()
+    if words[0] == "from" or "import" in words:
         return "import"
-    if not reference or not port:
-        code = port or reference
-        if _renamed(code) == "":
-            return "name"  # super().__init__(), which Jittor does not need
-        return "port" if port else "reference"
-    return "name" if _renamed(reference) == _renamed(port) else "call"
+    # A line of nothing is as good as super().__init__(), which Jittor does not need.
+    if _renamed(reference or "") == _renamed(port or ""):
+        return "name"
+    if reference and port:
+        return "call"
+    return "port" if port else "reference"
 
 
 def _renamed(line: str) -> str:
@@ -172,13 +167,10 @@ def _code(text: str) -> list[str]:
             row, column = token.start
             lines[row - 1] = lines[row - 1][:column]
     for node in ast.walk(ast.parse(text)):
-        body = getattr(node, "body", None)
-        if not isinstance(body, list) or not body or not isinstance(body[0], ast.Expr):
-            continue
-        value = body[0].value
-        if isinstance(value, ast.Constant) and isinstance(value.value, str):
-            for row in range(value.lineno - 1, value.end_lineno):
-                lines[row] = ""
+        match getattr(node, "body", None):
+            case [ast.Expr(ast.Constant(str()) as words), *_]:
+                for row in range(words.lineno - 1, words.end_lineno):
+                    lines[row] = ""
     return [line.rstrip() for line in lines]
 
 

@@ -15,17 +15,21 @@ from __future__ import annotations
 
 import linecache
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jittor as jt
 import numpy as np
 import yaml
 
+from jacklib import ops
 from jacklib.errors import refuse
 from jacklib.porting.changes import side_by_side
-from jacklib.porting.recording import named_weight
+from jacklib.porting.comparison import Comparison
+from jacklib.porting.parity import Reference, compare
+from jacklib.porting.recording import is_statistic, named_weight
 
 # --- what they are fed with: made of seeds by sums and products, so everywhere the same -----------
 
@@ -127,39 +131,40 @@ LETTERS = tuple(FILES)
 class Patient:
     """A port and everything that `porting.compare` wants to know of it."""
 
-    letter: str
     title: str
-    origin: str  # VAANet, CTEN, TSL-Net or BPM-GCN: in whose style it is
     port: Any  # the Jittor network
-    reference: Any  # a `porting.Reference`
+    port_code: str
+    reference: Reference
     inputs: list[np.ndarray]
     targets: list[np.ndarray]
     loss: Callable  # the port's
     training: bool
-    reference_code: str
-    port_code: str
 
-    def compare(self):
+    def compare(self) -> Comparison:
         """`porting.compare` of it, with one step of SGD."""
-        from jacklib.porting import compare
-
         return compare(
             self.port, self.reference, self.inputs, loss=self.loss, targets=self.targets,
             optimizer="SGD(lr=0.1)", training=self.training,
         )  # fmt: skip
 
 
-def _file(letter: str) -> _File:
+def patient(letter: str, healthy: bool = False) -> Patient:
+    """One of LETTERS; healthy: with the fixed port. Raises DataError for another letter."""
     refuse(letter not in FILES, "letter", found=repr(letter),
            wanted=f"{LETTERS[0]} to {LETTERS[-1]}", cure="Choose one of these.")  # fmt: skip
-    return FILES[letter]
-
-
-def _codes(letter: str, healthy: bool) -> tuple[str, str]:
-    """The texts of reference and port."""
-    file = _file(letter)
+    file = FILES[letter]
     reference, port = (_code(f"{name}_patients.py", letter) for name in ("torch", "jittor"))
-    return reference, port if healthy else port.replace(*file.bug)
+    port = port if healthy else port.replace(*file.bug)
+    place = f"<clinic {letter}{' healthy' if healthy else ''}>"
+    # So that an error shows the line.
+    linecache.cache[place] = (len(port), None, port.splitlines(keepends=True), place)
+    names: dict[str, Any] = {"__name__": "clinic_" + letter}
+    exec(compile(port, place, "exec"), names)
+    inputs, targets = file.data(np.random.default_rng([1, ord(letter)]), file.samples)
+    return Patient(
+        file.title, names["Net"](), port, Reference("Net", code=reference, loss="criterion"),
+        inputs, targets, names["criterion"], file.training,
+    )  # fmt: skip
 
 
 def _code(file: str, letter: str) -> str:
@@ -176,37 +181,11 @@ def _code(file: str, letter: str) -> str:
     return f"{imports}\n{code}"
 
 
-def _names(letter: str, healthy: bool) -> dict[str, Any]:
-    """The names that a port's text defines."""
-    text = _codes(letter, healthy)[1]
-    place = f"<clinic {letter}{' healthy' if healthy else ''}>"
-    # So that an error shows the line.
-    linecache.cache[place] = (len(text), None, text.splitlines(keepends=True), place)
-    names: dict[str, Any] = {"__name__": "clinic_" + letter}
-    exec(compile(text, place, "exec"), names)
-    return names
-
-
-def patient(letter: str, healthy: bool = False) -> Patient:
-    """One of LETTERS; healthy: with the fixed port. Raises DataError for another letter."""
-    from jacklib.porting import Reference
-
-    file, names = _file(letter), _names(letter, healthy)
-    inputs, targets = file.data(np.random.default_rng([1, ord(letter)]), file.samples)
-    reference, port = _codes(letter, healthy)
-    return Patient(
-        letter, file.title, file.origin, names["Net"](),
-        Reference("Net", code=reference, loss="criterion"), inputs, targets, names["criterion"],
-        file.training, reference, port,
-    )  # fmt: skip
-
-
 def show(letter: str) -> None:
     """Print a patient's PyTorch code and its port."""
-    file = _file(letter)
-    reference, port = _codes(letter, healthy=False)
-    print(f"Patient {letter}: {file.title} (in the style of {file.origin})")
-    for name, text in (("PyTorch", reference), ("Jittor", port)):
+    sick = patient(letter)
+    print(f"Patient {letter}: {sick.title} (in the style of {FILES[letter].origin})")
+    for name, text in (("PyTorch", sick.reference.code), ("Jittor", sick.port_code)):
         print(f"\n--- {name} " + "-" * 70)
         for number, line in enumerate(text.rstrip().split("\n"), 1):
             print(f"{number:3}  {line}")
@@ -214,12 +193,13 @@ def show(letter: str) -> None:
 
 def diagnosis(letter: str) -> None:
     """Print what is wrong with a patient, where it shows, and the fixed lines."""
-    file = _file(letter)
+    sick, fixed = (patient(letter, healthy).port_code for healthy in (False, True))
+    file = FILES[letter]
     known = f"; a public port of {file.origin} has it" if file.real else ""
     place = f" ({file.finding.place})" if file.finding.place else ""
     print(f"Patient {letter}: {file.finding.words}{known}")
     print(f"  shows in {KINDS[file.finding.kind]}{place}")
-    for row in side_by_side(_codes(letter, False)[1], _codes(letter, True)[1]):
+    for row in side_by_side(sick, fixed):
         if row.reference != row.port:
             print(f"  - {(row.reference or '').strip()}\n  + {(row.port or '').strip()}")
 
@@ -240,30 +220,22 @@ class Curves(NamedTuple):
 
 
 def train(
-    letter: str,
-    healthy: bool = False,
-    seeds: Iterable[int] = range(3),
-    steps: int = 120,
+    letter: str, healthy: bool = False, seeds: Iterable[int] = range(3), steps: int = 120,
     every: int = 20,
-) -> Curves:
+) -> Curves:  # fmt: skip
     """Train a patient's port with Adam, once a seed.
 
     The sick and the healthy one of a seed have the same first weights (but for those whose start is
     the matter) and the same batches.
-    """  # fmt: skip
-    import jittor as jt
-
-    from jacklib import ops
-
-    file, names = _file(letter), _names(letter, healthy)
+    """
+    subject, file = patient(letter, healthy), FILES[letter]
     fresh = file.data(np.random.default_rng([2, ord(letter)]), 400)
     losses, scores = [], []
     for seed in seeds:
-        net = names["Net"]()
+        net = type(subject.port)()
         net.train()
         for name, var in net.state_dict().items():
-            trained = not name.endswith(("running_mean", "running_var"))
-            if trained and name not in file.keep:
+            if not is_statistic(name) and name not in file.keep:
                 var.assign(jt.array(named_weight(name, tuple(var.shape), seed)))
         optimizer = ops.Adam(net.parameters(), lr=file.rate)
         generator, loss, score = np.random.default_rng([3, seed]), [], []
@@ -272,7 +244,7 @@ def train(
                 score.append(_score(net, fresh))
             if step < steps:
                 inputs, targets = file.data(generator, file.batch)
-                value = names["criterion"](net(*map(jt.array, inputs)), *map(jt.array, targets))
+                value = subject.loss(net(*map(jt.array, inputs)), *map(jt.array, targets))
                 optimizer.step(value)
                 loss.append(float(value.item()))
         losses.append(loss)
@@ -280,19 +252,15 @@ def train(
     return Curves(np.array(losses), np.array(scores), np.arange(0, steps + 1, every))
 
 
-def _score(net, fresh: Sequence[list]) -> float:
+def _score(net, fresh: tuple[list, list]) -> float:
     """The fraction that is right, of samples that it did not learn from."""
-    import jittor as jt
-
-    modes = [(module, module.__dict__.get("is_train")) for module in net.modules()]
     for module in net.modules():
         module.is_train = False  # eval() would stop the gradients
     with jt.no_grad():
         output = net(*map(jt.array, fresh[0]))
-    for module, mode in modes:
-        module.is_train = True if mode is None else mode
-    if isinstance(output, tuple):
-        output = sum(output)
+    for module in net.modules():
+        module.is_train = True
+    output = sum(output) if isinstance(output, tuple) else output
     target = fresh[1][0]
-    right = output.numpy().argmax(-1) == (target if target.dtype.kind == "i" else target.argmax(-1))
-    return float(right.mean())
+    target = target if target.dtype.kind == "i" else target.argmax(-1)
+    return float((output.numpy().argmax(-1) == target).mean())

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from dataclasses import asdict, astuple, dataclass
 
 import numpy as np
 
 from jacklib.errors import plain
 from jacklib.files import write_json
-from jacklib.porting.recording import Event, Recording, is_statistic, sample
+from jacklib.porting.recording import Event, Recording, Start, is_statistic, sample
 
 # The largest relative differences that count as equal. Deep networks with few values in a batch
 # normalisation magnify float32's rounding on the way back: CTEN's at the classroom's size by 3e-3.
@@ -21,6 +20,7 @@ OUTPUTS, GRADIENTS, LATER = 1e-4, 5e-3, 1e-3  # LATER: of the loss after a step
 # A gradient this much smaller than the largest one, or than what it is the sum of, is mostly
 # rounding.
 SMALL, SMALL_SUM = 1e-3, 1e-2
+UNWATCHED = "! evaluation mode: no batch normalisation's statistics (training=True)"
 
 
 def same_shape(ours: Sequence[int], theirs: Sequence[int]) -> bool:
@@ -39,7 +39,8 @@ def distance(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
     return float(far.max(initial=0.0)), float(scale)
 
 
-class Layer(NamedTuple):
+@dataclass
+class Layer:
     """One module of the port beside the reference's of the same name.
 
     The numbers are the largest relative differences over all its calls; None: not compared.
@@ -47,16 +48,26 @@ class Layer(NamedTuple):
 
     name: str
     kind: str
-    input: float | None
-    output: float | None
-    gradient: float | None  # of the output
-    weights: float | None  # gradients of its own parameters
-    remark: str
+    input: float | None = None
+    output: float | None = None
+    gradient: float | None = None  # of the output
+    weights: float | None = None  # gradients of its own parameters
+    remark: str = ""
+
+    @property
+    def agrees(self) -> bool:
+        pairs = zip(astuple(self)[2:6], (OUTPUTS, OUTPUTS, GRADIENTS, GRADIENTS), strict=True)
+        return all(value is None or value <= limit for value, limit in pairs)
+
+    def raise_to(self, **numbers: float) -> None:
+        """Let numbers be these, unless they are larger already."""
+        for name, far in numbers.items():
+            setattr(self, name, max(getattr(self, name) or 0.0, far))
 
 
 @dataclass
 class Comparison:
-    """What `compare` found. `str()` is the table; `picture()` and `save(path)` say the same."""
+    """What `compare` found. `str()` is the table; `save(path)` writes the same as JSON."""
 
     network: str
     frameworks: tuple[str, str]  # the port's and the reference's
@@ -105,65 +116,55 @@ class Comparison:
     @property
     def verdict(self) -> str:
         """The findings in words, a line each."""
-        lines = []
-        if self.missing:
-            lines.append(f"✗ weights: the port lacks {_some(self.missing)}")
-        if self.unexpected:
-            lines.append(f"✗ weights: only the port has {_some(self.unexpected)}")
-        if self.renamed:
-            pairs = [f"{ours} is {theirs}" for ours, theirs in self.renamed.items()]
-            lines.append(f"! weights: perhaps {_some(pairs)}: then name it so")
-        for name, words in list(self.mismatched.items())[:4]:
-            lines.append(f"✗ weights: {name} has {words}")
-        compared = [x for x in self.layers if x.output is not None and x.output <= OUTPUTS]
-        if self.first:
-            lines.append(f"✗ outputs: {self.first}")
-        else:
-            lines.append(f"✓ outputs: {len(compared)} layers agree")
-            if worst := max(compared, key=lambda layer: layer.output, default=None):
-                lines[-1] += f", at most {worst.output:.1e} apart ({worst.name or 'the whole'})"
-        if self.inside:
-            lines.append(f"! inside: {self.inside}")
-        sign = "✓" if self._close(self.loss) else "✗"
-        lines.append(f"{sign} loss: {self.loss[0]:.6g}, reference {self.loss[1]:.6g}")
-        if self.gradient:
-            lines.append(f"✗ gradients: {self.gradient}")
-        else:
-            found = [far or 0 for layer in self.layers for far in (layer.gradient, layer.weights)]
-            lines.append(f"✓ gradients agree, at most {max(found, default=0):.1e} apart")
-        lines.append(self._step_words())
-        if self.unwatched:
-            lines.append("! evaluation mode: no batch normalisation's statistics (training=True)")
-        for name, words in list(self.starts.items())[:5]:
-            lines.append(f"! {name} starts differently: {words}")
-        if len(self.starts) > 5:
-            lines.append(f"! and {len(self.starts) - 5} more parameters start differently")
-        return "\n".join(plain(line, 2000) for line in lines)
+        equal = [x for x in self.layers if x.output is not None and x.output <= OUTPUTS]
+        outputs = f"✓ outputs: {len(equal)} layers agree"
+        if worst := max(equal, key=lambda layer: layer.output, default=None):
+            outputs += f", at most {worst.output:.1e} apart ({worst.name or 'the whole'})"
+        far = max((x or 0 for y in self.layers for x in (y.gradient, y.weights)), default=0)
+        gradients = f"✓ gradients agree, at most {far:.1e} apart"
+        loss = f"loss: {self.loss[0]:.6g}, reference {self.loss[1]:.6g}"
+        renamed = [f"{ours} is {theirs}" for ours, theirs in self.renamed.items()]
+        more = len(self.starts) - 5
+        lines = [
+            self.missing and f"✗ weights: the port lacks {_some(self.missing)}",
+            self.unexpected and f"✗ weights: only the port has {_some(self.unexpected)}",
+            renamed and f"! weights: perhaps {_some(renamed)}: then name it so",
+            *(f"✗ weights: {n} has {words}" for n, words in [*self.mismatched.items()][:4]),
+            f"✗ outputs: {self.first}" if self.first else outputs,
+            self.inside and f"! inside: {self.inside}",
+            f"✓ {loss}" if self._close(self.loss) else f"✗ {loss}",
+            f"✗ gradients: {self.gradient}" if self.gradient else gradients,
+            self._step_words(),
+            self.unwatched and UNWATCHED,
+            *(f"! {n} starts differently: {words}" for n, words in [*self.starts.items()][:5]),
+            more > 0 and f"! and {more} more parameters start differently",
+        ]
+        return "\n".join(plain(line, 2000) for line in lines if line)
 
     def _step_words(self) -> str:
         if self.trained:
             return f"✗ one step: the port trains {_some(self.trained)}, the reference does not"
-        name = max(self.step, key=self.step.get, default=None)
         losses = f"loss after it {self.later_loss[0]:.6g}, reference {self.later_loss[1]:.6g}"
         if self.step_agrees:
             return f"✓ one step: {losses}"
-        if name is not None and self.step[name] > GRADIENTS:
-            return f"✗ one step: {name} moves differently ({self.step[name]:.1e}); {losses}"
-        return f"✗ one step: {losses}"
+        name, far = max(self.step.items(), key=lambda item: item[1], default=("", 0.0))
+        moved = f"{name} moves differently ({far:.1e}); " if far > GRADIENTS else ""
+        return f"✗ one step: {moved}{losses}"
 
     def __str__(self) -> str:
         return self.table()
 
     def table(self, everything: bool = True) -> str:
         """Layers and verdict as text; without `everything` only layers that differ."""
-        layers = [x for x in self.layers if everything or not self._agrees(x)]
+        layers = [x for x in self.layers if everything or not x.agrees]
         lines = [f"{self.network}: {self.frameworks[0]} beside {self.frameworks[1]}"]
         lines[0] += " (stored samples)" if self.sampled else ""
         if layers:
             width = max([5, *(len(layer.name) for layer in layers)])
             lines.append(f"{'layer':{width}}  {'kind':16} {'output':>8} {'gradient':>8} weights")
         for layer in layers:
-            numbers = " ".join(f"{'' if v is None else format(v, '.1e'):>8}" for v in layer[3:6])
+            numbers = (layer.output, layer.gradient, layer.weights)
+            numbers = " ".join(f"{'' if v is None else format(v, '.1e'):>8}" for v in numbers)
             mark = "  <- first" if layer.name == self.first_layer else ""
             remark = f"  {layer.remark}" if layer.remark else ""
             lines.append(f"{layer.name:{width}}  {layer.kind[:16]:16} {numbers}{mark}{remark}")
@@ -171,34 +172,14 @@ class Comparison:
             lines.append(f"{left_out} layers without a difference (--all lists them)")
         return "\n".join([*(plain(line, 2000) for line in lines), self.verdict])
 
-    @staticmethod
-    def _agrees(layer: Layer) -> bool:
-        limits = (OUTPUTS, OUTPUTS, GRADIENTS, GRADIENTS)
-        pairs = zip(layer[2:6], limits, strict=True)
-        return all(value is None or value <= limit for value, limit in pairs)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
-        found = {k: v for k, v in vars(self).items() if k != "layers"}
-        found["layers"] = [layer._asdict() for layer in self.layers]
-        return found | {
+    def save(self, path: str | os.PathLike) -> None:
+        """Write everything as JSON, which has no infinity: it becomes the text "inf"."""
+        text = json.dumps(asdict(self) | {
             "ok": self.ok, "outputs_agree": self.outputs_agree,
             "gradients_agree": self.gradients_agree, "step_agrees": self.step_agrees,
             "verdict": self.verdict.split("\n"),
-        }  # fmt: skip
-
-    def save(self, path: str | os.PathLike) -> None:
-        """Write it as JSON."""
-        write_json(Path(path), _finite(self.to_dict()))
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no infinity: it becomes the text "inf"."""
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
-    return str(value) if isinstance(value, float) and not np.isfinite(value) else value
+        })  # fmt: skip
+        write_json(path, json.loads(text, parse_constant=lambda name: str(float(name))))
 
 
 def _some(names: Sequence[str]) -> str:
@@ -206,10 +187,14 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:4]) + more
 
 
+def _flat(ours: np.ndarray, sampled: bool) -> np.ndarray:
+    """Ours as a row; the sample of it that a file would keep, where theirs is from one."""
+    return (sample(ours) if sampled else ours).ravel().astype(np.float64)
+
+
 def _difference(ours: np.ndarray, theirs: np.ndarray, sampled: bool, floor: float = 0.0) -> float:
     """The largest difference relative to the largest of theirs, or to the floor."""
-    ours = sample(ours) if sampled else ours.reshape(theirs.shape)
-    far, scale = distance(ours, theirs.reshape(ours.shape))
+    far, scale = distance(_flat(ours, sampled), theirs.ravel())
     return far / max(scale, floor, 1e-30) if far else 0.0
 
 
@@ -217,18 +202,13 @@ def _hint(ours: np.ndarray, theirs: np.ndarray, shape: Sequence[int], sampled: b
     """How ours comes from theirs: a factor, a shift or two axes swapped; "" where by none."""
     if not np.isfinite(ours).all():
         return "the port's is not finite"
-    for axes in itertools.permutations(range(ours.ndim)):
-        moved = [i for i, axis in enumerate(axes) if i != axis]
-        if len(moved) == 2:
-            swapped = ours.transpose(axes)
-            if swapped.shape == tuple(shape) and _difference(swapped, theirs, sampled) < OUTPUTS:
-                return f"axes {moved[0]} and {moved[1]} are swapped"
-    if ours.shape != tuple(shape):
-        return ""
-    a = (sample(ours) if sampled else ours).ravel().astype(np.float64)
-    b = theirs.ravel().astype(np.float64)
+    for i, j in itertools.combinations(range(ours.ndim), 2):
+        swapped = ours.swapaxes(i, j)
+        if swapped.shape == tuple(shape) and _difference(swapped, theirs, sampled) < OUTPUTS:
+            return f"axes {i} and {j} are swapped"
+    a, b = _flat(ours, sampled), _flat(theirs, False)
     scale = np.abs(b).max(initial=0)
-    if a.size > 1 and scale and np.abs(a).max() > 0:
+    if ours.shape == tuple(shape) and a.size > 1 and scale and np.abs(a).max() > 0:
         factor = float(a @ b / (b @ b))
         if abs(factor - 1) > OUTPUTS and np.abs(a - factor * b).max() < OUTPUTS * np.abs(a).max():
             return f"the port's is {factor:.4g} times the reference's"
@@ -241,50 +221,40 @@ def _hint(ours: np.ndarray, theirs: np.ndarray, shape: Sequence[int], sampled: b
 def compared(name: str, ours: Recording, theirs: Recording, training: bool = True) -> Comparison:
     """Hold a port's recording against the reference's. training: the mode they were made in."""
     tensors = _Tensors(ours, theirs)
-    weights = _weights(ours, theirs)
-    by_layer: dict[str, float] = {}
-    for parameter, far in weights.items():
-        layer = parameter.rpartition(".")[0]
-        by_layer[layer] = max(by_layer.get(layer, 0.0), far)
-    for layer in by_layer:
-        tensors.rows.setdefault(layer, _Row(""))
     first, first_layer, inside = "", None, ""
-    whole = tensors.rows.get("", _Row("")).out
+    whole = tensors.layers[""].output if "" in tensors.layers else None
     if tensors.parted and whole is not None and whole <= OUTPUTS:
         moved = tensors.allow_layouts()
         layers = list(dict.fromkeys(event.layer for event, _, _ in tensors.parted))
-        if moved:
-            inside = f"{len(moved)} layers give the same numbers in another layout"
+        notes = [f"{moved} layers give the same numbers in another layout"] if moved else []
         if layers:
-            inside += f"{'; ' if inside else ''}{len(layers)} layers differ, "
-            inside += f"{layers[0] or 'the network'} first, though what the network gives agrees"
+            notes.append(f"{len(layers)} layers differ, {layers[0] or 'the network'} first, "
+                         "though what the network gives agrees")  # fmt: skip
+        inside = "; ".join(notes)
     else:
         first, first_layer = _where_outputs_part(tensors.parted, tensors.shared)
+    weights = _weights(ours, theirs)
+    for parameter, far in weights.items():
+        layer = parameter.rpartition(".")[0]
+        tensors.layers.setdefault(layer, Layer(layer, "")).raise_to(weights=far)
     gradient, gradient_layer = "", None
-    weights_differ = any(far > GRADIENTS for far in weights.values())
-    if weights_differ or (tensors.bent and not weights):
-        if first:
-            gradient = "they part too, as the outputs do"
-        else:
+    if any(far > GRADIENTS for far in weights.values()) or (tensors.bent and not weights):
+        gradient = "they part too, as the outputs do"
+        if not first:
             gradient, gradient_layer = _where_gradients_part(tensors.bent, tensors.shared, weights)
     step, trained = _step(ours, theirs)
-    wanted = {n: s.shape for n, s in theirs.starts.items()} | theirs.buffers
     missing = [n for n in theirs.starts if n not in ours.starts]
-    unexpected = [n for n in ours.starts if n not in wanted]
+    unexpected = [n for n in ours.starts if n not in theirs.starts | theirs.buffers]
     mismatched = {
         n: f"the shape {list(ours.starts[n].shape)}, the reference's {list(s.shape)}"
         for n, s in theirs.starts.items()
         if n in ours.starts and not same_shape(ours.starts[n].shape, s.shape)
     }
-    layers = [
-        Layer(n, r.kind, r.into, r.out, r.gradient, by_layer.get(n), r.remark)
-        for n, r in tensors.rows.items()
-    ]
     return Comparison(
-        name, (ours.framework, theirs.framework), layers, (ours.loss, theirs.loss), first,
-        first_layer, inside, gradient, gradient_layer, step, (ours.later_loss, theirs.later_loss),
-        missing, _renamed(unexpected, ours, missing, theirs), mismatched, unexpected, trained,
-        starts=_starts(ours, theirs),
+        name, (ours.framework, theirs.framework), list(tensors.layers.values()),
+        (ours.loss, theirs.loss), first, first_layer, inside, gradient, gradient_layer, step,
+        (ours.later_loss, theirs.later_loss), missing, _renamed(unexpected, ours, missing, theirs),
+        mismatched, unexpected, trained, starts=_starts(ours, theirs),
         unwatched=not training and any(map(is_statistic, theirs.buffers)), sampled=theirs.sampled,
     )  # fmt: skip
 
@@ -295,74 +265,58 @@ def _renamed(
     """Which of the port's surplus parameters have the last name and shape of a missing one."""
     found, free = {}, list(missing)
     for name in unexpected:
-        for other in free:
-            same = name.rpartition(".")[2] == other.rpartition(".")[2]
-            if same and same_shape(ours.starts[name].shape, theirs.starts[other].shape):
-                found[name] = other
-                free.remove(other)
-                break
+        last, shape = name.rpartition(".")[2], ours.starts[name].shape
+        alike = [n for n in free if n.rpartition(".")[2] == last]
+        alike = [n for n in alike if same_shape(shape, theirs.starts[n].shape)]
+        if alike:
+            found[name] = alike[0]
+            free.remove(alike[0])
     return found
-
-
-@dataclass
-class _Row:
-    """What becomes a Layer: the worst over the module's calls and tensors."""
-
-    kind: str
-    into: float | None = None
-    out: float | None = None
-    gradient: float | None = None
-    remark: str = ""
 
 
 class _Tensors:
     """The tensors that both passes have, held against each other in the reference's order."""
 
     def __init__(self, ours: Recording, theirs: Recording):
-        self.rows: dict[str, _Row] = {}
-        self.shared: list[Event] = []
-        self.parted: list[tuple[Event, float, str]] = []  # values that differ, with a remark
-        self.bent: list[tuple[Event, float]] = []  # gradients that differ
         self.sampled = theirs.sampled
-        self.pairs: list[tuple[Event, Event]] = []
         gradients = [e.gradient for e in theirs.events if e.gradient is not None]
         self.floor = SMALL * max(map(_size, gradients), default=0)
         by_key = {event.key: event for event in ours.events}
-        for their in theirs.events:
-            row = self.rows.setdefault(their.layer, _Row(their.kind))
-            our = by_key.get(their.key)
-            if our is None:
-                row.remark = row.remark or "not in the port"
-            else:
-                self.shared.append(their)
-                self.pairs.append((our, their))
-                self._hold(our, their, row)
+        self.pairs = [(by_key.get(their.key), their) for their in theirs.events]
+        self.shared = [their for our, their in self.pairs if our is not None]
+        self._hold_all({})
 
-    def allow_layouts(self) -> list[str]:
-        """Compare again where the port holds the same numbers with its axes in another order, as it
-        may where nothing outside sees it; returns the layers that do."""
-        differing = {id(event) for event, _, _ in self.parted}
-        self.parted, self.bent, moved = [], [], {}
-        for row in self.rows.values():
-            row.into = row.out = row.gradient = None
-            row.remark = row.remark if row.remark == "not in the port" else ""
+    def _hold_all(self, remarks: dict[str, str]) -> None:
+        """remarks: what is said of layers already."""
+        self.layers: dict[str, Layer] = {}
+        self.parted: list[tuple[Event, float, str]] = []  # values that differ, with a remark
+        self.bent: list[tuple[Event, float]] = []  # gradients that differ
         for our, their in self.pairs:
-            row = self.rows[their.layer]
+            new = Layer(their.layer, their.kind, remark=remarks.get(their.layer, ""))
+            layer = self.layers.setdefault(their.layer, new)
+            if our is None:
+                layer.remark = layer.remark or "not in the port"
+            else:
+                self._hold(our, their, layer)
+
+    def allow_layouts(self) -> int:
+        """Compare again where the port holds the same numbers with its axes in another order, as it
+        may where nothing outside sees it; returns how many layers do."""
+        differing = {id(event) for event, _, _ in self.parted}
+        remarks: dict[str, str] = {}
+        for i, (our, their) in enumerate(self.pairs):
             axes = _layout(our, their, self.sampled) if id(their) in differing else None
             if axes is not None:
-                moved[their.layer] = None
                 words = f"laid out as axes {', '.join(map(str, axes))} of {list(their.shape)}"
                 if axes == tuple(range(len(axes))):
                     words = f"as {list(our.shape)}, reference {list(their.shape)}"
-                row.remark = row.remark or words
+                remarks.setdefault(their.layer, words)
                 gradient = None if our.gradient is None else _moved(our.gradient, their, axes)
-                our = our._replace(
-                    shape=their.shape, value=_moved(our.value, their, axes), gradient=gradient
-                )
-            self._hold(our, their, row)
-        return list(moved)
+                self.pairs[i] = our.holding(_moved(our.value, their, axes), gradient), their
+        self._hold_all(remarks)
+        return len(remarks)
 
-    def _hold(self, our: Event, their: Event, row: _Row) -> None:
+    def _hold(self, our: Event, their: Event, layer: Layer) -> None:
         sizes = int(np.prod(our.shape)) == int(np.prod(their.shape))
         shapes = same_shape(our.shape, their.shape)
         far = _difference(our.value, their.value, self.sampled) if shapes else float("inf")
@@ -372,17 +326,14 @@ class _Tensors:
             remark = "; ".join(filter(None, words))
             self.parted.append((their, far, remark))
             if their.way == "out":
-                row.remark = row.remark or remark
-        if their.way == "in":
-            row.into = max(row.into or 0.0, far)
-        else:
-            row.out = max(row.out or 0.0, far)
+                layer.remark = layer.remark or remark
+        layer.raise_to(**{"output" if their.way == "out" else "input": far})
         if their.gradient is not None and sizes:
             far = _turned(our.gradient, their.gradient, self.sampled, self.floor)
             if far > GRADIENTS:
                 self.bent.append((their, far))
             if their.way == "out":
-                row.gradient = max(row.gradient or 0.0, far)
+                layer.raise_to(gradient=far)
 
 
 def _moved(ours: np.ndarray, their: Event, axes: tuple[int, ...]) -> np.ndarray:
@@ -428,8 +379,7 @@ def _turned(ours: np.ndarray, theirs: np.ndarray, sampled: bool, floor: float) -
     Not the largest difference: where two numbers are almost equal, rounding decides which of them a
     max pooling takes, and one element's gradient goes to its neighbour.
     """
-    ours = sample(ours) if sampled else ours
-    ours, theirs = ours.ravel().astype(np.float64), theirs.ravel().astype(np.float64)
+    ours, theirs = _flat(ours, sampled), _flat(theirs, False)
     same = np.isnan(ours) & np.isnan(theirs)
     with np.errstate(invalid="ignore"):
         far = _size(np.where(same, 0.0, ours - theirs))
@@ -457,30 +407,25 @@ def _place(event: Event) -> str:
     return f"{event.layer or 'the network'}{call}"
 
 
-def _inner(name: str, outer: str) -> bool:
-    """Whether a module lies in another."""
-    return name != outer and (not outer or name.startswith(outer + "."))
-
-
 def _where_outputs_part(parted: list, shared: list[Event]) -> tuple[str, str | None]:
     """The first place where the outputs differ, in words, and its module."""
     if not parted:
         return "", None
     event, far, remark = parted[0]
-    size = f"{far:.1e}" + (f"; {remark}" if remark else "")
-    where = shared.index(event)
+    layer, size = event.layer, "; ".join(filter(None, (f"{far:.1e}", remark)))
+    earlier = shared[: shared.index(event)]
     if event.way == "out":
-        parts = any(_inner(e.layer, event.layer) for e in shared[:where])
+        inside = f"{layer}." if layer else ""  # how the names of the modules in it begin
+        parts = any(e.layer != layer and e.layer.startswith(inside) for e in earlier)
         words = "the modules in it agree: look at its own code" if parts else "its input agrees"
-        words = f"{_place(event)} ({event.kind}) is the first to differ ({size}); {words}"
-        return words, event.layer
-    before = next((e for e in reversed(shared[:where]) if e.way == "out"), None)
-    if before is None:
-        return f"the input of {_place(event)} differs already ({size})", event.layer
-    parent = event.layer.rpartition(".")[0]
+        return f"{_place(event)} ({event.kind}) is the first to differ ({size}); {words}", layer
+    before = [e for e in earlier if e.way == "out"]
+    if not before:
+        return f"the input of {_place(event)} differs already ({size})", layer
     words = f"what goes into {_place(event)} differs ({size}), though everything up to the output "
-    words += f"of {_place(before)} agrees: look at the code between them"
-    return words + (f" in {parent}" if parent else ""), event.layer
+    words += f"of {_place(before[-1])} agrees: look at the code between them"
+    parent = layer.rpartition(".")[0]
+    return words + (f" in {parent}" if parent else ""), layer
 
 
 def _where_gradients_part(bent: list, shared: list[Event], weights: dict) -> tuple[str, str | None]:
@@ -499,10 +444,8 @@ def _where_gradients_part(bent: list, shared: list[Event], weights: dict) -> tup
             words = f"the gradient that comes to {_place(event)} differs ({far:.1e}): look at what "
             words += f"follows it{after}"
         return words, event.layer
-    for name, far in weights.items():
-        if far > GRADIENTS:
-            return f"{name}'s differs ({far:.1e})", name.rpartition(".")[0]
-    return "", None
+    name, far = next(item for item in weights.items() if item[1] > GRADIENTS)
+    return f"{name}'s differs ({far:.1e})", name.rpartition(".")[0]
 
 
 def _step(ours: Recording, theirs: Recording) -> tuple[dict[str, float], list[str]]:
@@ -522,23 +465,20 @@ def _step(ours: Recording, theirs: Recording) -> tuple[dict[str, float], list[st
 
 def _starts(ours: Recording, theirs: Recording) -> dict[str, str]:
     """Parameters whose first values are spread otherwise, beyond chance."""
-    found = {}
-    for name, their in theirs.starts.items():
-        our = ours.starts.get(name)
-        size = int(np.prod(their.shape))
-        if our is None:
-            continue
-        if size == 1 and not {our.mean, their.mean} & {0.0, 1.0}:
-            differs = False  # both may be drawn
-        elif (our.std == 0) != (their.std == 0):
-            differs = True
-        elif their.std == 0:
-            differs = abs(our.mean - their.mean) > 1e-6 * max(abs(their.mean), 1e-12)
-        elif size < 16:
-            differs = False  # so few numbers are spread as chance will have it
-        else:
-            differs = abs(np.log(our.std / their.std)) > 0.02 + 5 / np.sqrt(2 * size)
-        if differs:
-            found[name] = f"mean {our.mean:.2g}, spread {our.std:.2g}; reference "
-            found[name] += f"{their.mean:.2g} and {their.std:.2g}"
-    return found
+    return {
+        name: f"mean {our.mean:.2g}, spread {our.std:.2g}; reference "
+        f"{their.mean:.2g} and {their.std:.2g}"
+        for name, their in theirs.starts.items()
+        if (our := ours.starts.get(name)) and _start_otherwise(our, their)
+    }
+
+
+def _start_otherwise(our: Start, their: Start) -> bool:
+    size = int(np.prod(their.shape))
+    if size == 1 and not {our.mean, their.mean} & {0.0, 1.0}:
+        return False  # both may be drawn
+    if our.std == 0 or their.std == 0:
+        equal = abs(our.mean - their.mean) <= 1e-6 * max(abs(their.mean), 1e-12)
+        return our.std != their.std or not equal
+    # Of fewer than 16 numbers the spread is as chance will have it.
+    return size >= 16 and abs(np.log(our.std / their.std)) > 0.02 + 5 / np.sqrt(2 * size)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
 import json
 import os
 import tempfile
@@ -21,6 +20,7 @@ import numpy as np
 
 from jacklib.backend import processes
 from jacklib.backend.torch_process import ANSWERS, CURE, RECORD, find_torch, process_environment
+from jacklib.backend.torch_process import key as digest
 from jacklib.core.networks import KEYS
 from jacklib.core.networks import network as table_of
 from jacklib.errors import DataError, check_choice, refuse
@@ -32,17 +32,13 @@ from jacklib.porting.recording import Recording
 # --- two values -----------------------------------------------------------------------------------
 
 
-def _as_array(value: Any) -> np.ndarray:
-    return np.asarray(value.numpy() if hasattr(value, "numpy") else value)
-
-
 def cmp(name: str, ours: Any, theirs: Any, tolerance: float = 1e-5) -> bool:
     """Print whether two values agree: exactly, approximately, and by how much at most they do not.
 
     ours, theirs: numbers, arrays or Vars. tolerance: the largest difference that still counts as
     approximately equal, relative to the largest of theirs. Returns whether they are that close.
     """
-    ours, theirs = _as_array(ours), _as_array(theirs)
+    ours, theirs = (np.asarray(v.numpy() if hasattr(v, "numpy") else v) for v in (ours, theirs))
     if not same_shape(ours.shape, theirs.shape):
         print(f"{name} | different shapes: {ours.shape} and {theirs.shape}")
         return False
@@ -81,12 +77,7 @@ class Reference:
 def _answer(reference: Reference, job: dict, arrays: dict[str, np.ndarray]) -> Recording:
     """PyTorch's recording: live, or the stored one of the same job."""
     text = json.dumps(job, sort_keys=True)
-    digest = hashlib.sha256(text.encode())
-    for name, array in sorted(arrays.items()):
-        digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    key = digest.hexdigest()[:16]
-    python = find_torch()
+    key, python = digest(text, arrays)[:16], find_torch()
     if python is None:
         for path in ANSWERS.glob(f"*_{key}.npz"):
             with contextlib.suppress(DataError):  # a damaged one is none
@@ -95,19 +86,20 @@ def _answer(reference: Reference, job: dict, arrays: dict[str, np.ndarray]) -> R
                         "stored for this network with these inputs", wanted="one of them",
                         cure=CURE)  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "job.json").write_text(text, encoding="utf-8")
-        np.savez(Path(folder) / "arrays.npz", **arrays)
-        words = ["-m", "jacklib.porting.torch_recorder", os.path.abspath(folder)]
+        place = Path(folder).absolute()
+        (place / "job.json").write_text(text, encoding="utf-8")
+        np.savez(place / "arrays.npz", **arrays)
+        words = ["-m", "jacklib.porting.torch_recorder", str(place)]
         done = processes.run_child(words, python=python, capture_output=True, text=True,
             env=process_environment(JACKLIB_NO_JITTOR="1"))  # fmt: skip
         if done.returncode:
-            said = Path(folder) / "error.txt"
+            said = place / "error.txt"
             words = said.read_text(encoding="utf-8") if said.exists() else done.stderr[-2000:]
             raise DataError(reference.network, found=f"PyTorch stopped with {words}",
                             wanted="a network that runs on these inputs",
                             cure="Correct the reference, its options, the inputs or the optimizer."
             )  # fmt: skip
-        recording = Recording.load(Path(folder) / "recording.npz")
+        recording = Recording.load(place / "recording.npz")
     if os.environ.get(RECORD):
         recording.save(ANSWERS / f"{os.environ[RECORD]}_{key}.npz")
     return recording
@@ -164,17 +156,14 @@ def compare(
     arrays |= {f"target {i}": np.asarray(a) for i, a in enumerate(targets)}
     if seed is None:
         arrays |= {f"weight {n}": v.numpy() for n, v in net.state_dict().items()}
-    job = {
-        "network": reference.network, "options": {}, "code": reference.code,
-        "loss": reference.loss, "training": training, "optimizer": optimizer, "seed": seed,
+    job = vars(reference) | {
+        "training": training, "optimizer": optimizer, "seed": seed,
         "input": len(inputs), "target": len(targets),
     }  # fmt: skip
     if is_dataclass(reference.options):
         kind = type(reference.options)
         job["config"] = f"{kind.__module__}:{kind.__qualname__}"
         job["options"] = asdict(reference.options)
-    else:
-        job["options"] = dict(reference.options)
     theirs = _answer(reference, job, arrays)
     given = [None if a is None else jt.array(np.asarray(a)) for a in inputs]
     wanted = [jt.array(np.asarray(a)) for a in targets]
@@ -214,7 +203,6 @@ def compare_network(network: str, settings: str = "classroom", seed: int = 0) ->
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `porting`."""
     tools = parser.add_subparsers(dest="what", required=True, metavar="check | compare | changes")
     check = tools.add_parser("check", help="find traps in a port's source")
     check.add_argument("paths", nargs="+", help="Python files, or folders of them")

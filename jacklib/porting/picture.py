@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import ast
 import textwrap
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import ipywidgets
 import numpy as np
@@ -22,13 +22,11 @@ from matplotlib.patches import Patch
 
 from jacklib.core import networks
 from jacklib.errors import check_choice, refuse
-from jacklib.porting.changes import KINDS, Row, side_by_side, sources
+from jacklib.porting.changes import Row, count_kinds, side_by_side, sources
+from jacklib.porting.comparison import GRADIENTS, OUTPUTS, Comparison
 from jacklib.widgets import drawing
 from jacklib.widgets.drawing import BLUE, INK, MARGIN_RIGHT, ORANGE, QUIET, VERMILLION, WIDTH
 from jacklib.widgets.words import texts
-
-if TYPE_CHECKING:
-    from jacklib.porting.comparison import Comparison
 
 TEXT = texts("porting")
 
@@ -53,14 +51,11 @@ def comparison_figure(comparison: Comparison, lang: str = "en") -> Figure:
     layer that is the first to differ lies on a band, with the words beneath the title. What is not
     finite is at the right edge. lang: "en" or "zh"; compare's own words are English.
     """
-    from jacklib.porting.comparison import GRADIENTS, OUTPUTS
-
     lang = drawing.drawable(lang)
     text, layers = TEXT[lang], comparison.layers
     row = min(TALLEST, max(FLATTEST, MOST / max(len(layers), 1)))
     height = row * max(len(layers), 3)
-    words = _finding(comparison, text)
-    lines = textwrap.wrap(words, 118) if words else []
+    lines = textwrap.wrap(_finding(comparison, text), 118)
     top = TOP + 0.19 * len(lines)
     with drawing.house_style(lang, [comparison.network]) as bold:
         page = drawing.Page(top + height + 0.62, bold)
@@ -77,16 +72,14 @@ def comparison_figure(comparison: Comparison, lang: str = "en") -> Figure:
             page.write(0.2, 0.45 + 0.19 * number, line, fontsize=9, color=VERMILLION)
         axes = page.axes(LEFT, top, WIDTH - LEFT - MARGIN_RIGHT, height)
         axes.set(xlim=(LOWEST, HIGHEST), ylim=(max(len(layers), 3) - 0.5, -0.5))
-        for value, key, hue in (
-            (OUTPUTS, "tolerance", BLUE), (GRADIENTS, "tolerance_gradients", ORANGE),
-        ):  # fmt: skip
+        limits = (OUTPUTS, "tolerance", BLUE), (GRADIENTS, "tolerance_gradients", ORANGE)
+        for value, key, hue in limits:
             axes.axvline(np.log10(value), color=hue, ls="--", lw=1, label=text[key].format(value))
         _draw_layers(axes, comparison, row, text, bold)
         handles = [
-            Line2D([], [], color=c, marker=m, ls="", ms=5, mfc="none" if m == "s" else c,
-                   label=text[key])
-            for _, key, c, m, _ in MARKS
-        ] + axes.get_legend_handles_labels()[0]  # fmt: skip
+            Line2D([], [], **_mark(marker, hue), ms=5, label=text[key])
+            for _, key, hue, marker, _ in MARKS
+        ] + axes.get_legend_handles_labels()[0]
         drawing.draw_legend(
             axes, handles, "lower right", (1.0, 1.0), ncols=5, fontsize=8, borderaxespad=None,
             borderpad=0, columnspacing=1.3, handletextpad=0.4,
@@ -115,6 +108,10 @@ def _place(value: float) -> float:
     return float(np.clip(np.log10(max(value, 1e-30)), LOWEST + 0.3, HIGHEST - 1))
 
 
+def _mark(marker: str, colour: str) -> dict:
+    return dict(marker=marker, ls="", color=colour, mfc="none" if marker == "s" else colour)
+
+
 def _draw_layers(axes, comparison: Comparison, row: float, text: dict, bold: str) -> None:
     layers = comparison.layers
     first = comparison.first_layer if comparison.first else comparison.gradient_layer
@@ -123,20 +120,17 @@ def _draw_layers(axes, comparison: Comparison, row: float, text: dict, bold: str
     for i in places:
         axes.axhspan(i - 0.5, i + 0.5, color=VERMILLION, alpha=0.16, lw=0, zorder=0)
     for attribute, _, colour, marker, shift in MARKS:
-        values = [(i, getattr(layer, attribute)) for i, layer in enumerate(layers)]
-        values = [(i, v) for i, v in values if v is not None]
+        values = {i: getattr(layer, attribute) for i, layer in enumerate(layers)}
+        values = {i + shift: _place(far) for i, far in values.items() if far is not None}
         if values:
-            rows, far = zip(*values, strict=True)
             axes.plot(
-                [_place(v) for v in far], [i + shift for i in rows], ls="", marker=marker, ms=size,
-                color=colour, mfc="none" if marker == "s" else colour, mew=0.8, zorder=3,
-                alpha=0.9, clip_on=False,
+                values.values(), values.keys(), **_mark(marker, colour), ms=size, mew=0.8,
+                zorder=3, alpha=0.9, clip_on=False,
             )  # fmt: skip
     # Names: as many as there is room for; that of the first to differ in any case.
     every = max(1, int(np.ceil(LABEL / row)))
-    named = [i for i in range(0, len(layers), every)]
-    named = [i for i in named if all(abs(i - p) >= every for p in places)] + places
-    for i in named:
+    named = [i for i in range(0, len(layers), every) if all(abs(i - p) >= every for p in places)]
+    for i in named + places:
         name = layers[i].name or text["whole"]
         name = name if len(name) <= 36 else "…" + name[-35:]
         axes.text(
@@ -147,11 +141,8 @@ def _draw_layers(axes, comparison: Comparison, row: float, text: dict, bold: str
         if layer.remark and layer.output is None and row > 0.1:
             axes.text(LOWEST + 0.2, i, layer.remark, va="center", fontsize=8, color=VERMILLION)
     ticks = range(-9, 1, 2)
-    axes.set_xticks(
-        [*ticks, HIGHEST - 0.35],
-        [*(f"$10^{{{t}}}$" for t in ticks), text["not_finite"]],
-        parse_math=True,
-    )
+    words = [*(f"$10^{{{t}}}$" for t in ticks), text["not_finite"]]
+    axes.set_xticks([*ticks, HIGHEST - 0.35], words, parse_math=True)
     axes.axvline(HIGHEST - 0.7, color="#BBBBBB", lw=0.8)
     axes.grid(axis="x", color="#E3E6E8", lw=0.7, zorder=0)
     axes.set_axisbelow(True)
@@ -177,20 +168,10 @@ def differs(row: Row) -> bool:
     return row.kind in LOOKS
 
 
-def count_kinds(rows: Sequence[Row]) -> dict[str, int]:
-    """How many rows are of each kind."""
-    return {kind: sum(row.kind == kind for row in rows) for kind in KINDS}
-
-
 def diff_figure(
-    rows: Sequence[Row],
-    start: int = 0,
-    count: int = SHOWN,
-    kinds: Mapping[str, int] | None = None,
-    *,
-    title: str = "",
-    lang: str = "en",
-) -> Figure:
+    rows: Sequence[Row], start: int = 0, count: int = SHOWN,
+    kinds: Mapping[str, int] | None = None, *, title: str = "", lang: str = "en",
+) -> Figure:  # fmt: skip
     """Draw `count` rows from `start` on: PyTorch at the left, Jittor at the right.
 
     rows: of `changes.side_by_side`. kinds: the numbers beside the legend; None: those of all rows.
@@ -201,18 +182,15 @@ def diff_figure(
     lang = drawing.drawable(lang)
     text = TEXT[lang]
     kinds = count_kinds(rows) if kinds is None else kinds
-    shown = _dedented(rows[start : start + count])
-    top = 0.98
+    shown, top = rows[start : start + count], 0.98
     with drawing.house_style(lang, [title]) as bold:
         page = drawing.Page(top + LINE * max(len(shown), 1) + 0.12, bold)
         if title:
             page.write(0.12, 0.1, title, fontsize=12, fontweight=bold, parse_math=False)
         handles = [
-            Patch(
-                facecolor=LOOKS[kind][0], edgecolor="#999999", lw=0.5,
-                label=f"{LOOKS[kind][1]} {text['kinds'][kind]} ({kinds.get(kind, 0)})",
-            )
-            for kind in LOOKS
+            Patch(facecolor=colour, edgecolor="#999999", lw=0.5,
+                  label=f"{sign} {text['kinds'][kind]} ({kinds.get(kind, 0)})")
+            for kind, (colour, sign) in LOOKS.items()
         ]  # fmt: skip
         look = dict(columnspacing=1.2, handletextpad=0.4, handlelength=1.4, borderpad=0, fontsize=8)
         at = 0.08 / WIDTH, 1 - 0.38 / page.height
@@ -223,25 +201,14 @@ def diff_figure(
         left, right = 0.12, 0.12 + COLUMN + GUTTER
         for place, words in ((left, "pytorch"), (right, "jittor")):
             page.write(place + NUMBER, top - 0.25, text[words], fontsize=9.5, fontweight=bold)
-        room = _characters(page.figure)
+        lines = [line for row in shown for line in (row.reference, row.port) if line]
+        indent = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
+        columns = slice(indent, indent + _characters(page.figure))
         for i, row in enumerate(shown):
-            _draw_row(axes, i, row, left, right, bold, room)
+            _draw_row(axes, i, row, left, right, bold, columns)
         if not shown:
             axes.text(left + NUMBER, 0.5, text["no_rows"], va="center", fontsize=9, color=QUIET)
         return page.finish()
-
-
-def _dedented(rows: Sequence[Row]) -> list[Row]:
-    """The rows without the indentation that all their lines have."""
-    lines = [line for row in rows for line in (row.reference, row.port) if line and line.strip()]
-    indent = min((len(line) - len(line.lstrip()) for line in lines), default=0)
-    return [
-        row._replace(
-            reference=None if row.reference is None else row.reference[indent:],
-            port=None if row.port is None else row.port[indent:],
-        )
-        for row in rows
-    ]
 
 
 def _characters(figure: Figure) -> int:
@@ -251,12 +218,9 @@ def _characters(figure: Figure) -> int:
     return int((COLUMN - NUMBER - 0.06) * drawing.DPI / (width / 80))
 
 
-def _draw_row(axes, i: int, row: Row, left: float, right: float, bold: str, room: int) -> None:
+def _draw_row(axes, i: int, row: Row, left: float, right: float, bold: str, columns: slice) -> None:
     colour, sign = LOOKS.get(row.kind, ("", ""))
-    for place, number, line in (
-        (left, row.reference_line, row.reference),
-        (right, row.port_line, row.port),
-    ):
+    for place, number, line in ((left, *row[:2]), (right, *row[2:4])):
         if line is None:
             continue
         if colour:
@@ -266,15 +230,14 @@ def _draw_row(axes, i: int, row: Row, left: float, right: float, bold: str, room
             color="#999999",
         )  # fmt: skip
         line = line.rstrip()
-        line = line if len(line) <= room else line[: room - 1] + "…"
+        words = line[columns] if len(line) <= columns.stop else line[columns][:-1] + "…"
         axes.text(
-            place + NUMBER, i + 0.55, line, va="center", fontsize=FONT, parse_math=False,
+            place + NUMBER, i + 0.55, words, va="center", fontsize=FONT, parse_math=False,
             family="DejaVu Sans Mono", color=INK if colour else "#7A7A7A",
             style="italic" if row.kind == "text" else "normal",
         )  # fmt: skip
-    axes.text(
-        right - GUTTER / 2, i + 0.55, sign, ha="center", va="center", fontsize=8, fontweight=bold
-    )
+    middle = dict(ha="center", va="center", fontsize=8, fontweight=bold)
+    axes.text(right - GUTTER / 2, i + 0.55, sign, **middle)
 
 
 class Part(NamedTuple):
@@ -290,37 +253,25 @@ def parts(rows: Sequence[Row], reference: str, port: str) -> list[Part]:
     found: dict[str, list[int]] = {}
     for text, side in ((reference, "reference_line"), (port, "port_line")):
         place = {getattr(row, side): i for i, row in enumerate(rows)}
-        for name, first, last in _definitions(text):
-            found.setdefault(name, []).extend(
-                place[line] for line in range(first, last + 1) if line in place
-            )
-    listed = [Part(name, min(p), max(p) + 1) for name, p in found.items() if p]
+        for name, node in _definitions(ast.parse(text).body):
+            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            found.setdefault(name, []).extend((place[first], place[node.end_lineno]))
+    listed = [Part(name, min(places), max(places) + 1) for name, places in found.items()]
     return sorted(listed, key=lambda part: (part.start, -part.end))
 
 
-def _definitions(text: str) -> list[tuple[str, int, int]]:
-    """(name, first line, last line) of a file's classes, methods and functions. `execute` goes by
-    PyTorch's name, so that both files' are one part."""
-    found = []
-
-    def add(nodes, before: str) -> None:
-        for node in nodes:
-            if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
-                name = "forward" if before and node.name == "execute" else node.name
-                first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-                found.append((before + name, first, node.end_lineno))
-                if isinstance(node, ast.ClassDef):
-                    add(node.body, node.name + ".")
-
-    add(ast.parse(text).body, "")
-    return found
+def _definitions(nodes: list, before: str = "") -> Iterator[tuple[str, ast.AST]]:
+    """Classes, methods and functions by their names; `execute` goes by PyTorch's, so that both
+    files' are one part."""
+    for node in nodes:
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            yield before + ("forward" if before and node.name == "execute" else node.name), node
+        if isinstance(node, ast.ClassDef):
+            yield from _definitions(node.body, node.name + ".")
 
 
 class PortingExplorer(drawing.Shell):
-    """A menu of parts, a slider over the lines, a box "only what changes" and the picture.
-
-    A `drawing.Shell` with the parts `.part`, `.line` and `.only`.
-    """
+    """A `drawing.Shell`: a menu `.part`, a slider `.line`, a box `.only` for what changes."""
 
     def __init__(self, reference: str, port: str, lang: str = "en", title: str = ""):
         drawing.check_language(lang)
@@ -328,10 +279,8 @@ class PortingExplorer(drawing.Shell):
         self.rows = side_by_side(reference, port)
         self.kinds = count_kinds(self.rows)
         text = TEXT[lang]
-        self._parts = [
-            Part(text["whole_file"], 0, len(self.rows)),
-            *parts(self.rows, reference, port),
-        ]
+        whole = Part(text["whole_file"], 0, len(self.rows))
+        self._parts = [whole, *parts(self.rows, reference, port)]
         self.line = drawing.slider(ipywidgets.IntSlider, text, "line", 0, 0, 1, readout=False)
         super().__init__([part.name for part in self._parts], lang)
         self.part = self.clip
@@ -341,7 +290,6 @@ class PortingExplorer(drawing.Shell):
             layout=ipywidgets.Layout(width="auto", margin="0 0 0 8px"),
         )  # fmt: skip
         self.controls.children = (self.part, self.line, self.only)
-        self._changing = False
         self.part.observe(self._choose, names="value")
         self.only.observe(self._choose, names="value")
         self.line.observe(self._show, names="value")
@@ -355,24 +303,21 @@ class PortingExplorer(drawing.Shell):
         return [row for row in rows if differs(row)] if self.only.value else list(rows)
 
     def choose(self, part: str) -> None:
-        """Show a class or function by its name in the reference, such as "TSLNet.forward".
-
-        Raises DataError if there is none of that name.
-        """
+        """Show a class or function of the reference ("TSLNet.forward"), or raise DataError."""
         names = [p.name for p in self._parts]
         check_choice("part", part, names)
         self.part.value = names.index(part)
 
     def _choose(self, change=None) -> None:
         most = max(0, len(self.chosen) - SHOWN)
-        self._changing = True  # or each of these would draw
-        self.line.max, self.line.value, self.line.disabled = max(most, 1), 0, most == 0
-        self._changing = False
-        self._show()
+        self.line.disabled = most == 0
+        if self.line.value:
+            self.line.value = 0  # which draws
+        else:
+            self._show()
+        self.line.max = max(most, 1)
 
     def _show(self, change=None) -> None:
-        if self._changing:
-            return
         text, rows = TEXT[self.lang], self.chosen
         start = min(self.line.value, max(0, len(rows) - SHOWN))
         part = self._parts[self.part.value].name
@@ -390,12 +335,9 @@ class PortingExplorer(drawing.Shell):
 
 
 def porting_widget(
-    network: str | None = "tsl",
-    reference: str | None = None,
-    port: str | None = None,
-    lang: str = "en",
-    title: str = "",
-) -> PortingExplorer:
+    network: str | None = "tsl", reference: str | None = None, port: str | None = None,
+    lang: str = "en", title: str = "",
+) -> PortingExplorer:  # fmt: skip
     """The PyTorch and the Jittor file of a network to move through, line beside line.
 
     network: "vaanet", "cten", "tsl" or "gait". Or, instead: reference and port, the texts of two

@@ -7,16 +7,20 @@ numbers of a whole network fit into a small file; `load` gives them back where P
 
 from __future__ import annotations
 
+import ast
+import functools
+import itertools
 import json
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from jacklib.errors import refuse
 from jacklib.files import check_file, reading, whole_file
 
 KEPT = 256  # numbers of an array that a file keeps, evenly spread
@@ -40,6 +44,9 @@ class Event(NamedTuple):
     def key(self) -> tuple[str, int, str, int]:
         """What the same tensor of the other framework has too."""
         return self.layer, self.call, self.way, self.part
+
+    def holding(self, value: np.ndarray, gradient: np.ndarray | None) -> Event:
+        return self._replace(shape=value.shape, value=value, gradient=gradient)
 
 
 class Start(NamedTuple):
@@ -67,38 +74,30 @@ class Recording:
 
     def save(self, path: str | os.PathLike, *, whole: bool = False) -> None:
         """Write a sample of every array, or the whole. Nothing is left half written."""
-        keep = np.asarray if whole else sample
-        arrays: dict[str, np.ndarray] = {}
+        arrays = {f"v{i}": event.value for i, event in enumerate(self.events)}
+        arrays |= {f"g{i}": event.gradient for i, event in enumerate(self.events)}
+        arrays |= {f"w {name}": gradient for name, gradient in self.gradients.items()}
+        arrays |= {f"c {name}": change for name, change in self.changes.items()}
         known: dict[tuple, str] = {}  # what leaves a layer goes into the next: one copy is enough
+        kept: dict[str, np.ndarray] = {}
         copies: dict[str, str] = {}
-
-        def put(name: str, array: np.ndarray) -> None:
-            array = keep(array)
-            first = known.setdefault((array.shape, array.dtype.str, array.tobytes()), name)
-            if first == name:
-                arrays[name] = array
-            else:
-                copies[name] = first
-
+        for name, array in arrays.items():
+            if array is not None:
+                array = np.asarray(array) if whole else sample(array)
+                first = known.setdefault((array.shape, array.dtype.str, array.tobytes()), name)
+                if first == name:
+                    kept[name] = array
+                else:
+                    copies[name] = first
         facts = {
             "framework": self.framework, "loss": self.loss, "later_loss": self.later_loss,
             "starts": self.starts, "buffers": self.buffers, "sizes": self.sizes,
-            "events": [e[:6] for e in self.events],
-            "silent": [n for n, g in self.gradients.items() if g is None], "sampled": not whole,
+            "events": [e[:6] for e in self.events], "sampled": not whole, "copies": copies,
+            "silent": [n for n, g in self.gradients.items() if g is None],
         }  # fmt: skip
-        for i, event in enumerate(self.events):
-            put(f"v{i}", event.value)
-            if event.gradient is not None:
-                put(f"g{i}", event.gradient)
-        for name, gradient in self.gradients.items():
-            if gradient is not None:
-                put(f"w {name}", gradient)
-        for name, change in self.changes.items():
-            put(f"c {name}", change)
-        facts["copies"] = copies
-        arrays["facts"] = np.array(json.dumps(facts))
+        kept["facts"] = np.array(json.dumps(facts))
         with whole_file(path) as new, open(new, "wb") as file:
-            (np.savez if whole else np.savez_compressed)(file, **arrays)
+            (np.savez if whole else np.savez_compressed)(file, **kept)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Recording:
@@ -151,28 +150,14 @@ def named_weight(name: str, shape: Iterable[int], seed: int = 0) -> np.ndarray:
         z = 1 + 0.2 * np.abs(z)
     elif leaf == "weight" and len(shape) == 1:
         z = 1 + 0.1 * z
-    elif len(shape) > 1:
-        z = z * np.sqrt(2 / np.prod(shape[1:]))
     else:
-        z = 0.1 * z
-    return z.astype(np.float32)
+        z = z * (np.sqrt(2 / np.prod(shape[1:])) if len(shape) > 1 else 0.1)
+    return np.asarray(z, np.float32)
 
 
 def is_statistic(name: str) -> bool:
     """Whether a buffer's name is that of a batch normalisation's statistic."""
     return name.rpartition(".")[2] in ("running_mean", "running_var")
-
-
-def tensors_in(value: Any, is_tensor: Callable[[Any], bool]) -> Iterator[Any]:
-    """The tensors in a value of tuples, lists, dicts and named tuples, in their order."""
-    if is_tensor(value):
-        yield value
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from tensors_in(each, is_tensor)
-    elif isinstance(value, (list, tuple)):
-        for each in value:
-            yield from tensors_in(each, is_tensor)
 
 
 def mapped(value: Any, is_tensor: Callable[[Any], bool], function: Callable) -> Any:
@@ -192,12 +177,87 @@ def mapped(value: Any, is_tensor: Callable[[Any], bool], function: Callable) -> 
 def projection(index: int, shape: Iterable[int]) -> np.ndarray:
     """Weights of an output in the loss that stands in where none is given: the sum over all outputs
     of the mean of the output times these."""
-    shape = tuple(shape)
-    z = np.random.default_rng([7, index]).standard_normal(shape)
-    return (z / max(z.size, 1)).astype(np.float32)
+    z = np.random.default_rng([7, index]).standard_normal(tuple(shape))
+    return np.asarray(z / max(z.size, 1), np.float32)
 
 
 def start_of(array: np.ndarray) -> Start:
     """Shape, mean and standard deviation of a parameter."""
     array = np.asarray(array, np.float64)
     return Start(array.shape, float(array.mean()), float(array.std()))
+
+
+# --- what both frameworks' sides do ---------------------------------------------------------------
+
+
+class Watch:
+    """Notes every tensor of floats that goes into a module of a network or comes out of it.
+
+    Modules get and give copies: the gradient of one is what came along this way alone, whatever
+    else the tensor is used for. A second copy goes on, because what comes later may write into its
+    tensor (x += y) and would change what is noted.
+
+    method: what a module runs, "forward" or "execute". copied: makes the copy that is noted.
+    tensor: makes one of an array.
+    """
+
+    def __init__(
+        self, net: Any, method: str, is_float: Callable, copied: Callable, tensor: Callable
+    ):
+        self.method, self.is_float, self.copied, self.tensor = method, is_float, copied, tensor
+        self.notes: list[tuple[Event, Any]] = []  # events without values, and the copies
+        modules: dict[int, tuple[str, Any]] = {}
+        for name, module in net.named_modules():
+            modules.setdefault(id(module), (name, module))  # a shared one counts once
+        self.own = [(module, vars(module).get(method)) for _, module in modules.values()]
+        for name, module in modules.values():
+            self._watch(name, module)
+
+    def _watch(self, name: str, module: Any) -> None:
+        run, calls = getattr(module, self.method), itertools.count()
+
+        def watched(*args, **kwargs):
+            call = next(calls)
+            args, kwargs = self._noted(name, module, call, "in", (args, kwargs))
+            return self._noted(name, module, call, "out", run(*args, **kwargs))
+
+        vars(module)[self.method] = watched
+
+    def _noted(self, name: str, module: Any, call: int, way: str, value: Any) -> Any:
+        parts, kind = itertools.count(), type(module).__name__
+
+        def note(tensor):
+            held = self.copied(tensor)
+            self.notes.append((Event(name, kind, call, way, next(parts), (), None), held))
+            return held.clone()
+
+        return mapped(value, self.is_float, note)
+
+    def loss(self, output: Any, criterion: Callable | None, targets: list) -> Any:
+        """The given loss; without one, a single number is its own loss, and else `projection`'s."""
+        if criterion is not None:
+            return criterion(output, *targets)
+        outputs: list = []
+        mapped(output, self.is_float, outputs.append)
+        refuse(not outputs, "net",
+               found=f"{type(output).__name__} as what it gives, without a Var of floats",
+               wanted="one Var or more", cure=f"Does {self.method} end in `return`?")  # fmt: skip
+        if len(outputs) == 1 and outputs[0].numel() == 1:
+            return outputs[0].sum()
+        weights = (self.tensor(projection(i, output.shape)) for i, output in enumerate(outputs))
+        first, *rest = [(o * weight).sum() for o, weight in zip(outputs, weights, strict=True)]
+        return sum(rest, first)
+
+    def close(self) -> None:
+        """Stop; every module is as it was."""
+        for module, method in self.own:
+            vars(module).pop(self.method, None)
+            if method is not None:
+                vars(module)[self.method] = method
+
+
+def optimizer_of(text: str, package: Any) -> Callable:
+    """What makes the optimizer of a call such as "SGD(lr=0.01)" for a list of parameters."""
+    call = ast.parse(text, mode="eval").body
+    options = {k.arg: ast.literal_eval(k.value) for k in call.keywords}
+    return functools.partial(getattr(package, call.func.id), **options)

@@ -8,11 +8,9 @@ there (see `Recording.load`), or error.txt.
 
 from __future__ import annotations
 
-import ast
-import importlib
 import importlib.util
-import itertools
 import json
+import pkgutil
 import sys
 import traceback
 from pathlib import Path
@@ -22,16 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from jacklib.porting.recording import (
-    Event,
-    Recording,
-    is_statistic,
-    mapped,
-    named_weight,
-    projection,
-    start_of,
-    tensors_in,
-)
+from jacklib.porting import recording as shared
+from jacklib.porting.recording import Recording, is_statistic, named_weight, start_of
 
 
 def find(name: str, code: str) -> Any:
@@ -41,92 +31,35 @@ def find(name: str, code: str) -> Any:
         names["__name__"] = "reference"
         exec(compile(code, "<reference>", "exec"), names)
         return names[name]
-    place, _, name = name.rpartition(":")
-    if place.endswith(".py"):
-        spec = importlib.util.spec_from_file_location(Path(place).stem, place)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    else:
-        module = importlib.import_module(place)
-    return getattr(module, name)
+    place, _, last = name.rpartition(":")
+    if not place.endswith(".py"):
+        return pkgutil.resolve_name(name)
+    spec = importlib.util.spec_from_file_location(Path(place).stem, place)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return getattr(module, last)
 
 
 def is_float(value: Any) -> bool:
     return isinstance(value, Tensor) and value.is_floating_point()
 
 
-class Recorder:
-    """Notes every tensor that goes into a module of the network or comes out of it.
-
-    Modules get and give copies: the gradient of one is what came along this way alone, whatever
-    else the tensor is used for.
-    """
-
-    def __init__(self, net: nn.Module):
-        self.events: list[Event] = []
-        self.gradients: dict[int, np.ndarray] = {}  # by the event's place
-        self.hooks = []
-        for name, module in net.named_modules():
-            self._watch(name, module)
-
-    def _watch(self, name: str, module: nn.Module) -> None:
-        calls = -1
-
-        def before(module, args, kwargs):
-            nonlocal calls
-            calls += 1
-            return self._noted(name, module, calls, "in", (args, kwargs))
-
-        def after(module, args, output):
-            return self._noted(name, module, calls, "out", output)
-
-        self.hooks.append(module.register_forward_pre_hook(before, with_kwargs=True))
-        self.hooks.append(module.register_forward_hook(after))
-
-    def _noted(self, name: str, module: nn.Module, call: int, way: str, value: Any) -> Any:
-        parts = itertools.count()
-
-        def note(tensor: Tensor) -> Tensor:
-            place, array = len(self.events), tensor.detach().numpy().copy()
-            kind = type(module).__name__
-            self.events.append(Event(name, kind, call, way, next(parts), array.shape, array))
-            tensor = tensor.clone()
-            if tensor.requires_grad:
-                tensor.register_hook(lambda g: self._add(place, g))
-            return tensor
-
-        return mapped(value, is_float, note)
-
-    def _add(self, place: int, gradient: Tensor) -> None:
-        self.gradients[place] = self.gradients.get(place, 0) + gradient.detach().numpy()
-
-    def close(self) -> list[Event]:
-        """Stop; the events with the gradients that came to them."""
-        for hook in self.hooks:
-            hook.remove()
-        return [e._replace(gradient=self.gradients.get(i)) for i, e in enumerate(self.events)]
+def _copied(tensor: Tensor) -> Tensor:
+    held = tensor.clone()
+    if held.requires_grad:
+        held.retain_grad()
+    return held
 
 
-def loss_of(output: Any, criterion: Any, targets: list[Tensor]) -> Tensor:
-    """The given loss; without one, a single number is its own loss, and else `projection`'s."""
-    if criterion is not None:
-        return criterion(output, *targets)
-    outputs = list(tensors_in(output, is_float))
-    if len(outputs) == 1 and outputs[0].numel() == 1:
-        return outputs[0].sum()
-    return sum((o * torch.from_numpy(projection(i, o.shape))).sum() for i, o in enumerate(outputs))
-
-
-def make_optimizer(text: str, parameters: list) -> torch.optim.Optimizer:
-    """The optimizer of a call such as "SGD(lr=0.01)"."""
-    call = ast.parse(text, mode="eval").body
-    options = {k.arg: ast.literal_eval(k.value) for k in call.keywords}
-    return getattr(torch.optim, call.func.id)(parameters, **options)
+def _array(tensor: Tensor | None) -> np.ndarray | None:
+    return None if tensor is None else tensor.detach().numpy().copy()
 
 
 def record(job: dict[str, Any], arrays: dict[str, np.ndarray]) -> Recording:
     """Build the network, give it its weights and record a pass, its gradients and one step."""
     torch.manual_seed(0)
+    if hasattr(torch.backends, "mha"):  # or a Transformer's layer may do without the layers in it
+        torch.backends.mha.set_fastpath_enabled(False)
     network, options = find(job["network"], job["code"]), job["options"]
     net = network(find(job["config"], "")(**options)) if "config" in job else network(**options)
     criterion = find(job["loss"], job["code"]) if job["loss"] else None
@@ -136,7 +69,7 @@ def record(job: dict[str, Any], arrays: dict[str, np.ndarray]) -> Recording:
         return [torch.from_numpy(arrays[n].copy()) if n in arrays else None for n in names]
 
     recording = Recording(f"PyTorch {torch.__version__}")
-    recording.starts = {n: start_of(p.detach().numpy()) for n, p in net.named_parameters()}
+    recording.starts = {n: start_of(_array(p)) for n, p in net.named_parameters()}
     named = dict(net.named_parameters()) | dict(net.named_buffers())
     trained = [n for n, p in net.named_parameters() if p.requires_grad]
     state = {n: v for n, v in named.items() if not n.endswith("num_batches_tracked")}
@@ -153,22 +86,22 @@ def record(job: dict[str, Any], arrays: dict[str, np.ndarray]) -> Recording:
             module.eval()  # its randomness is the framework's own
 
     inputs, targets = given("input"), given("target")
-    before = {n: v.detach().numpy().copy() for n, v in state.items()}
+    before = {n: _array(v) for n, v in state.items()}
     recording.sizes = {n: float(np.abs(v).max(initial=0)) for n, v in before.items()}
-    recorder = Recorder(net)
-    loss = loss_of(net(*inputs), criterion, targets)
+    watch = shared.Watch(net, "forward", is_float, _copied, torch.from_numpy)
+    loss = watch.loss(net(*inputs), criterion, targets)
+    watch.close()
     if loss.requires_grad:
         loss.backward()
-    recording.loss, recording.events = float(loss), recorder.close()
-    for name in trained:
-        gradient = named[name].grad
-        recording.gradients[name] = None if gradient is None else gradient.numpy().copy()
+    recording.loss = float(loss)
+    recording.events = [event.holding(_array(v), _array(v.grad)) for event, v in watch.notes]
+    recording.gradients = {name: _array(named[name].grad) for name in trained}
 
     if trained and loss.requires_grad:
-        make_optimizer(job["optimizer"], [named[n] for n in trained]).step()
-    recording.changes = {n: v.detach().numpy() - before[n] for n, v in state.items()}
+        shared.optimizer_of(job["optimizer"], torch.optim)([named[n] for n in trained]).step()
+    recording.changes = {n: _array(v) - before[n] for n, v in state.items()}
     with torch.no_grad():
-        recording.later_loss = float(loss_of(net(*inputs), criterion, targets))
+        recording.later_loss = float(watch.loss(net(*inputs), criterion, targets))
     return recording
 
 

@@ -23,6 +23,9 @@ from typing import Any
 
 import jittor as jt
 import numpy as np
+from IPython.display import display
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from jacklib.porting.comparison import distance, same_shape
 from jacklib.porting.recording import mapped
@@ -85,14 +88,14 @@ class Row:
         return "\n".join([self.name, *(f"  {head:22} {value}" for head, value in self._lines())])
 
     def _lines(self) -> list[tuple[str, str]]:
-        words, seen = _TEXT[_language], ", ".join(self.rules)
+        words = _TEXT[_language]
         news = "" if self.differs else words["agrees"]
         fault = "" if self.fixed_agrees else words["fix_fails"]
         return [
             ("PyTorch", show(self.pytorch)),
-            (_jittor_and_version(), f"{show(self.jittor)}   {news}".rstrip()),
+            (words["jittor"].format(jt.__version__), f"{show(self.jittor)}   {news}".rstrip()),
             (words["fixed"], f"{show(self.fixed)}   {fault}".rstrip()),
-            (words["check"], seen or words["unseen"]),
+            (words["check"], ", ".join(self.rules) or words["unseen"]),
         ]
 
 
@@ -105,10 +108,6 @@ def language(lang: str) -> None:
     """Set the language of the tables and of the picture: "en" or "zh"."""
     global _language
     _language = lang if lang in _TEXT else "en"
-
-
-def _jittor_and_version() -> str:
-    return _TEXT[_language]["jittor"].format(jt.__version__)
 
 
 # --- running plain Jittor -------------------------------------------------------------------------
@@ -134,12 +133,8 @@ def plain_jittor(code: str, **inputs: Any) -> Ran:
 
 def to_numpy(value: Any) -> Any:
     """The same value with NumPy arrays where it had Vars."""
-    kinds = (jt.Var, jt.NanoVector)  # the second is a shape
-    return mapped(
-        value,
-        lambda v: isinstance(v, kinds),
-        lambda v: v.numpy() if hasattr(v, "numpy") else tuple(v),
-    )
+    value = mapped(value, lambda v: isinstance(v, jt.Var), jt.Var.numpy)
+    return mapped(value, lambda v: isinstance(v, jt.NanoVector), tuple)  # a shape
 
 
 def first_words(message: str) -> str:
@@ -158,11 +153,11 @@ def difference(ours: Any, theirs: Any) -> float:
     if isinstance(ours, (str, bool)) or isinstance(theirs, (str, bool)) or theirs is None:
         same = type(ours) is type(theirs) and ours == theirs
         return 0.0 if same else math.inf
-    if isinstance(theirs, (list, tuple)) or isinstance(ours, (list, tuple)):
-        both = isinstance(theirs, (list, tuple)) and isinstance(ours, (list, tuple))
-        if not both or len(ours) != len(theirs):
-            return math.inf
-        return max((difference(o, t) for o, t in zip(ours, theirs, strict=True)), default=0.0)
+    series = [isinstance(value, (list, tuple)) for value in (ours, theirs)]
+    if all(series) and len(ours) == len(theirs):
+        return max(map(difference, ours, theirs), default=0.0)
+    if any(series):
+        return math.inf
     ours, theirs = np.asarray(ours), np.asarray(theirs)
     if not same_shape(ours.shape, theirs.shape):
         return math.inf
@@ -180,19 +175,12 @@ def show(value: Any) -> str:
     if isinstance(value, Raised):
         return value if len(value) <= 110 else value[:107] + "..."
     if isinstance(value, np.ndarray):
-        if value.size > 24:
-            return f"array of shape {list(value.shape)}"
-        return _number(value.tolist())
-    if isinstance(value, (list, tuple)):
-        left, right = "[]" if isinstance(value, list) else "()"
-        comma = "," if isinstance(value, tuple) and len(value) == 1 else ""
-        return left + ", ".join(map(show, value)) + comma + right
-    return _number(value)
-
-
-def _number(value: Any) -> str:
+        large = value.size > 24
+        return f"array of shape {list(value.shape)}" if large else show(value.tolist())
     if isinstance(value, list):
-        return "[" + ", ".join(map(_number, value)) + "]"
+        return f"[{', '.join(map(show, value))}]"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(show, value))}{',' if len(value) == 1 else ''})"
     return f"{value:.7g}" if isinstance(value, float) else str(value)
 
 
@@ -201,18 +189,8 @@ def _number(value: Any) -> str:
 
 def trap(name: str, *, pytorch: Any, jittor: Ran, fixed: Any, port: str = "") -> None:
     """Remember a trap and show it. fixed: the fix's value. port: the public port that has it."""
-    row = Row(name, pytorch, jittor.value, to_numpy(fixed), jittor.rules, port)
-    _rows[name] = row
-    _display(row)
-
-
-def _display(thing: Any) -> None:
-    try:
-        from IPython.display import display
-    except ImportError:
-        print(thing)
-    else:
-        display(thing)
+    _rows[name] = Row(name, pytorch, jittor.value, to_numpy(fixed), jittor.rules, port)
+    display(_rows[name])
 
 
 def rows() -> list[Row]:
@@ -221,8 +199,6 @@ def rows() -> list[Row]:
 
 
 class _Table:
-    """All traps in one table."""
-
     def __init__(self, rows: list[Row], lang: str):
         words = _TEXT[lang]
         keys = ("trap", "jittor", "fixed", "check", "port")
@@ -247,31 +223,30 @@ def table() -> _Table:
     return _Table(rows(), _language)
 
 
-def picture():
-    """How far plain Jittor is from PyTorch, trap by trap, on a logarithmic scale (a Figure)."""
-    from matplotlib.figure import Figure
-    from matplotlib.patches import Patch
+class _Picture(Figure):
+    """A figure that a notebook shows without pyplot."""
 
-    class Picture(Figure):
-        """A figure that a notebook shows without pyplot."""
+    def _repr_png_(self) -> bytes:
+        content = io.BytesIO()
+        self.savefig(content, format="png")
+        return content.getvalue()
 
-        def _repr_png_(self) -> bytes:
-            content = io.BytesIO()
-            self.savefig(content, format="png")
-            return content.getvalue()
 
+def picture() -> Figure:
+    """How far plain Jittor is from PyTorch, trap by trap, on a logarithmic scale."""
     words = _TEXT[_language]
     far = {row.name: difference(row.jittor, row.pytorch) for row in rows() if not row.loud}
     names = sorted(far, key=far.get)
     loud = [row.name for row in rows() if row.loud]
     finite = [value for value in far.values() if 0 < value < math.inf]
     low, high = min(finite, default=1) / 3, max(finite, default=1) * 10
-    figure = Picture(figsize=(10, 0.19 * len(rows()) + 1.2), layout="constrained", dpi=80)
+    figure = _Picture(figsize=(10, 0.19 * len(rows()) + 1.2), layout="constrained", dpi=80)
     ax = figure.subplots()
-    for place, name in enumerate([*loud, *names]):
-        value = far.get(name)
-        colour = GREY if value is None else VERMILLION if value == math.inf else BLUE
-        end = low * 1.5 if value is None else high if value == math.inf else max(value, low * 1.1)
+    bars = [(low * 1.5, GREY)] * len(loud)
+    for name in names:
+        silent = far[name] < math.inf
+        bars.append((max(far[name], low * 1.1), BLUE) if silent else (high, VERMILLION))
+    for place, (end, colour) in enumerate(bars):
         ax.barh(place, end - low, left=low, color=colour, height=0.75)
     ax.set(xscale="log", xlim=(low, high), ylim=(-0.6, len(rows()) - 0.4), xlabel=words["far"])
     ax.set_yticks(range(len(rows())), [*loud, *names], fontsize=7, parse_math=False)

@@ -378,6 +378,11 @@ def test_a_reference_without_its_class(name):
         compare(Net(), name, [X, None])
 
 
+def test_a_parameter_and_an_output_of_one_number():
+    for array in (recording.named_weight("t", ()), recording.projection(0, ())):
+        assert isinstance(array, np.ndarray) and array.shape == ()
+
+
 def test_an_array_instead_of_a_list():
     with pytest.raises(DataError, match="inputs: found ndarray, wanted a list of arrays"):
         compare(Net(), REFERENCE, X)

@@ -114,6 +114,10 @@ def test_numpy_s_own_are_left_alone():
     assert check_text(text) == []
 
 
+def test_a_pool_whose_kernel_is_computed():
+    assert names(HEAD + "pool = nn.AvgPool2d((n.value, 2))") == {"whole-map-pool"}
+
+
 def test_a_variable_called_jittor_is_not_jittor():
     assert check_text(HEAD + "def f(jittor):\n    return jittor.rules\n") == []
 
