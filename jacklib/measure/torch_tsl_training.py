@@ -2,8 +2,8 @@
 
     JACKLIB_NO_JITTOR=1 python -m jacklib.measure.torch_tsl_training JOB RESULT
 
-Both folders are described in `jacklib.measure.protocol`. `jacklib.methods.tsl.train` is the other
-side: the same videos in the same order, a gradient each, and one step of Adam.
+Both are described in `jacklib.measure.protocol`. `jacklib.methods.tsl.train` is the other side: the
+same videos in the same order, a gradient each, and one step of Adam.
 """
 
 from __future__ import annotations
@@ -16,22 +16,20 @@ import numpy as np
 import torch
 
 from jacklib.core.configs import TSLNetConfig
-from jacklib.measure.protocol import Job, memory, read_job, read_videos, reset_peak, write_result
+from jacklib.measure import protocol
+from jacklib.measure.protocol import Job
 from jacklib.reference.losses import TSLLoss
 from jacklib.reference.tsl_net import TSLNet
 
 
-def train(net: TSLNet, videos: list[dict[str, np.ndarray]], job: Job) -> dict[str, list[float]]:
+def train(net: TSLNet, videos: list[list[np.ndarray]], job: Job) -> dict[str, list[float]]:
     """Train, and give the seconds of each video's "forward" pass and of each step ("iterations").
 
     The first step's are left out: it is warm-up.
     """
     criterion = TSLLoss()
-    optimizer = torch.optim.Adam(
-        net.parameter_groups(job.rates[0], job.audio_factor),
-        lr=job.rates[0],
-        weight_decay=job.weight_decay,
-    )
+    groups = net.parameter_groups(job.rates[0], job.audio_factor)
+    optimizer = torch.optim.Adam(groups, lr=job.rates[0], weight_decay=job.weight_decay)
     net.train()
     forward: list[list[float]] = []
     iterations: list[float] = []
@@ -43,12 +41,10 @@ def train(net: TSLNet, videos: list[dict[str, np.ndarray]], job: Job) -> dict[st
         optimizer.zero_grad()
         for index in indices:
             start = time.perf_counter()
-            video = {name: torch.from_numpy(array) for name, array in videos[index].items()}
-            output = net(video["rgb"], video["logmel"], video["labels"])
+            rgb, logmel, *truth = map(torch.from_numpy, videos[index])
+            output = net(rgb, logmel, truth[0])
             forward[-1].append(time.perf_counter() - start)
-            loss = criterion(output, video["labels"], video["label_distribution"], video["points"])[
-                "total"
-            ]
+            loss = criterion(output, *truth)["total"]
             (loss / len(indices)).backward()
             if not torch.isfinite(loss):  # as the other side asks
                 raise ValueError(f"The loss is no longer a number in step {len(forward)}.")
@@ -58,9 +54,10 @@ def train(net: TSLNet, videos: list[dict[str, np.ndarray]], job: Job) -> dict[st
     return {"forward": [t for step in forward[1:] for t in step], "iterations": iterations[1:]}
 
 
-def main(job_folder: str, result_folder: str) -> None:
+def main(job_folder: Path, result: Path) -> None:
     """Train as the job says and score its test videos."""
-    job, weights = read_job(Path(job_folder))
+    facts, weights = protocol.read_facts(job_folder / "job.npz")
+    job = Job(**facts)
     torch.manual_seed(job.seed)
     net = TSLNet(TSLNetConfig(**job.config))
     given = {name: torch.from_numpy(array) for name, array in weights.items()}
@@ -68,20 +65,20 @@ def main(job_folder: str, result_folder: str) -> None:
     missing = [name for name in missing if not name.endswith("num_batches_tracked")]
     if missing or unexpected:
         raise ValueError(f"weights: found {missing} missing and {unexpected} unexpected.")
-    videos = read_videos(Path(job_folder) / "train.npz")
+    videos = protocol.read_videos(job_folder / "train.npz")
 
-    before = reset_peak()["rss"]
-    numbers = train(net, videos, job) | {"before": before, "peak": memory()["peak_rss"]}
+    before = protocol.reset_peak()["rss"]
+    numbers = train(net, videos, job) | {"before": before, "peak": protocol.memory()["peak_rss"]}
 
     net.eval()
     scores = []
     with torch.no_grad():
-        for video in read_videos(Path(job_folder) / "test.npz"):
-            output = net(torch.from_numpy(video["rgb"]), torch.from_numpy(video["logmel"]))
+        for rgb, logmel, *_ in protocol.read_videos(job_folder / "test.npz"):
+            output = net(torch.from_numpy(rgb), torch.from_numpy(logmel))
             scores.append((output.scores[0].numpy(), output.video_score[0].numpy()))
     about = {"version": f"PyTorch {torch.__version__}", "threads": torch.get_num_threads()}
-    write_result(Path(result_folder), numbers | about, scores)
+    protocol.write_result(result, numbers | about, scores)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*map(Path, sys.argv[1:]))
