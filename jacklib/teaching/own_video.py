@@ -12,7 +12,7 @@ from jacklib import files
 from jacklib.backend.folders import ROOT
 from jacklib.data import media
 from jacklib.data.tsl_features import DESCRIPTOR, video_facts
-from jacklib.errors import DataError, plain
+from jacklib.errors import DataError, plain, refuse
 from jacklib.methods.answer import TRAINED_ON, Model
 from jacklib.methods.checkpoints import shipped_weights
 from jacklib.methods.front import CLASSROOM_DATA, METHODS, load, network_key
@@ -37,18 +37,13 @@ WHAT = {
 
 def check_file(path: str | Path, kinds: Sequence[str] = VIDEOS) -> Path:
     """The file, if it is there, not empty and of a known kind; else raises DataError."""
-    path = Path(path)
     wanted = f"a file: {', '.join(kinds)}"
-    files.check_file(path, wanted, "Correct the path.")
-    if path.suffix.lower() not in kinds:
-        raise DataError(
-            str(path), found=f"a name that ends in {path.suffix or 'nothing'}", wanted=wanted,
-            cure="Choose such a file, or convert it.",
-        )  # fmt: skip
-    if path.stat().st_size == 0:
-        raise DataError(
-            str(path), found="0 bytes", wanted="a whole file", cure="Copy or upload it again."
-        )
+    path = files.check_file(path, wanted, "Correct the path.")
+    refuse(path.suffix.lower() not in kinds, str(path), wanted=wanted,
+           found=f"a name that ends in {path.suffix or 'nothing'}",
+           cure="Choose such a file, or convert it.")  # fmt: skip
+    refuse(path.stat().st_size == 0, str(path), found="0 bytes", wanted="a whole file",
+           cure="Copy or upload it again.")  # fmt: skip
     return path
 
 
@@ -98,9 +93,8 @@ def found_weights(network: str) -> Path:
     places = [(left / "both" if key == "gait" else left) / "last.pth"]
     places += [ROOT / "results" / METHODS[key].NAME / "best.pth"]
     there = [place for place in places if place.is_file() and not _goes_on(place)]
-    return max(
-        there, key=lambda place: place.stat().st_mtime, default=shipped_weights(METHODS[key].NAME)
-    )
+    shipped = shipped_weights(METHODS[key].NAME)
+    return max(there, key=lambda place: place.stat().st_mtime, default=shipped)
 
 
 def load_newest(network: str) -> Model:
@@ -122,9 +116,8 @@ def about(model: Model, lang: str = "en") -> str:
     if model.score:
         score = SCORE[lang].format(what=WHAT[lang][model.score[0]], number=model.score[1])
     data = TRAINED_ON[lang].get(model.trained_on or "") or model.trained_on or WHAT[lang][""]
-    return plain(
-        ABOUT[lang].format(network=model.network, weights=model.weights, data=data, score=score)
-    )
+    words = {"network": model.network, "weights": model.weights, "data": data, "score": score}
+    return plain(ABOUT[lang].format(**words))
 
 
 def _goes_on(weights: Path) -> bool:
