@@ -1,28 +1,14 @@
 """The measured side of `bench`: what both frameworks' processes have in common.
 
-One JSON object a line comes in on stdin, and one goes out on stdout for each; nothing else is
-written there. A request that fails is answered with {"error": "..."} and the process lives on.
-
-    {"op": "load", "network": "vaanet", "config": {...}, "batch": 2, "seed": 0, "clips": 200}
-        -> {"parameters": all, "trainable": with gradient}      builds the network and its inputs
-                                                            (clips: of a TSL-Net video)
-    {"op": "inference"}  -> {"seconds": ...}                    one forward pass, evaluation mode
-    {"op": "forward"}    -> {"seconds": ...}                    the same in training mode; Jittor:
-                                                            also "unwaited", see `Session`
-    {"op": "train"}      -> {"seconds": ..., "loss": ...}       one step: forward, backward, update
-                                                            (CTEN: three passes, see `erased`)
-
-VAANet's and CTEN's passes take the batch as a whole. TSL-Net's take one video, since videos differ
-in length: inference and forward the batch's first, a training step one after the other.
-
-    {"op": "info"}       -> {"peak_rss": bytes, "rss": bytes, "version": ..., "threads": n}
-    {"op": "reset_peak"} -> {"peak_rss": ..., "rss": ...}       start a new peak from here
-
-Nothing is warmed up here: whoever measures decides how many first answers to throw away. This file
-imports no framework.
+One JSON object a line comes in on stdin, such as {"op": "load", "network": "vaanet"}: a method of
+`Session` and its arguments. One goes out on stdout for each, {"error": "..."} where it failed;
+nothing else is written there. Nothing is warmed up here: whoever measures decides how many first
+answers to throw away.
 
 `bench tsl --train` starts a process for every run instead, which reads a folder (JOB: job.npz with
 a `Job` and the first weights, train.npz and test.npz with videos) and writes a file (RESULT).
+
+This file imports no framework.
 """
 
 from __future__ import annotations
@@ -79,9 +65,7 @@ class Session:
     """
 
     lazy = False  # whether a network returns before it has computed anything
-
-    def __init__(self) -> None:
-        self.net: Any = None
+    reset_peak = staticmethod(reset_peak)
 
     def load(
         self,
@@ -91,10 +75,12 @@ class Session:
         seed: int = 0,
         clips: int = 200,
     ) -> dict[str, int]:
-        """Build the network and inputs for one batch."""
-        # Let go of the last network first: it must not be timed if this load fails, nor count in
-        # the peak of the next one.
-        self.net = self.optimizer = None
+        """Build the network and inputs for one batch. clips: of a TSL-Net video.
+
+        VAANet's and CTEN's passes take the batch as a whole. TSL-Net's take one video, since videos
+        differ in length: `inference` and `forward` the batch's first, `train` one after the other.
+        """
+        self.net = self.optimizer = None  # or the last network would count in this one's peak
         self.passes = []
         table = table_of(network)
         options = table.config(**(config or {}))
@@ -102,13 +88,11 @@ class Session:
         self.network, self.loss = network, getattr(self.losses, f"{network}_loss")
         for inputs, targets in table.passes(options, batch, seed, clips):
             self.passes.append(([*map(self.tensor, inputs)], [*map(self.tensor, targets)]))
-        rates = {"lr": table.learning_rate, "weight_decay": table.weight_decay}
-        groups = net.parameter_groups(rates["lr"]) if network == "tsl" else net.parameters()
+        lr, kind, more = table.learning_rate, self.optim.Adam, {}
         if table.momentum:
-            momentum = {"momentum": table.momentum, "nesterov": True}
-            self.optimizer = self.optim.SGD(groups, **rates, **momentum)
-        else:
-            self.optimizer = self.optim.Adam(groups, **rates)
+            kind, more = self.optim.SGD, {"momentum": table.momentum, "nesterov": True}
+        groups = net.parameter_groups(lr) if network == "tsl" else net.parameters()
+        self.optimizer = kind(groups, lr=lr, weight_decay=table.weight_decay, **more)
         self.net = net
         self.wait()
         sizes = self.sizes(net)
@@ -119,14 +103,14 @@ class Session:
 
     def inference(self) -> dict[str, float]:
         """One forward pass in evaluation mode, without gradients."""
-        self._loaded().eval()
+        self.net.eval()
         with self.no_grad():
             seconds, _ = self._pass(2)  # TSL-Net: without labels
         return {"seconds": seconds}
 
     def forward(self) -> dict[str, float]:
         """One forward pass in training mode; "unwaited" is read before anything is computed."""
-        self._loaded().train()
+        self.net.train()
         seconds, unwaited = self._pass(None)
         return {"seconds": seconds} | ({"unwaited": unwaited} if self.lazy else {})
 
@@ -140,8 +124,8 @@ class Session:
         return time.perf_counter() - start, unwaited
 
     def train(self) -> dict[str, float]:
-        """One whole training step on the batch."""
-        self._loaded().train()
+        """One training step on the batch (CTEN: three passes, see `erased`)."""
+        self.net.train()
         self.wait()
         start = time.perf_counter()
         value = self.step(self._losses())
@@ -161,24 +145,9 @@ class Session:
             yield loss
             del loss
 
-    def _loaded(self) -> Any:
-        if self.net is None:
-            raise ValueError("op: found no network, wanted one loaded. Send 'load' first.")
-        return self.net
-
-
-def answer(session: Session, request: dict[str, Any]) -> dict[str, Any]:
-    """Carry out one request (its "op" and that operation's arguments)."""
-    arguments = dict(request)
-    op = arguments.pop("op", None)
-    if op in ("load", "inference", "forward", "train"):
-        return getattr(session, op)(**arguments)
-    if op == "info":
-        return memory() | session.about()
-    if op == "reset_peak":
-        return reset_peak()
-    wanted = "load, inference, forward, train, info or reset_peak"
-    raise ValueError(f"op: found {op!r}, wanted {wanted}.")
+    def info(self) -> dict[str, Any]:
+        """Memory of the process in bytes, and `about`."""
+        return memory() | self.about()
 
 
 def serve(session: Session) -> None:
@@ -188,7 +157,8 @@ def serve(session: Session) -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     for line in sys.stdin:
         try:
-            reply = answer(session, json.loads(line))
+            request = json.loads(line)
+            reply = getattr(session, request.pop("op"))(**request)
         except Exception as error:  # a bad request must not end the process that others wait on
             reply = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(reply), file=replies, flush=True)
