@@ -67,16 +67,9 @@ class Worker:
 
 
 def measure(
-    network: str,
-    config: dict[str, Any],
-    batch: int,
-    *,
-    rounds: int,
-    warm_up: int,
-    seed: int = 0,
-    clips: int = 200,
-    device: str = "cpu",
-) -> dict[str, dict[str, Any]]:
+    network: str, config: dict[str, Any], batch: int, *, rounds: int, warm_up: int, seed: int = 0,
+    clips: int = 200, device: str = "cpu",
+) -> dict[str, dict[str, Any]]:  # fmt: skip
     """Times and memory by framework ("Jittor" and, where found, "PyTorch").
 
     Each has "about" and, for the network's OPERATIONS, "first" (seconds of the first turn),

@@ -68,13 +68,9 @@ class Session:
     reset_peak = staticmethod(reset_peak)
 
     def load(
-        self,
-        network: str,
-        config: dict[str, Any] | None = None,
-        batch: int = 1,
-        seed: int = 0,
+        self, network: str, config: dict[str, Any] | None = None, batch: int = 1, seed: int = 0,
         clips: int = 200,
-    ) -> dict[str, int]:
+    ) -> dict[str, int]:  # fmt: skip
         """Build the network and inputs for one batch. clips: of a TSL-Net video.
 
         VAANet's and CTEN's passes take the batch as a whole. TSL-Net's take one video, since videos

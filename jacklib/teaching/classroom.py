@@ -87,14 +87,9 @@ def check_shape(
 
 
 def check_function(
-    name: str,
-    function: Callable,
-    cases: Sequence[tuple[Any, Any]],
-    hint: str = "",
-    hint_zh: str = "",
-    *,
-    tolerance: float = 1e-6,
-) -> bool:
+    name: str, function: Callable, cases: Sequence[tuple[Any, Any]], hint: str = "",
+    hint_zh: str = "", *, tolerance: float = 1e-6,
+) -> bool:  # fmt: skip
     """Check a function on cases, each (arguments, wanted result), stopping at the first wrong one.
 
     arguments: a tuple of positional arguments, a dict of keyword arguments, or one argument alone.

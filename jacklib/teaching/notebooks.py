@@ -71,13 +71,9 @@ METADATA = {
 
 
 def build(
-    names: Sequence[str] = (),
-    *,
-    execute: bool = True,
-    solutions: bool = False,
-    progress: bool = True,
-    folder: Path = NOTEBOOKS,
-) -> list[Path]:
+    names: Sequence[str] = (), *, execute: bool = True, solutions: bool = False,
+    progress: bool = True, folder: Path = NOTEBOOKS,
+) -> list[Path]:  # fmt: skip
     """Build both editions of the named notebooks ("04", "04_vaanet"), or of all.
 
     execute: run the English edition once and give both its outputs; otherwise none has outputs.
