@@ -116,8 +116,9 @@ def about(model: Model, lang: str = "en") -> str:
     if model.score:
         score = SCORE[lang].format(what=WHAT[lang][model.score[0]], number=model.score[1])
     data = TRAINED_ON[lang].get(model.trained_on or "") or model.trained_on or WHAT[lang][""]
-    words = {"network": model.network, "weights": model.weights, "data": data, "score": score}
-    return plain(ABOUT[lang].format(**words))
+    return plain(
+        ABOUT[lang].format(network=model.network, weights=model.weights, data=data, score=score)
+    )
 
 
 def _goes_on(weights: Path) -> bool:
