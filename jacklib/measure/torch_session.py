@@ -2,15 +2,18 @@
 
 Start it with Jittor left out, because the two frameworks do not share a process safely:
 
-    JACKLIB_NO_JITTOR=1 python -m jacklib.measure.torch_session
+    JACKLIB_NO_JITTOR=1 python -m jacklib.measure.torch_session [JOB RESULT]
 
-The requests it answers are listed in `jacklib.measure.protocol`.
+The requests that it answers, JOB and RESULT are described in `jacklib.measure.protocol`.
 """
 
 from __future__ import annotations
 
 import os
+import sys
+import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +21,9 @@ import torch
 from torch import nn
 
 from jacklib import reference
-from jacklib.measure.protocol import Session, serve
+from jacklib.core.configs import TSLNetConfig
+from jacklib.measure import protocol
+from jacklib.measure.protocol import Job, Session, serve
 from jacklib.reference import losses
 
 # "cuda" where `bench --device cuda` or `gpu_check` measures a GPU.
@@ -65,5 +70,71 @@ class TorchSession(Session):
         return about
 
 
+# --- `bench tsl --train` --------------------------------------------------------------------------
+
+
+def train_once(job_folder: Path, result: Path) -> None:
+    """Train TSL-Net as the job says and score its test videos.
+
+    `jacklib.methods.tsl.train` is the other side: the same videos in the same order, a gradient
+    each, and one step of Adam.
+    """
+    facts, weights = protocol.read_facts(job_folder / "job.npz")
+    job = Job(**facts)
+    net = TorchSession().build("TSLNet", TSLNetConfig(**job.config), job.seed)
+    wanted = {name for name in net.state_dict() if not name.endswith("num_batches_tracked")}
+    if weights.keys() != wanted:
+        raise ValueError(f"weights: found others than wanted, {weights.keys() ^ wanted}.")
+    given = {name: torch.from_numpy(array) for name, array in weights.items()}
+    net.load_state_dict(given, strict=False)
+    videos = protocol.read_videos(job_folder / "train.npz")
+
+    before = protocol.reset_peak()["rss"]
+    numbers = _train(net, videos, job) | {"before": before, "peak": protocol.memory()["peak_rss"]}
+
+    net.eval()
+    scores = []
+    with torch.no_grad():
+        for rgb, logmel, *_ in protocol.read_videos(job_folder / "test.npz"):
+            output = net(torch.from_numpy(rgb), torch.from_numpy(logmel))
+            scores.append((output.scores[0].numpy(), output.video_score[0].numpy()))
+    about = {"version": f"PyTorch {torch.__version__}", "threads": torch.get_num_threads()}
+    protocol.write_result(result, numbers | about, scores)
+
+
+def _train(net: nn.Module, videos: list[list[np.ndarray]], job: Job) -> dict[str, list[float]]:
+    """Train, and give the seconds of each video's "forward" pass and of each step ("iterations").
+
+    The first step's are left out: it is warm-up.
+    """
+    criterion = losses.TSLLoss()
+    groups = net.parameter_groups(job.rates[0], job.audio_factor)
+    optimizer = torch.optim.Adam(groups, lr=job.rates[0], weight_decay=job.weight_decay)
+    net.train()
+    forward: list[float] = []
+    iterations: list[float] = []
+    for rate, indices in zip(job.rates, job.order, strict=True):
+        begun = time.perf_counter()
+        for group, factor in zip(optimizer.param_groups, (1.0, job.audio_factor), strict=True):
+            group["lr"] = rate * factor
+        optimizer.zero_grad()
+        for index in indices:
+            start = time.perf_counter()
+            rgb, logmel, *truth = map(torch.from_numpy, videos[index])
+            output = net(rgb, logmel, truth[0])
+            forward.append(time.perf_counter() - start)
+            loss = criterion(output, *truth)["total"]
+            (loss / len(indices)).backward()
+            if not torch.isfinite(loss):  # as the other side asks
+                raise ValueError(f"The loss is no longer a number in step {len(iterations) + 1}.")
+            del output, loss
+        optimizer.step()
+        iterations.append(time.perf_counter() - begun)
+    return {"forward": forward[len(job.order[0]) :], "iterations": iterations[1:]}
+
+
 if __name__ == "__main__":
-    serve(TorchSession())
+    if sys.argv[1:]:
+        train_once(*map(Path, sys.argv[1:]))
+    else:
+        serve(TorchSession())

@@ -24,20 +24,20 @@ from typing import Any
 import jittor as jt
 import numpy as np
 
-from jacklib.backend import processes, runtime
+from jacklib.backend import processes
 from jacklib.backend.torch_process import find_torch, process_environment
 from jacklib.data.samples import UNTRIMMED
 from jacklib.data.tsl300 import UntrimmedVideos
 from jacklib.measure import protocol
 from jacklib.measure.jittor_session import JittorSession
 from jacklib.methods import tsl
-from jacklib.networks import TSLNet, TSLNetConfig
+from jacklib.networks import TSLNetConfig
 from jacklib.weights.checkpoint import load_weights
 
 CHECK_STEPS = 10  # of the run without dropout
 ROUNDING = 1e-7  # the last digit of a float32 number, as a fraction of it
 RANDOM_DRAWS = 20
-MODULES = {"PyTorch": "torch_tsl_training", "Jittor": "tsl_training"}
+MODULES = {"PyTorch": "torch_session", "Jittor": "tsl_training"}
 TIMES = ("forward", "unwaited", "iterations")  # of a run: seconds of every turn
 METRICS = {
     "average_mAP": "average mAP[0.1:0.3]", "average_pAP": "pAP", "average_nAP": "nAP",
@@ -52,8 +52,8 @@ def train_once(job_folder: Path, result: Path) -> None:
     """Train as the job says, with what users run, and score its test videos."""
     facts, weights = protocol.read_facts(job_folder / "job.npz")
     job = protocol.Job(**facts)
-    runtime.seed(job.seed)
-    net = TSLNet(TSLNetConfig(**job.config))
+    session = JittorSession()
+    net = session.build("TSLNet", TSLNetConfig(**job.config), job.seed)
     load_weights(net, weights)
     training, testing = (UntrimmedVideos(job.root, s, seed=job.seed) for s in ("train", "test"))
     samples = [training.load(i) for i in range(len(training))]
@@ -78,7 +78,7 @@ def train_once(job_folder: Path, result: Path) -> None:
         output.scores.sync()
     numbers = {"forward": clock.forward, "iterations": clock.iterations, "unwaited": unwaited}
     numbers |= {"before": before, "peak": clock.peak}
-    protocol.write_result(result, numbers | JittorSession().about(), scores)
+    protocol.write_result(result, numbers | session.about(), scores)
 
 
 # --- the measuring side ---------------------------------------------------------------------------
@@ -89,8 +89,8 @@ def prepare(
 ) -> UntrimmedVideos:
     """Write the job of one seed; returns the test videos."""
     training, testing = (UntrimmedVideos(root, s, seed=seed) for s in ("train", "test"))
-    runtime.seed(seed)
-    weights = {name: v.numpy() for name, v in TSLNet(config).state_dict().items()}
+    net = JittorSession().build("TSLNet", config, seed)
+    weights = {name: v.numpy() for name, v in net.state_dict().items()}
     steps = tsl.steps(training, schedule, seed, 0, len(schedule.rates))
     job = protocol.Job(
         root=str(root), seed=seed, config=asdict(config), rates=list(schedule.rates),
