@@ -1,8 +1,7 @@
 """Exercise checks for the notebooks: they print one line and never stop "Run all".
 
     check_value("1a shape", answer, 4096, hint="Multiply width by positions.")
-    check_shape("1b features", features, (2, 512, 16))
-    check_function("1c pooling", pool, [(([1.0, 3.0],), 2.0)], hint="The mean, not the sum.")
+    check_function("1b pooling", pool, [(([1.0, 3.0],), 2.0)], hint="The mean, not the sum.")
     summary()
 
 Each check prints one of
@@ -10,8 +9,8 @@ Each check prints one of
     ✗ name: why       wrong, with the hint
     ○ name: ...       not done yet: the answer is still `...` or None
 and returns whether it was right. An error inside the student's function is caught and shown.
-Where the answer may not even exist (the name is unknown), pass `lambda: answer`: `check_value` and
-`check_shape` call a function they are given.
+Where the answer may not even exist (the name is unknown), pass `lambda: answer`: `check_value`
+calls a function that it is given.
 
 Arrays may be NumPy arrays, lists, or anything with `.numpy()` (Jittor Vars, PyTorch tensors).
 """
@@ -20,7 +19,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -54,11 +52,6 @@ def language(lang: str) -> None:
     _language = lang
 
 
-def reset() -> None:
-    """Forget all results, as at the start of a notebook."""
-    _results.clear()
-
-
 def check_value(
     name: str, got: Any, wanted: Any, *, tolerance: float = 1e-6, hint: str = "", hint_zh: str = ""
 ) -> bool:
@@ -68,22 +61,6 @@ def check_value(
     be off, absolutely or relative to the wanted one. The wanted answer is not printed.
     """
     return _judge(name, lambda: _compare(_resolve(got), wanted, tolerance), hint, hint_zh)
-
-
-def check_shape(
-    name: str, array: Any, wanted_shape: Sequence[int], hint: str = "", hint_zh: str = ""
-) -> bool:
-    """Check an array's shape. array: it, or a function without arguments that gives it."""
-
-    def compare() -> None:
-        value, wanted = _resolve(array), list(wanted_shape)
-        if not hasattr(value, "shape") and not isinstance(value, (list, tuple, numbers.Number)):
-            raise _Wrong("no_shape", got=_short(value), wanted=wanted)
-        shape = list(value.shape if hasattr(value, "shape") else np.shape(value))
-        if shape != wanted:
-            raise _Wrong("shape", got=shape, wanted=wanted)
-
-    return _judge(name, compare, hint, hint_zh)
 
 
 def check_function(
