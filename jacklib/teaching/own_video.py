@@ -69,7 +69,6 @@ class Look(NamedTuple):
     """What a video file holds."""
 
     seconds: float
-    fps: float
     sound: bool  # without, the networks are given silence
 
 
@@ -81,7 +80,7 @@ def look(video: Path) -> Look:
     facts = video_facts(video)
     with media.opened(video) as container:
         sound = media.sound_stream(video, container)
-        return Look(facts.seconds, facts.fps, sound is not None)
+        return Look(facts.seconds, sound is not None)
 
 
 def found_weights(network: str) -> Path:
