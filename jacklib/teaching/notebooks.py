@@ -148,9 +148,7 @@ def read_source(source: Path, *, solutions: bool = False) -> dict[str, NotebookN
         for index, cell in enumerate(cells):
             # Ids made from the place, so that building again gives the same file.
             cell["id"] = hashlib.sha256(f"{source.stem} {lang} {index}".encode()).hexdigest()[:8]
-        editions[lang] = nbformat.v4.new_notebook(
-            cells=cells, metadata=nbformat.from_dict(METADATA)
-        )
+        editions[lang] = nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
         editions[lang].nbformat_minor = 5
         nbformat.validate(editions[lang])
     return editions
