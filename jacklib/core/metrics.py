@@ -153,11 +153,6 @@ def _number(value) -> float:
     return float(value)
 
 
-def check_results(results: dict, where: str) -> None:
-    """Raise DataError, naming the video, if `detection_metrics` cannot take {ID: segments}."""
-    _by_label(results, where, None)
-
-
 def _inside(table, key: str):
     return table.get(key, table) if isinstance(table, dict) else table
 

@@ -111,21 +111,6 @@ def _to_picture(path: Path, frame, short_side: int) -> np.ndarray:
     return np.ascontiguousarray(np.rot90(picture, round(getattr(frame, "rotation", 0) / 90)))
 
 
-def read_video(
-    path: str | Path, fps: int = 30, short_side: int = 240
-) -> tuple[Iterator[np.ndarray], np.ndarray]:
-    """A video for use at once, without files: (frames as `read_frames`, waveform).
-
-    The frames come one by one, so that a long video needs little memory; `list()` them for
-    all. The waveform is float32 [samples], mono, 44.1 kHz, silence where the video has no sound.
-    """
-    from jacklib.data.audio import read_audio  # librosa is slow to load and only needed here
-
-    with media.opened(path) as container:
-        media.picture_stream(path, container)
-    return read_frames(path, fps, short_side), read_audio(path)
-
-
 # --- one video to files ---------------------------------------------------------------------------
 
 

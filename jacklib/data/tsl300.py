@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jacklib.core.metrics import MOST_SEGMENTS, check_results, times
+from jacklib.core.metrics import MOST_SEGMENTS, times
 from jacklib.core.shapes import LOGMEL_BINS, LOGMEL_FRAMES, check_modality
 from jacklib.data.media import LONGEST, natural_order
 from jacklib.data.tsl_features import CLIP_FRAMES, RATES, RGB_SIZE
@@ -500,13 +500,3 @@ def write_results(path: Path, results: dict[str, list], details: str) -> Path:
     }
     write_json(Path(path), content)
     return Path(path)
-
-
-def read_results(path: str | Path) -> dict:
-    """An ActivityNet file of results, for `detection_metrics`. Raises DataError naming it."""
-    content = read_table(Path(path), needed=True)
-    wanted, cure = '{"results": {ID: [...]}}', "Give the file that `TSL main_eval` writes."
-    if not isinstance(content.get("results"), dict):
-        raise DataError(str(path), found='no table "results"', wanted=wanted, cure=cure)
-    check_results(content["results"], str(path))
-    return content

@@ -13,10 +13,12 @@ for Jittor, which is lazy: the time to build the graph. That is no forward time.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -30,14 +32,16 @@ from jacklib.core.networks import KEYS, NETWORKS
 from jacklib.core.networks import network as table_of
 from jacklib.errors import DataError, check_at_least, refuse
 from jacklib.files import write_json
+from jacklib.measure.protocol import versions
 
 OPERATIONS = {network.key: network.operations for network in NETWORKS}
 WORDS = {"inference": "inference", "forward": "forward pass in training", "train": "training step"}
+SETTINGS = ("paper", "classroom")
 CLIPS = {"paper": 200, "classroom": 90}  # of a TSL-Net video: 16 frames each
 
 
 class Worker:
-    """A process that answers requests; `ask(op, ...)` waits for the answer."""
+    """A process that answers requests."""
 
     def __init__(self, python: str, module: str, environment: dict[str, str]):
         self.process = processes.Child(
@@ -63,16 +67,9 @@ class Worker:
 
 
 def measure(
-    network: str,
-    config: dict[str, Any],
-    batch: int,
-    *,
-    rounds: int,
-    warm_up: int,
-    seed: int = 0,
-    clips: int = 200,
-    device: str = "cpu",
-) -> dict[str, dict[str, Any]]:
+    network: str, config: dict[str, Any], batch: int, *, rounds: int, warm_up: int, seed: int = 0,
+    clips: int = 200, device: str = "cpu",
+) -> dict[str, dict[str, Any]]:  # fmt: skip
     """Times and memory by framework ("Jittor" and, where found, "PyTorch").
 
     Each has "about" and, for the network's OPERATIONS, "first" (seconds of the first turn),
@@ -84,11 +81,9 @@ def measure(
     process's turns, and 0 where that is not told either.
     """
     gpu = device == "cuda"
-    programs = {
-        "Jittor": (sys.executable, "jacklib.measure.jittor_session", {"use_cuda": str(int(gpu))})
-    }
-    torch = find_torch()
-    if torch:
+    use_cuda = {"use_cuda": str(int(gpu))}
+    programs = {"Jittor": (sys.executable, "jacklib.measure.jittor_session", use_cuda)}
+    if torch := find_torch():
         environment = {"JACKLIB_NO_JITTOR": "1", "JACK_DEVICE": device}
         programs["PyTorch"] = (torch, "jacklib.measure.torch_session", environment)
     workers: dict[str, Worker] = {}
@@ -110,24 +105,21 @@ def measure(
     try:
         results: dict[str, dict[str, Any]] = {}
         for name in programs:
-            loaded = ask(
-                name, "load", network=network, config=config, batch=batch, seed=seed, clips=clips
-            )
+            inputs = {"batch": batch, "seed": seed, "clips": clips}
+            loaded = ask(name, "load", network=network, config=config, **inputs)
             results[name] = {"about": workers[name].ask("info") | loaded}
         for op in OPERATIONS[network]:
             for worker in workers.values():
                 worker.ask("reset_peak")
-            turns: dict[str, list[dict[str, float]]] = {name: [] for name in workers}
-            for _ in range(warm_up + rounds):
-                for name in workers:
-                    turns[name].append(ask(name, op))
+            turns = [{name: ask(name, op) for name in workers} for _ in range(warm_up + rounds)]
             for name in workers:
-                first, measured = turns[name][0], turns[name][warm_up:]
-                results[name][op] = {"first": first["seconds"]}
-                for clock in ("seconds", "unwaited"):
-                    if clock in first:
-                        results[name][op][clock] = [turn[clock] for turn in measured]
-                results[name][op]["peak"] = held(name)
+                first, measured = turns[0][name], [turn[name] for turn in turns[warm_up:]]
+                clocks = [clock for clock in ("seconds", "unwaited") if clock in first]
+                results[name][op] = {
+                    "first": first["seconds"],
+                    **{clock: [turn[clock] for turn in measured] for clock in clocks},
+                    "peak": held(name),
+                }
         return results
     finally:
         for worker in workers.values():
@@ -136,17 +128,18 @@ def measure(
 
 def gpu_memory(process: int) -> int:
     """Bytes of GPU memory that a process holds; 0 where the driver does not tell."""
-    rows = _nvidia_smi("--query-compute-apps=pid,used_memory")
+    rows = nvidia_smi("--query-compute-apps=pid,used_memory")
     return sum(int(row[1]) << 20 for row in rows if row[0] == str(process) and row[1].isdigit())
 
 
 def card_memory() -> int:
     """Bytes of GPU memory in use by anyone, on all cards; 0 where the driver does not tell."""
-    return sum(int(row[0]) << 20 for row in _nvidia_smi("--query-gpu=memory.used")
+    return sum(int(row[0]) << 20 for row in nvidia_smi("--query-gpu=memory.used")
                if row[0].isdigit())  # fmt: skip
 
 
-def _nvidia_smi(query: str) -> list[list[str]]:
+def nvidia_smi(query: str) -> list[list[str]]:
+    """The fields of each line that the driver's program answers; none where it fails."""
     command = ["nvidia-smi", query, "--format=csv,noheader,nounits"]
     try:
         lines = subprocess.run(command, capture_output=True, text=True, timeout=20).stdout
@@ -161,6 +154,24 @@ def memory_words(peak: int) -> str:
     return f"{peak / 2**20:.0f} MiB" if peak else "memory unknown"
 
 
+def ratio(results: dict[str, dict[str, Any]], op: str) -> tuple[float, float]:
+    """Time and memory of an operation, Jittor / PyTorch; memory is NaN where either is unknown."""
+    ours, theirs = results["Jittor"][op], results["PyTorch"][op]
+    seconds = statistics.median(ours["seconds"]) / statistics.median(theirs["seconds"])
+    known = ours["peak"] and theirs["peak"]
+    return seconds, ours["peak"] / theirs["peak"] if known else math.nan
+
+
+def _cell(number: float, bold: bool) -> str:
+    mark = "**" if bold else ""
+    return "unknown" if math.isnan(number) else f"{mark}{number:.2f}{mark}"
+
+
+def _spread(seconds: list[float], digits: int) -> str:
+    middle, least, most = (f"{f(seconds):.{digits}f}" for f in (statistics.median, min, max))
+    return f"{middle} s | {least} to {most} s"
+
+
 def table(results: dict[str, dict[str, Any]], title: str) -> str:
     """The results as a Markdown table with its machine and settings."""
     lines = [
@@ -173,60 +184,41 @@ def table(results: dict[str, dict[str, Any]], title: str) -> str:
         if op not in results["Jittor"]:
             continue
         for name, result in results.items():
-            seconds = result[op]["seconds"]
+            found = result[op]
             lines.append(
-                f"| {words} | {name} | {statistics.median(seconds):.3f} s | "
-                f"{min(seconds):.3f} to {max(seconds):.3f} s | {result[op]['first']:.1f} s | "
-                f"{memory_words(result[op]['peak'])} |"
+                f"| {words} | {name} | {_spread(found['seconds'], 3)} | {found['first']:.1f} s | "
+                f"{memory_words(found['peak'])} |"
             )
         if "PyTorch" in results:
-            ours, theirs = results["Jittor"][op], results["PyTorch"][op]
-            time_ratio = statistics.median(ours["seconds"]) / statistics.median(theirs["seconds"])
-            lines.append(
-                f"| | **Jittor / PyTorch** | **{time_ratio:.2f}** | | | "
-                f"{_memory_ratio(ours, theirs)} |"
-            )
+            seconds, memory = (_cell(number, bold=True) for number in ratio(results, op))
+            lines.append(f"| | **Jittor / PyTorch** | {seconds} | | | {memory} |")
         if "unwaited" in results["Jittor"][op]:
-            seconds = results["Jittor"][op]["unwaited"]
-            lines.append(
-                f"| {words}, read without waiting | Jittor | {statistics.median(seconds):.4f} s | "
-                f"{min(seconds):.4f} to {max(seconds):.4f} s | | |"
-            )
+            unwaited = _spread(results["Jittor"][op]["unwaited"], 4)
+            lines.append(f"| {words}, read without waiting | Jittor | {unwaited} | | |")
     return "\n".join(lines)
-
-
-def _memory_ratio(ours: dict[str, Any], theirs: dict[str, Any]) -> str:
-    both = ours["peak"] and theirs["peak"]
-    return f"**{ours['peak'] / theirs['peak']:.2f}**" if both else "unknown"
 
 
 def ratios(everything: dict[str, Any]) -> list[tuple[str, str, str, float, float]]:
     """(network, settings, operation, time, memory) of all results, as Jittor / PyTorch."""
-    rows = []
-    for network, of_settings in everything.items():
-        for settings, results in of_settings.items():
-            if "PyTorch" not in results:
-                continue
-            for op in OPERATIONS[network]:
-                ours, theirs = results["Jittor"][op], results["PyTorch"][op]
-                seconds = statistics.median(ours["seconds"]) / statistics.median(theirs["seconds"])
-                both = ours["peak"] and theirs["peak"]
-                memory = ours["peak"] / theirs["peak"] if both else math.nan
-                rows.append((network, settings, op, seconds, memory))
-    return rows
+    return [
+        (network, settings, op, *ratio(results, op))
+        for network, of_settings in everything.items()
+        for settings, results in of_settings.items()
+        if "PyTorch" in results
+        for op in OPERATIONS[network]
+    ]
 
 
 def overview(everything: dict[str, Any]) -> str:
     """All ratios as one Markdown table, and in a sentence which are above 1."""
-    rows = ratios(everything)
     lines = ["### Jittor / PyTorch", "", "| network | settings | | time | peak memory |",
              "|---|---|---|---|---|"]  # fmt: skip
-    for network, settings, op, seconds, memory in rows:
-        bold = "**" if seconds > 1 else ""
-        time_ratio = f"{bold}{seconds:.2f}{bold}"
-        peak = "unknown" if math.isnan(memory) else f"{memory:.2f}"
-        lines.append(f"| {network} | {settings} | {WORDS[op]} | {time_ratio} | {peak} |")
-    slower = [f"{n} {s} {WORDS[op]} ({t:.2f})" for n, s, op, t, _ in rows if t > 1]
+    slower = []
+    for network, settings, op, seconds, memory in ratios(everything):
+        cells = network, settings, WORDS[op], _cell(seconds, seconds > 1), _cell(memory, False)
+        lines.append(f"| {' | '.join(cells)} |")
+        if seconds > 1:
+            slower.append(f"{network} {settings} {WORDS[op]} ({seconds:.2f})")
     lines += ["", "Slower than PyTorch: " + ("; ".join(slower) or "none") + "."]
     return "\n".join(lines)
 
@@ -234,55 +226,43 @@ def overview(everything: dict[str, Any]) -> str:
 def machine() -> str:
     """The machine in words."""
     model = platform.processor() or platform.machine()
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                model = line.partition(":")[2].strip()
-                break
-    except OSError:
-        pass
+    with contextlib.suppress(OSError):
+        told = re.search(r"^model name\s*:(.*)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        model = told[1].strip() if told else model
     return f"{model}, {len(os.sched_getaffinity(0))} cores, {platform.system()}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `bench`."""
     parser.add_argument("network", choices=(*KEYS, "all"))
-    parser.add_argument("--settings", choices=("paper", "classroom", "both"), default="both")
+    parser.add_argument("--settings", choices=(*SETTINGS, "both"), default="both")
     parser.add_argument("--batch_size", type=int, help="default: 2 (paper), 8 (classroom); gait 32")
     parser.add_argument("--rounds", type=int, default=7, help="measured turns of each framework")
     parser.add_argument("--warm_up", type=int, default=2, help="turns before, not counted")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", help="also write every number to this file")
-    parser.add_argument(
-        "--train",
-        action="store_true",
+    parser.add_argument("--train", action="store_true",
         help="tsl only: train it on the rendered videos in both frameworks with the classroom "
-        "settings, and compare speed, memory and results",
-    )
+        "settings, and compare speed, memory and results")  # fmt: skip
     parser.add_argument("--seeds", type=int, default=3, help="runs with --train, from --seed on")
 
 
 def _measure_one(network: str, settings: str, args: argparse.Namespace) -> dict[str, Any]:
-    config = getattr(table_of(network).config, settings)()
-    default = dict(zip(("paper", "classroom"), table_of(network).batch, strict=True))[settings]
-    batch, clips = args.batch_size or default, CLIPS[settings]
+    about = table_of(network)
+    batch = args.batch_size or about.batch[SETTINGS.index(settings)]
+    clips = CLIPS[settings]
     results = measure(
-        network, asdict(config), batch, rounds=args.rounds, warm_up=args.warm_up, seed=args.seed,
-        clips=clips, device=args.device,
+        network, asdict(getattr(about.config, settings)()), batch, rounds=args.rounds,
+        warm_up=args.warm_up, seed=args.seed, clips=clips, device=args.device,
     )  # fmt: skip
-    versions = ", ".join(
-        f"{r['about']['version']} with {r['about']['threads']} threads" for r in results.values()
-    )
-    million = results["Jittor"]["about"]["parameters"] / 1e6
     amount = f"batch of {batch}"
     if network == "tsl":
         amount = f"one video of {clips} clips, training steps of {batch} videos"
-    title = (
-        f"{network}, {settings} settings, {amount} ({million:.1f} million "
-        f"parameters, {args.rounds} turns, seed {args.seed})"
-    )
-    print(f"\n{table(results, title)}\n\n{versions}", flush=True)
+    size = f"{results['Jittor']['about']['parameters'] / 1e6:.1f} million parameters"
+    how = f"{size}, {args.rounds} turns, seed {args.seed}"
+    print(f"\n{table(results, f'{network}, {settings} settings, {amount} ({how})')}\n")
+    print(versions(result["about"] for result in results.values()), flush=True)
     return results
 
 
@@ -308,17 +288,16 @@ def main(args: argparse.Namespace) -> int:
     if args.train:
         from jacklib.measure import tsl_training
 
-        everything = tsl_training.compare(args.seed, args.seeds, args.batch_size)
-        if args.json:
-            write_json(args.json, {"machine": machine(), "training": everything})
-        return 0
-    everything: dict[str, Any] = {}
-    for network in KEYS if args.network == "all" else (args.network,):
-        everything[network] = {}
-        for settings in ("paper", "classroom") if args.settings == "both" else (args.settings,):
-            everything[network][settings] = _measure_one(network, settings, args)
-    if ratios(everything):
-        print(f"\n{overview(everything)}", flush=True)
+        kind, found = "training", tsl_training.compare(args.seed, args.seeds, args.batch_size)
+    else:
+        networks = KEYS if args.network == "all" else (args.network,)
+        chosen = SETTINGS if args.settings == "both" else (args.settings,)
+        kind, found = (
+            "results",
+            {n: {s: _measure_one(n, s, args) for s in chosen} for n in networks},
+        )
+        if find_torch():
+            print(f"\n{overview(found)}", flush=True)
     if args.json:
-        write_json(args.json, {"machine": machine(), "results": everything})
+        write_json(args.json, {"machine": machine(), kind: found})
     return 0

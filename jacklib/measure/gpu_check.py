@@ -21,29 +21,44 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
+import jittor as jt
 import numpy as np
 
+from jacklib import networks, ops
 from jacklib.backend import cuda, folders, processes, runtime
 from jacklib.backend.folders import ROOT
 from jacklib.backend.torch_process import named_python, process_environment
-from jacklib.core.networks import NETWORKS
+from jacklib.core.networks import KEYS
+from jacklib.core.networks import network as table_of
 from jacklib.errors import check_choice, refuse
 from jacklib.files import write_json, write_text
+from jacklib.measure import bench
 from jacklib.measure.golden_numbers import Golden, point_labels
+from jacklib.measure.jittor_session import JittorSession
+from jacklib.networks import losses
+from jacklib.ops import graph
+from jacklib.weights.checkpoint import load_weights
 
-PARTS = ("operators", "golden", "training", "speed")
 # What is to be reached on an H100 or H200: how many times as fast as PyTorch at least.
 TARGETS = {("tsl", "inference"): 1.6, ("tsl", "train"): 1.2}
 AHEAD = 0.45  # of the time, at most, to compile what the parts will need
-# Parts of what is left then that are kept for a part, whatever those before it would like to take.
-# What the golden numbers' training compiles, the training steps need not.
-KEPT = {"operators": 0.1, "golden": 0.2, "training": 0.15, "speed": 0.35}
-ALL = slice(None)
+# The golden numbers and the networks that they are of; what these take; and what their outputs are
+# called there.
+GOLDEN = {
+    "vaanet_ve8": "VAANet", "cten_ve8": "CTEN", "cten_visual_ve8": "CTENVisual",
+    "tsl_t64": "TSLNet", "tsl_t650": "TSLNet", "bpm_gcn": "BPMGCN",
+}  # fmt: skip
+INPUTS = ("visual", "audio", "rgb", "logmel", "posture", "movement")
+OUTPUTS = {name: f"eval_{name}" for name in ("logits", "alpha", "beta", "gamma")} | {
+    "scores": "eval_cas", "video_score": "eval_vid_score", "posture_logits": "eval_posture",
+    "movement_logits": "eval_movement",
+}  # fmt: skip
 OPERATOR_LIMIT, GOLDEN_LIMIT, EACH_LIMIT = 2e-3, 1e-3, 5e-3
 
 
@@ -72,7 +87,6 @@ def two_steps(kind: Callable[..., Any], **options: Any) -> Callable[..., Any]:
 
     Gradients that change, long steps and strong weight decay let each part of the rule show.
     """
-    import jittor as jt
 
     def run(x, weight):
         optimizer, start = kind([weight], lr=0.1, **options), weight.numpy().copy()
@@ -85,13 +99,6 @@ def two_steps(kind: Callable[..., Any], **options: Any) -> Callable[..., Any]:
 
 def cases() -> list[Case]:
     """The operators that the networks, their losses and their training are made of."""
-    import jittor as jt
-    from jittor import nn
-
-    from jacklib import ops
-    from jacklib.networks.losses import pcce
-    from jacklib.ops import graph
-
     image, film, gait = (2, 3, 17, 15), (2, 3, 6, 14, 14), (2, 12, 16, 6)
 
     def shares(x):
@@ -101,8 +108,8 @@ def cases() -> list[Case]:
     return [
         Case("matmul", jt.matmul, ((33, 40), (40, 21))),
         Case("batched matmul", jt.matmul, ((5, 33, 40), (5, 40, 21))),
-        Case("conv2d", lambda x, w: nn.conv2d(x, w, None, 2, 1), (image, (8, 3, 3, 3))),
-        Case("conv2d, one channel", lambda x, w: nn.conv2d(x, w, None, 2, 3),
+        Case("conv2d", lambda x, w: jt.nn.conv2d(x, w, None, 2, 1), (image, (8, 3, 3, 3))),
+        Case("conv2d, one channel", lambda x, w: jt.nn.conv2d(x, w, None, 2, 3),
              ((2, 1, 32, 20), (8, 1, 7, 7))),
         Case("Conv2d layer", layer(ops.Conv2d, 3, 8, 3, padding=1), (image, (8, 3, 3, 3), (8,))),
         Case("Conv2d layer 1 x 1", layer(ops.Conv2d, 3, 8, 1), (image, (8, 3, 1, 1), (8,))),
@@ -115,8 +122,7 @@ def cases() -> list[Case]:
         Case("conv3d", lambda x, w: ops.conv3d(x, w, None, 2, 1), (film, (8, 3, 3, 3, 3))),
         Case("conv3d 1 x 1 x 1", lambda x, w: ops.conv3d(x, w), (film, (8, 3, 1, 1, 1))),
         Case("conv_time", lambda x, w: graph.conv_time(x, w, 2), (gait, (8, 6, 9, 1))),
-        Case("conv_time, kernel 1", lambda x, w: graph.conv_time(x, w, 2),
-             (gait, (8, 6, 1, 1))),
+        Case("conv_time, kernel 1", lambda x, w: graph.conv_time(x, w, 2), (gait, (8, 6, 1, 1))),
         Case("joint_products", graph.joint_products, ((2, 12, 16, 2, 3, 4),)),
         Case("mix_joints", graph.mix_joints, (gait, (2, 3, 16, 16))),
         Case("max_pool2d", lambda x: ops.max_pool2d(x, 3, 2, 1), (image,)),
@@ -128,18 +134,18 @@ def cases() -> list[Case]:
         Case("batch norm of rows", lambda x: ops.BatchNorm(40)(x), ((64, 40),)),
         Case("relu", ops.relu, ((40, 50),)),
         Case("tanh, sigmoid", lambda x: jt.tanh(x) * jt.sigmoid(x), ((40, 50),)),
-        Case("softmax", lambda x: nn.softmax(x, dim=-1), ((4, 5, 100),)),
-        Case("softmax in the middle", lambda x: nn.softmax(x, dim=1), ((4, 50, 6),)),
+        Case("softmax", lambda x: jt.nn.softmax(x, dim=-1), ((4, 5, 100),)),
+        Case("softmax in the middle", lambda x: jt.nn.softmax(x, dim=1), ((4, 50, 6),)),
         Case("log_softmax", lambda x: ops.log_softmax(x, 1), ((40, 100),)),
         Case("logsumexp", lambda x: ops.logsumexp(x, 1), ((40, 100),)),
         Case("cross entropy", lambda x: ops.cross_entropy(x, jt.array([1, 0, 3, 2])), ((4, 5),)),
-        Case("polarity-consistent", lambda x: pcce(x, jt.array([1, 0, 3, 2])), ((4, 8),)),
+        Case("polarity-consistent", lambda x: losses.pcce(x, jt.array([1, 0, 3, 2])), ((4, 8),)),
         Case("binary cross entropy",
              lambda x: ops.binary_cross_entropy(jt.sigmoid(x), shares(x), "none"), ((30, 3),)),
         Case("binary cross entropy of 0 and 1",  # where its logarithm ends
              lambda x: ops.binary_cross_entropy(jt.minimum(ops.relu(x), 1), shares(x), "none"),
              ((30, 3),)),
-        Case("KL divergence", lambda x: ops.kl_div(nn.softmax(x, dim=1).log(), shares(x)),
+        Case("KL divergence", lambda x: ops.kl_div(jt.nn.softmax(x, dim=1).log(), shares(x)),
              ((4, 8),)),
         Case("interpolate", lambda x: ops.interpolate_linear(x, 4), ((2, 6, 9),)),
         Case("sums and largest", lambda x: x.sum(1) + x.max(1) + x.mean(1), ((30, 40),)),
@@ -161,17 +167,16 @@ def difference(a: np.ndarray, b: np.ndarray) -> float:
     """The largest difference, relative to b's largest value."""
     if a.shape != b.shape:
         return float("inf")
-    scale = float(np.abs(b).max()) if b.size else 1.0
-    return float(np.abs(a.astype(np.float64) - b).max() / max(scale, 1e-12)) if b.size else 0.0
+    return float(np.abs(a.astype(np.float64) - b).max() / max(np.abs(b).max(), 1e-12))
 
 
-def check_operators(
-    device: str, small: bool, share: slice = ALL
-) -> Iterator[tuple[str, float | str, bool]]:
-    """(operator, largest difference of value and gradients, whether that is small enough)."""
-    import jittor as jt
+Row = tuple[str, float | str, bool]  # what, what was found, whether that is good enough
 
-    def run(case: Case, gpu: bool) -> list[np.ndarray]:
+
+def check_operator(case: Case, device: str) -> Iterator[Row]:
+    """The largest difference of value and gradients from the CPU's."""
+
+    def run(gpu: bool) -> list[np.ndarray]:
         jt.flags.use_cuda = int(gpu)
         rng = np.random.default_rng(0)
         inputs = [jt.array(rng.standard_normal(s).astype(np.float32)) for s in case.shapes]
@@ -181,71 +186,41 @@ def check_operators(
         weight = jt.array(np.cos(np.arange(value.numel(), dtype=np.float32)).reshape(value.shape))
         return [v.numpy() for v in (value, *jt.grad((value * weight).sum(), inputs))]
 
-    for case in cases()[share]:
-        try:
-            pairs = zip(run(case, device == "cuda"), run(case, False), strict=True)
-            found = float(np.max([difference(a, b) for a, b in pairs]))  # a NaN stays one
-            yield case.name, found, found < OPERATOR_LIMIT
-        except Exception as error:
-            yield case.name, _short(error), False
+    pairs = zip(run(device == "cuda"), run(False), strict=True)
+    found = float(np.max([difference(a, b) for a, b in pairs]))  # a NaN stays one
+    yield case.name, found, found < OPERATOR_LIMIT
 
 
 # --- golden numbers -------------------------------------------------------------------------------
 
 
-def check_golden(
-    device: str, small: bool, share: slice = ALL
-) -> Iterator[tuple[str, float | str, bool]]:
-    """(network and output, difference from PyTorch's number, whether it is small enough)."""
-    import jittor as jt
-
-    from jacklib.core import configs
-    from jacklib.networks import BPMGCN, CTEN, CTENVisual, TSLNet, VAANet
-    from jacklib.weights.checkpoint import load_weights
-
+def check_golden(name: str, device: str) -> Iterator[Row]:
+    """Each output's and a training step's differences from PyTorch's numbers."""
+    jt.clean()
     jt.flags.use_cuda = int(device == "cuda")
-    both, sound = ("visual", "audio"), {"scores": "eval_cas", "video_score": "eval_vid_score"}
-    names = ("logits", "alpha", "beta", "gamma")
-    networks = {
-        "vaanet_ve8": (VAANet, both, {name: f"eval_{name}" for name in names}),
-        "cten_ve8": (CTEN, both, {name: f"eval_{name}" for name in ("logits", "gamma")}),
-        "cten_visual_ve8": (CTENVisual, both[:1], {"logits": "eval_logits", "gamma": "eval_gamma"}),
-        "tsl_t64": (TSLNet, ("rgb", "logmel"), sound),
-        "tsl_t650": (TSLNet, ("rgb", "logmel"), sound),
-        "bpm_gcn": (BPMGCN, ("posture", "movement"),
-                    {"posture_logits": "eval_posture", "movement_logits": "eval_movement"}),
-    }  # fmt: skip
-    for name, (network, inputs, outputs) in list(networks.items())[share]:
-        if small and name not in ("tsl_t64", "bpm_gcn"):
-            continue
-        try:
-            golden = Golden(name)
-            # The golden training is without dropout; the other two networks have none.
-            still = {"dropout": 0.0} if network in (CTEN, CTENVisual, TSLNet) else {}
-            config = getattr(configs, network.__name__.removesuffix("Visual") + "Config")
-            net = network(config(**golden.facts.get("config", {}), **still))
-            load_weights(net, golden.state())
-            arrays = [golden.input(each) for each in inputs]
-            net.eval()
-            with jt.no_grad():
-                output = net(*arrays)
-            for mine, theirs in outputs.items():
-                found = difference(getattr(output, mine).numpy(), golden.arrays[theirs])
-                yield f"{name} {mine}", found, found < GOLDEN_LIMIT
-            for what, found, limit in _golden_training(golden, net, arrays):
-                yield f"{name} {what}", found, found < limit
-        except Exception as error:
-            yield name, _short(error), False
-        net = output = None
-        jt.clean()
+    golden, kind = Golden(name), GOLDEN[name]
+    config = getattr(networks, kind.removesuffix("Visual") + "Config")
+    # The golden training is without dropout; two of the networks have none.
+    still = {"dropout": 0.0} if hasattr(config, "dropout") else {}
+    net = getattr(networks, kind)(config(**golden.facts.get("config", {}), **still))
+    load_weights(net, golden.state())
+    inputs = [golden.input(each) for each in INPUTS if golden.facts.get(each)]
+    net.eval()
+    with jt.no_grad():
+        output = net(*inputs)
+    for mine, theirs in OUTPUTS.items():
+        if theirs in golden.arrays:
+            found = difference(getattr(output, mine).numpy(), golden.arrays[theirs])
+            yield f"{name} {mine}", found, found < GOLDEN_LIMIT
+    del output
+    for what, found, limit in _golden_training(golden, net, inputs):
+        yield f"{name} {what}", found, found < limit
 
 
 def _golden_training(golden, net, inputs) -> Iterator[tuple[str, float, float]]:
     """(what, difference from PyTorch's number, limit) of a first training step's gradients."""
-    from jacklib.ops import SGD
-
     net.train()
-    optimizer = SGD(net.parameters(), lr=0.0)  # only gathers the gradients
+    optimizer = ops.SGD(net.parameters(), lr=0.0)  # only gathers the gradients
     loss = np.array([optimizer.gather([_golden_loss(golden, net, inputs)])])
     yield "training loss", difference(loss, golden.arrays["train_losses"][:1]), GOLDEN_LIMIT
     names = {id(value): key for key, value in net.state_dict().items()}
@@ -265,93 +240,90 @@ def _golden_training(golden, net, inputs) -> Iterator[tuple[str, float, float]]:
 
 def _golden_loss(golden, net, inputs):
     """The loss in training mode as the authors' code had it for the golden numbers."""
-    from jacklib.networks.losses import TSLLoss, bpm_gcn_loss, pcce
-    from jacklib.ops import as_var, cross_entropy
-
     facts = golden.facts
     if facts["network"] == "TSL-Net":
         labels, shares = np.float32(facts["label"]), np.float32(facts["label_distribution"])
         points = point_labels(facts["T"], labels.shape[1], facts["points"])[None]
-        return TSLLoss(facts["lambdas"])(net(*inputs, labels), labels, shares, points)["total"]
+        criterion = losses.TSLLoss(facts["lambdas"])
+        return criterion(net(*inputs, labels), labels, shares, points)["total"]
+    target = np.array(facts["target"])
     if facts["network"] == "BPM-GCN":
-        return bpm_gcn_loss(net(*inputs), facts["target"], golden.input("affective"))["total"]
-    loss = pcce if facts["loss"] == "pcce_ve8" else cross_entropy
-    return loss(net(*inputs).logits, as_var(np.array(facts["target"])))
+        return losses.gait_loss(net(*inputs), target, golden.input("affective"))
+    loss = losses.pcce if facts["loss"] == "pcce_ve8" else ops.cross_entropy
+    return loss(net(*inputs).logits, ops.as_var(target))
 
 
-def check_training(
-    device: str, small: bool, share: slice = ALL
-) -> Iterator[tuple[str, float | str, bool]]:
-    """(network, loss after ten steps over the loss before, whether all are finite)."""
-    import jittor as jt
-
-    from jacklib.measure.jittor_session import JittorSession
-
+def check_training(network: str, device: str) -> Iterator[Row]:
+    """The loss after ten steps over the loss before; all must be finite."""
     jt.flags.use_cuda = int(device == "cuda")
-    for network, (config, batch, clips) in list(sizes(small).items())[share]:
-        try:
-            session = JittorSession()
-            session.load(network, config, batch=batch, seed=0, clips=clips)
-            losses = [session.train()["loss"] for _ in range(10)]
-            yield network, losses[-1] / losses[0], bool(np.isfinite(losses).all())
-        except Exception as error:
-            yield network, _short(error), False
+    config, batch, clips = size(network, device)
+    session = JittorSession()
+    session.load(network, config, batch=batch, seed=0, clips=clips)
+    found = [session.train()["loss"] for _ in range(10)]
+    yield network, found[-1] / found[0], bool(np.isfinite(found).all())
 
 
-def sizes(small: bool) -> dict[str, tuple[dict[str, Any], int, int]]:
-    """(settings, batch, clips of a video) of each network: the papers', or the classroom's."""
-    kind = "classroom" if small else "paper"
-    batch = {"vaanet": 8, "cten": 8, "tsl": 16, "gait": 32}
-    return {
-        n.key: (
-            asdict(getattr(n.config, kind)()),
-            2 if small else batch[n.key],
-            24 if small else 480,
+def size(network: str, device: str) -> tuple[dict[str, Any], int, int]:
+    """Settings, batch and clips of a video: the papers', or small ones on the CPU."""
+    config = table_of(network).config
+    if device == "cpu":
+        return asdict(config.classroom()), 2, 24
+    return asdict(config.paper()), {"tsl": 16, "gait": 32}.get(network, 8), 480
+
+
+def check_speed(network: str, device: str) -> Iterator[Row]:
+    """PyTorch's time over Jittor's of each operation."""
+    small = device == "cpu"
+    config, batch, clips = size(network, device)
+    results = bench.measure(network, config, batch, rounds=2 if small else 15,
+                            warm_up=1 if small else 5, clips=clips, device=device)  # fmt: skip
+    for op in bench.OPERATIONS[network]:
+        times = {name: median(result[op]["seconds"]) for name, result in results.items()}
+        words = ", ".join(
+            f"{name} {1000 * times[name]:.1f} ms {bench.memory_words(result[op]['peak'])}"
+            for name, result in results.items()
         )
-        for n in NETWORKS
-    }
-
-
-def check_speed(device: str, small: bool) -> Iterator[tuple[str, float | str, bool]]:
-    """(network, operation and medians, PyTorch's time over Jittor's, whether that is enough)."""
-    from statistics import median
-
-    from jacklib.measure.bench import OPERATIONS, measure, memory_words
-
-    for network, (config, batch, clips) in sizes(small).items():
-        try:
-            rounds = 2 if small else 15
-            results = measure(network, config, batch, rounds=rounds, warm_up=1 if small else 5,
-                              clips=clips, device=device)  # fmt: skip
-        except Exception as error:
-            yield network, _short(error), False
+        if "PyTorch" not in times:
+            yield f"{network} {op}: {words}", "no PyTorch to compare with", small
             continue
-        for op in OPERATIONS[network]:
-            times = {name: median(result[op]["seconds"]) for name, result in results.items()}
-            words = ", ".join(
-                f"{name} {1000 * times[name]:.1f} ms {memory_words(result[op]['peak'])}"
-                for name, result in results.items()
-            )
-            if "PyTorch" not in times:
-                yield f"{network} {op}: {words}", "no PyTorch to compare with", small
-                continue
-            ratio = times["PyTorch"] / times["Jittor"]
-            wanted = 0.0 if small or op == "forward" else TARGETS.get((network, op), 1.0)
-            yield f"{network} {op}: {words}", ratio, ratio >= wanted
+        ratio = times["PyTorch"] / times["Jittor"]
+        wanted = 0.0 if small or op == "forward" else TARGETS.get((network, op), 1.0)
+        yield f"{network} {op}: {words}", ratio, ratio >= wanted
 
 
-CHECKS = {
-    "operators": check_operators, "golden": check_golden, "training": check_training,
-    "speed": check_speed,
+class Part(NamedTuple):
+    """One part of the check."""
+
+    items: Callable[[str], Sequence[Any]]  # of a device: what is checked one after the other
+    check: Callable[[Any, str], Iterator[Row]]  # of one of them and the device
+    kept: float  # see PARTS
+    said: str
+
+
+# `kept`: part of the time left after compiling ahead that is kept for it, whatever those before it
+# would like to take. What the golden numbers' training compiles, the training steps need not.
+PARTS = {
+    "operators": Part(lambda device: cases(), check_operator, 0.1,
+        f"largest difference from the CPU, value and gradients (limit {OPERATOR_LIMIT:g})"),
+    "golden": Part(lambda device: ("tsl_t64", "bpm_gcn") if device == "cpu" else tuple(GOLDEN),
+        check_golden, 0.2, f"largest difference from PyTorch's golden number (limit "
+        f"{GOLDEN_LIMIT:g}; each gradient's norm beside its own size: {EACH_LIMIT:g})"),
+    "training": Part(lambda device: KEYS, check_training, 0.15,
+        "loss after ten steps over the first (all finite)"),
+    "speed": Part(lambda device: KEYS, check_speed, 0.35,
+        "how many times as fast as PyTorch (TSL-Net, inference of one video and steps of 16: 1.6 "
+        "and 1.2 wanted; the others 1)"),
 }  # fmt: skip
-SAID = {
-    "operators": f"largest difference from the CPU, value and gradients (limit {OPERATOR_LIMIT:g})",
-    "golden": f"largest difference from PyTorch's golden number (limit {GOLDEN_LIMIT:g}; each "
-    f"gradient's norm beside its own size: {EACH_LIMIT:g})",
-    "training": "loss after ten steps over the first (all finite)",
-    "speed": "how many times as fast as PyTorch (TSL-Net, inference of one video and steps "
-    "of 16: 1.6 and 1.2 wanted; the others 1)",
-}
+
+
+def rows(name: str, device: str, share: slice = slice(None)) -> Iterator[Row]:
+    """All rows of a part, or of a share of its items."""
+    part = PARTS[name]
+    for item in part.items(device)[share]:
+        try:
+            yield from part.check(item, device)
+        except Exception as error:
+            yield getattr(item, "name", item), _short(error), False
 
 
 def _short(error: BaseException) -> str:
@@ -379,7 +351,7 @@ def main(args: argparse.Namespace) -> int:
         check_choice("gpu_check", part, PARTS, "Correct the name, or name none for all.")
     refuse(args.minutes <= 0, "--minutes", found=str(args.minutes), wanted="more than 0",
            cure="Leave it out.")  # fmt: skip
-    if args.device == "cuda" and not _jittor_has_cuda():
+    if args.device == "cuda" and not jt.has_cuda:
         print("gpu_check: Jittor has no GPU to compute on here; `bash script/run.sh cuda` says why."
               " To try the check itself: --device cpu", file=sys.stderr)  # fmt: skip
         return 1
@@ -391,7 +363,7 @@ def main(args: argparse.Namespace) -> int:
         machine += f", kernels made ready in {seconds:.0f} s"
     whole = ends - time.time()
     for place, part in enumerate(parts):
-        kept = whole * sum(KEPT[later] for later in parts[place + 1 :])
+        kept = whole * sum(PARTS[later].kept for later in parts[place + 1 :])
         everything[part] = run_part(part, args.device, max(ends - kept - time.time(), 1))
         write_json(folder / "gpu_check.json", everything | {"machine": machine})
         write_text(folder / "gpu_check.md", report(everything, args.device, machine))
@@ -409,12 +381,6 @@ def _began() -> float:
     except OSError:
         return time.time()
     return time.time() - up + ticks / os.sysconf("SC_CLK_TCK")
-
-
-def _jittor_has_cuda() -> bool:
-    import jittor as jt
-
-    return bool(jt.has_cuda)
 
 
 def run_part(part: str, device: str, seconds: float) -> list[list[Any]]:
@@ -464,19 +430,17 @@ def compile_ahead(parts: list[str], device: str, seconds: float, number: int) ->
 
 def _compile_share(parts: list[str], device: str, place: int, number: int) -> None:
     """The work of one of those processes."""
-    import jittor as jt
-
     jt.flags.disable_lock = 1  # else one of them compiles and the others wait, see `kernels`
     for part in parts:
-        for _ in CHECKS[part](device, device == "cpu", slice(place, None, number)):
+        for _ in rows(part, device, slice(place, None, number)):
             pass
         place = (place + 4) % number  # else the first process gets the first network every time
 
 
 def about() -> str:
     """Card, driver and versions in one line; what does not say its own is "unknown"."""
-    query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
-    card, _, driver = _first_line(query).partition(", ")
+    found = bench.nvidia_smi("--query-gpu=name,driver_version")
+    card, driver = found[0] if found else ("", "")
     if not card:  # a container without that program
         card = next((gpu.name for gpu in cuda._driver()[0]), "")
     # The compiler that jacklib has chosen for Jittor; empty where Jittor has no GPU.
@@ -488,23 +452,22 @@ def about() -> str:
         "Jittor": folders.JITTOR_VERSION, "NumPy": np.__version__,
     }  # fmt: skip
     named = named_python()
-    torch = _first_line([named or sys.executable, "-c", "import torch; print(torch.__version__)"],
-        env=process_environment(JACKLIB_NO_JITTOR="1"), cwd=ROOT)  # fmt: skip
+    torch = _torch_version(named or sys.executable)
     if named or torch:
         versions["PyTorch"] = torch
     words = [f"{name} {version or 'unknown'}" for name, version in versions.items()]
     return ", ".join([*words, time.strftime("%Y-%m-%d")])
 
 
-def _first_line(command: list[str], **options: Any) -> str:
-    """What a program prints first; nothing where it is not there or fails."""
+def _torch_version(python: str) -> str:
+    """What PyTorch says; nothing where it is not there or fails."""
     try:
-        result = subprocess.run(
-            command, capture_output=True, text=True, timeout=60, check=True, **options
-        )
+        told = subprocess.run([python, "-c", "import torch; print(torch.__version__)"],
+            env=process_environment(JACKLIB_NO_JITTOR="1"), cwd=ROOT, capture_output=True,
+            text=True, timeout=60, check=True).stdout  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return ""
-    return result.stdout.strip().partition("\n")[0]
+    return told.strip().partition("\n")[0]
 
 
 def _cudnn(nvcc: str) -> str:
@@ -522,7 +485,7 @@ def report(everything: dict[str, list[list[Any]]], device: str, machine: str) ->
     lines = [f"### gpu_check on {device}", "", f"{machine}.", ""]
     for part, rows in everything.items():
         good = sum(row[2] for row in rows)
-        lines += [f"**{part}**: {good} of {len(rows)}; {SAID[part]}", "", "| | found | |",
+        lines += [f"**{part}**: {good} of {len(rows)}; {PARTS[part].said}", "", "| | found | |",
                   "|---|---|---|"]  # fmt: skip
         for name, found, passed in rows:
             number = f"{found:.3g}" if isinstance(found, float) else str(found).replace("|", "/")
@@ -535,5 +498,5 @@ if __name__ == "__main__":
     if len(sys.argv) > 3:
         _compile_share(sys.argv[1].split(","), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
         sys.exit()
-    for row in CHECKS[sys.argv[1]](sys.argv[2], sys.argv[2] == "cpu"):
+    for row in rows(sys.argv[1], sys.argv[2]):
         print(json.dumps(row), flush=True)

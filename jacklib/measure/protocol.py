@@ -1,30 +1,14 @@
 """The measured side of `bench`: what both frameworks' processes have in common.
 
-One JSON object a line comes in on stdin, and one goes out on stdout for each; nothing else is
-written there. A request that fails is answered with {"error": "..."} and the process lives on.
+One JSON object a line comes in on stdin, such as {"op": "load", "network": "vaanet"}: a method of
+`Session` and its arguments. One goes out on stdout for each, {"error": "..."} where it failed;
+nothing else is written there. Nothing is warmed up here: whoever measures decides how many first
+answers to throw away.
 
-    {"op": "load", "network": "vaanet", "config": {...}, "batch": 2, "seed": 0, "clips": 200}
-        -> {"parameters": all, "trainable": with gradient}      builds the network and its inputs
-                                                            (clips: of a TSL-Net video)
-    {"op": "inference"}  -> {"seconds": ...}                    one forward pass, evaluation mode
-    {"op": "forward"}    -> {"seconds": ...}                    the same in training mode; Jittor:
-                                                            also "unwaited", see its session
-    {"op": "train"}      -> {"seconds": ..., "loss": ...}       one step: forward, backward, Adam
-                                                            (CTEN: three passes, see `erased`)
+`bench tsl --train` starts a process for every run instead, which reads a folder (JOB: job.npz with
+a `Job` and the first weights, train.npz and test.npz with videos) and writes a file (RESULT).
 
-VAANet's and CTEN's passes take the batch as a whole. TSL-Net's take one video, since videos differ
-in length: inference and forward the batch's first, a training step one after the other.
-
-    {"op": "info"}       -> {"peak_rss": bytes, "rss": bytes, "version": ..., "threads": n}
-    {"op": "reset_peak"} -> {"peak_rss": ..., "rss": ...}       start a new peak from here
-    {"op": "quit"}       -> {"bye": true}                       (end of input ends it too)
-
-Nothing is warmed up here: whoever measures decides how many first answers to throw away. A session
-is an object with the methods load, inference, forward, train and about. This file imports no
-framework.
-
-`bench tsl --train` starts a process for every run instead, with two folders: what is in the first
-(`write_job`) it reads, and what it found (`write_result`) it writes into the second.
+This file imports no framework.
 """
 
 from __future__ import annotations
@@ -32,10 +16,15 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from jacklib.core.erasing import kept_segments
+from jacklib.core.networks import network as table_of
 
 
 def memory() -> dict[str, int]:
@@ -44,59 +33,131 @@ def memory() -> dict[str, int]:
     Read from /proc/self/status (Linux). getrusage's ru_maxrss would do for the peak, but it can
     never be reset.
     """
-    found = {}
-    with open("/proc/self/status", encoding="ascii") as file:
-        for line in file:
-            name, _, value = line.partition(":")
-            if name in ("VmHWM", "VmRSS"):
-                found[name] = int(value.split()[0]) * 1024
-    return {"peak_rss": found["VmHWM"], "rss": found["VmRSS"]}
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    found = dict(line.split(":", 1) for line in lines)
+    peak, now = (int(found[name].split()[0]) * 1024 for name in ("VmHWM", "VmRSS"))
+    return {"peak_rss": peak, "rss": now}
 
 
 def reset_peak() -> dict[str, int]:
     """Make the peak what is in memory now (5 resets VmHWM, see proc(5)), and report it."""
-    with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
-        file.write("5")
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     return memory()
 
 
-def answer(session: Any, request: dict[str, Any]) -> dict[str, Any]:
-    """Carry out one request (its "op" and that operation's arguments)."""
-    arguments = dict(request)
-    op = arguments.pop("op", None)
-    if op == "load":
-        return session.load(**arguments)
-    if op in ("inference", "forward", "train"):
-        return getattr(session, op)()
-    if op == "info":
-        return memory() | session.about()
-    if op == "reset_peak":
-        return reset_peak()
-    if op == "quit":
-        return {"bye": True}
-    wanted = "load, inference, forward, train, info, reset_peak or quit"
-    raise ValueError(f"op: found {op!r}, wanted {wanted}.")
+def versions(abouts: Iterable[dict[str, Any]]) -> str:
+    """What sessions say of themselves, in words."""
+    return ", ".join(f"{about['version']} with {about['threads']} threads" for about in abouts)
 
 
-def serve(session: Any) -> None:
-    """Answer requests until 'quit' or the end of the input."""
+class Session:
+    """The one network loaded at a time, with its inputs and its optimizer.
+
+    A framework's own session has the modules `losses` and `optim` and the methods
+
+        build(kind, options, seed)  a network's class by name -> the network, weights from the seed
+        tensor(array), numpy(value) a NumPy array as the framework's, where it computes; and back
+        sizes(net)                  (size, whether it learns) of each parameter
+        wait(output=None)           until all is computed
+        no_grad()                   a context without gradients
+        step(losses)                one training step on losses that add up; their sum as a number
+        about()                     the framework's version and how many threads it uses
+    """
+
+    lazy = False  # whether a network returns before it has computed anything
+    reset_peak = staticmethod(reset_peak)
+
+    def load(
+        self, network: str, config: dict[str, Any] | None = None, batch: int = 1, seed: int = 0,
+        clips: int = 200,
+    ) -> dict[str, int]:  # fmt: skip
+        """Build the network and inputs for one batch. clips: of a TSL-Net video.
+
+        VAANet's and CTEN's passes take the batch as a whole. TSL-Net's take one video, since videos
+        differ in length: `inference` and `forward` the batch's first, `train` one after the other.
+        """
+        self.net = self.optimizer = None  # or the last network would count in this one's peak
+        self.passes = []
+        table = table_of(network)
+        options = table.config(**(config or {}))
+        net = self.build(table.kind, options, seed)
+        self.network, self.loss = network, getattr(self.losses, f"{network}_loss")
+        for inputs, targets in table.passes(options, batch, seed, clips):
+            self.passes.append(([*map(self.tensor, inputs)], [*map(self.tensor, targets)]))
+        lr, kind, more = table.learning_rate, self.optim.Adam, {}
+        if table.momentum:
+            kind, more = self.optim.SGD, {"momentum": table.momentum, "nesterov": True}
+        groups = net.parameter_groups(lr) if network == "tsl" else net.parameters()
+        self.optimizer = kind(groups, lr=lr, weight_decay=table.weight_decay, **more)
+        self.net = net
+        self.wait()
+        sizes = self.sizes(net)
+        return {
+            "parameters": sum(size for size, _ in sizes),
+            "trainable": sum(size for size, learns in sizes if learns),
+        }
+
+    def inference(self) -> dict[str, float]:
+        """One forward pass in evaluation mode, without gradients."""
+        self.net.eval()
+        with self.no_grad():
+            seconds, _ = self._pass(2)  # TSL-Net: without labels
+        return {"seconds": seconds}
+
+    def forward(self) -> dict[str, float]:
+        """One forward pass in training mode; "unwaited" is read before anything is computed."""
+        self.net.train()
+        seconds, unwaited = self._pass(None)
+        return {"seconds": seconds} | ({"unwaited": unwaited} if self.lazy else {})
+
+    def _pass(self, n_inputs: int | None) -> tuple[float, float]:
+        inputs = self.passes[0][0][:n_inputs]
+        self.wait()
+        start = time.perf_counter()
+        output = self.net(*inputs)
+        unwaited = time.perf_counter() - start
+        self.wait(output)
+        return time.perf_counter() - start, unwaited
+
+    def train(self) -> dict[str, float]:
+        """One training step on the batch (CTEN: three passes, see `erased`)."""
+        self.net.train()
+        self.wait()
+        start = time.perf_counter()
+        value = self.step(self._losses())
+        self.wait()
+        return {"seconds": time.perf_counter() - start, "loss": value}
+
+    def _losses(self) -> Iterator[Any]:
+        # TSL-Net's released code adds up the batch's losses and takes one gradient of the sum,
+        # which keeps the graphs of all its videos. One gradient per video, as in jacklib, is the
+        # same sum and keeps one: compared is what the frameworks need, not what the loops do.
+        for number, (inputs, targets) in enumerate(self.passes):
+            output = self.net(*inputs)
+            if self.network == "cten" and number == 0:
+                kept_segments(self.numpy(output.gamma))  # the passes to come wait for it
+            loss = self.loss(output, *targets) / len(self.passes)
+            del output  # or it would hold its graph while the next one is built
+            yield loss
+            del loss
+
+    def info(self) -> dict[str, Any]:
+        """Memory of the process in bytes, and `about`."""
+        return memory() | self.about()
+
+
+def serve(session: Session) -> None:
+    """Answer requests until the end of the input."""
     # Whatever a library prints goes to stderr: the caller parses every line of stdout.
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     for line in sys.stdin:
-        if not line.strip():
-            continue
-        request: Any = None
         try:
             request = json.loads(line)
-            if not isinstance(request, dict):
-                raise ValueError("request: found no JSON object, wanted one with an 'op'.")
-            reply = answer(session, request)
+            reply = getattr(session, request.pop("op"))(**request)
         except Exception as error:  # a bad request must not end the process that others wait on
             reply = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(reply), file=replies, flush=True)
-        if reply.get("bye"):
-            break
 
 
 # --- training runs --------------------------------------------------------------------------------
@@ -116,45 +177,41 @@ class Job(NamedTuple):
     order: list[list[int]]  # the training videos of every step
 
 
-def write_job(folder: Path, job: Job, **arrays: dict[str, np.ndarray]) -> None:
-    """The job, and arrays by name: weights, train and test (videos, see `read_videos`)."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "job.json").write_text(json.dumps(job._asdict()))
-    for name, found in arrays.items():
-        np.savez(folder / f"{name}.npz", **found)
+def write_facts(path: Path, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """Numbers and texts, and arrays by name, as one .npz file."""
+    np.savez(path, facts=json.dumps(facts), **arrays)
 
 
-def read_job(folder: Path) -> tuple[Job, dict[str, np.ndarray]]:
-    """The job and the network's first weights."""
-    with np.load(folder / "weights.npz") as weights:
-        return Job(**json.loads((folder / "job.json").read_text())), dict(weights)
+def read_facts(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What `write_facts` wrote."""
+    with np.load(path) as file:
+        arrays = dict(file)
+    return json.loads(str(arrays.pop("facts"))), arrays
 
 
-def video_arrays(samples: Any) -> dict[str, np.ndarray]:
-    """Videos, each with VIDEO's arrays as attributes, as `read_videos` takes them."""
-    return {f"{name}_{i}": getattr(s, name) for i, s in enumerate(samples) for name in VIDEO}
+def write_videos(path: Path, samples: Iterable[Any]) -> None:
+    """Videos, each with VIDEO's arrays as attributes."""
+    arrays = {f"{name}_{i}": getattr(s, name) for i, s in enumerate(samples) for name in VIDEO}
+    np.savez(path, **arrays)
 
 
-def read_videos(path: Path) -> list[dict[str, np.ndarray]]:
-    """Each video's arrays by name, as a batch of one."""
+def read_videos(path: Path) -> list[list[np.ndarray]]:
+    """Each video's arrays, in VIDEO's order, as a batch of one."""
     with np.load(path) as arrays:
         count = len(arrays.files) // len(VIDEO)
-        return [{name: arrays[f"{name}_{i}"][None] for name in VIDEO} for i in range(count)]
+        return [[arrays[f"{name}_{i}"][None] for name in VIDEO] for i in range(count)]
 
 
-def write_result(folder: Path, numbers: dict[str, Any], scores: Any) -> None:
+def write_result(
+    path: Path, numbers: dict[str, Any], scores: Iterable[Sequence[np.ndarray]]
+) -> None:
     """Times, memory and versions; and each test video's (scores [T, C+1], video score [C])."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "numbers.json").write_text(json.dumps(numbers))
-    arrays = {}
-    for i, (each, whole) in enumerate(scores):
-        arrays |= {f"scores_{i}": each, f"video_score_{i}": whole}
-    np.savez(folder / "scores.npz", **arrays)
+    arrays = (array for pair in scores for array in pair)
+    write_facts(path, numbers, {str(i): array for i, array in enumerate(arrays)})
 
 
-def read_result(folder: Path) -> tuple[dict[str, Any], list[tuple[np.ndarray, np.ndarray]]]:
+def read_result(path: Path) -> tuple[dict[str, Any], list[tuple[np.ndarray, np.ndarray]]]:
     """What `write_result` wrote."""
-    with np.load(folder / "scores.npz") as arrays:
-        count = len(arrays.files) // 2
-        scores = [(arrays[f"scores_{i}"], arrays[f"video_score_{i}"]) for i in range(count)]
-    return json.loads((folder / "numbers.json").read_text()), scores
+    numbers, arrays = read_facts(path)
+    found = list(arrays.values())
+    return numbers, list(zip(found[::2], found[1::2], strict=True))

@@ -2,149 +2,139 @@
 
 Start it with Jittor left out, because the two frameworks do not share a process safely:
 
-    JACKLIB_NO_JITTOR=1 python -m jacklib.measure.torch_session
+    JACKLIB_NO_JITTOR=1 python -m jacklib.measure.torch_session [JOB RESULT]
 
-The requests it answers are listed in `jacklib.measure.protocol`.
+The requests that it answers, JOB and RESULT are described in `jacklib.measure.protocol`.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from jacklib import reference
-from jacklib.core.erasing import kept_segments
-from jacklib.core.networks import network as table_of
-from jacklib.measure.protocol import serve
+from jacklib.core.configs import TSLNetConfig
+from jacklib.measure import protocol
+from jacklib.measure.protocol import Job, Session, serve
 from jacklib.reference import losses
 
 # "cuda" where `bench --device cuda` or `gpu_check` measures a GPU.
 DEVICE = torch.device(os.environ.get("JACK_DEVICE", "cpu"))
 
 
-def _here(array) -> torch.Tensor:
-    return torch.from_numpy(array).to(DEVICE)
+class TorchSession(Session):
+    """`Session` in PyTorch."""
 
+    losses, optim, no_grad = losses, torch.optim, torch.no_grad
 
-def _wait() -> None:
-    if DEVICE.type == "cuda":  # whose work goes on after the call has returned
-        torch.cuda.synchronize()
-
-
-class Session:
-    """The one network loaded at a time, with its inputs and its optimizer."""
-
-    def __init__(self) -> None:
-        self.net: nn.Module | None = None
-
-    def load(
-        self,
-        network: str,
-        config: dict[str, Any] | None = None,
-        batch: int = 1,
-        seed: int = 0,
-        clips: int = 200,
-    ) -> dict[str, Any]:
-        """Build the network (weights from torch.manual_seed(seed)) and inputs for one batch."""
-        # Let go of the last network first: it must not be timed if this load fails, nor count in
-        # the peak of the next one.
-        self.net = self.optimizer = None
-        self.passes = ()
-        table = table_of(network)
+    def build(self, kind: str, options: Any, seed: int) -> nn.Module:
         torch.manual_seed(seed)
-        options = table.config(**(config or {}))
-        net = getattr(reference, table.kind)(options).to(DEVICE)
-        self.network, self.loss = network, getattr(losses, f"{network}_loss")
-        self.passes = [
-            ([_here(array) for array in inputs], [_here(array) for array in targets])
-            for inputs, targets in table.passes(options, batch, seed, clips)
-        ]
-        lr, decay = table.learning_rate, table.weight_decay
-        trainable = [p for p in net.parameters() if p.requires_grad]
-        parameters = net.parameter_groups(lr) if network == "tsl" else trainable
-        if table.momentum:
-            momentum = {"momentum": table.momentum, "nesterov": True}
-            self.optimizer = torch.optim.SGD(parameters, lr=lr, weight_decay=decay, **momentum)
-        else:
-            self.optimizer = torch.optim.Adam(parameters, lr=lr, weight_decay=decay)
-        self.net = net
-        return {
-            "parameters": sum(p.numel() for p in net.parameters()),
-            "trainable": sum(p.numel() for p in trainable),
-        }
+        return getattr(reference, kind)(options).to(DEVICE)
 
-    def inference(self) -> dict[str, Any]:
-        """One forward pass in evaluation mode, without gradients."""
-        net = self._loaded()
-        net.eval()
-        _wait()
-        start = time.perf_counter()
-        with torch.no_grad():
-            net(*self.passes[0][0][:2])  # TSL-Net: without labels
-        _wait()
-        return {"seconds": time.perf_counter() - start}
+    def tensor(self, array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array).to(DEVICE)
 
-    def forward(self) -> dict[str, Any]:
-        """One forward pass in training mode; what it keeps for a gradient is let go unused."""
-        net = self._loaded()
-        net.train()
-        _wait()
-        start = time.perf_counter()
-        output = net(*self.passes[0][0])
-        _wait()
-        seconds = time.perf_counter() - start
-        del output
-        return {"seconds": seconds}
+    def numpy(self, value: torch.Tensor) -> np.ndarray:
+        return value.detach().cpu().numpy()
 
-    def train(self) -> dict[str, Any]:
-        """One whole training step on the batch."""
-        net = self._loaded()
-        net.train()
-        _wait()
-        start = time.perf_counter()
+    def sizes(self, net: nn.Module) -> list[tuple[int, bool]]:
+        return [(p.numel(), p.requires_grad) for p in net.parameters()]
+
+    def wait(self, output: Any = None) -> None:
+        if DEVICE.type == "cuda":  # whose work goes on after the call has returned
+            torch.cuda.synchronize()
+
+    def step(self, losses: Iterable[torch.Tensor]) -> float:
         self.optimizer.zero_grad()
         value = 0.0
-        for part in self._losses(net):
+        for part in losses:
             part.backward()
             value += part.item()
             del part
         self.optimizer.step()
-        _wait()
-        return {"seconds": time.perf_counter() - start, "loss": value}
-
-    def _losses(self, net: nn.Module) -> Iterator[torch.Tensor]:
-        # TSL-Net's released code adds up the batch's losses and takes one gradient of the sum,
-        # which keeps the graphs of all its videos. One gradient per video, as in jacklib, is the
-        # same sum and keeps one: compared is what the frameworks need, not what the loops do.
-        for number, (inputs, targets) in enumerate(self.passes):
-            output = net(*inputs)
-            if self.network == "cten" and number == 0:
-                kept_segments(output.gamma.detach().cpu())  # the passes to come wait for it
-            loss = self.loss(output, *targets) / len(self.passes)
-            del output
-            yield loss
-            del loss
-
-    def _loaded(self) -> nn.Module:
-        if self.net is None:
-            raise ValueError("op: found no network, wanted one loaded. Send 'load' first.")
-        return self.net
+        return value
 
     def about(self) -> dict[str, Any]:
-        """Which PyTorch this is and how many threads it uses."""
-        about = {
-            "version": f"PyTorch {torch.__version__} ({DEVICE})",
-            "threads": torch.get_num_threads(),
-        }
+        version = f"PyTorch {torch.__version__} ({DEVICE})"
+        about = {"version": version, "threads": torch.get_num_threads()}
         if DEVICE.type == "cuda":
             about["gpu"] = torch.cuda.get_device_name()
         return about
 
 
+# --- `bench tsl --train` --------------------------------------------------------------------------
+
+
+def train_once(job_folder: Path, result: Path) -> None:
+    """Train TSL-Net as the job says and score its test videos.
+
+    `jacklib.methods.tsl.train` is the other side: the same videos in the same order, a gradient
+    each, and one step of Adam.
+    """
+    facts, weights = protocol.read_facts(job_folder / "job.npz")
+    job = Job(**facts)
+    net = TorchSession().build("TSLNet", TSLNetConfig(**job.config), job.seed)
+    wanted = {name for name in net.state_dict() if not name.endswith("num_batches_tracked")}
+    if weights.keys() != wanted:
+        raise ValueError(f"weights: found others than wanted, {weights.keys() ^ wanted}.")
+    given = {name: torch.from_numpy(array) for name, array in weights.items()}
+    net.load_state_dict(given, strict=False)
+    videos = protocol.read_videos(job_folder / "train.npz")
+
+    before = protocol.reset_peak()["rss"]
+    numbers = _train(net, videos, job) | {"before": before, "peak": protocol.memory()["peak_rss"]}
+
+    net.eval()
+    scores = []
+    with torch.no_grad():
+        for rgb, logmel, *_ in protocol.read_videos(job_folder / "test.npz"):
+            output = net(torch.from_numpy(rgb), torch.from_numpy(logmel))
+            scores.append((output.scores[0].numpy(), output.video_score[0].numpy()))
+    about = {"version": f"PyTorch {torch.__version__}", "threads": torch.get_num_threads()}
+    protocol.write_result(result, numbers | about, scores)
+
+
+def _train(net: nn.Module, videos: list[list[np.ndarray]], job: Job) -> dict[str, list[float]]:
+    """Train, and give the seconds of each video's "forward" pass and of each step ("iterations").
+
+    The first step's are left out: it is warm-up.
+    """
+    criterion = losses.TSLLoss()
+    groups = net.parameter_groups(job.rates[0], job.audio_factor)
+    optimizer = torch.optim.Adam(groups, lr=job.rates[0], weight_decay=job.weight_decay)
+    net.train()
+    forward: list[float] = []
+    iterations: list[float] = []
+    for rate, indices in zip(job.rates, job.order, strict=True):
+        begun = time.perf_counter()
+        for group, factor in zip(optimizer.param_groups, (1.0, job.audio_factor), strict=True):
+            group["lr"] = rate * factor
+        optimizer.zero_grad()
+        for index in indices:
+            start = time.perf_counter()
+            rgb, logmel, *truth = map(torch.from_numpy, videos[index])
+            output = net(rgb, logmel, truth[0])
+            forward.append(time.perf_counter() - start)
+            loss = criterion(output, *truth)["total"]
+            (loss / len(indices)).backward()
+            if not torch.isfinite(loss):  # as the other side asks
+                raise ValueError(f"The loss is no longer a number in step {len(iterations) + 1}.")
+            del output, loss
+        optimizer.step()
+        iterations.append(time.perf_counter() - begun)
+    return {"forward": forward[len(job.order[0]) :], "iterations": iterations[1:]}
+
+
 if __name__ == "__main__":
-    serve(Session())
+    if sys.argv[1:]:
+        train_once(*map(Path, sys.argv[1:]))
+    else:
+        serve(TorchSession())

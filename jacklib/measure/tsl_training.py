@@ -18,19 +18,27 @@ import tempfile
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
-from statistics import mean, median
+from statistics import mean
 from typing import Any
 
+import jittor as jt
 import numpy as np
 
-from jacklib.backend import processes, runtime
+from jacklib.backend import processes
 from jacklib.backend.torch_process import find_torch, process_environment
+from jacklib.data.samples import UNTRIMMED
+from jacklib.data.tsl300 import UntrimmedVideos
 from jacklib.measure import protocol
 from jacklib.measure.jittor_session import JittorSession
+from jacklib.methods import tsl
+from jacklib.networks import TSLNetConfig
+from jacklib.weights.checkpoint import load_weights
 
 CHECK_STEPS = 10  # of the run without dropout
 ROUNDING = 1e-7  # the last digit of a float32 number, as a fraction of it
 RANDOM_DRAWS = 20
+MODULES = {"PyTorch": "torch_session", "Jittor": "tsl_training"}
+TIMES = ("forward", "unwaited", "iterations")  # of a run: seconds of every turn
 METRICS = {
     "average_mAP": "average mAP[0.1:0.3]", "average_pAP": "pAP", "average_nAP": "nAP",
     "average_F2": "F2@AVG",
@@ -40,25 +48,14 @@ METRICS = {
 # --- the Jittor side: `python -m jacklib.measure.tsl_training JOB RESULT` -------------------------
 
 
-def train_once(job_folder: Path, result_folder: Path) -> None:
+def train_once(job_folder: Path, result: Path) -> None:
     """Train as the job says, with what users run, and score its test videos."""
-    import jittor as jt
-
-    from jacklib.data.tsl300 import UntrimmedVideos
-    from jacklib.methods import tsl
-    from jacklib.networks import TSLNet, TSLNetConfig
-    from jacklib.weights.checkpoint import load_weights
-
-    job, weights = protocol.read_job(job_folder)
-    runtime.seed(job.seed)
-    net, clock = (
-        TSLNet(TSLNetConfig(**job.config)),
-        tsl.Clock(lambda: protocol.memory()["peak_rss"]),
-    )
+    facts, weights = protocol.read_facts(job_folder / "job.npz")
+    job = protocol.Job(**facts)
+    session = JittorSession()
+    net = session.build("TSLNet", TSLNetConfig(**job.config), job.seed)
     load_weights(net, weights)
-    training, testing = (
-        UntrimmedVideos(job.root, subset, seed=job.seed) for subset in ("train", "test")
-    )
+    training, testing = (UntrimmedVideos(job.root, s, seed=job.seed) for s in ("train", "test"))
     samples = [training.load(i) for i in range(len(training))]
     schedule = tsl.Schedule(
         len(job.order[0]), tuple(job.rates), len(job.rates), job.audio_factor, job.weight_decay
@@ -66,10 +63,9 @@ def train_once(job_folder: Path, result_folder: Path) -> None:
     jt.sync_all(True)
 
     before = protocol.reset_peak()["rss"]
-    tsl.train(
-        net, training, testing,
-        schedule=schedule, run=tsl.Run(result_folder, job.seed, show=False), clock=clock,
-    )  # fmt: skip
+    clock = tsl.Clock(lambda: protocol.memory()["peak_rss"])
+    run = tsl.Run(result.with_suffix(""), job.seed, show=False)
+    tsl.train(net, training, testing, schedule=schedule, run=run, clock=clock)
     scores = tsl.test(net, testing).scores.values()
 
     net.train()
@@ -82,46 +78,41 @@ def train_once(job_folder: Path, result_folder: Path) -> None:
         output.scores.sync()
     numbers = {"forward": clock.forward, "iterations": clock.iterations, "unwaited": unwaited}
     numbers |= {"before": before, "peak": clock.peak}
-    protocol.write_result(result_folder, numbers | JittorSession().about(), scores)
+    protocol.write_result(result, numbers | session.about(), scores)
 
 
 # --- the measuring side ---------------------------------------------------------------------------
 
 
-def prepare(folder: Path, root: Path, config: Any, schedule: Any, seed: int) -> Any:
+def prepare(
+    folder: Path, root: Path, config: TSLNetConfig, schedule: tsl.Schedule, seed: int
+) -> UntrimmedVideos:
     """Write the job of one seed; returns the test videos."""
-    from jacklib.data.tsl300 import UntrimmedVideos
-    from jacklib.methods import tsl
-    from jacklib.networks import TSLNet
-
-    training, testing = (UntrimmedVideos(root, subset, seed=seed) for subset in ("train", "test"))
-    runtime.seed(seed)
-    weights = {name: v.numpy() for name, v in TSLNet(config).state_dict().items()}
+    training, testing = (UntrimmedVideos(root, s, seed=seed) for s in ("train", "test"))
+    net = JittorSession().build("TSLNet", config, seed)
+    weights = {name: v.numpy() for name, v in net.state_dict().items()}
     steps = tsl.steps(training, schedule, seed, 0, len(schedule.rates))
     job = protocol.Job(
         root=str(root), seed=seed, config=asdict(config), rates=list(schedule.rates),
         audio_factor=schedule.audio_factor, weight_decay=schedule.weight_decay,
         order=[step.indices.tolist() for step in steps],
     )  # fmt: skip
-    videos = {
-        name: protocol.video_arrays(videos.load(i) for i in range(len(videos)))
-        for name, videos in (("train", training), ("test", testing))
-    }
-    protocol.write_job(folder, job, weights=weights, **videos)
+    folder.mkdir()
+    protocol.write_facts(folder / "job.npz", job._asdict(), weights)
+    for videos in (training, testing):
+        samples = (videos.load(i) for i in range(len(videos)))
+        protocol.write_videos(folder / f"{videos.subset}.npz", samples)
     return testing
 
 
-def run(framework: str, python: str, job: Path, result: Path) -> tuple[dict[str, Any], list]:
+def run(framework: str, python: str, job: Path, name: str = "") -> tuple[dict[str, Any], list]:
     """Train in a process of its own; what `read_result` gives."""
-    module = {
-        "Jittor": "jacklib.measure.tsl_training",
-        "PyTorch": "jacklib.measure.torch_tsl_training",
-    }[framework]
+    module, result = f"jacklib.measure.{MODULES[framework]}", job / f"{name or framework}.npz"
     alone = {} if framework == "Jittor" else {"JACKLIB_NO_JITTOR": "1"}
     start = time.perf_counter()
     done = processes.run_child(
         ["-m", module, str(job), str(result)], python=python,
-        env=process_environment() | alone, stdout=sys.stderr.fileno(),
+        env=process_environment(**alone), stdout=sys.stderr.fileno(),
     )  # fmt: skip
     if done.returncode:
         raise RuntimeError(f"{framework}'s process ended with {done.returncode}, see above")
@@ -130,7 +121,9 @@ def run(framework: str, python: str, job: Path, result: Path) -> tuple[dict[str,
     return protocol.read_result(result)
 
 
-def measure(root: Path, config: Any, schedule: Any, seeds: list[int]) -> dict[str, Any]:
+def measure(
+    root: Path, config: TSLNetConfig, schedule: tsl.Schedule, seeds: list[int]
+) -> dict[str, Any]:
     """Train once for each seed and framework ("Jittor" and, where found, "PyTorch").
 
     Each framework has a list of runs: seconds ("forward", "iterations", Jittor also "unwaited"),
@@ -139,8 +132,6 @@ def measure(root: Path, config: Any, schedule: Any, seeds: list[int]) -> dict[st
     largest difference of all test scores after CHECK_STEPS steps without dropout, between the
     frameworks ("difference") and within PyTorch from weights moved by ROUNDING ("rounding").
     """
-    from jacklib.methods import tsl
-
     pythons = {"PyTorch": find_torch(), "Jittor": sys.executable}
     pythons = {framework: python for framework, python in pythons.items() if python}
     results: dict[str, Any] = {framework: [] for framework in pythons}
@@ -149,18 +140,18 @@ def measure(root: Path, config: Any, schedule: Any, seeds: list[int]) -> dict[st
         job = Path(temporary) / "without_dropout"
         few = schedule._replace(rates=schedule.rates[:CHECK_STEPS])
         testing = prepare(job, root, replace(config, dropout=0.0), few, seeds[0])
-        found = [run(f, python, job, job / f)[1] for f, python in pythons.items()]
+        found = [run(framework, python, job)[1] for framework, python in pythons.items()]
         if len(found) == 2:
             results["difference"] = largest_difference(*found)
-            move_weights(job, ROUNDING, seeds[0])
-            moved = run("PyTorch", pythons["PyTorch"], job, job / "moved")[1]
+            move_weights(job / "job.npz", seeds[0])
+            moved = run("PyTorch", pythons["PyTorch"], job, "moved")[1]
             results["rounding"] = largest_difference(found[0], moved)
 
         for turn, seed in enumerate(seeds):
             job = Path(temporary) / f"seed_{seed}"
             prepare(job, root, config, schedule, seed)
             for framework in sorted(pythons, reverse=turn % 2 == 1):
-                numbers, scores = run(framework, pythons[framework], job, job / framework)
+                numbers, scores = run(framework, pythons[framework], job)
                 scored = {
                     item.id: tsl.Scores(*both)
                     for item, both in zip(testing.items, scores, strict=True)
@@ -175,61 +166,50 @@ def measure(root: Path, config: Any, schedule: Any, seeds: list[int]) -> dict[st
     return results
 
 
-def move_weights(job_folder: Path, share: float, seed: int) -> None:
-    """Move the job's first weights at random by about this fraction of themselves."""
-    job, weights = protocol.read_job(job_folder)
+def move_weights(file: Path, seed: int) -> None:
+    """Move a job's first weights at random by about ROUNDING of themselves."""
+    job, weights = protocol.read_facts(file)
     rng = np.random.default_rng(seed)
     for name, array in weights.items():
-        weights[name] = (array * (1 + share * rng.standard_normal(array.shape))).astype(np.float32)
-    protocol.write_job(job_folder, job, weights=weights)
+        moved = array * (1 + ROUNDING * rng.standard_normal(array.shape))
+        weights[name] = moved.astype(np.float32)
+    protocol.write_facts(file, job, weights)
 
 
 def largest_difference(one: list, other: list) -> float:
     """Between the scores of the same videos."""
-    return max(
-        float(np.abs(a - b).max())
-        for pair in zip(one, other, strict=True)
-        for a, b in zip(*pair, strict=True)
-    )
+    pairs = zip(sum(one, ()), sum(other, ()), strict=True)
+    return max(float(np.abs(a - b).max()) for a, b in pairs)
 
 
 def table(results: dict[str, Any], batch_size: int) -> str:
     """The results as the Markdown table of the project's task."""
-    columns = ("PyTorch", "Jittor")
 
-    def row(words: str, numbers: dict[str, list[float]], form: str, times: bool = False) -> str:
+    def row(words: str, name: str, form: str = "{:.4f}", unit: int = 1) -> str:
         """A row: each framework's middle and range, and the middles' ratio."""
         cells, middles = [], []
-        for framework in columns:
-            if not numbers.get(framework):
+        for framework in MODULES:
+            runs = [run[name] for run in results.get(framework, ()) if name in run]
+            if not runs:
                 cells.append("")
                 continue
-            found = numbers[framework]
-            middle = median(found) if times else mean(found)
-            text = f"{form} ({form} to {form})".format(middle, min(found), max(found))
-            cells.append(f"{text}, mean {mean(found):.4f}" if times else text)
-            middles.append(middle)
+            found = np.hstack(runs) / unit
+            middles.append(np.median(found) if name in TIMES else found.mean())
+            text = f"{form} ({form} to {form})".format(middles[-1], found.min(), found.max())
+            cells.append(f"{text}, mean {found.mean():.4f}" if name in TIMES else text)
         ratio = f"{middles[1] / middles[0]:.2f}" if len(middles) == 2 and middles[0] else ""
         return f"| {words} | {cells[0]} | {cells[1]} | {ratio} |"
 
-    def of_runs(name: str, scale: float = 1) -> dict[str, list[float]]:
-        return {f: [r[name] / scale for r in results.get(f, ())] for f in columns}
-
-    def turns(name: str) -> dict[str, list[float]]:
-        return {f: [t for r in results.get(f, ()) for t in r.get(name, ())] for f in columns}
-
+    by_chance = ", ".join(f"{words} {results['random'][n]:.4f}" for n, words in METRICS.items())
     lines = [
         "| | PyTorch | Jittor | Jittor / PyTorch |",
         "|---|---|---|---|",
-        row("forward time in training, one video, s", turns("forward"), "{:.4f}", True),
-        row("the same, read without waiting, s", turns("unwaited"), "{:.4f}", True),
-        row("memory in training, MiB", of_runs("peak", 2**20), "{:.0f}"),
-        row("of it there before training, MiB", of_runs("before", 2**20), "{:.0f}"),
-        row(f"time of one iteration, {batch_size} videos, s", turns("iterations"), "{:.4f}", True),
-        *(row(words, of_runs(name), "{:.4f}") for name, words in METRICS.items()),
-    ]
-    by_chance = ", ".join(f"{words} {results['random'][n]:.4f}" for n, words in METRICS.items())
-    lines += [
+        row("forward time in training, one video, s", "forward"),
+        row("the same, read without waiting, s", "unwaited"),
+        row("memory in training, MiB", "peak", "{:.0f}", 2**20),
+        row("of it there before training, MiB", "before", "{:.0f}", 2**20),
+        row(f"time of one iteration, {batch_size} videos, s", "iterations"),
+        *(row(words, name) for name, words in METRICS.items()),
         "",
         "Times: median (fastest to slowest). All else: mean over the seeds (lowest to highest), "
         "with the weights at the end of training.",
@@ -246,19 +226,11 @@ def table(results: dict[str, Any], batch_size: int) -> str:
 
 def compare(seed: int, seeds: int, batch_size: int | None = None) -> dict[str, Any]:
     """Measure with the classroom settings on the rendered videos, and print the table."""
-    from jacklib.data.samples import UNTRIMMED
-    from jacklib.methods.tsl import SCHEDULES
-    from jacklib.networks import TSLNetConfig
-
-    schedule = SCHEDULES["classroom"]
+    schedule = tsl.SCHEDULES["classroom"]
     schedule = schedule._replace(batch_size=batch_size or schedule.batch_size)
     config, chosen = TSLNetConfig.classroom(), list(range(seed, seed + seeds))
     results = measure(UNTRIMMED["rendered"](), config, schedule, chosen)
-    versions = ", ".join(
-        f"{results[f][0]['version']} with {results[f][0]['threads']} threads"
-        for f in ("PyTorch", "Jittor")
-        if f in results
-    )
+    versions = protocol.versions(results[f][0] for f in MODULES if f in results)
     print(
         f"\n### tsl, trained with classroom settings on the rendered videos: {len(schedule.rates)} "
         f"steps of {schedule.batch_size} videos, learning rate {schedule.rates[0]:g}, weight decay "

@@ -1,8 +1,7 @@
 """Exercise checks for the notebooks: they print one line and never stop "Run all".
 
     check_value("1a shape", answer, 4096, hint="Multiply width by positions.")
-    check_shape("1b features", features, (2, 512, 16))
-    check_function("1c pooling", pool, [(([1.0, 3.0],), 2.0)], hint="The mean, not the sum.")
+    check_function("1b pooling", pool, [(([1.0, 3.0],), 2.0)], hint="The mean, not the sum.")
     summary()
 
 Each check prints one of
@@ -10,22 +9,22 @@ Each check prints one of
     ✗ name: why       wrong, with the hint
     ○ name: ...       not done yet: the answer is still `...` or None
 and returns whether it was right. An error inside the student's function is caught and shown.
-Where the answer may not even exist (the name is unknown), pass `lambda: answer`: `check_value` and
-`check_shape` call a function they are given.
+Where the answer may not even exist (the name is unknown), pass `lambda: answer`: `check_value`
+calls a function that it is given.
 
 Arrays may be NumPy arrays, lists, or anything with `.numpy()` (Jittor Vars, PyTorch tensors).
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
-import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from jacklib.errors import DataError
+from jacklib.errors import refuse
 from jacklib.widgets.words import texts
 
 _TEXT = texts("classroom")
@@ -39,20 +38,18 @@ class _Todo(Exception):
 
 
 class _Wrong(Exception):
-    """The answer is wrong; the message says how."""
+    """The answer is wrong; the message, by its key and values, says how."""
+
+    def __init__(self, key: str, **values: Any):
+        super().__init__(_say(key, **values))
 
 
 def language(lang: str) -> None:
     """Set the language of the messages: "en" or "zh"."""
     global _language
-    if lang not in _TEXT:
-        raise DataError("lang", found=repr(lang), wanted='"en" or "zh"', cure="Pass one of these.")
+    refuse(lang not in _TEXT, "lang", found=repr(lang), wanted='"en" or "zh"',
+           cure="Pass one of these.")  # fmt: skip
     _language = lang
-
-
-def reset() -> None:
-    """Forget all results, as at the start of a notebook."""
-    _results.clear()
 
 
 def check_value(
@@ -63,39 +60,13 @@ def check_value(
     got: the answer, or a function without arguments that gives it. tolerance: how far numbers may
     be off, absolutely or relative to the wanted one. The wanted answer is not printed.
     """
-
-    def compare() -> None:
-        _compare(_resolve(got), wanted, tolerance)
-
-    return _judge(name, compare, hint, hint_zh)
-
-
-def check_shape(
-    name: str, array: Any, wanted_shape: Sequence[int], hint: str = "", hint_zh: str = ""
-) -> bool:
-    """Check an array's shape. array: it, or a function without arguments that gives it."""
-
-    def compare() -> None:
-        value = _resolve(array)
-        wanted = list(wanted_shape)
-        if not hasattr(value, "shape") and not isinstance(value, (list, tuple, numbers.Number)):
-            raise _Wrong(_say("no_shape", got=_short(value), wanted=wanted))
-        shape = value.shape if hasattr(value, "shape") else np.shape(value)
-        if list(shape) != wanted:
-            raise _Wrong(_say("shape", got=list(shape), wanted=wanted))
-
-    return _judge(name, compare, hint, hint_zh)
+    return _judge(name, lambda: _compare(_resolve(got), wanted, tolerance), hint, hint_zh)
 
 
 def check_function(
-    name: str,
-    function: Callable,
-    cases: Sequence[tuple[Any, Any]],
-    hint: str = "",
-    hint_zh: str = "",
-    *,
-    tolerance: float = 1e-6,
-) -> bool:
+    name: str, function: Callable, cases: Sequence[tuple[Any, Any]], hint: str = "",
+    hint_zh: str = "", *, tolerance: float = 1e-6,
+) -> bool:  # fmt: skip
     """Check a function on cases, each (arguments, wanted result), stopping at the first wrong one.
 
     arguments: a tuple of positional arguments, a dict of keyword arguments, or one argument alone.
@@ -107,7 +78,7 @@ def check_function(
         if function is None or function is Ellipsis:
             raise _Todo
         if not callable(function):
-            raise _Wrong(_say("not_function", got=_short(function)))
+            raise _Wrong("not_function", got=_short(function))
         for arguments, wanted in cases:
             call = _call_text(function, arguments)
             try:
@@ -116,7 +87,7 @@ def check_function(
                 raise _Todo from None
             # SystemExit: `exit()` in an answer must not end the kernel.
             except (Exception, SystemExit) as error:
-                raise _Wrong(_say("case_error", call=call, error=_one_line(error))) from None
+                raise _Wrong("case_error", call=call, error=_one_line(error)) from None
             if got is Ellipsis or (got is None and wanted is not None):
                 raise _Todo
             try:
@@ -124,8 +95,7 @@ def check_function(
             except _Wrong as wrong:
                 big = np.ndim(_plain(wanted)) > 0 and np.size(_plain(wanted)) > 8
                 detail = str(wrong) if big else _short(got)
-                shown = _short(wanted)
-                raise _Wrong(_say("case", call=call, got=detail, wanted=shown)) from None
+                raise _Wrong("case", call=call, got=detail, wanted=_short(wanted)) from None
 
     return _judge(name, compare, hint, hint_zh)
 
@@ -140,7 +110,7 @@ def summary() -> tuple[int, int]:
     else:
         print(_say("summary", solved=solved, total=total))
         left = _say("join").join(n for n, right in _results.items() if not right)
-        print(_TEXT[_language]["left"].format(left))
+        print(_say("left", names=left))
     return solved, total
 
 
@@ -149,23 +119,21 @@ def summary() -> tuple[int, int]:
 
 def _judge(name: str, compare: Callable[[], None], hint: str, hint_zh: str) -> bool:
     """Run a comparison, print its line, note the result. Lets only Ctrl-C through."""
-    name = str(name)
     right = False
-    separator = ": " if _language == "en" else "："
     try:
         compare()
         right = True
         print(f"✓ {name}")
     except _Todo:
-        print(f"○ {name}{separator}{_say('todo')}")
+        print(f"○ {name}{_say('colon')}{_say('todo')}")
     except (Exception, SystemExit) as error:
         why = str(error) if isinstance(error, _Wrong) else _one_line(error)
         chosen = (hint_zh or hint) if _language == "zh" else (hint or hint_zh)
         if chosen:
             stop = "" if why.endswith((".", "。", "!", "?")) else _say("stop")
-            why += stop + _say("space") + _TEXT[_language]["hint"].format(chosen)
-        print(f"✗ {name}{separator}{why}")
-    _results[name] = right
+            why += stop + _say("space") + _say("hint", hint=chosen)
+        print(f"✗ {name}{_say('colon')}{why}")
+    _results[str(name)] = right
     return right
 
 
@@ -189,45 +157,40 @@ def _resolve(answer: Any) -> Any:
 
 def _compare(got: Any, wanted: Any, tolerance: float) -> None:
     """Raise _Wrong, saying how, unless the two agree."""
+    other = _Wrong("value", got=_short(got))
     if isinstance(wanted, dict):
         if not isinstance(got, dict) or set(got) != set(wanted):
-            raise _Wrong(_say("value", got=_short(got)))
+            raise other
         for key, value in wanted.items():
             _compare(got[key], value, tolerance)
         return
-    if wanted is None or isinstance(wanted, (str, bytes, set, frozenset, bool, np.bool_)):
-        # An array's == gives an array, which has no single truth.
-        same = _plain(got) == wanted
-        if not (isinstance(same, (bool, np.bool_)) and bool(same)):
-            raise _Wrong(_say("value", got=_short(got)))
+    wanted_array = None if isinstance(wanted, (bool, np.bool_)) else _numbers(wanted)
+    if wanted_array is None and isinstance(wanted, (list, tuple)):  # texts, a mixed or ragged list
+        if not isinstance(got, (list, tuple)) or len(got) != len(wanted):
+            raise other
+        for one, wanted_one in zip(got, wanted, strict=True):
+            _compare(one, wanted_one, tolerance)
         return
-    wanted_array = _numbers(wanted)
-    if wanted_array is None:  # a list of texts, a mixed or a ragged list: each on its own
-        if isinstance(wanted, (list, tuple)):
-            if not isinstance(got, (list, tuple)) or len(got) != len(wanted):
-                raise _Wrong(_say("value", got=_short(got)))
-            for one, other in zip(got, wanted, strict=True):
-                _compare(one, other, tolerance)
-        elif not got == wanted:
-            raise _Wrong(_say("value", got=_short(got)))
+    if wanted_array is None:
+        same = _plain(got) == wanted
+        if not isinstance(same, (bool, np.bool_)) or not same:  # an array's == gives an array
+            raise other
         return
     got_array = _numbers(got)
     if got_array is None:
-        kind = type(got).__name__
-        named = "a number" if _language == "en" else "数字"
-        raise _Wrong(_say("type", got=_short(got), kind=kind, wanted=named))
+        raise _Wrong("type", got=_short(got), kind=type(got).__name__)
     if got_array.shape != wanted_array.shape:
-        raise _Wrong(_say("shape", got=list(got_array.shape), wanted=list(wanted_array.shape)))
+        raise _Wrong("shape", got=list(got_array.shape), wanted=list(wanted_array.shape))
     close = np.isclose(got_array, wanted_array, rtol=tolerance, atol=tolerance, equal_nan=True)
     if close.all():
         return
     if got_array.size == 1:
-        raise _Wrong(_say("value", got=_short(got)))
+        raise other
     missing = ~np.isfinite(got_array) & np.isfinite(wanted_array)
     if missing.any():
-        raise _Wrong(_say("nan", count=int(missing.sum()), size=got_array.size))
+        raise _Wrong("nan", count=int(missing.sum()), size=got_array.size)
     most = float(np.nanmax(np.abs(got_array - wanted_array)))
-    raise _Wrong(_say("far", count=int((~close).sum()), size=got_array.size, most=most))
+    raise _Wrong("far", count=int((~close).sum()), size=got_array.size, most=most)
 
 
 def _numbers(value: Any) -> np.ndarray | None:
@@ -253,27 +216,22 @@ def _plain(value: Any) -> Any:
 
 
 def _call(function: Callable, arguments: Any) -> Any:
-    try:
+    own = arguments
+    with contextlib.suppress(Exception):  # what cannot be copied the function gets as it is
         own = copy.deepcopy(arguments)
-    except Exception:  # something that cannot be copied: the function gets it as it is
-        own = arguments
     if isinstance(own, tuple):
         return function(*own)
-    if isinstance(own, dict):
-        return function(**own)
-    return function(own)
+    return function(**own) if isinstance(own, dict) else function(own)
 
 
 def _call_text(function: Callable, arguments: Any) -> str:
-    if isinstance(arguments, tuple):
-        inside = ", ".join(_short(value) for value in arguments)
-    elif isinstance(arguments, dict):
-        inside = ", ".join(f"{key}={_short(value)}" for key, value in arguments.items())
+    if isinstance(arguments, dict):
+        inside = [f"{key}={_short(value)}" for key, value in arguments.items()]
     else:
-        inside = _short(arguments)
+        inside = map(_short, arguments if isinstance(arguments, tuple) else (arguments,))
     name = getattr(function, "__name__", "function")
     # A lambda has no name that a reader knows.
-    return f"{'function' if name == '<lambda>' else name}({inside})"
+    return f"{'function' if name == '<lambda>' else name}({', '.join(inside)})"
 
 
 def _short(value: Any) -> str:
@@ -292,10 +250,8 @@ def _short(value: Any) -> str:
 def _one_line(error: BaseException) -> str:
     """An error as Python's last line has it: type and message."""
     words = type(error).__name__
-    try:
+    with contextlib.suppress(Exception):  # a __str__ of the student's own that fails
         words += f": {message}" if (message := " ".join(str(error).split())) else ""
-    except Exception:  # a __str__ of the student's own that fails
-        pass
     return words if len(words) <= 200 else words[:197] + "..."
 
 

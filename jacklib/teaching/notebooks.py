@@ -40,7 +40,9 @@ import hashlib
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import nbformat
@@ -58,6 +60,9 @@ EDITIONS = ("en", "zh")
 PLACEHOLDER = {"en": "# your answer here", "zh": "# 在这里作答"}
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 
+# Of a line that was rewritten with \r nbclient keeps the last form: that may be blank.
+WIPED = re.compile(r"^[ \t]*\r?$|\r", re.MULTILINE)
+COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # a terminal's
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -66,45 +71,36 @@ METADATA = {
 
 
 def build(
-    names: Sequence[str] | None = None,
-    *,
-    execute: bool = True,
-    solutions: bool = False,
-    check: bool = False,
-    progress: bool = True,
-    folder: Path = NOTEBOOKS,
-) -> list[Path]:
+    names: Sequence[str] = (), *, execute: bool = True, solutions: bool = False,
+    progress: bool = True, folder: Path = NOTEBOOKS,
+) -> list[Path]:  # fmt: skip
     """Build both editions of the named notebooks ("04", "04_vaanet"), or of all.
 
     execute: run the English edition once and give both its outputs; otherwise none has outputs.
-    solutions: the teachers' edition. check: write nothing, only compare (see `stale`).
-    progress: say on the standard error stream what is being run.
+    solutions: the teachers' edition. progress: say on the standard error stream what is being run.
 
-    Returns the notebooks written; with check, those that are stale. Raises DataError if a source
-    is not as described above or a cell fails; notebooks already on disk are then left as they were.
+    Returns the notebooks written. Raises DataError if a source is not as described above or a cell
+    fails; notebooks already on disk are then left as they were.
     """
-    if check:
-        return stale(names, solutions=solutions, folder=folder)
     written = []
     for source in _sources(names, folder):
         editions = read_source(source, solutions=solutions)
         if execute:
             # Another folder's notebook may have the number of one of ours, whose answers stay.
-            if solutions or folder != NOTEBOOKS or find_torch() is None:
-                _execute(editions["en"], source, folder, progress)
-            else:
-                with recording(source.stem[:2]) as added:
-                    _execute(editions["en"], source, folder, progress, added)
+            ours = not solutions and folder == NOTEBOOKS and find_torch() is not None
+            with recording(source.stem[:2]) if ours else nullcontext({}) as added:
+                _execute(editions["en"], source, folder, progress, added)
             _copy_outputs(editions["en"], editions["zh"])
         for lang, notebook in editions.items():
             path = notebook_path(source.stem, lang, solutions=solutions, folder=folder)
-            write_text(path, _text(notebook))
+            text = nbformat.writes(notebook, version=nbformat.NO_CONVERT)
+            write_text(path, text.rstrip("\n") + "\n")
             written.append(path)
     return written
 
 
 def stale(
-    names: Sequence[str] | None = None, *, solutions: bool = False, folder: Path = NOTEBOOKS
+    names: Sequence[str] = (), *, solutions: bool = False, folder: Path = NOTEBOOKS
 ) -> list[Path]:
     """Notebooks on disk that are missing, or whose cells are not what their source gives now.
 
@@ -117,7 +113,7 @@ def stale(
             if not path.exists() or _cells(_load(path)) != _cells(notebook):
                 found.append(path)
     if not names:
-        known = {source.stem for source in _sources(None, folder)}
+        known = {source.stem for source in _sources((), folder)}
         for lang in EDITIONS:
             edition = notebook_path("x", lang, solutions=solutions, folder=folder).parent
             found += [path for path in sorted(edition.glob("*.ipynb")) if path.stem not in known]
@@ -152,7 +148,7 @@ def read_source(source: Path, *, solutions: bool = False) -> dict[str, NotebookN
         for index, cell in enumerate(cells):
             # Ids made from the place, so that building again gives the same file.
             cell["id"] = hashlib.sha256(f"{source.stem} {lang} {index}".encode()).hexdigest()[:8]
-        editions[lang] = nbformat.v4.new_notebook(cells=cells, metadata=copy.deepcopy(METADATA))
+        editions[lang] = nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
         editions[lang].nbformat_minor = 5
         nbformat.validate(editions[lang])
     return editions
@@ -200,9 +196,9 @@ def _cell(cell: NotebookNode, lang: str, solutions: bool, where: str) -> Noteboo
 
 def _check_languages(cells: Sequence[NotebookNode], source: Path) -> None:
     """Every cell of one edition has its partner before the next cell of both."""
-    pending = {(kind, lang): 0 for kind in ("markdown", "code") for lang in EDITIONS}
+    pending = Counter()
     for number, cell in enumerate([*cells, None], start=1):
-        lang = cell.metadata.get("lang") if cell is not None else None
+        lang = cell.metadata.get("lang") if cell else None
         if lang is not None:
             refuse(lang not in EDITIONS or cell.cell_type not in ("markdown", "code"),
                    f"{source.name}, cell {number}",
@@ -212,16 +208,16 @@ def _check_languages(cells: Sequence[NotebookNode], source: Path) -> None:
             pending[cell.cell_type, lang] += 1
             continue
         for kind in ("markdown", "code"):
-            counts = [pending[kind, lang] for lang in EDITIONS]
-            refuse(counts[0] != counts[1],
+            english, chinese = (pending[kind, lang] for lang in EDITIONS)
+            refuse(english != chinese,
                    f"{source.name}, before cell {number}" if cell else f"{source.name}, its end",
-                   found=f"{counts[0]} English and {counts[1]} Chinese {kind} cells",
+                   found=f"{english} English and {chinese} Chinese {kind} cells",
                    wanted="as many of each",
                    cure="Write the missing cell, or give the other no language.")  # fmt: skip
-        pending = dict.fromkeys(pending, 0)
+        pending.clear()
 
 
-def _sources(names: Sequence[str] | None, folder: Path) -> list[Path]:
+def _sources(names: Sequence[str], folder: Path) -> list[Path]:
     """The source files of these names, each the whole name or its beginning."""
     everything = sorted((folder / "src").glob("*.py"))
     if not names:
@@ -243,11 +239,7 @@ def _sources(names: Sequence[str] | None, folder: Path) -> list[Path]:
 
 
 def _execute(
-    notebook: NotebookNode,
-    source: Path,
-    folder: Path,
-    progress: bool,
-    added: Mapping[str, str] | None = None,
+    notebook: NotebookNode, source: Path, folder: Path, progress: bool, added: Mapping[str, str]
 ) -> None:
     """Run all cells in one fresh kernel, in place, and tidy the outputs.
 
@@ -257,15 +249,12 @@ def _execute(
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
     from tqdm import tqdm
 
-    current = 0
-    bar = tqdm(
-        total=len(notebook.cells), desc=source.stem, unit="cell", disable=not progress, leave=True
-    )
+    started: list[NotebookNode] = []
+    bar = tqdm(total=len(notebook.cells), desc=source.stem, unit="cell", disable=not progress)
 
-    def starting(cell, cell_index):
-        nonlocal current
-        current = cell_index
-        bar.update(cell_index - bar.n)
+    def starting(cell: NotebookNode, cell_index: int) -> None:
+        started.append(cell)
+        bar.update()
 
     client = NotebookClient(
         notebook, timeout=TIMEOUT, kernel_name="python3",
@@ -274,77 +263,52 @@ def _execute(
     )  # fmt: skip
     # The kernel starts in notebooks/; jacklib may be importable only from the folder above.
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
-    environment.update(added or {})
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))} | added
     # Set by many build servers; it would keep every plt figure out of the notebook.
     environment.pop("MPLBACKEND", None)
     try:
-        client.execute(env=environment)
-        bar.update(len(notebook.cells) - bar.n)
+        with bar:
+            client.execute(env=environment)
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         if isinstance(error, CellExecutionError):
-            words = " ".join(_plain(str(error.evalue)).strip().splitlines()[-1:])
-            found = f"{error.ename}: {words}"
+            name, words = error.ename, str(error.evalue).strip().splitlines()[-1:]
         else:
-            lines = _plain(str(error)).strip().splitlines() or [""]
-            found = f"{type(error).__name__}: {lines[0]}"
-        first = next(iter(notebook.cells[current].source.splitlines()), "")
-        raise DataError(f"notebook {source.stem}, cell {current + 1} of {len(notebook.cells)} "
-                        f"({first!r})", found=found, wanted="a cell that runs",
-                        cure=f"Correct {source}, or tag a cell that is meant to fail "
-                        f"raises-exception.") from error  # fmt: skip
-    finally:
-        bar.close()
-    notebook.metadata = NotebookNode(copy.deepcopy(METADATA))
+            name, words = type(error).__name__, str(error).strip().splitlines()[:1]
+        first = started[-1].source.partition("\n")[0]
+        raise DataError(f"notebook {source.stem}, cell {len(started)} of {len(notebook.cells)} "
+                        f"({first!r})", found=COLOURS.sub("", f"{name}: {' '.join(words)}"),
+                        wanted="a cell that runs", cure=f"Correct {source}, or tag a cell that is "
+                        f"meant to fail raises-exception.") from error  # fmt: skip
+    notebook.metadata = METADATA  # of which nbformat makes a copy
     for cell in notebook.cells:
-        cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            cell.outputs = [_tidy(o) for o in cell.outputs if not _is_widget_alone(o)]
+            cell.outputs = _tidy(cell.outputs)
     nbformat.validate(notebook)
 
 
-def _is_widget_alone(output: NotebookNode) -> bool:
-    """A widget without a picture, such as a progress bar: nothing worth keeping remains of it."""
-    data = output.get("data", {})
-    return WIDGET_VIEW in data and not set(data) - {WIDGET_VIEW, "text/plain"}
-
-
-def _tidy(output: NotebookNode) -> NotebookNode:
-    """An output without what only lives while its kernel does."""
-    if output.output_type == "stream":
-        output.text = _after_returns(output.text)
-    elif WIDGET_VIEW in output.get("data", {}):
-        # The widget's state is not stored, so that GitHub renders the file: with the view left in,
-        # JupyterLab would say "model not found" instead of showing the picture beside it.
-        del output.data[WIDGET_VIEW]
-        output.metadata.pop(WIDGET_VIEW, None)
-    return output
-
-
-def _after_returns(text: str) -> str:
-    """What a terminal would show of a progress bar: of a line rewritten with \\r, its last form."""
-    lines = []
-    for line in text.split("\n"):
-        parts = [part for part in line.split("\r") if part.strip()]
-        lines.append(parts[-1] if parts else "")
-    return "\n".join(lines)
+def _tidy(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
+    """Outputs without what only lives while their kernel does."""
+    kept = []
+    for output in outputs:
+        if output.output_type == "stream":
+            output.text = WIPED.sub("", output.text)
+        elif WIDGET_VIEW in output.get("data", {}):
+            # The widget's state is not stored, so that GitHub renders the file: with the view left
+            # in, JupyterLab would say "model not found" instead of showing the picture beside it.
+            del output.data[WIDGET_VIEW]
+            output.metadata.pop(WIDGET_VIEW, None)
+            if not set(output.data) - {"text/plain"}:
+                continue  # no picture, such as a progress bar: nothing worth keeping remains of it
+        kept.append(output)
+    return kept
 
 
 def _copy_outputs(english: NotebookNode, chinese: NotebookNode) -> None:
     """Give the Chinese edition's code cells the outputs of the English ones, one by one."""
-    pairs = zip(
-        (cell for cell in english.cells if cell.cell_type == "code"),
-        (cell for cell in chinese.cells if cell.cell_type == "code"),
-        strict=True,  # read_source has seen to it
-    )
-    for done, other in pairs:
-        other.outputs = copy.deepcopy(done.outputs)
-        other.execution_count = done.execution_count
-
-
-def _plain(text: str) -> str:
-    """Text without terminal colours."""
-    return re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
+    done, other = ([c for c in n.cells if c.cell_type == "code"] for n in (english, chinese))
+    for one, partner in zip(done, other, strict=True):  # read_source has seen to it
+        partner.outputs = copy.deepcopy(one.outputs)
+        partner.execution_count = one.execution_count
 
 
 # --- files --------------------------------------------------------------------------------------
@@ -366,10 +330,6 @@ def _load(path: Path) -> NotebookNode:
                         cure="Delete it and build it again.") from error  # fmt: skip
 
 
-def _text(notebook: NotebookNode) -> str:
-    return nbformat.writes(notebook, version=nbformat.NO_CONVERT).rstrip("\n") + "\n"
-
-
 # --- command line -------------------------------------------------------------------------------
 
 
@@ -384,10 +344,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Do what the arguments say; 0 if all is well, 1 if not."""
     try:
-        paths = build(
-            args.names or None, execute=not args.no_execute, solutions=args.solutions,
-            check=args.action == "check",
-        )  # fmt: skip
+        if args.action == "check":
+            paths = stale(args.names, solutions=args.solutions)
+        else:
+            paths = build(args.names, execute=not args.no_execute, solutions=args.solutions)
     except DataError as error:
         print(error, file=sys.stderr)
         return 1

@@ -12,7 +12,7 @@ from jacklib import files
 from jacklib.backend.folders import ROOT
 from jacklib.data import media
 from jacklib.data.tsl_features import DESCRIPTOR, video_facts
-from jacklib.errors import DataError, plain
+from jacklib.errors import DataError, plain, refuse
 from jacklib.methods.answer import TRAINED_ON, Model
 from jacklib.methods.checkpoints import shipped_weights
 from jacklib.methods.front import CLASSROOM_DATA, METHODS, load, network_key
@@ -37,18 +37,13 @@ WHAT = {
 
 def check_file(path: str | Path, kinds: Sequence[str] = VIDEOS) -> Path:
     """The file, if it is there, not empty and of a known kind; else raises DataError."""
-    path = Path(path)
     wanted = f"a file: {', '.join(kinds)}"
-    files.check_file(path, wanted, "Correct the path.")
-    if path.suffix.lower() not in kinds:
-        raise DataError(
-            str(path), found=f"a name that ends in {path.suffix or 'nothing'}", wanted=wanted,
-            cure="Choose such a file, or convert it.",
-        )  # fmt: skip
-    if path.stat().st_size == 0:
-        raise DataError(
-            str(path), found="0 bytes", wanted="a whole file", cure="Copy or upload it again."
-        )
+    path = files.check_file(path, wanted, "Correct the path.")
+    refuse(path.suffix.lower() not in kinds, str(path), wanted=wanted,
+           found=f"a name that ends in {path.suffix or 'nothing'}",
+           cure="Choose such a file, or convert it.")  # fmt: skip
+    refuse(path.stat().st_size == 0, str(path), found="0 bytes", wanted="a whole file",
+           cure="Copy or upload it again.")  # fmt: skip
     return path
 
 
@@ -74,7 +69,6 @@ class Look(NamedTuple):
     """What a video file holds."""
 
     seconds: float
-    fps: float
     sound: bool  # without, the networks are given silence
 
 
@@ -86,7 +80,7 @@ def look(video: Path) -> Look:
     facts = video_facts(video)
     with media.opened(video) as container:
         sound = media.sound_stream(video, container)
-        return Look(facts.seconds, facts.fps, sound is not None)
+        return Look(facts.seconds, sound is not None)
 
 
 def found_weights(network: str) -> Path:
@@ -98,9 +92,8 @@ def found_weights(network: str) -> Path:
     places = [(left / "both" if key == "gait" else left) / "last.pth"]
     places += [ROOT / "results" / METHODS[key].NAME / "best.pth"]
     there = [place for place in places if place.is_file() and not _goes_on(place)]
-    return max(
-        there, key=lambda place: place.stat().st_mtime, default=shipped_weights(METHODS[key].NAME)
-    )
+    shipped = shipped_weights(METHODS[key].NAME)
+    return max(there, key=lambda place: place.stat().st_mtime, default=shipped)
 
 
 def load_newest(network: str) -> Model:

@@ -22,7 +22,6 @@ from jacklib.data.prepare import (
     prepare_one_video,
     prepare_videos,
     read_frames,
-    read_video,
     scaled_size,
     split_subsets,
 )
@@ -103,16 +102,6 @@ def test_phone_video_comes_out_upright(tmp_path, rotation, side):
     assert picture.shape == ((48, 64, 3) if side == "bottom" else (64, 48, 3))
     bands = {"left": picture[:, :6], "right": picture[:, -6:], "bottom": picture[-6:]}
     assert bands[side].mean() > 240 and picture.mean() < 100
-
-
-def test_read_video_gives_pictures_and_sound_without_files(tmp_path):
-    path = write_video(tmp_path / "a.mp4", [50] * 30, tone=1)
-    pictures, waveform = read_video(path, 30, 48)
-    assert len(list(pictures)) == 30
-    strongest = np.argmax(np.abs(np.fft.rfft(waveform))) * 44100 / len(waveform)
-    assert abs(strongest - 440) < 3
-    _, silence = read_video(write_video(tmp_path / "b.mp4", [50] * 30), 30, 48)
-    assert not silence.any() and abs(len(silence) - 44100) < 4410
 
 
 # --- One video to files ---------------------------------------------------------------------------
@@ -209,7 +198,7 @@ def test_unreadable_video_is_named_and_leaves_nothing(tmp_path, name):
         prepare_one_video(path, out / "x", out / "x.mp3")
     assert not tree(out) and not leftovers(tmp_path)
     with pytest.raises(DataError, match=f"{name}.mp4"):
-        list(read_video(path)[0])
+        list(read_frames(path))
 
 
 def test_damage_inside_a_video_costs_some_pictures_only(tmp_path, caplog):

@@ -83,8 +83,8 @@ def test_the_glossary_is_held():
     [
         ("It takes\n30 frames a second.", 2),
         ("30 frames a\n    # second", 1),
-        ("the mission's table", 1),
-        ("135.4 million numbers", 1),
+        ("the miss" + "ion's table", 1),  # in two, as the next: a search for these finds no file
+        ("135.4 million " + "numbers", 1),
         ("Raises DataError where the file is missing.", 1),
         ("Raises DataError naming the file when it is damaged.", 1),
         ("the command that mends it", 1),

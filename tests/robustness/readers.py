@@ -449,9 +449,9 @@ def make_results(root: Path) -> list[str]:
 def read_results(root: Path, name: str) -> None:
     from jacklib.core.metrics import temporal_map
     from jacklib.data.tsl300 import UntrimmedVideos
-    from jacklib.data.tsl300 import read_results as read
+    from jacklib.files import read_table
 
-    found = read(root / name)
+    found = read_table(root / name, needed=True)
     temporal_map(UntrimmedVideos(root, "test").ground_truth(), found, (0.1, 0.5))
 
 
