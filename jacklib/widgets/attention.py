@@ -9,6 +9,7 @@ segments, C classes. Segments are counted from 0 everywhere, as in code.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -19,7 +20,7 @@ from ipywidgets import IntSlider
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 
-from jacklib.errors import DataError
+from jacklib.errors import refuse
 from jacklib.widgets import drawing
 from jacklib.widgets.drawing import BLUE, GREY, INK, INNER, MARGIN_LEFT, MARGIN_RIGHT, VERMILLION
 from jacklib.widgets.words import texts
@@ -32,39 +33,23 @@ FIELDS = drawing.Fields("AttentionState")
 class AttentionState:
     """The data of one figure. Plain NumPy, independent of the network.
 
-    frames: uint8 [S, H, W, 3], RGB, one middle frame per segment, cropped as the network saw it.
-    alpha: [S, m] spatial attention, each row summing to m; or None for a network without it.
-    beta: [S, k] channel attention, each row summing to k; or None.
-    gamma: [S] temporal attention, zero or more.
-    audio_gamma: [n] temporal attention over the audio segments, or None.
-    probabilities: [C], summing to 1.
-    class_names: C names.
-    title: the clip's name.
-    label: its true class, one of class_names, or None.
-    segment: which segment to look into.
-    truth: [S], the fraction 0..1 of each segment that the planted event fills, or None.
-
     Raises DataError naming the field whose shape or values are wrong.
     """
 
-    frames: np.ndarray
-    alpha: np.ndarray | None
-    beta: np.ndarray | None
-    gamma: np.ndarray
-    probabilities: np.ndarray
-    class_names: Sequence[str]
-    audio_gamma: np.ndarray | None = None
-    title: str = ""
-    label: str | None = None
-    segment: int = 0
-    truth: np.ndarray | None = None
+    frames: np.ndarray  # uint8 [S, H, W, 3], RGB, each segment's middle, as the network saw it
+    alpha: np.ndarray | None  # [S, m] spatial attention, each row summing to m
+    beta: np.ndarray | None  # [S, k] channel attention, each row summing to k
+    gamma: np.ndarray  # [S] temporal attention, zero or more
+    probabilities: np.ndarray  # [C], summing to 1
+    class_names: Sequence[str]  # C names
+    audio_gamma: np.ndarray | None = None  # [n] temporal attention over the audio segments
+    title: str = ""  # the clip's name
+    label: str | None = None  # its true class, one of class_names
+    segment: int = 0  # which segment to look into
+    truth: np.ndarray | None = None  # [S], fraction 0..1 of each that the planted event fills
 
     def __post_init__(self):
-        arrays = ("frames", "alpha", "beta", "gamma", "audio_gamma", "probabilities", "truth")
-        drawing.settle(self, *arrays)
-        self._check()
-
-    def _check(self) -> None:
+        drawing.settle(self)
         FIELDS.frames("frames", self.frames)
         s = len(self.frames)
         FIELDS.weights("gamma", self.gamma, (s,))
@@ -74,20 +59,19 @@ class AttentionState:
         if self.truth is not None:
             FIELDS.fractions("truth", self.truth, (s,))
         for name in ("alpha", "beta"):
-            value = getattr(self, name)
-            if value is None:
+            if (value := getattr(self, name)) is None:
                 continue
             width = value.shape[-1] if value.ndim else 0
             FIELDS.weights(name, value, (s, width))
-            if np.abs(value.sum(axis=1) / width - 1).max() > 0.01:
-                rows = value.sum(axis=1)
-                raise FIELDS.bad(
-                    name, f"rows summing to {rows.min():.4g}..{rows.max():.4g}", f"to {width}"
-                )
-        if self.alpha is not None and round(self.alpha.shape[1] ** 0.5) ** 2 != self.alpha.shape[1]:
-            raise FIELDS.bad("alpha", f"{self.alpha.shape[1]} positions", "a square, such as 16")
-        if not 0 <= self.segment < s:
-            raise FIELDS.bad("segment", str(self.segment), f"0 to {s - 1}")
+            rows = value.sum(axis=1)
+            found = f"rows summing to {rows.min():.4g}..{rows.max():.4g}"
+            FIELDS.refuse(np.abs(rows / width - 1).max() > 0.01, name, found, f"to {width}")
+        if self.alpha is not None:
+            m = self.alpha.shape[1]
+            uneven = round(m**0.5) ** 2 != m
+            FIELDS.refuse(uneven, "alpha", f"{m} positions", "a square, such as 16")
+        outside = not 0 <= self.segment < s
+        FIELDS.refuse(outside, "segment", str(self.segment), f"0 to {s - 1}")
         FIELDS.label(self.label, self.class_names)
 
 
@@ -97,9 +81,7 @@ def render(state: AttentionState, lang: str = "en") -> Figure:
     text = TEXT[lang]
     with drawing.house_style(lang, [state.title, *state.class_names]) as bold:
         page = _Page(state, bold)
-        drawing.draw_heading(
-            page, state.title, state.label, state.probabilities, state.class_names, lang
-        )
+        drawing.draw_heading(page, state, state.probabilities, lang)
         _draw_strip(page, state, text)
         _draw_gamma(page, state, text, lang)
         _draw_place(page, state, text)
@@ -125,12 +107,15 @@ def describe(state: AttentionState, lang: str = "en") -> str:
         text["describe_gamma"].format(ratio=ratio, top=int(state.gamma.argmax())),
     ]
     if state.alpha is not None:
-        where, peak = _where(state.alpha[s], lang), state.alpha[s].max()
+        side = round(state.alpha.shape[1] ** 0.5)
+        strongest = divmod(int(state.alpha[s].argmax()), side)
+        row, column = ((2 * i + 1) * 3 // (2 * side) for i in strongest)  # which third it is in
+        where, peak = text["where"][row][column], state.alpha[s].max()
         sentences.append(text["describe_alpha"].format(where=where, peak=peak))
     if state.beta is not None:
         half = channels_for_half(state.beta[s])
         sentences.append(text["describe_beta"].format(half=half, k=state.beta.shape[1]))
-    sentences.append(drawing.verdict(state.label, state.probabilities, state.class_names, lang))
+    sentences.append(drawing.verdict(state, state.probabilities, lang))
     return text["space"].join(sentences)
 
 
@@ -143,9 +128,8 @@ def channels_for_half(beta: np.ndarray) -> int:
 
 def upsample(attention: np.ndarray, height: int, width: int) -> np.ndarray:
     """Bilinear upsampling of a map [side, side] to [height, width], flat beyond outer centres."""
-    return cv2.resize(
-        np.asarray(attention, np.float64), (width, height), interpolation=cv2.INTER_LINEAR
-    )
+    attention = np.asarray(attention, np.float64)
+    return cv2.resize(attention, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 # --- the widget ---------------------------------------------------------------------------------
@@ -159,50 +143,30 @@ class AttentionExplorer(drawing.Shell):
     """
 
     def __init__(self, states: Sequence[AttentionState], lang: str = "en"):
-        if len(states) == 0:
-            raise DataError(
-                "states", found="no clip", wanted="at least one AttentionState", cure="Pass a list."
-            )
+        wanted = "at least one AttentionState"
+        refuse(len(states) == 0, "states", found="no clip", wanted=wanted, cure="Pass a list.")
         super().__init__([state.title for state in states], lang)
         self.states = list(states)
-        self._pictures: dict[tuple[int, int], bytes] = {}
+        self._drawn = functools.cache(self._draw)
         first, last = self.states[0].segment, len(self.states[0].gamma) - 1
         self.segment = drawing.slider(IntSlider, TEXT[lang], "slider", first, 0, last)
         self.controls.children = (self.clip, self.segment)
-        self._moving = False
         self.clip.observe(self._choose_clip, names="value")
-        self.segment.observe(self._choose_segment, names="value")
+        self.segment.observe(self._show, names="value")
         self._show()
 
-    @property
-    def state(self) -> AttentionState:
-        """The clip and segment now shown."""
-        return replace(self.states[self.clip.value], segment=self.segment.value)
-
-    @property
-    def description(self) -> str:
-        """What the picture now shown says, in words."""
-        return describe(self.state, self.lang)
+    def _draw(self, clip: int, segment: int) -> tuple[bytes, str]:
+        state = replace(self.states[clip], segment=segment)
+        return png(state, self.lang), describe(state, self.lang)
 
     def _choose_clip(self, change) -> None:
         state = self.states[change["new"]]
-        self._moving = True  # one picture for the clip's change, not one more for the slider's
-        try:
-            self.segment.max = len(state.gamma) - 1
-            self.segment.value = state.segment
-        finally:
-            self._moving = False
+        with self.segment.hold_trait_notifications():  # or both changes would draw
+            self.segment.max, self.segment.value = len(state.gamma) - 1, state.segment
         self._show()
 
-    def _choose_segment(self, change) -> None:
-        if not self._moving:
-            self._show()
-
-    def _show(self) -> None:
-        key = (self.clip.value, self.segment.value)
-        if key not in self._pictures:
-            self._pictures[key] = png(self.state, self.lang)
-        self.image.value = self._pictures[key]
+    def _show(self, change=None) -> None:
+        self.image.value, self.description = self._drawn(self.clip.value, self.segment.value)
         self.say(self.description)
 
 
@@ -211,13 +175,16 @@ attention_widget = AttentionExplorer
 
 # --- the panels ---------------------------------------------------------------------------------
 
+# Inferno, clear where there is no attention: the frame shows through where it is ignored.
+HEAT = matplotlib.colormaps["inferno"](np.linspace(0.15, 0.95, 256))
+HEAT[:, 3] = np.linspace(0.35, 0.75, 256)
+CHANNELS = (INNER - 0.9) * 0.52  # inches: the width of the panel that the audio's stands beside
+
 
 class _Page(drawing.Page):
-    """Where this picture's panels lie, in inches from the top left corner."""
-
     def __init__(self, state: AttentionState, bold: str):
-        height, width = state.frames.shape[1:3]
-        self.strip, self.thumb = drawing.strip_size(len(state.frames), (height, width))
+        count, height, width, _ = state.frames.shape
+        self.strip, self.thumb = drawing.strip_size(count, (height, width))
         self.strip_top = 0.88
         self.gamma_top = self.strip_top + self.strip + 0.1
         self.place_top = self.gamma_top + 1.05 + 0.94
@@ -233,14 +200,11 @@ def _draw_strip(page: _Page, state: AttentionState, text: dict) -> None:
     page.note(page.strip_top, text["strip_note"])
     axes = page.axes(MARGIN_LEFT, page.strip_top, INNER, page.strip)
     drawing.draw_frames(axes, state.frames, page.thumb)
-    left = state.segment + (1 - page.thumb) / 2
-    drawing.outline(axes, left, page.thumb, VERMILLION)
+    drawing.outline(axes, state.segment + (1 - page.thumb) / 2, page.thumb, VERMILLION)
 
 
 def _draw_gamma(page: _Page, state: AttentionState, text: dict, lang: str) -> None:
-    axes, bars, legend = drawing.draw_gamma(
-        page, page.gamma_top, 1.05, state.gamma, state.truth, lang
-    )
+    axes, bars, legend = drawing.draw_gamma(page, page.gamma_top, 1.05, state, lang)
     mean = float(state.gamma.mean())
     bars[state.segment].set(edgecolor=INK, linewidth=2)
     legend.append(axes.axhline(mean, color=INK, ls="--", lw=1.1, zorder=3, label=text["mean"]))
@@ -255,33 +219,31 @@ def _draw_place(page: _Page, state: AttentionState, text: dict) -> None:
     axes = page.axes(MARGIN_LEFT, page.place_top, page.place_width, page.place)
     frame = state.frames[state.segment]
     height, width = frame.shape[:2]
-    axes.imshow(frame, extent=(0, width, height, 0))
+    whole = (0, width, height, 0)
+    axes.imshow(frame, extent=whole)
     axes.set_axis_off()
+    title = text["frame" if state.alpha is None else "place"].format(state.segment)
+    page.title(MARGIN_LEFT, page.place_top, title)
     if state.alpha is None:
-        page.title(MARGIN_LEFT, page.place_top, text["frame"].format(state.segment))
         return
-    page.title(MARGIN_LEFT, page.place_top, text["place"].format(state.segment))
     side = round(state.alpha.shape[1] ** 0.5)
     heat = upsample(state.alpha[state.segment].reshape(side, side), 24 * side, 24 * side)
     # One scale for the whole clip, so that its segments can be compared.
     norm = Normalize(0, max(2.0, float(state.alpha.max())))
-    picture = axes.imshow(heat, cmap=_heat_colours(), norm=norm, extent=(0, width, height, 0))
+    picture = axes.imshow(heat, cmap=ListedColormap(HEAT), norm=norm, extent=whole)
     # Around an even map, as of an untrained network, the line would only trace rounding.
     uneven = heat.min() < 0.98 and heat.max() > 1.02
     if uneven:
         grid = (np.arange(24 * side) + 0.5) / (24 * side)
         axes.contour(grid * width, grid * height, heat, [1.0], colors="white", linewidths=1.2)
-    bar_axes = page.axes(
-        MARGIN_LEFT + page.place_width + 0.1, page.place_top, 0.13, page.place, facecolor="#808080"
-    )
+    left = MARGIN_LEFT + page.place_width + 0.1
+    bar_axes = page.axes(left, page.place_top, 0.13, page.place, facecolor="#808080")
     bar = page.figure.colorbar(picture, cax=bar_axes)
     bar.outline.set_linewidth(0.5)
     bar_axes.tick_params(length=2)
     bar.set_label(text["times"], fontsize=9)
-    page.write(
-        MARGIN_LEFT, page.place_top + page.place + 0.05,
-        text["contour"] if uneven else text["flat"], fontsize=9, color=drawing.QUIET,
-    )  # fmt: skip
+    words, top = text["contour" if uneven else "flat"], page.place_top + page.place + 0.05
+    page.write(MARGIN_LEFT, top, words, fontsize=9, color=drawing.QUIET)
 
 
 def _draw_classes(page: _Page, state: AttentionState, text: dict, lang: str) -> None:
@@ -289,24 +251,19 @@ def _draw_classes(page: _Page, state: AttentionState, text: dict, lang: str) -> 
     width = drawing.WIDTH - MARGIN_RIGHT - left
     axes = page.axes(left, page.place_top, width, page.place)
     rows = np.arange(len(state.class_names))
-    best = int(state.probabilities.argmax())
     bars = axes.barh(rows, state.probabilities, height=0.68, color=GREY)
-    bars[best].set_facecolor(BLUE)
+    bars[state.probabilities.argmax()].set_facecolor(BLUE)
     for row, (name, value) in enumerate(zip(state.class_names, state.probabilities, strict=True)):
-        words = f"{value:.0%}"
+        words, look = f"{value:.0%}", {}
         if name == state.label:
-            words += "  " + text["true_mark"]
+            words, look = f"{words}  {text['true_mark']}", page.marked
             bars[row].set(edgecolor=VERMILLION, hatch="////", linewidth=1.5)
-        true = name == state.label
-        axes.annotate(
-            words, (value, row), xytext=(5, 0), textcoords="offset points", va="center", fontsize=9,
-            fontweight=page.bold if true else "normal", color=VERMILLION if true else INK,
-        )  # fmt: skip
+        place = dict(xytext=(5, 0), textcoords="offset points", va="center")
+        axes.annotate(words, (value, row), **place, fontsize=9, **look)
     axes.set_yticks(rows, [drawing.class_label(name, lang) for name in state.class_names])
     axes.invert_yaxis()
     # Room for the percentage and the mark, about an inch, beside the longest bar.
-    axes.set(xlim=(0, float(state.probabilities.max()) / (1 - 1.1 / width)))
-    axes.set_xticks([])
+    axes.set(xlim=(0, float(state.probabilities.max()) / (1 - 1.1 / width)), xticks=[])
     axes.spines["bottom"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     page.title(left - 1.0, page.place_top, text["classes"])
@@ -314,13 +271,10 @@ def _draw_classes(page: _Page, state: AttentionState, text: dict, lang: str) -> 
 
 def _draw_channels(page: _Page, state: AttentionState, text: dict) -> None:
     alone = state.audio_gamma is None
-    width = INNER if alone else (INNER - 0.9) * 0.52
-    axes = page.axes(MARGIN_LEFT, page.bottom_top, width, 1.5)
+    axes = page.axes(MARGIN_LEFT, page.bottom_top, INNER if alone else CHANNELS, 1.5)
     curve = np.sort(state.beta[state.segment])[::-1]
-    count = len(curve)
-    half = channels_for_half(curve)
-    edges = np.arange(count + 1)
-    steps = np.append(curve, curve[-1])
+    count, half = len(curve), channels_for_half(curve)
+    edges, steps = np.arange(count + 1), np.append(curve, curve[-1])
     axes.fill_between(edges, steps, step="post", color=GREY, alpha=0.55, lw=0)
     axes.fill_between(edges[: half + 1], steps[: half + 1], step="post", color=BLUE, alpha=0.55)
     axes.step(edges, steps, where="post", color=BLUE, lw=1.4)
@@ -328,55 +282,28 @@ def _draw_channels(page: _Page, state: AttentionState, text: dict) -> None:
     axes.axvline(half, color=INK, lw=0.8)
     axes.set(xlim=(0, count), ylim=(0, float(curve[0]) * 1.5))
     axes.set(xlabel=text["channel_axis"], ylabel=text["times"])
-    axes.set_xticks(_few_ticks(count, half))
-    axes.set_title(
-        text["channel"].format(state.segment), loc="left", fontweight=page.bold,
-        fontsize=10.5 if alone else 9.5,
-    )  # fmt: skip
-    axes.text(
-        0.98, 0.96, text["channel_note"].format(half, count), transform=axes.transAxes, ha="right",
-        va="top", fontsize=9, linespacing=1.4,
-    )  # fmt: skip
+    # 0, the half-way mark and the end, but for what would be printed over the mark.
+    axes.set_xticks([t for t in (0, half, count) if t == half or abs(t - half) > 0.07 * count])
+    _head(axes, page, text["channel"].format(state.segment), alone)
+    place = dict(transform=axes.transAxes, ha="right", va="top", fontsize=9, linespacing=1.4)
+    axes.text(0.98, 0.96, text["channel_note"].format(half, count), **place)
 
 
 def _draw_audio(page: _Page, state: AttentionState, text: dict) -> None:
-    if state.beta is None:
-        left = MARGIN_LEFT
-    else:
-        left = MARGIN_LEFT + (INNER - 0.9) * 0.52 + 0.9
+    left = MARGIN_LEFT if state.beta is None else MARGIN_LEFT + CHANNELS + 0.9
     axes = page.axes(left, page.bottom_top, drawing.WIDTH - MARGIN_RIGHT - left, 1.5)
-    count = len(state.audio_gamma)
+    count, most = len(state.audio_gamma), max(float(state.audio_gamma.max()) * 1.1, 1e-6)
     axes.bar(np.arange(count), state.audio_gamma, width=0.72, color=BLUE)
     axes.axhline(float(state.audio_gamma.mean()), color=INK, ls="--", lw=1.1)
-    axes.set(
-        xlim=(-0.6, count - 0.4), ylim=(0, max(float(state.audio_gamma.max()) * 1.1, 1e-6)),
-        xlabel=text["audio_axis"], ylabel=text["gamma"],
-    )  # fmt: skip
+    axes.set(xlim=(-0.6, count - 0.4), ylim=(0, most))
+    axes.set(xlabel=text["audio_axis"], ylabel=text["gamma"])
     axes.set_xticks(range(0, count, max(1, -(-count // 16))))
     axes.tick_params(axis="x", length=0)
     axes.locator_params(axis="y", nbins=4)
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.set_title(
-        text["audio"], loc="left", fontweight=page.bold,
-        fontsize=10.5 if state.beta is None else 9.5,
-    )  # fmt: skip
+    _head(axes, page, text["audio"], state.beta is None)
 
 
-def _heat_colours() -> ListedColormap:
-    """Inferno, clear where there is no attention: the frame shows through where it is ignored."""
-    colours = matplotlib.colormaps["inferno"](np.linspace(0.15, 0.95, 256))
-    colours[:, 3] = np.linspace(0.35, 0.75, 256)
-    return ListedColormap(colours)
-
-
-def _few_ticks(count: int, half: int) -> list[int]:
-    """0, the half-way mark and the end, leaving out what would be printed over each other."""
-    ticks = [0, half, count]
-    return [t for t in ticks if t == half or abs(t - half) > 0.07 * count]
-
-
-def _where(attention: np.ndarray, lang: str) -> str:
-    """Which third of the frame, in words. attention: [m]."""
-    side = round(len(attention) ** 0.5)
-    row, column = ((2 * i + 1) * 3 // (2 * side) for i in divmod(int(attention.argmax()), side))
-    return TEXT[lang]["where"][row][column]
+def _head(axes, page: _Page, words: str, alone: bool) -> None:
+    """The title of a panel at the bottom, smaller where two of them stand side by side."""
+    axes.set_title(words, loc="left", fontweight=page.bold, fontsize=10.5 if alone else 9.5)

@@ -16,6 +16,7 @@ import html
 import io
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import ipywidgets
@@ -26,7 +27,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from jacklib.errors import DataError, plain, shown
+from jacklib.errors import DataError, plain, refuse, shown
 from jacklib.files import write_bytes
 from jacklib.widgets.words import FILES, texts
 
@@ -70,58 +71,46 @@ def class_label(name: str, lang: str) -> str:
     return f"{chinese} {name}" if lang == "zh" and chinese else name
 
 
-def verdict(
-    label: str | None, probabilities: np.ndarray, class_names: Sequence[str], lang: str
-) -> str:
-    """One sentence: the likeliest class, its probability and the true class if it is known."""
+def verdict(state, probabilities: np.ndarray, lang: str) -> str:
+    """One sentence: the likeliest class, its probability and the state's label if it is known."""
     text, best = TEXT[lang], int(probabilities.argmax())
-    guess = class_label(class_names[best], lang)
+    guess = class_label(state.class_names[best], lang)
     words = text["describe_class"].format(guess=guess, p=probabilities[best])
-    if label is None:
+    if state.label is None:
         return words + text["stop"]
-    return words + text["describe_label"].format(label=class_label(label, lang))
+    return words + text["describe_label"].format(label=class_label(state.label, lang))
 
 
-def answer_words(label: str | None, probabilities, class_names: Sequence[str], lang: str) -> str:
+def answer_words(state, probabilities: np.ndarray | None, lang: str) -> str:
     """The true class and the likeliest one, as far as they are known, for a heading."""
-    text = TEXT[lang]
-    words = text["unknown"] if label is None else text["true"].format(class_label(label, lang))
+    text, true = TEXT[lang], state.label
+    words = text["unknown"] if true is None else text["true"].format(class_label(true, lang))
     if probabilities is None:
         return words
     best = int(probabilities.argmax())
-    guess = text["predicted"].format(class_label(class_names[best], lang), probabilities[best])
-    return f"{words}    {guess}"
+    guess = class_label(state.class_names[best], lang)
+    return f"{words}    {text['predicted'].format(guess, probabilities[best])}"
 
 
 @functools.lru_cache(maxsize=1)
 def chinese_font() -> str | None:
     """The name of an installed font that has Chinese characters, or None."""
-    found = _known_chinese_font()
-    if found is None:
-        # Matplotlib lists fonts once and keeps the list: one installed since is not in it yet.
-        known = {entry.fname for entry in font_manager.fontManager.ttflist}
-        marks = ("cjk", "wqy", "sourcehan", "fallback", "simhei", "msyh", "pingfang", "notosanssc")
-        for path in font_manager.findSystemFonts():
-            if path not in known and any(mark in Path(path).name.lower() for mark in marks):
-                try:
-                    font_manager.fontManager.addfont(path)
-                except (RuntimeError, OSError):  # a font file that FreeType cannot read
-                    continue
-        found = _known_chinese_font()
-    return found
+    fonts = font_manager.fontManager
 
+    def first() -> str | None:
+        names = {entry.name for entry in fonts.ttflist}
+        return next((name for name in CHINESE_FONTS if name in names), None)
 
-def _known_chinese_font() -> str | None:
-    names = {entry.name for entry in font_manager.fontManager.ttflist}
-    return next((name for name in CHINESE_FONTS if name in names), None)
-
-
-def _has_bold(family: str) -> bool:
-    """Whether a font has a bold face; Matplotlib complains at every text where it has none."""
-    weights = [e.weight for e in font_manager.fontManager.ttflist if e.name == family]
-    return any(
-        weight == "bold" or (isinstance(weight, int) and weight >= 600) for weight in weights
-    )
+    if found := first():
+        return found
+    # Matplotlib lists fonts once and keeps the list: one installed since is not in it yet.
+    known = {entry.fname for entry in fonts.ttflist}
+    marks = ("cjk", "wqy", "sourcehan", "fallback", "simhei", "msyh", "pingfang", "notosanssc")
+    for path in font_manager.findSystemFonts():
+        if path not in known and any(mark in Path(path).name.lower() for mark in marks):
+            with contextlib.suppress(RuntimeError, OSError):  # a file that FreeType cannot read
+                fonts.addfont(path)
+    return first()
 
 
 # --- the page -----------------------------------------------------------------------------------
@@ -141,26 +130,27 @@ def house_style(lang: str, words: Sequence[str]) -> Iterator[str]:
     style = dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), INK)
     style["font.family"] = family
     with matplotlib.rc_context(style, fname=Path(__file__).with_name("house.mplstyle")):
-        yield "bold" if all(_has_bold(name) for name in family) else "normal"
+        # Matplotlib complains at every bold text of a font that has no bold face.
+        bold = {
+            font.name for font in font_manager.fontManager.ttflist
+            if font.weight == "bold" or (isinstance(font.weight, int) and font.weight >= 600)
+        }  # fmt: skip
+        yield "bold" if bold.issuperset(family) else "normal"
 
 
 class Page:
-    """A figure of WIDTH by `height` inches, outside pyplot; places are inches from its top left.
-
-    bold: the font weight of titles, as `house_style` gives it.
-    """
+    """A figure of WIDTH by `height` inches, outside pyplot. Places are inches from its top left; a
+    picture's own page says where its panels lie. bold: as `house_style` gives it."""
 
     def __init__(self, height: float, bold: str):
         self.height, self.bold = height, bold
+        self.marked = dict(color=VERMILLION, fontweight=bold)  # of the true class' words
         self.figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white")
         FigureCanvasAgg(self.figure)
 
     def axes(self, left: float, top: float, width: float, height: float, **options):
-        """New axes whose top left corner is at (left, top)."""
-        return self.figure.add_axes(
-            (left / WIDTH, 1 - (top + height) / self.height, width / WIDTH, height / self.height),
-            **options,
-        )  # fmt: skip
+        bottom, high = 1 - (top + height) / self.height, height / self.height
+        return self.figure.add_axes((left / WIDTH, bottom, width / WIDTH, high), **options)
 
     def finish(self) -> Figure:
         """The figure. Tick labels are made at the first drawing: here, while the fonts hold."""
@@ -197,13 +187,10 @@ class Page:
             text.set_text(words.rstrip() + "…")
 
 
-def draw_heading(
-    page: Page, title: str, label: str | None, probabilities: np.ndarray,
-    class_names: Sequence[str], lang: str,
-) -> None:  # fmt: skip
+def draw_heading(page: Page, state, probabilities: np.ndarray, lang: str) -> None:
     """The clip's name at the left; its true class and the likeliest one at the right."""
-    page.write(MARGIN_LEFT, 0.13, title, fontsize=13, fontweight=page.bold, parse_math=False)
-    words = answer_words(label, probabilities, class_names, lang)
+    page.write(MARGIN_LEFT, 0.13, state.title, fontsize=13, fontweight=page.bold, parse_math=False)
+    words = answer_words(state, probabilities, lang)
     page.write(WIDTH - MARGIN_RIGHT, 0.16, words, ha="right", fontsize=11)
 
 
@@ -216,10 +203,8 @@ def strip_size(count: int, frame_shape: Sequence[int], tallest: float = 1.15) ->
 
 
 def draw_frames(axes, frames: np.ndarray, share: float) -> None:
-    """Frames [S, H, W, 3] side by side, frame s in the middle of column s..s+1.
-
-    share: the fraction of its column that a frame fills; see `strip_size`.
-    """
+    """Frames [S, H, W, 3] side by side, frame s in the middle of column s..s+1, of which it fills
+    the fraction `share`; see `strip_size`."""
     side = (1 - share) / 2
     for s, frame in enumerate(frames):
         axes.imshow(frame, extent=(s + side, s + 1 - side, 0, 1), aspect="auto")
@@ -227,19 +212,17 @@ def draw_frames(axes, frames: np.ndarray, share: float) -> None:
     axes.set_axis_off()
 
 
-def draw_gamma(page: Page, top: float, height: float, gamma, truth, lang: str) -> tuple:
-    """Temporal attention gamma [S] as bars beneath a strip of frames, truth [S] or None behind.
-
-    Returns the axes, the bars and the legend's entries so far.
-    """
-    axes = page.axes(MARGIN_LEFT, top, INNER, height)
-    centres = np.arange(len(gamma)) + 0.5
-    bars = axes.bar(centres, gamma, width=0.62, color=BLUE, zorder=2)
-    legend = [] if truth is None else [shade_truth(axes, truth, lang)]
-    most = max(float(gamma.max()) * 1.1, 1e-6)
-    axes.set(xlim=(0, len(gamma)), ylim=(0, most), ylabel=TEXT[lang]["gamma"])
+def draw_gamma(page: Page, top: float, height: float, state, lang: str) -> tuple:
+    """A state's gamma [S] as bars beneath a strip of frames, its truth [S] or None behind; returns
+    the axes, the bars and the legend's entries so far."""
+    axes, count = page.axes(MARGIN_LEFT, top, INNER, height), len(state.gamma)
+    centres = np.arange(count) + 0.5
+    bars = axes.bar(centres, state.gamma, width=0.62, color=BLUE, zorder=2)
+    legend = [] if state.truth is None else [shade_truth(axes, state.truth, lang)]
+    most = max(float(state.gamma.max()) * 1.1, 1e-6)
+    axes.set(xlim=(0, count), ylim=(0, most), ylabel=TEXT[lang]["gamma"])
     axes.set_xlabel(TEXT[lang]["segment_axis"], loc="left")
-    axes.set_xticks(centres, [str(s) for s in range(len(gamma))])
+    axes.set_xticks(centres, [str(s) for s in range(count)])
     axes.tick_params(axis="x", length=0)
     return axes, bars, legend
 
@@ -251,15 +234,13 @@ def draw_legend(axes, handles: list, loc: str, at: tuple[float, float], **look):
 
 
 def box(axes, left: float, bottom: float, width: float, height: float, **look) -> None:
-    """A rectangle, in the units of the axes."""
     axes.add_patch(Rectangle((left, bottom), width, height, **look))
 
 
 def outline(axes, left: float, width: float, colour: str, thickness: float = 3.0) -> None:
     """A frame around a part of a strip, coloured in white, so that it shows on every image."""
     for edge, line in (("white", thickness + 2), (colour, thickness)):
-        look = dict(fill=False, edgecolor=edge, linewidth=line, clip_on=False, zorder=3)
-        box(axes, left, 0, width, 1, **look)
+        box(axes, left, 0, width, 1, fill=False, ec=edge, lw=line, clip_on=False, zorder=3)
 
 
 def draw_waveform(axes, waveform: np.ndarray, seconds: float) -> None:
@@ -269,15 +250,12 @@ def draw_waveform(axes, waveform: np.ndarray, seconds: float) -> None:
     lows, highs = np.append(lows, lows[-1]), np.append(highs, highs[-1])
     axes.fill_between(edges, lows, highs, step="post", color=INK, lw=0.4, zorder=2)
     loudest = max(float(np.abs(waveform).max()), 1e-6)
-    axes.set(ylim=(-1.05 * loudest, 1.05 * loudest))
-    axes.set_yticks([])
+    axes.set(ylim=(-1.05 * loudest, 1.05 * loudest), yticks=[])
 
 
 def shade_truth(axes, truth: np.ndarray, lang: str, step: float = 1) -> Patch:
-    """Shade the segments that the planted event fills; give back the legend's entry.
-
-    truth: [S], fractions 0..1. step: a segment's length on the horizontal axis.
-    """
+    """Shade the segments that the planted event fills, truth [S] of 0..1, each `step` long on the
+    axis; give back the legend's entry."""
     for s, share in enumerate(truth):
         if share > 0:  # the fuller the segment, the stronger the shade
             span = (s * step, (s + 1) * step)
@@ -297,13 +275,10 @@ def png_bytes(figure: Figure) -> bytes:
 
 
 def write_whole(data: bytes, path: str | os.PathLike) -> Path:
-    """Write a file, whole or not at all, and return its path."""
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise DataError(
-            str(path), found=f"no folder {path.parent}", wanted="an existing folder",
-            cure="Make the folder first.",
-        )  # fmt: skip
+    """Write a file into a folder that is there, whole or not at all, and return its path."""
+    path, cure = Path(path), "Make the folder first."
+    found, wanted = f"no folder {path.parent}", "an existing folder"
+    refuse(not path.parent.is_dir(), str(path), found=found, wanted=wanted, cure=cure)
     return write_bytes(path, data)
 
 
@@ -324,9 +299,9 @@ def png_and_save(render: Callable[..., Figure]) -> tuple[Callable, Callable]:
 def one_line(error: Exception) -> str:
     """What went wrong, in one line: the widgets' sentence below the picture has no more room."""
     words = " ".join(str(error).split())
-    return (
-        words if isinstance(error, DataError) else f"{type(error).__name__}: {words}".rstrip(": ")
-    )
+    if isinstance(error, DataError):
+        return words
+    return f"{type(error).__name__}: {words}".rstrip(": ")
 
 
 def envelope(waveform: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarray]:
@@ -344,61 +319,58 @@ class Fields:
     def __init__(self, owner: str):
         self.owner = owner
 
-    def bad(self, field: str, found: str, wanted: str) -> DataError:
-        """The error to raise."""
-        return DataError(
-            f"{self.owner}.{field}", found=found, wanted=wanted, cure=f"See {self.owner}'s fields.",
-        )  # fmt: skip
+    def refuse(self, bad: object, field: str, found: str, wanted: str) -> None:
+        cure = f"See {self.owner}'s fields."
+        refuse(bad, f"{self.owner}.{field}", found=found, wanted=wanted, cure=cure)
 
-    def frames(self, name: str, value: np.ndarray, shape: tuple[int, ...] | None = None) -> None:
-        """uint8 pictures: [S, H, W, 3], or exactly `shape`."""
+    def shape(self, name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:
+        found, wanted = f"shape {list(value.shape)}", f"shape {list(shape)}"
+        self.refuse(value.shape != shape, name, found, wanted)
+
+    def frames(self, name: str, value: np.ndarray) -> None:
+        """uint8 pictures [S, H, W, 3]."""
         wrong = value.ndim != 4 or value.shape[-1] != 3 or 0 in value.shape
-        if value.shape != shape if shape else wrong:
-            wanted = f"shape {list(shape)}" if shape else "[S, H, W, 3]"
-            raise self.bad(name, f"shape {list(value.shape)}", wanted)
-        if value.dtype != np.uint8:
-            raise self.bad(name, f"dtype {value.dtype}", "uint8, 0 to 255")
+        self.refuse(wrong, name, f"shape {list(value.shape)}", "[S, H, W, 3]")
+        self.refuse(value.dtype != np.uint8, name, f"dtype {value.dtype}", "uint8, 0 to 255")
 
     def weights(self, name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:
         """Finite numbers of zero or more."""
-        if value.shape != shape or 0 in shape:
-            wanted = list(shape) if 0 not in shape else "at least one number"
-            raise self.bad(name, f"shape {list(value.shape)}", f"shape {wanted}")
-        if not np.isfinite(value).all() or value.min() < 0:
-            raise self.bad(name, "negative, infinite or missing numbers", "weights of zero or more")
+        self.refuse(0 in shape, name, f"shape {list(value.shape)}", "shape at least one number")
+        self.shape(name, value, shape)
+        wrong = not np.isfinite(value).all() or value.min() < 0
+        found = "negative, infinite or missing numbers"
+        self.refuse(wrong, name, found, "weights of zero or more")
 
     def probabilities(self, name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:
         """Weights whose last axis sums to 1."""
         self.weights(name, value, shape)
         sums = np.atleast_1d(value.sum(axis=-1))
         worst = sums.flat[np.abs(sums - 1).argmax()]
-        if abs(float(worst) - 1) > 0.01:
-            raise self.bad(name, f"a sum of {worst:.3g}", "a sum of 1")
+        self.refuse(abs(float(worst) - 1) > 0.01, name, f"a sum of {worst:.3g}", "a sum of 1")
 
-    def fractions(
-        self, name: str, value: np.ndarray, shape: tuple[int, ...], over: float = 0
-    ) -> None:
+    def fractions(self, name: str, value: np.ndarray, shape: tuple, over: float = 0) -> None:
         """Weights of 1 at most, or `over` above it."""
         self.weights(name, value, shape)
-        if value.max() > 1 + over:
-            raise self.bad(name, f"a number of {value.max():.3g}", "numbers from 0 to 1")
+        most = value.max()
+        self.refuse(most > 1 + over, name, f"a number of {most:.3g}", "numbers from 0 to 1")
 
     def positive(self, name: str, value: float, wanted: str = "a number above 0") -> None:
         """A finite number above 0."""
-        if not 0 < value < np.inf:
-            raise self.bad(name, f"{value:g}", wanted)
+        self.refuse(not 0 < value < np.inf, name, f"{value:g}", wanted)
+
+    def finite(self, name: str, value: np.ndarray, wanted: str) -> None:
+        self.refuse(not np.isfinite(value).all(), name, "infinite or missing numbers", wanted)
 
     def waveform(self, value: np.ndarray) -> None:
         """Finite samples [n], at least one."""
-        if value.ndim != 1 or value.size == 0:
-            raise self.bad("waveform", f"shape {list(value.shape)}", "samples [n]")
-        if not np.isfinite(value).all():
-            raise self.bad("waveform", "infinite or missing numbers", "finite samples")
+        wrong = value.ndim != 1 or value.size == 0
+        self.refuse(wrong, "waveform", f"shape {list(value.shape)}", "samples [n]")
+        self.finite("waveform", value, "finite samples")
 
-    def label(self, label: str | None, class_names: Sequence[str]) -> None:
+    def label(self, label: str | None, names: Sequence[str]) -> None:
         """One of the class names, or None."""
-        if label is not None and label not in class_names:
-            raise self.bad("label", shown(label), f"one of {', '.join(class_names)}, or None")
+        wanted = f"one of {', '.join(names)}, or None"
+        self.refuse(label is not None and label not in names, "label", shown(label), wanted)
 
 
 def as_html(words: str) -> str:
@@ -406,16 +378,18 @@ def as_html(words: str) -> str:
     return html.escape(plain(words, 100_000))
 
 
-def settle(state, *arrays: str) -> None:
-    """Make NumPy arrays of the fields of these names that are not None; and of a state's title,
-    label and class names, which come from files, lines that a terminal can only show."""
-    for name in arrays:
-        if (value := getattr(state, name)) is not None:
-            object.__setattr__(state, name, np.asarray(value))
-    object.__setattr__(state, "class_names", tuple(plain(name, 200) for name in state.class_names))
-    for field in ("title", "label"):
-        if isinstance(value := getattr(state, field, None), str):
-            object.__setattr__(state, field, plain(value, 200))
+def settle(state) -> None:
+    """Make NumPy arrays of the fields that are declared as such and not None; and of a state's
+    title, label and class names, which come from files, lines that a terminal can only show."""
+    settled = {"class_names": tuple(plain(name, 200) for name in state.class_names)}
+    for field in fields(state):
+        value = getattr(state, field.name)
+        if value is not None and field.type.startswith("np.ndarray"):
+            settled[field.name] = np.asarray(value)
+        elif field.name in ("title", "label") and isinstance(value, str):
+            settled[field.name] = plain(value, 200)
+    for name, value in settled.items():
+        object.__setattr__(state, name, value)
 
 
 # --- the widget ---------------------------------------------------------------------------------
@@ -423,7 +397,9 @@ def settle(state, *arrays: str) -> None:
 # What the controls of every widget share.
 WIDE = {"width": "420px", "max_width": "100%"}
 NARROW = {"description_width": "70px"}
-_LINE = "max-width:900px;line-height:1.4;margin:0"
+FULL = {"width": "100%", "max_width": "900px"}  # as wide as a picture
+WRAPPED = {"flex_flow": "row wrap"}
+_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def slider(kind: type, text: dict, name: str, value, low, high, **options) -> ipywidgets.Widget:
@@ -431,6 +407,15 @@ def slider(kind: type, text: dict, name: str, value, low, high, **options) -> ip
     words = dict(description=text[name], tooltip=text.get(name + "_tip"))
     look = dict(continuous_update=False, layout=WIDE, style=NARROW) | options
     return kind(value=value, min=low, max=high, **words, **look)
+
+
+def picture() -> ipywidgets.Image:
+    return ipywidgets.Image(format="png", layout=FULL | {"height": "auto"})
+
+
+def spoken(words: str, role: str = 'aria-live="polite"', style: str = "") -> str:
+    """A paragraph for an HTML widget, which is read aloud when it changes."""
+    return f'<p {role} style="max-width:900px;line-height:1.4;margin:0{style}">{as_html(words)}</p>'
 
 
 class Shell:
@@ -458,10 +443,8 @@ class Shell:
             options=options, value=0, description=TEXT[lang]["clip"],
             tooltip=TEXT[lang]["clip_tip"], layout=WIDE, style=NARROW,
         )  # fmt: skip
-        self.controls = ipywidgets.HBox([self.clip], layout=ipywidgets.Layout(flex_flow="row wrap"))
-        self.image = ipywidgets.Image(
-            format="png", layout=ipywidgets.Layout(width="100%", max_width="900px", height="auto")
-        )
+        self.controls = ipywidgets.HBox([self.clip], layout=WRAPPED)
+        self.image = picture()
         # ipywidgets' Image has no alternative text, so the same is said in words beneath it. A
         # tooltip would stop its view in the browser: "Click to show javascript error".
         self.note = ipywidgets.HTML()
@@ -469,17 +452,13 @@ class Shell:
 
     def say(self, words: str, alert: str = "") -> None:
         """Put words beneath the picture, and before them what went wrong, in a line of its own."""
-        line = f'<p role="alert" style="{_LINE};color:{VERMILLION}">{as_html(alert)}</p>'
-        said = f'<p aria-live="polite" style="{_LINE}">{as_html(words)}</p>'
-        self.note.value = (line if alert else "") + said
+        line = spoken(alert, 'role="alert"', f";color:{VERMILLION}") if alert else ""
+        self.note.value = line + spoken(words)
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        bundle = {}
+        bundle = {"text/plain": self.description or self.error}
         if self.image.value:
-            bundle["image/png"] = base64.b64encode(self.image.value).decode("ascii")
-        bundle["text/plain"] = self.description or self.error
+            png = base64.b64encode(self.image.value).decode("ascii")
+            bundle = {"image/png": png} | bundle
         live = self.widget._repr_mimebundle_() or {}
-        view = "application/vnd.jupyter.widget-view+json"
-        if view in live:
-            bundle[view] = live[view]
-        return bundle
+        return bundle | {kind: data for kind, data in live.items() if kind == _VIEW}

@@ -14,6 +14,7 @@ from 1, as in the paper.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -37,50 +38,31 @@ FIELDS = drawing.Fields("ErasingState")
 class ErasingState:
     """The data of one figure. Plain NumPy, independent of the network.
 
-    title: the clip's name.
-    frames: uint8 [S, H, W, 3], RGB, one middle frame per segment as pass 1 sees it.
-    waveform: [n], the whole clip's audio, mono.
-    seconds: how long the clip is.
-    gamma: [S] temporal attention of pass 1, zero or more.
-    theta: 0..1.
-    keep_low, keep_high: bool [S], the segments that pass 2 and pass 3 keep; none or all of them
-        where the pass sees the whole clip.
-    probabilities: [3, C] of passes 1, 2 and 3.
-    mean_probabilities: [C], of the mean of the logits of passes 1 and 2.
-    class_names: C names.
-    label: the true class, one of class_names, or None.
-    pass_frames: uint8 [3, S, H, W, 3], the middle frames of each pass' own S segments, or None.
-    truth: [S], the fraction 0..1 of each segment that the planted event fills, or None.
-
     Raises DataError naming the field whose shape or values are wrong.
     """
 
-    title: str
-    frames: np.ndarray
-    waveform: np.ndarray
-    seconds: float
-    gamma: np.ndarray
-    theta: float
+    title: str  # the clip's name
+    frames: np.ndarray  # uint8 [S, H, W, 3], RGB, each segment's middle, as pass 1 sees it
+    waveform: np.ndarray  # [n], the whole clip's audio, mono
+    seconds: float  # how long the clip is
+    gamma: np.ndarray  # [S] temporal attention of pass 1, zero or more
+    theta: float  # 0..1
+    # bool [S], what passes 2 and 3 keep; none or all where the pass sees the whole clip
     keep_low: np.ndarray
     keep_high: np.ndarray
-    probabilities: np.ndarray
-    mean_probabilities: np.ndarray
-    class_names: Sequence[str]
-    pass_frames: np.ndarray | None = None
-    label: str | None = None
-    truth: np.ndarray | None = None
+    probabilities: np.ndarray  # [3, C] of passes 1, 2 and 3
+    mean_probabilities: np.ndarray  # [C], of the mean of the logits of passes 1 and 2
+    class_names: Sequence[str]  # C names
+    pass_frames: np.ndarray | None = None  # uint8 [3, S, H, W, 3], middles of each pass' own
+    label: str | None = None  # the true class, one of class_names
+    truth: np.ndarray | None = None  # [S], fraction 0..1 of each that the planted event fills
 
     def __post_init__(self):
-        arrays = ("frames", "waveform", "gamma", "keep_low", "keep_high", "probabilities")
-        drawing.settle(self, *arrays, "mean_probabilities", "pass_frames", "truth")
-        self._check()
-
-    def _check(self) -> None:
+        drawing.settle(self)
         FIELDS.frames("frames", self.frames)
         s, classes = len(self.frames), len(self.class_names)
         FIELDS.weights("gamma", self.gamma, (s,))
-        if not 0 <= self.theta <= 1:
-            raise FIELDS.bad("theta", f"{self.theta:g}", "0 to 1")
+        FIELDS.refuse(not 0 <= self.theta <= 1, "theta", f"{self.theta:g}", "0 to 1")
         FIELDS.probabilities("probabilities", self.probabilities, (3, classes))
         FIELDS.probabilities("mean_probabilities", self.mean_probabilities, (classes,))
         FIELDS.waveform(self.waveform)
@@ -91,20 +73,20 @@ class ErasingState:
         self._check_kept("keep_low", below, above, "gamma < t")
         self._check_kept("keep_high", above, below, "gamma > t")
         if self.pass_frames is not None:
-            FIELDS.frames("pass_frames", self.pass_frames, (3, *self.frames.shape))
+            FIELDS.shape("pass_frames", self.pass_frames, (3, *self.frames.shape))
+            FIELDS.frames("pass_frames", self.pass_frames[0])
         if self.truth is not None:
             FIELDS.fractions("truth", self.truth, (s,))
         FIELDS.label(self.label, self.class_names)
 
     def _check_kept(self, name: str, wanted: np.ndarray, unwanted: np.ndarray, rule: str) -> None:
         kept = getattr(self, name)
-        if kept.dtype != bool or kept.shape != wanted.shape:
-            found = f"{kept.dtype} of shape {list(kept.shape)}"
-            raise FIELDS.bad(name, found, f"bool of shape {list(wanted.shape)}")
-        if wanted.any() and ((wanted & ~kept) | (unwanted & kept)).any():
-            found = f"segments {_numbers(kept) or 'none'}"
-            rule = f"those with {rule} at t = {self.threshold:.3g}"
-            raise FIELDS.bad(name, found, f"{rule}: {_numbers(wanted)}")
+        odd = kept.dtype != bool or kept.shape != wanted.shape
+        found = f"{kept.dtype} of shape {list(kept.shape)}"
+        FIELDS.refuse(odd, name, found, f"bool of shape {list(wanted.shape)}")
+        wrong = wanted.any() and ((wanted & ~kept) | (unwanted & kept)).any()
+        rule = f"those with {rule} at t = {self.threshold:.3g}: {_numbers(wanted)}"
+        FIELDS.refuse(wrong, name, f"segments {_numbers(kept) or 'none'}", rule)
 
     @property
     def threshold(self) -> float:
@@ -125,9 +107,7 @@ def render(state: ErasingState, lang: str = "en") -> Figure:
     text = TEXT[lang]
     with drawing.house_style(lang, [state.title, *state.class_names]) as bold:
         page = _Page(state, bold)
-        drawing.draw_heading(
-            page, state.title, state.label, state.mean_probabilities, state.class_names, lang
-        )
+        drawing.draw_heading(page, state, state.mean_probabilities, lang)
         _draw_strip(page, state, text)
         _draw_gamma(page, state, text, lang)
         _draw_audio(page, state, text, lang)
@@ -160,10 +140,10 @@ def describe(state: ErasingState, lang: str = "en") -> str:
         text["describe_guess"].format(class_label(state.class_names[row.argmax()], lang), row.max())
         for row in state.probabilities
     ]
-    sentences.append(text["describe_passes"].format(text["comma"].join(guesses)))
-    sentences.append(text["describe_mean"])
-    answer = (state.label, state.mean_probabilities, state.class_names)
-    sentences.append(drawing.verdict(*answer, lang))
+    sentences += [
+        text["describe_passes"].format(text["comma"].join(guesses)), text["describe_mean"],
+        drawing.verdict(state, state.mean_probabilities, lang),
+    ]  # fmt: skip
     return text["space"].join(sentences)
 
 
@@ -180,19 +160,16 @@ class ErasingExplorer(drawing.Shell):
     """
 
     def __init__(
-        self,
-        titles: Sequence[str],
-        state_of: Callable[[int, float], ErasingState],
-        lang: str = "en",
-        theta: float = THETA,
-    ):
+        self, titles: Sequence[str], state_of: Callable[[int, float], ErasingState],
+        lang: str = "en", theta: float = THETA,
+    ):  # fmt: skip
         if len(titles) == 0:
             raise DataError("titles", found="no clip", wanted="at least one", cure="Pass a list.")
         if not 0 <= theta <= 1:
             raise DataError("theta", found=f"{theta:g}", wanted="0 to 1", cure="CTEN takes 0.7.")
         super().__init__(titles, lang)
         self.titles, self._state_of = list(titles), state_of
-        self._pictures: dict[tuple[int, float], tuple[bytes, str]] = {}
+        self._drawn = functools.cache(self._draw)  # keeps no errors: these are tried again
         look = dict(step=0.05, readout_format=".2f")
         self.theta = drawing.slider(FloatSlider, TEXT[lang], "slider", theta, 0, 1, **look)
         self.controls.children = (self.clip, self.theta)
@@ -200,27 +177,23 @@ class ErasingExplorer(drawing.Shell):
         self.theta.observe(self._show, names="value")
         self._show()
 
+    def _draw(self, clip: int, theta: float) -> tuple[bytes, str]:
+        self.say(TEXT[self.lang]["busy"])  # the network may take seconds
+        state = self._state_of(clip, theta)
+        return png(state, self.lang), describe(state, self.lang)
+
     def _show(self, change=None) -> None:
-        text = TEXT[self.lang]
         # The browser's steps come as 0.15000000000000002 and the like.
-        clip, theta = self.clip.value, round(self.theta.value, 4)
-        if (clip, theta) not in self._pictures:
-            self.say(text["busy"])  # the network may take seconds
-            try:
-                state = self._state_of(clip, theta)
-                self._pictures[clip, theta] = png(state, self.lang), describe(state, self.lang)
-            except Exception as error:  # whatever it was, the reader wants to go on
-                title = self.titles[clip] or f"{clip}"
-                words = text["error"].format(
-                    title=title, theta=theta, error=drawing.one_line(error)
-                )
-                still = (text["still"], self.description) if self.description else ()
-                self.error = words
-                self.say(text["space"].join(still), alert=words)
-                return
-        self.image.value, self.description = self._pictures[clip, theta]
-        self.error = ""
-        self.say(self.description)
+        text, clip, theta = TEXT[self.lang], self.clip.value, round(self.theta.value, 4)
+        try:
+            self.image.value, self.description = self._drawn(clip, theta)
+            self.error = ""
+            self.say(self.description)
+        except Exception as error:  # whatever it was, the reader wants to go on
+            facts = dict(title=self.titles[clip] or f"{clip}", theta=theta)
+            self.error = text["error"].format(**facts, error=drawing.one_line(error))
+            still = (text["still"], self.description) if self.description else ()
+            self.say(text["space"].join(still), alert=self.error)
 
 
 erasing_widget = ErasingExplorer
@@ -234,8 +207,6 @@ TABLE_LEFT = 2.45
 
 
 class _Page(drawing.Page):
-    """Where this picture's panels lie, in inches from the top left corner."""
-
     def __init__(self, state: ErasingState, bold: str):
         shape = state.frames.shape[1:]
         self.strip, self.thumb = drawing.strip_size(len(state.frames), shape, 1.0)
@@ -250,45 +221,35 @@ class _Page(drawing.Page):
 
 
 def _draw_strip(page: _Page, state: ErasingState, text: dict) -> None:
+    _, low, high = state.seen
+    erased = ~low
+    key = ("seen", "none_high", "none_low", "none")[2 * low.all() + high.all()]
+    facts = dict(theta=state.theta, all=len(low), low=low.sum(), high=high.sum())
     page.title(MARGIN_LEFT, page.strip_top, text["strip"])
-    page.note(page.strip_top, _summary(state, text))
+    page.note(page.strip_top, text[key].format(**facts))
     axes = page.axes(MARGIN_LEFT, page.strip_top, INNER, page.strip)
-    erased = ~state.seen[1]
     frames = state.frames.copy()
     grey = frames[erased].mean(axis=-1, keepdims=True)
     frames[erased] = 128 + grey / 2  # pale, so that the hatching stands out
     drawing.draw_frames(axes, frames, page.thumb)
+    look = dict(fc="none", ec=VERMILLION, hatch="x", lw=2, clip_on=False, zorder=3)
     for s in np.flatnonzero(erased):
-        drawing.box(
-            axes, s + (1 - page.thumb) / 2, 0, page.thumb, 1, facecolor="none",
-            edgecolor=VERMILLION, hatch="x", linewidth=2, clip_on=False, zorder=3,
-        )  # fmt: skip
-
-
-def _summary(state: ErasingState, text: dict) -> str:
-    """What the threshold does to this clip, in one line."""
-    _, low, high = state.seen
-    key = ("seen", "none_high", "none_low", "none")[2 * low.all() + high.all()]
-    return text[key].format(theta=state.theta, all=len(low), low=low.sum(), high=high.sum())
+        drawing.box(axes, s + (1 - page.thumb) / 2, 0, page.thumb, 1, **look)
 
 
 def _draw_gamma(page: _Page, state: ErasingState, text: dict, lang: str) -> None:
-    axes, bars, legend = drawing.draw_gamma(
-        page, page.gamma_top, GAMMA, state.gamma, state.truth, lang
-    )
+    axes, bars, legend = drawing.draw_gamma(page, page.gamma_top, GAMMA, state, lang)
     erased, t, highest = ~state.seen[1], state.threshold, float(state.gamma.max())
+    look = dict(facecolor="white", edgecolor=VERMILLION, hatch="xx")
     for s in np.flatnonzero(erased):
-        bars[s].set(facecolor="white", edgecolor=VERMILLION, hatch="xx", linewidth=1.5)
+        bars[s].set(**look, linewidth=1.5)
     if erased.any():
-        legend.append(
-            Patch(facecolor="white", edgecolor=VERMILLION, hatch="xx", label=text["erased"])
-        )
+        legend.append(Patch(**look, label=text["erased"]))
     words = text["threshold"].format(theta=state.theta, rest=1 - state.theta, t=t)
     legend.append(axes.axhline(t, color=INK, ls="--", lw=1.4, zorder=3, label=words))
     # Zero, the highest and t; where two would be printed over each other, t stays.
     ticks = [v for v in (0.0, highest) if abs(v - t) > 0.16 * axes.get_ylim()[1]]
-    labels = [f"{v:.3g}" for v in ticks] + ["t"]
-    axes.set_yticks([*ticks, t], labels)
+    axes.set_yticks([*ticks, t], [*(f"{v:.3g}" for v in ticks), "t"])
     axes.get_yticklabels()[-1].set(fontweight=page.bold)
     # Beneath the bars, at the right of the axis' label: it can hide no bar there.
     drawing.draw_legend(axes, legend, "upper right", (1.0, -0.19), ncols=3, columnspacing=1.2)
@@ -318,10 +279,9 @@ def _draw_passes(page: _Page, state: ErasingState, text: dict) -> None:
 
 def _pass_name(state: ErasingState, row: int, text: dict, counted: bool = False) -> str:
     """What pass row + 1 does; counted: with how many segments are left to it."""
-    seen = state.seen[row]
+    seen, name = state.seen[row], text["pass"][row]
     if row > 0 and seen.all():
         return text["fallback"].format(row + 1)
-    name = text["pass"][row]
     if row == 0 or not counted:
         return name
     return text["left"].format(name=name, count=seen.sum(), all=len(seen))
@@ -338,19 +298,15 @@ def _draw_table(page: _Page, state: ErasingState, text: dict, lang: str) -> None
     axes = page.axes(TABLE_LEFT, page.table_top, column * classes, (4 + gap) * ROW)
     norm = Normalize(0, max(0.5, float(values.max())))
     colours = LinearSegmentedColormap.from_list("paper_to_blue", ["white", BLUE])
-    for row, top in enumerate(tops):
-        best = int(values[row].argmax())
-        for c, value in enumerate(values[row]):
+    for row, top in zip(values, tops, strict=True):
+        best = int(row.argmax())
+        for c, value in enumerate(row):
             shade = float(norm(value))
-            look = dict(facecolor=colours(shade), edgecolor="#CCCCCC", linewidth=0.6)
-            drawing.box(axes, c, top, 1, 1, **look)
-            axes.text(
-                c + 0.5, top + 0.5, f"{value:.0%}", ha="center", va="center",
-                fontweight=page.bold if c == best else "normal",
-                color="white" if shade > 0.8 else INK,
-            )  # fmt: skip
-        look = dict(fill=False, edgecolor=INK, linewidth=1.8, clip_on=False, zorder=3)
-        drawing.box(axes, best, top, 1, 1, **look)
+            drawing.box(axes, c, top, 1, 1, fc=colours(shade), ec="#CCCCCC", lw=0.6)
+            look = dict(fontweight=page.bold if c == best else "normal", ha="center", va="center")
+            colour = "white" if shade > 0.8 else INK
+            axes.text(c + 0.5, top + 0.5, f"{value:.0%}", color=colour, **look)
+        drawing.box(axes, best, top, 1, 1, fill=False, ec=INK, lw=1.8, clip_on=False, zorder=3)
     axes.set(xlim=(0, classes), ylim=(4 + gap, 0))
     names = [class_label(name, lang) for name in state.class_names]
     if lang == "zh":  # the English name beneath the Chinese one
@@ -363,19 +319,15 @@ def _draw_table(page: _Page, state: ErasingState, text: dict, lang: str) -> None
     axes.set_yticks(tops + 0.5, [*rows, text["mean"]])
     axes.get_yticklabels()[-1].set(fontweight=page.bold)
     axes.tick_params(length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.spines[:].set_visible(False)
     if state.label is not None:
         true = state.class_names.index(state.label)
-        axes.get_xticklabels()[true].set(color=VERMILLION, fontweight=page.bold)
-        axes.annotate(
-            text["true_mark"], (true + 0.5, 4 + gap), xytext=(0, -4), textcoords="offset points",
-            ha="center", va="top", color=VERMILLION, fontweight=page.bold,
-        )  # fmt: skip
+        axes.get_xticklabels()[true].set(**page.marked)
+        place = dict(xytext=(0, -4), textcoords="offset points", ha="center", va="top")
+        axes.annotate(text["true_mark"], (true + 0.5, 4 + gap), **place, **page.marked)
 
 
 def _named(mask: np.ndarray, text: dict) -> str:
-    """The segments that the mask [S] picks, in words."""
     key = "one" if mask.sum() == 1 else "many"
     return text[key].format(_numbers(mask, text["comma"]))
 

@@ -24,7 +24,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jacklib.data.gait_features import FEATURES
-from jacklib.errors import DataError
+from jacklib.errors import DataError, refuse
 from jacklib.widgets import drawing
 from jacklib.widgets.gait_drawing import AZIMUTH, TEXT, Scene, feature_name, joint_name
 from jacklib.widgets.gait_drawing import project as project  # notebook 07 takes it from here
@@ -48,17 +48,10 @@ NOTHING = -1  # a menu's "none"; a menu whose value is None stands empty in the 
 
 
 def render(
-    states: Sequence[GaitState],
-    *,
-    frame: int = 0,
-    graph: str | None = None,
-    part: str = "all",
-    unit: int = UNITS,
-    stream: str | None = None,
+    states: Sequence[GaitState], *, frame: int = 0, graph: str | None = None, part: str = "all",
+    unit: int = UNITS, stream: str | None = None, azimuth: float = AZIMUTH, lang: str = "en",
     features: Sequence[int | str] = DEFAULT_FEATURES,
-    azimuth: float = AZIMUTH,
-    lang: str = "en",
-) -> Figure:
+) -> Figure:  # fmt: skip
     """Draw one gait, or two side by side: 9 inches wide, 900 pixels at the figure's resolution.
 
     frame: from 0; a gait that is over by then has an empty stage.
@@ -74,11 +67,15 @@ def render(
     """
     lang = drawing.drawable(lang)
     states, choice = _choose(states, graph, part, unit, stream)
-    numbers = feature_numbers(features)
+    odd = isinstance(features, str) or not 1 <= len(features) <= 3
+    _refuse(odd, "features", features, "a list of one to three features")
+    numbers = [FEATURES.index(f) if f in FEATURES else f for f in features]
+    for number in numbers:
+        unknown = number not in range(len(FEATURES))
+        _refuse(unknown, "features", number, "0 to 30, or a name in gait_features.FEATURES")
     longest = max(len(state.pose) for state in states)
-    if not 0 <= frame < longest:
-        raise _bad("frame", frame, f"0 to {longest - 1}")
-    scene = Scene(states, choice, numbers, lang)
+    _refuse(not 0 <= frame < longest, "frame", frame, f"0 to {longest - 1}")
+    scene = Scene(states, choice, [int(number) for number in numbers], lang)
     scene.show(frame, azimuth)
     return scene.figure
 
@@ -87,51 +84,43 @@ png, save = drawing.png_and_save(render)
 
 
 def describe(
-    states: Sequence[GaitState],
-    *,
-    graph: str | None = None,
-    part: str = "all",
-    unit: int = UNITS,
-    stream: str | None = None,
-    lang: str = "en",
-    most: int = 3,
-) -> str:
+    states: Sequence[GaitState], *, graph: str | None = None, part: str = "all", unit: int = UNITS,
+    stream: str | None = None, lang: str = "en",
+) -> str:  # fmt: skip
     """What the picture says, in a few sentences, for those who cannot see it.
 
-    Of each gait: prediction and label, the strongest pairs that are no bone, the most important
-    joints, `most` of each.
+    Of each gait: prediction and label, the three strongest pairs that are no bone, the three most
+    important joints.
     """
     drawing.check_language(lang)
     text, (states, choice) = TEXT[lang], _choose(states, graph, part, unit, stream)
     sentences = []
     for state in states:
         title, seconds = state.title or text["gait"], state.frames / state.fps
-        values = dict(title=title, frames=state.frames, seconds=seconds)
-        sentences.append(text["describe"].format(**values))
+        sentences.append(text["describe"].format(title=title, frames=state.frames, seconds=seconds))
         if state.probabilities is None:
             sentences.append(text["describe_unscored"])
         else:
-            words = (state.label, state.probabilities, state.class_names, lang)
-            sentences.append(drawing.verdict(*words))
+            sentences.append(drawing.verdict(state, state.probabilities, lang))
         pairs = [
             text["pair"].format(joint_name(a, lang), joint_name(b, lang), weight)
-            for a, b, weight in strongest_pairs(choice.matrix(state), most)
+            for a, b, weight in strongest_pairs(choice.matrix(state), 3)
         ]
-        key = "describe_pairs" if pairs else "describe_no_pairs"
-        values = dict(shown=choice.words(text), pairs=text["comma"].join(pairs))
-        sentences.append(text[key].format(**values))
+        words = text["describe_pairs" if pairs else "describe_no_pairs"]
+        pairs = text["comma"].join(pairs)
+        sentences.append(words.format(shown=choice.words(text), pairs=pairs))
         importance, source = choice.importance(state)
         if importance is not None:
-            best = np.argsort(-importance, kind="stable")[:most]
+            best = np.argsort(-importance, kind="stable")[:3]
             joints = [text["weighed"].format(joint_name(j, lang), importance[j]) for j in best]
-            source = text["source_" + source].format(choice.fusion + 1)
-            values = dict(source=source, joints=text["comma"].join(joints))
-            sentences.append(text["describe_joints"].format(**values))
+            joints, source = text["comma"].join(joints), text["source_" + source]
+            source = source.format(choice.fusion + 1)
+            sentences.append(text["describe_joints"].format(source=source, joints=joints))
     return text["space"].join(sentences)
 
 
-def _bad(argument: str, found: object, wanted: str) -> DataError:
-    return DataError(argument, found=repr(found), wanted=wanted, cure="Pass one of these.")
+def _refuse(bad: bool, argument: str, found: object, wanted: str) -> None:
+    refuse(bad, argument, found=repr(found), wanted=wanted, cure="Pass one of these.")
 
 
 def _choose(states, graph, part, unit, stream) -> tuple[list[GaitState], Choice]:
@@ -145,30 +134,14 @@ def _choose(states, graph, part, unit, stream) -> tuple[list[GaitState], Choice]
     if stream is None:
         # The first with more than the skeleton.
         stream = next((s for s in STREAMS if len(graphs_of(states, s)) > 1), "posture")
-    for name, value, values in (("stream", stream, STREAMS), ("part", part, PARTS)):
-        if value not in values:
-            raise _bad(name, value, " or ".join(values))
-    if unit not in range(1, UNITS + 1):
-        raise _bad("unit", unit, f"1 to {UNITS}")
+    _refuse(stream not in STREAMS, "stream", stream, " or ".join(STREAMS))
+    _refuse(part not in PARTS, "part", part, " or ".join(PARTS))
+    _refuse(unit not in range(1, UNITS + 1), "unit", unit, f"1 to {UNITS}")
     there = graphs_of(states, stream)
     graph = there[0] if graph is None else graph
-    if graph not in there:
-        raise _bad("graph", graph, f"what the gaits have for the {stream} stream: {there}")
+    wanted = f"what the gaits have for the {stream} stream: {there}"
+    _refuse(graph not in there, "graph", graph, wanted)
     return states, Choice(graph, part, unit, stream)
-
-
-def feature_numbers(features: Sequence[int | str]) -> list[int]:
-    """Numbers 0 to 30 of features given by number or name. Raises DataError for any other."""
-    if isinstance(features, str) or not 1 <= len(features) <= 3:
-        raise _bad("features", features, "a list of one to three features")
-    numbers = []
-    for feature in features:
-        if feature in FEATURES:
-            feature = FEATURES.index(feature)
-        if feature not in range(len(FEATURES)):
-            raise _bad("features", feature, "0 to 30, or a name in gait_features.FEATURES")
-        numbers.append(int(feature))
-    return numbers
 
 
 # --- the widget ---------------------------------------------------------------------------------
@@ -184,12 +157,10 @@ class GaitExplorer(drawing.Shell):
 
     def __init__(self, states: Sequence[GaitState], lang: str = "en"):
         self.states = list(states)
-        if not self.states or not all(isinstance(state, GaitState) for state in self.states):
-            found = ", ".join(sorted({type(state).__name__ for state in self.states}))
-            cure = "Pass a list."
-            raise DataError(
-                "states", found=found or "no gait", wanted="at least one GaitState", cure=cure
-            )
+        kinds = {type(state).__name__ for state in self.states}
+        found, wanted = ", ".join(sorted(kinds)) or "no gait", "at least one GaitState"
+        wrong = not self.states or not all(isinstance(state, GaitState) for state in self.states)
+        refuse(wrong, "states", found=found, wanted=wanted, cure="Pass a list.")
         super().__init__([state.title for state in self.states], lang)
         self._scene: Scene | None = None
         self._settling = False  # menus are being brought in line with each other
@@ -203,56 +174,45 @@ class GaitExplorer(drawing.Shell):
         self._choose_gaits()
 
     def _make_parts(self) -> None:
-        text = TEXT[self.lang]
+        text, narrow = TEXT[self.lang], drawing.WIDE | {"width": "290px"}
 
-        narrow = {"width": "290px", "max_width": "100%"}
+        def menu(words: str, options, value):
+            look = dict(layout=narrow, style=drawing.NARROW)
+            return ipywidgets.Dropdown(options=options, value=value, description=words, **look)
 
-        def menu(label: str, options, value):
-            return ipywidgets.Dropdown(
-                options=options, value=value, description=label, layout=narrow, style=drawing.NARROW
-            )
-
-        def slider(name: str, value: int, low: int, high: int, step: int = 1, live: bool = True):
-            look = dict(step=step, continuous_update=live, layout=narrow)
+        def slider(name: str, value: int, low: int, high: int, **look):
+            look = dict(continuous_update=True, layout=narrow) | look
             return drawing.slider(ipywidgets.IntSlider, text, name, value, low, high, **look)
 
-        self.frame = slider("frame_slider", 0, 0, 1)
-        self.frame.layout.width = "420px"
+        self.frame = slider("frame_slider", 0, 0, 1, layout=drawing.WIDE)
         self.play = ipywidgets.Play(value=0, min=0, max=1, interval=MILLISECONDS, repeat=True)
         # In the browser itself: the kernel gets one change per frame, not two.
         self._link = ipywidgets.jslink((self.play, "value"), (self.frame, "value"))
-        self.unit = slider("unit_slider", UNITS, 1, UNITS, live=False)
-        self.azimuth = slider("turn_slider", int(AZIMUTH), -180, 180, 5)
+        self.unit = slider("unit_slider", UNITS, 1, UNITS, continuous_update=False)
+        self.azimuth = slider("turn_slider", int(AZIMUTH), -180, 180, step=5)
         # The options of these two follow the gaits.
         self.graph = menu(text["graph_menu"], [(text["skeleton"], "skeleton")], "skeleton")
         self.stream = menu(text["stream_menu"], [(text[s], s) for s in STREAMS], "posture")
         self.part = menu(text["part_menu"], [(text[p], p) for p in PARTS], "all")
         names = [(feature_name(number, self.lang), number) for number in range(len(FEATURES))]
-        self.curves = []
-        for place, name in enumerate(DEFAULT_FEATURES):
-            options = names if place == 0 else [(text["none"], NOTHING), *names]
-            label = text["curve_menu"].format(place + 1)
-            self.curves.append(menu(label, options, FEATURES.index(name)))
-        rows = [
-            [self.play, self.frame],
-            [self.graph, self.stream, self.part],
-            [self.unit, self.azimuth],
-            self.curves,
+        none, first = [(text["none"], NOTHING)], [FEATURES.index(name) for name in DEFAULT_FEATURES]
+        self.curves = [
+            menu(text["curve_menu"].format(place + 1), none + names if place else names, number)
+            for place, number in enumerate(first)
         ]
-        wrap = {"flex_flow": "row wrap", "width": "100%", "max_width": "900px"}
-        boxes = [ipywidgets.HBox(row, layout=wrap) for row in rows]
         self.left = self.clip
-        self.right = menu(
-            text["right_menu"], [(text["none"], NOTHING), *self.left.options], NOTHING
-        )
         self.left.description, self.left.tooltip = text["left_menu"], ""
-        self.left.layout.width = "290px"
-        gaits = ipywidgets.HBox([self.left, self.right], layout=wrap)
-        self.widget.children = [gaits, *boxes, self.image, self.note]
+        self.left.layout.width = narrow["width"]
+        self.right = menu(text["right_menu"], [*none, *self.left.options], NOTHING)
+        rows = (
+            (self.left, self.right), (self.play, self.frame), (self.graph, self.stream, self.part),
+            (self.unit, self.azimuth), self.curves,
+        )  # fmt: skip
+        boxes = [ipywidgets.HBox(row, layout=drawing.FULL | drawing.WRAPPED) for row in rows]
+        self.widget.children = [*boxes, self.image, self.note]
 
     @property
     def shown(self) -> list[GaitState]:
-        """The one or two gaits now shown."""
         numbers = (self.left.value, self.right.value)
         return [self.states[number] for number in numbers if number not in (NOTHING, None)]
 
@@ -266,8 +226,7 @@ class GaitExplorer(drawing.Shell):
         _offer(self.stream, [(text[s], s) for s in with_graphs])
         first = self._scene is None
         _offer(self.graph, [(text[g], g) for g in graphs_of(shown, self.stream.value)], first)
-        longest = max(state.frames for state in shown) - 1
-        self.frame.max = self.play.max = longest
+        self.frame.max = self.play.max = max(state.frames for state in shown) - 1
         self._settling = False
         self._show()
 
@@ -275,14 +234,11 @@ class GaitExplorer(drawing.Shell):
         """A new scene: anything but the frame and the turn has changed."""
         if self._settling:
             return
-        options = dict(graph=self.graph.value, part=self.part.value, unit=self.unit.value)
-        options["stream"] = self.stream.value
-        # One curve chosen twice is one curve.
-        numbers = dict.fromkeys(
-            menu.value for menu in self.curves if menu.value not in (NOTHING, None)
-        )
+        options = {name: getattr(self, name).value for name in ("graph", "part", "unit", "stream")}
+        chosen = [menu.value for menu in self.curves if menu.value not in (NOTHING, None)]
+        numbers = list(dict.fromkeys(chosen))  # one curve chosen twice is one curve
         lang = drawing.drawable(self.lang)
-        self._scene = Scene(self.shown, _choose(self.shown, **options)[1], list(numbers), lang)
+        self._scene = Scene(self.shown, _choose(self.shown, **options)[1], numbers, lang)
         self._scene.show(self.frame.value, self.azimuth.value)
         self.image.value = drawing.png_bytes(self._scene.figure)
         self.description = describe(self.shown, lang=self.lang, **options)

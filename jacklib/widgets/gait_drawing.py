@@ -7,7 +7,6 @@ frame. See `gait` for the notation.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,7 +132,7 @@ class Scene:
     """
 
     def __init__(self, states: list[GaitState], choice: Choice, features: list[int], lang: str):
-        self.states, self.choice, self.lang, text = states, choice, lang, TEXT[lang]
+        self.states, self.choice, self.lang, self.text = states, choice, lang, TEXT[lang]
         self.longest = max(state.frames for state in states)
         self._background = None
         self._cursors: list[Line2D] = []
@@ -144,15 +143,16 @@ class Scene:
         with drawing.house_style(lang, titles + names) as bold:
             page = self._page = _Page(states, self._timed, len(features), bold)
             self.figure = page.figure
-            self._draw_headings(text)
-            self._draw_stages(text)
+            self._draw_headings()
+            self._draw_stages()
             for place, state in enumerate(states):
                 if state.probabilities is not None:
-                    self._draw_bars(place, state, text)
-            self._draw_times(text)
-            self._draw_curves(features, text)
+                    self._draw_bars(state, page.bars[place])
+            if self._timed:
+                self._draw_times()
+            self._draw_curves(features)
             if not page.two:
-                self._draw_strip(text)
+                self._draw_strip(states[0])
             self.show(0, AZIMUTH)
             page.finish()
 
@@ -168,7 +168,10 @@ class Scene:
 
     def quick_png(self, frame: int, azimuth: float) -> bytes:
         """The picture as PNG bytes, in a tenth of the time that a whole new scene takes."""
-        canvas, moving = self.figure.canvas, self.moving
+        canvas = self.figure.canvas
+        # The artists that `show` changes, those below first.
+        moving = [artist for stage in self.stages for artist in stage.moving]
+        moving += [*self._cursors, *(dot for dot, _ in self._dots)]
         if self._background is None:
             for artist in moving:
                 artist.set_visible(False)
@@ -186,52 +189,43 @@ class Scene:
         Image.fromarray(pixels).save(buffer, "png", compress_level=1)
         return buffer.getvalue()
 
-    @property
-    def moving(self) -> list:
-        """The artists that `show` changes, those below first."""
-        found = [artist for stage in self.stages for artist in stage.moving]
-        return found + self._cursors + [dot for dot, _ in self._dots]
+    def _draw_headings(self) -> None:
+        page = self._page
+        for state, (left, width, _) in zip(self.states, page.stages, strict=True):
+            words = drawing.answer_words(state, state.probabilities, self.lang)
+            left, room = left + 0.15, width - 0.2 if page.two else WIDTH - 0.4
+            page.fitted(room, left, 0.13, state.title, 13, fontweight=page.bold)
+            page.fitted(room, left, 0.43, words, 10.5)
 
-    def _cursor(self, axes) -> None:
-        """A line at the frame now shown."""
-        self._cursors.append(axes.axvline(0, color=INK, lw=1.2, zorder=8))
-
-    def _draw_headings(self, text: dict) -> None:
-        for state, (left, width, _) in zip(self.states, self._page.stages, strict=True):
-            known = (state.label, state.probabilities, state.class_names)
-            words = drawing.answer_words(*known, self.lang)
-            left, room = left + 0.15, width - 0.2 if self._page.two else WIDTH - 0.4
-            bold = self._page.bold
-            self._page.fitted(room, left, 0.13, state.title, 13, fontweight=bold)
-            self._page.fitted(room, left, 0.43, words, 10.5)
-
-    def _draw_stages(self, text: dict) -> None:
+    def _draw_stages(self) -> None:
         page, choice = self._page, self.choice
         matrices = [choice.matrix(state) for state in self.states]
         importance, sources = zip(*(choice.importance(s) for s in self.states), strict=True)
         between = np.concatenate([matrix[~np.eye(V, dtype=bool)] for matrix in matrices])
         signed = choice.graph == "learned"
-        weights = _norm(between, symmetric=signed)
         known = [row for row in importance if row is not None]
         joints = _norm(np.concatenate(known)) if known else None
-        look = _Look(weights, SIGNED if signed else WEIGHTS, joints)
-        reach = max(_reach(state) for state in self.states)
-        self.stages = []
-        title = choice.words(text)
+        look = _Look(_norm(between, symmetric=signed), SIGNED if signed else WEIGHTS, joints)
+        # How far from the middle the joints come, to the side and up, in metres.
+        reaches = [
+            (np.hypot(joints[..., 0], joints[..., 2]).max(), joints[..., 1].max())
+            for joints in map(_steady, self.states)
+        ]
+        title = choice.words(self.text)
         if self.lang == "en":
             title = title[0].upper() + title[1:]
         page.fitted(5.0, 0.25, STAGE_TOP - 0.26, title, 10.5, fontweight=page.bold)
-        for state, matrix, row, place in zip(
+        self.stages = []
+        for state, matrix, row, (left, width, height) in zip(
             self.states, matrices, importance, page.stages, strict=True
         ):
-            left, width, height = place
             axes = page.axes(left, STAGE_TOP, width, height)
-            self.stages.append(_Stage(axes, state, matrix, row, look, reach, text))
-        self._draw_legend(look, sources, any(stage.pairs for stage in self.stages), text)
+            self.stages.append(_Stage(axes, state, matrix, row, look, max(reaches)[1], self.text))
+        self._draw_legend(look, next(filter(None, sources), "unknown_joints"))
 
-    def _draw_legend(self, look: _Look, sources: Sequence[str], arcs: bool, text: dict) -> None:
+    def _draw_legend(self, look: _Look, source: str) -> None:
         """What the colours on the stage mean, beneath it."""
-        page, top = self._page, self._page.legend_top
+        page, top, text = self._page, self._page.legend_top, self.text
         low, high = look.weights.vmin, look.weights.vmax
         axes = page.axes(0.3, top, 2.0, 0.12)
         colours = np.linspace(low, high, 256)[None]
@@ -250,101 +244,94 @@ class Scene:
         labels[0].set_ha("left")
         labels[-1].set_ha("right")
         page.write(2.42, top - 0.03, text["edge_weight"], fontsize=8.5)
-        source = next((source for source in sources if source), "unknown_joints")
-        words = text[source].format(self.choice.fusion + 1)
         left = 0.3
         if look.joints is not None:
             axes = page.axes(left, top + 0.36, 1.3, 0.26)
             ends = [look.joints.vmin, look.joints.vmax]
-            looks = dict(s=look.size(ends), c=look.fill(ends), ec=INK, lw=0.8, clip_on=False)
-            axes.scatter([0.06, 0.94], [0.5, 0.5], **looks)
+            axes.scatter([0.06, 0.94], [0.5, 0.5], clip_on=False, **look.circles(ends))
             axes.set(xlim=(0, 1), ylim=(0, 1))
             axes.set_axis_off()
             between = f"{ends[0]:.2g}  –  {ends[1]:.2g}"
             axes.text(0.5, 0.5, between, ha="center", va="center_baseline", fontsize=8)
             left += 1.42
-        page.write(left, top + 0.42, words, fontsize=8.5)
+        page.write(left, top + 0.42, text[source].format(self.choice.fusion + 1), fontsize=8.5)
+        arcs = any(stage.pairs for stage in self.stages)
         words = text["arcs"].format(PAIRS) if arcs else text["arcs_none"]
         page.write(0.3, top + 0.68, words, fontsize=8.5, color=QUIET)
 
-    def _draw_bars(self, place: int, state: GaitState, text: dict) -> None:
-        left, top, width, height = self._page.bars[place]
-        self._page.title(left - 0.75, top, text["classes"])
-        axes = self._page.axes(left, top, width, height)
-        best, rows = int(state.probabilities.argmax()), np.arange(len(state.class_names))
-        colours = [BLUE if row == best else GREY for row in rows]
-        axes.barh(rows, state.probabilities, 0.7, color=colours)
-        for row, value in enumerate(state.probabilities):
+    def _draw_bars(self, state: GaitState, place: tuple) -> None:
+        page, values, (left, top, width, height) = self._page, state.probabilities, place
+        page.title(left - 0.75, top, self.text["classes"])
+        axes = page.axes(left, top, width, height)
+        best, rows = int(values.argmax()), np.arange(len(values))
+        axes.barh(rows, values, 0.7, color=[BLUE if row == best else GREY for row in rows])
+        for row, value in enumerate(values):
             axes.text(value + 0.02, row, f"{value:.0%}", va="center_baseline", fontsize=8.5)
         names = state.class_names
         if self.lang == "zh":  # with the English name behind, they would be too long here
             names = [drawing.EMOTIONS_ZH.get(name.lower(), name) for name in names]
         axes.set_yticks(rows, names, fontsize=8.5)
         if state.label is not None:
-            true = axes.get_yticklabels()[state.class_names.index(state.label)]
-            true.set(color=VERMILLION, fontweight=self._page.bold)
+            axes.get_yticklabels()[state.class_names.index(state.label)].set(**page.marked)
         # Room for the number at the end of the longest bar.
         axes.set(xlim=(0, 1 + 0.42 / width), ylim=(len(rows) - 0.5, -0.5), xticks=[])
         axes.tick_params(length=0)
         axes.spines["bottom"].set_visible(False)
 
-    def _draw_times(self, text: dict) -> None:
-        if not self._timed:
-            return
+    def _draw_times(self) -> None:
+        page, text = self._page, self.text
         known = [state.known(self.choice.stream, "times") for state in self.states]
         norm = _norm(np.concatenate([row for times in known if times for row in times]))
         note = text["times_note"].format(norm.vmin, norm.vmax)
-        for place, (state, times) in enumerate(zip(self.states, known, strict=True)):
-            left, top, width, height = self._page.times[place]
+        for state, times, place in zip(self.states, known, page.times, strict=True):
             if not times:
                 continue
-            self._page.title(left - (0.6 if self._page.two else 0.75), top, text["times"])
-            if not self._page.two:
-                self._page.note(top, note)
-            axes = self._page.axes(left, top, width, height)
-            T = len(state.pose)
+            left, top, width, height = place
+            page.title(left - (0.6 if page.two else 0.75), top, text["times"])
+            axes, T = page.axes(left, top, width, height), len(state.pose)
             for row, values in enumerate(times):
                 spread = np.repeat(values, 2**row)[:T]  # a later fusion sees 2 or 4 frames in one
-                axes.imshow(
-                    spread[None], cmap=IMPORTANCE, norm=norm, aspect="auto",
-                    extent=(-0.5, T - 0.5, row + 1, row + 0.06),
-                )  # fmt: skip
+                extent = (-0.5, T - 0.5, row + 1, row + 0.06)
+                look = dict(cmap=IMPORTANCE, norm=norm, aspect="auto", extent=extent)
+                axes.imshow(spread[None], **look)
             axes.set(ylim=(3, 0))
             axes.set_yticks([0.5, 1.5, 2.5], [text["row"].format(n) for n in (1, 2, 3)])
             self._share_frames(axes, text["frames"])
-            if self._page.two:
+            if page.two:
                 axes.set_xlabel(note, fontsize=8, color=QUIET, labelpad=1)
+            else:
+                page.note(top, note)
 
-    def _draw_curves(self, features: list[int], text: dict) -> None:
-        page = self._page
+    def _draw_curves(self, features: list[int]) -> None:
+        page, text = self._page, self.text
         left = page.curves[0][0] - (0.5 if page.two else 0.75)
         page.title(left, page.curves_top, text["features"])
-        looks = []  # for the legend: colour, style, words
-        for gait, state in enumerate(self.states):
-            name = _shortened(state.title) if page.two else text["from_poses"]
-            looks.append((COLOURS[gait], "-", name))
+        names, guess = [text["from_poses"]], VERMILLION
+        if page.two:
+            titles, guess = [state.title for state in self.states], QUIET
+            names = [t if len(t) <= 28 else t[:27].rstrip() + "…" for t in titles]
+        lines = [
+            Line2D([], [], color=colour, lw=1.6, label=name)
+            for colour, name in zip(COLOURS, names, strict=False)
+        ]
         if any(state.affective_predicted is not None for state in self.states):
-            looks.append((QUIET if page.two else VERMILLION, ":", text["predicted_curve"]))
-        lines = [Line2D([], [], color=c, ls=ls, lw=1.6, label=name) for c, ls, name in looks]
+            lines.append(Line2D([], [], color=guess, ls=":", lw=1.6, label=text["predicted_curve"]))
         at = 1 - drawing.MARGIN_RIGHT / WIDTH, 1 - (page.curves_top - 0.18) / page.height
         look = dict(columnspacing=0.9, handlelength=1.4, handletextpad=0.4, borderpad=0)
-        look |= dict(ncols=len(looks), fontsize=8.5)
+        look |= dict(ncols=len(lines), fontsize=8.5)
         legend = drawing.draw_legend(self.figure, lines, "center right", at, **look)
         for words in legend.get_texts():
             words.set_parse_math(False)  # a title may hold a $
-        for place, (number, rect) in enumerate(zip(features, page.curves, strict=True)):
-            left, top, width, height = rect
+        for place, number in enumerate(features):
+            left, top, width, height = page.curves[place]
             page.fitted(width + 0.4, left - 0.35, top + 0.07, feature_name(number, self.lang), 8.5)
-            top += 0.26
-            axes = page.axes(left, top, width, height)
-            for gait, state in enumerate(self.states):
-                colour, curve = COLOURS[gait], state.affective[: state.frames, number]
+            axes = page.axes(left, top + 0.26, width, height)
+            for colour, state in zip(COLOURS, self.states, strict=False):
+                curve, guessed = state.affective[: state.frames, number], state.affective_predicted
                 axes.plot(curve, color=colour, lw=1.6, zorder=3)
-                if state.affective_predicted is not None:
-                    axes.plot(
-                        state.affective_predicted[: state.frames, number],
-                        color=colour if page.two else VERMILLION, lw=1.6, ls=":", zorder=4,
-                    )  # fmt: skip
+                if guessed is not None:
+                    look = dict(color=colour if page.two else VERMILLION, lw=1.6, ls=":", zorder=4)
+                    axes.plot(guessed[: state.frames, number], **look)
                 (dot,) = axes.plot([], [], "o", ms=6, color=colour, mec="white", zorder=9)
                 self._dots.append((dot, curve))
             axes.margins(y=0.12)
@@ -360,15 +347,15 @@ class Scene:
         axes.set_xticks(_ticks(0, self.longest - 1, 6, integer=True, steps=[1, 2, 5, 10]))
         if label:
             axes.set_xlabel(label, loc="left", fontsize=8.5)
-        self._cursor(axes)
+        self._cursors.append(axes.axvline(0, color=INK, lw=1.2, zorder=8))
 
-    def _draw_strip(self, text: dict) -> None:
+    def _draw_strip(self, state: GaitState) -> None:
         """The whole walk in a few poses, each at its frame, seen from the walker's right."""
-        (state,), (left, top, width, height) = self.states, self._page.strip
-        self._page.title(MARGIN_LEFT - 0.5, top, text["strip"])
-        self._page.note(top, text["sides"])
+        left, top, width, height = self._page.strip
+        self._page.title(left, top, self.text["strip"])
+        self._page.note(top, self.text["sides"])
         axes = self._page.axes(left, top, width, height)
-        self._share_frames(axes, text["frames"])
+        self._share_frames(axes, self.text["frames"])
         low, high = axes.get_xlim()
         joints, _ = project(_steady(state), -90)
         tall = 1.05 * joints[..., 1].max()
@@ -379,9 +366,8 @@ class Scene:
         middles = np.linspace(half - 0.5, state.frames - 0.5 - half, STRIP)
         for frame in np.unique(np.clip(middles.round(), 0, state.frames - 1).astype(int)):
             places = joints[frame] * [stretch, 1] + [frame, 0]
-            bones = np.stack([places[PARENTS], places[CHILDREN]], axis=1)
             looks = dict(colors=_side_colours(SIDES_DARK), lw=2.2, clip_on=False)
-            axes.add_collection(LineCollection(bones, **looks))
+            axes.add_collection(LineCollection(_bones(places), **looks))
             axes.plot(*places[3], "o", ms=6, color=INK)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
@@ -404,65 +390,54 @@ class _Look:
         strong = np.abs(2 * shares - 1) if self.colours is SIGNED else shares
         return self.colours(shares), 1.5 + 2.5 * strong
 
-    def size(self, importance) -> np.ndarray:
-        """Areas of joints, in points squared."""
-        return 28 + 130 * np.asarray(self.joints(np.asarray(importance, float)))
-
-    def fill(self, importance) -> np.ndarray:
-        """Colours of joints."""
-        return IMPORTANCE(self.joints(np.asarray(importance, float)))
+    def circles(self, importance) -> dict:
+        """Areas of joints, in points squared, and their colours."""
+        shares = np.asarray(self.joints(np.asarray(importance, float)))
+        return dict(s=28 + 130 * shares, c=IMPORTANCE(shares), ec=INK, lw=0.8)
 
 
 class _Stage:
     """One walker: `show` moves it; `.moving` lists what moves, those below first."""
 
-    def __init__(self, axes, state, matrix, importance, look: _Look, reach: tuple, text: dict):
+    def __init__(self, axes, state, matrix, importance, look: _Look, reach: float, text: dict):
         self.state, self.text, self._joints = state, text, _steady(state)
         self._way = state.pose[: state.frames, 0, 2]  # [T] of the root, metres
         self.pairs = strongest_pairs(matrix)
-        self._weights = [stronger(matrix, child, parent)[2] for child, parent in EDGES]
-        self._bone_looks = look.line(self._weights)
-        arcs = look.line([weight for *_, weight in self.pairs])
+        self._bone_looks = look.line([stronger(matrix, *edge)[2] for edge in EDGES])
+        colours, widths = look.line([weight for *_, weight in self.pairs])
         box = axes.get_window_extent()
-        tall = reach[1] + 0.47  # room for the floor beneath and for words
+        tall = reach + 0.47  # room for the floor beneath and for words
         wide = tall * box.width / box.height
         axes.set(xlim=(-wide / 2, wide / 2), ylim=(-0.42, tall - 0.42))
         axes.set_axis_off()
-        width = dict(linewidths=1.2, capstyle="round")
-        self._floor = axes.add_collection(LineCollection([], colors=FLOOR, zorder=1, **width))
-        traces = _side_colours(SIDES_DARK)[[11, 14]]  # of the bones that end in the feet
-        self._traces = axes.add_collection(
-            LineCollection([], colors=traces, zorder=2, linewidths=1.2, alpha=0.6)
-        )
-        self._body = axes.add_collection(
-            LineCollection([], linewidths=9, capstyle="round", zorder=3)
-        )
-        self._bones = axes.add_collection(LineCollection([], capstyle="round", zorder=4))
-        self._arcs = axes.add_collection(
-            LineCollection([], colors=arcs[0], linewidths=arcs[1], zorder=5)
-        )
-        self._heads = axes.add_collection(
-            PolyCollection([], facecolors=arcs[0], edgecolors="white", linewidths=0.5, zorder=6)
-        )
-        plain = importance is None or look.joints is None
-        self._circles = axes.scatter(
-            *np.zeros((2, V)), s=36 if plain else look.size(importance),
-            c=GREY if plain else look.fill(importance), edgecolors=INK, linewidths=0.8, zorder=7,
-        )  # fmt: skip
-        self._words = axes.text(
-            0.03, 0.01, "", transform=axes.transAxes, fontsize=9, color=QUIET, zorder=8
-        )
-        self._walker = [self._body, self._bones, self._arcs, self._heads, self._circles]
-        self.moving = [self._floor, self._traces, *self._walker, self._words]
+
+        def lines(zorder: int, **looks) -> LineCollection:
+            return axes.add_collection(LineCollection([], zorder=zorder, **looks))
+
+        feet = _side_colours(SIDES_DARK)[[11, 14]]  # of the bones that end in the feet
+        self._floor = lines(1, colors=FLOOR, linewidths=1.2, capstyle="round")
+        self._traces = lines(2, colors=feet, linewidths=1.2, alpha=0.6)
+        self._body = lines(3, linewidths=9, capstyle="round")
+        self._bones = lines(4, capstyle="round")
+        self._arcs = lines(5, colors=colours, linewidths=widths)
+        heads = dict(facecolors=colours, edgecolors="white", linewidths=0.5, zorder=6)
+        self._heads = axes.add_collection(PolyCollection([], **heads))
+        circles = dict(s=36, c=GREY, ec=INK, lw=0.8)
+        if importance is not None:
+            circles = look.circles(importance)
+        self._circles = axes.scatter(*np.zeros((2, V)), zorder=7, **circles)
+        words = dict(transform=axes.transAxes, fontsize=9, color=QUIET, zorder=8)
+        self._words = axes.text(0.03, 0.01, "", **words)
+        walker = [self._body, self._bones, self._arcs, self._heads, self._circles]
+        self.moving = [self._floor, self._traces, *walker, self._words]
 
     def show(self, frame: int, azimuth: float) -> None:
         """Put the walker, the floor and the words where they are at a frame."""
-        state, there = self.state, frame < self.state.frames
-        last = state.frames - 1
+        state, last = self.state, self.state.frames - 1
         self._show_floor(self._way[min(frame, last)], azimuth)
         feet = self._joints[:, [12, 15]].transpose(1, 0, 2)
         self._traces.set_segments(list(project(feet, azimuth)[0]))
-        if there:
+        if frame <= last:
             words = self.text["frame"].format(frame, state.frames, frame / state.fps)
             self._show_walker(self._joints[frame], azimuth)
         else:
@@ -484,17 +459,20 @@ class _Stage:
     def _show_walker(self, joints: np.ndarray, azimuth: float) -> None:
         places, near = project(joints, azimuth)
         order = np.argsort(near[PARENTS] + near[CHILDREN])  # the nearer bones over the others
-        bones = np.stack([places[PARENTS], places[CHILDREN]], axis=1)[order]
         colours, widths = self._bone_looks
-        self._body.set_segments(bones)
+        for lines in (self._body, self._bones):
+            lines.set_segments(_bones(places)[order])
         self._body.set_color(_side_colours(SIDES)[order])
-        self._bones.set_segments(bones)
-        self._bones.set_color(colours[order])
-        self._bones.set_linewidth(widths[order])
+        self._bones.set(color=colours[order], linewidth=widths[order])
         arcs = [_arc(places[a], places[b]) for a, b, _ in self.pairs]
         self._arcs.set_segments(arcs)
         self._heads.set_verts([_head(arc) for arc in arcs])
         self._circles.set_offsets(places)
+
+
+def _bones(places: np.ndarray) -> np.ndarray:
+    """Each bone's two ends [15, 2, 2] of joints [V, 2]."""
+    return np.stack([places[PARENTS], places[CHILDREN]], axis=1)
 
 
 def _steady(state: GaitState) -> np.ndarray:
@@ -503,12 +481,6 @@ def _steady(state: GaitState) -> np.ndarray:
     joints[..., [0, 2]] -= joints[:, :1, [0, 2]]
     joints[..., 1] -= joints[..., 1].min()
     return joints
-
-
-def _reach(state: GaitState) -> tuple[float, float]:
-    """How far from the middle the joints come, to the side and up, in metres."""
-    joints = _steady(state)
-    return float(np.hypot(joints[..., 0], joints[..., 2]).max()), float(joints[..., 1].max())
 
 
 def _side_colours(sides: dict[str, str]) -> np.ndarray:
@@ -545,7 +517,3 @@ def _ticks(low: float, high: float, count: int, **options) -> list[float]:
     """Round numbers from low to high."""
     ticks = MaxNLocator(count, **options).tick_values(low, high)
     return [tick for tick in ticks if low <= tick <= high]
-
-
-def _shortened(words: str, most: int = 28) -> str:
-    return words if len(words) <= most else words[: most - 1].rstrip() + "…"

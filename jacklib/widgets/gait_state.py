@@ -7,7 +7,7 @@ graphs' three parts and the notation are explained in `gait`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -46,91 +46,64 @@ class GaitGraphs:
     movement_times: tuple[np.ndarray, ...] | None = None
 
     def __post_init__(self):
-        for stream in STREAMS:
-            for kind in ("attention", "learned", "joints"):
-                name = f"{stream}_{kind}"
-                if (value := getattr(self, name)) is not None:
-                    object.__setattr__(self, name, np.asarray(value))
-                    self._check(name, kind, np.asarray(value))
-            name = f"{stream}_times"
-            if (times := getattr(self, name)) is not None:
-                times = tuple(np.asarray(row) for row in times)
-                object.__setattr__(self, name, times)
-                if len(times) != 3 or times[0].ndim != 1:
-                    raise GRAPH_FIELDS.bad(name, f"{len(times)} arrays", "[T], [T/2] and [T/4]")
-                for row, length in zip(times, _time_lengths(len(times[0])), strict=True):
-                    GRAPH_FIELDS.fractions(name, row, (length,))
-
-    def _check(self, name: str, kind: str, value: np.ndarray) -> None:
-        shape = (3, V) if kind == "joints" else (UNITS, 3, V, V)
-        if kind == "joints":
-            GRAPH_FIELDS.fractions(name, value, shape)
-        elif kind == "attention":
-            if value.shape != shape:
-                found = f"shape {list(value.shape)}"
-                raise GRAPH_FIELDS.bad(name, found, f"shape {list(shape)}")
-            columns = value.swapaxes(2, 3).reshape(-1, V)
-            GRAPH_FIELDS.probabilities(name, columns, columns.shape)
-        elif value.shape != shape or not np.isfinite(value).all():
-            found = f"shape {list(value.shape)}, or a number that is missing or infinite"
-            raise GRAPH_FIELDS.bad(name, found, f"finite numbers of shape {list(shape)}")
-
-
-def _time_lengths(frames: int) -> tuple[int, int, int]:
-    half = (frames + 1) // 2
-    return frames, half, (half + 1) // 2
+        for name in (field.name for field in fields(self)):
+            if (value := getattr(self, name)) is None:
+                continue
+            kind = name.rpartition("_")[2]
+            value = tuple(map(np.asarray, value)) if kind == "times" else np.asarray(value)
+            object.__setattr__(self, name, value)
+            if kind == "attention":
+                GRAPH_FIELDS.shape(name, value, (UNITS, 3, V, V))
+                columns = value.swapaxes(2, 3).reshape(-1, V)
+                GRAPH_FIELDS.probabilities(name, columns, columns.shape)
+            elif kind == "learned":
+                wrong = value.shape != (UNITS, 3, V, V) or not np.isfinite(value).all()
+                found = f"shape {list(value.shape)}, or a number that is missing or infinite"
+                wanted = f"finite numbers of shape {[UNITS, 3, V, V]}"
+                GRAPH_FIELDS.refuse(wrong, name, found, wanted)
+            elif kind == "joints":
+                GRAPH_FIELDS.fractions(name, value, (3, V))
+            else:
+                wrong = len(value) != 3 or value[0].ndim != 1
+                GRAPH_FIELDS.refuse(wrong, name, f"{len(value)} arrays", "[T], [T/2] and [T/4]")
+                for halved, row in enumerate(value):
+                    GRAPH_FIELDS.fractions(name, row, (-(-len(value[0]) // 2**halved),))
 
 
 @dataclass(frozen=True, eq=False)
 class GaitState:
     """One gait. Plain NumPy, independent of the network.
 
-    title: the gait's name.
-    pose: [T, V, 3], metres. Frames of zeros after the last one fill up a gait that is shorter; they
-        are not drawn.
-    affective: [T, 31], see `gait_features.FEATURES`.
-    fps: frames per second.
-    label: the true class, one of class_names, or None.
-    probabilities: one per class.
-    affective_predicted: [T, 31], the network's own.
-    graphs: its graphs and attention.
-
     Raises DataError naming the field whose shape or values are wrong.
     """
 
     title: str
-    pose: np.ndarray
-    affective: np.ndarray
-    fps: float = 30.0
-    label: str | None = None
+    pose: np.ndarray  # [T, V, 3], metres; frames of zeros after the last one are not drawn
+    affective: np.ndarray  # [T, 31], see `gait_features.FEATURES`
+    fps: float = 30.0  # frames per second
+    label: str | None = None  # the true class, one of class_names
     class_names: tuple[str, ...] = EMOTIONS
-    probabilities: np.ndarray | None = None
-    affective_predicted: np.ndarray | None = None
-    graphs: GaitGraphs | None = None
+    probabilities: np.ndarray | None = None  # one per class
+    affective_predicted: np.ndarray | None = None  # [T, 31], the network's own
+    graphs: GaitGraphs | None = None  # its graphs and attention
 
     def __post_init__(self):
         object.__setattr__(self, "pose", check_pose(self.pose, "GaitState.pose"))
-        drawing.settle(self, "affective", "affective_predicted", "probabilities")
-        self._check()
-
-    def _check(self) -> None:
+        drawing.settle(self)
         T = len(self.pose)
         for name in ("affective", "affective_predicted"):
-            value = getattr(self, name)
-            wanted = f"shape {[T, len(FEATURES)]}"
-            if value is not None and value.shape != (T, len(FEATURES)):
-                raise FIELDS.bad(name, f"shape {list(value.shape)}", wanted)
-            if value is not None and not np.isfinite(value).all():
-                raise FIELDS.bad(name, "infinite or missing numbers", f"finite, of {wanted}")
+            if (value := getattr(self, name)) is not None:
+                FIELDS.shape(name, value, (T, len(FEATURES)))
+                FIELDS.finite(name, value, f"finite, of shape {list(value.shape)}")
         FIELDS.positive("fps", self.fps)
         if self.probabilities is not None:
             FIELDS.probabilities("probabilities", self.probabilities, (len(self.class_names),))
         FIELDS.label(self.label, self.class_names)
-        for stream in STREAMS if self.graphs is not None else ():
-            times = getattr(self.graphs, f"{stream}_times")
-            if times is not None and len(times[0]) != T:
+        for stream in STREAMS:
+            if (times := self.known(stream, "times")) is not None:
                 found = f"{stream}_times of {len(times[0])} frames"
-                raise FIELDS.bad("graphs", found, f"{T} frames, as many as the pose has")
+                wanted = f"{T} frames, as many as the pose has"
+                FIELDS.refuse(len(times[0]) != T, "graphs", found, wanted)
 
     @property
     def frames(self) -> int:
@@ -154,7 +127,7 @@ class Choice:
     @property
     def fusion(self) -> int:
         """The fusion that the unit's maps next come to, 0 to 2."""
-        return 0 if self.unit <= 4 else 1 if self.unit <= 7 else 2
+        return sum(self.unit > last for last in (4, 7))
 
     def matrix(self, state: GaitState) -> np.ndarray:
         """Weights [V, V], [from, to]."""
@@ -198,13 +171,9 @@ def strongest_pairs(matrix: np.ndarray, count: int = PAIRS) -> list[tuple[int, i
     matrix: [V, V], [from, to]. Of the two directions of a pair the stronger one counts; weights of
     0 are no edges.
     """
-    found = []
-    for a in range(V):
-        for b in range(a):  # EDGES has (child, parent), children behind their parents
-            if (a, b) not in EDGES:
-                found.append(stronger(matrix, a, b))
-    found = [row for row in found if row[2] != 0]
-    return sorted(found, key=lambda row: -abs(row[2]))[:count]
+    # EDGES has (child, parent), children behind their parents.
+    pairs = [stronger(matrix, a, b) for a in range(V) for b in range(a) if (a, b) not in EDGES]
+    return sorted((row for row in pairs if row[2] != 0), key=lambda row: -abs(row[2]))[:count]
 
 
 def stronger(matrix: np.ndarray, a: int, b: int) -> tuple[int, int, float]:
