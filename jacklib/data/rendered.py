@@ -3,10 +3,7 @@
 A clip is a neutral scene (grey shapes that drift, a hum) with an event of 36 frames in it, during
 which palette, motion, shapes and sound are those of one of VE8's eight emotions. Everything
 outside the event is drawn from random numbers that do not depend on the emotion, so a network can
-only learn the label from the event, and its temporal attention can be scored against the truth
-(`segment_truth`).
-
-Nothing is stored in the repository: `build_rendered` makes the clips from a seed at first use.
+only learn the label from the event, and its temporal attention can be scored (`segment_truth`).
 
 To give the same bytes on every machine, random numbers come from NumPy's frozen `RandomState`,
 geometry is computed in float64, and from the coverage of a pixel on (0..256) all painting is done
@@ -20,7 +17,9 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,26 +32,18 @@ from jacklib.errors import check_at_least, check_choice, refuse
 from jacklib.files import make_set, write_text
 
 LABELS = ["Anger", "Anticipation", "Disgust", "Fear", "Joy", "Sadness", "Surprise", "Trust"]
-FPS = 30
-SAMPLE_RATE = 44100
+FPS, SAMPLE_RATE = 30, 44100
 SAMPLES_PER_FRAME = SAMPLE_RATE // FPS
-EVENT_FRAMES = 36
-EVENT_GRID = 12
-# Raised whenever the pictures or sounds change, so that older clips on disk are made anew.
-VERSION = 1
+EVENT_FRAMES, EVENT_GRID = 36, 12  # length of an event; it starts at a multiple of the second
+VERSION = 1  # raised whenever pictures or sounds change, so that older clips on disk are made anew
 
 
 class RenderedClip(NamedTuple):
-    """One clip in memory.
+    """One clip in memory."""
 
-    frames: uint8 [n_frames, H, W, 3], RGB, 30 per second.
-    sound: float32 [n_frames * 1470], mono at 44100 Hz, in -1..1 and on the 16-bit grid.
-    event: (start, end) in frames, half-open.
-    """
-
-    frames: np.ndarray
-    sound: np.ndarray
-    event: tuple[int, int]
+    frames: np.ndarray  # uint8 [n_frames, H, W, 3], RGB, 30 per second
+    sound: np.ndarray  # float32 [n_frames * 1470], 44100 Hz, in -1..1 and on the 16-bit grid
+    event: tuple[int, int]  # (start, end) in frames, half-open
 
 
 # --- Outlines: the radius of a shape (at most 1) as a function of the angle, 0 = right, pi/2 = down
@@ -75,11 +66,11 @@ def polygon(corners: int) -> Outline:
 def star(points: int, waist: float) -> Outline:
     """A star whose inner corners lie at radius `waist`, one tip at angle 0."""
     sector = 2 * np.pi / points
+    corner_x, corner_y = waist * np.cos(sector / 2), waist * np.sin(sector / 2)
 
     def outline(angle: np.ndarray) -> np.ndarray:
         # Within half a sector the edge is the straight line from the tip (1, 0) to the waist.
         off_tip = np.abs(np.mod(angle + sector / 2, sector) - sector / 2)
-        corner_x, corner_y = waist * np.cos(sector / 2), waist * np.sin(sector / 2)
         return corner_y / (corner_y * np.cos(off_tip) + (1 - corner_x) * np.sin(off_tip))
 
     return outline
@@ -98,8 +89,7 @@ def blob(rng: Random, wobble: np.ndarray | float = 0.0) -> Outline:
 
 def teardrop(angle: np.ndarray) -> np.ndarray:
     """A drop, its tip up."""
-    upward = np.maximum(-np.sin(angle), 0.0)
-    return 0.5 + 0.5 * upward**10
+    return 0.5 + 0.5 * np.maximum(-np.sin(angle), 0.0) ** 10
 
 
 def heart(angle: np.ndarray) -> np.ndarray:
@@ -130,8 +120,8 @@ def blend(old: np.ndarray, new: np.ndarray, weight: np.ndarray) -> np.ndarray:
 class Stage:
     """Frames being painted, with a margin around them so that shapes may leave the picture.
 
-    Lengths given to `paint` are in units of 1/96 of the picture's short side, places (x, y) in
-    those units from the top left corner; `width` and `height` tell how far the picture reaches.
+    Lengths and places (x, y; from the top left corner) are in units of 1/96 of the picture's short
+    side; `width` and `height` tell how far it reaches.
     """
 
     def __init__(self, canvas: np.ndarray, margin: int, unit: float):
@@ -174,15 +164,10 @@ class Stage:
         columns = np.floor(x).astype(int)[:, None] + near
         right = (columns - x[:, None])[:, None, :]  # [T, 1, P]
         down = ((rows - y[:, None]) / (every * squash)[:, None])[:, :, None]  # [T, P, 1]
-        distance = right * right + down * down
-        np.sqrt(distance, out=distance)
+        distance = np.sqrt(right * right + down * down)
         turn = angle[:, None, None]
-        direction = np.arctan2(down, right)
-        direction -= turn
-        rim = outline(direction) * radius[:, None, None]
-        coverage = 0.5 + rim
-        coverage -= distance
-        np.clip(coverage, 0, 1, out=coverage)
+        rim = outline(np.arctan2(down, right) - turn) * radius[:, None, None]
+        coverage = np.clip(0.5 + rim - distance, 0, 1)
         if hollow:
             coverage *= np.clip(0.5 + distance - hollow * rim, 0, 1)
         coverage *= 256
@@ -223,7 +208,7 @@ def neutral_scene(n_frames: int, size: tuple[int, int], rng: Random) -> Stage:
 
     hue, value = between(rng, 0, 360), between(rng, 0.3, 0.75)
     base = hsv(hue, between(rng, 0.02, 0.16), value)
-    speed = np.array([between(rng, 0.05, 0.3), between(rng, 0.05, 0.3)]) * unit
+    speed = np.array([between(rng, 0.05, 0.3) for _ in "yx"]) * unit
     steps = np.rint(np.arange(n_frames)[:, None] * speed).astype(int)  # [T, 2]
     room = steps.max(axis=0)
     texture = 0.65 * cloud(height + room[0], width + room[1], 24 * unit, rng)
@@ -248,12 +233,11 @@ def neutral_scene(n_frames: int, size: tuple[int, int], rng: Random) -> Stage:
     return stage
 
 
-# ---------------------------------------------------------------------------------------------
-# The eight events. Each painter gets the stage (event frames only), the time in seconds since the
-# event's start [T], the tempo in beats per second, a hue shift in degrees and random numbers, and
-# may return how far the camera is off, in units [T, 2]. Each sound gets time [N], tempo, random
-# numbers and returns a waveform [N] within about -1..1.
-# ---------------------------------------------------------------------------------------------
+# --- The eight events -----------------------------------------------------------------------------
+# Each painter gets the stage (event frames only), the time in seconds since the event's start [T],
+# the tempo in beats per second, a hue shift in degrees and random numbers, and may return how far
+# the camera is off, in units [T, 2]. Each sound gets time [N], tempo, random numbers and returns a
+# waveform [N] within about -1..1.
 
 
 def draw_anger(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> np.ndarray:
@@ -291,9 +275,8 @@ def draw_anticipation(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng
     x = between(rng, 0.35, 0.65) * stage.width
     y = between(rng, 0.35, 0.65) * stage.height
     colour = hsv(38 + hue, between(rng, 0.45, 0.7), 1)
-    n_rings = 4
-    for ring in range(n_rings):
-        nearness = np.mod((ring + approach(t, tempo)) / n_rings, 1.0)
+    for ring in range(4):
+        nearness = np.mod((ring + approach(t, tempo)) / 4, 1.0)
         shown = np.minimum(1, 8 * nearness) * np.minimum(1, 5 * (1 - nearness))
         stage.paint(disc, x, y, 3 + 37 * nearness, colour, hollow=0.82, opacity=shown)
     stage.paint(disc, x, y, 4 + 3 * t, hsv(50 + hue, 0.25, 1))
@@ -427,13 +410,11 @@ def draw_surprise(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Ra
 def surprise_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
     """On each beat a steep upward glide and a crash."""
     since = np.mod(t * tempo, 1.0) / tempo
-    rise = np.minimum(since, 0.14)
+    rise, after = np.minimum(since, 0.14), np.maximum(since - 0.1, 0)
     low = between(rng, 280, 380)
     glide = np.sin(2 * np.pi * (low * rise + 7500 * rise * rise)) * (since < 0.14)
-    after = np.maximum(since - 0.1, 0)
     noise = rng.random_sample(len(t)) * 2 - 1
-    crash = noise * (since >= 0.1) * np.exp(-after * 11)
-    return 0.6 * glide + 0.7 * crash
+    return 0.6 * glide + 0.7 * (noise * (since >= 0.1) * np.exp(-after * 11))
 
 
 def draw_trust(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> None:
@@ -460,11 +441,11 @@ def trust_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
 
 
 class Emotion(NamedTuple):
-    """What an event consists of. Colours are HSV, hue in degrees; tempo in beats per second."""
+    """What an event consists of."""
 
-    top: tuple[float, float, float]
+    top: tuple[float, float, float]  # colours: hue in degrees, saturation, value
     bottom: tuple[float, float, float]
-    tempo: tuple[float, float]
+    tempo: tuple[float, float]  # beats per second, from and to
     draw: Callable
     sound: Callable
 
@@ -492,10 +473,8 @@ def neutral_sound(n_samples: int, rng: Random) -> np.ndarray:
     """A quiet hum with two overtones in a dull noise, float64 [n_samples]."""
     t = np.arange(n_samples) / SAMPLE_RATE
     pitch = between(rng, 70, 240)
-    hum = sum(
-        between(rng, 0.2, 1) / k * np.sin(2 * np.pi * (pitch * k * t + between(rng, 0, 1)))
-        for k in (1, 2, 3)
-    )
+    hum = sum(between(rng, 0.2, 1) / k * np.sin(2 * np.pi * (pitch * k * t + between(rng, 0, 1)))
+              for k in (1, 2, 3))  # fmt: skip
     width = rng.randint(4, 40)  # the noise is averaged over so many samples, so it sounds dull
     total = np.cumsum(rng.random_sample(n_samples + width) - 0.5)
     noise = (total[width:] - total[:-width]) / np.sqrt(width)
@@ -526,17 +505,12 @@ def render_clip(
 ) -> RenderedClip:
     """Render one clip.
 
-    Args:
-        label: one of `LABELS`.
-        seed: a non-negative integer. The neutral scene and the time of the event follow from it
-            alone: two labels with the same seed give the same bytes outside the event.
-        n_frames: length at 30 frames per second; at least 36 unless `event` is given.
-        size: (height, width) in pixels, each at least 16.
-        event: (start, end) in frames, half-open; by default 36 frames that start at a random
-            multiple of 12.
+    label: one of LABELS. seed: 0 or more; the neutral scene and the time of the event follow from
+        it alone, so that two labels with one seed give the same bytes outside the event.
+    size: (height, width) in pixels, each at least 16.
+    event: (start, end) in frames, half-open; by default 36 that start at a random multiple of 12.
 
-    Raises:
-        DataError: unknown label, or a seed, size, length or event that is out of range.
+    Raises DataError for what is out of range.
     """
     check_choice("label", label, LABELS, "Labels begin with a capital, as in VE8.")
     refuse(seed < 0 or min(size) < 16 or n_frames < (EVENT_FRAMES if event is None else 1),
@@ -544,21 +518,18 @@ def render_clip(
            wanted=f"seed >= 0, height and width >= 16, n_frames >= {EVENT_FRAMES}",
            cure="Change the argument that is out of range.")  # fmt: skip
     words = [int(seed) & 0xFFFFFFFF, int(seed) >> 32 & 0xFFFFFFFF]
-    scene_rng = np.random.RandomState([*words, 0])
-    hum_rng = np.random.RandomState([*words, 1])
-    time_rng = np.random.RandomState([*words, 2])
+    scene_rng, hum_rng, time_rng = (np.random.RandomState([*words, use]) for use in range(3))
     event_rng = np.random.RandomState([*words, 3, LABELS.index(label)])
     if event is None:
         starts = event_starts(n_frames)
         start = starts[time_rng.randint(len(starts))]
         event = (start, start + EVENT_FRAMES)
-    start, end = _checked_event(event, n_frames)
-
+    event = _checked_event(event, n_frames)
     emotion = EMOTIONS[label]
     tempo = between(event_rng, *emotion.tempo)
-    frames = _pictures(emotion, tempo, n_frames, size, (start, end), scene_rng, event_rng)
-    sound = _sound(emotion, tempo, n_frames, (start, end), hum_rng, event_rng)
-    return RenderedClip(frames, sound, (start, end))
+    frames = _pictures(emotion, tempo, n_frames, size, event, scene_rng, event_rng)
+    sound = _sound(emotion, tempo, n_frames, event, hum_rng, event_rng)
+    return RenderedClip(frames, sound, event)
 
 
 def _pictures(emotion, tempo, n_frames, size, event, scene_rng, event_rng) -> np.ndarray:
@@ -572,17 +543,11 @@ def _pictures(emotion, tempo, n_frames, size, event, scene_rng, event_rng) -> np
     during.fill(top, bottom, np.full(end - start, veil))
     shake = emotion.draw(during, np.arange(end - start) / FPS, tempo, hue, event_rng)
 
-    height, width = size
-    offset = np.zeros((n_frames, 2), int)
+    corners = np.full((n_frames, 2), stage.margin)
     if shake is not None:
-        offset[start:end] = np.rint(shake * stage.unit)
-    corner = offset + stage.margin
-    return np.stack(
-        [
-            picture[row : row + height, column : column + width]
-            for picture, (row, column) in zip(stage.canvas, corner, strict=True)
-        ]
-    )
+        corners[start:end] += np.rint(shake * stage.unit).astype(int)
+    pictures = zip(stage.canvas, corners, strict=True)
+    return np.stack([whole[y : y + size[0], x : x + size[1]] for whole, (y, x) in pictures])
 
 
 def _sound(emotion, tempo, n_frames, event, hum_rng, event_rng) -> np.ndarray:
@@ -605,10 +570,8 @@ def clip_checksum(clip: RenderedClip) -> str:
 
 
 def segment_truth(event: tuple[int, int], n_frames: int, seq_len: int) -> np.ndarray:
-    """Share of each of seq_len equal segments of the clip that lies in the event.
-
-    Returns float64 [seq_len] in 0..1; `segment_truth(...) >= 0.5` gives a boolean truth.
-    """
+    """Share of each of seq_len equal segments of the clip that lies in the event: float64 [seq_len]
+    in 0..1."""
     start, end = _checked_event(event, n_frames)
     check_at_least("seq_len", seq_len, 1, "Give the number of segments.")
     # In units of 1/seq_len frames, all borders are integers and the fractions exact.
@@ -620,24 +583,17 @@ def segment_truth(event: tuple[int, int], n_frames: int, seq_len: int) -> np.nda
 # --- the folder in VE8's layout -------------------------------------------------------------------
 
 ANNOTATION_NAME = "rendered_01.json"
-SUBSETS = {"t": "training", "v": "validation"}
 
 
 def build_rendered(
     root: Path, *, n_train: int = 16, n_val: int = 8, seed: int = 2020, progress: bool = True
 ) -> Path:
-    """Render n_train + n_val clips of every emotion into `root`, in VE8's layout; return `root`.
-
-    Writes root/img/LABEL/ID/000001.jpg ... and n_frames, root/mp3/LABEL/ID.mp3 and
-    root/rendered_01.json (and made_with.json, see `jacklib.files.make_set`). Clips that are all
-    there and were made with the same arguments are left as they are, at once; others are replaced.
-    A call that was killed does no harm: the next one starts over. A second process that calls this
-    meanwhile waits.
+    """Render n_train + n_val clips of every emotion into `root`, in VE8's layout (see
+    `jacklib.data.video`), unless they are there (see `jacklib.files.make_set`); return `root`.
 
     Raises DataError if root holds files of these names that this function did not make, or the
     numbers of clips or the seed are out of range.
     """
-    root = Path(root)
     refuse(not (0 <= n_train < 5000 and 0 <= n_val < 5000 and n_train + n_val and seed >= 0),
            "build_rendered", found=f"n_train={n_train}, n_val={n_val}, seed={seed}",
            wanted="n_train and n_val in 0..4999, not both 0, and seed >= 0",
@@ -658,35 +614,24 @@ def build_rendered(
 def _write_clips(folder: Path, n_train: int, n_val: int, seed: int, progress: bool) -> dict:
     """Render everything into folder/img and folder/mp3; return the annotation's database."""
     database, jobs = {}, []
-    for place, (letter, count) in enumerate({"t": n_train, "v": n_val}.items()):
+    for place, (subset, count) in enumerate({"training": n_train, "validation": n_val}.items()):
         # The k-th clip of every class has its event at the same time, and the times are used
         # about equally often: neither the class nor the subset can be told from the time.
         starts = np.random.RandomState([seed & 0xFFFFFFFF, place]).permutation(event_starts(96))
         for class_index, label in enumerate(LABELS):
             for k in range(count):
-                clip_id = f"{label.lower()}_{letter}{k + 1:03d}"
+                clip_id = f"{label.lower()}_{subset[0]}{k + 1:03d}"
                 start = int(starts[k % len(starts)])
-                event = (start, start + EVENT_FRAMES)
+                end = start + EVENT_FRAMES
                 clip_seed = ((seed * 2 + place) * len(LABELS) + class_index) * 5000 + k
-                jobs.append((folder, clip_id, label, clip_seed, event))
-                database[clip_id] = {
-                    "subset": SUBSETS[letter],
-                    "annotations": {
-                        "label": label, "event_start": event[0], "event_end": event[1],
-                    },
-                }  # fmt: skip
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-        running = [pool.submit(_write_clip, *job) for job in jobs]
-        try:
-            bar = tqdm(
-                as_completed(running), total=len(jobs), desc="rendered clips", disable=not progress
-            )
-            for done in bar:
-                done.result()
-        except BaseException:
-            for job in running:
-                job.cancel()
-            raise
+                jobs.append((folder, clip_id, label, clip_seed, (start, end)))
+                about = {"label": label, "event_start": start, "event_end": end}
+                database[clip_id] = {"subset": subset, "annotations": about}
+    with (
+        ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool,
+        closing(pool.map(_write_clip, *zip(*jobs, strict=True))) as made,  # closed, it stops
+    ):
+        list(tqdm(made, "rendered clips", len(jobs), disable=not progress))
     return database
 
 
@@ -707,10 +652,23 @@ def _write_clip(folder: Path, clip_id: str, label: str, seed: int, event: tuple[
 def write_mp3(path: Path, sound: np.ndarray) -> None:
     """Write mono float sound at 44100 Hz as MP3 of 64 kbit/s."""
     with av.open(str(path), "w", format="mp3") as container:
-        stream = container.add_stream("libmp3lame", rate=SAMPLE_RATE, layout="mono")
-        stream.bit_rate = 64000
-        samples = np.rint(sound * 32767).astype(np.int16)[None]
-        frame = av.AudioFrame.from_ndarray(samples, format="s16p", layout="mono")
-        frame.sample_rate = SAMPLE_RATE
-        for packet in [*stream.encode(frame), *stream.encode(None)]:
-            container.mux(packet)
+        mux_sound(container, mp3_stream(container), sound)
+
+
+def mp3_stream(container: av.container.OutputContainer) -> av.AudioStream:
+    """A new stream of mono sound at 44100 Hz as MP3 of 64 kbit/s."""
+    stream = container.add_stream("libmp3lame", rate=SAMPLE_RATE, layout="mono")
+    stream.bit_rate = 64000
+    return stream
+
+
+def mux_sound(container: av.container.OutputContainer, stream, sound: np.ndarray) -> None:
+    """Encode float sound and put it into the file, to its end."""
+    samples = np.rint(sound * 32767).astype(np.int16)
+    for at in range(0, len(samples), 1152):  # 1,152 samples make one MP3 frame
+        block = np.ascontiguousarray(samples[None, at : at + 1152])
+        frame = av.AudioFrame.from_ndarray(block, format="s16p", layout="mono")
+        frame.sample_rate, frame.pts = SAMPLE_RATE, at
+        frame.time_base = Fraction(1, SAMPLE_RATE)
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode(None))
