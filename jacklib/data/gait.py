@@ -26,17 +26,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jacklib.data import poses
 from jacklib.data.bvh import Recording, read_bvh
-from jacklib.data.poses import (
-    EMOTIONS,
-    MOST_FRAMES,
-    N_JOINTS,
-    check_label,
-    check_pose,
-    check_rate,
-    check_shape,
-    face_forward,
-)
+from jacklib.data.poses import EMOTIONS, MOST_FRAMES, N_JOINTS
 from jacklib.errors import DataError, plain, refuse, shown
 from jacklib.files import LONGEST_TEXT, check_file, open_array, read_table, reading, write_bytes
 
@@ -96,12 +88,9 @@ def _open_h5(path: Path) -> Iterator[Any]:
 
 
 def read_gaits(
-    features: str | Path,
-    labels: str | Path,
-    *,
-    order: Sequence[str] = EMOTIONS,
+    features: str | Path, labels: str | Path, *, order: Sequence[str] = EMOTIONS,
     bad: list[tuple[str, DataError]] | None = None,
-) -> list[Gait]:
+) -> list[Gait]:  # fmt: skip
     """The gaits of one pair of files, in the order of their names.
 
     order: what the labels 0 to 3 of the file mean. BPM-GCN prints its results as happy, sad, angry,
@@ -115,9 +104,9 @@ def read_gaits(
            wanted=f"{', '.join(EMOTIONS)} in any order",
            cure="Name each emotion once.")  # fmt: skip
     gaits, room = [], [MOST_NUMBERS]
-    with _open_h5(features) as poses, _open_h5(labels) as numbers:
+    with _open_h5(features) as walks, _open_h5(labels) as numbers:
         with reading(features, _H5_WANTED, _H5_CURE, "no list of gaits"):
-            names = list(poses) if len(poses) <= MOST_GAITS else None
+            names = list(walks) if len(walks) <= MOST_GAITS else None
         refuse(not names, str(features),
                found="no gait" if names == [] else f"more than {MOST_GAITS} gaits",
                wanted="one array [T, 48] a gait",
@@ -125,13 +114,14 @@ def read_gaits(
         for index, name in enumerate(names):
             where, named = f"{features}, {shown(name)}", f"{labels}, {shown(name)}"
             try:
-                pose = check_pose(_value(poses, name, where, room, poses=True), where, index)
+                pose = _value(walks, name, where, room, of_pose=True)
+                pose = poses.check_pose(pose, where, index)
                 label = _value(numbers, name, named, room)
                 refuse(label is None, str(labels),
                        found=f"no label for {shown(name)} (gait {index})",
                        wanted=f"one per gait, under the name that it has in {features.name}",
                        cure="Take the labels that belong to these features.")  # fmt: skip
-                label = EMOTIONS.index(order[check_label(label, named, index)])
+                label = EMOTIONS.index(order[poses.check_label(label, named, index)])
                 gaits.append(Gait(name, pose, label))
             except DataError as error:
                 if bad is None:
@@ -142,7 +132,7 @@ def read_gaits(
     return gaits
 
 
-def _value(file, name, where: str, room: list[int], poses: bool = False) -> np.ndarray | str | None:
+def _value(file, name, where: str, room: list[int], of_pose=False) -> np.ndarray | str | None:
     """What a dataset of an HDF5 file holds; words where that is no numbers, None where there is no
     dataset. Nothing is opened but the file itself, and nothing read before its size is known.
 
@@ -170,8 +160,8 @@ def _value(file, name, where: str, room: list[int], poses: bool = False) -> np.n
         plain_type = entry.dtype.kind in "fiu" and h5py.h5t.py_create(entry.dtype)
         if entry.shape is None or not plain_type or not entry.id.get_type().equal(plain_type):
             return f"values of type {entry.dtype}"
-        if poses:
-            check_shape(entry.shape, where)
+        if of_pose:
+            poses.check_shape(entry.shape, where)
         elif math.prod(entry.shape) != 1:
             return f"an array of shape {shown(list(entry.shape))}"
         part, n_parts = math.prod(entry.chunks or entry.shape), 1
@@ -262,7 +252,7 @@ def resample(recording: Recording, fps: float = FPS) -> np.ndarray:
     pose = recording.pose
     if recording.fps is None:
         return pose
-    check_rate(recording.fps, "recording")
+    poses.check_rate(recording.fps, "recording")
     times = np.arange(int((len(pose) - 1) / recording.fps * fps + 1e-6) + 1) * recording.fps / fps
     refuse(len(times) < 2, "recording",
            found=f"{len(pose)} frames, {len(pose) / recording.fps:.3f} s",
@@ -414,7 +404,7 @@ def read_arrays(folder: Path, split: str) -> GaitArrays:
         refuse(not n, str(path), found="no gait", wanted="one or more", cure=PREPARE)
         if part == "label":
             for index in np.flatnonzero(~np.isin(array, np.arange(len(EMOTIONS)))):
-                check_label(array[index], str(path), int(index))
+                poses.check_label(array[index], str(path), int(index))
             arrays.append(array.astype(np.int64))
         else:
             bad = ~np.isfinite(array.reshape(n, -1)).all(1)
@@ -456,10 +446,10 @@ def read_pose(path: str | Path) -> Recording:
     check_file(path, "a recording", "Check the path.")
     if kind == ".bvh":
         recording = read_bvh(path)
-        return recording._replace(pose=face_forward(recording.pose))
+        return recording._replace(pose=poses.face_forward(recording.pose))
     cure = "Save it again with numpy.save, not as a pickle."
     pose = _read_csv(path) if kind == ".csv" else open_array(path, "a .npy file of numbers", cure)
-    return Recording(check_pose(pose, str(path)), None)
+    return Recording(poses.check_pose(pose, str(path)), None)
 
 
 def _read_csv(path: Path) -> np.ndarray:
@@ -492,8 +482,8 @@ def _read_csv(path: Path) -> np.ndarray:
 def recording_frames(recording: Recording, start: float = 0.0) -> np.ndarray:
     """The 48 frames of a recording that the network sees: float64 [48, 16, 3].
 
-    A recording that says its rate is resampled to 30 per second, and read from `start` seconds on.
-    Others follow the rule of `sample_frames`.
+    A recording that says its rate is resampled to 30 per second, and read from `start` seconds on;
+    others follow the rule of `sample_frames`.
     """
     pose = resample(recording)
     first = round(start * FPS)

@@ -22,7 +22,7 @@ from jacklib.files import make_set, read_table, write_text
 
 TEST_WALKS = ("cmu_01_03", "deepmimic_right_1")
 SHORTEST, LONGEST = 40, 75  # frames of a gait, at 30 per second
-VERSION, SEED = 1, 2024
+VERSION = 1  # raised whenever the gaits change, so that older ones on disk are made anew
 FIELDS = ("name", "split", "base_walk", "walker", "emotion", "intensity")
 
 
@@ -39,13 +39,9 @@ def read_walks(folder: Path) -> list[gait_style.Walk]:
 
 
 def build_gait_samples(
-    root: str | Path,
-    walks_folder: str | Path,
-    *,
-    walkers: tuple[int, int] = (5, 6),
-    repeats: tuple[int, int] = (5, 4),
-    seed: int = SEED,
-) -> Path:
+    root: str | Path, walks_folder: str | Path, *, walkers: tuple[int, int] = (5, 6),
+    repeats: tuple[int, int] = (5, 4), seed: int = 2024,
+) -> Path:  # fmt: skip
     """Write features.h5, labels.h5, split_test.txt and gaits.csv into `root` from a seed, in
     Emotion-Gait's layout, unless they are there (see `jacklib.files.make_set`); returns `root`.
 
@@ -53,6 +49,7 @@ def build_gait_samples(
     repeats: how often each walker walks with each emotion, likewise.
 
     The defaults make 500 gaits to train (25 walkers) and 192 to test (12 walkers) in a few seconds.
+    Raises DataError if a number is out of range, or root holds gaits of other origin.
     """
     refuse(not (min(walkers) > 0 and min(repeats) > 0 and 0 <= seed < 2**31), "build_gait_samples",
            found=f"walkers={walkers}, repeats={repeats}, seed={seed}",

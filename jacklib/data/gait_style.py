@@ -197,10 +197,10 @@ def walk_in_style(
     return pose - pose[0, 0] * [1, 0, 1]
 
 
-def add_noise(pose: np.ndarray, rng: np.random.RandomState, metres: float = 0.004) -> np.ndarray:
-    """What a motion tracker adds: noise of this standard deviation, alike in following frames."""
+def add_noise(pose: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+    """What a motion tracker adds: noise of 4 mm (standard deviation), alike in following frames."""
     noise = rng.standard_normal((len(pose) + 2, *pose.shape[1:]))
-    return pose + (noise[:-2] + noise[1:-1] + noise[2:]) * (metres / np.sqrt(3))
+    return pose + (noise[:-2] + noise[1:-1] + noise[2:]) * (0.004 / np.sqrt(3))
 
 
 def _bones(pose: np.ndarray) -> np.ndarray:

@@ -101,11 +101,10 @@ def body_length(pose: np.ndarray) -> float:
     return ((thigh + shin) + (thigh_2 + shin_2)) / 2 + back + chest + neck
 
 
-def check_rate(fps: float, what: str) -> float:
-    """The rate, if people can be recorded with it. Raises DataError naming the file or option."""
+def check_rate(fps: float, what: str) -> None:
+    """Raise DataError, naming the file or option, if people cannot be recorded at this rate."""
     refuse(not SLOWEST <= fps <= FASTEST, what, found=f"{fps:.6g} frames per second",
            wanted=f"{SLOWEST} to {FASTEST}", cure="Correct the rate, or record again.")  # fmt: skip
-    return fps
 
 
 def check_label(label, what: str, index: int) -> int:

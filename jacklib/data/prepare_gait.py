@@ -26,6 +26,7 @@ log = logger(__name__)
 
 PAIRS = (("features.h5", "labels.h5"), ("features_ELMD.h5", "labels_ELMD.h5"))
 SPLIT_FILE = "split_test.txt"
+FILES = [SETTINGS, *(f"{split}_{part}.npy" for split in SPLITS for part in PARTS)]  # all written
 
 
 class GaitReport(NamedTuple):
@@ -42,14 +43,9 @@ class GaitReport(NamedTuple):
 
 
 def prepare_gait(
-    source: str | Path,
-    target: str | Path,
-    *,
-    seed: int = 0,
-    test_share: float = 0.1,
-    order: Sequence[str] = EMOTIONS,
-    skip_bad: bool = False,
-) -> GaitReport:
+    source: str | Path, target: str | Path, *, seed: int = 0, test_share: float = 0.1,
+    order: Sequence[str] = EMOTIONS, skip_bad: bool = False,
+) -> GaitReport:  # fmt: skip
     """Write TARGET/train_joint.npy and the other seven arrays, and gait.json with the names.
 
     seed, test_share: of the split, where SOURCE has no split_test.txt. order: what the labels 0 to
@@ -65,11 +61,8 @@ def prepare_gait(
     bad: list[tuple[str, DataError]] = []
     gaits, seen = [], {}
     for features, labels in pairs:
-        taken = {*seen, *(name for name, _ in bad)}
-        found = read_gaits(
-            source / features, source / labels, order=order, bad=bad if skip_bad else None
-        )
-        for gait in found:
+        taken, files = {*seen, *dict(bad)}, (source / features, source / labels)
+        for gait in read_gaits(*files, order=order, bad=bad if skip_bad else None):
             if gait.name in taken:
                 gait = gait._replace(name=f"{features}:{gait.name}")
             seen[gait.name] = len(gaits)
@@ -77,7 +70,7 @@ def prepare_gait(
     for _, error in bad:
         log.warning("left out: %s", error)
     if (source / SPLIT_FILE).is_file():
-        test = _named_test(source / SPLIT_FILE, seen, {name for name, _ in bad})
+        test = _named_test(source / SPLIT_FILE, seen, {*dict(bad)})
         train = np.setdiff1d(np.arange(len(gaits)), test)
         drawn: dict = {"split": SPLIT_FILE}
     else:
@@ -87,16 +80,11 @@ def prepare_gait(
     for split, indices in chosen.items():
         refuse(not len(indices), str(source), found=f"no gait to {split}", wanted="one or more",
                cure=f"Correct {SPLIT_FILE}, or give more gaits.")  # fmt: skip
-    settings = {
-        "emotions": list(EMOTIONS),
-        "label_order": list(order),
-        **drawn,
-        **{split: [gaits[i].name for i in indices] for split, indices in chosen.items()},
-    }
-    names = [SETTINGS, *(f"{split}_{part}.npy" for split in SPLITS for part in PARTS)]
+    names_of = {split: [gaits[i].name for i in indices] for split, indices in chosen.items()}
+    settings = {"emotions": list(EMOTIONS), "label_order": list(order), **drawn, **names_of}
     with locked(target, "preparing gaits"), contextlib.ExitStack() as stack:
         sweep(target, depth=0)
-        places = {name: stack.enter_context(whole_file(target / name)) for name in names}
+        places = {name: stack.enter_context(whole_file(target / name)) for name in FILES}
         for split, indices in chosen.items():
             _, poses, classes = zip(*(gaits[i] for i in indices), strict=True)
             arrays = gait_arrays(poses, classes)
@@ -105,7 +93,7 @@ def prepare_gait(
         write_json(places[SETTINGS], settings)
         # The stack puts all in place, the first last. What an earlier run left goes before, so that
         # a stop leaves no arrays of two runs.
-        for name in names:
+        for name in FILES:
             (target / name).unlink(missing_ok=True)
     return GaitReport(target, len(train), len(test), tuple(str(error) for _, error in bad))
 

@@ -496,13 +496,9 @@ def _checked_event(event, n_frames: int) -> tuple[int, int]:
 
 
 def render_clip(
-    label: str,
-    seed: int,
-    *,
-    n_frames: int = 96,
-    size: tuple[int, int] = (96, 128),
+    label: str, seed: int, *, n_frames: int = 96, size: tuple[int, int] = (96, 128),
     event: tuple[int, int] | None = None,
-) -> RenderedClip:
+) -> RenderedClip:  # fmt: skip
     """Render one clip.
 
     label: one of LABELS. seed: 0 or more; the neutral scene and the time of the event follow from
@@ -591,8 +587,7 @@ def build_rendered(
     """Render n_train + n_val clips of every emotion into `root`, in VE8's layout (see
     `jacklib.data.video`), unless they are there (see `jacklib.files.make_set`); return `root`.
 
-    Raises DataError if root holds files of these names that this function did not make, or the
-    numbers of clips or the seed are out of range.
+    Raises DataError if a number is out of range, or root holds files of other origin.
     """
     refuse(not (0 <= n_train < 5000 and 0 <= n_val < 5000 and n_train + n_val and seed >= 0),
            "build_rendered", found=f"n_train={n_train}, n_val={n_val}, seed={seed}",
@@ -605,10 +600,8 @@ def build_rendered(
         content = {"labels": LABELS, "database": database, "made_with": made_with}
         write_text(folder / ANNOTATION_NAME, json.dumps(content))
 
-    entries = ("img", "mp3", ANNOTATION_NAME)
-    return make_set(
-        root, made_with, entries, write, "making the rendered clips", earlier=ANNOTATION_NAME
-    )
+    return make_set(root, made_with, ("img", "mp3", ANNOTATION_NAME), write,
+                    "making the rendered clips", earlier=ANNOTATION_NAME)  # fmt: skip
 
 
 def _write_clips(folder: Path, n_train: int, n_val: int, seed: int, progress: bool) -> dict:
@@ -629,7 +622,9 @@ def _write_clips(folder: Path, n_train: int, n_val: int, seed: int, progress: bo
                 database[clip_id] = {"subset": subset, "annotations": about}
     with (
         ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool,
-        closing(pool.map(_write_clip, *zip(*jobs, strict=True))) as made,  # closed, it stops
+        closing(
+            pool.map(_write_clip, *zip(*jobs, strict=True))
+        ) as made,  # closed, it cancels the rest
     ):
         list(tqdm(made, "rendered clips", len(jobs), disable=not progress))
     return database

@@ -29,7 +29,6 @@ POSITIVE = frozenset({"Anticipation", "Joy", "Surprise", "Trust"})
 MOODS = (0.1, 0.5, 0.9)
 RATES = (24, 25, 30)  # frames per second; every video has one of them
 SIZE = (72, 96)  # height and width in pixels
-N_TRAIN, N_TEST, SEED = 20, 10, 339
 ANNOTATORS = 3
 VERSION = 2  # raised whenever the videos change, so that older ones on disk are made anew
 
@@ -106,15 +105,12 @@ def draw_points(events: tuple[Segment, ...], fps: float, rng) -> list[tuple[str,
 
 
 def build_untrimmed_rendered(
-    root: Path,
-    *,
-    n_train: int = N_TRAIN,
-    n_test: int = N_TEST,
-    seed: int = SEED,
-    progress: bool = True,
+    root: Path, *, n_train: int = 20, n_test: int = 10, seed: int = 339, progress: bool = True
 ) -> Path:
     """Render the videos into root/video and write the tables of TSL-300's layout, unless they are
     there (see `jacklib.files.make_set`); returns `root`. Features are made by `extract_features`.
+
+    Raises DataError if a number is out of range, or root holds videos of other origin.
     """
     refuse(not (0 < n_train < 1000 and 0 < n_test < 1000 and seed >= 0), "build_untrimmed_rendered",
            found=f"n_train={n_train}, n_test={n_test}, seed={seed}",
@@ -197,9 +193,7 @@ def write_mp4(path: Path, frames: np.ndarray, sound: np.ndarray, fps: int) -> No
         video = container.add_stream("libx264", rate=fps)
         video.height, video.width = frames.shape[1:3]
         video.pix_fmt = "yuv420p"
-        video.options = {
-            "crf": "23", "preset": "veryfast", "threads": "1", "x264-params": "asm=0",
-        }  # fmt: skip
+        video.options = {"crf": "23", "preset": "veryfast", "threads": "1", "x264-params": "asm=0"}
         audio = mp3_stream(container)
         for number, picture in enumerate(frames):
             planes = cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420)
