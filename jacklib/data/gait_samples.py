@@ -59,8 +59,7 @@ def build_gait_samples(
     return make_set(
         root, made_with, ("features.h5", "labels.h5", "split_test.txt", "gaits.csv"),
         lambda folder: _write(folder, read_walks(Path(walks_folder)), walkers, repeats, seed),
-        "making the sample gaits",
-    )  # fmt: skip
+        "making the sample gaits")  # fmt: skip
 
 
 def _write(root: Path, walks: list[gait_style.Walk], walkers, repeats, seed: int) -> None:

@@ -117,13 +117,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", help="folder for the eight arrays")
     parser.add_argument("--seed", type=int, default=0, help="of the split (default 0)")
     parser.add_argument("--test_share", type=float, default=0.1, help="of the gaits (default 0.1)")
-    parser.add_argument(
-        "--label_order", nargs=4, default=list(EMOTIONS), metavar="EMOTION", choices=EMOTIONS,
-        help=f"what the labels 0 to 3 mean (default {' '.join(EMOTIONS)})",
-    )  # fmt: skip
-    parser.add_argument(
-        "--skip_bad", action="store_true", help="leave out gaits that are not sound"
-    )
+    parser.add_argument("--label_order", nargs=4, default=list(EMOTIONS), metavar="EMOTION",
+                        choices=EMOTIONS, help="what the labels 0 to 3 mean (default "
+                        f"{' '.join(EMOTIONS)})")  # fmt: skip
+    parser.add_argument("--skip_bad", action="store_true",
+                        help="leave out gaits that are not sound")  # fmt: skip
 
 
 def main(args: argparse.Namespace) -> int:

@@ -221,15 +221,13 @@ def neutral_scene(n_frames: int, size: tuple[int, int], rng: Random) -> Stage:
     for _ in range(rng.randint(4, 8)):
         shape = blob(rng) if rng.randint(2) else polygon(rng.randint(3, 7))
         heading, pace = between(rng, 0, 2 * np.pi), between(rng, 0.05, 0.35)
-        stage.paint(
-            shape,
-            between(rng, 0, stage.width) + frame * pace * np.cos(heading),
-            between(rng, 0, stage.height) + frame * pace * np.sin(heading),
-            between(rng, 7, 17),
-            hsv(hue + between(rng, -60, 60), between(rng, 0.03, 0.25), between(rng, 0.2, 0.85)),
-            angle=between(rng, 0, 2 * np.pi) + frame * between(rng, -0.03, 0.03),
-            stripes=between(rng, 1.5, 5),
-        )
+        x = between(rng, 0, stage.width) + frame * pace * np.cos(heading)
+        y = between(rng, 0, stage.height) + frame * pace * np.sin(heading)
+        radius, tint = between(rng, 7, 17), hue + between(rng, -60, 60)
+        stage.paint(shape, x, y, radius,
+                    hsv(tint, between(rng, 0.03, 0.25), between(rng, 0.2, 0.85)),
+                    angle=between(rng, 0, 2 * np.pi) + frame * between(rng, -0.03, 0.03),
+                    stripes=between(rng, 1.5, 5))  # fmt: skip
     return stage
 
 
@@ -245,14 +243,12 @@ def draw_anger(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Rando
     beat = np.mod(t * tempo, 1.0)
     for _ in range(rng.randint(5, 8)):
         jolt = (rng.random_sample((2, len(t))) - 0.5) * 7
-        stage.paint(
-            polygon(3),
-            between(rng, 10, stage.width - 10) + jolt[0],
-            between(rng, 10, stage.height - 10) + jolt[1],
-            between(rng, 13, 22) * (1.25 - 0.4 * beat),
-            hsv(between(rng, 0, 22) + hue, between(rng, 0.85, 1), between(rng, 0.75, 1)),
-            angle=between(rng, 0, 2 * np.pi) + (rng.random_sample(len(t)) - 0.5) * 0.5,
-        )
+        x = between(rng, 10, stage.width - 10) + jolt[0]
+        y = between(rng, 10, stage.height - 10) + jolt[1]
+        stage.paint(polygon(3), x, y, between(rng, 13, 22) * (1.25 - 0.4 * beat),
+                    hsv(between(rng, 0, 22) + hue, between(rng, 0.85, 1), between(rng, 0.75, 1)),
+                    angle=between(rng, 0, 2 * np.pi) + (rng.random_sample(len(t)) - 0.5) * 0.5
+        )  # fmt: skip
     return (rng.random_sample((len(t), 2)) - 0.5) * 8
 
 
@@ -300,10 +296,9 @@ def draw_disgust(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Ran
         y = between(rng, -12, stage.height - 14) + between(rng, 9, 18) * t
         radius = between(rng, 12, 21)
         colour = hsv(68 + hue, 0.8, 0.72) if slime else hsv(318 + hue, 0.42, 0.36)
-        stage.paint(
-            blob(rng, wobble=(1.5 * sway)[:, None, None]), x, y, radius, colour,
-            squash=1.15 + 0.3 * np.sin(sway), opacity=0.9,
-        )  # fmt: skip
+        slimy = blob(rng, wobble=(1.5 * sway)[:, None, None])
+        squash = 1.15 + 0.3 * np.sin(sway)
+        stage.paint(slimy, x, y, radius, colour, squash=squash, opacity=0.9)
         stage.paint(disc, x - 2, y - 3, radius * 0.2, hsv(72 + hue, 0.35, 0.9), hollow=0.5)
 
 
@@ -349,11 +344,10 @@ def draw_joy(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random)
         # Two beats a bounce, each ball at its own moment, so that one always hits the beat.
         flight = np.mod(t * tempo / 4 + between(rng, 0, 1), 1.0)
         rise = 4 * flight * (1 - flight)
-        stage.paint(
-            disc, between(rng, 8, stage.width - 8) + between(rng, -12, 12) * t,
-            floor - radius / 2 - between(rng, 35, 75) * rise, radius, colours[ball % len(colours)],
-            squash=1 - 0.35 * np.maximum(0, 1 - 6 * rise),
-        )  # fmt: skip
+        x = between(rng, 8, stage.width - 8) + between(rng, -12, 12) * t
+        y = floor - radius / 2 - between(rng, 35, 75) * rise
+        squash = 1 - 0.35 * np.maximum(0, 1 - 6 * rise)
+        stage.paint(disc, x, y, radius, colours[ball % 4], squash=squash)
 
 
 def joy_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
@@ -373,11 +367,10 @@ def draw_sadness(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Ran
     for drop in range(n_drops):
         x = (drop + between(rng, 0, 1)) * stage.width / n_drops
         fall = np.mod(between(rng, 0, path) + between(rng, 16, 30) * t, path) - 15
-        stage.paint(
-            teardrop, x, fall, between(rng, 7, 13),
-            hsv(210 + hue, between(rng, 0.25, 0.5), between(rng, 0.6, 0.85)),
-            opacity=0.9 - 0.25 * t / max(t[-1], 1 / FPS),
-        )  # fmt: skip
+        radius = between(rng, 7, 13)
+        colour = hsv(210 + hue, between(rng, 0.25, 0.5), between(rng, 0.6, 0.85))
+        opacity = 0.9 - 0.25 * t / max(t[-1], 1 / FPS)
+        stage.paint(teardrop, x, fall, radius, colour, opacity=opacity)
 
 
 def sadness_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
@@ -401,10 +394,9 @@ def draw_surprise(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Ra
     for k in range(n_stars):
         heading = first + 2 * np.pi * k / n_stars + between(rng, -0.2, 0.2)
         gone = between(rng, 42, 66) * (1 - (1 - since) ** 3)
-        stage.paint(
-            star(5, 0.42), x + gone * np.cos(heading), y + gone * np.sin(heading),
-            between(rng, 8, 12) * (0.5 + 0.6 * since), colours[k % 3], angle=heading + 2 * since,
-        )  # fmt: skip
+        radius = between(rng, 8, 12) * (0.5 + 0.6 * since)
+        stage.paint(star(5, 0.42), x + gone * np.cos(heading), y + gone * np.sin(heading), radius,
+                    colours[k % 3], angle=heading + 2 * since)  # fmt: skip
 
 
 def surprise_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:

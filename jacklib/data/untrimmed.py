@@ -117,16 +117,11 @@ def build_untrimmed_rendered(
            wanted="1 to 999 videos in both subsets, seed of 0 or more",
            cure="Change the argument that is out of range.")  # fmt: skip
     made_with = {"version": VERSION, "seed": seed, "n_train": n_train, "n_test": n_test}
-    entries = (
-        "video", "features", "point_gaussian",  # features are of the videos, and go with them
-        "split_train.txt", "split_test.txt", "fps_dict.json", "time.json", "gt.json",
-        "videosenti_gt.json",
-    )  # fmt: skip
-    return make_set(
-        root, made_with, entries,
-        lambda folder: _write_videos(folder, n_train, n_test, seed, progress),
-        "making the untrimmed rendered videos",
-    )  # fmt: skip
+    entries = ("video", "features", "point_gaussian", "split_train.txt", "split_test.txt",
+               "fps_dict.json", "time.json", "gt.json", "videosenti_gt.json")  # fmt: skip
+    return make_set(root, made_with, entries,  # features are of the videos, and go with them
+                    lambda folder: _write_videos(folder, n_train, n_test, seed, progress),
+                    "making the untrimmed rendered videos")  # fmt: skip
 
 
 def _write_videos(root: Path, n_train: int, n_test: int, seed: int, progress: bool) -> None:
