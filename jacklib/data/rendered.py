@@ -126,13 +126,15 @@ class Stage:
 
     def __init__(self, canvas: np.ndarray, margin: int, unit: float):
         self.canvas, self.margin, self.unit = canvas, margin, unit
-        self.n_frames = len(canvas)
+        self.shake = np.zeros((len(canvas), 2))  # how far the camera is off, down and right
         self.height = (canvas.shape[1] - 2 * margin) / unit
         self.width = (canvas.shape[2] - 2 * margin) / unit
 
     def part(self, start: int, end: int) -> Stage:
         """The same pictures (not a copy), frames start to end only."""
-        return Stage(self.canvas[start:end], self.margin, self.unit)
+        part = Stage(self.canvas[start:end], self.margin, self.unit)
+        part.shake = self.shake[start:end]
+        return part
 
     def fill(self, top: np.ndarray, bottom: np.ndarray, weight: np.ndarray) -> None:
         """Lay a vertical gradient over everything; weight 0..256 for each frame, integers [T]."""
@@ -150,7 +152,7 @@ class Stage:
         x, y, radius, angle, squash (height by width) and opacity (0..1) are numbers or [T];
         colour is uint16 [3]; hollow is the fraction of the radius cut out; stripes their number.
         """
-        every = np.ones(self.n_frames)
+        every = np.ones(len(self.canvas))
         x = every * x * self.unit + self.margin
         y = every * y * self.unit + self.margin
         radius, angle = every * radius * self.unit, every * angle
@@ -174,7 +176,7 @@ class Stage:
         coverage *= (every * opacity)[:, None, None]
         weight = np.rint(coverage, out=coverage)[..., None]
 
-        place = (np.arange(self.n_frames)[:, None, None], rows[:, :, None], columns[:, None, :])
+        place = (np.arange(len(rows))[:, None, None], rows[:, :, None], columns[:, None, :])
         picture = blend(self.canvas[place], colour, weight)
         if stripes:
             along = (right * np.cos(turn) + down * np.sin(turn)) / radius[:, None, None]
@@ -232,14 +234,14 @@ def neutral_scene(n_frames: int, size: tuple[int, int], rng: Random) -> Stage:
 
 
 # --- The eight events -----------------------------------------------------------------------------
-# Each painter gets the stage (event frames only), the time in seconds since the event's start [T],
-# the tempo in beats per second, a hue shift in degrees and random numbers, and may return how far
-# the camera is off, in units [T, 2]. Each sound gets time [N], tempo, random numbers and returns a
-# waveform [N] within about -1..1.
+# Each function paints its event on the stage (its frames only) and returns its sound, a waveform
+# [N] within about -1..1. t, s: seconds since the event's start, of each frame [T] and of each
+# sample [N]. tempo: beats per second. hue: a shift in degrees.
 
 
-def draw_anger(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> np.ndarray:
-    """Red triangles that swell with the beat while everything shakes."""
+def anger(stage: Stage, t, s, tempo: float, hue: float, rng: Random) -> np.ndarray:
+    """Red triangles that swell with the beat while everything shakes. A distorted low sawtooth,
+    hammered, with a burst of noise on each stroke."""
     beat = np.mod(t * tempo, 1.0)
     for _ in range(rng.randint(5, 8)):
         jolt = (rng.random_sample((2, len(t))) - 0.5) * 7
@@ -249,46 +251,38 @@ def draw_anger(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Rando
                     hsv(between(rng, 0, 22) + hue, between(rng, 0.85, 1), between(rng, 0.75, 1)),
                     angle=between(rng, 0, 2 * np.pi) + (rng.random_sample(len(t)) - 0.5) * 0.5
         )  # fmt: skip
-    return (rng.random_sample((len(t), 2)) - 0.5) * 8
+    stage.shake[:] = (rng.random_sample((len(t), 2)) - 0.5) * 8
 
-
-def anger_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
-    """A distorted low sawtooth, hammered, with a burst of noise on each stroke."""
     pitch = between(rng, 65, 105)
-    saw = np.mod(t * pitch, 1.0) + np.mod(t * pitch * 1.018, 1.0) - 1
-    stroke = np.exp(-4 * np.mod(t * tempo, 1.0))
-    noise = rng.random_sample(len(t)) * 2 - 1
+    saw = np.mod(s * pitch, 1.0) + np.mod(s * pitch * 1.018, 1.0) - 1
+    stroke = np.exp(-4 * np.mod(s * tempo, 1.0))
+    noise = rng.random_sample(len(s)) * 2 - 1
     return np.tanh(4 * saw) * (0.35 + 0.65 * stroke) * 0.7 + 0.3 * noise * stroke
 
 
-def approach(t: np.ndarray, tempo: float) -> np.ndarray:
-    """Rings that have set out by time t: the pace grows from `tempo` to over three times it."""
-    return tempo * (t + t * t)
-
-
-def draw_anticipation(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> None:
-    """Rings come nearer, faster and faster, around a light that is still far away."""
+def anticipation(stage: Stage, t, s, tempo: float, hue: float, rng: Random) -> np.ndarray:
+    """Rings come nearer, faster and faster, around a light that is still far away. Ticks that come
+    faster and faster over a rising tone."""
     x = between(rng, 0.35, 0.65) * stage.width
     y = between(rng, 0.35, 0.65) * stage.height
     colour = hsv(38 + hue, between(rng, 0.45, 0.7), 1)
+    # How many rings have set out by then: the pace grows from `tempo` to over three times it.
+    rings, ticks = tempo * (t + t * t), tempo * (s + s * s)
     for ring in range(4):
-        nearness = np.mod((ring + approach(t, tempo)) / 4, 1.0)
+        nearness = np.mod((ring + rings) / 4, 1.0)
         shown = np.minimum(1, 8 * nearness) * np.minimum(1, 5 * (1 - nearness))
         stage.paint(disc, x, y, 3 + 37 * nearness, colour, hollow=0.82, opacity=shown)
     stage.paint(disc, x, y, 4 + 3 * t, hsv(50 + hue, 0.25, 1))
 
-
-def anticipation_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
-    """Ticks that come faster and faster over a rising tone."""
-    rings = approach(t, tempo)
-    since = np.mod(rings, 1.0) / (tempo * (1 + 2 * t))  # seconds since the last tick
+    since = np.mod(ticks, 1.0) / (tempo * (1 + 2 * s))  # seconds since the last tick
     tick = np.sin(2 * np.pi * between(rng, 1300, 1900) * since) * np.exp(-since * 70)
     low = between(rng, 260, 340)
-    return 0.65 * tick + 0.25 * np.sin(2 * np.pi * low * (t + 0.45 * t * t))
+    return 0.65 * tick + 0.25 * np.sin(2 * np.pi * low * (s + 0.45 * s * s))
 
 
-def draw_disgust(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> None:
-    """Slimy blobs sway, wobble and ooze down; bubbles sit on them."""
+def disgust(stage: Stage, t, s, tempo: float, hue: float, rng: Random) -> np.ndarray:
+    """Slimy blobs sway, wobble and ooze down; bubbles sit on them. Gurgling: a low tone whose pitch
+    lurches, with bubbles on top."""
     for _ in range(rng.randint(7, 10)):
         sway = 2 * np.pi * tempo * t / 2 + between(rng, 0, 2 * np.pi)
         slime = rng.randint(3) > 0
@@ -301,19 +295,16 @@ def draw_disgust(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Ran
         stage.paint(slimy, x, y, radius, colour, squash=squash, opacity=0.9)
         stage.paint(disc, x - 2, y - 3, radius * 0.2, hsv(72 + hue, 0.35, 0.9), hollow=0.5)
 
-
-def disgust_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
-    """Gurgling: a low tone whose pitch lurches, with bubbles on top."""
     pitch = between(rng, 110, 170)
-    lurch = np.sin(2 * np.pi * tempo * t) + 0.6 * np.sin(2 * np.pi * tempo * 1.7 * t)
-    gurgle = np.sin(2 * np.pi * pitch * t + 9 * lurch)
-    since = np.mod(t * tempo * 2.3, 1.0) / (tempo * 2.3)
+    lurch = np.sin(2 * np.pi * tempo * s) + 0.6 * np.sin(2 * np.pi * tempo * 1.7 * s)
+    gurgle = np.sin(2 * np.pi * pitch * s + 9 * lurch)
+    since = np.mod(s * tempo * 2.3, 1.0) / (tempo * 2.3)
     bubble = np.sin(2 * np.pi * (420 * since + 2600 * since * since)) * np.exp(-since * 14)
-    return 0.55 * gurgle * (0.6 + 0.4 * np.sin(2 * np.pi * 23 * t)) + 0.4 * bubble
+    return 0.55 * gurgle * (0.6 + 0.4 * np.sin(2 * np.pi * 23 * s)) + 0.4 * bubble
 
 
-def draw_fear(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> None:
-    """Pale eyes in the dark tremble, widen and blink."""
+def fear(stage: Stage, t, s, tempo: float, hue: float, rng: Random) -> np.ndarray:
+    """Pale eyes in the dark tremble, widen and blink. High notes a semitone apart in tremolo."""
     # Each pair has a ninth of the picture to itself.
     for cell in rng.permutation(9)[: rng.randint(4, 7)]:
         tremble = (rng.random_sample((2, len(t))) - 0.5) * 3.4
@@ -327,16 +318,13 @@ def draw_fear(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random
             stage.paint(disc, x + side * radius, y, radius, white, squash=lids)
             stage.paint(disc, x + side * radius, y, radius * 0.38, hsv(0, 0, 0.02), squash=lids)
 
-
-def fear_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
-    """High notes a semitone apart in tremolo."""
     pitch = between(rng, 950, 1350)
-    cluster = sum(np.sin(2 * np.pi * pitch * ratio * t) for ratio in (1, 1.06, 1.125)) / 3
-    return cluster * (0.5 + 0.5 * np.sin(2 * np.pi * tempo * t)) * 0.8
+    cluster = sum(np.sin(2 * np.pi * pitch * ratio * s) for ratio in (1, 1.06, 1.125)) / 3
+    return cluster * (0.5 + 0.5 * np.sin(2 * np.pi * tempo * s)) * 0.8
 
 
-def draw_joy(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> None:
-    """Balls in party colours bounce."""
+def joy(stage: Stage, t, s, tempo: float, hue: float, rng: Random) -> np.ndarray:
+    """Balls in party colours bounce. Bells run up and down a major chord."""
     floor = stage.height - 8
     colours = [hsv(8 + hue, 0.75, 1), hsv(332 + hue, 0.6, 1), hsv(28 + hue, 0.95, 1), hsv(0, 0, 1)]
     for ball in range(rng.randint(6, 9)):
@@ -349,19 +337,17 @@ def draw_joy(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random)
         squash = 1 - 0.35 * np.maximum(0, 1 - 6 * rise)
         stage.paint(disc, x, y, radius, colours[ball % 4], squash=squash)
 
-
-def joy_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
-    """Bells run up and down a major chord."""
-    note = np.floor(t * tempo).astype(int)
-    since = np.mod(t * tempo, 1.0) / tempo
+    note = np.floor(s * tempo).astype(int)
+    since = np.mod(s * tempo, 1.0) / tempo
     steps = np.array([0, 4, 7, 12, 7, 4])[note % 6]
     pitch = between(rng, 440, 620) * 2.0 ** (steps / 12)
     ring = np.sin(2 * np.pi * pitch * since) + 0.4 * np.sin(2 * np.pi * 2.76 * pitch * since)
     return 0.55 * ring * np.exp(-5 * since) * np.minimum(1, since * 400)
 
 
-def draw_sadness(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> None:
-    """Drops sink slowly while the light goes."""
+def sadness(stage: Stage, t, s, tempo: float, hue: float, rng: Random) -> np.ndarray:
+    """Drops sink slowly while the light goes. A soft low tone sinks, with a minor third under a
+    slow vibrato."""
     path = stage.height + 30
     n_drops = rng.randint(9, 14)
     for drop in range(n_drops):
@@ -372,45 +358,40 @@ def draw_sadness(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Ran
         opacity = 0.9 - 0.25 * t / max(t[-1], 1 / FPS)
         stage.paint(teardrop, x, fall, radius, colour, opacity=opacity)
 
-
-def sadness_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
-    """A soft low tone sinks, with a minor third under a slow vibrato."""
     pitch = between(rng, 190, 260)
-    fallen = t - 0.11 * t * t + 0.002 * np.sin(2 * np.pi * 4.5 * t)
+    fallen = s - 0.11 * s * s + 0.002 * np.sin(2 * np.pi * 4.5 * s)
     tone = np.sin(2 * np.pi * pitch * fallen) + 0.6 * np.sin(2 * np.pi * pitch * 1.2 * fallen)
-    return 0.42 * tone * (0.55 + 0.45 * np.cos(2 * np.pi * tempo * t))
+    return 0.42 * tone * (0.55 + 0.45 * np.cos(2 * np.pi * tempo * s))
 
 
-def draw_surprise(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> None:
-    """A flash, and stars burst from one point; on each beat again."""
+def surprise(stage: Stage, t, s, tempo: float, hue: float, rng: Random) -> np.ndarray:
+    """On each beat a flash, and stars burst from one point; a steep upward glide and a crash."""
     x = between(rng, 0.35, 0.65) * stage.width
     y = between(rng, 0.35, 0.65) * stage.height
-    since = np.mod(t * tempo, 1.0)
-    flash = np.rint(150 * np.maximum(0, 1 - 6 * since)).astype(int)
+    beat = np.mod(t * tempo, 1.0)
+    flash = np.rint(150 * np.maximum(0, 1 - 6 * beat)).astype(int)
     stage.fill(hsv(0, 0, 1), hsv(0, 0, 1), flash)
     colours = [hsv(315 + hue, 0.75, 1), hsv(55 + hue, 0.6, 1), hsv(285 + hue, 0.6, 0.9)]
     n_stars = rng.randint(8, 12)
     first = between(rng, 0, 2 * np.pi)
     for k in range(n_stars):
         heading = first + 2 * np.pi * k / n_stars + between(rng, -0.2, 0.2)
-        gone = between(rng, 42, 66) * (1 - (1 - since) ** 3)
-        radius = between(rng, 8, 12) * (0.5 + 0.6 * since)
+        gone = between(rng, 42, 66) * (1 - (1 - beat) ** 3)
+        radius = between(rng, 8, 12) * (0.5 + 0.6 * beat)
         stage.paint(star(5, 0.42), x + gone * np.cos(heading), y + gone * np.sin(heading), radius,
-                    colours[k % 3], angle=heading + 2 * since)  # fmt: skip
+                    colours[k % 3], angle=heading + 2 * beat)  # fmt: skip
 
-
-def surprise_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
-    """On each beat a steep upward glide and a crash."""
-    since = np.mod(t * tempo, 1.0) / tempo
+    since = np.mod(s * tempo, 1.0) / tempo
     rise, after = np.minimum(since, 0.14), np.maximum(since - 0.1, 0)
     low = between(rng, 280, 380)
     glide = np.sin(2 * np.pi * (low * rise + 7500 * rise * rise)) * (since < 0.14)
-    noise = rng.random_sample(len(t)) * 2 - 1
+    noise = rng.random_sample(len(s)) * 2 - 1
     return 0.6 * glide + 0.7 * (noise * (since >= 0.1) * np.exp(-after * 11))
 
 
-def draw_trust(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> None:
-    """Hearts circle slowly around their common centre."""
+def trust(stage: Stage, t, s, tempo: float, hue: float, rng: Random) -> np.ndarray:
+    """Hearts circle slowly around their common centre. A warm chord of octave, fifth and tenth,
+    held, with a slow swell."""
     x = between(rng, 0.42, 0.58) * stage.width
     y = between(rng, 0.42, 0.58) * stage.height
     n_hearts = rng.randint(2, 4)
@@ -423,13 +404,10 @@ def draw_trust(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Rando
         colour = hsv(128 + hue, 0.75, 0.5) if k % 2 else hsv(95 + hue, 0.12, 1)
         stage.paint(heart, x + orbit * np.cos(place), y + orbit * np.sin(place) - 6, radius, colour)
 
-
-def trust_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
-    """A warm chord of octave, fifth and tenth, held, with a slow swell."""
     root = between(rng, 120, 160)
     parts = ((1, 0.5), (1.5, 0.35), (2, 0.3), (2.5, 0.2), (3, 0.1))
-    chord = sum(loud * np.sin(2 * np.pi * root * ratio * t) for ratio, loud in parts)
-    return 0.55 * chord * (0.8 - 0.2 * np.cos(2 * np.pi * tempo * t))
+    chord = sum(loud * np.sin(2 * np.pi * root * ratio * s) for ratio, loud in parts)
+    return 0.55 * chord * (0.8 - 0.2 * np.cos(2 * np.pi * tempo * s))
 
 
 class Emotion(NamedTuple):
@@ -438,23 +416,18 @@ class Emotion(NamedTuple):
     top: tuple[float, float, float]  # colours: hue in degrees, saturation, value
     bottom: tuple[float, float, float]
     tempo: tuple[float, float]  # beats per second, from and to
-    draw: Callable
-    sound: Callable
+    event: Callable
 
 
 EMOTIONS = {
-    "Anger": Emotion((2, 0.9, 0.45), (0, 0.95, 0.14), (6, 9), draw_anger, anger_sound),
-    "Anticipation": Emotion(
-        (18, 0.75, 0.45), (32, 0.9, 0.9), (2.2, 3.2), draw_anticipation, anticipation_sound
-    ),
-    "Disgust": Emotion((76, 0.6, 0.5), (56, 0.7, 0.3), (2.5, 4), draw_disgust, disgust_sound),
-    "Fear": Emotion((262, 0.6, 0.16), (240, 0.5, 0.04), (11, 15), draw_fear, fear_sound),
-    "Joy": Emotion((52, 0.45, 1), (47, 0.85, 1), (6, 8.5), draw_joy, joy_sound),
-    "Sadness": Emotion((214, 0.3, 0.5), (222, 0.55, 0.2), (0.8, 1.3), draw_sadness, sadness_sound),
-    "Surprise": Emotion(
-        (186, 0.65, 1), (196, 0.8, 0.85), (2.4, 3.1), draw_surprise, surprise_sound
-    ),
-    "Trust": Emotion((110, 0.28, 0.9), (140, 0.45, 0.68), (1, 1.6), draw_trust, trust_sound),
+    "Anger": Emotion((2, 0.9, 0.45), (0, 0.95, 0.14), (6, 9), anger),
+    "Anticipation": Emotion((18, 0.75, 0.45), (32, 0.9, 0.9), (2.2, 3.2), anticipation),
+    "Disgust": Emotion((76, 0.6, 0.5), (56, 0.7, 0.3), (2.5, 4), disgust),
+    "Fear": Emotion((262, 0.6, 0.16), (240, 0.5, 0.04), (11, 15), fear),
+    "Joy": Emotion((52, 0.45, 1), (47, 0.85, 1), (6, 8.5), joy),
+    "Sadness": Emotion((214, 0.3, 0.5), (222, 0.55, 0.2), (0.8, 1.3), sadness),
+    "Surprise": Emotion((186, 0.65, 1), (196, 0.8, 0.85), (2.4, 3.1), surprise),
+    "Trust": Emotion((110, 0.28, 0.9), (140, 0.45, 0.68), (1, 1.6), trust),
 }
 
 
@@ -512,42 +485,32 @@ def render_clip(
         starts = event_starts(n_frames)
         start = starts[time_rng.randint(len(starts))]
         event = (start, start + EVENT_FRAMES)
-    event = _checked_event(event, n_frames)
-    emotion = EMOTIONS[label]
-    tempo = between(event_rng, *emotion.tempo)
-    frames = _pictures(emotion, tempo, n_frames, size, event, scene_rng, event_rng)
-    sound = _sound(emotion, tempo, n_frames, event, hum_rng, event_rng)
-    return RenderedClip(frames, sound, event)
-
-
-def _pictures(emotion, tempo, n_frames, size, event, scene_rng, event_rng) -> np.ndarray:
-    """uint8 [n_frames, H, W, 3]."""
-    start, end = event
-    stage = neutral_scene(n_frames, size, scene_rng)
-    hue, bright = between(event_rng, -9, 9), between(event_rng, 0.85, 1.15)
-    top, bottom = (hsv(h + hue, s, v * bright) for h, s, v in (emotion.top, emotion.bottom))
-    veil = event_rng.randint(165, 236)  # of 256; the neutral scene shines through a little
-    during = stage.part(start, end)
-    during.fill(top, bottom, np.full(end - start, veil))
-    shake = emotion.draw(during, np.arange(end - start) / FPS, tempo, hue, event_rng)
-
-    corners = np.full((n_frames, 2), stage.margin)
-    if shake is not None:
-        corners[start:end] += np.rint(shake * stage.unit).astype(int)
-    pictures = zip(stage.canvas, corners, strict=True)
-    return np.stack([whole[y : y + size[0], x : x + size[1]] for whole, (y, x) in pictures])
-
-
-def _sound(emotion, tempo, n_frames, event, hum_rng, event_rng) -> np.ndarray:
-    """float32 [n_frames * 1470], on the 16-bit grid."""
+    start, end = _checked_event(event, n_frames)
+    scene = neutral_scene(n_frames, size, scene_rng)
     wave = neutral_sound(n_frames * SAMPLES_PER_FRAME, hum_rng)
-    start, end = (frame * SAMPLES_PER_FRAME for frame in event)
-    t = np.arange(end - start) / SAMPLE_RATE
-    voice = emotion.sound(t, tempo, event_rng)
+    _add_event(EMOTIONS[label], scene, wave, start, end, event_rng)
+    corners = scene.margin + np.rint(scene.shake * scene.unit).astype(int)
+    pictures = zip(scene.canvas, corners, strict=True)
+    frames = np.stack([whole[y : y + size[0], x : x + size[1]] for whole, (y, x) in pictures])
+    sound = (np.rint(np.clip(wave, -1, 1) * 32767) / 32767).astype(np.float32)
+    return RenderedClip(frames, sound, (start, end))
+
+
+def _add_event(
+    emotion: Emotion, scene: Stage, wave: np.ndarray, start: int, end: int, rng: Random
+) -> None:
+    """Put the event into a scene and its sound, frames start to end."""
+    tempo, hue, bright = (between(rng, *ends) for ends in (emotion.tempo, (-9, 9), (0.85, 1.15)))
+    top, bottom = (hsv(h + hue, s, v * bright) for h, s, v in (emotion.top, emotion.bottom))
+    veil = rng.randint(165, 236)  # of 256; the neutral scene shines through a little
+    during = scene.part(start, end)
+    during.fill(top, bottom, np.full(end - start, veil))
+    heard = wave[start * SAMPLES_PER_FRAME : end * SAMPLES_PER_FRAME]
+    t, s = np.arange(end - start) / FPS, np.arange(len(heard)) / SAMPLE_RATE
+    voice = emotion.event(during, t, s, tempo, hue, rng)
     # Ten milliseconds in and out, within the event, so that nothing clicks.
-    fade = np.minimum(1, np.minimum(t, t[-1] - t) * 100)
-    wave[start:end] += between(event_rng, 0.3, 0.55) * fade * voice
-    return (np.rint(np.clip(wave, -1, 1) * 32767) / 32767).astype(np.float32)
+    fade = np.minimum(1, np.minimum(s, s[-1] - s) * 100)
+    heard += between(rng, 0.3, 0.55) * fade * voice
 
 
 def clip_checksum(clip: RenderedClip) -> str:
