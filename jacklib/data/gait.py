@@ -356,16 +356,12 @@ class Gaits:
         refuse(split not in SPLITS, "split", found=repr(split), wanted="train or test",
                cure="Correct it.")  # fmt: skip
         self.arrays = read_arrays(Path(folder), split)
-        self.names = read_names(Path(folder), split, len(self.arrays.label))
+        self.labels = self.arrays.label
+        self.names = read_names(Path(folder), split, len(self))
         self.train, self.seed = train, seed
 
-    @property
-    def labels(self) -> np.ndarray:
-        """int64 [N]."""
-        return self.arrays.label
-
     def __len__(self) -> int:
-        return len(self.arrays.label)
+        return len(self.labels)
 
     def draws(self, index: int, epoch: int) -> tuple[MoveDraw, MoveDraw]:
         """How posture and movement of gait `index` are moved in an epoch of training."""
@@ -403,9 +399,8 @@ def read_arrays(folder: Path, split: str) -> GaitArrays:
         n = len(array)
         refuse(not n, str(path), found="no gait", wanted="one or more", cure=PREPARE)
         if part == "label":
-            for index in np.flatnonzero(~np.isin(array, np.arange(len(EMOTIONS)))):
-                poses.check_label(array[index], str(path), int(index))
-            arrays.append(array.astype(np.int64))
+            labels = [poses.check_label(label, str(path), i) for i, label in enumerate(array)]
+            arrays.append(np.array(labels, np.int64))
         else:
             bad = ~np.isfinite(array.reshape(n, -1)).all(1)
             refuse(bad.any(), f"{path}, gait {bad.argmax()}",

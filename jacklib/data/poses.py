@@ -72,13 +72,12 @@ def check_pose(pose, what: str, index: int | None = None) -> np.ndarray:
                         cure="Fill the gap from the frames around it, or leave the gait out "
                         "(`prepare gait --skip_bad`).")  # fmt: skip
     seen = np.abs(array).sum((1, 2)) > 0
-    last = np.flatnonzero(seen)[-1] if seen.any() else -1
-    empty = np.flatnonzero(~seen[: last + 1]) if last >= 0 else np.arange(1)
-    if len(empty):
-        found = "zeros only" if last < 0 else f"frame {empty[0]} of zeros only"
-        raise DataError(where, found=found, wanted="joints at different places in every frame",
-                        cure="Leave the gait out, or cut off the frames in which nobody was "
-                        "tracked; zeros may only follow the last frame.")  # fmt: skip
+    last, gap = np.flatnonzero(seen)[-1] if seen.any() else -1, seen.argmin()
+    refuse(last < 0 or gap < last and not seen[gap], where,
+           found="zeros only" if last < 0 else f"frame {gap} of zeros only",
+           wanted="joints at different places in every frame",
+           cure="Leave the gait out, or cut off the frames in which nobody was tracked; zeros may "
+           "only follow the last frame.")  # fmt: skip
     refuse(last < 1, where, found="1 frame, then zeros", wanted="2 frames or more",
            cure="Leave the gait out.")  # fmt: skip
     far = np.abs(array)
