@@ -174,34 +174,39 @@ def _motion(words: _Words, n_joints: int, n_channels: int) -> tuple[np.ndarray, 
     return frames, seconds
 
 
+def _turn(axis: str, degrees: np.ndarray) -> np.ndarray:
+    """Rotations about one axis: [T] -> [T, 3, 3]."""
+    angle = np.deg2rad(degrees)
+    a, b = {"X": (1, 2), "Y": (2, 0), "Z": (0, 1)}[axis]
+    matrix = np.tile(np.eye(3), (len(angle), 1, 1))
+    matrix[:, a, a] = matrix[:, b, b] = np.cos(angle)
+    matrix[:, b, a] = np.sin(angle)
+    matrix[:, a, b] = -matrix[:, b, a]
+    return matrix
+
+
 def forward_kinematics(bvh: Bvh) -> np.ndarray:
     """Where the joints are: float64 [T, J, 3], in the file's units and axes.
 
     A joint's rotation is the product of its channels' rotations in the file's order; it turns all
     that hangs on the joint. Position channels stand in for the offset.
     """
-    from scipy.spatial.transform import Rotation
-
-    T, J = len(bvh.frames), len(bvh.names)
-    places = np.zeros((T, J, 3))
-    turns = np.zeros((T, J, 3, 3))
-    columns = iter(bvh.frames.T)
+    places, turns, columns = [], [], iter(bvh.frames.T)
     for joint, parent in enumerate(bvh.parents):
-        offset = np.tile(bvh.offsets[joint], (T, 1))
-        turn = np.tile(np.eye(3), (T, 1, 1))
+        place = np.tile(bvh.offsets[joint], (len(bvh.frames), 1))
+        turn = np.tile(np.eye(3), (len(place), 1, 1))
         for channel in bvh.channels[joint]:
             values = next(columns)
             if channel.endswith("position"):
-                offset[:, "XYZ".index(channel[0])] = values
+                place[:, "XYZ".index(channel[0])] = values
             else:
-                angles = Rotation.from_euler(channel[0], values[:, None], degrees=True)
-                turn = turn @ angles.as_matrix()
-        if parent < 0:
-            places[:, joint], turns[:, joint] = offset, turn
-        else:
-            places[:, joint] = places[:, parent] + np.einsum("tij,tj->ti", turns[:, parent], offset)
-            turns[:, joint] = turns[:, parent] @ turn
-    return places
+                turn = turn @ _turn(channel[0], values)
+        if parent >= 0:
+            place = places[parent] + np.einsum("tij,tj->ti", turns[parent], place)
+            turn = turns[parent] @ turn
+        places.append(place)
+        turns.append(turn)
+    return np.stack(places, axis=1)
 
 
 def _plain(name: str) -> str:
