@@ -356,9 +356,13 @@ class Gaits:
         refuse(split not in SPLITS, "split", found=repr(split), wanted="train or test",
                cure="Correct it.")  # fmt: skip
         self.arrays = read_arrays(Path(folder), split)
-        self.labels = self.arrays.label
         self.names = read_names(Path(folder), split, len(self))
         self.train, self.seed = train, seed
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int64 [N]."""
+        return self.arrays.label
 
     def __len__(self) -> int:
         return len(self.labels)
