@@ -27,21 +27,13 @@ EDGES = (
 PARTS = ("self", "inward", "outward")
 
 
-def normalize_columns(A: np.ndarray) -> np.ndarray:
-    """A [V, V] with each column's sum 1; a column of zeros stays one."""
-    total = A.sum(0)
-    return A / np.where(total > 0, total, 1)
-
-
 class Graph:
     """Joints, the bones between them, and what a graph convolution multiplies with.
 
-    joint_names: 16 strings. edges: 15 pairs (child, parent). part_names: of A's first axis.
-    A [3, 16, 16], float32: y[w] = sum over v of x[v] * A[part, v, w], so that column w holds which
-    joints w listens to: itself ("self"), its parent ("inward"), the mean of its children
-    ("outward"). Columns of the last two sum to 1, or to 0 where there is no such joint.
-
-    layout: "emotion_gait". strategy: "spatial". Raises ValueError for any other.
+    .joint_names, .edges, .part_names (of A's first axis), and A [3, 16, 16], float32: y[w] = sum
+    over v of x[v] * A[part, v, w], so that column w holds which joints w listens to: itself
+    ("self"), its parent ("inward"), the mean of its children ("outward"). Columns of the last two
+    sum to 1, or to 0 where there is no such joint. Raises ValueError for other options.
     """
 
     def __init__(self, layout: str = "emotion_gait", strategy: str = "spatial"):
@@ -50,12 +42,10 @@ class Graph:
         refuse(strategy != "spatial", "strategy", found=repr(strategy), wanted="'spatial'",
                cure="It divides a joint's neighbours into itself, its parent and its children."
         )  # fmt: skip
-        self.layout, self.strategy = layout, strategy
         self.joint_names, self.edges, self.part_names = JOINTS, EDGES, PARTS
         V = len(JOINTS)
         child, parent = np.transpose(EDGES)
-        inward, outward = np.zeros((V, V)), np.zeros((V, V))
+        inward = np.zeros((V, V))
         inward[parent, child] = 1  # [from, to]
-        outward[child, parent] = 1
-        parts = np.eye(V), normalize_columns(inward), normalize_columns(outward)
-        self.A = np.stack(parts).astype(np.float32)
+        A = np.stack([np.eye(V), inward, inward.T])
+        self.A = (A / np.maximum(A.sum(1, keepdims=True), 1)).astype(np.float32)

@@ -1,9 +1,5 @@
 """Motion capture in BVH files: the text is read, the skeleton is put together, and 16 joints of it
-are chosen by name.
-
-Joint names of the CMU collection, of Mixamo, of "Hips, Chest, LeftElbow" skeletons and of
-DeepMimic are known (`NAMINGS`). Colons, dots, underscores and the case do not matter.
-"""
+are chosen by name (`NAMINGS`). Colons, dots, underscores and the case do not matter."""
 
 from __future__ import annotations
 
@@ -13,34 +9,29 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jacklib.data.poses import JOINTS, MOST_FRAMES, body_length, check_pose, check_rate
-from jacklib.errors import DataError, shown
+from jacklib.errors import DataError, refuse, shown
 from jacklib.files import check_file, reading
 
 # From the feet over knees and hips, spine and neck up to the head: where a BVH file's units are
 # not known, this length is taken for one of an adult.
 NOMINAL_HEIGHT = 1.5  # metres
-
 LARGEST = 256 * 2**20  # bytes of a file
 MOST_JOINTS, LONGEST_NAME = 1000, 200  # motion capture has some 100 joints
 MOST_PLACES = 10_000_000  # joints times frames, each of 100 bytes while they are computed
 
-_LIMBS = "arm forearm hand upleg leg foot".split()
-_JOINT_LIMBS = "shoulder elbow wrist hip knee ankle".split()
 
-
-def _naming(trunk: str, limbs: list[str]) -> tuple[str, ...]:
-    arm, leg = limbs[:3], limbs[3:]
-    sides = [side + name for part in (arm, leg) for side in ("left", "right") for name in part]
+def _naming(trunk: str, *limbs: str) -> tuple[str, ...]:
+    sides = [side + name for part in limbs for side in ("left", "right") for name in part.split()]
     return (*trunk.split(), *sides)
 
 
 # The names of the 16 joints, in the order of JOINTS. The first naming of which most joints are
 # there is taken. "end" is the end of a chain, which has no name in the file.
 NAMINGS = {
-    "CMU": _naming("hips spine neck1 head", _LIMBS),
-    "Mixamo": _naming("hips spine1 neck head", _LIMBS),
-    "Chest and elbows": _naming("hips chest neck head", _JOINT_LIMBS),
-    "DeepMimic": _naming("root chest neck neckend", _JOINT_LIMBS),
+    "CMU": _naming("hips spine neck1 head", "arm forearm hand", "upleg leg foot"),
+    "Mixamo": _naming("hips spine1 neck head", "arm forearm hand", "upleg leg foot"),
+    "Chest and elbows": _naming("hips chest neck head", "shoulder elbow wrist", "hip knee ankle"),
+    "DeepMimic": _naming("root chest neck neckend", "shoulder elbow wrist", "hip knee ankle"),
 }
 
 
@@ -63,8 +54,6 @@ class Recording(NamedTuple):
 
 
 CHANNELS = tuple(axis + kind for kind in ("position", "rotation") for axis in "XYZ")
-
-
 WANTED, CURE = "a BVH file", "Check the path, or export the recording as BVH again."
 
 
@@ -78,9 +67,8 @@ class _Words:
             self.words = path.read_text(encoding="utf-8", errors="replace").split()
 
     def wrong(self, found: str, wanted: str = WANTED) -> DataError:
-        return DataError(
-            str(self.path), found=found, wanted=wanted, cure="Export the recording as BVH again."
-        )
+        cure = "Export the recording as BVH again."
+        return DataError(str(self.path), found=found, wanted=wanted, cure=cure)
 
     def take(self, wanted: str | None = None) -> str:
         """The next word. Raises DataError if there is none, or it is not the wanted one."""
@@ -174,10 +162,8 @@ def _motion(words: _Words, n_joints: int, n_channels: int) -> tuple[np.ndarray, 
     check_rate(1 / seconds, f"{words.path}, its frame time")
     found = len(words.words) - words.at
     if n_frames < 1 or not n_channels or found != n_frames * n_channels:
-        raise words.wrong(
-            f"{found} numbers of motion",
-            f"{shown(n_frames)} frames of {n_channels} channels, one number each",
-        )
+        wanted = f"{shown(n_frames)} frames of {n_channels} channels, one number each"
+        raise words.wrong(f"{found} numbers of motion", wanted)
     most = min(MOST_FRAMES, MOST_PLACES // n_joints)
     if n_frames > most:
         raise words.wrong(f"{n_frames} frames of {n_joints} joints", f"{most} frames at most")
@@ -192,8 +178,7 @@ def _turn(axis: str, degrees: np.ndarray) -> np.ndarray:
     """Rotations about one axis: [T] -> [T, 3, 3]."""
     angle = np.deg2rad(degrees)
     a, b = {"X": (1, 2), "Y": (2, 0), "Z": (0, 1)}[axis]
-    matrix = np.zeros((len(angle), 3, 3))
-    matrix[:] = np.eye(3)
+    matrix = np.tile(np.eye(3), (len(angle), 1, 1))
     matrix[:, a, a] = matrix[:, b, b] = np.cos(angle)
     matrix[:, b, a] = np.sin(angle)
     matrix[:, a, b] = -matrix[:, b, a]
@@ -206,27 +191,22 @@ def forward_kinematics(bvh: Bvh) -> np.ndarray:
     A joint's rotation is the product of its channels' rotations in the file's order; it turns all
     that hangs on the joint. Position channels stand in for the offset.
     """
-    T, J = len(bvh.frames), len(bvh.names)
-    places = np.zeros((T, J, 3))
-    turns = np.zeros((T, J, 3, 3))
-    column = 0
-    for joint in range(J):
-        offset = np.tile(bvh.offsets[joint], (T, 1))
-        turn = np.tile(np.eye(3), (T, 1, 1))
+    places, turns, columns = [], [], iter(bvh.frames.T)
+    for joint, parent in enumerate(bvh.parents):
+        place = np.tile(bvh.offsets[joint], (len(bvh.frames), 1))
+        turn = np.tile(np.eye(3), (len(place), 1, 1))
         for channel in bvh.channels[joint]:
-            values = bvh.frames[:, column]
-            column += 1
+            values = next(columns)
             if channel.endswith("position"):
-                offset[:, "XYZ".index(channel[0])] = values
+                place[:, "XYZ".index(channel[0])] = values
             else:
                 turn = turn @ _turn(channel[0], values)
-        parent = bvh.parents[joint]
-        if parent < 0:
-            places[:, joint], turns[:, joint] = offset, turn
-        else:
-            places[:, joint] = places[:, parent] + np.einsum("tij,tj->ti", turns[:, parent], offset)
-            turns[:, joint] = turns[:, parent] @ turn
-    return places
+        if parent >= 0:
+            place = places[parent] + np.einsum("tij,tj->ti", turns[parent], place)
+            turn = turns[parent] @ turn
+        places.append(place)
+        turns.append(turn)
+    return np.stack(places, axis=1)
 
 
 def _plain(name: str) -> str:
@@ -244,20 +224,13 @@ def choose_joints(names: tuple[str, ...], what: str) -> list[int]:
     for number, name in enumerate(names):
         place.setdefault(_plain(name), number)
     best = max(NAMINGS, key=lambda naming: sum(name in place for name in NAMINGS[naming]))
-    if best == "CMU":  # with one bone in the neck, some exports call it so
-        place.setdefault("neck1", place.get("neck", -1))
-        place = {name: number for name, number in place.items() if number >= 0}
-    missing = [
-        f"{joint} ({name!r})"
-        for joint, name in zip(JOINTS, NAMINGS[best], strict=True)
-        if name not in place
-    ]
-    if missing:
-        raise DataError(
-            what, found=f"no {', no '.join(missing)}",
-            wanted=f"16 joints by the names of {', '.join(NAMINGS)}; {best} fits best",
-            cure=f"Rename the joints in the file. It has: {', '.join(names)}.",
-        )  # fmt: skip
+    if best == "CMU" and "neck" in place:  # with one bone in the neck, some exports call it so
+        place.setdefault("neck1", place["neck"])
+    wanted = zip(JOINTS, NAMINGS[best], strict=True)
+    missing = [f"{joint} ({name!r})" for joint, name in wanted if name not in place]
+    refuse(missing, what, found=f"no {', no '.join(missing)}",
+           wanted=f"16 joints by the names of {', '.join(NAMINGS)}; {best} fits best",
+           cure=f"Rename the joints in the file. It has: {', '.join(names)}.")  # fmt: skip
     return [place[name] for name in NAMINGS[best]]
 
 
@@ -271,18 +244,12 @@ def upright(pose: np.ndarray) -> np.ndarray:
 
 
 def read_bvh(path: str | Path) -> Recording:
-    """The 16 joints of a BVH file: [T, 16, 3] with y up, in metres, and frames per second.
-
-    A BVH file does not say its units: the body is scaled to NOMINAL_HEIGHT. Raises DataError naming
-    the file, and the joints that are missing.
-    """
+    """The 16 joints of a BVH file: [T, 16, 3] with y up, in metres (scaled to NOMINAL_HEIGHT), and
+    frames per second. Raises DataError naming the file, and the joints that are missing."""
     bvh = parse_bvh(path)
     chosen = choose_joints(bvh.names, str(path))
     pose = upright(check_pose(forward_kinematics(bvh)[:, chosen], str(path)))
     size = body_length(pose)
-    if size < 1e-6:
-        raise DataError(
-            str(path), found="bones without length", wanted="a skeleton",
-            cure="Export the recording with its OFFSETs.",
-        )  # fmt: skip
+    refuse(size < 1e-6, str(path), found="bones without length", wanted="a skeleton",
+           cure="Export the recording with its OFFSETs.")  # fmt: skip
     return Recording(pose * (NOMINAL_HEIGHT / size), 1 / bvh.seconds)

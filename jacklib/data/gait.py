@@ -10,8 +10,8 @@ names. `jacklib.data.prepare_gait` turns such a folder into
     SPLIT_affective.npy  float32 [N, 1488]           31 angles, distances and areas of 48 frames
     SPLIT_label.npy      int64 [N]                   0 happy, 1 sad, 2 angry, 3 neutral
 
-with SPLIT train or test. The names follow the configuration of the released BPM-GCN; its script
-that made the arrays was not released. What that leaves open is decided here, and said below.
+with SPLIT train or test. The names follow the released BPM-GCN's configuration; its script that
+made the arrays was not released, so what it leaves open is decided here.
 """
 
 from __future__ import annotations
@@ -26,22 +26,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jacklib.data import poses
 from jacklib.data.bvh import Recording, read_bvh
-from jacklib.data.poses import (
-    EMOTIONS,
-    MOST_FRAMES,
-    N_JOINTS,
-    check_label,
-    check_pose,
-    check_rate,
-    check_shape,
-    face_forward,
-)
-from jacklib.errors import DataError, plain, shown
+from jacklib.data.poses import EMOTIONS, MOST_FRAMES, N_JOINTS
+from jacklib.errors import DataError, plain, refuse, shown
 from jacklib.files import LONGEST_TEXT, check_file, open_array, read_table, reading, write_bytes
 
 FRAMES = 48  # that the network sees
-LONG_GAIT, LONG_STEP = 240, 5  # of gaits of 240 frames, every fifth
 LONGEST_LINE = 100_000  # characters of a CSV file's
 FPS = 30  # of the recordings that are resampled
 N_AFFECTIVE = 31
@@ -84,11 +75,9 @@ _H5_CURE = "Download or copy it again."
 def _open_h5(path: Path) -> Iterator[Any]:
     import h5py
 
-    check_file(
-        path, "an HDF5 file of Emotion-Gait",
-        "Check the folder; features.h5 and labels.h5 belong together, and so do "
-        "features_ELMD.h5 and labels_ELMD.h5.",
-    )  # fmt: skip
+    check_file(path, "an HDF5 file of Emotion-Gait",
+               "Check the folder; features.h5 and labels.h5 belong together, and so do "
+               "features_ELMD.h5 and labels_ELMD.h5.")  # fmt: skip
     with reading(path, _H5_WANTED, _H5_CURE, "no HDF5 file"):
         file = h5py.File(path, "r")
     try:
@@ -99,12 +88,9 @@ def _open_h5(path: Path) -> Iterator[Any]:
 
 
 def read_gaits(
-    features: str | Path,
-    labels: str | Path,
-    *,
-    order: Sequence[str] = EMOTIONS,
+    features: str | Path, labels: str | Path, *, order: Sequence[str] = EMOTIONS,
     bad: list[tuple[str, DataError]] | None = None,
-) -> list[Gait]:
+) -> list[Gait]:  # fmt: skip
     """The gaits of one pair of files, in the order of their names.
 
     order: what the labels 0 to 3 of the file mean. BPM-GCN prints its results as happy, sad, angry,
@@ -114,32 +100,28 @@ def read_gaits(
     Raises DataError naming the file, the gait's name and index, and the cure.
     """
     features, labels = Path(features), Path(labels)
-    if sorted(order) != sorted(EMOTIONS):
-        raise DataError(
-            "order of labels", found=", ".join(order), wanted=f"{', '.join(EMOTIONS)} in any order",
-            cure="Name each emotion once.",
-        )  # fmt: skip
+    refuse(sorted(order) != sorted(EMOTIONS), "order of labels", found=", ".join(order),
+           wanted=f"{', '.join(EMOTIONS)} in any order",
+           cure="Name each emotion once.")  # fmt: skip
     gaits, room = [], [MOST_NUMBERS]
-    with _open_h5(features) as poses, _open_h5(labels) as numbers:
+    with _open_h5(features) as walks, _open_h5(labels) as numbers:
         with reading(features, _H5_WANTED, _H5_CURE, "no list of gaits"):
-            names = list(poses) if len(poses) <= MOST_GAITS else None
-        if not names:
-            raise DataError(
-                str(features), found="no gait" if names == [] else f"more than {MOST_GAITS} gaits",
-                wanted="one array [T, 48] a gait", cure="Check that this is a features file.",
-            )  # fmt: skip
+            names = list(walks) if len(walks) <= MOST_GAITS else None
+        refuse(not names, str(features),
+               found="no gait" if names == [] else f"more than {MOST_GAITS} gaits",
+               wanted="one array [T, 48] a gait",
+               cure="Check that this is a features file.")  # fmt: skip
         for index, name in enumerate(names):
             where, named = f"{features}, {shown(name)}", f"{labels}, {shown(name)}"
             try:
-                pose = check_pose(_value(poses, name, where, room, poses=True), where, index)
+                pose = _value(walks, name, where, room, of_pose=True)
+                pose = poses.check_pose(pose, where, index)
                 label = _value(numbers, name, named, room)
-                if label is None:
-                    raise DataError(
-                        str(labels), found=f"no label for {shown(name)} (gait {index})",
-                        wanted="one per gait, under the name that it has in "
-                        f"{features.name}", cure="Take the labels that belong to these features.",
-                    )  # fmt: skip
-                label = EMOTIONS.index(order[check_label(label, named, index)])
+                refuse(label is None, str(labels),
+                       found=f"no label for {shown(name)} (gait {index})",
+                       wanted=f"one per gait, under the name that it has in {features.name}",
+                       cure="Take the labels that belong to these features.")  # fmt: skip
+                label = EMOTIONS.index(order[poses.check_label(label, named, index)])
                 gaits.append(Gait(name, pose, label))
             except DataError as error:
                 if bad is None:
@@ -150,20 +132,17 @@ def read_gaits(
     return gaits
 
 
-def _value(file, name, where: str, room: list[int], poses: bool = False) -> np.ndarray | str | None:
+def _value(file, name, where: str, room: list[int], of_pose=False) -> np.ndarray | str | None:
     """What a dataset of an HDF5 file holds; words where that is no numbers, None where there is no
-    dataset.
+    dataset. Nothing is opened but the file itself, and nothing read before its size is known.
 
     room: how many numbers may still be unpacked; what this one takes goes off, also where the gait
         is then left out.
-
-    Nothing is opened but the file itself, and nothing read before its size is known.
     """
     import h5py
 
     cure = "Leave the gait out (`prepare gait --skip_bad`), or copy the file again, uncompressed."
-    if room[0] < 0:
-        raise _too_many(where)
+    _check_room(room, where)
     with reading(where, _H5_WANTED, cure):
         if not isinstance(name, str) or "/" in name or name == ".":
             raise ValueError("a name that is no plain text in UTF-8")
@@ -181,8 +160,8 @@ def _value(file, name, where: str, room: list[int], poses: bool = False) -> np.n
         plain_type = entry.dtype.kind in "fiu" and h5py.h5t.py_create(entry.dtype)
         if entry.shape is None or not plain_type or not entry.id.get_type().equal(plain_type):
             return f"values of type {entry.dtype}"
-        if poses:
-            check_shape(entry.shape, where)
+        if of_pose:
+            poses.check_shape(entry.shape, where)
         elif math.prod(entry.shape) != 1:
             return f"an array of shape {shown(list(entry.shape))}"
         part, n_parts = math.prod(entry.chunks or entry.shape), 1
@@ -192,8 +171,7 @@ def _value(file, name, where: str, room: list[int], poses: bool = False) -> np.n
         if max(math.prod(entry.shape), part) > MOST_FRAMES * 3 * N_JOINTS or n_parts > MOST_FRAMES:
             raise ValueError(f"a shape of {shown(list(entry.shape))}, or parts that are larger")
         room[0] -= n_parts * max(part, PART) if entry.chunks else part
-        if room[0] < 0:
-            raise _too_many(where)
+        _check_room(room, where)
         filters = [made.get_filter(i)[0] for i in range(made.get_nfilters())]
         most = part * entry.dtype.itemsize
         # Packing hardly ever adds.
@@ -205,11 +183,9 @@ def _value(file, name, where: str, room: list[int], poses: bool = False) -> np.n
         return entry[()]
 
 
-def _too_many(where: str) -> DataError:
-    return DataError(
-        where, found=f"more than {MOST_NUMBERS} numbers up to it", wanted="fewer",
-        cure="Divide the file.",
-    )  # fmt: skip
+def _check_room(room: list[int], where: str) -> None:
+    refuse(room[0] < 0, where, found=f"more than {MOST_NUMBERS} numbers up to it", wanted="fewer",
+           cure="Divide the file.")  # fmt: skip
 
 
 def _check_packed(dataset, gzip: int, most: int) -> None:
@@ -227,15 +203,14 @@ def write_gaits(folder: Path, gaits: Sequence[Gait]) -> None:
     """Write features.h5 and labels.h5 as Emotion-Gait has them: [T, 48] and a number per gait."""
     import h5py
 
-    for name in ("features.h5", "labels.h5"):
+    features = {gait.name: gait.pose.reshape(len(gait.pose), -1) for gait in gaits}
+    labels = {gait.name: gait.label for gait in gaits}
+    for name, content in (("features.h5", features), ("labels.h5", labels)):
         # In memory: where the disk is full, HDF5 may end the process with a segmentation fault.
         with h5py.File(name, "w", driver="core", backing_store=False) as file:
-            for gait in gaits:
-                pose = gait.pose.reshape(len(gait.pose), -1)
+            for gait, data in content.items():
                 # Without the time of day, so that the same gaits give the same file.
-                file.create_dataset(
-                    gait.name, data=pose if name == "features.h5" else gait.label, track_times=False
-                )
+                file.create_dataset(gait, data=data, track_times=False)
             file.flush()
             write_bytes(folder / name, file.id.get_file_image())
 
@@ -243,20 +218,16 @@ def write_gaits(folder: Path, gaits: Sequence[Gait]) -> None:
 def split_indices(n_gaits: int, seed: int = 0, test_share: float = 0.1):
     """Which gaits are for training and which for the test: two sorted int arrays.
 
-    As the split code of the released BPM-GCN does it, int((1 - test_share) * N) gaits are drawn for
-    training, whatever their labels (not stratified) and whoever walks; the rest is the test.
+    As in the released code, int((1 - test_share) * N) gaits are drawn for training, whatever their
+    labels (not stratified) and whoever walks; the rest is the test.
     """
-    if not 0 < test_share < 1:
-        raise DataError(
-            "test_share", found=str(test_share), wanted="between 0 and 1", cure="0.1 is 9 to 1."
-        )
+    refuse(not 0 < test_share < 1, "test_share", found=str(test_share), wanted="between 0 and 1",
+           cure="0.1 is 9 to 1.")  # fmt: skip
     # 0.9 * 10 is 9.0, but (1 - 0.1) * 10 a little less on some ways to it.
     n_train = int(round((1 - test_share) * n_gaits, 6))
-    if not 0 < n_train < n_gaits:
-        raise DataError(
-            "gaits", found=str(n_gaits), wanted="enough for a training and a test set",
-            cure="Give more gaits, or another test_share.",
-        )  # fmt: skip
+    refuse(not 0 < n_train < n_gaits, "gaits", found=str(n_gaits),
+           wanted="enough for a training and a test set",
+           cure="Give more gaits, or another test_share.")  # fmt: skip
     drawn = np.random.RandomState(seed).permutation(n_gaits)
     return np.sort(drawn[:n_train]), np.sort(drawn[n_train:])
 
@@ -267,30 +238,25 @@ def split_indices(n_gaits: int, seed: int = 0, test_share: float = 0.1):
 def sample_frames(pose: np.ndarray) -> np.ndarray:
     """The 48 frames of a gait [T, 16, 3]: float64 [48, 16, 3].
 
-    Every fifth of exactly 240 frames; of all others the first 48, followed by zeros where there are
-    fewer.
+    Every fifth of exactly 240 frames, else the first 48; zeros follow where there are fewer.
     """
-    chosen = pose[::LONG_STEP] if len(pose) == LONG_GAIT else pose[:FRAMES]
+    chosen = pose[::5] if len(pose) == 240 else pose[:FRAMES]
     frames = np.zeros((FRAMES, N_JOINTS, 3))
     frames[: len(chosen)] = chosen
     return frames
 
 
 def resample(recording: Recording, fps: float = FPS) -> np.ndarray:
-    """The poses at `fps` frames per second, between frames on a straight line: [T, 16, 3].
-
-    A recording that does not say its rate is left as it is.
-    """
+    """The poses at `fps` frames per second, between frames on a straight line: [T, 16, 3]; left as
+    they are where the recording does not say its rate."""
     pose = recording.pose
     if recording.fps is None:
         return pose
-    check_rate(recording.fps, "recording")
+    poses.check_rate(recording.fps, "recording")
     times = np.arange(int((len(pose) - 1) / recording.fps * fps + 1e-6) + 1) * recording.fps / fps
-    if len(times) < 2:
-        raise DataError(
-            "recording", found=f"{len(pose)} frames, {len(pose) / recording.fps:.3f} s",
-            wanted=f"2 frames or more at {fps} a second", cure="Record for longer.",
-        )  # fmt: skip
+    refuse(len(times) < 2, "recording",
+           found=f"{len(pose)} frames, {len(pose) / recording.fps:.3f} s",
+           wanted=f"2 frames or more at {fps} a second", cure="Record for longer.")  # fmt: skip
     left = np.minimum(times.astype(int), len(pose) - 2)
     share = (times - left)[:, None, None]
     return pose[left] * (1 - share) + pose[left + 1] * share
@@ -300,9 +266,8 @@ def gait_arrays(poses: Sequence[np.ndarray], labels: Sequence[int]) -> GaitArray
     """The four arrays of gaits [T, 16, 3].
 
     Movement and affective features are computed from the sampled frames, and only from those in
-    which somebody walks; zeros follow, as they do in `joint`. (Across the border to the zeros,
-    everybody would seem to run away.) A gait's affective features are 31 curves of 48 frames, one
-    curve after another.
+    which somebody walks (across the border to the zeros, everybody would seem to run away); zeros
+    follow, as in `joint`. Affective features are 31 curves of 48 frames, one after another.
     """
     from jacklib.data.gait_features import affective_features, movement
 
@@ -379,20 +344,19 @@ class Gaits:
 
     folder: with the four arrays of `split` in it.
     train: each gait is turned, scaled and shifted, posture and movement each in its own way, new in
-        each epoch. A draw depends on (seed, epoch, index) alone. Affective features stay as they
+        each epoch; a draw depends on (seed, epoch, index) alone. Affective features stay as they
         are, as in the released loader.
 
-    .arrays, .names (as gait.json has them; "gait 0" and so on where it is missing), .class_names,
-    .labels. Raises DataError naming the file whose content does not fit.
+    .arrays, .names, .class_names, .labels. Raises DataError naming the file that does not fit.
     """
 
     class_names = EMOTIONS
 
     def __init__(self, folder: str | Path, split: str, *, train: bool = False, seed: int = 0):
-        if split not in SPLITS:
-            raise DataError("split", found=repr(split), wanted="train or test", cure="Correct it.")
+        refuse(split not in SPLITS, "split", found=repr(split), wanted="train or test",
+               cure="Correct it.")  # fmt: skip
         self.arrays = read_arrays(Path(folder), split)
-        self.names = read_names(Path(folder), split, len(self.arrays.label))
+        self.names = read_names(Path(folder), split, len(self))
         self.train, self.seed = train, seed
 
     @property
@@ -401,7 +365,7 @@ class Gaits:
         return self.arrays.label
 
     def __len__(self) -> int:
-        return len(self.arrays.label)
+        return len(self.labels)
 
     def draws(self, index: int, epoch: int) -> tuple[MoveDraw, MoveDraw]:
         """How posture and movement of gait `index` are moved in an epoch of training."""
@@ -418,61 +382,44 @@ class Gaits:
 
     def batch(self, indices: Sequence[int], epoch: int = 0) -> GaitSample:
         """Several gaits, stacked along a new first axis; label int64 [n]."""
-        samples = [self.load(int(index), epoch) for index in indices]
-        posture, movement, affective, label = zip(*samples, strict=True)
-        return GaitSample(
-            np.stack(posture), np.stack(movement), np.stack(affective), np.array(label, np.int64)
-        )
+        samples = (self.load(int(index), epoch) for index in indices)
+        posture, movement, affective, label = map(np.stack, zip(*samples, strict=True))
+        return GaitSample(posture, movement, affective, label.astype(np.int64))
 
 
 def read_arrays(folder: Path, split: str) -> GaitArrays:
     """The four arrays of a split, checked. Raises DataError naming the file and the gait."""
-    shapes = {
-        "joint": (3, FRAMES, N_JOINTS, 1),
-        "movement": (8, FRAMES, N_JOINTS, 1),
-        "affective": (FRAMES * N_AFFECTIVE,),
-        "label": (),
-    }
+    posture, movement = (3, FRAMES, N_JOINTS, 1), (8, FRAMES, N_JOINTS, 1)
+    shapes = posture, movement, (FRAMES * N_AFFECTIVE,), ()
     arrays, n = [], None
-    for part, shape in shapes.items():
+    for part, shape in zip(PARTS, shapes, strict=True):
         path = folder / f"{split}_{part}.npy"
         array = open_array(path, "a .npy file of numbers", PREPARE)
-        if (
-            array.shape[1:] != shape
-            or array.ndim != 1 + len(shape)
-            or len(array) != (n or len(array))
-        ):
-            wanted = ["N" if n is None else n, *shape]
-            raise DataError(
-                str(path), found=f"shape {shown(list(array.shape))}",
-                wanted=f"[{', '.join(map(str, wanted))}]", cure=PREPARE,
-            )  # fmt: skip
+        wanted = ", ".join(map(str, ("N" if n is None else n, *shape)))
+        fits = array.ndim == 1 + len(shape) and array.shape[1:] == shape
+        refuse(not fits or len(array) != (n or len(array)), str(path),
+               found=f"shape {shown(list(array.shape))}", wanted=f"[{wanted}]",
+               cure=PREPARE)  # fmt: skip
         n = len(array)
-        if not n:
-            raise DataError(str(path), found="no gait", wanted="one or more", cure=PREPARE)
+        refuse(not n, str(path), found="no gait", wanted="one or more", cure=PREPARE)
         if part == "label":
-            for index in np.flatnonzero(~np.isin(array, np.arange(len(EMOTIONS)))):
-                check_label(array[index], str(path), int(index))
-            arrays.append(array.astype(np.int64))
+            labels = [poses.check_label(label, str(path), i) for i, label in enumerate(array)]
+            arrays.append(np.array(labels, np.int64))
         else:
-            bad = np.flatnonzero(~np.isfinite(array.reshape(n, -1)).all(1))
-            if len(bad):
-                raise DataError(
-                    f"{path}, gait {bad[0]}", found="a number that is missing or infinite",
-                    wanted="finite numbers", cure=PREPARE,
-                )  # fmt: skip
+            bad = ~np.isfinite(array.reshape(n, -1)).all(1)
+            refuse(bad.any(), f"{path}, gait {bad.argmax()}",
+                   found="a number that is missing or infinite", wanted="finite numbers",
+                   cure=PREPARE)  # fmt: skip
             arrays.append(np.array(array, np.float32))
-    empty = np.flatnonzero(~arrays[0].reshape(n, -1).any(1))
-    if len(empty):
-        raise DataError(
-            f"{folder / f'{split}_joint.npy'}, gait {empty[0]}", found="zeros only",
-            wanted="a gait", cure="Leave the gait out and prepare the data again.",
-        )  # fmt: skip
+    empty = ~arrays[0].reshape(n, -1).any(1)
+    refuse(empty.any(), f"{folder / f'{split}_joint.npy'}, gait {empty.argmax()}",
+           found="zeros only", wanted="a gait",
+           cure="Leave the gait out and prepare the data again.")  # fmt: skip
     return GaitArrays(*arrays)
 
 
 def read_names(folder: Path, split: str, count: int) -> list[str]:
-    """The gaits' names from gait.json, or numbers. Raises DataError if it tells of others."""
+    """The names from gait.json, or "gait 0" and so on. Raises DataError if it tells of others."""
     path = folder / SETTINGS
     names = read_table(path).get(split) if path.is_file() else [f"gait {i}" for i in range(count)]
     if not isinstance(names, list) or len(names) != count:
@@ -487,27 +434,21 @@ def read_names(folder: Path, split: str, count: int) -> list[str]:
 def read_pose(path: str | Path) -> Recording:
     """One recording: .bvh, or .npy or .csv of [T, 16, 3] or [T, 48].
 
-    A CSV file may have a first line of names. A BVH recording is scaled to metres, and turned so
-    that it starts at the origin and goes along +z; the others are left as they are.
-    Raises DataError naming the file.
+    A CSV file may have a first line of names. A BVH recording is scaled to metres and turned
+    forward (`face_forward`); the others are left as they are. Raises DataError naming the file.
     """
     path = Path(path)
     kind = path.suffix.lower()
-    if kind not in (".bvh", ".npy", ".csv"):
-        raise DataError(
-            str(path), found=f"a file that ends in {kind!r}", wanted=".bvh, .npy or .csv",
-            cure="Save the poses as one of these: one row of 48 numbers per frame.",
-        )  # fmt: skip
+    refuse(kind not in (".bvh", ".npy", ".csv"), str(path),
+           found=f"a file that ends in {kind!r}", wanted=".bvh, .npy or .csv",
+           cure="Save the poses as one of these: one row of 48 numbers per frame.")  # fmt: skip
     check_file(path, "a recording", "Check the path.")
     if kind == ".bvh":
         recording = read_bvh(path)
-        return recording._replace(pose=face_forward(recording.pose))
-    if kind == ".npy":
-        cure = "Save it again with numpy.save, not as a pickle."
-        pose = open_array(path, "a .npy file of numbers", cure)
-    else:
-        pose = _read_csv(path)
-    return Recording(check_pose(pose, str(path)), None)
+        return recording._replace(pose=poses.face_forward(recording.pose))
+    cure = "Save it again with numpy.save, not as a pickle."
+    pose = _read_csv(path) if kind == ".csv" else open_array(path, "a .npy file of numbers", cure)
+    return Recording(poses.check_pose(pose, str(path)), None)
 
 
 def _read_csv(path: Path) -> np.ndarray:
@@ -519,48 +460,37 @@ def _read_csv(path: Path) -> np.ndarray:
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
-        if len(line) > LONGEST_LINE or len(rows) > MOST_FRAMES:
-            found = f"{len(line)} characters" if len(line) > LONGEST_LINE else "one frame more"
-            raise DataError(
-                f"{path}, line {number}", found=found,
-                wanted=f"48 numbers with commas, and {MOST_FRAMES} frames at most", cure=cure,
-            )  # fmt: skip
-        cells = line.split(",")
+        place, too_long = f"{path}, line {number}", len(line) > LONGEST_LINE
+        refuse(too_long or len(rows) > MOST_FRAMES, place,
+               found=f"{len(line)} characters" if too_long else "one frame more",
+               wanted=f"48 numbers with commas, and {MOST_FRAMES} frames at most",
+               cure=cure)  # fmt: skip
         try:
-            rows.append([float(cell) if cell.strip() else np.nan for cell in cells])
+            rows.append([float(cell) if cell.strip() else np.nan for cell in line.split(",")])
         except ValueError:
             if number == 1:  # names
                 continue
-            raise DataError(
-                f"{path}, line {number}", found=shown(line), wanted="48 numbers with commas",
-                cure="Correct the line.",
-            ) from None  # fmt: skip
-        if len(rows[-1]) != len(rows[0]):
-            raise DataError(
-                f"{path}, line {number}", found=f"{len(rows[-1])} numbers",
-                wanted=f"{len(rows[0])}, as in the lines before", cure="Correct the line.",
-            )  # fmt: skip
+            raise DataError(place, found=shown(line), wanted="48 numbers with commas",
+                            cure="Correct the line.") from None  # fmt: skip
+        refuse(len(rows[-1]) != len(rows[0]), place, found=f"{len(rows[-1])} numbers",
+               wanted=f"{len(rows[0])}, as in the lines before",
+               cure="Correct the line.")  # fmt: skip
     return np.array(rows, dtype=float).reshape(len(rows), -1 if rows else 3 * N_JOINTS)
 
 
 def recording_frames(recording: Recording, start: float = 0.0) -> np.ndarray:
     """The 48 frames of a recording that the network sees: float64 [48, 16, 3].
 
-    A recording that says its rate is resampled to 30 per second, and read from `start` seconds on.
-    Others follow the rule of `sample_frames`.
+    A recording that says its rate is resampled to 30 per second, and read from `start` seconds on;
+    others follow the rule of `sample_frames`.
     """
     pose = resample(recording)
     first = round(start * FPS)
-    if recording.fps is None and start:
-        raise DataError(
-            "start", found=f"{start} s of a recording that does not say its rate",
-            wanted="a start of 0", cure="Give the frames per second (--fps) too.",
-        )  # fmt: skip
     if recording.fps is None:
+        refuse(start, "start", found=f"{start} s of a recording that does not say its rate",
+               wanted="a start of 0", cure="Give the frames per second (--fps) too.")  # fmt: skip
         return sample_frames(pose)
-    if not 0 <= first <= len(pose) - 2:
-        raise DataError(
-            "start", found=f"{start} s", wanted=f"0 to {(len(pose) - 2) / FPS:.2f} s",
-            cure="Choose a start within the recording.",
-        )  # fmt: skip
+    refuse(not 0 <= first <= len(pose) - 2, "start", found=f"{start} s",
+           wanted=f"0 to {(len(pose) - 2) / FPS:.2f} s",
+           cure="Choose a start within the recording.")  # fmt: skip
     return sample_frames(pose[first : first + FRAMES])

@@ -1,13 +1,11 @@
-"""What a walk says about a person's feelings, in NumPy: movement and 31 affective features a frame.
+"""Movement and 31 affective features of every frame of a walk, in NumPy.
 
 Source: Zhai et al., "Looking into Gait for Perceiving Emotions via Bilateral Posture and Movement
-Graph Convolutional Networks", TAC 2024, table I and section III-B. The released code reads both
-from files and has no trace of their computation. Where the paper leaves something open (radians,
-what is up, the first frames), this follows the code of Bhattacharya et al., "STEP", AAAI 2020, from
-the makers of Emotion-Gait, where the 31 features come from.
+Graph Convolutional Networks", TAC 2024, table I and section III-B. Their code reads both from
+files. What the paper leaves open (radians, what is up, the first frames) follows Bhattacharya et
+al., "STEP", AAAI 2020, by the makers of Emotion-Gait, where the 31 features come from.
 
-Poses are [T, 16, 3]: x y z of the joints that `jacklib.core.skeleton` lists, the left side first.
-Lengths keep the unit of the poses; time is counted in frames.
+Poses are [T, 16, 3] as in `jacklib.data.poses`. Lengths keep their unit; time is counted in frames.
 """
 
 from __future__ import annotations
@@ -17,8 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from jacklib.core.shapes import GAIT_JOINTS
-from jacklib.core.skeleton import JOINTS
-from jacklib.errors import DataError, refuse
+from jacklib.data.poses import JOINTS, swap_sides
+from jacklib.errors import refuse
 
 UP = "up"  # any point vertically above the root
 # (one side, vertex, other side)
@@ -50,18 +48,17 @@ FEATURES = (
 MOVEMENTS = ("vx", "vy", "vz", "|v|", "ax", "ay", "az", "|a|")
 
 
-def check_poses(poses: np.ndarray, name: str = "poses") -> np.ndarray:
+def check_poses(poses: np.ndarray) -> np.ndarray:
     """poses as float64 [T, 16, 3]. Raises DataError for another shape, or what is not a number."""
     poses = np.asarray(poses, np.float64)
-    refuse(poses.ndim != 3 or poses.shape[1:] != (GAIT_JOINTS, 3) or len(poses) == 0, name,
+    refuse(poses.shape[1:] != (GAIT_JOINTS, 3) or len(poses) == 0, "poses",
            found=f"shape {list(poses.shape)}", wanted=f"[T, {GAIT_JOINTS}, 3]",
            cure="Give x y z of 16 joints per frame.")  # fmt: skip
     wrong = ~np.isfinite(poses).all((1, 2))
-    if wrong.any():
-        raise DataError(
-            name, found=f"a coordinate that is not a number in frame {int(wrong.argmax())}",
-            wanted="finite numbers", cure="Leave the frame out, or fill it from its neighbours.",
-        )  # fmt: skip
+    refuse(wrong.any(), "poses",
+           found=f"a coordinate that is not a number in frame {wrong.argmax()}",
+           wanted="finite numbers", cure="Leave the frame out, or fill it from its neighbours."
+    )  # fmt: skip
     return poses
 
 
@@ -72,26 +69,19 @@ def movement(poses: np.ndarray) -> np.ndarray:
     at t minus that at t - 1. Before the recording everything stands still, as in STEP's code: frame
     0 has neither, and the acceleration of frame 1 is its velocity.
     """
-    poses = check_poses(poses)
-    velocity, acceleration = np.zeros_like(poses), np.zeros_like(poses)  # [T, V, 3]
-    velocity[1:] = poses[1:] - poses[:-1]
-    acceleration[1:] = velocity[1:] - velocity[:-1]
-    parts = []
-    for change in (velocity, acceleration):
-        length = np.linalg.norm(change, axis=2, keepdims=True)  # [T, V, 1]
-        parts += [change, length]
+    parts, change = [], check_poses(poses)
+    for _ in ("velocity", "acceleration"):
+        change = np.diff(change, axis=0, prepend=change[:1])  # [T, V, 3]
+        parts += [change, np.linalg.norm(change, axis=2, keepdims=True)]
     return np.concatenate(parts, axis=2).transpose(2, 0, 1).astype(np.float32)
 
 
 def angles(a: np.ndarray, vertex: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Angle at each vertex between the ways to a and to b, in radians, 0 to pi: [..., 3] -> [...].
-
-    A way of length 0 has no direction: the angle is then 0.
-    """
+    """Angle at each vertex between the ways to a and to b, in radians, 0 to pi: [..., 3] -> [...];
+    0 where a way has no length."""
     p, q = a - vertex, b - vertex
     # Of sine and cosine, so that small angles are as exact as others.
-    sine = np.linalg.norm(np.cross(p, q), axis=-1)
-    return np.arctan2(sine, (p * q).sum(-1))
+    return np.arctan2(np.linalg.norm(np.cross(p, q), axis=-1), (p * q).sum(-1))
 
 
 def areas(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
@@ -105,22 +95,17 @@ def affective_features(
     """The 31 features of every frame: [T, 16, 3] -> [T, 31], float32, see FEATURES.
 
     14 angles (radians), 9 distances (the poses' unit) and 8 areas (its square). up: the direction
-    that is up in the recording. right_first: joints 4 to 6 and 10 to 12 are the right side's, as
-    the comments of BPM-GCN's and STEP's code have it; Emotion-Gait's readme says the left's.
-    Raises DataError if poses have another shape or hold something that is not a number.
+    that is up in the recording. right_first: joints 4 to 6 and 10 to 12 are the right side's, see
+    `jacklib.data.poses`. Raises DataError if the arguments are not of these shapes and finite.
     """
     poses = check_poses(poses)
     up = np.asarray(up, np.float64)
     refuse(up.shape != (3,) or not np.isfinite(up).all() or not up.any(), "up",
            found=str(up.tolist()), wanted="three numbers, not all 0",
            cure="For Emotion-Gait, STEP's code takes (0, 1, 0).")  # fmt: skip
-    points = {name: poses[:, i] for i, name in enumerate(JOINTS)}  # name: [T, 3]
     if right_first:
-        other = {"left": "right", "right": "left"}
-        points = {
-            " ".join(other.get(word, word) for word in name.split()): p
-            for name, p in points.items()
-        }
+        poses = swap_sides(poses)
+    points = {name: poses[:, i] for i, name in enumerate(JOINTS)}  # name: [T, 3]
     points[UP] = points["root"] + up
 
     def corners(rows) -> list[np.ndarray]:
@@ -128,18 +113,13 @@ def affective_features(
         columns = zip(*rows, strict=True)
         return [np.stack([points[name] for name in column], axis=1) for column in columns]
 
-    one, other_one = corners(DISTANCES)
-    parts = (
-        angles(*corners(ANGLES)),  # [T, 14]
-        np.linalg.norm(one - other_one, axis=2),  # [T, 9]
-        areas(*corners(AREAS)),  # [T, 8]
-    )
+    one, other = corners(DISTANCES)
+    distances = np.linalg.norm(one - other, axis=2)
+    parts = angles(*corners(ANGLES)), distances, areas(*corners(AREAS))  # [T, 14], [T, 9], [T, 8]
     return np.concatenate(parts, axis=1).astype(np.float32)
 
 
 def affective_target(features: np.ndarray) -> np.ndarray:
     """What the affective branch shall give: features [T, 31] -> [31 * T], one curve after another.
-
-    The order of the authors' own files is not published; training from nothing works with any.
-    """
-    return np.ascontiguousarray(np.asarray(features, np.float32).T).reshape(-1)
+    (The order of the authors' own files is not published.)"""
+    return np.asarray(features, np.float32).T.reshape(-1)

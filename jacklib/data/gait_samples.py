@@ -2,10 +2,8 @@
 
 `data_samples/gait/walks` holds one cycle each of seven recorded walks of three persons. From each,
 several walkers are made, with other bodies and habits (`jacklib.data.gait_style`), and each walks
-with every emotion a few times. Training and test share no recorded walk: the test walkers come from
-one more walk of an actor who is also in training, and from the walk of a person who is not.
-`build_gait_samples` writes them in Emotion-Gait's layout from a seed. The labels are synthetic:
-they name the style that was asked for.
+with every emotion a few times. Training and test share no recorded walk: of the test walks, one is
+of an actor who is also in training, one of a person who is not. Labels are the style asked for.
 """
 
 from __future__ import annotations
@@ -17,22 +15,19 @@ from pathlib import Path
 import numpy as np
 
 from jacklib.data import gait_style
-from jacklib.data.gait import Gait, read_pose, write_gaits
+from jacklib.data.gait import SPLITS, Gait, read_pose, write_gaits
 from jacklib.data.poses import EMOTIONS
 from jacklib.errors import refuse
 from jacklib.files import make_set, read_table, write_text
 
 TEST_WALKS = ("cmu_01_03", "deepmimic_right_1")
 SHORTEST, LONGEST = 40, 75  # frames of a gait, at 30 per second
-VERSION, SEED = 1, 2024
+VERSION = 1  # raised whenever the gaits change, so that older ones on disk are made anew
 FIELDS = ("name", "split", "base_walk", "walker", "emotion", "intensity")
 
 
 def read_walks(folder: Path) -> list[gait_style.Walk]:
-    """The base walks of a folder, from walks.json and walks/NAME.csv.
-
-    Raises DataError naming the file.
-    """
+    """The base walks of a folder, from walks.json and walks/NAME.csv. Raises DataError."""
     table_file = Path(folder) / "walks.json"
     cure = "Take data_samples/gait of the repository again."
     walks = []
@@ -44,38 +39,27 @@ def read_walks(folder: Path) -> list[gait_style.Walk]:
 
 
 def build_gait_samples(
-    root: str | Path,
-    walks_folder: str | Path,
-    *,
-    walkers: tuple[int, int] = (5, 6),
-    repeats: tuple[int, int] = (5, 4),
-    seed: int = SEED,
-) -> Path:
-    """Write features.h5, labels.h5, split_test.txt and gaits.csv into `root`; returns `root`.
+    root: str | Path, walks_folder: str | Path, *, walkers: tuple[int, int] = (5, 6),
+    repeats: tuple[int, int] = (5, 4), seed: int = 2024,
+) -> Path:  # fmt: skip
+    """Write features.h5, labels.h5, split_test.txt and gaits.csv into `root` from a seed, in
+    Emotion-Gait's layout, unless they are there (see `jacklib.files.make_set`); returns `root`.
 
     walkers: made of each base walk, of those for training and those for the test.
     repeats: how often each walker walks with each emotion, likewise.
-    gaits.csv tells of each gait the base walk, the walker, the style's intensity.
 
     The defaults make 500 gaits to train (25 walkers) and 192 to test (12 walkers) in a few seconds.
-    What was made with the same arguments is left as it is. (Arrays prepared from older gaits are
-    noticed by their made_with.json; see `jacklib.data.samples`.) made_with.json is written last: a
-    call that was killed starts over. Raises DataError if root holds gaits of other origin.
+    Raises DataError if a number is out of range, or root holds gaits of other origin.
     """
-    root = Path(root)
     refuse(not (min(walkers) > 0 and min(repeats) > 0 and 0 <= seed < 2**31), "build_gait_samples",
            found=f"walkers={walkers}, repeats={repeats}, seed={seed}",
            wanted="numbers above 0, seed of 0 or more", cure="Change the argument.")  # fmt: skip
-    made_with = {
-        "version": VERSION, "seed": seed, "walkers": list(walkers), "repeats": list(repeats),
-    }  # fmt: skip
+    made_with = {"version": VERSION, "seed": seed,
+                 "walkers": list(walkers), "repeats": list(repeats)}  # fmt: skip
     return make_set(
-        root,
-        made_with,
-        ("features.h5", "labels.h5", "split_test.txt", "gaits.csv"),
+        root, made_with, ("features.h5", "labels.h5", "split_test.txt", "gaits.csv"),
         lambda folder: _write(folder, read_walks(Path(walks_folder)), walkers, repeats, seed),
-        "making the sample gaits",
-    )
+        "making the sample gaits")  # fmt: skip
 
 
 def _write(root: Path, walks: list[gait_style.Walk], walkers, repeats, seed: int) -> None:
@@ -87,8 +71,7 @@ def _write(root: Path, walks: list[gait_style.Walk], walkers, repeats, seed: int
             for emotion, k, intensity, pose in made:
                 name = f"{walk.name}_{w}_{emotion}_{k}"
                 gaits.append(Gait(name, pose.astype(np.float32), EMOTIONS.index(emotion)))
-                split = "test" if test else "train"
-                rows.append((name, split, walk.name, w, emotion, f"{intensity:.3f}"))
+                rows.append((name, SPLITS[test], walk.name, w, emotion, f"{intensity:.3f}"))
     write_gaits(root, gaits)
     write_text(root / "split_test.txt", "".join(f"{row[0]}\n" for row in rows if row[1] == "test"))
     table = io.StringIO()

@@ -1,29 +1,25 @@
 """The style model: one cycle of a walk, walked in another way.
 
-It changes how fast, how far, how upright and with how much swing somebody walks, and knows four
-sets of such values, called happy, sad, angry and neutral. They follow the directions that studies
-of emotional gait report (Montepare et al. 1987; Roether et al. 2009; Gross et al. 2012): joy is
-fast, bouncy and upright with a wide swing of the arms; sadness slow, slumped, with little swing and
-the head down; anger fast, heavy and wide, leaning forward with bent elbows. How much is this
-project's choice, made so that the classes overlap. A label made this way says which values were
-drawn, not what anybody felt.
+STYLES follow the directions that studies of emotional gait report (Montepare et al. 1987; Roether
+et al. 2009; Gross et al. 2012): joy is fast, bouncy and upright with a wide swing of the arms;
+sadness slow, slumped, with little swing and the head down; anger fast, heavy and wide, leaning
+forward with bent elbows. How much is this project's choice, made so that the classes overlap.
 
 Poses are [T, 16, 3] as in `jacklib.data.poses`: y up, metres, walking along +z, left at +x.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import astuple, dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from jacklib.data.poses import EMOTIONS, PARENTS, swap_sides
+from jacklib.data.poses import EMOTIONS, N_JOINTS, PARENTS, swap_sides
 from jacklib.errors import check_choice, refuse
 
 FPS = 30
 HARMONICS = 8  # of the gait cycle, by which poses between the given ones are found
-BONES = range(1, 16)  # bone j goes from joint PARENTS[j] to joint j
 LEGS = {+1: (10, 11, 12), -1: (13, 14, 15)}  # hip, knee, foot of the side at +x and at -x
 ARMS = {+1: (4, 5, 6), -1: (7, 8, 9)}
 
@@ -32,9 +28,7 @@ class Walk(NamedTuple):
     """One gait cycle."""
 
     name: str
-    cycle: (
-        np.ndarray
-    )  # float64 [P + 1, 16, 3], evenly in time; the last is the first, one stride on
+    cycle: np.ndarray  # [P + 1, 16, 3], evenly in time; the last pose is the first, one stride on
     seconds: float  # that the cycle takes
 
 
@@ -58,24 +52,16 @@ class Style:
 
 # Means of full intensity, and how far single gaits lie from them (standard deviation).
 STYLES = {
-    "happy": Style(
-        pace=1.13, stride=1.10, arm_swing=1.55, bounce=1.9, sway=1.25, trunk=-3, slump=-5, head=-7,
-        elbow=8, spread=3,
-    ),
-    "sad": Style(
-        pace=0.80, stride=0.78, arm_swing=0.50, bounce=0.6, sway=1.10, trunk=5, slump=12, head=15,
-        elbow=-2, spread=-1, sink=0.01,
-    ),
-    "angry": Style(
-        pace=1.20, stride=1.15, arm_swing=1.35, bounce=1.3, sway=1.10, trunk=10, slump=1, head=4,
-        elbow=24, spread=7, width=0.03, sink=0.03,
-    ),
+    "happy": Style(pace=1.13, stride=1.10, arm_swing=1.55, bounce=1.9, sway=1.25, trunk=-3,
+                   slump=-5, head=-7, elbow=8, spread=3),
+    "sad": Style(pace=0.80, stride=0.78, arm_swing=0.50, bounce=0.6, sway=1.10, trunk=5,
+                 slump=12, head=15, elbow=-2, spread=-1, sink=0.01),
+    "angry": Style(pace=1.20, stride=1.15, arm_swing=1.35, bounce=1.3, sway=1.10, trunk=10,
+                   slump=1, head=4, elbow=24, spread=7, width=0.03, sink=0.03),
     "neutral": Style(),
 }  # fmt: skip
-SPREAD = Style(
-    pace=0.06, stride=0.06, arm_swing=0.22, bounce=0.25, sway=0.2, trunk=2.5, slump=3.5, head=4.5,
-    elbow=7, spread=3, width=0.012, sink=0.008,
-)  # fmt: skip
+SPREAD = Style(pace=0.06, stride=0.06, arm_swing=0.22, bounce=0.25, sway=0.2, trunk=2.5,
+               slump=3.5, head=4.5, elbow=7, spread=3, width=0.012, sink=0.008)  # fmt: skip
 INTENSITY = (0.6, 1.25)  # how far from neutral to the means above a gait goes
 HABIT = 0.6  # spread of walkers' own habits, as a fraction of SPREAD
 # What a style may be, whatever is drawn.
@@ -85,33 +71,22 @@ HIGHEST = Style(1.5, 1.35, 2.6, 3.0, 2.5, 22, 28, 35, 60, 20, 0.1, 0.08)
 
 def blend(style: Style, intensity: float, *shifts: Style) -> Style:
     """From neutral (0) to `style` (1) and beyond; shifts are added, and the limits kept."""
-    values = {}
-    for field in fields(Style):
-        name = field.name
-        value = field.default + intensity * (getattr(style, name) - field.default)
-        value += sum(getattr(shift, name) for shift in shifts)
-        values[name] = float(np.clip(value, getattr(LOWEST, name), getattr(HIGHEST, name)))
-    return Style(**values)
+    neutral = np.array(astuple(Style()))
+    values = neutral + intensity * (np.array(astuple(style)) - neutral)
+    values += sum(np.array(astuple(shift)) for shift in shifts)
+    return Style(*np.clip(values, astuple(LOWEST), astuple(HIGHEST)).tolist())
 
 
 def draw_shift(rng: np.random.RandomState, share: float = 1.0) -> Style:
     """The random part of a style: normal, `share` times SPREAD wide."""
-    return Style(
-        *(share * getattr(SPREAD, field.name) * rng.standard_normal() for field in fields(Style))
-    )
+    return Style(*(share * spread * rng.standard_normal() for spread in astuple(SPREAD)))
 
 
-def draw_style(
-    emotion: str, rng: np.random.RandomState, habit: Style | None = None
-) -> tuple[Style, float]:
-    """One gait's style and its intensity.
-
-    habit: what this walker always adds, whatever the emotion (`draw_shift` with HABIT).
-    """
+def draw_style(emotion: str, rng: np.random.RandomState, *habit: Style) -> tuple[Style, float]:
+    """One gait's style and its intensity; habit: what this walker adds, whatever the emotion."""
     check_choice("emotion", emotion, EMOTIONS)
     intensity = float(rng.uniform(*INTENSITY))
-    shifts = [draw_shift(rng)] + ([] if habit is None else [habit])
-    return blend(STYLES[emotion], intensity, *shifts), intensity
+    return blend(STYLES[emotion], intensity, draw_shift(rng), *habit), intensity
 
 
 # --- bodies ---------------------------------------------------------------------------------------
@@ -119,7 +94,7 @@ def draw_style(
 
 @dataclass(frozen=True)
 class Body:
-    """Another body for a walk; all are factors. The values here leave it as it is."""
+    """Another body for a walk, in factors. The values here leave it as it is."""
 
     size: float = 1.0  # of the whole body
     legs: float = 1.0  # of their length, on top of that, and so on
@@ -137,9 +112,7 @@ def draw_body(rng: np.random.RandomState) -> Body:
 
 def change_body(walk: Walk, body: Body) -> Walk:
     """The walk of another body: same angles, other lengths and other time."""
-    cycle = walk.cycle
-    if body.mirrored:
-        cycle = swap_sides(cycle * [-1, 1, 1])
+    cycle = swap_sides(walk.cycle * [-1, 1, 1]) if body.mirrored else walk.cycle
     root, bones = cycle[:, 0].copy(), _bones(cycle)
     for hip, knee, foot in LEGS.values():
         bones[:, [hip, knee, foot]] *= body.legs
@@ -158,9 +131,8 @@ def change_body(walk: Walk, body: Body) -> Walk:
 def walk_in_style(
     walk: Walk, style: Style, n_frames: int, *, phase: float = 0.0, fps: float = FPS
 ) -> np.ndarray:
-    """Walk for n_frames: float64 [n_frames, 16, 3], the root starting at x = z = 0.
-
-    phase: where in the cycle to start, 0 to 1.
+    """Walk for n_frames, from `phase` (0 to 1) of the cycle on: float64 [n_frames, 16, 3], the root
+    starting at x = z = 0.
 
     The legs swing further or less about their mean; the way grows with the step, so that feet stay
     where they are set. Then trunk, head and arms are turned, and at last the body is moved over the
@@ -179,26 +151,21 @@ def walk_in_style(
     bones[:, 1:] *= (length / np.linalg.norm(bones[:, 1:], axis=-1))[..., None]
 
     # Legs, first as they are in the walk, to know the ground and the way of a step.
-    before = _feet(bones)
+    before, way = _feet(bones), np.ptp(_feet(bone_cycle)[..., 2])
     mean = bone_cycle.mean(0)
     for _, *leg in LEGS.values():
         for bone in leg:
-            bones[:, bone] = _swing(bones[:, bone], mean[bone], style.stride)
-    after = _feet(bones)
-    full = np.array(bone_cycle)
-    for _, *leg in LEGS.values():
-        for bone in leg:
-            full[:, bone] = _swing(full[:, bone], mean[bone], style.stride)
-    longer = np.ptp(_feet(full)[..., 2]) / np.ptp(_feet(bone_cycle)[..., 2])
+            for legs in (bones, bone_cycle):
+                legs[:, bone] = _swing(legs[:, bone], mean[bone], style.stride)
+    after, longer = _feet(bones), np.ptp(_feet(bone_cycle)[..., 2]) / way
     root[:, 1] += _lowest(before) - _lowest(after)
     root[:, 2] = longer * (root[:, 2] + (phases - phases[0]) * stride_way[2])
 
     # Where the feet are set, and the body over them.
-    feet = {}
-    for column, (side, _) in enumerate(LEGS.items()):
-        feet[side] = root + after[:, column] + [side * style.width, 0, 0]
-    middle = root_cycle.mean(0)
-    root[:, 0] = middle[0] + style.sway * (root[:, 0] - middle[0])
+    feet = root[:, None] + after
+    feet[..., 0] += [side * style.width for side in LEGS]
+    middle = root_cycle.mean(0)[0]
+    root[:, 0] = middle + style.sway * (root[:, 0] - middle)
     height = np.mean(root[:, 1])
     root[:, 1] = height + style.bounce * (root[:, 1] - height) - style.sink
 
@@ -209,37 +176,36 @@ def walk_in_style(
     bones[:, 3] = _pitch(bones[:, 3], upper + style.head)
     for side, (shoulder, elbow, hand) in ARMS.items():
         bones[:, shoulder] = _pitch(bones[:, shoulder], upper)
-        bones[:, elbow] = _swing(bones[:, elbow], mean[elbow], style.arm_swing)
-        bones[:, hand] = _swing(bones[:, hand], mean[hand], style.arm_swing)
+        for bone in (elbow, hand):
+            bones[:, bone] = _swing(bones[:, bone], mean[bone], style.arm_swing)
         bones[:, hand] = _pitch(bones[:, hand], -style.elbow)
-        bones[:, elbow] = _lift(bones[:, elbow], side * style.spread)
+        bones[:, elbow] = _pitch(bones[:, elbow], side * style.spread, axes=(0, 1))
 
     pose = _joints(root, bones)
-    for side, (hip, knee, foot) in LEGS.items():
+    for column, (hip, knee, foot) in enumerate(LEGS.values()):
         pose[:, knee], pose[:, foot] = _bend_knee(
-            pose[:, hip], feet[side], bones[:, knee], length[knee - 1], length[foot - 1]
+            pose[:, hip], feet[:, column], bones[:, knee], length[knee - 1], length[foot - 1]
         )
     return pose - pose[0, 0] * [1, 0, 1]
 
 
-def add_noise(pose: np.ndarray, rng: np.random.RandomState, metres: float = 0.004) -> np.ndarray:
-    """What a motion tracker adds: noise of this standard deviation, alike in following frames."""
+def add_noise(pose: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+    """What a motion tracker adds: noise of 4 mm (standard deviation), alike in following frames."""
     noise = rng.standard_normal((len(pose) + 2, *pose.shape[1:]))
-    return pose + (noise[:-2] + noise[1:-1] + noise[2:]) * (metres / np.sqrt(3))
+    return pose + (noise[:-2] + noise[1:-1] + noise[2:]) * (0.004 / np.sqrt(3))
 
 
 def _bones(pose: np.ndarray) -> np.ndarray:
-    """Each joint from its parent: [T, 16, 3]; zeros for the root."""
-    bones = np.zeros_like(pose)
-    for joint in BONES:
-        bones[:, joint] = pose[:, joint] - pose[:, PARENTS[joint]]
+    """Each joint j from its parent PARENTS[j]: [T, 16, 3]; zeros for the root."""
+    bones = pose - pose[:, PARENTS]
+    bones[:, 0] = 0
     return bones
 
 
 def _joints(root: np.ndarray, bones: np.ndarray) -> np.ndarray:
     pose = np.array(bones)
     pose[:, 0] = root
-    for joint in BONES:
+    for joint in range(1, N_JOINTS):
         pose[:, joint] = pose[:, PARENTS[joint]] + bones[:, joint]
     return pose
 
@@ -252,8 +218,7 @@ def _feet(bones: np.ndarray) -> np.ndarray:
 def _lowest(feet: np.ndarray) -> np.ndarray:
     """Height of the lower foot [T], without a kink where the other one takes over."""
     sharp = 40.0  # a metre
-    left, right = feet[..., 1].T
-    return -np.logaddexp(-sharp * left, -sharp * right) / sharp
+    return -np.logaddexp(*(-sharp * feet[..., 1].T)) / sharp
 
 
 def _at_phases(cycle: np.ndarray, phases: np.ndarray) -> np.ndarray:
@@ -274,19 +239,13 @@ def _swing(bone: np.ndarray, mean: np.ndarray, factor: float) -> np.ndarray:
     return _pitch(bone, -np.rad2deg((factor - 1) * away))
 
 
-def _pitch(bone: np.ndarray, degrees) -> np.ndarray:
-    """[T, 3] turned about the axis from side to side: what points up goes forward."""
-    angle = np.deg2rad(degrees)
+def _pitch(bone: np.ndarray, degrees, axes: tuple[int, int] = (1, 2)) -> np.ndarray:
+    """[T, 3] turned from the first axis to the second: what points up (y) goes forward (z)."""
+    angle, turned = np.deg2rad(degrees), np.array(bone)
     cos, sin = np.cos(angle), np.sin(angle)
-    x, y, z = bone.T
-    return np.stack([x, cos * y - sin * z, sin * y + cos * z], axis=-1)
-
-
-def _lift(bone: np.ndarray, degrees: float) -> np.ndarray:
-    """[T, 3] turned about the axis of walking: what points down goes to +x."""
-    cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
-    x, y, z = bone.T
-    return np.stack([cos * x - sin * y, sin * x + cos * y, z], axis=-1)
+    a, b = bone[:, axes].T
+    turned[:, axes[0]], turned[:, axes[1]] = cos * a - sin * b, sin * a + cos * b
+    return turned
 
 
 def _bend_knee(hip, foot, thigh, upper: float, lower: float):
@@ -307,4 +266,4 @@ def _bend_knee(hip, foot, thigh, upper: float, lower: float):
 
 def neutral_but(**changes: float) -> Style:
     """A style that differs from neutral only in what is named, for looking at one at a time."""
-    return replace(Style(), **changes)
+    return Style(**changes)

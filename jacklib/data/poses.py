@@ -3,10 +3,9 @@
 A pose sequence is [T, 16, 3]: x, y, z of each joint in each frame. Here y points up and lengths are
 metres; a walker who looks along +z has the left side at +x.
 
-Which side comes first: the Emotion-Gait readme puts the left arm at 4-6 and the left leg at 10-12,
-the code of BPM-GCN calls the same columns right. `JOINTS` follows the readme, and so does all that
-JACK makes: samples, BVH files, pictures. To the network both are one, as long as training and test
-agree; a file of the other kind is turned with `swap_sides`.
+Emotion-Gait's readme puts the left arm at 4-6 and the left leg at 10-12, and so does all that JACK
+makes; the comments of BPM-GCN's and STEP's code call the same columns right. To the network both
+are one, as long as training and test agree; a file of the other kind is turned by `swap_sides`.
 """
 
 from __future__ import annotations
@@ -39,19 +38,17 @@ def check_shape(shape: tuple[int, ...], where: str) -> None:
                         cure=f"Choose these joints, in this order: {', '.join(JOINTS)}."
         )  # fmt: skip
     refuse(shape[0] > MOST_FRAMES, where, found=f"{shape[0]} frames",
-           wanted=f"{MOST_FRAMES} at most", cure="Cut the part out that shows the walk."
-    )  # fmt: skip
+           wanted=f"{MOST_FRAMES} at most",
+           cure="Cut the part out that shows the walk.")  # fmt: skip
 
 
 def check_pose(pose, what: str, index: int | None = None) -> np.ndarray:
-    """The poses as float64 [T, 16, 3], if they are sound.
+    """The poses, [T, 16, 3] or [T, 48] (x, y, z of each joint in turn), as float64 [T, 16, 3].
 
-    pose: [T, 16, 3] or [T, 48] (x, y, z of each joint in turn).
     what: the file or argument, for the message; index: the gait's place in it.
 
-    Raises DataError if there are not 16 joints or fewer than 2 frames, if a number is
-    missing, infinite or too large for any unit, or where the gait is zero: all of it, or a frame
-    before its last one that is not.
+    Raises DataError if there are not 16 joints or fewer than 2 frames, if a number is missing,
+    infinite or too large for any unit, or if a frame is zero before the last one that is not.
     """
     where = what if index is None else f"{what}, gait {index}"
     if isinstance(pose, np.ndarray) and pose.ndim > 1:
@@ -67,21 +64,20 @@ def check_pose(pose, what: str, index: int | None = None) -> np.ndarray:
     refuse(len(array) < 2, where, found=f"{len(array)} frames",
            wanted="2 or more, 48 to fill the network's input",
            cure="Leave the gait out (`prepare gait --skip_bad`), or record it longer.")  # fmt: skip
-    bad = ~np.isfinite(array)
-    if bad.any():
-        frame, joint, _ = np.argwhere(bad)[0]
+    bad = np.argwhere(~np.isfinite(array))
+    if len(bad):
+        frame, joint, _ = bad[0]
         raise DataError(f"{where}, frame {frame}, {JOINTS[joint]}",
                         found="a number that is missing or infinite", wanted="finite numbers",
                         cure="Fill the gap from the frames around it, or leave the gait out "
                         "(`prepare gait --skip_bad`).")  # fmt: skip
     seen = np.abs(array).sum((1, 2)) > 0
-    last = np.flatnonzero(seen)[-1] if seen.any() else -1
-    empty = np.flatnonzero(~seen[: last + 1]) if last >= 0 else np.arange(1)
-    if len(empty):
-        found = "zeros only" if last < 0 else f"frame {empty[0]} of zeros only"
-        raise DataError(where, found=found, wanted="joints at different places in every frame",
-                        cure="Leave the gait out, or cut off the frames in which nobody was "
-                        "tracked; zeros may only follow the last frame.")  # fmt: skip
+    last, gap = np.flatnonzero(seen)[-1] if seen.any() else -1, seen.argmin()
+    refuse(last < 0 or gap < last and not seen[gap], where,
+           found="zeros only" if last < 0 else f"frame {gap} of zeros only",
+           wanted="joints at different places in every frame",
+           cure="Leave the gait out, or cut off the frames in which nobody was tracked; zeros may "
+           "only follow the last frame.")  # fmt: skip
     refuse(last < 1, where, found="1 frame, then zeros", wanted="2 frames or more",
            cure="Leave the gait out.")  # fmt: skip
     far = np.abs(array)
@@ -98,18 +94,16 @@ def check_pose(pose, what: str, index: int | None = None) -> np.ndarray:
 
 def body_length(pose: np.ndarray) -> float:
     """From the feet along the bones to the head, median over frames, mean of both legs."""
-    lower = [10, 11, 13, 14, 0, 1, 2]  # both legs, then the trunk; each with the joint after it
-    bones = pose[:, lower] - pose[:, [joint + 1 for joint in lower]]
-    length = np.median(np.linalg.norm(bones, axis=-1), axis=0).tolist()
-    legs = [length[0] + length[1], length[2] + length[3]]
-    return sum(legs) / 2 + length[4] + length[5] + length[6]
+    joints = np.array([10, 11, 13, 14, 0, 1, 2])  # each bone goes from one of these to the next
+    bones = np.linalg.norm(pose[:, joints] - pose[:, joints + 1], axis=-1)
+    thigh, shin, thigh_2, shin_2, back, chest, neck = np.median(bones, axis=0).tolist()
+    return ((thigh + shin) + (thigh_2 + shin_2)) / 2 + back + chest + neck
 
 
-def check_rate(fps: float, what: str) -> float:
-    """The rate, if people can be recorded with it. Raises DataError naming the file or option."""
+def check_rate(fps: float, what: str) -> None:
+    """Raise DataError, naming the file or option, if people cannot be recorded at this rate."""
     refuse(not SLOWEST <= fps <= FASTEST, what, found=f"{fps:.6g} frames per second",
            wanted=f"{SLOWEST} to {FASTEST}", cure="Correct the rate, or record again.")  # fmt: skip
-    return fps
 
 
 def check_label(label, what: str, index: int) -> int:
@@ -130,17 +124,15 @@ def swap_sides(pose: np.ndarray) -> np.ndarray:
 
 
 def face_forward(pose: np.ndarray) -> np.ndarray:
-    """[T, 16, 3] moved and turned about the vertical, the same for all frames: the root starts
-    above the origin, and the way from the first to the last frame goes along +z. Where the root
-    stays within 10 cm, the hips tell which way the body looks.
-    """
+    """[T, 16, 3] moved and turned as a whole about the vertical: the root starts above the origin,
+    and its way from the first to the last frame goes along +z. Where that is less than 10 cm, the
+    hips tell which way the body looks."""
     pose = pose - pose[:1, :1] * [1, 0, 1]
     way = pose[-1, 0]
     if np.hypot(way[0], way[2]) < 0.1:
         left = (pose[:, 10] - pose[:, 13]).mean(0)
         way = np.array([-left[2], 0, left[0]])  # a quarter turn: the left side is at +x
-    angle = np.arctan2(way[0], way[2])
-    return turn_about_y(pose, -angle)
+    return turn_about_y(pose, -np.arctan2(way[0], way[2]))
 
 
 def turn_about_y(points: np.ndarray, angle) -> np.ndarray:

@@ -4,7 +4,7 @@
 
 SOURCE holds features.h5 and labels.h5, or features_ELMD.h5 and labels_ELMD.h5, or all four. A
 file split_test.txt in it, one gait's name a line, says which gaits are for the test; without it a
-share is drawn from a seed. Layouts are described in `jacklib.data.gait`.
+share is drawn from a seed. Layouts: `jacklib.data.gait`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ log = logger(__name__)
 
 PAIRS = (("features.h5", "labels.h5"), ("features_ELMD.h5", "labels_ELMD.h5"))
 SPLIT_FILE = "split_test.txt"
+FILES = [SETTINGS, *(f"{split}_{part}.npy" for split in SPLITS for part in PARTS)]  # all written
 
 
 class GaitReport(NamedTuple):
@@ -42,43 +43,34 @@ class GaitReport(NamedTuple):
 
 
 def prepare_gait(
-    source: str | Path,
-    target: str | Path,
-    *,
-    seed: int = 0,
-    test_share: float = 0.1,
-    order: Sequence[str] = EMOTIONS,
-    skip_bad: bool = False,
-) -> GaitReport:
+    source: str | Path, target: str | Path, *, seed: int = 0, test_share: float = 0.1,
+    order: Sequence[str] = EMOTIONS, skip_bad: bool = False,
+) -> GaitReport:  # fmt: skip
     """Write TARGET/train_joint.npy and the other seven arrays, and gait.json with the names.
 
-    seed, test_share: of the split, where SOURCE has no split_test.txt.
-    order: what the labels 0 to 3 in SOURCE mean (see `read_gaits`).
-    skip_bad: leave gaits out that are not sound, with a warning, instead of stopping.
-
-    What an earlier run left stays until all is written; gait.json comes last, and while it is
-    missing, TARGET is not finished.
-    Raises DataError naming file and gait.
+    seed, test_share: of the split, where SOURCE has no split_test.txt. order: what the labels 0 to
+    3 in SOURCE mean (see `read_gaits`). skip_bad: leave gaits out that are not sound, with a
+    warning, instead of stopping. What an earlier run left stays until all is written; while
+    gait.json is missing, TARGET is not finished. Raises DataError naming file and gait.
     """
     source, target = Path(source), Path(target)
     pairs = [pair for pair in PAIRS if any((source / name).exists() for name in pair)]
     refuse(not pairs, str(source), found="neither features.h5 nor features_ELMD.h5",
            wanted="a folder in Emotion-Gait's layout",
            cure="Give the folder with the .h5 files of Emotion-Gait.")  # fmt: skip
-    bad: list[tuple[str, DataError]] | None = [] if skip_bad else None
+    bad: list[tuple[str, DataError]] = []
     gaits, seen = [], {}
     for features, labels in pairs:
-        taken = {*seen, *(name for name, _ in bad or ())}
-        for gait in read_gaits(source / features, source / labels, order=order, bad=bad):
+        taken, files = {*seen, *dict(bad)}, (source / features, source / labels)
+        for gait in read_gaits(*files, order=order, bad=bad if skip_bad else None):
             if gait.name in taken:
                 gait = gait._replace(name=f"{features}:{gait.name}")
             seen[gait.name] = len(gaits)
             gaits.append(gait)
-    for _, error in bad or ():
+    for _, error in bad:
         log.warning("left out: %s", error)
-    left_out = {name for name, _ in bad or ()}
     if (source / SPLIT_FILE).is_file():
-        test = _named_test(source / SPLIT_FILE, seen, left_out)
+        test = _named_test(source / SPLIT_FILE, seen, {*dict(bad)})
         train = np.setdiff1d(np.arange(len(gaits)), test)
         drawn: dict = {"split": SPLIT_FILE}
     else:
@@ -88,29 +80,22 @@ def prepare_gait(
     for split, indices in chosen.items():
         refuse(not len(indices), str(source), found=f"no gait to {split}", wanted="one or more",
                cure=f"Correct {SPLIT_FILE}, or give more gaits.")  # fmt: skip
-    settings = {
-        "emotions": list(EMOTIONS),
-        "label_order": list(order),
-        **drawn,
-        **{split: [gaits[i].name for i in indices] for split, indices in chosen.items()},
-    }
-    names = [SETTINGS, *(f"{split}_{part}.npy" for split in SPLITS for part in PARTS)]
+    names_of = {split: [gaits[i].name for i in indices] for split, indices in chosen.items()}
+    settings = {"emotions": list(EMOTIONS), "label_order": list(order), **drawn, **names_of}
     with locked(target, "preparing gaits"), contextlib.ExitStack() as stack:
         sweep(target, depth=0)
-        places = {name: stack.enter_context(whole_file(target / name)) for name in names}
+        places = {name: stack.enter_context(whole_file(target / name)) for name in FILES}
         for split, indices in chosen.items():
-            arrays = gait_arrays(
-                [gaits[i].pose for i in indices], [gaits[i].label for i in indices]
-            )
+            _, poses, classes = zip(*(gaits[i] for i in indices), strict=True)
+            arrays = gait_arrays(poses, classes)
             for part, array in zip(PARTS, arrays, strict=True):
                 write_array(places[f"{split}_{part}.npy"], array)
         write_json(places[SETTINGS], settings)
         # The stack puts all in place, the first last. What an earlier run left goes before, so that
         # a stop leaves no arrays of two runs.
-        for name in names:
+        for name in FILES:
             (target / name).unlink(missing_ok=True)
-    messages = tuple(str(error) for _, error in bad or ())
-    return GaitReport(target, len(train), len(test), messages)
+    return GaitReport(target, len(train), len(test), tuple(str(error) for _, error in bad))
 
 
 def _named_test(path: Path, places: dict[str, int], left_out: set[str]) -> np.ndarray:
@@ -120,10 +105,9 @@ def _named_test(path: Path, places: dict[str, int], left_out: set[str]) -> np.nd
         if name in places:
             indices.append(places[name])
         elif name and name not in left_out:
-            raise DataError(
-                f"{path}, line {number}", found=shown(name), wanted="the name of a gait",
-                cure="Correct the line; names are those in the features file.",
-            )  # fmt: skip
+            raise DataError(f"{path}, line {number}", found=shown(name),
+                            wanted="the name of a gait", cure="Correct the line; names are those "
+                            "in the features file.")  # fmt: skip
     return np.unique(np.array(indices, dtype=int))
 
 
@@ -133,20 +117,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", help="folder for the eight arrays")
     parser.add_argument("--seed", type=int, default=0, help="of the split (default 0)")
     parser.add_argument("--test_share", type=float, default=0.1, help="of the gaits (default 0.1)")
-    parser.add_argument(
-        "--label_order", nargs=4, default=list(EMOTIONS), metavar="EMOTION", choices=EMOTIONS,
-        help=f"what the labels 0 to 3 mean (default {' '.join(EMOTIONS)})",
-    )  # fmt: skip
-    parser.add_argument(
-        "--skip_bad", action="store_true", help="leave out gaits that are not sound"
-    )
+    parser.add_argument("--label_order", nargs=4, default=list(EMOTIONS), metavar="EMOTION",
+                        choices=EMOTIONS, help="what the labels 0 to 3 mean (default "
+                        f"{' '.join(EMOTIONS)})")  # fmt: skip
+    parser.add_argument("--skip_bad", action="store_true",
+                        help="leave out gaits that are not sound")  # fmt: skip
 
 
 def main(args: argparse.Namespace) -> int:
     """Run `prepare gait`; errors are raised as DataError, which the command line prints."""
-    report = prepare_gait(
-        args.source, args.target, seed=args.seed, test_share=args.test_share,
-        order=args.label_order, skip_bad=args.skip_bad,
-    )  # fmt: skip
-    print(report)
+    print(prepare_gait(args.source, args.target, seed=args.seed, test_share=args.test_share,
+                       order=args.label_order, skip_bad=args.skip_bad))  # fmt: skip
     return 0

@@ -3,10 +3,7 @@
 A clip is a neutral scene (grey shapes that drift, a hum) with an event of 36 frames in it, during
 which palette, motion, shapes and sound are those of one of VE8's eight emotions. Everything
 outside the event is drawn from random numbers that do not depend on the emotion, so a network can
-only learn the label from the event, and its temporal attention can be scored against the truth
-(`segment_truth`).
-
-Nothing is stored in the repository: `build_rendered` makes the clips from a seed at first use.
+only learn the label from the event, and its temporal attention can be scored (`segment_truth`).
 
 To give the same bytes on every machine, random numbers come from NumPy's frozen `RandomState`,
 geometry is computed in float64, and from the coverage of a pixel on (0..256) all painting is done
@@ -20,7 +17,9 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,26 +32,18 @@ from jacklib.errors import check_at_least, check_choice, refuse
 from jacklib.files import make_set, write_text
 
 LABELS = ["Anger", "Anticipation", "Disgust", "Fear", "Joy", "Sadness", "Surprise", "Trust"]
-FPS = 30
-SAMPLE_RATE = 44100
+FPS, SAMPLE_RATE = 30, 44100
 SAMPLES_PER_FRAME = SAMPLE_RATE // FPS
-EVENT_FRAMES = 36
-EVENT_GRID = 12
-# Raised whenever the pictures or sounds change, so that older clips on disk are made anew.
-VERSION = 1
+EVENT_FRAMES, EVENT_GRID = 36, 12  # length of an event; it starts at a multiple of the second
+VERSION = 1  # raised whenever pictures or sounds change, so that older clips on disk are made anew
 
 
 class RenderedClip(NamedTuple):
-    """One clip in memory.
+    """One clip in memory."""
 
-    frames: uint8 [n_frames, H, W, 3], RGB, 30 per second.
-    sound: float32 [n_frames * 1470], mono at 44100 Hz, in -1..1 and on the 16-bit grid.
-    event: (start, end) in frames, half-open.
-    """
-
-    frames: np.ndarray
-    sound: np.ndarray
-    event: tuple[int, int]
+    frames: np.ndarray  # uint8 [n_frames, H, W, 3], RGB, 30 per second
+    sound: np.ndarray  # float32 [n_frames * 1470], 44100 Hz, in -1..1 and on the 16-bit grid
+    event: tuple[int, int]  # (start, end) in frames, half-open
 
 
 # --- Outlines: the radius of a shape (at most 1) as a function of the angle, 0 = right, pi/2 = down
@@ -75,11 +66,11 @@ def polygon(corners: int) -> Outline:
 def star(points: int, waist: float) -> Outline:
     """A star whose inner corners lie at radius `waist`, one tip at angle 0."""
     sector = 2 * np.pi / points
+    corner_x, corner_y = waist * np.cos(sector / 2), waist * np.sin(sector / 2)
 
     def outline(angle: np.ndarray) -> np.ndarray:
         # Within half a sector the edge is the straight line from the tip (1, 0) to the waist.
         off_tip = np.abs(np.mod(angle + sector / 2, sector) - sector / 2)
-        corner_x, corner_y = waist * np.cos(sector / 2), waist * np.sin(sector / 2)
         return corner_y / (corner_y * np.cos(off_tip) + (1 - corner_x) * np.sin(off_tip))
 
     return outline
@@ -98,8 +89,7 @@ def blob(rng: Random, wobble: np.ndarray | float = 0.0) -> Outline:
 
 def teardrop(angle: np.ndarray) -> np.ndarray:
     """A drop, its tip up."""
-    upward = np.maximum(-np.sin(angle), 0.0)
-    return 0.5 + 0.5 * upward**10
+    return 0.5 + 0.5 * np.maximum(-np.sin(angle), 0.0) ** 10
 
 
 def heart(angle: np.ndarray) -> np.ndarray:
@@ -130,19 +120,21 @@ def blend(old: np.ndarray, new: np.ndarray, weight: np.ndarray) -> np.ndarray:
 class Stage:
     """Frames being painted, with a margin around them so that shapes may leave the picture.
 
-    Lengths given to `paint` are in units of 1/96 of the picture's short side, places (x, y) in
-    those units from the top left corner; `width` and `height` tell how far the picture reaches.
+    Lengths and places (x, y; from the top left corner) are in units of 1/96 of the picture's short
+    side; `width` and `height` tell how far it reaches.
     """
 
     def __init__(self, canvas: np.ndarray, margin: int, unit: float):
         self.canvas, self.margin, self.unit = canvas, margin, unit
-        self.n_frames = len(canvas)
+        self.shake = np.zeros((len(canvas), 2))  # how far the camera is off, down and right
         self.height = (canvas.shape[1] - 2 * margin) / unit
         self.width = (canvas.shape[2] - 2 * margin) / unit
 
     def part(self, start: int, end: int) -> Stage:
         """The same pictures (not a copy), frames start to end only."""
-        return Stage(self.canvas[start:end], self.margin, self.unit)
+        part = Stage(self.canvas[start:end], self.margin, self.unit)
+        part.shake = self.shake[start:end]
+        return part
 
     def fill(self, top: np.ndarray, bottom: np.ndarray, weight: np.ndarray) -> None:
         """Lay a vertical gradient over everything; weight 0..256 for each frame, integers [T]."""
@@ -160,7 +152,7 @@ class Stage:
         x, y, radius, angle, squash (height by width) and opacity (0..1) are numbers or [T];
         colour is uint16 [3]; hollow is the fraction of the radius cut out; stripes their number.
         """
-        every = np.ones(self.n_frames)
+        every = np.ones(len(self.canvas))
         x = every * x * self.unit + self.margin
         y = every * y * self.unit + self.margin
         radius, angle = every * radius * self.unit, every * angle
@@ -174,22 +166,17 @@ class Stage:
         columns = np.floor(x).astype(int)[:, None] + near
         right = (columns - x[:, None])[:, None, :]  # [T, 1, P]
         down = ((rows - y[:, None]) / (every * squash)[:, None])[:, :, None]  # [T, P, 1]
-        distance = right * right + down * down
-        np.sqrt(distance, out=distance)
+        distance = np.sqrt(right * right + down * down)
         turn = angle[:, None, None]
-        direction = np.arctan2(down, right)
-        direction -= turn
-        rim = outline(direction) * radius[:, None, None]
-        coverage = 0.5 + rim
-        coverage -= distance
-        np.clip(coverage, 0, 1, out=coverage)
+        rim = outline(np.arctan2(down, right) - turn) * radius[:, None, None]
+        coverage = np.clip(0.5 + rim - distance, 0, 1)
         if hollow:
             coverage *= np.clip(0.5 + distance - hollow * rim, 0, 1)
         coverage *= 256
         coverage *= (every * opacity)[:, None, None]
         weight = np.rint(coverage, out=coverage)[..., None]
 
-        place = (np.arange(self.n_frames)[:, None, None], rows[:, :, None], columns[:, None, :])
+        place = (np.arange(len(rows))[:, None, None], rows[:, :, None], columns[:, None, :])
         picture = blend(self.canvas[place], colour, weight)
         if stripes:
             along = (right * np.cos(turn) + down * np.sin(turn)) / radius[:, None, None]
@@ -223,7 +210,7 @@ def neutral_scene(n_frames: int, size: tuple[int, int], rng: Random) -> Stage:
 
     hue, value = between(rng, 0, 360), between(rng, 0.3, 0.75)
     base = hsv(hue, between(rng, 0.02, 0.16), value)
-    speed = np.array([between(rng, 0.05, 0.3), between(rng, 0.05, 0.3)]) * unit
+    speed = np.array([between(rng, 0.05, 0.3) for _ in "yx"]) * unit
     steps = np.rint(np.arange(n_frames)[:, None] * speed).astype(int)  # [T, 2]
     room = steps.max(axis=0)
     texture = 0.65 * cloud(height + room[0], width + room[1], 24 * unit, rng)
@@ -236,80 +223,66 @@ def neutral_scene(n_frames: int, size: tuple[int, int], rng: Random) -> Stage:
     for _ in range(rng.randint(4, 8)):
         shape = blob(rng) if rng.randint(2) else polygon(rng.randint(3, 7))
         heading, pace = between(rng, 0, 2 * np.pi), between(rng, 0.05, 0.35)
-        stage.paint(
-            shape,
-            between(rng, 0, stage.width) + frame * pace * np.cos(heading),
-            between(rng, 0, stage.height) + frame * pace * np.sin(heading),
-            between(rng, 7, 17),
-            hsv(hue + between(rng, -60, 60), between(rng, 0.03, 0.25), between(rng, 0.2, 0.85)),
-            angle=between(rng, 0, 2 * np.pi) + frame * between(rng, -0.03, 0.03),
-            stripes=between(rng, 1.5, 5),
-        )
+        x = between(rng, 0, stage.width) + frame * pace * np.cos(heading)
+        y = between(rng, 0, stage.height) + frame * pace * np.sin(heading)
+        radius, tint = between(rng, 7, 17), hue + between(rng, -60, 60)
+        stage.paint(shape, x, y, radius,
+                    hsv(tint, between(rng, 0.03, 0.25), between(rng, 0.2, 0.85)),
+                    angle=between(rng, 0, 2 * np.pi) + frame * between(rng, -0.03, 0.03),
+                    stripes=between(rng, 1.5, 5))  # fmt: skip
     return stage
 
 
-# ---------------------------------------------------------------------------------------------
-# The eight events. Each painter gets the stage (event frames only), the time in seconds since the
-# event's start [T], the tempo in beats per second, a hue shift in degrees and random numbers, and
-# may return how far the camera is off, in units [T, 2]. Each sound gets time [N], tempo, random
-# numbers and returns a waveform [N] within about -1..1.
-# ---------------------------------------------------------------------------------------------
+# --- The eight events -----------------------------------------------------------------------------
+# Each function paints its event on the stage (its frames only) and returns its sound, a waveform
+# [N] within about -1..1. t, s: seconds since the event's start, of each frame [T] and of each
+# sample [N]. tempo: beats per second. hue: a shift in degrees.
 
 
-def draw_anger(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> np.ndarray:
-    """Red triangles that swell with the beat while everything shakes."""
+def anger(stage: Stage, t, s, tempo: float, hue: float, rng: Random) -> np.ndarray:
+    """Red triangles that swell with the beat while everything shakes. A distorted low sawtooth,
+    hammered, with a burst of noise on each stroke."""
     beat = np.mod(t * tempo, 1.0)
     for _ in range(rng.randint(5, 8)):
         jolt = (rng.random_sample((2, len(t))) - 0.5) * 7
-        stage.paint(
-            polygon(3),
-            between(rng, 10, stage.width - 10) + jolt[0],
-            between(rng, 10, stage.height - 10) + jolt[1],
-            between(rng, 13, 22) * (1.25 - 0.4 * beat),
-            hsv(between(rng, 0, 22) + hue, between(rng, 0.85, 1), between(rng, 0.75, 1)),
-            angle=between(rng, 0, 2 * np.pi) + (rng.random_sample(len(t)) - 0.5) * 0.5,
-        )
-    return (rng.random_sample((len(t), 2)) - 0.5) * 8
+        x = between(rng, 10, stage.width - 10) + jolt[0]
+        y = between(rng, 10, stage.height - 10) + jolt[1]
+        stage.paint(polygon(3), x, y, between(rng, 13, 22) * (1.25 - 0.4 * beat),
+                    hsv(between(rng, 0, 22) + hue, between(rng, 0.85, 1), between(rng, 0.75, 1)),
+                    angle=between(rng, 0, 2 * np.pi) + (rng.random_sample(len(t)) - 0.5) * 0.5
+        )  # fmt: skip
+    stage.shake[:] = (rng.random_sample((len(t), 2)) - 0.5) * 8
 
-
-def anger_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
-    """A distorted low sawtooth, hammered, with a burst of noise on each stroke."""
     pitch = between(rng, 65, 105)
-    saw = np.mod(t * pitch, 1.0) + np.mod(t * pitch * 1.018, 1.0) - 1
-    stroke = np.exp(-4 * np.mod(t * tempo, 1.0))
-    noise = rng.random_sample(len(t)) * 2 - 1
+    saw = np.mod(s * pitch, 1.0) + np.mod(s * pitch * 1.018, 1.0) - 1
+    stroke = np.exp(-4 * np.mod(s * tempo, 1.0))
+    noise = rng.random_sample(len(s)) * 2 - 1
     return np.tanh(4 * saw) * (0.35 + 0.65 * stroke) * 0.7 + 0.3 * noise * stroke
 
 
-def approach(t: np.ndarray, tempo: float) -> np.ndarray:
-    """Rings that have set out by time t: the pace grows from `tempo` to over three times it."""
-    return tempo * (t + t * t)
-
-
-def draw_anticipation(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> None:
-    """Rings come nearer, faster and faster, around a light that is still far away."""
+def anticipation(stage: Stage, t, s, tempo: float, hue: float, rng: Random) -> np.ndarray:
+    """Rings come nearer, faster and faster, around a light that is still far away. Ticks that come
+    faster and faster over a rising tone."""
     x = between(rng, 0.35, 0.65) * stage.width
     y = between(rng, 0.35, 0.65) * stage.height
     colour = hsv(38 + hue, between(rng, 0.45, 0.7), 1)
-    n_rings = 4
-    for ring in range(n_rings):
-        nearness = np.mod((ring + approach(t, tempo)) / n_rings, 1.0)
+    # How many rings have set out by then: the pace grows from `tempo` to over three times it.
+    rings, ticks = tempo * (t + t * t), tempo * (s + s * s)
+    for ring in range(4):
+        nearness = np.mod((ring + rings) / 4, 1.0)
         shown = np.minimum(1, 8 * nearness) * np.minimum(1, 5 * (1 - nearness))
         stage.paint(disc, x, y, 3 + 37 * nearness, colour, hollow=0.82, opacity=shown)
     stage.paint(disc, x, y, 4 + 3 * t, hsv(50 + hue, 0.25, 1))
 
-
-def anticipation_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
-    """Ticks that come faster and faster over a rising tone."""
-    rings = approach(t, tempo)
-    since = np.mod(rings, 1.0) / (tempo * (1 + 2 * t))  # seconds since the last tick
+    since = np.mod(ticks, 1.0) / (tempo * (1 + 2 * s))  # seconds since the last tick
     tick = np.sin(2 * np.pi * between(rng, 1300, 1900) * since) * np.exp(-since * 70)
     low = between(rng, 260, 340)
-    return 0.65 * tick + 0.25 * np.sin(2 * np.pi * low * (t + 0.45 * t * t))
+    return 0.65 * tick + 0.25 * np.sin(2 * np.pi * low * (s + 0.45 * s * s))
 
 
-def draw_disgust(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> None:
-    """Slimy blobs sway, wobble and ooze down; bubbles sit on them."""
+def disgust(stage: Stage, t, s, tempo: float, hue: float, rng: Random) -> np.ndarray:
+    """Slimy blobs sway, wobble and ooze down; bubbles sit on them. Gurgling: a low tone whose pitch
+    lurches, with bubbles on top."""
     for _ in range(rng.randint(7, 10)):
         sway = 2 * np.pi * tempo * t / 2 + between(rng, 0, 2 * np.pi)
         slime = rng.randint(3) > 0
@@ -317,25 +290,21 @@ def draw_disgust(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Ran
         y = between(rng, -12, stage.height - 14) + between(rng, 9, 18) * t
         radius = between(rng, 12, 21)
         colour = hsv(68 + hue, 0.8, 0.72) if slime else hsv(318 + hue, 0.42, 0.36)
-        stage.paint(
-            blob(rng, wobble=(1.5 * sway)[:, None, None]), x, y, radius, colour,
-            squash=1.15 + 0.3 * np.sin(sway), opacity=0.9,
-        )  # fmt: skip
+        slimy = blob(rng, wobble=(1.5 * sway)[:, None, None])
+        squash = 1.15 + 0.3 * np.sin(sway)
+        stage.paint(slimy, x, y, radius, colour, squash=squash, opacity=0.9)
         stage.paint(disc, x - 2, y - 3, radius * 0.2, hsv(72 + hue, 0.35, 0.9), hollow=0.5)
 
-
-def disgust_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
-    """Gurgling: a low tone whose pitch lurches, with bubbles on top."""
     pitch = between(rng, 110, 170)
-    lurch = np.sin(2 * np.pi * tempo * t) + 0.6 * np.sin(2 * np.pi * tempo * 1.7 * t)
-    gurgle = np.sin(2 * np.pi * pitch * t + 9 * lurch)
-    since = np.mod(t * tempo * 2.3, 1.0) / (tempo * 2.3)
+    lurch = np.sin(2 * np.pi * tempo * s) + 0.6 * np.sin(2 * np.pi * tempo * 1.7 * s)
+    gurgle = np.sin(2 * np.pi * pitch * s + 9 * lurch)
+    since = np.mod(s * tempo * 2.3, 1.0) / (tempo * 2.3)
     bubble = np.sin(2 * np.pi * (420 * since + 2600 * since * since)) * np.exp(-since * 14)
-    return 0.55 * gurgle * (0.6 + 0.4 * np.sin(2 * np.pi * 23 * t)) + 0.4 * bubble
+    return 0.55 * gurgle * (0.6 + 0.4 * np.sin(2 * np.pi * 23 * s)) + 0.4 * bubble
 
 
-def draw_fear(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> None:
-    """Pale eyes in the dark tremble, widen and blink."""
+def fear(stage: Stage, t, s, tempo: float, hue: float, rng: Random) -> np.ndarray:
+    """Pale eyes in the dark tremble, widen and blink. High notes a semitone apart in tremolo."""
     # Each pair has a ninth of the picture to itself.
     for cell in rng.permutation(9)[: rng.randint(4, 7)]:
         tremble = (rng.random_sample((2, len(t))) - 0.5) * 3.4
@@ -349,16 +318,13 @@ def draw_fear(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random
             stage.paint(disc, x + side * radius, y, radius, white, squash=lids)
             stage.paint(disc, x + side * radius, y, radius * 0.38, hsv(0, 0, 0.02), squash=lids)
 
-
-def fear_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
-    """High notes a semitone apart in tremolo."""
     pitch = between(rng, 950, 1350)
-    cluster = sum(np.sin(2 * np.pi * pitch * ratio * t) for ratio in (1, 1.06, 1.125)) / 3
-    return cluster * (0.5 + 0.5 * np.sin(2 * np.pi * tempo * t)) * 0.8
+    cluster = sum(np.sin(2 * np.pi * pitch * ratio * s) for ratio in (1, 1.06, 1.125)) / 3
+    return cluster * (0.5 + 0.5 * np.sin(2 * np.pi * tempo * s)) * 0.8
 
 
-def draw_joy(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> None:
-    """Balls in party colours bounce."""
+def joy(stage: Stage, t, s, tempo: float, hue: float, rng: Random) -> np.ndarray:
+    """Balls in party colours bounce. Bells run up and down a major chord."""
     floor = stage.height - 8
     colours = [hsv(8 + hue, 0.75, 1), hsv(332 + hue, 0.6, 1), hsv(28 + hue, 0.95, 1), hsv(0, 0, 1)]
     for ball in range(rng.randint(6, 9)):
@@ -366,78 +332,66 @@ def draw_joy(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random)
         # Two beats a bounce, each ball at its own moment, so that one always hits the beat.
         flight = np.mod(t * tempo / 4 + between(rng, 0, 1), 1.0)
         rise = 4 * flight * (1 - flight)
-        stage.paint(
-            disc, between(rng, 8, stage.width - 8) + between(rng, -12, 12) * t,
-            floor - radius / 2 - between(rng, 35, 75) * rise, radius, colours[ball % len(colours)],
-            squash=1 - 0.35 * np.maximum(0, 1 - 6 * rise),
-        )  # fmt: skip
+        x = between(rng, 8, stage.width - 8) + between(rng, -12, 12) * t
+        y = floor - radius / 2 - between(rng, 35, 75) * rise
+        squash = 1 - 0.35 * np.maximum(0, 1 - 6 * rise)
+        stage.paint(disc, x, y, radius, colours[ball % 4], squash=squash)
 
-
-def joy_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
-    """Bells run up and down a major chord."""
-    note = np.floor(t * tempo).astype(int)
-    since = np.mod(t * tempo, 1.0) / tempo
+    note = np.floor(s * tempo).astype(int)
+    since = np.mod(s * tempo, 1.0) / tempo
     steps = np.array([0, 4, 7, 12, 7, 4])[note % 6]
     pitch = between(rng, 440, 620) * 2.0 ** (steps / 12)
     ring = np.sin(2 * np.pi * pitch * since) + 0.4 * np.sin(2 * np.pi * 2.76 * pitch * since)
     return 0.55 * ring * np.exp(-5 * since) * np.minimum(1, since * 400)
 
 
-def draw_sadness(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> None:
-    """Drops sink slowly while the light goes."""
+def sadness(stage: Stage, t, s, tempo: float, hue: float, rng: Random) -> np.ndarray:
+    """Drops sink slowly while the light goes. A soft low tone sinks, with a minor third under a
+    slow vibrato."""
     path = stage.height + 30
     n_drops = rng.randint(9, 14)
     for drop in range(n_drops):
         x = (drop + between(rng, 0, 1)) * stage.width / n_drops
         fall = np.mod(between(rng, 0, path) + between(rng, 16, 30) * t, path) - 15
-        stage.paint(
-            teardrop, x, fall, between(rng, 7, 13),
-            hsv(210 + hue, between(rng, 0.25, 0.5), between(rng, 0.6, 0.85)),
-            opacity=0.9 - 0.25 * t / max(t[-1], 1 / FPS),
-        )  # fmt: skip
+        radius = between(rng, 7, 13)
+        colour = hsv(210 + hue, between(rng, 0.25, 0.5), between(rng, 0.6, 0.85))
+        opacity = 0.9 - 0.25 * t / max(t[-1], 1 / FPS)
+        stage.paint(teardrop, x, fall, radius, colour, opacity=opacity)
 
-
-def sadness_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
-    """A soft low tone sinks, with a minor third under a slow vibrato."""
     pitch = between(rng, 190, 260)
-    fallen = t - 0.11 * t * t + 0.002 * np.sin(2 * np.pi * 4.5 * t)
+    fallen = s - 0.11 * s * s + 0.002 * np.sin(2 * np.pi * 4.5 * s)
     tone = np.sin(2 * np.pi * pitch * fallen) + 0.6 * np.sin(2 * np.pi * pitch * 1.2 * fallen)
-    return 0.42 * tone * (0.55 + 0.45 * np.cos(2 * np.pi * tempo * t))
+    return 0.42 * tone * (0.55 + 0.45 * np.cos(2 * np.pi * tempo * s))
 
 
-def draw_surprise(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> None:
-    """A flash, and stars burst from one point; on each beat again."""
+def surprise(stage: Stage, t, s, tempo: float, hue: float, rng: Random) -> np.ndarray:
+    """On each beat a flash, and stars burst from one point; a steep upward glide and a crash."""
     x = between(rng, 0.35, 0.65) * stage.width
     y = between(rng, 0.35, 0.65) * stage.height
-    since = np.mod(t * tempo, 1.0)
-    flash = np.rint(150 * np.maximum(0, 1 - 6 * since)).astype(int)
+    beat = np.mod(t * tempo, 1.0)
+    flash = np.rint(150 * np.maximum(0, 1 - 6 * beat)).astype(int)
     stage.fill(hsv(0, 0, 1), hsv(0, 0, 1), flash)
     colours = [hsv(315 + hue, 0.75, 1), hsv(55 + hue, 0.6, 1), hsv(285 + hue, 0.6, 0.9)]
     n_stars = rng.randint(8, 12)
     first = between(rng, 0, 2 * np.pi)
     for k in range(n_stars):
         heading = first + 2 * np.pi * k / n_stars + between(rng, -0.2, 0.2)
-        gone = between(rng, 42, 66) * (1 - (1 - since) ** 3)
-        stage.paint(
-            star(5, 0.42), x + gone * np.cos(heading), y + gone * np.sin(heading),
-            between(rng, 8, 12) * (0.5 + 0.6 * since), colours[k % 3], angle=heading + 2 * since,
-        )  # fmt: skip
+        gone = between(rng, 42, 66) * (1 - (1 - beat) ** 3)
+        radius = between(rng, 8, 12) * (0.5 + 0.6 * beat)
+        stage.paint(star(5, 0.42), x + gone * np.cos(heading), y + gone * np.sin(heading), radius,
+                    colours[k % 3], angle=heading + 2 * beat)  # fmt: skip
 
-
-def surprise_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
-    """On each beat a steep upward glide and a crash."""
-    since = np.mod(t * tempo, 1.0) / tempo
-    rise = np.minimum(since, 0.14)
+    since = np.mod(s * tempo, 1.0) / tempo
+    rise, after = np.minimum(since, 0.14), np.maximum(since - 0.1, 0)
     low = between(rng, 280, 380)
     glide = np.sin(2 * np.pi * (low * rise + 7500 * rise * rise)) * (since < 0.14)
-    after = np.maximum(since - 0.1, 0)
-    noise = rng.random_sample(len(t)) * 2 - 1
-    crash = noise * (since >= 0.1) * np.exp(-after * 11)
-    return 0.6 * glide + 0.7 * crash
+    noise = rng.random_sample(len(s)) * 2 - 1
+    return 0.6 * glide + 0.7 * (noise * (since >= 0.1) * np.exp(-after * 11))
 
 
-def draw_trust(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Random) -> None:
-    """Hearts circle slowly around their common centre."""
+def trust(stage: Stage, t, s, tempo: float, hue: float, rng: Random) -> np.ndarray:
+    """Hearts circle slowly around their common centre. A warm chord of octave, fifth and tenth,
+    held, with a slow swell."""
     x = between(rng, 0.42, 0.58) * stage.width
     y = between(rng, 0.42, 0.58) * stage.height
     n_hearts = rng.randint(2, 4)
@@ -450,38 +404,30 @@ def draw_trust(stage: Stage, t: np.ndarray, tempo: float, hue: float, rng: Rando
         colour = hsv(128 + hue, 0.75, 0.5) if k % 2 else hsv(95 + hue, 0.12, 1)
         stage.paint(heart, x + orbit * np.cos(place), y + orbit * np.sin(place) - 6, radius, colour)
 
-
-def trust_sound(t: np.ndarray, tempo: float, rng: Random) -> np.ndarray:
-    """A warm chord of octave, fifth and tenth, held, with a slow swell."""
     root = between(rng, 120, 160)
     parts = ((1, 0.5), (1.5, 0.35), (2, 0.3), (2.5, 0.2), (3, 0.1))
-    chord = sum(loud * np.sin(2 * np.pi * root * ratio * t) for ratio, loud in parts)
-    return 0.55 * chord * (0.8 - 0.2 * np.cos(2 * np.pi * tempo * t))
+    chord = sum(loud * np.sin(2 * np.pi * root * ratio * s) for ratio, loud in parts)
+    return 0.55 * chord * (0.8 - 0.2 * np.cos(2 * np.pi * tempo * s))
 
 
 class Emotion(NamedTuple):
-    """What an event consists of. Colours are HSV, hue in degrees; tempo in beats per second."""
+    """What an event consists of."""
 
-    top: tuple[float, float, float]
+    top: tuple[float, float, float]  # colours: hue in degrees, saturation, value
     bottom: tuple[float, float, float]
-    tempo: tuple[float, float]
-    draw: Callable
-    sound: Callable
+    tempo: tuple[float, float]  # beats per second, from and to
+    event: Callable
 
 
 EMOTIONS = {
-    "Anger": Emotion((2, 0.9, 0.45), (0, 0.95, 0.14), (6, 9), draw_anger, anger_sound),
-    "Anticipation": Emotion(
-        (18, 0.75, 0.45), (32, 0.9, 0.9), (2.2, 3.2), draw_anticipation, anticipation_sound
-    ),
-    "Disgust": Emotion((76, 0.6, 0.5), (56, 0.7, 0.3), (2.5, 4), draw_disgust, disgust_sound),
-    "Fear": Emotion((262, 0.6, 0.16), (240, 0.5, 0.04), (11, 15), draw_fear, fear_sound),
-    "Joy": Emotion((52, 0.45, 1), (47, 0.85, 1), (6, 8.5), draw_joy, joy_sound),
-    "Sadness": Emotion((214, 0.3, 0.5), (222, 0.55, 0.2), (0.8, 1.3), draw_sadness, sadness_sound),
-    "Surprise": Emotion(
-        (186, 0.65, 1), (196, 0.8, 0.85), (2.4, 3.1), draw_surprise, surprise_sound
-    ),
-    "Trust": Emotion((110, 0.28, 0.9), (140, 0.45, 0.68), (1, 1.6), draw_trust, trust_sound),
+    "Anger": Emotion((2, 0.9, 0.45), (0, 0.95, 0.14), (6, 9), anger),
+    "Anticipation": Emotion((18, 0.75, 0.45), (32, 0.9, 0.9), (2.2, 3.2), anticipation),
+    "Disgust": Emotion((76, 0.6, 0.5), (56, 0.7, 0.3), (2.5, 4), disgust),
+    "Fear": Emotion((262, 0.6, 0.16), (240, 0.5, 0.04), (11, 15), fear),
+    "Joy": Emotion((52, 0.45, 1), (47, 0.85, 1), (6, 8.5), joy),
+    "Sadness": Emotion((214, 0.3, 0.5), (222, 0.55, 0.2), (0.8, 1.3), sadness),
+    "Surprise": Emotion((186, 0.65, 1), (196, 0.8, 0.85), (2.4, 3.1), surprise),
+    "Trust": Emotion((110, 0.28, 0.9), (140, 0.45, 0.68), (1, 1.6), trust),
 }
 
 
@@ -492,10 +438,8 @@ def neutral_sound(n_samples: int, rng: Random) -> np.ndarray:
     """A quiet hum with two overtones in a dull noise, float64 [n_samples]."""
     t = np.arange(n_samples) / SAMPLE_RATE
     pitch = between(rng, 70, 240)
-    hum = sum(
-        between(rng, 0.2, 1) / k * np.sin(2 * np.pi * (pitch * k * t + between(rng, 0, 1)))
-        for k in (1, 2, 3)
-    )
+    hum = sum(between(rng, 0.2, 1) / k * np.sin(2 * np.pi * (pitch * k * t + between(rng, 0, 1)))
+              for k in (1, 2, 3))  # fmt: skip
     width = rng.randint(4, 40)  # the noise is averaged over so many samples, so it sounds dull
     total = np.cumsum(rng.random_sample(n_samples + width) - 0.5)
     noise = (total[width:] - total[:-width]) / np.sqrt(width)
@@ -517,26 +461,17 @@ def _checked_event(event, n_frames: int) -> tuple[int, int]:
 
 
 def render_clip(
-    label: str,
-    seed: int,
-    *,
-    n_frames: int = 96,
-    size: tuple[int, int] = (96, 128),
+    label: str, seed: int, *, n_frames: int = 96, size: tuple[int, int] = (96, 128),
     event: tuple[int, int] | None = None,
-) -> RenderedClip:
+) -> RenderedClip:  # fmt: skip
     """Render one clip.
 
-    Args:
-        label: one of `LABELS`.
-        seed: a non-negative integer. The neutral scene and the time of the event follow from it
-            alone: two labels with the same seed give the same bytes outside the event.
-        n_frames: length at 30 frames per second; at least 36 unless `event` is given.
-        size: (height, width) in pixels, each at least 16.
-        event: (start, end) in frames, half-open; by default 36 frames that start at a random
-            multiple of 12.
+    label: one of LABELS. seed: 0 or more; the neutral scene and the time of the event follow from
+        it alone, so that two labels with one seed give the same bytes outside the event.
+    size: (height, width) in pixels, each at least 16.
+    event: (start, end) in frames, half-open; by default 36 that start at a random multiple of 12.
 
-    Raises:
-        DataError: unknown label, or a seed, size, length or event that is out of range.
+    Raises DataError for what is out of range.
     """
     check_choice("label", label, LABELS, "Labels begin with a capital, as in VE8.")
     refuse(seed < 0 or min(size) < 16 or n_frames < (EVENT_FRAMES if event is None else 1),
@@ -544,57 +479,38 @@ def render_clip(
            wanted=f"seed >= 0, height and width >= 16, n_frames >= {EVENT_FRAMES}",
            cure="Change the argument that is out of range.")  # fmt: skip
     words = [int(seed) & 0xFFFFFFFF, int(seed) >> 32 & 0xFFFFFFFF]
-    scene_rng = np.random.RandomState([*words, 0])
-    hum_rng = np.random.RandomState([*words, 1])
-    time_rng = np.random.RandomState([*words, 2])
+    scene_rng, hum_rng, time_rng = (np.random.RandomState([*words, use]) for use in range(3))
     event_rng = np.random.RandomState([*words, 3, LABELS.index(label)])
     if event is None:
         starts = event_starts(n_frames)
         start = starts[time_rng.randint(len(starts))]
         event = (start, start + EVENT_FRAMES)
     start, end = _checked_event(event, n_frames)
-
-    emotion = EMOTIONS[label]
-    tempo = between(event_rng, *emotion.tempo)
-    frames = _pictures(emotion, tempo, n_frames, size, (start, end), scene_rng, event_rng)
-    sound = _sound(emotion, tempo, n_frames, (start, end), hum_rng, event_rng)
+    scene = neutral_scene(n_frames, size, scene_rng)
+    wave = neutral_sound(n_frames * SAMPLES_PER_FRAME, hum_rng)
+    _add_event(EMOTIONS[label], scene, wave, start, end, event_rng)
+    corners = scene.margin + np.rint(scene.shake * scene.unit).astype(int)
+    pictures = zip(scene.canvas, corners, strict=True)
+    frames = np.stack([whole[y : y + size[0], x : x + size[1]] for whole, (y, x) in pictures])
+    sound = (np.rint(np.clip(wave, -1, 1) * 32767) / 32767).astype(np.float32)
     return RenderedClip(frames, sound, (start, end))
 
 
-def _pictures(emotion, tempo, n_frames, size, event, scene_rng, event_rng) -> np.ndarray:
-    """uint8 [n_frames, H, W, 3]."""
-    start, end = event
-    stage = neutral_scene(n_frames, size, scene_rng)
-    hue, bright = between(event_rng, -9, 9), between(event_rng, 0.85, 1.15)
+def _add_event(
+    emotion: Emotion, scene: Stage, wave: np.ndarray, start: int, end: int, rng: Random
+) -> None:
+    """Put the event into a scene and its sound, frames start to end."""
+    tempo, hue, bright = (between(rng, *ends) for ends in (emotion.tempo, (-9, 9), (0.85, 1.15)))
     top, bottom = (hsv(h + hue, s, v * bright) for h, s, v in (emotion.top, emotion.bottom))
-    veil = event_rng.randint(165, 236)  # of 256; the neutral scene shines through a little
-    during = stage.part(start, end)
+    veil = rng.randint(165, 236)  # of 256; the neutral scene shines through a little
+    during = scene.part(start, end)
     during.fill(top, bottom, np.full(end - start, veil))
-    shake = emotion.draw(during, np.arange(end - start) / FPS, tempo, hue, event_rng)
-
-    height, width = size
-    offset = np.zeros((n_frames, 2), int)
-    if shake is not None:
-        offset[start:end] = np.rint(shake * stage.unit)
-    corner = offset + stage.margin
-    return np.stack(
-        [
-            picture[row : row + height, column : column + width]
-            for picture, (row, column) in zip(stage.canvas, corner, strict=True)
-        ]
-    )
-
-
-def _sound(emotion, tempo, n_frames, event, hum_rng, event_rng) -> np.ndarray:
-    """float32 [n_frames * 1470], on the 16-bit grid."""
-    wave = neutral_sound(n_frames * SAMPLES_PER_FRAME, hum_rng)
-    start, end = (frame * SAMPLES_PER_FRAME for frame in event)
-    t = np.arange(end - start) / SAMPLE_RATE
-    voice = emotion.sound(t, tempo, event_rng)
+    heard = wave[start * SAMPLES_PER_FRAME : end * SAMPLES_PER_FRAME]
+    t, s = np.arange(end - start) / FPS, np.arange(len(heard)) / SAMPLE_RATE
+    voice = emotion.event(during, t, s, tempo, hue, rng)
     # Ten milliseconds in and out, within the event, so that nothing clicks.
-    fade = np.minimum(1, np.minimum(t, t[-1] - t) * 100)
-    wave[start:end] += between(event_rng, 0.3, 0.55) * fade * voice
-    return (np.rint(np.clip(wave, -1, 1) * 32767) / 32767).astype(np.float32)
+    fade = np.minimum(1, np.minimum(s, s[-1] - s) * 100)
+    heard += between(rng, 0.3, 0.55) * fade * voice
 
 
 def clip_checksum(clip: RenderedClip) -> str:
@@ -605,10 +521,8 @@ def clip_checksum(clip: RenderedClip) -> str:
 
 
 def segment_truth(event: tuple[int, int], n_frames: int, seq_len: int) -> np.ndarray:
-    """Share of each of seq_len equal segments of the clip that lies in the event.
-
-    Returns float64 [seq_len] in 0..1; `segment_truth(...) >= 0.5` gives a boolean truth.
-    """
+    """Share of each of seq_len equal segments of the clip that lies in the event: float64 [seq_len]
+    in 0..1."""
     start, end = _checked_event(event, n_frames)
     check_at_least("seq_len", seq_len, 1, "Give the number of segments.")
     # In units of 1/seq_len frames, all borders are integers and the fractions exact.
@@ -620,24 +534,16 @@ def segment_truth(event: tuple[int, int], n_frames: int, seq_len: int) -> np.nda
 # --- the folder in VE8's layout -------------------------------------------------------------------
 
 ANNOTATION_NAME = "rendered_01.json"
-SUBSETS = {"t": "training", "v": "validation"}
 
 
 def build_rendered(
     root: Path, *, n_train: int = 16, n_val: int = 8, seed: int = 2020, progress: bool = True
 ) -> Path:
-    """Render n_train + n_val clips of every emotion into `root`, in VE8's layout; return `root`.
+    """Render n_train + n_val clips of every emotion into `root`, in VE8's layout (see
+    `jacklib.data.video`), unless they are there (see `jacklib.files.make_set`); return `root`.
 
-    Writes root/img/LABEL/ID/000001.jpg ... and n_frames, root/mp3/LABEL/ID.mp3 and
-    root/rendered_01.json (and made_with.json, see `jacklib.files.make_set`). Clips that are all
-    there and were made with the same arguments are left as they are, at once; others are replaced.
-    A call that was killed does no harm: the next one starts over. A second process that calls this
-    meanwhile waits.
-
-    Raises DataError if root holds files of these names that this function did not make, or the
-    numbers of clips or the seed are out of range.
+    Raises DataError if a number is out of range, or root holds files of other origin.
     """
-    root = Path(root)
     refuse(not (0 <= n_train < 5000 and 0 <= n_val < 5000 and n_train + n_val and seed >= 0),
            "build_rendered", found=f"n_train={n_train}, n_val={n_val}, seed={seed}",
            wanted="n_train and n_val in 0..4999, not both 0, and seed >= 0",
@@ -649,44 +555,33 @@ def build_rendered(
         content = {"labels": LABELS, "database": database, "made_with": made_with}
         write_text(folder / ANNOTATION_NAME, json.dumps(content))
 
-    entries = ("img", "mp3", ANNOTATION_NAME)
-    return make_set(
-        root, made_with, entries, write, "making the rendered clips", earlier=ANNOTATION_NAME
-    )
+    return make_set(root, made_with, ("img", "mp3", ANNOTATION_NAME), write,
+                    "making the rendered clips", earlier=ANNOTATION_NAME)  # fmt: skip
 
 
 def _write_clips(folder: Path, n_train: int, n_val: int, seed: int, progress: bool) -> dict:
     """Render everything into folder/img and folder/mp3; return the annotation's database."""
     database, jobs = {}, []
-    for place, (letter, count) in enumerate({"t": n_train, "v": n_val}.items()):
+    for place, (subset, count) in enumerate({"training": n_train, "validation": n_val}.items()):
         # The k-th clip of every class has its event at the same time, and the times are used
         # about equally often: neither the class nor the subset can be told from the time.
         starts = np.random.RandomState([seed & 0xFFFFFFFF, place]).permutation(event_starts(96))
         for class_index, label in enumerate(LABELS):
             for k in range(count):
-                clip_id = f"{label.lower()}_{letter}{k + 1:03d}"
+                clip_id = f"{label.lower()}_{subset[0]}{k + 1:03d}"
                 start = int(starts[k % len(starts)])
-                event = (start, start + EVENT_FRAMES)
+                end = start + EVENT_FRAMES
                 clip_seed = ((seed * 2 + place) * len(LABELS) + class_index) * 5000 + k
-                jobs.append((folder, clip_id, label, clip_seed, event))
-                database[clip_id] = {
-                    "subset": SUBSETS[letter],
-                    "annotations": {
-                        "label": label, "event_start": event[0], "event_end": event[1],
-                    },
-                }  # fmt: skip
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-        running = [pool.submit(_write_clip, *job) for job in jobs]
-        try:
-            bar = tqdm(
-                as_completed(running), total=len(jobs), desc="rendered clips", disable=not progress
-            )
-            for done in bar:
-                done.result()
-        except BaseException:
-            for job in running:
-                job.cancel()
-            raise
+                jobs.append((folder, clip_id, label, clip_seed, (start, end)))
+                about = {"label": label, "event_start": start, "event_end": end}
+                database[clip_id] = {"subset": subset, "annotations": about}
+    with (
+        ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool,
+        closing(
+            pool.map(_write_clip, *zip(*jobs, strict=True))
+        ) as made,  # closed, it cancels the rest
+    ):
+        list(tqdm(made, "rendered clips", len(jobs), disable=not progress))
     return database
 
 
@@ -707,10 +602,23 @@ def _write_clip(folder: Path, clip_id: str, label: str, seed: int, event: tuple[
 def write_mp3(path: Path, sound: np.ndarray) -> None:
     """Write mono float sound at 44100 Hz as MP3 of 64 kbit/s."""
     with av.open(str(path), "w", format="mp3") as container:
-        stream = container.add_stream("libmp3lame", rate=SAMPLE_RATE, layout="mono")
-        stream.bit_rate = 64000
-        samples = np.rint(sound * 32767).astype(np.int16)[None]
-        frame = av.AudioFrame.from_ndarray(samples, format="s16p", layout="mono")
-        frame.sample_rate = SAMPLE_RATE
-        for packet in [*stream.encode(frame), *stream.encode(None)]:
-            container.mux(packet)
+        mux_sound(container, mp3_stream(container), sound)
+
+
+def mp3_stream(container: av.container.OutputContainer) -> av.AudioStream:
+    """A new stream of mono sound at 44100 Hz as MP3 of 64 kbit/s."""
+    stream = container.add_stream("libmp3lame", rate=SAMPLE_RATE, layout="mono")
+    stream.bit_rate = 64000
+    return stream
+
+
+def mux_sound(container: av.container.OutputContainer, stream, sound: np.ndarray) -> None:
+    """Encode float sound and put it into the file, to its end."""
+    samples = np.rint(sound * 32767).astype(np.int16)
+    for at in range(0, len(samples), 1152):  # 1,152 samples make one MP3 frame
+        block = np.ascontiguousarray(samples[None, at : at + 1152])
+        frame = av.AudioFrame.from_ndarray(block, format="s16p", layout="mono")
+        frame.sample_rate, frame.pts = SAMPLE_RATE, at
+        frame.time_base = Fraction(1, SAMPLE_RATE)
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode(None))

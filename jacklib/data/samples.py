@@ -9,18 +9,15 @@ import re
 from pathlib import Path
 
 from jacklib.backend.folders import ROOT
-from jacklib.data.gait import PARTS, SETTINGS, SPLITS
 from jacklib.data.gait_samples import build_gait_samples
 from jacklib.data.prepare import prepare_videos
-from jacklib.data.prepare_gait import prepare_gait
+from jacklib.data.prepare_gait import FILES, prepare_gait
 from jacklib.data.rendered import build_rendered
 from jacklib.data.tsl_features import extract_features
 from jacklib.data.untrimmed import build_untrimmed_rendered
 from jacklib.data.video import SamplePaths
 from jacklib.errors import DataError, refuse
 from jacklib.files import MARK, SET_MARK, make_set, read_mark, read_table, write_json
-
-FILM_SHORT_SIDE = 120  # pixels; frames of the film are kept small, for small disks
 
 
 def samples_folder() -> Path:
@@ -44,9 +41,10 @@ def film_clips(progress: bool = True) -> SamplePaths:
     root = samples_folder() / "film"
     annotation = root / "film_01.json"
     _mark_earlier(root)
+    # Frames of the film are kept small, for small disks.
     report = prepare_videos(
-        root / "video", root, annotations=annotation, short_side=FILM_SHORT_SIDE, progress=progress,
-    )  # fmt: skip
+        root / "video", root, annotations=annotation, short_side=120, progress=progress
+    )
     for clip, reason in report.failed:
         raise _damaged(root, f"{clip}: {reason}")
     return SamplePaths(root / "img", root / "mp3", annotation)
@@ -66,11 +64,9 @@ def _mark_earlier(root: Path) -> None:
 
 
 def _damaged(root: Path, reason: str) -> DataError:
-    return DataError(
-        str(root), found=f"a sample that cannot be used ({reason})",
-        wanted="the videos that ship with JACK",
-        cure="Take the folder of the repository again, or delete what was made in it.",
-    )  # fmt: skip
+    cure = "Take the folder of the repository again, or delete what was made in it."
+    return DataError(str(root), found=f"a sample that cannot be used ({reason})",
+                     wanted="the videos that ship with JACK", cure=cure)  # fmt: skip
 
 
 SAMPLES = {"rendered": rendered_clips, "film": film_clips}
@@ -85,8 +81,7 @@ def rendered_untrimmed(progress: bool = True) -> Path:
 
 def film_untrimmed(progress: bool = True) -> Path:
     """Untrimmed pieces of Big Buck Bunny in TSL-300's layout, described if need be."""
-    root = samples_folder() / "untrimmed_film"
-    return _with_features(root, progress)
+    return _with_features(samples_folder() / "untrimmed_film", progress)
 
 
 def _with_features(root: Path, progress: bool) -> Path:
@@ -99,19 +94,14 @@ UNTRIMMED = {"rendered": rendered_untrimmed, "film": film_untrimmed}
 
 
 def styled_gaits(progress: bool = True) -> Path:
-    """500 gaits to train and 192 to test, made of seven recorded walks: the folder of their arrays.
-
-    Beside it lie features.h5 and labels.h5, as Emotion-Gait has them, and gaits.csv. A few seconds.
-    """
+    """500 gaits to train and 192 to test, made of seven recorded walks if need be: the folder of
+    their arrays. Beside it lie features.h5 and labels.h5, as Emotion-Gait has them."""
     shipped = samples_folder() / "gait"
     root = build_gait_samples(shipped / "made", shipped)
     made_with = read_table(root / SET_MARK)
     del made_with["files"]
-    entries = [SETTINGS, *(f"{split}_{part}.npy" for split in SPLITS for part in PARTS)]
-    return make_set(
-        root / "arrays", made_with, entries, lambda folder: prepare_gait(root, folder),
-        "preparing the sample gaits",
-    )  # fmt: skip
+    return make_set(root / "arrays", made_with, FILES, lambda folder: prepare_gait(root, folder),
+                    "preparing the sample gaits")  # fmt: skip
 
 
 GAITS = {"styled": styled_gaits}

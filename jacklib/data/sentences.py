@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
@@ -23,37 +24,31 @@ from jacklib.errors import DataError, check_choice, shown
 from jacklib.files import csv_rows, read_text, reading
 
 LABELS = ("negative", "neutral", "positive")
-COLUMNS = ("id", "source", "start", "end", "text", "label", "second_label")
-SOURCE_COLUMNS = ("source", "kind", "title", "author", "year", "licence", "attribution")
 KINDS = ("scene", "book")
-README = "data_samples/sentences/README.md"
+CURE = "data_samples/sentences/README.md says what belongs."
 
 
 class Source(NamedTuple):
-    """A scene written for this kit, or a book.
-
-    kind: "scene" or "book"; year: of the first print.
-    """
+    """A scene written for this kit, or a book. The columns of sources.csv."""
 
     source: str
-    kind: str
+    kind: str  # one of KINDS
     title: str
     author: str
-    year: int
+    year: int  # of the first print
     licence: str
     attribution: str
 
 
 class Sentence(NamedTuple):
-    """One line. start and end: seconds in the scene, None in a book. label, second_label: what the
-    first and the second reading said, one of LABELS."""
+    """One line. The columns of sentences.csv."""
 
     id: str
     source: str
-    start: float | None
+    start: float | None  # seconds in the scene, None in a book
     end: float | None
     text: str
-    label: str
+    label: str  # what the first reading said, one of LABELS
     second_label: str
 
 
@@ -90,8 +85,7 @@ class Sentences:
     def folds(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """For each source its name, and [N] booleans: the lines of all others, and its own.
 
-        Neighbouring lines of one scene share words, people and mood. Cut by source, none of that
-        leaks from training into testing.
+        Words, people and mood that neighbouring lines share do not leak from training into testing.
         """
         sources = np.array([item.source for item in self.items])
         for name in self.sources:
@@ -105,7 +99,7 @@ def load_sentences(folder: str | os.PathLike | None = None) -> Sentences:
     """
     folder = samples_folder() / "sentences" if folder is None else Path(folder)
     sources = {}
-    for place, row in _rows(folder / "sources.csv", SOURCE_COLUMNS):
+    for place, row in _rows(folder / "sources.csv", Source._fields):
         if row["kind"] not in KINDS:
             raise _wrong(place, f"kind {shown(row['kind'])}", "scene or book")
         if not re.fullmatch("[0-9]{1,4}", row["year"]):
@@ -114,7 +108,7 @@ def load_sentences(folder: str | os.PathLike | None = None) -> Sentences:
             raise _wrong(place, f"{shown(row['source'])} a second time", "each source once")
         sources[row["source"]] = Source(**row | {"year": int(row["year"])})
     items, seen = [], set()
-    for place, row in _rows(folder / "sentences.csv", COLUMNS):
+    for place, row in _rows(folder / "sentences.csv", Sentence._fields):
         if row["source"] not in sources:
             raise _wrong(place, f"source {shown(row['source'])}", f"one of {', '.join(sources)}")
         for column in ("label", "second_label"):
@@ -133,27 +127,21 @@ def load_sentences(folder: str | os.PathLike | None = None) -> Sentences:
 
 def _times(place: str, row: dict[str, str]) -> dict[str, float | None]:
     """Start and end of a line in seconds; both empty in a book."""
-    if not row["start"] and not row["end"]:
+    start, end = row["start"], row["end"]
+    if not start and not end:
         return {"start": None, "end": None}
-    try:
-        start, end = float(row["start"]), float(row["end"])
-    except ValueError:
-        start, end = 0.0, -1.0
-    if not 0 <= start < end < float("inf"):
-        raise _wrong(
-            place,
-            f"start {shown(row['start'])}, end {shown(row['end'])}",
-            "seconds, the end after the start",
-        )
-    return {"start": start, "end": end}
+    with contextlib.suppress(ValueError):
+        if 0 <= float(start) < float(end) < float("inf"):
+            return {"start": float(start), "end": float(end)}
+    found = f"start {shown(start)}, end {shown(end)}"
+    raise _wrong(place, found, "seconds, the end after the start")
 
 
 def _rows(path: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str, str]]]:
     """Each line of a table as a dict, with "file, line N" for messages."""
-    cure = f"{README} says what belongs."
-    text = read_text(path, f"a table with columns {', '.join(columns)}", cure)
+    text = read_text(path, f"a table with columns {', '.join(columns)}", CURE)
     rows = []
-    with reading(path, "CSV in UTF-8", cure, "no readable table"):
+    with reading(path, "CSV in UTF-8", CURE, "no readable table"):
         found, lines = csv_rows(text)
         if tuple(found) != columns:
             named = ", ".join(found[:20]) or "none"
@@ -167,4 +155,4 @@ def _rows(path: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str, str
 
 
 def _wrong(what: str, found: str, wanted: str) -> DataError:
-    return DataError(what, found=found, wanted=wanted, cure=f"{README} says what belongs.")
+    return DataError(what, found=found, wanted=wanted, cure=CURE)

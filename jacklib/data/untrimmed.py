@@ -1,19 +1,17 @@
 """Untrimmed rendered videos for TSL-Net, in TSL-300's layout: shots of `jacklib.data.rendered`
 after one another, some of which hold an emotional event at a known time.
 
-A shot is a neutral scene with a hum; an event fills a stretch of some of them. Anger, disgust, fear
-and sadness are negative (n), anticipation, joy, surprise and trust positive (p). Some shots are
-decoys, with an event's pictures or its sound alone. Three made-up annotators mark one moment in
-each event of the training videos, near its middle.
-`build_untrimmed_rendered` makes everything from a seed at first use; nothing of it is stored in the
-repository.
+Anger, disgust, fear and sadness are negative (n), anticipation, joy, surprise and trust positive
+(p). Three made-up annotators mark one moment in each event of the training videos, near its middle.
 """
 
 from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,8 +20,8 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
-from jacklib.data.rendered import FPS, LABELS, SAMPLE_RATE, SAMPLES_PER_FRAME, render_clip
-from jacklib.data.tsl300 import CLASSES, POINT_FIELDS, Segment
+from jacklib.data.rendered import FPS, LABELS, SAMPLES_PER_FRAME, mp3_stream, mux_sound, render_clip
+from jacklib.data.tsl300 import CLASSES, POINT_FIELDS, SUBSETS, Segment
 from jacklib.errors import check_at_least, refuse
 from jacklib.files import make_set, write_json, write_text
 
@@ -31,12 +29,7 @@ POSITIVE = frozenset({"Anticipation", "Joy", "Surprise", "Trust"})
 MOODS = (0.1, 0.5, 0.9)
 RATES = (24, 25, 30)  # frames per second; every video has one of them
 SIZE = (72, 96)  # height and width in pixels
-N_TRAIN, N_TEST, SEED = 20, 10, 339
 ANNOTATORS = 3
-TABLES = (
-    "split_train.txt", "split_test.txt", "fps_dict.json", "time.json", "gt.json",
-    "videosenti_gt.json",
-)  # fmt: skip
 VERSION = 2  # raised whenever the videos change, so that older ones on disk are made anew
 
 
@@ -60,10 +53,8 @@ def render_untrimmed(seed: int, fps: int, shots: int = 8) -> UntrimmedVideo:
     """
     check_at_least("shots", shots, 4, "Give more shots.")
     rng = np.random.RandomState(seed)
-    kinds = np.array(["neutral"] * shots, dtype=object)
-    order = rng.permutation(shots)
-    kinds[order[: shots // 2]] = "event"
-    kinds[order[shots // 2]], kinds[order[shots // 2 + 1]] = "looks", "sounds"
+    kinds = np.full(shots, "neutral", dtype=object)
+    kinds[rng.permutation(shots)[: shots // 2 + 2]] = ["event"] * (shots // 2) + ["looks", "sounds"]
     kind_of = (sorted(set(LABELS) - POSITIVE), sorted(POSITIVE))
     mood = MOODS[rng.randint(len(MOODS))]
     labels = [kind_of[int(rng.random_sample() < mood)][rng.randint(4)] for _ in range(shots // 2)]
@@ -76,21 +67,16 @@ def render_untrimmed(seed: int, fps: int, shots: int = 8) -> UntrimmedVideo:
         shot_seed = int(rng.randint(2**31 - 1))
         # Of one seed, the shot with an event and the shot without are alike outside the event. In
         # the latter the event lies beyond the end, and is cut off.
-        with_event = without = None
-        if kind != "neutral":
-            with_event = render_clip(
-                label, shot_seed, n_frames=length, size=SIZE, event=(start, start + event_length)
-            )
-        if kind != "event":
-            without = render_clip(
-                label, shot_seed, n_frames=length + 1, size=SIZE, event=(length, length + 1)
-            )
+        event, beyond = (start, start + event_length), (length, length + 1)
+        shot = partial(render_clip, label, shot_seed, size=SIZE)
+        with_event = shot(n_frames=length, event=event) if kind != "neutral" else None
+        without = shot(n_frames=length + 1, event=beyond) if kind != "event" else None
         looked = with_event if kind in ("event", "looks") else without
         heard = with_event if kind in ("event", "sounds") else without
         frames.append(looked.frames[:length])
         sound.append(heard.sound[: length * SAMPLES_PER_FRAME])
         if kind == "event":
-            place = [(at + frame) / FPS for frame in (start, start + event_length)]
+            place = [(at + frame) / FPS for frame in event]
             events.append(Segment("p" if label in POSITIVE else "n", *np.round(place, 3).tolist()))
             emotions.append(label)
         at += length
@@ -103,8 +89,8 @@ def render_untrimmed(seed: int, fps: int, shots: int = 8) -> UntrimmedVideo:
 def draw_points(events: tuple[Segment, ...], fps: float, rng) -> list[tuple[str, int, int, int]]:
     """A made-up annotator's mark in each event: (label, first frame, last frame, point).
 
-    Drawn from a Gaussian around the middle, a standard deviation of 15 % of the length, and at
-    least 5 % away from both ends.
+    Drawn from a Gaussian around the middle (standard deviation: 15 % of the length), at least 5 %
+    away from both ends.
     """
     marks = []
     for label, start, end in events:
@@ -119,41 +105,28 @@ def draw_points(events: tuple[Segment, ...], fps: float, rng) -> list[tuple[str,
 
 
 def build_untrimmed_rendered(
-    root: Path,
-    *,
-    n_train: int = N_TRAIN,
-    n_test: int = N_TEST,
-    seed: int = SEED,
-    progress: bool = True,
+    root: Path, *, n_train: int = 20, n_test: int = 10, seed: int = 339, progress: bool = True
 ) -> Path:
-    """Render the videos into root/video and write the tables of TSL-300's layout; returns `root`.
+    """Render the videos into root/video and write the tables of TSL-300's layout, unless they are
+    there (see `jacklib.files.make_set`); returns `root`. Features are made by `extract_features`.
 
-    Features are made by `extract_features`. Videos that were made with the same arguments are left
-    as they are, at once. A call that was killed does no harm: the next one starts over. A second
-    process that calls this meanwhile waits.
-
-    Raises DataError if the numbers are out of range, or root holds videos that this function did
-    not make.
+    Raises DataError if a number is out of range, or root holds videos of other origin.
     """
-    root = Path(root)
     refuse(not (0 < n_train < 1000 and 0 < n_test < 1000 and seed >= 0), "build_untrimmed_rendered",
            found=f"n_train={n_train}, n_test={n_test}, seed={seed}",
            wanted="1 to 999 videos in both subsets, seed of 0 or more",
            cure="Change the argument that is out of range.")  # fmt: skip
     made_with = {"version": VERSION, "seed": seed, "n_train": n_train, "n_test": n_test}
-    return make_set(
-        root,
-        made_with,
-        # Features are of the videos, and go with them.
-        ("video", "features", "point_gaussian", *TABLES),
-        lambda folder: _write_videos(folder, n_train, n_test, seed, progress),
-        "making the untrimmed rendered videos",
-    )
+    entries = ("video", "features", "point_gaussian", "split_train.txt", "split_test.txt",
+               "fps_dict.json", "time.json", "gt.json", "videosenti_gt.json")  # fmt: skip
+    return make_set(root, made_with, entries,  # features are of the videos, and go with them
+                    lambda folder: _write_videos(folder, n_train, n_test, seed, progress),
+                    "making the untrimmed rendered videos")  # fmt: skip
 
 
 def _write_videos(root: Path, n_train: int, n_test: int, seed: int, progress: bool) -> None:
     jobs = []
-    for place, (split, count) in enumerate({"train": n_train, "test": n_test}.items()):
+    for place, (split, count) in enumerate(zip(SUBSETS, (n_train, n_test), strict=True)):
         for k in range(count):
             name = f"{len(jobs) + 1}_rendered_{split}"
             jobs.append((split, name, (seed * 2 + place) * 1000 + k, RATES[k % len(RATES)]))
@@ -166,25 +139,19 @@ def _write_videos(root: Path, n_train: int, n_test: int, seed: int, progress: bo
         return video._replace(frames=len(video.frames), sound=None)  # all that is needed of them
 
     # Two at a time: one video in the making takes 150 MB.
-    with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-        running = [pool.submit(one, *job) for job in jobs]
-        try:
-            bar = tqdm(running, desc="rendered videos", unit="video", disable=not progress)
-            videos = [job.result() for job in bar]
-        except BaseException:
-            for job in running:
-                job.cancel()
-            raise
+    with (
+        ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool,
+        closing(pool.map(one, *zip(*jobs, strict=True))) as made,  # closed, it cancels the rest
+    ):
+        bar = tqdm(made, "rendered videos", len(jobs), unit="video", disable=not progress)
+        videos = dict(zip(jobs, bar, strict=True))
 
-    fps = {name: float(video.fps) for (_, name, *_), video in zip(jobs, videos, strict=True)}
-    seconds = {
-        name: video.frames / video.fps for (_, name, *_), video in zip(jobs, videos, strict=True)
-    }
-    write_json(root / "fps_dict.json", fps)
-    write_json(root / "time.json", seconds)
-    complete, released = {}, {}
+    fps, seconds, complete, released = {}, {}, {}, {}
+    names = {split: [] for split in SUBSETS}
     points = [[POINT_FIELDS] for _ in range(ANNOTATORS)]
-    for (split, name, video_seed, rate), video in zip(jobs, videos, strict=True):
+    for (split, name, video_seed, rate), video in videos.items():
+        names[split].append(name)
+        fps[name], seconds[name] = float(rate), video.frames / rate
         annotations = [
             {"segment": [str(start), str(end)], "label": label, "emotion": emotion}
             for (label, start, end), emotion in zip(video.events, video.emotions, strict=True)
@@ -198,9 +165,10 @@ def _write_videos(root: Path, n_train: int, n_test: int, seed: int, progress: bo
                     f"{label},{CLASSES.index(label)},{first},{last},{name},{point}"
                     for label, first, last, point in draw_points(video.events, rate, rng)
                 ]
-    for split in ("train", "test"):
-        names = [name for of_split, name, *_ in jobs if of_split == split]
-        write_text(root / f"split_{split}.txt", "\n".join(names) + "\n")
+    for split in SUBSETS:
+        write_text(root / f"split_{split}.txt", "\n".join(names[split]) + "\n")
+    write_json(root / "fps_dict.json", fps)
+    write_json(root / "time.json", seconds)
     # As TSL-300 ships them: the training videos' segments are in the second file only.
     write_json(root / "gt.json", {"database": released})
     write_json(root / "videosenti_gt.json", {"database": complete})
@@ -220,22 +188,12 @@ def write_mp4(path: Path, frames: np.ndarray, sound: np.ndarray, fps: int) -> No
         video = container.add_stream("libx264", rate=fps)
         video.height, video.width = frames.shape[1:3]
         video.pix_fmt = "yuv420p"
-        video.options = {
-            "crf": "23", "preset": "veryfast", "threads": "1", "x264-params": "asm=0",
-        }  # fmt: skip
-        audio = container.add_stream("libmp3lame", rate=SAMPLE_RATE, layout="mono")
-        audio.bit_rate = 64000
+        video.options = {"crf": "23", "preset": "veryfast", "threads": "1", "x264-params": "asm=0"}
+        audio = mp3_stream(container)
         for number, picture in enumerate(frames):
             planes = cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420)
             frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
             frame.pts, frame.time_base = number, Fraction(1, fps)
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
-        samples = np.rint(sound * 32767).astype(np.int16)
-        for at in range(0, len(samples), 1152):  # 1,152 samples make one MP3 frame
-            block = np.ascontiguousarray(samples[None, at : at + 1152])
-            frame = av.AudioFrame.from_ndarray(block, format="s16p", layout="mono")
-            frame.sample_rate, frame.pts = SAMPLE_RATE, at
-            frame.time_base = Fraction(1, SAMPLE_RATE)
-            container.mux(audio.encode(frame))
-        container.mux(audio.encode(None))
+        mux_sound(container, audio, sound)
