@@ -29,7 +29,7 @@ from jittor import nn
 from jacklib.errors import DataError, refuse, shown
 from jacklib.files import read_table
 from jacklib.ops import relu
-from jacklib.weights.checkpoint import LoadReport, load_weights, read_weights
+from jacklib.weights.checkpoint import LoadReport, load_weights, naming, read_weights
 
 ACTIVATIONS = ("gelu", "gelu_new", "relu")
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")  # the first that a folder has is read
@@ -99,12 +99,8 @@ class BERTConfig:
                    cure="Only the encoder is built here; take a checkpoint of an encoder."
             )  # fmt: skip
         names = [f.name for f in fields(cls) if f.name != "pooler"]
-        try:
+        with naming(path):
             return cls(**{name: content[name] for name in names if name in content})
-        except DataError as error:
-            raise DataError(
-                f"{path}, {error.what}", found=error.found, wanted=error.wanted, cure=error.cure
-            ) from None
 
 
 # The largest sizes that are built; several times those of the largest BERT.
