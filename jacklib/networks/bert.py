@@ -33,6 +33,12 @@ from jacklib.weights.checkpoint import LoadReport, load_weights, naming, read_we
 
 ACTIVATIONS = ("gelu", "gelu_new", "relu")
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")  # the first that a folder has is read
+# The largest sizes that are built; several times those of the largest BERT.
+MOST = {
+    "vocab_size": 2_000_000, "hidden_size": 16_384, "num_hidden_layers": 200,
+    "num_attention_heads": 1024, "intermediate_size": 65_536, "max_position_embeddings": 100_000,
+    "type_vocab_size": 1000,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,29 @@ class BERTConfig:
     pooler: bool = True  # whether there is a pooled output
 
     def __post_init__(self):
-        check_sizes(self)
+        cure = "BERT-base's are the defaults."
+        for name, most in MOST.items():
+            value = getattr(self, name)
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            wanted = f"{most} at most" if whole and value > most else "a whole number, 1 or more"
+            refuse(not (whole and 1 <= value <= most), name, found=shown(value), wanted=wanted,
+                   cure=cure)  # fmt: skip
+        H, h, last = self.hidden_size, self.num_attention_heads, self.vocab_size - 1
+        refuse(H % h, "num_attention_heads", found=h, wanted=f"a divisor of hidden_size ({H})",
+               cure="BERT-base has 12 heads for a width of 768.")  # fmt: skip
+        refuse(self.hidden_act not in ACTIVATIONS, "hidden_act", found=shown(self.hidden_act),
+               wanted=f"one of {ACTIVATIONS}", cure="Released BERT checkpoints have 'gelu'."
+        )  # fmt: skip
+        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range",
+                     "layer_norm_eps"):  # fmt: skip
+            value = getattr(self, name)
+            real = isinstance(value, int | float) and not isinstance(value, bool)
+            refuse(not (real and 0 <= value < 1), name, found=shown(value),
+                   wanted="0 or more, and less than 1", cure=cure)  # fmt: skip
+        pad = self.pad_token_id
+        refuse(pad is not None and not (isinstance(pad, int) and 0 <= pad <= last),
+               "pad_token_id", found=shown(pad), wanted=f"0 to {last}, or None",
+               cure="BERT's padding is word 0.")  # fmt: skip
 
     @classmethod
     def paper(cls) -> BERTConfig:
@@ -101,42 +129,6 @@ class BERTConfig:
         names = [f.name for f in fields(cls) if f.name != "pooler"]
         with naming(path):
             return cls(**{name: content[name] for name in names if name in content})
-
-
-# The largest sizes that are built; several times those of the largest BERT.
-MOST = {
-    "vocab_size": 2_000_000, "hidden_size": 16_384, "num_hidden_layers": 200,
-    "num_attention_heads": 1024, "intermediate_size": 65_536, "max_position_embeddings": 100_000,
-    "type_vocab_size": 1000,
-}  # fmt: skip
-
-
-def check_sizes(config: BERTConfig) -> None:
-    """Raise DataError if BERT cannot be built with these options."""
-    cure = "BERT-base's are the defaults."
-    for name, most in MOST.items():
-        value = getattr(config, name)
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        wanted = f"{most} at most" if whole and value > most else "a whole number, 1 or more"
-        refuse(not (whole and 1 <= value <= most), name, found=shown(value), wanted=wanted,
-               cure=cure)  # fmt: skip
-    refuse(config.hidden_size % config.num_attention_heads, "num_attention_heads",
-           found=config.num_attention_heads, wanted=f"a divisor of hidden_size "
-           f"({config.hidden_size})", cure="BERT-base has 12 heads for a width of 768."
-    )  # fmt: skip
-    refuse(config.hidden_act not in ACTIVATIONS, "hidden_act", found=shown(config.hidden_act),
-           wanted=f"one of {ACTIVATIONS}", cure="Released BERT checkpoints have 'gelu'."
-    )  # fmt: skip
-    for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range",
-                 "layer_norm_eps"):  # fmt: skip
-        value = getattr(config, name)
-        real = isinstance(value, int | float) and not isinstance(value, bool)
-        refuse(not (real and 0 <= value < 1), name, found=shown(value),
-               wanted="0 or more, and less than 1", cure=cure)  # fmt: skip
-    padding, last = config.pad_token_id, config.vocab_size - 1
-    refuse(padding is not None and not (isinstance(padding, int) and 0 <= padding <= last),
-           "pad_token_id", found=shown(padding), wanted=f"0 to {last}, or None",
-           cure="BERT's padding is word 0.")  # fmt: skip
 
 
 class BERTOutput(NamedTuple):
