@@ -111,13 +111,10 @@ def _epoch(
     loss_sum, right, seen, seconds = progress["sums"]
     begun = time.monotonic()
     bar = tqdm(
-        batches(epoch, first),
-        total=n_batches,
-        initial=first,
+        batches(epoch, first), total=n_batches, initial=first, leave=False,
         desc=f"{run.unit} {epoch + 1}/{progress['n_epochs']}",
         disable=not run.show or parallel.rank() > 0,
-        leave=False,
-    )
+    )  # fmt: skip
     for number, batch in enumerate(bar, start=first):
         if rates is not None:
             for group, rate in zip(optimizer.groups, rates(epoch, number), strict=True):

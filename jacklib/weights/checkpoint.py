@@ -22,12 +22,7 @@ import numpy as np
 
 from jacklib.errors import DataError, plain, refuse, shown
 from jacklib.files import file_name
-from jacklib.weights.torch_files import (
-    read_safetensors,
-    read_torch_file,
-    safetensors_options,
-    write_torch_file,
-)
+from jacklib.weights import torch_files
 
 # Under these keys released files keep their weights.
 NESTED = ("state_dict", "model_state_dict", "model", "net")
@@ -107,9 +102,10 @@ def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
     """A .pth or .safetensors file. Raises DataError if it is none."""
     path = os.fspath(path)
     if path.endswith(".safetensors"):
-        weights = read_safetensors(path)  # first: it checks the header
-        return Checkpoint(path, {"state_dict": weights, "options": safetensors_options(path)})
-    return Checkpoint(path, read_torch_file(path))
+        weights = torch_files.read_safetensors(path)  # first: it checks the header
+        options = torch_files.safetensors_options(path)
+        return Checkpoint(path, {"state_dict": weights, "options": options})
+    return Checkpoint(path, torch_files.read_torch_file(path))
 
 
 def read_weights(source: Mapping | Checkpoint | str | os.PathLike) -> dict[str, np.ndarray]:
@@ -270,7 +266,7 @@ def save_weights(
     options: plain values that say how the network is built and what it was trained on.
     """
     weights = {key: value.numpy() for key, value in net.state_dict().items()}
-    write_torch_file(path, {"state_dict": weights, "options": dict(options or {})})
+    torch_files.write_torch_file(path, {"state_dict": weights, "options": dict(options or {})})
     return Path(path)
 
 
@@ -411,7 +407,7 @@ def save_training(
     """
     weights = {key: value.numpy() for key, value in net.state_dict().items()}
     state = {"optimizer": optimizer.state_dict(), "progress": dict(progress)}
-    write_torch_file(path, {"state_dict": weights, **state})
+    torch_files.write_torch_file(path, {"state_dict": weights, **state})
     return Path(path)
 
 

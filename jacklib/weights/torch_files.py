@@ -36,22 +36,15 @@ from jacklib.files import check_file, reading, sweep, whole_file
 # storage class ("" for those that came without one), its name in a safetensors file. NumPy has no
 # bfloat16: it is the upper half of a float32, read as uint16 and widened.
 _DTYPES = {
-    "float64": ("<f8", "DoubleStorage", "F64"),
-    "float32": ("<f4", "FloatStorage", "F32"),
-    "float16": ("<f2", "HalfStorage", "F16"),
-    "bfloat16": ("<u2", "BFloat16Storage", "BF16"),
-    "int64": ("<i8", "LongStorage", "I64"),
-    "int32": ("<i4", "IntStorage", "I32"),
-    "int16": ("<i2", "ShortStorage", "I16"),
-    "int8": ("|i1", "CharStorage", "I8"),
-    "uint8": ("|u1", "ByteStorage", "U8"),
-    "uint16": ("<u2", "", "U16"),
-    "uint32": ("<u4", "", "U32"),
-    "uint64": ("<u8", "", "U64"),
-    "bool": ("|b1", "BoolStorage", "BOOL"),
-    "complex64": ("<c8", "ComplexFloatStorage", "C64"),
+    "float64": ("<f8", "DoubleStorage", "F64"), "float32": ("<f4", "FloatStorage", "F32"),
+    "float16": ("<f2", "HalfStorage", "F16"), "bfloat16": ("<u2", "BFloat16Storage", "BF16"),
+    "int64": ("<i8", "LongStorage", "I64"), "int32": ("<i4", "IntStorage", "I32"),
+    "int16": ("<i2", "ShortStorage", "I16"), "int8": ("|i1", "CharStorage", "I8"),
+    "uint8": ("|u1", "ByteStorage", "U8"), "uint16": ("<u2", "", "U16"),
+    "uint32": ("<u4", "", "U32"), "uint64": ("<u8", "", "U64"),
+    "bool": ("|b1", "BoolStorage", "BOOL"), "complex64": ("<c8", "ComplexFloatStorage", "C64"),
     "complex128": ("<c16", "ComplexDoubleStorage", ""),
-}
+}  # fmt: skip
 _FILE_DTYPES = {dtype: np.dtype(code) for dtype, (code, _, _) in _DTYPES.items()}
 _SAFETENSORS_DTYPES = {name: dtype for dtype, (_, _, name) in _DTYPES.items() if name}
 _STORAGE_CLASSES = {
