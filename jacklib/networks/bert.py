@@ -405,28 +405,26 @@ def check_tokens(config: BERTConfig, input_ids, attention_mask, token_type_ids):
     refuse(ids.ndim != 2 or 0 in shape, "input_ids", found=f"shape {shape}", wanted="[B, L]",
            cure="Give one row of word numbers a text, padded to the same length; one text alone "
            "is [1, L].")  # fmt: skip
-    refuse(shape[1] > most, "input_ids", found=f"shape {shape}", wanted=f"[B, L] with L {most} at "
-           "most", cure="Cut longer texts: the network has no more positions "
-           "(max_position_embeddings).")  # fmt: skip
-    found = {"input_ids": ids}
-    for name, value, default in (
-        ("attention_mask", attention_mask, 1), ("token_type_ids", token_type_ids, 0),
+    refuse(shape[1] > most, "input_ids", found=f"shape {shape}",
+           wanted=f"[B, L] with L {most} at most", cure="Cut longer texts: the network has no "
+           "more positions (max_position_embeddings).")  # fmt: skip
+    found = []
+    for name, value, default, count, cure in (
+        ("input_ids", ids, 0, config.vocab_size, "Use the tokenizer of this checkpoint."),
+        ("attention_mask", attention_mask, 1, 2, "1 is for words, 0 for padding."),
+        ("token_type_ids", token_type_ids, 0, config.type_vocab_size,
+         "The first text's words have 0."),
     ):  # fmt: skip
         array = np.full(shape, default) if value is None else _whole_numbers(name, value)
         refuse(array.shape != ids.shape, name, found=f"shape {list(array.shape)}", wanted=shape,
                cure="Give one number a word of input_ids.")  # fmt: skip
-        found[name] = array
-    for name, count, cure in (
-        ("input_ids", config.vocab_size, "Use the tokenizer of this checkpoint."),
-        ("attention_mask", 2, "1 is for words, 0 for padding."),
-        ("token_type_ids", config.type_vocab_size, "The first text's words have 0."),
-    ):
-        low, high = int(found[name].min()), int(found[name].max())
+        low, high = int(array.min()), int(array.max())
         wrong = low if low < 0 else high
         if not 0 <= wrong < count:
-            b, i = np.argwhere(found[name] == wrong)[0]
+            b, i = np.argwhere(array == wrong)[0]
             raise DataError(f"{name}[{b}, {i}]", found=wrong, wanted=f"0 to {count - 1}", cure=cure)
-    return [array.astype(np.int32) for array in found.values()]
+        found.append(array.astype(np.int32))
+    return found
 
 
 def _whole_numbers(name: str, value) -> np.ndarray:
@@ -436,8 +434,8 @@ def _whole_numbers(name: str, value) -> np.ndarray:
     except ValueError:
         array, kind = None, "rows of different lengths"
     refuse(array is None or array.dtype.kind not in "iub", name, found=kind,
-           wanted="whole numbers [B, L]", cure="Give an array of integers, every row padded to "
-           "the same length.")  # fmt: skip
+           wanted="whole numbers [B, L]",
+           cure="Give an array of integers, every row padded to the same length.")  # fmt: skip
     return array
 
 
