@@ -94,6 +94,7 @@ _FROM_JITTOR = (
 _AGAIN = "Download or copy it again and compare its size and checksum with the source's."
 _CHECK_PATH = "Check the path and its permissions."
 _WANTED = "a file written by torch.save"
+_STORABLE = "np.ndarray, dict, list, tuple, str, int, float, bool or None"
 
 
 # ---------------------------------------------------------------------------------------- reading
@@ -308,12 +309,8 @@ class _Program:
         return zip(map(self._key, items[::2]), items[1::2], strict=True)
 
     def _refused(self, found: str, cure: str = _TRUST) -> DataError:
-        return DataError(
-            self.path,
-            found=f"{found}, which is not read because it could run code",
-            wanted="tensors and plain values only",
-            cure=cure,
-        )
+        return DataError(self.path, found=f"{found}, which is not read because it could run code",
+                         wanted="tensors and plain values only", cure=cure)  # fmt: skip
 
     def _name(self, module: str, name: str) -> _Name:
         dotted = f"{_only(module, str)}.{_only(name, str)}"
@@ -737,10 +734,6 @@ class _Pickler:
         add(b"u")
 
 
-def _not_storable(
-    where: str,
-    found: str,
-    wanted: str = "np.ndarray, dict, list, tuple, str, int, float, bool or None",
-) -> DataError:
+def _not_storable(where: str, found: str, wanted: str = _STORABLE) -> DataError:
     cure = "Convert it (an array with .astype, a framework's tensor with .numpy()) or leave it out."
     return DataError(where, found=found, wanted=wanted, cure=cure)
