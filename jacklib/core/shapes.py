@@ -168,3 +168,18 @@ def check_labels(labels, N: int, n_classes: int) -> None:
     for i, label in enumerate(labels.tolist()):
         refuse(label not in range(n_classes), f"labels[{i}]", found=str(label),
                wanted=f"0 to {n_classes - 1}", cure="Number the classes from 0.")  # fmt: skip
+
+
+def check_polarity(logits, target, positive: Sequence[int]) -> None:
+    """Raise ValueError unless logits are [B, C], target [B] and the positive classes below C."""
+    if len(logits.shape) != 2 or list(target.shape) != [logits.shape[0]]:
+        raise ValueError(
+            f"logits and target: found {list(logits.shape)} and {list(target.shape)}, "
+            "wanted [B, C] and [B]. Give one class number for each row of logits."
+        )
+    last = logits.shape[1] - 1
+    if any(not 0 <= c <= last for c in positive):
+        raise ValueError(
+            f"positive: found classes {positive}, wanted numbers from 0 to {last}. "
+            "Name the positive classes of this dataset."
+        )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from jacklib.data.samples import samples_folder
 from jacklib.errors import DataError, DiskError
-from jacklib.weights.checkpoint import Checkpoint, read_checkpoint
+from jacklib.weights.checkpoint import Checkpoint, naming, read_checkpoint
 
 
 def own_weights(name: str, result_path: str | Path | None = None) -> Path | None:
@@ -57,15 +57,9 @@ def saved_config(kind: type, saved: Mapping[str, Any]) -> Any:
     )
 
 
-@contextmanager
-def built_as(file: Checkpoint) -> Iterator[None]:
+def built_as(file: Checkpoint) -> AbstractContextManager[None]:
     """Around building a network as a checkpoint says: what does not fit names the file."""
-    try:
-        yield
-    except DataError as error:
-        raise DataError(
-            f"{file.path}, {error.what}", found=error.found, wanted=error.wanted, cure=error.cure
-        ) from None
+    return naming(file.path)
 
 
 def check_network(name: str, path: str | Path, saved: Mapping[str, Any]) -> None:

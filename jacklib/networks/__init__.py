@@ -8,25 +8,8 @@ from jacklib.networks.tsl_net import TSLNet, TSLNetConfig, TSLNetOutput
 from jacklib.networks.vaanet import VAANet, VAANetConfig, VAANetOutput
 
 __all__ = [
-    "BERT",
-    "BERTConfig",
-    "BERTInspection",
-    "BERTOutput",
-    "BPMGCN",
-    "BPMGCNConfig",
-    "BPMGCNInspection",
-    "BPMGCNOutput",
-    "CTEN",
-    "CTENConfig",
-    "CTENOutput",
-    "CTENVisual",
-    "CTENVisualOutput",
-    "I3D",
-    "I3DOutput",
-    "TSLNet",
-    "TSLNetConfig",
-    "TSLNetOutput",
-    "VAANet",
-    "VAANetConfig",
-    "VAANetOutput",
-]
+    "BERT", "BERTConfig", "BERTInspection", "BERTOutput", "BPMGCN", "BPMGCNConfig",
+    "BPMGCNInspection", "BPMGCNOutput", "CTEN", "CTENConfig", "CTENOutput", "CTENVisual",
+    "CTENVisualOutput", "I3D", "I3DOutput", "TSLNet", "TSLNetConfig", "TSLNetOutput", "VAANet",
+    "VAANetConfig", "VAANetOutput",
+]  # fmt: skip

@@ -26,13 +26,19 @@ import jittor as jt
 import numpy as np
 from jittor import nn
 
-from jacklib.errors import DataError, shown
+from jacklib.errors import DataError, refuse, shown
 from jacklib.files import read_table
 from jacklib.ops import relu
-from jacklib.weights.checkpoint import LoadReport, load_weights, read_weights
+from jacklib.weights.checkpoint import LoadReport, load_weights, naming, read_weights
 
 ACTIVATIONS = ("gelu", "gelu_new", "relu")
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")  # the first that a folder has is read
+# The largest sizes that are built; several times those of the largest BERT.
+MOST = {
+    "vocab_size": 2_000_000, "hidden_size": 16_384, "num_hidden_layers": 200,
+    "num_attention_heads": 1024, "intermediate_size": 65_536, "max_position_embeddings": 100_000,
+    "type_vocab_size": 1000,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,29 @@ class BERTConfig:
     pooler: bool = True  # whether there is a pooled output
 
     def __post_init__(self):
-        check_sizes(self)
+        cure = "BERT-base's are the defaults."
+        for name, most in MOST.items():
+            value = getattr(self, name)
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            wanted = f"{most} at most" if whole and value > most else "a whole number, 1 or more"
+            refuse(not (whole and 1 <= value <= most), name, found=shown(value), wanted=wanted,
+                   cure=cure)  # fmt: skip
+        H, h, last = self.hidden_size, self.num_attention_heads, self.vocab_size - 1
+        refuse(H % h, "num_attention_heads", found=h, wanted=f"a divisor of hidden_size ({H})",
+               cure="BERT-base has 12 heads for a width of 768.")  # fmt: skip
+        refuse(self.hidden_act not in ACTIVATIONS, "hidden_act", found=shown(self.hidden_act),
+               wanted=f"one of {ACTIVATIONS}", cure="Released BERT checkpoints have 'gelu'."
+        )  # fmt: skip
+        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range",
+                     "layer_norm_eps"):  # fmt: skip
+            value = getattr(self, name)
+            real = isinstance(value, int | float) and not isinstance(value, bool)
+            refuse(not (real and 0 <= value < 1), name, found=shown(value),
+                   wanted="0 or more, and less than 1", cure=cure)  # fmt: skip
+        pad = self.pad_token_id
+        refuse(pad is not None and not (isinstance(pad, int) and 0 <= pad <= last),
+               "pad_token_id", found=shown(pad), wanted=f"0 to {last}, or None",
+               cure="BERT's padding is word 0.")  # fmt: skip
 
     @classmethod
     def paper(cls) -> BERTConfig:
@@ -86,81 +114,21 @@ class BERTConfig:
             cure="Give the folder of a BERT checkpoint in Hugging Face's layout: config.json, "
             f"vocab.txt or tokenizer.json, and {' or '.join(WEIGHT_FILES)}.",
         )  # fmt: skip
-        kind = content.get("model_type", "bert")
-        if kind != "bert":
-            raise DataError(
-                str(path), found=f"model_type {shown(kind)}", wanted="'bert'",
-                cure="RoBERTa, DistilBERT and others are built differently: take a BERT.",
-            )  # fmt: skip
-        positions = content.get("position_embedding_type")
-        if positions not in ("absolute", None):
-            raise DataError(
-                str(path), found=f"position_embedding_type {shown(positions)}",
-                wanted="'absolute'",
-                cure="Relative positions are not built here; take another checkpoint.",
-            )  # fmt: skip
+        kind, positions = content.get("model_type", "bert"), content.get("position_embedding_type")
+        refuse(kind != "bert", str(path), found=f"model_type {shown(kind)}", wanted="'bert'",
+               cure="RoBERTa, DistilBERT and others are built differently: take a BERT."
+        )  # fmt: skip
+        refuse(positions not in ("absolute", None), str(path),
+               found=f"position_embedding_type {shown(positions)}", wanted="'absolute'",
+               cure="Relative positions are not built here; take another checkpoint.")  # fmt: skip
         for name in ("is_decoder", "add_cross_attention"):
-            if content.get(name):
-                raise DataError(
-                    str(path), found=f"{name} {shown(content[name]).lower()}", wanted="false",
-                    cure="Only the encoder is built here; take a checkpoint of an encoder.",
-                )  # fmt: skip
+            value = content.get(name)
+            refuse(value, str(path), found=f"{name} {shown(value).lower()}", wanted="false",
+                   cure="Only the encoder is built here; take a checkpoint of an encoder."
+            )  # fmt: skip
         names = [f.name for f in fields(cls) if f.name != "pooler"]
-        try:
+        with naming(path):
             return cls(**{name: content[name] for name in names if name in content})
-        except DataError as error:
-            raise DataError(
-                f"{path}, {error.what}", found=error.found, wanted=error.wanted, cure=error.cure
-            ) from None
-
-
-# The largest sizes that are built; several times those of the largest BERT.
-MOST = {
-    "vocab_size": 2_000_000, "hidden_size": 16_384, "num_hidden_layers": 200,
-    "num_attention_heads": 1024, "intermediate_size": 65_536, "max_position_embeddings": 100_000,
-    "type_vocab_size": 1000,
-}  # fmt: skip
-
-
-def check_sizes(config: BERTConfig) -> None:
-    """Raise ValueError if BERT cannot be built with these options."""
-    for name, most in MOST.items():
-        value = getattr(config, name)
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-            high = isinstance(value, int) and value > most
-            raise DataError(
-                name, found=shown(value),
-                wanted=f"{most} at most" if high else "a whole number, 1 or more",
-                cure="BERT-base's are the defaults.",
-            )  # fmt: skip
-    if config.hidden_size % config.num_attention_heads:
-        raise DataError(
-            "num_attention_heads", found=str(config.num_attention_heads),
-            wanted=f"a divisor of hidden_size ({config.hidden_size})",
-            cure="BERT-base has 12 heads for a width of 768.",
-        )  # fmt: skip
-    if config.hidden_act not in ACTIVATIONS:
-        raise DataError(
-            "hidden_act", found=shown(config.hidden_act), wanted=f"one of {ACTIVATIONS}",
-            cure="Released BERT checkpoints have 'gelu'.",
-        )  # fmt: skip
-    for name in (
-        "hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range",
-        "layer_norm_eps",
-    ):  # fmt: skip
-        value = getattr(config, name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-            raise DataError(
-                name, found=shown(value), wanted="0 or more, and less than 1",
-                cure="BERT-base's are the defaults.",
-            )  # fmt: skip
-    padding = config.pad_token_id
-    fits = isinstance(padding, int) and 0 <= padding < config.vocab_size
-    if padding is not None and not fits:
-        raise DataError(
-            "pad_token_id", found=shown(padding), wanted=f"0 to {config.vocab_size - 1}, or None",
-            cure="BERT's padding is word 0.",
-        )  # fmt: skip
 
 
 class BERTOutput(NamedTuple):
@@ -368,11 +336,15 @@ class BERT(nn.Module):
         Raises DataError if the folder has no BERT encoder or its weights do not fit.
         """
         config = BERTConfig.from_pretrained(folder)
-        path = weight_file(folder)
+        files = [Path(folder) / name for name in WEIGHT_FILES]
+        path = str(next(filter(Path.is_file, files), ""))
+        refuse(not path, str(folder), found="no weights", wanted=" or ".join(WEIGHT_FILES),
+               cure="Copy the checkpoint again with its weights. Weights in several parts, and "
+               "those of TensorFlow or Flax, are not read.")  # fmt: skip
         weights = plain_names(read_weights(path))
-        _check_amount(config, weights, str(path))
+        _check_amount(config, weights, path)
         net = cls(replace(config, pooler="pooler.dense.weight" in weights))
-        report = load_encoder(net, weights, str(path))
+        report = load_encoder(net, weights, path)
         net.eval()
         return net, report
 
@@ -417,11 +389,9 @@ def _check_amount(config: BERTConfig, weights: Mapping[str, np.ndarray], name: s
     rows = config.vocab_size + config.max_position_embeddings + config.type_vocab_size
     wanted = rows * H + config.num_hidden_layers * (4 * H * H + 2 * H * inner)
     found = sum(value.size for value in weights.values())
-    if wanted > 2 * found + 1_000_000:
-        raise DataError(
-            name, found=f"{found} numbers", wanted=f"{wanted}, as config.json says of the network",
-            cure="Take the config.json that belongs to these weights.",
-        )  # fmt: skip
+    refuse(wanted > 2 * found + 1_000_000, name, found=f"{found} numbers",
+           wanted=f"{wanted}, as config.json says of the network",
+           cure="Take the config.json that belongs to these weights.")  # fmt: skip
 
 
 def check_tokens(config: BERTConfig, input_ids, attention_mask, token_type_ids):
@@ -431,33 +401,30 @@ def check_tokens(config: BERTConfig, input_ids, attention_mask, token_type_ids):
     for.
     """
     ids = _whole_numbers("input_ids", input_ids)
-    if ids.ndim != 2 or 0 in ids.shape:
-        raise DataError(
-            "input_ids", found=f"shape {list(ids.shape)}", wanted="[B, L]",
-            cure="Give one row of word numbers a text, padded to the same length; one text alone "
-            "is [1, L].",
-        )  # fmt: skip
-    if ids.shape[1] > config.max_position_embeddings:
-        raise DataError(
-            "input_ids", found=f"shape {list(ids.shape)}",
-            wanted=f"[B, L] with L {config.max_position_embeddings} at most",
-            cure="Cut longer texts: the network has no more positions (max_position_embeddings).",
-        )  # fmt: skip
-    given = {"attention_mask": (attention_mask, 1), "token_type_ids": (token_type_ids, 0)}
-    others = {}
-    for name, (value, default) in given.items():
-        value = np.full(ids.shape, default) if value is None else _whole_numbers(name, value)
-        if value.shape != ids.shape:
-            raise DataError(
-                name, found=f"shape {list(value.shape)}", wanted=f"{list(ids.shape)}",
-                cure="Give one number a word of input_ids.",
-            )  # fmt: skip
-        others[name] = value
-    mask, types = others.values()
-    _check_range("input_ids", ids, config.vocab_size, "Use the tokenizer of this checkpoint.")
-    _check_range("attention_mask", mask, 2, "1 is for words, 0 for padding.")
-    _check_range("token_type_ids", types, config.type_vocab_size, "The first text's words have 0.")
-    return ids.astype(np.int32), mask.astype(np.int32), types.astype(np.int32)
+    shape, most = list(ids.shape), config.max_position_embeddings
+    refuse(ids.ndim != 2 or 0 in shape, "input_ids", found=f"shape {shape}", wanted="[B, L]",
+           cure="Give one row of word numbers a text, padded to the same length; one text alone "
+           "is [1, L].")  # fmt: skip
+    refuse(shape[1] > most, "input_ids", found=f"shape {shape}",
+           wanted=f"[B, L] with L {most} at most", cure="Cut longer texts: the network has no "
+           "more positions (max_position_embeddings).")  # fmt: skip
+    found = []
+    for name, value, default, count, cure in (
+        ("input_ids", ids, 0, config.vocab_size, "Use the tokenizer of this checkpoint."),
+        ("attention_mask", attention_mask, 1, 2, "1 is for words, 0 for padding."),
+        ("token_type_ids", token_type_ids, 0, config.type_vocab_size,
+         "The first text's words have 0."),
+    ):  # fmt: skip
+        array = np.full(shape, default) if value is None else _whole_numbers(name, value)
+        refuse(array.shape != ids.shape, name, found=f"shape {list(array.shape)}", wanted=shape,
+               cure="Give one number a word of input_ids.")  # fmt: skip
+        low, high = int(array.min()), int(array.max())
+        wrong = low if low < 0 else high
+        if not 0 <= wrong < count:
+            b, i = np.argwhere(array == wrong)[0]
+            raise DataError(f"{name}[{b}, {i}]", found=wrong, wanted=f"0 to {count - 1}", cure=cure)
+        found.append(array.astype(np.int32))
+    return found
 
 
 def _whole_numbers(name: str, value) -> np.ndarray:
@@ -466,37 +433,13 @@ def _whole_numbers(name: str, value) -> np.ndarray:
         kind = f"dtype {array.dtype}"
     except ValueError:
         array, kind = None, "rows of different lengths"
-    if array is None or array.dtype.kind not in "iub":
-        raise DataError(
-            name, found=kind, wanted="whole numbers [B, L]",
-            cure="Give an array of integers, every row padded to the same length.",
-        )  # fmt: skip
+    refuse(array is None or array.dtype.kind not in "iub", name, found=kind,
+           wanted="whole numbers [B, L]",
+           cure="Give an array of integers, every row padded to the same length.")  # fmt: skip
     return array
 
 
-def _check_range(name: str, array: np.ndarray, count: int, cure: str) -> None:
-    low, high = int(array.min()), int(array.max())
-    if low < 0 or high >= count:
-        wrong = low if low < 0 else high
-        b, i = (int(n) for n in np.argwhere(array == wrong)[0])
-        raise DataError(
-            f"{name}[{b}, {i}]", found=str(wrong), wanted=f"0 to {count - 1}", cure=cure
-        )
-
-
 # --- Released weights -----------------------------------------------------------------------------
-
-
-def weight_file(folder: str | os.PathLike) -> Path:
-    """The folder's weights, safetensors first. Raises DataError if there are none."""
-    for name in WEIGHT_FILES:
-        if (Path(folder) / name).is_file():
-            return Path(folder) / name
-    raise DataError(
-        str(folder), found="no weights", wanted=" or ".join(WEIGHT_FILES),
-        cure="Copy the checkpoint again with its weights. Weights in several parts, and those of "
-        "TensorFlow or Flax, are not read.",
-    )  # fmt: skip
 
 
 def plain_names(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -8,7 +8,7 @@ import jittor as jt
 import numpy as np
 
 from jacklib.core.pseudo_labels import seed_labels
-from jacklib.core.shapes import check_labels, check_reverse_sign, check_shape
+from jacklib.core.shapes import check_labels, check_polarity, check_reverse_sign, check_shape
 from jacklib.ops import as_var, binary_cross_entropy, cross_entropy, kl_div
 
 # VE8's positive emotions: Anticipation, Joy, Surprise, Trust. The other four are negative.
@@ -26,18 +26,9 @@ def pcce(logits, target, positive: Iterable[int] = VE8_POSITIVE, weight: float =
     class that the logits do not have (Ekman-6 has other positive classes than VE8).
     """
     logits, target = as_var(logits), as_var(target)
-    if len(logits.shape) != 2 or list(target.shape) != [logits.shape[0]]:
-        raise ValueError(
-            f"logits and target: found {list(logits.shape)} and {list(target.shape)}, "
-            "wanted [B, C] and [B]. Give one class number for each row of logits."
-        )
-    positive, n_classes = sorted(positive), logits.shape[1]
-    if positive and not 0 <= positive[0] <= positive[-1] < n_classes:
-        raise ValueError(
-            f"positive: found classes {positive}, wanted numbers from 0 to {n_classes - 1}. "
-            "Name the positive classes of this dataset."
-        )
-    is_positive = jt.array([float(c in positive) for c in range(n_classes)])
+    positive = sorted(positive)
+    check_polarity(logits, target, positive)
+    is_positive = jt.array([float(c in positive) for c in range(logits.shape[1])])
     each = cross_entropy(logits, target, "none")  # [B]
     with jt.no_grad():  # a weight, not something to learn from
         predicted = logits.argmax(1)[0]  # Jittor's argmax gives (index, value)
@@ -130,8 +121,8 @@ def bpm_gcn_loss(
     outputs: what BPMGCN gives. labels [N]: class numbers. affective_target [N, n_features *
     frames], see `jacklib.data.gait_features`. Terms: "posture" and "movement", each stream's cross
     entropy; "affective", the mean squared distance from the target; those of the streams that the
-    network has. total = weight * (posture +
-    movement) + affective_weight * affective; in the paper and the released code both weights are 1.
+    network has. total = weight * (posture + movement) + affective_weight * affective; in the paper
+    and the released code both weights are 1.
     Raises ValueError if shapes do not fit or a label names no class.
     """
     N, n_classes = outputs.logits.shape

@@ -12,18 +12,7 @@ from jacklib.reference.tsl_net import TSLNet, TSLNetOutput
 from jacklib.reference.vaanet import VAANet, VAANetOutput
 
 __all__ = [
-    "BPMGCN",
-    "BPMGCNInspection",
-    "BPMGCNOutput",
-    "CTEN",
-    "CTENOutput",
-    "CTENVisual",
-    "CTENVisualOutput",
-    "TSLLoss",
-    "TSLNet",
-    "TSLNetOutput",
-    "VAANet",
-    "VAANetOutput",
-    "bpm_gcn_loss",
-    "pcce",
-]
+    "BPMGCN", "BPMGCNInspection", "BPMGCNOutput", "CTEN", "CTENOutput", "CTENVisual",
+    "CTENVisualOutput", "TSLLoss", "TSLNet", "TSLNetOutput", "VAANet", "VAANetOutput",
+    "bpm_gcn_loss", "pcce",
+]  # fmt: skip

@@ -9,10 +9,7 @@ from torch import Tensor, nn
 class Attention(nn.Module):
     """One attention head: a 1x1 convolution to one channel, then a square linear layer.
 
-    [N, c_in, size] -> [N, size]. "softmax" distributes a fixed sum (positions, channels); "relu"
-    may switch all on or all off (time). kaiming: start the convolution with Kaiming normal,
-    fan_out. switched_on: start "relu" with everything on. VAANet's heads have both, CTEN's keep
-    PyTorch's default start.
+    [N, c_in, size] -> [N, size]. `jacklib.networks.attention` says what the options are for.
     """
 
     def __init__(

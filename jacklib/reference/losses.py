@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from jacklib.core.pseudo_labels import seed_labels
-from jacklib.core.shapes import check_labels, check_reverse_sign, check_shape
+from jacklib.core.shapes import check_labels, check_polarity, check_reverse_sign, check_shape
 
 # VE8's positive emotions: Anticipation, Joy, Surprise, Trust. The other four are negative.
 VE8_POSITIVE = frozenset({1, 4, 6, 7})
@@ -21,25 +21,12 @@ def pcce(
 ) -> Tensor:
     """Polarity-consistent cross entropy: the loss of VAANet (Zhao et al., AAAI 2020).
 
-    A video whose predicted class has the other polarity than its true class counts (1 + weight)
-    times. The factor belongs to each video's own loss, before the mean over the batch.
-
     logits: [B, C], target: [B] class numbers, positive: the classes of positive polarity.
-    Returns a scalar. Raises ValueError if the shapes do not fit, or if `positive` names a
-    class that the logits do not have (Ekman-6 has other positive classes than VE8).
+    `jacklib.networks.losses.pcce` says more.
     """
-    if logits.dim() != 2 or target.shape != logits.shape[:1]:
-        raise ValueError(
-            f"logits and target: found {list(logits.shape)} and {list(target.shape)}, "
-            "wanted [B, C] and [B]. Give one class number for each row of logits."
-        )
-    positive, n_classes = sorted(positive), logits.shape[1]
-    if positive and not 0 <= positive[0] <= positive[-1] < n_classes:
-        raise ValueError(
-            f"positive: found classes {positive}, wanted numbers from 0 to {n_classes - 1}. "
-            "Name the positive classes of this dataset."
-        )
-    is_positive = torch.zeros(n_classes, dtype=torch.bool, device=logits.device)
+    positive = sorted(positive)
+    check_polarity(logits, target, positive)
+    is_positive = torch.zeros(logits.shape[1], dtype=torch.bool, device=logits.device)
     is_positive[positive] = True
     each = F.cross_entropy(logits, target, reduction="none")  # [B]
     opposite = is_positive[target] != is_positive[logits.argmax(dim=1)]  # [B]
@@ -62,14 +49,8 @@ class TSLLoss:
     def __call__(self, outputs, labels, label_distribution: Tensor, points: Tensor) -> dict:
         """Every term of the loss, and "total", for what TSLNet gives with labels.
 
-        labels [B, C]: the classes that occur (the network has used them; no term does).
-        label_distribution [B, C]: fraction of the annotated points per class. points [B, T, C]: at
-        annotated clips 0.9 for the class and 0.1 for the others, elsewhere 0. The axis B may be
-        left out. Raises ValueError if shapes do not fit or no clip is annotated.
-
-        Terms: "distribution", the video's against label_distribution; "frame", at the annotated
-        clips; "background" and "action", at the pseudo labels' clips; "reverse_mapping". Besides,
-        as numbers, "action_clips" and "background_clips": how many clips those two terms cover.
+        labels [B, C], label_distribution [B, C], points [B, T, C]: see
+        `jacklib.networks.losses.TSLLoss`, which has the same terms.
         """
         scores = outputs.scores  # [B, T, C+1]
         B, T, C = scores.shape[0], scores.shape[1], scores.shape[2] - 1
@@ -136,12 +117,8 @@ def bpm_gcn_loss(
 ) -> dict[str, Tensor]:
     """The loss of BPM-GCN (Zhai et al., TAC 2024): every term and "total".
 
-    outputs: what BPMGCN gives. labels [N]: class numbers. affective_target [N, n_features *
-    frames], see `jacklib.data.gait_features`. Terms: "posture" and "movement", each stream's cross
-    entropy; "affective", the mean squared distance from the target; those of the streams that the
-    network has. total = weight * (posture +
-    movement) + affective_weight * affective; in the paper and the released code both weights are 1.
-    Raises ValueError if shapes do not fit or a label names no class.
+    labels [N]: class numbers. affective_target [N, n_features * frames]. The terms are those of
+    `jacklib.networks.losses.bpm_gcn_loss`.
     """
     N, n_classes = outputs.logits.shape
     check_labels(labels.cpu().numpy(), N, n_classes)

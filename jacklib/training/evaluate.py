@@ -15,7 +15,7 @@ import numpy as np
 
 from jacklib.core.metrics import confusion_matrix, per_class
 from jacklib.data.video import Batch
-from jacklib.errors import DataError
+from jacklib.errors import refuse
 from jacklib.files import write_bytes, write_text
 
 
@@ -53,28 +53,22 @@ class Predictions:
         """Those of the other clips. Raises DataError if there are none."""
         others = set(self.ids) - set(ids)
         kept = [row for row, clip in enumerate(self.ids) if clip in others]
-        if not kept:
-            raise DataError(
-                self.noun, found="none that can be read", wanted="at least one",
-                cure="Look at the files that the warnings name, or prepare them again.",
-            )  # fmt: skip
+        refuse(not kept, self.noun, found="none that can be read", wanted="at least one",
+               cure="Look at the files that the warnings name, or prepare them again."
+        )  # fmt: skip
         return replace(
-            self,
-            probabilities=self.probabilities[kept],
-            labels=self.labels[kept],
-            ids=[self.ids[row] for row in kept],
-            gamma=self.gamma[kept],
-        )
+            self, probabilities=self.probabilities[kept], labels=self.labels[kept],
+            ids=[self.ids[row] for row in kept], gamma=self.gamma[kept],
+        )  # fmt: skip
 
     def summary(self) -> dict[str, Any]:
         """Everything, as plain values for a json file."""
         confusion = self.confusion
-        rows = per_class(confusion)
         return {
             "accuracy": self.accuracy,
             "chance": 1 / len(self.class_names),
             self.noun: len(self.labels),
-            "per_class": {name: row for name, row in zip(self.class_names, rows, strict=True)},
+            "per_class": dict(zip(self.class_names, per_class(confusion), strict=True)),
             "confusion": confusion.tolist(),
             "class_names": list(self.class_names),
             "predictions": {
@@ -94,10 +88,8 @@ class Predictions:
         width = max(len(name) for name in [*self.class_names, "class"])
         lines = [f"{'class':<{width}}  {self.noun}  precision  recall     F1"]
         for name, row in zip(self.class_names, per_class(self.confusion), strict=True):
-            cells = [
-                "    -" if row[k] is None else f"{row[k]:5.2f}"
-                for k in ("precision", "recall", "f1")
-            ]
+            shares = (row[k] for k in ("precision", "recall", "f1"))
+            cells = ["    -" if share is None else f"{share:5.2f}" for share in shares]
             lines.append(
                 f"{name:<{width}}  {row['clips']:5d}      {cells[0]}   {cells[1]}  {cells[2]}"
             )
@@ -147,16 +139,12 @@ def predict_passes(
             )
             labels.append(batch.label)
             ids += batch.ids
-    return [
-        Predictions(
-            np.concatenate([probabilities for probabilities, _ in one]),
-            np.concatenate(labels),
-            ids,
-            list(class_names),
-            np.concatenate([gamma for _, gamma in one]),
-        )
-        for one in zip(*passes, strict=True)
-    ]
+    truth = np.concatenate(labels)
+    found = []
+    for one in zip(*passes, strict=True):
+        probabilities, gamma = (np.concatenate(part) for part in zip(*one, strict=True))
+        found.append(Predictions(probabilities, truth, ids, list(class_names), gamma))
+    return found
 
 
 def draw_confusion(confusion: np.ndarray, class_names: list[str]):

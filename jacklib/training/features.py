@@ -7,7 +7,7 @@ import hashlib
 import jittor as jt
 import numpy as np
 
-from jacklib.errors import DataError
+from jacklib.errors import refuse
 
 
 class KeptFeatures:
@@ -22,13 +22,9 @@ class KeptFeatures:
     """
 
     def __init__(self, net: jt.nn.Module, megabytes: int = 512):
-        if not net.config.freeze_backbone:
-            raise DataError(
-                "keep_features",
-                found="a backbone that is trained",
-                wanted="a frozen one, whose features stay the same",
-                cure="Leave the option out, or use the paper's settings.",
-            )
+        refuse(not net.config.freeze_backbone, "keep_features", found="a backbone that is trained",
+               wanted="a frozen one, whose features stay the same",
+               cure="Leave the option out, or use the paper's settings.")  # fmt: skip
         self.net, self.limit = net, megabytes * 2**20
         self.features: dict[bytes, np.ndarray] = {}
         self.used = self.computed = self.found = 0
@@ -36,13 +32,10 @@ class KeptFeatures:
     def __call__(self, visual: np.ndarray) -> np.ndarray:
         """visual [B, S, 3, D, H, W] -> float32 [B, S, d]."""
         net = self.net
-        if net.is_training() and not net.config.stored_statistics:
-            raise DataError(
-                "keep_features",
-                found="a backbone whose batch norm uses each batch's own statistics",
-                wanted="evaluation mode, or stored_statistics",
-                cure="Call net.eval(), or build the network with stored_statistics=True.",
-            )
+        refuse(net.is_training() and not net.config.stored_statistics, "keep_features",
+               found="a backbone whose batch norm uses each batch's own statistics",
+               wanted="evaluation mode, or stored_statistics", cure="Call net.eval(), or build the "
+               "network with stored_statistics=True.")  # fmt: skip
         visual = np.asarray(visual, np.float32)
         B, S = visual.shape[:2]
         snippets = visual.reshape(B * S, *visual.shape[2:])

@@ -32,55 +32,52 @@ class Report:
         self.run, self.n_epochs = run, n_epochs
         self.here = parallel.rank() == 0
         self.show = run.show and self.here
-        self.curves = LiveCurves() if self.show and in_notebook() else None
-        self.logs: Logs | None = None
+        self.picture: Any = None  # the handle of the curves under the cell
 
     def begin(self, history: list[dict[str, float]]) -> None:
-        """Open the logs of a run that has come so far."""
-        self.logs = Logs(self.run.folder, history) if self.here else None
+        """Open the logs of a run that has come so far; later epochs' rows are written anew."""
+        if self.here:
+            if history:  # else an earlier run's stays until this one has an epoch to show
+                self._write(history)
+            done = history[-1]["epoch"] if history else None
+            self.board = _Board(self.run.folder / "tensorboard", done)
 
     def draw(self, history: list[dict[str, float]]) -> None:
-        """Show the history's curves, if there are any to show."""
-        if self.curves is not None:
-            self.curves.draw(history, self.run.score)
+        """Show the history's curves, in a notebook, in place of the last ones."""
+        if not (self.show and in_notebook()):
+            return
+        from IPython.display import Image, display
+
+        content = io.BytesIO()
+        draw_curves(history, self.run.score).savefig(content, format="png", dpi=90)
+        if self.picture is None:
+            self.picture = display(Image(content.getvalue()), display_id=True)
+        else:
+            self.picture.update(Image(content.getvalue()))
 
     def add(self, history: list[dict[str, float]]) -> None:
         """Log and show the history's last row."""
-        if self.logs is None:
+        if not self.here:
             return
         row, run = history[-1], self.run
-        self.logs.add(row)
+        self._write(history)
+        self.board.add(row)
         self.draw(history)
-        if self.show and self.curves is None:
+        if self.show and not in_notebook():
             print(
                 f"{run.unit} {row['epoch']:3d}/{self.n_epochs}  train loss {row['train_loss']:.3f}"
                 f"  accuracy {row['train_accuracy']:.3f}   {_words(run.score)} "
                 f"{row[run.score]:.3f}   {row['seconds']:.0f} s", flush=True,
             )  # fmt: skip
 
-
-class Logs:
-    """log.csv and a TensorBoard folder; rows of a resumed run's later epochs are written anew."""
-
-    def __init__(self, folder: Path, history: list[dict[str, float]]):
-        self.path, self.rows = folder / "log.csv", list(history)
-        if self.rows:  # else an earlier run's stays until this one has an epoch to show
-            self._write()
-        self.board = _Board(folder / "tensorboard", self.rows[-1]["epoch"] if self.rows else None)
-
-    def add(self, row: dict[str, float]) -> None:
-        self.rows.append(row)
-        self._write()
-        self.board.add(row)
-
-    def _write(self) -> None:
+    def _write(self, history: list[dict[str, float]]) -> None:
         # Whole each time: a hundred rows, and never half a line.
         text = io.StringIO()
-        columns = dict.fromkeys(name for row in self.rows for name in row)  # resumed: maybe others
+        columns = dict.fromkeys(name for row in history for name in row)  # resumed: maybe others
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(self.rows)
-        write_text(self.path, text.getvalue())
+        writer.writerows(history)
+        write_text(self.run.folder / "log.csv", text.getvalue())
 
 
 class _Board:
@@ -106,11 +103,7 @@ class _Board:
     def add(self, row: dict[str, float]) -> None:
         from tensorboardX.proto.summary_pb2 import Summary
 
-        values = [
-            Summary.Value(tag=name, simple_value=value)
-            for name, value in row.items()
-            if name != "epoch"
-        ]
+        values = [Summary.Value(tag=k, simple_value=v) for k, v in row.items() if k != "epoch"]
         self._append(self._record(step=row["epoch"], summary=Summary(value=values)))
 
     def _record(self, **event: Any) -> bytes:
@@ -159,22 +152,3 @@ def draw_curves(history: list[dict[str, float]], score: str = "val_accuracy"):
         axes.legend(frameon=False)
     accuracy.set_ylim(0, 1.03)
     return figure
-
-
-class LiveCurves:
-    """The curves under the cell, drawn anew after each epoch."""
-
-    def __init__(self):
-        self.handle = None
-
-    def draw(self, history: list[dict[str, float]], score: str = "val_accuracy") -> None:
-        """Show the history so far in place of the last figure."""
-        from IPython.display import Image, display
-
-        content = io.BytesIO()
-        draw_curves(history, score).savefig(content, format="png", dpi=90)
-        picture = Image(content.getvalue())
-        if self.handle is None:
-            self.handle = display(picture, display_id=True)
-        else:
-            self.handle.update(picture)

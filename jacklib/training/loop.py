@@ -111,13 +111,10 @@ def _epoch(
     loss_sum, right, seen, seconds = progress["sums"]
     begun = time.monotonic()
     bar = tqdm(
-        batches(epoch, first),
-        total=n_batches,
-        initial=first,
+        batches(epoch, first), total=n_batches, initial=first, leave=False,
         desc=f"{run.unit} {epoch + 1}/{progress['n_epochs']}",
         disable=not run.show or parallel.rank() > 0,
-        leave=False,
-    )
+    )  # fmt: skip
     for number, batch in enumerate(bar, start=first):
         if rates is not None:
             for group, rate in zip(optimizer.groups, rates(epoch, number), strict=True):
@@ -160,10 +157,12 @@ def _step(
     # ReLU in Jittor's kernels turns NaN into 0: what went wrong inside the network may show in the
     # gradients only. Nothing has moved yet.
     if not (math.isfinite(value) and math.isfinite(slope)):
+        last = folder / "last.pth"
+        left = f"The last good state is in {last}." if last.exists() else "Nothing was saved yet."
         raise TrainingError(
             f"The loss or its gradient is no longer a number (loss {value}) in epoch {epoch + 1}, "
             f"batch {number + 1} (clips {', '.join(batch.ids[:4])}...). Lower the learning rate, "
-            f"and look at these clips' frames and audio. {_what_is_left(folder)}"
+            f"and look at these clips' frames and audio. {left}"
         )
     optimizer.step()
     return value, hits, count
@@ -192,11 +191,6 @@ def _keep(run: Run, net: jt.nn.Module, optimizer: Optimizer, progress: dict[str,
 def step_seed(seed: int, epoch: int, batch: int) -> int:
     """Jittor's seed for one batch of one epoch."""
     return int(np.random.SeedSequence([seed, epoch, batch]).generate_state(1)[0] >> 1)
-
-
-def _what_is_left(folder: Path) -> str:
-    last = folder / "last.pth"
-    return f"The last good state is in {last}." if last.exists() else "Nothing was saved yet."
 
 
 def _right(logits: np.ndarray, labels: np.ndarray) -> int:

@@ -20,7 +20,7 @@ from typing import Any
 import jittor as jt
 import numpy as np
 
-from jacklib.errors import DataError
+from jacklib.errors import refuse
 
 
 def world_size() -> int:
@@ -38,15 +38,10 @@ def part(indices: np.ndarray) -> np.ndarray:
 
     Raises DataError, in all processes alike, if one would be left without a sample.
     """
-    if world_size() == 1:
-        return indices
-    if len(indices) < world_size():
-        raise DataError(
-            "batch_size",
-            found=f"a batch of {len(indices)} for {world_size()} processes",
-            wanted="a sample for each process in every batch, the last of an epoch too",
-            cure="Choose another --batch_size, or start fewer processes.",
-        )
+    refuse(world_size() > max(1, len(indices)), "batch_size",
+           found=f"a batch of {len(indices)} for {world_size()} processes",
+           wanted="a sample for each process in every batch, the last of an epoch too",
+           cure="Choose another --batch_size, or start fewer processes.")  # fmt: skip
     return np.array_split(indices, world_size())[rank()]
 
 
@@ -132,13 +127,9 @@ def synchronise_batch_norm(net: jt.nn.Module) -> None:
 
 def check_alone(what: str) -> None:
     """Raise DataError if several processes would do the same work and write the same files."""
-    if world_size() > 1:
-        raise DataError(
-            what,
-            found=f"{world_size()} processes",
-            wanted="one: several can train (METHOD main) and nothing else",
-            cure="Run it without mpirun.",
-        )
+    refuse(world_size() > 1, what, found=f"{world_size()} processes",
+           wanted="one: several can train (METHOD main) and nothing else",
+           cure="Run it without mpirun.")  # fmt: skip
 
 
 def leave(code: int) -> int:

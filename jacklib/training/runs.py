@@ -17,7 +17,7 @@ from typing import Any
 import jittor as jt
 import numpy as np
 
-from jacklib.errors import DataError, DiskError
+from jacklib.errors import DataError, DiskError, refuse
 from jacklib.files import LOCK, locked, sweep, write_bytes
 from jacklib.ops import Optimizer
 from jacklib.training import parallel
@@ -151,23 +151,17 @@ def _resumed(
 
     Raises DataError if it is no such run.
     """
-    path = run.resume
+    path = os.fspath(run.resume)
     progress = load_training(path, net, optimizer, _PROGRESS)
     for name, value in (("seed", run.seed), ("n_batches", n_batches)):
-        if progress[name] != value:
-            raise DataError(
-                os.fspath(path),
-                found=f"{name} {progress[name]}",
-                wanted=f"{name} {value}, as this run has",
-                cure="Resume with the seed, batch size and data of the run that wrote it.",
-            )
-    if (progress["epoch"], progress["batch"]) > (n_epochs, 0):
-        raise DataError(
-            os.fspath(path),
-            found=f"a run that has gone beyond epoch {n_epochs}: {progress['epoch']} are complete",
-            wanted=f"one that has not, as epoch {n_epochs} is to be the last",
-            cure="Give a larger --n_epochs (TSL: a longer --lr).",
-        )
+        refuse(progress[name] != value, path, found=f"{name} {progress[name]}",
+               wanted=f"{name} {value}, as this run has",
+               cure="Resume with the seed, batch size and data of the run that wrote it."
+        )  # fmt: skip
+    refuse((progress["epoch"], progress["batch"]) > (n_epochs, 0), path,
+           found=f"a run that has gone beyond epoch {n_epochs}: {progress['epoch']} are complete",
+           wanted=f"one that has not, as epoch {n_epochs} is to be the last",
+           cure="Give a larger --n_epochs (TSL: a longer --lr).")  # fmt: skip
     return progress
 
 

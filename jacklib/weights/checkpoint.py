@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,7 @@ import numpy as np
 
 from jacklib.errors import DataError, plain, refuse, shown
 from jacklib.files import file_name
-from jacklib.weights.torch_files import (
-    read_safetensors,
-    read_torch_file,
-    safetensors_options,
-    write_torch_file,
-)
+from jacklib.weights import torch_files
 
 # Under these keys released files keep their weights.
 NESTED = ("state_dict", "model_state_dict", "model", "net")
@@ -59,26 +55,19 @@ class LoadReport:
         return not (self.missing or self.unexpected or self.mismatched)
 
     def __str__(self) -> str:
+        shapes = [
+            f"{k} {list(have)} for {list(want)}" for k, (have, want) in self.mismatched.items()
+        ]
+        kinds = {"missing": self.missing, "unexpected": self.unexpected, "of another shape": shapes}
         lines = [f"{len(self.matched)} entries loaded"]
         if self.prefix:
             lines.append(f"without {plain(self.prefix)} before their names")
-        for name in ("missing", "unexpected"):
-            keys = getattr(self, name)
-            if keys:
-                lines.append(f"{len(keys)} {name}: {_some(keys)}")
-        if self.mismatched:
-            shapes = [
-                f"{k} {list(found)} for {list(wanted)}"
-                for k, (found, wanted) in self.mismatched.items()
-            ]
-            lines.append(f"{len(shapes)} of another shape: {_some(shapes)}")
-        return "; ".join(lines)
+        return "; ".join(lines + [f"{len(v)} {k}: {_some(v)}" for k, v in kinds.items() if v])
 
 
 def _some(words: list[str]) -> str:
-    return ", ".join(map(plain, words[:4])) + (
-        f" and {len(words) - 4} more" if len(words) > 4 else ""
-    )
+    more = f" and {len(words) - 4} more" if len(words) > 4 else ""
+    return ", ".join(map(plain, words[:4])) + more
 
 
 @dataclass(frozen=True)
@@ -98,13 +87,25 @@ class Checkpoint:
         return {} if options is None else _checked_options(options, self.path)
 
 
+@contextmanager
+def naming(path: str | os.PathLike) -> Iterator[None]:
+    """Around what takes values from a file: an error about one of them names the file too."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(
+            f"{path}, {error.what}", found=error.found, wanted=error.wanted, cure=error.cure
+        ) from None
+
+
 def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
     """A .pth or .safetensors file. Raises DataError if it is none."""
     path = os.fspath(path)
     if path.endswith(".safetensors"):
-        weights = read_safetensors(path)  # first: it checks the header
-        return Checkpoint(path, {"state_dict": weights, "options": safetensors_options(path)})
-    return Checkpoint(path, read_torch_file(path))
+        weights = torch_files.read_safetensors(path)  # first: it checks the header
+        options = torch_files.safetensors_options(path)
+        return Checkpoint(path, {"state_dict": weights, "options": options})
+    return Checkpoint(path, torch_files.read_torch_file(path))
 
 
 def read_weights(source: Mapping | Checkpoint | str | os.PathLike) -> dict[str, np.ndarray]:
@@ -188,10 +189,9 @@ def load_weights(
                 report.matched.append(key)
             else:
                 report.mismatched[key] = (value.shape, wanted)
-    if strict and not report.complete:
-        raise DataError(name, found=str(report),
-                        wanted=f"the {len(own)} entries of {type(net).__name__}",
-                        cure=_cure(report))  # fmt: skip
+    refuse(strict and not report.complete, name, found=report,
+           wanted=f"the {len(own)} entries of {type(net).__name__}", cure=_cure(report)
+    )  # fmt: skip
     values = {key: _float32(given[key], f"{name}, {key}") for key in report.matched}
     for key, value in values.items():
         own[key].assign(jt.array(value.reshape(own[key].shape)))
@@ -211,15 +211,13 @@ def _foreign_prefix(given: Mapping[str, Any], own: Mapping[str, Any]) -> str:
 
 
 def _float32(array: np.ndarray, where: str) -> np.ndarray:
+    is_complex = array.dtype.kind == "c"
     with np.errstate(over="ignore", invalid="ignore"):
-        values = array if array.dtype.kind == "c" else array.astype(np.float32)
-    if array.dtype.kind == "c" or not np.isfinite(values).all():
-        raise DataError(
-            where,
-            found="complex numbers" if array.dtype.kind == "c" else "NaN or infinite values",
-            wanted="real, finite numbers",
-            cure="Take the weights of an earlier epoch, or download the file again.",
-        )
+        values = array if is_complex else array.astype(np.float32)
+    refuse(is_complex or not np.isfinite(values).all(), where,
+           found="complex numbers" if is_complex else "NaN or infinite values",
+           wanted="real, finite numbers",
+           cure="Take the weights of an earlier epoch, or download the file again.")  # fmt: skip
     return values
 
 
@@ -242,14 +240,14 @@ def load_kinetics_backbone(resnet: jt.nn.Module, path: str | os.PathLike) -> Loa
     The file's names (conv1, bn1, layer1...) become the backbone's slots; its classifier is left
     out. Raises DataError if the backbone would stay incomplete.
     """
-    renamed, has_slots = {}, False
+    renamed = {}
     for key, value in read_weights(path).items():
         head, _, rest = key.partition(".")
         if head in KINETICS_SLOTS:
             renamed[f"{KINETICS_SLOTS[head]}.{rest}"] = value
         elif head.isdigit():  # saved from a backbone of ours
-            renamed[key], has_slots = value, True
-    if not renamed and not has_slots:
+            renamed[key] = value
+    if not renamed:
         raise _no_weights(os.fspath(path), "no conv1, bn1 or layer1 to layer4")
     try:
         return load_weights(resnet, renamed)
@@ -268,7 +266,7 @@ def save_weights(
     options: plain values that say how the network is built and what it was trained on.
     """
     weights = {key: value.numpy() for key, value in net.state_dict().items()}
-    write_torch_file(path, {"state_dict": weights, "options": dict(options or {})})
+    torch_files.write_torch_file(path, {"state_dict": weights, "options": dict(options or {})})
     return Path(path)
 
 
@@ -407,14 +405,9 @@ def save_training(
 
     The file appears whole or not at all: it is written beside its name and moved there.
     """
-    write_torch_file(
-        path,
-        {
-            "state_dict": {key: value.numpy() for key, value in net.state_dict().items()},
-            "optimizer": optimizer.state_dict(),
-            "progress": dict(progress),
-        },
-    )
+    weights = {key: value.numpy() for key, value in net.state_dict().items()}
+    state = {"optimizer": optimizer.state_dict(), "progress": dict(progress)}
+    torch_files.write_torch_file(path, {"state_dict": weights, **state})
     return Path(path)
 
 
@@ -436,9 +429,6 @@ def load_training(
            "afresh from these weights with --checkpoint_path.")  # fmt: skip
     progress = _checked_progress(content["progress"], file.path, needed)
     load_weights(net, Checkpoint(file.path, content.get("state_dict")))
-    try:
+    with naming(file.path):
         optimizer.load_state_dict(content["optimizer"])
-    except DataError as error:
-        raise DataError(f"{file.path}, {error.what}", found=error.found, wanted=error.wanted,
-                        cure=error.cure) from None  # fmt: skip
     return progress

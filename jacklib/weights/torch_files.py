@@ -13,8 +13,11 @@ Before 1.6 it was five pickles in a row (magic number, version, system, object, 
 then, for each key, the storage's element count as int64 and its bytes.
 """
 
+from __future__ import annotations
+
 import io
 import json
+import math
 import os
 import pickletools
 import struct
@@ -33,22 +36,15 @@ from jacklib.files import check_file, reading, sweep, whole_file
 # storage class ("" for those that came without one), its name in a safetensors file. NumPy has no
 # bfloat16: it is the upper half of a float32, read as uint16 and widened.
 _DTYPES = {
-    "float64": ("<f8", "DoubleStorage", "F64"),
-    "float32": ("<f4", "FloatStorage", "F32"),
-    "float16": ("<f2", "HalfStorage", "F16"),
-    "bfloat16": ("<u2", "BFloat16Storage", "BF16"),
-    "int64": ("<i8", "LongStorage", "I64"),
-    "int32": ("<i4", "IntStorage", "I32"),
-    "int16": ("<i2", "ShortStorage", "I16"),
-    "int8": ("|i1", "CharStorage", "I8"),
-    "uint8": ("|u1", "ByteStorage", "U8"),
-    "uint16": ("<u2", "", "U16"),
-    "uint32": ("<u4", "", "U32"),
-    "uint64": ("<u8", "", "U64"),
-    "bool": ("|b1", "BoolStorage", "BOOL"),
-    "complex64": ("<c8", "ComplexFloatStorage", "C64"),
+    "float64": ("<f8", "DoubleStorage", "F64"), "float32": ("<f4", "FloatStorage", "F32"),
+    "float16": ("<f2", "HalfStorage", "F16"), "bfloat16": ("<u2", "BFloat16Storage", "BF16"),
+    "int64": ("<i8", "LongStorage", "I64"), "int32": ("<i4", "IntStorage", "I32"),
+    "int16": ("<i2", "ShortStorage", "I16"), "int8": ("|i1", "CharStorage", "I8"),
+    "uint8": ("|u1", "ByteStorage", "U8"), "uint16": ("<u2", "", "U16"),
+    "uint32": ("<u4", "", "U32"), "uint64": ("<u8", "", "U64"),
+    "bool": ("|b1", "BoolStorage", "BOOL"), "complex64": ("<c8", "ComplexFloatStorage", "C64"),
     "complex128": ("<c16", "ComplexDoubleStorage", ""),
-}
+}  # fmt: skip
 _FILE_DTYPES = {dtype: np.dtype(code) for dtype, (code, _, _) in _DTYPES.items()}
 _SAFETENSORS_DTYPES = {name: dtype for dtype, (_, _, name) in _DTYPES.items() if name}
 _STORAGE_CLASSES = {
@@ -98,6 +94,7 @@ _FROM_JITTOR = (
 _AGAIN = "Download or copy it again and compare its size and checksum with the source's."
 _CHECK_PATH = "Check the path and its permissions."
 _WANTED = "a file written by torch.save"
+_STORABLE = "np.ndarray, dict, list, tuple, str, int, float, bool or None"
 
 
 # ---------------------------------------------------------------------------------------- reading
@@ -136,29 +133,24 @@ def _check_kind(path: str, file: BinaryIO) -> None:
     head = file.read(512)
     file.seek(0)
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if not head:
-        found, cure = "an empty file", _AGAIN
-    elif text.startswith((b"<!doctype", b"<html", b"<head", b"<?xml", b"<!--")):
-        found = "a web page"
-        cure = (
-            "The address gave a page, not the file (a login, a confirmation, an expired link). "
-            "Open it in a browser, find the real download, and fetch it again."
-        )
-    elif text.startswith(b"version https://git-lfs"):
-        found = "a Git LFS pointer, not the file it points to"
-        cure = "Run `git lfs pull` in the repository it came from, or download the file itself."
-    elif head[257:262] == b"ustar":
-        found = "a tar archive (the layout of PyTorch before 0.1.10, or an archive to unpack)"
-        cure = f"Unpack it if it holds .pth files. {_TRUST}"
-    elif head.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!")):
-        found, cure = "a compressed archive", "Unpack it and give the .pth file inside."
-    elif head[8:10] == b'{"':
-        found, cure = "a safetensors file", "Read it with read_safetensors."
-    elif not head.startswith((b"PK", b"\x80")):
-        found, cure = f"something else, beginning with {head[:16]!r}", _AGAIN
-    else:
-        return
-    raise _unusable(path, found, cure)
+    for begin, signs, found, cure in (
+        (text, (b"<!doctype", b"<html", b"<head", b"<?xml", b"<!--"), "a web page",
+         "The address gave a page, not the file (a login, a confirmation, an expired link). "
+         "Open it in a browser, find the real download, and fetch it again."),
+        (text, b"version https://git-lfs", "a Git LFS pointer, not the file it points to",
+         "Run `git lfs pull` in the repository it came from, or download the file itself."),
+        (head[257:], b"ustar",
+         "a tar archive (the layout of PyTorch before 0.1.10, or an archive to unpack)",
+         f"Unpack it if it holds .pth files. {_TRUST}"),
+        (head, (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!"),
+         "a compressed archive", "Unpack it and give the .pth file inside."),
+        (head[8:], b'{"', "a safetensors file", "Read it with read_safetensors."),
+    ):  # fmt: skip
+        if begin.startswith(signs):
+            raise _unusable(path, found, cure)
+    if not head.startswith((b"PK", b"\x80")):
+        found = f"something else, beginning with {head[:16]!r}" if head else "an empty file"
+        raise _unusable(path, found, _AGAIN)
 
 
 def _unusable(path: str, found: str, cure: str) -> DataError:
@@ -317,12 +309,8 @@ class _Program:
         return zip(map(self._key, items[::2]), items[1::2], strict=True)
 
     def _refused(self, found: str, cure: str = _TRUST) -> DataError:
-        return DataError(
-            self.path,
-            found=f"{found}, which is not read because it could run code",
-            wanted="tensors and plain values only",
-            cure=cure,
-        )
+        return DataError(self.path, found=f"{found}, which is not read because it could run code",
+                         wanted="tensors and plain values only", cure=cure)  # fmt: skip
 
     def _name(self, module: str, name: str) -> _Name:
         dotted = f"{_only(module, str)}.{_only(name, str)}"
@@ -356,8 +344,8 @@ class _Program:
         if short == "Counter":
             return dict(_only(arguments[0], dict))
         if short in ("set", "frozenset"):
-            kind = {"set": set, "frozenset": frozenset}[short]
-            return kind(map(self._key, arguments[0] if arguments else ()))
+            keys = map(self._key, arguments[0] if arguments else ())
+            return set(keys) if short == "set" else frozenset(keys)
         if short == "Size":
             return tuple(arguments[0])
         if short == "device":
@@ -436,9 +424,7 @@ class _Program:
                 raise ValueError(f"{shown(number)} as an offset, size or stride")
         unit, itemsize = _FILE_DTYPES[storage.dtype].itemsize, _FILE_DTYPES[dtype].itemsize
         n_elements = storage.n_elements * unit // itemsize
-        n_wanted = 1
-        for n in size:
-            n_wanted *= n
+        n_wanted = math.prod(size)
         last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
         if n_wanted and last >= n_elements:
             raise ValueError(f"a tensor beyond the end of storage {storage.key}")
@@ -461,18 +447,13 @@ class _Program:
         if key not in self.tensors:
             raise self._refused(f"a storage without a tensor ({key})")
         for tensor in self.tensors[key]:
-            if tensor.array.size:
-                _fill(tensor, content)
-
-
-def _fill(tensor: _Tensor, content: bytes) -> None:
-    dtype = _FILE_DTYPES[tensor.dtype]
-    flat = np.frombuffer(content, dtype, len(content) // dtype.itemsize)[tensor.offset :]
-    strides = [step * dtype.itemsize for step in tensor.stride]
-    view = np.lib.stride_tricks.as_strided(flat, tensor.array.shape, strides, writeable=False)
-    if tensor.dtype == "bfloat16":
-        view = _widened(view)
-    tensor.array[...] = view
+            if not tensor.array.size:
+                continue
+            dtype = _FILE_DTYPES[tensor.dtype]
+            flat = np.frombuffer(content, dtype, len(content) // dtype.itemsize)[tensor.offset :]
+            steps = [step * dtype.itemsize for step in tensor.stride]
+            view = np.lib.stride_tricks.as_strided(flat, tensor.array.shape, steps, writeable=False)
+            tensor.array[...] = _widened(view) if tensor.dtype == "bfloat16" else view
 
 
 def _widened(upper_halves: np.ndarray) -> np.ndarray:
@@ -601,20 +582,16 @@ def safetensors_options(path: str | os.PathLike) -> dict[str, Any]:
     """What our own .safetensors files say besides their weights: JSON under "options" in the
     header; {} where there is none. Raises DataError, as `read_safetensors`."""
     path = os.fspath(path)
-    with reading(path, "a safetensors file", _AGAIN, "a damaged header"):
-        with open(path, "rb") as file:
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        options = json.loads((header.get("__metadata__") or {}).get("options", "{}"))
-    return options
+    with reading(path, "a safetensors file", _AGAIN, "a damaged header"), open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        return json.loads((header.get("__metadata__") or {}).get("options", "{}"))
 
 
 def _safetensor(path: str, name: str, entry: dict[str, Any]) -> np.ndarray:
     dtype = _SAFETENSORS_DTYPES.get(entry["dtype"])
-    if dtype is None:
-        raise DataError(f"{path}, tensor {name}", found=f"dtype {entry['dtype']}",
-                        wanted="one of " + ", ".join(_SAFETENSORS_DTYPES),
-                        cure="Convert the file to F32 or F16 with the tool that made it."
-        )  # fmt: skip
+    refuse(dtype is None, f"{path}, tensor {name}", found=f"dtype {entry['dtype']}",
+           wanted="one of " + ", ".join(_SAFETENSORS_DTYPES),
+           cure="Convert the file to F32 or F16 with the tool that made it.")  # fmt: skip
     array = np.frombuffer(entry["data"], _FILE_DTYPES[dtype]).reshape(entry["shape"])
     if dtype == "bfloat16":
         return _widened(array)
@@ -642,22 +619,23 @@ def write_torch_file(path: str | os.PathLike, state_dict: Mapping[Any, Any]) -> 
     path = os.fspath(path)
     if not isinstance(state_dict, Mapping):
         raise _not_storable("state_dict", f"a {type(state_dict).__name__}", "a dict of arrays")
-    pickle, arrays = _pickle(state_dict)
+    pickler = _Pickler()
+    pickler.put(state_dict, "state_dict")
     folder = os.path.dirname(os.path.abspath(path))
     refuse(not os.path.isdir(folder), path, found="no such folder", wanted="an existing folder",
            cure="Create the folder, or choose another path.")  # fmt: skip
     sweep(folder, depth=0)  # what a kill in the middle left
     with whole_file(path) as part, open(part, "wb") as file:
-        _write_archive(file, pickle, arrays)
+        _write_archive(file, pickler)
         file.flush()
         os.fsync(file.fileno())
 
 
-def _write_archive(file: BinaryIO, pickle: bytes, arrays: list[np.ndarray]) -> None:
+def _write_archive(file: BinaryIO, pickler: _Pickler) -> None:
     members: list[tuple[str, bytes | np.ndarray]] = [
-        ("data.pkl", pickle),
+        ("data.pkl", b"".join([b"\x80\x02", *pickler.pieces, b"."])),
         ("byteorder", b"little"),
-        *((f"data/{key}", array) for key, array in enumerate(arrays)),
+        *((f"data/{key}", array) for key, array in enumerate(pickler.arrays)),
         ("version", b"3\n"),
     ]
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
@@ -678,15 +656,8 @@ def _write_archive(file: BinaryIO, pickle: bytes, arrays: list[np.ndarray]) -> N
                     stream.write(content[start : start + _CHUNK])
 
 
-def _pickle(value: Any) -> tuple[bytes, list[np.ndarray]]:
-    """The pickle (protocol 2, PyTorch's own) of `value`, and its arrays in storage-key order."""
-    pickler = _Pickler()
-    pickler.put(value, "state_dict")
-    return b"".join([b"\x80\x02", *pickler.pieces, b"."]), pickler.arrays
-
-
 class _Pickler:
-    """A pickle's instructions, and the arrays that it mentions."""
+    """A pickle's instructions (protocol 2, PyTorch's own), and the arrays in storage-key order."""
 
     def __init__(self):
         self.pieces: list[bytes] = []
@@ -732,10 +703,8 @@ class _Pickler:
         if id(array) not in self.keys:
             self.keys[id(array)] = len(self.arrays)
             self.arrays.append(array)
-        strides, step = [], 1
-        for n in reversed(array.shape):
-            strides.append(step)
-            step *= max(n, 1)
+        sizes = [max(n, 1) for n in array.shape]
+        strides = tuple(math.prod(sizes[axis + 1 :]) for axis in range(array.ndim))
         add = self.pieces.append
         add(b"ctorch._utils\n_rebuild_tensor_v2\n((")
         self.put("storage", where)
@@ -745,7 +714,7 @@ class _Pickler:
         add(b"tQ")  # close the tuple, turn it into the storage it names
         self.put(0, where)
         self.put(array.shape, where)
-        self.put(tuple(reversed(strides)), where)
+        self.put(strides, where)
         add(b"\x89ccollections\nOrderedDict\n)RtR")  # no gradient, no hooks
 
     def _put_container(self, item: Mapping | list | tuple, where: str) -> None:
@@ -765,10 +734,6 @@ class _Pickler:
         add(b"u")
 
 
-def _not_storable(
-    where: str,
-    found: str,
-    wanted: str = "np.ndarray, dict, list, tuple, str, int, float, bool or None",
-) -> DataError:
+def _not_storable(where: str, found: str, wanted: str = _STORABLE) -> DataError:
     cure = "Convert it (an array with .astype, a framework's tensor with .numpy()) or leave it out."
     return DataError(where, found=found, wanted=wanted, cure=cure)
