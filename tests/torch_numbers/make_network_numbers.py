@@ -42,12 +42,12 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from i3d_twin import END_POINTS, I3D  # noqa: E402
 from support.golden_inputs import bpm_gcn_inputs, i3d_frames, i3d_weight, summary, tsl_inputs  # noqa: E402
 
 from jacklib.core.configs import BPMGCNConfig, CTENConfig, TSLNetConfig, VAANetConfig  # noqa: E402
 from jacklib.measure.golden_numbers import Golden, weight  # noqa: E402
 from jacklib.reference import BPMGCN, CTEN, CTENVisual, TSLLoss, TSLNet, VAANet, bpm_gcn_loss, pcce  # noqa: E402
-from jacklib.reference.i3d import END_POINTS, I3D  # noqa: E402
 from jacklib.reference.tsl_net import clip_positions  # noqa: E402
 
 SMALL = {"blocks": (1, 1, 1), "width": 8, "audio_width": 8, "embed_size": 32}
