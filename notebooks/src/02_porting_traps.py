@@ -17,7 +17,7 @@
 # |---|---|
 # | **Needs** | this repository and `01_jittor_for_pytorch_users`; no GPU, no download, no PyTorch |
 # | **Takes** | under two minutes on two idle CPU cores; the very first time a few minutes more, while Jittor compiles its operators |
-# | **You will see** | fifty cases in which the same line means something else in Jittor 1.3.11 than in PyTorch: both values, the fix, and whether a tool can detect it |
+# | **You will see** | fifty-one cases in which the same line means something else in Jittor 1.3.11 than in PyTorch: both values, the fix, and whether a tool can detect it |
 # | **Why** | networks have been ported and published with some of these traps in them. They ran and trained, but they were different networks |
 #
 # Read and run the cells in order, or choose *Run → Run All Cells*: unfinished exercises do not stop it.
@@ -29,7 +29,7 @@
 # |---|---|
 # | **需要** | 本仓库，并先看过 `01_jittor_for_pytorch_users`；不需要 GPU，不用下载，也不用装 PyTorch |
 # | **用时** | 双核 CPU 空闲时不到两分钟；第一次运行要等 Jittor 编译算子，会多几分钟 |
-# | **你会看到** | 五十处“同一行代码、两种含义”：Jittor 1.3.11 和 PyTorch 各自的结果、修正的写法，以及检查工具能不能提前发现 |
+# | **你会看到** | 五十一处“同一行代码、两种含义”：Jittor 1.3.11 和 PyTorch 各自的结果、修正的写法，以及检查工具能不能提前发现 |
 # | **为什么** | 有些公开发布的移植代码就带着其中几个陷阱。它们能跑、能训练，只是已经不是原来的网络了 |
 #
 # 可以逐格阅读运行，也可以选菜单 *Run → Run All Cells*：没做的练习不会中断运行。仓库里保存的输出是英文版运行时生成的；自己运行一遍，表格、图和提示就会变成中文。
@@ -1368,6 +1368,45 @@ ours = dataset.total_len
 trap("49 · the length of a data set", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
+# ### 50 · seeds 0 and 1 are the same
+#
+# On the CPU Jittor's generator takes seed 0 for 1: two runs "with different seeds" begin with the same weights. Other small seeds begin alike, too (the first number drawn from seed $s$ is about $8\cdot10^{-6}\,s$). `runtime.seed` spreads all seeds but 0. Do seeds 0 and 1 draw the same numbers?
+
+# %% [markdown] lang="zh"
+# ### 50 · 种子 0 就是种子 1
+#
+# 在 CPU 上，Jittor 的随机数发生器把种子 0 当作 1：两次“不同种子”的运行，初始权重完全相同。其他较小的种子，开头的数也彼此相近（种子 $s$ 的第一个数约为 $8\cdot10^{-6}\,s$）。除 0 以外的种子，`runtime.seed` 都会先打散。种子 0 和种子 1 抽到的数相同吗？
+
+# %%
+theirs = pytorch(
+    """
+def draw(seed):
+    torch.manual_seed(seed)
+    return torch.rand(4).tolist()
+
+draw(0) == draw(1)
+"""
+)
+plain = plain_jittor(
+    """
+def draw(seed):
+    jt.set_global_seed(seed)
+    return jt.rand(4).numpy().tolist()
+
+draw(0) == draw(1)
+"""
+)
+
+
+def draw(seed):
+    runtime.seed(seed)
+    return jt.rand(4).numpy().tolist()
+
+
+ours = draw(0) == draw(1)
+trap("50 · seeds 0 and 1 are the same", pytorch=theirs, jittor=plain, fixed=ours)
+
+# %% [markdown] lang="en"
 # ## 7 · Time
 #
 # Jittor is **lazy**: an operation is only recorded, and executed when its values are needed. A clock read right after the call measures the time for recording, which hardly depends on the network. The *forward time* in the public port of TSL-Net is measured in this way.
@@ -1378,12 +1417,12 @@ trap("49 · the length of a data set", pytorch=theirs, jittor=plain, fixed=ours)
 # Jittor 是**惰性**的：写下一个运算时只是记录下来，直到需要取值时才真正执行。调用之后马上计时，测到的是“记录”的时间，和网络大小几乎无关。TSL-Net 公开移植报告的*前向时间*就是这样量的。
 
 # %% [markdown] lang="en"
-# ### 50 · when is it computed?
+# ### 51 · when is it computed?
 #
 # The operation below records whether it has run: after the call, and again after its value was read.
 
 # %% [markdown] lang="zh"
-# ### 50 · 什么时候才真正计算？
+# ### 51 · 什么时候才真正计算？
 #
 # 用一个会记录自己是否运行过的运算来看：调用之后它运行了吗？取值之后呢？
 
@@ -1431,7 +1470,7 @@ jt.sync_all(True)  # before each reading of the clock
 after_call = len(ran)
 y.numpy()
 ours = [after_call, len(ran)]
-trap("50 · when is it computed?", pytorch=theirs, jittor=plain, fixed=ours, port="TSL-Net")
+trap("51 · when is it computed?", pytorch=theirs, jittor=plain, fixed=ours, port="TSL-Net")
 
 # %% [markdown] lang="en"
 # Some layers are correct but slow. **`Conv3d`** is the one that matters here: Jittor passes 2-D convolutions to oneDNN, but computes 3-D ones in its own loops. `jacklib.ops.Conv3d` passes them to oneDNN too. The cell below times both, with a warm-up and with `sync_all` before each reading:
