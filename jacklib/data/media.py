@@ -226,7 +226,10 @@ def check_scans(jpeg: bytes) -> None:
 
 
 def open_image(path: str | Path) -> np.ndarray:
-    """A picture file as uint8 [H, W, 3], RGB. Raises DataError, naming the file."""
+    """A picture file as uint8 [H, W, 3], RGB. Raises DataError, naming the file.
+
+    With Pillow, as the released loader: OpenCV fills a truncated file with grey and says nothing.
+    """
     path = os.path.realpath(path)  # of a link, messages name the file
     wanted = "a whole picture file, of at most 8192 x 4320 pixels"
     cure = "Take another; of a prepared clip, delete the folder and prepare the video again."
