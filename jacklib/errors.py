@@ -121,9 +121,7 @@ class TrainingError(RuntimeError):
 
 class DiskError(OSError):
     """The system refused to read or write something; the message is one sentence with the cure.
-
-    part: a place beside `path` that `error` may name; the message names `path`.
-    """
+    part: a place beside `path` that `error` may name; the message names `path`."""
 
     def __init__(self, error: OSError, path: str | os.PathLike | None = None, part: object = None):
         super().__init__(error.errno, error.strerror)

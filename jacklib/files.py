@@ -94,10 +94,8 @@ def _bytes_of(name: str) -> float:
 
 
 def inside(root: str | os.PathLike, *names: str, where: str | os.PathLike) -> Path:
-    """root / names, each a `file_name`, and no symbolic link on the way that leaves `root`.
-
-    Raises DataError, naming `where`, otherwise.
-    """
+    """root / names, each a `file_name`, and no symbolic link on the way that leaves `root`. Raises
+    DataError, naming `where`, otherwise."""
     path = Path(root, *(file_name(name, where) for name in names))
     place = path.resolve()
     refuse(not place.is_relative_to(Path(root).resolve()), where,
@@ -251,18 +249,14 @@ def check_ours(path: str | os.PathLike) -> None:
 
 def remove_ours(path: str | os.PathLike) -> None:
     """Remove a folder that carries our mark, or is empty; nothing happens where there is none.
-
-    Raises DataError if it is not ours.
-    """
+    Raises DataError if it is not ours."""
     check_ours(path)
     shutil.rmtree(path, ignore_errors=True)
 
 
 def sweep(folder: str | os.PathLike, depth: int = 2) -> None:
-    """Remove what writers that are no longer alive have left half made, `depth` folders deep.
-
-    A folder that was whole already, as its mark says, gets its name, if nothing else has it.
-    """
+    """Remove what writers that are no longer alive have left half made, `depth` folders deep. A
+    folder that was whole already, as its mark says, gets its name, if nothing else has it."""
     try:
         entries = list(os.scandir(folder))
     except OSError:
@@ -501,10 +495,8 @@ def reading(
     path: str | os.PathLike, wanted: str, cure: str, found: str = "what cannot be read"
 ) -> Iterator[None]:
     """Around a library's calls on a stranger's file: whatever they raise becomes one DataError.
-
     Libraries raise far more over a damaged file than they document (fuzzing found up to nine kinds
-    in one). Around calls of theirs only: an error of our own code should keep its traceback.
-    """
+    in one). Around calls of theirs only: an error of our own code should keep its traceback."""
     try:
         yield
     except DataError:
@@ -522,10 +514,8 @@ def reading(
 
 
 def check_file(path: str | os.PathLike, wanted: str, cure: str, largest: int | None = None) -> Path:
-    """The path, if there is a plain file there of at most `largest` bytes; else DataError.
-
-    Pipes and devices, which may never end, are refused too.
-    """
+    """The path, if there is a plain file there of at most `largest` bytes; else DataError. Pipes
+    and devices, which may never end, are refused too."""
     path, found = Path(path), None
     try:
         about = path.stat()
@@ -558,10 +548,8 @@ def read_json(
 
 
 def read_table(path: Path, *, needed: bool = False, cure: str = "Fix the file.") -> dict:
-    """A JSON file that holds a table; {} where there is none, unless it is `needed`.
-
-    Raises DataError, naming the file, if it is missing though needed, or holds no table.
-    """
+    """A JSON file that holds a table; {} where there is none, unless it is `needed`. Raises
+    DataError, naming the file, if it is missing though needed, or holds no table."""
     if not needed and not os.path.lexists(path):
         return {}
     content = read_json(path, cure=cure)

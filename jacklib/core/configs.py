@@ -9,21 +9,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from jacklib.core.shapes import (
-    AUDIO_FRAMES,
-    backbone_channels,
-    check_depth,
-    check_fields,
-    check_modality,
-    check_streams,
-    check_widths,
-)
-from jacklib.errors import DataError
+from jacklib.core import shapes
+from jacklib.errors import check_choice, refuse
+
+
+class _ClipConfig:
+    """What the options of VAANet and CTEN share. The published ones are the defaults."""
+
+    SMALL: ClassVar[dict[str, Any]]  # what `classroom` changes
+
+    @classmethod
+    def paper(cls, n_classes: int = 8) -> Any:
+        """The published network, with a frozen Kinetics backbone."""
+        return cls(n_classes)
+
+    @classmethod
+    def classroom(cls, n_classes: int = 8) -> Any:
+        """The same network small enough to train from nothing in minutes on two CPU cores."""
+        return cls(n_classes, **cls.SMALL)
+
+    @property
+    def channels(self) -> int:
+        """Channels of the 3D ResNet's map."""
+        return shapes.backbone_channels(self.blocks, self.width)
 
 
 @dataclass(frozen=True)
-class VAANetConfig:
+class VAANetConfig(_ClipConfig):
     """Every option of `VAANet`. The defaults are the paper's, for VE8.
 
     freeze_backbone: no gradient through the 3D ResNet; in training mode its batch norm still uses
@@ -45,49 +59,27 @@ class VAANetConfig:
     embed_size: int = 512  # k
     freeze_backbone: bool = True
 
+    SMALL = dict(
+        seq_len=8, snippet_duration=8, sample_size=64, audio_embed_size=64, audio_n_segments=4,
+        blocks=(1, 1, 1), width=16, audio_width=8, embed_size=128, freeze_backbone=False,
+    )  # fmt: skip
+
     def __post_init__(self):
-        check_fields(
+        shapes.check_fields(
             self, n_classes=(1, 1000), seq_len=(1, 256), snippet_duration=(1, 128),
             sample_size=(1, 448), audio_embed_size=(1, 8192), audio_n_segments=(1, 256),
             blocks=(1, 50), width=(1, 256), audio_width=(1, 256), embed_size=(1, 8192),
         )  # fmt: skip
-        check_depth(self.snippet_duration, self.sample_size, len(self.blocks))
-
-    @classmethod
-    def paper(cls, n_classes: int = 8) -> VAANetConfig:
-        """The paper's network, with a frozen Kinetics backbone."""
-        return cls(n_classes=n_classes)
-
-    @classmethod
-    def classroom(cls, n_classes: int = 8) -> VAANetConfig:
-        """The same network small enough to train from nothing in minutes on two CPU cores."""
-        return cls(
-            n_classes=n_classes,
-            seq_len=8,
-            snippet_duration=8,
-            sample_size=64,
-            audio_embed_size=64,
-            audio_n_segments=4,
-            blocks=(1, 1, 1),
-            width=16,
-            audio_width=8,
-            embed_size=128,
-            freeze_backbone=False,
-        )
-
-    @property
-    def channels(self) -> int:
-        """Channels of the 3D ResNet's map."""
-        return backbone_channels(self.blocks, self.width)
+        shapes.check_depth(self.snippet_duration, self.sample_size, len(self.blocks))
 
     @property
     def audio_frames(self) -> int:
         """MFCC frames that one video's audio is tiled to."""
-        return AUDIO_FRAMES * self.audio_n_segments
+        return shapes.AUDIO_FRAMES * self.audio_n_segments
 
 
 @dataclass(frozen=True)
-class CTENConfig:
+class CTENConfig(_ClipConfig):
     """Every option of `CTEN` and of `CTENVisual`, which has no use for those of the audio.
 
     The defaults are the released ones, for VE8.
@@ -120,45 +112,20 @@ class CTENConfig:
     start_shortcut: float = 0.0  # where alpha of the non-local blocks starts
     visual_only: bool = False  # CTENVisual is meant
 
+    SMALL = dict(
+        seq_len=8, snippet_duration=8, sample_size=64, audio_embed_size=256, audio_n_segments=8,
+        audio_time=40, blocks=(1, 1, 1), width=16, audio_width=8, inner_size=32, n_heads=4,
+        freeze_backbone=False, start_switched_on=True, start_shortcut=3.0,
+    )  # fmt: skip
+
     def __post_init__(self):
-        check_fields(
+        shapes.check_fields(
             self, n_classes=(1, 1000), seq_len=(1, 256), snippet_duration=(1, 128),
             sample_size=(1, 448), audio_embed_size=(1, 32768), audio_n_segments=(1, 256),
             audio_time=(1, 4096), blocks=(1, 50), width=(1, 256), audio_width=(1, 256),
             inner_size=(1, 8192), n_heads=(1, 256), dropout=(0, 0.99), start_shortcut=(-100, 100),
         )  # fmt: skip
-        check_depth(self.snippet_duration, self.sample_size, len(self.blocks))
-
-    @classmethod
-    def paper(cls, n_classes: int = 8) -> CTENConfig:
-        """The released network, with a frozen Kinetics backbone."""
-        return cls(n_classes=n_classes)
-
-    @classmethod
-    def classroom(cls, n_classes: int = 8) -> CTENConfig:
-        """The same network small enough to train from nothing in minutes on two CPU cores."""
-        return cls(
-            n_classes=n_classes,
-            seq_len=8,
-            snippet_duration=8,
-            sample_size=64,
-            audio_embed_size=256,
-            audio_n_segments=8,
-            audio_time=40,
-            blocks=(1, 1, 1),
-            width=16,
-            audio_width=8,
-            inner_size=32,
-            n_heads=4,
-            freeze_backbone=False,
-            start_switched_on=True,
-            start_shortcut=3.0,
-        )
-
-    @property
-    def channels(self) -> int:
-        """Channels of the 3D ResNet's map."""
-        return backbone_channels(self.blocks, self.width)
+        shapes.check_depth(self.snippet_duration, self.sample_size, len(self.blocks))
 
     @property
     def audio_frames(self) -> int:
@@ -168,23 +135,15 @@ class CTENConfig:
     def check_audio(self) -> None:
         """Raise DataError if the audio does not fit the video, which only `CTEN` needs."""
         d = self.channels
-        if self.audio_embed_size != d:
-            raise DataError(
-                "audio_embed_size", found=str(self.audio_embed_size),
-                wanted=f"{d}, the width of the visual backbone",
-                cure="Leave it out: the two modalities are added to each other.",
-            )  # fmt: skip
-        if self.audio_n_segments != self.seq_len:
-            raise DataError(
-                "audio_n_segments", found=str(self.audio_n_segments),
-                wanted=f"{self.seq_len}, as many as seq_len",
-                cure="Give one of the two; the other follows.",
-            )  # fmt: skip
-        if d % self.n_heads:
-            raise DataError(
-                "n_heads", found=str(self.n_heads), wanted=f"a divisor of the width {d}",
-                cure="The released network has 8.",
-            )  # fmt: skip
+        refuse(self.audio_embed_size != d, "audio_embed_size", found=self.audio_embed_size,
+               wanted=f"{d}, the width of the visual backbone",
+               cure="Leave it out: the two modalities are added to each other.")  # fmt: skip
+        refuse(self.audio_n_segments != self.seq_len, "audio_n_segments",
+               found=self.audio_n_segments, wanted=f"{self.seq_len}, as many as seq_len",
+               cure="Give one of the two; the other follows.")  # fmt: skip
+        refuse(d % self.n_heads, "n_heads", found=self.n_heads,
+               wanted=f"a divisor of the width {d}",
+               cure="The released network has 8.")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -206,16 +165,13 @@ class TSLNetConfig:
     modality: str = "all"
 
     def __post_init__(self):
-        check_fields(
+        shapes.check_fields(
             self, len_feature=(16, 16384), num_classes=(1, 1000), r_act=(1, 1000),
             rgb_size=(1, 16384), neck_size=(1, 16384), dropout=(0, 0.99),
         )  # fmt: skip
-        check_modality(self.modality)
-        if self.len_feature % 16:
-            raise DataError(
-                "len_feature", found=str(self.len_feature), wanted="a multiple of 16",
-                cure="The released network has 1024.",
-            )  # fmt: skip
+        shapes.check_modality(self.modality)
+        refuse(self.len_feature % 16, "len_feature", found=self.len_feature,
+               wanted="a multiple of 16", cure="The released network has 1024.")  # fmt: skip
 
     @classmethod
     def paper(cls) -> TSLNetConfig:
@@ -246,12 +202,16 @@ class BPMGCNConfig:
     streams: str = "both"
 
     def __post_init__(self):
-        check_fields(
+        shapes.check_fields(
             self, n_classes=(1, 1000), n_features=(1, 1000), frames=(2, 1000), widths=(1, 4096),
             embed=(1, 4096),
         )  # fmt: skip
-        check_widths(self.widths, self.embed)
-        check_streams(self.streams)
+        refuse(len(self.widths) != 3 or any(w < self.embed or w % self.embed for w in self.widths),
+               "widths", found=list(self.widths), wanted=f"three multiples of embed ({self.embed})",
+               cure="The released network has 64, 128 and 256.")  # fmt: skip
+        check_choice("streams", self.streams, shapes.STREAMS,
+                     "'both' is the paper's network, the others are for its ablation."
+        )  # fmt: skip
 
     @classmethod
     def paper(cls) -> BPMGCNConfig:

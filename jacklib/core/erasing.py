@@ -33,10 +33,8 @@ def threshold(gamma, theta: float = THETA) -> np.ndarray:
 
 def kept_segments(gamma, theta: float = THETA) -> Kept:
     """The segments that pass 2 (low) and pass 3 (high) keep: gamma [B, S] -> bool [B, S] each.
-
     gamma: NumPy array or Var, also [S]. Where all of a video's weights are alike, neither has any:
-    `frame_pool` then gives the whole video. Raises ValueError if gamma is not finite.
-    """
+    `frame_pool` then gives the whole video. Raises ValueError if gamma is not finite."""
     gamma = _gamma(gamma)
     t = threshold(gamma, theta)
     return Kept(gamma < t, gamma > t)

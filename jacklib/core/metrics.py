@@ -35,10 +35,8 @@ def per_class(confusion: np.ndarray) -> list[dict]:
 
 def attention_on_truth(gamma, truth) -> float:
     """How much more temporal attention lies on the true segments than if it were spread evenly.
-
-    gamma [N, S], zero or more; truth [N, S], the fraction of each segment that the event
-    fills. 1 is what uniform attention gets. A clip without any attention counts as uniform.
-    """
+    gamma [N, S], zero or more; truth [N, S], the fraction of each segment that the event fills. 1
+    is what uniform attention gets. A clip without any attention counts as uniform."""
     gamma, truth = np.asarray(gamma, np.float64), np.asarray(truth, np.float64)
     total = gamma.sum(1, keepdims=True)
     share = np.where(total > 0, gamma / np.where(total > 0, total, 1), 1 / gamma.shape[1])
@@ -126,11 +124,9 @@ def detection_metrics(
 
 
 def temporal_map(ground_truth: dict, results: dict, tious: Sequence[float]) -> dict[str, float]:
-    """`detection_metrics` as one table of numbers, under ActivityNet's names.
-
-    For every tIoU, here 0.1: "mAP@0.10", "Pr@0.10", "Rc@0.10" and "F2@0.10". Over all of them, here
-    0.1 to 0.3: "average_mAP[0.1:0.3]" and, for each label L, "average_LAP[0.1:0.3]".
-    """
+    """`detection_metrics` as one table of numbers, under ActivityNet's names. For every tIoU, here
+    0.1: "mAP@0.10", "Pr@0.10", "Rc@0.10" and "F2@0.10". Over all of them, here 0.1 to 0.3:
+    "average_mAP[0.1:0.3]" and, for each label L, "average_LAP[0.1:0.3]"."""
     return detection_metrics(ground_truth, results, tious).report()
 
 
@@ -169,16 +165,16 @@ def _by_label(videos: dict, name: str, inner: str | None) -> dict[str, list[tupl
     wanted = '{"label": ..., "segment": [start, end]' + ("}" if inner else ', "score": ...}')
     if not isinstance(videos, dict):
         raise DataError(name, found=shown(videos), wanted="{ID: ...}", cure="Correct it.")
+    cure = "Correct this entry."
     for video, entry in videos.items():
-        items = entry
+        items, where = entry, f"{name}, {shown(video)}"
         if inner is not None and not isinstance(entry, tuple):
             items = entry.get(inner) if isinstance(entry, dict) else None
-        refuse(not isinstance(items, (list, tuple)) or len(items) > MOST_SEGMENTS,
-               f"{name}, {shown(video)}", found=shown(entry),
-               wanted=f"a list of {wanted}, {MOST_SEGMENTS} at most", cure="Correct this entry."
+        refuse(not isinstance(items, (list, tuple)) or len(items) > MOST_SEGMENTS, where,
+               found=shown(entry), wanted=f"a list of {wanted}, {MOST_SEGMENTS} at most", cure=cure
         )  # fmt: skip
         for item in items:
-            with reading(f"{name}, {shown(video)}", wanted, "Correct this entry.", shown(item)):
+            with reading(where, wanted, cure, shown(item)):
                 if isinstance(item, tuple):
                     item = dict(zip(names, item, strict=True))
                     item["segment"] = [item["start"], item["end"]]
@@ -265,16 +261,10 @@ VIDEO_WEIGHT = 0.3  # of the video score in a proposal's
 
 
 def localize(
-    scores,
-    video_score,
-    fps: float,
-    *,
-    labels: Sequence[str] = ("n", "p"),
-    class_threshold: float = 0.5,
-    score_levels: Sequence[float] = SCORE_LEVELS,
-    foreground_levels: Sequence[float] = FOREGROUND_LEVELS,
-    nms: float = 0.5,
-) -> list[tuple[str, float, float, float]]:
+    scores, video_score, fps: float, *, labels: Sequence[str] = ("n", "p"),
+    class_threshold: float = 0.5, score_levels: Sequence[float] = SCORE_LEVELS,
+    foreground_levels: Sequence[float] = FOREGROUND_LEVELS, nms: float = 0.5,
+) -> list[tuple[str, float, float, float]]:  # fmt: skip
     """Segments of one video from TSL-Net's scores, as its released code finds them.
 
     The foreground levels, 0.5 to 0.7, are those of the numbers that this is tested against. The
@@ -339,9 +329,7 @@ def _stretch(values: np.ndarray) -> np.ndarray:
 
 def _runs(values: np.ndarray, levels: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     """Runs of `values` [M] at or above each level, and above 0: level's number [N], borders [N, 2].
-
-    The second border is the first moment after the run.
-    """
+    The second border is the first moment after the run."""
     above = (values >= np.asarray(levels)[:, None]) & (values > 0)
     above[~above[:, 1:].any(1)] = False  # the released code overlooks a lone first moment
     edges = np.diff(np.pad(above, ((0, 0), (1, 1))).astype(np.int8), axis=1)
@@ -351,9 +339,7 @@ def _runs(values: np.ndarray, levels: Sequence[float]) -> tuple[np.ndarray, np.n
 
 def _contrast(values: np.ndarray, rows, runs: np.ndarray) -> np.ndarray:
     """Mean of values[row] inside each run minus the mean beside it, 0 where nothing is beside it.
-
-    values [R, M]; rows [N], the row that each of runs [N, 2] is judged by.
-    """
+    values [R, M]; rows [N], the row that each of runs [N, 2] is judged by."""
     total = np.cumsum(np.pad(values, ((0, 0), (1, 0))), axis=1)
     start, end = runs.T
     length = end - start

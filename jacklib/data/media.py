@@ -111,9 +111,7 @@ def frame_rate(stream) -> Fraction | None:
 
 def sound_stream(path: str | Path, container) -> av.audio.stream.AudioStream | None:
     """A file's first stream of sound, with channels and a rate that can be; None without one.
-
-    Raises DataError.
-    """
+    Raises DataError."""
     if not container.streams.audio:
         return None
     stream = container.streams.audio[0]
@@ -165,9 +163,7 @@ def _packets(path: str | Path, container, stream, found: str) -> Iterator:
 
 def decoded(path: str | Path, container, stream) -> Iterator:
     """Decoded frames of a stream. Damaged packets are left out with a warning, as ffmpeg does.
-
-    Raises DataError if nothing can be decoded.
-    """
+    Raises DataError if nothing can be decoded."""
     damaged, given = 0, 0
     for packet in _packets(path, container, stream, "data that cannot be decoded"):
         try:
@@ -196,10 +192,8 @@ def as_picture(path: str | Path, frame, width: int = 0, height: int = 0) -> np.n
 
 
 def resampled(path: str | Path, frames: Iterator, **wanted) -> Iterator[av.AudioFrame]:
-    """Frames of sound in one format, also where layout or rate change within the file.
-
-    wanted: of `av.AudioResampler`; layout and rate are the first frame's unless given.
-    """
+    """Frames of sound in one format, also where layout or rate change within the file. wanted: of
+    `av.AudioResampler`; layout and rate are the first frame's unless given."""
     kind, resampler = None, None
     for frame in frames:
         with reading(path, WANTED, CURE, "sound that cannot be converted"):
@@ -226,10 +220,8 @@ def check_scans(jpeg: bytes) -> None:
 
 
 def open_image(path: str | Path) -> np.ndarray:
-    """A picture file as uint8 [H, W, 3], RGB. Raises DataError, naming the file.
-
-    With Pillow, as the released loader: OpenCV fills a truncated file with grey and says nothing.
-    """
+    """A picture file as uint8 [H, W, 3], RGB. Raises DataError, naming the file. With Pillow, as
+    the released loader: OpenCV fills a truncated file with grey and says nothing."""
     path = os.path.realpath(path)  # of a link, messages name the file
     wanted = "a whole picture file, of at most 8192 x 4320 pixels"
     cure = "Take another; of a prepared clip, delete the folder and prepare the video again."
@@ -257,10 +249,8 @@ def with_ending(paths: Iterable[Path], endings: Collection[str]) -> list[Path]:
 
 
 def image_files(folder: str | Path) -> list[Path]:
-    """The images in a folder, in the natural order of their names ("2" before "10").
-
-    Raises DataError if there is none.
-    """
+    """The images in a folder, in the natural order of their names ("2" before "10"). Raises
+    DataError if there is none."""
     wanted, cure = f"frames: {', '.join(IMAGE_ENDINGS)}", "Name the folder that holds the frames."
     with reading(folder, wanted, cure, "a folder that cannot be read"):
         found = with_ending(Path(folder).iterdir(), IMAGE_ENDINGS)

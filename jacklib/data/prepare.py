@@ -208,9 +208,7 @@ def prepare_frames(
 
 def is_finished(frame_folder: Path, audio_file: Path, mark: dict, unmarked: bool = False) -> bool:
     """Whether an earlier run prepared this clip wholly, with what `mark` says; frames are counted.
-
-    unmarked: whether a folder without a mark may do, as earlier versions left them.
-    """
+    unmarked: whether a folder without a mark may do, as earlier versions left them."""
     try:
         if not (frame_folder / "n_frames").is_file() or audio_file.stat().st_size == 0:
             return False
@@ -252,10 +250,8 @@ class PrepareReport:
 
 
 class _Clip:
-    """A video that is wanted: its class, ID and file, and `where` class and ID were read.
-
-    path: None where there is no such video; `problem` says why.
-    """
+    """A video that is wanted: its class, ID and file, and `where` class and ID were read. path:
+    None where there is no such video; `problem` says why."""
 
     def __init__(
         self, source: Path, label: str, clip_id: str, where: str | Path, path=None, stems=None
@@ -498,10 +494,8 @@ def _read_csv(path: Path) -> tuple[list[tuple[str, str, str]], dict[str, str]]:
 def split_subsets(
     ids: list[str], known: dict[str, str], validation_share: float, rng: np.random.Generator
 ) -> dict[str, str]:
-    """Subset of each of one class's IDs; what is `known` stays as it is.
-
-    The share is rounded; with two clips or more, each subset gets at least one.
-    """
+    """Subset of each of one class's IDs; what is `known` stays as it is. The share is rounded; with
+    two clips or more, each subset gets at least one."""
     wanted = min(max(round(validation_share * len(ids)), 1), len(ids) - 1)
     undecided = [i for i in sorted(ids) if i not in known]
     wanted -= sum(known.get(i) == "validation" for i in ids)

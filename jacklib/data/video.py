@@ -46,10 +46,8 @@ PREPARE = "Make it with `bash script/run.sh prepare SOURCE TARGET`."
 
 
 class DatasetInfo(NamedTuple):
-    """What is known of a data set before its files are read.
-
-    The annotation file always wins: its "labels", in their order, number the classes.
-    """
+    """What is known of a data set before its files are read. The annotation file always wins: its
+    "labels", in their order, number the classes."""
 
     labels: tuple[str, ...]
     positive: frozenset[int]  # class numbers that PCCE counts as positive emotions
@@ -172,11 +170,9 @@ def frame_file(folder: Path, index: int) -> Path:
 
 
 class SamplePaths(NamedTuple):
-    """Where clips lie: see the top of this file.
-
-    video_path may be several folders: a clip's frames are taken from the first that has them.
-    audio_path=None reads no sound, for networks that only look.
-    """
+    """Where clips lie: see the top of this file. video_path may be several folders: a clip's frames
+    are taken from the first that has them. audio_path=None reads no sound, for networks that only
+    look."""
 
     video_path: str | Path | Sequence[str | Path]
     audio_path: str | Path | None
@@ -314,10 +310,8 @@ class VideoClips(Files):
             log.warning("left out: %s", reason)
 
     def load(self, index: int, epoch: int = 0) -> Sample:
-        """Load clip `index` as epoch `epoch` sees it; see Sample for shapes.
-
-        Raises DataError naming the file if a frame or the sound is missing or damaged.
-        """
+        """Load clip `index` as epoch `epoch` sees it; see Sample for shapes. Raises DataError
+        naming the file if a frame or the sound is missing or damaged."""
         item, rng = self.items[index], self._random(index, epoch)
         step = FRAMES_PER_SECOND // self.cut.fps
         used = len(range(0, item.n_frames, step))
@@ -361,9 +355,7 @@ class VideoClips(Files):
         self, index: int, indices: np.ndarray, draw: TransformDraw, pictures: Pictures | None = None
     ) -> np.ndarray:
         """Frames `indices` [S, D] (from 0) of clip `index`, transformed: float32 [S, 3, D, H, W].
-
-        pictures: decoded frames of the clip that are at hand; those read now are added to it.
-        """
+        pictures: decoded frames of the clip that are at hand; those read now are added to it."""
         indices = np.asarray(indices)
         size = self.cut.sample_size
         # A short clip shows the same frame several times: read and transform it once.
