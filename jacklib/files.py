@@ -54,13 +54,9 @@ _PART = re.compile(r"\.jack-(\d+)-[0-9a-f]{8}\.part")
 
 
 def file_name(text: Any, where: str | os.PathLike) -> str:
-    """`text`, if it may be the name of one file or folder in a folder of ours.
-
-    That is: text without separators or control characters, neither `.` nor `..`, no hidden name,
-    no drive, at most LONGEST_NAME bytes. where: the file, table row or argument that says so.
-
-    Raises DataError otherwise.
-    """
+    """`text`, if it may be the name of one file or folder in a folder of ours: without separators
+    or control characters, neither `.` nor `..`, no hidden name, no drive, at most LONGEST_NAME
+    bytes. Raises DataError otherwise. where: the file, table row or argument that says so."""
     found = None
     if not isinstance(text, str) or not text.strip():
         found = f"{shown(text)} as a name"
@@ -116,9 +112,8 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
     """A place to write a file to, which becomes `path` if the block ends well, else is gone.
 
     The folder is made if need be. A link at `path` is replaced, not followed. The place exists,
-    empty, made by this process alone, with the permissions that the user's umask gives.
-
-    Raises DiskError, one sentence, if the system refuses.
+    empty, made by this process alone, with the permissions that the user's umask gives. Raises
+    DiskError, one sentence, if the system refuses.
     """
     path = Path(path)
     part = _part(path.parent)
@@ -190,10 +185,8 @@ def whole_folder(path: str | os.PathLike, mark: dict | None = None) -> Iterator[
     """A folder to fill, which becomes `path`, with our mark, if the block ends well, else is gone.
 
     mark: how it is made (settings, version), for `read_mark`. A folder that is there is replaced
-    if it carries our mark, or is empty. Hold a lock (`locked`) around this.
-
-    Raises DataError if `path` is something that we did not make, DiskError if the system
-    refuses.
+    if it carries our mark, or is empty. Hold a lock (`locked`) around this. Raises DataError if
+    `path` is something that we did not make, DiskError if the system refuses.
     """
     path = Path(path)
     check_ours(path)
@@ -309,9 +302,8 @@ def locked(folder: str | os.PathLike, purpose: str, *, wait: bool = True) -> Ite
     """Hold a folder's lock; the system lets go of it even when we are killed.
 
     purpose: what we do there, for others' messages ("training TSL-Net"). wait: for a process that
-    holds it, after one line that says which; otherwise DataError says so at once.
-
-    Raises DiskError if the folder cannot be written.
+    holds it, after one line that says which; otherwise DataError says so at once. Raises DiskError
+    if the folder cannot be written.
     """
     folder, told = Path(folder), False
     while True:
@@ -420,9 +412,8 @@ def make_set(
     files there are, and is our mark. A set that was made with the same, and has no hole, is left as
     it is: nothing is written, nothing locked. Any other is made anew, and replaced when the new one
     is whole. Killed at any moment, the next call does it.
-    earlier: a file that earlier versions have marked with "made_with".
-
-    Raises DataError if an entry is there without our mark.
+    earlier: a file that earlier versions have marked with "made_with". Raises DataError if an entry
+    is there without our mark.
     """
     root = Path(root)
     if _set_is_whole(root, made_with):

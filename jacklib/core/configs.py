@@ -4,6 +4,7 @@
     VAANet(VAANetConfig.classroom(n_classes=6))     # small
 
 `net.config` is what a network was built with. A checkpoint's options are its `dataclasses.asdict`.
+Each raises DataError if a field is of another kind or beyond every use.
 """
 
 from __future__ import annotations
@@ -16,9 +17,24 @@ from jacklib.errors import check_choice, refuse
 
 
 class _ClipConfig:
-    """What the options of VAANet and CTEN share. The published ones are the defaults."""
+    """What the options of VAANet and CTEN share; the published ones are the defaults.
+
+    freeze_backbone: no gradient through the 3D ResNet; in training mode its batch norm still uses
+    and updates batch statistics, as in the released code, unless CTEN has stored_statistics set.
+
+    Raises DataError if snippet_duration is longer than the backbone can fold into depth 1, too.
+    """
 
     SMALL: ClassVar[dict[str, Any]]  # what `classroom` changes
+    LIMITS: ClassVar[dict[str, tuple[float, float]]]  # of the fields that only one of them has
+
+    def __post_init__(self):
+        shapes.check_fields(
+            self, n_classes=(1, 1000), seq_len=(1, 256), snippet_duration=(1, 128),
+            sample_size=(1, 448), audio_n_segments=(1, 256), blocks=(1, 50), width=(1, 256),
+            audio_width=(1, 256), **self.LIMITS,
+        )  # fmt: skip
+        shapes.check_depth(self.snippet_duration, self.sample_size, len(self.blocks))
 
     @classmethod
     def paper(cls, n_classes: int = 8) -> Any:
@@ -38,14 +54,7 @@ class _ClipConfig:
 
 @dataclass(frozen=True)
 class VAANetConfig(_ClipConfig):
-    """Every option of `VAANet`. The defaults are the paper's, for VE8.
-
-    freeze_backbone: no gradient through the 3D ResNet; in training mode its batch norm still uses
-    and updates batch statistics, as in the released code.
-
-    Raises DataError if a field is of another kind or beyond every use, or if snippet_duration is
-    longer than the backbone can fold into depth 1.
-    """
+    """Every option of `VAANet`. The defaults are the paper's, for VE8."""
 
     n_classes: int = 8  # emotions
     seq_len: int = 12  # segments S per video
@@ -63,14 +72,7 @@ class VAANetConfig(_ClipConfig):
         seq_len=8, snippet_duration=8, sample_size=64, audio_embed_size=64, audio_n_segments=4,
         blocks=(1, 1, 1), width=16, audio_width=8, embed_size=128, freeze_backbone=False,
     )  # fmt: skip
-
-    def __post_init__(self):
-        shapes.check_fields(
-            self, n_classes=(1, 1000), seq_len=(1, 256), snippet_duration=(1, 128),
-            sample_size=(1, 448), audio_embed_size=(1, 8192), audio_n_segments=(1, 256),
-            blocks=(1, 50), width=(1, 256), audio_width=(1, 256), embed_size=(1, 8192),
-        )  # fmt: skip
-        shapes.check_depth(self.snippet_duration, self.sample_size, len(self.blocks))
+    LIMITS = dict(audio_embed_size=(1, 8192), embed_size=(1, 8192))
 
     @property
     def audio_frames(self) -> int:
@@ -82,15 +84,9 @@ class VAANetConfig(_ClipConfig):
 class CTENConfig(_ClipConfig):
     """Every option of `CTEN` and of `CTENVisual`, which has no use for those of the audio.
 
-    The defaults are the released ones, for VE8.
-
-    freeze_backbone: no gradient through the 3D ResNet; in training mode its batch norm still uses
-    and updates batch statistics, as in the released code, unless stored_statistics is set.
-    start_switched_on: the temporal attention starts with every segment switched on, as VAANet's
-    does; the released code leaves PyTorch's start, with which about half of them are off.
-
-    Raises DataError if a field is of another kind or beyond every use, or if snippet_duration is
-    longer than the backbone can fold into depth 1.
+    The defaults are the released ones, for VE8. start_switched_on: the temporal attention starts
+    with every segment switched on, as VAANet's does; the released code leaves PyTorch's start, with
+    which about half of them are off.
     """
 
     n_classes: int = 8  # emotions
@@ -117,15 +113,10 @@ class CTENConfig(_ClipConfig):
         audio_time=40, blocks=(1, 1, 1), width=16, audio_width=8, inner_size=32, n_heads=4,
         freeze_backbone=False, start_switched_on=True, start_shortcut=3.0,
     )  # fmt: skip
-
-    def __post_init__(self):
-        shapes.check_fields(
-            self, n_classes=(1, 1000), seq_len=(1, 256), snippet_duration=(1, 128),
-            sample_size=(1, 448), audio_embed_size=(1, 32768), audio_n_segments=(1, 256),
-            audio_time=(1, 4096), blocks=(1, 50), width=(1, 256), audio_width=(1, 256),
-            inner_size=(1, 8192), n_heads=(1, 256), dropout=(0, 0.99), start_shortcut=(-100, 100),
-        )  # fmt: skip
-        shapes.check_depth(self.snippet_duration, self.sample_size, len(self.blocks))
+    LIMITS = dict(
+        audio_embed_size=(1, 32768), audio_time=(1, 4096), inner_size=(1, 8192), n_heads=(1, 256),
+        dropout=(0, 0.99), start_shortcut=(-100, 100),
+    )  # fmt: skip
 
     @property
     def audio_frames(self) -> int:
@@ -148,13 +139,8 @@ class CTENConfig(_ClipConfig):
 
 @dataclass(frozen=True)
 class TSLNetConfig:
-    """Every option of `TSLNet`. The defaults are the released ones.
-
-    modality: "all", or "rgb" or "logmfcc" alone; the released weights are for "all", and what is
-    missing has no weights here.
-
-    Raises DataError if a field is of another kind or beyond every use.
-    """
+    """Every option of `TSLNet`. The defaults are the released ones. modality: "all", or "rgb" or
+    "logmfcc" alone; the released weights are for "all", and what is missing has no weights here."""
 
     len_feature: int = 1024  # width of both modalities together (2d)
     num_classes: int = 2  # C
@@ -190,8 +176,6 @@ class BPMGCNConfig:
 
     streams: "both", or "posture" or "movement" alone, which the ablation of the paper compares:
     without fusion, and the affective branch is the posture stream's.
-
-    Raises DataError if a field is of another kind or beyond every use.
     """
 
     n_classes: int = 4  # happy, sad, angry, neutral

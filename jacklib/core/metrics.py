@@ -216,14 +216,12 @@ def _average_precision(events, detections, tiou: float) -> tuple[float, float, f
 PROPOSAL_LEVELS = tuple(np.round(np.arange(0.1, 1, 0.1), 1).tolist())
 
 
-def attention_proposals(
-    gamma, seconds: float, levels: Sequence[float] = PROPOSAL_LEVELS, nms: float = 0.5
-) -> list[tuple[float, float, float]]:
+def attention_proposals(gamma, seconds: float) -> list[tuple[float, float, float]]:
     """Stretches of time on which the temporal attention gamma [S] of one video lies.
 
     gamma is stretched to 0..1. At each level, every run of segments at or above it is a proposal;
     its score is the run's mean minus the mean of the one segment on either side, as far as there
-    are any. Of proposals that overlap by more than `nms` (over union) the best stays. seconds: the
+    are any. Of proposals that overlap by more than half (over union) the best stays. seconds: the
     video's length.
 
     Returns (start, end, score), seconds, best first. Attention that is alike everywhere proposes
@@ -235,7 +233,7 @@ def attention_proposals(
         return [(0.0, float(seconds), 0.0)]
     level_of = (gamma - low) / (high - low)
     runs = set()
-    for level in levels:
+    for level in PROPOSAL_LEVELS:
         above = np.concatenate([[0], level_of >= level - 1e-9, [0]]).astype(int)
         borders = np.flatnonzero(np.diff(above))
         runs |= set(zip(borders[::2].tolist(), borders[1::2].tolist(), strict=True))
@@ -246,7 +244,7 @@ def attention_proposals(
         scored.append((start * seconds / S, end * seconds / S, float(contrast)))
     kept: list[tuple[float, float, float]] = []
     for proposal in sorted(scored, key=lambda p: -p[2]):
-        if not kept or temporal_iou(proposal, [k[:2] for k in kept]).max() <= nms:
+        if not kept or temporal_iou(proposal, [k[:2] for k in kept]).max() <= 0.5:
             kept.append(proposal)
     return kept
 

@@ -40,10 +40,8 @@ def read_channels(path: str | Path, *, silent_sr: int = SAMPLE_RATE) -> tuple[np
 
     mp3, wav, flac and ogg are read with libsndfile; whatever that does not know (the sound of an
     mp4, an old library without mp3) with PyAV. A video file without any sound gives one channel of
-    silence of the video's length, `silent_sr` samples per second.
-
-    Raises DataError, naming the file, if it is missing, holds no samples, cannot be decoded, or
-    says of itself what cannot be (see the limits of `jacklib.data.media`).
+    silence of the video's length, `silent_sr` samples per second. Raises DataError, naming the
+    file, if it is missing, holds no samples, cannot be decoded, or says of itself what cannot be.
     """
     return _read(Path(path), silent_sr, lambda channels: channels)
 

@@ -68,16 +68,8 @@ def video_facts(path: str | Path) -> VideoFacts:
     return VideoFacts(fps, n_frames, n_frames / fps)
 
 
-def read_frames(
-    path: str | Path, resize: Callable[[np.ndarray], np.ndarray] | None = None
-) -> Iterator[np.ndarray]:
-    """Every frame of a video, or of a folder of frames, one at a time: uint8 [H, W, 3], RGB, as
-    `resize` leaves it."""
-    pictures = _pictures(path)
-    yield from pictures if resize is None else map(resize, pictures)
-
-
-def _pictures(path: str | Path) -> Iterator[np.ndarray]:
+def read_frames(path: str | Path) -> Iterator[np.ndarray]:
+    """Every frame of a video, or of a folder of frames, one at a time: uint8 [H, W, 3], RGB."""
     if Path(path).is_dir():
         yield from map(media.open_image, media.image_files(path))
         return
@@ -94,11 +86,9 @@ def _picture(path: str | Path, frame) -> np.ndarray:
     return media.as_picture(path, frame)
 
 
-def read_clips(
-    path: str | Path, resize: Callable[[np.ndarray], np.ndarray] | None = None
-) -> Iterator[np.ndarray]:
-    """A video's clips, one at a time: uint8 [16, H, W, 3]."""
-    pictures = read_frames(path, resize)
+def read_clips(path: str | Path, resize: Callable) -> Iterator[np.ndarray]:
+    """A video's clips of frames as `resize` leaves them, one at a time: uint8 [16, H, W, 3]."""
+    pictures = map(resize, read_frames(path))
     while len(clip := list(itertools.islice(pictures, CLIP_FRAMES))) == CLIP_FRAMES:
         yield np.stack(clip)
 
@@ -358,8 +348,7 @@ def _describe(root: Path, videos: list, net, threads: int, progress: bool) -> Fe
             bar = tqdm(running, desc="features", unit="video", disable=not progress, leave=False)
             done = sum(job.result() for job in bar)
         except BaseException:
-            for job in running:
-                job.cancel()
+            pool.shutdown(cancel_futures=True)
             raise
     return FeaturesReport(done, len(videos), tuple(sorted(failed)))
 

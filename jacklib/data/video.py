@@ -14,6 +14,7 @@ Everything here is NumPy: networks and frameworks come later.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -342,13 +343,10 @@ class VideoClips(Files):
         return Sample(visual, None, item.label, item.id, indices, draw, pictures)
 
     def _random(self, index: int, epoch: int, *rest: int) -> np.random.Generator | None:
-        """The generator of one clip's draws in one epoch, or None where nothing is left to chance.
-
-        -1 is the last clip, and draws as it does.
-        """
+        """The generator of a clip's draws in one epoch, or None where nothing is left to chance."""
         if not (self.train or self.evaluation == "released"):
             return None
-        index = range(len(self.items))[index]
+        index = range(len(self.items))[index]  # -1 is the last clip, and draws as it does
         return np.random.default_rng([self.seed, epoch, index, *rest])
 
     def load_frames(
@@ -506,11 +504,8 @@ def _in_order(load, indices: list[int], threads: int, ahead: int) -> Iterator[Lo
     pool = ThreadPoolExecutor(threads, thread_name_prefix="jacklib-load")
 
     def fill() -> None:
-        while len(waiting) < ahead:
-            index = next(upcoming, None)
-            if index is None:
-                return
-            waiting.append(pool.submit(load, index))
+        more = itertools.islice(upcoming, ahead - len(waiting))
+        waiting.extend(pool.submit(load, index) for index in more)
 
     try:
         fill()
@@ -525,13 +520,9 @@ def _in_order(load, indices: list[int], threads: int, ahead: int) -> Iterator[Lo
 def _collate(loaded: Sequence[Loaded], epoch: int) -> Batch | None:
     if not loaded:
         return None
-    samples = [one.sample for one in loaded]
+    visual, audio, label, ids, _, _, pictures = zip(*(one.sample for one in loaded), strict=True)
     return Batch(
-        visual=np.stack([sample.visual for sample in samples]),
-        audio=None if samples[0].audio is None else np.stack([s.audio for s in samples]),
-        label=np.array([sample.label for sample in samples], dtype=np.int32),
-        ids=[sample.id for sample in samples],
-        indices=np.array([one.index for one in loaded]),
-        epoch=epoch,
-        pictures=None if samples[0].pictures is None else [s.pictures for s in samples],
-    )
+        np.stack(visual), None if audio[0] is None else np.stack(audio), np.array(label, np.int32),
+        list(ids), np.array([one.index for one in loaded]), epoch,
+        None if pictures[0] is None else list(pictures),
+    )  # fmt: skip
