@@ -33,6 +33,7 @@ from tqdm.auto import tqdm
 
 from jacklib import files
 from jacklib.data import media
+from jacklib.data.audio import read_audio
 from jacklib.data.video import MINIMUM_FRAMES, count_frames, read_annotation
 from jacklib.errors import DataError, disk_words, logger, plain, refuse, shown
 
@@ -110,8 +111,6 @@ def read_video(
 ) -> tuple[Iterator[np.ndarray], np.ndarray]:
     """A video for use at once, without files: (frames as `read_frames`, waveform), the latter
     float32 [samples], mono, 44.1 kHz, silence where the video has no sound."""
-    from jacklib.data.audio import read_audio  # librosa is slow to load and only needed here
-
     with media.opened(path) as container:
         media.picture_stream(path, container)
     return read_frames(path, fps, short_side), read_audio(path)

@@ -305,9 +305,8 @@ def _describe(root: Path, videos: list, net, threads: int, progress: bool) -> Fe
         found = [table.get(path.stem) for table in tables]
         if None in found:
             facts = video_facts(path)
-            found = [number if known is None else known
-                     for known, number in zip(found, (facts.fps, facts.seconds), strict=True)
-            ]  # fmt: skip
+            pairs = zip(found, (facts.fps, facts.seconds), strict=True)
+            found = [number if known is None else known for known, number in pairs]
             with writing:
                 for table, file, number in zip(tables, TABLES, found, strict=True):
                     table[path.stem] = number

@@ -520,9 +520,10 @@ def _in_order(load, indices: list[int], threads: int, ahead: int) -> Iterator[Lo
 def _collate(loaded: Sequence[Loaded], epoch: int) -> Batch | None:
     if not loaded:
         return None
-    visual, audio, label, ids, _, _, pictures = zip(*(one.sample for one in loaded), strict=True)
+    samples = [one.sample for one in loaded]
+    audio, pictures = [s.audio for s in samples], [s.pictures for s in samples]
     return Batch(
-        np.stack(visual), None if audio[0] is None else np.stack(audio), np.array(label, np.int32),
-        list(ids), np.array([one.index for one in loaded]), epoch,
-        None if pictures[0] is None else list(pictures),
+        np.stack([s.visual for s in samples]), None if audio[0] is None else np.stack(audio),
+        np.array([s.label for s in samples], np.int32), [s.id for s in samples],
+        np.array([one.index for one in loaded]), epoch, None if pictures[0] is None else pictures,
     )  # fmt: skip
