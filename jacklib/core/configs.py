@@ -21,7 +21,6 @@ class _ClipConfig:
 
     freeze_backbone: no gradient through the 3D ResNet; in training mode its batch norm still uses
     and updates batch statistics, as in the released code, unless CTEN has stored_statistics set.
-
     Raises DataError if snippet_duration is longer than the backbone can fold into depth 1, too.
     """
 

@@ -172,9 +172,8 @@ def filter_bank(waveform: np.ndarray, sr: int, n_mels: int = 128) -> np.ndarray:
 
     At low rates a filter can be narrower than the spectrum's lines are apart and hold none (of 128,
     one at 16 kHz): it stays at the floor, in Kaldi too. A sound shorter than one window is padded
-    with zeros to one; Kaldi would give no frame.
-
-    Raises DataError for anything but one channel of samples, and for `sr` below 100.
+    with zeros to one; Kaldi would give no frame. Raises DataError for anything but one channel of
+    samples, and for `sr` below 100.
     """
     waveform = _one_channel(waveform)
     refuse(sr < 100, "sr", found=str(sr), wanted="samples per second, at least 100",
@@ -253,9 +252,8 @@ def filter_bank_blocks(
 
     A short sound is repeated from its beginning. A sound of more than n_segments * frames is cut
     into n_segments equal blocks, and `frames` consecutive frames are taken from each: from a random
-    place in every block with `rng`, from the middle without it, which can be repeated.
-
-    Always a new array. Raises DataError if there are no features.
+    place in every block with `rng`, from the middle without it, which can be repeated. Always a new
+    array. Raises DataError if there are no features.
     """
     features = np.asarray(features)
     if len(features) <= n_segments * frames:

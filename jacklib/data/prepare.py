@@ -60,13 +60,11 @@ def scaled_size(width: int, height: int, short_side: int) -> tuple[int, int]:
 def read_frames(path: str | Path, fps: int = 30, short_side: int = 240) -> Iterator[np.ndarray]:
     """Frames of a video at `fps` per second: uint8 [H, W, 3], RGB, one after another.
 
-    Frame n is the one that is on the screen n / fps seconds after the first: frames are
-    repeated or left out, never mixed. A frame turned by a phone's orientation mark is upright.
-    The released tool sets the height to 240; here it is the short side, so that upright videos
-    keep as much detail as wide ones.
-
-    Raises DataError, naming the file, if there is no frame to decode, or one would have to be
-    repeated for over a minute: a clock that jumped, or a damaged file.
+    Frame n is the one that is on the screen n / fps seconds after the first: frames are repeated or
+    left out, never mixed. A frame turned by a phone's orientation mark is upright. The released
+    tool sets the height to 240; here it is the short side, so that upright videos keep as much
+    detail as wide ones. Raises DataError, naming the file, if there is no frame to decode, or one
+    would have to be repeated for over a minute: a clock that jumped, or a damaged file.
     """
     path = Path(path)
     with media.opened(path) as container:
@@ -165,10 +163,9 @@ def prepare_one_video(
 
     `frame_folder` and `audio_file` appear only when whole. A folder of frames that is there is
     replaced if it carries our mark. Videos shorter than 16 frames get an `n_frames` of 0, as the
-    released tool writes, and 0 is returned.
-
-    Raises DataError, naming the file, if the video cannot be read or the folder is not ours, and
-    DiskError when the system refuses to write; nothing is left behind then.
+    released tool writes, and 0 is returned. Raises DataError, naming the file, if the video cannot
+    be read or the folder is not ours, and DiskError when the system refuses to write; nothing is
+    left behind then.
     """
     path, mark = Path(path), _mark(Path(path), fps, short_side)
     # The folder appears last: with it the clip counts as finished.
