@@ -30,14 +30,13 @@ def escaped(text: str, kept: str = "") -> str:
     """Text whose control characters, but those in `kept`, and the like are escaped."""
     if text.isprintable():
         return text
-    return "".join(letter if letter in kept else _escaped(letter) for letter in text)
-
-
-def _escaped(letter: str) -> str:
     # Cc control, Cf format (direction marks), Cs half a pair, Zl and Zp line ends
-    if letter.isprintable() or unicodedata.category(letter) not in ("Cc", "Cf", "Cs", "Zl", "Zp"):
-        return letter
-    return letter.encode("unicode_escape", "backslashreplace").decode("ascii")
+    return "".join(
+        letter.encode("unicode_escape", "backslashreplace").decode("ascii")
+        if letter not in kept and unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        else letter
+        for letter in text
+    )
 
 
 def logger(name: str) -> logging.Logger:
@@ -68,11 +67,10 @@ class _Shown(reprlib.Repr):
         if isinstance(x, bytes):
             return repr(x[:40]) + ("..." if len(x) > 40 else "")
         shape = getattr(x, "shape", None)
-        if isinstance(shape, tuple) and shape:
-            return f"an array of shape {self.repr1(list(shape), 1)}"
-        if isinstance(shape, tuple):  # one number of NumPy's
-            return str(x)[:40]
-        return f"a value of type {type(x).__name__}"
+        if not isinstance(shape, tuple):
+            return f"a value of type {type(x).__name__}"
+        # () is the shape of one number of NumPy's
+        return f"an array of shape {self.repr1(list(shape), 1)}" if shape else str(x)[:40]
 
 
 _shown = _Shown()
@@ -84,38 +82,37 @@ def shown(value: object) -> str:
 
 
 class DataError(ValueError):
-    """Bad input from a file or an argument.
+    """Bad input from a file or an argument: the message names it, what was found there, what is
+    wanted, and what the reader can do about it."""
 
-    The message always names the file or argument, what was found there, what is wanted, and what
-    the reader can do about it.
-    """
-
-    def __init__(self, what: str, *, found: object, wanted: object, cure: str):
+    def __init__(self, what: object, *, found: object, wanted: object, cure: str):
         self.what, self.found = plain(what), plain(found)
         self.wanted, self.cure = plain(wanted, 2000), plain(cure, 2000)
         super().__init__(f"{self.what}: found {self.found}, wanted {self.wanted}. {self.cure}")
 
 
-def refuse(bad: object, what: str, *, found: object, wanted: object, cure: str) -> None:
+def refuse(bad: object, what: object, *, found: object, wanted: object, cure: str) -> None:
     """Raise a DataError of these if something is bad."""
     if bad:
         raise DataError(what, found=found, wanted=wanted, cure=cure)
 
 
-def check_choice(
-    name: str, value: object, choices: Iterable, cure: str = "Choose one of these."
-) -> None:
+def check_choice(name: str, value, choices: Iterable, cure: str = "Choose one of these.") -> None:
     """Raise DataError unless an argument is one of the choices."""
     choices = list(choices)
-    if value not in choices:
-        wanted = f"one of {', '.join(map(str, choices))}"
-        raise DataError(name, found=shown(value), wanted=wanted, cure=cure)
+    wanted = f"one of {', '.join(map(str, choices))}"
+    refuse(value not in choices, name, found=shown(value), wanted=wanted, cure=cure)
+
+
+def check_word(name: str, value: str, choices: Iterable[str], cure: str = "Correct it.") -> None:
+    """`check_choice` of words, which are quoted."""
+    wanted = " or ".join(map(repr, choices))
+    refuse(value not in choices, name, found=shown(value), wanted=wanted, cure=cure)
 
 
 def check_at_least(name: str, value: float, least: float, cure: str) -> None:
     """Raise DataError unless an argument is a number that is large enough."""
-    if not value >= least:
-        raise DataError(name, found=value, wanted=f"{least} or more", cure=cure)
+    refuse(not value >= least, name, found=value, wanted=f"{least} or more", cure=cure)
 
 
 class TrainingError(RuntimeError):
@@ -123,22 +120,22 @@ class TrainingError(RuntimeError):
 
 
 class DiskError(OSError):
-    """The system refused to read or write something; the message is one sentence with the cure."""
+    """The system refused to read or write something; the message is one sentence with the cure.
+    part: a place beside `path` that `error` may name; the message names `path`."""
 
-    def __init__(self, error: OSError, path: str | os.PathLike | None = None):
+    def __init__(self, error: OSError, path: str | os.PathLike | None = None, part: object = None):
         super().__init__(error.errno, error.strerror)
-        self.sentence = disk_words(error, path)
+        sentence = disk_words(error, path)
+        self.sentence = sentence.replace(str(part), str(path)) if part else sentence
 
     def __str__(self) -> str:
         return self.sentence
 
 
+_ROOM = "Make room and run it again; what was finished is kept."
 _CURES = {
-    errno.ENOSPC: ("the disk is full", "Make room and run it again; what was finished is kept."),
-    errno.EDQUOT: (
-        "the quota is used up",
-        "Make room and run it again; what was finished is kept.",
-    ),
+    errno.ENOSPC: ("the disk is full", _ROOM),
+    errno.EDQUOT: ("the quota is used up", _ROOM),
     errno.EFBIG: ("a limit on file sizes", "Raise it (ulimit -f) and run it again."),
     errno.EROFS: ("a disk that is read-only", "Choose a folder that can be written."),
     errno.EACCES: ("no permission", "Choose a folder of your own, or change its permissions."),

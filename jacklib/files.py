@@ -13,7 +13,6 @@ Needs the standard library alone until an array is read or written, because `run
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import errno
 import io
@@ -28,11 +27,16 @@ import sys
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jacklib.errors import DataError, DiskError, plain, refuse, shown
+
+try:
+    import fcntl
+except ImportError:  # Windows has no flock: there, two processes at once would collide
+    fcntl = None
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,13 +54,9 @@ _PART = re.compile(r"\.jack-(\d+)-[0-9a-f]{8}\.part")
 
 
 def file_name(text: Any, where: str | os.PathLike) -> str:
-    """`text`, if it may be the name of one file or folder in a folder of ours.
-
-    That is: text without separators or control characters, neither `.` nor `..`, no hidden name,
-    no drive, at most LONGEST_NAME bytes. where: the file, table row or argument that says so.
-
-    Raises DataError otherwise.
-    """
+    """`text`, if it may be the name of one file or folder in a folder of ours: without separators
+    or control characters, neither `.` nor `..`, no hidden name, no drive, at most LONGEST_NAME
+    bytes. Raises DataError otherwise. where: the file, table row or argument that says so."""
     found = None
     if not isinstance(text, str) or not text.strip():
         found = f"{shown(text)} as a name"
@@ -68,10 +68,8 @@ def file_name(text: Any, where: str | os.PathLike) -> str:
         found = f"{shown(text)}, which has control characters in it"
     elif _bytes_of(text) > LONGEST_NAME:
         found = f"{shown(text)}, which is too long or has letters that no disk takes"
-    if found:
-        raise DataError(os.fspath(where), found=found, wanted=f"a name for a file: no / or \\, no "
-                        f"leading dot, at most {LONGEST_NAME} bytes", cure="Change the name."
-        )  # fmt: skip
+    refuse(found, where, found=found, wanted=f"a name for a file: no / or \\, no leading dot, at "
+           f"most {LONGEST_NAME} bytes", cure="Change the name.")  # fmt: skip
     return text
 
 
@@ -92,16 +90,13 @@ def _bytes_of(name: str) -> float:
 
 
 def inside(root: str | os.PathLike, *names: str, where: str | os.PathLike) -> Path:
-    """root / names, each a `file_name`, and no symbolic link on the way that leaves `root`.
-
-    Raises DataError, naming `where`, otherwise.
-    """
-    root = Path(root)
-    path = root.joinpath(*(file_name(name, where) for name in names))
-    if not path.resolve().is_relative_to(root.resolve()):
-        raise DataError(os.fspath(where), found=f"{path}, a symbolic link to {path.resolve()}",
-                        wanted=f"a place in {root}",
-                        cure="Take the link away, or choose another folder.")  # fmt: skip
+    """root / names, each a `file_name`, and no symbolic link on the way that leaves `root`. Raises
+    DataError, naming `where`, otherwise."""
+    path = Path(root, *(file_name(name, where) for name in names))
+    place = path.resolve()
+    refuse(not place.is_relative_to(Path(root).resolve()), where,
+           found=f"{path}, a symbolic link to {place}", wanted=f"a place in {root}",
+           cure="Take the link away, or choose another folder.")  # fmt: skip
     return path
 
 
@@ -117,9 +112,8 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
     """A place to write a file to, which becomes `path` if the block ends well, else is gone.
 
     The folder is made if need be. A link at `path` is replaced, not followed. The place exists,
-    empty, made by this process alone, with the permissions that the user's umask gives.
-
-    Raises DiskError, one sentence, if the system refuses.
+    empty, made by this process alone, with the permissions that the user's umask gives. Raises
+    DiskError, one sentence, if the system refuses.
     """
     path = Path(path)
     part = _part(path.parent)
@@ -133,10 +127,10 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
             yield part
         os.replace(part, path)
     except BaseException as error:
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             part.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise _disk_error(error, part, path) from error
+            raise DiskError(error, path, part) from error
         raise
 
 
@@ -145,25 +139,15 @@ def _being_written(part: Path) -> Iterator[None]:
     """Meanwhile `sweep` leaves `part` alone, also in another container or on another machine, where
     the number of this process is nobody's. It needs no lock, so that a disk may know none."""
     handle = None
-    with contextlib.suppress(ImportError, OSError):
-        import fcntl
-
-        handle = os.open(part, os.O_RDONLY)
-        _HANDLES.add(handle)
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    with suppress(OSError):
+        if fcntl:
+            handle = os.open(part, os.O_RDONLY)
+            _HANDLES.add(handle)
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     try:
         yield
     finally:
-        if handle in _HANDLES:
-            _HANDLES.remove(handle)
-            os.close(handle)
-
-
-def _disk_error(error: OSError, part: Path, path: Path) -> DiskError:
-    """As DiskError, which names `path` and not the place beside it."""
-    told = DiskError(error, path)
-    told.sentence = told.sentence.replace(str(part), str(path))
-    return told
+        _let_go(handle)
 
 
 def write_bytes(path: str | os.PathLike, data: bytes) -> Path:
@@ -201,10 +185,8 @@ def whole_folder(path: str | os.PathLike, mark: dict | None = None) -> Iterator[
     """A folder to fill, which becomes `path`, with our mark, if the block ends well, else is gone.
 
     mark: how it is made (settings, version), for `read_mark`. A folder that is there is replaced
-    if it carries our mark, or is empty. Hold a lock (`locked`) around this.
-
-    Raises DataError if `path` is something that we did not make, DiskError if the system
-    refuses.
+    if it carries our mark, or is empty. Hold a lock (`locked`) around this. Raises DataError if
+    `path` is something that we did not make, DiskError if the system refuses.
     """
     path = Path(path)
     check_ours(path)
@@ -218,11 +200,11 @@ def whole_folder(path: str | os.PathLike, mark: dict | None = None) -> Iterator[
         (part / MARK).write_text(json.dumps(content), "utf-8")
         check_ours(path)
         # Killed between the two, `sweep` puts one of them in place: both are whole.
-        with contextlib.suppress(FileNotFoundError):
+        with suppress(FileNotFoundError):
             os.rename(path, old)
         os.rename(part, path)
     except OSError as error:
-        raise _disk_error(error, part, path) from error
+        raise DiskError(error, path, part) from error
     finally:
         if old.exists() and not os.path.lexists(path):
             os.rename(old, path)
@@ -239,8 +221,7 @@ def read_mark(folder: str | os.PathLike) -> dict:
             content = json.loads(file.read(100_000))
     except (OSError, ValueError, RecursionError):
         return {}
-    ours = isinstance(content, dict) and content.get("made by") == "jacklib"
-    return content if ours else {}
+    return content if isinstance(content, dict) and content.get("made by") == "jacklib" else {}
 
 
 def check_ours(path: str | os.PathLike) -> None:
@@ -248,52 +229,47 @@ def check_ours(path: str | os.PathLike) -> None:
     path = Path(path)
     try:
         if path.is_dir() and not path.is_symlink():
-            if read_mark(path) or not any(path.iterdir()):
-                return
-        elif not os.path.lexists(path):
-            return
+            ours = read_mark(path) or not any(path.iterdir())
+        else:
+            ours = not os.path.lexists(path)
     except OSError as error:
         raise DiskError(error, path) from error
-    raise DataError(str(path), found="a file, a link or a folder that JACK did not make",
-                    wanted=f"nothing there, or a folder with our mark in it ({MARK})",
-                    cure="Move it away, or choose another place. JACK removes only what it has "
-                    "made.")  # fmt: skip
+    refuse(not ours, path, found="a file, a link or a folder that JACK did not make",
+           wanted=f"nothing there, or a folder with our mark in it ({MARK})",
+           cure="Move it away, or choose another place. JACK removes only what it has made."
+    )  # fmt: skip
 
 
 def remove_ours(path: str | os.PathLike) -> None:
     """Remove a folder that carries our mark, or is empty; nothing happens where there is none.
-
-    Raises DataError if it is not ours.
-    """
+    Raises DataError if it is not ours."""
     check_ours(path)
     shutil.rmtree(path, ignore_errors=True)
 
 
 def sweep(folder: str | os.PathLike, depth: int = 2) -> None:
-    """Remove what writers that are no longer alive have left half made, `depth` folders deep.
-
-    A folder that was whole already, as its mark says, gets its name, if nothing else has it.
-    """
+    """Remove what writers that are no longer alive have left half made, `depth` folders deep. A
+    folder that was whole already, as its mark says, gets its name, if nothing else has it."""
     try:
         entries = list(os.scandir(folder))
     except OSError:
         return
     for entry in entries:
-        found = _PART.fullmatch(entry.name)
-        if found:
-            if not _alive(int(found[1]), entry.path):
-                if entry.is_dir(follow_symlinks=False):
-                    name = read_mark(entry.path).get("name")
-                    with contextlib.suppress(OSError, DataError):
-                        place = Path(folder, file_name(name, entry.path))
-                        if not os.path.lexists(place):
-                            os.rename(entry.path, place)
-                    shutil.rmtree(entry.path, ignore_errors=True)
-                else:
-                    with contextlib.suppress(OSError):
-                        os.unlink(entry.path)
-        elif depth and entry.is_dir(follow_symlinks=False):
-            sweep(entry.path, depth - 1)
+        found, is_folder = _PART.fullmatch(entry.name), entry.is_dir(follow_symlinks=False)
+        if not found:
+            if depth and is_folder:
+                sweep(entry.path, depth - 1)
+        elif _alive(int(found[1]), entry.path):
+            continue
+        elif is_folder:
+            with suppress(OSError, DataError):
+                place = Path(folder, file_name(read_mark(entry.path).get("name"), entry.path))
+                if not os.path.lexists(place):
+                    os.rename(entry.path, place)
+            shutil.rmtree(entry.path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                os.unlink(entry.path)
 
 
 def _alive(process: int, part: str) -> bool:
@@ -303,18 +279,15 @@ def _alive(process: int, part: str) -> bool:
         os.kill(process, 0)
         return True
     except (ProcessLookupError, OverflowError):
-        pass
+        handle = None
     except OSError:  # it is somebody else's
         return True
-    handle = None
     try:
-        import fcntl
-
         way = os.O_RDONLY if os.path.isdir(part) else os.O_RDWR | os.O_NONBLOCK
         handle = os.open(part, way | os.O_NOFOLLOW)
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (ImportError, OSError) as error:  # held: see `_being_written`
-        return getattr(error, "errno", None) == errno.EWOULDBLOCK
+    except OSError as error:  # held: see `_being_written`
+        return error.errno == errno.EWOULDBLOCK
     finally:
         if handle is not None:
             os.close(handle)
@@ -329,9 +302,8 @@ def locked(folder: str | os.PathLike, purpose: str, *, wait: bool = True) -> Ite
     """Hold a folder's lock; the system lets go of it even when we are killed.
 
     purpose: what we do there, for others' messages ("training TSL-Net"). wait: for a process that
-    holds it, after one line that says which; otherwise DataError says so at once.
-
-    Raises DiskError if the folder cannot be written.
+    holds it, after one line that says which; otherwise DataError says so at once. Raises DiskError
+    if the folder cannot be written.
     """
     folder, told = Path(folder), False
     while True:
@@ -349,7 +321,7 @@ def locked(folder: str | os.PathLike, purpose: str, *, wait: bool = True) -> Ite
                 yield
                 return
             holder = _holder(handle)
-            refuse(not wait, str(folder), found=f"{holder} at work in it",
+            refuse(not wait, folder, found=f"{holder} at work in it",
                    wanted="one process at a time",
                    cure="Wait until it ends, or choose another folder.")  # fmt: skip
             if not told:
@@ -357,9 +329,7 @@ def locked(folder: str | os.PathLike, purpose: str, *, wait: bool = True) -> Ite
                 told = True
             time.sleep(0.1)
         finally:
-            if handle in _HANDLES:
-                _HANDLES.remove(handle)
-                _release(handle)
+            _let_go(handle)
 
 
 # A forked child that lives on (a pool's worker) must not keep its parent's locks.
@@ -387,22 +357,21 @@ def _open_lock(path: Path) -> int:
 
 def _take(handle: int) -> bool:
     try:
-        import fcntl
-    except ImportError:  # Windows has no flock: there, two processes at once would collide
-        return True
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if fcntl:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         # A disk that knows no locks (some network ones) lets everybody in.
         return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
     return True
 
 
-def _release(handle: int) -> None:
-    with contextlib.suppress(ImportError, OSError):
-        import fcntl
-
-        fcntl.flock(handle, fcntl.LOCK_UN)  # also where a child of ours has not let go yet
+def _let_go(handle: int | None) -> None:
+    if handle not in _HANDLES:
+        return
+    _HANDLES.remove(handle)
+    with suppress(OSError):
+        if fcntl:
+            fcntl.flock(handle, fcntl.LOCK_UN)  # also where a child of ours has not let go yet
     os.close(handle)
 
 
@@ -415,7 +384,7 @@ def _still_there(handle: int, path: Path) -> bool:
 
 def _sign(handle: int, purpose: str) -> None:
     about = {"process": os.getpid(), "purpose": purpose, "since": time.strftime("%H:%M:%S")}
-    with contextlib.suppress(OSError):  # a full disk: then others cannot be told who holds it
+    with suppress(OSError):  # a full disk: then others cannot be told who holds it
         os.ftruncate(handle, 0)
         os.pwrite(handle, json.dumps(about).encode(), 0)
 
@@ -433,14 +402,9 @@ def _holder(handle: int) -> str:
 
 
 def make_set(
-    root: str | os.PathLike,
-    made_with: dict,
-    entries: Sequence[str],
-    write: Callable[[Path], Any],
-    purpose: str,
-    *,
-    earlier: str = SET_MARK,
-) -> Path:
+    root: str | os.PathLike, made_with: dict, entries: Sequence[str],
+    write: Callable[[Path], Any], purpose: str, *, earlier: str = SET_MARK,
+) -> Path:  # fmt: skip
     """Make the files and folders `entries` in `root`, beside whatever else is there; return `root`.
 
     write: fills a folder with the entries; one that it does not make is only taken away.
@@ -448,9 +412,8 @@ def make_set(
     files there are, and is our mark. A set that was made with the same, and has no hole, is left as
     it is: nothing is written, nothing locked. Any other is made anew, and replaced when the new one
     is whole. Killed at any moment, the next call does it.
-    earlier: a file that earlier versions have marked with "made_with".
-
-    Raises DataError if an entry is there without our mark.
+    earlier: a file that earlier versions have marked with "made_with". Raises DataError if an entry
+    is there without our mark.
     """
     root = Path(root)
     if _set_is_whole(root, made_with):
@@ -463,10 +426,9 @@ def make_set(
     half_made = making.is_dir() and {*os.listdir(making)} <= {"lock", *entries}
     ours = any("made by" in s or "made_with" in s or {"version", "seed"} <= s.keys() for s in signs)
     if there and not (ours or half_made):
-        raise DataError(
-            str(root / there[0]), found=f"something that JACK did not make for {purpose}",
-            wanted="no such file or folder", cure="Move it away, or choose another folder.",
-        )  # fmt: skip
+        raise DataError(root / there[0], found=f"something that JACK did not make for {purpose}",
+                        wanted="no such file or folder",
+                        cure="Move it away, or choose another folder.")  # fmt: skip
     with locked(root, purpose):
         if _set_is_whole(root, made_with):  # another process made it while this one waited
             return root
@@ -474,15 +436,14 @@ def make_set(
         part = _part(root)
         new, old = part / "new", part / "old"
         try:
-            part.mkdir()
-            new.mkdir()
-            old.mkdir()
+            for folder in (part, new, old):
+                folder.mkdir()
             write(new)
             files = _count(new, entries)
             # From here on what is there is ours, and not whole.
             write_json(mark, {"made by": "jacklib"})
             for name in entries:
-                with contextlib.suppress(FileNotFoundError):
+                with suppress(FileNotFoundError):
                     os.rename(root / name, old / name)
                 if name in files:
                     os.rename(new / name, root / name)
@@ -525,10 +486,8 @@ def reading(
     path: str | os.PathLike, wanted: str, cure: str, found: str = "what cannot be read"
 ) -> Iterator[None]:
     """Around a library's calls on a stranger's file: whatever they raise becomes one DataError.
-
     Libraries raise far more over a damaged file than they document (fuzzing found up to nine kinds
-    in one). Around calls of theirs only: an error of our own code should keep its traceback.
-    """
+    in one). Around calls of theirs only: an error of our own code should keep its traceback."""
     try:
         yield
     except DataError:
@@ -542,31 +501,24 @@ def reading(
             reason = error.strerror
         else:
             reason = f"{type(error).__name__}: {plain(' '.join(str(error).split()), 160)}"
-        raise DataError(
-            os.fspath(path), found=f"{found} ({reason})", wanted=wanted, cure=cure
-        ) from error
+        raise DataError(path, found=f"{found} ({reason})", wanted=wanted, cure=cure) from error
 
 
 def check_file(path: str | os.PathLike, wanted: str, cure: str, largest: int | None = None) -> Path:
-    """The path, if there is a plain file there of at most `largest` bytes; else DataError.
-
-    Pipes and devices, which may never end, are refused too.
-    """
-    path = Path(path)
+    """The path, if there is a plain file there of at most `largest` bytes; else DataError. Pipes
+    and devices, which may never end, are refused too."""
+    path, found = Path(path), None
     try:
         about = path.stat()
+        if not stat.S_ISREG(about.st_mode):
+            found = "a folder" if stat.S_ISDIR(about.st_mode) else "no plain file"
+        elif largest is not None and about.st_size > largest:
+            found = f"{about.st_size:,} bytes, more than {largest:,}"
+    except FileNotFoundError:
+        found = "no such file"
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        missing = isinstance(error, FileNotFoundError)
-        reason = getattr(error, "strerror", None) or str(error)
-        found = "no such file" if missing else f"no file ({reason})"
-        raise DataError(os.fspath(path), found=found, wanted=wanted, cure=cure) from None
-    found = None
-    if not stat.S_ISREG(about.st_mode):
-        found = "a folder" if stat.S_ISDIR(about.st_mode) else "no plain file"
-    elif largest is not None and about.st_size > largest:
-        found = f"{about.st_size:,} bytes, more than {largest:,}"
-    if found:
-        raise DataError(os.fspath(path), found=found, wanted=wanted, cure=cure)
+        found = f"no file ({getattr(error, 'strerror', None) or error})"
+    refuse(found, path, found=found, wanted=wanted, cure=cure)
     return path
 
 
@@ -577,24 +529,23 @@ def read_text(path: str | os.PathLike, wanted: str, cure: str, largest: int = LO
         return Path(path).read_bytes().decode("utf-8-sig")
 
 
-def read_json(path: str | os.PathLike, wanted: str = "a JSON file", cure: str = "") -> Any:
+def read_json(
+    path: str | os.PathLike, wanted: str = "a JSON file", cure: str = "Fix the file."
+) -> Any:
     """What a JSON file holds. Raises DataError naming it."""
-    cure = cure or "Fix the file."
     text = read_text(path, wanted, cure)
     with reading(path, wanted, cure, "no valid JSON"):
         return json.loads(text)
 
 
 def read_table(path: Path, *, needed: bool = False, cure: str = "Fix the file.") -> dict:
-    """A JSON file that holds a table; {} where there is none, unless it is `needed`.
-
-    Raises DataError, naming the file, if it is missing though needed, or holds no table.
-    """
+    """A JSON file that holds a table; {} where there is none, unless it is `needed`. Raises
+    DataError, naming the file, if it is missing though needed, or holds no table."""
     if not needed and not os.path.lexists(path):
         return {}
     content = read_json(path, cure=cure)
     if not isinstance(content, dict):
-        raise DataError(str(path), found=shown(content), wanted="a table", cure=cure)
+        raise DataError(path, found=shown(content), wanted="a table", cure=cure)
     return content
 
 
@@ -620,13 +571,13 @@ def csv_rows(text: str) -> tuple[list[str], Iterator[tuple[int, dict[str | None,
 def csv_text(table: Iterable[Sequence[object]]) -> str:
     """Rows as a CSV file's text. Text that a spreadsheet would take for a formula, as the name of a
     stranger's file can be, gets an apostrophe before it."""
+
+    def harmless(cell: object) -> object:
+        return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+
     text = io.StringIO()
     rows = csv.writer(text)  # "\r\n" ends a row: only then is a "\r" in a cell quoted
-    for row in table:
-        rows.writerow(
-            [f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
-             for cell in row]
-        )  # fmt: skip
+    rows.writerows(map(harmless, row) for row in table)
     return text.getvalue()
 
 

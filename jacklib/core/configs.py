@@ -4,34 +4,56 @@
     VAANet(VAANetConfig.classroom(n_classes=6))     # small
 
 `net.config` is what a network was built with. A checkpoint's options are its `dataclasses.asdict`.
+Each raises DataError if a field is of another kind or beyond every use.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from jacklib.core.shapes import (
-    AUDIO_FRAMES,
-    backbone_channels,
-    check_depth,
-    check_fields,
-    check_modality,
-    check_streams,
-    check_widths,
-)
-from jacklib.errors import DataError
+from jacklib.core import shapes
+from jacklib.errors import check_choice, refuse
+
+
+class _ClipConfig:
+    """What the options of VAANet and CTEN share; the published ones are the defaults.
+
+    freeze_backbone: no gradient through the 3D ResNet; in training mode its batch norm still uses
+    and updates batch statistics, as in the released code, unless CTEN has stored_statistics set.
+    Raises DataError if snippet_duration is longer than the backbone can fold into depth 1, too.
+    """
+
+    SMALL: ClassVar[dict[str, Any]]  # what `classroom` changes
+    LIMITS: ClassVar[dict[str, tuple[float, float]]]  # of the fields that only one of them has
+
+    def __post_init__(self):
+        shapes.check_fields(
+            self, n_classes=(1, 1000), seq_len=(1, 256), snippet_duration=(1, 128),
+            sample_size=(1, 448), audio_n_segments=(1, 256), blocks=(1, 50), width=(1, 256),
+            audio_width=(1, 256), **self.LIMITS,
+        )  # fmt: skip
+        shapes.check_depth(self.snippet_duration, self.sample_size, len(self.blocks))
+
+    @classmethod
+    def paper(cls, n_classes: int = 8) -> Any:
+        """The published network, with a frozen Kinetics backbone."""
+        return cls(n_classes)
+
+    @classmethod
+    def classroom(cls, n_classes: int = 8) -> Any:
+        """The same network small enough to train from nothing in minutes on two CPU cores."""
+        return cls(n_classes, **cls.SMALL)
+
+    @property
+    def channels(self) -> int:
+        """Channels of the 3D ResNet's map."""
+        return shapes.backbone_channels(self.blocks, self.width)
 
 
 @dataclass(frozen=True)
-class VAANetConfig:
-    """Every option of `VAANet`. The defaults are the paper's, for VE8.
-
-    freeze_backbone: no gradient through the 3D ResNet; in training mode its batch norm still uses
-    and updates batch statistics, as in the released code.
-
-    Raises DataError if a field is of another kind or beyond every use, or if snippet_duration is
-    longer than the backbone can fold into depth 1.
-    """
+class VAANetConfig(_ClipConfig):
+    """Every option of `VAANet`. The defaults are the paper's, for VE8."""
 
     n_classes: int = 8  # emotions
     seq_len: int = 12  # segments S per video
@@ -45,60 +67,25 @@ class VAANetConfig:
     embed_size: int = 512  # k
     freeze_backbone: bool = True
 
-    def __post_init__(self):
-        check_fields(
-            self, n_classes=(1, 1000), seq_len=(1, 256), snippet_duration=(1, 128),
-            sample_size=(1, 448), audio_embed_size=(1, 8192), audio_n_segments=(1, 256),
-            blocks=(1, 50), width=(1, 256), audio_width=(1, 256), embed_size=(1, 8192),
-        )  # fmt: skip
-        check_depth(self.snippet_duration, self.sample_size, len(self.blocks))
-
-    @classmethod
-    def paper(cls, n_classes: int = 8) -> VAANetConfig:
-        """The paper's network, with a frozen Kinetics backbone."""
-        return cls(n_classes=n_classes)
-
-    @classmethod
-    def classroom(cls, n_classes: int = 8) -> VAANetConfig:
-        """The same network small enough to train from nothing in minutes on two CPU cores."""
-        return cls(
-            n_classes=n_classes,
-            seq_len=8,
-            snippet_duration=8,
-            sample_size=64,
-            audio_embed_size=64,
-            audio_n_segments=4,
-            blocks=(1, 1, 1),
-            width=16,
-            audio_width=8,
-            embed_size=128,
-            freeze_backbone=False,
-        )
-
-    @property
-    def channels(self) -> int:
-        """Channels of the 3D ResNet's map."""
-        return backbone_channels(self.blocks, self.width)
+    SMALL = dict(
+        seq_len=8, snippet_duration=8, sample_size=64, audio_embed_size=64, audio_n_segments=4,
+        blocks=(1, 1, 1), width=16, audio_width=8, embed_size=128, freeze_backbone=False,
+    )  # fmt: skip
+    LIMITS = dict(audio_embed_size=(1, 8192), embed_size=(1, 8192))
 
     @property
     def audio_frames(self) -> int:
         """MFCC frames that one video's audio is tiled to."""
-        return AUDIO_FRAMES * self.audio_n_segments
+        return shapes.AUDIO_FRAMES * self.audio_n_segments
 
 
 @dataclass(frozen=True)
-class CTENConfig:
+class CTENConfig(_ClipConfig):
     """Every option of `CTEN` and of `CTENVisual`, which has no use for those of the audio.
 
-    The defaults are the released ones, for VE8.
-
-    freeze_backbone: no gradient through the 3D ResNet; in training mode its batch norm still uses
-    and updates batch statistics, as in the released code, unless stored_statistics is set.
-    start_switched_on: the temporal attention starts with every segment switched on, as VAANet's
-    does; the released code leaves PyTorch's start, with which about half of them are off.
-
-    Raises DataError if a field is of another kind or beyond every use, or if snippet_duration is
-    longer than the backbone can fold into depth 1.
+    The defaults are the released ones, for VE8. start_switched_on: the temporal attention starts
+    with every segment switched on, as VAANet's does; the released code leaves PyTorch's start, with
+    which about half of them are off.
     """
 
     n_classes: int = 8  # emotions
@@ -120,45 +107,15 @@ class CTENConfig:
     start_shortcut: float = 0.0  # where alpha of the non-local blocks starts
     visual_only: bool = False  # CTENVisual is meant
 
-    def __post_init__(self):
-        check_fields(
-            self, n_classes=(1, 1000), seq_len=(1, 256), snippet_duration=(1, 128),
-            sample_size=(1, 448), audio_embed_size=(1, 32768), audio_n_segments=(1, 256),
-            audio_time=(1, 4096), blocks=(1, 50), width=(1, 256), audio_width=(1, 256),
-            inner_size=(1, 8192), n_heads=(1, 256), dropout=(0, 0.99), start_shortcut=(-100, 100),
-        )  # fmt: skip
-        check_depth(self.snippet_duration, self.sample_size, len(self.blocks))
-
-    @classmethod
-    def paper(cls, n_classes: int = 8) -> CTENConfig:
-        """The released network, with a frozen Kinetics backbone."""
-        return cls(n_classes=n_classes)
-
-    @classmethod
-    def classroom(cls, n_classes: int = 8) -> CTENConfig:
-        """The same network small enough to train from nothing in minutes on two CPU cores."""
-        return cls(
-            n_classes=n_classes,
-            seq_len=8,
-            snippet_duration=8,
-            sample_size=64,
-            audio_embed_size=256,
-            audio_n_segments=8,
-            audio_time=40,
-            blocks=(1, 1, 1),
-            width=16,
-            audio_width=8,
-            inner_size=32,
-            n_heads=4,
-            freeze_backbone=False,
-            start_switched_on=True,
-            start_shortcut=3.0,
-        )
-
-    @property
-    def channels(self) -> int:
-        """Channels of the 3D ResNet's map."""
-        return backbone_channels(self.blocks, self.width)
+    SMALL = dict(
+        seq_len=8, snippet_duration=8, sample_size=64, audio_embed_size=256, audio_n_segments=8,
+        audio_time=40, blocks=(1, 1, 1), width=16, audio_width=8, inner_size=32, n_heads=4,
+        freeze_backbone=False, start_switched_on=True, start_shortcut=3.0,
+    )  # fmt: skip
+    LIMITS = dict(
+        audio_embed_size=(1, 32768), audio_time=(1, 4096), inner_size=(1, 8192), n_heads=(1, 256),
+        dropout=(0, 0.99), start_shortcut=(-100, 100),
+    )  # fmt: skip
 
     @property
     def audio_frames(self) -> int:
@@ -168,34 +125,21 @@ class CTENConfig:
     def check_audio(self) -> None:
         """Raise DataError if the audio does not fit the video, which only `CTEN` needs."""
         d = self.channels
-        if self.audio_embed_size != d:
-            raise DataError(
-                "audio_embed_size", found=str(self.audio_embed_size),
-                wanted=f"{d}, the width of the visual backbone",
-                cure="Leave it out: the two modalities are added to each other.",
-            )  # fmt: skip
-        if self.audio_n_segments != self.seq_len:
-            raise DataError(
-                "audio_n_segments", found=str(self.audio_n_segments),
-                wanted=f"{self.seq_len}, as many as seq_len",
-                cure="Give one of the two; the other follows.",
-            )  # fmt: skip
-        if d % self.n_heads:
-            raise DataError(
-                "n_heads", found=str(self.n_heads), wanted=f"a divisor of the width {d}",
-                cure="The released network has 8.",
-            )  # fmt: skip
+        refuse(self.audio_embed_size != d, "audio_embed_size", found=self.audio_embed_size,
+               wanted=f"{d}, the width of the visual backbone",
+               cure="Leave it out: the two modalities are added to each other.")  # fmt: skip
+        refuse(self.audio_n_segments != self.seq_len, "audio_n_segments",
+               found=self.audio_n_segments, wanted=f"{self.seq_len}, as many as seq_len",
+               cure="Give one of the two; the other follows.")  # fmt: skip
+        refuse(d % self.n_heads, "n_heads", found=self.n_heads,
+               wanted=f"a divisor of the width {d}",
+               cure="The released network has 8.")  # fmt: skip
 
 
 @dataclass(frozen=True)
 class TSLNetConfig:
-    """Every option of `TSLNet`. The defaults are the released ones.
-
-    modality: "all", or "rgb" or "logmfcc" alone; the released weights are for "all", and what is
-    missing has no weights here.
-
-    Raises DataError if a field is of another kind or beyond every use.
-    """
+    """Every option of `TSLNet`. The defaults are the released ones. modality: "all", or "rgb" or
+    "logmfcc" alone; the released weights are for "all", and what is missing has no weights here."""
 
     len_feature: int = 1024  # width of both modalities together (2d)
     num_classes: int = 2  # C
@@ -206,16 +150,13 @@ class TSLNetConfig:
     modality: str = "all"
 
     def __post_init__(self):
-        check_fields(
+        shapes.check_fields(
             self, len_feature=(16, 16384), num_classes=(1, 1000), r_act=(1, 1000),
             rgb_size=(1, 16384), neck_size=(1, 16384), dropout=(0, 0.99),
         )  # fmt: skip
-        check_modality(self.modality)
-        if self.len_feature % 16:
-            raise DataError(
-                "len_feature", found=str(self.len_feature), wanted="a multiple of 16",
-                cure="The released network has 1024.",
-            )  # fmt: skip
+        shapes.check_modality(self.modality)
+        refuse(self.len_feature % 16, "len_feature", found=self.len_feature,
+               wanted="a multiple of 16", cure="The released network has 1024.")  # fmt: skip
 
     @classmethod
     def paper(cls) -> TSLNetConfig:
@@ -234,8 +175,6 @@ class BPMGCNConfig:
 
     streams: "both", or "posture" or "movement" alone, which the ablation of the paper compares:
     without fusion, and the affective branch is the posture stream's.
-
-    Raises DataError if a field is of another kind or beyond every use.
     """
 
     n_classes: int = 4  # happy, sad, angry, neutral
@@ -246,12 +185,16 @@ class BPMGCNConfig:
     streams: str = "both"
 
     def __post_init__(self):
-        check_fields(
+        shapes.check_fields(
             self, n_classes=(1, 1000), n_features=(1, 1000), frames=(2, 1000), widths=(1, 4096),
             embed=(1, 4096),
         )  # fmt: skip
-        check_widths(self.widths, self.embed)
-        check_streams(self.streams)
+        refuse(len(self.widths) != 3 or any(w < self.embed or w % self.embed for w in self.widths),
+               "widths", found=list(self.widths), wanted=f"three multiples of embed ({self.embed})",
+               cure="The released network has 64, 128 and 256.")  # fmt: skip
+        check_choice("streams", self.streams, shapes.STREAMS,
+                     "'both' is the paper's network, the others are for its ablation."
+        )  # fmt: skip
 
     @classmethod
     def paper(cls) -> BPMGCNConfig:

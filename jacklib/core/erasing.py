@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jacklib.errors import refuse
+
 THETA = 0.7  # the paper's and the released code's
 
 
@@ -25,18 +27,16 @@ class Kept(NamedTuple):
 def threshold(gamma, theta: float = THETA) -> np.ndarray:
     """theta * max + (1 - theta) * min of each video: [B, S] -> [B, 1], [S] -> [1]; float32."""
     gamma = _gamma(gamma)
-    if not 0 <= theta <= 1:
-        raise ValueError(f"theta: found {theta}, wanted 0 to 1. The paper uses {THETA}.")
+    refuse(not 0 <= theta <= 1, "theta", found=theta, wanted="0 to 1",
+           cure=f"The paper uses {THETA}.")  # fmt: skip
     high, low = gamma.max(-1, keepdims=True), gamma.min(-1, keepdims=True)
     return high * np.float32(theta) + low * np.float32(1 - theta)
 
 
 def kept_segments(gamma, theta: float = THETA) -> Kept:
     """The segments that pass 2 (low) and pass 3 (high) keep: gamma [B, S] -> bool [B, S] each.
-
     gamma: NumPy array or Var, also [S]. Where all of a video's weights are alike, neither has any:
-    `frame_pool` then gives the whole video. Raises ValueError if gamma is not finite.
-    """
+    `frame_pool` then gives the whole video. Raises ValueError if gamma is not finite."""
     gamma = _gamma(gamma)
     t = threshold(gamma, theta)
     return Kept(gamma < t, gamma > t)
@@ -46,11 +46,8 @@ def _gamma(gamma) -> np.ndarray:
     array = np.asarray(gamma.numpy() if hasattr(gamma, "numpy") else gamma, dtype=np.float32)
     if array.ndim not in (1, 2) or array.shape[-1] < 1:
         raise ValueError(f"gamma: found shape {list(array.shape)}, wanted [B, S] or [S].")
-    if not np.isfinite(array).all():
-        raise ValueError(
-            "gamma: found values that are not finite, wanted numbers. The network has diverged: "
-            "lower the learning rate."
-        )
+    refuse(not np.isfinite(array).all(), "gamma", found="values that are not finite",
+           wanted="numbers", cure="The network has diverged: lower the learning rate.")  # fmt: skip
     return array
 
 

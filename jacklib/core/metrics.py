@@ -35,10 +35,8 @@ def per_class(confusion: np.ndarray) -> list[dict]:
 
 def attention_on_truth(gamma, truth) -> float:
     """How much more temporal attention lies on the true segments than if it were spread evenly.
-
-    gamma [N, S], zero or more; truth [N, S], the fraction of each segment that the event
-    fills. 1 is what uniform attention gets. A clip without any attention counts as uniform.
-    """
+    gamma [N, S], zero or more; truth [N, S], the fraction of each segment that the event fills. 1
+    is what uniform attention gets. A clip without any attention counts as uniform."""
     gamma, truth = np.asarray(gamma, np.float64), np.asarray(truth, np.float64)
     total = gamma.sum(1, keepdims=True)
     share = np.where(total > 0, gamma / np.where(total > 0, total, 1), 1 / gamma.shape[1])
@@ -126,11 +124,9 @@ def detection_metrics(
 
 
 def temporal_map(ground_truth: dict, results: dict, tious: Sequence[float]) -> dict[str, float]:
-    """`detection_metrics` as one table of numbers, under ActivityNet's names.
-
-    For every tIoU, here 0.1: "mAP@0.10", "Pr@0.10", "Rc@0.10" and "F2@0.10". Over all of them, here
-    0.1 to 0.3: "average_mAP[0.1:0.3]" and, for each label L, "average_LAP[0.1:0.3]".
-    """
+    """`detection_metrics` as one table of numbers, under ActivityNet's names. For every tIoU, here
+    0.1: "mAP@0.10", "Pr@0.10", "Rc@0.10" and "F2@0.10". Over all of them, here 0.1 to 0.3:
+    "average_mAP[0.1:0.3]" and, for each label L, "average_LAP[0.1:0.3]"."""
     return detection_metrics(ground_truth, results, tious).report()
 
 
@@ -164,16 +160,16 @@ def _by_label(videos: dict, name: str, inner: str | None) -> dict[str, list[tupl
     wanted = '{"label": ..., "segment": [start, end]' + ("}" if inner else ', "score": ...}')
     if not isinstance(videos, dict):
         raise DataError(name, found=shown(videos), wanted="{ID: ...}", cure="Correct it.")
+    cure = "Correct this entry."
     for video, entry in videos.items():
-        items = entry
+        items, where = entry, f"{name}, {shown(video)}"
         if inner is not None and not isinstance(entry, tuple):
             items = entry.get(inner) if isinstance(entry, dict) else None
-        refuse(not isinstance(items, (list, tuple)) or len(items) > MOST_SEGMENTS,
-               f"{name}, {shown(video)}", found=shown(entry),
-               wanted=f"a list of {wanted}, {MOST_SEGMENTS} at most", cure="Correct this entry."
+        refuse(not isinstance(items, (list, tuple)) or len(items) > MOST_SEGMENTS, where,
+               found=shown(entry), wanted=f"a list of {wanted}, {MOST_SEGMENTS} at most", cure=cure
         )  # fmt: skip
         for item in items:
-            with reading(f"{name}, {shown(video)}", wanted, "Correct this entry.", shown(item)):
+            with reading(where, wanted, cure, shown(item)):
                 if isinstance(item, tuple):
                     item = dict(zip(names, item, strict=True))
                     item["segment"] = [item["start"], item["end"]]
@@ -215,14 +211,12 @@ def _average_precision(events, detections, tiou: float) -> tuple[float, float, f
 PROPOSAL_LEVELS = tuple(np.round(np.arange(0.1, 1, 0.1), 1).tolist())
 
 
-def attention_proposals(
-    gamma, seconds: float, levels: Sequence[float] = PROPOSAL_LEVELS, nms: float = 0.5
-) -> list[tuple[float, float, float]]:
+def attention_proposals(gamma, seconds: float) -> list[tuple[float, float, float]]:
     """Stretches of time on which the temporal attention gamma [S] of one video lies.
 
     gamma is stretched to 0..1. At each level, every run of segments at or above it is a proposal;
     its score is the run's mean minus the mean of the one segment on either side, as far as there
-    are any. Of proposals that overlap by more than `nms` (over union) the best stays. seconds: the
+    are any. Of proposals that overlap by more than half (over union) the best stays. seconds: the
     video's length.
 
     Returns (start, end, score), seconds, best first. Attention that is alike everywhere proposes
@@ -234,7 +228,7 @@ def attention_proposals(
         return [(0.0, float(seconds), 0.0)]
     level_of = (gamma - low) / (high - low)
     runs = set()
-    for level in levels:
+    for level in PROPOSAL_LEVELS:
         above = np.concatenate([[0], level_of >= level - 1e-9, [0]]).astype(int)
         borders = np.flatnonzero(np.diff(above))
         runs |= set(zip(borders[::2].tolist(), borders[1::2].tolist(), strict=True))
@@ -245,7 +239,7 @@ def attention_proposals(
         scored.append((start * seconds / S, end * seconds / S, float(contrast)))
     kept: list[tuple[float, float, float]] = []
     for proposal in sorted(scored, key=lambda p: -p[2]):
-        if not kept or temporal_iou(proposal, [k[:2] for k in kept]).max() <= nms:
+        if not kept or temporal_iou(proposal, [k[:2] for k in kept]).max() <= 0.5:
             kept.append(proposal)
     return kept
 
@@ -260,16 +254,10 @@ VIDEO_WEIGHT = 0.3  # of the video score in a proposal's
 
 
 def localize(
-    scores,
-    video_score,
-    fps: float,
-    *,
-    labels: Sequence[str] = ("n", "p"),
-    class_threshold: float = 0.5,
-    score_levels: Sequence[float] = SCORE_LEVELS,
-    foreground_levels: Sequence[float] = FOREGROUND_LEVELS,
-    nms: float = 0.5,
-) -> list[tuple[str, float, float, float]]:
+    scores, video_score, fps: float, *, labels: Sequence[str] = ("n", "p"),
+    class_threshold: float = 0.5, score_levels: Sequence[float] = SCORE_LEVELS,
+    foreground_levels: Sequence[float] = FOREGROUND_LEVELS, nms: float = 0.5,
+) -> list[tuple[str, float, float, float]]:  # fmt: skip
     """Segments of one video from TSL-Net's scores, as its released code finds them.
 
     The foreground levels, 0.5 to 0.7, are those of the numbers that this is tested against. The
@@ -334,9 +322,7 @@ def _stretch(values: np.ndarray) -> np.ndarray:
 
 def _runs(values: np.ndarray, levels: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     """Runs of `values` [M] at or above each level, and above 0: level's number [N], borders [N, 2].
-
-    The second border is the first moment after the run.
-    """
+    The second border is the first moment after the run."""
     above = (values >= np.asarray(levels)[:, None]) & (values > 0)
     above[~above[:, 1:].any(1)] = False  # the released code overlooks a lone first moment
     edges = np.diff(np.pad(above, ((0, 0), (1, 1))).astype(np.int8), axis=1)
@@ -346,9 +332,7 @@ def _runs(values: np.ndarray, levels: Sequence[float]) -> tuple[np.ndarray, np.n
 
 def _contrast(values: np.ndarray, rows, runs: np.ndarray) -> np.ndarray:
     """Mean of values[row] inside each run minus the mean beside it, 0 where nothing is beside it.
-
-    values [R, M]; rows [N], the row that each of runs [N, 2] is judged by.
-    """
+    values [R, M]; rows [N], the row that each of runs [N, 2] is judged by."""
     total = np.cumsum(np.pad(values, ((0, 0), (1, 0))), axis=1)
     start, end = runs.T
     length = end - start

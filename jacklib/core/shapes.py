@@ -7,7 +7,7 @@ from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any
 
-from jacklib.errors import DataError, check_choice, refuse, shown
+from jacklib.errors import check_choice, refuse, shown
 
 EXPANSION = 4  # a 3D ResNet's bottleneck gives four times its inner width
 AUDIO_FRAMES = 256  # MFCC frames in one of VAANet's audio segments
@@ -27,10 +27,8 @@ def backbone_channels(blocks: Sequence[int], width: int) -> int:
 
 def backbone_map(snippet_duration: int, sample_size: int, n_stages: int) -> tuple[int, int]:
     """(depth, side) of the 3D ResNet's map for snippets of that many frames and pixels per side.
-
-    Every halving there (7 with padding 3, 3 with padding 1, 1 without) gives ceil(n / 2). A side
-    is halved by the stem, the pool and each stage but the first; the depth by the last two only.
-    """
+    Every halving there (7 with padding 3, 3 with padding 1, 1 without) gives ceil(n / 2). A side is
+    halved by the stem, the pool and each stage but the first; the depth by the last two only."""
     depth, side = snippet_duration, (sample_size + 1) // 2
     for _ in range(n_stages):  # the pool, then n_stages - 1 strided stages
         depth, side = (depth + 1) // 2, (side + 1) // 2
@@ -39,9 +37,7 @@ def backbone_map(snippet_duration: int, sample_size: int, n_stages: int) -> tupl
 
 def audio_map(frames: int, coefficients: int) -> tuple[int, int]:
     """Size of the audio ResNet-18's last map for a segment of that many frames and coefficients.
-
-    The stem halves the frames only; the pool and three stages halve both, each rounding up.
-    """
+    The stem halves the frames only; the pool and three stages halve both, each rounding up."""
     return -(-frames // 32), -(-coefficients // 16)
 
 
@@ -61,11 +57,9 @@ def check_shape(name: str, value, wanted: Sequence[int]) -> None:
 
 
 def check_fields(config: Any, **limits: tuple[float, float]) -> None:
-    """Raise DataError if a field of a network's config is no value of its default's kind.
-
-    limits: the least and the largest value of a number, or of each number of a sequence of at most
-    eight. The config may be a stranger's checkpoint's, and says how much memory a network takes.
-    """
+    """Raise DataError if a field of a network's config is no value of its default's kind. limits:
+    the least and the largest value of a number, or of each number of a sequence of at most eight.
+    The config may be a stranger's checkpoint's, and says how much memory a network takes."""
     for field in fields(config):
         value, default = getattr(config, field.name), field.default
         least, most = limits.get(field.name, (0, 1))
@@ -94,11 +88,9 @@ def check_modality(modality: str) -> None:
 
 
 def check_clips(config, rgb, logmel) -> tuple[int, int]:
-    """Videos and clips that TSL-Net is given.
-
-    Raises ValueError naming the argument that has another shape than [B, T, rgb_size] or [B, T, 32,
-    60], another length than its partner, or too few clips for a video score.
-    """
+    """Videos and clips that TSL-Net is given. Raises ValueError naming the argument that has
+    another shape than [B, T, rgb_size] or [B, T, 32, 60], another length than its partner, or too
+    few clips for a video score."""
     wanted = {"rgb": (config.rgb_size,), "logmel": (LOGMEL_FRAMES, LOGMEL_BINS)}
     given = {"rgb": rgb, "logmel": logmel}
     names = {"all": ("rgb", "logmel"), "rgb": ("rgb",), "logmfcc": ("logmel",)}[config.modality]
@@ -107,13 +99,10 @@ def check_clips(config, rgb, logmel) -> tuple[int, int]:
         shape = tuple(given[name].shape)
         clips = ("B", "T") if size is None else size
         fits = len(shape) == 2 + len(wanted[name]) and shape[2:] == wanted[name]
-        if not fits or (size is not None and shape[:2] != size):
-            text = ", ".join(map(str, (*clips, *wanted[name])))
-            raise DataError(
-                name, found=f"shape {list(shape)}", wanted=f"[{text}]",
-                cure="Give one entry a clip of the video"
-                + (", as many as rgb has." if size is not None else "."),
-            )  # fmt: skip
+        cure = "Give one entry a clip of the video" + (", as many as rgb has." if size else ".")
+        refuse(not fits or (size is not None and shape[:2] != size), name,
+               found=f"shape {list(shape)}", wanted=_axes(*clips, *wanted[name]), cure=cure
+        )  # fmt: skip
         size = shape[:2]
     refuse(size[1] < config.r_act, names[0], found=f"{size[1]} clips",
            wanted=f"{config.r_act} or more (r_act)",
@@ -127,39 +116,25 @@ def check_reverse_sign(sign: str) -> None:
     check_choice("reverse_sign", sign, ("released", "paper"), cure)
 
 
-def check_widths(widths: Sequence[int], embed: int) -> None:
-    """Raise ValueError if BPM-GCN cannot have such widths or embedding."""
-    refuse(len(widths) != 3 or any(w < embed or w % embed for w in widths), "widths",
-           found=str(list(widths)), wanted=f"three multiples of embed ({embed})",
-           cure="The released network has 64, 128 and 256.")  # fmt: skip
-
-
-def check_streams(streams: str) -> None:
-    """Raise ValueError if BPM-GCN has no such streams."""
-    cure = "'both' is the paper's network, the others are for its ablation."
-    check_choice("streams", streams, STREAMS, cure)
-
-
 def check_gait(config, posture, movement) -> None:
-    """Raise ValueError naming the argument that has another shape than BPM-GCN takes.
-
-    posture [N, 3, T, 16, 1] and movement [N, 8, T, 16, 1], with the config's T; of a network with
-    one stream, only that stream's.
-    """
+    """Raise ValueError naming the argument that has another shape than BPM-GCN takes: posture
+    [N, 3, T, 16, 1] and movement [N, 8, T, 16, 1], with the config's T; of a network with one
+    stream, only that stream's."""
     N: object = "N"
-    for name, value, channels in (
-        ("posture", posture, POSTURE_CHANNELS),
-        ("movement", movement, MOVEMENT_CHANNELS),
-    ):
+    inputs = (("posture", posture, POSTURE_CHANNELS), ("movement", movement, MOVEMENT_CHANNELS))
+    for name, value, channels in inputs:
         if config.streams not in ("both", name):
             continue
         shape, rest = tuple(value.shape), (channels, config.frames, GAIT_JOINTS, 1)
-        if len(shape) != 5 or shape[1:] != rest or (N != "N" and shape[0] != N):
-            text = ", ".join(map(str, (N, *rest)))
-            raise DataError(name, found=f"shape {list(shape)}", wanted=f"[{text}]",
-                            cure="Axes: gaits, channels, frames, joints, persons. Other frame "
-                            "counts need a network built with frames=.")  # fmt: skip
+        refuse(len(shape) != 5 or shape[1:] != rest or (N != "N" and shape[0] != N), name,
+               found=f"shape {list(shape)}", wanted=_axes(N, *rest),
+               cure="Axes: gaits, channels, frames, joints, persons. Other frame counts need a "
+               "network built with frames=.")  # fmt: skip
         N = shape[0]
+
+
+def _axes(*sizes: object) -> str:
+    return f"[{', '.join(map(str, sizes))}]"
 
 
 def check_labels(labels, N: int, n_classes: int) -> None:

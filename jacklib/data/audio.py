@@ -40,25 +40,20 @@ def read_channels(path: str | Path, *, silent_sr: int = SAMPLE_RATE) -> tuple[np
 
     mp3, wav, flac and ogg are read with libsndfile; whatever that does not know (the sound of an
     mp4, an old library without mp3) with PyAV. A video file without any sound gives one channel of
-    silence of the video's length, `silent_sr` samples per second.
-
-    Raises DataError, naming the file, if it is missing, holds no samples, cannot be decoded, or
-    says of itself what cannot be (see the limits of `jacklib.data.media`).
+    silence of the video's length, `silent_sr` samples per second. Raises DataError, naming the
+    file, if it is missing, holds no samples, cannot be decoded, or says of itself what cannot be.
     """
     return _read(Path(path), silent_sr, lambda channels: channels)
 
 
 def read_audio(path: str | Path, sr: int = SAMPLE_RATE) -> np.ndarray:
-    """The sound of a file, all channels averaged: float32 [samples] at `sr` samples per second.
-
-    The numbers are `librosa.load`'s. Files and errors are those of `read_channels`.
-    """
+    """The sound of a file, all channels averaged: float32 [samples] at `sr` samples per second. The
+    numbers are `librosa.load`'s. Files and errors are those of `read_channels`."""
     # Averaged piece by piece, so that only one channel is held.
     mono, own_sr = _read(Path(path), sr, _mean)
     media.check_sound(path, own_sr, 1, round(len(mono) / own_sr * sr))
     waveform = librosa.resample(mono, orig_sr=own_sr, target_sr=sr)
-    if not np.isfinite(waveform).all():  # samples near the largest number there is
-        raise _undecodable(Path(path), "samples that are not numbers")
+    _check_numbers(path, waveform)  # samples may be near the largest number there is
     return np.ascontiguousarray(waveform, dtype=np.float32)
 
 
@@ -70,8 +65,12 @@ WANTED = "a sound file that can be decoded"
 CURE = "The file is damaged or no sound file: delete it and prepare the video again."
 
 
-def _undecodable(path: Path, found: str) -> DataError:
-    return DataError(str(path), found=found, wanted=WANTED, cure=CURE)
+def _refuse(bad: bool, path: str | Path, found: str) -> None:
+    refuse(bad, path, found=found, wanted=WANTED, cure=CURE)
+
+
+def _check_numbers(path: str | Path, sound: np.ndarray) -> None:
+    _refuse(not np.isfinite(sound).all(), path, "samples that are not numbers")
 
 
 def _read(path: Path, silent_sr: int, mix: Callable[[np.ndarray], np.ndarray]):
@@ -92,10 +91,8 @@ def _read(path: Path, silent_sr: int, mix: Callable[[np.ndarray], np.ndarray]):
         sound = None
     if sound is None:
         sound, sr = _read_with_pyav(path, silent_sr, mix)
-    if sound.size == 0:
-        raise _undecodable(path, "no sound samples in it")
-    if not np.isfinite(sound).all():
-        raise _undecodable(path, "samples that are not numbers")
+    _refuse(sound.size == 0, path, "no sound samples in it")
+    _check_numbers(path, sound)
     return sound, sr
 
 
@@ -103,22 +100,21 @@ def _read_with_pyav(path: Path, silent_sr: int, mix: Callable[[np.ndarray], np.n
     with media.opened(path) as container:
         stream = media.sound_stream(path, container)
         if stream is None:
-            if not container.streams.video:
-                raise _undecodable(path, "no sound and no video in it")
+            _refuse(not container.streams.video, path, "no sound and no video in it")
             seconds = (container.duration or 0) / av.time_base
-            seconds = seconds or media.counted_seconds(
-                path, container, media.picture_stream(path, container)
-            )
-            media.check_sound(path, silent_sr, 1, round(seconds * silent_sr))
-            return mix(np.zeros((1, round(seconds * silent_sr)), np.float32)), silent_sr
+            if not seconds:
+                pictures = media.picture_stream(path, container)
+                seconds = media.counted_seconds(path, container, pictures)
+            samples = round(seconds * silent_sr)
+            media.check_sound(path, silent_sr, 1, samples)
+            return mix(np.zeros((1, samples), np.float32)), silent_sr
         pieces, sr, held = [], silent_sr, 0
         for frame in media.resampled(path, media.decoded(path, container, stream), format="fltp"):
             sr = frame.sample_rate
             pieces.append(mix(frame.to_ndarray()))
             held += pieces[-1].size
             media.check_sound(path, sr, 1, held)
-    if not pieces:
-        raise _undecodable(path, "no sound samples in it")
+    _refuse(not pieces, path, "no sound samples in it")
     return np.concatenate(pieces, axis=-1), sr
 
 
@@ -152,11 +148,8 @@ def _mel_power(waveform: np.ndarray, sr: int, hop: int, n_mels: int) -> np.ndarr
 
 
 def mfcc(waveform: np.ndarray, sr: int = SAMPLE_RATE, n_mfcc: int = 32) -> np.ndarray:
-    """Mel-frequency cepstral coefficients: float32 [frames, n_mfcc], librosa's default settings.
-
-    A frame every 512 samples (86 per second at 44.1 kHz). Silence gives finite numbers, since the
-    logarithm has a floor.
-    """
+    """Mel-frequency cepstral coefficients: float32 [frames, n_mfcc], librosa's default settings: a
+    frame every 512 samples (86 per second at 44.1 kHz). Silence gives finite numbers."""
     waveform = _one_channel(waveform)
     with warnings.catch_warnings():
         # A sound shorter than one window is padded with zeros, which is what is wanted here.
@@ -178,11 +171,9 @@ def filter_bank(waveform: np.ndarray, sr: int, n_mels: int = 128) -> np.ndarray:
     without dither and with window type `hanning`, and torchaudio's `compliance.kaldi.fbank`.
 
     At low rates a filter can be narrower than the spectrum's lines are apart and hold none (of 128,
-    one at 16 kHz): it stays at the floor, in Kaldi too.
-
-    A sound shorter than one window is padded with zeros to one; Kaldi would give no frame.
-
-    Raises DataError for anything but one channel of samples, and for `sr` below 100.
+    one at 16 kHz): it stays at the floor, in Kaldi too. A sound shorter than one window is padded
+    with zeros to one; Kaldi would give no frame. Raises DataError for anything but one channel of
+    samples, and for `sr` below 100.
     """
     waveform = _one_channel(waveform)
     refuse(sr < 100, "sr", found=str(sr), wanted="samples per second, at least 100",
@@ -207,10 +198,8 @@ def filter_bank(waveform: np.ndarray, sr: int, n_mels: int = 128) -> np.ndarray:
 
 
 def _mel_filters(sr: int, n_fft: int, n_mels: int) -> np.ndarray:
-    """Weights of the spectrum's lines in each filter: float64 [n_fft / 2 + 1, n_mels].
-
-    Unlike `librosa.filters.mel`'s, Kaldi's triangles have straight sides over mel, not over hertz.
-    """
+    """Weights of the spectrum's lines in each filter: float64 [n_fft / 2 + 1, n_mels]. Unlike
+    `librosa.filters.mel`'s, Kaldi's triangles have straight sides over mel, not over hertz."""
     lines = librosa.hz_to_mel(np.fft.rfftfreq(n_fft, 1 / sr), htk=True)
     edges = np.linspace(*librosa.hz_to_mel([20, sr / 2], htk=True), n_mels + 2)
     centres, half_width = edges[1:-1], edges[1] - edges[0]
@@ -223,19 +212,14 @@ def cten_features(path: str | Path) -> np.ndarray:
     The filter bank (100 frames per second) of the first channel at the file's own rate, as in the
     released code of CTEN (Zhang et al., CVPR 2023), normalised with that code's constants. That
     code takes the sound's mean off first; here it is left out, for every window loses its mean.
-
-    Files and errors are those of `read_channels`.
     """
     channels, sr = read_channels(path)
     return (filter_bank(channels[0], sr) - np.float32(CTEN_MEAN)) / np.float32(2 * CTEN_STD)
 
 
 def log_mel_rate(fps: float) -> int:
-    """Samples per second at which TSL-Net's released script reads the audio of a video of `fps`.
-
-    Raises DataError if fps is no valid frame rate.
-    """
-    refuse(not 1 <= fps <= 240, "fps", found=str(fps), wanted="frames per second, 1 to 240",
+    """Samples per second at which TSL-Net's released script reads the audio of a video of `fps`."""
+    refuse(not 1 <= fps <= 240, "fps", found=fps, wanted="frames per second, 1 to 240",
            cure="Give the video's own rate.")  # fmt: skip
     return int(fps / TSL300_LEAST_FPS * 44100 / 4.323882352941176 * 4 / 1.9992360580595874 * 2)
 
@@ -246,8 +230,6 @@ def log_mel(path: str | Path, fps: float) -> np.ndarray:
     60 mel bands of a power spectrum over 2,048 samples, a frame every 1,024, at `log_mel_rate(fps)`
     samples per second: 32 frames for 16 video frames. Nothing is subtracted; the loader scales
     with (x + 50) / 80. As the released script of TSL-Net (Zhang and Yang, MM 2022) makes it.
-
-    Files and errors are those of `read_audio`.
     """
     rate = log_mel_rate(fps)
     power = _mel_power(read_audio(path, rate), rate, LOGMEL_HOP, LOGMEL_BINS)
@@ -255,10 +237,7 @@ def log_mel(path: str | Path, fps: float) -> np.ndarray:
 
 
 def tile_frames(features: np.ndarray, n_frames: int) -> np.ndarray:
-    """Repeat features [frames, ...] from the beginning, or cut them, to [n_frames, ...].
-
-    Always a new array.
-    """
+    """Repeat features [frames, ...] from the beginning, or cut them, to a new [n_frames, ...]."""
     features = np.asarray(features)
     refuse(len(features) == 0, "features", found="no frames", wanted="at least one",
            cure="give a longer sound.")  # fmt: skip
@@ -266,18 +245,15 @@ def tile_frames(features: np.ndarray, n_frames: int) -> np.ndarray:
 
 
 def filter_bank_blocks(
-    features: np.ndarray,
-    n_segments: int = 16,
-    frames: int = 100,
+    features: np.ndarray, n_segments: int = 16, frames: int = 100,
     rng: np.random.Generator | None = None,
-) -> np.ndarray:
+) -> np.ndarray:  # fmt: skip
     """CTEN's choice from features [any number of frames, n_mels]: [n_segments * frames, n_mels].
 
     A short sound is repeated from its beginning. A sound of more than n_segments * frames is cut
     into n_segments equal blocks, and `frames` consecutive frames are taken from each: from a random
-    place in every block with `rng`, from the middle without it, which can be repeated.
-
-    Always a new array. Raises DataError if there are no features.
+    place in every block with `rng`, from the middle without it, which can be repeated. Always a new
+    array. Raises DataError if there are no features.
     """
     features = np.asarray(features)
     if len(features) <= n_segments * frames:

@@ -13,7 +13,7 @@ import math
 import os
 import re
 import wave
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -22,7 +22,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from jacklib.errors import DataError, logger, shown
+from jacklib.errors import DataError, logger, refuse, shown
 from jacklib.files import check_file, reading
 
 log = logger(__name__)
@@ -59,7 +59,12 @@ FEW_SAMPLES, THINNEST = MOST_SAMPLES // 4, 10
 
 def bad_media(path: str | Path, found: str, wanted: str = WANTED) -> DataError:
     """The error for a video or sound file that cannot be used."""
-    return DataError(os.fspath(path), found=found, wanted=wanted, cure=CURE)
+    return DataError(path, found=found, wanted=wanted, cure=CURE)
+
+
+def refuse_media(bad: object, path: str | Path, found: str, wanted: str = WANTED) -> None:
+    """Raise that error if something is bad."""
+    refuse(bad, path, found=found, wanted=wanted, cure=CURE)
 
 
 @contextmanager
@@ -76,32 +81,21 @@ def opened(path: str | Path) -> Iterator[av.container.InputContainer]:
         container = av.open(f"file:{os.path.abspath(path)}", "r", options=options,
                             metadata_errors="replace")  # fmt: skip
     with container:
-        lengths = [container.duration or 0]
-        lengths += [_seconds(s.duration, s.time_base) * av.time_base for s in container.streams]
-        if max(lengths) / av.time_base > LONGEST:
-            raise bad_media(
-                path, f"a length of {max(lengths) / av.time_base / 3600:.0f} hours",
-                f"at most {LONGEST // 3600} hours",
-            )  # fmt: skip
+        lengths = [(container.duration or 0) / av.time_base]
+        lengths += [float((s.duration or 0) * (s.time_base or 0)) for s in container.streams]
+        refuse_media(max(lengths) > LONGEST, path, f"a length of {max(lengths) / 3600:.0f} hours",
+                     f"at most {LONGEST // 3600} hours")  # fmt: skip
         yield container
-
-
-def _seconds(count: int | None, unit: Fraction | None) -> float:
-    return float(count * unit) if count and unit else 0.0
 
 
 def picture_stream(path: str | Path, container) -> av.video.stream.VideoStream:
     """A file's first stream of pictures, of a size and rate that can be. Raises DataError."""
-    if not container.streams.video:
-        raise bad_media(path, "no video in it")
+    refuse_media(not container.streams.video, path, "no video in it")
     stream = container.streams.video[0]
-    if stream.codec_context is None:
-        raise bad_media(path, "pictures in a format that is not known here")
-    if stream.width * stream.height > MOST_PIXELS:
-        raise bad_media(
-            path, f"pictures of {stream.width} x {stream.height}",
-            f"at most {MOST_PIXELS} pixels (8192 x 4320)",
-        )  # fmt: skip
+    refuse_media(stream.codec_context is None, path, "pictures in a format that is not known here")
+    refuse_media(stream.width * stream.height > MOST_PIXELS, path,
+                 f"pictures of {stream.width} x {stream.height}",
+                 f"at most {MOST_PIXELS} pixels (8192 x 4320)")  # fmt: skip
     rate = frame_rate(stream)
     if rate is not None and not FRAME_RATES[0] <= rate <= FRAME_RATES[1]:
         raise bad_media(path, f"{float(rate):.3g} frames per second", "1 to 1000")
@@ -117,14 +111,11 @@ def frame_rate(stream) -> Fraction | None:
 
 def sound_stream(path: str | Path, container) -> av.audio.stream.AudioStream | None:
     """A file's first stream of sound, with channels and a rate that can be; None without one.
-
-    Raises DataError.
-    """
+    Raises DataError."""
     if not container.streams.audio:
         return None
     stream = container.streams.audio[0]
-    if stream.codec_context is None:
-        raise bad_media(path, "sound in a format that is not known here")
+    refuse_media(stream.codec_context is None, path, "sound in a format that is not known here")
     # An unknown number, 0, is known after the first packet.
     check_sound(path, stream.codec_context.sample_rate or 8000, stream.codec_context.channels or 1)
     stream.thread_type = "AUTO"
@@ -135,10 +126,9 @@ def check_sound(path: str | Path, rate: int, channels: int, samples: int = 0) ->
     """Raise DataError if rate (per second), channels or samples (of all channels that are held
     in memory) cannot be."""
     low, high = SAMPLE_RATES
-    if not low <= rate <= high:
-        raise bad_media(path, f"{rate} samples per second", f"{low} to {high}")
-    if not 1 <= channels <= MOST_CHANNELS:
-        raise bad_media(path, f"{channels} channels of sound", f"1 to {MOST_CHANNELS}")
+    refuse_media(not low <= rate <= high, path, f"{rate} samples per second", f"{low} to {high}")
+    refuse_media(not 1 <= channels <= MOST_CHANNELS, path, f"{channels} channels of sound",
+                 f"1 to {MOST_CHANNELS}")  # fmt: skip
     if samples and samples > (most := most_samples(path)):
         raise bad_media(path, f"{shown(samples)} samples of sound", f"at most {most}")
 
@@ -151,33 +141,31 @@ def most_samples(path: str | Path) -> int:
 def counted_seconds(path: str | Path, container, stream) -> float:
     """The length of a stream by the times of its packets, where the header does not tell it."""
     low, high = math.inf, -math.inf
-    packets = container.demux(stream)
-    while True:
-        with reading(path, WANTED, CURE, "data that cannot be read"):
-            packet = next(packets, None)
-        if packet is None:
-            break
+    for packet in _packets(path, container, stream, "data that cannot be read"):
         if packet.pts is not None and packet.time_base:
             begin, end = packet.pts, packet.pts + (packet.duration or 0)
             low, high = min(low, begin * packet.time_base), max(high, end * packet.time_base)
     length = float(high - low) if high > low else 0.0
-    if length > LONGEST:
-        raise bad_media(path, f"a length of {length / 3600:.0f} hours", f"{LONGEST // 3600} hours")
+    refuse_media(length > LONGEST, path, f"a length of {length / 3600:.0f} hours",
+                 f"{LONGEST // 3600} hours")  # fmt: skip
     return length
+
+
+def _packets(path: str | Path, container, stream, found: str) -> Iterator:
+    packets = container.demux(stream)
+    while True:
+        with reading(path, WANTED, CURE, found):
+            packet = next(packets, None)
+        if packet is None:
+            return
+        yield packet
 
 
 def decoded(path: str | Path, container, stream) -> Iterator:
     """Decoded frames of a stream. Damaged packets are left out with a warning, as ffmpeg does.
-
-    Raises DataError if nothing can be decoded.
-    """
+    Raises DataError if nothing can be decoded."""
     damaged, given = 0, 0
-    packets = container.demux(stream)
-    while True:
-        with reading(path, WANTED, CURE, "data that cannot be decoded"):
-            packet = next(packets, None)
-        if packet is None:
-            break
+    for packet in _packets(path, container, stream, "data that cannot be decoded"):
         try:
             if "jpeg" in packet.stream.codec_context.name:
                 check_scans(bytes(packet))
@@ -187,11 +175,9 @@ def decoded(path: str | Path, container, stream) -> Iterator:
         except Exception:  # FFmpeg's errors, and PyAV's own ValueErrors over odd frames
             damaged += 1
             continue
-        for frame in frames:
-            given += 1
-            yield frame
-    if damaged and not given:
-        raise bad_media(path, f"{stream.type} of which nothing can be decoded")
+        given += len(frames)
+        yield from frames
+    refuse_media(damaged and not given, path, f"{stream.type} of which nothing can be decoded")
     if damaged:
         log.warning("%s: %d damaged pieces of %s left out", path, damaged, stream.type)
 
@@ -199,27 +185,25 @@ def decoded(path: str | Path, container, stream) -> Iterator:
 def as_picture(path: str | Path, frame, width: int = 0, height: int = 0) -> np.ndarray:
     """A decoded frame as uint8 [H, W, 3], RGB; scaled where a size is given. Raises DataError."""
     width, height = width or frame.width, height or frame.height
-    if width * height > MOST_PIXELS or max(width, height) > LONGEST_SIDE:
-        raise bad_media(path, f"pictures of {frame.width} x {frame.height}", "usual proportions")
+    refuse_media(width * height > MOST_PIXELS or max(width, height) > LONGEST_SIDE, path,
+                 f"pictures of {frame.width} x {frame.height}", "usual proportions")  # fmt: skip
     with reading(path, WANTED, CURE, "a picture that cannot be converted"):
         return frame.reformat(width, height, "rgb24", interpolation="BICUBIC").to_ndarray()
 
 
 def resampled(path: str | Path, frames: Iterator, **wanted) -> Iterator[av.AudioFrame]:
-    """Frames of sound in one format, also where layout or rate change within the file.
-
-    wanted: of `av.AudioResampler`; layout and rate are the first frame's unless given.
-    """
+    """Frames of sound in one format, also where layout or rate change within the file. wanted: of
+    `av.AudioResampler`; layout and rate are the first frame's unless given."""
     kind, resampler = None, None
     for frame in frames:
         with reading(path, WANTED, CURE, "sound that cannot be converted"):
             check_sound(path, frame.sample_rate, len(frame.layout.channels))
             frame.pts = None  # samples are counted; times with gaps would confuse it
             wanted = {"layout": frame.layout, "rate": frame.sample_rate} | wanted
-            pieces = []
-            if kind != (frame.format.name, frame.layout.name, frame.sample_rate):
+            pieces, previous = [], kind
+            kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if kind != previous:
                 pieces += resampler.resample(None) if resampler else []
-                kind = (frame.format.name, frame.layout.name, frame.sample_rate)
                 resampler = av.AudioResampler(**wanted)
             pieces += resampler.resample(frame)
         yield from pieces
@@ -236,7 +220,8 @@ def check_scans(jpeg: bytes) -> None:
 
 
 def open_image(path: str | Path) -> np.ndarray:
-    """A picture file as uint8 [H, W, 3], RGB. Raises DataError, naming the file."""
+    """A picture file as uint8 [H, W, 3], RGB. Raises DataError, naming the file. With Pillow, as
+    the released loader: OpenCV fills a truncated file with grey and says nothing."""
     path = os.path.realpath(path)  # of a link, messages name the file
     wanted = "a whole picture file, of at most 8192 x 4320 pixels"
     cure = "Take another; of a prepared clip, delete the folder and prepare the video again."
@@ -258,17 +243,18 @@ def natural_order(name: str) -> list:
             for part in re.split(r"(\d+)", name) if part]  # fmt: skip
 
 
-def image_files(folder: str | Path) -> list[Path]:
-    """The images in a folder, in the natural order of their names ("2" before "10").
+def with_ending(paths: Iterable[Path], endings: Collection[str]) -> list[Path]:
+    """The files among a folder's that end so and are not hidden, by name."""
+    return sorted(p for p in paths if p.suffix.lower() in endings and not p.name.startswith("."))
 
-    Raises DataError if there is none.
-    """
+
+def image_files(folder: str | Path) -> list[Path]:
+    """The images in a folder, in the natural order of their names ("2" before "10"). Raises
+    DataError if there is none."""
     wanted, cure = f"frames: {', '.join(IMAGE_ENDINGS)}", "Name the folder that holds the frames."
     with reading(folder, wanted, cure, "a folder that cannot be read"):
-        inside = [path for path in Path(folder).iterdir() if path.name[0] != "."]
-    found = [path for path in inside if path.suffix.lower() in IMAGE_ENDINGS]
-    if not found:
-        raise DataError(str(folder), found="no image", wanted=wanted, cure=cure)
+        found = with_ending(Path(folder).iterdir(), IMAGE_ENDINGS)
+    refuse(not found, folder, found="no image", wanted=wanted, cure=cure)
     return sorted(found, key=lambda path: natural_order(path.name))
 
 
@@ -283,8 +269,7 @@ def sound_beside(folder: str | Path) -> Path | None:
     """The sound of a folder of frames: the only sound file in it, else one of its name beside it or
     where VE8's layout has it (img/CLASS/ID, mp3/CLASS/ID.mp3); None without."""
     folder = Path(folder).resolve()
-    inside = [path for path in folder.iterdir()
-              if path.suffix.lower() in SOUND_ENDINGS and path.name[0] != "."]  # fmt: skip
+    inside = with_ending(folder.iterdir(), SOUND_ENDINGS)
     if len(inside) == 1:
         return inside[0]
     named = [folder.parent / f"{folder.name}{ending}" for ending in SOUND_ENDINGS]

@@ -14,7 +14,6 @@ ffmpeg program.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import io
 import math
 import os
@@ -22,6 +21,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterator
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -59,13 +59,11 @@ def scaled_size(width: int, height: int, short_side: int) -> tuple[int, int]:
 def read_frames(path: str | Path, fps: int = 30, short_side: int = 240) -> Iterator[np.ndarray]:
     """Frames of a video at `fps` per second: uint8 [H, W, 3], RGB, one after another.
 
-    Frame n is the one that is on the screen n / fps seconds after the first: frames are
-    repeated or left out, never mixed. A frame turned by a phone's orientation mark is upright.
-    The released tool sets the height to 240; here it is the short side, so that upright videos
-    keep as much detail as wide ones.
-
-    Raises DataError, naming the file, if there is no frame to decode, or one would have to be
-    repeated for over a minute: a clock that jumped, or a damaged file.
+    Frame n is the one that is on the screen n / fps seconds after the first: frames are repeated or
+    left out, never mixed. A frame turned by a phone's orientation mark is upright. The released
+    tool sets the height to 240; here it is the short side, so that upright videos keep as much
+    detail as wide ones. Raises DataError, naming the file, if there is no frame to decode, or one
+    would have to be repeated for over a minute: a clock that jumped, or a damaged file.
     """
     path = Path(path)
     with media.opened(path) as container:
@@ -84,18 +82,18 @@ def read_frames(path: str | Path, fps: int = 30, short_side: int = 240) -> Itera
             return math.ceil(moment * fps) - given
 
         for number, frame in enumerate(media.decoded(path, container, stream)):
-            if frame.pts is None:
-                moment = Fraction(number) / rate
-            else:
-                moment = frame.pts * Fraction(frame.time_base)
-            if first is None:
-                first = moment
+            moment = number / rate if frame.pts is None else frame.pts * Fraction(frame.time_base)
+            first = moment if first is None else first
             time = moment - first
             # The previous picture stays until this one appears.
             for _ in range(0 if previous is None else missing(time)):
                 yield previous
                 given += 1
-            previous = _to_picture(path, frame, short_side)
+            size = scaled_size(frame.width, frame.height, short_side)
+            picture = media.as_picture(path, frame, *size)
+            # PyAV before 14 does not tell the orientation; its pictures stay as they are stored.
+            turns = round(getattr(frame, "rotation", 0) / 90)
+            previous = np.ascontiguousarray(np.rot90(picture, turns))
             duration = 1 / rate
             if getattr(frame, "duration", None) and frame.time_base:
                 duration = frame.duration * Fraction(frame.time_base)
@@ -103,12 +101,6 @@ def read_frames(path: str | Path, fps: int = 30, short_side: int = 240) -> Itera
             raise media.bad_media(path, "no picture that can be decoded")
         for _ in range(max(given == 0, missing(time + duration))):
             yield previous
-
-
-def _to_picture(path: Path, frame, short_side: int) -> np.ndarray:
-    picture = media.as_picture(path, frame, *scaled_size(frame.width, frame.height, short_side))
-    # PyAV before 14 does not tell the orientation; its pictures stay as they are stored.
-    return np.ascontiguousarray(np.rot90(picture, round(getattr(frame, "rotation", 0) / 90)))
 
 
 # --- one video to files ---------------------------------------------------------------------------
@@ -153,21 +145,16 @@ def _mark(path: Path, fps: int, short_side: int) -> dict:
 
 
 def prepare_one_video(
-    path: str | Path,
-    frame_folder: str | Path,
-    audio_file: str | Path,
-    *,
-    fps: int = 30,
-    short_side: int = 240,
-) -> int:
+    path: str | Path, frame_folder: str | Path, audio_file: str | Path, *,
+    fps: int = 30, short_side: int = 240,
+) -> int:  # fmt: skip
     """Write a video's frames and sound; returns the number of frames.
 
     `frame_folder` and `audio_file` appear only when whole. A folder of frames that is there is
     replaced if it carries our mark. Videos shorter than 16 frames get an `n_frames` of 0, as the
-    released tool writes, and 0 is returned.
-
-    Raises DataError, naming the file, if the video cannot be read or the folder is not ours, and
-    DiskError when the system refuses to write; nothing is left behind then.
+    released tool writes, and 0 is returned. Raises DataError, naming the file, if the video cannot
+    be read or the folder is not ours, and DiskError when the system refuses to write; nothing is
+    left behind then.
     """
     path, mark = Path(path), _mark(Path(path), fps, short_side)
     # The folder appears last: with it the clip counts as finished.
@@ -206,9 +193,7 @@ def prepare_frames(
 
 def is_finished(frame_folder: Path, audio_file: Path, mark: dict, unmarked: bool = False) -> bool:
     """Whether an earlier run prepared this clip wholly, with what `mark` says; frames are counted.
-
-    unmarked: whether a folder without a mark may do, as earlier versions left them.
-    """
+    unmarked: whether a folder without a mark may do, as earlier versions left them."""
     try:
         if not (frame_folder / "n_frames").is_file() or audio_file.stat().st_size == 0:
             return False
@@ -217,11 +202,10 @@ def is_finished(frame_folder: Path, audio_file: Path, mark: dict, unmarked: bool
     except (OSError, DataError):
         return False
     made_with = files.read_mark(frame_folder)
-    if made_with:
-        if any(made_with.get(name) != value for name, value in mark.items()):
-            return False
-        return found == made_with.get("frames") and listed == (found >= MINIMUM_FRAMES) * found
-    return unmarked and listed in (0, found)
+    if not made_with:
+        return unmarked and listed in (0, found)
+    same = mark.items() <= made_with.items() and found == made_with.get("frames")
+    return same and listed == (found >= MINIMUM_FRAMES) * found
 
 
 # --- many videos ----------------------------------------------------------------------------------
@@ -240,26 +224,19 @@ class PrepareReport:
     annotation_path: Path | None = None
 
     def __str__(self) -> str:
-        lines = [
-            f"{len(self.prepared)} prepared, {len(self.already_there)} were already there, "
-            f"{len(self.failed)} failed"
-        ]
+        lines = [f"{len(self.prepared)} prepared, {len(self.already_there)} were already there, "
+                 f"{len(self.failed)} failed"]  # fmt: skip
         if self.too_short:
-            lines.append(
-                f"left out by the loaders, under {MINIMUM_FRAMES} frames: "
-                + ", ".join(map(plain, self.too_short))
-            )
+            names = ", ".join(map(plain, self.too_short))
+            lines.append(f"left out by the loaders, under {MINIMUM_FRAMES} frames: {names}")
         lines += [f"failed: {plain(clip)}: {reason}" for clip, reason in self.failed]
         lines.append(f"frames {self.frame_path}, sound {self.audio_path}")
-        lines.append(f"annotations {self.annotation_path}")
-        return "\n".join(lines)
+        return "\n".join([*lines, f"annotations {self.annotation_path}"])
 
 
 class _Clip:
-    """A video that is wanted: its class, ID and file, and `where` class and ID were read.
-
-    path: None where there is no such video; `problem` says why.
-    """
+    """A video that is wanted: its class, ID and file, and `where` class and ID were read. path:
+    None where there is no such video; `problem` says why."""
 
     def __init__(
         self, source: Path, label: str, clip_id: str, where: str | Path, path=None, stems=None
@@ -277,24 +254,15 @@ class _Clip:
 
     def places(self, target: Path) -> tuple[Path, Path]:
         """Its folder of frames and its sound file in `target`; DataError where a link leaves it."""
-        return (
-            files.inside(target, "img", self.label, self.id, where=self.where),
-            files.inside(target, "mp3", self.label, f"{self.id}.mp3", where=self.where),
-        )
+        frames, sound = ("img", self.label, self.id), ("mp3", self.label, f"{self.id}.mp3")
+        return tuple(files.inside(target, *names, where=self.where) for names in (frames, sound))
 
 
 def prepare_videos(
-    source: str | Path,
-    target: str | Path,
-    *,
-    annotations: str | Path | None = None,
-    fps: int = 30,
-    short_side: int = 240,
-    validation_share: float = 0.33,
-    seed: int = 0,
-    overwrite: bool = False,
+    source: str | Path, target: str | Path, *, annotations: str | Path | None = None, fps: int = 30,
+    short_side: int = 240, validation_share: float = 0.33, seed: int = 0, overwrite: bool = False,
     progress: bool = True,
-) -> PrepareReport:
+) -> PrepareReport:  # fmt: skip
     """Prepare a folder of labelled videos for VAANet and CTEN.
 
     source: source/CLASS/ID.mp4 (or avi, mov, mkv, webm). With `annotations` also source/ID.mp4.
@@ -315,20 +283,27 @@ def prepare_videos(
     is finished, nothing is written; else one run at a time works in a target, others wait.
     """
     source, target = Path(source), Path(target)
-    _check_folders(source, target)
-    _check_range("fps", fps, 1, 240)
-    _check_range("short_side", short_side, 16, 4320)
-    _check_range("validation_share", validation_share, 0, 1)
+    refuse(not source.is_dir(), source, found="a file" if source.exists() else "no such folder",
+           wanted="a folder of videos, one folder in it for each class",
+           cure="Give SOURCE with the layout SOURCE/CLASS/VIDEO.mp4.")  # fmt: skip
+    refuse(target.exists() and not target.is_dir(), target, found="a file", wanted="a folder",
+           cure="Choose another.")  # fmt: skip
+    for name, value, low, high in (
+        ("fps", fps, 1, 240), ("short_side", short_side, 16, 4320),
+        ("validation_share", validation_share, 0, 1),
+    ):  # fmt: skip
+        refuse(not low <= value <= high, name, found=value, wanted=f"{low} to {high}",
+               cure="Leave it out: default.")  # fmt: skip
     annotation, clips, subsets = _wanted_clips(source, annotations)
-    places = {n: files.inside(target, n, where=target) for n in ("img", "mp3")}
-    report = PrepareReport(frame_path=places["img"], audio_path=places["mp3"])
+    frame_path, audio_path = (files.inside(target, n, where=target) for n in ("img", "mp3"))
+    report = PrepareReport(frame_path=frame_path, audio_path=audio_path)
     settings = {"fps": fps, "short_side": short_side}
     own = target / "annotations.json"  # made here, unless a JSON file was given
 
     def finished(clip: _Clip) -> bool:
         if clip.path is None or overwrite:
             return False
-        with contextlib.suppress(DataError):  # said when it is prepared
+        with suppress(DataError):  # said when it is prepared
             return is_finished(*clip.places(target), _mark(clip.path, **settings), unmarked)
         return False
 
@@ -337,22 +312,20 @@ def prepare_videos(
 
     files.sweep(target)
     # Without the lock first: a target where everything is there may be one that cannot be written.
-    unmarked = _check_settings(report.frame_path, settings, overwrite)
+    unmarked = _check_settings(frame_path, settings, overwrite)
     found = [clip for clip in clips if clip.path is not None]
     done = {clip.name for clip in found if finished(clip)}
     whole = len(done) == len(found)
     if whole and annotation is None and found:
         whole = own.is_file() and read_annotation(own) == wanted_annotation(found)
-    with contextlib.nullcontext() if whole else files.locked(target, "preparing videos"):
+    with nullcontext() if whole else files.locked(target, "preparing videos"):
         if not whole:
-            unmarked = _check_settings(report.frame_path, settings, overwrite)
-            _write_settings(report.frame_path, settings)
-        bar = tqdm(clips, desc="preparing videos", unit="video", disable=not progress)
-        kept = [
-            clip
-            for clip in bar
-            if _prepared(clip, target, settings, report, clip.name in done or finished(clip))
-        ]
+            unmarked = _check_settings(frame_path, settings, overwrite)
+            _write_settings(frame_path, settings)
+        kept = []
+        for clip in tqdm(clips, desc="preparing videos", unit="video", disable=not progress):
+            if _prepared(clip, target, settings, report, clip.name in done or finished(clip)):
+                kept.append(clip)
         if annotation is not None:
             report.annotation_path = Path(annotations)
         elif kept:
@@ -360,25 +333,6 @@ def prepare_videos(
             if not whole:
                 files.write_json(own, wanted_annotation(kept))
     return report
-
-
-def _check_folders(source: Path, target: Path) -> None:
-    if not source.is_dir():
-        raise DataError(
-            str(source),
-            found="no such folder" if not source.exists() else "a file",
-            wanted="a folder of videos, one folder in it for each class",
-            cure="Give SOURCE with the layout SOURCE/CLASS/VIDEO.mp4.",
-        )
-    if target.exists() and not target.is_dir():
-        raise DataError(str(target), found="a file", wanted="a folder", cure="Choose another.")
-
-
-def _check_range(name: str, value: float, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise DataError(
-            name, found=str(value), wanted=f"{low} to {high}", cure="Leave it out: default."
-        )
 
 
 def _prepared(
@@ -403,11 +357,8 @@ def _prepared(
 
 
 def _check_settings(frame_path: Path, settings: dict, overwrite: bool) -> bool:
-    """Keep clips of different frame rates or sizes from being mixed in one folder.
-
-    Returns whether folders without a mark may have been prepared so, by an earlier version.
-    Raises DataError if the folder's settings are others, unless they are overwritten.
-    """
+    """Whether folders without a mark may have been prepared so, by an earlier version. Raises
+    DataError if clips of other rates or sizes are there, unless they are overwritten."""
     path = frame_path / SETTINGS_FILE
     try:
         about = files.read_table(path)
@@ -416,8 +367,8 @@ def _check_settings(frame_path: Path, settings: dict, overwrite: bool) -> bool:
             raise
         about = {"damaged": True}
     earlier = {name: about.get(name) for name in settings}
-    refuse(about and earlier != settings and not overwrite, str(path),
-           found=f"clips prepared with {shown(earlier)}", wanted=f"{settings}",
+    refuse(about and earlier != settings and not overwrite, path,
+           found=f"clips prepared with {shown(earlier)}", wanted=settings,
            cure="Use another TARGET, the same settings, or --overwrite for all anew.")  # fmt: skip
     return earlier == settings and not about.get("marked")
 
@@ -426,18 +377,10 @@ def _write_settings(frame_path: Path, settings: dict) -> None:
     """Settings of a folder where every clip has a mark. Those of an earlier version stay if they
     are the same: clips without marks may be there."""
     path = frame_path / SETTINGS_FILE
-    with contextlib.suppress(DataError):
+    with suppress(DataError):
         if settings.items() <= files.read_table(path).items():
             return
     files.write_json(path, settings | {"marked": True})
-
-
-def _videos_in(folder: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in media.VIDEO_ENDINGS and not path.name.startswith(".")
-    )
 
 
 def _wanted_clips(
@@ -446,15 +389,14 @@ def _wanted_clips(
     """(annotation of a JSON file or None, clips in order, subset by ID where a file gives it)."""
     if annotations is None:
         return None, _clips_in_folders(source), {}
-    path = Path(annotations)
+    path, annotation, subsets = Path(annotations), None, {}
     if path.suffix.lower() == ".csv":
-        annotation = None
         rows, subsets = _read_csv(path)
     else:
-        annotation, subsets = read_annotation(path), {}
+        annotation = read_annotation(path)
         database = annotation["database"].items()
         rows = [(i, e["annotations"]["label"], f"{path}, ID {shown(i)}") for i, e in database]
-    refuse(not 0 < len(rows) <= MOST_CLIPS, str(annotations), found=f"{len(rows) or 'no'} clips",
+    refuse(not 0 < len(rows) <= MOST_CLIPS, path, found=f"{len(rows) or 'no'} clips",
            wanted=f"1 to {MOST_CLIPS}", cure="List some, or divide the list.")  # fmt: skip
     stems: dict[Path, set[str]] = {}
     clips = [_Clip(source, label, i, where, stems=stems) for i, label, where in rows]
@@ -469,11 +411,9 @@ def _find_video(source: Path, label: str, clip_id: str, stems: dict[Path, set[st
 
     for folder in (source / label, source):
         if folder not in stems:
-            try:
-                names = os.listdir(folder)
-            except OSError:
-                names = []
-            stems[folder] = {plain_stem(os.path.splitext(name)[0]) for name in names}
+            stems[folder] = set()
+            with suppress(OSError):
+                stems[folder] = {plain_stem(os.path.splitext(n)[0]) for n in os.listdir(folder)}
         if plain_stem(clip_id) not in stems[folder]:  # else 20 questions to the disk a clip
             continue
         for ending in media.VIDEO_ENDINGS:
@@ -490,17 +430,17 @@ def _clips_in_folders(source: Path) -> list[_Clip]:
     for folder in sorted(source.iterdir()):
         if not folder.is_dir() or folder.name.startswith("."):
             continue
-        videos = _videos_in(folder)
+        videos = media.with_ending(folder.iterdir(), media.VIDEO_ENDINGS)
         if not videos:
             log.warning("%s holds no video and is no class", folder)
         for path in videos:
-            if path.stem in found:
-                raise DataError(str(path), found=f"the name of another video, {found[path.stem]}",
-                    wanted="names that occur once, since annotations go by name",
-                    cure="Rename one of the two.")  # fmt: skip
+            refuse(path.stem in found, path,
+                   found=f"the name of another video, {found.get(path.stem)}",
+                   wanted="names that occur once, since annotations go by name",
+                   cure="Rename one of the two.")  # fmt: skip
             found[path.stem] = path
             clips.append(_Clip(source, folder.name, path.stem, path, path))
-    refuse(not clips, str(source), found="no videos in folders",
+    refuse(not clips, source, found="no videos in folders",
            wanted=f"SOURCE/CLASS/VIDEO with an ending of {', '.join(media.VIDEO_ENDINGS)}",
            cure="Make one folder for each class and put its videos in it.")  # fmt: skip
     return clips
@@ -512,25 +452,21 @@ def _read_csv(path: Path) -> tuple[list[tuple[str, str, str]], dict[str, str]]:
     text = files.read_text(path, wanted, cure)
     with files.reading(path, wanted, cure, "no CSV"):
         columns, rows = files.csv_rows(text)
-    refuse("id" not in columns or "label" not in columns, str(path),
-           found=f"columns {', '.join(map(str, columns[:20])) or 'none'}",
+    refuse(not {"id", "label"} <= set(columns), path,
+           found=f"columns {', '.join(columns[:20]) or 'none'}",
            wanted="id and label, and subset if wanted",
            cure="Name them in the first line: id,label,subset")  # fmt: skip
     labels, subsets = {}, {}
     with files.reading(path, wanted, cure, "no CSV"):
         for line, (_, row) in enumerate(rows, start=2):
-            where = f"{path}, line {line}"
-            clip_id, label = row.get("id", "").strip(), row.get("label", "").strip()
-            subset = row.get("subset", "").strip()
-            problem = (
-                "an empty id or label"
-                if not clip_id or not label
-                else f"a second row for {shown(clip_id)}"
-                if clip_id in labels
-                else f"subset {shown(subset)}"
-                if subset not in ("", "training", "validation")
-                else None
-            )
+            where, problem = f"{path}, line {line}", None
+            clip_id, label, subset = (row.get(c, "").strip() for c in ("id", "label", "subset"))
+            if not clip_id or not label:
+                problem = "an empty id or label"
+            elif clip_id in labels:
+                problem = f"a second row for {shown(clip_id)}"
+            elif subset not in ("", "training", "validation"):
+                problem = f"subset {shown(subset)}"
             refuse(problem, where, found=problem,
                    wanted="one row for each clip; subset empty, training or validation",
                    cure="Correct the row.")  # fmt: skip
@@ -543,32 +479,19 @@ def _read_csv(path: Path) -> tuple[list[tuple[str, str, str]], dict[str, str]]:
 def split_subsets(
     ids: list[str], known: dict[str, str], validation_share: float, rng: np.random.Generator
 ) -> dict[str, str]:
-    """Subset of each of one class's IDs; what is `known` stays as it is.
-
-    The share is rounded; with two clips or more, each subset gets at least one.
-    """
-    wanted = round(validation_share * len(ids))
-    if len(ids) >= 2:
-        wanted = min(max(wanted, 1), len(ids) - 1)
-    else:
-        wanted = 0
-    undecided = [clip_id for clip_id in sorted(ids) if clip_id not in known]
-    wanted -= sum(known.get(clip_id) == "validation" for clip_id in ids)
+    """Subset of each of one class's IDs; what is `known` stays as it is. The share is rounded; with
+    two clips or more, each subset gets at least one."""
+    wanted = min(max(round(validation_share * len(ids)), 1), len(ids) - 1)
+    undecided = [i for i in sorted(ids) if i not in known]
+    wanted -= sum(known.get(i) == "validation" for i in ids)
     drawn = {undecided[n] for n in rng.permutation(len(undecided))[: max(0, wanted)]}
-    return {
-        clip_id: known.get(clip_id, "validation" if clip_id in drawn else "training")
-        for clip_id in ids
-    }
+    return {i: known.get(i, "validation" if i in drawn else "training") for i in ids}
 
 
 def _annotation(
-    path: Path,
-    clips: list[_Clip],
-    subsets: dict[str, str],
-    validation_share: float,
-    seed: int,
+    path: Path, clips: list[_Clip], subsets: dict[str, str], validation_share: float, seed: int,
     overwrite: bool,
-) -> dict:
+) -> dict:  # fmt: skip
     """What annotations.json is to say; what is in it stays, unless it is overwritten."""
     annotation = {"labels": [], "database": {}}
     if path.is_file() and not overwrite:
@@ -614,11 +537,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run `prepare`; 0 when every video is prepared, else 1."""
     try:
-        report = prepare_videos(
-            args.source, args.target, annotations=args.annotations, fps=args.fps,
-            short_side=args.short_side, validation_share=args.validation_share, seed=args.seed,
-            overwrite=args.overwrite,
-        )  # fmt: skip
+        report = prepare_videos(**vars(args))
     except DataError as error:
         print(error, file=sys.stderr)
         return 1

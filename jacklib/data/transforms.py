@@ -25,11 +25,9 @@ LOWEST_BRIGHTNESS = 0.5
 
 
 def tsn_indices(
-    n_frames: int,
-    seq_len: int = 12,
-    snippet_duration: int = 16,
+    n_frames: int, seq_len: int = 12, snippet_duration: int = 16,
     rng: np.random.Generator | None = None,
-) -> np.ndarray:
+) -> np.ndarray:  # fmt: skip
     """Frame numbers (from 0) of temporal segment sampling: int64 [seq_len, snippet_duration].
 
     The list of frames is repeated from its beginning until it is `seq_len * snippet_duration`
@@ -49,7 +47,7 @@ def tsn_indices(
     else:
         starts = rng.integers(0, max(0, part - snippet_duration - 1), size=seq_len, endpoint=True)
     first = np.arange(seq_len) * part + starts
-    return (first[:, None] + np.arange(snippet_duration)[None, :]) % n_frames
+    return (first[:, None] + np.arange(snippet_duration)) % n_frames
 
 
 # --- space: how each frame is transformed ---------------------------------------------------------
@@ -97,11 +95,9 @@ def draw_transform(
 
 
 def crop_box(width: int, height: int, side: int, crop: str) -> tuple[int, int, int, int]:
-    """(left, top, right, bottom) of a square of `side` pixels at the place called `crop`.
-
-    An odd side in the centre gives a box one pixel larger, as the released code's rounding does;
-    Pillow fills what lies outside the frame with black. Frames of 240 pixels are not affected.
-    """
+    """(left, top, right, bottom) of a square of `side` pixels at the place called `crop`. An odd
+    side in the centre gives a box one pixel larger, as the released code's rounding does; Pillow
+    fills what lies outside the frame with black. Frames of 240 pixels are not affected."""
     if crop == "centre":
         half = round(side / 2)
         middle_x, middle_y = round(width / 2), round(height / 2)
@@ -125,19 +121,17 @@ def _transform_picture(picture: Image.Image, draw: TransformDraw, sample_size: i
     if picture.size != (sample_size, sample_size):
         picture = picture.resize((sample_size, sample_size), Image.Resampling.BILINEAR)
     if draw.effect == "flip":
-        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    elif draw.effect == "rotation":
-        picture = picture.rotate(draw.amount, Image.Resampling.BILINEAR)
-    elif draw.effect == "brightness":
-        picture = ImageEnhance.Brightness(picture).enhance(draw.amount)
+        return picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    if draw.effect == "rotation":
+        return picture.rotate(draw.amount, Image.Resampling.BILINEAR)
+    if draw.effect == "brightness":
+        return ImageEnhance.Brightness(picture).enhance(draw.amount)
     return picture
 
 
 def apply_transform(frames: np.ndarray, draw: TransformDraw, sample_size: int = 112) -> np.ndarray:
-    """Crop, resize and change frames.
-
-    frames: uint8 [N, H, W, 3], RGB. Returns uint8 [N, sample_size, sample_size, 3].
-    """
+    """Crop, resize and change frames, uint8 [N, H, W, 3], RGB; returns uint8
+    [N, sample_size, sample_size, 3]."""
     frames = np.asarray(frames)
     refuse(frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8, "frames",
            found=f"{frames.dtype} {list(frames.shape)}", wanted="uint8 [N, H, W, 3]",

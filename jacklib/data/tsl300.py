@@ -23,21 +23,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jacklib import files
 from jacklib.core.metrics import MOST_SEGMENTS, times
 from jacklib.core.shapes import LOGMEL_BINS, LOGMEL_FRAMES, check_modality
 from jacklib.data.media import LONGEST, natural_order
 from jacklib.data.tsl_features import CLIP_FRAMES, RATES, RGB_SIZE
 from jacklib.data.unreadable import Files, nothing_left
-from jacklib.errors import DataError, logger, shown
-from jacklib.files import (
-    csv_rows,
-    file_name,
-    open_array,
-    read_table,
-    read_text,
-    reading,
-    write_json,
-)
+from jacklib.errors import DataError, check_word, logger, refuse, shown
 
 log = logger(__name__)
 
@@ -76,7 +68,7 @@ class UntrimmedItem(NamedTuple):
 
 
 class UntrimmedSample(NamedTuple):
-    """One video, loaded; what a modality does not use is None."""
+    """One video of T clips, loaded; what a modality does not use is None."""
 
     id: str
     rgb: np.ndarray | None  # float32 [T, 1024]
@@ -88,7 +80,6 @@ class UntrimmedSample(NamedTuple):
 
     @property
     def n_clips(self) -> int:
-        """T."""
         return len(self.points)
 
     @property
@@ -105,9 +96,6 @@ class UntrimmedVideos(Files):
         the released code does. With the annotators' files in the order point_anno_1, _0, _2 and
         seed 123 it is TSL-300's own point_labels.csv, line by line. "file": point_labels.csv.
     seed: of that draw.
-    ground_truth: file of the segments, in root.
-    length_tolerance: image and audio features may differ in length by this fraction of the clips
-        (or by 4 clips); the longer is cut, as in the released code.
 
     .items, .class_names, .lengths (clips of each video, by ID), .unreadable. Tables are checked now
     and refused with a DataError that names the file and the field. Features are looked for, and
@@ -118,44 +106,26 @@ class UntrimmedVideos(Files):
     kind = "video"
 
     def __init__(
-        self,
-        root: str | Path,
-        subset: str,
-        *,
-        modality: str = "all",
-        points: str = "mixed",
-        seed: int = 0,
-        ground_truth: str = "gt.json",
-        length_tolerance: float = 0.05,
-        cache: bool = True,
-    ):
+        self, root: str | Path, subset: str, *, modality: str = "all", points: str = "mixed",
+        seed: int = 0, cache: bool = True,
+    ):  # fmt: skip
         super().__init__()
         check_modality(modality)
-        for name, value, choices in (
-            ("subset", subset, SUBSETS),
-            ("points", points, ("mixed", "file")),
-        ):
-            if value not in choices:
-                wanted = " or ".join(map(repr, choices))
-                raise DataError(name, found=shown(value), wanted=wanted, cure="Correct it.")
+        check_word("subset", subset, SUBSETS)
+        check_word("points", points, ("mixed", "file"))
         self.root, self.subset, self.modality = Path(root), subset, modality
-        self.class_names, self.length_tolerance = CLASSES, length_tolerance
-        if not self.root.is_dir():
-            raise DataError(
-                str(root), found="no such folder", wanted="a folder in TSL-300's layout",
-                cure=LAYOUT,
-            )  # fmt: skip
+        self.class_names = CLASSES
+        refuse(not self.root.is_dir(), root, found="no such folder",
+               wanted="a folder in TSL-300's layout", cure=LAYOUT)  # fmt: skip
         ids = read_split(self.root / f"split_{subset}.txt")
-        truth_file = self.root / ground_truth
-        truth = read_ground_truth(truth_file)
-        fps_file = self.root / "fps_dict.json"
-        fps = read_table(fps_file, needed=True, cure=LAYOUT)
+        self.truth_file, fps_file = self.root / "gt.json", self.root / "fps_dict.json"
+        truth = read_ground_truth(self.truth_file)
+        fps = files.read_table(fps_file, needed=True, cure=LAYOUT)
         marks = self._points(points, seed, ids) if subset == "train" else {}
         about = {
-            i: (_fps(fps_file, fps, i), marks.get(i, ()), segments_of(truth_file, truth, i))
+            i: (_fps(fps_file, fps, i), marks.get(i, ()), segments_of(self.truth_file, truth, i))
             for i in ids
         }
-        self.truth_file = truth_file
         self.lengths: dict[str, int] = {}
         self._cache: dict[str, UntrimmedSample] | None = {} if cache else None
         errors = []
@@ -165,11 +135,10 @@ class UntrimmedVideos(Files):
                 logmel = None if modality == "rgb" else self._feature("logmfcc", i)
                 item = UntrimmedItem(i, rgb, logmel, *rest)
                 self.lengths[i] = self._length(item)
+                self.items.append(item)
             except DataError as error:
                 self._unreadable[i] = str(error)
                 errors.append(error)
-                continue
-            self.items.append(item)
         if not self.items:
             raise nothing_left(errors[0])
         for error in errors:
@@ -177,28 +146,24 @@ class UntrimmedVideos(Files):
 
     def _feature(self, kind: str, video: str) -> Path:
         path = self.root / "features" / self.subset / kind / f"{video}.npy"
-        if not path.is_file():
-            raise DataError(
-                str(path), found="no such file", wanted=f"the {kind} features of {video}",
-                cure="Make them from videos with `bash script/run.sh TSL features`, or take "
-                f"the video out of split_{self.subset}.txt.",
-            )  # fmt: skip
+        refuse(not path.is_file(), path, found="no such file",
+               wanted=f"the {kind} features of {video}",
+               cure="Make them from videos with `bash script/run.sh TSL features`, or take the "
+               f"video out of split_{self.subset}.txt.")  # fmt: skip
         return path
 
     def _points(self, points: str, seed: int, ids: Sequence[str]) -> dict[str, tuple[Point, ...]]:
-        folder = self.root / "point_gaussian"
         if points == "file":
-            file = folder / "point_labels.csv"
+            file = self.root / "point_gaussian" / "point_labels.csv"
             marks = read_points(file)
         else:
-            file = folder / "train"
+            file = self.root / "point_gaussian" / "train"
             marks = mix_annotators(sorted(file.glob("*.txt")), seed, file)
-        for video in ids:
-            if video not in marks:
-                raise DataError(
-                    str(file), found=f"no point for {shown(video)}", wanted="one or more",
-                    cure="Annotate the video, or take it out of split_train.txt.",
-                )  # fmt: skip
+        missing = [video for video in ids if video not in marks]
+        if missing:
+            cure = "Annotate the video, or take it out of split_train.txt."
+            found = f"no point for {shown(missing[0])}"
+            raise DataError(file, found=found, wanted="one or more", cure=cure)
         return marks
 
     def _length(self, item: UntrimmedItem) -> int:
@@ -206,33 +171,29 @@ class UntrimmedVideos(Files):
         clips = []
         for file, check in ((item.rgb_file, check_rgb), (item.logmel_file, check_logmel)):
             if file is not None:
-                clips.append(check(file, open_array(file, NUMBERS, ANEW).shape))
+                clips.append(check(file, files.open_array(file, NUMBERS, ANEW).shape))
         if len(clips) == 2:
-            check_lengths(*clips, str(item.rgb_file), str(item.logmel_file), self.length_tolerance)
+            check_lengths(*clips, str(item.rgb_file), str(item.logmel_file))
         T = min(clips)
-        for _, frame in item.points:
-            if not 0 <= frame // CLIP_FRAMES < T:
-                raise DataError(
-                    f"{self.root / 'point_gaussian'}, video {shown(item.id)}",
-                    found=f"a point at frame {shown(frame)}",
-                    wanted=f"0 to {T * CLIP_FRAMES - 1}: its features have {T} clips of 16 frames",
-                    cure="Correct the point, or extract the features from the whole video.",
-                )
+        outside = [frame for _, frame in item.points if not 0 <= frame // CLIP_FRAMES < T]
+        if outside:
+            raise DataError(
+                f"{self.root / 'point_gaussian'}, video {shown(item.id)}",
+                found=f"a point at frame {shown(outside[0])}",
+                wanted=f"0 to {T * CLIP_FRAMES - 1}: its features have {T} clips of 16 frames",
+                cure="Correct the point, or extract the features from the whole video.",
+            )
         return T
 
     def load(self, index: int, epoch: int = 0) -> UntrimmedSample:
-        """The features and labels of video `index`; every epoch sees the same.
-
-        Raises DataError naming the file if features are no numbers.
-        """
+        """The features and labels of video `index`; every epoch sees the same. Raises DataError
+        naming the file if features are no numbers."""
         item = self.items[index]
         if self._cache is not None and item.id in self._cache:
             return self._cache[item.id]
         rgb = None if item.rgb_file is None else read_rgb(item.rgb_file)
         logmel = None if item.logmel_file is None else read_logmel(item.logmel_file)
-        rgb, logmel = same_length(
-            rgb, logmel, str(item.rgb_file), str(item.logmel_file), self.length_tolerance
-        )
+        rgb, logmel = same_length(rgb, logmel, str(item.rgb_file), str(item.logmel_file))
         T = len(logmel if rgb is None else rgb)
         points, count = np.zeros((T, len(CLASSES)), np.float32), np.zeros(len(CLASSES), np.float32)
         for label, frame in item.points:
@@ -240,10 +201,8 @@ class UntrimmedVideos(Files):
             points[frame // CLIP_FRAMES] = OTHER_SCORE
             points[frame // CLIP_FRAMES, c] = CLASS_SCORE
             count[c] += 1
-        occurs = {segment.label for segment in item.truth}
+        occurs = {mark.label for mark in item.points or item.truth}
         labels = np.array([label in occurs for label in CLASSES], np.float32)
-        if item.points:
-            labels = (count > 0).astype(np.float32)
         shares = count / max(count.sum(), 1)
         sample = UntrimmedSample(item.id, rgb, logmel, labels, shares, points, item.fps)
         if self._cache is not None:
@@ -260,73 +219,56 @@ class UntrimmedVideos(Files):
 
 def read_rgb(path: str | Path) -> np.ndarray:
     """Image features: float32 [T, 1024]. Raises DataError naming the file."""
-    features = open_array(path, NUMBERS, ANEW)
+    features = files.open_array(path, NUMBERS, ANEW)
     check_rgb(path, features.shape)
     return _finite(path, features)
 
 
 def check_rgb(path: str | Path, shape: Sequence[int]) -> int:
     """The clips of image features of that shape. Raises DataError naming the file."""
-    if len(shape) != 2 or shape[1] != RGB_SIZE or not shape[0]:
-        raise DataError(
-            str(path), found=f"shape {list(shape)}",
-            wanted=f"[T, {RGB_SIZE}], one row for every {CLIP_FRAMES} frames",
-            cure="Give the rgb features; `bash script/run.sh TSL features` makes them.",
-        )  # fmt: skip
+    refuse(len(shape) != 2 or shape[1] != RGB_SIZE or not shape[0], path,
+           found=f"shape {list(shape)}",
+           wanted=f"[T, {RGB_SIZE}], one row for every {CLIP_FRAMES} frames",
+           cure="Give the rgb features; `bash script/run.sh TSL features` makes them."
+    )  # fmt: skip
     return shape[0]
 
 
 def read_logmel(path: str | Path) -> np.ndarray:
-    """Sound features, scaled as the released code scales them: float32 [T, 32, 60].
-
-    Frames that do not fill a clip are left off. Raises DataError naming the file.
-    """
-    features = open_array(path, NUMBERS, ANEW)
+    """Sound features, scaled as the released code scales them: float32 [T, 32, 60]. Frames that do
+    not fill a clip are left off. Raises DataError naming the file."""
+    features = files.open_array(path, NUMBERS, ANEW)
     T = check_logmel(path, features.shape)
     features = _finite(path, features)[: T * LOGMEL_FRAMES]
-    clips = features.reshape(T, LOGMEL_FRAMES, LOGMEL_BINS)
-    return (clips + 50) / 80
+    return (features.reshape(T, LOGMEL_FRAMES, LOGMEL_BINS) + 50) / 80
 
 
 def check_logmel(path: str | Path, shape: Sequence[int]) -> int:
     """The clips of log-mel frames of that shape. Raises DataError naming the file."""
-    if len(shape) != 2 or shape[1] != LOGMEL_BINS or shape[0] < LOGMEL_FRAMES:
-        raise DataError(
-            str(path), found=f"shape {list(shape)}",
-            wanted=f"[frames, {LOGMEL_BINS}] with {LOGMEL_FRAMES} frames or more",
-            cure="Give the log-mel features; `bash script/run.sh TSL features` makes them.",
-        )  # fmt: skip
+    refuse(len(shape) != 2 or shape[1] != LOGMEL_BINS or shape[0] < LOGMEL_FRAMES, path,
+           found=f"shape {list(shape)}",
+           wanted=f"[frames, {LOGMEL_BINS}] with {LOGMEL_FRAMES} frames or more",
+           cure="Give the log-mel features; `bash script/run.sh TSL features` makes them."
+    )  # fmt: skip
     return shape[0] // LOGMEL_FRAMES
 
 
-def check_lengths(
-    rgb: int, logmel: int, rgb_name: str, logmel_name: str, tolerance: float = 0.05
-) -> None:
-    """Raise DataError if numbers of clips differ by more than `tolerance` and more than 4."""
-    short, long = sorted((rgb, logmel))
-    if long - short > max(4, tolerance * long):
-        raise DataError(
-            f"{rgb_name} and {logmel_name}",
-            found=f"{rgb} clips of picture and {logmel} of sound",
-            wanted="about as many",
-            cure="Make both from the same video file, the sound at the video's own rate.",
-        )
+def check_lengths(rgb: int, logmel: int, rgb_name: str, logmel_name: str) -> None:
+    """Raise DataError if numbers of clips differ by more than 4 and more than one in twenty."""
+    refuse(abs(rgb - logmel) > max(4, 0.05 * max(rgb, logmel)), f"{rgb_name} and {logmel_name}",
+           found=f"{rgb} clips of picture and {logmel} of sound", wanted="about as many",
+           cure="Make both from the same video file, the sound at the video's own rate."
+    )  # fmt: skip
 
 
 def same_length(
-    rgb: np.ndarray | None,
-    logmel: np.ndarray | None,
-    rgb_name: str,
-    logmel_name: str,
-    tolerance: float = 0.05,
+    rgb: np.ndarray | None, logmel: np.ndarray | None, rgb_name: str, logmel_name: str
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Both with the clips that both have; one that is None stays so.
-
-    Raises DataError if they differ by more than `tolerance` of the clips and more than 4.
-    """
+    """Both with the clips that both have: the longer is cut, as in the released code; one that is
+    None stays so. Raises DataError as `check_lengths`."""
     if rgb is None or logmel is None:
         return rgb, logmel
-    check_lengths(len(rgb), len(logmel), rgb_name, logmel_name, tolerance)
+    check_lengths(len(rgb), len(logmel), rgb_name, logmel_name)
     short = min(len(rgb), len(logmel))
     return rgb[:short], logmel[:short]
 
@@ -342,10 +284,8 @@ def _finite(path: str | Path, array: np.ndarray) -> np.ndarray:
     wrong = ~np.isfinite(features)
     if wrong.any():
         place = np.argwhere(wrong)[0].tolist()
-        raise DataError(
-            str(path), found=f"{int(wrong.sum())} NaN or infinite numbers, the first at {place}",
-            wanted="finite numbers", cure=ANEW,
-        )  # fmt: skip
+        found = f"{wrong.sum()} NaN or infinite numbers, the first at {place}"
+        raise DataError(path, found=found, wanted="finite numbers", cure=ANEW)
     return features
 
 
@@ -353,58 +293,44 @@ def _finite(path: str | Path, array: np.ndarray) -> np.ndarray:
 
 
 def read_split(path: Path) -> list[str]:
-    """The IDs of a split file, each of which may be a file's name.
-
-    Raises DataError, naming the line, if there are none, or one is there twice.
-    """
-    text = read_text(path, "video IDs, one per line", LAYOUT)
+    """The IDs of a split file, each of which may be a file's name. Raises DataError, naming the
+    line, if there are none, or one is there twice."""
+    text = files.read_text(path, "video IDs, one per line", LAYOUT)
     ids: dict[str, None] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         for video in line.split():
             where = f"{path}, line {number}"
-            if file_name(video, where) in ids or len(ids) >= MOST_VIDEOS:
-                raise DataError(
-                    where, found=f"{shown(video)} twice" if video in ids else "one more ID",
-                    wanted=f"each video's ID once, one per line, {MOST_VIDEOS} at most",
-                    cure="Correct the file.",
-                )  # fmt: skip
+            refuse(files.file_name(video, where) in ids or len(ids) >= MOST_VIDEOS, where,
+                   found=f"{shown(video)} twice" if video in ids else "one more ID",
+                   wanted=f"each video's ID once, one per line, {MOST_VIDEOS} at most",
+                   cure="Correct the file.")  # fmt: skip
             ids[video] = None
-    if not ids:
-        raise DataError(
-            str(path), found="no ID", wanted="video IDs, one per line", cure="Correct the file."
-        )
+    refuse(not ids, path, found="no ID", wanted="video IDs, one per line", cure="Correct the file.")
     return list(ids)
 
 
 def read_ground_truth(path: Path) -> dict[str, dict]:
     """What "database" of an ActivityNet file holds. Raises DataError naming the file."""
-    content = read_table(path, needed=True, cure=LAYOUT)
-    if not isinstance(content.get("database"), dict):
-        raise DataError(
-            str(path), found='no table "database"', wanted='{"database": {ID: ...}}', cure=LAYOUT
-        )
+    content = files.read_table(path, needed=True, cure=LAYOUT)
+    refuse(not isinstance(content.get("database"), dict), path, found='no table "database"',
+           wanted='{"database": {ID: ...}}', cure=LAYOUT)  # fmt: skip
     return content["database"]
 
 
 def segments_of(path: Path, database: dict, video: str) -> tuple[Segment, ...]:
     """One video's segments in what `read_ground_truth` gives. Raises DataError naming the video."""
     where = f"{path}, {shown(video)}"
-    if video not in database:
-        raise DataError(
-            str(path), found=f"no entry {shown(video)}",
-            wanted="one for every ID of the split files",
-            cure="Add the video, or take it out of the split file.",
-        )  # fmt: skip
+    refuse(video not in database, path, found=f"no entry {shown(video)}",
+           wanted="one for every ID of the split files",
+           cure="Add the video, or take it out of the split file.")  # fmt: skip
     entry = database[video]
     annotations = entry.get("annotations") if isinstance(entry, dict) else None
     if not isinstance(annotations, list) or len(annotations) > MOST_SEGMENTS:
-        raise DataError(
-            where, found=shown(entry), wanted=f'a list "annotations", {MOST_SEGMENTS} at most',
-            cure="Correct the entry.",
-        )  # fmt: skip
+        wanted = f'a list "annotations", {MOST_SEGMENTS} at most'
+        raise DataError(where, found=shown(entry), wanted=wanted, cure="Correct the entry.")
     found = []
     for annotation in annotations:
-        with reading(
+        with files.reading(
             where, '{"segment": [start, end], "label": "n" or "p"}, 0 <= start < end <= 86400 (s)',
             "Correct the entry.", shown(annotation),
         ):  # fmt: skip
@@ -416,43 +342,38 @@ def segments_of(path: Path, database: dict, video: str) -> tuple[Segment, ...]:
 
 
 def _fps(path: Path, table: dict, video: str) -> float:
-    value = table.get(video)
+    value, name = table.get(video), shown(video)
     low, high = RATES
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        name = shown(video)
-        found = f"no entry {name}" if value is None else f"{shown(value)} for {name}"
-        raise DataError(
-            str(path), found=found, wanted=f"its frames per second, {low} to {high}",
-            cure="Add what the video file says; `bash script/run.sh TSL features` does.",
-        )  # fmt: skip
+    refuse(type(value) not in (int, float) or not low <= value <= high, path,
+           found=f"no entry {name}" if value is None else f"{shown(value)} for {name}",
+           wanted=f"its frames per second, {low} to {high}",
+           cure="Add what the video file says; `bash script/run.sh TSL features` does."
+    )  # fmt: skip
     return float(value)
 
 
 def read_points(path: Path) -> dict[str, tuple[Point, ...]]:
     """Points by video, in the file's order. Raises DataError naming file and line."""
-    text = read_text(path, POINT_FIELDS, LAYOUT)
+    text = files.read_text(path, POINT_FIELDS, LAYOUT)
     marks: dict[str, list[Point]] = {}
-    with reading(path, POINT_FIELDS, "Correct the file.", "no table"):
-        for number, (_, row) in enumerate(csv_rows(text)[1], start=2):
+    with files.reading(path, POINT_FIELDS, "Correct the file.", "no table"):
+        for number, (_, row) in enumerate(files.csv_rows(text)[1], start=2):
             where = f"{path}, line {number}"
-            if number > MOST_POINTS:
-                raise DataError(
-                    where, found="one more point", wanted=f"at most {MOST_POINTS}",
-                    cure="Correct the file.",
-                )  # fmt: skip
-            with reading(
+            refuse(number > MOST_POINTS, where, found="one more point",
+                   wanted=f"at most {MOST_POINTS}", cure="Correct the file.")  # fmt: skip
+            with files.reading(
                 where, f"{POINT_FIELDS}, with class n (0) or p (1)", "Correct the line.",
                 repr(",".join(str(value)[:80] for value in list(row.values())[:10])),
             ):  # fmt: skip
                 point = Point(row["class"], int(row["point"]))
                 if CLASSES.index(point.label) != int(row["class_index"]):
                     raise ValueError("class and class_index differ")
-                marks.setdefault(file_name(row["video_id"], where), []).append(point)
+                marks.setdefault(files.file_name(row["video_id"], where), []).append(point)
     return {video: tuple(points) for video, points in marks.items()}
 
 
 def mix_annotators(
-    files: Sequence[Path], seed: int, folder: str | Path = "annotators' files"
+    tables: Sequence[Path], seed: int, folder: str | Path = "annotators' files"
 ) -> dict[str, tuple[Point, ...]]:
     """Each video's points from one of the annotators' files, drawn as the released code draws.
 
@@ -460,20 +381,17 @@ def mix_annotators(
     10), with two draws for each of which the second is always 0. Raises DataError if there are
     no files, or the drawn one does not have the video.
     """
-    annotators = [read_points(file) for file in files]
-    if not annotators:
-        raise DataError(
-            str(folder), found="no .txt file", wanted="one for every annotator", cure=LAYOUT
-        )
+    annotators = [read_points(file) for file in tables]
+    refuse(not annotators, folder, found="no .txt file", wanted="one for every annotator",
+           cure=LAYOUT)  # fmt: skip
     rng, mixed = random.Random(seed), {}
     for video in sorted(set().union(*annotators), key=natural_order):
         chosen = rng.randint(0, len(annotators) - 1)
         rng.randint(0, 0)
         if video not in annotators[chosen]:
-            raise DataError(
-                str(files[chosen]), found=f"no point for {shown(video)}",
-                wanted="points for every video that another annotator has",
-                cure="Add them, or take the video out of the others' files.",
+            raise DataError(tables[chosen], found=f"no point for {shown(video)}",
+                            wanted="points for every video that another annotator has",
+                            cure="Add them, or take the video out of the others' files."
             )  # fmt: skip
         mixed[video] = annotators[chosen][video]
     return mixed
@@ -483,20 +401,12 @@ def mix_annotators(
 
 
 def write_results(path: Path, results: dict[str, list], details: str) -> Path:
-    """Segments of videos as an ActivityNet file, whole or not at all; returns its path.
-
-    results: {ID: what `metrics.localize` gives}. details: what the features are.
-    """
+    """Segments of videos as an ActivityNet file, whole or not at all; returns its path. results:
+    {ID: what `metrics.localize` gives}. details: what the features are."""
     rows = {
-        video: [
-            {"label": label, "score": score, "segment": times} for label, score, *times in found
-        ]
+        video: [{"label": label, "score": s, "segment": times} for label, s, *times in found]
         for video, found in results.items()
     }
-    content = {
-        "version": "VERSION 1.3",
-        "results": rows,
-        "external_data": {"used": True, "details": details},
-    }
-    write_json(Path(path), content)
-    return Path(path)
+    external = {"used": True, "details": details}
+    content = {"version": "VERSION 1.3", "results": rows, "external_data": external}
+    return files.write_json(path, content)

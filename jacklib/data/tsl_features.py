@@ -26,23 +26,14 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
+from jacklib import files
 from jacklib.core.shapes import CLIP_FRAMES, LOGMEL_BINS
 from jacklib.data import media
 from jacklib.data.audio import log_mel
 from jacklib.errors import DataError, refuse, shown
-from jacklib.files import (
-    file_name,
-    inside,
-    locked,
-    open_array,
-    read_table,
-    reading,
-    sweep,
-    write_array,
-    write_json,
-)
 
 RGB_SIZE = 1024
+WIDTHS = [RGB_SIZE, LOGMEL_BINS]  # of the two kinds of features
 RATES = (1, 240)  # frames per second
 TABLES = ("fps_dict.json", "time.json")
 DESCRIPTOR = "descriptor of JACK (colours, edges and motion; not I3D)"
@@ -69,100 +60,76 @@ def video_facts(path: str | Path) -> VideoFacts:
     with media.opened(path) as container:
         stream = media.picture_stream(path, container)
         fps = float(media.frame_rate(stream) or 0)
-        low, high = RATES
-        if not low <= fps <= high:
-            raise media.bad_media(path, f"{fps:.3g} frames per second", f"{low} to {high}")
+        media.refuse_media(not RATES[0] <= fps <= RATES[1], path, f"{fps:.3g} frames per second",
+                           "{} to {}".format(*RATES))  # fmt: skip
         n_frames = stream.frames or sum(1 for _ in media.decoded(path, container, stream))
-    if not 0 < n_frames <= media.LONGEST * fps:
-        raise media.bad_media(
-            path, f"{shown(n_frames)} frames", f"1 frame to {media.LONGEST // 3600} hours"
-        )
+    media.refuse_media(not 0 < n_frames <= media.LONGEST * fps, path, f"{shown(n_frames)} frames",
+                       f"1 frame to {media.LONGEST // 3600} hours")  # fmt: skip
     return VideoFacts(fps, n_frames, n_frames / fps)
 
 
-def read_frames(
-    path: str | Path, resize: Callable[[np.ndarray], np.ndarray] | None = None
-) -> Iterator[np.ndarray]:
-    """Every frame of a video, or of a folder of frames, one at a time: uint8 [H, W, 3], RGB, as
-    `resize` leaves it."""
+def read_frames(path: str | Path) -> Iterator[np.ndarray]:
+    """Every frame of a video, or of a folder of frames, one at a time: uint8 [H, W, 3], RGB."""
     if Path(path).is_dir():
-        for file in media.image_files(path):
-            picture = media.open_image(file)
-            yield picture if resize is None else resize(picture)
+        yield from map(media.open_image, media.image_files(path))
         return
     with media.opened(path) as container:
         for frame in media.decoded(path, container, media.picture_stream(path, container)):
-            picture = _picture(path, frame)
-            yield picture if resize is None else resize(picture)
+            yield _picture(path, frame)
 
 
 def _picture(path: str | Path, frame) -> np.ndarray:
     short, long = sorted((frame.width, frame.height))
-    if long > 20 * short:  # scaled to a usual height, it would take gigabytes
-        raise media.bad_media(
-            path, f"pictures of {frame.width} x {frame.height}", "usual proportions"
-        )
+    # Scaled to a usual height, it would take gigabytes.
+    media.refuse_media(long > 20 * short, path, f"pictures of {frame.width} x {frame.height}",
+                       "usual proportions")  # fmt: skip
     return media.as_picture(path, frame)
 
 
-def read_clips(
-    path: str | Path, resize: Callable[[np.ndarray], np.ndarray] | None = None
-) -> Iterator[np.ndarray]:
-    """A video's clips, one at a time: uint8 [16, H, W, 3]."""
-    frames = []
-    for picture in read_frames(path, resize):
-        frames.append(picture)
-        if len(frames) == CLIP_FRAMES:
-            yield np.stack(frames)
-            frames.clear()
+def read_clips(path: str | Path, resize: Callable) -> Iterator[np.ndarray]:
+    """A video's clips of frames as `resize` leaves them, one at a time: uint8 [16, H, W, 3]."""
+    pictures = map(resize, read_frames(path))
+    while len(clip := list(itertools.islice(pictures, CLIP_FRAMES))) == CLIP_FRAMES:
+        yield np.stack(clip)
 
 
 def frames_between(
     path: str | Path, fps: float, start: float, end: float, count: int, height: int = 108
 ) -> np.ndarray:
-    """`count` frames at the middles of equal parts of start to end (seconds).
-
-    uint8 [count, height, W, 3], in the video's proportions.
-    """
+    """`count` frames at the middles of equal parts of start to end (seconds). uint8 [count, height,
+    W, 3], in the video's proportions."""
     span = max(end - start, 1 / fps)
     wanted = [int((start + (i + 0.5) * span / count) * fps) for i in range(count)]
     pictures: list[np.ndarray] = []
 
-    def small(frame) -> np.ndarray:
-        return small_image(_picture(path, frame))
-
-    def small_image(picture: np.ndarray) -> np.ndarray:
+    def small(picture: np.ndarray) -> np.ndarray:
         width = round(picture.shape[1] * height / picture.shape[0])
         return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
 
     if Path(path).is_dir():
         found = media.image_files(path)
-        return np.stack(
-            [small_image(media.open_image(found[min(n, len(found) - 1)])) for n in wanted]
-        )
+        return np.stack([small(media.open_image(found[min(n, len(found) - 1)])) for n in wanted])
     with media.opened(path) as container:
         stream = media.picture_stream(path, container)
-        with reading(path, media.WANTED, media.CURE, "no place to start from"):
+        with files.reading(path, media.WANTED, media.CURE, "no place to start from"):
             # Lands on a key frame before. Beyond the end the last frame stands in.
             container.seek(max(int((wanted[0] / fps - 1) * av.time_base), 0))
         frame = None
         for frame in media.decoded(path, container, stream):
             number = round((frame.time or 0.0) * fps)
             while len(pictures) < count and wanted[len(pictures)] <= number:
-                pictures.append(small(frame))
+                pictures.append(small(_picture(path, frame)))
             if len(pictures) == count:
                 break
-        if frame is None:
-            raise media.bad_media(path, f"no frame from {start:.1f} s on")
+        media.refuse_media(frame is None, path, f"no frame from {start:.1f} s on")
         if len(pictures) < count:
-            pictures += [small(frame)] * (count - len(pictures))
+            pictures += [small(_picture(path, frame))] * (count - len(pictures))
     return np.stack(pictures)
 
 
 # --- the descriptor of the sample videos ----------------------------------------------------------
 
 GRID = 4  # cells per side
-CELL_NUMBERS = RGB_SIZE // GRID**2  # 64
 SMALL = (96, 64)  # width and height of the frames that are described
 HUES, LEVELS, EDGES, FLOWS = 12, 5, 12, 8
 SAMPLED = [0, 5, 10, 15]  # frames that colours and edges are taken from
@@ -198,12 +165,8 @@ def describe_clip(clip: np.ndarray) -> np.ndarray:
         np.stack([cv2.Sobel(g, cv2.CV_32F, *axis) for g in grey[SAMPLED]]) / 1020
         for axis in ((1, 0), (0, 1))
     )
-    flow = np.stack(
-        [
-            cv2.calcOpticalFlowFarneback(grey[i], grey[i + 1], None, 0.5, 2, 9, 2, 5, 1.1, 0)
-            for i in SAMPLED[:3]
-        ]
-    )
+    way = (None, 0.5, 2, 9, 2, 5, 1.1, 0)
+    flow = np.stack([cv2.calcOpticalFlowFarneback(grey[i], grey[i + 1], *way) for i in SAMPLED[:3]])
     length = np.hypot(flow[..., 0], flow[..., 1]) / 8  # 8 pixels of 96 between two frames are a lot
     steps = np.abs(np.diff(grey.astype(np.float32), axis=0)) / 255
 
@@ -250,10 +213,8 @@ def _histogram(share: np.ndarray, bins: int, weight: np.ndarray | None = None) -
 
 def i3d_picture(picture: np.ndarray) -> np.ndarray:
     """A frame as I3D takes it: uint8 [224, 224, 3], the middle of the frame at a height of 240.
-
     TSL-300's frames are stored with that height; a frame narrower than 226 then is enlarged to it,
-    as the public code of I3D does.
-    """
+    as the public code of I3D does."""
     H, W = picture.shape[:2]
     scale = max(240 / H, 226 / W)
     size = (max(round(W * scale), 226), max(round(H * scale), 240))
@@ -264,11 +225,9 @@ def i3d_picture(picture: np.ndarray) -> np.ndarray:
 
 
 def i3d_features(net, path: str | Path) -> np.ndarray:
-    """I3D's 1,024 numbers for every clip of a video: float32 [T, 1024].
-
-    net: `jacklib.networks.I3D` with its weights, in evaluation mode. One clip at a time: on a
-    laptop's CPU this takes about as long as the video or longer.
-    """
+    """I3D's 1,024 numbers for every clip of a video: float32 [T, 1024]. net: `jacklib.networks.I3D`
+    with its weights, in evaluation mode. One clip at a time: on a laptop's CPU this takes about as
+    long as the video or longer."""
     clips = read_clips(path, i3d_picture)
     return _stack([net.describe(clip.transpose(3, 0, 1, 2)) for clip in clips], path)
 
@@ -279,7 +238,7 @@ def picture_features(path: str | Path) -> np.ndarray:
 
 
 def _stack(found: list[np.ndarray], path: str | Path) -> np.ndarray:
-    refuse(not found, str(path), found="fewer than 16 frames",
+    refuse(not found, path, found="fewer than 16 frames",
            wanted="at least one clip of 16 frames", cure="Use a longer video.")  # fmt: skip
     return np.stack(found).astype(np.float32)
 
@@ -314,10 +273,9 @@ def extract_features(
     videos = [
         (split, path)
         for split in ("train", "test")
-        for path in sorted((root / "video" / split).glob("*"))
-        if path.suffix.lower() in media.VIDEO_ENDINGS and not path.name.startswith(".")
+        for path in media.with_ending((root / "video" / split).glob("*"), media.VIDEO_ENDINGS)
     ]
-    refuse(not videos, str(root / "video"), found="no video",
+    refuse(not videos, root / "video", found="no video",
            wanted="train/ID.mp4 and test/ID.mp4 in it",
            cure="Put the videos there; docs/en/dataset.md has the layout.")  # fmt: skip
     tables = _tables(root)
@@ -327,11 +285,11 @@ def extract_features(
     ):
         return FeaturesReport(0, len(videos))  # without a lock or a write
     for split, kind_folder in itertools.product(("train", "test"), ("rgb", "logmfcc")):
-        inside(root, "features", split, kind_folder, where=root)
-    with locked(root, "describing videos"):
-        sweep(root, 4)
+        files.inside(root, "features", split, kind_folder, where=root)
+    with files.locked(root, "describing videos"):
+        files.sweep(root, 4)
         if not _check_kind(root, kind):
-            write_json(_kind_file(root), {"rgb": kind, "logmfcc": "log-mel spectrum"})
+            files.write_json(_kind_file(root), {"rgb": kind, "logmfcc": "log-mel spectrum"})
         return _describe(root, videos, net, 1 if net is not None else max(1, threads), progress)
 
 
@@ -347,31 +305,31 @@ def _describe(root: Path, videos: list, net, threads: int, progress: bool) -> Fe
         found = [table.get(path.stem) for table in tables]
         if None in found:
             facts = video_facts(path)
-            for place, number in enumerate((facts.fps, facts.seconds)):
-                found[place] = number if found[place] is None else found[place]
+            pairs = zip(found, (facts.fps, facts.seconds), strict=True)
+            found = [number if known is None else known for known, number in pairs]
             with writing:
                 for table, file, number in zip(tables, TABLES, found, strict=True):
                     table[path.stem] = number
                     # In the videos' order, whichever thread is first.
-                    write_json(root / file, {n: table[n] for n in order if n in table})
+                    files.write_json(root / file, {n: table[n] for n in order if n in table})
         return found
 
     def one(split: str, path: Path) -> bool:
         name = path.stem
         try:
-            refuse(namesakes[name] > 1, str(path), found=f"{namesakes[name]} videos of that name",
+            refuse(namesakes[name] > 1, path, found=f"{namesakes[name]} videos of that name",
                    wanted="names that occur once", cure="Rename the others: features go by name."
             )  # fmt: skip
-            with reading(path, "a name in UTF-8", "Rename the file."):
-                file_name(name, path).encode()  # it is written into tables
+            with files.reading(path, "a name in UTF-8", "Rename the file."):
+                files.file_name(name, path).encode()  # it is written into tables
             fps, _ = numbers_of(path)
             refuse(not isinstance(fps, (int, float)) or not RATES[0] <= fps <= RATES[1],
-                   str(root / TABLES[0]), found=f"{shown(fps)} for {shown(name)}",
+                   root / TABLES[0], found=f"{shown(fps)} for {shown(name)}",
                    wanted="its frames per second, {} to {}".format(*RATES),
                    cure="Correct the entry, or take it out.")  # fmt: skip
             if _described(root, split, name):
                 return False
-            with reading(path, media.WANTED, media.CURE, "what cannot be described"):
+            with files.reading(path, media.WANTED, media.CURE, "what cannot be described"):
                 heard = log_mel(path, fps)
                 seen = picture_features(path) if net is None else i3d_features(net, path)
         except DataError as error:
@@ -379,7 +337,7 @@ def _describe(root: Path, videos: list, net, threads: int, progress: bool) -> Fe
                 failed.append(str(error))
             return False
         for file, features in zip(_feature_files(root, split, name), (seen, heard), strict=True):
-            write_array(file, features)
+            files.write_array(file, features)
         return True
 
     # Jittor works in one thread; OpenCV and librosa let go of Python's lock.
@@ -389,14 +347,13 @@ def _describe(root: Path, videos: list, net, threads: int, progress: bool) -> Fe
             bar = tqdm(running, desc="features", unit="video", disable=not progress, leave=False)
             done = sum(job.result() for job in bar)
         except BaseException:
-            for job in running:
-                job.cancel()
+            pool.shutdown(cancel_futures=True)
             raise
     return FeaturesReport(done, len(videos), tuple(sorted(failed)))
 
 
-def _tables(root: Path) -> tuple[dict, dict]:
-    return read_table(root / TABLES[0]), read_table(root / TABLES[1])
+def _tables(root: Path) -> list[dict]:
+    return [files.read_table(root / name) for name in TABLES]
 
 
 def _feature_files(root: Path, split: str, name: str) -> tuple[Path, Path]:
@@ -405,20 +362,17 @@ def _feature_files(root: Path, split: str, name: str) -> tuple[Path, Path]:
 
 def _described(root: Path, split: str, name: str) -> bool:
     """Whether a video's features are there and of the right shape."""
-    files = _feature_files(root, split, name)
-    for file, width in zip(files, (RGB_SIZE, LOGMEL_BINS), strict=True):
-        try:
-            shape = open_array(file, "features", "").shape
-        except DataError:
-            return False
-        if len(shape) != 2 or not shape[0] or shape[1] != width:
-            return False
-    return True
+    found = _feature_files(root, split, name)
+    try:
+        shapes = [files.open_array(file, "features", "").shape for file in found]
+    except DataError:
+        return False
+    return all(len(s) == 2 and s[0] > 0 for s in shapes) and [s[1] for s in shapes] == WIDTHS
 
 
 def features_kind(root: str | Path) -> str:
     """What the image features of a folder in TSL-300's layout are; TSL-300's own are I3D's."""
-    kind = read_table(_kind_file(Path(root))).get("rgb", I3D_FEATURES)
+    kind = files.read_table(_kind_file(Path(root))).get("rgb", I3D_FEATURES)
     return kind if isinstance(kind, str) else shown(kind)
 
 
@@ -428,10 +382,9 @@ def _kind_file(root: Path) -> Path:
 
 def _check_kind(root: Path, kind: str) -> bool:
     """Whether features of a kind were begun. Raises DataError if they are of the other."""
-    earlier = read_table(_kind_file(root)).get("rgb")
+    earlier = files.read_table(_kind_file(root)).get("rgb")
     if earlier not in (None, kind):
-        raise DataError(
-            str(_kind_file(root)), found=f"features of {features_kind(root)}", wanted=kind,
-            cure="Delete the features folder to make them anew, or use another folder.",
-        )  # fmt: skip
+        cure = "Delete the features folder to make them anew, or use another folder."
+        found = f"features of {features_kind(root)}"
+        raise DataError(_kind_file(root), found=found, wanted=kind, cure=cure)
     return earlier is not None

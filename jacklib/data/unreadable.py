@@ -16,10 +16,8 @@ log = logger(__name__)
 
 
 class Files:
-    """What such data sets share: their items, and which of them could not be read.
-
-    A subclass has `load(index, epoch)`, which raises DataError naming the file.
-    """
+    """What such data sets share: their items, and which of them could not be read. A subclass has
+    `load(index, epoch)`, which raises DataError naming the file."""
 
     kind = "clip"  # what messages call an item
 
@@ -57,13 +55,10 @@ class Loaded(NamedTuple):
 
 
 def load_or_leave(files: Files, index: int, epoch: int = 0, replace: bool = False) -> Loaded:
-    """Load item `index` or, with `replace`, the next in order that can be read.
-
-    Which one that is depends on the files alone, so that a resumed run has the same. Raises
-    DataError, with `replace`, if not one can be read.
-    """
+    """Load item `index` or, with `replace`, the next in order that can be read. Which one that is
+    depends on the files alone, so that a resumed run has the same. Raises DataError, with
+    `replace`, if not one can be read."""
     failed: list[tuple[int, DataError]] = []
-    found = None
     for place in range(index, index + (len(files) if replace else 1)):
         place %= len(files)
         try:
@@ -71,18 +66,16 @@ def load_or_leave(files: Files, index: int, epoch: int = 0, replace: bool = Fals
             break
         except DataError as error:
             failed.append((place, error))
-    if found is None and replace:
-        raise nothing_left(failed[0][1])
+    else:
+        if replace:
+            raise nothing_left(failed[0][1])
+        found = Loaded(index, None, failed[0][1])
     for place, error in failed:
         files.not_read(place, error)
-    return found or Loaded(index, None, failed[0][1])
+    return found
 
 
 def nothing_left(error: DataError) -> DataError:
     """For a data set of which nothing could be read; error: what the first item's was."""
-    return DataError(
-        error.what,
-        found=f"{error.found}, and no other that can be read",
-        wanted=error.wanted,
-        cure=error.cure,
-    )
+    found = f"{error.found}, and no other that can be read"
+    return DataError(error.what, found=found, wanted=error.wanted, cure=error.cure)

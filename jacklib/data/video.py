@@ -14,6 +14,7 @@ Everything here is NumPy: networks and frameworks come later.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -27,10 +28,10 @@ import numpy as np
 
 from jacklib.core.erasing import frame_pool
 from jacklib.data.audio import cten_features, filter_bank_blocks, mfcc, read_audio, tile_frames
-from jacklib.data.media import open_image
+from jacklib.data.media import open_image as read_frame
 from jacklib.data.transforms import TransformDraw, apply_transform, draw_transform, tsn_indices
 from jacklib.data.unreadable import Files, Loaded, load_or_leave, nothing_left
-from jacklib.errors import DataError, disk_words, logger, shown
+from jacklib.errors import DataError, check_word, disk_words, logger, refuse, shown
 from jacklib.files import file_name, read_json, read_text
 
 log = logger(__name__)
@@ -46,10 +47,8 @@ PREPARE = "Make it with `bash script/run.sh prepare SOURCE TARGET`."
 
 
 class DatasetInfo(NamedTuple):
-    """What is known of a data set before its files are read.
-
-    The annotation file always wins: its "labels", in their order, number the classes.
-    """
+    """What is known of a data set before its files are read. The annotation file always wins: its
+    "labels", in their order, number the classes."""
 
     labels: tuple[str, ...]
     positive: frozenset[int]  # class numbers that PCCE counts as positive emotions
@@ -62,24 +61,17 @@ class DatasetInfo(NamedTuple):
 DATASETS = {
     "ve8": DatasetInfo(
         ("Anger", "Anticipation", "Disgust", "Fear", "Joy", "Sadness", "Surprise", "Trust"),
-        frozenset({1, 4, 6, 7}),
-        "ve8_01.json",
-    ),
-    "ekman6": DatasetInfo(
-        ("anger", "disgust", "fear", "joy", "sadness", "surprise"), frozenset({3, 5}), "ek6_01.json"
-    ),
-    "erato": DatasetInfo(
-        ("Hostile", "Intimate", "Mild", "Neutral", "tense"), frozenset({1, 2}), "erato_01.json"
-    ),
+        frozenset({1, 4, 6, 7}), "ve8_01.json"),
+    "ekman6": DatasetInfo(("anger", "disgust", "fear", "joy", "sadness", "surprise"),
+                          frozenset({3, 5}), "ek6_01.json"),
+    "erato": DatasetInfo(("Hostile", "Intimate", "Mild", "Neutral", "tense"),
+                         frozenset({1, 2}), "erato_01.json"),
     "aff_wild2": DatasetInfo(
         ("Neutral", "Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise"),
-        frozenset({4, 6}),
-        "aff_wild2_01.json",
-    ),
-    "iemocap": DatasetInfo(
-        ("Anger", "Happy", "Neutral", "Sadness"), frozenset({1}), "iemocap_01.json"
-    ),
-}
+        frozenset({4, 6}), "aff_wild2_01.json"),
+    "iemocap": DatasetInfo(("Anger", "Happy", "Neutral", "Sadness"),
+                           frozenset({1}), "iemocap_01.json"),
+}  # fmt: skip
 POSITIVE_NAMES = frozenset(
     info.labels[number].lower() for info in DATASETS.values() for number in info.positive
 )
@@ -98,11 +90,10 @@ def read_annotation(path: str | Path) -> dict:
     path = Path(path)
     cure = "The layout is at the top of jacklib/data/video.py."
     wanted = '{"labels": [...], "database": {ID: {"subset": ..., "annotations": {"label": ...}}}}'
-    if not path.exists():
-        raise DataError(str(path), found="no such file", wanted="an annotation file", cure=PREPARE)
+    refuse(not path.exists(), path, found="no such file", wanted="an annotation file", cure=PREPARE)
 
-    def wrong(found: str) -> DataError:
-        return DataError(str(path), found=found, wanted=wanted, cure=cure)
+    def wrong(found: str, wanted: str = wanted, cure: str = cure) -> DataError:
+        return DataError(path, found=found, wanted=wanted, cure=cure)
 
     annotation = read_json(path, wanted, cure)
     for key, kind in (("labels", list), ("database", dict)):
@@ -125,31 +116,23 @@ def read_annotation(path: str | Path) -> dict:
             raise wrong(f"no 'subset' for {shown(clip_id)}")
         if not isinstance(entry.get("annotations"), dict) or "label" not in entry["annotations"]:
             raise wrong(f"no 'annotations' with a 'label' for {shown(clip_id)}")
-        label = entry["annotations"]["label"]
+        about = entry["annotations"]
+        label = about["label"]
         if not isinstance(label, str) or label not in known:
-            raise DataError(
-                str(path),
-                found=f"class {shown(label)} for {shown(clip_id)}",
-                wanted=f"one of its labels: {', '.join(labels)}",
-                cure='Correct the name, or add the class to "labels".',
-            )
-        _check_event(path, clip_id, entry["annotations"])
+            raise wrong(f"class {shown(label)} for {shown(clip_id)}",
+                        f"one of its labels: {', '.join(labels)}",
+                        'Correct the name, or add the class to "labels".')  # fmt: skip
+        # The planted event of a rendered clip.
+        event = [about[name] for name in ("event_start", "event_end") if name in about]
+        if event and not (
+            len(event) == 2
+            and all(type(number) in (int, float) for number in event)
+            and 0 <= event[0] < event[1] <= MOST_FRAMES
+        ):
+            raise wrong(f"an event from and to {shown(event)} for {shown(clip_id)}",
+                        '"event_start" and "event_end", frames of the clip, the first the smaller',
+                        "Correct the numbers, or leave both out.")  # fmt: skip
     return annotation
-
-
-def _check_event(path: Path, clip_id: str, about: dict) -> None:
-    """The planted event of a rendered clip, in frames, where there is one."""
-    event = [about[name] for name in ("event_start", "event_end") if name in about]
-    if not event:
-        return
-    if len(event) == 2 and all(type(number) in (int, float) for number in event):
-        if 0 <= event[0] < event[1] <= MOST_FRAMES:
-            return
-    raise DataError(
-        str(path), found=f"an event from and to {shown(event)} for {shown(clip_id)}",
-        wanted='"event_start" and "event_end", frames of the clip, the first the smaller',
-        cure="Correct the numbers, or leave both out.",
-    )  # fmt: skip
 
 
 # --- Clips ----------------------------------------------------------------------------------------
@@ -188,11 +171,9 @@ def frame_file(folder: Path, index: int) -> Path:
 
 
 class SamplePaths(NamedTuple):
-    """Where clips lie: see the top of this file.
-
-    video_path may be several folders: a clip's frames are taken from the first that has them.
-    audio_path=None reads no sound, for networks that only look.
-    """
+    """Where clips lie: see the top of this file. video_path may be several folders: a clip's frames
+    are taken from the first that has them. audio_path=None reads no sound, for networks that only
+    look."""
 
     video_path: str | Path | Sequence[str | Path]
     audio_path: str | Path | None
@@ -224,24 +205,14 @@ class Cut:
 
     def __post_init__(self):
         for name, value in vars(self).items():
-            if name not in ("fps", "sound") and value < 1:
-                raise DataError(name, found=str(value), wanted="at least 1", cure="Correct it.")
-        if not 1 <= self.fps <= FRAMES_PER_SECOND:
-            raise DataError(
-                "fps",
-                found=str(self.fps),
-                wanted=f"1 to {FRAMES_PER_SECOND}",
-                cure=f"Frames are stored at {FRAMES_PER_SECOND} a second; 30 uses them all.",
-            )
-        _check_choice(
-            "sound", self.sound, ("mfcc", "filter_bank"), "VAANet hears 'mfcc', CTEN 'filter_bank'."
-        )
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...], cure: str) -> None:
-    if value not in choices:
-        wanted = " or ".join(map(repr, choices))
-        raise DataError(name, found=repr(value), wanted=wanted, cure=cure)
+            refuse(name not in ("fps", "sound") and value < 1, name, found=value,
+                   wanted="at least 1", cure="Correct it.")  # fmt: skip
+        refuse(not 1 <= self.fps <= FRAMES_PER_SECOND, "fps", found=self.fps,
+               wanted=f"1 to {FRAMES_PER_SECOND}",
+               cure=f"Frames are stored at {FRAMES_PER_SECOND} a second; 30 uses them all."
+        )  # fmt: skip
+        cure = "VAANet hears 'mfcc', CTEN 'filter_bank'."
+        check_word("sound", self.sound, ("mfcc", "filter_bank"), cure)
 
 
 class VideoClips(Files):
@@ -263,25 +234,15 @@ class VideoClips(Files):
     """
 
     def __init__(
-        self,
-        paths: SamplePaths,
-        subset: str,
-        cut: Cut = Cut(),
-        *,
-        train: bool = False,
-        evaluation: str = "centre",
-        seed: int = 0,
-        cache: bool = False,
-        cache_megabytes: int = 1024,
-        keep_pictures: bool = False,
-        **sizes: Any,
-    ):
+        self, paths: SamplePaths, subset: str, cut: Cut = Cut(), *, train: bool = False,
+        evaluation: str = "centre", seed: int = 0, cache: bool = False, cache_megabytes: int = 1024,
+        keep_pictures: bool = False, **sizes: Any,
+    ):  # fmt: skip
         super().__init__()
         self.cut = replace(cut, **sizes)
-        _check_choice("evaluation", evaluation, ("centre", "released"), "'centre' is repeatable.")
-        self.keep_pictures = keep_pictures
+        check_word("evaluation", evaluation, ("centre", "released"), "'centre' is repeatable.")
+        self.keep_pictures, self.subset = keep_pictures, subset
         self.train, self.evaluation, self.seed = train, evaluation, seed
-        self.subset = subset
 
         video_path, audio_path, annotation_path = paths
         annotation = read_annotation(annotation_path)
@@ -291,8 +252,7 @@ class VideoClips(Files):
         single = isinstance(video_path, (str, Path))
         folders = [Path(folder) for folder in ([video_path] if single else video_path)]
         self._find_items(annotation, folders, audio_path, Path(annotation_path))
-
-        self._cache = _Cache(cache_megabytes * 2**20) if cache else None
+        self._cache = _Cache(cache_megabytes * 2**20 if cache else 0)
 
     def _find_items(
         self, annotation: dict, video_paths: list[Path], audio_path, annotation_path
@@ -302,16 +262,13 @@ class VideoClips(Files):
         if not chosen:
             subsets = sorted({entry["subset"] for entry in database.values()})[:10]
             raise DataError(
-                str(annotation_path),
-                found=f"no clip of subset {self.subset!r}",
-                wanted="at least one",
+                annotation_path, found=f"no clip of subset {self.subset!r}", wanted="at least one",
                 cure=f"Subsets in this file: {', '.join(subsets) or 'none, it lists no clip'}.",
-            )
+            )  # fmt: skip
         for path, kind in [(path, "frame") for path in video_paths] + [(audio_path, "sound")]:
-            if path is not None and not Path(path).is_dir():
-                raise DataError(
-                    str(path), found="no such folder", wanted=f"a folder of {kind}s", cure=PREPARE
-                )
+            refuse(path is not None and not Path(path).is_dir(), path, found="no such folder",
+                   wanted=f"a folder of {kind}s", cure=PREPARE)  # fmt: skip
+        sounds = None if audio_path is None else Path(audio_path)
         reasons = []  # of all that are left out, in order
         for clip_id, entry in chosen.items():
             label_name = entry["annotations"]["label"]
@@ -322,8 +279,7 @@ class VideoClips(Files):
                 reasons.append(str(error))
                 continue
             places = [path / label_name / clip_id for path in video_paths]
-            audio_file = None if audio_path is None else Path(audio_path) / label_name
-            audio_file = audio_file and audio_file / f"{clip_id}.mp3"
+            audio_file = sounds and sounds / label_name / f"{clip_id}.mp3"
             try:
                 folder = next(filter(Path.is_dir, places), places[0])
                 n_frames = count_frames(folder)
@@ -332,9 +288,9 @@ class VideoClips(Files):
                     self.skipped.append((clip_id, reason))
                     reasons.append(f"{folder}: {reason}")
                     continue
-                for wanted in (audio_file, frame_file(folder, 0), frame_file(folder, n_frames - 1)):
-                    if wanted is not None and not wanted.is_file():
-                        raise _missing(wanted)
+                for file in (audio_file, frame_file(folder, 0), frame_file(folder, n_frames - 1)):
+                    refuse(file is not None and not file.is_file(), file, found="no such file",
+                           wanted="the clip's file", cure=PREPARE)  # fmt: skip
             except (DataError, OSError) as error:
                 reason = disk_words(error) if isinstance(error, OSError) else str(error)
                 self._unreadable[clip_id] = reason
@@ -342,52 +298,35 @@ class VideoClips(Files):
                 continue
             extra = {k: v for k, v in entry["annotations"].items() if k != "label"}
             label = self.class_names.index(label_name)
-            self.items.append(
-                ClipItem(clip_id, label, label_name, folder, n_frames, audio_file, extra)
-            )
+            item = ClipItem(clip_id, label, label_name, folder, n_frames, audio_file, extra)
+            self.items.append(item)
         if not self.items:
             raise DataError(
-                ", ".join(map(str, video_paths)),
-                found=f"all {len(chosen)} clips of subset {self.subset!r} missing, too short or "
-                "badly named",
+                ", ".join(map(str, video_paths)), found=f"all {len(chosen)} clips of subset "
+                f"{self.subset!r} missing, too short or badly named",
                 wanted=f"at least one with its sound and {MINIMUM_FRAMES} frames",
                 cure=f"{PREPARE} Use longer videos. The first was left out for: {reasons[0]}",
-            )
+            )  # fmt: skip
         for reason in reasons:
             log.warning("left out: %s", reason)
 
     def load(self, index: int, epoch: int = 0) -> Sample:
-        """Load clip `index` as epoch `epoch` sees it; see Sample for shapes.
-
-        Raises DataError naming the file if a frame or the sound is missing or damaged.
-        """
-        item = self.items[index]
-        rng = self._random(index, epoch)
+        """Load clip `index` as epoch `epoch` sees it; see Sample for shapes. Raises DataError
+        naming the file if a frame or the sound is missing or damaged."""
+        item, rng = self.items[index], self._random(index, epoch)
         step = FRAMES_PER_SECOND // self.cut.fps
-        indices = step * tsn_indices(
-            len(range(0, item.n_frames, step)), self.cut.seq_len, self.cut.snippet_duration, rng
-        )
+        used = len(range(0, item.n_frames, step))
+        indices = step * tsn_indices(used, self.cut.seq_len, self.cut.snippet_duration, rng)
         draw = draw_transform(rng, augment=self.train)
         pictures: Pictures | None = {} if self.keep_pictures else None
-        return Sample(
-            visual=self.load_frames(index, indices, draw, pictures),
-            audio=self.load_audio(index, rng),
-            label=item.label,
-            id=item.id,
-            frame_indices=indices,
-            draw=draw,
-            pictures=pictures,
-        )
+        visual = self.load_frames(index, indices, draw, pictures)
+        audio = self.load_audio(index, rng)
+        return Sample(visual, audio, item.label, item.id, indices, draw, pictures)
 
     def resample(
-        self,
-        index: int,
-        kept: np.ndarray,
-        *,
-        number: int,
-        epoch: int = 0,
+        self, index: int, kept: np.ndarray, *, number: int, epoch: int = 0,
         pictures: Pictures | None = None,
-    ) -> Sample:
+    ) -> Sample:  # fmt: skip
         """Clip `index` again, with frames of its kept segments only: a later pass of CTEN.
 
         kept: bool [S], see `jacklib.core.erasing`. number: which pass, for its own random draws. In
@@ -395,8 +334,7 @@ class VideoClips(Files):
         in both, an augmentation of their own. pictures: decoded frames of the clip, which are not
         read again; new ones are added. The sound is not loaded: it stays what it was.
         """
-        item = self.items[index]
-        rng = self._random(index, epoch, number)
+        item, rng = self.items[index], self._random(index, epoch, number)
         step = FRAMES_PER_SECOND // self.cut.fps
         pool = frame_pool(kept, len(range(0, item.n_frames, step)))
         taken = tsn_indices(len(pool), self.cut.seq_len, self.cut.snippet_duration, rng)
@@ -405,22 +343,17 @@ class VideoClips(Files):
         return Sample(visual, None, item.label, item.id, indices, draw, pictures)
 
     def _random(self, index: int, epoch: int, *rest: int) -> np.random.Generator | None:
-        """The generator of one clip's draws in one epoch, or None where nothing is left to chance.
-
-        -1 is the last clip, and draws as it does.
-        """
+        """The generator of a clip's draws in one epoch, or None where nothing is left to chance."""
         if not (self.train or self.evaluation == "released"):
             return None
-        index = range(len(self.items))[index]
+        index = range(len(self.items))[index]  # -1 is the last clip, and draws as it does
         return np.random.default_rng([self.seed, epoch, index, *rest])
 
     def load_frames(
         self, index: int, indices: np.ndarray, draw: TransformDraw, pictures: Pictures | None = None
     ) -> np.ndarray:
         """Frames `indices` [S, D] (from 0) of clip `index`, transformed: float32 [S, 3, D, H, W].
-
-        pictures: decoded frames of the clip that are at hand; those read now are added to it.
-        """
+        pictures: decoded frames of the clip that are at hand; those read now are added to it."""
         indices = np.asarray(indices)
         size = self.cut.sample_size
         # A short clip shows the same frame several times: read and transform it once.
@@ -430,7 +363,7 @@ class VideoClips(Files):
         for place, frame in enumerate(needed.tolist()):
             picture = None if pictures is None else pictures.get(frame)
             if picture is None:
-                picture = self._read_frame(frame_file(folder, frame))
+                picture = self._cache.get(frame_file(folder, frame), read_frame)
                 if pictures is not None:
                     pictures[frame] = picture
             squares[place] = apply_transform(picture[None], draw, size)[0]
@@ -440,39 +373,21 @@ class VideoClips(Files):
     def load_audio(self, index: int, rng: np.random.Generator | None = None) -> np.ndarray | None:
         """What is heard of clip `index`: float32 [audio_frames, n_mfcc or 128], or None without
         audio_path. rng: where CTEN's blocks are taken, from the middle without it."""
-        path = self.items[index].audio_file
+        path, cut = self.items[index].audio_file, self.cut
         if path is None:
             return None
-        features = self._cache.get(path) if self._cache else None
-        if features is None:
-            if self.cut.sound == "mfcc":
-                features = mfcc(read_audio(path), n_mfcc=self.cut.n_mfcc)
-            else:
-                features = cten_features(path)
-            if self._cache:
-                self._cache.put(path, features)
-        if self.cut.sound == "mfcc":
-            return tile_frames(features, self.cut.audio_frames)
-        time = self.cut.audio_frames // self.cut.audio_segments
-        return filter_bank_blocks(features, self.cut.audio_segments, time, rng)
-
-    def _read_frame(self, path: Path) -> np.ndarray:
-        picture = self._cache.get(path) if self._cache else None
-        if picture is None:
-            picture = read_frame(path)
-            if self._cache:
-                self._cache.put(path, picture)
-        return picture
-
-
-def _missing(path: Path) -> DataError:
-    return DataError(str(path), found="no such file", wanted="the clip's file", cure=PREPARE)
+        if cut.sound == "mfcc":
+            features = self._cache.get(path, lambda file: mfcc(read_audio(file), n_mfcc=cut.n_mfcc))
+            return tile_frames(features, cut.audio_frames)
+        features = self._cache.get(path, cten_features)
+        time = cut.audio_frames // cut.audio_segments
+        return filter_bank_blocks(features, cut.audio_segments, time, rng)
 
 
 def count_frames(folder: Path) -> int:
     """The number in the folder's `n_frames`, or the number of its jpg files without one."""
-    if not folder.is_dir():
-        raise DataError(str(folder), found="no such folder", wanted="a clip's frames", cure=PREPARE)
+    refuse(not folder.is_dir(), folder, found="no such folder", wanted="a clip's frames",
+           cure=PREPARE)  # fmt: skip
     path = folder / "n_frames"
     if not path.is_file():
         return len([name for name in folder.glob("*.jpg") if not name.name.startswith(".")])
@@ -483,17 +398,8 @@ def count_frames(folder: Path) -> int:
         count = int(float(text))
     except (ValueError, OverflowError):
         count = -1
-    if not 0 <= count <= MOST_FRAMES:
-        raise DataError(str(path), found=shown(text), wanted=wanted, cure=cure)
+    refuse(not 0 <= count <= MOST_FRAMES, path, found=shown(text), wanted=wanted, cure=cure)
     return count
-
-
-def read_frame(path: Path) -> np.ndarray:
-    """One jpg file as uint8 [H, W, 3], RGB.
-
-    With Pillow, as the released loader: OpenCV fills a truncated file with grey and says nothing.
-    """
-    return open_image(path)
 
 
 class _Cache:
@@ -504,14 +410,16 @@ class _Cache:
         self.arrays: dict[Path, np.ndarray] = {}
         self.lock = threading.Lock()
 
-    def get(self, path: Path) -> np.ndarray | None:
-        return self.arrays.get(path)
-
-    def put(self, path: Path, array: np.ndarray) -> None:
-        with self.lock:
-            if path not in self.arrays and self.used + array.nbytes <= self.limit:
-                self.arrays[path] = array
-                self.used += array.nbytes
+    def get(self, path: Path, read: Callable[[Path], np.ndarray]) -> np.ndarray:
+        """What `read` makes of the file, now or earlier."""
+        array = self.arrays.get(path)
+        if array is None:
+            array = read(path)
+            with self.lock:
+                if path not in self.arrays and self.used + array.nbytes <= self.limit:
+                    self.arrays[path] = array
+                    self.used += array.nbytes
+        return array
 
 
 # --- Batches --------------------------------------------------------------------------------------
@@ -536,18 +444,10 @@ def number_of_batches(dataset, batch_size: int, drop_last: bool = False) -> int:
 
 
 def batches(
-    dataset,
-    *,
-    batch_size: int,
-    shuffle: bool = False,
-    seed: int = 0,
-    epoch: int = 0,
-    threads: int = 2,
-    drop_last: bool = False,
-    start: int = 0,
-    part: Callable[[np.ndarray], np.ndarray] | None = None,
-    replace: bool = False,
-) -> Iterator[Batch]:
+    dataset, *, batch_size: int, shuffle: bool = False, seed: int = 0, epoch: int = 0,
+    threads: int = 2, drop_last: bool = False, start: int = 0,
+    part: Callable[[np.ndarray], np.ndarray] | None = None, replace: bool = False,
+) -> Iterator[Batch]:  # fmt: skip
     """One epoch in batches, loaded ahead by `threads` threads (0: in the caller's own).
 
     dataset: VideoClips, or what has its `__len__`, `load(index, epoch) -> Sample` and `not_read`.
@@ -564,16 +464,10 @@ def batches(
     due. When the caller stops early, loading stops and the threads end.
     """
     for name, value, lowest in (("batch_size", batch_size, 1), ("threads", threads, 0)):
-        if value < lowest:
-            raise DataError(name, found=str(value), wanted=f"at least {lowest}", cure="Correct it.")
+        refuse(value < lowest, name, found=value, wanted=f"at least {lowest}", cure="Correct it.")
     count = number_of_batches(dataset, batch_size, drop_last)
-    if not 0 <= start <= count:
-        raise DataError(
-            "start",
-            found=str(start),
-            wanted=f"0 to {count}",
-            cure=f"This epoch has {count} batches of {batch_size}.",
-        )
+    refuse(not 0 <= start <= count, "start", found=start, wanted=f"0 to {count}",
+           cure=f"This epoch has {count} batches of {batch_size}.")  # fmt: skip
     order = np.arange(len(dataset))
     if shuffle:
         order = np.random.default_rng([seed, epoch]).permutation(order)
@@ -610,11 +504,8 @@ def _in_order(load, indices: list[int], threads: int, ahead: int) -> Iterator[Lo
     pool = ThreadPoolExecutor(threads, thread_name_prefix="jacklib-load")
 
     def fill() -> None:
-        while len(waiting) < ahead:
-            index = next(upcoming, None)
-            if index is None:
-                return
-            waiting.append(pool.submit(load, index))
+        more = itertools.islice(upcoming, ahead - len(waiting))
+        waiting.extend(pool.submit(load, index) for index in more)
 
     try:
         fill()
@@ -630,12 +521,9 @@ def _collate(loaded: Sequence[Loaded], epoch: int) -> Batch | None:
     if not loaded:
         return None
     samples = [one.sample for one in loaded]
+    audio, pictures = [s.audio for s in samples], [s.pictures for s in samples]
     return Batch(
-        visual=np.stack([sample.visual for sample in samples]),
-        audio=None if samples[0].audio is None else np.stack([s.audio for s in samples]),
-        label=np.array([sample.label for sample in samples], dtype=np.int32),
-        ids=[sample.id for sample in samples],
-        indices=np.array([one.index for one in loaded]),
-        epoch=epoch,
-        pictures=None if samples[0].pictures is None else [s.pictures for s in samples],
-    )
+        np.stack([s.visual for s in samples]), None if audio[0] is None else np.stack(audio),
+        np.array([s.label for s in samples], np.int32), [s.id for s in samples],
+        np.array([one.index for one in loaded]), epoch, None if pictures[0] is None else pictures,
+    )  # fmt: skip
