@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from jacklib.backend.folders import ROOT
-from jacklib.errors import DataError, plain
+from jacklib.errors import DataError, plain, refuse
 from jacklib.files import csv_rows, read_text, write_bytes, write_text
 from jacklib.methods.page import write_page
 from jacklib.weights.checkpoint import Checkpoint
@@ -123,11 +123,9 @@ class Answer:
         """Write it as .html (a page that needs nothing else), .png or .json; returns the path."""
         path = Path(path)
         kind = path.suffix.lower()
-        if kind not in (".html", ".png", ".json"):
-            raise DataError(
-                str(path), found=f"a name that ends in {kind or 'nothing'}",
-                wanted=".html, .png or .json", cure="Choose one of these.",
-            )  # fmt: skip
+        refuse(kind not in (".html", ".png", ".json"), str(path),
+               found=f"a name that ends in {kind or 'nothing'}",
+               wanted=".html, .png or .json", cure="Choose one of these.")  # fmt: skip
         path.parent.mkdir(parents=True, exist_ok=True)
         if kind == ".png":
             return write_bytes(path, self.png(lang))
@@ -136,11 +134,9 @@ class Answer:
         return write_page([self], path, self.file, lang)
 
     def _seen(self) -> View:
-        if self.view is None:
-            raise DataError(
-                self.file, found="bare arrays", wanted="a file, whose frames can be shown",
-                cure="`label`, `probabilities` and `attention` hold the answer.",
-            )  # fmt: skip
+        refuse(self.view is None, self.file, found="bare arrays",
+               wanted="a file, whose frames can be shown",
+               cure="`label`, `probabilities` and `attention` hold the answer.")  # fmt: skip
         return self.view
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
@@ -148,29 +144,26 @@ class Answer:
         return bundle if self.view is None else {"image/png": self.png(), **bundle}
 
 
-def is_arrays(source: Any) -> bool:
-    """Whether `predict` was given a pair of arrays, not a file."""
-    return isinstance(source, tuple | list)
-
-
 def pair_of(
     source: Sequence, needed: Sequence[bool] = (True, True), names: str = "visual and audio"
 ) -> list[np.ndarray | None]:
     """Two arrays, float32; None for one that the network does not need. Raises DataError if
     there are not two, or a needed one is None; the networks check the shapes."""
-    absent = len(source) != 2 or any(
-        part is None for part, wanted in zip(source, needed, strict=True) if wanted
-    )
-    if absent:
-        found = ", ".join("None" if part is None else "an array" for part in source)
-        raise DataError(
-            "source", found=f"({found})", wanted=f"a pair of arrays: {names}",
-            cure="Only what the network does not need may be None.",
-        )  # fmt: skip
+    found = ", ".join("None" if part is None else "an array" for part in source)
+    absent = any(part is None and wanted for part, wanted in zip(source, needed, strict=False))
+    refuse(absent or len(source) != 2, "source", found=f"({found})",
+           wanted=f"a pair of arrays: {names}",
+           cure="Only what the network does not need may be None.")  # fmt: skip
     return [
         np.asarray(part.numpy() if hasattr(part, "numpy") else part, np.float32) if wanted else None
         for part, wanted in zip(source, needed, strict=True)
     ]
+
+
+def by_class(names: Sequence[str], probabilities: np.ndarray) -> dict[str, float]:
+    """{class: probability}, the likeliest first."""
+    order = np.argsort(-np.asarray(probabilities), kind="stable")
+    return {names[i]: float(probabilities[i]) for i in order}
 
 
 def name_of(source: str | os.PathLike) -> str:
