@@ -62,10 +62,8 @@ def ship(network: str, trained: Path) -> tuple[Path, float]:
     moves the probabilities at most."""
     file, score = read_checkpoint(trained), measured(trained)
     if score is None:
-        raise DataError(
-            str(trained), found="no log.csv beside it that can be read", wanted="the training's",
-            cure="Train anew.",
-        )  # fmt: skip
+        raise DataError(str(trained), found="no log.csv beside it that can be read",
+                        wanted="the training's", cure="Train anew.")  # fmt: skip
     options = file.options | {"score": score[1], "seed": 0, "trained_on": CLASSROOM_DATA[network]}
     arrays, path = read_weights(file), shipped_weights(METHODS[network].NAME)
     source = samples_folder() / TRIED_ON[network]

@@ -1,4 +1,4 @@
-"""Where every network's command finds its weights, which it refuses, and where results go."""
+"""What every network's command does: find, refuse and build weights, hold the results' folder."""
 
 from __future__ import annotations
 
@@ -85,19 +85,20 @@ def check_given(name: str, *paths: str | None) -> None:
             check_network(name, path, read_options(path))
 
 
-def check_resumed(
-    path: str | Path, saved: Mapping[str, Any], wanted: Mapping[str, Any], hint: str = ""
-) -> None:
-    """Raise DataError if a run was begun with other options than it is to go on with.
+def check_resumed(path: str | None, wanted: Mapping[str, Any], hint: str = "") -> dict[str, Any]:
+    """The options in the file that a run is to go on from; {} where there is none.
 
-    saved: the options in the run's file; one that it does not have is not compared. hint: what else
-    the cure says. Seed, batches and weights are `jacklib.training.loop.fit`'s to compare.
+    wanted: its options now; one that the file does not have is not compared. hint: what else the
+    cure says. Seed, batches and weights are `jacklib.training.loop.fit`'s to compare. Raises
+    DataError if the run was begun with others.
     """
+    saved = read_options(path) if path and Path(path).is_file() else {}
     for name, value in wanted.items():
         have = saved.get(name, value)
         refuse(_plain(have) != _plain(value), str(path), found=f"a run with {name} {have}",
                wanted=f"{name} {value}, as asked",
                cure=f"Resume with the options that the run was begun with{hint}.")  # fmt: skip
+    return saved
 
 
 def _plain(value: Any) -> Any:

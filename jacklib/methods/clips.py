@@ -30,7 +30,7 @@ from jacklib.files import check_file, named_after
 from jacklib.methods import checkpoints
 from jacklib.methods.answer import Model, name_of, pair_of
 from jacklib.methods.checkpoints import by_settings, open_checkpoint, result_folder
-from jacklib.ops import Optimizer
+from jacklib.ops import Adam, Optimizer
 from jacklib.training import parallel
 from jacklib.training.evaluate import Predictions
 from jacklib.training.loop import StepLoss, fit
@@ -407,9 +407,11 @@ def run_singlevideo(
     return 0
 
 
-def adam_groups(net: jt.nn.Module, attention: list[jt.Var], schedule: Schedule) -> list[dict]:
-    """Parameters in two groups: `attention` with its own learning rate, and everything else."""
+def adam(net: jt.nn.Module, attention: list[jt.Var], schedule: Schedule) -> Adam:
+    """Adam with the schedule's learning rates, one for `attention` and one for everything else in
+    `net` that takes a gradient."""
     chosen = {id(parameter) for parameter in attention}
     others = [p for p in net.parameters() if id(p) not in chosen]
-    faster = schedule.learning_rate * schedule.attention_factor
-    return [{"params": others}, {"params": attention, "lr": faster}]
+    rate = schedule.learning_rate
+    groups = [{"params": others}, {"params": attention, "lr": rate * schedule.attention_factor}]
+    return Adam(groups, lr=rate, weight_decay=schedule.weight_decay)

@@ -24,7 +24,7 @@ from jacklib.methods.answer import Answer, Model, View, by_class, name_of
 from jacklib.methods.clips import Schedule, clip_truth, middle_frames
 from jacklib.methods.clips import truths as truths  # for the notebook
 from jacklib.networks import CTEN, CTENConfig, CTENVisual
-from jacklib.ops import Adam, cross_entropy
+from jacklib.ops import cross_entropy
 from jacklib.training import parallel
 from jacklib.training.evaluate import Predictions, predict_passes
 from jacklib.training.features import KeptFeatures
@@ -67,13 +67,6 @@ def open_clips(config: CTENConfig, paths: SamplePaths, subset: str, **options: A
 
 
 # --- Passes ---------------------------------------------------------------------------------------
-
-
-class Pass(NamedTuple):
-    """What one pass, or the mean of two, says of a batch."""
-
-    logits: jt.Var  # [B, C]
-    gamma: jt.Var  # [B, S]
 
 
 def look(
@@ -163,19 +156,13 @@ def train(
         return result.numbers(validation)
 
     settings = (schedule, training, validation, theta, erasing, keep_features)
+    blocks = [net.nl[0]] if isinstance(net, CTENVisual) else [net.nl[0], net.nl_a[0]]
+    faster = net.ta_net.parameters() + [block.alpha for block in blocks]
     net.train()  # eval() has stopped the gradients that the optimizer looks for
     return common.fit_clips(
-        net, optimizer(net, schedule), training, schedule=schedule, step_loss=step_loss,
+        net, common.adam(net, faster, schedule), training, schedule=schedule, step_loss=step_loss,
         evaluate=evaluate, run=replace(Run.of(run), settings=settings), threads=threads,
     )  # fmt: skip
-
-
-def optimizer(net: Network, schedule: Schedule) -> Adam:
-    """Adam with the schedule's learning rates, for everything in `net` that takes a gradient."""
-    blocks = [net.nl[0]] if isinstance(net, CTENVisual) else [net.nl[0], net.nl_a[0]]
-    chosen = net.ta_net.parameters() + [block.alpha for block in blocks]
-    groups = common.adam_groups(net, chosen, schedule)
-    return Adam(groups, lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
 
 
 class ErasedPredictions(NamedTuple):
@@ -210,14 +197,12 @@ def test(
     """Predict every clip that can be read, in evaluation mode, with and without its keyframes."""
     lost: list[str] = []
 
-    def passes(batch: Batch) -> list[Pass]:
+    def passes(batch: Batch) -> list:
         first = look(net, batch.visual, batch.audio, features)
         kept = kept_segments(first.gamma, theta)
         (visual,) = seen_again(clips, batch, [kept.low], threads, lost)
         second = look(net, visual, batch.audio, features)
-        mean = (first.logits + second.logits) / 2
-        return [Pass(first.logits, first.gamma), Pass(second.logits, second.gamma),
-                Pass(mean, first.gamma)]  # fmt: skip
+        return [first, second, first._replace(logits=(first.logits + second.logits) / 2)]
 
     loader = batches(clips, batch_size=batch_size, threads=threads, epoch=epoch)
     found = predict_passes(net, passes, loader, clips.class_names)

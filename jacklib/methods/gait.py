@@ -32,7 +32,7 @@ from jacklib.training import parallel
 from jacklib.training.evaluate import Predictions
 from jacklib.training.loop import fit
 from jacklib.training.runs import Run, best_weights
-from jacklib.weights.checkpoint import Checkpoint, load_weights, read_options
+from jacklib.weights.checkpoint import Checkpoint, load_weights
 from jacklib.widgets import gait as walking
 from jacklib.widgets.gait_state import GaitGraphs, GaitState
 
@@ -110,20 +110,16 @@ def train(
         yield terms["total"], output.logits, sample.label
 
     run = replace(Run.of(run), settings=(schedule, training, validation, affective_weight))
+    sgd = SGD(
+        net.parameters(), schedule.learning_rate, momentum=schedule.momentum,
+        weight_decay=schedule.weight_decay, nesterov=schedule.nesterov,
+    )  # fmt: skip
     return fit(
-        net, optimizer(net, schedule), run, step_loss=step_loss,
+        net, sgd, run, step_loss=step_loss,
         batches=lambda epoch, start: steps(training, schedule, run.seed, epoch, start),
         n_batches=-(-len(training) // schedule.batch_size),
         evaluate=lambda: {"val_accuracy": test(net, validation).accuracy},
         n_epochs=schedule.n_epochs, rates=lambda epoch, batch: [schedule.rate(epoch)],
-    )  # fmt: skip
-
-
-def optimizer(net: BPMGCN, schedule: Schedule) -> SGD:
-    """SGD with the first epoch's learning rate, for everything in `net` that takes a gradient."""
-    return SGD(
-        net.parameters(), schedule.learning_rate, momentum=schedule.momentum,
-        weight_decay=schedule.weight_decay, nesterov=schedule.nesterov,
     )  # fmt: skip
 
 
@@ -260,11 +256,9 @@ def answer(model: Model, source: Any, **how: Any) -> Answer:
     return Answer(
         "BPM-GCN", name, model.weights, next(iter(found)), found, [], None,
         state.frames / state.fps, model.trained_on, state, model.score,
-        View(
-            lambda lang: walking.gait_widget([state], lang),
-            lambda lang: walking.png([state], lang=lang),
-            lambda lang: walking.describe([state], lang=lang),
-        ),
+        View(lambda lang: walking.gait_widget([state], lang),
+             lambda lang: walking.png([state], lang=lang),
+             lambda lang: walking.describe([state], lang=lang)),
     )  # fmt: skip
 
 
@@ -384,9 +378,8 @@ def _train(result_path: Path, options: dict[str, Any]) -> int:
         "network": NAME, "class_names": list(EMOTIONS), "affective_weight": affective_weight
     } | ({} if folder else {"trained_on": dataset})  # fmt: skip
     notes |= {k: v for k, v in schedule._asdict().items() if k != "n_epochs"}
-    if resume and Path(resume).is_file():
-        hint = "; with another --n_epochs, name its --drops too"
-        checkpoints.check_resumed(resume, read_options(resume), notes, hint)
+    hint = "; with another --n_epochs, name its --drops too"
+    checkpoints.check_resumed(resume, notes, hint)
     history = train(
         net, training, validation, schedule=schedule,
         run=Run(result_path, seed, resume, options["save_every"], options=notes),

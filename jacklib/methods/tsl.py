@@ -40,7 +40,7 @@ from jacklib.ops import Adam
 from jacklib.training import parallel
 from jacklib.training.loop import fit
 from jacklib.training.runs import Run, best_weights
-from jacklib.weights.checkpoint import Checkpoint, load_weights, read_options
+from jacklib.weights.checkpoint import Checkpoint, load_weights
 from jacklib.widgets import timeline
 from jacklib.widgets.timeline import Thresholds, TimelineVideo
 
@@ -186,7 +186,9 @@ def train(
         settings=(schedule, training, validation, lambdas, reverse_sign, class_threshold),
     )  # fmt: skip
     every, total = schedule.evaluate_every, len(schedule.rates)
-    adam = optimizer(net, schedule)
+    rate = schedule.rates[0]
+    groups = net.parameter_groups(rate, schedule.audio_factor)
+    adam = Adam(groups, lr=rate, weight_decay=schedule.weight_decay)
     factors = (1.0, schedule.audio_factor)[: len(adam.groups)]
     return fit(
         net, adam, run, step_loss=step_loss, evaluate=evaluate,
@@ -196,13 +198,6 @@ def train(
         n_batches=min(every, total), n_epochs=-(-total // every),
         rates=lambda epoch, batch: [schedule.rates[epoch * every + batch] * f for f in factors],
     )  # fmt: skip
-
-
-def optimizer(net: TSLNet, schedule: Schedule) -> Adam:
-    """Adam with the first step's learning rates, for everything in `net` that takes a gradient."""
-    rate = schedule.rates[0]
-    groups = net.parameter_groups(rate, schedule.audio_factor)
-    return Adam(groups, lr=rate, weight_decay=schedule.weight_decay)
 
 
 def inputs(sample) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -534,10 +529,8 @@ def _main(folder: Path, args: argparse.Namespace) -> int:
         "batch_size": schedule.batch_size, "evaluate_every": schedule.evaluate_every,
         "lambdas": list(lambdas), "reverse_sign": args.reverse_sign, "points": args.points,
     }  # fmt: skip
-    if args.resume and Path(args.resume).is_file():
-        saved = read_options(args.resume)
-        checkpoints.check_resumed(args.resume, saved, options)
-        _check_steps(args.resume, saved, schedule)
+    saved = checkpoints.check_resumed(args.resume, options)
+    _check_steps(args.resume, saved, schedule)
     options["n_steps"] = len(schedule.rates)
     if not args.data_path:
         options["trained_on"] = f"untrimmed_{args.dataset}"
@@ -568,11 +561,11 @@ def _main(folder: Path, args: argparse.Namespace) -> int:
     return 0
 
 
-def _check_steps(path: str, saved: dict, schedule: Schedule) -> None:
+def _check_steps(path: str | None, saved: dict, schedule: Schedule) -> None:
     """Raise DataError if a run whose last part is a short one is to go on for longer."""
     steps, every = len(schedule.rates), schedule.evaluate_every
     begun = saved.get("n_steps", steps)
-    refuse(begun != steps and begun % every, path,
+    refuse(begun != steps and begun % every, str(path),
            found=f"a run of {begun} steps, evaluated every {every}",
            wanted=f"as many steps, and not {steps}: its last part is a short one",
            cure="Give --lr as many steps as the run had, or start a new run.")  # fmt: skip
@@ -651,11 +644,9 @@ def answer(
         "TSL-Net", name, model.weights, max(scores, key=scores.get), scores,
         sorted(segments, key=lambda segment: -segment[3]), 1 - found.scores[:, -1],
         n_clips * CLIP_FRAMES / fps, model.trained_on, shown, model.score,
-        View(
-            lambda lang: timeline.timeline_widget([shown], lang),
-            lambda lang: timeline.png(shown, limits, lang=lang),
-            lambda lang: timeline.describe(shown, limits, lang=lang),
-        ),
+        View(lambda lang: timeline.timeline_widget([shown], lang),
+             lambda lang: timeline.png(shown, limits, lang=lang),
+             lambda lang: timeline.describe(shown, limits, lang=lang)),
     )  # fmt: skip
 
 

@@ -18,7 +18,6 @@ from jacklib.methods.clips import Schedule, clip_truth, open_clips
 from jacklib.methods.clips import truths as truths  # for the notebook
 from jacklib.networks import VAANet, VAANetConfig
 from jacklib.networks.losses import pcce
-from jacklib.ops import Adam
 from jacklib.training.evaluate import Predictions, predict
 from jacklib.training.runs import Run
 from jacklib.weights.checkpoint import Checkpoint
@@ -52,18 +51,13 @@ def train(
         result = test(net, validation, batch_size=schedule.batch_size, threads=threads)
         return {"val_accuracy": result.accuracy} | common.attention_found(result, validation)
 
+    temporal = net.ta_net.parameters() + net.aa_net.parameters()
     net.train()  # eval() has stopped the gradients that the optimizer looks for
     run = replace(Run.of(run), settings=(schedule, training, validation))
     return common.fit_clips(
-        net, optimizer(net, schedule), training, schedule=schedule, step_loss=step_loss,
-        evaluate=evaluate, run=run, threads=threads,
+        net, common.adam(net, temporal, schedule), training, schedule=schedule,
+        step_loss=step_loss, evaluate=evaluate, run=run, threads=threads,
     )  # fmt: skip
-
-
-def optimizer(net: VAANet, schedule: Schedule) -> Adam:
-    """Adam with the schedule's learning rates, for everything in `net` that takes a gradient."""
-    temporal = net.ta_net.parameters() + net.aa_net.parameters()
-    return Adam(common.adam_groups(net, temporal, schedule), lr=schedule.learning_rate)
 
 
 def test(
