@@ -44,9 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Answer about every file; returns the exit code."""
     weights = args.weights or default_weights(args.network)
-    model = load(
-        Path(weights), network=args.network, settings=args.settings, n_classes=args.n_classes
-    )
+    given = {"settings": args.settings, "n_classes": args.n_classes}
+    model = load(Path(weights), network=args.network, **given)
     folder = Path(args.out or f"results/{METHODS[model.network].NAME}/predictions")
     return predict_all(model, inputs(args.files, model.network), folder, args.lang)
 

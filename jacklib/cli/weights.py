@@ -52,7 +52,9 @@ def main(args: argparse.Namespace) -> int:
                 if run_child(list(map(str, words))).returncode:
                     raise TrainingError(f"{name} main failed: see above.")
             path, largest = ship(network, results / "best.pth")
-            _write_sums(path.parent)
+            sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"
+                    for file in sorted(path.parent.glob("*.safetensors"))]  # fmt: skip
+            write_text(path.parent / "SHA256SUMS", "".join(sums))
             print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, answers moved by {largest:.1g}")
     return 0
 
@@ -77,16 +79,9 @@ def ship(network: str, trained: Path) -> tuple[Path, float]:
     return path, largest
 
 
-def _write_sums(folder: Path) -> None:
-    sums = (f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
-            for path in sorted(folder.glob("*.safetensors")))  # fmt: skip
-    write_text(folder / "SHA256SUMS", "".join(sums))
-
-
 def _write(path: Path, arrays: dict[str, np.ndarray], options: dict[str, Any]) -> None:
     from safetensors.numpy import save_file
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as part:
         save_file(arrays, part, {"options": json.dumps(options)})
         part.chmod(0o644)  # safetensors makes it for its owner alone

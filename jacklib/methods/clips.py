@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 import tempfile
@@ -26,7 +25,7 @@ from jacklib.data.transforms import TransformDraw
 from jacklib.data.unreadable import Files
 from jacklib.data.video import DATASETS, MINIMUM_FRAMES, Cut, Sample, VideoClips, read_annotation
 from jacklib.errors import plain, refuse
-from jacklib.files import check_file, named_after
+from jacklib.files import check_file, named_after, write_json
 from jacklib.methods import checkpoints
 from jacklib.methods.answer import Model, name_of, pair_of
 from jacklib.methods.checkpoints import by_settings, open_checkpoint, result_folder
@@ -41,15 +40,12 @@ PHASES = ("main", "test", "test_singlevideo")
 
 
 class Schedule(NamedTuple):
-    """How a network is trained.
-
-    attention_factor: the temporal attention's learning rate over that of everything else.
-    """
+    """How a network is trained."""
 
     batch_size: int
     n_epochs: int
     learning_rate: float
-    attention_factor: float = 1.0
+    attention_factor: float = 1.0  # the temporal attention's rate over that of everything else
     weight_decay: float = 0.0
 
 
@@ -140,9 +136,7 @@ def tell_unreadable(*subsets: Files) -> dict[str, str]:
 
 
 def one_clip(
-    source: str | Path,
-    open_clips: Callable[[SamplePaths], VideoClips],
-    sound: str | Path | None = None,
+    source: str | Path, open_clips: Callable[..., VideoClips], sound: str | Path | None = None
 ) -> VideoClips:
     """`open_clips(paths)` for a video file, or a folder of frames, that is prepared for the
     purpose: one clip, number 0, whose frames and sound are there as long as it is.
@@ -156,8 +150,7 @@ def one_clip(
            wanted="a video file or a folder of frames", cure="Correct the path.")  # fmt: skip
     root = Path(tempfile.mkdtemp(prefix="jack-clip-"))
     try:
-        name = label = "clip"
-        frames, audio = root / "img" / label / name, root / "mp3" / label / f"{name}.mp3"
+        frames, audio = root / "img" / "clip" / "clip", root / "mp3" / "clip" / "clip.mp3"
         if source.is_dir():
             n_frames = prepare_frames(source, frames, audio, sound)
         else:
@@ -169,10 +162,10 @@ def one_clip(
         refuse(n_frames < MINIMUM_FRAMES, str(source),
                found="fewer than 16 frames at 30 per second",
                wanted="at least half a second of video", cure="Use a longer video.")  # fmt: skip
-        entry = {"subset": "validation", "annotations": {"label": label}}
-        annotation = root / "one.json"
-        annotation.write_text(json.dumps({"labels": [label], "database": {name: entry}}))
-        clips = open_clips(SamplePaths(root / "img", root / "mp3", annotation))
+        entry = {"subset": "validation", "annotations": {"label": "clip"}}
+        annotation = {"labels": ["clip"], "database": {"clip": entry}}
+        file = write_json(root / "one.json", annotation)
+        clips = open_clips(SamplePaths(root / "img", root / "mp3", file))
     except BaseException:
         shutil.rmtree(root, ignore_errors=True)
         raise
@@ -222,11 +215,7 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str, method: Method) -
             help="centre repeats exactly; released draws at random each time")  # fmt: skip
         return
     add("--n_epochs", type=int, help=by_settings(method.schedules, "n_epochs"))
-    add(
-        "--learning_rate",
-        type=float,
-        help=by_settings(method.schedules, "learning_rate", "{:g}".format),
-    )
+    add("--learning_rate", type=float, help=by_settings(method.schedules, "learning_rate"))
     add("--resnet101_pretrained", help="Kinetics weights of the 3D ResNet-101 backbone (.pth)")
     add("--sync_bn", action="store_true",
         help="several processes: batch normalisation over the whole batch")  # fmt: skip
@@ -250,14 +239,12 @@ def paths_of(args: argparse.Namespace, sound: bool = True) -> SamplePaths:
     return SAMPLES[args.dataset]()
 
 
-def settings_of(args: argparse.Namespace) -> str:
-    """The name of the settings: as asked, else "classroom" for the samples and "paper"."""
-    return args.settings or ("classroom" if getattr(args, "dataset", "") in SAMPLES else "paper")
-
-
-def sizes_of(method: Method, args: argparse.Namespace) -> dict[str, int]:
-    """What the command line says of the network's sizes."""
-    return {n: getattr(args, n) for n in method.sizes if getattr(args, n) is not None}
+def asked_of(method: Method, args: argparse.Namespace) -> dict[str, Any]:
+    """What the command line says of the network: its sizes, and the name of its settings, which
+    are "classroom" for the samples and "paper" if it does not say."""
+    default = "classroom" if getattr(args, "dataset", "") in SAMPLES else "paper"
+    sizes = {n: getattr(args, n) for n in method.sizes if getattr(args, n) is not None}
+    return {"settings": args.settings or default} | sizes
 
 
 def n_classes_of(paths: SamplePaths) -> int:
@@ -286,7 +273,8 @@ def _run_main(method: Method, args: argparse.Namespace, result_path: Path) -> in
     checkpoints.check_given(method.name, args.checkpoint_path, args.resume)
     runtime.seed(args.seed)
     paths = paths_of(args, sound=not method.changes.get("visual_only"))
-    settings, sizes = settings_of(args), sizes_of(method, args) | method.changes
+    sizes = asked_of(method, args) | method.changes
+    settings = sizes.pop("settings")
     config = replace(getattr(method.config, settings)(n_classes_of(paths)), **sizes)
     names = ("batch_size", "n_epochs", "learning_rate")
     given = {name: getattr(args, name) for name in names if getattr(args, name)}
@@ -361,10 +349,8 @@ def open_test_clips(
     file = open_checkpoint(method.name, args.checkpoint_path, args.result_path)
     visual_only = method.changes.get("visual_only") or file.options.get("visual_only")
     paths = paths_of(args, sound=not visual_only)
-    net, config, _ = load(
-        method, file, settings=settings_of(args), n_classes=n_classes_of(paths),
-        **sizes_of(method, args),
-    )  # fmt: skip
+    asked = asked_of(method, args)
+    net, config, _ = load(method, file, n_classes=n_classes_of(paths), **asked)
     clips = method.open_clips(
         config, paths, args.subset, fps=args.fps, evaluation=args.evaluation, seed=args.seed
     )
@@ -394,7 +380,7 @@ def run_singlevideo(
     picture: what the figure that is written shows. how: more options of the network's `answer`.
     """
     file = open_checkpoint(method.name, args.checkpoint_path, args.result_path)
-    model = load(file, settings=settings_of(args), **sizes_of(method, args))
+    model = load(file, **asked_of(method, args))
     answer = model.predict(args.video_path, fps=args.fps, **how)
     print(f"{args.video_path}: {answer.label}")
     for name, probability in answer.probabilities.items():

@@ -174,12 +174,9 @@ class ErasedPredictions(NamedTuple):
 
     def numbers(self, clips: VideoClips) -> dict[str, float]:
         """Accuracies and, for clips with a planted event, attention and detection."""
-        report = {
-            "val_accuracy": self.mean.accuracy,
-            "val_pass_1": self.first.accuracy,
-            "val_pass_2": self.second.accuracy,
-        }
-        attention = common.attention_found(self.mean, clips)  # its gamma is pass 1's
+        report = {"val_accuracy": self.mean.accuracy, "val_pass_1": self.first.accuracy,
+                  "val_pass_2": self.second.accuracy}  # fmt: skip
+        attention = common.attention_found(self.mean, clips)
         if attention:
             report |= attention | {"detection": self.detection(clips).averages()["mAP"]}
         return report
@@ -326,10 +323,8 @@ def answer(
     return Answer(
         "CTEN", name_of(source), model.weights, label, found, segments, state.gamma, state.seconds,
         model.trained_on, state, model.score,
-        View(
-            lambda lang: erasing.erasing_widget([state.title], state_of, lang, theta),
-            lambda lang: erasing.png(state, lang), lambda lang: erasing.describe(state, lang),
-        ),
+        View(lambda lang: erasing.erasing_widget([state.title], state_of, lang, theta),
+             lambda lang: erasing.png(state, lang), lambda lang: erasing.describe(state, lang)),
     )  # fmt: skip
 
 

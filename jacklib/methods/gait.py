@@ -41,15 +41,12 @@ PHASES = ("main", "test_single")
 
 
 class Schedule(NamedTuple):
-    """How BPM-GCN is trained: SGD whose learning rate falls to a tenth at `drops`.
-
-    drops: the epochs after which it falls.
-    """
+    """How BPM-GCN is trained: SGD whose learning rate falls to a tenth at `drops`."""
 
     batch_size: int
     n_epochs: int
     learning_rate: float
-    drops: tuple[int, ...]
+    drops: tuple[int, ...]  # the epochs after which it falls
     momentum: float = 0.9
     weight_decay: float = 1e-3
     nesterov: bool = True
@@ -322,14 +319,10 @@ def run(phase: str, args: argparse.Namespace) -> int:
 def _options(args: argparse.Namespace) -> dict[str, Any]:
     """What the configuration file sets, then what the command line does, all checked."""
     options, idle = gait_config.read_config(args.config) if args.config else ({}, [])
-    if args.data_path is None and "data_path" not in options:
-        options.setdefault("settings", "classroom")
-    options.setdefault("settings", "paper")
     for name, value in vars(args).items():
         if name in gait_config.OPTIONS and value is not None:
             options[name] = gait_config.option(name, value, f"--{name}")
-    if args.settings:
-        options["settings"] = args.settings
+    options["settings"] = args.settings or ("paper" if "data_path" in options else "classroom")
     for name in ("dataset", "sync_bn", "resume", "save_every"):
         options[name] = getattr(args, name)
     idle += [name for name in gait_config.WITHOUT_EFFECT if getattr(args, name) is not None]
@@ -350,13 +343,17 @@ def _schedule(options: dict[str, Any]) -> Schedule:
     return schedule
 
 
+def _given(options: dict[str, Any]) -> dict[str, str]:
+    """What the options say of the network."""
+    return {"streams": options["streams"]} if "streams" in options else {}
+
+
 def _train(result_path: Path, options: dict[str, Any]) -> int:
     schedule, seed = _schedule(options), options.get("seed", 0)
     dataset, resume = options["dataset"], options["resume"]
     checkpoints.check_given(NAME, options.get("checkpoint_path"), resume)
     runtime.seed(seed)
-    given = {"streams": options["streams"]} if options.get("streams") else {}
-    config = replace(getattr(BPMGCNConfig, options["settings"])(), **given)
+    config = replace(getattr(BPMGCNConfig, options["settings"])(), **_given(options))
     folder = options.get("data_path")
     training = open_gaits(
         "train", folder, train=options.get("random_move", True), seed=seed, dataset=dataset
@@ -397,8 +394,7 @@ def _train(result_path: Path, options: dict[str, Any]) -> int:
 def _test(options: dict[str, Any]) -> int:
     parallel.check_alone(f"{NAME} main --phase test")
     file = open_checkpoint(NAME, options.get("checkpoint_path"), options.get("result_path"))
-    streams = {"streams": options["streams"]} if options.get("streams") else {}
-    net = load(file, **streams).net
+    net = load(file, **_given(options)).net
     gaits = open_gaits("test", options.get("data_path"), dataset=options["dataset"])
     result = test(net, gaits, options.get("batch_size", 64))
     print(emotion_table(result))

@@ -7,6 +7,7 @@ or other kinds of values, have no use here and are refused.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import itertools
 import math
@@ -96,11 +97,9 @@ def _text(pattern: str = ".+") -> Callable[[Any], str | None]:
 def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    try:
+    with contextlib.suppress(ValueError, OverflowError):
         number = float(value)  # of text, too: YAML 1.1 takes 1e-3 for it
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) and number >= 0 else None
+        return number if math.isfinite(number) and number >= 0 else None
 
 
 def _positive(value: Any) -> float | None:

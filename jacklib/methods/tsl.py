@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import re
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -100,23 +101,20 @@ def peak_memory() -> float:
     try:
         import resource
     except ImportError:  # Windows
-        return float("nan")
+        return math.nan
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
+@dataclass
 class Clock:
-    """How long training took, every time waited for to its end; the first step is warm-up.
+    """How long training took, every time waited for to its end; the first step is warm-up."""
 
-    memory: gives the most bytes that the process has held.
-    """
-
-    def __init__(self, memory: Callable[[], float] = peak_memory):
-        self.memory = memory
-        self.peak = float("nan")  # `memory`, when steps ended the last time and evaluation began
-        self.forward: list[float] = []  # seconds of one video's forward pass
-        self.iterations: list[float] = []  # seconds of one step
-        self._begun: float | None = None
-        self._warm = False
+    memory: Callable[[], float] = peak_memory  # gives the most bytes that the process has held
+    peak: float = math.nan  # `memory`, when steps ended the last time and evaluation began
+    forward: list[float] = field(default_factory=list)  # seconds of one video's forward pass
+    iterations: list[float] = field(default_factory=list)  # seconds of one step
+    _begun: float | None = None
+    _warm: bool = False
 
     def lap(self, going_on: bool = True) -> None:
         """A step begins here, and the one before ends."""
@@ -652,11 +650,10 @@ def answer(
 
 def _check_features(saved: dict, kind: str, path: str | Path) -> None:
     trained_on = saved.get("features", I3D_FEATURES)  # weights from elsewhere are for I3D
+    how = " with --i3d_pretrained rgb_imagenet.pt" if trained_on == I3D_FEATURES else ""
     refuse(kind != trained_on, str(path), found=f"features: {kind}",
            wanted=f"what the weights know: {trained_on}",
-           cure="Train on these features, or make the others"
-           + (" with --i3d_pretrained rgb_imagenet.pt." if trained_on == I3D_FEATURES else ".")
-           )  # fmt: skip
+           cure=f"Train on these features, or make the others{how}.")  # fmt: skip
 
 
 def _given(args: argparse.Namespace) -> dict[str, Any]:

@@ -132,8 +132,7 @@ def answer(model: Model, source: Any, *, sound: str | Path | None = None, fps: i
         probabilities, [], state.gamma, seconds, model.trained_on, state, model.score,
         None if bare else View(
             lambda lang: attention.attention_widget([state], lang),
-            lambda lang: attention.png(state, lang), lambda lang: attention.describe(state, lang),
-        ),
+            lambda lang: attention.png(state, lang), lambda lang: attention.describe(state, lang)),
     )  # fmt: skip
 
 
