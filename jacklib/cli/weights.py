@@ -11,7 +11,6 @@ import hashlib
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -62,6 +61,8 @@ def main(args: argparse.Namespace) -> int:
 def ship(network: str, trained: Path) -> tuple[Path, float]:
     """Write the weights of a training as those that ship; returns the file, and how much float16
     moves the probabilities at most."""
+    from safetensors.numpy import save_file
+
     file, score = read_checkpoint(trained), measured(trained)
     if score is None:
         raise DataError(str(trained), found="no log.csv beside it that can be read",
@@ -71,17 +72,12 @@ def ship(network: str, trained: Path) -> tuple[Path, float]:
     source = samples_folder() / TRIED_ON[network]
     exact = load(trained, network=network).predict(source).probabilities
     for kind in (np.float16, np.float32):
-        _write(path, {name: array.astype(kind) for name, array in arrays.items()}, options)
+        with whole_file(path) as part:
+            kept = {name: array.astype(kind) for name, array in arrays.items()}
+            save_file(kept, part, {"options": json.dumps(options)})
+            part.chmod(0o644)  # safetensors makes it for its owner alone
         moved = load(path).predict(source).probabilities
         largest = max(abs(exact[name] - moved[name]) for name in exact)
         if largest <= TOLERANCE:
             break
     return path, largest
-
-
-def _write(path: Path, arrays: dict[str, np.ndarray], options: dict[str, Any]) -> None:
-    from safetensors.numpy import save_file
-
-    with whole_file(path) as part:
-        save_file(arrays, part, {"options": json.dumps(options)})
-        part.chmod(0o644)  # safetensors makes it for its owner alone
