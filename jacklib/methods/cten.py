@@ -277,10 +277,11 @@ def erasing_states(
     return titles, lambda place, theta: erasing_state(net, clips, indices[place], theta)
 
 
-def load(file: Checkpoint, *, visual_only: bool | None = None, **given: Any) -> Model:
+def load(file: Checkpoint, *, visual_only: bool = False, **given: Any) -> Model:
     """The network of a checkpoint, ready to answer. visual_only: the stream without sound, for a
     file that does not say; given: see `clips.load`."""
-    return Model("cten", *common.load(_stream(visual_only), file, **given), file, answer)
+    method = METHOD._replace(changes={"visual_only": True} if visual_only else {})
+    return Model("cten", *common.load(method, file, **given), file, answer)
 
 
 def answer(
@@ -364,26 +365,19 @@ def run(phase: str, args: argparse.Namespace) -> int:
         args.seq_len = args.audio_n_segments
     if args.audio_n_segments is None:
         args.audio_n_segments = args.seq_len
-    if phase == "main":
-        return common.run_main(_for_training(args), args)
+    # A checkpoint of the visual stream says so itself; the option is for files from elsewhere.
+    changes = {"visual_only": True} if args.visual_only else {}
     if phase == "test":
-        return _test(args)
-    net_of = partial(load, visual_only=args.visual_only)
-    return common.run_singlevideo(METHOD, args, net_of, "erasing", theta=args.theta)
-
-
-def _stream(visual_only: bool | None) -> common.Method:
-    """A checkpoint of the visual stream says so itself; the option is for files from elsewhere."""
-    return METHOD._replace(changes={"visual_only": True}) if visual_only else METHOD
-
-
-def _for_training(args: argparse.Namespace) -> common.Method:
-    """The method with what only training can be told."""
+        return _test(METHOD._replace(changes=changes), args)
+    if phase == "test_singlevideo":
+        net_of = partial(load, **changes)
+        return common.run_singlevideo(METHOD, args, net_of, "erasing", theta=args.theta)
     _check_features(args.keep_features, args.stored_statistics)
-    method, theta = _stream(args.visual_only), THETA if args.theta is None else args.theta
+    theta = THETA if args.theta is None else args.theta
     own = partial(train, theta=theta, erasing=not args.no_erasing, keep_features=args.keep_features)
-    changes = method.changes | {"stored_statistics": args.stored_statistics}
-    return method._replace(train=own, changes=changes, notes={"theta": theta})
+    changes["stored_statistics"] = args.stored_statistics
+    method = METHOD._replace(train=own, changes=changes, notes={"theta": theta})
+    return common.run_main(method, args)
 
 
 def _check_features(keep: bool, stored_statistics: bool) -> None:
@@ -393,8 +387,8 @@ def _check_features(keep: bool, stored_statistics: bool) -> None:
            "(--settings paper --stored_statistics).")  # fmt: skip
 
 
-def _test(args: argparse.Namespace) -> int:
-    net, clips, saved = common.open_test_clips(_stream(args.visual_only), args)
+def _test(method: common.Method, args: argparse.Namespace) -> int:
+    net, clips, saved = common.open_test_clips(method, args)
     theta = saved.get("theta", THETA) if args.theta is None else args.theta
     result = test(net, clips, batch_size=args.batch_size or 8, threads=args.n_threads, theta=theta)
     print(result.mean.table())

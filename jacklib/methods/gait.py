@@ -162,7 +162,9 @@ def _states(
     posture, movement = (np.stack([sample[part] for sample in samples]) for part in (0, 1))
     seen = net.inspect(posture, movement)
     probabilities = jt.nn.softmax(seen.output.logits, dim=1).numpy()
-    predicted = None if seen.output.affective is None else seen.output.affective.numpy()
+    predicted = seen.output.affective
+    if predicted is not None:
+        predicted = predicted.numpy().reshape(-1, N_AFFECTIVE, FRAMES)
     states = []
     for row, gait in enumerate(samples):
         graphs = GaitGraphs(
@@ -174,19 +176,15 @@ def _states(
         )  # fmt: skip
         states.append(GaitState(
             title=names[row], pose=gait.posture[..., 0].transpose(1, 2, 0),
-            affective=_by_time(gait.affective), label=labels[row], class_names=EMOTIONS,
+            affective=gait.affective.reshape(N_AFFECTIVE, FRAMES).T, label=labels[row],
             probabilities=probabilities[row], graphs=graphs,
-            affective_predicted=None if predicted is None else _by_time(predicted[row]),
+            affective_predicted=None if predicted is None else predicted[row].T,
         ))  # fmt: skip
     return states
 
 
 def _stacked(graphs: list[jt.Var], row: Any = slice(None)) -> np.ndarray | None:
     return np.stack([graph.numpy()[row] for graph in graphs]) if graphs else None
-
-
-def _by_time(affective: np.ndarray) -> np.ndarray:
-    return affective.reshape(N_AFFECTIVE, FRAMES).T
 
 
 def recording_state(

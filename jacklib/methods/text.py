@@ -115,7 +115,11 @@ class TextEncoder:
             numbers, mask = self._padded([ids[i] for i in chosen])
             with jt.no_grad():
                 tokens = self.net(numbers, mask).tokens.numpy()  # [B, L, H]
-            vectors[chosen] = self._pool(tokens, mask)
+            if self.pooling == "cls":
+                vectors[chosen] = tokens[:, 0]
+            else:  # padding does not count
+                share = mask[:, :, None] / mask.sum(1)[:, None, None]
+                vectors[chosen] = (tokens * share.astype(np.float32)).sum(1)
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
     def token_ids(self, sentences: Iterable[str], max_length: int | None = None) -> list[list[int]]:
@@ -148,13 +152,6 @@ class TextEncoder:
         for i, row in enumerate(ids):
             numbers[i, : len(row)], mask[i, : len(row)] = row, 1
         return numbers, mask
-
-    def _pool(self, tokens: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """[B, L, H] -> [B, H]; padding does not count."""
-        if self.pooling == "cls":
-            return tokens[:, 0]
-        share = mask[:, :, None] / mask.sum(1)[:, None, None]
-        return (tokens * share.astype(np.float32)).sum(1)
 
 
 # --- What a folder says ---------------------------------------------------------------------------

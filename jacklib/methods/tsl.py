@@ -455,7 +455,7 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
 def run(phase: str, args: argparse.Namespace) -> int:
     """Carry out one phase; returns the exit code."""
     if phase == "features":
-        return _features(args)
+        return _make_features(args)
     refuse(not 0 <= args.class_th <= 1, "--class_th", found=args.class_th, wanted="0 to 1",
            cure="0.5 is as released.")  # fmt: skip
     if phase == "main":
@@ -464,7 +464,7 @@ def run(phase: str, args: argparse.Namespace) -> int:
     return _main_eval(args) if phase == "main_eval" else _main_inference(args)
 
 
-def _features(args: argparse.Namespace) -> int:
+def _make_features(args: argparse.Namespace) -> int:
     net = _i3d(args.i3d_pretrained) if args.i3d_pretrained else None
     report = tsl_features.extract_features(args.data_path, net)
     print(f"{report.done} of {report.there} videos described; features in "
@@ -538,8 +538,7 @@ def _main(folder: Path, args: argparse.Namespace) -> int:
         lambdas=lambdas, reverse_sign=args.reverse_sign, class_threshold=args.class_th, clock=clock,
     )  # fmt: skip
     best = max(history, key=lambda row: row["average_mAP"])
-    report = {
-        **{name: best[name] for name in best if name.startswith("average_")},
+    report = {name: best[name] for name in best if name.startswith("average_")} | {
         "step": min(best["epoch"] * schedule.evaluate_every, len(schedule.rates)),
         "random_average_mAP": random_average_map(validation),
     }
