@@ -28,7 +28,6 @@ POSES = (".bvh", ".npy", ".csv")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `predict`."""
     add = parser.add_argument
     add("network", metavar="NETWORK", help=f"one of {', '.join(METHODS)}")
     add("files", nargs="+", metavar="FILE_OR_FOLDER",

@@ -40,7 +40,6 @@ KERNELS = 380
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `warmup`."""
     parser.add_argument("networks", nargs="*", metavar="NETWORK",
         help=f"which networks: {', '.join(COMMANDS)} (default: all)")  # fmt: skip
     parser.add_argument("--jobs", type=int, help="processes at once (default: one for each core)")

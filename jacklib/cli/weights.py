@@ -34,7 +34,6 @@ TRIED_ON = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `weights`."""
     parser.add_argument("networks", nargs="*", metavar="NETWORK", default=list(METHODS),
         help="default: all four")  # fmt: skip
     parser.add_argument("--trained", help="a folder that has NAME/best.pth of such trainings")

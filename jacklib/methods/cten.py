@@ -341,7 +341,6 @@ METHOD = common.Method(
 
 
 def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
-    """The documented options of one phase."""
     common.add_arguments(parser, phase, METHOD)
     add = parser.add_argument
     add("--theta", type=float, help="where the erasing threshold lies between the least (0) and "

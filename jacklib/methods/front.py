@@ -17,7 +17,7 @@ from jacklib.errors import refuse, shown
 from jacklib.methods import cten, gait, tsl, vaanet
 from jacklib.methods.answer import Model
 from jacklib.methods.checkpoints import check_network, own_weights, shipped_weights
-from jacklib.weights.checkpoint import Checkpoint, read_checkpoint
+from jacklib.weights.checkpoint import read_checkpoint
 
 METHODS: dict[str, ModuleType] = {"vaanet": vaanet, "cten": cten, "tsl": tsl, "gait": gait}
 # The sample data that each one's classroom training takes, as `Model.trained_on` has it.
@@ -59,11 +59,6 @@ def load(
         network = network_key(source)
         source = shipped_weights(METHODS[network].NAME)
     file = read_checkpoint(source)
-    return loaded(file, network, settings=settings, n_classes=n_classes, **sizes)
-
-
-def loaded(file: Checkpoint, network: str | None = None, **given: Any) -> Model:
-    """`load` for a file that has been read already."""
     said = file.options.get("network")
     refuse(network is None and said is None, file.path,
            found="weights that do not say which network they are of", wanted="the network's name",
@@ -71,8 +66,8 @@ def loaded(file: Checkpoint, network: str | None = None, **given: Any) -> Model:
     key = network_key(network) if network else network_key(said, f"{file.path}, option network")
     if said is not None:
         check_network(METHODS[key].NAME, file.path, file.options)
-    settings = given.get("settings")
     refuse(settings not in (None, "paper", "classroom"), "settings", found=shown(settings),
            wanted="paper or classroom", cure="Correct the name.")  # fmt: skip
+    given = {"settings": settings, "n_classes": n_classes, **sizes}
     given = {name: value for name, value in given.items() if value is not None}
     return METHODS[key].load(file, **given)

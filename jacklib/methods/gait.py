@@ -261,8 +261,6 @@ def answer(model: Model, source: Any, **how: Any) -> Answer:
 
 
 def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
-    """The documented options of one phase."""
-
     def add(name: str, *others: str, **options: Any) -> None:
         names = [name, *others]
         names += [n.replace("_", "-") for n in names if "_" in n]  # the released spelling

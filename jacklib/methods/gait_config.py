@@ -26,12 +26,9 @@ from jacklib.files import read_text, reading
 
 # The released name of an option: JACK's.
 RELEASED_NAMES = {
-    "base_lr": "learning_rate",
-    "step": "drops",
-    "num_epoch": "n_epochs",
-    "weights": "checkpoint_path",
-    "work_dir": "result_path",
-}
+    "base_lr": "learning_rate", "step": "drops", "num_epoch": "n_epochs",
+    "weights": "checkpoint_path", "work_dir": "result_path",
+}  # fmt: skip
 # Of the released programme's options and settings, those that have no job here, and why.
 WITHOUT_EFFECT = {
     "model_saved_name": "weights are best.pth and last.pth in --result_path",
@@ -54,14 +51,10 @@ WITHOUT_EFFECT = {
 PASSED_OVER = {"data_p_path": "--data_path, or data_path in the file, names the arrays' folder"}
 # What the released file says of network and data; here only one value of each is possible.
 _FIXED_MODEL = {
-    "num_class": len(EMOTIONS),
-    "num_constraints": N_AFFECTIVE,
-    "num_point": GAIT_JOINTS,
-    "in_channels_p": POSTURE_CHANNELS,
-    "in_channels_m": MOVEMENT_CHANNELS,
-    "graph": "graph.EGait.Graph",
-    "graph_args": {"labeling_mode": "spatial"},
-}
+    "num_class": len(EMOTIONS), "num_constraints": N_AFFECTIVE, "num_point": GAIT_JOINTS,
+    "in_channels_p": POSTURE_CHANNELS, "in_channels_m": MOVEMENT_CHANNELS,
+    "graph": "graph.EGait.Graph", "graph_args": {"labeling_mode": "spatial"},
+}  # fmt: skip
 _FIXED_DATA = {"window_size": FRAMES, "normalization": False, "debug": False}
 _FREE_DATA = ("random_choose", "data_p_path", "data_m_path", "label_path", "feature_path")
 PHASES = ("train", "test")

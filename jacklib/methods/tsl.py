@@ -410,7 +410,6 @@ def number_list(text: str, name: str) -> tuple[float, ...]:
 
 
 def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
-    """The documented options of one phase."""
     add = parser.add_argument
     if phase == "features":
         add("--data_path", required=True, help="folder with video/train/ID.mp4 and video/test/")
