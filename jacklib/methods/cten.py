@@ -188,7 +188,7 @@ class ErasedPredictions(NamedTuple):
 
 
 def test(
-    net: Network, clips: VideoClips, *, batch_size: int = 8, threads: int = 2, epoch: int = 0,
+    net: Network, clips: VideoClips, *, batch_size: int = 8, threads: int = 2,
     theta: float = THETA, features: KeptFeatures | None = None,
 ) -> ErasedPredictions:  # fmt: skip
     """Predict every clip that can be read, in evaluation mode, with and without its keyframes."""
@@ -201,7 +201,7 @@ def test(
         second = look(net, visual, batch.audio, features)
         return [first, second, first._replace(logits=(first.logits + second.logits) / 2)]
 
-    loader = batches(clips, batch_size=batch_size, threads=threads, epoch=epoch)
+    loader = batches(clips, batch_size=batch_size, threads=threads)
     found = predict_passes(net, passes, loader, clips.class_names)
     return ErasedPredictions(*(one.without(lost) for one in found))
 

@@ -76,7 +76,6 @@ SCHEDULES = {
 class Step(NamedTuple):
     """The videos of one step."""
 
-    number: int  # from 0
     indices: np.ndarray  # of the videos
     ids: list[str]
 
@@ -93,7 +92,7 @@ def steps(
         order = np.random.default_rng([seed, done]).permutation(len(videos))
         indices = order[place * schedule.batch_size : (place + 1) * schedule.batch_size]
         indices = parallel.part(indices)
-        yield Step(number, indices, [videos.items[i].id for i in indices])
+        yield Step(indices, [videos.items[i].id for i in indices])
 
 
 def peak_memory() -> float:

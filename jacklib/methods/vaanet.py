@@ -60,11 +60,9 @@ def train(
     )  # fmt: skip
 
 
-def test(
-    net: VAANet, clips: VideoClips, *, batch_size: int = 8, threads: int = 2, epoch: int = 0
-) -> Predictions:
+def test(net: VAANet, clips: VideoClips, *, batch_size: int = 8, threads: int = 2) -> Predictions:
     """Predict every clip that can be read, in evaluation mode."""
-    loader = batches(clips, batch_size=batch_size, threads=threads, epoch=epoch)
+    loader = batches(clips, batch_size=batch_size, threads=threads)
     return predict(net, lambda batch: net(batch.visual, batch.audio), loader, clips.class_names)
 
 
