@@ -8,6 +8,7 @@ the end and costs the others nothing; the exit code is 1 then.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import sys
 import unicodedata
@@ -27,7 +28,6 @@ POSES = (".bvh", ".npy", ".csv")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `predict`."""
     add = parser.add_argument
     add("network", metavar="NETWORK", help=f"one of {', '.join(METHODS)}")
     add("files", nargs="+", metavar="FILE_OR_FOLDER",
@@ -43,9 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Answer about every file; returns the exit code."""
     weights = args.weights or default_weights(args.network)
-    model = load(
-        Path(weights), network=args.network, settings=args.settings, n_classes=args.n_classes
-    )
+    given = {"settings": args.settings, "n_classes": args.n_classes}
+    model = load(Path(weights), network=args.network, **given)
     folder = Path(args.out or f"results/{METHODS[model.network].NAME}/predictions")
     return predict_all(model, inputs(args.files, model.network), folder, args.lang)
 
@@ -107,15 +106,13 @@ def predict_all(model: Model, paths: Sequence[Path], folder: Path, lang: str = "
 
 def _page_name(path: Path, taken: set[str]) -> str:
     """A page's name that none in `taken` is on any disk, whether or not it tells "A" from "a"."""
-    for number in range(1, len(taken) + 2):
-        name = named_after(
-            escaped(os.path.abspath(path)), f"_{number}.html" if number > 1 else ".html"
-        )
+    for number in itertools.count(1):
+        ending = f"_{number}.html" if number > 1 else ".html"
+        name = named_after(escaped(os.path.abspath(path)), ending)
         same = unicodedata.normalize("NFC", name).casefold()
         if same not in taken:
-            break
-    taken.add(same)
-    return name
+            taken.add(same)
+            return name
 
 
 def _print_table(answers: Sequence[tuple[Path, str, Answer]]) -> None:

@@ -204,8 +204,3 @@ def _run(arguments: list[str]) -> int:
 
         parallel.check_alone(" ".join(arguments[:2]))
     return work(command, arguments[1:])
-
-
-if __name__ == "__main__":
-    provide_streams()
-    sys.exit(main(sys.argv[1:]))

@@ -11,17 +11,18 @@ compiled.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from jacklib.backend import processes
+from jacklib.backend import processes, runtime
 from jacklib.backend.folders import ROOT
 from jacklib.errors import check_at_least, check_choice
 
@@ -39,7 +40,6 @@ KERNELS = 380
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `warmup`."""
     parser.add_argument("networks", nargs="*", metavar="NETWORK",
         help=f"which networks: {', '.join(COMMANDS)} (default: all)")  # fmt: skip
     parser.add_argument("--jobs", type=int, help="processes at once (default: one for each core)")
@@ -48,13 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Compile ahead; returns the exit code."""
     spelling = {name.lower(): name for name in COMMANDS}
-    for name in args.networks:
-        name = spelling.get(name.lower(), name)
+    asked = [spelling.get(name.lower(), name) for name in args.networks]
+    for name in asked:
         check_choice("warmup", name, COMMANDS, "Correct the name, or name none for all.")
     if args.jobs is not None:
         check_at_least("--jobs", args.jobs, 1, "Leave it out.")
-    chosen = {spelling[name.lower()] for name in args.networks} or set(COMMANDS)
-    names = [name for name in COMMANDS if name in chosen]
+    names = [name for name in COMMANDS if name in asked] or list(COMMANDS)
     start, before = time.time(), count_kernels()
     failed = warm_up(names, args.jobs or min(len(names), os.cpu_count() or 1))
     made = count_kernels() - before
@@ -80,47 +79,53 @@ def warm_up(names: list[str], jobs: int) -> dict[str, str]:
 
     A process that fails beside others is tried once more by itself.
     """
-    folder = Path(tempfile.mkdtemp(prefix="jack-warmup-"))
     at_start = count_kernels()
     expected = max(KERNELS * len(names) // len(COMMANDS) - at_start, 1)
     pause = 0.1 if sys.stderr.isatty() else 20
-    bar = tqdm(total=expected, unit=" kernels", desc="Compiling", mininterval=pause)
+    with (
+        tempfile.TemporaryDirectory(prefix="jack-warmup-", ignore_cleanup_errors=True) as place,
+        tqdm(total=expected, unit=" kernels", desc="Compiling", mininterval=pause) as bar,
+    ):
+
+        def show(running: Iterable[str]) -> None:
+            bar.set_postfix_str(", ".join(running), refresh=False)
+            bar.update(min(count_kernels() - at_start, expected - 1) - bar.n)
+
+        folder = Path(place)
+        failed = _run_all(names, jobs, folder, show)
+        if jobs > 1:
+            failed = _run_all(failed, 1, folder, show)
+        bar.total = count_kernels() - at_start
+        bar.update(bar.total - bar.n)
+        return {name: _last_lines(folder / f"{name}.log") for name in failed}
+
+
+def _run_all(
+    names: list[str], jobs: int, folder: Path, show: Callable[[Iterable[str]], None]
+) -> list[str]:
+    """Run the networks' processes, so many at once; returns the names of those that failed."""
+    waiting, failed = list(names), []
+    running: dict[str, processes.Child] = {}
     try:
-        running: dict[str, processes.Child] = {}
-        waiting, again, failed = list(names), [], {}
-        while waiting or running or again:
-            if not waiting and not running:
-                waiting, again, jobs = again[:1], again[1:], 1
+        while waiting or running:
             while waiting and len(running) < jobs:
                 name = waiting.pop(0)
                 running[name] = _start(name, folder, share=jobs)
             time.sleep(0.5)
-            for name, process in list(running.items()):
-                if process.poll() is None:
-                    continue
-                del running[name]
-                if process.returncode == 0:
-                    continue
-                if jobs > 1:
-                    again.append(name)
-                else:
-                    failed[name] = _last_lines(folder / f"{name}.log")
-            bar.set_postfix_str(", ".join(running), refresh=False)
-            bar.update(min(count_kernels() - at_start, expected - 1) - bar.n)
-        bar.total = count_kernels() - at_start
-        bar.update(bar.total - bar.n)
+            for name in [name for name in running if running[name].poll() is not None]:
+                if running.pop(name).returncode:
+                    failed.append(name)
+            show(running)
         return failed
     finally:
-        bar.close()
         for process in running.values():
             process.end()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _start(name: str, folder: Path, share: int) -> processes.Child:
     threads = max(1, (os.cpu_count() or 1) // share)
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    words = ["-m", "jacklib.cli.warmup_worker", name, str(folder / name), str(share)]
+    words = ["-m", "jacklib.cli.warmup", name, str(folder / name), str(share)]
     with open(folder / f"{name}.log", "w") as log:
         return processes.Child(words, stdout=log, stderr=subprocess.STDOUT, env=environment)
 
@@ -128,3 +133,26 @@ def _start(name: str, folder: Path, share: int) -> processes.Child:
 def _last_lines(path: Path) -> str:
     lines = path.read_text(errors="replace").replace("\r", "\n").splitlines()
     return "\n".join("    " + line[:200] for line in lines[-12:])
+
+
+def _serve(name: str, result_path: str, side_by_side: bool) -> int:
+    """The work of one process."""
+    import jittor as jt
+
+    from jacklib.cli.run import main as run
+
+    if side_by_side and runtime.quick_compiler:
+        # Else one of them compiles and the others wait. Where two write the same source at once,
+        # one may fail (see `kernels`), and is tried again.
+        jt.flags.disable_lock = 1
+    weights: list[str] = []
+    for command in COMMANDS[name]:
+        if code := run([name, *command, "--result_path", result_path, *weights]):
+            return code
+        weights = ["--checkpoint_path", f"{result_path}/best.pth"]
+    return 0
+
+
+if __name__ == "__main__":  # a process of `warmup`: NETWORK RESULT_PATH PROCESSES
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(_serve(sys.argv[1], sys.argv[2], side_by_side=sys.argv[3] != "1"))

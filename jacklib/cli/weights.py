@@ -11,7 +11,6 @@ import hashlib
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -35,7 +34,6 @@ TRIED_ON = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `weights`."""
     parser.add_argument("networks", nargs="*", metavar="NETWORK", default=list(METHODS),
         help="default: all four")  # fmt: skip
     parser.add_argument("--trained", help="a folder that has NAME/best.pth of such trainings")
@@ -52,7 +50,9 @@ def main(args: argparse.Namespace) -> int:
                 if run_child(list(map(str, words))).returncode:
                     raise TrainingError(f"{name} main failed: see above.")
             path, largest = ship(network, results / "best.pth")
-            _write_sums(path.parent)
+            sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"
+                    for file in sorted(path.parent.glob("*.safetensors"))]  # fmt: skip
+            write_text(path.parent / "SHA256SUMS", "".join(sums))
             print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, answers moved by {largest:.1g}")
     return 0
 
@@ -60,35 +60,23 @@ def main(args: argparse.Namespace) -> int:
 def ship(network: str, trained: Path) -> tuple[Path, float]:
     """Write the weights of a training as those that ship; returns the file, and how much float16
     moves the probabilities at most."""
+    from safetensors.numpy import save_file
+
     file, score = read_checkpoint(trained), measured(trained)
     if score is None:
-        raise DataError(
-            str(trained), found="no log.csv beside it that can be read", wanted="the training's",
-            cure="Train anew.",
-        )  # fmt: skip
+        raise DataError(str(trained), found="no log.csv beside it that can be read",
+                        wanted="the training's", cure="Train anew.")  # fmt: skip
     options = file.options | {"score": score[1], "seed": 0, "trained_on": CLASSROOM_DATA[network]}
     arrays, path = read_weights(file), shipped_weights(METHODS[network].NAME)
     source = samples_folder() / TRIED_ON[network]
     exact = load(trained, network=network).predict(source).probabilities
     for kind in (np.float16, np.float32):
-        _write(path, {name: array.astype(kind) for name, array in arrays.items()}, options)
+        with whole_file(path) as part:
+            kept = {name: array.astype(kind) for name, array in arrays.items()}
+            save_file(kept, part, {"options": json.dumps(options)})
+            part.chmod(0o644)  # safetensors makes it for its owner alone
         moved = load(path).predict(source).probabilities
         largest = max(abs(exact[name] - moved[name]) for name in exact)
         if largest <= TOLERANCE:
             break
     return path, largest
-
-
-def _write_sums(folder: Path) -> None:
-    sums = (f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
-            for path in sorted(folder.glob("*.safetensors")))  # fmt: skip
-    write_text(folder / "SHA256SUMS", "".join(sums))
-
-
-def _write(path: Path, arrays: dict[str, np.ndarray], options: dict[str, Any]) -> None:
-    from safetensors.numpy import save_file
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as part:
-        save_file(arrays, part, {"options": json.dumps(options)})
-        part.chmod(0o644)  # safetensors makes it for its owner alone

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,30 +13,14 @@ from typing import Any
 import numpy as np
 
 from jacklib.backend.folders import ROOT
-from jacklib.errors import DataError, plain
-from jacklib.files import csv_rows, read_text, write_bytes, write_text
+from jacklib.errors import DataError, plain, refuse
+from jacklib.files import csv_rows, read_text, write_bytes, write_json
 from jacklib.methods.page import write_page
 from jacklib.weights.checkpoint import Checkpoint
 from jacklib.widgets.drawing import check_language
+from jacklib.widgets.words import texts
 
-# Weights that were trained on these know little of anything else.
-TRAINED_ON = {
-    "en": {
-        "rendered": "rendered clips", "film": "clips of one animated film",
-        "untrimmed_rendered": "rendered videos", "untrimmed_film": "pieces of one animated film",
-        "styled": "recorded walks with synthetic labels",
-    },
-    "zh": {
-        "rendered": "渲染视频", "film": "一部动画片的片段",
-        "untrimmed_rendered": "渲染的长视频", "untrimmed_film": "一部动画片的片段",
-        "styled": "带合成标签的行走录制",
-    },
-}  # fmt: skip
-DOUBT = {
-    "en": "These weights were trained on {what}: their answer about a real film or person is not "
-    "reliable.",
-    "zh": "这份权重只用{what}训练过：对真实的影片和真实的人，这个答案并不可靠。",
-}
+TEXT = texts("answer")
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,31 +34,22 @@ class View:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Answer:
-    """A network's prediction for one file, or for arrays.
+    """A network's prediction for one file, or for arrays."""
 
-    network: its title.
-    file: the input.
-    weights: where its weights come from.
-    label: the most probable class.
-    probabilities: by class (TSL-Net: the two scores of the whole video, which need not sum to 1).
-    segments: (start, end, label, score), seconds, best first, if the network localizes.
-    attention [S]: the weight of each of S equal parts of the video, if the network has one
-        (TSL-Net: how much each snippet is foreground).
-    seconds: the length of the input.
-    trained_on: the sample data that the weights were trained on, None if unknown.
-    state: what the widget shows, as plain arrays.
-    """
-
-    network: str
-    file: str
-    weights: str
-    label: str
+    network: str  # its title
+    file: str  # the input
+    weights: str  # where its weights come from
+    label: str  # the most probable class
+    # By class (TSL-Net: the two scores of the whole video, which need not sum to 1).
     probabilities: dict[str, float]
+    # (start, end, label, score), seconds, best first, if the network localizes.
     segments: list[tuple[float, float, str, float]]
+    # [S]: the weight of each of S equal parts of the video, if the network has one (TSL-Net: how
+    # much each snippet is foreground).
     attention: np.ndarray | None
-    seconds: float
-    trained_on: str | None = None
-    state: Any = None
+    seconds: float  # the length of the input
+    trained_on: str | None = None  # the sample data that the weights were trained on, if known
+    state: Any = None  # what the widget shows, as plain arrays
     score: tuple[str, float] | None = None  # ("accuracy" or "mAP", of the training's validation)
     view: View | None = None
 
@@ -86,8 +61,8 @@ class Answer:
     def doubt_in(self, lang: str) -> str | None:
         """`doubt` in another language."""
         check_language(lang)
-        what = TRAINED_ON[lang].get(self.trained_on or "")
-        return DOUBT[lang].format(what=what) if what else None
+        what = TEXT[lang]["trained_on"].get(self.trained_on)
+        return TEXT[lang]["doubt"].format(what=what) if what else None
 
     def __str__(self) -> str:
         likeliest = f"{self.label} {self.probabilities[self.label]:.2f}"
@@ -121,26 +96,20 @@ class Answer:
 
     def save(self, path: str | os.PathLike, lang: str = "en") -> Path:
         """Write it as .html (a page that needs nothing else), .png or .json; returns the path."""
-        path = Path(path)
-        kind = path.suffix.lower()
-        if kind not in (".html", ".png", ".json"):
-            raise DataError(
-                str(path), found=f"a name that ends in {kind or 'nothing'}",
-                wanted=".html, .png or .json", cure="Choose one of these.",
-            )  # fmt: skip
-        path.parent.mkdir(parents=True, exist_ok=True)
+        kind = Path(path).suffix.lower()
+        refuse(kind not in (".html", ".png", ".json"), str(path),
+               found=f"a name that ends in {kind or 'nothing'}",
+               wanted=".html, .png or .json", cure="Choose one of these.")  # fmt: skip
         if kind == ".png":
             return write_bytes(path, self.png(lang))
         if kind == ".json":
-            return write_text(path, json.dumps(self.to_dict(), ensure_ascii=False, indent=1) + "\n")
+            return write_json(path, self.to_dict())
         return write_page([self], path, self.file, lang)
 
     def _seen(self) -> View:
-        if self.view is None:
-            raise DataError(
-                self.file, found="bare arrays", wanted="a file, whose frames can be shown",
-                cure="`label`, `probabilities` and `attention` hold the answer.",
-            )  # fmt: skip
+        refuse(self.view is None, self.file, found="bare arrays",
+               wanted="a file, whose frames can be shown",
+               cure="`label`, `probabilities` and `attention` hold the answer.")  # fmt: skip
         return self.view
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
@@ -148,29 +117,26 @@ class Answer:
         return bundle if self.view is None else {"image/png": self.png(), **bundle}
 
 
-def is_arrays(source: Any) -> bool:
-    """Whether `predict` was given a pair of arrays, not a file."""
-    return isinstance(source, tuple | list)
-
-
 def pair_of(
     source: Sequence, needed: Sequence[bool] = (True, True), names: str = "visual and audio"
 ) -> list[np.ndarray | None]:
     """Two arrays, float32; None for one that the network does not need. Raises DataError if
     there are not two, or a needed one is None; the networks check the shapes."""
-    absent = len(source) != 2 or any(
-        part is None for part, wanted in zip(source, needed, strict=True) if wanted
-    )
-    if absent:
-        found = ", ".join("None" if part is None else "an array" for part in source)
-        raise DataError(
-            "source", found=f"({found})", wanted=f"a pair of arrays: {names}",
-            cure="Only what the network does not need may be None.",
-        )  # fmt: skip
+    found = ", ".join("None" if part is None else "an array" for part in source)
+    absent = any(part is None and wanted for part, wanted in zip(source, needed, strict=False))
+    refuse(absent or len(source) != 2, "source", found=f"({found})",
+           wanted=f"a pair of arrays: {names}",
+           cure="Only what the network does not need may be None.")  # fmt: skip
     return [
         np.asarray(part.numpy() if hasattr(part, "numpy") else part, np.float32) if wanted else None
         for part, wanted in zip(source, needed, strict=True)
     ]
+
+
+def by_class(names: Sequence[str], probabilities: np.ndarray) -> dict[str, float]:
+    """{class: probability}, the likeliest first."""
+    order = np.argsort(-np.asarray(probabilities), kind="stable")
+    return {names[i]: float(probabilities[i]) for i in order}
 
 
 def name_of(source: str | os.PathLike) -> str:
@@ -185,38 +151,27 @@ def measured(checkpoint: str | os.PathLike) -> tuple[str, float] | None:
     where no log.csv lies beside the file, or one that cannot be read.
     """
     log = Path(checkpoint).with_name("log.csv")
-    try:
-        text = read_text(log, "a training's log", "Train again.")
-        found: dict[str, list[float]] = {"average_mAP": [], "val_accuracy": []}
-        for _, row in csv_rows(text)[1]:
-            for column, numbers in found.items():
-                if row.get(column):
-                    numbers.append(float(row[column]))
-        for (_, numbers), name in zip(found.items(), ("mAP", "accuracy"), strict=True):
-            if numbers and all(0 <= number <= 1 for number in numbers):
-                return name, numbers[-1] if Path(checkpoint).name == "last.pth" else max(numbers)
-    except (DataError, ValueError, TypeError, csv.Error):
-        pass
+    with contextlib.suppress(DataError, ValueError, TypeError, csv.Error):
+        columns, rows = csv_rows(read_text(log, "a training's log", "Train again."))
+        name, column = ("accuracy", "val_accuracy")
+        if "average_mAP" in columns:
+            name, column = ("mAP", "average_mAP")
+        numbers = [float(row[column]) for _, row in rows if row.get(column)]
+        if numbers and all(0 <= number <= 1 for number in numbers):
+            return name, numbers[-1] if Path(checkpoint).name == "last.pth" else max(numbers)
     return None
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A network with its weights, in evaluation mode.
+    """A network with its weights, in evaluation mode."""
 
-    network: "vaanet", "cten", "tsl" or "gait".
-    net: the Jittor module.
-    class_names: in the order of its outputs.
-    file: the checkpoint that its weights come from.
-    answer: what `predict` calls.
-    """
-
-    network: str
-    net: Any = field(repr=False)
+    network: str  # "vaanet", "cten", "tsl" or "gait"
+    net: Any = field(repr=False)  # the Jittor module
     config: Any
-    class_names: list[str]
-    file: Checkpoint = field(repr=False)
-    answer: Callable[..., Answer] = field(repr=False)
+    class_names: list[str]  # in the order of its outputs
+    file: Checkpoint = field(repr=False)  # that its weights come from
+    answer: Callable[..., Answer] = field(repr=False)  # what `predict` calls
 
     def __post_init__(self):
         self.net.eval()

@@ -1,16 +1,17 @@
-"""Where every network's command finds its weights, which it refuses, and where results go."""
+"""What every network's command does: find, refuse and build weights, hold the results' folder."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from dataclasses import fields
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from jacklib.data.samples import samples_folder
-from jacklib.errors import DataError, DiskError
-from jacklib.weights.checkpoint import Checkpoint, naming, read_checkpoint
+from jacklib.errors import DiskError, refuse
+from jacklib.training.runs import owned
+from jacklib.weights.checkpoint import Checkpoint, naming, read_checkpoint, read_options
 
 
 def own_weights(name: str, result_path: str | Path | None = None) -> Path | None:
@@ -35,13 +36,9 @@ def open_checkpoint(
     asked = path is not None
     if not asked:
         path = own_weights(name, result_path) or own_weights(name) or shipped_weights(name)
-    if not Path(path).is_file():
-        raise DataError(
-            "--checkpoint_path",
-            found=f"no file {path}",
-            wanted="trained weights",
-            cure=f"Train first with `bash script/run.sh {name} main`.",
-        )
+    refuse(not Path(path).is_file(), "--checkpoint_path", found=f"no file {path}",
+           wanted="trained weights",
+           cure=f"Train first with `bash script/run.sh {name} main`.")  # fmt: skip
     file = read_checkpoint(path)
     check_network(name, file.path, file.options)
     if not asked:
@@ -52,9 +49,15 @@ def open_checkpoint(
 def saved_config(kind: type, saved: Mapping[str, Any]) -> Any:
     """A network's config as a checkpoint's options have it."""
     names = {field.name for field in fields(kind)}
-    return kind(
-        **{k: tuple(v) if isinstance(v, list) else v for k, v in saved.items() if k in names}
-    )
+    return kind(**{name: _plain(value) for name, value in saved.items() if name in names})
+
+
+def config_of(kind: type, file: Checkpoint, settings: str, **given: Any) -> Any:
+    """A network's config as a checkpoint has it, or the settings where it does not say; given:
+    what is to be different."""
+    saved = file.options
+    config = saved_config(kind, saved) if saved else getattr(kind, settings)()
+    return replace(config, **given)
 
 
 def built_as(file: Checkpoint) -> AbstractContextManager[None]:
@@ -64,32 +67,32 @@ def built_as(file: Checkpoint) -> AbstractContextManager[None]:
 
 def check_network(name: str, path: str | Path, saved: Mapping[str, Any]) -> None:
     """Raise DataError if a checkpoint's options say that it is another network's."""
-    if saved.get("network", name) != name:
-        raise DataError(
-            str(path),
-            found=f"weights of {saved['network']}",
-            wanted=f"weights of {name}",
-            cure=f"Use `bash script/run.sh {saved['network']}`, or another file.",
-        )
+    of = saved.get("network", name)
+    refuse(of != name, str(path), found=f"weights of {of}", wanted=f"weights of {name}",
+           cure=f"Use `bash script/run.sh {of}`, or another file.")  # fmt: skip
 
 
-def check_resumed(
-    path: str | Path, saved: Mapping[str, Any], wanted: Mapping[str, Any], hint: str = ""
-) -> None:
-    """Raise DataError if a run was begun with other options than it is to go on with.
+def check_given(name: str, *paths: str | None) -> None:
+    """`check_network`, before any work, of the files among `paths`, which options name."""
+    for path in paths:
+        if path and Path(path).is_file():
+            check_network(name, path, read_options(path))
 
-    saved: the options in the run's file; one that it does not have is not compared. hint: what else
-    the cure says. Seed, batches and weights are `jacklib.training.loop.fit`'s to compare.
+
+def check_resumed(path: str | None, wanted: Mapping[str, Any], hint: str = "") -> dict[str, Any]:
+    """The options in the file that a run is to go on from; {} where there is none.
+
+    wanted: its options now; one that the file does not have is not compared. hint: what else the
+    cure says. Seed, batches and weights are `jacklib.training.loop.fit`'s to compare. Raises
+    DataError if the run was begun with others.
     """
+    saved = read_options(path) if path and Path(path).is_file() else {}
     for name, value in wanted.items():
         have = saved.get(name, value)
-        if _plain(have) != _plain(value):
-            raise DataError(
-                str(path),
-                found=f"a run with {name} {have}",
-                wanted=f"{name} {value}, as asked",
-                cure="Resume with the options that the run was begun with" + hint + ".",
-            )
+        refuse(_plain(have) != _plain(value), str(path), found=f"a run with {name} {have}",
+               wanted=f"{name} {value}, as asked",
+               cure=f"Resume with the options that the run was begun with{hint}.")  # fmt: skip
+    return saved
 
 
 def _plain(value: Any) -> Any:
@@ -105,3 +108,17 @@ def result_folder(name: str, path: str | Path | None) -> Path:
     except OSError as error:
         raise DiskError(error, folder) from error
     return folder
+
+
+@contextmanager
+def training_folder(name: str, path: str | Path | None) -> Iterator[Path]:
+    """`result_folder`, held for a training (see `owned`)."""
+    folder = result_folder(name, path)
+    with owned(folder, name):
+        yield folder
+
+
+def by_settings(schedules: Mapping[str, Any], name: str, form: Callable[[Any], str] = str) -> str:
+    """What an option's help says of a number that the schedules give."""
+    values = [f"{form(getattr(schedules[s], name))} ({s})" for s in ("paper", "classroom")]
+    return f"default: {', '.join(values)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 import tempfile
@@ -17,55 +16,36 @@ import jittor as jt
 import numpy as np
 
 from jacklib.backend import runtime
+from jacklib.core.metrics import attention_on_truth
+from jacklib.data import video
 from jacklib.data.prepare import prepare_frames, prepare_one_video
 from jacklib.data.rendered import segment_truth
 from jacklib.data.samples import SAMPLES, SamplePaths
 from jacklib.data.transforms import TransformDraw
 from jacklib.data.unreadable import Files
-from jacklib.data.video import (
-    DATASETS,
-    MINIMUM_FRAMES,
-    Cut,
-    Sample,
-    VideoClips,
-    batches,
-    number_of_batches,
-    read_annotation,
-)
-from jacklib.errors import DataError, plain
-from jacklib.files import check_file
-from jacklib.methods.answer import Answer, name_of, pair_of
-from jacklib.methods.checkpoints import (
-    built_as,
-    check_network,
-    open_checkpoint,
-    result_folder,
-    saved_config,
-)
-from jacklib.ops import Optimizer
+from jacklib.data.video import DATASETS, MINIMUM_FRAMES, Cut, Sample, VideoClips, read_annotation
+from jacklib.errors import plain, refuse
+from jacklib.files import check_file, named_after, write_json
+from jacklib.methods import checkpoints
+from jacklib.methods.answer import Model, name_of, pair_of
+from jacklib.methods.checkpoints import by_settings, open_checkpoint, result_folder
+from jacklib.ops import Adam, Optimizer
 from jacklib.training import parallel
+from jacklib.training.evaluate import Predictions
 from jacklib.training.loop import StepLoss, fit
-from jacklib.training.runs import Run, best_weights, owned
-from jacklib.weights.checkpoint import (
-    Checkpoint,
-    load_kinetics_backbone,
-    load_weights,
-    read_options,
-)
+from jacklib.training.runs import Run, best_weights
+from jacklib.weights.checkpoint import Checkpoint, load_kinetics_backbone, load_weights
 
 PHASES = ("main", "test", "test_singlevideo")
 
 
 class Schedule(NamedTuple):
-    """How a network is trained.
-
-    attention_factor: the temporal attention's learning rate over that of everything else.
-    """
+    """How a network is trained."""
 
     batch_size: int
     n_epochs: int
     learning_rate: float
-    attention_factor: float = 1.0
+    attention_factor: float = 1.0  # the temporal attention's rate over that of everything else
     weight_decay: float = 0.0
 
 
@@ -96,37 +76,18 @@ def open_clips(config: Any, paths: SamplePaths, subset: str, **options: Any) -> 
 
 
 def fit_clips(
-    net: jt.nn.Module,
-    optimizer: Optimizer,
-    training: VideoClips,
-    *,
-    schedule: Schedule,
-    step_loss: StepLoss,
-    evaluate: Callable[[], dict[str, float]],
-    run: Run,
-    threads: int = 2,
-) -> list[dict[str, float]]:
+    net: jt.nn.Module, optimizer: Optimizer, training: VideoClips, *, schedule: Schedule,
+    step_loss: StepLoss, evaluate: Callable[[], dict[str, float]], run: Run, threads: int = 2,
+) -> list[dict[str, float]]:  # fmt: skip
     """`training.loop.fit` on clips in an order drawn from (seed, epoch); returns the history."""
     return fit(
-        net,
-        optimizer,
-        run,
-        step_loss=step_loss,
-        batches=lambda epoch, start: batches(
-            training,
-            batch_size=schedule.batch_size,
-            shuffle=True,
-            seed=run.seed,
-            epoch=epoch,
-            threads=threads,
-            start=start,
-            part=parallel.part,
-            replace=True,
+        net, optimizer, run, step_loss=step_loss, evaluate=evaluate, n_epochs=schedule.n_epochs,
+        n_batches=video.number_of_batches(training, schedule.batch_size),
+        batches=lambda epoch, start: video.batches(
+            training, batch_size=schedule.batch_size, shuffle=True, seed=run.seed, epoch=epoch,
+            threads=threads, start=start, part=parallel.part, replace=True,
         ),
-        n_batches=number_of_batches(training, schedule.batch_size),
-        evaluate=evaluate,
-        n_epochs=schedule.n_epochs,
-    )
+    )  # fmt: skip
 
 
 def truths(clips: VideoClips) -> np.ndarray | None:
@@ -143,6 +104,19 @@ def clip_truth(clips: VideoClips, index: int) -> np.ndarray | None:
         return None
     event = (item.annotation["event_start"], item.annotation["event_end"])
     return segment_truth(event, item.n_frames, clips.cut.seq_len)
+
+
+def attention_found(predictions: Predictions, clips: VideoClips) -> dict[str, float]:
+    """{"attention": temporal attention on the planted events, against uniform attention's}; {} for
+    clips without."""
+    truth = truths(clips.only(predictions.ids))
+    return {} if truth is None else {"attention": attention_on_truth(predictions.gamma, truth)}
+
+
+def middle_frames(sample: Sample) -> np.ndarray:
+    """The frame in the middle of each snippet, to be shown: uint8 [S, H, W, 3]."""
+    middle = sample.visual.shape[2] // 2
+    return sample.visual[:, :, middle].transpose(0, 2, 3, 1).astype(np.uint8)
 
 
 def tell_unreadable(*subsets: Files) -> dict[str, str]:
@@ -162,9 +136,7 @@ def tell_unreadable(*subsets: Files) -> dict[str, str]:
 
 
 def one_clip(
-    source: str | Path,
-    open_clips: Callable[[SamplePaths], VideoClips],
-    sound: str | Path | None = None,
+    source: str | Path, open_clips: Callable[..., VideoClips], sound: str | Path | None = None
 ) -> VideoClips:
     """`open_clips(paths)` for a video file, or a folder of frames, that is prepared for the
     purpose: one clip, number 0, whose frames and sound are there as long as it is.
@@ -174,15 +146,11 @@ def one_clip(
     DataError if the file cannot be read or is shorter than 16 frames.
     """
     source = Path(source)
-    if not source.exists():
-        raise DataError(
-            str(source), found="no such file", wanted="a video file or a folder of frames",
-            cure="Correct the path.",
-        )  # fmt: skip
+    refuse(not source.exists(), str(source), found="no such file",
+           wanted="a video file or a folder of frames", cure="Correct the path.")  # fmt: skip
     root = Path(tempfile.mkdtemp(prefix="jack-clip-"))
     try:
-        name = label = "clip"
-        frames, audio = root / "img" / label / name, root / "mp3" / label / f"{name}.mp3"
+        frames, audio = root / "img" / "clip" / "clip", root / "mp3" / "clip" / "clip.mp3"
         if source.is_dir():
             n_frames = prepare_frames(source, frames, audio, sound)
         else:
@@ -191,17 +159,13 @@ def one_clip(
                 check_file(sound, "a sound file", "Correct the path.")
                 audio.unlink()
                 audio.symlink_to(Path(sound).resolve())
-        if n_frames < MINIMUM_FRAMES:
-            raise DataError(
-                str(source),
-                found="fewer than 16 frames at 30 per second",
-                wanted="at least half a second of video",
-                cure="Use a longer video.",
-            )
-        entry = {"subset": "validation", "annotations": {"label": label}}
-        annotation = root / "one.json"
-        annotation.write_text(json.dumps({"labels": [label], "database": {name: entry}}))
-        clips = open_clips(SamplePaths(root / "img", root / "mp3", annotation))
+        refuse(n_frames < MINIMUM_FRAMES, str(source),
+               found="fewer than 16 frames at 30 per second",
+               wanted="at least half a second of video", cure="Use a longer video.")  # fmt: skip
+        entry = {"subset": "validation", "annotations": {"label": "clip"}}
+        annotation = {"labels": ["clip"], "database": {"clip": entry}}
+        file = write_json(root / "one.json", annotation)
+        clips = open_clips(SamplePaths(root / "img", root / "mp3", file))
     except BaseException:
         shutil.rmtree(root, ignore_errors=True)
         raise
@@ -218,18 +182,11 @@ def bare_sample(config: Any, arrays: Sequence) -> Sample:
     return Sample(visual, audio, 0, "arrays", np.zeros((S, D), np.int64), TransformDraw())
 
 
-def by_class(names: Sequence[str], probabilities: np.ndarray) -> dict[str, float]:
-    """{class: probability}, the likeliest first."""
-    order = np.argsort(-np.asarray(probabilities), kind="stable")
-    return {names[i]: float(probabilities[i]) for i in order}
-
-
 # --- Options --------------------------------------------------------------------------------------
 
 
 def add_arguments(parser: argparse.ArgumentParser, phase: str, method: Method) -> None:
     """The documented options of one phase that all networks share."""
-    paper, classroom = method.schedules["paper"], method.schedules["classroom"]
     add = parser.add_argument
     add("--checkpoint_path", help="trained weights (.pth or .safetensors)")
     add("--result_path", help=f"where results go (default: results/{method.name})")
@@ -249,11 +206,7 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str, method: Method) -
     add("--video_path", nargs="+", help=folders)
     add("--audio_path", help="folder of sound: CLASS/ID.mp3")
     add("--annotation_path", help="annotation json with both subsets")
-    default = (
-        "default: 8"
-        if phase == "test"
-        else f"default: {paper.batch_size} (paper), {classroom.batch_size} (classroom)"
-    )
+    default = "default: 8" if phase == "test" else by_settings(method.schedules, "batch_size")
     add("--batch_size", type=int, help=default)
     add("--n_threads", type=int, default=2, help="threads that load clips")
     if phase == "test":
@@ -261,11 +214,8 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str, method: Method) -
         add("--evaluation", choices=("centre", "released"), default="centre",
             help="centre repeats exactly; released draws at random each time")  # fmt: skip
         return
-    add("--n_epochs", type=int,
-        help=f"default: {paper.n_epochs} (paper), {classroom.n_epochs} (classroom)")  # fmt: skip
-    add("--learning_rate", type=float,
-        help=f"default: {paper.learning_rate:g} (paper), "
-        f"{classroom.learning_rate:g} (classroom)")  # fmt: skip
+    add("--n_epochs", type=int, help=by_settings(method.schedules, "n_epochs"))
+    add("--learning_rate", type=float, help=by_settings(method.schedules, "learning_rate"))
     add("--resnet101_pretrained", help="Kinetics weights of the 3D ResNet-101 backbone (.pth)")
     add("--sync_bn", action="store_true",
         help="several processes: batch normalisation over the whole batch")  # fmt: skip
@@ -278,27 +228,23 @@ def paths_of(args: argparse.Namespace, sound: bool = True) -> SamplePaths:
     names = ["video_path", *["audio_path"] * sound, "annotation_path"]
     missing = [f"--{name}" for name in names if not getattr(args, name)]
     if not missing:
-        video = [Path(path) for path in args.video_path]
+        folders = [Path(path) for path in args.video_path]
         audio = Path(args.audio_path) if args.audio_path else None
-        return SamplePaths(video, audio, Path(args.annotation_path))
-    if len(missing) < len(names) or args.dataset not in SAMPLES:
-        raise DataError(
-            f"--dataset {args.dataset}",
-            found=f"no {', '.join(missing)}",
-            wanted="all the paths, or one of the samples that ship: " + ", ".join(SAMPLES),
-            cure="docs/en/dataset.md says where each data set is found and how it is laid out.",
-        )
+        return SamplePaths(folders, audio, Path(args.annotation_path))
+    refuse(len(missing) < len(names) or args.dataset not in SAMPLES, f"--dataset {args.dataset}",
+           found=f"no {', '.join(missing)}",
+           wanted=f"all the paths, or one of the samples that ship: {', '.join(SAMPLES)}",
+           cure="docs/en/dataset.md says where each data set is found and how it is laid "
+           "out.")  # fmt: skip
     return SAMPLES[args.dataset]()
 
 
-def settings_of(args: argparse.Namespace) -> str:
-    """The name of the settings: as asked, else "classroom" for the samples and "paper"."""
-    return args.settings or ("classroom" if getattr(args, "dataset", "") in SAMPLES else "paper")
-
-
-def sizes_of(method: Method, args: argparse.Namespace) -> dict[str, int]:
-    """What the command line says of the network's sizes."""
-    return {n: getattr(args, n) for n in method.sizes if getattr(args, n) is not None}
+def asked_of(method: Method, args: argparse.Namespace) -> dict[str, Any]:
+    """What the command line says of the network: its sizes, and the name of its settings, which
+    are "classroom" for the samples and "paper" if it does not say."""
+    default = "classroom" if getattr(args, "dataset", "") in SAMPLES else "paper"
+    sizes = {n: getattr(args, n) for n in method.sizes if getattr(args, n) is not None}
+    return {"settings": args.settings or default} | sizes
 
 
 def n_classes_of(paths: SamplePaths) -> int:
@@ -312,39 +258,28 @@ def n_classes_of(paths: SamplePaths) -> int:
 def _check_positive(args: argparse.Namespace, *names: str) -> None:
     for name in names:
         value = getattr(args, name)
-        if value is not None and value <= 0:
-            raise DataError(
-                f"--{name}",
-                found=str(value),
-                wanted="more than 0",
-                cure="Leave it out for the settings' own value.",
-            )
+        refuse(value is not None and value <= 0, f"--{name}", found=value, wanted="more than 0",
+               cure="Leave it out for the settings' own value.")  # fmt: skip
 
 
 def run_main(method: Method, args: argparse.Namespace) -> int:
     """Train; returns the exit code."""
-    result_path = result_folder(method.name, args.result_path)
-    with owned(result_path, method.name):
+    with checkpoints.training_folder(method.name, args.result_path) as result_path:
         return _run_main(method, args, result_path)
 
 
 def _run_main(method: Method, args: argparse.Namespace, result_path: Path) -> int:
     _check_positive(args, "batch_size", "n_epochs", "learning_rate")
-    for path in (args.checkpoint_path, args.resume):
-        if path and Path(path).is_file():
-            check_network(method.name, path, read_options(path))
+    checkpoints.check_given(method.name, args.checkpoint_path, args.resume)
     runtime.seed(args.seed)
     paths = paths_of(args, sound=not method.changes.get("visual_only"))
-    settings, sizes = settings_of(args), sizes_of(method, args) | method.changes
+    sizes = asked_of(method, args) | method.changes
+    settings = sizes.pop("settings")
     config = replace(getattr(method.config, settings)(n_classes_of(paths)), **sizes)
-    default = method.schedules[settings]
-    schedule = default._replace(
-        batch_size=args.batch_size or default.batch_size,
-        n_epochs=args.n_epochs or default.n_epochs,
-        learning_rate=args.learning_rate or default.learning_rate,
-    )
-    small = settings == "classroom"
-    clips = dict(fps=args.fps, cache=small)
+    names = ("batch_size", "n_epochs", "learning_rate")
+    given = {name: getattr(args, name) for name in names if getattr(args, name)}
+    schedule = method.schedules[settings]._replace(**given)
+    clips = dict(fps=args.fps, cache=settings == "classroom")
     training = method.open_clips(config, paths, "training", train=True, seed=args.seed, **clips)
     validation = method.open_clips(config, paths, "validation", **clips)
     net = method.network(config)
@@ -354,36 +289,27 @@ def _run_main(method: Method, args: argparse.Namespace, result_path: Path) -> in
     if args.resnet101_pretrained:
         print(f"backbone: {load_kinetics_backbone(net.resnet, args.resnet101_pretrained)}")
     elif config.freeze_backbone and not (args.checkpoint_path or args.resume):
-        print(
-            "Note: the backbone is frozen and starts from random numbers. Give its Kinetics "
-            "weights with --resnet101_pretrained to train the paper's network.",
-            file=sys.stderr,
-        )
+        print("Note: the backbone is frozen and starts from random numbers. Give its Kinetics "
+              "weights with --resnet101_pretrained to train the paper's network.",
+              file=sys.stderr)  # fmt: skip
     if args.checkpoint_path:
         print(f"network: {load_weights(net, args.checkpoint_path)}")
     options = asdict(config) | method.notes
     options |= {"class_names": training.class_names, "network": method.name}
     if not (args.dataset in SAMPLES and args.video_path):  # else only the paths know
         options["trained_on"] = args.dataset
-    print(
-        f"{method.name}, {settings} settings: {len(training)} clips to train, {len(validation)} to "
-        f"validate, {config.n_classes} classes; batch {schedule.batch_size}, "
-        f"{schedule.n_epochs} epochs, learning rate {schedule.learning_rate:g}, "
-        f"seed {args.seed}, on {runtime.device()}"
-    )
+    print(f"{method.name}, {settings} settings: {len(training)} clips to train, "
+          f"{len(validation)} to validate, {config.n_classes} classes; batch "
+          f"{schedule.batch_size}, {schedule.n_epochs} epochs, learning rate "
+          f"{schedule.learning_rate:g}, seed {args.seed}, on {runtime.device()}")  # fmt: skip
+    run = Run(result_path, args.seed, args.resume, args.save_every, options=options)
     history = method.train(
-        net,
-        training,
-        validation,
-        schedule=schedule,
-        run=Run(result_path, args.seed, args.resume, args.save_every, options=options),
-        threads=args.n_threads,
+        net, training, validation, schedule=schedule, run=run, threads=args.n_threads
     )
     best = max(history, key=lambda row: row["val_accuracy"])
-    print(
-        f"Best validation accuracy {best['val_accuracy']:.3f} in epoch {best['epoch']} "
-        f"(chance {1 / config.n_classes:.3f}). Weights: {best_weights(result_path, best['epoch'])}"
-    )
+    weights = best_weights(result_path, best["epoch"])
+    print(f"Best validation accuracy {best['val_accuracy']:.3f} in epoch {best['epoch']} "
+          f"(chance {1 / config.n_classes:.3f}). Weights: {weights}")  # fmt: skip
     tell_unreadable(training, validation)
     return 0
 
@@ -392,27 +318,26 @@ def load(
     method: Method, file: Checkpoint, *, settings: str = "paper", n_classes: int | None = None,
     **sizes: Any,
 ) -> tuple[jt.nn.Module, Any, list[str]]:  # fmt: skip
-    """(network, config, class names) of a checkpoint, built as it says.
+    """(network, config, class names) of a checkpoint, built as it says. The classes are VE8's, or
+    numbers, where it does not say.
 
     settings, n_classes, sizes: for a file that does not say; sizes change what it says, too.
     """
-    saved = file.options
-    with built_as(file):
-        if saved:
-            config = saved_config(method.config, saved)
-        else:
-            config = getattr(method.config, settings)(n_classes or 8)
-        config = replace(config, **sizes, **method.changes)
-        if n_classes not in (None, config.n_classes):
-            raise DataError(
-                "n_classes",
-                found=f"a network of {config.n_classes} classes",
-                wanted=f"{n_classes}, as the data have",
-                cure="Test it on the data set it was trained on, or train on this one.",
-            )
+    given = sizes | method.changes
+    if n_classes and not file.options:
+        given["n_classes"] = n_classes
+    with checkpoints.built_as(file):
+        config = checkpoints.config_of(method.config, file, settings, **given)
+        refuse(n_classes not in (None, config.n_classes), "n_classes",
+               found=f"a network of {config.n_classes} classes",
+               wanted=f"{n_classes}, as the data have", cure="Test it on the data set it was "
+               "trained on, or train on this one.")  # fmt: skip
         net = method.network(config)
     load_weights(net, file)
-    return net, config, class_names_of(saved, config.n_classes)
+    names = list(file.options.get("class_names") or DATASETS["ve8"].labels)
+    if len(names) != config.n_classes:
+        names = [f"class {i}" for i in range(config.n_classes)]
+    return net, config, names
 
 
 def open_test_clips(
@@ -422,37 +347,57 @@ def open_test_clips(
     _check_positive(args, "batch_size")
     # Complained of before any clip is made.
     file = open_checkpoint(method.name, args.checkpoint_path, args.result_path)
-    saved = file.options
-    visual_only = method.changes.get("visual_only") or saved.get("visual_only")
+    visual_only = method.changes.get("visual_only") or file.options.get("visual_only")
     paths = paths_of(args, sound=not visual_only)
-    net, config, _ = load(
-        method, file, settings=settings_of(args), n_classes=n_classes_of(paths),
-        **sizes_of(method, args),
-    )  # fmt: skip
+    asked = asked_of(method, args)
+    net, config, _ = load(method, file, n_classes=n_classes_of(paths), **asked)
     clips = method.open_clips(
         config, paths, args.subset, fps=args.fps, evaluation=args.evaluation, seed=args.seed
     )
-    return net, clips, saved
+    return net, clips, file.options
 
 
-def class_names_of(saved: dict, n_classes: int) -> list[str]:
-    """The classes that a checkpoint was trained on; VE8's, or numbers, where it does not say."""
-    names = list(saved.get("class_names") or DATASETS["ve8"].labels)
-    return names if len(names) == n_classes else [f"class {i}" for i in range(n_classes)]
+def write_test(
+    name: str, args: argparse.Namespace, clips: VideoClips, result: Predictions, **more: Any
+) -> int:
+    """Write what the test of network `name` found; returns the exit code.
+
+    more: plain values that evaluation.json is to hold too.
+    """
+    unreadable = tell_unreadable(clips)
+    if unreadable:
+        more["unreadable"] = unreadable
+    written = result.write(result_folder(name, args.result_path), more)
+    print("written: " + ", ".join(map(str, written)))
+    return 1 if unreadable else 0
 
 
-def print_answer(source: str, answer: Answer) -> None:
-    """The likeliest class, then all of them with their probabilities, and what they are worth."""
-    print(f"{source}: {answer.label}")
+def run_singlevideo(
+    method: Method, args: argparse.Namespace, load: Callable[..., Model], picture: str, **how: Any
+) -> int:
+    """Answer about one file with the network that `load` gives; returns the exit code.
+
+    picture: what the figure that is written shows. how: more options of the network's `answer`.
+    """
+    file = open_checkpoint(method.name, args.checkpoint_path, args.result_path)
+    model = load(file, **asked_of(method, args))
+    answer = model.predict(args.video_path, fps=args.fps, **how)
+    print(f"{args.video_path}: {answer.label}")
     for name, probability in answer.probabilities.items():
         print(f"  {name:<14} {probability:6.1%}")
     if answer.doubt:
         print(f"Note: {answer.doubt}")
+    folder = result_folder(method.name, args.result_path)
+    path = folder / named_after(args.video_path, f"_{picture}.png")
+    print(f"{picture} picture: {answer.save(path, args.lang)}")
+    return 0
 
 
-def adam_groups(net: jt.nn.Module, attention: list[jt.Var], schedule: Schedule) -> list[dict]:
-    """Parameters in two groups: `attention` with its own learning rate, and everything else."""
+def adam(net: jt.nn.Module, attention: list[jt.Var], schedule: Schedule) -> Adam:
+    """Adam with the schedule's learning rates, one for `attention` and one for everything else in
+    `net` that takes a gradient."""
     chosen = {id(parameter) for parameter in attention}
     others = [p for p in net.parameters() if id(p) not in chosen]
-    faster = schedule.learning_rate * schedule.attention_factor
-    return [{"params": others}, {"params": attention, "lr": faster}]
+    rate = schedule.learning_rate
+    groups = [{"params": others}, {"params": attention, "lr": rate * schedule.attention_factor}]
+    return Adam(groups, lr=rate, weight_decay=schedule.weight_decay)

@@ -13,19 +13,18 @@ from typing import Any, NamedTuple
 import jittor as jt
 import numpy as np
 
-from jacklib.core.erasing import THETA, Kept, kept_segments
-from jacklib.core.metrics import attention_on_truth, attention_proposals, detection_metrics
+from jacklib.core.erasing import THETA, kept_segments
+from jacklib.core.metrics import DetectionMetrics, attention_proposals, detection_metrics
 from jacklib.data.audio import read_audio
 from jacklib.data.samples import SamplePaths
-from jacklib.data.video import FRAMES_PER_SECOND, Batch, Sample, VideoClips, batches
-from jacklib.errors import DataError
-from jacklib.files import named_after
+from jacklib.data.video import FRAMES_PER_SECOND, Batch, VideoClips, batches
+from jacklib.errors import DataError, refuse
 from jacklib.methods import clips as common
-from jacklib.methods.answer import Answer, Model, View, is_arrays, name_of
-from jacklib.methods.checkpoints import open_checkpoint, result_folder
-from jacklib.methods.clips import PHASES, Schedule, clip_truth, truths
+from jacklib.methods.answer import Answer, Model, View, by_class, name_of
+from jacklib.methods.clips import Schedule, clip_truth, middle_frames
+from jacklib.methods.clips import truths as truths  # for the notebook
 from jacklib.networks import CTEN, CTENConfig, CTENVisual
-from jacklib.ops import Adam, cross_entropy
+from jacklib.ops import cross_entropy
 from jacklib.training import parallel
 from jacklib.training.evaluate import Predictions, predict_passes
 from jacklib.training.features import KeptFeatures
@@ -49,40 +48,25 @@ Network = CTEN | CTENVisual
 
 def build(config: CTENConfig) -> Network:
     """The network of a config. Raises DataError if its options exclude each other."""
-    if config.stored_statistics and not config.freeze_backbone:
-        raise DataError(
-            "stored_statistics",
-            found="a backbone that is trained",
-            wanted="a frozen one with trained weights, as the paper's settings have",
-            cure="Give --settings paper too, or leave the option out: a backbone that learns needs "
-            "its batches' statistics.",
-        )
-    if config.visual_only:
-        return CTENVisual(config)
-    return CTEN(config)
+    refuse(config.stored_statistics and not config.freeze_backbone, "stored_statistics",
+           found="a backbone that is trained",
+           wanted="a frozen one with trained weights, as the paper's settings have",
+           cure="Give --settings paper too, or leave the option out: a backbone that learns needs "
+           "its batches' statistics.")  # fmt: skip
+    return CTENVisual(config) if config.visual_only else CTEN(config)
 
 
 def open_clips(config: CTENConfig, paths: SamplePaths, subset: str, **options: Any) -> VideoClips:
     """As `clips.open_clips`, with CTEN's sound (none for the visual stream)."""
+    if config.visual_only:
+        paths = paths._replace(audio_path=None)
     return common.open_clips(
-        config,
-        paths._replace(audio_path=None) if config.visual_only else paths,
-        subset,
-        sound="filter_bank",
-        audio_segments=config.audio_n_segments,
-        keep_pictures=True,
-        **options,
-    )
+        config, paths, subset, sound="filter_bank", audio_segments=config.audio_n_segments,
+        keep_pictures=True, **options,
+    )  # fmt: skip
 
 
 # --- Passes ---------------------------------------------------------------------------------------
-
-
-class Pass(NamedTuple):
-    """What one pass, or the mean of two, says of a batch."""
-
-    logits: jt.Var  # [B, C]
-    gamma: jt.Var  # [B, S]
 
 
 def look(
@@ -94,12 +78,9 @@ def look(
 
 
 def seen_again(
-    clips: VideoClips,
-    batch: Batch,
-    kept: Sequence[np.ndarray],
-    threads: int = 2,
+    clips: VideoClips, batch: Batch, kept: Sequence[np.ndarray], threads: int = 2,
     lost: list[str] | None = None,
-) -> list[np.ndarray]:
+) -> list[np.ndarray]:  # fmt: skip
     """What later passes see of a batch: for each bool [B, S] of `kept`, float32 [B, S, 3, D, H, W].
 
     The first is pass 2, and so on. Frames that an earlier pass of this batch has decoded are not
@@ -128,47 +109,14 @@ def seen_again(
     return [np.stack(of_pass) for of_pass in zip(*rows, strict=True)]
 
 
-def evaluate_passes(
-    net: Network,
-    clips: VideoClips,
-    batch: Batch,
-    *,
-    theta: float = THETA,
-    threads: int = 2,
-    features: KeptFeatures | None = None,
-    lost: list[str] | None = None,
-) -> list[Pass]:
-    """Pass 1, pass 2 (keyframes erased) and the mean of their logits, with pass 1's gamma.
-
-    lost: see `seen_again`.
-    """
-    first = look(net, batch.visual, batch.audio, features)
-    kept = kept_segments(first.gamma, theta)
-    (visual,) = seen_again(clips, batch, [kept.low], threads, lost)
-    second = look(net, visual, batch.audio, features)
-    mean = (first.logits + second.logits) / 2
-    return [
-        Pass(first.logits, first.gamma),
-        Pass(second.logits, second.gamma),
-        Pass(mean, first.gamma),
-    ]
-
-
 # --- Training and evaluation ----------------------------------------------------------------------
 
 
 def train(
-    net: Network,
-    training: VideoClips,
-    validation: VideoClips,
-    *,
-    schedule: Schedule,
-    run: Run | str | Path,
-    threads: int = 2,
-    theta: float = THETA,
-    erasing: bool = True,
+    net: Network, training: VideoClips, validation: VideoClips, *, schedule: Schedule,
+    run: Run | str | Path, threads: int = 2, theta: float = THETA, erasing: bool = True,
     keep_features: bool = False,
-) -> list[dict[str, float]]:
+) -> list[dict[str, float]]:  # fmt: skip
     """Train as the released code does; returns the history (see `jacklib.training.loop.fit`).
 
     The loss is the mean cross entropy of three passes; with erasing=False, of the first alone, on
@@ -179,9 +127,8 @@ def train(
     each (`val_pass_1`, `val_pass_2`) and, where clips carry a planted event, `attention` and
     `detection`, the mean average precision of gamma over tIoU 0.1 to 0.5.
     """
-    kept_features = KeptFeatures(net) if keep_features else None
-    if keep_features and not net.config.stored_statistics:
-        raise _features_change()
+    features = KeptFeatures(net) if keep_features else None
+    _check_features(keep_features, net.config.stored_statistics)
 
     def step_loss(batch: Batch):
         target = jt.array(batch.label)
@@ -204,30 +151,18 @@ def train(
     def evaluate() -> dict[str, float]:
         result = test(
             net, validation, batch_size=schedule.batch_size, threads=threads, theta=theta,
-            features=kept_features,
+            features=features,
         )  # fmt: skip
         return result.numbers(validation)
 
     settings = (schedule, training, validation, theta, erasing, keep_features)
+    blocks = [net.nl[0]] if isinstance(net, CTENVisual) else [net.nl[0], net.nl_a[0]]
+    faster = net.ta_net.parameters() + [block.alpha for block in blocks]
     net.train()  # eval() has stopped the gradients that the optimizer looks for
     return common.fit_clips(
-        net,
-        optimizer(net, schedule),
-        training,
-        schedule=schedule,
-        step_loss=step_loss,
-        evaluate=evaluate,
-        run=replace(Run.of(run), settings=settings),
-        threads=threads,
-    )
-
-
-def optimizer(net: Network, schedule: Schedule) -> Adam:
-    """Adam with the schedule's learning rates, for everything in `net` that takes a gradient."""
-    blocks = [net.nl[0]] if isinstance(net, CTENVisual) else [net.nl[0], net.nl_a[0]]
-    chosen = net.ta_net.parameters() + [block.alpha for block in blocks]
-    groups = common.adam_groups(net, chosen, schedule)
-    return Adam(groups, lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
+        net, common.adam(net, faster, schedule), training, schedule=schedule, step_loss=step_loss,
+        evaluate=evaluate, run=replace(Run.of(run), settings=settings), threads=threads,
+    )  # fmt: skip
 
 
 class ErasedPredictions(NamedTuple):
@@ -239,58 +174,45 @@ class ErasedPredictions(NamedTuple):
 
     def numbers(self, clips: VideoClips) -> dict[str, float]:
         """Accuracies and, for clips with a planted event, attention and detection."""
-        report = {
-            "val_accuracy": self.mean.accuracy,
-            "val_pass_1": self.first.accuracy,
-            "val_pass_2": self.second.accuracy,
-        }
-        clips = clips.only(self.mean.ids)
-        truth = truths(clips)
-        if truth is not None:
-            report["attention"] = attention_on_truth(self.first.gamma, truth)
-            found = detection_metrics(events(clips), detections(self.mean, clips), TIOUS)
-            report["detection"] = found.averages()["mAP"]
+        report = {"val_accuracy": self.mean.accuracy, "val_pass_1": self.first.accuracy,
+                  "val_pass_2": self.second.accuracy}  # fmt: skip
+        attention = common.attention_found(self.mean, clips)
+        if attention:
+            report |= attention | {"detection": self.detection(clips).averages()["mAP"]}
         return report
+
+    def detection(self, clips: VideoClips) -> DetectionMetrics:
+        """How well the mean's gamma finds the planted events in time, over `TIOUS`."""
+        clips = clips.only(self.mean.ids)
+        return detection_metrics(events(clips), detections(self.mean, clips), TIOUS)
 
 
 def test(
-    net: Network,
-    clips: VideoClips,
-    *,
-    batch_size: int = 8,
-    threads: int = 2,
-    epoch: int = 0,
-    theta: float = THETA,
-    features: KeptFeatures | None = None,
-) -> ErasedPredictions:
+    net: Network, clips: VideoClips, *, batch_size: int = 8, threads: int = 2,
+    theta: float = THETA, features: KeptFeatures | None = None,
+) -> ErasedPredictions:  # fmt: skip
     """Predict every clip that can be read, in evaluation mode, with and without its keyframes."""
     lost: list[str] = []
-    how = dict(theta=theta, threads=threads, features=features, lost=lost)
-    passes = predict_passes(
-        net,
-        partial(evaluate_passes, net, clips, **how),
-        batches(clips, batch_size=batch_size, threads=threads, epoch=epoch),
-        clips.class_names,
-    )
-    return ErasedPredictions(*(one.without(lost) for one in passes))
+
+    def passes(batch: Batch) -> list:
+        first = look(net, batch.visual, batch.audio, features)
+        kept = kept_segments(first.gamma, theta)
+        (visual,) = seen_again(clips, batch, [kept.low], threads, lost)
+        second = look(net, visual, batch.audio, features)
+        return [first, second, first._replace(logits=(first.logits + second.logits) / 2)]
+
+    loader = batches(clips, batch_size=batch_size, threads=threads)
+    found = predict_passes(net, passes, loader, clips.class_names)
+    return ErasedPredictions(*(one.without(lost) for one in found))
 
 
 def events(clips: VideoClips) -> dict:
     """The planted events of `clips` as ground truth for `temporal_map`, in seconds."""
-    return {
-        item.id: {
-            "annotations": [
-                {
-                    "label": item.label_name,
-                    "segment": [
-                        item.annotation[name] / FRAMES_PER_SECOND
-                        for name in ("event_start", "event_end")
-                    ],
-                }
-            ]
-        }
-        for item in clips.items
-    }
+    found = {}
+    for item in clips.items:
+        times = [item.annotation[end] / FRAMES_PER_SECOND for end in ("event_start", "event_end")]
+        found[item.id] = {"annotations": [{"label": item.label_name, "segment": times}]}
+    return found
 
 
 def detections(predictions: Predictions, clips: VideoClips) -> dict:
@@ -304,12 +226,10 @@ def detections(predictions: Predictions, clips: VideoClips) -> dict:
         # The segments are equal parts of whole frames; what is left at the end belongs to none.
         seconds = item.n_frames // clips.cut.seq_len * clips.cut.seq_len / FRAMES_PER_SECOND
         label = predictions.predicted[row]
+        name = predictions.class_names[label]
+        likeliness = float(predictions.probabilities[row, label])
         results[item.id] = [
-            {
-                "label": predictions.class_names[label],
-                "score": score * float(predictions.probabilities[row, label]),
-                "segment": [start, end],
-            }
+            {"label": name, "score": score * likeliness, "segment": [start, end]}
             for start, end, score in attention_proposals(predictions.gamma[row], seconds)
         ]
     return results
@@ -336,30 +256,17 @@ def erasing_state(
         logits = [first.logits] + [look(net, s.visual[None], audio).logits for s in again]
         mean = (logits[0] + logits[1]) / 2
         rows = jt.nn.softmax(jt.concat([*logits, mean], dim=0), dim=1).numpy()
-    frames = [_middle_frames(s) for s in (sample, *again)]
-    seconds = item.n_frames / FRAMES_PER_SECOND
+    frames = [middle_frames(s) for s in (sample, *again)]
     sound = item.audio_file
     return ErasingState(
-        title=item.id,
-        frames=frames[0],
+        title=item.id, frames=frames[0],
         waveform=np.zeros(2, np.float32) if sound is None else read_audio(sound),
-        seconds=seconds,
-        gamma=gamma,
-        theta=theta,
-        keep_low=kept.low,
-        keep_high=kept.high,
-        probabilities=rows[:3],
-        mean_probabilities=rows[3],
-        class_names=clips.class_names,
-        pass_frames=np.stack(frames),
+        seconds=item.n_frames / FRAMES_PER_SECOND, gamma=gamma, theta=theta, keep_low=kept.low,
+        keep_high=kept.high, probabilities=rows[:3], mean_probabilities=rows[3],
+        class_names=clips.class_names, pass_frames=np.stack(frames),
         label=item.label_name if item.label_name in clips.class_names else None,
         truth=clip_truth(clips, index),
-    )
-
-
-def _middle_frames(sample: Sample) -> np.ndarray:
-    middle = sample.visual.shape[2] // 2
-    return sample.visual[:, :, middle].transpose(0, 2, 3, 1).astype(np.uint8)  # [S, H, W, 3]
+    )  # fmt: skip
 
 
 def erasing_states(
@@ -370,114 +277,10 @@ def erasing_states(
     return titles, lambda place, theta: erasing_state(net, clips, indices[place], theta)
 
 
-# --- Command line ---------------------------------------------------------------------------------
-
-NAME = "CTEN"
-METHOD = common.Method(
-    name=NAME,
-    network=build,
-    config=CTENConfig,
-    schedules=SCHEDULES,
-    sizes=(
-        "sample_size",
-        "seq_len",
-        "snippet_duration",
-        "audio_embed_size",
-        "audio_n_segments",
-        "audio_time",
-    ),
-    open_clips=open_clips,
-    train=train,
-)
-
-
-def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
-    """The documented options of one phase."""
-    common.add_arguments(parser, phase, METHOD)
-    parser.add_argument("--theta", type=float,
-        help="where the erasing threshold lies between the least (0) and the largest (1) "
-        f"attention (default: the checkpoint's, or {THETA})")  # fmt: skip
-    parser.add_argument("--visual_only", action="store_true", help="the stream without sound")
-    if phase == "main":
-        parser.add_argument("--no_erasing", action="store_true",
-            help="train on the first pass alone, for comparison")  # fmt: skip
-        parser.add_argument("--stored_statistics", action="store_true",
-            help="a frozen backbone's batch norm keeps its stored statistics")  # fmt: skip
-        parser.add_argument("--keep_features", action="store_true",
-            help="evaluate each snippet once; needs --stored_statistics")  # fmt: skip
-
-
-def run(phase: str, args: argparse.Namespace) -> int:
-    """Carry out one phase; returns the exit code."""
-    if args.theta is not None and not 0 <= args.theta <= 1:
-        raise DataError(
-            "--theta", found=str(args.theta), wanted="0 to 1", cure=f"The paper uses {THETA}."
-        )
-    # As many audio as visual segments: one option sets both.
-    if args.seq_len is None:
-        args.seq_len = args.audio_n_segments
-    if args.audio_n_segments is None:
-        args.audio_n_segments = args.seq_len
-    # A checkpoint of the visual stream says so itself; the option is for files from elsewhere.
-    method = METHOD._replace(changes={"visual_only": True}) if args.visual_only else METHOD
-    if phase == "main":
-        return common.run_main(_for_training(method, args), args)
-    return _test(method, args) if phase == "test" else _test_singlevideo(method, args)
-
-
-def _for_training(method: common.Method, args: argparse.Namespace) -> common.Method:
-    """The method with what only training can be told."""
-    if args.keep_features and not args.stored_statistics:
-        raise _features_change()
-    theta = THETA if args.theta is None else args.theta
-    own = partial(train, theta=theta, erasing=not args.no_erasing, keep_features=args.keep_features)
-    changes = method.changes | {"stored_statistics": args.stored_statistics}
-    return method._replace(train=own, changes=changes, notes={"theta": theta})
-
-
-def _features_change() -> DataError:
-    return DataError(
-        "keep_features",
-        found="a backbone whose batch norm collects new statistics while training",
-        wanted="stored_statistics",
-        cure="Build the network with stored_statistics=True (--settings paper "
-        "--stored_statistics).",
-    )
-
-
-def _test(method: common.Method, args: argparse.Namespace) -> int:
-    net, clips, saved = common.open_test_clips(method, args)
-    theta = saved.get("theta", THETA) if args.theta is None else args.theta
-    result = test(net, clips, batch_size=args.batch_size or 8, threads=args.n_threads, theta=theta)
-    print(result.mean.table())
-    numbers = result.numbers(clips)
-    print(
-        f"accuracy of pass 1 (whole video) {numbers['val_pass_1']:.3f}, of pass 2 (keyframes "
-        f"erased) {numbers['val_pass_2']:.3f}; the table is of their mean"
-    )
-    more: dict[str, Any] = {"theta": theta} | {
-        name: numbers[f"val_{name}"] for name in ("pass_1", "pass_2")
-    }
-    if "attention" in numbers:
-        seen = clips.only(result.mean.ids)
-        found = detection_metrics(events(seen), detections(result.mean, seen), TIOUS)
-        by_tiou = "  ".join(f"{m:.3f} at {t:g}" for t, m in zip(TIOUS, found.map, strict=True))
-        print(
-            f"temporal attention on the planted events: {numbers['attention']:.2f} times uniform\n"
-            f"detection mAP by tIoU: {by_tiou}"
-        )
-        more |= {"attention": numbers["attention"], "detection": found.report()}
-    unreadable = common.tell_unreadable(clips)
-    more |= {"unreadable": unreadable} if unreadable else {}
-    written = result.mean.write(result_folder(method.name, args.result_path), more)
-    print("written: " + ", ".join(map(str, written)))
-    return 1 if unreadable else 0
-
-
-def load(file: Checkpoint, *, visual_only: bool | None = None, **given: Any) -> Model:
+def load(file: Checkpoint, *, visual_only: bool = False, **given: Any) -> Model:
     """The network of a checkpoint, ready to answer. visual_only: the stream without sound, for a
     file that does not say; given: see `clips.load`."""
-    method = METHOD._replace(changes={"visual_only": True}) if visual_only else METHOD
+    method = METHOD._replace(changes={"visual_only": True} if visual_only else {})
     return Model("cten", *common.load(method, file, **given), file, answer)
 
 
@@ -492,83 +295,110 @@ def answer(
     Raises DataError naming the file.
     """
     theta = model.file.options.get("theta", THETA) if theta is None else theta
-    if is_arrays(source):
+    if isinstance(source, tuple | list):
         sample = common.bare_sample(model.config, source)
         with jt.no_grad():
             audio = None if sample.audio is None else sample.audio[None]
             output = look(model.net, sample.visual[None], audio)
             rows = jt.nn.softmax(output.logits, dim=1).numpy()
-        found, gamma = common.by_class(model.class_names, rows[0]), output.gamma.numpy()[0]
+        found, gamma = by_class(model.class_names, rows[0]), output.gamma.numpy()[0]
         return Answer(
             "CTEN", "arrays", model.weights, next(iter(found)), found, [], gamma, 0.0,
             model.trained_on, score=model.score,
         )  # fmt: skip
-
-    def opened(paths: SamplePaths) -> VideoClips:
-        clips = open_clips(model.config, paths, "validation", fps=fps)
-        clips.class_names = model.class_names
-        return clips
-
+    opened = partial(open_clips, model.config, subset="validation", fps=fps)
     clips = common.one_clip(source, opened, sound)
+    clips.class_names = model.class_names
 
     def state_of(_clip: int, theta: float) -> ErasingState:
         # What the file shows is what we ask: it has no label.
         return replace(erasing_state(model.net, clips, 0, theta), label=None)
 
     state = state_of(0, theta)
-    found = common.by_class(model.class_names, state.mean_probabilities)
+    found = by_class(model.class_names, state.mean_probabilities)
     label, likeliest = next(iter(found.items()))
     segments = [
         (start, end, label, score * likeliest)
         for start, end, score in attention_proposals(state.gamma, state.seconds)
     ]
-    name = name_of(source)
     return Answer(
-        "CTEN", name, model.weights, label, found, segments, state.gamma, state.seconds,
+        "CTEN", name_of(source), model.weights, label, found, segments, state.gamma, state.seconds,
         model.trained_on, state, model.score,
-        View(
-            lambda lang: erasing.erasing_widget([state.title], state_of, lang, theta),
-            lambda lang: erasing.png(state, lang), lambda lang: erasing.describe(state, lang),
-        ),
+        View(lambda lang: erasing.erasing_widget([state.title], state_of, lang, theta),
+             lambda lang: erasing.png(state, lang), lambda lang: erasing.describe(state, lang)),
     )  # fmt: skip
 
 
-def _test_singlevideo(method: common.Method, args: argparse.Namespace) -> int:
-    file = open_checkpoint(NAME, args.checkpoint_path, args.result_path)
-    model = load(
-        file, visual_only=args.visual_only, settings=common.settings_of(args),
-        **common.sizes_of(method, args),
-    )  # fmt: skip
-    found = answer(model, args.video_path, fps=args.fps, theta=args.theta)
-    common.print_answer(args.video_path, found)
-    folder = result_folder(NAME, args.result_path)
-    path = folder / named_after(args.video_path, "_erasing.png")
-    print(f"erasing picture: {found.save(path, args.lang)}")
-    return 0
+# --- Command line ---------------------------------------------------------------------------------
+
+NAME, PHASES = "CTEN", common.PHASES
+METHOD = common.Method(
+    name=NAME, network=build, config=CTENConfig, schedules=SCHEDULES,
+    sizes=("sample_size", "seq_len", "snippet_duration", "audio_embed_size", "audio_n_segments",
+           "audio_time"),
+    open_clips=open_clips, train=train,
+)  # fmt: skip
 
 
-__all__ = [
-    "METHOD",
-    "NAME",
-    "PHASES",
-    "SCHEDULES",
-    "ErasedPredictions",
-    "Kept",
-    "Run",
-    "answer",
-    "build",
-    "clip_truth",
-    "detections",
-    "erasing_state",
-    "erasing_states",
-    "events",
-    "load",
-    "look",
-    "open_clips",
-    "optimizer",
-    "run",
-    "seen_again",
-    "test",
-    "train",
-    "truths",
-]
+def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
+    common.add_arguments(parser, phase, METHOD)
+    add = parser.add_argument
+    add("--theta", type=float, help="where the erasing threshold lies between the least (0) and "
+        f"the largest (1) attention (default: the checkpoint's, or {THETA})")  # fmt: skip
+    add("--visual_only", action="store_true", help="the stream without sound")
+    if phase == "main":
+        add("--no_erasing", action="store_true",
+            help="train on the first pass alone, for comparison")  # fmt: skip
+        add("--stored_statistics", action="store_true",
+            help="a frozen backbone's batch norm keeps its stored statistics")  # fmt: skip
+        add("--keep_features", action="store_true",
+            help="evaluate each snippet once; needs --stored_statistics")  # fmt: skip
+
+
+def run(phase: str, args: argparse.Namespace) -> int:
+    """Carry out one phase; returns the exit code."""
+    refuse(args.theta is not None and not 0 <= args.theta <= 1, "--theta", found=args.theta,
+           wanted="0 to 1", cure=f"The paper uses {THETA}.")  # fmt: skip
+    # As many audio as visual segments: one option sets both.
+    if args.seq_len is None:
+        args.seq_len = args.audio_n_segments
+    if args.audio_n_segments is None:
+        args.audio_n_segments = args.seq_len
+    # A checkpoint of the visual stream says so itself; the option is for files from elsewhere.
+    changes = {"visual_only": True} if args.visual_only else {}
+    if phase == "test":
+        return _test(METHOD._replace(changes=changes), args)
+    if phase == "test_singlevideo":
+        net_of = partial(load, **changes)
+        return common.run_singlevideo(METHOD, args, net_of, "erasing", theta=args.theta)
+    _check_features(args.keep_features, args.stored_statistics)
+    theta = THETA if args.theta is None else args.theta
+    own = partial(train, theta=theta, erasing=not args.no_erasing, keep_features=args.keep_features)
+    changes["stored_statistics"] = args.stored_statistics
+    method = METHOD._replace(train=own, changes=changes, notes={"theta": theta})
+    return common.run_main(method, args)
+
+
+def _check_features(keep: bool, stored_statistics: bool) -> None:
+    refuse(keep and not stored_statistics, "keep_features",
+           found="a backbone whose batch norm collects new statistics while training",
+           wanted="stored_statistics", cure="Build the network with stored_statistics=True "
+           "(--settings paper --stored_statistics).")  # fmt: skip
+
+
+def _test(method: common.Method, args: argparse.Namespace) -> int:
+    net, clips, saved = common.open_test_clips(method, args)
+    theta = saved.get("theta", THETA) if args.theta is None else args.theta
+    result = test(net, clips, batch_size=args.batch_size or 8, threads=args.n_threads, theta=theta)
+    print(result.mean.table())
+    numbers = result.numbers(clips)
+    more: dict[str, Any] = {name: numbers[f"val_{name}"] for name in ("pass_1", "pass_2")}
+    print(f"accuracy of pass 1 (whole video) {more['pass_1']:.3f}, of pass 2 (keyframes erased) "
+          f"{more['pass_2']:.3f}; the table is of their mean")  # fmt: skip
+    if "attention" in numbers:
+        found = result.detection(clips)
+        by_tiou = "  ".join(f"{m:.3f} at {t:g}" for t, m in zip(TIOUS, found.map, strict=True))
+        print(f"temporal attention on the planted events: {numbers['attention']:.2f} times uniform")
+        print(f"detection mAP by tIoU: {by_tiou}")
+        more |= {"attention": numbers["attention"], "detection": found.report()}
+    return common.write_test(NAME, args, clips, result.mean, theta=theta, **more)

@@ -13,11 +13,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from jacklib.errors import DataError, shown
+from jacklib.errors import refuse, shown
 from jacklib.methods import cten, gait, tsl, vaanet
 from jacklib.methods.answer import Model
 from jacklib.methods.checkpoints import check_network, own_weights, shipped_weights
-from jacklib.weights.checkpoint import Checkpoint, read_checkpoint
+from jacklib.weights.checkpoint import read_checkpoint
 
 METHODS: dict[str, ModuleType] = {"vaanet": vaanet, "cten": cten, "tsl": tsl, "gait": gait}
 # The sample data that each one's classroom training takes, as `Model.trained_on` has it.
@@ -32,11 +32,8 @@ def network_key(name: str, where: str = "network") -> str:
     """ "VAANet", "TSL-Net", "bpm_gcn" -> "vaanet", "tsl", "gait". Raises DataError for others."""
     key = "".join(letter for letter in str(name).lower() if letter.isalnum())
     key = ALIASES.get(key, key)
-    if key not in METHODS:
-        raise DataError(
-            where, found=shown(name), wanted=f"one of {', '.join(METHODS)}",
-            cure="Correct the name.",
-        )  # fmt: skip
+    refuse(key not in METHODS, where, found=shown(name), wanted=f"one of {', '.join(METHODS)}",
+           cure="Correct the name.")  # fmt: skip
     return key
 
 
@@ -62,24 +59,15 @@ def load(
         network = network_key(source)
         source = shipped_weights(METHODS[network].NAME)
     file = read_checkpoint(source)
-    return loaded(file, network, settings=settings, n_classes=n_classes, **sizes)
-
-
-def loaded(file: Checkpoint, network: str | None = None, **given: Any) -> Model:
-    """`load` for a file that has been read already."""
     said = file.options.get("network")
-    if network is None and said is None:
-        raise DataError(
-            file.path, found="weights that do not say which network they are of",
-            wanted="the network's name", cure='Add network="vaanet", "cten", "tsl" or "gait".',
-        )  # fmt: skip
+    refuse(network is None and said is None, file.path,
+           found="weights that do not say which network they are of", wanted="the network's name",
+           cure='Add network="vaanet", "cten", "tsl" or "gait".')  # fmt: skip
     key = network_key(network) if network else network_key(said, f"{file.path}, option network")
     if said is not None:
         check_network(METHODS[key].NAME, file.path, file.options)
-    if given.get("settings") not in (None, "paper", "classroom"):
-        raise DataError(
-            "settings", found=shown(given["settings"]), wanted="paper or classroom",
-            cure="Correct the name.",
-        )  # fmt: skip
+    refuse(settings not in (None, "paper", "classroom"), "settings", found=shown(settings),
+           wanted="paper or classroom", cure="Correct the name.")  # fmt: skip
+    given = {"settings": settings, "n_classes": n_classes, **sizes}
     given = {name: value for name, value in given.items() if value is not None}
     return METHODS[key].load(file, **given)

@@ -15,39 +15,24 @@ import numpy as np
 from jacklib.backend import runtime
 from jacklib.core.metrics import per_class
 from jacklib.core.shapes import STREAMS
+from jacklib.data import gait as data
 from jacklib.data.bvh import Recording
-from jacklib.data.gait import (
-    FRAMES,
-    N_AFFECTIVE,
-    Gaits,
-    GaitSample,
-    gait_arrays,
-    read_pose,
-    recording_frames,
-)
+from jacklib.data.gait import FRAMES, N_AFFECTIVE, Gaits, GaitSample
 from jacklib.data.poses import EMOTIONS, check_pose, swap_sides
 from jacklib.data.samples import GAITS
-from jacklib.errors import DataError
+from jacklib.errors import DataError, check_at_least, refuse
 from jacklib.files import named_after
-from jacklib.methods.answer import Answer, Model, View, name_of
-from jacklib.methods.checkpoints import (
-    built_as,
-    check_network,
-    check_resumed,
-    open_checkpoint,
-    result_folder,
-    saved_config,
-)
-from jacklib.methods.gait_config import PASSED_OVER, WITHOUT_EFFECT, option, read_config
-from jacklib.methods.gait_config import PHASES as MAIN_PHASES
+from jacklib.methods import checkpoints, gait_config
+from jacklib.methods.answer import Answer, Model, View, by_class, name_of
+from jacklib.methods.checkpoints import by_settings, open_checkpoint, result_folder
 from jacklib.networks import BPMGCN, BPMGCNConfig
 from jacklib.networks.losses import bpm_gcn_loss
 from jacklib.ops import SGD
 from jacklib.training import parallel
 from jacklib.training.evaluate import Predictions
 from jacklib.training.loop import fit
-from jacklib.training.runs import Run, best_weights, owned
-from jacklib.weights.checkpoint import Checkpoint, load_weights, read_options
+from jacklib.training.runs import Run, best_weights
+from jacklib.weights.checkpoint import Checkpoint, load_weights
 from jacklib.widgets import gait as walking
 from jacklib.widgets.gait_state import GaitGraphs, GaitState
 
@@ -56,15 +41,12 @@ PHASES = ("main", "test_single")
 
 
 class Schedule(NamedTuple):
-    """How BPM-GCN is trained: SGD whose learning rate falls to a tenth at `drops`.
-
-    drops: the epochs after which it falls.
-    """
+    """How BPM-GCN is trained: SGD whose learning rate falls to a tenth at `drops`."""
 
     batch_size: int
     n_epochs: int
     learning_rate: float
-    drops: tuple[int, ...]
+    drops: tuple[int, ...]  # the epochs after which it falls
     momentum: float = 0.9
     weight_decay: float = 1e-3
     nesterov: bool = True
@@ -82,13 +64,9 @@ SCHEDULES = {
 
 
 def open_gaits(
-    split: str,
-    folder: str | Path | None = None,
-    *,
-    train: bool = False,
-    seed: int = 0,
+    split: str, folder: str | Path | None = None, *, train: bool = False, seed: int = 0,
     dataset: str = "styled",
-) -> Gaits:
+) -> Gaits:  # fmt: skip
     """The gaits of a folder that `prepare gait` made; without one, the samples, made if need be."""
     return Gaits(folder or GAITS[dataset](), split, train=train, seed=seed)
 
@@ -110,22 +88,14 @@ def steps(gaits: Gaits, schedule: Schedule, seed: int, epoch: int, start: int) -
 
 
 def train(
-    net: BPMGCN,
-    training: Gaits,
-    validation: Gaits,
-    *,
-    schedule: Schedule,
-    run: Run | str | Path,
+    net: BPMGCN, training: Gaits, validation: Gaits, *, schedule: Schedule, run: Run | str | Path,
     affective_weight: float = 1.0,
-) -> list[dict[str, float]]:
+) -> list[dict[str, float]]:  # fmt: skip
     """Train as the released code does; returns the history (see `jacklib.training.loop.fit`).
 
     affective_weight: of the distance from the affective features; 0 is the paper's ablation.
     """
-    if schedule.batch_size < 1:
-        raise DataError(
-            "batch_size", found=str(schedule.batch_size), wanted="1 or more", cure="Correct it."
-        )
+    check_at_least("batch_size", schedule.batch_size, 1, "Correct it.")
     net.train()  # eval() has stopped the gradients that the optimizer looks for
 
     def step_loss(step: Step):
@@ -137,24 +107,16 @@ def train(
         yield terms["total"], output.logits, sample.label
 
     run = replace(Run.of(run), settings=(schedule, training, validation, affective_weight))
+    sgd = SGD(
+        net.parameters(), schedule.learning_rate, momentum=schedule.momentum,
+        weight_decay=schedule.weight_decay, nesterov=schedule.nesterov,
+    )  # fmt: skip
     return fit(
-        net,
-        optimizer(net, schedule),
-        run,
-        step_loss=step_loss,
+        net, sgd, run, step_loss=step_loss,
         batches=lambda epoch, start: steps(training, schedule, run.seed, epoch, start),
         n_batches=-(-len(training) // schedule.batch_size),
         evaluate=lambda: {"val_accuracy": test(net, validation).accuracy},
-        n_epochs=schedule.n_epochs,
-        rates=lambda epoch, batch: [schedule.rate(epoch)],
-    )
-
-
-def optimizer(net: BPMGCN, schedule: Schedule) -> SGD:
-    """SGD with the first epoch's learning rate, for everything in `net` that takes a gradient."""
-    return SGD(
-        net.parameters(), schedule.learning_rate, momentum=schedule.momentum,
-        weight_decay=schedule.weight_decay, nesterov=schedule.nesterov,
+        n_epochs=schedule.n_epochs, rates=lambda epoch, batch: [schedule.rate(epoch)],
     )  # fmt: skip
 
 
@@ -169,24 +131,18 @@ def test(net: BPMGCN, gaits: Gaits, batch_size: int = 64) -> Predictions:
             rows.append(jt.nn.softmax(output.logits, dim=1).numpy())
             jt.sync_all()
     return Predictions(
-        probabilities=np.concatenate(rows),
-        labels=np.asarray(gaits.labels),
-        ids=list(gaits.names),
-        class_names=list(gaits.class_names),
-        gamma=np.zeros((len(gaits), 0), np.float32),
-        noun="gaits",
-    )
+        np.concatenate(rows), np.asarray(gaits.labels), list(gaits.names), list(gaits.class_names),
+        gamma=np.zeros((len(gaits), 0), np.float32), noun="gaits",
+    )  # fmt: skip
 
 
 def emotion_table(predictions: Predictions) -> str:
     """The accuracy of each emotion's gaits and of all, in one row, as the paper prints it."""
-    names = [name.capitalize() for name in predictions.class_names]
-    rows = per_class(predictions.confusion)
-    cells = ["-" if row["recall"] is None else f"{100 * row['recall']:.2f}" for row in rows]
-    head = "".join(f"{name:>9}" for name in [*names, "All"])
-    return f"accuracy, % {head}\n{'':<12}" + "".join(
-        f"{cell:>9}" for cell in [*cells, f"{100 * predictions.accuracy:.2f}"]
-    )
+    names = [*(name.capitalize() for name in predictions.class_names), "All"]
+    shares = [*(row["recall"] for row in per_class(predictions.confusion)), predictions.accuracy]
+    cells = ["-" if share is None else f"{100 * share:.2f}" for share in shares]
+    head, row = ("".join(f"{cell:>9}" for cell in line) for line in (names, cells))
+    return f"accuracy, % {head}\n{'':<12}{row}"
 
 
 # --- The walking skeleton -------------------------------------------------------------------------
@@ -206,48 +162,35 @@ def _states(
     posture, movement = (np.stack([sample[part] for sample in samples]) for part in (0, 1))
     seen = net.inspect(posture, movement)
     probabilities = jt.nn.softmax(seen.output.logits, dim=1).numpy()
-    predicted = None if seen.output.affective is None else seen.output.affective.numpy()
-    learned = [_stacked(graphs) for graphs in (seen.posture_learned, seen.movement_learned)]
-    attention = [_stacked(graphs) for graphs in (seen.posture_graphs, seen.movement_graphs)]
-    joints = [_stacked(gates) for gates in (seen.posture_joints, seen.movement_joints)]
-    times = [[t.numpy() for t in gates] for gates in (seen.posture_times, seen.movement_times)]
+    predicted = seen.output.affective
+    if predicted is not None:
+        predicted = predicted.numpy().reshape(-1, N_AFFECTIVE, FRAMES)
     states = []
     for row, gait in enumerate(samples):
         graphs = GaitGraphs(
-            *(None if a is None else a[:, row] for a in attention),
-            *learned,
-            *(None if g is None else g[:, row] for g in joints),
-            *(tuple(t[row] for t in gates) or None for gates in times),
-        )
-        states.append(
-            GaitState(
-                title=names[row],
-                pose=gait.posture[..., 0].transpose(1, 2, 0),
-                affective=gait.affective.reshape(N_AFFECTIVE, FRAMES).T,
-                label=labels[row],
-                class_names=EMOTIONS,
-                probabilities=probabilities[row],
-                affective_predicted=None
-                if predicted is None
-                else predicted[row].reshape(N_AFFECTIVE, FRAMES).T,
-                graphs=graphs,
-            )
-        )
+            _stacked(seen.posture_graphs, row), _stacked(seen.movement_graphs, row),
+            _stacked(seen.posture_learned), _stacked(seen.movement_learned),
+            _stacked(seen.posture_joints, row), _stacked(seen.movement_joints, row),
+            tuple(t.numpy()[row] for t in seen.posture_times) or None,
+            tuple(t.numpy()[row] for t in seen.movement_times) or None,
+        )  # fmt: skip
+        states.append(GaitState(
+            title=names[row], pose=gait.posture[..., 0].transpose(1, 2, 0),
+            affective=gait.affective.reshape(N_AFFECTIVE, FRAMES).T, label=labels[row],
+            probabilities=probabilities[row], graphs=graphs,
+            affective_predicted=None if predicted is None else predicted[row].T,
+        ))  # fmt: skip
     return states
 
 
-def _stacked(graphs: list[jt.Var]) -> np.ndarray | None:
-    return np.stack([graph.numpy() for graph in graphs]) if graphs else None
+def _stacked(graphs: list[jt.Var], row: Any = slice(None)) -> np.ndarray | None:
+    return np.stack([graph.numpy()[row] for graph in graphs]) if graphs else None
 
 
 def recording_state(
-    net: BPMGCN,
-    source: Any,
-    *,
-    start: float = 0.0,
-    fps: float | None = None,
+    net: BPMGCN, source: Any, *, start: float = 0.0, fps: float | None = None,
     right_first: bool = False,
-) -> GaitState:
+) -> GaitState:  # fmt: skip
     """What the network says of one recording (.bvh, .npy, .csv, or an array [T, 16, 3]).
 
     start: seconds into it. fps: frames per second of poses that do not say. right_first: their
@@ -256,7 +199,7 @@ def recording_state(
     if isinstance(source, np.ndarray):
         recording, title = Recording(check_pose(source, "source"), None), "array"
     else:
-        recording, title = read_pose(source), Path(source).stem
+        recording, title = data.read_pose(source), Path(source).stem
     if recording.fps is not None and (fps is not None or right_first):
         raise DataError(
             "--fps" if fps is not None else "--right_first",
@@ -264,12 +207,12 @@ def recording_state(
             wanted="a .npy or .csv file", cure="Leave the option out.",
         )  # fmt: skip
     if fps is not None:
-        if fps <= 0:
-            raise DataError("--fps", found=str(fps), wanted="more than 0", cure="Correct it.")
+        refuse(fps <= 0, "--fps", found=fps, wanted="more than 0", cure="Correct it.")
         recording = recording._replace(fps=fps)
     if right_first:
         recording = recording._replace(pose=swap_sides(recording.pose))
-    joint, movement, affective, _ = gait_arrays([recording_frames(recording, start)], [0])
+    frames = data.recording_frames(recording, start)
+    joint, movement, affective, _ = data.gait_arrays([frames], [0])
     sample = GaitSample(joint[0], movement[0], affective[0], 0)
     (state,) = _states(net, [title], [sample], [None])  # its label is what we ask
     return state
@@ -283,24 +226,18 @@ def load(
     settings: of a file that does not say; given: such as streams="posture". Raises DataError if
     the file says something else, or its network is not for gaits as they are here.
     """
-    saved = file.options
     asked = given.get("streams")
-    if asked and saved.get("streams", asked) != asked:
-        raise DataError(
-            file.path, found=f"streams: {saved['streams']}", wanted=asked,
-            cure="Leave --streams out, or train such a network.",
-        )  # fmt: skip
-    with built_as(file):
-        config = saved_config(BPMGCNConfig, saved) if saved else getattr(BPMGCNConfig, settings)()
-        config = replace(config, **given)
+    have = file.options.get("streams", asked)
+    refuse(asked and have != asked, file.path, found=f"streams: {have}", wanted=asked,
+           cure="Leave --streams out, or train such a network.")  # fmt: skip
+    with checkpoints.built_as(file):
+        config = checkpoints.config_of(BPMGCNConfig, file, settings, **given)
         net = BPMGCN(config)
     sizes = (n_classes or config.n_classes, config.n_features, config.frames)
-    if sizes != (len(EMOTIONS), N_AFFECTIVE, FRAMES):
-        raise DataError(
-            file.path, found="{} classes, {} affective features, {} frames".format(*sizes),
-            wanted=f"{len(EMOTIONS)}, {N_AFFECTIVE} and {FRAMES}, as gaits have here",
-            cure="Take other weights.",
-        )  # fmt: skip
+    refuse(sizes != (len(EMOTIONS), N_AFFECTIVE, FRAMES), file.path,
+           found="{} classes, {} affective features, {} frames".format(*sizes),
+           wanted=f"{len(EMOTIONS)}, {N_AFFECTIVE} and {FRAMES}, as gaits have here",
+           cure="Take other weights.")  # fmt: skip
     load_weights(net, file)
     return Model("gait", net, config, list(EMOTIONS), file, answer)
 
@@ -309,17 +246,14 @@ def answer(model: Model, source: Any, **how: Any) -> Answer:
     """BPM-GCN's emotion of a walk, and its graphs. how: start=, fps=, right_first= of
     `recording_state`. Raises DataError naming the file."""
     state = recording_state(model.net, source, **how)
-    order = np.argsort(-state.probabilities, kind="stable")
-    found = {state.class_names[k]: float(state.probabilities[k]) for k in order}
+    found = by_class(state.class_names, state.probabilities)
     name = state.title if isinstance(source, np.ndarray) else name_of(source)
     return Answer(
         "BPM-GCN", name, model.weights, next(iter(found)), found, [], None,
         state.frames / state.fps, model.trained_on, state, model.score,
-        View(
-            lambda lang: walking.gait_widget([state], lang),
-            lambda lang: walking.png([state], lang=lang),
-            lambda lang: walking.describe([state], lang=lang),
-        ),
+        View(lambda lang: walking.gait_widget([state], lang),
+             lambda lang: walking.png([state], lang=lang),
+             lambda lang: walking.describe([state], lang=lang)),
     )  # fmt: skip
 
 
@@ -327,8 +261,6 @@ def answer(model: Model, source: Any, **how: Any) -> Answer:
 
 
 def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
-    """The documented options of one phase."""
-
     def add(name: str, *others: str, **options: Any) -> None:
         names = [name, *others]
         names += [n.replace("_", "-") for n in names if "_" in n]  # the released spelling
@@ -344,17 +276,7 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
             help="joints 4 to 6 and 10 to 12 are the right side's")  # fmt: skip
         add("--lang", choices=("en", "zh"), default="en", help="language of the picture")
         return
-    paper, classroom = SCHEDULES["paper"], SCHEDULES["classroom"]
-
-    def by_settings(name: str, form: str = "{}") -> str:
-        values = [form.format(getattr(s, name)) for s in (paper, classroom)]
-        return f"default: {values[0]} (paper), {values[1]} (classroom)"
-
-    def listed(name: str) -> str:
-        values = [" ".join(map(str, getattr(s, name))) for s in (paper, classroom)]
-        return f"default: {values[0]} (paper), {values[1]} (classroom)"
-
-    add("--phase", choices=MAIN_PHASES, help="default: train")
+    add("--phase", choices=gait_config.PHASES, help="default: train")
     add("--config", help="a .yaml file of these options, as the released code has one; what "
         "the command line says goes before")  # fmt: skip
     add("--dataset", choices=GAITS, default="styled", help="the gaits that ship with JACK")
@@ -363,17 +285,18 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
     add("--streams", choices=STREAMS, help="default: both, or the checkpoint's")
     add("--affective_weight", type=float, help="of the affective constraint (default: 1)")
     add("--seed", type=int, help="default: 0")
-    add("--batch_size", type=int, help=by_settings("batch_size"))
-    add("--n_epochs", "--num_epoch", type=int, help=by_settings("n_epochs"))
-    add("--learning_rate", "--base_lr", type=float, help=by_settings("learning_rate", "{:g}"))
+    add("--batch_size", type=int, help=by_settings(SCHEDULES, "batch_size"))
+    add("--n_epochs", "--num_epoch", type=int, help=by_settings(SCHEDULES, "n_epochs"))
+    add("--learning_rate", "--base_lr", type=float, help=by_settings(SCHEDULES, "learning_rate"))
+    drops = by_settings(SCHEDULES, "drops", lambda epochs: " ".join(map(str, epochs)))
     add("--drops", "--step", type=int, nargs="*",
-        help=f"epochs after which it falls to a tenth; {listed('drops')}")  # fmt: skip
-    add("--weight_decay", type=float, help=by_settings("weight_decay", "{:g}"))
+        help=f"epochs after which it falls to a tenth; {drops}")  # fmt: skip
+    add("--weight_decay", type=float, help=by_settings(SCHEDULES, "weight_decay"))
     add("--sync_bn", action="store_true",
         help="several processes: batch normalisation over the whole batch")  # fmt: skip
     add("--resume", help="last.pth of an interrupted run: goes on exactly where it was")
     add("--save_every", type=int, default=0, help="also checkpoint after this many steps")
-    for name in WITHOUT_EFFECT:
+    for name in gait_config.WITHOUT_EFFECT:
         add(f"--{name}", nargs="*", help=argparse.SUPPRESS)
     add("--optimizer", help=argparse.SUPPRESS)
 
@@ -383,31 +306,25 @@ def run(phase: str, args: argparse.Namespace) -> int:
     if phase == "test_single":
         return _test_single(args)
     options = _options(args)
-    return _test(options) if options.get("phase") == "test" else _train(options)
+    if options.get("phase") == "test":
+        return _test(options)
+    with checkpoints.training_folder(NAME, options.get("result_path")) as folder:
+        return _train(folder, options)
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
     """What the configuration file sets, then what the command line does, all checked."""
-    options, idle = read_config(args.config) if args.config else ({}, [])
-    if args.data_path is None and "data_path" not in options:
-        options.setdefault("settings", "classroom")
-    options.setdefault("settings", "paper")
-    names = (
-        "data_path", "checkpoint_path", "result_path", "streams", "affective_weight", "seed",
-        "batch_size", "n_epochs", "learning_rate", "drops", "weight_decay", "phase", "optimizer",
-    )  # fmt: skip
-    for name in names:
-        value = getattr(args, name)
-        if value is not None:
-            options[name] = option(name, value, f"--{name}")
-    if args.settings:
-        options["settings"] = args.settings
+    options, idle = gait_config.read_config(args.config) if args.config else ({}, [])
+    for name, value in vars(args).items():
+        if name in gait_config.OPTIONS and value is not None:
+            options[name] = gait_config.option(name, value, f"--{name}")
+    options["settings"] = args.settings or ("paper" if "data_path" in options else "classroom")
     for name in ("dataset", "sync_bn", "resume", "save_every"):
         options[name] = getattr(args, name)
-    idle += [name for name in WITHOUT_EFFECT if getattr(args, name) is not None]
+    idle += [name for name in gait_config.WITHOUT_EFFECT if getattr(args, name) is not None]
+    reasons = gait_config.WITHOUT_EFFECT | gait_config.PASSED_OVER
     for name in dict.fromkeys(idle):
-        reason = (WITHOUT_EFFECT | PASSED_OVER)[name]
-        print(f"without effect here: {name} ({reason})", file=sys.stderr)
+        print(f"without effect here: {name} ({reasons[name]})", file=sys.stderr)
     return options
 
 
@@ -422,21 +339,17 @@ def _schedule(options: dict[str, Any]) -> Schedule:
     return schedule
 
 
-def _train(options: dict[str, Any]) -> int:
-    result_path = result_folder(NAME, options.get("result_path"))
-    with owned(result_path, NAME):
-        return _train_in(result_path, options)
+def _given(options: dict[str, Any]) -> dict[str, str]:
+    """What the options say of the network."""
+    return {"streams": options["streams"]} if "streams" in options else {}
 
 
-def _train_in(result_path: Path, options: dict[str, Any]) -> int:
+def _train(result_path: Path, options: dict[str, Any]) -> int:
     schedule, seed = _schedule(options), options.get("seed", 0)
     dataset, resume = options["dataset"], options["resume"]
-    for path in (options.get("checkpoint_path"), resume):
-        if path and Path(path).is_file():
-            check_network(NAME, path, read_options(path))
+    checkpoints.check_given(NAME, options.get("checkpoint_path"), resume)
     runtime.seed(seed)
-    config = getattr(BPMGCNConfig, options["settings"])()
-    config = replace(config, streams=options.get("streams", config.streams))
+    config = replace(getattr(BPMGCNConfig, options["settings"])(), **_given(options))
     folder = options.get("data_path")
     training = open_gaits(
         "train", folder, train=options.get("random_move", True), seed=seed, dataset=dataset
@@ -449,20 +362,17 @@ def _train_in(result_path: Path, options: dict[str, Any]) -> int:
     if options["sync_bn"]:
         parallel.synchronise_batch_norm(net)
     drops = ", ".join(map(str, schedule.drops)) or "none"
-    print(
-        f"{NAME}, {options['settings']} settings: {len(training)} gaits to train, "
-        f"{len(validation)} to test, streams: {config.streams}; batch {schedule.batch_size}, "
-        f"{schedule.n_epochs} epochs, learning rate {schedule.learning_rate:g}, a tenth after "
-        f"{drops}, seed {seed}, on {runtime.device()}"
-    )
+    print(f"{NAME}, {options['settings']} settings: {len(training)} gaits to train, "
+          f"{len(validation)} to test, streams: {config.streams}; batch {schedule.batch_size}, "
+          f"{schedule.n_epochs} epochs, learning rate {schedule.learning_rate:g}, a tenth after "
+          f"{drops}, seed {seed}, on {runtime.device()}")  # fmt: skip
     affective_weight = options.get("affective_weight", 1.0)
     notes = asdict(config) | {
         "network": NAME, "class_names": list(EMOTIONS), "affective_weight": affective_weight
     } | ({} if folder else {"trained_on": dataset})  # fmt: skip
     notes |= {k: v for k, v in schedule._asdict().items() if k != "n_epochs"}
-    if resume and Path(resume).is_file():
-        hint = "; with another --n_epochs, name its --drops too"
-        check_resumed(resume, read_options(resume), notes, hint)
+    hint = "; with another --n_epochs, name its --drops too"
+    checkpoints.check_resumed(resume, notes, hint)
     history = train(
         net, training, validation, schedule=schedule,
         run=Run(result_path, seed, resume, options["save_every"], options=notes),
@@ -471,19 +381,16 @@ def _train_in(result_path: Path, options: dict[str, Any]) -> int:
     print(emotion_table(test(net, validation)))
     best = max(history, key=lambda row: row["val_accuracy"])
     weights = best_weights(result_path, best["epoch"])
-    print(
-        f"That is after the last epoch (weights: {result_path / 'last.pth'}). Best test accuracy "
-        f"{best['val_accuracy']:.3f} in epoch {best['epoch']} (chance 0.250); its weights: "
-        f"{weights}. Chosen on the test gaits, that number is too good."
-    )
+    print(f"That is after the last epoch (weights: {result_path / 'last.pth'}). Best test accuracy "
+          f"{best['val_accuracy']:.3f} in epoch {best['epoch']} (chance 0.250); its weights: "
+          f"{weights}. Chosen on the test gaits, that number is too good.")  # fmt: skip
     return 0
 
 
 def _test(options: dict[str, Any]) -> int:
     parallel.check_alone(f"{NAME} main --phase test")
     file = open_checkpoint(NAME, options.get("checkpoint_path"), options.get("result_path"))
-    streams = {"streams": options["streams"]} if options.get("streams") else {}
-    net = load(file, **streams).net
+    net = load(file, **_given(options)).net
     gaits = open_gaits("test", options.get("data_path"), dataset=options["dataset"])
     result = test(net, gaits, options.get("batch_size", 64))
     print(emotion_table(result))

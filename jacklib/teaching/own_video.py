@@ -13,7 +13,7 @@ from jacklib.backend.folders import ROOT
 from jacklib.data import media
 from jacklib.data.tsl_features import DESCRIPTOR, video_facts
 from jacklib.errors import DataError, plain, refuse
-from jacklib.methods.answer import TRAINED_ON, Model
+from jacklib.methods.answer import TEXT, Model
 from jacklib.methods.checkpoints import shipped_weights
 from jacklib.methods.front import CLASSROOM_DATA, METHODS, load, network_key
 from jacklib.weights.torch_files import read_torch_file
@@ -114,7 +114,9 @@ def about(model: Model, lang: str = "en") -> str:
     score = ""
     if model.score:
         score = SCORE[lang].format(what=WHAT[lang][model.score[0]], number=model.score[1])
-    data = TRAINED_ON[lang].get(model.trained_on or "") or model.trained_on or WHAT[lang][""]
+    data = (
+        TEXT[lang]["trained_on"].get(model.trained_on or "") or model.trained_on or WHAT[lang][""]
+    )
     return plain(
         ABOUT[lang].format(network=model.network, weights=model.weights, data=data, score=score)
     )

@@ -358,11 +358,11 @@ def test_bpm_gcns_settings_are_the_codes(page):
 
 @pytest.mark.parametrize("page", PAIRS[2])
 def test_gaits_settings_files_names_are_the_codes(page):
-    from jacklib.methods.gait_config import _OPTIONS, RELEASED_NAMES, WITHOUT_EFFECT
+    from jacklib.methods.gait_config import OPTIONS, RELEASED_NAMES, WITHOUT_EFFECT
 
     (rows,) = (r for h, r in tables_in(page) if h[0] in ("in the file", "文件里的名字"))
     named = [set(re.findall(r"[a-z_]+[a-z]", row[0])) for row in rows]
-    assert {*_OPTIONS, *RELEASED_NAMES} <= set().union(*named[:-1])
+    assert {*OPTIONS, *RELEASED_NAMES} <= set().union(*named[:-1])
     assert named[-1] == set(WITHOUT_EFFECT)
 
 
