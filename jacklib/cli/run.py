@@ -30,7 +30,7 @@ TOOLS = {
     "notebooks": "teaching.notebooks",
     "bench": "measure.bench",
     "porting": "porting.parity",
-    "samples": "data.samples",
+    "samples": "samples",
     "weights": "cli.weights",
 }
 # Networks by the names of the command line; each has a module in `jacklib.methods`.

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from jacklib.backend.processes import run_child
-from jacklib.data.samples import samples_folder
 from jacklib.errors import DataError, TrainingError
 from jacklib.files import whole_file, write_text
 from jacklib.methods.answer import measured
 from jacklib.methods.checkpoints import shipped_weights
 from jacklib.methods.front import CLASSROOM_DATA, METHODS, load, network_key
+from jacklib.samples import samples_folder
 from jacklib.weights.checkpoint import read_checkpoint, read_weights
 
 # What the weights in float16 are tried on: their probabilities may move by so much.

@@ -26,12 +26,12 @@ import numpy as np
 
 from jacklib.backend import processes
 from jacklib.backend.torch_process import find_torch, process_environment
-from jacklib.data.samples import UNTRIMMED
 from jacklib.data.tsl300 import UntrimmedVideos
 from jacklib.measure import protocol
 from jacklib.measure.jittor_session import JittorSession
 from jacklib.methods import tsl
 from jacklib.networks import TSLNetConfig
+from jacklib.samples import UNTRIMMED
 from jacklib.weights.checkpoint import load_weights
 
 CHECK_STEPS = 10  # of the run without dropout

@@ -8,8 +8,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from jacklib.data.samples import samples_folder
 from jacklib.errors import DiskError, refuse
+from jacklib.samples import samples_folder
 from jacklib.training.runs import owned
 from jacklib.weights.checkpoint import Checkpoint, naming, read_checkpoint, read_options
 

@@ -19,8 +19,6 @@ from jacklib.backend import runtime
 from jacklib.core.metrics import attention_on_truth
 from jacklib.data import video
 from jacklib.data.prepare import prepare_frames, prepare_one_video
-from jacklib.data.rendered import segment_truth
-from jacklib.data.samples import SAMPLES, SamplePaths
 from jacklib.data.transforms import TransformDraw
 from jacklib.data.unreadable import Files
 from jacklib.data.video import DATASETS, MINIMUM_FRAMES, Cut, Sample, VideoClips, read_annotation
@@ -30,6 +28,8 @@ from jacklib.methods import checkpoints
 from jacklib.methods.answer import Model, name_of, pair_of
 from jacklib.methods.checkpoints import by_settings, open_checkpoint, result_folder
 from jacklib.ops import Adam, Optimizer
+from jacklib.samples import SAMPLES, SamplePaths
+from jacklib.samples.rendered import segment_truth
 from jacklib.training import parallel
 from jacklib.training.evaluate import Predictions
 from jacklib.training.loop import StepLoss, fit

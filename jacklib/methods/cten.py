@@ -16,7 +16,6 @@ import numpy as np
 from jacklib.core.erasing import THETA, kept_segments
 from jacklib.core.metrics import DetectionMetrics, attention_proposals, detection_metrics
 from jacklib.data.audio import read_audio
-from jacklib.data.samples import SamplePaths
 from jacklib.data.video import FRAMES_PER_SECOND, Batch, VideoClips, batches
 from jacklib.errors import DataError, refuse
 from jacklib.methods import clips as common
@@ -25,6 +24,7 @@ from jacklib.methods.clips import Schedule, clip_truth, middle_frames
 from jacklib.methods.clips import truths as truths  # for the notebook
 from jacklib.networks import CTEN, CTENConfig, CTENVisual
 from jacklib.ops import cross_entropy
+from jacklib.samples import SamplePaths
 from jacklib.training import parallel
 from jacklib.training.evaluate import Predictions, predict_passes
 from jacklib.training.features import KeptFeatures

@@ -19,7 +19,6 @@ from jacklib.data import gait as data
 from jacklib.data.bvh import Recording
 from jacklib.data.gait import FRAMES, N_AFFECTIVE, Gaits, GaitSample
 from jacklib.data.poses import EMOTIONS, check_pose, swap_sides
-from jacklib.data.samples import GAITS
 from jacklib.errors import DataError, check_at_least, refuse
 from jacklib.files import named_after
 from jacklib.methods import checkpoints, gait_config
@@ -28,6 +27,7 @@ from jacklib.methods.checkpoints import by_settings, open_checkpoint, result_fol
 from jacklib.networks import BPMGCN, BPMGCNConfig
 from jacklib.networks.losses import bpm_gcn_loss
 from jacklib.ops import SGD
+from jacklib.samples import GAITS
 from jacklib.training import parallel
 from jacklib.training.evaluate import Predictions
 from jacklib.training.loop import fit

@@ -25,7 +25,6 @@ from jacklib.core.shapes import LOGMEL_BINS, LOGMEL_FRAMES, MODALITIES
 from jacklib.data import tsl300, tsl_features
 from jacklib.data.audio import log_mel, read_audio
 from jacklib.data.media import VIDEO_ENDINGS, sound_beside, write_silence
-from jacklib.data.samples import UNTRIMMED
 from jacklib.data.tsl300 import CLASSES, UntrimmedVideos
 from jacklib.data.tsl_features import CLIP_FRAMES, DESCRIPTOR, I3D_FEATURES, frames_between
 from jacklib.data.unreadable import load_or_leave, nothing_left
@@ -38,6 +37,7 @@ from jacklib.methods.clips import tell_unreadable
 from jacklib.networks import I3D, TSLNet, TSLNetConfig
 from jacklib.networks.losses import TSLLoss
 from jacklib.ops import Adam
+from jacklib.samples import UNTRIMMED
 from jacklib.training import parallel
 from jacklib.training.loop import fit
 from jacklib.training.runs import Run, best_weights

@@ -185,7 +185,7 @@ plt.show()
 # **真实影片。** 动画短片 *Big Buck Bunny*（© 2008 Blender Foundation，[www.bigbuckbunny.org](https://www.bigbuckbunny.org)，CC BY 3.0）的 32 个片段，带声音。标签由 AI 模型看静止画面标注，没有人复核：用来跑通代码很合适，但不能用来评判网络的好坏。下面这段的标签是*惊讶*（Surprise）：
 
 # %%
-from jacklib.data.samples import film_clips, rendered_clips, samples_folder
+from jacklib.samples import film_clips, rendered_clips, samples_folder
 
 paths = film_clips(progress=False)  # frames and sound, unpacked at the first use
 clip = "Surprise/bbb_0314"

@@ -104,7 +104,7 @@ CACHE = Path("results/vaanet")  # git ignores it
 # 先看真实的影片：JACK 自带动画短片 *Big Buck Bunny*（© 2008 Blender Foundation，CC BY 3.0）的片段。第一次调用时会把它们拆成逐帧图像和音频，按 VE8 的目录结构存放。
 
 # %%
-from jacklib.data.samples import film_clips
+from jacklib.samples import film_clips
 
 config = VAANetConfig.classroom()
 film = vaanet.open_clips(config, film_clips(progress=False), "validation", cache=True)
@@ -227,7 +227,7 @@ plt.show()
 # 真实影片里，没人知道*到底*哪些时刻重要。所以训练用的是**渲染视频**：灰色的场景缓缓漂移，伴着嗡嗡声，其中某个已知时刻植入一个 1.2 秒的情感事件。标签只能从这个事件学到，因此可以拿真值给注意力打分。这些视频是合成的，也很容易区分；在它们上面的分数只说明方法有效，与人的真实情感无关。
 
 # %%
-from jacklib.data.samples import rendered_clips
+from jacklib.samples import rendered_clips
 
 rendered = rendered_clips()
 training = vaanet.open_clips(config, rendered, "training", train=True, seed=0, cache=True)

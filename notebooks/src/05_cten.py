@@ -118,7 +118,7 @@ CACHE = Path("results/cten")  # git ignores it
 
 # %%
 from jacklib.data.audio import cten_features, filter_bank_blocks
-from jacklib.data.samples import film_clips, rendered_clips
+from jacklib.samples import film_clips, rendered_clips
 
 config = CTENConfig.classroom()
 S = config.seq_len

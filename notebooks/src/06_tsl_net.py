@@ -128,8 +128,8 @@ for name, (large, small) in both.items():
 # 先看看有哪些文件：
 
 # %%
-from jacklib.data.samples import UNTRIMMED
 from jacklib.data.tsl300 import UntrimmedVideos, read_points
+from jacklib.samples import UNTRIMMED
 
 root = UNTRIMMED["rendered"](progress=False)  # rendered and described at the first use
 training = UntrimmedVideos(root, "train", seed=0)

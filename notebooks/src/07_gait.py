@@ -135,7 +135,7 @@ plt.show()
 #
 # **The labels are synthetic.** "Sad" means that the parameters called sad were used. Nobody felt anything, and nobody judged the result. An accuracy below measures how well a network recognises these changes; it says nothing about people.
 #
-# The whole style model is `jacklib/data/gait_style.py`. These are its parameters and their values:
+# The whole style model is `jacklib/samples/gait_style.py`. These are its parameters and their values:
 
 # %% [markdown] lang="zh"
 # ## 2 · 这些步态从哪里来
@@ -144,7 +144,7 @@ plt.show()
 #
 # **标签是合成的。**“悲伤”（sad）只表示用了名为 sad 的那组参数。没有人真正产生过这种情感，也没有人评判过结果。下文的准确率只说明网络能否识别这些改动，与真人的情感无关。
 #
-# 整个风格模型就是 `jacklib/data/gait_style.py`。它能改这些：
+# 整个风格模型就是 `jacklib/samples/gait_style.py`。它能改这些：
 #
 # | 参数 | 含义 |
 # |---|---|
@@ -162,7 +162,7 @@ plt.show()
 # | `sink` | 屈膝使身体降低的距离（米） |
 
 # %%
-from jacklib.data import gait_style
+from jacklib.samples import gait_style
 
 print(inspect.getsource(gait_style.Style))
 
@@ -191,8 +191,8 @@ plt.show()
 # 每段步态的强度从 0.6 到 1.25 之间抽取，再加上随机的变化和行走者固有的习惯，所以各类别互相重叠。下图是同一段录制按四种风格的平均值走同样长的时间，从右侧看。距离按比例画出：看看各走了多远，躯干和头怎样，手怎样。
 
 # %%
-from jacklib.data.gait_samples import TEST_WALKS, read_walks
-from jacklib.data.samples import samples_folder
+from jacklib.samples import samples_folder
+from jacklib.samples.gait_samples import TEST_WALKS, read_walks
 
 walks = {walk.name: walk for walk in read_walks(samples_folder() / "gait")}
 SIDE = {"left": BLUE, "right": ORANGE}

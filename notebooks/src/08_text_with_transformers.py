@@ -53,10 +53,10 @@ import jittor as jt
 import matplotlib.pyplot as plt
 import numpy as np
 
-from jacklib.data.sentences import load_sentences
 from jacklib.methods.text import TextEncoder
 from jacklib.networks.bert import BERTConfig
 from jacklib.ops import Adam, cross_entropy
+from jacklib.samples.sentences import load_sentences
 
 plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
 BLUE, ORANGE, RED, GREY = "#0072B2", "#E69F00", "#D55E00", "#B8C4CE"
@@ -283,8 +283,8 @@ print("vectors", vectors.shape, "length of each", np.linalg.norm(vectors, axis=1
 # %%
 import json
 
-from jacklib.data.samples import samples_folder
 from jacklib.porting import cmp
+from jacklib.samples import samples_folder
 
 stored = np.load(samples_folder().parent / "tests/torch_numbers/bert_sentences.npz")
 difficult = json.loads(str(stored["sentences"]))
@@ -547,9 +547,9 @@ for k in wrong[:14]:
 # 文本只分得出负面和正面，所以同一极性的四种情感，它给的分数一样；判为中性的那部分概率，正负各分一半。
 
 # %%
-from jacklib.data.samples import rendered_clips
 from jacklib.methods import vaanet
 from jacklib.networks import VAANet, VAANetConfig
+from jacklib.samples import rendered_clips
 
 rendered, small = rendered_clips(), VAANetConfig.classroom()
 training = vaanet.open_clips(small, rendered, "training", train=True, seed=0, cache=True)

@@ -13,9 +13,9 @@ from support.clips import open_clips
 from jacklib.core.erasing import kept_segments
 from jacklib.data import video
 from jacklib.data.audio import cten_features, filter_bank_blocks
-from jacklib.data.samples import SamplePaths
 from jacklib.methods import cten
 from jacklib.networks import CTENConfig
+from jacklib.samples import SamplePaths
 
 SOUND = dict(sound="filter_bank", audio_segments=3, audio_frames=120)
 TINY = dict(

@@ -10,8 +10,8 @@ from support import ROOT
 from torch_numbers.make_filter_bank import CASES, PATH, sound
 
 from jacklib.data import audio
-from jacklib.data.samples import film_clips
 from jacklib.errors import DataError
+from jacklib.samples import film_clips
 
 FILM = ROOT / "data_samples" / "film"
 SILENCE = float(np.log(np.finfo(np.float32).eps))

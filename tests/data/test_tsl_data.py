@@ -20,9 +20,7 @@ from support import ROOT
 from support.untrimmed import write_root
 
 from jacklib.core.metrics import temporal_map
-from jacklib.data import untrimmed
 from jacklib.data.audio import log_mel, log_mel_rate, read_audio
-from jacklib.data.rendered import SAMPLE_RATE, SAMPLES_PER_FRAME, render_clip, write_mp3
 from jacklib.data.tsl300 import (
     UntrimmedVideos,
     mix_annotators,
@@ -44,13 +42,15 @@ from jacklib.data.tsl_features import (
     video_facts,
 )
 from jacklib.data.unreadable import load_or_leave
-from jacklib.data.untrimmed import (
+from jacklib.errors import DataError
+from jacklib.samples import untrimmed
+from jacklib.samples.rendered import SAMPLE_RATE, SAMPLES_PER_FRAME, render_clip, write_mp3
+from jacklib.samples.untrimmed import (
     build_untrimmed_rendered,
     draw_points,
     render_untrimmed,
     write_mp4,
 )
-from jacklib.errors import DataError
 
 FILM = ROOT / "data_samples" / "film" / "video" / "Joy" / "bbb_0120.mp4"
 

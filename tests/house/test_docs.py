@@ -12,8 +12,8 @@ import pytest
 from support import ROOT
 
 from jacklib.cli.run import METHODS, TOOLS
-from jacklib.data.samples import GAITS, SAMPLES, UNTRIMMED
 from jacklib.data.video import DATASETS
+from jacklib.samples import GAITS, SAMPLES, UNTRIMMED
 
 PAIRS = [
     ("README.md", "README_CN.md"),

@@ -13,13 +13,13 @@ LAYERS = (
     {"files"},
     {"core", "backend"},
     {"data", "weights", "ops", "reference"},
-    {"widgets", "networks"},
+    {"widgets", "networks", "samples"},
     {"training", "porting"},
     {"methods"},
     {"teaching", "measure"},
     {"cli"},
 )
-NO_JITTOR = {"core", "data", "widgets", "reference", "errors", "files"}
+NO_JITTOR = {"core", "data", "samples", "widgets", "reference", "errors", "files"}
 
 
 def name_of(path: Path) -> str:

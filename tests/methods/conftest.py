@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from jacklib.data.samples import styled_gaits
+from jacklib.samples import styled_gaits
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from support import ROOT
 from support.commands import jack
 
 from jacklib.cli import run as entry
-from jacklib.data.samples import film_clips, rendered_clips
+from jacklib.samples import film_clips, rendered_clips
 from jacklib.weights.torch_files import read_torch_file, write_torch_file
 
 FILM = ROOT / "data_samples" / "film" / "video" / "Joy" / "bbb_0120.mp4"

@@ -6,10 +6,10 @@ import pytest
 
 from jacklib.backend import runtime
 from jacklib.data.gait import Gaits
-from jacklib.data.samples import styled_gaits
 from jacklib.methods import gait
 from jacklib.networks import BPMGCN, BPMGCNConfig
 from jacklib.ops import SGD
+from jacklib.samples import styled_gaits
 
 SCHEDULE = gait.Schedule(8, 3, 0.02, (1, 2))
 

@@ -6,11 +6,11 @@ import pytest
 from support import ROOT
 from support.videos import write_video
 
-from jacklib.data.samples import samples_folder
 from jacklib.errors import DataError
 from jacklib.methods.clips import one_clip
 from jacklib.methods.clips import open_clips as clips_of
 from jacklib.networks import VAANetConfig
+from jacklib.samples import samples_folder
 from jacklib.teaching import own_video
 from jacklib.weights.checkpoint import read_weights
 from jacklib.weights.torch_files import write_torch_file

@@ -16,10 +16,10 @@ from jacklib import files
 from jacklib.backend import runtime
 from jacklib.data.tsl300 import UntrimmedVideos
 from jacklib.data.tsl_features import frames_between, i3d_features
-from jacklib.data.untrimmed import write_mp4
 from jacklib.errors import DataError
 from jacklib.methods import tsl
 from jacklib.networks import I3D, TSLNet, TSLNetConfig
+from jacklib.samples.untrimmed import write_mp4
 from jacklib.weights.torch_files import read_torch_file, write_torch_file
 
 SMALL = dict(len_feature=16, neck_size=16)

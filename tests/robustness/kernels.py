@@ -91,7 +91,7 @@ def _samples(checkout: Path, folder: Path) -> list[str]:
     functions = {"film": "film_clips", "rendered": "rendered_clips",
                  "untrimmed_rendered": "rendered_untrimmed", "gait": "styled_gaits"}  # fmt: skip
     before = listing(data)
-    code = "from jacklib.data import samples\n" + "\n".join(
+    code = "from jacklib import samples\n" + "\n".join(
         f"samples.{functions[name]}(progress=False)" for name in made
         if name != "untrimmed_rendered" or (data / name / "features").is_dir()
     )  # fmt: skip

@@ -653,7 +653,7 @@ def read_bert(root: Path, name: str) -> None:
 
 
 def read_sentences(root: Path, name: str) -> None:
-    from jacklib.data.sentences import load_sentences
+    from jacklib.samples.sentences import load_sentences
 
     found = load_sentences(root)
     list(found.folds())

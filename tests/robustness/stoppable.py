@@ -64,7 +64,7 @@ def make(kind: str) -> int:
     """A small sample set by the functions that make the large one."""
     from functools import partial
 
-    from jacklib.data import samples
+    from jacklib import samples
 
     # The film's clips are those that the checkout holds.
     samples.build_rendered = partial(samples.build_rendered, n_train=1, n_val=0)

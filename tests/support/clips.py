@@ -1,8 +1,8 @@
 """Clips in VE8's layout, opened small."""
 
 from jacklib.data import video
-from jacklib.data.samples import SamplePaths
 from jacklib.data.video import VideoClips
+from jacklib.samples import SamplePaths
 from support import ROOT
 
 FILM = ROOT / "data_samples" / "film"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from support import ROOT
 
-from jacklib.data.samples import rendered_clips
+from jacklib.samples import rendered_clips
 from jacklib.weights.torch_files import read_torch_file
 
 TRAIN = str(ROOT / "tests" / "support" / "train_without_dropout.py")

@@ -18,11 +18,11 @@ from jittor import nn
 from support import ROOT
 
 from jacklib import files
-from jacklib.data.rendered import build_rendered
-from jacklib.data.samples import SamplePaths
 from jacklib.data.video import Batch
 from jacklib.errors import DataError, DiskError, TrainingError
 from jacklib.ops import Adam, cross_entropy
+from jacklib.samples import SamplePaths
+from jacklib.samples.rendered import build_rendered
 from jacklib.training import loop, runs
 from jacklib.training.logs import draw_curves
 from jacklib.training.loop import fit

@@ -3,8 +3,8 @@
 import numpy as np
 
 from jacklib.data.gait_features import affective_features
-from jacklib.data.gait_samples import read_walks
-from jacklib.data.gait_style import STYLES, walk_in_style
+from jacklib.samples.gait_samples import read_walks
+from jacklib.samples.gait_style import STYLES, walk_in_style
 from jacklib.widgets.gait_state import GaitGraphs, GaitState
 from support import ROOT
 

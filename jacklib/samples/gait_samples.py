@@ -1,7 +1,7 @@
 """Sample gaits: walkers made of a few recorded walks, walking in four styles.
 
 `data_samples/gait/walks` holds one cycle each of seven recorded walks of three persons. From each,
-several walkers are made, with other bodies and habits (`jacklib.data.gait_style`), and each walks
+several walkers are made, with other bodies and habits (`samples.gait_style`), and each walks
 with every emotion a few times. Training and test share no recorded walk: of the test walks, one is
 of an actor who is also in training, one of a person who is not. Labels are the style asked for.
 """
@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from jacklib.data import gait_style
 from jacklib.data.gait import SPLITS, Gait, read_pose, write_gaits
 from jacklib.data.poses import EMOTIONS
 from jacklib.errors import refuse
 from jacklib.files import make_set, read_table, write_text
+from jacklib.samples import gait_style
 
 TEST_WALKS = ("cmu_01_03", "deepmimic_right_1")
 SHORTEST, LONGEST = 40, 75  # frames of a gait, at 30 per second

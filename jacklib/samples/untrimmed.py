@@ -1,4 +1,4 @@
-"""Untrimmed rendered videos for TSL-Net, in TSL-300's layout: shots of `jacklib.data.rendered`
+"""Untrimmed rendered videos for TSL-Net, in TSL-300's layout: shots of `jacklib.samples.rendered`
 after one another, some of which hold an emotional event at a known time.
 
 Anger, disgust, fear and sadness are negative (n), anticipation, joy, surprise and trust positive
@@ -20,10 +20,17 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
-from jacklib.data.rendered import FPS, LABELS, SAMPLES_PER_FRAME, mp3_stream, mux_sound, render_clip
 from jacklib.data.tsl300 import CLASSES, POINT_FIELDS, SUBSETS, Segment
 from jacklib.errors import check_at_least, refuse
 from jacklib.files import make_set, write_json, write_text
+from jacklib.samples.rendered import (
+    FPS,
+    LABELS,
+    SAMPLES_PER_FRAME,
+    mp3_stream,
+    mux_sound,
+    render_clip,
+)
 
 POSITIVE = frozenset({"Anticipation", "Joy", "Surprise", "Trust"})
 MOODS = (0.1, 0.5, 0.9)

@@ -9,15 +9,15 @@ import re
 from pathlib import Path
 
 from jacklib.backend.folders import ROOT
-from jacklib.data.gait_samples import build_gait_samples
 from jacklib.data.prepare import prepare_videos
 from jacklib.data.prepare_gait import FILES, prepare_gait
-from jacklib.data.rendered import build_rendered
 from jacklib.data.tsl_features import extract_features
-from jacklib.data.untrimmed import build_untrimmed_rendered
 from jacklib.data.video import SamplePaths
 from jacklib.errors import DataError, refuse
 from jacklib.files import MARK, SET_MARK, make_set, read_mark, read_table, write_json
+from jacklib.samples.gait_samples import build_gait_samples
+from jacklib.samples.rendered import build_rendered
+from jacklib.samples.untrimmed import build_untrimmed_rendered
 
 
 def samples_folder() -> Path:

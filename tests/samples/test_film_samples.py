@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from support import ROOT
 
-from jacklib.data import samples
+from jacklib import samples
 from jacklib.errors import DataError
 
 FILM = ROOT / "data_samples" / "film"
@@ -81,7 +81,7 @@ def content(folder):
 
 def test_four_at_once_unpack_the_film_once_and_whole(own_film):
     code = (
-        "import sys; from pathlib import Path; from jacklib.data import samples\n"
+        "import sys; from pathlib import Path; from jacklib import samples\n"
         "samples.samples_folder = lambda: Path(sys.argv[1])\nprint(samples.film_clips(False)[0])"
     )
     repository = ROOT

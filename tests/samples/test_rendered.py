@@ -13,9 +13,15 @@ import numpy as np
 import pytest
 from support import ROOT
 
-from jacklib.data import rendered
-from jacklib.data.rendered import LABELS, build_rendered, clip_checksum, render_clip, segment_truth
 from jacklib.errors import DataError
+from jacklib.samples import rendered
+from jacklib.samples.rendered import (
+    LABELS,
+    build_rendered,
+    clip_checksum,
+    render_clip,
+    segment_truth,
+)
 
 CHECKSUMS = ROOT / "data_samples" / "rendered" / "CHECKSUMS"
 SMALL = (36, 48)
@@ -361,8 +367,8 @@ def test_stopped_at_any_rename(tmp_path, counted, monkeypatch, nth, earlier):
 def test_killed_process(tmp_path, counted):
     """A real kill in the middle of rendering, with real clips."""
     code = (
-        "import sys; from pathlib import Path; from jacklib.data.rendered import build_rendered\n"
-        "build_rendered(Path(sys.argv[1]), n_train=100, n_val=0, progress=False)"
+        "import sys, pathlib; from jacklib.samples.rendered import build_rendered\n"
+        "build_rendered(pathlib.Path(sys.argv[1]), n_train=100, n_val=0, progress=False)"
     )
     child = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)],

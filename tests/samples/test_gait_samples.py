@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from support import ROOT
 
-from jacklib.data import gait_samples
 from jacklib.data.gait import Gaits, read_gaits
-from jacklib.data.gait_samples import TEST_WALKS, build_gait_samples, make_walker, read_walks
-from jacklib.data.gait_style import (
+from jacklib.data.poses import EMOTIONS, PARENTS
+from jacklib.errors import DataError
+from jacklib.samples import gait_samples
+from jacklib.samples.gait_samples import TEST_WALKS, build_gait_samples, make_walker, read_walks
+from jacklib.samples.gait_style import (
     STYLES,
     Body,
     Style,
@@ -23,8 +25,6 @@ from jacklib.data.gait_style import (
     neutral_but,
     walk_in_style,
 )
-from jacklib.data.poses import EMOTIONS, PARENTS
-from jacklib.errors import DataError
 
 GAIT = ROOT / "data_samples" / "gait"
 WALKS = {walk.name: walk for walk in read_walks(GAIT)}
@@ -291,7 +291,7 @@ def test_missing_walks(tmp_path):
 
 
 def test_samples_become_arrays(tmp_path, monkeypatch):
-    from jacklib.data import samples as places
+    from jacklib import samples as places
 
     stand_in = types.ModuleType("jacklib.data.gait_features")
     stand_in.affective_features = lambda pose: np.zeros((len(pose), 31))

@@ -7,9 +7,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from jacklib.data.samples import samples_folder
-from jacklib.data.sentences import LABELS, load_sentences
 from jacklib.errors import DataError
+from jacklib.samples import samples_folder
+from jacklib.samples.sentences import LABELS, load_sentences
 
 FOLDER = samples_folder() / "sentences"
 

@@ -19,9 +19,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jacklib.data.samples import samples_folder
 from jacklib.errors import DataError, check_choice, shown
 from jacklib.files import csv_rows, read_text, reading
+from jacklib.samples import samples_folder
 
 LABELS = ("negative", "neutral", "positive")
 KINDS = ("scene", "book")
