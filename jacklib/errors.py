@@ -4,8 +4,6 @@ Whatever a message tells of a file comes through `shown` or `plain`: it is short
 cannot steer a terminal.
 """
 
-from __future__ import annotations
-
 import errno
 import logging
 import os

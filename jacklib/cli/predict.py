@@ -5,8 +5,6 @@ segment, where the network finds any) and a page per file. A file that cannot be
 the end and costs the others nothing; the exit code is 1 then.
 """
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import os

@@ -1,7 +1,5 @@
 """The command line: `python -m jacklib COMMAND`, which `bash script/run.sh` calls."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import difflib

@@ -8,8 +8,6 @@ way. Results go into a folder that is deleted; what a kernel computes does not d
 compiled.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import os

@@ -4,8 +4,6 @@ Each network is trained as its `main` does without options (seed 0), on the samp
 weights become data_samples/weights/NETWORK.safetensors, in float16 if the answers stay the same.
 """
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 import json

@@ -6,8 +6,6 @@ threshold only: the keyframes are erased, and the context must do. Pass 3 takes 
 it only.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Random inputs for each network, the same for both frameworks: for speed and for parity."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What I3D is made of, the same for both frameworks; imports neither."""
 
-from __future__ import annotations
-
 from jacklib.errors import refuse
 
 # Channels of each Inception block: alone 1x1x1; 1x1x1, 3x3x3; 1x1x1, 3x3x3; pool, 1x1x1.

@@ -1,7 +1,5 @@
 """Metrics of classification, detection and localization."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

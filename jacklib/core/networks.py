@@ -4,8 +4,6 @@ The classes themselves have the same names in `jacklib.networks` (Jittor) and `j
 (PyTorch), and so have the losses in either's `losses`; this file imports no framework.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

@@ -14,8 +14,6 @@ The annotated clips cut the video into gaps. Within each gap the search finds
 A clip can be both: the released code allows it, and so does this. Seeds carry scores, not 0 and 1.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from jacklib.errors import refuse

@@ -1,7 +1,5 @@
 """Shape arithmetic and shape checks that both frameworks' networks share; imports neither."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import fields
 from numbers import Integral, Real

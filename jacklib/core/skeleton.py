@@ -5,8 +5,6 @@ Xiong and Lin, "Spatial Temporal Graph Convolutional Networks for Skeleton-Based
 Recognition", AAAI 2018, in the form that BPM-GCN's released code uses.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from jacklib.errors import refuse

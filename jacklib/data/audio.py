@@ -1,8 +1,6 @@
 """Sound files to waveforms, and waveforms to the features that networks hear: VAANet's MFCC, CTEN's
 log mel filter bank and TSL-Net's log-mel spectrum."""
 
-from __future__ import annotations
-
 import os
 import warnings
 from collections.abc import Callable

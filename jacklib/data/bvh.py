@@ -1,8 +1,6 @@
 """Motion capture in BVH files: the text is read, the skeleton is put together, and 16 joints of it
 are chosen by name (`NAMINGS`). Colons, dots, underscores and the case do not matter."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, NamedTuple
 

@@ -14,8 +14,6 @@ with SPLIT train or test. The names follow the released BPM-GCN's configuration;
 made the arrays was not released, so what it leaves open is decided here.
 """
 
-from __future__ import annotations
-
 import contextlib
 import math
 import zlib

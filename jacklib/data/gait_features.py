@@ -8,8 +8,6 @@ al., "STEP", AAAI 2020, by the makers of Emotion-Gait, where the 31 features com
 Poses are [T, 16, 3] as in `jacklib.data.poses`. Lengths keep their unit; time is counted in frames.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -6,8 +6,6 @@ themselves are opened: a playlist could name any file or address. What a header 
 before memory is taken, and whatever a library raises becomes one DataError that names the file.
 """
 
-from __future__ import annotations
-
 import io
 import math
 import os

@@ -8,8 +8,6 @@ makes; the comments of BPM-GCN's and STEP's code call the same columns right. To
 are one, as long as training and test agree; a file of the other kind is turned by `swap_sides`.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from jacklib.core.skeleton import EDGES, JOINTS

@@ -11,8 +11,6 @@ continues where it stopped. One run at a time works in a target. Needs PyAV and 
 ffmpeg program.
 """
 
-from __future__ import annotations
-
 import argparse
 import io
 import math

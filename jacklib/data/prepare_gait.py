@@ -7,8 +7,6 @@ file split_test.txt in it, one gait's name a line, says which gaits are for the 
 share is drawn from a seed. Layouts: `jacklib.data.gait`.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 from collections.abc import Sequence

@@ -5,8 +5,6 @@ One draw serves all frames of a clip: the camera does not jump between two frame
 can be printed or shown. Values equal those of the released VAANet loader for the same draw.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

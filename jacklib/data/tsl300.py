@@ -14,8 +14,6 @@
 Everything here is NumPy.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from pathlib import Path

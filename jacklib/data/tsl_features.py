@@ -11,8 +11,6 @@ describing a clip's frames are here:
   released weights mean nothing on it.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator

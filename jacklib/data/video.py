@@ -11,8 +11,6 @@ Ekman-6, ERATO, Aff-Wild2, IEMOCAP and your own videos use the same layout;
 Everything here is NumPy: networks and frameworks come later.
 """
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import threading

@@ -10,8 +10,6 @@ TSL-Net's training forward pass is measured as well, with what a clock says of i
 for Jittor, which is lazy: the time to build the graph. That is no forward time.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import json

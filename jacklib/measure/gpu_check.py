@@ -9,8 +9,6 @@ internet is not needed.
 `--device cpu` goes through the same in small sizes: to see that the check itself works.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import ctypes

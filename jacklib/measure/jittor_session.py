@@ -5,8 +5,6 @@
 The requests it answers are listed in `jacklib.measure.protocol`.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable
 from typing import Any

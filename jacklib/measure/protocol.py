@@ -11,8 +11,6 @@ a `Job` and the first weights, train.npz and test.npz with videos) and writes a 
 This file imports no framework.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys

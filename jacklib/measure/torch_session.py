@@ -7,8 +7,6 @@ Start it with Jittor left out, because the two frameworks do not share a process
 The requests that it answers, JOB and RESULT are described in `jacklib.measure.protocol`.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import time

@@ -11,8 +11,6 @@ the first weights differ by rounding alone: Adam takes a whole step even along a
 so a difference in the last digit grows from step to step.
 """
 
-from __future__ import annotations
-
 import sys
 import tempfile
 import time

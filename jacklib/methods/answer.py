@@ -1,7 +1,5 @@
 """What a network says of one file, and how that is shown, printed and kept."""
 
-from __future__ import annotations
-
 import contextlib
 import csv
 import os

@@ -1,7 +1,5 @@
 """What every network's command does: find, refuse and build weights, hold the results' folder."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import fields, replace

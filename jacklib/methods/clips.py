@@ -1,7 +1,5 @@
 """What VAANet and CTEN share from files to results: clips in VE8's layout, and the command line."""
 
-from __future__ import annotations
-
 import argparse
 import shutil
 import sys

@@ -1,7 +1,5 @@
 """CTEN from files to results: what `bash script/run.sh CTEN PHASE` and notebook 05 call."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor

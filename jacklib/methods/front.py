@@ -6,8 +6,6 @@ model = load("released.pth", network="cten", settings="paper", n_classes=8)
 answer = model.predict("film.mp4")
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from types import ModuleType

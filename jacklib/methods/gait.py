@@ -1,7 +1,5 @@
 """BPM-GCN from poses to results: what `bash script/run.sh Gait PHASE` and notebook 07 call."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Iterator, Sequence

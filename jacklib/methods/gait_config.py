@@ -5,8 +5,6 @@ a file can set options, not run code. Anchors and tags, with which a few lines c
 or other kinds of values, have no use here and are refused.
 """
 
-from __future__ import annotations
-
 import contextlib
 import difflib
 import itertools

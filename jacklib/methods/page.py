@@ -1,7 +1,5 @@
 """Answers as one HTML page that needs nothing else: no kernel, no other file, no internet."""
 
-from __future__ import annotations
-
 import base64
 import datetime
 import html

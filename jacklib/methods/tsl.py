@@ -1,7 +1,5 @@
 """TSL-Net from files to results: what `bash script/run.sh TSL PHASE` and notebook 06 call."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import math

@@ -1,7 +1,5 @@
 """VAANet from files to results: what `bash script/run.sh VAANet PHASE` and notebook 04 call."""
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import replace
 from functools import partial

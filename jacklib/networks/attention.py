@@ -1,7 +1,5 @@
 """The attention head that VAANet and CTEN share."""
 
-from __future__ import annotations
-
 from jittor import nn
 
 from jacklib.ops import BatchNorm, Conv1d, kaiming_normal_fan_out

@@ -10,8 +10,6 @@ channels that a unit's attention compares joints in. Maps are [N, T, V, C], chan
 speed (see `jacklib.ops.graph`); in PyTorch's twin they are [N, C, T, V].
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

@@ -11,8 +11,6 @@ settings S = 16, d = 2048, h = 8, C = 8. The paper uses 10 segments and an audio
 released code, which these files follow, 16 segments and an audio ResNet-18.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import jittor as jt

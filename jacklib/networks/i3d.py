@@ -10,8 +10,6 @@ network halves D three times and each side five times, rounding up, and then poo
 2 x 7 x 7: D' = ceil(D / 8) - 1. TSL-Net takes D = 16, H = W = 224: one feature of 1024 values.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

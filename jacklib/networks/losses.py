@@ -1,7 +1,5 @@
 """Losses of the published networks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import jittor as jt

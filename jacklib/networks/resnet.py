@@ -5,8 +5,6 @@ first convolution is (7, 1) with stride (2, 1): it mixes neighbouring audio fram
 coefficients alone. The pool's kernel covers the whole last map.
 """
 
-from __future__ import annotations
-
 from jittor import nn
 
 from jacklib.ops import AvgPool2d, BatchNorm, Conv2d, MaxPool2d, ReLU, kaiming_normal_fan_out

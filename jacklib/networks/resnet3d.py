@@ -5,8 +5,6 @@ and ImageNet?" (CVPR 2018), ResNet-101 with projection shortcuts (type B), cut b
 pool. `blocks` and `width` shrink it for a classroom; the paper's are (3, 4, 23, 3) and 64.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from jittor import nn

@@ -11,8 +11,6 @@ C = 2 (n, p), d = 512, n = 2048, r_act = 8. Class C, the last, is background.
 A clip here is a snippet of 16 frames, as the released code calls it.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import jittor as jt

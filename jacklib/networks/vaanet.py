@@ -8,8 +8,6 @@ map, nc channels of that map, k = embed_size, n audio segments, e = audio_embed_
 With the paper's settings S = 12, m = 16, nc = 2048, k = 512, n = 16, e = 256, C = 8.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import jittor as jt

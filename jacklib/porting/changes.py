@@ -3,8 +3,6 @@
 Comments, docstrings and blank lines are shown and not counted.
 """
 
-from __future__ import annotations
-
 import ast
 import difflib
 import io

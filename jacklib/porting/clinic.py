@@ -11,8 +11,6 @@ in the style of the four networks. Six of the bugs are from their public ports, 
 G (VAANet), H and L (TSL-Net), J and K (gait).
 """
 
-from __future__ import annotations
-
 import linecache
 import re
 from collections.abc import Callable, Iterable

@@ -1,7 +1,5 @@
 """What two recordings of a network have in common and where they part; NumPy only."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import os

@@ -1,7 +1,5 @@
 """Jittor's side of `porting.compare`: one pass and one step of a port, layer by layer."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import jittor as jt

@@ -4,8 +4,6 @@ PyTorch runs in a process of its own (see `jacklib.backend.torch_process`); wher
 numbers that were stored when the notebooks were built serve.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import json

@@ -6,8 +6,6 @@ change (`changes.KINDS`); `porting_widget("tsl")` puts a menu of the file's clas
 slider over the lines and a box "only what changes" on top of it.
 """
 
-from __future__ import annotations
-
 import ast
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence

@@ -6,8 +6,6 @@ FOLDER holds job.json and arrays.npz, as `jacklib.porting` writes them; the answ
 there (see `Recording.load`), or error.txt.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import pkgutil

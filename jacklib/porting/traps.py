@@ -7,8 +7,6 @@ by themselves can still be wrong together, and only numbers tell (`compare`).
 Files that do not import Jittor have no such traps; nothing is said of them.
 """
 
-from __future__ import annotations
-
 import ast
 import functools
 import os

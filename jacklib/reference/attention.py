@@ -1,7 +1,5 @@
 """The attention head that VAANet and CTEN share, in PyTorch."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -8,8 +8,6 @@ Letters in the comments: N gaits, T frames, V = 16 joints, C channels, k = 3 par
 Maps are [N, C, T, V].
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

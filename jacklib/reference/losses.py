@@ -1,7 +1,5 @@
 """Losses of the reference networks, in PyTorch."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import numpy as np

@@ -8,8 +8,6 @@ classes, d width of one modality, n width of the neck, k = T // r_act. With the 
 C = 2 (n, p), d = 512, n = 2048, r_act = 8. Class C, the last, is background.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,8 +1,6 @@
 """The clips, untrimmed videos and gaits that ship, real and made: ready for the loaders at first
 use."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import re

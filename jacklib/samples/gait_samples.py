@@ -6,8 +6,6 @@ with every emotion a few times. Training and test share no recorded walk: of the
 of an actor who is also in training, one of a person who is not. Labels are the style asked for.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 from pathlib import Path

@@ -8,8 +8,6 @@ forward with bent elbows. How much is this project's choice, made so that the cl
 Poses are [T, 16, 3] as in `jacklib.data.poses`: y up, metres, walking along +z, left at +x.
 """
 
-from __future__ import annotations
-
 from dataclasses import astuple, dataclass
 from typing import NamedTuple
 

@@ -7,8 +7,6 @@
 `data_samples/sentences/README.md` says where they come from and how they were labelled.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

@@ -5,8 +5,6 @@ Anger, disgust, fear and sadness are negative (n), anticipation, joy, surprise a
 (p). Three made-up annotators mark one moment in each event of the training videos, near its middle.
 """
 
-from __future__ import annotations
-
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing

@@ -15,8 +15,6 @@ calls a function that it is given.
 Arrays may be NumPy arrays, lists, or anything with `.numpy()` (Jittor Vars, PyTorch tensors).
 """
 
-from __future__ import annotations
-
 import contextlib
 import copy
 from collections.abc import Callable, Sequence

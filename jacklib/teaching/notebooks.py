@@ -32,8 +32,6 @@ jupytext and nbclient (`pip install -e .[dev]`), and for what PyTorch says in a 
 `jacklib.backend.torch_process`.
 """
 
-from __future__ import annotations
-
 import argparse
 import copy
 import hashlib

@@ -1,7 +1,5 @@
 """The file and the weights of notebook 10: what was chosen or uploaded, and what was trained."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Features of snippets that a frozen backbone has seen before, kept instead of computed again."""
 
-from __future__ import annotations
-
 import hashlib
 
 import jittor as jt

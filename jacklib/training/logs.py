@@ -1,7 +1,5 @@
 """What a training run reports: log.csv, TensorBoard's event file, lines or live curves."""
 
-from __future__ import annotations
-
 import csv
 import io
 import os

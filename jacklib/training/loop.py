@@ -8,8 +8,6 @@ last.pth is what counts: it holds the weights of its epoch and the history, so w
 unwritten (best.pth, log.csv) is made from it when the run goes on.
 """
 
-from __future__ import annotations
-
 import contextlib
 import math
 import os

@@ -10,8 +10,6 @@ Source of what is synchronised: Ioffe and Szegedy's batch normalisation over the
 of a process's part, as "Sync BN" of the field.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -7,8 +7,6 @@ What a file says besides its weights is checked here, where it is read: options 
 a training state by `load_training`. Whoever uses them need not ask again what they are.
 """
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence

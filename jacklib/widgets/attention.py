@@ -7,8 +7,6 @@ Letters: S segments per clip, m = side * side positions of the feature map, k ch
 segments, C classes. Segments are counted from 0 everywhere, as in code.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

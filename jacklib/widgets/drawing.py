@@ -7,8 +7,6 @@ English labels. A widget puts a `Shell` around such pictures: a clip menu, slide
 a line of words.
 """
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import functools

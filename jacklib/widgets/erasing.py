@@ -12,8 +12,6 @@ Letters: S segments per clip, C classes, n samples of audio. Segments are counte
 from 1, as in the paper.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -15,8 +15,6 @@ Letters: T frames, V = 16 joints. Poses are as in `jacklib.data.poses`: y up, me
 along +z, left at +x. The walker stays in the middle and the floor moves, as on a treadmill.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import ipywidgets

@@ -4,8 +4,6 @@
 graphs' three parts and the notation are explained in `gait`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 

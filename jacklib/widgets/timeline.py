@@ -12,8 +12,6 @@ buttons for the best proposals beneath. What a video is stands in `timeline_stat
 Letters: F frames shown, T clips per video, C classes, n samples of audio.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Sequence
 from dataclasses import astuple

@@ -1,7 +1,5 @@
 """One video of the timeline with its proposals, and the thresholds that decide about them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 

@@ -1,7 +1,5 @@
 """What widgets, pages and exercise checks say: `text/en.yaml` and `text/zh.yaml`, by module."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import yaml

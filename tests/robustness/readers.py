@@ -41,17 +41,9 @@ def warm_up(jittor: bool) -> None:
     import safetensors  # noqa: F401
     import yaml  # noqa: F401
 
-    from jacklib.data import (  # noqa: F401
-        audio,
-        gait,
-        prepare,
-        prepare_gait,
-        sentences,
-        tsl300,
-        tsl_features,
-        video,
-    )
+    from jacklib.data import audio, gait, prepare, prepare_gait, tsl300, tsl_features, video  # noqa: F401
     from jacklib.methods import gait_config  # noqa: F401
+    from jacklib.samples import sentences  # noqa: F401
     from jacklib.weights import torch_files  # noqa: F401
 
     if jittor:
