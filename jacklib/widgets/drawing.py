@@ -16,6 +16,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import ipywidgets
 import matplotlib
@@ -382,7 +383,7 @@ def settle(state) -> None:
     settled = {"class_names": tuple(plain(name, 200) for name in state.class_names)}
     for field in fields(state):
         value = getattr(state, field.name)
-        if value is not None and field.type.startswith("np.ndarray"):
+        if value is not None and np.ndarray in (field.type, *get_args(field.type)):
             settled[field.name] = np.asarray(value)
         elif field.name in ("title", "label") and isinstance(value, str):
             settled[field.name] = plain(value, 200)
