@@ -36,6 +36,8 @@ METHODS = {network.command: network.key for network in NETWORKS}
 
 
 def _method(name: str, arguments: list[str]) -> int:
+    from jacklib.methods import public
+
     method = importlib.import_module(f"jacklib.methods.{METHODS[name]}")
     phase = arguments[0] if arguments else ""
     if phase in ("--help", "-h"):
@@ -49,9 +51,13 @@ def _method(name: str, arguments: list[str]) -> int:
             meant = ". To evaluate: main --phase test"
         print(f"{name}: {found}wanted one of {', '.join(method.PHASES)}{meant}", file=sys.stderr)
         return 2
-    parser = argparse.ArgumentParser(prog=f"bash script/run.sh {name} {phase}")
+    parser = argparse.ArgumentParser(prog=f"bash script/run.sh {name} {phase}", allow_abbrev=False)
     method.add_arguments(parser, phase)
-    return method.run(phase, parser.parse_args(arguments[1:]))
+    reasons = public.accept(parser, method, phase)
+    args = parser.parse_args(arguments[1:])
+    for sentence in public.idle(args, reasons):
+        print(sentence, file=sys.stderr)
+    return method.run(phase, args)
 
 
 def _meant(word: str, known) -> str:

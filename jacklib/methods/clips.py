@@ -1,6 +1,7 @@
 """What VAANet and CTEN share from files to results: clips in VE8's layout, and the command line."""
 
 import argparse
+import math
 import shutil
 import sys
 import tempfile
@@ -25,7 +26,8 @@ from jacklib.files import check_file, named_after, write_json
 from jacklib.methods import checkpoints
 from jacklib.methods.answer import Model, name_of, pair_of
 from jacklib.methods.checkpoints import by_settings, open_checkpoint, result_folder
-from jacklib.ops import Adam, Optimizer
+from jacklib.networks.losses import pcce
+from jacklib.ops import Adam, Optimizer, as_var, cross_entropy
 from jacklib.samples import SAMPLES, SamplePaths
 from jacklib.samples.rendered import segment_truth
 from jacklib.training import parallel
@@ -37,6 +39,9 @@ from jacklib.weights.checkpoint import Checkpoint, load_kinetics_backbone, load_
 PHASES = ("main", "test", "test_singlevideo")
 
 
+LOSSES = ("ce", "pcce_ve8")
+
+
 class Schedule(NamedTuple):
     """How a network is trained."""
 
@@ -45,6 +50,8 @@ class Schedule(NamedTuple):
     learning_rate: float
     attention_factor: float = 1.0  # the temporal attention's rate over that of everything else
     weight_decay: float = 0.0
+    loss_func: str | None = None  # "ce" or "pcce_ve8"; None: the network's own
+    lambda_0: float = 0.5  # PCCE's weight of the wrong polarity
 
 
 class Method(NamedTuple):
@@ -71,6 +78,14 @@ def open_clips(config: Any, paths: SamplePaths, subset: str, **options: Any) -> 
     """
     names = ("seq_len", "snippet_duration", "sample_size", "audio_frames")
     return VideoClips(paths, subset, Cut(**{n: getattr(config, n) for n in names}), **options)
+
+
+def loss_of(schedule: Schedule, own: str, logits: jt.Var, labels: Any, positive) -> jt.Var:
+    """The schedule's loss of one pass, or the network's own; positive: the classes of positive
+    polarity, for PCCE."""
+    if (schedule.loss_func or own) == "ce":
+        return cross_entropy(logits, as_var(labels))
+    return pcce(logits, labels, positive, schedule.lambda_0)
 
 
 def fit_clips(
@@ -214,6 +229,11 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str, method: Method) -
         return
     add("--n_epochs", type=int, help=by_settings(method.schedules, "n_epochs"))
     add("--learning_rate", type=float, help=by_settings(method.schedules, "learning_rate"))
+    add("--weight_decay", type=float, help=by_settings(method.schedules, "weight_decay"))
+    add("--loss_func", choices=LOSSES, help="cross entropy, or PCCE with the data set's own "
+        "polarities; default: the network's own")  # fmt: skip
+    add("--lambda_0", type=float, help="weight of the wrong polarity in PCCE (default: 0.5)")
+    add("--n_classes", type=int, help="refused unless the annotation file lists as many")
     add("--resnet101_pretrained", help="Kinetics weights of the 3D ResNet-101 backbone (.pth)")
     add("--sync_bn", action="store_true",
         help="several processes: batch normalisation over the whole batch")  # fmt: skip
@@ -268,14 +288,21 @@ def run_main(method: Method, args: argparse.Namespace) -> int:
 
 def _run_main(method: Method, args: argparse.Namespace, result_path: Path) -> int:
     _check_positive(args, "batch_size", "n_epochs", "learning_rate")
+    for name in ("weight_decay", "lambda_0"):
+        value = getattr(args, name)
+        refuse(value is not None and not 0 <= value < math.inf, f"--{name}", found=value,
+               wanted="0 or more", cure="Leave it out for the settings' own value.")  # fmt: skip
     checkpoints.check_given(method.name, args.checkpoint_path, args.resume)
     runtime.seed(args.seed)
     paths = paths_of(args, sound=not method.changes.get("visual_only"))
     sizes = asked_of(method, args) | method.changes
     settings = sizes.pop("settings")
-    config = replace(getattr(method.config, settings)(n_classes_of(paths)), **sizes)
-    names = ("batch_size", "n_epochs", "learning_rate")
-    given = {name: getattr(args, name) for name in names if getattr(args, name)}
+    n_classes = n_classes_of(paths)
+    refuse(args.n_classes not in (None, n_classes), "--n_classes", found=args.n_classes,
+           wanted=f"{n_classes}, as {paths.annotation_path} lists",
+           cure="Leave it out.")  # fmt: skip
+    config = replace(getattr(method.config, settings)(n_classes), **sizes)
+    given = {n: v for n in Schedule._fields if (v := getattr(args, n, None)) is not None}
     schedule = method.schedules[settings]._replace(**given)
     clips = dict(fps=args.fps, cache=settings == "classroom")
     training = method.open_clips(config, paths, "training", train=True, seed=args.seed, **clips)
@@ -294,6 +321,7 @@ def _run_main(method: Method, args: argparse.Namespace, result_path: Path) -> in
         print(f"network: {load_weights(net, args.checkpoint_path)}")
     options = asdict(config) | method.notes
     options |= {"class_names": training.class_names, "network": method.name}
+    options |= {n: given[n] for n in ("weight_decay", "loss_func", "lambda_0") if n in given}
     if not (args.dataset in SAMPLES and args.video_path):  # else only the paths know
         options["trained_on"] = args.dataset
     print(f"{method.name}, {settings} settings: {len(training)} clips to train, "

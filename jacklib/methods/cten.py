@@ -21,7 +21,6 @@ from jacklib.methods.answer import Answer, Model, View, by_class, name_of
 from jacklib.methods.clips import Schedule, clip_truth, middle_frames
 from jacklib.methods.clips import truths as truths  # for the notebook
 from jacklib.networks import CTEN, CTENConfig, CTENVisual
-from jacklib.ops import cross_entropy
 from jacklib.samples import SamplePaths
 from jacklib.training import parallel
 from jacklib.training.evaluate import Predictions, predict_passes
@@ -136,7 +135,8 @@ def train(
             output = look(net, visual, batch.audio)
             if erasing and not gammas:
                 gammas.append(output.gamma.numpy())  # waits for pass 1
-            loss = cross_entropy(output.logits, target) / (3 if erasing else 1)
+            loss = common.loss_of(schedule, "ce", output.logits, target, training.positive)
+            loss = loss / (3 if erasing else 1)
             return loss, output.logits, batch.label if visual is batch.visual else None
 
         yield one_pass(batch.visual)

@@ -15,7 +15,6 @@ from jacklib.methods.answer import Answer, Model, View, by_class, name_of
 from jacklib.methods.clips import Schedule, clip_truth, open_clips
 from jacklib.methods.clips import truths as truths  # for the notebook
 from jacklib.networks import VAANet, VAANetConfig
-from jacklib.networks.losses import pcce
 from jacklib.training.evaluate import Predictions, predict
 from jacklib.training.runs import Run
 from jacklib.weights.checkpoint import Checkpoint
@@ -43,7 +42,8 @@ def train(
 
     def step_loss(batch: Batch):
         logits = net(batch.visual, batch.audio).logits
-        yield pcce(logits, batch.label, training.positive), logits, batch.label
+        loss = common.loss_of(schedule, "pcce_ve8", logits, batch.label, training.positive)
+        yield loss, logits, batch.label
 
     def evaluate() -> dict[str, float]:
         result = test(net, validation, batch_size=schedule.batch_size, threads=threads)
