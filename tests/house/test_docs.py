@@ -23,6 +23,7 @@ PAIRS = [
     ("docs/en/dataset.md", "docs/cn/数据集准备.md"),
     ("docs/en/environment.md", "docs/cn/环境配置.md"),
     ("docs/en/deploy.md", "docs/cn/部署.md"),
+    ("docs/en/papers.md", "docs/cn/相关工作.md"),
     ("docs/en/FAQ.md", "docs/cn/Torch转Jittor常见问题.md"),
     *[
         (f"data_samples/{name}/README.md", f"data_samples/{name}/README_CN.md")
