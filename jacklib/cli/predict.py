@@ -20,7 +20,8 @@ from jacklib.data.media import IMAGE_ENDINGS, VIDEO_ENDINGS, natural_order
 from jacklib.errors import DataError, escaped, plain
 from jacklib.files import csv_text, named_after, write_text
 from jacklib.methods.answer import Answer, Model
-from jacklib.methods.front import METHODS, default_weights, load
+from jacklib.methods.checkpoints import shipped_weights
+from jacklib.methods.front import METHODS, default_weights, load, network_key
 
 POSES = (".bvh", ".npy", ".csv")
 
@@ -41,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Answer about every file; returns the exit code."""
     weights = args.weights or default_weights(args.network)
+    ships = shipped_weights(METHODS[network_key(args.network)].NAME)
+    if not args.weights and weights != ships:
+        print(f"weights: your own training's, {weights}; those that ship: --weights {ships}")
     given = {"settings": args.settings, "n_classes": args.n_classes}
     model = load(Path(weights), network=args.network, **given)
     folder = Path(args.out or f"results/{METHODS[model.network].NAME}/predictions")

@@ -436,11 +436,11 @@ def read_pose(path: str | Path) -> Recording:
     forward (`face_forward`); the others are left as they are. Raises DataError naming the file.
     """
     path = Path(path)
+    check_file(path, "a recording", "Check the path.")
     kind = path.suffix.lower()
     refuse(kind not in (".bvh", ".npy", ".csv"), str(path),
            found=f"a file that ends in {kind!r}", wanted=".bvh, .npy or .csv",
            cure="Save the poses as one of these: one row of 48 numbers per frame.")  # fmt: skip
-    check_file(path, "a recording", "Check the path.")
     if kind == ".bvh":
         recording = read_bvh(path)
         return recording._replace(pose=poses.face_forward(recording.pose))

@@ -6,11 +6,14 @@ model = load("released.pth", network="cten", settings="paper", n_classes=8)
 answer = model.predict("film.mp4")
 """
 
+import difflib
 import os
+from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from jacklib.core.networks import network as network_of
 from jacklib.errors import refuse, shown
 from jacklib.methods import cten, gait, tsl, vaanet
 from jacklib.methods.answer import Model
@@ -30,8 +33,9 @@ def network_key(name: str, where: str = "network") -> str:
     """ "VAANet", "TSL-Net", "bpm_gcn" -> "vaanet", "tsl", "gait". Raises DataError for others."""
     key = "".join(letter for letter in str(name).lower() if letter.isalnum())
     key = ALIASES.get(key, key)
+    near = difflib.get_close_matches(key, METHODS, 1)
     refuse(key not in METHODS, where, found=shown(name), wanted=f"one of {', '.join(METHODS)}",
-           cure="Correct the name.")  # fmt: skip
+           cure=f"Did you mean {near[0]!r}?" if near else "Correct the name.")  # fmt: skip
     return key
 
 
@@ -66,6 +70,10 @@ def load(
         check_network(METHODS[key].NAME, file.path, file.options)
     refuse(settings not in (None, "paper", "classroom"), "settings", found=shown(settings),
            wanted="paper or classroom", cure="Correct the name.")  # fmt: skip
+    known = [field.name for field in fields(network_of(key).config)]
+    for name in sizes:
+        refuse(name not in known, name, found="an option that the network does not have",
+               wanted=f"one of {', '.join(known)}", cure="Correct the name.")  # fmt: skip
     given = {"settings": settings, "n_classes": n_classes, **sizes}
     given = {name: value for name, value in given.items() if value is not None}
     return METHODS[key].load(file, **given)

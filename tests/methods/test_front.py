@@ -110,6 +110,10 @@ def test_names_of_networks():
     for wrong in ("vaanett", "", "\x1b[2J"):
         with pytest.raises(DataError, match="wanted one of vaanet, cten, tsl, gait"):
             load(wrong)
+    with pytest.raises(DataError, match="found 'vanet', .* Did you mean 'vaanet'"):
+        load("vanet")
+    with pytest.raises(DataError, match="sample_sise: found an option that the network does not"):
+        load("vaanet", sample_sise=32)
 
 
 def test_a_path_is_a_path_and_a_name_a_name(tmp_path, monkeypatch):
