@@ -254,7 +254,7 @@ class WidgetOnPage:
         self.handle = self.box.locator(".widget-slider .noUi-handle").first
         self.readout = self.box.locator(".widget-slider .widget-readout").first
         self.menu = self.box.locator(".widget-dropdown select")
-        self.sentence = self.box.locator(".widget-html p")
+        self.sentence = self.box.locator(".widget-html p").last  # beneath the picture
 
     def picture(self) -> dict:
         self.image.scroll_into_view_if_needed()
