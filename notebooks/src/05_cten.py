@@ -825,10 +825,10 @@ figure.suptitle("Three seeds each and their mean; dashed: chance, uniform attent
 plt.show()
 
 # %% [markdown] lang="en"
-# In these six runs, made with the settings above, detection is better with erasing for each seed, but much of the gap between the means comes from one run without erasing whose attention found little. If the ranges overlap, three seeds cannot show which is better. If they do not, the difference, whichever way it points, holds for *these* clips. The paper measures its gain on real videos, where the context is informative.
+# Compare seed by seed: the two runs of a seed begin with the same weights and see the clips in the same order. Three pairs that all point the same way would happen by chance in one case of four; three pairs that do not are no sign of a difference at all. An earlier table of this kind had erasing ahead in all three pairs, but its seeds 0 and 1 began with the same weights (trap 50 in notebook 02). Whatever more seeds might show would hold for *these* clips; the paper measures its gain on real videos, where the context is informative.
 
 # %% [markdown] lang="zh"
-# 就这六次运行而言，每个种子都是有擦除时检测得更好，不过平均值的差距主要来自一次无擦除的运行，它的注意力几乎没找到事件。范围有重叠，三个种子就无法判断孰优孰劣；没有重叠，无论孰优孰劣，也只对*这批*视频成立。论文的提升是在真实视频上测的，那里的上下文确实含有信息。
+# 请按种子成对比较：同一个种子的两次运行，初始权重相同，看视频的次序也相同。三对结果方向一致，碰巧的可能也有四分之一；方向不一致，就根本看不出差别。这张表的早先版本里，三对都是有擦除的更好，但那时种子 0 和 1 的初始权重完全相同（02 的陷阱 50）。种子再多，得到的结论也只对*这批*视频成立；论文的提升是在真实视频上测的，那里的上下文确实含有信息。
 
 # %% [markdown] lang="en"
 # ## 8 · Look at the erasing

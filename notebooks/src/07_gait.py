@@ -816,10 +816,10 @@ for a, b in pairs:
     )
 
 # %% [markdown] lang="en"
-# **One seed decides nothing.** `docs/benchmarks.md` has the same table with three seeds each: some of the accuracies hardly change, others by up to nine points; and gaits of one walker are not independent. Besides, the schedule was chosen among five by the test accuracy of seed 0, so the results here are a little optimistic; seeds 1 and 2 there are fairer. The paper's own ablation is on real gaits; whether streams and constraint help *here* does not test it, since these labels are made differently.
+# **One seed decides nothing.** `docs/benchmarks.md` has the same table with three seeds each: accuracies of one row differ by up to ten points; and gaits of one walker are not independent. Besides, the schedule was chosen among five by the test accuracy of seed 0, so the results here are a little optimistic; seeds 1 and 2 there are fairer. The paper's own ablation is on real gaits; whether streams and constraint help *here* does not test it, since these labels are made differently.
 
 # %% [markdown] lang="zh"
-# **只凭一个种子，下不了结论。** `docs/benchmarks.md` 里有同样的表，每行三个种子：有的数几乎不变，有的相差多达九个百分点；同一个行走者的几段步态也并不独立。另外，训练计划是按种子 0 的测试准确率从五种里挑出来的，所以这里的成绩略微偏高，那张表里种子 1 和 2 的更公允。论文自己的消融实验用的是真实步态；双流和约束在*这里*有没有帮助，不能用来检验它，因为这里的标签来历不同。
+# **只凭一个种子，下不了结论。** `docs/benchmarks.md` 里有同样的表，每行三个种子：同一行的准确率相差可达十个百分点；同一个行走者的几段步态也并不独立。另外，训练计划是按种子 0 的测试准确率从五种里挑出来的，所以这里的成绩略微偏高，那张表里种子 1 和 2 的更公允。论文自己的消融实验用的是真实步态；双流和约束在*这里*有没有帮助，不能用来检验它，因为这里的标签来历不同。
 
 # %% [markdown] lang="en"
 # ## 8 · The network's graph on the walker
