@@ -21,6 +21,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from pip._vendor.packaging.specifiers import SpecifierSet
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PYTHONS = ("3.10", "3.11", "3.12")
@@ -47,6 +49,15 @@ def resolve(python: str, requirements: list[str], *options: str) -> dict[str, tu
                    *requirements]  # fmt: skip
         subprocess.run(command, check=True, env=environment | {"PIP_CONFIG_FILE": os.devnull})
         found = json.load(report)["install"]
+    # A system's own Python may be the first of its line (Debian 12 keeps 3.11.2).
+    first = f"{Path(python).name.removeprefix('python')}.0"
+    too_new = [
+        f"{package['metadata']['name']}<{package['metadata']['version']}"
+        for package in found
+        if first not in SpecifierSet(package["metadata"].get("requires_python", ""))
+    ]
+    if too_new:
+        return resolve(python, [*requirements, *too_new], *options)
     return {
         re.sub(r"[-_.]+", "-", package["metadata"]["name"]).lower(): (
             package["metadata"]["version"],

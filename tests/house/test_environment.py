@@ -4,6 +4,7 @@ run.sh is run for real, in a copy of the few files it needs, with a PATH that ho
 test puts there; the Pythons on it are stand-ins that write down how they were called.
 """
 
+import importlib.metadata
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from support import ROOT
 
@@ -670,6 +672,20 @@ def test_the_lists_fit_pyproject(python):
         listed = re.search(rf"^{part} = \[\n(.*?)^\]", text, re.DOTALL | re.MULTILINE).group(1)
         for wanted in map(Requirement, re.findall(r'^ *"(.*)",$', listed, re.MULTILINE)):
             assert versions[canonicalize_name(wanted.name)] in wanted.specifier, wanted
+
+
+def test_the_lists_serve_the_first_release_of_each_python():
+    """Debian 12's own Python is 3.11.2, and a package may want 3.11.5."""
+    first, looked_at = f"3.{sys.version_info.minor}.0", 0
+    for requirement, _ in locked("core") + locked("dev"):
+        try:
+            about = importlib.metadata.metadata(requirement.name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        if str(requirement.specifier) == f"=={about['Version']}":
+            looked_at += 1
+            assert first in SpecifierSet(about["Requires-Python"] or ""), requirement.name
+    assert looked_at > 50 or not os.environ.get("CI")
 
 
 def test_run_sh_reads_every_requirement_of_pyproject():
