@@ -761,12 +761,12 @@ for one, other in ((0, 1), (0, 2), (1, 2)):
     print(f"{names[one]} and {names[other]}: {words}; the higher mean is that of {better!r}")
 
 # %% [markdown] lang="en"
-# On these samples neither the sign nor the term matters much: the means above differ by 0.03 of mAP. Ranges of three seeds that do not overlap look like proof; they are not. An earlier edition of this notebook had the released sign ahead of both others, in ranges that did not overlap: its seeds 0 and 1 began with the same weights (trap 50 in notebook 02). On other sample videos, rendered from another seed with the same code, the gaps were 0.02 to 0.07, and with other dropout masks single runs changed by as much as 0.1. A range over *training* seeds says nothing about other *videos*.
+# Compare the differences of the means above with the spread between seeds. Ranges of three seeds that do not overlap look like proof; they are not. An earlier edition of this notebook had the released sign ahead of both others, in ranges that did not overlap: its seeds 0 and 1 began with the same weights (trap 50 in notebook 02). On other sample videos, rendered from another seed with the same code, the gaps were 0.02 to 0.07, and with other dropout masks single runs changed by as much as 0.1. A range over *training* seeds says nothing about other *videos*.
 #
 # Ten easy videos show no more than that. **They show nothing about TSL-300**, whose videos are real, whose features are I3D's, and where training takes twenty times as many steps with four times as many videos each. What is certain is narrower, but worth knowing: the released code minimises what equation (1) of the paper maximises.
 
 # %% [markdown] lang="zh"
-# 在这些样例上，符号和这一项本身影响都不大：上面几个平均值的 mAP 只差 0.03。三个种子的范围互不重叠，看上去像是证据，其实不是。本笔记本的早先版本里，公开代码的符号领先于另外两种，而且范围互不重叠：原来那时种子 0 和 1 的初始权重完全相同（02 的陷阱 50）。用同样的代码、另一个种子渲染的另一批样例视频上，差距是 0.02 到 0.07；换一批 dropout 的随机数，单次结果的变动可达 0.1。换*训练*的种子得到的范围，说明不了换一批*视频*会怎样。
+# 请把上面几个平均值的差别与种子之间的差别放在一起比较。三个种子的范围互不重叠，看上去像是证据，其实不是。本笔记本的早先版本里，公开代码的符号领先于另外两种，而且范围互不重叠：那时种子 0 和 1 的初始权重完全相同（02 的陷阱 50）。用同样的代码、另一个种子渲染的另一批样例视频上，差距是 0.02 到 0.07；换一批 dropout 的随机数，单次结果的变动可达 0.1。换*训练*的种子得到的范围，说明不了换一批*视频*会怎样。
 #
 # 十段简单的视频，能说的只有这些。**它们说明不了 TSL-300 上的情况**：那里的视频是真实的，特征是 I3D 的，步数是这里的二十倍，每步的视频是四倍。能确定的事情范围更窄，但值得知道：论文公式 (1) 要最大化的量，公开代码却在最小化。
 
