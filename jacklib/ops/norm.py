@@ -4,20 +4,22 @@ from collections.abc import Sequence
 
 import jittor as jt
 
-from jacklib.ops.cpu import batch_norm as kernels
+from jacklib.ops.cpu import cpp
+
+KERNELS = cpp("batch_norm")
 
 
 def _sums(source: str, source_of_rows: str, *inputs: jt.Var) -> list[jt.Var]:
     """Two values per channel from maps [N, C, L], on the CPU."""
     C, L = inputs[0].shape[1:]
-    header, source = (kernels.ROWS, source_of_rows) if L == 1 else ("", source)
+    header, source = (KERNELS.ROWS, source_of_rows) if L == 1 else ("", source)
     return jt.code([[C], [C]], ["float32"] * 2, list(inputs), cpu_header=header, cpu_src=source)
 
 
 def _moments(x: jt.Var) -> Sequence[jt.Var]:
     """Mean and biased variance of each channel of x [N, C, L]."""
     if not jt.flags.use_cuda:
-        return _sums(kernels.MOMENTS, kernels.MOMENTS_OF_ROWS, x)
+        return _sums(KERNELS.MOMENTS, KERNELS.MOMENTS_OF_ROWS, x)
     mean = x.mean((0, 2))
     return mean, (x - _per_channel(mean)).sqr().mean((0, 2))
 
@@ -25,7 +27,7 @@ def _moments(x: jt.Var) -> Sequence[jt.Var]:
 def _gradient_sums(dy: jt.Var, x: jt.Var, mean: jt.Var) -> Sequence[jt.Var]:
     """Each channel's sum of dy and of dy * (x - mean)."""
     if not jt.flags.use_cuda:
-        return _sums(kernels.GRADIENT_SUMS, kernels.GRADIENT_SUMS_OF_ROWS, dy, x, mean)
+        return _sums(KERNELS.GRADIENT_SUMS, KERNELS.GRADIENT_SUMS_OF_ROWS, dy, x, mean)
     return dy.sum((0, 2)), (dy * (x - _per_channel(mean))).sum((0, 2))
 
 

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 import jittor as jt
 import numpy as np
 
-from jacklib.ops.cpu.max_pool import MAX_POOL, MAX_POOL_APART, MAX_POOL_GRADIENT, POOL_HEADER
+from jacklib.ops.cpu import cpp
 from jacklib.ops.inputs import kernel_steps, numbered, numbers
+
+KERNELS = cpp("max_pool")
+HEADER = "#include <algorithm>\n#include <cmath>\n#include <vector>\n"
 
 
 class _MaxPool(jt.Function):
@@ -20,19 +23,21 @@ class _MaxPool(jt.Function):
         if kernel[0] == 1 and kernel == stride and not any(padding):
             x = x.reshape(-1, *x.shape[2:])  # [N*C*D, H, W]
             shape, data = [x.shape[0], *size[1:]], {}
-            source = MAX_POOL_APART.replace("@K0", str(kernel[1])).replace("@K1", str(kernel[2]))
+            source = KERNELS.MAX_POOL_APART.replace("@K0", str(kernel[1])).replace(
+                "@K1", str(kernel[2])
+            )
         else:
-            shape, source = result, MAX_POOL
+            shape, source = result, KERNELS.MAX_POOL
             data = numbered(k=kernel, s=stride, p=padding)
         self.rows = shape[0]
         y, self.where = jt.code([shape, shape], ["float32", "int32"], [x], data=data,
-                                cpu_header=POOL_HEADER, cpu_src=source)  # fmt: skip
+                                cpu_header=HEADER, cpu_src=source)  # fmt: skip
         return y.reshape(result)
 
     def grad(self, dy):
         flat = [dy.reshape(self.rows, -1), self.where.reshape(self.rows, -1)]
         shape = [self.rows, math.prod(self.shape) // self.rows]
-        dx = jt.code(shape, "float32", flat, cpu_header=POOL_HEADER, cpu_src=MAX_POOL_GRADIENT)
+        dx = jt.code(shape, "float32", flat, cpu_header=HEADER, cpu_src=KERNELS.MAX_POOL_GRADIENT)
         return dx.reshape(self.shape), None, None, None
 
 

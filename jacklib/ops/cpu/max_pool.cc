@@ -1,6 +1,4 @@
-"""Max pooling and its gradient. C++ for the CPU."""
-
-MAX_POOL = r"""
+/// MAX_POOL
     const long D = in0_shape1, H = in0_shape2, W = in0_shape3;
     const long d = out0_shape1, h = out0_shape2, w = out0_shape3;
     const long k0 = data["k0"], k1 = data["k1"], k2 = data["k2"];
@@ -33,8 +31,8 @@ MAX_POOL = r"""
             }
         }
     }
-"""
-MAX_POOL_GRADIENT = r"""
+
+/// MAX_POOL_GRADIENT
     const long inside = out0_shape1, results = in0_shape1;
     #pragma omp parallel for
     for (long n = 0; n < out0_shape0; n++) {
@@ -42,11 +40,10 @@ MAX_POOL_GRADIENT = r"""
         std::fill(dx, dx + inside, 0.0f);
         for (long i = 0; i < results; i++) dx[in1_p[n * results + i]] += in0_p[n * results + i];
     }
-"""
-POOL_HEADER = "#include <algorithm>\n#include <cmath>\n#include <vector>\n"
-# The same where windows touch and do not overlap: the largest of every column first, whole rows at
-# a time, then the largest of the columns. Of equal values the first of the window is taken.
-MAX_POOL_APART = r"""
+
+/// MAX_POOL_APART
+/// The same where windows touch and do not overlap: the largest of every column first, whole rows at
+/// a time, then the largest of the columns. Of equal values the first of the window is taken.
     const long H = in0_shape1, W = in0_shape2, h = out0_shape1, w = out0_shape2;
     constexpr int k0 = @K0, k1 = @K1;  // known when compiled, for loops without counters
     #pragma omp parallel
@@ -83,4 +80,3 @@ MAX_POOL_APART = r"""
             }
         }
     }
-"""

@@ -1,8 +1,6 @@
-"""The sums of batch normalisation and of its gradient. C++ for the CPU."""
-
-# Each channel's two sums over samples and positions, N x C x L in memory. Partial sums of a row in
-# float32 (vectorised), rows in double: exact enough where E[x^2] - E[x]^2 is not.
-MOMENTS = r"""
+/// MOMENTS
+/// Each channel's two sums over samples and positions, N x C x L in memory. Partial sums of a row in
+/// float32 (vectorised), rows in double: exact enough where E[x^2] - E[x]^2 is not.
     const long N = in0_shape0, C = in0_shape1, L = in0_shape2;
     #pragma omp parallel for
     for (long c = 0; c < C; c++) {
@@ -29,8 +27,8 @@ MOMENTS = r"""
         out0_p[c] = mean + shift;
         out1_p[c] = squares / (N * L) - shift * shift;
     }
-"""
-GRADIENT_SUMS = r"""
+
+/// GRADIENT_SUMS
     const long N = in0_shape0, C = in0_shape1, L = in0_shape2;
     #pragma omp parallel for
     for (long c = 0; c < C; c++) {
@@ -48,10 +46,10 @@ GRADIENT_SUMS = r"""
         out0_p[c] = sum;
         out1_p[c] = product;
     }
-"""
-# The same where a sample has one value per channel: rows of C numbers in memory. Each thread takes
-# its share of the rows; 32 rows at a time in float32, the rest in double.
-ROWS = r"""
+
+/// ROWS
+/// The same where a sample has one value per channel: rows of C numbers in memory. Each thread takes
+/// its share of the rows; 32 rows at a time in float32, the rest in double.
 #include <omp.h>
 #include <algorithm>
 #include <vector>
@@ -81,8 +79,8 @@ static void sum_rows(long N, long C, std::vector<double>& a, std::vector<double>
         }
 }
 }
-"""
-MOMENTS_OF_ROWS = r"""
+
+/// MOMENTS_OF_ROWS
     const long N = in0_shape0, C = in0_shape1;
     const float* x = in0_p;
     std::vector<double> total, rest, squares;
@@ -104,8 +102,8 @@ MOMENTS_OF_ROWS = r"""
         out0_p[c] = mean[c] + shift;
         out1_p[c] = squares[c] / N - shift * shift;
     }
-"""
-GRADIENT_SUMS_OF_ROWS = r"""
+
+/// GRADIENT_SUMS_OF_ROWS
     const long N = in0_shape0, C = in0_shape1;
     const float *dy = in0_p, *x = in1_p, *mean = in2_p;
     std::vector<double> sum, product;
@@ -118,4 +116,3 @@ GRADIENT_SUMS_OF_ROWS = r"""
         }
     });
     for (long c = 0; c < C; c++) { out0_p[c] = sum[c]; out1_p[c] = product[c]; }
-"""
