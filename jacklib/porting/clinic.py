@@ -6,13 +6,12 @@
     diagnosis("C")             the bug, what sees it, and the fixed lines
     train("C", seeds=range(3)) its training curve; healthy=True: that of the fixed port
 
-Their code is in torch_patients.py and jittor_patients.py, the rest in patients.yaml. The pieces are
-in the style of the four networks. Six of the bugs are from their public ports, in small: F (CTEN),
+Each has its file in patients/: the PyTorch code, the healthy port, and the bug. The pieces are in
+the style of the four networks. Six of the bugs are from their public ports, in small: F (CTEN),
 G (VAANet), H and L (TSL-Net), J and K (gait).
 """
 
 import linecache
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,14 +88,18 @@ KINDS = {
 
 @dataclass(frozen=True)
 class _File:
-    """What patients.yaml knows of a patient."""
+    """What a patient's file in patients/ says."""
 
     title: str
     origin: str  # the network in whose style it is
     brief: str  # the bug in a few words
+    torch: str  # its code
+    jittor: str  # the healthy port's
     bug: tuple[str, str]  # a piece of the healthy port, and what the sick one has instead
     finding: Finding
-    data: Callable
+    data: (
+        Callable  # in the file: shape, classes, strength and seed of `_classes`, or another's name
+    )
     real: bool = False  # whether a public port has it
     training: bool = False
     keep: tuple[str, ...] = ()  # begins as its constructor says
@@ -106,16 +109,15 @@ class _File:
 
 
 def _read_files() -> dict[str, _File]:
-    named, files = {"frames": _frames, "clips": _clips}, {}
-    for letter, known in yaml.safe_load(_beside("patients.yaml")).items():
-        data, finding = known.pop("data"), Finding(*known.pop("finding"))
+    files, named = {}, {"frames": _frames, "clips": _clips}
+    for path in sorted(Path(__file__).with_name("patients").glob("*.yaml")):
+        known = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data, finding, like = known.pop("data"), known.pop("finding"), known.pop("code_of", None)
+        if like:
+            known |= {"torch": files[like].torch, "jittor": files[like].jittor}
         data = _classes(*data) if isinstance(data, list) else named[data]
-        files[letter] = _File(**known, data=data, finding=finding)
+        files[path.stem] = _File(**known, data=data, finding=Finding(**finding))
     return files
-
-
-def _beside(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 FILES = _read_files()
@@ -151,8 +153,7 @@ def patient(letter: str, healthy: bool = False) -> Patient:
     refuse(letter not in FILES, "letter", found=repr(letter),
            wanted=f"{LETTERS[0]} to {LETTERS[-1]}", cure="Choose one of these.")  # fmt: skip
     file = FILES[letter]
-    reference, port = (_code(f"{name}_patients.py", letter) for name in ("torch", "jittor"))
-    port = port if healthy else port.replace(*file.bug)
+    port = file.jittor if healthy else file.jittor.replace(*file.bug)
     place = f"<clinic {letter}{' healthy' if healthy else ''}>"
     # So that an error shows the line.
     linecache.cache[place] = (len(port), None, port.splitlines(keepends=True), place)
@@ -160,23 +161,9 @@ def patient(letter: str, healthy: bool = False) -> Patient:
     exec(compile(port, place, "exec"), names)
     inputs, targets = file.data(np.random.default_rng([1, ord(letter)]), file.samples)
     return Patient(
-        file.title, names["Net"](), port, Reference("Net", code=reference, loss="criterion"),
+        file.title, names["Net"](), port, Reference("Net", code=file.torch, loss="criterion"),
         inputs, targets, names["criterion"], file.training,
     )  # fmt: skip
-
-
-def _code(file: str, letter: str) -> str:
-    """A patient's section of a file, with the imports and, unless it has its own, the criterion."""
-    head, *sections = re.split(r"\n\n# --- ([A-Z ]+) -+\n", _beside(file))
-    imports, criterion = head.partition("# fmt: off\n")[2].split("\n\n\n")
-    codes = zip(sections[::2], sections[1::2], strict=True)
-    code = next(code for letters, code in codes if letter in letters)
-    if "\ndef criterion" not in code:
-        code += f"\n\n{criterion}"
-    for line in imports.splitlines(keepends=True):
-        if (name := line.split()[-1]) in ("np", "F") and f"{name}." not in code:
-            imports = imports.replace(line, "")
-    return f"{imports}\n{code}"
 
 
 def show(letter: str) -> None:
