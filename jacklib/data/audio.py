@@ -6,13 +6,13 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import av
 import librosa
 import numpy as np
 import soundfile
 
 from jacklib.core.shapes import LOGMEL_BINS
 from jacklib.data import media
+from jacklib.data.film import Film
 from jacklib.errors import DataError, refuse
 from jacklib.files import check_file
 
@@ -97,17 +97,19 @@ def _read(path: Path, silent_sr: int, mix: Callable[[np.ndarray], np.ndarray]):
 def _read_with_pyav(path: Path, silent_sr: int, mix: Callable[[np.ndarray], np.ndarray]):
     with media.opened(path) as container:
         stream = media.sound_stream(path, container)
+        film = Film.of(path) if media.moving_pictures(container) else None
         if stream is None:
-            _refuse(not container.streams.video, path, "no sound and no video in it")
-            seconds = (container.duration or 0) / av.time_base
-            if not seconds:
-                pictures = media.picture_stream(path, container)
-                seconds = media.counted_seconds(path, container, pictures)
-            samples = round(seconds * silent_sr)
+            _refuse(film is None, path, "no sound and no video in it")
+            samples = round(film.seconds * silent_sr)
             media.check_sound(path, silent_sr, 1, samples)
             return mix(np.zeros((1, samples), np.float32)), silent_sr
+        if film:
+            frames = film.sound(container, stream)
+        else:
+            media.check_length(path, media.header_seconds(container))
+            frames = media.decoded(path, container, stream)
         pieces, sr, held = [], silent_sr, 0
-        for frame in media.resampled(path, media.decoded(path, container, stream), format="fltp"):
+        for frame in media.resampled(path, frames, format="fltp"):
             sr = frame.sample_rate
             pieces.append(mix(frame.to_ndarray()))
             held += pieces[-1].size

@@ -25,7 +25,10 @@ from jacklib.files import check_file, reading
 
 log = logger(__name__)
 
-VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
+VIDEO_ENDINGS = (
+    ".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".3gp", ".3g2", ".flv", ".f4v", ".wmv", ".asf",
+    ".mpg", ".mpeg", ".m2v", ".vob", ".ts", ".mts", ".m2ts", ".ogv", ".mxf", ".gif",
+)  # fmt: skip
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 SOUND_ENDINGS = (".mp3", ".wav", ".m4a", ".aac", ".flac", ".ogg")
 WANTED = "a video or sound file that can be decoded"
@@ -79,17 +82,34 @@ def opened(path: str | Path) -> Iterator[av.container.InputContainer]:
         container = av.open(f"file:{os.path.abspath(path)}", "r", options=options,
                             metadata_errors="replace")  # fmt: skip
     with container:
-        lengths = [(container.duration or 0) / av.time_base]
-        lengths += [float((s.duration or 0) * (s.time_base or 0)) for s in container.streams]
-        refuse_media(max(lengths) > LONGEST, path, f"a length of {max(lengths) / 3600:.0f} hours",
-                     f"at most {LONGEST // 3600} hours")  # fmt: skip
         yield container
+
+
+def check_length(path: str | Path, seconds: float) -> None:
+    """Raise DataError if a file cannot be so long."""
+    hours = f"{float(seconds) / 3600:.0f} hours"
+    refuse_media(
+        seconds > LONGEST, path, f"a length of {hours}", f"at most {LONGEST // 3600} hours"
+    )
+
+
+def header_seconds(container) -> float:
+    """The length that a file's header tells."""
+    lengths = [float((s.duration or 0) * (s.time_base or 0)) for s in container.streams]
+    return max((container.duration or 0) / av.time_base, *lengths)
+
+
+def moving_pictures(container) -> list:
+    """A file's streams of pictures but those of one, the cover of a sound file."""
+    covers = av.stream.Disposition.attached_pic
+    return [stream for stream in container.streams.video if not stream.disposition & covers]
 
 
 def picture_stream(path: str | Path, container) -> av.video.stream.VideoStream:
     """A file's first stream of pictures, of a size and rate that can be. Raises DataError."""
-    refuse_media(not container.streams.video, path, "no video in it")
-    stream = container.streams.video[0]
+    streams = moving_pictures(container)
+    refuse_media(not streams, path, "no video in it")
+    stream = streams[0]
     refuse_media(stream.codec_context is None, path, "pictures in a format that is not known here")
     refuse_media(stream.width * stream.height > MOST_PIXELS, path,
                  f"pictures of {stream.width} x {stream.height}",
@@ -136,20 +156,8 @@ def most_samples(path: str | Path) -> int:
     return min(MOST_SAMPLES, max(FEW_SAMPLES, THINNEST * os.path.getsize(path)))
 
 
-def counted_seconds(path: str | Path, container, stream) -> float:
-    """The length of a stream by the times of its packets, where the header does not tell it."""
-    low, high = math.inf, -math.inf
-    for packet in _packets(path, container, stream, "data that cannot be read"):
-        if packet.pts is not None and packet.time_base:
-            begin, end = packet.pts, packet.pts + (packet.duration or 0)
-            low, high = min(low, begin * packet.time_base), max(high, end * packet.time_base)
-    length = float(high - low) if high > low else 0.0
-    refuse_media(length > LONGEST, path, f"a length of {length / 3600:.0f} hours",
-                 f"{LONGEST // 3600} hours")  # fmt: skip
-    return length
-
-
-def _packets(path: str | Path, container, stream, found: str) -> Iterator:
+def packets(path: str | Path, container, stream, found: str) -> Iterator:
+    """A stream's packets. Raises DataError, with `found`, where they cannot be read."""
     packets = container.demux(stream)
     while True:
         with reading(path, WANTED, CURE, found):
@@ -163,7 +171,7 @@ def decoded(path: str | Path, container, stream) -> Iterator:
     """Decoded frames of a stream. Damaged packets are left out with a warning, as ffmpeg does.
     Raises DataError if nothing can be decoded."""
     damaged, given = 0, 0
-    for packet in _packets(path, container, stream, "data that cannot be decoded"):
+    for packet in packets(path, container, stream, "data that cannot be decoded"):
         try:
             if "jpeg" in packet.stream.codec_context.name:
                 check_scans(bytes(packet))

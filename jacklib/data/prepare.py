@@ -13,7 +13,6 @@ ffmpeg program.
 
 import argparse
 import io
-import math
 import os
 import re
 import sys
@@ -21,7 +20,6 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -31,6 +29,7 @@ from tqdm.auto import tqdm
 
 from jacklib import files
 from jacklib.data import media
+from jacklib.data.film import Film
 from jacklib.data.video import MINIMUM_FRAMES, count_frames, read_annotation
 from jacklib.errors import DataError, disk_words, logger, plain, refuse, shown
 
@@ -44,61 +43,11 @@ MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 SETTINGS_FILE = "prepared.json"
 
 
-# --- reading one video ----------------------------------------------------------------------------
-
-
-def scaled_size(width: int, height: int, short_side: int) -> tuple[int, int]:
-    """(width, height) with the short side at `short_side`, larger or smaller than before."""
-    short = min(width, height)
-    # Half up, as ffmpeg's scale=-1:240 rounds.
-    return tuple((2 * side * short_side + short) // (2 * short) for side in (width, height))
-
-
 def read_frames(path: str | Path, fps: int = 30, short_side: int = 240) -> Iterator[np.ndarray]:
-    """Frames of a video at `fps` per second: uint8 [H, W, 3], RGB, one after another.
-
-    Frame n is the one that is on the screen n / fps seconds after the first: frames are repeated or
-    left out, never mixed. A frame turned by a phone's orientation mark is upright. The released
-    tool sets the height to 240; here it is the short side, so that upright videos keep as much
-    detail as wide ones. Raises DataError, naming the file, if there is no frame to decode, or one
-    would have to be repeated for over a minute: a clock that jumped, or a damaged file.
-    """
-    path = Path(path)
-    with media.opened(path) as container:
-        stream = media.picture_stream(path, container)
-        rate = media.frame_rate(stream) or Fraction(fps)
-        previous = first = time = None
-        given = 0
-
-        def missing(moment: Fraction) -> int:
-            """How often the previous picture is shown until `moment`."""
-            if moment > media.LONGEST or moment * fps - given > media.LONGEST_PICTURE * fps:
-                raise media.bad_media(
-                    path, f"a picture that stays from {given / fps:.1f} s to {float(moment):.1f} s",
-                    f"times without such gaps, up to {media.LONGEST // 3600} hours",
-                )  # fmt: skip
-            return math.ceil(moment * fps) - given
-
-        for number, frame in enumerate(media.decoded(path, container, stream)):
-            moment = number / rate if frame.pts is None else frame.pts * Fraction(frame.time_base)
-            first = moment if first is None else first
-            time = moment - first
-            # The previous picture stays until this one appears.
-            for _ in range(0 if previous is None else missing(time)):
-                yield previous
-                given += 1
-            size = scaled_size(frame.width, frame.height, short_side)
-            picture = media.as_picture(path, frame, *size)
-            # PyAV before 14 does not tell the orientation; its pictures stay as they are stored.
-            turns = round(getattr(frame, "rotation", 0) / 90)
-            previous = np.ascontiguousarray(np.rot90(picture, turns))
-            duration = 1 / rate
-            if getattr(frame, "duration", None) and frame.time_base:
-                duration = frame.duration * Fraction(frame.time_base)
-        if previous is None:
-            raise media.bad_media(path, "no picture that can be decoded")
-        for _ in range(max(given == 0, missing(time + duration))):
-            yield previous
+    """Frames of a video at `fps` per second, uint8 [H, W, 3], as `Film.pictures` gives them. The
+    released tool sets the height to 240; here it is the short side, so that upright videos keep as
+    much detail as wide ones."""
+    return Film.of(path).pictures(fps, short_side)
 
 
 # --- one video to files ---------------------------------------------------------------------------
@@ -108,6 +57,7 @@ def _write_mp3(path: Path, temporary: Path, seconds: float) -> None:
     """The sound of a video as mp3; silence of `seconds` where it has none."""
     # In memory, 16 kB per second: on a full disk FFmpeg would print a traceback of its own.
     sound = io.BytesIO()
+    film = Film.of(path)
     with media.opened(path) as source, av.open(sound, "w", format="mp3") as target:
         stream = media.sound_stream(path, source)
         rate = stream.rate if stream and stream.rate in MP3_RATES else 44100
@@ -125,7 +75,7 @@ def _write_mp3(path: Path, temporary: Path, seconds: float) -> None:
                 target.mux(out.encode(piece))
 
         if stream:
-            write(media.decoded(path, source, stream))
+            write(film.sound(source, stream))
         if written == 0:
             missing = max(1, round(seconds * rate))
             zeros = np.zeros((2 if layout == "stereo" else 1, missing), np.int16)

@@ -19,7 +19,6 @@ from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
-import av
 import cv2
 import numpy as np
 from tqdm.auto import tqdm
@@ -28,11 +27,11 @@ from jacklib import files
 from jacklib.core.shapes import CLIP_FRAMES, LOGMEL_BINS
 from jacklib.data import media
 from jacklib.data.audio import log_mel
+from jacklib.data.film import RATES, Film
 from jacklib.errors import DataError, refuse, shown
 
 RGB_SIZE = 1024
 WIDTHS = [RGB_SIZE, LOGMEL_BINS]  # of the two kinds of features
-RATES = (1, 240)  # frames per second
 TABLES = ("fps_dict.json", "time.json")
 DESCRIPTOR = "descriptor of JACK (colours, edges and motion; not I3D)"
 I3D_FEATURES = "I3D RGB"
@@ -55,33 +54,19 @@ def video_facts(path: str | Path) -> VideoFacts:
     if Path(path).is_dir():
         n_frames = len(media.image_files(path))
         return VideoFacts(30.0, n_frames, n_frames / 30)
-    with media.opened(path) as container:
-        stream = media.picture_stream(path, container)
-        fps = float(media.frame_rate(stream) or 0)
-        media.refuse_media(not RATES[0] <= fps <= RATES[1], path, f"{fps:.3g} frames per second",
-                           "{} to {}".format(*RATES))  # fmt: skip
-        n_frames = stream.frames or sum(1 for _ in media.decoded(path, container, stream))
-    media.refuse_media(not 0 < n_frames <= media.LONGEST * fps, path, f"{shown(n_frames)} frames",
-                       f"1 frame to {media.LONGEST // 3600} hours")  # fmt: skip
-    return VideoFacts(fps, n_frames, n_frames / fps)
+    film = Film.of(path)
+    fps = float(film.fps)
+    media.refuse_media(not RATES[0] <= fps <= RATES[1], path, f"{fps:.3g} frames per second",
+                       "{} to {}".format(*RATES))  # fmt: skip
+    return VideoFacts(fps, film.n_frames, float(film.seconds))
 
 
 def read_frames(path: str | Path) -> Iterator[np.ndarray]:
     """Every frame of a video, or of a folder of frames, one at a time: uint8 [H, W, 3], RGB."""
     if Path(path).is_dir():
         yield from map(media.open_image, media.image_files(path))
-        return
-    with media.opened(path) as container:
-        for frame in media.decoded(path, container, media.picture_stream(path, container)):
-            yield _picture(path, frame)
-
-
-def _picture(path: str | Path, frame) -> np.ndarray:
-    short, long = sorted((frame.width, frame.height))
-    # Scaled to a usual height, it would take gigabytes.
-    media.refuse_media(long > 20 * short, path, f"pictures of {frame.width} x {frame.height}",
-                       "usual proportions")  # fmt: skip
-    return media.as_picture(path, frame)
+    else:
+        yield from Film.of(path).pictures()
 
 
 def read_clips(path: str | Path, resize: Callable) -> Iterator[np.ndarray]:
@@ -98,7 +83,6 @@ def frames_between(
     W, 3], in the video's proportions."""
     span = max(end - start, 1 / fps)
     wanted = [int((start + (i + 0.5) * span / count) * fps) for i in range(count)]
-    pictures: list[np.ndarray] = []
 
     def small(picture: np.ndarray) -> np.ndarray:
         width = round(picture.shape[1] * height / picture.shape[0])
@@ -107,22 +91,9 @@ def frames_between(
     if Path(path).is_dir():
         found = media.image_files(path)
         return np.stack([small(media.open_image(found[min(n, len(found) - 1)])) for n in wanted])
-    with media.opened(path) as container:
-        stream = media.picture_stream(path, container)
-        with files.reading(path, media.WANTED, media.CURE, "no place to start from"):
-            # Lands on a key frame before. Beyond the end the last frame stands in.
-            container.seek(max(int((wanted[0] / fps - 1) * av.time_base), 0))
-        frame = None
-        for frame in media.decoded(path, container, stream):
-            number = round((frame.time or 0.0) * fps)
-            while len(pictures) < count and wanted[len(pictures)] <= number:
-                pictures.append(small(_picture(path, frame)))
-            if len(pictures) == count:
-                break
-        media.refuse_media(frame is None, path, f"no frame from {start:.1f} s on")
-        if len(pictures) < count:
-            pictures += [small(_picture(path, frame))] * (count - len(pictures))
-    return np.stack(pictures)
+    return np.stack(
+        [small(picture) for picture in Film.of(path).pictures_at([n / fps for n in wanted])]
+    )
 
 
 # --- the descriptor of the sample videos ----------------------------------------------------------

@@ -18,13 +18,8 @@ from support import ROOT
 from support.videos import write_video
 
 from jacklib.data import prepare
-from jacklib.data.prepare import (
-    prepare_one_video,
-    prepare_videos,
-    read_frames,
-    scaled_size,
-    split_subsets,
-)
+from jacklib.data.film import scaled_size
+from jacklib.data.prepare import prepare_one_video, prepare_videos, read_frames, split_subsets
 from jacklib.data.video import SamplePaths, VideoClips
 from jacklib.errors import DataError, DiskError
 from jacklib.files import LOCK, MARK, csv_rows
