@@ -274,7 +274,8 @@ case ${1:-} in
                 ;;
             *) say "The English edition opens. 中文版：左侧文件栏里的 notebooks/cn/00_start_here.ipynb" ;;
         esac
-        # JupyterLab asks nothing about its news and updates; the user's own settings come first.
+        # JupyterLab asks nothing about its news and updates, and the upload button of notebook 10
+        # takes films above 10 MB (websocket_max_message_size); the user's own settings come first.
         export JUPYTER_CONFIG_PATH=$root/script/jupyter${JUPYTER_CONFIG_PATH:+:$JUPYTER_CONFIG_PATH}
         # default_url: the printed address, too, opens the notebook (on a server without a browser).
         exec "$python" -m jupyterlab "$start" --ServerApp.root_dir="$root" \

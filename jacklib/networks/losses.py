@@ -31,7 +31,7 @@ def pcce(logits, target, positive: Iterable[int] = VE8_POSITIVE, weight: float =
     with jt.no_grad():  # a weight, not something to learn from
         predicted = logits.argmax(1)[0]  # Jittor's argmax gives (index, value)
         opposite = (is_positive[target] != is_positive[predicted]).float32()  # [B]
-    return (each * (1 + weight * opposite)).mean()
+    return ops.mean(each * (1 + weight * opposite))
 
 
 class TSLLoss:
@@ -108,7 +108,7 @@ def _focal(scores, target, high, low, weight) -> jt.Var:
     weight = jt.array((weight / total[:, None, None]).astype(np.float32))
     distance = (1 - scores) * high + scores * low
     each = distance.sqr() * binary_cross_entropy(scores, target, "none") * weight
-    return each.sum() / scores.shape[0]
+    return ops.total(each) / scores.shape[0]
 
 
 def bpm_gcn_loss(
@@ -130,7 +130,7 @@ def bpm_gcn_loss(
         target = as_var(affective_target).float32()
         check_shape("affective_target", target, outputs.affective.shape)
         terms["posture"] = cross_entropy(outputs.posture_logits, labels)
-        terms["affective"] = (outputs.affective - target).sqr().mean()
+        terms["affective"] = ops.mean((outputs.affective - target).sqr())
     if outputs.movement_logits is not None:
         terms["movement"] = cross_entropy(outputs.movement_logits, labels)
     scales = {"posture": weight, "movement": weight, "affective": affective_weight}

@@ -31,3 +31,4 @@ from jacklib.ops.pool import (
     max_pool2d,
     max_pool3d,
 )
+from jacklib.ops.reduce import mean, total, variance

@@ -3,6 +3,8 @@
 import jittor as jt
 import numpy as np
 
+from jacklib.ops.reduce import mean, total
+
 SMALLEST = 1.2e-38  # float32's smallest normal number; Jittor's kernels take less for zero
 
 
@@ -46,7 +48,7 @@ def log_softmax(x, dim: int) -> jt.Var:
 def _reduce(each: jt.Var, reduction: str) -> jt.Var:
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"reduction: found {reduction!r}, wanted 'none', 'mean' or 'sum'.")
-    return each if reduction == "none" else getattr(each, reduction)()
+    return {"none": lambda x: x, "mean": mean, "sum": total}[reduction](each)
 
 
 def nll_loss(log_probabilities, target, reduction: str = "mean") -> jt.Var:
@@ -97,7 +99,7 @@ def kl_div(log_probability, target, reduction: str = "mean") -> jt.Var:
     log_target = jt.maximum(target, SMALLEST).log()
     each = target * (log_target - log_probability)
     if reduction == "batchmean":
-        return each.sum() / each.shape[0]
+        return total(each) / each.shape[0]
     return _reduce(each, reduction)
 
 

@@ -17,7 +17,7 @@
 # |---|---|
 # | **Needs** | this repository and `01_jittor_for_pytorch_users`; no GPU, no download, no PyTorch |
 # | **Takes** | under two minutes on two idle CPU cores; the very first time a few minutes more, while Jittor compiles its operators |
-# | **You will see** | fifty-one cases in which the same line means something else in Jittor 1.3.11 than in PyTorch: both values, the fix, and whether a tool can detect it |
+# | **You will see** | fifty-three cases in which the same line means something else in Jittor 1.3.11 than in PyTorch: both values, the fix, and whether a tool can detect it |
 # | **Why** | networks have been ported and published with some of these traps in them. They ran and trained, but they were different networks |
 #
 # Read and run the cells in order, or choose *Run → Run All Cells*: unfinished exercises do not stop it.
@@ -1407,12 +1407,12 @@ ours = draw(0) == draw(1)
 trap("50 · seeds 0 and 1 are the same", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
-# ## 7 · Time
+# ## 7 · Time and size
 #
 # Jittor is **lazy**: an operation is only recorded, and executed when its values are needed. A clock read right after the call measures the time for recording, which hardly depends on the network. The *forward time* in the public port of TSL-Net is measured in this way.
 
 # %% [markdown] lang="zh"
-# ## 7 · 时间
+# ## 7 · 时间与大小
 #
 # Jittor 是**惰性**的：写下一个运算时只是记录下来，直到需要取值时才真正执行。调用之后马上计时，测到的是“记录”的时间，和网络大小几乎无关。TSL-Net 公开移植报告的*前向时间*就是这样量的。
 
@@ -1471,6 +1471,45 @@ after_call = len(ran)
 y.numpy()
 ours = [after_call, len(ran)]
 trap("51 · when is it computed?", pytorch=theirs, jittor=plain, fixed=ours, port="TSL-Net")
+
+# %% [markdown] lang="en"
+# ### 52 · the mean of many numbers
+#
+# Jittor adds float32 numbers one after another, and a mean adds $x / n$. Beside a large sum small numbers are lost; PyTorch adds in pieces. The mean of an image full of ones is off by 0.4% (issue [342](https://github.com/Jittor/jittor/issues/342)), and a metric that is built on it, SSIM for instance, is wrong without a word. `ops.mean`, `ops.total` and `ops.variance` add in double precision, and so do the losses of `ops`.
+
+# %% [markdown] lang="zh"
+# ### 52 · 很多数的平均
+#
+# Jittor 把 float32 的数一个接一个地累加，求平均时加的是 $x / n$；和已经很大时，小的数就被舍掉了。PyTorch 分段求和，没有这个问题。一张全是 1 的图像，平均值会差 0.4%（issue [342](https://github.com/Jittor/jittor/issues/342)），建立在平均值上的指标（例如 SSIM）也就悄悄错了。`ops.mean`、`ops.total`、`ops.variance` 用双精度累加，`ops` 里的损失也一样。
+
+# %%
+theirs = pytorch("torch.ones(1, 3, 321, 481).mean()")
+plain = plain_jittor("jt.ones((1, 3, 321, 481)).mean()")
+ours = ops.mean(jt.ones((1, 3, 321, 481)))
+trap("52 · the mean of many numbers", pytorch=theirs, jittor=plain, fixed=ours)
+
+# %% [markdown] lang="en"
+# ### 53 · sums of whole numbers
+#
+# PyTorch adds whole numbers as int64. Jittor keeps their type, and the sum wraps: 300 pixels of an 8-bit mask add up to 44. Cast first (`.int64().sum()`), or take `ops.total`. Never call `.item()` on an 8-bit Var: it reads eight bytes where the Var has one, so the answer changes from run to run; `.numpy()` is right.
+
+# %% [markdown] lang="zh"
+# ### 53 · 整数求和
+#
+# PyTorch 用 int64 累加整数；Jittor 保持原来的类型，和会溢出、从头数起：8 位掩码的 300 个像素加起来是 44。请先转换（`.int64().sum()`），或者用 `ops.total`。另外，不要对 8 位的 Var 调用 `.item()`：它只有一个字节，`.item()` 却读八个，每次运行结果都可能不同；`.numpy()` 是对的。
+
+# %%
+theirs = pytorch(
+    "[int(torch.ones(300, dtype=torch.uint8).sum()), int(torch.full((3000,), 10**6, dtype=torch.int32).sum())]"
+)
+plain = plain_jittor(
+    "[int(jt.array(np.ones(300, np.uint8)).sum().numpy()), int(jt.array(np.full(3000, 10**6, np.int32)).sum().numpy())]"
+)
+ours = [
+    ops.total(jt.array(values)).item()
+    for values in (np.ones(300, np.uint8), np.full(3000, 10**6, np.int32))
+]
+trap("53 · sums of whole numbers", pytorch=theirs, jittor=plain, fixed=ours)
 
 # %% [markdown] lang="en"
 # Some layers are correct but slow. **`Conv3d`** is the one that matters here: Jittor passes 2-D convolutions to oneDNN, but computes 3-D ones in its own loops. `jacklib.ops.Conv3d` passes them to oneDNN too. The cell below times both, with a warm-up and with `sync_all` before each reading:

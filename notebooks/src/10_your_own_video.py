@@ -62,12 +62,12 @@ SAMPLES = Path("../data_samples") if Path("../data_samples").exists() else Path(
 # %% [markdown] lang="en"
 # ## 1 · The file
 #
-# Choose a file in one of two ways: write a path into `PATH`, or upload a file with the button (at most a few hundred megabytes, since it passes through the browser) and run the cells from the next one on. Six seconds or more, with sound; mp4, avi, mov, mkv or webm. **Nothing leaves this machine**: the lab runs here, and so do the networks.
+# Choose a file in one of two ways: write a path into `PATH`, or upload a file with the button and run the cells from the next one on. The file passes through the browser: up to a few hundred megabytes in the lab that `run.sh lab` opens; other Jupyter servers often stop at 10 MB without a word, so use `PATH` there. Six seconds or more, with sound; mp4, mov, mkv, webm, avi, or whatever else your phone or camera writes. **Nothing leaves this machine**: the lab runs here, and so do the networks.
 
 # %% [markdown] lang="zh"
 # ## 1 · 选文件
 #
-# 两种办法：把路径写进 `PATH`；或者用按钮上传（文件要经过浏览器，别超过几百兆），再从下一格开始往下运行。视频要有声音，至少六秒，格式为 mp4、avi、mov、mkv 或 webm。**文件不会离开这台机器**：JupyterLab 在本机运行，网络也在本机运行。
+# 两种办法：把路径写进 `PATH`；或者用按钮上传，再从下一格开始往下运行。上传的文件要经过浏览器：用 `run.sh lab` 打开时可以到几百兆；别的 Jupyter 服务器往往超过 10 MB 就没有任何反应，那时请用 `PATH`。视频要有声音，至少六秒；mp4、mov、mkv、webm、avi，以及手机和相机常用的其他格式都可以。**文件不会离开这台机器**：JupyterLab 在本机运行，网络也在本机运行。
 
 # %%
 PATH = ""  # such as "/home/me/holiday.mp4"; empty: the uploaded file, or a film clip that comes with JACK

@@ -119,6 +119,7 @@ def jupyterlab(root: Path, private: Path):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("JUPYTER")}
     for name in ("CONFIG", "DATA", "RUNTIME"):
         environment[f"JUPYTER_{name}_DIR"] = str(private / name.lower())
+    # environment["JUPYTER_CONFIG_PATH"] = str(ROOT / "script" / "jupyter")  # as `run.sh lab` does
     environment["JUPYTERLAB_SETTINGS_DIR"] = str(private / "settings")
     environment["JUPYTERLAB_WORKSPACES_DIR"] = str(private / "workspaces")
     environment["IPYTHONDIR"] = str(private / "ipython")
@@ -440,6 +441,8 @@ def test_a_film_of_ones_own_is_uploaded(tmp_path):
     The film's name would run a script, were it shown as it is."""
     film = tmp_path / "我的 <img src=x onerror=window.harmed=1>.mp4"
     shutil.copy(ROOT / "data_samples" / "untrimmed_film" / "video" / "test" / OWN_FILM, film)
+    with open(film, "ab") as file:  # above the server's own limit of 10 MiB for a message
+        file.write((15_000_000).to_bytes(4, "big") + b"free" + bytes(15_000_000 - 8))
     (tmp_path / "data_samples").symlink_to(ROOT / "data_samples")  # beside notebooks, as in a clone
     with in_jupyterlab("10_your_own_video", tmp_path) as (page, cells):
         assert film.name not in printed(cells)
