@@ -7,7 +7,7 @@ import numpy as np
 
 from jacklib.core.pseudo_labels import seed_labels
 from jacklib.core.shapes import check_labels, check_polarity, check_reverse_sign, check_shape
-from jacklib.ops import as_var, binary_cross_entropy, cross_entropy, kl_div
+from jacklib.ops import as_var, binary_cross_entropy, cross_entropy, kl_div, mean, total
 
 # VE8's positive emotions: Anticipation, Joy, Surprise, Trust. The other four are negative.
 VE8_POSITIVE = frozenset({1, 4, 6, 7})
@@ -31,7 +31,7 @@ def pcce(logits, target, positive: Iterable[int] = VE8_POSITIVE, weight: float =
     with jt.no_grad():  # a weight, not something to learn from
         predicted = logits.argmax(1)[0]  # Jittor's argmax gives (index, value)
         opposite = (is_positive[target] != is_positive[predicted]).float32()  # [B]
-    return ops.mean(each * (1 + weight * opposite))
+    return mean(each * (1 + weight * opposite))
 
 
 class TSLLoss:
@@ -104,11 +104,11 @@ def _focal(scores, target, high, low, weight) -> jt.Var:
     clips' largest weights.
     """
     target, high, low = (jt.array(np.asarray(a, np.float32)) for a in (target, high, low))
-    total = np.maximum(weight.max(2).sum(1), 1e-12)  # [B]; 0 where no clip counts: then so is each
-    weight = jt.array((weight / total[:, None, None]).astype(np.float32))
+    whole = np.maximum(weight.max(2).sum(1), 1e-12)  # [B]; 0 where no clip counts: then so is each
+    weight = jt.array((weight / whole[:, None, None]).astype(np.float32))
     distance = (1 - scores) * high + scores * low
     each = distance.sqr() * binary_cross_entropy(scores, target, "none") * weight
-    return ops.total(each) / scores.shape[0]
+    return total(each) / scores.shape[0]
 
 
 def bpm_gcn_loss(
@@ -130,7 +130,7 @@ def bpm_gcn_loss(
         target = as_var(affective_target).float32()
         check_shape("affective_target", target, outputs.affective.shape)
         terms["posture"] = cross_entropy(outputs.posture_logits, labels)
-        terms["affective"] = ops.mean((outputs.affective - target).sqr())
+        terms["affective"] = mean((outputs.affective - target).sqr())
     if outputs.movement_logits is not None:
         terms["movement"] = cross_entropy(outputs.movement_logits, labels)
     scales = {"posture": weight, "movement": weight, "affective": affective_weight}
