@@ -210,7 +210,7 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str, method: Method) -
     add("--fps", type=int, default=30, help="frames used in a second, of the 30 stored")
     add("--seed", type=int, default=0)
     if phase == "test_singlevideo":
-        add("--video_path", required=True, help="a video file: mp4, avi, mov, mkv or webm")
+        add("--video_path", required=True, help="a video file (mp4, mov, mkv, webm, avi ...)")
         add("--lang", choices=("en", "zh"), default="en", help="language of the picture")
         return
     add("--dataset", default="rendered", choices=[*SAMPLES, *DATASETS],

@@ -422,7 +422,7 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
     add("--class_th", type=float, default=RELEASED_THRESHOLD,
         help="video score from which a class is looked for")  # fmt: skip
     if phase == "main_inference":
-        add("--video_path", help="a video file: mp4, avi, mov, mkv or webm")
+        add("--video_path", help="a video file (mp4, mov, mkv, webm, avi ...)")
         add("--rgb_path", help="or its features: rgb (.npy, [T, 1024])")
         add("--mfcc_path", help="and logmfcc (.npy, [32 T, 60])")
         add("--fps", type=float, help="frames per second of the video that features come from")
