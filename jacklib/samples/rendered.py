@@ -542,12 +542,8 @@ def build_rendered(
     """Render n_train + n_val clips of every emotion into `root`, in VE8's layout (see
     `jacklib.data.video`), unless they are there (see `jacklib.files.make_set`); return `root`.
 
-    Raises DataError if a number is out of range, or root holds files of other origin.
+    Raises DataError if root holds files of other origin.
     """
-    refuse(not (0 <= n_train < 5000 and 0 <= n_val < 5000 and n_train + n_val and seed >= 0),
-           "build_rendered", found=f"n_train={n_train}, n_val={n_val}, seed={seed}",
-           wanted="n_train and n_val in 0..4999, not both 0, and seed >= 0",
-           cure="Change the argument that is out of range.")  # fmt: skip
     made_with = {"version": VERSION, "seed": seed, "n_train": n_train, "n_val": n_val}
 
     def write(folder: Path) -> None:
@@ -556,7 +552,7 @@ def build_rendered(
         write_text(folder / ANNOTATION_NAME, json.dumps(content))
 
     return make_set(root, made_with, ("img", "mp3", ANNOTATION_NAME), write,
-                    "making the rendered clips", earlier=ANNOTATION_NAME)  # fmt: skip
+                    "making the rendered clips")  # fmt: skip
 
 
 def _write_clips(folder: Path, n_train: int, n_val: int, seed: int, progress: bool) -> dict:
@@ -575,14 +571,19 @@ def _write_clips(folder: Path, n_train: int, n_val: int, seed: int, progress: bo
                 jobs.append((folder, clip_id, label, clip_seed, (start, end)))
                 about = {"label": label, "event_start": start, "event_end": end}
                 database[clip_id] = {"subset": subset, "annotations": about}
-    with (
-        ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool,
-        closing(
-            pool.map(_write_clip, *zip(*jobs, strict=True))
-        ) as made,  # closed, it cancels the rest
-    ):
-        list(tqdm(made, "rendered clips", len(jobs), disable=not progress))
+    in_threads(4, _write_clip, jobs, "rendered clips", "clip", progress)
     return database
+
+
+def in_threads(
+    most: int, function: Callable, jobs: list[tuple], words: str, unit: str, progress: bool
+) -> list:
+    """The results of `function` of every job's parts, at most so many at a time, with a bar."""
+    with (
+        ThreadPoolExecutor(min(most, os.cpu_count() or 1)) as pool,
+        closing(pool.map(function, *zip(*jobs, strict=True))) as made,  # it cancels the rest
+    ):
+        return list(tqdm(made, words, len(jobs), unit=unit, disable=not progress))
 
 
 def _write_clip(folder: Path, clip_id: str, label: str, seed: int, event: tuple[int, int]) -> None:

@@ -307,28 +307,6 @@ def test_complete_clips_are_used_where_nothing_can_be_written(tmp_path, counted)
     assert not (tmp_path / ".jack.lock").exists() and counted.made == 8
 
 
-def test_clips_of_an_earlier_version_are_replaced(tmp_path, counted):
-    (tmp_path / "img" / "Joy" / "old").mkdir(parents=True)
-    with pytest.raises(DataError, match="did not make"):
-        build_rendered(tmp_path, n_train=1, n_val=0, progress=False)
-    (tmp_path / "rendered_01.json").write_text('{"made_with": {"version": 0}, "database": {}}')
-    build_rendered(tmp_path, n_train=1, n_val=0, progress=False)
-    assert_whole(tmp_path, 1, 0)
-    for theirs in (False, True):  # killed: its folder for what is being made says so
-        (tmp_path / "made_with.json").unlink()
-        (tmp_path / "rendered_01.json").unlink()
-        (tmp_path / ".making").mkdir()
-        (tmp_path / ".making" / "lock").touch()
-        if theirs:
-            (tmp_path / ".making" / "thesis.txt").write_text("precious")
-            with pytest.raises(DataError, match="did not make"):
-                build_rendered(tmp_path, n_train=1, n_val=0, progress=False)
-            assert (tmp_path / ".making" / "thesis.txt").read_text() == "precious"
-        else:
-            build_rendered(tmp_path, n_train=1, n_val=0, progress=False)
-            assert_whole(tmp_path, 1, 0)
-
-
 def test_interrupted_while_rendering(tmp_path, counted):
     counted.stop_after = 3
     with pytest.raises(KeyboardInterrupt):
