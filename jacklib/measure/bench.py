@@ -64,6 +64,16 @@ class Worker:
         self.process.wait()
 
 
+def programs(device: str) -> dict[str, tuple[str, str, dict[str, str]]]:
+    """Of each framework that is found: the Python, module and environment of its `Worker`."""
+    use_cuda = {"use_cuda": str(int(device == "cuda"))}
+    found = {"Jittor": (sys.executable, "jacklib.measure.jittor_session", use_cuda)}
+    if torch := find_torch():
+        environment = {"JACKLIB_NO_JITTOR": "1", "JACK_DEVICE": device}
+        found["PyTorch"] = (torch, "jacklib.measure.torch_session", environment)
+    return found
+
+
 def measure(
     network: str, config: dict[str, Any], batch: int, *, rounds: int, warm_up: int, seed: int = 0,
     clips: int = 200, device: str = "cpu",
@@ -78,19 +88,14 @@ def measure(
     it often does not know the process; then it is by how much the card was fuller after the
     process's turns, and 0 where that is not told either.
     """
-    gpu = device == "cuda"
-    use_cuda = {"use_cuda": str(int(gpu))}
-    programs = {"Jittor": (sys.executable, "jacklib.measure.jittor_session", use_cuda)}
-    if torch := find_torch():
-        environment = {"JACKLIB_NO_JITTOR": "1", "JACK_DEVICE": device}
-        programs["PyTorch"] = (torch, "jacklib.measure.torch_session", environment)
+    gpu, started = device == "cuda", programs(device)
     workers: dict[str, Worker] = {}
-    grown = dict.fromkeys(programs, 0)  # by how much the card was fuller after each one's turns
+    grown = dict.fromkeys(started, 0)  # by how much the card was fuller after each one's turns
 
     def ask(name: str, op: str, **arguments: Any) -> dict[str, Any]:
         before = card_memory() if gpu else 0
         if name not in workers:
-            workers[name] = Worker(*programs[name])
+            workers[name] = Worker(*started[name])
         answer = workers[name].ask(op, **arguments)
         grown[name] += card_memory() - before if gpu else 0
         return answer
@@ -102,7 +107,7 @@ def measure(
 
     try:
         results: dict[str, dict[str, Any]] = {}
-        for name in programs:
+        for name in started:
             inputs = {"batch": batch, "seed": seed, "clips": clips}
             loaded = ask(name, "load", network=network, config=config, **inputs)
             results[name] = {"about": workers[name].ask("info") | loaded}

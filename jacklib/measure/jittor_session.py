@@ -6,6 +6,7 @@ The requests it answers are listed in `jacklib.measure.protocol`.
 """
 
 import os
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,6 +14,7 @@ import jittor as jt
 
 from jacklib import networks, ops
 from jacklib.backend import folders, runtime
+from jacklib.measure import protocol
 from jacklib.measure.protocol import Session, serve
 from jacklib.networks import losses
 
@@ -54,6 +56,42 @@ class JittorSession(Session):
         threads = int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
         version = f"Jittor {folders.JITTOR_VERSION} ({runtime.device()})"
         return {"version": version, "threads": threads}
+
+    def train_run(self, **job: Any) -> dict[str, Any]:
+        """With what users run."""
+        from jacklib.data.tsl300 import UntrimmedVideos
+        from jacklib.methods import tsl
+        from jacklib.weights.checkpoint import load_weights
+
+        job = protocol.Job(**job)
+        net = self.build("TSLNet", networks.TSLNetConfig(**job.config), job.seed)
+        load_weights(net, protocol.read_arrays(f"{job.folder}/weights.npz"))
+        training, testing = (UntrimmedVideos(job.root, s, seed=job.seed) for s in ("train", "test"))
+        samples = [training.load(i) for i in range(len(training))]
+        schedule = tsl.Schedule(
+            len(job.order[0]), tuple(job.rates), len(job.rates), job.audio_factor, job.weight_decay
+        )
+        jt.sync_all(True)
+
+        before = protocol.reset_peak()["rss"]
+        clock = tsl.Clock(lambda: protocol.memory()["peak_rss"])
+        run = tsl.Run(f"{job.folder}/run", job.seed, show=False)
+        tsl.train(net, training, testing, schedule=schedule, run=run, clock=clock)
+        scores = tsl.test(net, testing).scores.values()
+
+        net.train()
+        unwaited = []
+        for sample in samples:
+            jt.sync_all(True)
+            start = time.perf_counter()
+            output = net(*tsl.inputs(sample), sample.labels[None])
+            unwaited.append(time.perf_counter() - start)
+            output.scores.sync()
+        return {
+            "forward": clock.forward, "iterations": clock.iterations, "unwaited": unwaited,
+            "before": before, "peak": clock.peak,
+            "scores": [[array.tolist() for array in pair] for pair in scores],
+        }  # fmt: skip
 
 
 if __name__ == "__main__":
