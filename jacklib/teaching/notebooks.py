@@ -37,7 +37,6 @@ import copy
 import hashlib
 import os
 import re
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -49,7 +48,7 @@ from nbformat import NotebookNode
 from jacklib.backend.folders import ROOT
 from jacklib.backend.torch_process import find_torch, recording
 from jacklib.errors import DataError, refuse
-from jacklib.files import write_text
+from jacklib.files import reading, write_text
 
 NOTEBOOKS = ROOT / "notebooks"
 TIMEOUT = 1200  # seconds for one cell: the first one that uses Jittor may compile its kernels
@@ -108,7 +107,7 @@ def stale(
     for source in _sources(names, folder):
         for lang, notebook in read_source(source, solutions=solutions).items():
             path = notebook_path(source.stem, lang, solutions=solutions, folder=folder)
-            if not path.exists() or _cells(_load(path)) != _cells(notebook):
+            if not path.exists() or _cells(_read(path)) != _cells(notebook):
                 found.append(path)
     if not names:
         known = {source.stem for source in _sources((), folder)}
@@ -320,12 +319,9 @@ def _cells(notebook: NotebookNode) -> list[tuple]:
     ]
 
 
-def _load(path: Path) -> NotebookNode:
-    try:
+def _read(path: Path) -> NotebookNode:
+    with reading(path, "a notebook", "Delete it and build it again."):
         return nbformat.read(path, as_version=4)
-    except Exception as error:  # nbformat has a dozen ways to say that a file is no notebook
-        raise DataError(str(path), found=f"{type(error).__name__}: {error}", wanted="a notebook",
-                        cure="Delete it and build it again.") from error  # fmt: skip
 
 
 # --- command line -------------------------------------------------------------------------------
@@ -340,19 +336,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Do what the arguments say; 0 if all is well, 1 if not."""
-    try:
-        if args.action == "check":
-            paths = stale(args.names, solutions=args.solutions)
-        else:
-            paths = build(args.names, execute=not args.no_execute, solutions=args.solutions)
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return 1
+    """Do what the arguments say; 1 where notebooks are stale, else 0."""
     if args.action == "build":
-        for path in paths:
+        for path in build(args.names, execute=not args.no_execute, solutions=args.solutions):
             print(f"wrote {path}")
         return 0
+    paths = stale(args.names, solutions=args.solutions)
     for path in paths:
         print(f"stale: {path}")
     if paths:

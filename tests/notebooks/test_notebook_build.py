@@ -279,8 +279,8 @@ def test_command_line(plain, capsys, monkeypatch):
     assert run("check") == 0
     assert run("build", "--no-execute", "--solutions") == 0
     assert (folder / "solutions" / "cn" / "01_small.ipynb").exists()
-    assert run("build", "77") == 1
-    assert "no such source" in capsys.readouterr().err
+    with pytest.raises(DataError, match="no such source"):
+        run("build", "77")
 
 
 def test_the_kits_notebooks_are_built_from_their_sources():
