@@ -171,6 +171,17 @@ def write_json(path: str | os.PathLike, content: dict) -> Path:
     return write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
+def filled(template: Path, **facts: Any) -> str:
+    """A text of Jinja's with its gaps filled in, each value on one line (`plain`)."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+        finalize=lambda value: plain(value, 2000),
+    )  # fmt: skip
+    return environment.from_string(template.read_text("utf-8")).render(facts).rstrip("\n")
+
+
 def write_array(path: str | os.PathLike, array: np.ndarray) -> Path:
     """Write a .npy file, whole or not at all; returns its path."""
     import numpy as np

@@ -68,15 +68,14 @@ class JittorSession(Session):
         load_weights(net, protocol.read_arrays(f"{job.folder}/weights.npz"))
         training, testing = (UntrimmedVideos(job.root, s, seed=job.seed) for s in ("train", "test"))
         samples = [training.load(i) for i in range(len(training))]
-        schedule = tsl.Schedule(
-            len(job.order[0]), tuple(job.rates), len(job.rates), job.audio_factor, job.weight_decay
-        )
         jt.sync_all(True)
 
         before = protocol.reset_peak()["rss"]
         clock = tsl.Clock(lambda: protocol.memory()["peak_rss"])
         run = tsl.Run(f"{job.folder}/run", job.seed, show=False)
-        tsl.train(net, training, testing, schedule=schedule, run=run, clock=clock)
+        tsl.train(
+            net, training, testing, schedule=tsl.Schedule(**job.schedule), run=run, clock=clock
+        )
         scores = tsl.test(net, testing).scores.values()
 
         net.train()

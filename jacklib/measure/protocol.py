@@ -1,4 +1,4 @@
-"""The measured side of `bench`: what both frameworks' processes have in common.
+"""How `bench` talks to the processes that it measures, and what these have in common.
 
 One JSON object a line comes in on stdin, such as {"op": "load", "network": "vaanet"}: a method of
 `Session` and its arguments. One goes out on stdout for each, {"error": "..."} where it failed;
@@ -13,6 +13,7 @@ This file imports no framework.
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jacklib.backend import processes
+from jacklib.backend.torch_process import find_torch, process_environment
 from jacklib.core.erasing import kept_segments
 from jacklib.core.networks import network as table_of
 
@@ -46,6 +49,42 @@ def reset_peak() -> dict[str, int]:
 def versions(abouts: Iterable[dict[str, Any]]) -> str:
     """What sessions say of themselves, in words."""
     return ", ".join(f"{about['version']} with {about['threads']} threads" for about in abouts)
+
+
+class Worker:
+    """A process that answers requests."""
+
+    def __init__(self, python: str, module: str, environment: dict[str, str]):
+        self.process = processes.Child(
+            ["-m", module], python=python, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=process_environment(**environment),
+        )  # fmt: skip
+
+    def ask(self, op: str, **arguments: Any) -> dict[str, Any]:
+        """Send one request. Raises RuntimeError with the worker's own message if it failed."""
+        print(json.dumps({"op": op, **arguments}), file=self.process.stdin, flush=True)
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the process that measures ended with {self.process.wait()}")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def programs(device: str) -> dict[str, tuple[str, str, dict[str, str]]]:
+    """Of each framework that is found: the Python, module and environment of its `Worker`."""
+    use_cuda = {"use_cuda": str(int(device == "cuda"))}
+    found = {"Jittor": (sys.executable, "jacklib.measure.jittor_session", use_cuda)}
+    if torch := find_torch():
+        environment = {"JACKLIB_NO_JITTOR": "1", "JACK_DEVICE": device}
+        found["PyTorch"] = (torch, "jacklib.measure.torch_session", environment)
+    return found
 
 
 class Session:
@@ -172,9 +211,7 @@ class Job(NamedTuple):
     root: str  # the videos, in TSL-300's layout
     seed: int  # of the order, the annotators and the dropout
     config: dict[str, Any]  # options of TSLNet
-    rates: list[float]  # the learning rate of every step
-    audio_factor: float
-    weight_decay: float
+    schedule: dict[str, Any]  # of `jacklib.methods.tsl.Schedule`
     order: list[list[int]]  # the training videos of every step
 
 

@@ -70,12 +70,10 @@ class TorchSession(Session):
         gradient each, and one step of Adam."""
         job = Job(**job)
         net = self.build("TSLNet", TSLNetConfig(**job.config), job.seed)
-        weights = protocol.read_arrays(f"{job.folder}/weights.npz")
-        wanted = {name for name in net.state_dict() if not name.endswith("num_batches_tracked")}
-        if weights.keys() != wanted:
-            raise ValueError(f"weights: found others than wanted, {weights.keys() ^ wanted}.")
-        given = {name: torch.from_numpy(array) for name, array in weights.items()}
-        net.load_state_dict(given, strict=False)
+        state = {n: v for n, v in net.state_dict().items() if n.endswith("num_batches_tracked")}
+        for name, array in protocol.read_arrays(f"{job.folder}/weights.npz").items():
+            state[name] = torch.from_numpy(array)
+        net.load_state_dict(state)
         videos = protocol.read_videos(f"{job.folder}/train.npz")
 
         before = protocol.reset_peak()["rss"]
@@ -98,14 +96,15 @@ def _train(net: nn.Module, videos: list[list[np.ndarray]], job: Job) -> dict[str
     The first step's are left out: it is warm-up.
     """
     criterion = losses.TSLLoss()
-    groups = net.parameter_groups(job.rates[0], job.audio_factor)
-    optimizer = torch.optim.Adam(groups, lr=job.rates[0], weight_decay=job.weight_decay)
+    rates, audio_factor = job.schedule["rates"], job.schedule["audio_factor"]
+    groups = net.parameter_groups(rates[0], audio_factor)
+    optimizer = torch.optim.Adam(groups, rates[0], weight_decay=job.schedule["weight_decay"])
     net.train()
     forward: list[float] = []
     iterations: list[float] = []
-    for rate, indices in zip(job.rates, job.order, strict=True):
+    for rate, indices in zip(rates, job.order, strict=True):
         begun = time.perf_counter()
-        for group, factor in zip(optimizer.param_groups, (1.0, job.audio_factor), strict=True):
+        for group, factor in zip(optimizer.param_groups, (1.0, audio_factor), strict=True):
             group["lr"] = rate * factor
         optimizer.zero_grad()
         for index in indices:

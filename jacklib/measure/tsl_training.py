@@ -23,9 +23,10 @@ from typing import Any
 import numpy as np
 
 from jacklib.data.tsl300 import UntrimmedVideos
-from jacklib.measure import bench, protocol
+from jacklib.files import filled
+from jacklib.measure import protocol
 from jacklib.measure.jittor_session import JittorSession
-from jacklib.measure.protocol import Job
+from jacklib.measure.protocol import Job, Worker, programs
 from jacklib.methods import tsl
 from jacklib.networks import TSLNetConfig
 from jacklib.samples import UNTRIMMED
@@ -50,8 +51,8 @@ def prepare(
     steps = tsl.steps(training, schedule, seed, 0, len(schedule.rates))
     job = Job(
         folder=str(folder), root=str(root), seed=seed, config=asdict(config),
-        rates=list(schedule.rates), audio_factor=schedule.audio_factor,
-        weight_decay=schedule.weight_decay, order=[step.indices.tolist() for step in steps],
+        schedule=schedule._replace(evaluate_every=len(schedule.rates))._asdict(),
+        order=[step.indices.tolist() for step in steps],
     )  # fmt: skip
     folder.mkdir()
     np.savez(folder / "weights.npz", **{name: v.numpy() for name, v in net.state_dict().items()})
@@ -64,7 +65,7 @@ def prepare(
 def run(framework: str, job: Job) -> tuple[dict[str, Any], list[tsl.Scores]]:
     """Train in a process of its own: its numbers, and the scores of each test video."""
     start = time.perf_counter()
-    with closing(bench.Worker(*bench.programs("cpu")[framework])) as worker:
+    with closing(Worker(*programs("cpu")[framework])) as worker:
         numbers = worker.ask("train_run", **job._asdict()) | worker.ask("info")
     seconds, name = time.perf_counter() - start, Path(job.folder).name
     print(f"{name}: {framework} took {seconds:.0f} s", file=sys.stderr, flush=True)
@@ -83,7 +84,7 @@ def measure(
     largest difference of all test scores after CHECK_STEPS steps without dropout, between the
     frameworks ("difference") and within PyTorch from weights moved by ROUNDING ("rounding").
     """
-    frameworks = [framework for framework in FRAMEWORKS if framework in bench.programs("cpu")]
+    frameworks = [framework for framework in FRAMEWORKS if framework in programs("cpu")]
     results: dict[str, Any] = {framework: [] for framework in frameworks}
     with tempfile.TemporaryDirectory() as temporary:
         # First without dropout. Jittor compiles here what this machine has not seen yet.
@@ -146,27 +147,11 @@ def table(results: dict[str, Any], batch_size: int) -> str:
         return f"| {words} | {cells[0]} | {cells[1]} | {ratio} |"
 
     by_chance = ", ".join(f"{words} {results['random'][n]:.4f}" for n, words in METRICS.items())
-    lines = [
-        "| | PyTorch | Jittor | Jittor / PyTorch |",
-        "|---|---|---|---|",
-        row("forward time in training, one video, s", "forward"),
-        row("the same, read without waiting, s", "unwaited"),
-        row("memory in training, MiB", "peak", "{:.0f}", 2**20),
-        row("of it there before training, MiB", "before", "{:.0f}", 2**20),
-        row(f"time of one iteration, {batch_size} videos, s", "iterations"),
-        *(row(words, name) for name, words in METRICS.items()),
-        "",
-        "Times: median (fastest to slowest). All else: mean over the seeds (lowest to highest), "
-        "with the weights at the end of training.",
-        f"Random scores, the mean of {RANDOM_DRAWS} draws: {by_chance}.",
-    ]
-    if "difference" in results:
-        lines.append(
-            f"Without dropout the scores of the test videos differ by at most "
-            f"{results['difference']:.1e} after {CHECK_STEPS} steps; PyTorch's own, from weights "
-            f"moved by {ROUNDING:g} of themselves, by {results['rounding']:.1e}."
-        )
-    return "\n".join(lines)
+    return filled(
+        Path(__file__).with_name("training_table.txt"), row=row, results=results, metrics=METRICS,
+        by_chance=by_chance, batch_size=batch_size, draws=RANDOM_DRAWS, steps=CHECK_STEPS,
+        rounding=ROUNDING,
+    )  # fmt: skip
 
 
 def compare(seed: int, seeds: int, batch_size: int | None = None) -> dict[str, Any]:

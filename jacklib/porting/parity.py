@@ -104,16 +104,10 @@ def _answer(reference: Reference, job: dict, arrays: dict[str, np.ndarray]) -> R
 
 
 def compare(
-    net,
-    reference: Reference | str,
-    inputs: Sequence[Any],
-    *,
-    loss: Callable | None = None,
-    targets: Sequence[Any] = (),
-    optimizer: str = "SGD(lr=0.01)",
-    training: bool = False,
+    net, reference: Reference | str, inputs: Sequence[Any], *, loss: Callable | None = None,
+    targets: Sequence[Any] = (), optimizer: str = "SGD(lr=0.01)", training: bool = False,
     seed: int = 0,
-) -> Comparison:
+) -> Comparison:  # fmt: skip
     """Put a Jittor network and its PyTorch original through the same pass and the same step.
 
     net: the port. Weights are mapped by their names: those of the state dicts.

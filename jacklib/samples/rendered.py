@@ -13,7 +13,6 @@ in integers. The last bit of a sine may differ between machines; it does not sur
 from __future__ import annotations
 
 import colorsys
-import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -513,13 +512,6 @@ def _add_event(
     heard += between(rng, 0.3, 0.55) * fade * voice
 
 
-def clip_checksum(clip: RenderedClip) -> str:
-    """SHA-256 (hex) of the frames' bytes followed by the sound as little-endian 16-bit."""
-    digest = hashlib.sha256(np.ascontiguousarray(clip.frames).tobytes())
-    digest.update(np.rint(clip.sound.astype(np.float64) * 32767).astype("<i2").tobytes())
-    return digest.hexdigest()
-
-
 def segment_truth(event: tuple[int, int], n_frames: int, seq_len: int) -> np.ndarray:
     """Share of each of seq_len equal segments of the clip that lies in the event: float64 [seq_len]
     in 0..1."""
@@ -616,10 +608,7 @@ def mp3_stream(container: av.container.OutputContainer) -> av.AudioStream:
 def mux_sound(container: av.container.OutputContainer, stream, sound: np.ndarray) -> None:
     """Encode float sound and put it into the file, to its end."""
     samples = np.rint(sound * 32767).astype(np.int16)
-    for at in range(0, len(samples), 1152):  # 1,152 samples make one MP3 frame
-        block = np.ascontiguousarray(samples[None, at : at + 1152])
-        frame = av.AudioFrame.from_ndarray(block, format="s16p", layout="mono")
-        frame.sample_rate, frame.pts = SAMPLE_RATE, at
-        frame.time_base = Fraction(1, SAMPLE_RATE)
-        container.mux(stream.encode(frame))
+    frame = av.AudioFrame.from_ndarray(samples[None], format="s16p", layout="mono")
+    frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE, 0, Fraction(1, SAMPLE_RATE)
+    container.mux(stream.encode(frame))
     container.mux(stream.encode(None))

@@ -1,5 +1,6 @@
 """Rendered clips: the label shows in the event and nowhere else; building survives a kill."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -15,13 +16,7 @@ from support import ROOT
 
 from jacklib.errors import DataError
 from jacklib.samples import rendered
-from jacklib.samples.rendered import (
-    LABELS,
-    build_rendered,
-    clip_checksum,
-    render_clip,
-    segment_truth,
-)
+from jacklib.samples.rendered import LABELS, build_rendered, render_clip, segment_truth
 
 CHECKSUMS = ROOT / "data_samples" / "rendered" / "CHECKSUMS"
 SMALL = (36, 48)
@@ -64,6 +59,13 @@ def test_same_seed_same_bytes_other_seed_other_bytes():
     first, again, other = (render_clip("Joy", seed, size=SMALL) for seed in (3, 3, 4))
     assert clip_checksum(first) == clip_checksum(again)
     assert clip_checksum(first) != clip_checksum(other)
+
+
+def clip_checksum(clip):
+    """SHA-256 (hex) of the frames' bytes followed by the sound as little-endian 16-bit."""
+    digest = hashlib.sha256(np.ascontiguousarray(clip.frames).tobytes())
+    digest.update(np.rint(clip.sound.astype(np.float64) * 32767).astype("<i2").tobytes())
+    return digest.hexdigest()
 
 
 def stored_checksums():
