@@ -58,7 +58,7 @@ def measure(
     def ask(name: str, op: str, **arguments: Any) -> dict[str, Any]:
         before = card_memory() if gpu else 0
         if name not in workers:
-            workers[name] = Worker(*started[name])
+            workers[name] = running.enter_context(contextlib.closing(Worker(*started[name])))
         answer = workers[name].ask(op, **arguments)
         grown[name] += card_memory() - before if gpu else 0
         return answer
@@ -68,7 +68,7 @@ def measure(
             return gpu_memory(workers[name].process.pid) or max(0, grown[name])
         return workers[name].ask("info")["peak_rss"]
 
-    try:
+    with contextlib.ExitStack() as running:
         results: dict[str, dict[str, Any]] = {}
         for name in started:
             inputs = {"batch": batch, "seed": seed, "clips": clips}
@@ -87,9 +87,6 @@ def measure(
                     "peak": held(name),
                 }
         return results
-    finally:
-        for worker in workers.values():
-            worker.close()
 
 
 def gpu_memory(process: int) -> int:

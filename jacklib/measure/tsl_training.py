@@ -128,8 +128,8 @@ def largest_difference(one: list[tsl.Scores], other: list[tsl.Scores]) -> float:
     return max(float(np.abs(a - b).max()) for a, b in pairs)
 
 
-def table(results: dict[str, Any], batch_size: int) -> str:
-    """The results as the Markdown table of the project's task."""
+def table(results: dict[str, Any], schedule: tsl.Schedule, config: TSLNetConfig) -> str:
+    """The results as the Markdown table of the project's task, with the settings."""
 
     def row(words: str, name: str, form: str = "{:.4f}", unit: int = 1) -> str:
         """A row: each framework's middle and range, and the middles' ratio."""
@@ -149,8 +149,9 @@ def table(results: dict[str, Any], batch_size: int) -> str:
     by_chance = ", ".join(f"{words} {results['random'][n]:.4f}" for n, words in METRICS.items())
     return filled(
         Path(__file__).with_name("training_table.txt"), row=row, results=results, metrics=METRICS,
-        by_chance=by_chance, batch_size=batch_size, draws=RANDOM_DRAWS, steps=CHECK_STEPS,
-        rounding=ROUNDING,
+        by_chance=by_chance, schedule=schedule, config=config, runs=results["Jittor"],
+        draws=RANDOM_DRAWS, steps=CHECK_STEPS, rounding=ROUNDING,
+        versions=protocol.versions(results[f][0] for f in FRAMEWORKS if f in results),
     )  # fmt: skip
 
 
@@ -160,13 +161,5 @@ def compare(seed: int, seeds: int, batch_size: int | None = None) -> dict[str, A
     schedule = schedule._replace(batch_size=batch_size or schedule.batch_size)
     config, chosen = TSLNetConfig.classroom(), list(range(seed, seed + seeds))
     results = measure(UNTRIMMED["rendered"](), config, schedule, chosen)
-    versions = protocol.versions(results[f][0] for f in FRAMEWORKS if f in results)
-    print(
-        f"\n### tsl, trained with classroom settings on the rendered videos: {len(schedule.rates)} "
-        f"steps of {schedule.batch_size} videos, learning rate {schedule.rates[0]:g}, weight decay "
-        f"{schedule.weight_decay:g}, dropout {config.dropout:g}, width {config.len_feature}, neck "
-        f"{config.neck_size}; seeds {chosen[0]} to {chosen[-1]}\n\n"
-        f"{table(results, schedule.batch_size)}\n\n{versions}",
-        flush=True,
-    )
+    print(f"\n{table(results, schedule, config)}", flush=True)
     return results

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from jacklib.errors import plain
 from jacklib.files import filled, write_json
 from jacklib.porting.recording import Event, Recording, Start, is_statistic, sample
 
@@ -131,20 +130,9 @@ class Comparison:
     def table(self, everything: bool = True) -> str:
         """Layers and verdict as text; without `everything` only layers that differ."""
         layers = [x for x in self.layers if everything or not x.agrees]
-        lines = [f"{self.network}: {self.frameworks[0]} beside {self.frameworks[1]}"]
-        lines[0] += " (stored samples)" if self.sampled else ""
-        if layers:
-            width = max([5, *(len(layer.name) for layer in layers)])
-            lines.append(f"{'layer':{width}}  {'kind':16} {'output':>8} {'gradient':>8} weights")
-        for layer in layers:
-            numbers = (layer.output, layer.gradient, layer.weights)
-            numbers = " ".join(f"{'' if v is None else format(v, '.1e'):>8}" for v in numbers)
-            mark = "  <- first" if layer.name == self.first_layer else ""
-            remark = f"  {layer.remark}" if layer.remark else ""
-            lines.append(f"{layer.name:{width}}  {layer.kind[:16]:16} {numbers}{mark}{remark}")
-        if left_out := len(self.layers) - len(layers):
-            lines.append(f"{left_out} layers without a difference (--all lists them)")
-        return "\n".join([*(plain(line, 2000) for line in lines), self.verdict])
+        width = max([5, *(len(layer.name) for layer in layers)])
+        place = Path(__file__).with_name("comparison.txt")
+        return f"{filled(place, found=self, layers=layers, width=width)}\n{self.verdict}"
 
     def save(self, path: str | os.PathLike) -> None:
         """Write everything as JSON, which has no infinity: it becomes the text "inf"."""

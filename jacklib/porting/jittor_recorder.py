@@ -24,7 +24,7 @@ def record_port(
     """The port put through what PyTorch's network was put through; then it is as it was before."""
     state = dict(net.state_dict())
     held = {name: var.numpy() for name, var in state.items()}
-    modes = [(m, m.__dict__.get("is_train")) for m in net.modules()]
+    modes = [(m, {k: v for k, v in vars(m).items() if k == "is_train"}) for m in net.modules()]
     frozen = [var for var in state.values() if var.is_stop_grad()]
     net.train()  # Jittor's eval() stops every parameter's gradient
     watch = shared.Watch(net, "execute", is_float, jt.Var.clone, jt.array)
@@ -64,8 +64,6 @@ def record_port(
         for var in frozen:
             var.stop_grad()
         for module, mode in modes:
-            if mode is None:
-                module.__dict__.pop("is_train", None)
-            else:
-                module.is_train = mode
+            vars(module).pop("is_train", None)
+            vars(module).update(mode)
     return recording

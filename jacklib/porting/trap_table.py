@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import ast
 import html
-import io
 import math
 import re
 import textwrap
@@ -23,14 +22,14 @@ from typing import Any
 
 import jittor as jt
 import numpy as np
-from IPython.display import display
+from IPython.display import Image, display
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from jacklib.porting.comparison import distance, same_shape
 from jacklib.porting.recording import mapped
 from jacklib.porting.traps import check_text
-from jacklib.widgets.drawing import BLUE, GREY, VERMILLION
+from jacklib.widgets.drawing import BLUE, GREY, VERMILLION, png_bytes
 from jacklib.widgets.words import texts
 
 TOLERANCE = 1e-5  # relative to the largest of PyTorch's numbers; above it, values differ
@@ -223,16 +222,7 @@ def table() -> _Table:
     return _Table(rows(), _language)
 
 
-class _Picture(Figure):
-    """A figure that a notebook shows without pyplot."""
-
-    def _repr_png_(self) -> bytes:
-        content = io.BytesIO()
-        self.savefig(content, format="png")
-        return content.getvalue()
-
-
-def picture() -> Figure:
+def picture() -> Image:
     """How far plain Jittor is from PyTorch, trap by trap, on a logarithmic scale."""
     words = _TEXT[_language]
     far = {row.name: difference(row.jittor, row.pytorch) for row in rows() if not row.loud}
@@ -240,7 +230,7 @@ def picture() -> Figure:
     loud = [row.name for row in rows() if row.loud]
     finite = [value for value in far.values() if 0 < value < math.inf]
     low, high = min(finite, default=1) / 3, max(finite, default=1) * 10
-    figure = _Picture(figsize=(10, 0.19 * len(rows()) + 1.2), layout="constrained", dpi=80)
+    figure = Figure(figsize=(10, 0.19 * len(rows()) + 1.2), layout="constrained")
     ax = figure.subplots()
     bars = [(low * 1.5, GREY)] * len(loud)
     for name in names:
@@ -255,4 +245,4 @@ def picture() -> Figure:
         Patch(color=GREY, label=words["loud"]),
     ]  # fmt: skip
     ax.legend(handles=handles, loc="lower right", fontsize=8)
-    return figure
+    return Image(png_bytes(figure), width=800)

@@ -6,16 +6,13 @@ with every emotion a few times. Training and test share no recorded walk: of the
 of an actor who is also in training, one of a person who is not. Labels are the style asked for.
 """
 
-import csv
-import io
 from pathlib import Path
 
 import numpy as np
 
 from jacklib.data.gait import SPLITS, Gait, read_pose, write_gaits
 from jacklib.data.poses import EMOTIONS
-from jacklib.errors import refuse
-from jacklib.files import make_set, read_table, write_text
+from jacklib.files import csv_text, make_set, read_table, write_text
 from jacklib.samples import gait_style
 
 TEST_WALKS = ("cmu_01_03", "deepmimic_right_1")
@@ -27,14 +24,10 @@ FIELDS = ("name", "split", "base_walk", "walker", "emotion", "intensity")
 
 def read_walks(folder: Path) -> list[gait_style.Walk]:
     """The base walks of a folder, from walks.json and walks/NAME.csv. Raises DataError."""
-    table_file = Path(folder) / "walks.json"
     cure = "Take data_samples/gait of the repository again."
-    walks = []
-    for name, entry in read_table(table_file, needed=True, cure=cure).items():
-        cycle = read_pose(Path(folder) / "walks" / f"{name}.csv").pose
-        walks.append(gait_style.Walk(name, cycle, float(entry["seconds"])))
-    refuse(not walks, str(table_file), found="no walk", wanted="one or more", cure=cure)
-    return walks
+    table = read_table(Path(folder) / "walks.json", needed=True, cure=cure)
+    poses = {name: read_pose(Path(folder) / "walks" / f"{name}.csv").pose for name in table}
+    return [gait_style.Walk(name, poses[name], float(table[name]["seconds"])) for name in table]
 
 
 def build_gait_samples(
@@ -70,9 +63,7 @@ def _write(root: Path, walks: list[gait_style.Walk], walkers, repeats) -> None:
                 rows.append((name, SPLITS[test], walk.name, w, emotion, f"{intensity:.3f}"))
     write_gaits(root, gaits)
     write_text(root / "split_test.txt", "".join(f"{row[0]}\n" for row in rows if row[1] == "test"))
-    table = io.StringIO()
-    csv.writer(table, lineterminator="\n").writerows([FIELDS, *rows])
-    write_text(root / "gaits.csv", table.getvalue())
+    write_text(root / "gaits.csv", csv_text([FIELDS, *rows]))
 
 
 def make_walker(walk: gait_style.Walk, seed: tuple[int, ...], repeats: int) -> list[tuple]:

@@ -69,12 +69,12 @@ METADATA = {
 
 def build(
     names: Sequence[str] = (), *, execute: bool = True, solutions: bool = False,
-    progress: bool = True, folder: Path = NOTEBOOKS,
+    folder: Path = NOTEBOOKS,
 ) -> list[Path]:  # fmt: skip
     """Build both editions of the named notebooks ("04", "04_vaanet"), or of all.
 
     execute: run the English edition once and give both its outputs; otherwise none has outputs.
-    solutions: the teachers' edition. progress: say on the standard error stream what is being run.
+    solutions: the teachers' edition. A terminal sees what is being run.
 
     Returns the notebooks written. Raises DataError if a source is not as described above or a cell
     fails; notebooks already on disk are then left as they were.
@@ -86,8 +86,12 @@ def build(
             # Another folder's notebook may have the number of one of ours, whose answers stay.
             ours = not solutions and folder == NOTEBOOKS and find_torch() is not None
             with recording(source.stem[:2]) if ours else nullcontext({}) as added:
-                _execute(editions["en"], source, folder, progress, added)
-            _copy_outputs(editions["en"], editions["zh"])
+                _execute(editions["en"], source, folder, added)
+            # The Chinese edition's code cells take the outputs of the English ones, one by one.
+            done, other = ([c for c in n.cells if c.cell_type == "code"] for n in editions.values())
+            for one, partner in zip(done, other, strict=True):  # read_source has seen to it
+                partner.outputs = copy.deepcopy(one.outputs)
+                partner.execution_count = one.execution_count
         for lang, notebook in editions.items():
             path = notebook_path(source.stem, lang, solutions=solutions, folder=folder)
             text = nbformat.writes(notebook, version=nbformat.NO_CONVERT)
@@ -235,9 +239,7 @@ def _sources(names: Sequence[str], folder: Path) -> list[Path]:
 # --- running ------------------------------------------------------------------------------------
 
 
-def _execute(
-    notebook: NotebookNode, source: Path, folder: Path, progress: bool, added: Mapping[str, str]
-) -> None:
+def _execute(notebook: NotebookNode, source: Path, folder: Path, added: Mapping[str, str]) -> None:
     """Run all cells in one fresh kernel, in place, and tidy the outputs.
 
     added: what the kernel's environment has besides.
@@ -247,7 +249,7 @@ def _execute(
     from tqdm import tqdm
 
     started: list[NotebookNode] = []
-    bar = tqdm(total=len(notebook.cells), desc=source.stem, unit="cell", disable=not progress)
+    bar = tqdm(total=len(notebook.cells), desc=source.stem, unit="cell", disable=None)
 
     def starting(cell: NotebookNode, cell_index: int) -> None:
         started.append(cell)
@@ -298,14 +300,6 @@ def _tidy(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
                 continue  # no picture, such as a progress bar: nothing worth keeping remains of it
         kept.append(output)
     return kept
-
-
-def _copy_outputs(english: NotebookNode, chinese: NotebookNode) -> None:
-    """Give the Chinese edition's code cells the outputs of the English ones, one by one."""
-    done, other = ([c for c in n.cells if c.cell_type == "code"] for n in (english, chinese))
-    for one, partner in zip(done, other, strict=True):  # read_source has seen to it
-        partner.outputs = copy.deepcopy(one.outputs)
-        partner.execution_count = one.execution_count
 
 
 # --- files --------------------------------------------------------------------------------------

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from jacklib.core.networks import KEYS
 from jacklib.errors import DataError
 from jacklib.porting import picture
-from jacklib.porting.changes import FILES, KINDS, count_changes, side_by_side, sources
+from jacklib.porting.changes import KINDS, count_changes, side_by_side, sources
 from jacklib.porting.comparison import GRADIENTS, OUTPUTS, Comparison, Layer
 from jacklib.porting.picture import (
     PortingExplorer,
@@ -195,7 +196,7 @@ def test_dollar_signs_are_no_formula():
 # --- the widget -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("network", FILES)
+@pytest.mark.parametrize("network", KEYS)
 def test_every_network_has_its_widget(network):
     explorer = porting_widget(network)
     counts = count_changes(network)[network]
