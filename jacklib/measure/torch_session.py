@@ -100,8 +100,7 @@ def _train(net: nn.Module, videos: list[list[np.ndarray]], job: Job) -> dict[str
     groups = net.parameter_groups(rates[0], audio_factor)
     optimizer = torch.optim.Adam(groups, rates[0], weight_decay=job.schedule["weight_decay"])
     net.train()
-    forward: list[float] = []
-    iterations: list[float] = []
+    forward, iterations = [], []
     for rate, indices in zip(rates, job.order, strict=True):
         begun = time.perf_counter()
         for group, factor in zip(optimizer.param_groups, (1.0, audio_factor), strict=True):

@@ -18,7 +18,7 @@ import math
 import re
 import textwrap
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jittor as jt
 import numpy as np
@@ -43,8 +43,7 @@ class Raised(str):
     """An error's type and message, in place of the value that it kept from being computed."""
 
 
-@dataclass(frozen=True)
-class Ran:
+class Ran(NamedTuple):
     """What plain Jittor said to some lines, and which rules of `porting check` see a trap there."""
 
     value: Any

@@ -538,17 +538,14 @@ def build_rendered(
     """
     made_with = {"version": VERSION, "seed": seed, "n_train": n_train, "n_val": n_val}
 
-    def write(folder: Path) -> None:
-        database = _write_clips(folder, n_train, n_val, seed, progress)
-        content = {"labels": LABELS, "database": database, "made_with": made_with}
-        write_text(folder / ANNOTATION_NAME, json.dumps(content))
-
-    return make_set(root, made_with, ("img", "mp3", ANNOTATION_NAME), write,
+    return make_set(root, made_with, ("img", "mp3", ANNOTATION_NAME),
+                    lambda folder: _write_clips(folder, n_train, n_val, seed, progress),
                     "making the rendered clips")  # fmt: skip
 
 
 def _write_clips(folder: Path, n_train: int, n_val: int, seed: int, progress: bool) -> dict:
-    """Render everything into folder/img and folder/mp3; return the annotation's database."""
+    """Render everything into folder/img and folder/mp3; write the annotation, return its
+    database."""
     database, jobs = {}, []
     for place, (subset, count) in enumerate({"training": n_train, "validation": n_val}.items()):
         # The k-th clip of every class has its event at the same time, and the times are used
@@ -564,6 +561,8 @@ def _write_clips(folder: Path, n_train: int, n_val: int, seed: int, progress: bo
                 about = {"label": label, "event_start": start, "event_end": end}
                 database[clip_id] = {"subset": subset, "annotations": about}
     in_threads(4, _write_clip, jobs, "rendered clips", "clip", progress)
+    content = {"labels": LABELS, "database": database}
+    write_text(folder / ANNOTATION_NAME, json.dumps(content))
     return database
 
 

@@ -65,8 +65,7 @@ def look(video: Path) -> Look:
     """
     facts = video_facts(video)
     with media.opened(video) as container:
-        sound = media.sound_stream(video, container)
-        return Look(facts.seconds, sound is not None)
+        return Look(facts.seconds, media.sound_stream(video, container) is not None)
 
 
 def found_weights(network: str) -> Path:
