@@ -72,7 +72,6 @@ class Worker:
         return answer
 
     def close(self) -> None:
-        """End the process."""
         self.process.stdin.close()
         self.process.wait()
 

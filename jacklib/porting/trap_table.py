@@ -17,7 +17,6 @@ import html
 import math
 import re
 import textwrap
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jittor as jt
@@ -50,8 +49,7 @@ class Ran(NamedTuple):
     rules: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One trap: the three values, what `porting check` says, and the public port that has it."""
 
     name: str
