@@ -171,6 +171,17 @@ def write_json(path: str | os.PathLike, content: dict) -> Path:
     return write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
+def filled(template: Path, **facts: Any) -> str:
+    """A text of Jinja's with its gaps filled in, each value on one line (`plain`)."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+        finalize=lambda value: plain(value, 2000),
+    )  # fmt: skip
+    return environment.from_string(template.read_text("utf-8")).render(facts).rstrip("\n")
+
+
 def write_array(path: str | os.PathLike, array: np.ndarray) -> Path:
     """Write a .npy file, whole or not at all; returns its path."""
     import numpy as np
@@ -403,7 +414,7 @@ def _holder(handle: int) -> str:
 
 def make_set(
     root: str | os.PathLike, made_with: dict, entries: Sequence[str],
-    write: Callable[[Path], Any], purpose: str, *, earlier: str = SET_MARK,
+    write: Callable[[Path], Any], purpose: str,
 ) -> Path:  # fmt: skip
     """Make the files and folders `entries` in `root`, beside whatever else is there; return `root`.
 
@@ -412,20 +423,15 @@ def make_set(
     files there are, and is our mark. A set that was made with the same, and has no hole, is left as
     it is: nothing is written, nothing locked. Any other is made anew, and replaced when the new one
     is whole. Killed at any moment, the next call does it.
-    earlier: a file that earlier versions have marked with "made_with". Raises DataError if an entry
-    is there without our mark.
+    Raises DataError if an entry is there without our mark.
     """
     root = Path(root)
     if _set_is_whole(root, made_with):
         sweep(root, 0)  # whoever made it may have been killed while tidying up
         return root
-    mark, making = root / SET_MARK, root / ".making"
+    mark = root / SET_MARK
     there = [name for name in entries if os.path.lexists(root / name)]
-    # Earlier versions: a mark of version and seed, or, killed, their folder for what is being made.
-    signs = [read_table(root / name) for name in (SET_MARK, earlier)]
-    half_made = making.is_dir() and {*os.listdir(making)} <= {"lock", *entries}
-    ours = any("made by" in s or "made_with" in s or {"version", "seed"} <= s.keys() for s in signs)
-    if there and not (ours or half_made):
+    if there and "made by" not in read_table(mark):
         raise DataError(root / there[0], found=f"something that JACK did not make for {purpose}",
                         wanted="no such file or folder",
                         cure="Move it away, or choose another folder.")  # fmt: skip
@@ -452,8 +458,6 @@ def make_set(
             raise DiskError(error, root) from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
-        if half_made:
-            shutil.rmtree(making, ignore_errors=True)
     return root
 
 

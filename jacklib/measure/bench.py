@@ -12,7 +12,6 @@ for Jittor, which is lazy: the time to build the graph. That is no forward time.
 
 import argparse
 import contextlib
-import json
 import math
 import os
 import platform
@@ -24,44 +23,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from jacklib.backend import cuda, processes
-from jacklib.backend.torch_process import find_torch, process_environment
+from jacklib.backend import cuda
+from jacklib.backend.torch_process import find_torch
 from jacklib.core.networks import KEYS, NETWORKS
 from jacklib.core.networks import network as table_of
 from jacklib.errors import DataError, check_at_least, refuse
-from jacklib.files import write_json
-from jacklib.measure.protocol import versions
+from jacklib.files import filled, write_json
+from jacklib.measure.protocol import Worker, programs, versions
 
 OPERATIONS = {network.key: network.operations for network in NETWORKS}
 WORDS = {"inference": "inference", "forward": "forward pass in training", "train": "training step"}
 SETTINGS = ("paper", "classroom")
 CLIPS = {"paper": 200, "classroom": 90}  # of a TSL-Net video: 16 frames each
-
-
-class Worker:
-    """A process that answers requests."""
-
-    def __init__(self, python: str, module: str, environment: dict[str, str]):
-        self.process = processes.Child(
-            ["-m", module], python=python, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=process_environment(**environment),
-        )  # fmt: skip
-
-    def ask(self, op: str, **arguments: Any) -> dict[str, Any]:
-        """Send one request. Raises RuntimeError with the worker's own message if it failed."""
-        print(json.dumps({"op": op, **arguments}), file=self.process.stdin, flush=True)
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the process that measures ended with {self.process.wait()}")
-        answer = json.loads(line)
-        if "error" in answer:
-            raise RuntimeError(answer["error"])
-        return answer
-
-    def close(self) -> None:
-        """End the process."""
-        self.process.stdin.close()
-        self.process.wait()
 
 
 def measure(
@@ -78,19 +51,14 @@ def measure(
     it often does not know the process; then it is by how much the card was fuller after the
     process's turns, and 0 where that is not told either.
     """
-    gpu = device == "cuda"
-    use_cuda = {"use_cuda": str(int(gpu))}
-    programs = {"Jittor": (sys.executable, "jacklib.measure.jittor_session", use_cuda)}
-    if torch := find_torch():
-        environment = {"JACKLIB_NO_JITTOR": "1", "JACK_DEVICE": device}
-        programs["PyTorch"] = (torch, "jacklib.measure.torch_session", environment)
+    gpu, started = device == "cuda", programs(device)
     workers: dict[str, Worker] = {}
-    grown = dict.fromkeys(programs, 0)  # by how much the card was fuller after each one's turns
+    grown = dict.fromkeys(started, 0)  # by how much the card was fuller after each one's turns
 
     def ask(name: str, op: str, **arguments: Any) -> dict[str, Any]:
         before = card_memory() if gpu else 0
         if name not in workers:
-            workers[name] = Worker(*programs[name])
+            workers[name] = running.enter_context(contextlib.closing(Worker(*started[name])))
         answer = workers[name].ask(op, **arguments)
         grown[name] += card_memory() - before if gpu else 0
         return answer
@@ -100,9 +68,9 @@ def measure(
             return gpu_memory(workers[name].process.pid) or max(0, grown[name])
         return workers[name].ask("info")["peak_rss"]
 
-    try:
+    with contextlib.ExitStack() as running:
         results: dict[str, dict[str, Any]] = {}
-        for name in programs:
+        for name in started:
             inputs = {"batch": batch, "seed": seed, "clips": clips}
             loaded = ask(name, "load", network=network, config=config, **inputs)
             results[name] = {"about": workers[name].ask("info") | loaded}
@@ -119,9 +87,6 @@ def measure(
                     "peak": held(name),
                 }
         return results
-    finally:
-        for worker in workers.values():
-            worker.close()
 
 
 def gpu_memory(process: int) -> int:
@@ -172,28 +137,10 @@ def _spread(seconds: list[float], digits: int) -> str:
 
 def table(results: dict[str, dict[str, Any]], title: str) -> str:
     """The results as a Markdown table with its machine and settings."""
-    lines = [
-        f"### {title}",
-        "",
-        "| | framework | median | fastest to slowest | first turn | peak memory |",
-        "|---|---|---|---|---|---|",
-    ]
-    for op, words in WORDS.items():
-        if op not in results["Jittor"]:
-            continue
-        for name, result in results.items():
-            found = result[op]
-            lines.append(
-                f"| {words} | {name} | {_spread(found['seconds'], 3)} | {found['first']:.1f} s | "
-                f"{memory_words(found['peak'])} |"
-            )
-        if "PyTorch" in results:
-            seconds, memory = (_cell(number, bold=True) for number in ratio(results, op))
-            lines.append(f"| | **Jittor / PyTorch** | {seconds} | | | {memory} |")
-        if "unwaited" in results["Jittor"][op]:
-            unwaited = _spread(results["Jittor"][op]["unwaited"], 4)
-            lines.append(f"| {words}, read without waiting | Jittor | {unwaited} | | |")
-    return "\n".join(lines)
+    return filled(
+        Path(__file__).with_name("bench_table.txt"), title=title, results=results, ratio=ratio,
+        operations=WORDS, spread=_spread, cell=_cell, memory=memory_words,
+    )  # fmt: skip
 
 
 def ratios(everything: dict[str, Any]) -> list[tuple[str, str, str, float, float]]:
@@ -209,16 +156,12 @@ def ratios(everything: dict[str, Any]) -> list[tuple[str, str, str, float, float
 
 def overview(everything: dict[str, Any]) -> str:
     """All ratios as one Markdown table, and in a sentence which are above 1."""
-    lines = ["### Jittor / PyTorch", "", "| network | settings | | time | peak memory |",
-             "|---|---|---|---|---|"]  # fmt: skip
-    slower = []
-    for network, settings, op, seconds, memory in ratios(everything):
-        cells = network, settings, WORDS[op], _cell(seconds, seconds > 1), _cell(memory, False)
-        lines.append(f"| {' | '.join(cells)} |")
-        if seconds > 1:
-            slower.append(f"{network} {settings} {WORDS[op]} ({seconds:.2f})")
-    lines += ["", "Slower than PyTorch: " + ("; ".join(slower) or "none") + "."]
-    return "\n".join(lines)
+    rows = ratios(everything)
+    slower = [f"{n} {s} {WORDS[op]} ({time:.2f})" for n, s, op, time, _ in rows if time > 1]
+    return filled(
+        Path(__file__).with_name("bench_overview.txt"), rows=rows, operations=WORDS, cell=_cell,
+        slower="; ".join(slower) or "none",
+    )  # fmt: skip
 
 
 def machine() -> str:
@@ -290,10 +233,8 @@ def main(args: argparse.Namespace) -> int:
     else:
         networks = KEYS if args.network == "all" else (args.network,)
         chosen = SETTINGS if args.settings == "both" else (args.settings,)
-        kind, found = (
-            "results",
-            {n: {s: _measure_one(n, s, args) for s in chosen} for n in networks},
-        )
+        kind = "results"
+        found = {n: {s: _measure_one(n, s, args) for s in chosen} for n in networks}
         if find_torch():
             print(f"\n{overview(found)}", flush=True)
     if args.json:

@@ -1,26 +1,29 @@
-"""The measured side of `bench`: what both frameworks' processes have in common.
+"""How `bench` talks to the processes that it measures, and what these have in common.
 
 One JSON object a line comes in on stdin, such as {"op": "load", "network": "vaanet"}: a method of
 `Session` and its arguments. One goes out on stdout for each, {"error": "..."} where it failed;
 nothing else is written there. Nothing is warmed up here: whoever measures decides how many first
 answers to throw away.
 
-`bench tsl --train` starts a process for every run instead, which reads a folder (JOB: job.npz with
-a `Job` and the first weights, train.npz and test.npz with videos) and writes a file (RESULT).
+`bench tsl --train` starts a process for every run and asks it for one `train_run`, of a `Job` whose
+folder holds arrays: weights.npz, the first weights; train.npz and test.npz, the videos.
 
 This file imports no framework.
 """
 
 import json
 import os
+import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from jacklib.backend import processes
+from jacklib.backend.torch_process import find_torch, process_environment
 from jacklib.core.erasing import kept_segments
 from jacklib.core.networks import network as table_of
 
@@ -48,6 +51,41 @@ def versions(abouts: Iterable[dict[str, Any]]) -> str:
     return ", ".join(f"{about['version']} with {about['threads']} threads" for about in abouts)
 
 
+class Worker:
+    """A process that answers requests."""
+
+    def __init__(self, python: str, module: str, environment: dict[str, str]):
+        self.process = processes.Child(
+            ["-m", module], python=python, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=process_environment(**environment),
+        )  # fmt: skip
+
+    def ask(self, op: str, **arguments: Any) -> dict[str, Any]:
+        """Send one request. Raises RuntimeError with the worker's own message if it failed."""
+        print(json.dumps({"op": op, **arguments}), file=self.process.stdin, flush=True)
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the process that measures ended with {self.process.wait()}")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def programs(device: str) -> dict[str, tuple[str, str, dict[str, str]]]:
+    """Of each framework that is found: the Python, module and environment of its `Worker`."""
+    use_cuda = {"use_cuda": str(int(device == "cuda"))}
+    found = {"Jittor": (sys.executable, "jacklib.measure.jittor_session", use_cuda)}
+    if torch := find_torch():
+        environment = {"JACKLIB_NO_JITTOR": "1", "JACK_DEVICE": device}
+        found["PyTorch"] = (torch, "jacklib.measure.torch_session", environment)
+    return found
+
+
 class Session:
     """The one network loaded at a time, with its inputs and its optimizer.
 
@@ -60,6 +98,8 @@ class Session:
         no_grad()                   a context without gradients
         step(losses)                one training step on losses that add up; their sum as a number
         about()                     the framework's version and how many threads it uses
+        train_run(**job)            trains TSL-Net as a `Job` says: seconds of every turn, bytes in
+                                    memory and each test video's (scores [T, C+1], video score [C])
     """
 
     lazy = False  # whether a network returns before it has computed anything
@@ -166,25 +206,18 @@ VIDEO = ("rgb", "logmel", "labels", "label_distribution", "points")  # arrays of
 class Job(NamedTuple):
     """One training run of TSL-Net, the same for both frameworks."""
 
+    folder: str  # with weights and videos
     root: str  # the videos, in TSL-300's layout
     seed: int  # of the order, the annotators and the dropout
     config: dict[str, Any]  # options of TSLNet
-    rates: list[float]  # the learning rate of every step
-    audio_factor: float
-    weight_decay: float
+    schedule: dict[str, Any]  # of `jacklib.methods.tsl.Schedule`
     order: list[list[int]]  # the training videos of every step
 
 
-def write_facts(path: Path, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-    """Numbers and texts, and arrays by name, as one .npz file."""
-    np.savez(path, facts=json.dumps(facts), **arrays)
-
-
-def read_facts(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """What `write_facts` wrote."""
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """A .npz file's arrays."""
     with np.load(path) as file:
-        arrays = dict(file)
-    return json.loads(str(arrays.pop("facts"))), arrays
+        return dict(file)
 
 
 def write_videos(path: Path, samples: Iterable[Any]) -> None:
@@ -195,21 +228,6 @@ def write_videos(path: Path, samples: Iterable[Any]) -> None:
 
 def read_videos(path: Path) -> list[list[np.ndarray]]:
     """Each video's arrays, in VIDEO's order, as a batch of one."""
-    with np.load(path) as arrays:
-        count = len(arrays.files) // len(VIDEO)
-        return [[arrays[f"{name}_{i}"][None] for name in VIDEO] for i in range(count)]
-
-
-def write_result(
-    path: Path, numbers: dict[str, Any], scores: Iterable[Sequence[np.ndarray]]
-) -> None:
-    """Times, memory and versions; and each test video's (scores [T, C+1], video score [C])."""
-    arrays = (array for pair in scores for array in pair)
-    write_facts(path, numbers, {str(i): array for i, array in enumerate(arrays)})
-
-
-def read_result(path: Path) -> tuple[dict[str, Any], list[tuple[np.ndarray, np.ndarray]]]:
-    """What `write_result` wrote."""
-    numbers, arrays = read_facts(path)
-    found = list(arrays.values())
-    return numbers, list(zip(found[::2], found[1::2], strict=True))
+    arrays = read_arrays(path)
+    count = len(arrays) // len(VIDEO)
+    return [[arrays[f"{name}_{i}"][None] for name in VIDEO] for i in range(count)]

@@ -2,16 +2,14 @@
 
 Start it with Jittor left out, because the two frameworks do not share a process safely:
 
-    JACKLIB_NO_JITTOR=1 python -m jacklib.measure.torch_session [JOB RESULT]
+    JACKLIB_NO_JITTOR=1 python -m jacklib.measure.torch_session
 
-The requests that it answers, JOB and RESULT are described in `jacklib.measure.protocol`.
+The requests that it answers are listed in `jacklib.measure.protocol`.
 """
 
 import os
-import sys
 import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -67,37 +65,29 @@ class TorchSession(Session):
             about["gpu"] = torch.cuda.get_device_name()
         return about
 
+    def train_run(self, **job: Any) -> dict[str, Any]:
+        """`jacklib.methods.tsl.train` is the other side: the same videos in the same order, a
+        gradient each, and one step of Adam."""
+        job = Job(**job)
+        net = self.build("TSLNet", TSLNetConfig(**job.config), job.seed)
+        state = {n: v for n, v in net.state_dict().items() if n.endswith("num_batches_tracked")}
+        for name, array in protocol.read_arrays(f"{job.folder}/weights.npz").items():
+            state[name] = torch.from_numpy(array)
+        net.load_state_dict(state)
+        videos = protocol.read_videos(f"{job.folder}/train.npz")
 
-# --- `bench tsl --train` --------------------------------------------------------------------------
+        before = protocol.reset_peak()["rss"]
+        numbers = _train(net, videos, job) | {
+            "before": before, "peak": protocol.memory()["peak_rss"], "scores": [],
+        }  # fmt: skip
 
-
-def train_once(job_folder: Path, result: Path) -> None:
-    """Train TSL-Net as the job says and score its test videos.
-
-    `jacklib.methods.tsl.train` is the other side: the same videos in the same order, a gradient
-    each, and one step of Adam.
-    """
-    facts, weights = protocol.read_facts(job_folder / "job.npz")
-    job = Job(**facts)
-    net = TorchSession().build("TSLNet", TSLNetConfig(**job.config), job.seed)
-    wanted = {name for name in net.state_dict() if not name.endswith("num_batches_tracked")}
-    if weights.keys() != wanted:
-        raise ValueError(f"weights: found others than wanted, {weights.keys() ^ wanted}.")
-    given = {name: torch.from_numpy(array) for name, array in weights.items()}
-    net.load_state_dict(given, strict=False)
-    videos = protocol.read_videos(job_folder / "train.npz")
-
-    before = protocol.reset_peak()["rss"]
-    numbers = _train(net, videos, job) | {"before": before, "peak": protocol.memory()["peak_rss"]}
-
-    net.eval()
-    scores = []
-    with torch.no_grad():
-        for rgb, logmel, *_ in protocol.read_videos(job_folder / "test.npz"):
-            output = net(torch.from_numpy(rgb), torch.from_numpy(logmel))
-            scores.append((output.scores[0].numpy(), output.video_score[0].numpy()))
-    about = {"version": f"PyTorch {torch.__version__}", "threads": torch.get_num_threads()}
-    protocol.write_result(result, numbers | about, scores)
+        net.eval()
+        with torch.no_grad():
+            for rgb, logmel, *_ in protocol.read_videos(f"{job.folder}/test.npz"):
+                output = net(torch.from_numpy(rgb), torch.from_numpy(logmel))
+                scores = output.scores[0].tolist(), output.video_score[0].tolist()
+                numbers["scores"].append(scores)
+        return numbers
 
 
 def _train(net: nn.Module, videos: list[list[np.ndarray]], job: Job) -> dict[str, list[float]]:
@@ -106,14 +96,14 @@ def _train(net: nn.Module, videos: list[list[np.ndarray]], job: Job) -> dict[str
     The first step's are left out: it is warm-up.
     """
     criterion = losses.TSLLoss()
-    groups = net.parameter_groups(job.rates[0], job.audio_factor)
-    optimizer = torch.optim.Adam(groups, lr=job.rates[0], weight_decay=job.weight_decay)
+    rates, audio_factor = job.schedule["rates"], job.schedule["audio_factor"]
+    groups = net.parameter_groups(rates[0], audio_factor)
+    optimizer = torch.optim.Adam(groups, rates[0], weight_decay=job.schedule["weight_decay"])
     net.train()
-    forward: list[float] = []
-    iterations: list[float] = []
-    for rate, indices in zip(job.rates, job.order, strict=True):
+    forward, iterations = [], []
+    for rate, indices in zip(rates, job.order, strict=True):
         begun = time.perf_counter()
-        for group, factor in zip(optimizer.param_groups, (1.0, job.audio_factor), strict=True):
+        for group, factor in zip(optimizer.param_groups, (1.0, audio_factor), strict=True):
             group["lr"] = rate * factor
         optimizer.zero_grad()
         for index in indices:
@@ -132,7 +122,4 @@ def _train(net: nn.Module, videos: list[list[np.ndarray]], job: Job) -> dict[str
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        train_once(*map(Path, sys.argv[1:]))
-    else:
-        serve(TorchSession())
+    serve(TorchSession())

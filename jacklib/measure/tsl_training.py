@@ -14,28 +14,27 @@ so a difference in the last digit grows from step to step.
 import sys
 import tempfile
 import time
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import jittor as jt
 import numpy as np
 
-from jacklib.backend import processes
-from jacklib.backend.torch_process import find_torch, process_environment
 from jacklib.data.tsl300 import UntrimmedVideos
+from jacklib.files import filled
 from jacklib.measure import protocol
 from jacklib.measure.jittor_session import JittorSession
+from jacklib.measure.protocol import Job, Worker, programs
 from jacklib.methods import tsl
 from jacklib.networks import TSLNetConfig
 from jacklib.samples import UNTRIMMED
-from jacklib.weights.checkpoint import load_weights
 
 CHECK_STEPS = 10  # of the run without dropout
 ROUNDING = 1e-7  # the last digit of a float32 number, as a fraction of it
 RANDOM_DRAWS = 20
-MODULES = {"PyTorch": "torch_session", "Jittor": "tsl_training"}
+FRAMEWORKS = ("PyTorch", "Jittor")
 TIMES = ("forward", "unwaited", "iterations")  # of a run: seconds of every turn
 METRICS = {
     "average_mAP": "average mAP[0.1:0.3]", "average_pAP": "pAP", "average_nAP": "nAP",
@@ -43,80 +42,35 @@ METRICS = {
 }  # fmt: skip
 
 
-# --- the Jittor side: `python -m jacklib.measure.tsl_training JOB RESULT` -------------------------
-
-
-def train_once(job_folder: Path, result: Path) -> None:
-    """Train as the job says, with what users run, and score its test videos."""
-    facts, weights = protocol.read_facts(job_folder / "job.npz")
-    job = protocol.Job(**facts)
-    session = JittorSession()
-    net = session.build("TSLNet", TSLNetConfig(**job.config), job.seed)
-    load_weights(net, weights)
-    training, testing = (UntrimmedVideos(job.root, s, seed=job.seed) for s in ("train", "test"))
-    samples = [training.load(i) for i in range(len(training))]
-    schedule = tsl.Schedule(
-        len(job.order[0]), tuple(job.rates), len(job.rates), job.audio_factor, job.weight_decay
-    )
-    jt.sync_all(True)
-
-    before = protocol.reset_peak()["rss"]
-    clock = tsl.Clock(lambda: protocol.memory()["peak_rss"])
-    run = tsl.Run(result.with_suffix(""), job.seed, show=False)
-    tsl.train(net, training, testing, schedule=schedule, run=run, clock=clock)
-    scores = tsl.test(net, testing).scores.values()
-
-    net.train()
-    unwaited = []
-    for sample in samples:
-        jt.sync_all(True)
-        start = time.perf_counter()
-        output = net(*tsl.inputs(sample), sample.labels[None])
-        unwaited.append(time.perf_counter() - start)
-        output.scores.sync()
-    numbers = {"forward": clock.forward, "iterations": clock.iterations, "unwaited": unwaited}
-    numbers |= {"before": before, "peak": clock.peak}
-    protocol.write_result(result, numbers | session.about(), scores)
-
-
-# --- the measuring side ---------------------------------------------------------------------------
-
-
 def prepare(
     folder: Path, root: Path, config: TSLNetConfig, schedule: tsl.Schedule, seed: int
-) -> UntrimmedVideos:
-    """Write the job of one seed; returns the test videos."""
+) -> tuple[Job, UntrimmedVideos]:
+    """The job of one seed, its arrays in the folder, and the test videos."""
     training, testing = (UntrimmedVideos(root, s, seed=seed) for s in ("train", "test"))
     net = JittorSession().build("TSLNet", config, seed)
-    weights = {name: v.numpy() for name, v in net.state_dict().items()}
     steps = tsl.steps(training, schedule, seed, 0, len(schedule.rates))
-    job = protocol.Job(
-        root=str(root), seed=seed, config=asdict(config), rates=list(schedule.rates),
-        audio_factor=schedule.audio_factor, weight_decay=schedule.weight_decay,
+    job = Job(
+        folder=str(folder), root=str(root), seed=seed, config=asdict(config),
+        schedule=schedule._replace(evaluate_every=len(schedule.rates))._asdict(),
         order=[step.indices.tolist() for step in steps],
     )  # fmt: skip
     folder.mkdir()
-    protocol.write_facts(folder / "job.npz", job._asdict(), weights)
+    np.savez(folder / "weights.npz", **{name: v.numpy() for name, v in net.state_dict().items()})
     for videos in (training, testing):
         samples = (videos.load(i) for i in range(len(videos)))
         protocol.write_videos(folder / f"{videos.subset}.npz", samples)
-    return testing
+    return job, testing
 
 
-def run(framework: str, python: str, job: Path, name: str = "") -> tuple[dict[str, Any], list]:
-    """Train in a process of its own; what `read_result` gives."""
-    module, result = f"jacklib.measure.{MODULES[framework]}", job / f"{name or framework}.npz"
-    alone = {} if framework == "Jittor" else {"JACKLIB_NO_JITTOR": "1"}
+def run(framework: str, job: Job) -> tuple[dict[str, Any], list[tsl.Scores]]:
+    """Train in a process of its own: its numbers, and the scores of each test video."""
     start = time.perf_counter()
-    done = processes.run_child(
-        ["-m", module, str(job), str(result)], python=python,
-        env=process_environment(**alone), stdout=sys.stderr.fileno(),
-    )  # fmt: skip
-    if done.returncode:
-        raise RuntimeError(f"{framework}'s process ended with {done.returncode}, see above")
-    seconds = time.perf_counter() - start
-    print(f"{job.name}: {framework} took {seconds:.0f} s", file=sys.stderr, flush=True)
-    return protocol.read_result(result)
+    with closing(Worker(*programs("cpu")[framework])) as worker:
+        numbers = worker.ask("train_run", **job._asdict()) | worker.ask("info")
+    seconds, name = time.perf_counter() - start, Path(job.folder).name
+    print(f"{name}: {framework} took {seconds:.0f} s", file=sys.stderr, flush=True)
+    scores = [[np.float32(array) for array in pair] for pair in numbers.pop("scores")]
+    return numbers, [tsl.Scores(*pair) for pair in scores]
 
 
 def measure(
@@ -130,30 +84,25 @@ def measure(
     largest difference of all test scores after CHECK_STEPS steps without dropout, between the
     frameworks ("difference") and within PyTorch from weights moved by ROUNDING ("rounding").
     """
-    pythons = {"PyTorch": find_torch(), "Jittor": sys.executable}
-    pythons = {framework: python for framework, python in pythons.items() if python}
-    results: dict[str, Any] = {framework: [] for framework in pythons}
+    frameworks = [framework for framework in FRAMEWORKS if framework in programs("cpu")]
+    results: dict[str, Any] = {framework: [] for framework in frameworks}
     with tempfile.TemporaryDirectory() as temporary:
         # First without dropout. Jittor compiles here what this machine has not seen yet.
-        job = Path(temporary) / "without_dropout"
+        folder = Path(temporary) / "without_dropout"
         few = schedule._replace(rates=schedule.rates[:CHECK_STEPS])
-        testing = prepare(job, root, replace(config, dropout=0.0), few, seeds[0])
-        found = [run(framework, python, job)[1] for framework, python in pythons.items()]
+        job, testing = prepare(folder, root, replace(config, dropout=0.0), few, seeds[0])
+        found = [run(framework, job)[1] for framework in frameworks]
         if len(found) == 2:
             results["difference"] = largest_difference(*found)
-            move_weights(job / "job.npz", seeds[0])
-            moved = run("PyTorch", pythons["PyTorch"], job, "moved")[1]
-            results["rounding"] = largest_difference(found[0], moved)
+            move_weights(folder / "weights.npz", seeds[0])
+            results["rounding"] = largest_difference(found[0], run("PyTorch", job)[1])
 
         for turn, seed in enumerate(seeds):
-            job = Path(temporary) / f"seed_{seed}"
-            prepare(job, root, config, schedule, seed)
-            for framework in sorted(pythons, reverse=turn % 2 == 1):
-                numbers, scores = run(framework, pythons[framework], job)
-                scored = {
-                    item.id: tsl.Scores(*both)
-                    for item, both in zip(testing.items, scores, strict=True)
-                }
+            job, _ = prepare(Path(temporary) / f"seed_{seed}", root, config, schedule, seed)
+            for framework in sorted(frameworks, reverse=turn % 2 == 1):
+                numbers, scores = run(framework, job)
+                names = [item.id for item in testing.items]
+                scored = dict(zip(names, scores, strict=True))
                 summary = tsl.measure(scored, testing).summary()
                 results[framework].append({"seed": seed} | numbers | summary)
     drawn = [
@@ -166,27 +115,26 @@ def measure(
 
 def move_weights(file: Path, seed: int) -> None:
     """Move a job's first weights at random by about ROUNDING of themselves."""
-    job, weights = protocol.read_facts(file)
-    rng = np.random.default_rng(seed)
+    weights, rng = protocol.read_arrays(file), np.random.default_rng(seed)
     for name, array in weights.items():
         moved = array * (1 + ROUNDING * rng.standard_normal(array.shape))
         weights[name] = moved.astype(np.float32)
-    protocol.write_facts(file, job, weights)
+    np.savez(file, **weights)
 
 
-def largest_difference(one: list, other: list) -> float:
+def largest_difference(one: list[tsl.Scores], other: list[tsl.Scores]) -> float:
     """Between the scores of the same videos."""
     pairs = zip(sum(one, ()), sum(other, ()), strict=True)
     return max(float(np.abs(a - b).max()) for a, b in pairs)
 
 
-def table(results: dict[str, Any], batch_size: int) -> str:
-    """The results as the Markdown table of the project's task."""
+def table(results: dict[str, Any], schedule: tsl.Schedule, config: TSLNetConfig) -> str:
+    """The results as the Markdown table of the project's task, with the settings."""
 
     def row(words: str, name: str, form: str = "{:.4f}", unit: int = 1) -> str:
         """A row: each framework's middle and range, and the middles' ratio."""
         cells, middles = [], []
-        for framework in MODULES:
+        for framework in FRAMEWORKS:
             runs = [run[name] for run in results.get(framework, ()) if name in run]
             if not runs:
                 cells.append("")
@@ -199,27 +147,12 @@ def table(results: dict[str, Any], batch_size: int) -> str:
         return f"| {words} | {cells[0]} | {cells[1]} | {ratio} |"
 
     by_chance = ", ".join(f"{words} {results['random'][n]:.4f}" for n, words in METRICS.items())
-    lines = [
-        "| | PyTorch | Jittor | Jittor / PyTorch |",
-        "|---|---|---|---|",
-        row("forward time in training, one video, s", "forward"),
-        row("the same, read without waiting, s", "unwaited"),
-        row("memory in training, MiB", "peak", "{:.0f}", 2**20),
-        row("of it there before training, MiB", "before", "{:.0f}", 2**20),
-        row(f"time of one iteration, {batch_size} videos, s", "iterations"),
-        *(row(words, name) for name, words in METRICS.items()),
-        "",
-        "Times: median (fastest to slowest). All else: mean over the seeds (lowest to highest), "
-        "with the weights at the end of training.",
-        f"Random scores, the mean of {RANDOM_DRAWS} draws: {by_chance}.",
-    ]
-    if "difference" in results:
-        lines.append(
-            f"Without dropout the scores of the test videos differ by at most "
-            f"{results['difference']:.1e} after {CHECK_STEPS} steps; PyTorch's own, from weights "
-            f"moved by {ROUNDING:g} of themselves, by {results['rounding']:.1e}."
-        )
-    return "\n".join(lines)
+    return filled(
+        Path(__file__).with_name("training_table.txt"), row=row, results=results, metrics=METRICS,
+        by_chance=by_chance, schedule=schedule, config=config, runs=results["Jittor"],
+        draws=RANDOM_DRAWS, steps=CHECK_STEPS, rounding=ROUNDING,
+        versions=protocol.versions(results[f][0] for f in FRAMEWORKS if f in results),
+    )  # fmt: skip
 
 
 def compare(seed: int, seeds: int, batch_size: int | None = None) -> dict[str, Any]:
@@ -228,17 +161,5 @@ def compare(seed: int, seeds: int, batch_size: int | None = None) -> dict[str, A
     schedule = schedule._replace(batch_size=batch_size or schedule.batch_size)
     config, chosen = TSLNetConfig.classroom(), list(range(seed, seed + seeds))
     results = measure(UNTRIMMED["rendered"](), config, schedule, chosen)
-    versions = protocol.versions(results[f][0] for f in MODULES if f in results)
-    print(
-        f"\n### tsl, trained with classroom settings on the rendered videos: {len(schedule.rates)} "
-        f"steps of {schedule.batch_size} videos, learning rate {schedule.rates[0]:g}, weight decay "
-        f"{schedule.weight_decay:g}, dropout {config.dropout:g}, width {config.len_feature}, neck "
-        f"{config.neck_size}; seeds {chosen[0]} to {chosen[-1]}\n\n"
-        f"{table(results, schedule.batch_size)}\n\n{versions}",
-        flush=True,
-    )
+    print(f"\n{table(results, schedule, config)}", flush=True)
     return results
-
-
-if __name__ == "__main__":
-    train_once(*map(Path, sys.argv[1:]))

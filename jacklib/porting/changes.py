@@ -9,13 +9,14 @@ import io
 import re
 import tokenize
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from jacklib.backend.folders import ROOT
-from jacklib.core.networks import NETWORKS, network
+from jacklib.core.networks import KEYS, network
+from jacklib.files import filled
 
 FOLDER = ROOT / "jacklib"
-FILES = {network.key: network.file for network in NETWORKS}
 # The kinds of change, in the order of a table: what each of them is.
 KINDS = {
     "import": "what is imported",
@@ -59,7 +60,7 @@ def count_changes(key: str | None = None) -> dict[str, dict[str, int]]:
     key: "vaanet", "cten", "tsl" or "gait"; None: all. Raises DataError for another name.
     """
     found = {}
-    for name in [key] if key else FILES:
+    for name in [key] if key else KEYS:
         counts = count_kinds(side_by_side(*sources(name)))
         lines = len(list(filter(None, _code(sources(name)[1]))))
         found[name] = counts | {"total": sum(counts.values()), "lines": lines}
@@ -174,9 +175,4 @@ def _code(text: str) -> list[str]:
 
 def table(counts: dict[str, dict[str, int]]) -> str:
     """`count_changes` as Markdown."""
-    lines = [f"| network | {' | '.join(KINDS)} | total | lines of the port |"]
-    lines.append("|---" * (len(KINDS) + 3) + "|")
-    for name, row in counts.items():
-        cells = [name, *(str(row[kind]) for kind in KINDS), str(row["total"]), str(row["lines"])]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return filled(Path(__file__).with_name("changes.txt"), kinds=list(KINDS), counts=counts)

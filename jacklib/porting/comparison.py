@@ -5,11 +5,11 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass
+from pathlib import Path
 
 import numpy as np
 
-from jacklib.errors import plain
-from jacklib.files import write_json
+from jacklib.files import filled, write_json
 from jacklib.porting.recording import Event, Recording, Start, is_statistic, sample
 
 # The largest relative differences that count as equal. Deep networks with few values in a batch
@@ -18,7 +18,6 @@ OUTPUTS, GRADIENTS, LATER = 1e-4, 5e-3, 1e-3  # LATER: of the loss after a step
 # A gradient this much smaller than the largest one, or than what it is the sum of, is mostly
 # rounding.
 SMALL, SMALL_SUM = 1e-3, 1e-2
-UNWATCHED = "! evaluation mode: no batch normalisation's statistics (training=True)"
 
 
 def same_shape(ours: Sequence[int], theirs: Sequence[int]) -> bool:
@@ -115,39 +114,15 @@ class Comparison:
     def verdict(self) -> str:
         """The findings in words, a line each."""
         equal = [x for x in self.layers if x.output is not None and x.output <= OUTPUTS]
-        outputs = f"✓ outputs: {len(equal)} layers agree"
-        if worst := max(equal, key=lambda layer: layer.output, default=None):
-            outputs += f", at most {worst.output:.1e} apart ({worst.name or 'the whole'})"
-        far = max((x or 0 for y in self.layers for x in (y.gradient, y.weights)), default=0)
-        gradients = f"✓ gradients agree, at most {far:.1e} apart"
-        loss = f"loss: {self.loss[0]:.6g}, reference {self.loss[1]:.6g}"
-        renamed = [f"{ours} is {theirs}" for ours, theirs in self.renamed.items()]
-        more = len(self.starts) - 5
-        lines = [
-            self.missing and f"✗ weights: the port lacks {_some(self.missing)}",
-            self.unexpected and f"✗ weights: only the port has {_some(self.unexpected)}",
-            renamed and f"! weights: perhaps {_some(renamed)}: then name it so",
-            *(f"✗ weights: {n} has {words}" for n, words in [*self.mismatched.items()][:4]),
-            f"✗ outputs: {self.first}" if self.first else outputs,
-            self.inside and f"! inside: {self.inside}",
-            f"✓ {loss}" if self._close(self.loss) else f"✗ {loss}",
-            f"✗ gradients: {self.gradient}" if self.gradient else gradients,
-            self._step_words(),
-            self.unwatched and UNWATCHED,
-            *(f"! {n} starts differently: {words}" for n, words in [*self.starts.items()][:5]),
-            more > 0 and f"! and {more} more parameters start differently",
-        ]
-        return "\n".join(plain(line, 2000) for line in lines if line)
-
-    def _step_words(self) -> str:
-        if self.trained:
-            return f"✗ one step: the port trains {_some(self.trained)}, the reference does not"
-        losses = f"loss after it {self.later_loss[0]:.6g}, reference {self.later_loss[1]:.6g}"
-        if self.step_agrees:
-            return f"✓ one step: {losses}"
         name, far = max(self.step.items(), key=lambda item: item[1], default=("", 0.0))
-        moved = f"{name} moves differently ({far:.1e}); " if far > GRADIENTS else ""
-        return f"✗ one step: {moved}{losses}"
+        return filled(
+            Path(__file__).with_name("verdict.txt"), found=self, some=_some, agreeing=len(equal),
+            worst=max(equal, key=lambda layer: layer.output, default=None),
+            renamed=[f"{ours} is {theirs}" for ours, theirs in self.renamed.items()],
+            mismatched=[*self.mismatched.items()][:4], starts=[*self.starts.items()],
+            loss_agrees=self._close(self.loss), moved=far > GRADIENTS and (name, far),
+            bent=max((x or 0 for y in self.layers for x in (y.gradient, y.weights)), default=0),
+        )  # fmt: skip
 
     def __str__(self) -> str:
         return self.table()
@@ -155,20 +130,9 @@ class Comparison:
     def table(self, everything: bool = True) -> str:
         """Layers and verdict as text; without `everything` only layers that differ."""
         layers = [x for x in self.layers if everything or not x.agrees]
-        lines = [f"{self.network}: {self.frameworks[0]} beside {self.frameworks[1]}"]
-        lines[0] += " (stored samples)" if self.sampled else ""
-        if layers:
-            width = max([5, *(len(layer.name) for layer in layers)])
-            lines.append(f"{'layer':{width}}  {'kind':16} {'output':>8} {'gradient':>8} weights")
-        for layer in layers:
-            numbers = (layer.output, layer.gradient, layer.weights)
-            numbers = " ".join(f"{'' if v is None else format(v, '.1e'):>8}" for v in numbers)
-            mark = "  <- first" if layer.name == self.first_layer else ""
-            remark = f"  {layer.remark}" if layer.remark else ""
-            lines.append(f"{layer.name:{width}}  {layer.kind[:16]:16} {numbers}{mark}{remark}")
-        if left_out := len(self.layers) - len(layers):
-            lines.append(f"{left_out} layers without a difference (--all lists them)")
-        return "\n".join([*(plain(line, 2000) for line in lines), self.verdict])
+        width = max([5, *(len(layer.name) for layer in layers)])
+        place = Path(__file__).with_name("comparison.txt")
+        return f"{filled(place, found=self, layers=layers, width=width)}\n{self.verdict}"
 
     def save(self, path: str | os.PathLike) -> None:
         """Write everything as JSON, which has no infinity: it becomes the text "inf"."""

@@ -19,12 +19,12 @@ def _set(var, array: np.ndarray) -> None:
 
 
 def record_port(
-    net, theirs: Recording, inputs, targets, loss, optimizer, chosen, training, seed
+    net, theirs: Recording, inputs, targets, loss, optimizer, training, seed
 ) -> Recording:
     """The port put through what PyTorch's network was put through; then it is as it was before."""
     state = dict(net.state_dict())
     held = {name: var.numpy() for name, var in state.items()}
-    modes = [(m, m.__dict__.get("is_train")) for m in net.modules()]
+    modes = [(m, {k: v for k, v in vars(m).items() if k == "is_train"}) for m in net.modules()]
     frozen = [var for var in state.values() if var.is_stop_grad()]
     net.train()  # Jittor's eval() stops every parameter's gradient
     watch = shared.Watch(net, "execute", is_float, jt.Var.clone, jt.array)
@@ -34,7 +34,7 @@ def record_port(
             module.is_train = training and "Dropout" not in type(module).__name__
         recording.starts = {n: start_of(array) for n, array in held.items()}
         for name, var in state.items():
-            if seed is not None and (name in theirs.starts or is_statistic(name)):
+            if name in theirs.starts or is_statistic(name):
                 _set(var, named_weight(name, tuple(var.shape), seed))
         before = {name: var.numpy() for name, var in state.items()}
         trained = {n: v for n, v in state.items() if not v.is_stop_grad()}
@@ -53,8 +53,7 @@ def record_port(
             recording.events.append(event.holding(var.numpy(), gradient))
         recording.gradients = dict(zip(trained, arrays[len(noted) :], strict=True))
         if trained:
-            made = chosen or shared.optimizer_of(optimizer, ops)
-            made(list(trained.values())).step(value)
+            shared.optimizer_of(optimizer, ops)(list(trained.values())).step(value)
         recording.changes = {n: v.numpy() - before[n] for n, v in state.items()}
         recording.sizes = {n: float(np.abs(v).max(initial=0)) for n, v in before.items()}
         recording.later_loss = float(watch.loss(net(*inputs), loss, targets).item())
@@ -65,8 +64,6 @@ def record_port(
         for var in frozen:
             var.stop_grad()
         for module, mode in modes:
-            if mode is None:
-                module.__dict__.pop("is_train", None)
-            else:
-                module.is_train = mode
+            vars(module).pop("is_train", None)
+            vars(module).update(mode)
     return recording

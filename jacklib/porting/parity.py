@@ -104,17 +104,10 @@ def _answer(reference: Reference, job: dict, arrays: dict[str, np.ndarray]) -> R
 
 
 def compare(
-    net,
-    reference: Reference | str,
-    inputs: Sequence[Any],
-    *,
-    loss: Callable | None = None,
-    targets: Sequence[Any] = (),
-    optimizer: str = "SGD(lr=0.01)",
-    port_optimizer: Callable | None = None,
-    training: bool = False,
-    seed: int | None = 0,
-) -> Comparison:
+    net, reference: Reference | str, inputs: Sequence[Any], *, loss: Callable | None = None,
+    targets: Sequence[Any] = (), optimizer: str = "SGD(lr=0.01)", training: bool = False,
+    seed: int = 0,
+) -> Comparison:  # fmt: skip
     """Put a Jittor network and its PyTorch original through the same pass and the same step.
 
     net: the port. Weights are mapped by their names: those of the state dicts.
@@ -124,9 +117,8 @@ def compare(
         both, an output of one number is the loss, and else a fixed weighted sum of all outputs.
     targets: NumPy arrays.
     optimizer: a call of torch.optim, of which the port takes `jacklib.ops`' counterpart.
-    port_optimizer: a function that makes another one of the port's parameters, to be compared too.
     training: whether batch normalisation uses the batch; dropout is off in both.
-    seed: the weights are made of it and of their names; None: the port's own go to PyTorch.
+    seed: the weights are made of it and of their names.
 
     The port is left as it was. `starts` describes the port's weights as they come: pass the port
     fresh from its constructor. Raises DataError if PyTorch cannot run the reference, or if neither
@@ -152,8 +144,6 @@ def compare(
     )  # fmt: skip
     arrays = {f"input {i}": np.asarray(a) for i, a in enumerate(inputs) if a is not None}
     arrays |= {f"target {i}": np.asarray(a) for i, a in enumerate(targets)}
-    if seed is None:
-        arrays |= {f"weight {n}": v.numpy() for n, v in net.state_dict().items()}
     job = vars(reference) | {
         "training": training, "optimizer": optimizer, "seed": seed,
         "input": len(inputs), "target": len(targets),
@@ -165,7 +155,7 @@ def compare(
     theirs = _answer(reference, job, arrays)
     given = [None if a is None else jt.array(np.asarray(a)) for a in inputs]
     wanted = [jt.array(np.asarray(a)) for a in targets]
-    ours = record_port(net, theirs, given, wanted, loss, optimizer, port_optimizer, training, seed)
+    ours = record_port(net, theirs, given, wanted, loss, optimizer, training, seed)
     return compared(reference.network.rpartition(":")[2], ours, theirs, training)
 
 

@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from jacklib.core import networks
-from jacklib.errors import check_choice, refuse
+from jacklib.errors import check_choice
 from jacklib.porting.changes import Row, count_kinds, side_by_side, sources
 from jacklib.porting.comparison import GRADIENTS, OUTPUTS, Comparison
 from jacklib.widgets import drawing
@@ -271,7 +271,7 @@ def _definitions(nodes: list, before: str = "") -> Iterator[tuple[str, ast.AST]]
 class PortingExplorer(drawing.Shell):
     """A `drawing.Shell`: a menu `.part`, a slider `.line`, a box `.only` for what changes."""
 
-    def __init__(self, reference: str, port: str, lang: str = "en", title: str = ""):
+    def __init__(self, reference: str, port: str, lang: str, title: str):
         drawing.check_language(lang)
         self.title = title
         self.rows = side_by_side(reference, port)
@@ -319,7 +319,7 @@ class PortingExplorer(drawing.Shell):
         text, rows = TEXT[self.lang], self.chosen
         start = min(self.line.value, max(0, len(rows) - SHOWN))
         part = self._parts[self.part.value].name
-        title = ": ".join(filter(None, (self.title, part)))
+        title = f"{self.title}: {part}"
         figure = diff_figure(rows, start, SHOWN, self.kinds, title=title, lang=self.lang)
         self.image.value = drawing.png_bytes(figure)
         kinds = text["comma"].join(
@@ -332,19 +332,9 @@ class PortingExplorer(drawing.Shell):
         self.say(self.description)
 
 
-def porting_widget(
-    network: str | None = "tsl", reference: str | None = None, port: str | None = None,
-    lang: str = "en", title: str = "",
-) -> PortingExplorer:  # fmt: skip
+def porting_widget(network: str = "tsl", lang: str = "en") -> PortingExplorer:
     """The PyTorch and the Jittor file of a network to move through, line beside line.
 
-    network: "vaanet", "cten", "tsl" or "gait". Or, instead: reference and port, the texts of two
-    files of your own. Raises DataError for another network or if only one text is given, and
-    SyntaxError if a text is no Python.
+    network: "vaanet", "cten", "tsl" or "gait". Raises DataError for another.
     """
-    refuse((reference is None) != (port is None), "reference and port", found="one text",
-           wanted="both", cure="Give both, or a network.")  # fmt: skip
-    if reference is None:
-        reference, port = sources(network)
-        title = title or networks.network(network).title
-    return PortingExplorer(reference, port, lang, title)
+    return PortingExplorer(*sources(network), lang, networks.network(network).title)

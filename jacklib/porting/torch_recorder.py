@@ -74,9 +74,7 @@ def record(job: dict[str, Any], arrays: dict[str, np.ndarray]) -> Recording:
     recording.buffers = {n: tuple(v.shape) for n, v in state.items() if n not in trained}
     with torch.no_grad():
         for name, value in state.items():
-            if f"weight {name}" in arrays:
-                value.copy_(torch.from_numpy(arrays[f"weight {name}"]).reshape(value.shape))
-            elif job["seed"] is not None and (name in recording.starts or is_statistic(name)):
+            if name in recording.starts or is_statistic(name):
                 value.copy_(torch.from_numpy(named_weight(name, value.shape, job["seed"])))
     net.train(job["training"])
     for module in net.modules():

@@ -14,23 +14,21 @@ from __future__ import annotations
 
 import ast
 import html
-import io
 import math
 import re
 import textwrap
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jittor as jt
 import numpy as np
-from IPython.display import display
+from IPython.display import Image, display
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from jacklib.porting.comparison import distance, same_shape
 from jacklib.porting.recording import mapped
 from jacklib.porting.traps import check_text
-from jacklib.widgets.drawing import BLUE, GREY, VERMILLION
+from jacklib.widgets.drawing import BLUE, GREY, VERMILLION, png_bytes
 from jacklib.widgets.words import texts
 
 TOLERANCE = 1e-5  # relative to the largest of PyTorch's numbers; above it, values differ
@@ -44,16 +42,14 @@ class Raised(str):
     """An error's type and message, in place of the value that it kept from being computed."""
 
 
-@dataclass(frozen=True)
-class Ran:
+class Ran(NamedTuple):
     """What plain Jittor said to some lines, and which rules of `porting check` see a trap there."""
 
     value: Any
     rules: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One trap: the three values, what `porting check` says, and the public port that has it."""
 
     name: str
@@ -223,16 +219,7 @@ def table() -> _Table:
     return _Table(rows(), _language)
 
 
-class _Picture(Figure):
-    """A figure that a notebook shows without pyplot."""
-
-    def _repr_png_(self) -> bytes:
-        content = io.BytesIO()
-        self.savefig(content, format="png")
-        return content.getvalue()
-
-
-def picture() -> Figure:
+def picture() -> Image:
     """How far plain Jittor is from PyTorch, trap by trap, on a logarithmic scale."""
     words = _TEXT[_language]
     far = {row.name: difference(row.jittor, row.pytorch) for row in rows() if not row.loud}
@@ -240,7 +227,7 @@ def picture() -> Figure:
     loud = [row.name for row in rows() if row.loud]
     finite = [value for value in far.values() if 0 < value < math.inf]
     low, high = min(finite, default=1) / 3, max(finite, default=1) * 10
-    figure = _Picture(figsize=(10, 0.19 * len(rows()) + 1.2), layout="constrained", dpi=80)
+    figure = Figure(figsize=(10, 0.19 * len(rows()) + 1.2), layout="constrained")
     ax = figure.subplots()
     bars = [(low * 1.5, GREY)] * len(loud)
     for name in names:
@@ -255,4 +242,4 @@ def picture() -> Figure:
         Patch(color=GREY, label=words["loud"]),
     ]  # fmt: skip
     ax.legend(handles=handles, loc="lower right", fontsize=8)
-    return figure
+    return Image(png_bytes(figure), width=800)

@@ -9,7 +9,6 @@ Files that do not import Jittor have no such traps; nothing is said of them.
 
 import ast
 import functools
-import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -489,15 +488,10 @@ def _many(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
-def _python_files(folder: Path) -> Iterator[Path]:
+def _python_files(folder: Path) -> list[Path]:
     """A folder's .py files, sorted. Links to folders are not followed, nor those that lead out."""
-    inside = folder.resolve()
-    for place, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(place, name)
-            if name.endswith(".py") and path.resolve().is_relative_to(inside):
-                yield path
+    found, inside = sorted(folder.rglob("*.py")), folder.resolve()
+    return [f for f in found if not f.is_dir() and f.resolve().is_relative_to(inside)]
 
 
 def check_files(paths: Sequence[str]) -> int:

@@ -2,8 +2,6 @@
 use."""
 
 import argparse
-import os
-import re
 from pathlib import Path
 
 from jacklib.backend.folders import ROOT
@@ -12,7 +10,7 @@ from jacklib.data.prepare_gait import FILES, prepare_gait
 from jacklib.data.tsl_features import extract_features
 from jacklib.data.video import SamplePaths
 from jacklib.errors import DataError, refuse
-from jacklib.files import MARK, SET_MARK, make_set, read_mark, read_table, write_json
+from jacklib.files import SET_MARK, make_set, read_table
 from jacklib.samples.gait_samples import build_gait_samples
 from jacklib.samples.rendered import build_rendered
 from jacklib.samples.untrimmed import build_untrimmed_rendered
@@ -38,7 +36,6 @@ def film_clips(progress: bool = True) -> SamplePaths:
     """32 clips of Big Buck Bunny with sound (21 to train, 11 to validate), unpacked if need be."""
     root = samples_folder() / "film"
     annotation = root / "film_01.json"
-    _mark_earlier(root)
     # Frames of the film are kept small, for small disks.
     report = prepare_videos(
         root / "video", root, annotations=annotation, short_side=120, progress=progress
@@ -46,19 +43,6 @@ def film_clips(progress: bool = True) -> SamplePaths:
     for clip, reason in report.failed:
         raise _damaged(root, f"{clip}: {reason}")
     return SamplePaths(root / "img", root / "mp3", annotation)
-
-
-def _mark_earlier(root: Path) -> None:
-    """Put our mark into folders of frames of the film that an earlier version has left with holes,
-    so that they may be made anew: those in which nothing but frames lies."""
-    for video in sorted((root / "video").glob("*/*.mp4")):
-        folder = root / "img" / video.parent.name / video.stem
-        if not (folder / "n_frames").is_file() or folder.is_symlink() or read_mark(folder):
-            continue
-        frames = {name for name in os.listdir(folder) if re.fullmatch(r"\d{6}\.jpg", name)}
-        said = (folder / "n_frames").read_text("utf-8", "replace")
-        if said != str(len(frames)) and set(os.listdir(folder)) == {*frames, "n_frames"}:
-            write_json(folder / MARK, {"made by": "jacklib"})
 
 
 def _damaged(root: Path, reason: str) -> DataError:

@@ -6,75 +6,64 @@ with every emotion a few times. Training and test share no recorded walk: of the
 of an actor who is also in training, one of a person who is not. Labels are the style asked for.
 """
 
-import csv
-import io
 from pathlib import Path
 
 import numpy as np
 
 from jacklib.data.gait import SPLITS, Gait, read_pose, write_gaits
 from jacklib.data.poses import EMOTIONS
-from jacklib.errors import refuse
-from jacklib.files import make_set, read_table, write_text
+from jacklib.files import csv_text, make_set, read_table, write_text
 from jacklib.samples import gait_style
 
 TEST_WALKS = ("cmu_01_03", "deepmimic_right_1")
 SHORTEST, LONGEST = 40, 75  # frames of a gait, at 30 per second
+SEED = 2024
 VERSION = 1  # raised whenever the gaits change, so that older ones on disk are made anew
 FIELDS = ("name", "split", "base_walk", "walker", "emotion", "intensity")
 
 
 def read_walks(folder: Path) -> list[gait_style.Walk]:
     """The base walks of a folder, from walks.json and walks/NAME.csv. Raises DataError."""
-    table_file = Path(folder) / "walks.json"
     cure = "Take data_samples/gait of the repository again."
-    walks = []
-    for name, entry in read_table(table_file, needed=True, cure=cure).items():
-        cycle = read_pose(Path(folder) / "walks" / f"{name}.csv").pose
-        walks.append(gait_style.Walk(name, cycle, float(entry["seconds"])))
-    refuse(not walks, str(table_file), found="no walk", wanted="one or more", cure=cure)
-    return walks
+    table = read_table(Path(folder) / "walks.json", needed=True, cure=cure)
+    poses = {name: read_pose(Path(folder) / "walks" / f"{name}.csv").pose for name in table}
+    return [gait_style.Walk(name, poses[name], float(table[name]["seconds"])) for name in table]
 
 
 def build_gait_samples(
     root: str | Path, walks_folder: str | Path, *, walkers: tuple[int, int] = (5, 6),
-    repeats: tuple[int, int] = (5, 4), seed: int = 2024,
+    repeats: tuple[int, int] = (5, 4),
 ) -> Path:  # fmt: skip
-    """Write features.h5, labels.h5, split_test.txt and gaits.csv into `root` from a seed, in
+    """Write features.h5, labels.h5, split_test.txt and gaits.csv into `root`, in
     Emotion-Gait's layout, unless they are there (see `jacklib.files.make_set`); returns `root`.
 
     walkers: made of each base walk, of those for training and those for the test.
     repeats: how often each walker walks with each emotion, likewise.
 
     The defaults make 500 gaits to train (25 walkers) and 192 to test (12 walkers) in a few seconds.
-    Raises DataError if a number is out of range, or root holds gaits of other origin.
+    Raises DataError if root holds gaits of other origin.
     """
-    refuse(not (min(walkers) > 0 and min(repeats) > 0 and 0 <= seed < 2**31), "build_gait_samples",
-           found=f"walkers={walkers}, repeats={repeats}, seed={seed}",
-           wanted="numbers above 0, seed of 0 or more", cure="Change the argument.")  # fmt: skip
-    made_with = {"version": VERSION, "seed": seed,
+    made_with = {"version": VERSION, "seed": SEED,
                  "walkers": list(walkers), "repeats": list(repeats)}  # fmt: skip
     return make_set(
         root, made_with, ("features.h5", "labels.h5", "split_test.txt", "gaits.csv"),
-        lambda folder: _write(folder, read_walks(Path(walks_folder)), walkers, repeats, seed),
+        lambda folder: _write(folder, read_walks(Path(walks_folder)), walkers, repeats),
         "making the sample gaits")  # fmt: skip
 
 
-def _write(root: Path, walks: list[gait_style.Walk], walkers, repeats, seed: int) -> None:
+def _write(root: Path, walks: list[gait_style.Walk], walkers, repeats) -> None:
     gaits, rows = [], []
     for number, walk in enumerate(walks):
         test = walk.name in TEST_WALKS
         for w in range(walkers[test]):
-            made = make_walker(walk, (seed, number, w), repeats[test])
+            made = make_walker(walk, (SEED, number, w), repeats[test])
             for emotion, k, intensity, pose in made:
                 name = f"{walk.name}_{w}_{emotion}_{k}"
                 gaits.append(Gait(name, pose.astype(np.float32), EMOTIONS.index(emotion)))
                 rows.append((name, SPLITS[test], walk.name, w, emotion, f"{intensity:.3f}"))
     write_gaits(root, gaits)
     write_text(root / "split_test.txt", "".join(f"{row[0]}\n" for row in rows if row[1] == "test"))
-    table = io.StringIO()
-    csv.writer(table, lineterminator="\n").writerows([FIELDS, *rows])
-    write_text(root / "gaits.csv", table.getvalue())
+    write_text(root / "gaits.csv", csv_text([FIELDS, *rows]))
 
 
 def make_walker(walk: gait_style.Walk, seed: tuple[int, ...], repeats: int) -> list[tuple]:

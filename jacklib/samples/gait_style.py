@@ -9,9 +9,11 @@ Poses are [T, 16, 3] as in `jacklib.data.poses`: y up, metres, walking along +z,
 """
 
 from dataclasses import astuple, dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import yaml
 
 from jacklib.data.poses import EMOTIONS, N_JOINTS, PARENTS, swap_sides
 from jacklib.errors import check_choice, refuse
@@ -48,23 +50,12 @@ class Style:
     sink: float = 0.0  # metres by which the body is lower, over bent knees
 
 
-# Means of full intensity, and how far single gaits lie from them (standard deviation).
-STYLES = {
-    "happy": Style(pace=1.13, stride=1.10, arm_swing=1.55, bounce=1.9, sway=1.25, trunk=-3,
-                   slump=-5, head=-7, elbow=8, spread=3),
-    "sad": Style(pace=0.80, stride=0.78, arm_swing=0.50, bounce=0.6, sway=1.10, trunk=5,
-                 slump=12, head=15, elbow=-2, spread=-1, sink=0.01),
-    "angry": Style(pace=1.20, stride=1.15, arm_swing=1.35, bounce=1.3, sway=1.10, trunk=10,
-                   slump=1, head=4, elbow=24, spread=7, width=0.03, sink=0.03),
-    "neutral": Style(),
-}  # fmt: skip
-SPREAD = Style(pace=0.06, stride=0.06, arm_swing=0.22, bounce=0.25, sway=0.2, trunk=2.5,
-               slump=3.5, head=4.5, elbow=7, spread=3, width=0.012, sink=0.008)  # fmt: skip
+_FIELDS = yaml.safe_load(Path(__file__).with_name("styles.yaml").read_text("utf-8"))
+_TABLE = {name: Style(**fields) for name, fields in _FIELDS.items()}
+STYLES = {emotion: _TABLE[emotion] for emotion in EMOTIONS}
+SPREAD, LOWEST, HIGHEST = (_TABLE[name] for name in ("deviation", "lowest", "highest"))
 INTENSITY = (0.6, 1.25)  # how far from neutral to the means above a gait goes
 HABIT = 0.6  # spread of walkers' own habits, as a fraction of SPREAD
-# What a style may be, whatever is drawn.
-LOWEST = Style(0.6, 0.55, 0.1, 0.2, 0.2, -12, -15, -20, -15, -6, -0.03, -0.01)
-HIGHEST = Style(1.5, 1.35, 2.6, 3.0, 2.5, 22, 28, 35, 60, 20, 0.1, 0.08)
 
 
 def blend(style: Style, intensity: float, *shifts: Style) -> Style:

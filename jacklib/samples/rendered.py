@@ -13,7 +13,6 @@ in integers. The last bit of a sine may differ between machines; it does not sur
 from __future__ import annotations
 
 import colorsys
-import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -513,13 +512,6 @@ def _add_event(
     heard += between(rng, 0.3, 0.55) * fade * voice
 
 
-def clip_checksum(clip: RenderedClip) -> str:
-    """SHA-256 (hex) of the frames' bytes followed by the sound as little-endian 16-bit."""
-    digest = hashlib.sha256(np.ascontiguousarray(clip.frames).tobytes())
-    digest.update(np.rint(clip.sound.astype(np.float64) * 32767).astype("<i2").tobytes())
-    return digest.hexdigest()
-
-
 def segment_truth(event: tuple[int, int], n_frames: int, seq_len: int) -> np.ndarray:
     """Share of each of seq_len equal segments of the clip that lies in the event: float64 [seq_len]
     in 0..1."""
@@ -542,25 +534,18 @@ def build_rendered(
     """Render n_train + n_val clips of every emotion into `root`, in VE8's layout (see
     `jacklib.data.video`), unless they are there (see `jacklib.files.make_set`); return `root`.
 
-    Raises DataError if a number is out of range, or root holds files of other origin.
+    Raises DataError if root holds files of other origin.
     """
-    refuse(not (0 <= n_train < 5000 and 0 <= n_val < 5000 and n_train + n_val and seed >= 0),
-           "build_rendered", found=f"n_train={n_train}, n_val={n_val}, seed={seed}",
-           wanted="n_train and n_val in 0..4999, not both 0, and seed >= 0",
-           cure="Change the argument that is out of range.")  # fmt: skip
     made_with = {"version": VERSION, "seed": seed, "n_train": n_train, "n_val": n_val}
 
-    def write(folder: Path) -> None:
-        database = _write_clips(folder, n_train, n_val, seed, progress)
-        content = {"labels": LABELS, "database": database, "made_with": made_with}
-        write_text(folder / ANNOTATION_NAME, json.dumps(content))
-
-    return make_set(root, made_with, ("img", "mp3", ANNOTATION_NAME), write,
-                    "making the rendered clips", earlier=ANNOTATION_NAME)  # fmt: skip
+    return make_set(root, made_with, ("img", "mp3", ANNOTATION_NAME),
+                    lambda folder: _write_clips(folder, n_train, n_val, seed, progress),
+                    "making the rendered clips")  # fmt: skip
 
 
 def _write_clips(folder: Path, n_train: int, n_val: int, seed: int, progress: bool) -> dict:
-    """Render everything into folder/img and folder/mp3; return the annotation's database."""
+    """Render everything into folder/img and folder/mp3; write the annotation, return its
+    database."""
     database, jobs = {}, []
     for place, (subset, count) in enumerate({"training": n_train, "validation": n_val}.items()):
         # The k-th clip of every class has its event at the same time, and the times are used
@@ -575,14 +560,21 @@ def _write_clips(folder: Path, n_train: int, n_val: int, seed: int, progress: bo
                 jobs.append((folder, clip_id, label, clip_seed, (start, end)))
                 about = {"label": label, "event_start": start, "event_end": end}
                 database[clip_id] = {"subset": subset, "annotations": about}
-    with (
-        ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool,
-        closing(
-            pool.map(_write_clip, *zip(*jobs, strict=True))
-        ) as made,  # closed, it cancels the rest
-    ):
-        list(tqdm(made, "rendered clips", len(jobs), disable=not progress))
+    in_threads(4, _write_clip, jobs, "rendered clips", "clip", progress)
+    content = {"labels": LABELS, "database": database}
+    write_text(folder / ANNOTATION_NAME, json.dumps(content))
     return database
+
+
+def in_threads(
+    most: int, function: Callable, jobs: list[tuple], words: str, unit: str, progress: bool
+) -> list:
+    """The results of `function` of every job's parts, at most so many at a time, with a bar."""
+    with (
+        ThreadPoolExecutor(min(most, os.cpu_count() or 1)) as pool,
+        closing(pool.map(function, *zip(*jobs, strict=True))) as made,  # it cancels the rest
+    ):
+        return list(tqdm(made, words, len(jobs), unit=unit, disable=not progress))
 
 
 def _write_clip(folder: Path, clip_id: str, label: str, seed: int, event: tuple[int, int]) -> None:
@@ -615,10 +607,7 @@ def mp3_stream(container: av.container.OutputContainer) -> av.AudioStream:
 def mux_sound(container: av.container.OutputContainer, stream, sound: np.ndarray) -> None:
     """Encode float sound and put it into the file, to its end."""
     samples = np.rint(sound * 32767).astype(np.int16)
-    for at in range(0, len(samples), 1152):  # 1,152 samples make one MP3 frame
-        block = np.ascontiguousarray(samples[None, at : at + 1152])
-        frame = av.AudioFrame.from_ndarray(block, format="s16p", layout="mono")
-        frame.sample_rate, frame.pts = SAMPLE_RATE, at
-        frame.time_base = Fraction(1, SAMPLE_RATE)
-        container.mux(stream.encode(frame))
+    frame = av.AudioFrame.from_ndarray(samples[None], format="s16p", layout="mono")
+    frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE, 0, Fraction(1, SAMPLE_RATE)
+    container.mux(stream.encode(frame))
     container.mux(stream.encode(None))

@@ -7,23 +7,19 @@
 `data_samples/sentences/README.md` says where they come from and how they were labelled.
 """
 
-import contextlib
-import os
-import re
+import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from jacklib.errors import DataError, check_choice, shown
-from jacklib.files import csv_rows, read_text, reading
+from jacklib.errors import check_choice
+from jacklib.files import read_text
 from jacklib.samples import samples_folder
 
 LABELS = ("negative", "neutral", "positive")
 KINDS = ("scene", "book")
-CURE = "data_samples/sentences/README.md says what belongs."
 
 
 class Source(NamedTuple):
@@ -90,67 +86,20 @@ class Sentences:
             yield name, sources != name, sources == name
 
 
-def load_sentences(folder: str | os.PathLike | None = None) -> Sentences:
-    """Read `sentences.csv` and `sources.csv` of a folder; by default the sample sentences.
-
-    Raises DataError, naming file and line, if a file is missing or does not hold what it should.
-    """
-    folder = samples_folder() / "sentences" if folder is None else Path(folder)
-    sources = {}
-    for place, row in _rows(folder / "sources.csv", Source._fields):
-        if row["kind"] not in KINDS:
-            raise _wrong(place, f"kind {shown(row['kind'])}", "scene or book")
-        if not re.fullmatch("[0-9]{1,4}", row["year"]):
-            raise _wrong(place, f"year {shown(row['year'])}", "a whole number")
-        if row["source"] in sources:
-            raise _wrong(place, f"{shown(row['source'])} a second time", "each source once")
-        sources[row["source"]] = Source(**row | {"year": int(row["year"])})
-    items, seen = [], set()
-    for place, row in _rows(folder / "sentences.csv", Sentence._fields):
-        if row["source"] not in sources:
-            raise _wrong(place, f"source {shown(row['source'])}", f"one of {', '.join(sources)}")
-        for column in ("label", "second_label"):
-            if row[column] not in LABELS:
-                raise _wrong(place, f"{column} {shown(row[column])}", f"one of {', '.join(LABELS)}")
-        if not row["text"].strip():
-            raise _wrong(place, "no text", "a sentence")
-        if row["id"] in seen:
-            raise _wrong(place, f"id {shown(row['id'])} a second time", "each id once")
-        seen.add(row["id"])
-        items.append(Sentence(**row | _times(place, row)))
-    if not items:
-        raise _wrong(str(folder / "sentences.csv"), "no sentence", "at least one")
-    return Sentences(tuple(items), sources)
+def load_sentences() -> Sentences:
+    """The sentences of data_samples. Raises DataError, naming the file, if one is missing."""
+    sources = {
+        row["source"]: Source(**row | {"year": int(row["year"])}) for row in _rows("sources.csv")
+    }
+    items = tuple(
+        Sentence(**row | {end: float(row[end]) if row[end] else None for end in ("start", "end")})
+        for row in _rows("sentences.csv")
+    )
+    return Sentences(items, sources)
 
 
-def _times(place: str, row: dict[str, str]) -> dict[str, float | None]:
-    """Start and end of a line in seconds; both empty in a book."""
-    start, end = row["start"], row["end"]
-    if not start and not end:
-        return {"start": None, "end": None}
-    with contextlib.suppress(ValueError):
-        if 0 <= float(start) < float(end) < float("inf"):
-            return {"start": float(start), "end": float(end)}
-    found = f"start {shown(start)}, end {shown(end)}"
-    raise _wrong(place, found, "seconds, the end after the start")
-
-
-def _rows(path: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str, str]]]:
-    """Each line of a table as a dict, with "file, line N" for messages."""
-    text = read_text(path, f"a table with columns {', '.join(columns)}", CURE)
-    rows = []
-    with reading(path, "CSV in UTF-8", CURE, "no readable table"):
-        found, lines = csv_rows(text)
-        if tuple(found) != columns:
-            named = ", ".join(found[:20]) or "none"
-            raise _wrong(str(path), f"columns {named}", ", ".join(columns))
-        for line, row in lines:
-            place = f"{path}, line {line}"
-            if len(row) != len(columns):  # cells beyond them are in row[None]
-                raise _wrong(place, "another number of cells", f"{len(columns)}")
-            rows.append((place, row))
-    return rows
-
-
-def _wrong(what: str, found: str, wanted: str) -> DataError:
-    return DataError(what, found=found, wanted=wanted, cure=CURE)
+def _rows(name: str) -> list[dict[str, str]]:
+    """The lines of a table, by column."""
+    path = samples_folder() / "sentences" / name
+    cure = "Take data_samples/sentences of the repository again."
+    return list(csv.DictReader(read_text(path, "a table", cure).splitlines()))

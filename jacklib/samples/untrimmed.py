@@ -5,9 +5,6 @@ Anger, disgust, fear and sadness are negative (n), anticipation, joy, surprise a
 (p). Three made-up annotators mark one moment in each event of the training videos, near its middle.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -16,25 +13,26 @@ from typing import NamedTuple
 import av
 import cv2
 import numpy as np
-from tqdm.auto import tqdm
 
 from jacklib.data.tsl300 import CLASSES, POINT_FIELDS, SUBSETS, Segment
-from jacklib.errors import check_at_least, refuse
 from jacklib.files import make_set, write_json, write_text
 from jacklib.samples.rendered import (
     FPS,
     LABELS,
     SAMPLES_PER_FRAME,
+    in_threads,
     mp3_stream,
     mux_sound,
     render_clip,
 )
 
 POSITIVE = frozenset({"Anticipation", "Joy", "Surprise", "Trust"})
+SHOTS = 8  # of a video
 MOODS = (0.1, 0.5, 0.9)
 RATES = (24, 25, 30)  # frames per second; every video has one of them
 SIZE = (72, 96)  # height and width in pixels
 ANNOTATORS = 3
+SEED = 339
 VERSION = 2  # raised whenever the videos change, so that older ones on disk are made anew
 
 
@@ -48,21 +46,21 @@ class UntrimmedVideo(NamedTuple):
     emotions: tuple[str, ...]  # of the events
 
 
-def render_untrimmed(seed: int, fps: int, shots: int = 8) -> UntrimmedVideo:
-    """Render one video of `shots` shots of 5 to 10 s.
+def render_untrimmed(seed: int, fps: int) -> UntrimmedVideo:
+    """Render one video of SHOTS shots of 5 to 10 s.
 
     Half of them hold an event of 2.5 to 5 s. A video has a mood, which is the chance of an event to
     be positive, so that some videos have events of one kind only. One more shot only looks like an
     event and one only sounds like one: decoys, which are not emotional and not in the truth, so
     that a network has to listen and look. seed: of everything.
     """
-    check_at_least("shots", shots, 4, "Give more shots.")
     rng = np.random.RandomState(seed)
-    kinds = np.full(shots, "neutral", dtype=object)
-    kinds[rng.permutation(shots)[: shots // 2 + 2]] = ["event"] * (shots // 2) + ["looks", "sounds"]
+    n_events = SHOTS // 2
+    kinds = np.full(SHOTS, "neutral", dtype=object)
+    kinds[rng.permutation(SHOTS)[: n_events + 2]] = ["event"] * n_events + ["looks", "sounds"]
     kind_of = (sorted(set(LABELS) - POSITIVE), sorted(POSITIVE))
     mood = MOODS[rng.randint(len(MOODS))]
-    labels = [kind_of[int(rng.random_sample() < mood)][rng.randint(4)] for _ in range(shots // 2)]
+    labels = [kind_of[int(rng.random_sample() < mood)][rng.randint(4)] for _ in range(n_events)]
     frames, sound, events, emotions, at = [], [], [], [], 0
     for kind in kinds:
         length = rng.randint(5 * FPS, 10 * FPS)
@@ -110,31 +108,27 @@ def draw_points(events: tuple[Segment, ...], fps: float, rng) -> list[tuple[str,
 
 
 def build_untrimmed_rendered(
-    root: Path, *, n_train: int = 20, n_test: int = 10, seed: int = 339, progress: bool = True
+    root: Path, *, n_train: int = 20, n_test: int = 10, progress: bool = True
 ) -> Path:
     """Render the videos into root/video and write the tables of TSL-300's layout, unless they are
     there (see `jacklib.files.make_set`); returns `root`. Features are made by `extract_features`.
 
-    Raises DataError if a number is out of range, or root holds videos of other origin.
+    Raises DataError if root holds videos of other origin.
     """
-    refuse(not (0 < n_train < 1000 and 0 < n_test < 1000 and seed >= 0), "build_untrimmed_rendered",
-           found=f"n_train={n_train}, n_test={n_test}, seed={seed}",
-           wanted="1 to 999 videos in both subsets, seed of 0 or more",
-           cure="Change the argument that is out of range.")  # fmt: skip
-    made_with = {"version": VERSION, "seed": seed, "n_train": n_train, "n_test": n_test}
+    made_with = {"version": VERSION, "seed": SEED, "n_train": n_train, "n_test": n_test}
     entries = ("video", "features", "point_gaussian", "split_train.txt", "split_test.txt",
                "fps_dict.json", "time.json", "gt.json", "videosenti_gt.json")  # fmt: skip
     return make_set(root, made_with, entries,  # features are of the videos, and go with them
-                    lambda folder: _write_videos(folder, n_train, n_test, seed, progress),
+                    lambda folder: _write_videos(folder, n_train, n_test, progress),
                     "making the untrimmed rendered videos")  # fmt: skip
 
 
-def _write_videos(root: Path, n_train: int, n_test: int, seed: int, progress: bool) -> None:
+def _write_videos(root: Path, n_train: int, n_test: int, progress: bool) -> None:
     jobs = []
     for place, (split, count) in enumerate(zip(SUBSETS, (n_train, n_test), strict=True)):
         for k in range(count):
             name = f"{len(jobs) + 1}_rendered_{split}"
-            jobs.append((split, name, (seed * 2 + place) * 1000 + k, RATES[k % len(RATES)]))
+            jobs.append((split, name, (SEED * 2 + place) * 1000 + k, RATES[k % len(RATES)]))
 
     def one(split: str, name: str, video_seed: int, fps: int) -> UntrimmedVideo:
         video = render_untrimmed(video_seed, fps)
@@ -144,12 +138,8 @@ def _write_videos(root: Path, n_train: int, n_test: int, seed: int, progress: bo
         return video._replace(frames=len(video.frames), sound=None)  # all that is needed of them
 
     # Two at a time: one video in the making takes 150 MB.
-    with (
-        ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool,
-        closing(pool.map(one, *zip(*jobs, strict=True))) as made,  # closed, it cancels the rest
-    ):
-        bar = tqdm(made, "rendered videos", len(jobs), unit="video", disable=not progress)
-        videos = dict(zip(jobs, bar, strict=True))
+    made = in_threads(2, one, jobs, "rendered videos", "video", progress)
+    videos = dict(zip(jobs, made, strict=True))
 
     fps, seconds, complete, released = {}, {}, {}, {}
     names = {split: [] for split in SUBSETS}

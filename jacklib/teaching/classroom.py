@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from jacklib.errors import refuse
+from jacklib.errors import check_word
 from jacklib.widgets.words import texts
 
 _TEXT = texts("classroom")
@@ -45,8 +45,7 @@ class _Wrong(Exception):
 def language(lang: str) -> None:
     """Set the language of the messages: "en" or "zh"."""
     global _language
-    refuse(lang not in _TEXT, "lang", found=repr(lang), wanted='"en" or "zh"',
-           cure="Pass one of these.")  # fmt: skip
+    check_word("lang", lang, _TEXT, "Pass one of these.")
     _language = lang
 
 

@@ -37,7 +37,6 @@ import copy
 import hashlib
 import os
 import re
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -49,7 +48,7 @@ from nbformat import NotebookNode
 from jacklib.backend.folders import ROOT
 from jacklib.backend.torch_process import find_torch, recording
 from jacklib.errors import DataError, refuse
-from jacklib.files import write_text
+from jacklib.files import reading, write_text
 
 NOTEBOOKS = ROOT / "notebooks"
 TIMEOUT = 1200  # seconds for one cell: the first one that uses Jittor may compile its kernels
@@ -70,12 +69,12 @@ METADATA = {
 
 def build(
     names: Sequence[str] = (), *, execute: bool = True, solutions: bool = False,
-    progress: bool = True, folder: Path = NOTEBOOKS,
+    folder: Path = NOTEBOOKS,
 ) -> list[Path]:  # fmt: skip
     """Build both editions of the named notebooks ("04", "04_vaanet"), or of all.
 
     execute: run the English edition once and give both its outputs; otherwise none has outputs.
-    solutions: the teachers' edition. progress: say on the standard error stream what is being run.
+    solutions: the teachers' edition. A terminal sees what is being run.
 
     Returns the notebooks written. Raises DataError if a source is not as described above or a cell
     fails; notebooks already on disk are then left as they were.
@@ -87,8 +86,12 @@ def build(
             # Another folder's notebook may have the number of one of ours, whose answers stay.
             ours = not solutions and folder == NOTEBOOKS and find_torch() is not None
             with recording(source.stem[:2]) if ours else nullcontext({}) as added:
-                _execute(editions["en"], source, folder, progress, added)
-            _copy_outputs(editions["en"], editions["zh"])
+                _execute(editions["en"], source, folder, added)
+            # The Chinese edition's code cells take the outputs of the English ones, one by one.
+            done, other = ([c for c in n.cells if c.cell_type == "code"] for n in editions.values())
+            for one, partner in zip(done, other, strict=True):  # read_source has seen to it
+                partner.outputs = copy.deepcopy(one.outputs)
+                partner.execution_count = one.execution_count
         for lang, notebook in editions.items():
             path = notebook_path(source.stem, lang, solutions=solutions, folder=folder)
             text = nbformat.writes(notebook, version=nbformat.NO_CONVERT)
@@ -108,7 +111,7 @@ def stale(
     for source in _sources(names, folder):
         for lang, notebook in read_source(source, solutions=solutions).items():
             path = notebook_path(source.stem, lang, solutions=solutions, folder=folder)
-            if not path.exists() or _cells(_load(path)) != _cells(notebook):
+            if not path.exists() or _cells(_read(path)) != _cells(notebook):
                 found.append(path)
     if not names:
         known = {source.stem for source in _sources((), folder)}
@@ -236,9 +239,7 @@ def _sources(names: Sequence[str], folder: Path) -> list[Path]:
 # --- running ------------------------------------------------------------------------------------
 
 
-def _execute(
-    notebook: NotebookNode, source: Path, folder: Path, progress: bool, added: Mapping[str, str]
-) -> None:
+def _execute(notebook: NotebookNode, source: Path, folder: Path, added: Mapping[str, str]) -> None:
     """Run all cells in one fresh kernel, in place, and tidy the outputs.
 
     added: what the kernel's environment has besides.
@@ -248,7 +249,7 @@ def _execute(
     from tqdm import tqdm
 
     started: list[NotebookNode] = []
-    bar = tqdm(total=len(notebook.cells), desc=source.stem, unit="cell", disable=not progress)
+    bar = tqdm(total=len(notebook.cells), desc=source.stem, unit="cell", disable=None)
 
     def starting(cell: NotebookNode, cell_index: int) -> None:
         started.append(cell)
@@ -301,14 +302,6 @@ def _tidy(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
     return kept
 
 
-def _copy_outputs(english: NotebookNode, chinese: NotebookNode) -> None:
-    """Give the Chinese edition's code cells the outputs of the English ones, one by one."""
-    done, other = ([c for c in n.cells if c.cell_type == "code"] for n in (english, chinese))
-    for one, partner in zip(done, other, strict=True):  # read_source has seen to it
-        partner.outputs = copy.deepcopy(one.outputs)
-        partner.execution_count = one.execution_count
-
-
 # --- files --------------------------------------------------------------------------------------
 
 
@@ -320,12 +313,9 @@ def _cells(notebook: NotebookNode) -> list[tuple]:
     ]
 
 
-def _load(path: Path) -> NotebookNode:
-    try:
+def _read(path: Path) -> NotebookNode:
+    with reading(path, "a notebook", "Delete it and build it again."):
         return nbformat.read(path, as_version=4)
-    except Exception as error:  # nbformat has a dozen ways to say that a file is no notebook
-        raise DataError(str(path), found=f"{type(error).__name__}: {error}", wanted="a notebook",
-                        cure="Delete it and build it again.") from error  # fmt: skip
 
 
 # --- command line -------------------------------------------------------------------------------
@@ -340,19 +330,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Do what the arguments say; 0 if all is well, 1 if not."""
-    try:
-        if args.action == "check":
-            paths = stale(args.names, solutions=args.solutions)
-        else:
-            paths = build(args.names, execute=not args.no_execute, solutions=args.solutions)
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return 1
+    """Do what the arguments say; 1 where notebooks are stale, else 0."""
     if args.action == "build":
-        for path in paths:
+        for path in build(args.names, execute=not args.no_execute, solutions=args.solutions):
             print(f"wrote {path}")
         return 0
+    paths = stale(args.names, solutions=args.solutions)
     for path in paths:
         print(f"stale: {path}")
     if paths:

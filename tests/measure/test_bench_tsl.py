@@ -13,6 +13,7 @@ from jacklib.methods.tsl import Schedule
 from jacklib.networks import TSLNetConfig
 
 TINY = TSLNetConfig(len_feature=16, neck_size=16)
+SCHEDULE = Schedule(2, (1e-3,) * 2, 2)
 VIDEOS = {"train": {"a": 20, "b": 16, "c": 18}, "test": {"d": 24, "e": 17}}  # clips
 
 
@@ -45,7 +46,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def measured(root):
-    return tsl_training.measure(root, TINY, Schedule(2, (1e-3,) * 2, 2), [0])
+    return tsl_training.measure(root, TINY, SCHEDULE, [0])
 
 
 def test_every_run_is_counted(measured):
@@ -68,7 +69,7 @@ def test_both_frameworks_train_alike(measured):
 
 
 def test_table_has_the_rows(measured):
-    text = tsl_training.table(measured, 2)
+    text = tsl_training.table(measured, SCHEDULE, TINY)
     for words in (
         "forward time in training, one video", "the same, read without waiting",
         "memory in training", "time of one iteration, 2 videos", *tsl_training.METRICS.values(),
@@ -83,7 +84,8 @@ def test_table_has_the_rows(measured):
 
 
 def test_table_without_pytorch(measured):
-    text = tsl_training.table({k: measured[k] for k in ("Jittor", "random")}, 2)
+    alone = {k: measured[k] for k in ("Jittor", "random")}
+    text = tsl_training.table(alone, SCHEDULE, TINY)
     assert all(line.endswith(" |  |") for line in text.splitlines() if line.startswith("| pAP"))
     assert "| memory in training, MiB |  |" in text
 

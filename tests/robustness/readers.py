@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import pickle
 import shutil
@@ -43,7 +41,6 @@ def warm_up(jittor: bool) -> None:
 
     from jacklib.data import audio, gait, prepare, prepare_gait, tsl300, tsl_features, video  # noqa: F401
     from jacklib.methods import gait_config  # noqa: F401
-    from jacklib.samples import sentences  # noqa: F401
     from jacklib.weights import torch_files  # noqa: F401
 
     if jittor:
@@ -644,22 +641,6 @@ def read_bert(root: Path, name: str) -> None:
     TextEncoder.load(root).token_ids(["a quiet dog ran."])
 
 
-def read_sentences(root: Path, name: str) -> None:
-    from jacklib.samples.sentences import load_sentences
-
-    found = load_sentences(root)
-    list(found.folds())
-    assert len(found.labels) == len(found.second_labels) == len(found.texts)
-
-
-def make_sentences(root: Path) -> list[str]:
-    for name, lines in (("sentences.csv", 12), ("sources.csv", 100)):
-        rows = list(csv.reader(io.StringIO((SAMPLES / "sentences" / name).read_text("utf-8"))))
-        with open(root / name, "w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows(rows[:lines])
-    return ["sentences.csv", "sources.csv"]
-
-
 def make_answers(root: Path) -> list[str]:
     from jacklib.backend.torch_process import ANSWERS
 
@@ -763,7 +744,6 @@ READERS = (
     Reader("gaits, HDF5", make_h5, read_h5),
     Reader("gaits, arrays", make_gait_arrays, read_gait_arrays),
     Reader("gait YAML", make_yaml, read_yaml),
-    Reader("sentences", make_sentences, read_sentences),
     Reader("stored answers", make_answers, read_answers),
     Reader("porting check", make_sources, read_source, jittor=True),
     Reader("checkpoint options", make_checkpoints, read_checkpoint, 0.5, jittor=True),

@@ -14,7 +14,6 @@ import pytest
 from support import ROOT
 
 from jacklib import samples
-from jacklib.errors import DataError
 
 FILM = ROOT / "data_samples" / "film"
 VE8 = ["Anger", "Anticipation", "Disgust", "Fear", "Joy", "Sadness", "Surprise", "Trust"]
@@ -102,8 +101,7 @@ def test_four_at_once_unpack_the_film_once_and_whole(own_film):
     assert not list(own_film.rglob("*.part"))
 
 
-@pytest.mark.parametrize("earlier", [False, True], ids=["now", "earlier version"])
-def test_a_hole_is_fixed_and_a_whole_film_not_touched(own_film, earlier):
+def test_a_hole_is_fixed_and_a_whole_film_not_touched(own_film):
     samples.film_clips(False)
     whole = content(own_film)
     (own_film / ".jack.lock").unlink()
@@ -111,13 +109,6 @@ def test_a_hole_is_fixed_and_a_whole_film_not_touched(own_film, earlier):
     assert not (own_film / ".jack.lock").exists()  # where nothing can be written it is used too
     folder = own_film / "img" / "Joy" / "bbb_0120"
     (folder / "000100.jpg").unlink()
-    if earlier:
-        (folder / ".jack.json").unlink()
-        (folder / "mine.txt").write_text("precious")
-        with pytest.raises(DataError, match="bbb_0120.*did not make"):
-            samples.film_clips(False)
-        assert (folder / "mine.txt").read_text() == "precious"
-        (folder / "mine.txt").unlink()
     samples.film_clips(False)
     assert content(own_film) == whole
 

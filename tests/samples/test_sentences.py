@@ -1,7 +1,6 @@
-"""The sentences that ship are whole, and their reader takes nothing else."""
+"""The sentences that ship are whole."""
 
 import hashlib
-import shutil
 from collections import Counter
 
 import numpy as np
@@ -17,22 +16,6 @@ FOLDER = samples_folder() / "sentences"
 @pytest.fixture(scope="module")
 def sentences():
     return load_sentences()
-
-
-@pytest.fixture
-def copy(tmp_path):
-    """A function that copies the folder, with text replaced in one file where it is told so."""
-    folder = tmp_path / "sentences"
-    shutil.copytree(FOLDER, folder)
-
-    def change(name="sources.csv", old="", new=""):
-        path = folder / name
-        text = path.read_text(encoding="utf-8")
-        assert old in text
-        path.write_text(text.replace(old, new, 1), encoding="utf-8")
-        return folder
-
-    return change
 
 
 def test_checksums_match_and_cover_every_file():
@@ -99,63 +82,6 @@ def test_labels_are_numbers_in_the_order_of_the_names(sentences):
         item.label for item in sentences.items[:5]
     ]
     assert Counter(sentences.labels.tolist()) == {0: 133, 1: 138, 2: 107}
-
-
-def test_a_folder_of_ones_own_is_read(copy, sentences):
-    assert load_sentences(copy()) == sentences
-
-
-@pytest.mark.parametrize(
-    "name, old, new, words",
-    [
-        ("sentences.csv", "neutral,neutral", "bad,neutral", ["line 2", "'bad'", "negative"]),
-        ("sentences.csv", "002,last_evening", "002,last_morning", ["line 3", "last_morning"]),
-        ("sentences.csv", "evening_002", "evening_001", ["line 3", "evening_001", "second"]),
-        ("sentences.csv", "12,14.25", "14.25,12", ["line 2", "14.25", "seconds"]),
-        ("sentences.csv", "12,14.25", "soon,14.25", ["line 2", "soon", "seconds"]),
-        ("sentences.csv", "12,14.25", "nan,14.25", ["line 2", "nan", "seconds"]),
-        ("sentences.csv", "Is that the last of the boxes?", " ", ["line 2", "no text"]),
-        (
-            "sentences.csv",
-            '"Apart from the kitchen, yes."',
-            "Apart from the kitchen, yes.",
-            ["line 3", "cells", "7"],
-        ),
-        ("sentences.csv", "label,second_label", "mood,second_label", ["mood", "second_label"]),
-        (
-            "sources.csv",
-            "last_evening,scene",
-            "last_evening,opera",
-            ["line 2", "opera", "scene or book"],
-        ),
-        ("sources.csv", "2026", "lately", ["line 2", "lately", "number"]),
-        (
-            "sources.csv",
-            "mountain_rescue,scene",
-            "last_evening,scene",
-            ["line 3", "last_evening", "once"],
-        ),
-    ],
-)
-def test_wrong_tables_are_refused(copy, name, old, new, words):
-    with pytest.raises(DataError) as caught:
-        load_sentences(copy(name, old, new))
-    for word in (name, "README.md", *words):
-        assert word in str(caught.value), word
-
-
-def test_missing_empty_and_unreadable_files_are_refused(copy):
-    folder = copy()
-    header, _ = (folder / "sentences.csv").read_text(encoding="utf-8").split("\n", 1)
-    (folder / "sentences.csv").write_text(header + "\n", encoding="utf-8")
-    with pytest.raises(DataError, match="no sentence"):
-        load_sentences(folder)
-    (folder / "sentences.csv").write_bytes(header.encode() + b"\n\xff\xfe")
-    with pytest.raises(DataError, match="UTF-8"):
-        load_sentences(folder)
-    (folder / "sentences.csv").unlink()
-    with pytest.raises(DataError, match=r"sentences\.csv.*no such file"):
-        load_sentences(folder)
 
 
 def test_only_scenes_and_books_are_known(sentences):

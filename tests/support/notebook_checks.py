@@ -61,5 +61,5 @@ def execute(name, *, solutions=False, then=(), folder=notebooks.NOTEBOOKS):
     for cell in then:
         cell["id"] += "s"
         notebook.cells.append(cell)
-    notebooks._execute(notebook, source, folder, False, {})
+    notebooks._execute(notebook, source, folder, {})
     return notebook

@@ -9,11 +9,18 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from jacklib.core.networks import KEYS
 from jacklib.errors import DataError
 from jacklib.porting import picture
-from jacklib.porting.changes import FILES, KINDS, count_changes, side_by_side, sources
+from jacklib.porting.changes import KINDS, count_changes, side_by_side, sources
 from jacklib.porting.comparison import GRADIENTS, OUTPUTS, Comparison, Layer
-from jacklib.porting.picture import comparison_figure, diff_figure, differs, porting_widget
+from jacklib.porting.picture import (
+    PortingExplorer,
+    comparison_figure,
+    diff_figure,
+    differs,
+    porting_widget,
+)
 from jacklib.widgets import drawing
 
 REFERENCE = '''\
@@ -189,7 +196,7 @@ def test_dollar_signs_are_no_formula():
 # --- the widget -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("network", FILES)
+@pytest.mark.parametrize("network", KEYS)
 def test_every_network_has_its_widget(network):
     explorer = porting_widget(network)
     counts = count_changes(network)[network]
@@ -226,14 +233,14 @@ def test_a_part_by_its_name():
 
 
 def test_texts_of_ones_own():
-    explorer = porting_widget(None, REFERENCE, PORT, lang="zh", title="mine")
+    explorer = PortingExplorer(REFERENCE, PORT, "zh", "mine")
     assert "换调用" in explorer.description and len(explorer.rows) > 10
     explorer.part.value = 3
     assert explorer.description.startswith("old")
 
 
 def test_equal_texts():
-    explorer = porting_widget(None, "x = 1\n", "x = 1\n")
+    explorer = PortingExplorer("x = 1\n", "x = 1\n", "en", "mine")
     explorer.only.value = True
     assert "nothing differs here" in explorer.description
 
@@ -249,9 +256,7 @@ def test_bundle_has_the_picture_first():
 def test_wrong_arguments():
     with pytest.raises(DataError, match="vaanet, cten, tsl, gait"):
         porting_widget("resnet")
-    with pytest.raises(DataError, match="both"):
-        porting_widget(None, REFERENCE)
     with pytest.raises(DataError, match="en"):
         porting_widget("tsl", lang="fr")
     with pytest.raises(SyntaxError):
-        porting_widget(None, "def", "def")
+        PortingExplorer("def", "def", "en", "mine")
