@@ -30,6 +30,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from jacklib import files
+from jacklib.core.options import add_options
 from jacklib.data import media
 from jacklib.data.video import MINIMUM_FRAMES, count_frames, read_annotation
 from jacklib.errors import DataError, disk_words, logger, plain, refuse, shown
@@ -521,15 +522,7 @@ def _annotation(
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `prepare` to a parser."""
-    parser.add_argument("source", help="folder of videos: SOURCE/CLASS/VIDEO.mp4")
-    parser.add_argument("target", help="folder for img/, mp3/ and annotations.json")
-    parser.add_argument("--fps", type=int, default=30, help="frames per second (default 30)")
-    parser.add_argument("--short_side", type=int, default=240, help="pixels (default 240)")
-    parser.add_argument("--annotations", help="JSON in VE8's layout, or CSV: id,label,subset")
-    parser.add_argument("--validation_share", type=float, default=0.33)
-    parser.add_argument("--seed", type=int, default=0, help="of the training/validation split")
-    parser.add_argument("--overwrite", action="store_true", help="prepare finished clips again")
+    add_options(parser, Path(__file__).with_name("options.yaml"), "prepare")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -1,6 +1,6 @@
 """What every network's command does: find, refuse and build weights, hold the results' folder."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
@@ -10,6 +10,8 @@ from jacklib.errors import DiskError, refuse
 from jacklib.samples import samples_folder
 from jacklib.training.runs import owned
 from jacklib.weights.checkpoint import Checkpoint, naming, read_checkpoint, read_options
+
+OPTIONS = Path(__file__).with_name("options.yaml")  # of every phase, for `add_options`
 
 
 def own_weights(name: str, result_path: str | Path | None = None) -> Path | None:
@@ -114,9 +116,3 @@ def training_folder(name: str, path: str | Path | None) -> Iterator[Path]:
     folder = result_folder(name, path)
     with owned(folder, name):
         yield folder
-
-
-def by_settings(schedules: Mapping[str, Any], name: str, form: Callable[[Any], str] = str) -> str:
-    """What an option's help says of a number that the schedules give."""
-    values = [f"{form(getattr(schedules[s], name))} ({s})" for s in ("paper", "classroom")]
-    return f"default: {', '.join(values)}"

@@ -13,11 +13,13 @@ import numpy as np
 
 from jacklib.core.erasing import THETA, kept_segments
 from jacklib.core.metrics import DetectionMetrics, attention_proposals, detection_metrics
+from jacklib.core.options import add_options
 from jacklib.data.audio import read_audio
 from jacklib.data.video import FRAMES_PER_SECOND, Batch, VideoClips, batches
 from jacklib.errors import DataError, refuse
 from jacklib.methods import clips as common
 from jacklib.methods.answer import Answer, Model, View, by_class, name_of
+from jacklib.methods.checkpoints import OPTIONS
 from jacklib.methods.clips import Schedule, clip_truth, middle_frames
 from jacklib.methods.clips import truths as truths  # for the notebook
 from jacklib.networks import CTEN, CTENConfig, CTENVisual
@@ -340,17 +342,7 @@ METHOD = common.Method(
 
 def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
     common.add_arguments(parser, phase, METHOD)
-    add = parser.add_argument
-    add("--theta", type=float, help="where the erasing threshold lies between the least (0) and "
-        f"the largest (1) attention (default: the checkpoint's, or {THETA})")  # fmt: skip
-    add("--visual_only", action="store_true", help="the stream without sound")
-    if phase == "main":
-        add("--no_erasing", action="store_true",
-            help="train on the first pass alone, for comparison")  # fmt: skip
-        add("--stored_statistics", action="store_true",
-            help="a frozen backbone's batch norm keeps its stored statistics")  # fmt: skip
-        add("--keep_features", action="store_true",
-            help="evaluate each snippet once; needs --stored_statistics")  # fmt: skip
+    add_options(parser, OPTIONS, "CTEN", phase, theta=THETA)
 
 
 def run(phase: str, args: argparse.Namespace) -> int:

@@ -21,30 +21,14 @@ from jacklib.data.gait import FRAMES, N_AFFECTIVE
 from jacklib.data.poses import EMOTIONS
 from jacklib.errors import DataError, refuse, shown
 from jacklib.files import read_text, reading
+from jacklib.methods import public
 
 # The released name of an option: JACK's.
 RELEASED_NAMES = {
     "base_lr": "learning_rate", "step": "drops", "num_epoch": "n_epochs",
     "weights": "checkpoint_path", "work_dir": "result_path",
 }  # fmt: skip
-# Of the released programme's options and settings, those that have no job here, and why.
-WITHOUT_EFFECT = {
-    "model_saved_name": "weights are best.pth and last.pth in --result_path",
-    "model": "Gait is BPM-GCN",
-    "feeder": "the arrays that `prepare gait` makes are read",
-    "device": "Jittor takes a GPU where there is one",
-    "num_worker": "the arrays lie in memory",
-    "log_interval": "every epoch is a row of log.csv",
-    "save_interval": "every epoch writes last.pth",
-    "eval_interval": "every epoch is evaluated",
-    "print_log": "progress is always shown",
-    "start_epoch": "--resume goes on where a run stopped",
-    "train_ratio": "the split is `prepare gait`'s, --test_share",
-    "val_ratio": "the split is `prepare gait`'s, --test_share",
-    "test_ratio": "the split is `prepare gait`'s, --test_share",
-    "test_batch_size": "it changes no number",
-    "save_model": "weights are always saved",
-}
+WITHOUT_EFFECT = public.WITHOUT_EFFECT["Gait"]
 # A released file names its arrays; only the folder counts here.
 PASSED_OVER = {"data_p_path": "--data_path, or data_path in the file, names the arrays' folder"}
 # What the released file says of network and data; here only one value of each is possible.
