@@ -190,9 +190,8 @@ def prepare_frames(
     return len(found)
 
 
-def is_finished(frame_folder: Path, audio_file: Path, mark: dict, unmarked: bool = False) -> bool:
-    """Whether an earlier run prepared this clip wholly, with what `mark` says; frames are counted.
-    unmarked: whether a folder without a mark may do, as earlier versions left them."""
+def is_finished(frame_folder: Path, audio_file: Path, mark: dict) -> bool:
+    """Whether a run prepared this clip wholly, with what `mark` says; frames are counted."""
     try:
         if not (frame_folder / "n_frames").is_file() or audio_file.stat().st_size == 0:
             return False
@@ -201,8 +200,6 @@ def is_finished(frame_folder: Path, audio_file: Path, mark: dict, unmarked: bool
     except (OSError, DataError):
         return False
     made_with = files.read_mark(frame_folder)
-    if not made_with:
-        return unmarked and listed in (0, found)
     same = mark.items() <= made_with.items() and found == made_with.get("frames")
     return same and listed == (found >= MINIMUM_FRAMES) * found
 
@@ -303,7 +300,7 @@ def prepare_videos(
         if clip.path is None or overwrite:
             return False
         with suppress(DataError):  # said when it is prepared
-            return is_finished(*clip.places(target), _mark(clip.path, **settings), unmarked)
+            return is_finished(*clip.places(target), _mark(clip.path, **settings))
         return False
 
     def wanted_annotation(clips: list[_Clip]) -> dict:
@@ -311,7 +308,8 @@ def prepare_videos(
 
     files.sweep(target)
     # Without the lock first: a target where everything is there may be one that cannot be written.
-    unmarked = _check_settings(frame_path, settings, overwrite)
+    if not overwrite:
+        _check_settings(frame_path, settings)
     found = [clip for clip in clips if clip.path is not None]
     done = {clip.name for clip in found if finished(clip)}
     whole = len(done) == len(found)
@@ -319,8 +317,9 @@ def prepare_videos(
         whole = own.is_file() and read_annotation(own) == wanted_annotation(found)
     with nullcontext() if whole else files.locked(target, "preparing videos"):
         if not whole:
-            unmarked = _check_settings(frame_path, settings, overwrite)
-            _write_settings(frame_path, settings)
+            if not overwrite:
+                _check_settings(frame_path, settings)
+            files.write_json(frame_path / SETTINGS_FILE, settings)
         kept = []
         for clip in tqdm(clips, desc="preparing videos", unit="video", disable=not progress):
             if _prepared(clip, target, settings, report, clip.name in done or finished(clip)):
@@ -355,31 +354,14 @@ def _prepared(
     return True
 
 
-def _check_settings(frame_path: Path, settings: dict, overwrite: bool) -> bool:
-    """Whether folders without a mark may have been prepared so, by an earlier version. Raises
-    DataError if clips of other rates or sizes are there, unless they are overwritten."""
+def _check_settings(frame_path: Path, settings: dict) -> None:
+    """Raise DataError if clips of other rates or sizes are there."""
     path = frame_path / SETTINGS_FILE
-    try:
-        about = files.read_table(path)
-    except DataError:
-        if not overwrite:
-            raise
-        about = {"damaged": True}
+    about = files.read_table(path)
     earlier = {name: about.get(name) for name in settings}
-    refuse(about and earlier != settings and not overwrite, path,
-           found=f"clips prepared with {shown(earlier)}", wanted=settings,
+    refuse(about and earlier != settings, path, found=f"clips prepared with {shown(earlier)}",
+           wanted=settings,
            cure="Use another TARGET, the same settings, or --overwrite for all anew.")  # fmt: skip
-    return earlier == settings and not about.get("marked")
-
-
-def _write_settings(frame_path: Path, settings: dict) -> None:
-    """Settings of a folder where every clip has a mark. Those of an earlier version stay if they
-    are the same: clips without marks may be there."""
-    path = frame_path / SETTINGS_FILE
-    with suppress(DataError):
-        if settings.items() <= files.read_table(path).items():
-            return
-    files.write_json(path, settings | {"marked": True})
 
 
 def _wanted_clips(
