@@ -16,8 +16,6 @@ import io
 import math
 import os
 import re
-import sys
-import unicodedata
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
@@ -33,7 +31,7 @@ from jacklib import files
 from jacklib.core.options import add_options
 from jacklib.data import media
 from jacklib.data.video import MINIMUM_FRAMES, count_frames, read_annotation
-from jacklib.errors import DataError, disk_words, logger, plain, refuse, shown
+from jacklib.errors import DataError, logger, plain, refuse, shown
 
 log = logger(__name__)
 
@@ -234,15 +232,13 @@ class _Clip:
     """A video that is wanted: its class, ID and file, and `where` class and ID were read. path:
     None where there is no such video; `problem` says why."""
 
-    def __init__(
-        self, source: Path, label: str, clip_id: str, where: str | Path, path=None, stems=None
-    ):
+    def __init__(self, source: Path, label: str, clip_id: str, where: str | Path, path=None):
         self.label, self.id, self.where = label, clip_id, where
         self.name = f"{label}/{clip_id}"
         self.path, self.problem = path, None
         try:
             files.file_name(label, where), files.file_name(clip_id, where)
-            self.path = path or _find_video(source, label, clip_id, stems)
+            self.path = path or _find_video(source, label, clip_id)
             if self.path is None:
                 self.problem = f"no video {plain(clip_id)}.* in {source}"
         except DataError as error:
@@ -379,24 +375,12 @@ def _wanted_clips(
         rows = [(i, e["annotations"]["label"], f"{path}, ID {shown(i)}") for i, e in database]
     refuse(not 0 < len(rows) <= MOST_CLIPS, path, found=f"{len(rows) or 'no'} clips",
            wanted=f"1 to {MOST_CLIPS}", cure="List some, or divide the list.")  # fmt: skip
-    stems: dict[Path, set[str]] = {}
-    clips = [_Clip(source, label, i, where, stems=stems) for i, label, where in rows]
-    return annotation, clips, subsets
+    return annotation, [_Clip(source, label, i, where) for i, label, where in rows], subsets
 
 
-def _find_video(source: Path, label: str, clip_id: str, stems: dict[Path, set[str]]) -> Path | None:
-    """A clip's video; class and ID are names, see `file_name`. stems: of folders' files, kept."""
-
-    def plain_stem(name: str) -> str:  # alike for all spellings that some disk takes for one
-        return unicodedata.normalize("NFC", name).casefold()
-
+def _find_video(source: Path, label: str, clip_id: str) -> Path | None:
+    """A clip's video; class and ID are names, see `file_name`."""
     for folder in (source / label, source):
-        if folder not in stems:
-            stems[folder] = set()
-            with suppress(OSError):
-                stems[folder] = {plain_stem(os.path.splitext(n)[0]) for n in os.listdir(folder)}
-        if plain_stem(clip_id) not in stems[folder]:  # else 20 questions to the disk a clip
-            continue
         for ending in media.VIDEO_ENDINGS:
             # A plain lookup, since an ID may hold characters that a pattern would interpret.
             for name in (clip_id + ending, clip_id + ending.upper()):
@@ -509,13 +493,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run `prepare`; 0 when every video is prepared, else 1."""
-    try:
-        report = prepare_videos(**vars(args))
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(disk_words(error), "Finished videos are kept; run it again.", file=sys.stderr)
-        return 1
+    report = prepare_videos(**vars(args))
     print(report)
     return 1 if report.failed else 0

@@ -105,7 +105,7 @@ class UntrimmedVideos(Files):
 
     def __init__(
         self, root: str | Path, subset: str, *, modality: str = "all", points: str = "mixed",
-        seed: int = 0, cache: bool = True,
+        seed: int = 0,
     ):  # fmt: skip
         super().__init__()
         check_modality(modality)
@@ -125,7 +125,7 @@ class UntrimmedVideos(Files):
             for i in ids
         }
         self.lengths: dict[str, int] = {}
-        self._cache: dict[str, UntrimmedSample] | None = {} if cache else None
+        self._cache: dict[str, UntrimmedSample] = {}
         errors = []
         for i, rest in about.items():
             try:
@@ -187,7 +187,7 @@ class UntrimmedVideos(Files):
         """The features and labels of video `index`; every epoch sees the same. Raises DataError
         naming the file if features are no numbers."""
         item = self.items[index]
-        if self._cache is not None and item.id in self._cache:
+        if item.id in self._cache:
             return self._cache[item.id]
         rgb = None if item.rgb_file is None else read_rgb(item.rgb_file)
         logmel = None if item.logmel_file is None else read_logmel(item.logmel_file)
@@ -203,8 +203,7 @@ class UntrimmedVideos(Files):
         labels = np.array([label in occurs for label in CLASSES], np.float32)
         shares = count / max(count.sum(), 1)
         sample = UntrimmedSample(item.id, rgb, logmel, labels, shares, points, item.fps)
-        if self._cache is not None:
-            self._cache[item.id] = sample
+        self._cache[item.id] = sample
         return sample
 
     def ground_truth(self) -> dict:

@@ -35,7 +35,7 @@ from jacklib.training import parallel
 from jacklib.training.evaluate import Predictions
 from jacklib.training.loop import StepLoss, fit
 from jacklib.training.runs import Run, best_weights
-from jacklib.weights.checkpoint import Checkpoint, load_kinetics_backbone, load_weights
+from jacklib.weights.checkpoint import Checkpoint, load_kinetics_backbone, load_weights, naming
 
 PHASES = ("main", "test", "test_singlevideo")
 
@@ -319,7 +319,7 @@ def load(
     given = sizes | method.changes
     if n_classes and not file.options:
         given["n_classes"] = n_classes
-    with checkpoints.built_as(file):
+    with naming(file.path):
         config = checkpoints.config_of(method.config, file, settings, **given)
         refuse(n_classes not in (None, config.n_classes), "n_classes",
                found=f"a network of {config.n_classes} classes",

@@ -32,7 +32,7 @@ from jacklib.training import parallel
 from jacklib.training.evaluate import Predictions
 from jacklib.training.loop import fit
 from jacklib.training.runs import Run, best_weights
-from jacklib.weights.checkpoint import Checkpoint, load_weights
+from jacklib.weights.checkpoint import Checkpoint, load_weights, naming
 from jacklib.widgets import gait as walking
 from jacklib.widgets.gait_state import GaitGraphs, GaitState
 
@@ -230,7 +230,7 @@ def load(
     have = file.options.get("streams", asked)
     refuse(asked and have != asked, file.path, found=f"streams: {have}", wanted=asked,
            cure="Leave --streams out, or train such a network.")  # fmt: skip
-    with checkpoints.built_as(file):
+    with naming(file.path):
         config = checkpoints.config_of(BPMGCNConfig, file, settings, **given)
         net = BPMGCN(config)
     sizes = (n_classes or config.n_classes, config.n_features, config.frames)

@@ -9,7 +9,6 @@ import contextlib
 import difflib
 import itertools
 import math
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,7 +38,6 @@ _FIXED_MODEL = {
 }  # fmt: skip
 _FIXED_DATA = {"window_size": FRAMES, "normalization": False, "debug": False}
 _FREE_DATA = ("random_choose", "data_p_path", "data_m_path", "label_path", "feature_path")
-PHASES = ("train", "test")
 LARGEST = 20_000  # bytes of a file; the released one has some 1,500
 DEEPEST = 20  # brackets in brackets; PyYAML's time grows with the square of it
 LARGEST_INT = 2**31 - 1
@@ -57,66 +55,48 @@ class _PlainLoader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-def _whole(least: int) -> Callable[[Any], int | None]:
-    return lambda value: value if type(value) is int and least <= value <= LARGEST_INT else None
+def _whole(least: int) -> Callable[[Any], bool]:
+    return lambda value: type(value) is int and least <= value <= LARGEST_INT
 
 
-def _text(pattern: str = ".+") -> Callable[[Any], str | None]:
-    def read(value: Any) -> str | None:
-        good = isinstance(value, str) and re.fullmatch(pattern, value, re.DOTALL)
-        return value if good else None
-
-    return read
+def _epochs(value: list) -> bool:
+    return all(map(_whole(1), value))
 
 
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    with contextlib.suppress(ValueError, OverflowError):
-        number = float(value)  # of text, too: YAML 1.1 takes 1e-3 for it
-        return number if math.isfinite(number) and number >= 0 else None
+def _amount(value: float) -> bool:
+    return 0 <= value < math.inf
 
 
-def _positive(value: Any) -> float | None:
-    return _number(value) or None
-
-
-def _epochs(value: Any) -> tuple[int, ...] | None:
-    good = isinstance(value, list) and None not in map(_whole(1), value)
-    return tuple(sorted(value)) if good else None
-
-
-def _bool(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-# JACK's options: how a value is read (None: it is no such value), and what is wanted.
-OPTIONS: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "learning_rate": (_positive, "a number above 0"),
-    "drops": (_epochs, "a list of epochs, such as [25, 50, 75, 100]"),
-    "n_epochs": (_whole(1), "1 or more"),
-    "batch_size": (_whole(1), "1 or more"),
-    "momentum": (_number, "a number of 0 or more"),
-    "nesterov": (_bool, "true or false"),
-    "weight_decay": (_number, "a number of 0 or more"),
-    "seed": (_whole(0), "a whole number of 0 or more"),
-    "affective_weight": (_number, "a number of 0 or more"),
-    "streams": (_text("|".join(STREAMS)), f"one of {', '.join(STREAMS)}"),
-    "random_move": (_bool, "true or false"),
-    "phase": (_text("|".join(PHASES)), "train or test"),
-    "optimizer": (_text("(?i:sgd)"), "SGD: BPM-GCN is trained with no other"),
-    "data_path": (_text(), "a folder"),
-    "checkpoint_path": (_text(), "a file"),
-    "result_path": (_text(), "a folder"),
+# JACK's options: the type of a value, whether one is good, and what is wanted.
+OPTIONS: dict[str, tuple[type, Callable[[Any], object], str]] = {
+    "learning_rate": (float, lambda rate: 0 < rate < math.inf, "a number above 0"),
+    "drops": (list, _epochs, "a list of epochs, such as [25, 50, 75, 100]"),
+    "n_epochs": (int, _whole(1), "1 or more"),
+    "batch_size": (int, _whole(1), "1 or more"),
+    "momentum": (float, _amount, "a number of 0 or more"),
+    "nesterov": (bool, lambda _: True, "true or false"),
+    "weight_decay": (float, _amount, "a number of 0 or more"),
+    "seed": (int, _whole(0), "a whole number of 0 or more"),
+    "affective_weight": (float, _amount, "a number of 0 or more"),
+    "streams": (str, STREAMS.__contains__, f"one of {', '.join(STREAMS)}"),
+    "random_move": (bool, lambda _: True, "true or false"),
+    "phase": (str, ("train", "test").__contains__, "train or test"),
+    "optimizer": (str, lambda name: name.lower() == "sgd", "SGD: BPM-GCN is trained with no other"),
+    "data_path": (str, len, "a folder"),
+    "checkpoint_path": (str, len, "a file"),
+    "result_path": (str, len, "a folder"),
 }
 
 
-def option(name: str, value: Any, where: str) -> Any:
+def option(name: str, given: Any, where: str) -> Any:
     """The value of one of JACK's options, checked. Raises DataError naming `where`."""
-    read, wanted = OPTIONS[name]
-    good = read(value)
-    refuse(good is None, where, found=shown(value), wanted=wanted, cure="Correct it.")
-    return good
+    (kind, good, wanted), value = OPTIONS[name], given
+    if kind is float and type(given) in (int, str):  # YAML 1.1 takes 1e-3 for text
+        with contextlib.suppress(ValueError, OverflowError):
+            value = float(given)
+    refuse(type(value) is not kind or not good(value), where, found=shown(given), wanted=wanted,
+           cure="Correct it.")  # fmt: skip
+    return tuple(sorted(value)) if kind is list else value
 
 
 def read_config(path: str | Path) -> tuple[dict[str, Any], list[str]]:

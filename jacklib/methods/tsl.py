@@ -40,7 +40,7 @@ from jacklib.samples import UNTRIMMED
 from jacklib.training import parallel
 from jacklib.training.loop import fit
 from jacklib.training.runs import Run, best_weights
-from jacklib.weights.checkpoint import Checkpoint, load_weights
+from jacklib.weights.checkpoint import Checkpoint, load_weights, naming
 from jacklib.widgets import timeline
 from jacklib.widgets.timeline import Thresholds, TimelineVideo
 
@@ -559,7 +559,7 @@ def load(
     settings: of a file that does not say; given: changes of the config, such as modality= and
     r_act=. Raises DataError if it is no network of two classes.
     """
-    with checkpoints.built_as(file):
+    with naming(file.path):
         config = checkpoints.config_of(TSLNetConfig, file, settings, **given)
         net = TSLNet(config)
     for classes in (config.num_classes, n_classes or len(CLASSES)):

@@ -679,8 +679,8 @@ def test_command_line(own_videos, tmp_path, capsys):
     assert prepare.main(parser.parse_args(given)) == 1
     assert "Joy/text" in capsys.readouterr().out
 
-    assert prepare.main(parser.parse_args([str(tmp_path / "gone"), str(target)])) == 1
-    assert "no such folder" in capsys.readouterr().err
+    with pytest.raises(DataError, match="no such folder"):
+        prepare.main(parser.parse_args([str(tmp_path / "gone"), str(target)]))
 
 
 def test_a_table_of_short_rows_holds_their_cells_alone(tmp_path):

@@ -77,7 +77,7 @@ def test_a_video_is_loaded_as_the_released_loader_does(root):
     np.testing.assert_array_equal(sample.points, wanted)
     assert sample.fps == 25 and sample.seconds == pytest.approx(6.4)
     assert videos.load(0) is sample  # kept
-    assert UntrimmedVideos(root, "train", cache=False).load(1).n_clips == 12
+    assert UntrimmedVideos(root, "train").load(1).n_clips == 12
 
 
 def test_a_test_video_has_its_labels_from_the_ground_truth(root):
