@@ -126,8 +126,11 @@ def train(
     each (`val_pass_1`, `val_pass_2`) and, where clips carry a planted event, `attention` and
     `detection`, the mean average precision of gamma over tIoU 0.1 to 0.5.
     """
+    refuse(keep_features and not net.config.stored_statistics, "keep_features",
+           found="a backbone whose batch norm collects new statistics while training",
+           wanted="stored_statistics", cure="Build the network with stored_statistics=True "
+           "(--settings paper --stored_statistics).")  # fmt: skip
     features = KeptFeatures(net) if keep_features else None
-    _check_features(keep_features, net.config.stored_statistics)
 
     def step_loss(batch: Batch):
         target = jt.array(batch.label)
@@ -361,19 +364,11 @@ def run(phase: str, args: argparse.Namespace) -> int:
     if phase == "test_singlevideo":
         net_of = partial(load, **changes)
         return common.run_singlevideo(METHOD, args, net_of, "erasing", theta=args.theta)
-    _check_features(args.keep_features, args.stored_statistics)
     theta = THETA if args.theta is None else args.theta
     own = partial(train, theta=theta, erasing=not args.no_erasing, keep_features=args.keep_features)
     changes["stored_statistics"] = args.stored_statistics
     method = METHOD._replace(train=own, changes=changes, notes={"theta": theta})
     return common.run_main(method, args)
-
-
-def _check_features(keep: bool, stored_statistics: bool) -> None:
-    refuse(keep and not stored_statistics, "keep_features",
-           found="a backbone whose batch norm collects new statistics while training",
-           wanted="stored_statistics", cure="Build the network with stored_statistics=True "
-           "(--settings paper --stored_statistics).")  # fmt: skip
 
 
 def _test(method: common.Method, args: argparse.Namespace) -> int:

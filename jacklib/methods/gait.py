@@ -30,7 +30,7 @@ from jacklib.ops import SGD
 from jacklib.samples import GAITS
 from jacklib.training import parallel
 from jacklib.training.evaluate import Predictions
-from jacklib.training.loop import fit
+from jacklib.training.loop import Step, fit
 from jacklib.training.runs import Run, best_weights
 from jacklib.weights.checkpoint import Checkpoint, load_weights, naming
 from jacklib.widgets import gait as walking
@@ -69,14 +69,6 @@ def open_gaits(
 ) -> Gaits:  # fmt: skip
     """The gaits of a folder that `prepare gait` made; without one, the samples, made if need be."""
     return Gaits(folder or GAITS[dataset](), split, train=train, seed=seed)
-
-
-class Step(NamedTuple):
-    """The gaits of one step."""
-
-    epoch: int
-    indices: np.ndarray
-    ids: list[str]
 
 
 def steps(gaits: Gaits, schedule: Schedule, seed: int, epoch: int, start: int) -> Iterator[Step]:

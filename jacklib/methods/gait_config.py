@@ -15,29 +15,13 @@ from typing import Any
 
 import yaml
 
-from jacklib.core.shapes import GAIT_JOINTS, MOVEMENT_CHANNELS, POSTURE_CHANNELS, STREAMS
-from jacklib.data.gait import FRAMES, N_AFFECTIVE
-from jacklib.data.poses import EMOTIONS
+from jacklib.core.shapes import STREAMS
 from jacklib.errors import DataError, refuse, shown
 from jacklib.files import read_text, reading
-from jacklib.methods import public
 
-# The released name of an option: JACK's.
-RELEASED_NAMES = {
-    "base_lr": "learning_rate", "step": "drops", "num_epoch": "n_epochs",
-    "weights": "checkpoint_path", "work_dir": "result_path",
-}  # fmt: skip
-WITHOUT_EFFECT = public.WITHOUT_EFFECT["Gait"]
-# A released file names its arrays; only the folder counts here.
-PASSED_OVER = {"data_p_path": "--data_path, or data_path in the file, names the arrays' folder"}
-# What the released file says of network and data; here only one value of each is possible.
-_FIXED_MODEL = {
-    "num_class": len(EMOTIONS), "num_constraints": N_AFFECTIVE, "num_point": GAIT_JOINTS,
-    "in_channels_p": POSTURE_CHANNELS, "in_channels_m": MOVEMENT_CHANNELS,
-    "graph": "graph.EGait.Graph", "graph_args": {"labeling_mode": "spatial"},
-}  # fmt: skip
-_FIXED_DATA = {"window_size": FRAMES, "normalization": False, "debug": False}
-_FREE_DATA = ("random_choose", "data_p_path", "data_m_path", "label_path", "feature_path")
+_PUBLIC = yaml.safe_load(Path(__file__).with_name("gait_config.yaml").read_text("utf-8"))
+RELEASED_NAMES = _PUBLIC["names"]  # the released name of an option: JACK's
+WITHOUT_EFFECT, PASSED_OVER = _PUBLIC["without effect"], _PUBLIC["passed over"]
 LARGEST = 20_000  # bytes of a file; the released one has some 1,500
 DEEPEST = 20  # brackets in brackets; PyYAML's time grows with the square of it
 LARGEST_INT = 2**31 - 1
@@ -140,7 +124,8 @@ def _name(key: Any) -> str:
 
 def _nested(name: str, value: Any, where: str) -> dict[str, Any]:
     """What model_args or a feeder's arguments set; most of it can only be what it is."""
-    fixed, free = (_FIXED_MODEL, ()) if name == "model_args" else (_FIXED_DATA, _FREE_DATA)
+    kind = "model" if name == "model_args" else "data"
+    fixed, free = _PUBLIC[f"fixed {kind}"], _PUBLIC[f"free {kind}"]
     refuse(not isinstance(value, dict), where, found=shown(value), wanted="a table",
            cure="Correct it.")  # fmt: skip
     options = {}

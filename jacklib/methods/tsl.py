@@ -20,7 +20,7 @@ from jacklib.backend import runtime
 from jacklib.core.metrics import TIOUS, DetectionMetrics, detection_metrics, localize
 from jacklib.core.options import add_options
 from jacklib.core.pseudo_labels import seed_labels
-from jacklib.core.shapes import LOGMEL_BINS, LOGMEL_FRAMES, MODALITIES
+from jacklib.core.shapes import MODALITIES
 from jacklib.data import tsl300, tsl_features
 from jacklib.data.audio import log_mel, read_audio
 from jacklib.data.media import VIDEO_ENDINGS, sound_beside, write_silence
@@ -38,7 +38,7 @@ from jacklib.networks.losses import TSLLoss
 from jacklib.ops import Adam
 from jacklib.samples import UNTRIMMED
 from jacklib.training import parallel
-from jacklib.training.loop import fit
+from jacklib.training.loop import Step, fit
 from jacklib.training.runs import Run, best_weights
 from jacklib.weights.checkpoint import Checkpoint, load_weights, naming
 from jacklib.widgets import timeline
@@ -76,13 +76,6 @@ SCHEDULES = {
 # --- Training -------------------------------------------------------------------------------------
 
 
-class Step(NamedTuple):
-    """The videos of one step."""
-
-    indices: np.ndarray  # of the videos
-    ids: list[str]
-
-
 def steps(
     videos: UntrimmedVideos, schedule: Schedule, seed: int, start: int, end: int
 ) -> Iterator[Step]:
@@ -95,7 +88,7 @@ def steps(
         order = np.random.default_rng([seed, done]).permutation(len(videos))
         indices = order[place * schedule.batch_size : (place + 1) * schedule.batch_size]
         indices = parallel.part(indices)
-        yield Step(indices, [videos.items[i].id for i in indices])
+        yield Step(done, indices, [videos.items[i].id for i in indices])
 
 
 def peak_memory() -> float:
@@ -732,14 +725,13 @@ def describe_file(
             if sound is None:
                 sound = Path(folder) / "silence.wav"
                 write_silence(sound, facts.seconds)
-            frames = log_mel(sound, facts.fps)
-        T = len(frames) // LOGMEL_FRAMES
-        logmel = (frames[: T * LOGMEL_FRAMES].reshape(T, LOGMEL_FRAMES, LOGMEL_BINS) + 50) / 80
+            logmel = tsl300.scaled(log_mel(sound, facts.fps))
     return _Features(*tsl300.same_length(rgb, logmel, str(file), str(file))), facts.fps
 
 
-def read_truth(root: str | Path, file: str = "videosenti_gt.json") -> dict[str, list]:
-    """The segments of every video that a file of TSL-300's layout tells of, (label, start, end)."""
-    path = Path(root) / file
+def read_truth(root: str | Path) -> dict[str, list]:
+    """The segments of every video, of training too, that a folder in TSL-300's layout tells of:
+    (label, start, end)."""
+    path = Path(root) / "videosenti_gt.json"
     database = tsl300.read_ground_truth(path)
     return {video: list(tsl300.segments_of(path, database, video)) for video in database}
