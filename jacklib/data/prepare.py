@@ -16,6 +16,7 @@ import io
 import math
 import os
 import re
+import unicodedata
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
@@ -232,13 +233,15 @@ class _Clip:
     """A video that is wanted: its class, ID and file, and `where` class and ID were read. path:
     None where there is no such video; `problem` says why."""
 
-    def __init__(self, source: Path, label: str, clip_id: str, where: str | Path, path=None):
+    def __init__(
+        self, source: Path, label: str, clip_id: str, where: str | Path, path=None, stems=None
+    ):
         self.label, self.id, self.where = label, clip_id, where
         self.name = f"{label}/{clip_id}"
         self.path, self.problem = path, None
         try:
             files.file_name(label, where), files.file_name(clip_id, where)
-            self.path = path or _find_video(source, label, clip_id)
+            self.path = path or _find_video(source, label, clip_id, stems)
             if self.path is None:
                 self.problem = f"no video {plain(clip_id)}.* in {source}"
         except DataError as error:
@@ -375,12 +378,24 @@ def _wanted_clips(
         rows = [(i, e["annotations"]["label"], f"{path}, ID {shown(i)}") for i, e in database]
     refuse(not 0 < len(rows) <= MOST_CLIPS, path, found=f"{len(rows) or 'no'} clips",
            wanted=f"1 to {MOST_CLIPS}", cure="List some, or divide the list.")  # fmt: skip
-    return annotation, [_Clip(source, label, i, where) for i, label, where in rows], subsets
+    stems: dict[Path, set[str]] = {}
+    clips = [_Clip(source, label, i, where, stems=stems) for i, label, where in rows]
+    return annotation, clips, subsets
 
 
-def _find_video(source: Path, label: str, clip_id: str) -> Path | None:
-    """A clip's video; class and ID are names, see `file_name`."""
+def _find_video(source: Path, label: str, clip_id: str, stems: dict[Path, set[str]]) -> Path | None:
+    """A clip's video; class and ID are names, see `file_name`. stems: of folders' files, kept."""
+
+    def plain_stem(name: str) -> str:  # alike for all spellings that some disk takes for one
+        return unicodedata.normalize("NFC", name).casefold()
+
     for folder in (source / label, source):
+        if folder not in stems:
+            stems[folder] = set()
+            with suppress(OSError):
+                stems[folder] = {plain_stem(os.path.splitext(n)[0]) for n in os.listdir(folder)}
+        if plain_stem(clip_id) not in stems[folder]:  # else 20 questions to the disk a clip
+            continue
         for ending in media.VIDEO_ENDINGS:
             # A plain lookup, since an ID may hold characters that a pattern would interpret.
             for name in (clip_id + ending, clip_id + ending.upper()):
