@@ -55,12 +55,8 @@ class DatasetInfo(NamedTuple):
     annotation: str  # the usual name of the annotation file
 
 
-DATASETS = {
-    name: DatasetInfo(**about)
-    for name, about in yaml.safe_load(
-        Path(__file__).with_name("datasets.yaml").read_text("utf-8")
-    ).items()
-}
+_TABLE = yaml.safe_load(Path(__file__).with_name("datasets.yaml").read_text("utf-8"))
+DATASETS = {name: DatasetInfo(**about) for name, about in _TABLE.items()}
 POSITIVE_NAMES = {name.lower() for info in DATASETS.values() for name in info.positive}
 
 
@@ -256,14 +252,12 @@ class VideoClips(Files):
             refuse(path is not None and not Path(path).is_dir(), path, found="no such folder",
                    wanted=f"a folder of {kind}s", cure=PREPARE)  # fmt: skip
         sounds = None if audio_path is None else Path(audio_path)
-        reasons = []  # of all that are left out, in order
         for clip_id, entry in chosen.items():
             label_name = entry["annotations"]["label"]
             try:
                 file_name(clip_id, annotation_path)
             except DataError as error:
                 self.skipped.append((clip_id, str(error)))
-                reasons.append(str(error))
                 continue
             places = [path / label_name / clip_id for path in video_paths]
             audio_file = sounds and sounds / label_name / f"{clip_id}.mp3"
@@ -271,9 +265,8 @@ class VideoClips(Files):
                 folder = next(filter(Path.is_dir, places), places[0])
                 n_frames = count_frames(folder)
                 if n_frames < MINIMUM_FRAMES:
-                    reason = f"{n_frames} frames, fewer than {MINIMUM_FRAMES}"
+                    reason = f"{folder}: {n_frames} frames, fewer than {MINIMUM_FRAMES}"
                     self.skipped.append((clip_id, reason))
-                    reasons.append(f"{folder}: {reason}")
                     continue
                 for file in (audio_file, frame_file(folder, 0), frame_file(folder, n_frames - 1)):
                     refuse(file is not None and not file.is_file(), file, found="no such file",
@@ -281,12 +274,12 @@ class VideoClips(Files):
             except (DataError, OSError) as error:
                 reason = disk_words(error) if isinstance(error, OSError) else str(error)
                 self._unreadable[clip_id] = reason
-                reasons.append(reason)
                 continue
             extra = {k: v for k, v in entry["annotations"].items() if k != "label"}
             label = self.class_names.index(label_name)
             item = ClipItem(clip_id, label, label_name, folder, n_frames, audio_file, extra)
             self.items.append(item)
+        reasons = [*(reason for _, reason in self.skipped), *self._unreadable.values()]
         if not self.items:
             raise DataError(
                 ", ".join(map(str, video_paths)), found=f"all {len(chosen)} clips of subset "

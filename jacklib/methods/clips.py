@@ -103,9 +103,8 @@ def fit_clips(
 
 def truths(clips: VideoClips) -> np.ndarray | None:
     """[N, S]: the fraction of each segment in the planted event; None for clips without one."""
-    if not all("event_start" in item.annotation for item in clips.items):
-        return None
-    return np.stack([clip_truth(clips, i) for i in range(len(clips))])
+    found = [clip_truth(clips, index) for index in range(len(clips))]
+    return None if any(truth is None for truth in found) else np.stack(found)
 
 
 def clip_truth(clips: VideoClips, index: int) -> np.ndarray | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import median
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import jittor as jt
@@ -487,8 +488,12 @@ def _main(folder: Path, args: argparse.Namespace) -> int:
         "lambdas": list(lambdas), "reverse_sign": args.reverse_sign, "points": args.points,
     }  # fmt: skip
     saved = checkpoints.check_resumed(args.resume, options)
-    _check_steps(args.resume, saved, schedule)
-    options["n_steps"] = schedule.n_steps
+    total, every, begun = schedule.n_steps, schedule.evaluate_every, saved.get("n_steps")
+    refuse(begun not in (None, total) and begun % every, str(args.resume),
+           found=f"a run of {begun} steps, evaluated every {every}",
+           wanted=f"as many steps, and not {total}: its last part is a short one",
+           cure="Give --lr as many steps as the run had, or start a new run.")  # fmt: skip
+    options["n_steps"] = total
     if not args.data_path:
         options["trained_on"] = f"untrimmed_{args.dataset}"
     history = train(
@@ -498,7 +503,7 @@ def _main(folder: Path, args: argparse.Namespace) -> int:
     )  # fmt: skip
     best = max(history, key=lambda row: row["average_mAP"])
     report = {name: best[name] for name in best if name.startswith("average_")} | {
-        "step": min(best["epoch"] * schedule.evaluate_every, schedule.n_steps),
+        "step": min(best["epoch"] * every, total),
         "random_average_mAP": random_average_map(validation),
     }
     file = folder / "report.json"
@@ -515,16 +520,6 @@ def _main(folder: Path, args: argparse.Namespace) -> int:
     print(f"Best after step {report['step']}. Weights: {weights}")
     tell_unreadable(training, validation)
     return 0
-
-
-def _check_steps(path: str | None, saved: dict, schedule: Schedule) -> None:
-    """Raise DataError if a run whose last part is a short one is to go on for longer."""
-    steps, every = schedule.n_steps, schedule.evaluate_every
-    begun = saved.get("n_steps", steps)
-    refuse(begun != steps and begun % every, str(path),
-           found=f"a run of {begun} steps, evaluated every {every}",
-           wanted=f"as many steps, and not {steps}: its last part is a short one",
-           cure="Give --lr as many steps as the run had, or start a new run.")  # fmt: skip
 
 
 def report_table(report: dict[str, float]) -> str:
@@ -577,7 +572,8 @@ def answer(
     if bare:
         needed = (config.modality != "logmfcc", config.modality != "rgb")
         rgb, logmel = pair_of(source, needed, "rgb and logmel")
-        sample: Any = _Features(*tsl300.same_length(rgb, logmel, "rgb", "logmel"))
+        rgb, logmel = tsl300.same_length(rgb, logmel, "rgb", "logmel")
+        sample = SimpleNamespace(rgb=rgb, logmel=logmel)
         name, file, fps = "arrays", None, fps or 30.0
     else:
         file = Path(source)
@@ -644,13 +640,6 @@ def _main_eval(args: argparse.Namespace) -> int:
     return 1 if unreadable else 0
 
 
-class _Features(NamedTuple):
-    """One video's features, as `inputs` takes them."""
-
-    rgb: np.ndarray | None
-    logmel: np.ndarray | None
-
-
 def _main_inference(args: argparse.Namespace) -> int:
     model = _model(args)
     needed = {"all": ("rgb_path", "mfcc_path"), "rgb": ("rgb_path",), "logmfcc": ("mfcc_path",)}
@@ -704,7 +693,7 @@ def _tell(model: Model, source: Path, found: Answer, args: argparse.Namespace) -
 def describe_file(
     file: Path, config: TSLNetConfig, saved: dict, i3d: str | None = None,
     sound: str | Path | None = None,
-) -> tuple[_Features, float]:  # fmt: skip
+) -> tuple[SimpleNamespace, float]:  # fmt: skip
     """The features of a video file, or a folder of frames, for a network (config, and what its
     checkpoint says), and its fps.
 
@@ -726,7 +715,8 @@ def describe_file(
                 sound = Path(folder) / "silence.wav"
                 write_silence(sound, facts.seconds)
             logmel = tsl300.scaled(log_mel(sound, facts.fps))
-    return _Features(*tsl300.same_length(rgb, logmel, str(file), str(file))), facts.fps
+    rgb, logmel = tsl300.same_length(rgb, logmel, str(file), str(file))
+    return SimpleNamespace(rgb=rgb, logmel=logmel), facts.fps
 
 
 def read_truth(root: str | Path) -> dict[str, list]:
