@@ -719,9 +719,8 @@ def describe_file(
     return SimpleNamespace(rgb=rgb, logmel=logmel), facts.fps
 
 
-def read_truth(root: str | Path) -> dict[str, list]:
-    """The segments of every video, of training too, that a folder in TSL-300's layout tells of:
-    (label, start, end)."""
-    path = Path(root) / "videosenti_gt.json"
+def read_truth(root: str | Path, file: str = "videosenti_gt.json") -> dict[str, list]:
+    """The segments of every video that a file of TSL-300's layout tells of, (label, start, end)."""
+    path = Path(root) / file
     database = tsl300.read_ground_truth(path)
     return {video: list(tsl300.segments_of(path, database, video)) for video in database}
