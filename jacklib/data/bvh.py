@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import yaml
 
 from jacklib.data.poses import JOINTS, MOST_FRAMES, body_length, check_pose, check_rate
 from jacklib.errors import DataError, refuse, shown
@@ -18,19 +19,10 @@ MOST_JOINTS, LONGEST_NAME = 1000, 200  # motion capture has some 100 joints
 MOST_PLACES = 10_000_000  # joints times frames, each of 100 bytes while they are computed
 
 
-def _naming(trunk: str, *limbs: str) -> tuple[str, ...]:
-    sides = [side + name for part in limbs for side in ("left", "right") for name in part.split()]
-    return (*trunk.split(), *sides)
-
-
 # The names of the 16 joints, in the order of JOINTS. The first naming of which most joints are
-# there is taken. "end" is the end of a chain, which has no name in the file.
-NAMINGS = {
-    "CMU": _naming("hips spine neck1 head", "arm forearm hand", "upleg leg foot"),
-    "Mixamo": _naming("hips spine1 neck head", "arm forearm hand", "upleg leg foot"),
-    "Chest and elbows": _naming("hips chest neck head", "shoulder elbow wrist", "hip knee ankle"),
-    "DeepMimic": _naming("root chest neck neckend", "shoulder elbow wrist", "hip knee ankle"),
-}
+# there is taken.
+_TABLE = yaml.safe_load(Path(__file__).with_name("bvh.yaml").read_text("utf-8"))
+NAMINGS = {naming: names.split() for naming, names in _TABLE.items()}
 
 
 class Bvh(NamedTuple):

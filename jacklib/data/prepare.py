@@ -15,7 +15,6 @@ import argparse
 import io
 import os
 import re
-import sys
 import unicodedata
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
@@ -28,10 +27,11 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from jacklib import files
+from jacklib.core.options import add_options
 from jacklib.data import media
 from jacklib.data.film import Film
 from jacklib.data.video import MINIMUM_FRAMES, count_frames, read_annotation
-from jacklib.errors import DataError, disk_words, logger, plain, refuse, shown
+from jacklib.errors import DataError, logger, plain, refuse, shown
 
 log = logger(__name__)
 
@@ -139,9 +139,8 @@ def prepare_frames(
     return len(found)
 
 
-def is_finished(frame_folder: Path, audio_file: Path, mark: dict, unmarked: bool = False) -> bool:
-    """Whether an earlier run prepared this clip wholly, with what `mark` says; frames are counted.
-    unmarked: whether a folder without a mark may do, as earlier versions left them."""
+def is_finished(frame_folder: Path, audio_file: Path, mark: dict) -> bool:
+    """Whether a run prepared this clip wholly, with what `mark` says; frames are counted."""
     try:
         if not (frame_folder / "n_frames").is_file() or audio_file.stat().st_size == 0:
             return False
@@ -150,8 +149,6 @@ def is_finished(frame_folder: Path, audio_file: Path, mark: dict, unmarked: bool
     except (OSError, DataError):
         return False
     made_with = files.read_mark(frame_folder)
-    if not made_with:
-        return unmarked and listed in (0, found)
     same = mark.items() <= made_with.items() and found == made_with.get("frames")
     return same and listed == (found >= MINIMUM_FRAMES) * found
 
@@ -252,7 +249,7 @@ def prepare_videos(
         if clip.path is None or overwrite:
             return False
         with suppress(DataError):  # said when it is prepared
-            return is_finished(*clip.places(target), _mark(clip.path, **settings), unmarked)
+            return is_finished(*clip.places(target), _mark(clip.path, **settings))
         return False
 
     def wanted_annotation(clips: list[_Clip]) -> dict:
@@ -260,7 +257,8 @@ def prepare_videos(
 
     files.sweep(target)
     # Without the lock first: a target where everything is there may be one that cannot be written.
-    unmarked = _check_settings(frame_path, settings, overwrite)
+    if not overwrite:
+        _check_settings(frame_path, settings)
     found = [clip for clip in clips if clip.path is not None]
     done = {clip.name for clip in found if finished(clip)}
     whole = len(done) == len(found)
@@ -268,8 +266,9 @@ def prepare_videos(
         whole = own.is_file() and read_annotation(own) == wanted_annotation(found)
     with nullcontext() if whole else files.locked(target, "preparing videos"):
         if not whole:
-            unmarked = _check_settings(frame_path, settings, overwrite)
-            _write_settings(frame_path, settings)
+            if not overwrite:
+                _check_settings(frame_path, settings)
+            files.write_json(frame_path / SETTINGS_FILE, settings)
         kept = []
         for clip in tqdm(clips, desc="preparing videos", unit="video", disable=not progress):
             if _prepared(clip, target, settings, report, clip.name in done or finished(clip)):
@@ -304,31 +303,14 @@ def _prepared(
     return True
 
 
-def _check_settings(frame_path: Path, settings: dict, overwrite: bool) -> bool:
-    """Whether folders without a mark may have been prepared so, by an earlier version. Raises
-    DataError if clips of other rates or sizes are there, unless they are overwritten."""
+def _check_settings(frame_path: Path, settings: dict) -> None:
+    """Raise DataError if clips of other rates or sizes are there."""
     path = frame_path / SETTINGS_FILE
-    try:
-        about = files.read_table(path)
-    except DataError:
-        if not overwrite:
-            raise
-        about = {"damaged": True}
+    about = files.read_table(path)
     earlier = {name: about.get(name) for name in settings}
-    refuse(about and earlier != settings and not overwrite, path,
-           found=f"clips prepared with {shown(earlier)}", wanted=settings,
+    refuse(about and earlier != settings, path, found=f"clips prepared with {shown(earlier)}",
+           wanted=settings,
            cure="Use another TARGET, the same settings, or --overwrite for all anew.")  # fmt: skip
-    return earlier == settings and not about.get("marked")
-
-
-def _write_settings(frame_path: Path, settings: dict) -> None:
-    """Settings of a folder where every clip has a mark. Those of an earlier version stay if they
-    are the same: clips without marks may be there."""
-    path = frame_path / SETTINGS_FILE
-    with suppress(DataError):
-        if settings.items() <= files.read_table(path).items():
-            return
-    files.write_json(path, settings | {"marked": True})
 
 
 def _wanted_clips(
@@ -471,26 +453,11 @@ def _annotation(
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `prepare` to a parser."""
-    parser.add_argument("source", help="folder of videos: SOURCE/CLASS/VIDEO.mp4")
-    parser.add_argument("target", help="folder for img/, mp3/ and annotations.json")
-    parser.add_argument("--fps", type=int, default=30, help="frames per second (default 30)")
-    parser.add_argument("--short_side", type=int, default=240, help="pixels (default 240)")
-    parser.add_argument("--annotations", help="JSON in VE8's layout, or CSV: id,label,subset")
-    parser.add_argument("--validation_share", type=float, default=0.33)
-    parser.add_argument("--seed", type=int, default=0, help="of the training/validation split")
-    parser.add_argument("--overwrite", action="store_true", help="prepare finished clips again")
+    add_options(parser, Path(__file__).with_name("options.yaml"), "prepare")
 
 
 def main(args: argparse.Namespace) -> int:
     """Run `prepare`; 0 when every video is prepared, else 1."""
-    try:
-        report = prepare_videos(**vars(args))
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(disk_words(error), "Finished videos are kept; run it again.", file=sys.stderr)
-        return 1
+    report = prepare_videos(**vars(args))
     print(report)
     return 1 if report.failed else 0

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jacklib.core.options import add_options
 from jacklib.data.gait import PARTS, SETTINGS, SPLITS, gait_arrays, read_gaits, split_indices
 from jacklib.data.poses import EMOTIONS
 from jacklib.errors import DataError, logger, refuse, shown
@@ -110,16 +111,9 @@ def _named_test(path: Path, places: dict[str, int], left_out: set[str]) -> np.nd
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `prepare gait` to a parser."""
-    parser.add_argument("source", help="folder with features.h5, labels.h5 and/or those of ELMD")
-    parser.add_argument("target", help="folder for the eight arrays")
-    parser.add_argument("--seed", type=int, default=0, help="of the split (default 0)")
-    parser.add_argument("--test_share", type=float, default=0.1, help="of the gaits (default 0.1)")
-    parser.add_argument("--label_order", nargs=4, default=list(EMOTIONS), metavar="EMOTION",
-                        choices=EMOTIONS, help="what the labels 0 to 3 mean (default "
-                        f"{' '.join(EMOTIONS)})")  # fmt: skip
-    parser.add_argument("--skip_bad", action="store_true",
-                        help="leave out gaits that are not sound")  # fmt: skip
+    words = {"emotions": EMOTIONS, "default": " ".join(EMOTIONS)}
+    add_options(parser, Path(__file__).with_name("options.yaml"), "prepare gait", **words)
+    parser.set_defaults(label_order=list(EMOTIONS))
 
 
 def main(args: argparse.Namespace) -> int:

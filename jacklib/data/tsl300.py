@@ -25,7 +25,7 @@ from jacklib import files
 from jacklib.core.metrics import MOST_SEGMENTS, times
 from jacklib.core.shapes import LOGMEL_BINS, LOGMEL_FRAMES, check_modality
 from jacklib.data.media import LONGEST, natural_order
-from jacklib.data.tsl_features import CLIP_FRAMES, RATES, RGB_SIZE
+from jacklib.data.tsl_features import CLIP_FRAMES, RGB_SIZE, check_fps
 from jacklib.data.unreadable import Files, nothing_left
 from jacklib.errors import DataError, check_word, logger, refuse, shown
 
@@ -105,7 +105,7 @@ class UntrimmedVideos(Files):
 
     def __init__(
         self, root: str | Path, subset: str, *, modality: str = "all", points: str = "mixed",
-        seed: int = 0, cache: bool = True,
+        seed: int = 0,
     ):  # fmt: skip
         super().__init__()
         check_modality(modality)
@@ -120,18 +120,16 @@ class UntrimmedVideos(Files):
         truth = read_ground_truth(self.truth_file)
         fps = files.read_table(fps_file, needed=True, cure=LAYOUT)
         marks = self._points(points, seed, ids) if subset == "train" else {}
-        about = {
-            i: (_fps(fps_file, fps, i), marks.get(i, ()), segments_of(self.truth_file, truth, i))
-            for i in ids
-        }
+        rates = {i: check_fps(fps_file, fps.get(i), i) for i in ids}
+        segments = {i: segments_of(self.truth_file, truth, i) for i in ids}
         self.lengths: dict[str, int] = {}
-        self._cache: dict[str, UntrimmedSample] | None = {} if cache else None
+        self._cache: dict[str, UntrimmedSample] = {}
         errors = []
-        for i, rest in about.items():
+        for i in ids:
             try:
                 rgb = None if modality == "logmfcc" else self._feature("rgb", i)
                 logmel = None if modality == "rgb" else self._feature("logmfcc", i)
-                item = UntrimmedItem(i, rgb, logmel, *rest)
+                item = UntrimmedItem(i, rgb, logmel, rates[i], marks.get(i, ()), segments[i])
                 self.lengths[i] = self._length(item)
                 self.items.append(item)
             except DataError as error:
@@ -167,9 +165,9 @@ class UntrimmedVideos(Files):
     def _length(self, item: UntrimmedItem) -> int:
         """A video's clips, from the heads of its files; its points are checked against them."""
         clips = []
-        for file, check in ((item.rgb_file, check_rgb), (item.logmel_file, check_logmel)):
+        for kind, file in (("rgb", item.rgb_file), ("logmfcc", item.logmel_file)):
             if file is not None:
-                clips.append(check(file, files.open_array(file, NUMBERS, ANEW).shape))
+                clips.append(_clips_of(file, files.open_array(file, NUMBERS, ANEW), kind))
         if len(clips) == 2:
             check_lengths(*clips, str(item.rgb_file), str(item.logmel_file))
         T = min(clips)
@@ -187,7 +185,7 @@ class UntrimmedVideos(Files):
         """The features and labels of video `index`; every epoch sees the same. Raises DataError
         naming the file if features are no numbers."""
         item = self.items[index]
-        if self._cache is not None and item.id in self._cache:
+        if item.id in self._cache:
             return self._cache[item.id]
         rgb = None if item.rgb_file is None else read_rgb(item.rgb_file)
         logmel = None if item.logmel_file is None else read_logmel(item.logmel_file)
@@ -203,8 +201,7 @@ class UntrimmedVideos(Files):
         labels = np.array([label in occurs for label in CLASSES], np.float32)
         shares = count / max(count.sum(), 1)
         sample = UntrimmedSample(item.id, rgb, logmel, labels, shares, points, item.fps)
-        if self._cache is not None:
-            self._cache[item.id] = sample
+        self._cache[item.id] = sample
         return sample
 
     def ground_truth(self) -> dict:
@@ -218,37 +215,34 @@ class UntrimmedVideos(Files):
 def read_rgb(path: str | Path) -> np.ndarray:
     """Image features: float32 [T, 1024]. Raises DataError naming the file."""
     features = files.open_array(path, NUMBERS, ANEW)
-    check_rgb(path, features.shape)
+    _clips_of(path, features, "rgb")
     return _finite(path, features)
 
 
-def check_rgb(path: str | Path, shape: Sequence[int]) -> int:
-    """The clips of image features of that shape. Raises DataError naming the file."""
-    refuse(len(shape) != 2 or shape[1] != RGB_SIZE or not shape[0], path,
-           found=f"shape {list(shape)}",
-           wanted=f"[T, {RGB_SIZE}], one row for every {CLIP_FRAMES} frames",
-           cure="Give the rgb features; `bash script/run.sh TSL features` makes them."
-    )  # fmt: skip
-    return shape[0]
-
-
 def read_logmel(path: str | Path) -> np.ndarray:
-    """Sound features, scaled as the released code scales them: float32 [T, 32, 60]. Frames that do
-    not fill a clip are left off. Raises DataError naming the file."""
+    """Sound features: float32 [T, 32, 60], see `scaled`. Raises DataError naming the file."""
     features = files.open_array(path, NUMBERS, ANEW)
-    T = check_logmel(path, features.shape)
-    features = _finite(path, features)[: T * LOGMEL_FRAMES]
-    return (features.reshape(T, LOGMEL_FRAMES, LOGMEL_BINS) + 50) / 80
+    _clips_of(path, features, "logmfcc")
+    return scaled(_finite(path, features))
 
 
-def check_logmel(path: str | Path, shape: Sequence[int]) -> int:
-    """The clips of log-mel frames of that shape. Raises DataError naming the file."""
-    refuse(len(shape) != 2 or shape[1] != LOGMEL_BINS or shape[0] < LOGMEL_FRAMES, path,
+def scaled(frames: np.ndarray) -> np.ndarray:
+    """Log-mel frames as the released code scales them: [T, 32, 60]. Those that do not fill a clip
+    are left off."""
+    T = len(frames) // LOGMEL_FRAMES
+    return (frames[: T * LOGMEL_FRAMES].reshape(T, LOGMEL_FRAMES, LOGMEL_BINS) + 50) / 80
+
+
+def _clips_of(path: str | Path, features: np.ndarray, kind: str) -> int:
+    """How many clips features are of. Raises DataError naming the file if they are not `kind`."""
+    width, rows = (RGB_SIZE, 1) if kind == "rgb" else (LOGMEL_BINS, LOGMEL_FRAMES)
+    shape = features.shape
+    refuse(len(shape) != 2 or shape[1] != width or shape[0] < rows, path,
            found=f"shape {list(shape)}",
-           wanted=f"[frames, {LOGMEL_BINS}] with {LOGMEL_FRAMES} frames or more",
-           cure="Give the log-mel features; `bash script/run.sh TSL features` makes them."
+           wanted=f"[rows, {width}], {rows} for every {CLIP_FRAMES} frames",
+           cure=f"Give the {kind} features; `bash script/run.sh TSL features` makes them."
     )  # fmt: skip
-    return shape[0] // LOGMEL_FRAMES
+    return shape[0] // rows
 
 
 def check_lengths(rgb: int, logmel: int, rgb_name: str, logmel_name: str) -> None:
@@ -337,17 +331,6 @@ def segments_of(path: Path, database: dict, video: str) -> tuple[Segment, ...]:
                 raise ValueError("a label or times that cannot be")
             found.append(Segment(label, start, end))
     return tuple(found)
-
-
-def _fps(path: Path, table: dict, video: str) -> float:
-    value, name = table.get(video), shown(video)
-    low, high = RATES
-    refuse(type(value) not in (int, float) or not low <= value <= high, path,
-           found=f"no entry {name}" if value is None else f"{shown(value)} for {name}",
-           wanted=f"its frames per second, {low} to {high}",
-           cure="Add what the video file says; `bash script/run.sh TSL features` does."
-    )  # fmt: skip
-    return float(value)
 
 
 def read_points(path: Path) -> dict[str, tuple[Point, ...]]:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -59,6 +59,17 @@ def video_facts(path: str | Path) -> VideoFacts:
     media.refuse_media(not RATES[0] <= fps <= RATES[1], path, f"{fps:.3g} frames per second",
                        "{} to {}".format(*RATES))  # fmt: skip
     return VideoFacts(fps, film.n_frames, float(film.seconds))
+
+
+def check_fps(path: Path, fps: Any, video: str) -> float:
+    """The rate that a table gives for a video. Raises DataError if it is none."""
+    name = shown(video)
+    refuse(type(fps) not in (int, float) or not RATES[0] <= fps <= RATES[1], path,
+           found=f"no entry {name}" if fps is None else f"{shown(fps)} for {name}",
+           wanted="its frames per second, {} to {}".format(*RATES),
+           cure="Write what the video file says, or take the entry out: `bash script/run.sh TSL "
+           "features` adds it.")  # fmt: skip
+    return float(fps)
 
 
 def read_frames(path: str | Path) -> Iterator[np.ndarray]:
@@ -292,10 +303,7 @@ def _describe(root: Path, videos: list, net, threads: int, progress: bool) -> Fe
             with files.reading(path, "a name in UTF-8", "Rename the file."):
                 files.file_name(name, path).encode()  # it is written into tables
             fps, _ = numbers_of(path)
-            refuse(not isinstance(fps, (int, float)) or not RATES[0] <= fps <= RATES[1],
-                   root / TABLES[0], found=f"{shown(fps)} for {shown(name)}",
-                   wanted="its frames per second, {} to {}".format(*RATES),
-                   cure="Correct the entry, or take it out.")  # fmt: skip
+            check_fps(root / TABLES[0], fps, name)
             if _described(root, split, name):
                 return False
             with files.reading(path, media.WANTED, media.CURE, "what cannot be described"):

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import yaml
 
 from jacklib.core.erasing import frame_pool
 from jacklib.data.audio import cten_features, filter_bank_blocks, mfcc, read_audio, tile_frames
@@ -37,6 +38,7 @@ log = logger(__name__)
 FRAMES_PER_SECOND = 30  # of the frames on disk
 MOST_FRAMES = 24 * 3600 * 240  # of one clip: a day at the highest rate that `prepare` writes
 MOST_CLASSES = 1000  # as a checkpoint may list
+CACHED = 2**30  # bytes of decoded frames and sound features
 MINIMUM_FRAMES = 16  # shorter clips are left out, as the released tools do
 PREPARE = "Make it with `bash script/run.sh prepare SOURCE TARGET`."
 
@@ -48,31 +50,14 @@ class DatasetInfo(NamedTuple):
     """What is known of a data set before its files are read. The annotation file always wins: its
     "labels", in their order, number the classes."""
 
-    labels: tuple[str, ...]
-    positive: frozenset[int]  # class numbers that PCCE counts as positive emotions
+    labels: list[str]
+    positive: list[str]  # the classes that PCCE counts as positive emotions
     annotation: str  # the usual name of the annotation file
 
 
-# VE8 and Ekman-6: labels, order and polarity of the released code and annotation files. The three
-# others: class folders of the public Jittor kit's dataset page (Aff-Wild2 in its challenge's
-# order). For these, the choice of positive classes is ours; neutral counts as not positive.
-DATASETS = {
-    "ve8": DatasetInfo(
-        ("Anger", "Anticipation", "Disgust", "Fear", "Joy", "Sadness", "Surprise", "Trust"),
-        frozenset({1, 4, 6, 7}), "ve8_01.json"),
-    "ekman6": DatasetInfo(("anger", "disgust", "fear", "joy", "sadness", "surprise"),
-                          frozenset({3, 5}), "ek6_01.json"),
-    "erato": DatasetInfo(("Hostile", "Intimate", "Mild", "Neutral", "tense"),
-                         frozenset({1, 2}), "erato_01.json"),
-    "aff_wild2": DatasetInfo(
-        ("Neutral", "Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise"),
-        frozenset({4, 6}), "aff_wild2_01.json"),
-    "iemocap": DatasetInfo(("Anger", "Happy", "Neutral", "Sadness"),
-                           frozenset({1}), "iemocap_01.json"),
-}  # fmt: skip
-POSITIVE_NAMES = frozenset(
-    info.labels[number].lower() for info in DATASETS.values() for number in info.positive
-)
+_TABLE = yaml.safe_load(Path(__file__).with_name("datasets.yaml").read_text("utf-8"))
+DATASETS = {name: DatasetInfo(**about) for name, about in _TABLE.items()}
+POSITIVE_NAMES = {name.lower() for info in DATASETS.values() for name in info.positive}
 
 
 def positive_classes(class_names: list[str] | tuple[str, ...]) -> frozenset[int]:
@@ -222,8 +207,8 @@ class VideoClips(Files):
         crops, as the released test scripts, whose numbers therefore change from run to run).
     seed: of every random choice. A choice depends on (seed, epoch, index) alone, never on the
         order of loading or the number of threads.
-    cache: keep decoded frames and sound features in memory, up to `cache_megabytes` of frames. The
-        result is the same; only later epochs are faster.
+    cache: keep decoded frames and sound features in memory, up to CACHED bytes. The result is the
+        same; only later epochs are faster.
     keep_pictures: samples carry their decoded frames, so that `resample` need not read them again.
 
     .class_names, .items, .positive (class numbers), .skipped (id, reason) for clips that are too
@@ -233,8 +218,8 @@ class VideoClips(Files):
 
     def __init__(
         self, paths: SamplePaths, subset: str, cut: Cut = Cut(), *, train: bool = False,
-        evaluation: str = "centre", seed: int = 0, cache: bool = False, cache_megabytes: int = 1024,
-        keep_pictures: bool = False, **sizes: Any,
+        evaluation: str = "centre", seed: int = 0, cache: bool = False, keep_pictures: bool = False,
+        **sizes: Any,
     ):  # fmt: skip
         super().__init__()
         self.cut = replace(cut, **sizes)
@@ -250,7 +235,7 @@ class VideoClips(Files):
         single = isinstance(video_path, (str, Path))
         folders = [Path(folder) for folder in ([video_path] if single else video_path)]
         self._find_items(annotation, folders, audio_path, Path(annotation_path))
-        self._cache = _Cache(cache_megabytes * 2**20 if cache else 0)
+        self._cache = _Cache(CACHED if cache else 0)
 
     def _find_items(
         self, annotation: dict, video_paths: list[Path], audio_path, annotation_path
@@ -267,14 +252,12 @@ class VideoClips(Files):
             refuse(path is not None and not Path(path).is_dir(), path, found="no such folder",
                    wanted=f"a folder of {kind}s", cure=PREPARE)  # fmt: skip
         sounds = None if audio_path is None else Path(audio_path)
-        reasons = []  # of all that are left out, in order
         for clip_id, entry in chosen.items():
             label_name = entry["annotations"]["label"]
             try:
                 file_name(clip_id, annotation_path)
             except DataError as error:
                 self.skipped.append((clip_id, str(error)))
-                reasons.append(str(error))
                 continue
             places = [path / label_name / clip_id for path in video_paths]
             audio_file = sounds and sounds / label_name / f"{clip_id}.mp3"
@@ -282,9 +265,8 @@ class VideoClips(Files):
                 folder = next(filter(Path.is_dir, places), places[0])
                 n_frames = count_frames(folder)
                 if n_frames < MINIMUM_FRAMES:
-                    reason = f"{n_frames} frames, fewer than {MINIMUM_FRAMES}"
+                    reason = f"{folder}: {n_frames} frames, fewer than {MINIMUM_FRAMES}"
                     self.skipped.append((clip_id, reason))
-                    reasons.append(f"{folder}: {reason}")
                     continue
                 for file in (audio_file, frame_file(folder, 0), frame_file(folder, n_frames - 1)):
                     refuse(file is not None and not file.is_file(), file, found="no such file",
@@ -292,12 +274,12 @@ class VideoClips(Files):
             except (DataError, OSError) as error:
                 reason = disk_words(error) if isinstance(error, OSError) else str(error)
                 self._unreadable[clip_id] = reason
-                reasons.append(reason)
                 continue
             extra = {k: v for k, v in entry["annotations"].items() if k != "label"}
             label = self.class_names.index(label_name)
             item = ClipItem(clip_id, label, label_name, folder, n_frames, audio_file, extra)
             self.items.append(item)
+        reasons = [*(reason for _, reason in self.skipped), *self._unreadable.values()]
         if not self.items:
             raise DataError(
                 ", ".join(map(str, video_paths)), found=f"all {len(chosen)} clips of subset "
@@ -435,15 +417,14 @@ class Batch(NamedTuple):
     pictures: list[Pictures] | None = None  # the samples' decoded frames, with keep_pictures
 
 
-def number_of_batches(dataset, batch_size: int, drop_last: bool = False) -> int:
+def number_of_batches(dataset, batch_size: int) -> int:
     """How many batches an epoch has."""
-    whole, rest = divmod(len(dataset), batch_size)
-    return whole + (rest > 0 and not drop_last)
+    return -(-len(dataset) // batch_size)
 
 
 def batches(
     dataset, *, batch_size: int, shuffle: bool = False, seed: int = 0, epoch: int = 0,
-    threads: int = 2, drop_last: bool = False, start: int = 0,
+    threads: int = 2, start: int = 0,
     part: Callable[[np.ndarray], np.ndarray] | None = None, replace: bool = False,
 ) -> Iterator[Batch]:  # fmt: skip
     """One epoch in batches, loaded ahead by `threads` threads (0: in the caller's own).
@@ -463,7 +444,7 @@ def batches(
     """
     for name, value, lowest in (("batch_size", batch_size, 1), ("threads", threads, 0)):
         refuse(value < lowest, name, found=value, wanted=f"at least {lowest}", cure="Correct it.")
-    count = number_of_batches(dataset, batch_size, drop_last)
+    count = number_of_batches(dataset, batch_size)
     refuse(not 0 <= start <= count, "start", found=start, wanted=f"0 to {count}",
            cure=f"This epoch has {count} batches of {batch_size}.")  # fmt: skip
     order = np.arange(len(dataset))

@@ -1,7 +1,7 @@
 """What every network's command does: find, refuse and build weights, hold the results' folder."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,9 @@ from typing import Any
 from jacklib.errors import DiskError, refuse
 from jacklib.samples import samples_folder
 from jacklib.training.runs import owned
-from jacklib.weights.checkpoint import Checkpoint, naming, read_checkpoint, read_options
+from jacklib.weights.checkpoint import Checkpoint, read_checkpoint, read_options
+
+OPTIONS = Path(__file__).with_name("options.yaml")  # of every phase, for `add_options`
 
 
 def own_weights(name: str, result_path: str | Path | None = None) -> Path | None:
@@ -44,23 +46,13 @@ def open_checkpoint(
     return file
 
 
-def saved_config(kind: type, saved: Mapping[str, Any]) -> Any:
-    """A network's config as a checkpoint's options have it."""
-    names = {field.name for field in fields(kind)}
-    return kind(**{name: _plain(value) for name, value in saved.items() if name in names})
-
-
 def config_of(kind: type, file: Checkpoint, settings: str, **given: Any) -> Any:
     """A network's config as a checkpoint has it, or the settings where it does not say; given:
     what is to be different."""
-    saved = file.options
-    config = saved_config(kind, saved) if saved else getattr(kind, settings)()
+    names = {field.name for field in fields(kind)}
+    saved = {name: _plain(value) for name, value in file.options.items() if name in names}
+    config = kind(**saved) if file.options else getattr(kind, settings)()
     return replace(config, **given)
-
-
-def built_as(file: Checkpoint) -> AbstractContextManager[None]:
-    """Around building a network as a checkpoint says: what does not fit names the file."""
-    return naming(file.path)
 
 
 def check_network(name: str, path: str | Path, saved: Mapping[str, Any]) -> None:
@@ -114,9 +106,3 @@ def training_folder(name: str, path: str | Path | None) -> Iterator[Path]:
     folder = result_folder(name, path)
     with owned(folder, name):
         yield folder
-
-
-def by_settings(schedules: Mapping[str, Any], name: str, form: Callable[[Any], str] = str) -> str:
-    """What an option's help says of a number that the schedules give."""
-    values = [f"{form(getattr(schedules[s], name))} ({s})" for s in ("paper", "classroom")]
-    return f"default: {', '.join(values)}"

@@ -16,6 +16,7 @@ import numpy as np
 
 from jacklib.backend import runtime
 from jacklib.core.metrics import attention_on_truth
+from jacklib.core.options import add_options
 from jacklib.data import video
 from jacklib.data.prepare import prepare_frames, prepare_one_video
 from jacklib.data.transforms import TransformDraw
@@ -25,7 +26,7 @@ from jacklib.errors import plain, refuse
 from jacklib.files import check_file, named_after, write_json
 from jacklib.methods import checkpoints
 from jacklib.methods.answer import Model, name_of, pair_of
-from jacklib.methods.checkpoints import by_settings, open_checkpoint, result_folder
+from jacklib.methods.checkpoints import OPTIONS, open_checkpoint, result_folder
 from jacklib.networks.losses import pcce
 from jacklib.ops import Adam, Optimizer, as_var, cross_entropy
 from jacklib.samples import SAMPLES, SamplePaths
@@ -34,12 +35,9 @@ from jacklib.training import parallel
 from jacklib.training.evaluate import Predictions
 from jacklib.training.loop import StepLoss, fit
 from jacklib.training.runs import Run, best_weights
-from jacklib.weights.checkpoint import Checkpoint, load_kinetics_backbone, load_weights
+from jacklib.weights.checkpoint import Checkpoint, load_kinetics_backbone, load_weights, naming
 
 PHASES = ("main", "test", "test_singlevideo")
-
-
-LOSSES = ("ce", "pcce_ve8")
 
 
 class Schedule(NamedTuple):
@@ -105,9 +103,8 @@ def fit_clips(
 
 def truths(clips: VideoClips) -> np.ndarray | None:
     """[N, S]: the fraction of each segment in the planted event; None for clips without one."""
-    if not all("event_start" in item.annotation for item in clips.items):
-        return None
-    return np.stack([clip_truth(clips, i) for i in range(len(clips))])
+    found = [clip_truth(clips, index) for index in range(len(clips))]
+    return None if any(truth is None for truth in found) else np.stack(found)
 
 
 def clip_truth(clips: VideoClips, index: int) -> np.ndarray | None:
@@ -200,45 +197,14 @@ def bare_sample(config: Any, arrays: Sequence) -> Sample:
 
 def add_arguments(parser: argparse.ArgumentParser, phase: str, method: Method) -> None:
     """The documented options of one phase that all networks share."""
-    add = parser.add_argument
-    add("--checkpoint_path", help="trained weights (.pth or .safetensors)")
-    add("--result_path", help=f"where results go (default: results/{method.name})")
-    add("--settings", choices=method.schedules, help="default: classroom for the samples, "
-        "else paper")  # fmt: skip
+    add_options(
+        parser, OPTIONS, "clips", phase, schedules=method.schedules, datasets=[*SAMPLES, *DATASETS],
+        name=method.name, **method.schedules,
+    )  # fmt: skip
     for name in method.sizes:
-        add(f"--{name}", type=int, help="default: the settings' value, or the checkpoint's")
-    add("--fps", type=int, default=30, help="frames used in a second, of the 30 stored")
-    add("--seed", type=int, default=0)
-    if phase == "test_singlevideo":
-        add("--video_path", required=True, help="a video file (mp4, mov, mkv, webm, avi ...)")
-        add("--lang", choices=("en", "zh"), default="en", help="language of the picture")
-        return
-    add("--dataset", default="rendered", choices=[*SAMPLES, *DATASETS],
-        help="rendered and film ship with JACK; the others need the three paths")  # fmt: skip
-    folders = "folder of frames, CLASS/ID/000001.jpg; of several the first that has a clip"
-    add("--video_path", nargs="+", help=folders)
-    add("--audio_path", help="folder of sound: CLASS/ID.mp3")
-    add("--annotation_path", help="annotation json with both subsets")
-    default = "default: 8" if phase == "test" else by_settings(method.schedules, "batch_size")
-    add("--batch_size", type=int, help=default)
-    add("--n_threads", type=int, default=2, help="threads that load clips")
-    if phase == "test":
-        add("--subset", default="validation")
-        add("--evaluation", choices=("centre", "released"), default="centre",
-            help="centre repeats exactly; released draws at random each time")  # fmt: skip
-        return
-    add("--n_epochs", type=int, help=by_settings(method.schedules, "n_epochs"))
-    add("--learning_rate", type=float, help=by_settings(method.schedules, "learning_rate"))
-    add("--weight_decay", type=float, help=by_settings(method.schedules, "weight_decay"))
-    add("--loss_func", choices=LOSSES, help="cross entropy, or PCCE with the data set's own "
-        "polarities; default: the network's own")  # fmt: skip
-    add("--lambda_0", type=float, help="weight of the wrong polarity in PCCE (default: 0.5)")
-    add("--n_classes", type=int, help="refused unless the annotation file lists as many")
-    add("--resnet101_pretrained", help="Kinetics weights of the 3D ResNet-101 backbone (.pth)")
-    add("--sync_bn", action="store_true",
-        help="several processes: batch normalisation over the whole batch")  # fmt: skip
-    add("--resume", help="last.pth of an interrupted run: goes on exactly where it was")
-    add("--save_every", type=int, default=0, help="also checkpoint after this many batches")
+        parser.add_argument(
+            f"--{name}", type=int, help="default: the settings' value, or the checkpoint's"
+        )
 
 
 def paths_of(args: argparse.Namespace, sound: bool = True) -> SamplePaths:
@@ -352,7 +318,7 @@ def load(
     given = sizes | method.changes
     if n_classes and not file.options:
         given["n_classes"] = n_classes
-    with checkpoints.built_as(file):
+    with naming(file.path):
         config = checkpoints.config_of(method.config, file, settings, **given)
         refuse(n_classes not in (None, config.n_classes), "n_classes",
                found=f"a network of {config.n_classes} classes",

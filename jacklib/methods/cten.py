@@ -13,11 +13,13 @@ import numpy as np
 
 from jacklib.core.erasing import THETA, kept_segments
 from jacklib.core.metrics import DetectionMetrics, attention_proposals, detection_metrics
+from jacklib.core.options import add_options
 from jacklib.data.audio import read_audio
 from jacklib.data.video import FRAMES_PER_SECOND, Batch, VideoClips, batches
 from jacklib.errors import DataError, refuse
 from jacklib.methods import clips as common
 from jacklib.methods.answer import Answer, Model, View, by_class, name_of
+from jacklib.methods.checkpoints import OPTIONS
 from jacklib.methods.clips import Schedule, clip_truth, middle_frames
 from jacklib.methods.clips import truths as truths  # for the notebook
 from jacklib.networks import CTEN, CTENConfig, CTENVisual
@@ -124,8 +126,11 @@ def train(
     each (`val_pass_1`, `val_pass_2`) and, where clips carry a planted event, `attention` and
     `detection`, the mean average precision of gamma over tIoU 0.1 to 0.5.
     """
+    refuse(keep_features and not net.config.stored_statistics, "keep_features",
+           found="a backbone whose batch norm collects new statistics while training",
+           wanted="stored_statistics", cure="Build the network with stored_statistics=True "
+           "(--settings paper --stored_statistics).")  # fmt: skip
     features = KeptFeatures(net) if keep_features else None
-    _check_features(keep_features, net.config.stored_statistics)
 
     def step_loss(batch: Batch):
         target = jt.array(batch.label)
@@ -340,17 +345,7 @@ METHOD = common.Method(
 
 def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
     common.add_arguments(parser, phase, METHOD)
-    add = parser.add_argument
-    add("--theta", type=float, help="where the erasing threshold lies between the least (0) and "
-        f"the largest (1) attention (default: the checkpoint's, or {THETA})")  # fmt: skip
-    add("--visual_only", action="store_true", help="the stream without sound")
-    if phase == "main":
-        add("--no_erasing", action="store_true",
-            help="train on the first pass alone, for comparison")  # fmt: skip
-        add("--stored_statistics", action="store_true",
-            help="a frozen backbone's batch norm keeps its stored statistics")  # fmt: skip
-        add("--keep_features", action="store_true",
-            help="evaluate each snippet once; needs --stored_statistics")  # fmt: skip
+    add_options(parser, OPTIONS, "CTEN", phase, theta=THETA)
 
 
 def run(phase: str, args: argparse.Namespace) -> int:
@@ -369,19 +364,11 @@ def run(phase: str, args: argparse.Namespace) -> int:
     if phase == "test_singlevideo":
         net_of = partial(load, **changes)
         return common.run_singlevideo(METHOD, args, net_of, "erasing", theta=args.theta)
-    _check_features(args.keep_features, args.stored_statistics)
     theta = THETA if args.theta is None else args.theta
     own = partial(train, theta=theta, erasing=not args.no_erasing, keep_features=args.keep_features)
     changes["stored_statistics"] = args.stored_statistics
     method = METHOD._replace(train=own, changes=changes, notes={"theta": theta})
     return common.run_main(method, args)
-
-
-def _check_features(keep: bool, stored_statistics: bool) -> None:
-    refuse(keep and not stored_statistics, "keep_features",
-           found="a backbone whose batch norm collects new statistics while training",
-           wanted="stored_statistics", cure="Build the network with stored_statistics=True "
-           "(--settings paper --stored_statistics).")  # fmt: skip
 
 
 def _test(method: common.Method, args: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import jittor as jt
@@ -12,6 +13,7 @@ import numpy as np
 
 from jacklib.backend import runtime
 from jacklib.core.metrics import per_class
+from jacklib.core.options import add_options
 from jacklib.core.shapes import STREAMS
 from jacklib.data import gait as data
 from jacklib.data.bvh import Recording
@@ -21,16 +23,16 @@ from jacklib.errors import DataError, check_at_least, refuse
 from jacklib.files import named_after
 from jacklib.methods import checkpoints, gait_config
 from jacklib.methods.answer import Answer, Model, View, by_class, name_of
-from jacklib.methods.checkpoints import by_settings, open_checkpoint, result_folder
+from jacklib.methods.checkpoints import OPTIONS, open_checkpoint, result_folder
 from jacklib.networks import BPMGCN, BPMGCNConfig
 from jacklib.networks.losses import bpm_gcn_loss
 from jacklib.ops import SGD
 from jacklib.samples import GAITS
 from jacklib.training import parallel
 from jacklib.training.evaluate import Predictions
-from jacklib.training.loop import fit
+from jacklib.training.loop import Step, fit
 from jacklib.training.runs import Run, best_weights
-from jacklib.weights.checkpoint import Checkpoint, load_weights
+from jacklib.weights.checkpoint import Checkpoint, load_weights, naming
 from jacklib.widgets import gait as walking
 from jacklib.widgets.gait_state import GaitGraphs, GaitState
 
@@ -67,14 +69,6 @@ def open_gaits(
 ) -> Gaits:  # fmt: skip
     """The gaits of a folder that `prepare gait` made; without one, the samples, made if need be."""
     return Gaits(folder or GAITS[dataset](), split, train=train, seed=seed)
-
-
-class Step(NamedTuple):
-    """The gaits of one step."""
-
-    epoch: int
-    indices: np.ndarray
-    ids: list[str]
 
 
 def steps(gaits: Gaits, schedule: Schedule, seed: int, epoch: int, start: int) -> Iterator[Step]:
@@ -228,7 +222,7 @@ def load(
     have = file.options.get("streams", asked)
     refuse(asked and have != asked, file.path, found=f"streams: {have}", wanted=asked,
            cure="Leave --streams out, or train such a network.")  # fmt: skip
-    with checkpoints.built_as(file):
+    with naming(file.path):
         config = checkpoints.config_of(BPMGCNConfig, file, settings, **given)
         net = BPMGCN(config)
     sizes = (n_classes or config.n_classes, config.n_features, config.frames)
@@ -264,39 +258,13 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
         names += [n.replace("_", "-") for n in names if "_" in n]  # the released spelling
         parser.add_argument(*names, dest=name.lstrip("-"), **options)
 
-    add("--checkpoint_path", "--weights", help="trained weights (.pth or .safetensors)")
-    add("--result_path", "--work_dir", help=f"where results go (default: results/{NAME})")
-    if phase == "test_single":
-        add("--pose_path", required=True, help="a recording: .bvh, or .npy or .csv of [T, 48]")
-        add("--start", type=float, default=0.0, help="seconds into the recording (default: 0)")
-        add("--fps", type=float, help="frames per second of a .npy or .csv (default: as it is)")
-        add("--right_first", action="store_true",
-            help="joints 4 to 6 and 10 to 12 are the right side's")  # fmt: skip
-        add("--lang", choices=("en", "zh"), default="en", help="language of the picture")
-        return
-    add("--phase", choices=gait_config.PHASES, help="default: train")
-    add("--config", help="a .yaml file of these options, as the released code has one; what "
-        "the command line says goes before")  # fmt: skip
-    add("--dataset", choices=GAITS, default="styled", help="the gaits that ship with JACK")
-    add("--data_path", help="or a folder that `prepare gait` made")
-    add("--settings", choices=SCHEDULES, help="default: classroom for the samples, else paper")
-    add("--streams", choices=STREAMS, help="default: both, or the checkpoint's")
-    add("--affective_weight", type=float, help="of the affective constraint (default: 1)")
-    add("--seed", type=int, help="default: 0")
-    add("--batch_size", type=int, help=by_settings(SCHEDULES, "batch_size"))
-    add("--n_epochs", "--num_epoch", type=int, help=by_settings(SCHEDULES, "n_epochs"))
-    add("--learning_rate", "--base_lr", type=float, help=by_settings(SCHEDULES, "learning_rate"))
-    drops = by_settings(SCHEDULES, "drops", lambda epochs: " ".join(map(str, epochs)))
-    add("--drops", "--step", type=int, nargs="*",
-        help=f"epochs after which it falls to a tenth; {drops}")  # fmt: skip
-    add("--weight_decay", type=float, help=by_settings(SCHEDULES, "weight_decay"))
-    add("--sync_bn", action="store_true",
-        help="several processes: batch normalisation over the whole batch")  # fmt: skip
-    add("--resume", help="last.pth of an interrupted run: goes on exactly where it was")
-    add("--save_every", type=int, default=0, help="also checkpoint after this many steps")
-    for name in gait_config.WITHOUT_EFFECT:
+    drops = {name: " ".join(map(str, s.drops)) for name, s in SCHEDULES.items()}
+    add_options(
+        SimpleNamespace(add_argument=add), OPTIONS, NAME, phase, schedules=SCHEDULES,
+        datasets=GAITS, streams=STREAMS, drops=drops, **SCHEDULES,
+    )  # fmt: skip
+    for name in gait_config.WITHOUT_EFFECT if phase == "main" else ():
         add(f"--{name}", nargs="*", help=argparse.SUPPRESS)
-    add("--optimizer", help=argparse.SUPPRESS)
 
 
 def run(phase: str, args: argparse.Namespace) -> int:

@@ -9,53 +9,19 @@ import contextlib
 import difflib
 import itertools
 import math
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from jacklib.core.shapes import GAIT_JOINTS, MOVEMENT_CHANNELS, POSTURE_CHANNELS, STREAMS
-from jacklib.data.gait import FRAMES, N_AFFECTIVE
-from jacklib.data.poses import EMOTIONS
+from jacklib.core.shapes import STREAMS
 from jacklib.errors import DataError, refuse, shown
 from jacklib.files import read_text, reading
 
-# The released name of an option: JACK's.
-RELEASED_NAMES = {
-    "base_lr": "learning_rate", "step": "drops", "num_epoch": "n_epochs",
-    "weights": "checkpoint_path", "work_dir": "result_path",
-}  # fmt: skip
-# Of the released programme's options and settings, those that have no job here, and why.
-WITHOUT_EFFECT = {
-    "model_saved_name": "weights are best.pth and last.pth in --result_path",
-    "model": "Gait is BPM-GCN",
-    "feeder": "the arrays that `prepare gait` makes are read",
-    "device": "Jittor takes a GPU where there is one",
-    "num_worker": "the arrays lie in memory",
-    "log_interval": "every epoch is a row of log.csv",
-    "save_interval": "every epoch writes last.pth",
-    "eval_interval": "every epoch is evaluated",
-    "print_log": "progress is always shown",
-    "start_epoch": "--resume goes on where a run stopped",
-    "train_ratio": "the split is `prepare gait`'s, --test_share",
-    "val_ratio": "the split is `prepare gait`'s, --test_share",
-    "test_ratio": "the split is `prepare gait`'s, --test_share",
-    "test_batch_size": "it changes no number",
-    "save_model": "weights are always saved",
-}
-# A released file names its arrays; only the folder counts here.
-PASSED_OVER = {"data_p_path": "--data_path, or data_path in the file, names the arrays' folder"}
-# What the released file says of network and data; here only one value of each is possible.
-_FIXED_MODEL = {
-    "num_class": len(EMOTIONS), "num_constraints": N_AFFECTIVE, "num_point": GAIT_JOINTS,
-    "in_channels_p": POSTURE_CHANNELS, "in_channels_m": MOVEMENT_CHANNELS,
-    "graph": "graph.EGait.Graph", "graph_args": {"labeling_mode": "spatial"},
-}  # fmt: skip
-_FIXED_DATA = {"window_size": FRAMES, "normalization": False, "debug": False}
-_FREE_DATA = ("random_choose", "data_p_path", "data_m_path", "label_path", "feature_path")
-PHASES = ("train", "test")
+_PUBLIC = yaml.safe_load(Path(__file__).with_name("gait_config.yaml").read_text("utf-8"))
+RELEASED_NAMES = _PUBLIC["names"]  # the released name of an option: JACK's
+WITHOUT_EFFECT, PASSED_OVER = _PUBLIC["without effect"], _PUBLIC["passed over"]
 LARGEST = 20_000  # bytes of a file; the released one has some 1,500
 DEEPEST = 20  # brackets in brackets; PyYAML's time grows with the square of it
 LARGEST_INT = 2**31 - 1
@@ -73,66 +39,48 @@ class _PlainLoader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-def _whole(least: int) -> Callable[[Any], int | None]:
-    return lambda value: value if type(value) is int and least <= value <= LARGEST_INT else None
+def _whole(least: int) -> Callable[[Any], bool]:
+    return lambda value: type(value) is int and least <= value <= LARGEST_INT
 
 
-def _text(pattern: str = ".+") -> Callable[[Any], str | None]:
-    def read(value: Any) -> str | None:
-        good = isinstance(value, str) and re.fullmatch(pattern, value, re.DOTALL)
-        return value if good else None
-
-    return read
+def _epochs(value: list) -> bool:
+    return all(map(_whole(1), value))
 
 
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    with contextlib.suppress(ValueError, OverflowError):
-        number = float(value)  # of text, too: YAML 1.1 takes 1e-3 for it
-        return number if math.isfinite(number) and number >= 0 else None
+def _amount(value: float) -> bool:
+    return 0 <= value < math.inf
 
 
-def _positive(value: Any) -> float | None:
-    return _number(value) or None
-
-
-def _epochs(value: Any) -> tuple[int, ...] | None:
-    good = isinstance(value, list) and None not in map(_whole(1), value)
-    return tuple(sorted(value)) if good else None
-
-
-def _bool(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-# JACK's options: how a value is read (None: it is no such value), and what is wanted.
-OPTIONS: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "learning_rate": (_positive, "a number above 0"),
-    "drops": (_epochs, "a list of epochs, such as [25, 50, 75, 100]"),
-    "n_epochs": (_whole(1), "1 or more"),
-    "batch_size": (_whole(1), "1 or more"),
-    "momentum": (_number, "a number of 0 or more"),
-    "nesterov": (_bool, "true or false"),
-    "weight_decay": (_number, "a number of 0 or more"),
-    "seed": (_whole(0), "a whole number of 0 or more"),
-    "affective_weight": (_number, "a number of 0 or more"),
-    "streams": (_text("|".join(STREAMS)), f"one of {', '.join(STREAMS)}"),
-    "random_move": (_bool, "true or false"),
-    "phase": (_text("|".join(PHASES)), "train or test"),
-    "optimizer": (_text("(?i:sgd)"), "SGD: BPM-GCN is trained with no other"),
-    "data_path": (_text(), "a folder"),
-    "checkpoint_path": (_text(), "a file"),
-    "result_path": (_text(), "a folder"),
+# JACK's options: the type of a value, whether one is good, and what is wanted.
+OPTIONS: dict[str, tuple[type, Callable[[Any], object], str]] = {
+    "learning_rate": (float, lambda rate: 0 < rate < math.inf, "a number above 0"),
+    "drops": (list, _epochs, "a list of epochs, such as [25, 50, 75, 100]"),
+    "n_epochs": (int, _whole(1), "1 or more"),
+    "batch_size": (int, _whole(1), "1 or more"),
+    "momentum": (float, _amount, "a number of 0 or more"),
+    "nesterov": (bool, lambda _: True, "true or false"),
+    "weight_decay": (float, _amount, "a number of 0 or more"),
+    "seed": (int, _whole(0), "a whole number of 0 or more"),
+    "affective_weight": (float, _amount, "a number of 0 or more"),
+    "streams": (str, STREAMS.__contains__, f"one of {', '.join(STREAMS)}"),
+    "random_move": (bool, lambda _: True, "true or false"),
+    "phase": (str, ("train", "test").__contains__, "train or test"),
+    "optimizer": (str, lambda name: name.lower() == "sgd", "SGD: BPM-GCN is trained with no other"),
+    "data_path": (str, len, "a folder"),
+    "checkpoint_path": (str, len, "a file"),
+    "result_path": (str, len, "a folder"),
 }
 
 
-def option(name: str, value: Any, where: str) -> Any:
+def option(name: str, given: Any, where: str) -> Any:
     """The value of one of JACK's options, checked. Raises DataError naming `where`."""
-    read, wanted = OPTIONS[name]
-    good = read(value)
-    refuse(good is None, where, found=shown(value), wanted=wanted, cure="Correct it.")
-    return good
+    (kind, good, wanted), value = OPTIONS[name], given
+    if kind is float and type(given) in (int, str):  # YAML 1.1 takes 1e-3 for text
+        with contextlib.suppress(ValueError, OverflowError):
+            value = float(given)
+    refuse(type(value) is not kind or not good(value), where, found=shown(given), wanted=wanted,
+           cure="Correct it.")  # fmt: skip
+    return tuple(sorted(value)) if kind is list else value
 
 
 def read_config(path: str | Path) -> tuple[dict[str, Any], list[str]]:
@@ -176,7 +124,8 @@ def _name(key: Any) -> str:
 
 def _nested(name: str, value: Any, where: str) -> dict[str, Any]:
     """What model_args or a feeder's arguments set; most of it can only be what it is."""
-    fixed, free = (_FIXED_MODEL, ()) if name == "model_args" else (_FIXED_DATA, _FREE_DATA)
+    kind = "model" if name == "model_args" else "data"
+    fixed, free = _PUBLIC[f"fixed {kind}"], _PUBLIC[f"free {kind}"]
     refuse(not isinstance(value, dict), where, found=shown(value), wanted="a table",
            cure="Correct it.")  # fmt: skip
     options = {}

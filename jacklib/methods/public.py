@@ -5,23 +5,13 @@ holds for an option of another phase of the same network.
 """
 
 import argparse
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-# Names of the public programmes' options that no network has here, and why.
-WITHOUT_EFFECT = {
-    "root_path": "each path is given whole",
-    "log_path": "log.csv and the event file are in --result_path",
-    "expr_name": "--result_path names the run",
-    "model_path": "best.pth and last.pth are in --result_path",
-    "num_workers": "features are read at once",
-    "output_frame_dir": "the frames are made in a folder that goes again",
-    "output_audio_dir": "the sound is made in a folder that goes again",
-    "use_cuda": "a GPU is taken where there is one",
-    "debug": "progress is always shown",
-    "dl": "the last batch is trained on, however small",
-}
-FLAGS = ("use_cuda", "debug", "dl")  # without a value
+import yaml
+
+WITHOUT_EFFECT = yaml.safe_load(Path(__file__).with_name("public.yaml").read_text("utf-8"))
 
 
 class Names(dict):
@@ -35,7 +25,8 @@ def accept(parser: argparse.ArgumentParser, method: ModuleType, phase: str) -> d
     """Add the options that do nothing in a phase; returns why, by the name that `parser` gives."""
     known, reasons = Names(), {}
     method.add_arguments(known, phase)
-    foreign = {f"--{name}": (name in FLAGS, why) for name, why in WITHOUT_EFFECT.items()}
+    public, flags = WITHOUT_EFFECT["every network"], WITHOUT_EFFECT["flags"]
+    foreign = {f"--{name}": (name in flags, why) for name, why in public.items()}
     for other in method.PHASES:
         names = Names()
         method.add_arguments(names, other)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import median
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import jittor as jt
@@ -18,8 +19,9 @@ import numpy as np
 
 from jacklib.backend import runtime
 from jacklib.core.metrics import TIOUS, DetectionMetrics, detection_metrics, localize
+from jacklib.core.options import add_options
 from jacklib.core.pseudo_labels import seed_labels
-from jacklib.core.shapes import LOGMEL_BINS, LOGMEL_FRAMES, MODALITIES
+from jacklib.core.shapes import MODALITIES
 from jacklib.data import tsl300, tsl_features
 from jacklib.data.audio import log_mel, read_audio
 from jacklib.data.media import VIDEO_ENDINGS, sound_beside, write_silence
@@ -30,16 +32,16 @@ from jacklib.errors import DataError, check_at_least, refuse
 from jacklib.files import named_after, read_table, write_json
 from jacklib.methods import checkpoints
 from jacklib.methods.answer import Answer, Model, View, name_of, pair_of
-from jacklib.methods.checkpoints import by_settings, open_checkpoint, result_folder
+from jacklib.methods.checkpoints import OPTIONS, open_checkpoint, result_folder
 from jacklib.methods.clips import tell_unreadable
 from jacklib.networks import I3D, TSLNet, TSLNetConfig
 from jacklib.networks.losses import TSLLoss
 from jacklib.ops import Adam
 from jacklib.samples import UNTRIMMED
 from jacklib.training import parallel
-from jacklib.training.loop import fit
+from jacklib.training.loop import Step, fit
 from jacklib.training.runs import Run, best_weights
-from jacklib.weights.checkpoint import Checkpoint, load_weights
+from jacklib.weights.checkpoint import Checkpoint, load_weights, naming
 from jacklib.widgets import timeline
 from jacklib.widgets.timeline import Thresholds, TimelineVideo
 
@@ -60,6 +62,10 @@ class Schedule(NamedTuple):
     audio_factor: float = 10.0  # the audio extractor's rate over that of everything else
     weight_decay: float = 5e-4
 
+    @property
+    def n_steps(self) -> int:
+        return len(self.rates)
+
 
 # The released code's, and ours for two CPU cores.
 SCHEDULES = {
@@ -69,13 +75,6 @@ SCHEDULES = {
 
 
 # --- Training -------------------------------------------------------------------------------------
-
-
-class Step(NamedTuple):
-    """The videos of one step."""
-
-    indices: np.ndarray  # of the videos
-    ids: list[str]
 
 
 def steps(
@@ -90,7 +89,7 @@ def steps(
         order = np.random.default_rng([seed, done]).permutation(len(videos))
         indices = order[place * schedule.batch_size : (place + 1) * schedule.batch_size]
         indices = parallel.part(indices)
-        yield Step(indices, [videos.items[i].id for i in indices])
+        yield Step(done, indices, [videos.items[i].id for i in indices])
 
 
 def peak_memory() -> float:
@@ -180,7 +179,7 @@ def train(
         Run.of(run), score="average_mAP", unit="round",
         settings=(schedule, training, validation, lambdas, reverse_sign, class_threshold),
     )  # fmt: skip
-    every, total = schedule.evaluate_every, len(schedule.rates)
+    every, total = schedule.evaluate_every, schedule.n_steps
     rate = schedule.rates[0]
     groups = net.parameter_groups(rate, schedule.audio_factor)
     adam = Adam(groups, lr=rate, weight_decay=schedule.weight_decay)
@@ -407,45 +406,10 @@ def number_list(text: str, name: str) -> tuple[float, ...]:
 
 
 def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
-    add = parser.add_argument
-    if phase == "features":
-        add("--data_path", required=True, help="folder with video/train/ID.mp4 and video/test/")
-        add("--i3d_pretrained", help="rgb_imagenet.pt; without it a descriptor stands in")
-        return
-    add("--checkpoint_path", "--model_file", help="trained weights (.pth, .pkl or .safetensors)")
-    add("--result_path", "--output_path", help=f"where results go (default: results/{NAME})")
-    add("--settings", choices=SCHEDULES, help="default: classroom for the samples, else paper"
-        if phase == "main" else "default: paper; only for weights that do not say")  # fmt: skip
-    add("--modal", choices=MODALITIES, help="default: all, or the checkpoint's")
-    add("--r_act", type=int, help="a video's score is the mean of its best T // r_act clips "
-        "(default: 8, or the checkpoint's)")  # fmt: skip
-    add("--class_th", type=float, default=RELEASED_THRESHOLD,
-        help="video score from which a class is looked for")  # fmt: skip
-    if phase == "main_inference":
-        add("--video_path", help="a video file (mp4, mov, mkv, webm, avi ...)")
-        add("--rgb_path", help="or its features: rgb (.npy, [T, 1024])")
-        add("--mfcc_path", help="and logmfcc (.npy, [32 T, 60])")
-        add("--fps", type=float, help="frames per second of the video that features come from")
-        add("--i3d_pretrained", help="rgb_imagenet.pt, where the network was trained on I3D")
-        add("--lang", choices=("en", "zh"), default="en", help="language of the picture")
-        return
-    add("--dataset", choices=UNTRIMMED, default="rendered", help="the videos that ship with JACK")
-    add("--data_path", help="or a folder in TSL-300's layout")
-    if phase == "main_eval":
-        return
-    add("--seed", type=int, default=0)
-    add("--points", choices=("mixed", "file"), default="mixed",
-        help="one annotator per video at random, or point_labels.csv as it is")  # fmt: skip
-    add("--batch_size", type=int, help=f"videos per step; {by_settings(SCHEDULES, 'batch_size')}")
-    rates = SCHEDULES["classroom"].rates
-    add("--lr", help='learning rate of every step, as a list; default: "[0.00001]*2000" (paper), '
-        f'"[{rates[0]:g}]*{len(rates)}" (classroom)')  # fmt: skip
-    add("--lambdas", default="[2,1,0.5,1]", help="weights of the loss's terms")
-    add("--reverse_sign", choices=("released", "paper"), default="released",
-        help="sign of the reverse mapping: the released code's, or equation (1)'s")  # fmt: skip
-    add("--evaluate_every", type=int, help=f"steps; {by_settings(SCHEDULES, 'evaluate_every')}")
-    add("--resume", help="last.pth of an interrupted run: goes on exactly where it was")
-    add("--save_every", type=int, default=0, help="also checkpoint after this many steps")
+    add_options(
+        parser, OPTIONS, NAME, phase, schedules=SCHEDULES, modalities=MODALITIES,
+        datasets=UNTRIMMED, **SCHEDULES,
+    )  # fmt: skip
 
 
 def run(phase: str, args: argparse.Namespace) -> int:
@@ -486,7 +450,7 @@ def _schedule(args: argparse.Namespace) -> Schedule:
     default = SCHEDULES[args.settings or ("paper" if args.data_path else "classroom")]
     rates = number_list(args.lr, "--lr") if args.lr else default.rates
     if args.lr and "[" not in args.lr:  # one number is for every step of the settings
-        rates = rates * len(default.rates)
+        rates = rates * default.n_steps
     refuse(min(rates) <= 0, "--lr", found=min(rates), wanted="more than 0", cure="Correct it.")
     given = {name: getattr(args, name) for name in ("batch_size", "evaluate_every")}
     given = {name: value for name, value in given.items() if value is not None}
@@ -514,7 +478,7 @@ def _main(folder: Path, args: argparse.Namespace) -> int:
         print(f"network: {load_weights(net, args.checkpoint_path)}")
     kind = tsl_features.features_kind(root)
     print(f"{NAME}: {len(training)} videos to train, {len(validation)} to test, features: {kind}; "
-          f"batch {schedule.batch_size}, {len(schedule.rates)} steps, learning rate "
+          f"batch {schedule.batch_size}, {schedule.n_steps} steps, learning rate "
           f"{schedule.rates[0]:g}, evaluated every {schedule.evaluate_every}, seed {args.seed}, "
           f"on {runtime.device()}")  # fmt: skip
     clock = Clock()
@@ -524,8 +488,12 @@ def _main(folder: Path, args: argparse.Namespace) -> int:
         "lambdas": list(lambdas), "reverse_sign": args.reverse_sign, "points": args.points,
     }  # fmt: skip
     saved = checkpoints.check_resumed(args.resume, options)
-    _check_steps(args.resume, saved, schedule)
-    options["n_steps"] = len(schedule.rates)
+    total, every, begun = schedule.n_steps, schedule.evaluate_every, saved.get("n_steps")
+    refuse(begun not in (None, total) and begun % every, str(args.resume),
+           found=f"a run of {begun} steps, evaluated every {every}",
+           wanted=f"as many steps, and not {total}: its last part is a short one",
+           cure="Give --lr as many steps as the run had, or start a new run.")  # fmt: skip
+    options["n_steps"] = total
     if not args.data_path:
         options["trained_on"] = f"untrimmed_{args.dataset}"
     history = train(
@@ -535,7 +503,7 @@ def _main(folder: Path, args: argparse.Namespace) -> int:
     )  # fmt: skip
     best = max(history, key=lambda row: row["average_mAP"])
     report = {name: best[name] for name in best if name.startswith("average_")} | {
-        "step": min(best["epoch"] * schedule.evaluate_every, len(schedule.rates)),
+        "step": min(best["epoch"] * every, total),
         "random_average_mAP": random_average_map(validation),
     }
     file = folder / "report.json"
@@ -552,16 +520,6 @@ def _main(folder: Path, args: argparse.Namespace) -> int:
     print(f"Best after step {report['step']}. Weights: {weights}")
     tell_unreadable(training, validation)
     return 0
-
-
-def _check_steps(path: str | None, saved: dict, schedule: Schedule) -> None:
-    """Raise DataError if a run whose last part is a short one is to go on for longer."""
-    steps, every = len(schedule.rates), schedule.evaluate_every
-    begun = saved.get("n_steps", steps)
-    refuse(begun != steps and begun % every, str(path),
-           found=f"a run of {begun} steps, evaluated every {every}",
-           wanted=f"as many steps, and not {steps}: its last part is a short one",
-           cure="Give --lr as many steps as the run had, or start a new run.")  # fmt: skip
 
 
 def report_table(report: dict[str, float]) -> str:
@@ -589,7 +547,7 @@ def load(
     settings: of a file that does not say; given: changes of the config, such as modality= and
     r_act=. Raises DataError if it is no network of two classes.
     """
-    with checkpoints.built_as(file):
+    with naming(file.path):
         config = checkpoints.config_of(TSLNetConfig, file, settings, **given)
         net = TSLNet(config)
     for classes in (config.num_classes, n_classes or len(CLASSES)):
@@ -614,7 +572,8 @@ def answer(
     if bare:
         needed = (config.modality != "logmfcc", config.modality != "rgb")
         rgb, logmel = pair_of(source, needed, "rgb and logmel")
-        sample: Any = _Features(*tsl300.same_length(rgb, logmel, "rgb", "logmel"))
+        rgb, logmel = tsl300.same_length(rgb, logmel, "rgb", "logmel")
+        sample = SimpleNamespace(rgb=rgb, logmel=logmel)
         name, file, fps = "arrays", None, fps or 30.0
     else:
         file = Path(source)
@@ -681,13 +640,6 @@ def _main_eval(args: argparse.Namespace) -> int:
     return 1 if unreadable else 0
 
 
-class _Features(NamedTuple):
-    """One video's features, as `inputs` takes them."""
-
-    rgb: np.ndarray | None
-    logmel: np.ndarray | None
-
-
 def _main_inference(args: argparse.Namespace) -> int:
     model = _model(args)
     needed = {"all": ("rgb_path", "mfcc_path"), "rgb": ("rgb_path",), "logmfcc": ("mfcc_path",)}
@@ -741,7 +693,7 @@ def _tell(model: Model, source: Path, found: Answer, args: argparse.Namespace) -
 def describe_file(
     file: Path, config: TSLNetConfig, saved: dict, i3d: str | None = None,
     sound: str | Path | None = None,
-) -> tuple[_Features, float]:  # fmt: skip
+) -> tuple[SimpleNamespace, float]:  # fmt: skip
     """The features of a video file, or a folder of frames, for a network (config, and what its
     checkpoint says), and its fps.
 
@@ -762,10 +714,9 @@ def describe_file(
             if sound is None:
                 sound = Path(folder) / "silence.wav"
                 write_silence(sound, facts.seconds)
-            frames = log_mel(sound, facts.fps)
-        T = len(frames) // LOGMEL_FRAMES
-        logmel = (frames[: T * LOGMEL_FRAMES].reshape(T, LOGMEL_FRAMES, LOGMEL_BINS) + 50) / 80
-    return _Features(*tsl300.same_length(rgb, logmel, str(file), str(file))), facts.fps
+            logmel = tsl300.scaled(log_mel(sound, facts.fps))
+    rgb, logmel = tsl300.same_length(rgb, logmel, str(file), str(file))
+    return SimpleNamespace(rgb=rgb, logmel=logmel), facts.fps
 
 
 def read_truth(root: str | Path, file: str = "videosenti_gt.json") -> dict[str, list]:

@@ -15,7 +15,7 @@ from jacklib.methods.answer import Answer, Model, View, by_class, name_of
 from jacklib.methods.clips import Schedule, clip_truth, open_clips
 from jacklib.methods.clips import truths as truths  # for the notebook
 from jacklib.networks import VAANet, VAANetConfig
-from jacklib.training.evaluate import Predictions, predict
+from jacklib.training.evaluate import Predictions, predict_passes
 from jacklib.training.runs import Run
 from jacklib.weights.checkpoint import Checkpoint
 from jacklib.widgets import attention
@@ -61,7 +61,10 @@ def train(
 def test(net: VAANet, clips: VideoClips, *, batch_size: int = 8, threads: int = 2) -> Predictions:
     """Predict every clip that can be read, in evaluation mode."""
     loader = batches(clips, batch_size=batch_size, threads=threads)
-    return predict(net, lambda batch: net(batch.visual, batch.audio), loader, clips.class_names)
+    (found,) = predict_passes(
+        net, lambda batch: [net(batch.visual, batch.audio)], loader, clips.class_names
+    )
+    return found
 
 
 def attention_state(
@@ -93,17 +96,6 @@ def attention_states(
     ]  # fmt: skip
 
 
-def single_clip(
-    source: str | Path, config: VAANetConfig, fps: int = 30, sound: str | Path | None = None
-) -> Sample:
-    """One video file, or folder of frames with its sound, as a sample, cut as evaluation cuts it.
-
-    Raises DataError if the file cannot be read or is shorter than 16 frames.
-    """
-    opened = partial(open_clips, config, subset="validation", fps=fps)
-    return common.one_clip(source, opened, sound).load(0)
-
-
 def load(file: Checkpoint, **given: Any) -> Model:
     """The network of a checkpoint, ready to answer; given: see `clips.load`."""
     return Model("vaanet", *common.load(METHOD, file, **given), file, answer)
@@ -118,7 +110,8 @@ def answer(model: Model, source: Any, *, sound: str | Path | None = None, fps: i
     if bare:
         sample = common.bare_sample(model.config, source)
     else:
-        sample = single_clip(source, model.config, fps, sound)
+        opened = partial(open_clips, model.config, subset="validation", fps=fps)
+        sample = common.one_clip(source, opened, sound).load(0)
     state = attention_state(model.net, sample, model.class_names)
     probabilities = by_class(model.class_names, state.probabilities)
     # The indices are of frames, 30 per second.

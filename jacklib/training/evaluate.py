@@ -113,23 +113,12 @@ class Predictions:
         ]
 
 
-def predict(
-    net: jt.nn.Module,
-    forward: Callable[[Batch], Any],
-    batches: Iterable[Batch],
-    class_names: list[str],
-) -> Predictions:
-    """Run `forward` (giving .logits and .gamma) over `batches` in evaluation mode."""
-    return predict_passes(net, lambda batch: [forward(batch)], batches, class_names)[0]
-
-
 def predict_passes(
-    net: jt.nn.Module,
-    forward: Callable[[Batch], Sequence[Any]],
-    batches: Iterable[Batch],
+    net: jt.nn.Module, forward: Callable[[Batch], Sequence[Any]], batches: Iterable[Batch],
     class_names: list[str],
-) -> list[Predictions]:
-    """As `predict`, for a `forward` that looks at a batch several times: predictions of each."""
+) -> list[Predictions]:  # fmt: skip
+    """Run `forward` over `batches` in evaluation mode. It looks at a batch once or several times
+    and gives .logits and .gamma of each; returns the predictions of each."""
     net.eval()
     labels, ids, passes = [], [], []
     with jt.no_grad():

@@ -14,7 +14,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jittor as jt
 import numpy as np
@@ -36,18 +36,20 @@ from jacklib.weights.checkpoint import save_training, save_weights
 StepLoss = Callable[[Any], Iterable[tuple[jt.Var, jt.Var, "np.ndarray | None"]]]
 
 
+class Step(NamedTuple):
+    """What one step is taken with: items of a data set."""
+
+    epoch: int
+    indices: np.ndarray
+    ids: list[str]
+
+
 def fit(
-    net: jt.nn.Module,
-    optimizer: Optimizer,
-    run: Run | str | os.PathLike,
-    *,
-    step_loss: StepLoss,
-    batches: Callable[[int, int], Iterator[Any]],
-    n_batches: int,
-    evaluate: Callable[[], dict[str, float]],
-    n_epochs: int,
+    net: jt.nn.Module, optimizer: Optimizer, run: Run | str | os.PathLike, *, step_loss: StepLoss,
+    batches: Callable[[int, int], Iterator[Any]], n_batches: int,
+    evaluate: Callable[[], dict[str, float]], n_epochs: int,
     rates: Callable[[int, int], Sequence[float]] | None = None,
-) -> list[dict[str, float]]:
+) -> list[dict[str, float]]:  # fmt: skip
     """Train for n_epochs; returns the history, one row per epoch.
 
     run: see `Run`; a path is a run whose results go there. batches(epoch, start) yields that
@@ -95,14 +97,10 @@ def fit(
 
 
 def _epoch(
-    net: jt.nn.Module,
-    optimizer: Optimizer,
-    run: Run,
-    progress: dict[str, Any],
-    step_loss: StepLoss,
-    batches: Callable[[int, int], Iterator[Any]],
+    net: jt.nn.Module, optimizer: Optimizer, run: Run, progress: dict[str, Any],
+    step_loss: StepLoss, batches: Callable[[int, int], Iterator[Any]],
     rates: Callable[[int, int], Sequence[float]] | None,
-) -> tuple[float, float]:
+) -> tuple[float, float]:  # fmt: skip
     """Take the steps of one epoch, or those that are left of it: (mean loss, accuracy)."""
     net.train()
     epoch, first, n_batches = progress["epoch"], progress["batch"], progress["n_batches"]

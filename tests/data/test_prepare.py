@@ -22,7 +22,7 @@ from jacklib.data.film import scaled_size
 from jacklib.data.prepare import prepare_one_video, prepare_videos, read_frames, split_subsets
 from jacklib.data.video import SamplePaths, VideoClips
 from jacklib.errors import DataError, DiskError
-from jacklib.files import LOCK, MARK, csv_rows
+from jacklib.files import LOCK, csv_rows
 
 FILM = ROOT / "data_samples" / "film"
 
@@ -485,31 +485,6 @@ def test_a_folder_that_is_not_ours_is_never_replaced(own_videos, tmp_path):
         assert not (target / "mp3" / "Joy" / "a.mp3").exists()
 
 
-def as_an_earlier_version_left_it(target):
-    for mark in target.rglob(MARK):
-        mark.unlink()
-    (target / "img" / "prepared.json").write_text('{"fps": 30, "short_side": 48}')
-
-
-def test_folders_of_an_earlier_version_are_finished_but_never_removed(own_videos, tmp_path):
-    target = tmp_path / "target"
-    names = quiet(own_videos, target).prepared
-    as_an_earlier_version_left_it(target)
-    before = tree(target)
-    write_video(own_videos / "Joy" / "new.mp4", [90] * 20)
-    assert quiet(own_videos, target).prepared == ["Joy/new"]
-    report = quiet(own_videos, target)
-    assert sorted(report.already_there) == sorted([*names, "Joy/new"]) and not report.prepared
-    report = quiet(own_videos, target, short_side=32, overwrite=True)
-    assert report.prepared == ["Joy/new"] and len(report.failed) == 5
-    after = tree(target)
-    assert all(after[name] == before[name] for name in before if name.endswith(".jpg"))
-    # What is left of 48 pixels is no part of what has 32 now.
-    assert len(quiet(own_videos, target, short_side=32).failed) == 5
-    shutil.rmtree(target / "img" / "Joy" / "a")
-    assert quiet(own_videos, target, short_side=32).prepared == ["Joy/a"]
-
-
 def test_finished_means_counted(own_videos, tmp_path):
     target = tmp_path / "target"
     quiet(own_videos, target)
@@ -699,8 +674,8 @@ def test_command_line(own_videos, tmp_path, capsys):
     assert prepare.main(parser.parse_args(given)) == 1
     assert "Joy/text" in capsys.readouterr().out
 
-    assert prepare.main(parser.parse_args([str(tmp_path / "gone"), str(target)])) == 1
-    assert "no such folder" in capsys.readouterr().err
+    with pytest.raises(DataError, match="no such folder"):
+        prepare.main(parser.parse_args([str(tmp_path / "gone"), str(target)]))
 
 
 def test_a_table_of_short_rows_holds_their_cells_alone(tmp_path):

@@ -77,7 +77,7 @@ def test_a_video_is_loaded_as_the_released_loader_does(root):
     np.testing.assert_array_equal(sample.points, wanted)
     assert sample.fps == 25 and sample.seconds == pytest.approx(6.4)
     assert videos.load(0) is sample  # kept
-    assert UntrimmedVideos(root, "train", cache=False).load(1).n_clips == 12
+    assert UntrimmedVideos(root, "train").load(1).n_clips == 12
 
 
 def test_a_test_video_has_its_labels_from_the_ground_truth(root):
@@ -213,9 +213,9 @@ BAD_VIDEO = {
     "other length": (spoil_features("rgb", lambda x: x[:4]),
                      "2_a.npy.*found 4 clips of picture and 10 of sound, wanted about as many"),
     "other width": (spoil_features("rgb", lambda x: x[:, :512]),
-                    r"rgb.2_a.npy: found shape \[10, 512\], wanted \[T, 1024\]"),
+                    r"rgb.2_a.npy: found shape \[10, 512\], wanted \[rows, 1024\]"),
     "sound's width": (spoil_features("logmfcc", lambda x: x[:, :40]),
-                      r"logmfcc.2_a.npy: found shape \[321, 40\], wanted \[frames, 60\]"),
+                      r"logmfcc.2_a.npy: found shape \[321, 40\], wanted \[rows, 60\]"),
     "NaN": (spoil_features("logmfcc", with_nan),
             r"logmfcc.2_a.npy: found 1 NaN or infinite numbers, the first at \[3, 7\]"),
     "text in it": (spoil_features("rgb", lambda x: x.astype(str)[:, :3]), "rgb.2_a.npy: found "),

@@ -26,7 +26,7 @@ from jacklib.data.gait import read_pose
 from jacklib.data.prepare import prepare_one_video
 from jacklib.errors import DataError
 from jacklib.files import csv_rows, csv_text
-from jacklib.methods import clips, cten, tsl, vaanet
+from jacklib.methods import clips, cten, tsl
 from jacklib.methods.answer import Answer, View, measured
 from jacklib.methods.checkpoints import open_checkpoint
 from jacklib.methods.front import CLASSROOM_DATA, METHODS, default_weights, load, network_key
@@ -361,7 +361,9 @@ def test_what_a_training_measured(tmp_path):
 
 
 def test_arrays_in_place_of_a_clip(models, answers):
-    sample = vaanet.single_clip(CLIP, models["vaanet"].config)
+    config = models["vaanet"].config
+    opened = clips.one_clip(CLIP, lambda p: clips.open_clips(config, p, "validation"))
+    sample = opened.load(0)
     same(models["vaanet"].predict((sample.visual, sample.audio)), answers["vaanet"])
     same(models["vaanet"].predict([sample.visual, sample.audio]), answers["vaanet"])
 

@@ -3,18 +3,21 @@
 import csv
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from support import ROOT
 from support.bodies import body_bvh
 from support.commands import jack
 
 from jacklib.backend import runtime
+from jacklib.core.shapes import GAIT_JOINTS, MOVEMENT_CHANNELS, POSTURE_CHANNELS
 from jacklib.data.bvh import NAMINGS
 from jacklib.data.gait import Gaits
 from jacklib.errors import DataError
-from jacklib.methods import gait
+from jacklib.methods import gait, gait_config
 from jacklib.methods.gait_config import read_config
 from jacklib.networks import BPMGCN, BPMGCNConfig
 from jacklib.weights.checkpoint import read_options
@@ -206,6 +209,16 @@ def test_configurations_that_are_wrong(tmp_path, text, words):
         read_config(path)
     assert words in str(caught.value) and str(path) in str(caught.value)
     assert not place.exists()
+
+
+def test_what_a_released_file_says_is_what_the_network_takes():
+    fixed = yaml.safe_load(Path(gait_config.__file__).with_suffix(".yaml").read_text("utf-8"))
+    said = [fixed["fixed model"][name] for name in ("num_class", "num_constraints", "num_point")]
+    said += [fixed["fixed model"][f"in_channels_{part}"] for part in "pm"]
+    config = BPMGCNConfig()
+    assert said == [config.n_classes, config.n_features, GAIT_JOINTS, POSTURE_CHANNELS,
+                    MOVEMENT_CHANNELS]  # fmt: skip
+    assert fixed["fixed data"]["window_size"] == config.frames
 
 
 def test_an_epoch_s_share_of_the_run_stays(tmp_path):

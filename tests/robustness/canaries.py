@@ -607,7 +607,7 @@ def bert_folders() -> Iterator[Case]:
 
 def own_videos() -> Iterator[Case]:
     """What notebook 10 and test_singlevideo do with names."""
-    from jacklib.methods import vaanet
+    from jacklib.methods import clips, vaanet
     from jacklib.methods.page import page
     from jacklib.networks import VAANetConfig
     from jacklib.teaching.own_video import uploaded
@@ -627,7 +627,8 @@ def own_videos() -> Iterator[Case]:
         def one(place: Place, name=name) -> None:
             readers.write_film(place.work / "film.mp4", "mpeg4", "aac")
             os.replace("film.mp4", name)
-            vaanet.single_clip(place.work / name, VAANetConfig.classroom(4))
+            config = VAANetConfig.classroom(4)
+            clips.one_clip(place.work / name, lambda p: clips.open_clips(config, p, "validation"))
 
         yield f"one film called {name!r}", one
 

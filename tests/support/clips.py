@@ -6,7 +6,7 @@ from jacklib.samples import SamplePaths
 from support import ROOT
 
 FILM = ROOT / "data_samples" / "film"
-LABELS = list(video.DATASETS["ve8"].labels)
+LABELS = video.DATASETS["ve8"].labels
 CLIPS = ["bbb_0324", "bbb_0349", "bbb_0151", "bbb_0803", "bbb_0115"]
 SMALL = dict(seq_len=3, snippet_duration=4, sample_size=32, audio_frames=600)
 

@@ -14,7 +14,7 @@ from jittor import nn
 from support import ROOT
 
 from jacklib.errors import DataError
-from jacklib.methods.checkpoints import built_as, open_checkpoint, saved_config
+from jacklib.methods.checkpoints import config_of, open_checkpoint
 from jacklib.methods.front import load
 from jacklib.networks import BPMGCNConfig, CTENConfig, TSLNetConfig, VAANetConfig
 from jacklib.networks.resnet3d import resnet3d
@@ -24,6 +24,7 @@ from jacklib.weights.checkpoint import (
     load_kinetics_backbone,
     load_training,
     load_weights,
+    naming,
     read_options,
     save_training,
     save_weights,
@@ -268,11 +269,13 @@ def test_a_size_beyond_use_names_file_and_option(tmp_path, name):
             write_torch_file(path, {"w": np.ones(1), "options": {**good, option: wrong}})
             with pytest.raises(DataError) as caught:
                 file = open_checkpoint(name, path)
-                with built_as(file):
-                    saved_config(CONFIGS[name], file.options)
+                with naming(file.path):
+                    config_of(CONFIGS[name], file, "paper")
             assert str(path) in str(caught.value) and option in str(caught.value), wrong
     write_torch_file(path, {"w": np.ones(1), "options": good})
-    assert saved_config(CONFIGS[name], read_options(path)) == CONFIGS[name].classroom()
+    assert (
+        config_of(CONFIGS[name], open_checkpoint(name, path), "paper") == CONFIGS[name].classroom()
+    )
 
 
 def test_the_largest_network_that_a_file_may_claim_takes_no_memory(tmp_path):
