@@ -90,8 +90,7 @@ class _Page(drawing.Page):
 
     def __init__(self, states: list[GaitState], times: bool, curves: int, bold: str):
         classes = max(len(state.class_names) for state in states)
-        scored = any(state.probabilities is not None for state in states)
-        bars, rows = BAR * classes * scored, 3 * TIME_ROW * times
+        bars, rows = BAR * classes, 3 * TIME_ROW * times
         self.two = len(states) == 2
         if self.two:
             self.stages = [(0.1, 4.35, 3.6), (4.55, 4.35, 3.6)]  # left, width, height
@@ -100,7 +99,7 @@ class _Page(drawing.Page):
             lefts = (0.95, 5.35)
             self.bars = [(left, top, 1.1, bars) for left in lefts]
             self.times = [(left + 1.95, top, 1.5, rows) for left in lefts]
-            top += max(bars, rows + 0.4 * times) + (TITLE + GAP if bars or rows else 0)
+            top += max(bars, rows + 0.4 * times) + TITLE + GAP
             self.curves_top = top
             width = (INNER - 0.5 * (curves - 1)) / curves
             self.curves = [
@@ -112,7 +111,7 @@ class _Page(drawing.Page):
             self.legend_top = STAGE_TOP + 4.3 + GAP
             left, width, top = 5.95, 2.85, STAGE_TOP
             self.bars = [(left, top, width, bars)]
-            top += bars + (TITLE + GAP if bars else 0)
+            top += bars + TITLE + GAP
             last = self.legend_top + LEGEND - 0.45
             self.times = [(left, last - rows, width, rows)]
             last -= (rows + TITLE + GAP) * times
@@ -145,9 +144,8 @@ class Scene:
             self.figure = page.figure
             self._draw_headings()
             self._draw_stages()
-            for place, state in enumerate(states):
-                if state.probabilities is not None:
-                    self._draw_bars(state, page.bars[place])
+            for place, state in zip(page.bars, states, strict=True):
+                self._draw_bars(state, place)
             if self._timed:
                 self._draw_times()
             self._draw_curves(features)

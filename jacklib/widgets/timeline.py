@@ -4,10 +4,10 @@ TSL-Net scores every clip of 16 frames: one score per class, and one for backgro
 `metrics.localize` proposes segments, and `metrics.detection_metrics` measures those of all videos.
 Four thresholds decide what is proposed; this picture shows what each of them does.
 
-`render(video, thresholds)` draws one video, a pure function without pyplot: its frames and audio,
-the scores, annotated points and pseudo labels, ground truth and proposals. `save` writes the
-picture as a PNG file. `timeline_widget(videos)` puts a clip menu and the thresholds on top, and
-buttons for the best proposals beneath. What a video is stands in `timeline_state`.
+`render(video, thresholds)` draws one video: its frames and audio, the scores, annotated points and
+pseudo labels, ground truth and proposals. `timeline_widget(videos)` puts a clip menu and the
+thresholds on top, and buttons for the best proposals beneath. What a video is stands in
+`timeline_state`.
 
 Letters: F frames shown, T clips per video, C classes, n samples of audio.
 """
@@ -24,7 +24,6 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from jacklib.core.metrics import FOREGROUND_LEVELS, SCORE_LEVELS, DetectionMetrics
-from jacklib.errors import DataError, refuse
 from jacklib.widgets import drawing
 from jacklib.widgets.drawing import GREY, INK, INNER, MARGIN_LEFT, MARGIN_RIGHT, ORANGE, WIDTH
 from jacklib.widgets.timeline_state import (
@@ -66,7 +65,7 @@ def render(
         return page.finish()
 
 
-png, save = drawing.png_and_save(render)
+png = drawing.png_of(render)
 
 
 def render_frames(video: TimelineVideo, proposal: Proposal, *, lang: str = "en") -> Figure:
@@ -147,10 +146,6 @@ class _View:
     def __init__(self, video: TimelineVideo, thresholds: Thresholds, chosen: int | None, lang: str):
         self.video, self.thresholds, self.chosen, self.lang = video, thresholds, chosen, lang
         self.text, self.found = TEXT[lang], proposals(video, thresholds)
-        if chosen is not None and not 0 <= chosen < len(self.found):
-            wanted = f"0 to {len(self.found) - 1}" if self.found else "None: no proposal here"
-            cure = "Give a proposal's number in proposals(video, thresholds)."
-            raise DataError("chosen", found=str(chosen), wanted=wanted, cure=cure)
         self.names = [_name(label, lang) for label in video.class_names]
         pairs = zip(self.names, video.video_score, strict=True)
         self.scores = self.text["comma"].join(f"{name} {score:.2f}" for name, score in pairs)
@@ -159,14 +154,13 @@ class _View:
         # As `localize` chooses them.
         self.wanted = reached.tolist() if self.reached else [int(video.video_score.argmax())]
         self.edges = np.arange(len(video.scores) + 1) * video.clip_seconds  # [T+1]
-        # Name, colour, points and seeds of each class, and of background where it has seeds.
+        # Name, colour, label, points and seeds of each class and of background, where known.
         self.seed_rows = []
-        if video.act_seed is not None or video.points is not None:
+        if video.points is not None:
             for c, label in enumerate(video.class_names):
-                points = sorted(float(t) for name, t in video.points or () if name == label)
-                seeds = None if video.act_seed is None else video.act_seed[:, c]
-                self.seed_rows.append((self.names[c], LOOKS[c][0], label, points, seeds))
-        if video.bkg_seed is not None:
+                points = sorted(float(t) for name, t in video.points if name == label)
+                row = (self.names[c], LOOKS[c][0], label, points, video.act_seed[:, c])
+                self.seed_rows.append(row)
             row = (self.text["background"], DARK_GREY, "", [], video.bkg_seed)
             self.seed_rows.append(row)
         # The indices of each class's proposals that are shown, best first, and how many it has.
@@ -197,8 +191,6 @@ class TimelineExplorer(drawing.Shell):
     def __init__(
         self, videos: Sequence[TimelineVideo], lang: str = "en", thresholds: Thresholds = RELEASED
     ):
-        wanted = "at least one TimelineVideo"
-        refuse(len(videos) == 0, "videos", found="no video", wanted=wanted, cure="Pass a list.")
         super().__init__([video.title for video in videos], lang)
         self.videos = list(videos)
         self.chosen: int | None = None  # index of the framed proposal
@@ -212,9 +204,8 @@ class TimelineExplorer(drawing.Shell):
         self._make_parts(thresholds)
         # Before the last slider's move, and now.
         self._measured: tuple[Thresholds | None, Thresholds] = (None, self.thresholds)
-        self.clip.observe(self._choose_clip, names="value")
-        for slider in self._sliders:
-            slider.observe(self._choose_thresholds, names="value")
+        self.on_change(self._choose_clip, self.clip)
+        self.on_change(self._choose_thresholds, *self._sliders)
         self._show()
 
     def _make_parts(self, thresholds: Thresholds) -> None:
@@ -247,11 +238,11 @@ class TimelineExplorer(drawing.Shell):
         # The browser's steps come as 0.15000000000000002 and the like.
         return Thresholds(*(round(slider.value, 4) for slider in self._sliders))
 
-    def _choose_clip(self, change) -> None:
+    def _choose_clip(self) -> None:
         self.chosen = None
         self._show()
 
-    def _choose_thresholds(self, change) -> None:
+    def _choose_thresholds(self) -> None:
         self._measured = (self._measured[1], self.thresholds)
         if self.chosen is not None:  # it stays framed where it is still proposed
             label, _, *times = self._found[self.chosen]
@@ -374,7 +365,7 @@ def _button_place(video: TimelineVideo, proposal: Proposal) -> tuple[float, floa
     """
     label, score, start, end = proposal
     inner, margin = 100 * INNER / WIDTH, 100 * MARGIN_LEFT / WIDTH
-    left, width = margin + inner * start / video.span, inner * (end - start) / video.span
+    left, width = margin + inner * start / video.seconds, inner * (end - start) / video.seconds
     words = max(6.8, 1.1 * len(f"{label} {score:.2f}"))
     if width < words:
         left = min(max(left + (width - words) / 2, margin), margin + inner - words)
@@ -394,9 +385,7 @@ GRID, DARK_GREY = "#E3E6E8", "#7E8E9A"
 class _Page(drawing.Page):
     def __init__(self, view: _View, bold: str):
         video = view.video
-        self.film_width = INNER * video.seconds / video.span
-        strip, self.thumb = drawing.strip_size(len(video.frames), video.frames.shape[1:3])
-        self.strip = strip * video.seconds / video.span
+        self.strip, self.thumb = drawing.strip_size(len(video.frames), video.frames.shape[1:3])
         self.film_top = 0.5
         self.audio_top = self.film_top + self.strip + GAP
         self.scores_top = self.audio_top + AUDIO + GAP + TITLE + LEGEND
@@ -434,9 +423,8 @@ def _draw_heading(page: _Page, view: _View) -> None:
 
 
 def _draw_media(page: _Page, view: _View) -> list:
-    """The frames and the audio; the film may end before the last clip does."""
     video, film_top, audio_top = view.video, page.film_top, page.audio_top
-    film = page.axes(MARGIN_LEFT, film_top, page.film_width, page.strip)
+    film = page.axes(MARGIN_LEFT, film_top, INNER, page.strip)
     drawing.draw_frames(film, video.frames, page.thumb)
     page.label(film_top, page.strip, view.text["film"])
     audio = page.axes(MARGIN_LEFT, audio_top, INNER, AUDIO)
@@ -474,27 +462,22 @@ def _draw_scores(page: _Page, view: _View):
 
 def _draw_seeds(page: _Page, view: _View):
     """A row per class with its points and action seeds, and one with the background's seeds."""
-    video, text, rows = view.video, view.text, view.seed_rows
-    seeded = video.act_seed is not None or video.bkg_seed is not None
-    kinds = {"seeds": seeded, "points": video.points is not None}
-    title = "_and_".join(kind for kind, there in kinds.items() if there)
-    note = {"seeds_and_points": "seeds_note", "seeds": "seeds_only_note", "points": "points_note"}
-    page.title(MARGIN_LEFT, page.seeds_top, text[title])
-    page.note(page.seeds_top, text[note[title]])
+    seconds, text, rows = view.video.seconds, view.text, view.seed_rows
+    page.title(MARGIN_LEFT, page.seeds_top, text["seeds"])
+    page.note(page.seeds_top, text["seeds_note"])
     axes = page.axes(MARGIN_LEFT, page.seeds_top, INNER, SEED * len(rows))
     axes.set(ylim=(0, len(rows)), yticks=[])
     for place, (name, colour, label, points, seeds) in enumerate(rows):
         base, last = len(rows) - 1 - place, -np.inf
         page.label(page.seeds_top + place * SEED, SEED, name)
         axes.axhline(base, color="#BBBBBB", lw=0.6, zorder=1)
-        if seeds is not None:
-            look = dict(baseline=base, fill=True, color=colour, alpha=0.75, lw=0, zorder=2)
-            axes.stairs(base + 0.9 * seeds, view.edges, **look)
+        look = dict(baseline=base, fill=True, color=colour, alpha=0.75, lw=0, zorder=2)
+        axes.stairs(base + 0.9 * seeds, view.edges, **look)
         for t in points:
             mark = dict(marker="v", ms=6.5, color=INK, mec="white", mew=0.7, zorder=4)
             axes.plot([t], [base + 0.62], **mark)
             # Its label, where neither the point before nor the page's end is in the way.
-            if t - last > 0.3 * video.span / INNER and t < video.span * (1 - 0.25 / INNER):
+            if t - last > 0.3 * seconds / INNER and t < seconds * (1 - 0.25 / INNER):
                 axes.annotate(
                     label, (t, base + 0.5), xytext=(6, 0), textcoords="offset points", va="center",
                     fontsize=8.5, fontweight=page.bold, zorder=4,
@@ -539,7 +522,7 @@ def _draw_bar(lane, view: _View, colour: str, row: int, number: int, bold: str) 
     look = dict(ec=INK, lw=2, zorder=4) if picked else dict(ec=colour, lw=0.6, zorder=2)
     drawing.box(lane, start, row + 0.12, end - start, 0.76, fc=face, **look)
     # The score beside the bar: at its right, else at its left, else upon it.
-    span = view.video.span
+    span = view.video.seconds
     room, beside = 0.34 * span / INNER, 0.04 * span / INNER
     upon = end + room > span and start < room
     if end + room <= span:
@@ -577,7 +560,7 @@ def _say(axes, words: str) -> None:
 def _share_time(page: _Page, view: _View, axes: list) -> None:
     """One axis of time for all panels, the seconds beneath the last; the framed one's band."""
     film, *others = axes
-    span = view.video.span
+    span = view.video.seconds
     ticks = [t for t in MaxNLocator(12).tick_values(0, span) if 0 <= t <= span]
     for panel in others:
         panel.set(xlim=(0, span), xticks=ticks)
@@ -597,5 +580,5 @@ def _share_time(page: _Page, view: _View, axes: list) -> None:
         for t in (start, end):
             panel.axvline(t, color=INK, lw=0.8, ls=(0, (4, 3)), zorder=1.5)
     columns = len(view.video.frames) / view.video.seconds
-    left, right = (min(t, view.video.seconds) * columns for t in (start, end))
+    left, right = start * columns, end * columns
     drawing.outline(film, left, right - left, INK, 2.0)
