@@ -93,12 +93,6 @@ def channels_for_half(beta: np.ndarray) -> int:
     return int(np.searchsorted(total, total[-1] / 2 * (1 - 1e-6)) + 1)
 
 
-def upsample(attention: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Bilinear upsampling of a map [side, side] to [height, width], flat beyond outer centres."""
-    attention = np.asarray(attention, np.float64)
-    return cv2.resize(attention, (width, height), interpolation=cv2.INTER_LINEAR)
-
-
 # --- the widget ---------------------------------------------------------------------------------
 
 
@@ -188,7 +182,8 @@ def _draw_place(page: _Page, state: AttentionState, text: dict) -> None:
     axes.set_axis_off()
     page.title(MARGIN_LEFT, page.place_top, text["place"].format(state.segment))
     side = round(state.alpha.shape[1] ** 0.5)
-    heat = upsample(state.alpha[state.segment].reshape(side, side), 24 * side, 24 * side)
+    alpha = state.alpha[state.segment].reshape(side, side).astype(np.float64)
+    heat = cv2.resize(alpha, (24 * side, 24 * side), interpolation=cv2.INTER_LINEAR)
     # One scale for the whole clip, so that its segments can be compared.
     norm = Normalize(0, max(2.0, float(state.alpha.max())))
     picture = axes.imshow(heat, cmap=ListedColormap(HEAT), norm=norm, extent=whole)

@@ -24,7 +24,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from jacklib.errors import DataError, plain, refuse, shown
+from jacklib.errors import DataError, check_word, plain, refuse, shown
 from jacklib.widgets.words import FILES, texts
 
 # Colours from Okabe and Ito's set, which colour-blind readers can tell apart. What matters also
@@ -51,8 +51,7 @@ EMOTIONS_ZH = FILES["zh"]["emotions"]
 
 def check_language(lang: str) -> None:
     """Raise DataError unless lang is "en" or "zh"."""
-    if lang not in TEXT:
-        raise DataError("lang", found=repr(lang), wanted='"en" or "zh"', cure="Pass one of these.")
+    check_word("lang", lang, ("en", "zh"), "Pass one of these.")
 
 
 def drawable(lang: str) -> str:
@@ -125,8 +124,7 @@ def house_style(lang: str, words: Sequence[str]) -> Iterator[str]:
     # English labels too may stand beside a Chinese title or class name.
     if lang == "zh" or not "".join(words).isascii():
         family = [font, *family] if (font := chinese_font()) else family
-    style = dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), INK)
-    style["font.family"] = family
+    style = {"font.family": family}
     with matplotlib.rc_context(style, fname=Path(__file__).with_name("house.mplstyle")):
         # Matplotlib complains at every bold text of a font that has no bold face.
         bold = {

@@ -22,17 +22,17 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jacklib.data.gait_features import FEATURES
-from jacklib.errors import check_choice, refuse
+from jacklib.errors import refuse
 from jacklib.widgets import drawing
 from jacklib.widgets.gait_drawing import AZIMUTH, TEXT, Scene, feature_name, joint_name
 from jacklib.widgets.gait_drawing import project as project  # notebook 07 takes it from here
 from jacklib.widgets.gait_state import (
     PARTS,
-    STREAMS,
     UNITS,
     Choice,
     GaitState,
     graphs_of,
+    streams_of,
     strongest_pairs,
 )
 
@@ -43,25 +43,19 @@ NOTHING = -1  # a menu's "none"; a menu whose value is None stands empty in the 
 
 
 def render(
-    states: Sequence[GaitState], *, frame: int = 0, graph: str | None = None, part: str = "all",
-    unit: int = UNITS, stream: str | None = None, azimuth: float = AZIMUTH, lang: str = "en",
-    features: Sequence[int] = DEFAULT_FEATURES,
+    states: Sequence[GaitState], choice: Choice | None = None, *, frame: int = 0,
+    azimuth: float = AZIMUTH, features: Sequence[int] = DEFAULT_FEATURES, lang: str = "en",
 ) -> Figure:  # fmt: skip
     """Draw one gait, or two side by side: 9 inches wide, 900 pixels at the figure's resolution.
 
-    frame: from 0; a gait that is over by then has an empty stage.
-    graph: one of GRAPHS in `gait_state`; None for attention where all gaits have it, else the
-        skeleton.
-    part: one of PARTS.
-    unit: 1 to 10.
-    stream: one of STREAMS; None for posture where it is known.
-    features: up to three numbers of `gait_features.FEATURES`.
-    azimuth: see `gait_drawing.project`.
-
-    Raises DataError naming the argument.
+    choice: the graph; default: `Choice.first`. frame: from 0; a gait that is over by then has an
+    empty stage. azimuth: see `gait_drawing.project`. features: up to three numbers of
+    `gait_features.FEATURES`.
     """
     lang = drawing.drawable(lang)
-    scene = Scene(states, _choose(states, graph, part, unit, stream), features, lang)
+    refuse(not 1 <= len(states) <= 2, "states", found=f"{len(states)} gaits", wanted="1 or 2",
+           cure="Pass one gait, or two to stand side by side.")  # fmt: skip
+    scene = Scene(states, choice or Choice.first(states), features, lang)
     scene.show(frame, azimuth)
     return scene.figure
 
@@ -69,17 +63,14 @@ def render(
 png = drawing.png_of(render)
 
 
-def describe(
-    states: Sequence[GaitState], *, graph: str | None = None, part: str = "all", unit: int = UNITS,
-    stream: str | None = None, lang: str = "en",
-) -> str:  # fmt: skip
+def describe(states: Sequence[GaitState], choice: Choice | None = None, *, lang: str = "en") -> str:
     """What the picture says, in a few sentences, for those who cannot see it.
 
     Of each gait: prediction and label, the three strongest pairs that are no bone, the three most
     important joints.
     """
     drawing.check_language(lang)
-    text, choice = TEXT[lang], _choose(states, graph, part, unit, stream)
+    text, choice = TEXT[lang], choice or Choice.first(states)
     sentences = []
     for state in states:
         title, seconds = state.title or text["gait"], state.frames / state.fps
@@ -102,23 +93,6 @@ def describe(
     return text["space"].join(sentences)
 
 
-def _choose(
-    states: Sequence[GaitState], graph: str | None, part: str, unit: int, stream: str | None
-) -> Choice:
-    """The arguments that all pictures and words share, checked, and their defaults."""
-    refuse(not 1 <= len(states) <= 2, "states", found=f"{len(states)} gaits", wanted="1 or 2",
-           cure="Pass one gait, or two to stand side by side.")  # fmt: skip
-    if stream is None:
-        # The first with more than the skeleton.
-        stream = next((s for s in STREAMS if len(graphs_of(states, s)) > 1), "posture")
-    check_choice("stream", stream, STREAMS)
-    check_choice("part", part, PARTS)
-    check_choice("unit", unit, range(1, UNITS + 1))
-    there = graphs_of(states, stream)
-    check_choice("graph", graph or there[0], there)
-    return Choice(graph or there[0], part, unit, stream)
-
-
 # --- the widget ---------------------------------------------------------------------------------
 
 
@@ -133,7 +107,6 @@ class GaitExplorer(drawing.Shell):
     def __init__(self, states: Sequence[GaitState], lang: str = "en"):
         self.states = list(states)
         super().__init__([state.title for state in self.states], lang)
-        self._scene: Scene | None = None
         self._settling = False  # menus are being brought in line with each other
         self._make_parts()
         self.on_change(self._choose_gaits, self.left, self.right, self.stream)
@@ -156,8 +129,8 @@ class GaitExplorer(drawing.Shell):
         self.unit = slider("unit_slider", UNITS, 1, UNITS, continuous_update=False)
         self.azimuth = slider("turn_slider", int(AZIMUTH), -180, 180, step=5)
         # The options of these two follow the gaits.
-        self.graph = menu(text["graph_menu"], [(text["skeleton"], "skeleton")], "skeleton")
-        self.stream = menu(text["stream_menu"], [(text[s], s) for s in STREAMS], "posture")
+        self.graph = menu(text["graph_menu"], [], None)
+        self.stream = menu(text["stream_menu"], [], None)
         self.part = menu(text["part_menu"], [(text[p], p) for p in PARTS], "all")
         names = [(feature_name(number, self.lang), number) for number in range(len(FEATURES))]
         none = [(text["none"], NOTHING)]
@@ -187,10 +160,8 @@ class GaitExplorer(drawing.Shell):
             return
         self._settling = True
         text, shown = TEXT[self.lang], self.shown
-        with_graphs = [s for s in STREAMS if len(graphs_of(shown, s)) > 1] or ["posture"]
-        _offer(self.stream, [(text[s], s) for s in with_graphs])
-        first = self._scene is None
-        _offer(self.graph, [(text[g], g) for g in graphs_of(shown, self.stream.value)], first)
+        _offer(self.stream, [(text[s], s) for s in streams_of(shown)])
+        _offer(self.graph, [(text[g], g) for g in graphs_of(shown, self.stream.value)])
         self.frame.max = self.play.max = max(state.frames for state in shown) - 1
         self._settling = False
         self._show()
@@ -199,14 +170,14 @@ class GaitExplorer(drawing.Shell):
         """A new scene: anything but the frame and the turn has changed."""
         if self._settling:
             return
-        options = {name: getattr(self, name).value for name in ("graph", "part", "unit", "stream")}
+        choice = Choice(*(menu.value for menu in (self.graph, self.stream, self.part, self.unit)))
         chosen = [menu.value for menu in self.curves if menu.value not in (NOTHING, None)]
         numbers = list(dict.fromkeys(chosen))  # one curve chosen twice is one curve
         lang = drawing.drawable(self.lang)
-        self._scene = Scene(self.shown, Choice(**options), numbers, lang)
+        self._scene = Scene(self.shown, choice, numbers, lang)
         self._scene.show(self.frame.value, self.azimuth.value)
         self.image.value = drawing.png_bytes(self._scene.figure)
-        self.description = describe(self.shown, lang=self.lang, **options)
+        self.description = describe(self.shown, choice, lang=self.lang)
         self.say(self.description)
 
     def _move(self) -> None:
@@ -217,10 +188,9 @@ class GaitExplorer(drawing.Shell):
 gait_widget = GaitExplorer
 
 
-def _offer(menu: ipywidgets.Dropdown, options: list[tuple[str, str]], first: bool = False) -> None:
-    """Change a menu's options; its choice stays where it still is one, unless `first` is wanted."""
+def _offer(menu: ipywidgets.Dropdown, options: list[tuple[str, str]]) -> None:
+    """Change a menu's options; its choice stays where it still is one."""
     values = [value for _, value in options]
-    value = menu.value if menu.value in values and not first else values[0]
-    if list(menu.options) != options:
-        menu.options = options
+    value = menu.value if menu.value in values else values[0]
+    menu.options = options
     menu.value = value

@@ -204,21 +204,20 @@ class Scene:
         known = [row for row in importance if row is not None]
         joints = _norm(np.concatenate(known)) if known else None
         look = _Look(_norm(between, symmetric=signed), SIGNED if signed else WEIGHTS, joints)
-        # How far from the middle the joints come, to the side and up, in metres.
-        reaches = [
-            (np.hypot(joints[..., 0], joints[..., 2]).max(), joints[..., 1].max())
-            for joints in map(_steady, self.states)
-        ]
+        # How high the joints come, in metres, of the gait that comes farthest from the middle.
+        widest = max(
+            map(_steady, self.states), key=lambda at: np.hypot(at[..., 0], at[..., 2]).max()
+        )
+        reach = widest[..., 1].max()
         title = choice.words(self.text)
-        if self.lang == "en":
-            title = title[0].upper() + title[1:]
+        title = title[0].upper() + title[1:]
         page.fitted(5.0, 0.25, STAGE_TOP - 0.26, title, 10.5, fontweight=page.bold)
         self.stages = []
         for state, matrix, row, (left, width, height) in zip(
             self.states, matrices, importance, page.stages, strict=True
         ):
             axes = page.axes(left, STAGE_TOP, width, height)
-            self.stages.append(_Stage(axes, state, matrix, row, look, max(reaches)[1], self.text))
+            self.stages.append(_Stage(axes, state, matrix, row, look, reach, self.text))
         self._draw_legend(look, next(filter(None, sources), "unknown_joints"))
 
     def _draw_legend(self, look: _Look, source: str) -> None:

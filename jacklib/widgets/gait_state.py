@@ -79,10 +79,16 @@ class GaitState:
 class Choice:
     """Which graph is shown."""
 
-    graph: str
-    part: str
-    unit: int
-    stream: str
+    graph: str  # one of GRAPHS
+    stream: str  # one of STREAMS
+    part: str = "all"  # one of PARTS
+    unit: int = UNITS  # 1 to 10
+
+    @classmethod
+    def first(cls, states: Sequence[GaitState]) -> "Choice":
+        """The attention where all the gaits have it, else the skeleton; posture where known."""
+        stream = streams_of(states)[0]
+        return cls(graphs_of(states, stream)[0], stream)
 
     @property
     def fusion(self) -> int:
@@ -123,6 +129,11 @@ def graphs_of(states: Sequence[GaitState], stream: str) -> list[str]:
     }
     has |= {"skeleton": True, "sum": all(has.values())}
     return [graph for graph in GRAPHS if has[graph]]
+
+
+def streams_of(states: Sequence[GaitState]) -> list[str]:
+    """The streams of which more than the skeleton can be shown; posture if there is none."""
+    return [s for s in STREAMS if len(graphs_of(states, s)) > 1] or ["posture"]
 
 
 def strongest_pairs(matrix: np.ndarray, count: int = PAIRS) -> list[tuple[int, int, float]]:

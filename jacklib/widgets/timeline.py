@@ -105,14 +105,14 @@ def describe(
         text[key].format(scores=view.scores, t=threshold, wanted=wanted),
         text["describe_levels"].format(score=score, foreground=foreground, nms=nms),
     ]
-    if video.points is not None:
+    if video.points:
         words = [text["point"].format(_name(label, lang), t) for label, t in video.points]
-        sentences.append(_listed(words, text, "describe_points", "describe_no_points"))
-    if video.truth is None:
-        sentences.append(text["describe_unknown"])
-    else:
+        sentences.append(_listed(words, text, "describe_points"))
+    if video.truth:
         words = [text["segment"].format(_name(row[0], lang), *row[1:]) for row in video.truth]
-        sentences.append(_listed(words, text, "describe_truth", "describe_no_truth"))
+        sentences.append(_listed(words, text, "describe_truth"))
+    else:
+        sentences.append(text["describe_unknown"])
     if view.found:
         best = _parts(max(view.found, key=lambda proposal: proposal[1]), lang)
         sentences.append(text["describe_best"].format(count=len(view.found), **best))
@@ -123,12 +123,10 @@ def describe(
     return text["space"].join(sentences)
 
 
-def _listed(words: list[str], text: dict, some: str, none: str, most: int = 6) -> str:
+def _listed(words: list[str], text: dict, key: str, most: int = 6) -> str:
     """A sentence with the first few of the words."""
-    if not words:
-        return text[none]
     more = [text["more"].format(len(words) - most)] if len(words) > most else []
-    return text[some].format(text["comma"].join(words[:most] + more))
+    return text[key].format(text["comma"].join(words[:most] + more))
 
 
 def _name(label: str, lang: str) -> str:
@@ -159,9 +157,9 @@ class _View:
         if video.points is not None:
             for c, label in enumerate(video.class_names):
                 points = sorted(float(t) for name, t in video.points if name == label)
-                row = (self.names[c], LOOKS[c][0], label, points, video.act_seed[:, c])
+                row = self.names[c], LOOKS[c][0], label, points, video.act_seed[:, c]
                 self.seed_rows.append(row)
-            row = (self.text["background"], DARK_GREY, "", [], video.bkg_seed)
+            row = self.text["background"], DARK_GREY, "", [], video.bkg_seed
             self.seed_rows.append(row)
         # The indices of each class's proposals that are shown, best first, and how many it has.
         self.lanes = []
@@ -225,8 +223,11 @@ class TimelineExplorer(drawing.Shell):
         sliders = ipywidgets.HBox(self._sliders, layout=drawing.FULL | drawing.WRAPPED)
         self.controls.children = (self.clip, sliders)
         self.numbers, self._hint = ipywidgets.HTML(), ipywidgets.HTML()
-        # The margin is that of an Image, so that the buttons stand beneath what they name.
-        self._lane = ipywidgets.VBox(layout=drawing.FULL | {"margin": "2px"})
+        # A column for each pixel of the picture, and the margin of an Image: so the buttons stand
+        # beneath what they name.
+        columns = f"repeat({WIDTH * drawing.DPI:.0f}, minmax(0, 1fr))"
+        grid = {"grid_template_columns": columns, "grid_auto_flow": "row dense", "margin": "2px"}
+        self._lane = ipywidgets.GridBox(layout=drawing.FULL | grid)
         self.strip = drawing.picture()
 
     @property
@@ -270,45 +271,36 @@ class TimelineExplorer(drawing.Shell):
         return measure(self.videos, thresholds)
 
     def _make_buttons(self) -> None:
-        """Buttons on the picture's axis of time, in as few rows as they need."""
-        old = [*self.buttons, *self._lane.children]
+        """Buttons on the picture's axis of time; the browser takes as few rows as they need."""
+        old = self.buttons
         best = sorted(range(len(self._found)), key=lambda i: -self._found[i][1])[:BUTTONS]
         self.numbers_of, self.buttons = best, [self._button(number) for number in best]
-        rows: list[list[tuple[float, float, ipywidgets.Button]]] = []
-        for number, button in zip(best, self.buttons, strict=True):
-            left, width = _button_place(self.video, self._found[number])
-            for row in rows:
-                if all(left >= end or left + width <= start for start, end, _ in row):
-                    break
-            else:
-                rows.append(row := [])
-            row.append((left, left + width, button))
-        boxes = []
-        for row in rows:
-            row.sort(key=lambda entry: entry[0])
-            right = 0.0
-            for left, end, button in row:
-                button.layout.margin = f"1px 0 1px {left - right:.3f}%"
-                button.layout.width = f"{end - left:.3f}%"
-                right = end
-            look = {"width": "100%", "margin": "0", "overflow": "hidden"}
-            boxes.append(ipywidgets.HBox([button for *_, button in row], layout=look))
-        self._lane.children = boxes
+        self._lane.children = self.buttons
         words = TEXT[self.lang]["buttons"].format(len(best), len(self._found))
         self._hint.value = drawing.spoken(words) if best else ""
-        for widget in old:
-            for part in (widget, widget.layout, getattr(widget, "style", None)):
-                if part is not None:
-                    part.close()
+        for button in old:
+            for part in (button, button.layout, button.style):
+                part.close()
 
     def _button(self, number: int) -> ipywidgets.Button:
+        label, score, start, end = self._found[number]
+        words, scale = f"{label} {score:.2f}", INNER / self.video.seconds  # inches per second
+        left, right = (drawing.DPI * (MARGIN_LEFT + scale * t) for t in (start, end))
+        # At least as wide as its words, around its proposal's middle.
+        wider = max(0, max(61, 10 * len(words)) - (right - left))
+        width = right - left + wider
+        first, last = drawing.DPI * MARGIN_LEFT, drawing.DPI * (MARGIN_LEFT + INNER)
+        left = min(max(left - wider / 2, first), last - width)
         button = ipywidgets.Button(
-            description="{} {:.2f}".format(*self._found[number]),
+            description=words,
             tooltip=TEXT[self.lang]["tip"].format(**_parts(self._found[number], self.lang)),
             # JupyterLab's line is 28 px high, and the border comes on top of it.
-            layout={"height": "32px", "padding": "0"},
+            layout={
+                "grid_column": f"{left + 1:.0f} / span {width:.0f}", "width": "auto",
+                "height": "32px", "padding": "0", "margin": "1px 0",
+            },
             style={"text_color": INK},
-        )
+        )  # fmt: skip
         button.on_click(lambda _: self.choose(number))
         return button
 
@@ -356,21 +348,6 @@ def report_words(
             words.append(f"{name} {new}" if new == old else f"{name} {old} → {new}")
     videos = text["one_video" if count == 1 else "many_videos"].format(count)
     return text["numbers"].format(videos, text["comma"].join(words))
-
-
-def _button_place(video: TimelineVideo, proposal: Proposal) -> tuple[float, float]:
-    """Left edge and width of a proposal's button, in percent of the picture's width.
-
-    A button is at least as wide as its words; it then lies around its proposal's middle.
-    """
-    label, score, start, end = proposal
-    inner, margin = 100 * INNER / WIDTH, 100 * MARGIN_LEFT / WIDTH
-    left, width = margin + inner * start / video.seconds, inner * (end - start) / video.seconds
-    words = max(6.8, 1.1 * len(f"{label} {score:.2f}"))
-    if width < words:
-        left = min(max(left + (width - words) / 2, margin), margin + inner - words)
-        width = words
-    return left, width
 
 
 # --- the panels ---------------------------------------------------------------------------------

@@ -41,7 +41,8 @@ class TimelineVideo:
     points: tuple[tuple[str, float], ...] | None = None
     act_seed: np.ndarray | None = array("T C+1", "fractions", default=None)
     bkg_seed: np.ndarray | None = array("T", "fractions", default=None)
-    truth: tuple[tuple[str, float, float], ...] | None = None  # (label, start, end), seconds
+    # (label, start, end), seconds, of each true segment; None where unknown
+    truth: tuple[tuple[str, float, float], ...] | None = None
     # (start, end, count) -> uint8 [count, H, W, 3], each from the middle of one of count equal
     # parts of these seconds; None: a proposal shows the nearest of `frames`
     frames_between: Callable[[float, float, int], np.ndarray] | None = None
@@ -98,15 +99,12 @@ def proposals(video: TimelineVideo, thresholds: Thresholds = RELEASED) -> list[P
 def measure(
     videos: Sequence[TimelineVideo], thresholds: Thresholds = RELEASED
 ) -> metrics.DetectionMetrics | None:
-    """How good the proposals are, over the videos whose truth is known and tIoU 0.1 to 0.3.
-
-    None if there is no true segment to find.
-    """
-    known = {str(i): video for i, video in enumerate(videos) if video.truth is not None}
-    if not any(video.truth for video in known.values()):
-        return None
+    """How good the proposals are, over the videos whose truth is known and tIoU 0.1 to 0.3; None
+    if there is no such video."""
+    known = {str(i): video for i, video in enumerate(videos) if video.truth}
     found = {name: proposals(video, thresholds) for name, video in known.items()}
-    return metrics.detection_metrics({name: video.truth for name, video in known.items()}, found)
+    truth = {name: video.truth for name, video in known.items()}
+    return metrics.detection_metrics(truth, found) if known else None
 
 
 def frames_of(video: TimelineVideo, start: float, end: float) -> tuple[np.ndarray, np.ndarray]:
