@@ -205,10 +205,8 @@ class Scene:
         joints = _norm(np.concatenate(known)) if known else None
         look = _Look(_norm(between, symmetric=signed), SIGNED if signed else WEIGHTS, joints)
         # How high the joints come, in metres, of the gait that comes farthest from the middle.
-        widest = max(
-            map(_steady, self.states), key=lambda at: np.hypot(at[..., 0], at[..., 2]).max()
-        )
-        reach = widest[..., 1].max()
+        gaits = [_steady(state) for state in self.states]
+        reach = max(gaits, key=lambda at: np.hypot(at[..., 0], at[..., 2]).max())[..., 1].max()
         title = choice.words(self.text)
         title = title[0].upper() + title[1:]
         page.fitted(5.0, 0.25, STAGE_TOP - 0.26, title, 10.5, fontweight=page.bold)

@@ -294,9 +294,10 @@ class TimelineExplorer(drawing.Shell):
         button = ipywidgets.Button(
             description=words,
             tooltip=TEXT[self.lang]["tip"].format(**_parts(self._found[number], self.lang)),
-            # JupyterLab's line is 28 px high, and the border comes on top of it.
+            # JupyterLab's line is 28 px high, and the border comes on top of it. Not grid_column:
+            # ipywidgets undoes it where grid_area is not set.
             layout={
-                "grid_column": f"{left + 1:.0f} / span {width:.0f}", "width": "auto",
+                "grid_area": f"auto / {left + 1:.0f} / auto / span {width:.0f}", "width": "auto",
                 "height": "32px", "padding": "0", "margin": "1px 0",
             },
             style={"text_color": INK},

@@ -554,7 +554,8 @@ def test_best_proposals_have_buttons_on_the_pictures_axis_of_time():
     inner, left_margin = drawing.INNER / drawing.WIDTH * 100, drawing.MARGIN_LEFT / drawing.WIDTH
     places = {}
     for button in explorer._lane.children:  # in columns of a pixel of the picture, from 1
-        first, width = map(int, button.layout.grid_column.split(" / span "))
+        area = button.layout.grid_area.removeprefix("auto / ")
+        first, width = map(int, area.split(" / auto / span "))
         places[button] = ((first - 1) / 9, (first - 1 + width) / 9)
         assert places[button][1] <= 100 - 100 * drawing.MARGIN_RIGHT / drawing.WIDTH + 0.1
     assert list(places) == explorer.buttons
