@@ -24,6 +24,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from jacklib.core.metrics import FOREGROUND_LEVELS, SCORE_LEVELS, DetectionMetrics
+from jacklib.core.shapes import CLIP_FRAMES
 from jacklib.widgets import drawing
 from jacklib.widgets.drawing import GREY, INK, INNER, MARGIN_LEFT, MARGIN_RIGHT, ORANGE, WIDTH
 from jacklib.widgets.timeline_state import (
@@ -151,7 +152,7 @@ class _View:
         self.reached = len(reached) > 0
         # As `localize` chooses them.
         self.wanted = reached.tolist() if self.reached else [int(video.video_score.argmax())]
-        self.edges = np.arange(len(video.scores) + 1) * video.clip_seconds  # [T+1]
+        self.edges = np.arange(len(video.scores) + 1) * (CLIP_FRAMES / video.fps)  # [T+1]
         # Name, colour, label, points and seeds of each class and of background, where known.
         self.seed_rows = []
         if video.points is not None:

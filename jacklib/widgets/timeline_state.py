@@ -51,14 +51,9 @@ class TimelineVideo:
         drawing.settle(self)
 
     @property
-    def clip_seconds(self) -> float:
-        """How long one clip is."""
-        return CLIP_FRAMES / self.fps
-
-    @property
     def seconds(self) -> float:
         """How long all clips are."""
-        return len(self.scores) * self.clip_seconds
+        return len(self.scores) * (CLIP_FRAMES / self.fps)
 
 
 @dataclass(frozen=True)
