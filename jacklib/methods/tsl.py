@@ -370,9 +370,8 @@ def timeline_of(
             wave = sample.logmel.mean(2).reshape(-1)
             wave = wave - wave.min()
     return TimelineVideo(
-        title=title, fps=fps, frames=frames, waveform=wave, seconds=seconds,
-        scores=found.scores, video_score=found.video_score, class_names=CLASSES,
-        frames_between=look, **more,
+        title=title, fps=fps, frames=frames, waveform=wave, scores=found.scores,
+        video_score=found.video_score, class_names=CLASSES, frames_between=look, **more,
     )  # fmt: skip
 
 
