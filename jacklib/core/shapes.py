@@ -60,6 +60,8 @@ def check_fields(config: Any, **limits: tuple[float, float]) -> None:
     The config may be a stranger's checkpoint's, and says how much memory a network takes."""
     for field in fields(config):
         value, default = getattr(config, field.name), field.default
+        if value is None and field.type.endswith("| None"):
+            continue
         least, most = limits.get(field.name, (0, 1))
         if isinstance(default, bool | str):
             wanted = "yes or no (a bool)" if isinstance(default, bool) else "a word"

@@ -26,7 +26,9 @@ import jittor as jt
 import numpy as np
 from jittor import nn
 
-from jacklib.errors import DataError, refuse, shown
+from jacklib.core.configs import Config
+from jacklib.core.shapes import check_fields
+from jacklib.errors import DataError, check_choice, refuse, shown
 from jacklib.files import read_table
 from jacklib.ops import relu
 from jacklib.weights.checkpoint import LoadReport, load_weights, naming, read_weights
@@ -42,7 +44,7 @@ MOST = {
 
 
 @dataclass(frozen=True)
-class BERTConfig:
+class BERTConfig(Config):
     """Every option of `BERT`. Names are Hugging Face's, the defaults BERT-base's.
 
     hidden_act: "gelu" (exact), "gelu_new" (with a tanh) or "relu".
@@ -65,41 +67,24 @@ class BERTConfig:
     pad_token_id: int | None = 0  # the word that stands for none, or None
     pooler: bool = True  # whether there is a pooled output
 
+    SMALL = dict(
+        hidden_size=64, num_hidden_layers=2, num_attention_heads=4, intermediate_size=256,
+        max_position_embeddings=64,
+    )  # fmt: skip
+
     def __post_init__(self):
-        cure = "BERT-base's are the defaults."
-        for name, most in MOST.items():
-            value = getattr(self, name)
-            whole = isinstance(value, int) and not isinstance(value, bool)
-            wanted = f"{most} at most" if whole and value > most else "a whole number, 1 or more"
-            refuse(not (whole and 1 <= value <= most), name, found=shown(value), wanted=wanted,
-                   cure=cure)  # fmt: skip
-        H, h, last = self.hidden_size, self.num_attention_heads, self.vocab_size - 1
+        H, h = self.hidden_size, self.num_attention_heads
+        check_fields(
+            self, **{name: (1, most) for name, most in MOST.items()}, hidden_dropout_prob=(0, 0.99),
+            attention_probs_dropout_prob=(0, 0.99), pad_token_id=(0, MOST["vocab_size"]),
+        )  # fmt: skip
         refuse(H % h, "num_attention_heads", found=h, wanted=f"a divisor of hidden_size ({H})",
                cure="BERT-base has 12 heads for a width of 768.")  # fmt: skip
-        refuse(self.hidden_act not in ACTIVATIONS, "hidden_act", found=shown(self.hidden_act),
-               wanted=f"one of {ACTIVATIONS}", cure="Released BERT checkpoints have 'gelu'."
-        )  # fmt: skip
-        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range",
-                     "layer_norm_eps"):  # fmt: skip
-            value = getattr(self, name)
-            real = isinstance(value, int | float) and not isinstance(value, bool)
-            refuse(not (real and 0 <= value < 1), name, found=shown(value),
-                   wanted="0 or more, and less than 1", cure=cure)  # fmt: skip
-        pad = self.pad_token_id
-        refuse(pad is not None and not (isinstance(pad, int) and 0 <= pad <= last),
-               "pad_token_id", found=shown(pad), wanted=f"0 to {last}, or None",
-               cure="BERT's padding is word 0.")  # fmt: skip
-
-    @classmethod
-    def paper(cls) -> BERTConfig:
-        """BERT-base, uncased."""
-        return cls()
-
-    @classmethod
-    def classroom(cls) -> BERTConfig:
-        """The same network small enough to train from nothing in minutes on two CPU cores."""
-        return cls(hidden_size=64, num_hidden_layers=2, num_attention_heads=4,
-                   intermediate_size=256, max_position_embeddings=64)  # fmt: skip
+        check_choice("hidden_act", self.hidden_act, ACTIVATIONS,
+                     "Released BERT checkpoints have 'gelu'.")  # fmt: skip
+        pad, last = self.pad_token_id, self.vocab_size - 1
+        refuse(pad is not None and pad > last, "pad_token_id", found=pad,
+               wanted=f"0 to {last}, or None", cure="BERT's padding is word 0.")  # fmt: skip
 
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike) -> BERTConfig:

@@ -304,7 +304,7 @@ def test_names_of_released_files(kind, checkpoint):
         ({"hidden_act": "silu"}, "config.json, hidden_act: found 'silu', wanted one of"),
         ({"num_attention_heads": 5}, "config.json, num_attention_heads: found 5, wanted a divisor"),
         ({"hidden_size": "wide"}, "config.json"),
-        ({"num_hidden_layers": 10_000_000}, "found 10000000, wanted 200 at most"),
+        ({"num_hidden_layers": 10_000_000}, "found 10000000, wanted a whole number from 1 to 200"),
         ({"vocab_size": 2_000_000}, "numbers, wanted"),
         ({"intermediate_size": 60_000, "num_hidden_layers": 200}, "numbers, wanted"),
         ({"hidden_dropout_prob": "much"}, "hidden_dropout_prob: found 'much'"),
@@ -418,10 +418,13 @@ def test_wrong_inputs_are_named(given, wanted):
 @pytest.mark.parametrize(
     "options, wanted",
     [
-        ({"hidden_size": 0}, "hidden_size: found 0, wanted a whole number, 1 or more."),
+        ({"hidden_size": 0}, "hidden_size: found 0, wanted a whole number from 1 to 16384."),
         ({"num_attention_heads": 5}, "num_attention_heads: found 5, wanted a divisor of"),
-        ({"hidden_act": "swish"}, "hidden_act: found 'swish', wanted one of"),
-        ({"hidden_dropout_prob": 1.0}, "hidden_dropout_prob: found 1.0, wanted 0 or more"),
+        ({"hidden_act": "swish"}, "hidden_act: found 'swish', wanted one of gelu,"),
+        (
+            {"hidden_dropout_prob": 1.0},
+            "hidden_dropout_prob: found 1.0, wanted a number from 0 to 0.99",
+        ),
         ({"pad_token_id": 15}, "pad_token_id: found 15, wanted 0 to 14, or None."),
     ],
 )

@@ -627,7 +627,7 @@ def own_videos() -> Iterator[Case]:
         def one(place: Place, name=name) -> None:
             readers.write_film(place.work / "film.mp4", "mpeg4", "aac")
             os.replace("film.mp4", name)
-            vaanet.single_clip(place.work / name, VAANetConfig.classroom(4))
+            vaanet.single_clip(place.work / name, VAANetConfig.classroom(n_classes=4))
 
         yield f"one film called {name!r}", one
 
@@ -644,8 +644,8 @@ def own_videos() -> Iterator[Case]:
             """A checkpoint's class names never become a path."""
             from jacklib.weights.checkpoint import save_weights
 
-            net = vaanet.VAANet(VAANetConfig.classroom(4))
-            options = asdict(VAANetConfig.classroom(4)) | {"network": "VAANet"}
+            net = vaanet.VAANet(VAANetConfig.classroom(n_classes=4))
+            options = asdict(VAANetConfig.classroom(n_classes=4)) | {"network": "VAANet"}
             options["class_names"] = [_name(name, place), "b", "c", "d"]
             save_weights(net, place.work / "evil.pth", options)
             readers.write_film(place.work / "clip.mp4", "mpeg4", "aac")
