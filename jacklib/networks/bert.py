@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -329,7 +328,17 @@ class BERT(nn.Module):
         weights = plain_names(read_weights(path))
         _check_amount(config, weights, path)
         net = cls(replace(config, pooler="pooler.dense.weight" in weights))
-        report = load_encoder(net, weights, path)
+        # Heads by name: whatever is no part of BertModel.
+        parts = ("embeddings.", "encoder.", "pooler.")
+        ours = {key: value for key, value in weights.items() if key.startswith(parts)}
+        try:
+            report = load_weights(net, ours)
+        except DataError as error:
+            raise DataError(path, found=error.found, wanted=error.wanted,
+                            cure="Take the config.json that belongs to these weights."
+            ) from None  # fmt: skip
+        report.unexpected = [key for key in weights if key not in ours]
+        jt.sync(net.parameters())  # as where the network is made
         net.eval()
         return net, report
 
@@ -435,37 +444,11 @@ def plain_names(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """
     found = {}
     for key, value in weights.items():
-        key = key.removeprefix("bert.")
-        key = re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", key)
-        key = re.sub(r"LayerNorm\.beta$", "LayerNorm.bias", key)
+        key = key.removeprefix("bert.").replace("LayerNorm.gamma", "LayerNorm.weight")
+        key = key.replace("LayerNorm.beta", "LayerNorm.bias")
         if key not in ("embeddings.position_ids", "embeddings.token_type_ids"):
             found[key] = value
     return found
-
-
-def load_encoder(
-    net: BERT, source: Mapping | str | os.PathLike, name: str | None = None
-) -> LoadReport:
-    """Load released weights into `net`: `load_weights` that lets other heads lie.
-
-    name: what errors call the source. Raises DataError if part of the encoder is missing, has
-    another shape, or is in the file but not in the network.
-    """
-    name = name or ("weights" if isinstance(source, Mapping) else os.fspath(source))
-    weights = plain_names(read_weights(source))
-    # Heads by name: whatever is no part of BertModel. A pooler that the network lacks is one too.
-    parts = ("embeddings.", "encoder.") + (("pooler.",) if net.pooler is not None else ())
-    ours = {key: value for key, value in weights.items() if key.startswith(parts)}
-    try:
-        report = load_weights(net, ours)
-    except DataError as error:
-        cure = "Build the network with the options of the checkpoint's config.json."
-        if net.pooler is not None and not any(key.startswith("pooler.") for key in weights):
-            cure += " This file has no pooler: BERTConfig(pooler=False) wants none."
-        raise DataError(name, found=error.found, wanted=error.wanted, cure=cure) from None
-    report.unexpected = [key for key in weights if key not in ours]
-    jt.sync(net.parameters())  # as where the network is made
-    return report
 
 
 def import_transformers() -> ModuleType:
@@ -474,11 +457,8 @@ def import_transformers() -> ModuleType:
     It would say that there is no PyTorch; and where there is, import it, which does not go well
     in one process with Jittor.
     """
-    if "transformers" in sys.modules:
-        return sys.modules["transformers"]
-    silence = "TRANSFORMERS_NO_ADVISORY_WARNINGS"
-    before, hide = os.environ.get(silence), "torch" not in sys.modules
-    os.environ[silence] = "1"
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+    hide = "torch" not in sys.modules
     if hide:
         sys.modules["torch"] = None  # `import torch` then fails, and find_spec finds nothing
     try:
@@ -486,8 +466,4 @@ def import_transformers() -> ModuleType:
     finally:
         if hide:
             del sys.modules["torch"]
-        if before is None:
-            del os.environ[silence]
-        else:
-            os.environ[silence] = before
     return transformers

@@ -24,8 +24,7 @@ import struct
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -161,8 +160,7 @@ def _damaged(path: str, found: str) -> DataError:
     return _unusable(path, f"a damaged file: {found}", _AGAIN)
 
 
-@dataclass(frozen=True)
-class _Storage:
+class _Storage(NamedTuple):
     """Flat memory that tensors look at: `n_elements` from element `start` of the bytes at `key`."""
 
     key: str
@@ -171,8 +169,7 @@ class _Storage:
     n_elements: int
 
 
-@dataclass(frozen=True)
-class _Tensor:
+class _Tensor(NamedTuple):
     """An array still to be filled from its storage. Offset and strides count elements."""
 
     array: np.ndarray

@@ -545,13 +545,14 @@ def links() -> Iterator[Case]:
         link(place, "log.csv", "notes.txt")
         files.write_text(place.work / "out" / "log.csv", "new")
 
-    def removed(place: Place) -> None:
+    def replaced(place: Place) -> None:
         link(place, "made", "clip")
-        files.remove_ours(place.work / "out" / "made")
+        with files.whole_folder(place.work / "out" / "made"):
+            pass
 
     yield "weights: best.pth leads to a file", weights
     yield "a text file leads to a file", text
-    yield "a folder to remove leads to a folder", removed
+    yield "a folder to replace leads to a folder", replaced
 
 
 # --- With Jittor: text models, notebook 10, checkpoints -------------------------------------------
