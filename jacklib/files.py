@@ -332,9 +332,8 @@ def _open_lock(path: Path) -> int:
     except PermissionError:
         if not path.exists() or not os.access(path.parent, os.W_OK):
             raise
-        return os.open(
-            path, os.O_RDONLY | os.O_NOFOLLOW
-        )  # another user's: it can be held all the same
+        # Another user's: it can be held all the same.
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
 
 
 def _take(handle: int) -> bool:

@@ -455,7 +455,7 @@ def about() -> str:
         env=process_environment(JACKLIB_NO_JITTOR="1"), cwd=ROOT,
     )  # fmt: skip
     if named or torch:
-        versions["PyTorch"] = torch
+        versions["PyTorch"] = torch.partition("\n")[0]
     words = [f"{name} {version or 'unknown'}" for name, version in versions.items()]
     return ", ".join([*words, time.strftime("%Y-%m-%d")])
 
