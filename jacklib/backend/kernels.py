@@ -1,20 +1,11 @@
 """Compile Jittor's kernels in a third of the time, and safely from several processes at once.
 
-Jittor writes a C++ file for each new operator and has it compiled. Most of that second and a half
-is not the operator: a Python is started, Jittor's headers are read anew, and 45,000 lines of debug
-information pass through a text file. `use_quick_compiler` sets some of Jittor's flags, so that
-
-- the headers come precompiled (one file in jacklib's cache, made once, 60 to 100 MB; where g++
-  cannot use it, because an operator asks for other options, it reads the headers as before), and
-- a small shell script stands where Jittor starts its Python script. It compiles straight to the
-  library, in a folder of its own, and then moves it into place. Jittor's script edits kernels with
-  stores that bypass the cache as assembler text; those it still gets.
-
-The kernels are the same code: the same compiler, the same options but `-g`. On a GPU's machine a
-like script stands where Jittor starts nvcc. Two processes that want the same kernel at once cannot
-load each other's half library. Jittor's lock, which lets one process compile while all others wait,
-is left on all the same: Jittor reads the source again after writing it, and fails where another
-process is just writing it anew. `warmup` and `gpu_check` take it off where failure does no harm.
+`use_quick_compiler` sets some of Jittor's flags, so that Jittor's headers come precompiled (one
+file in jacklib's cache, made once, 60 to 100 MB), and a shell script stands where Jittor starts its
+Python script, or nvcc. It compiles straight to the library, in a folder of its own, and then moves
+it into place; kernels that Jittor edits as assembler text still go to Jittor's script. The kernels
+are the same code: the same compiler, the same options but `-g`. Why, how long it takes, and what
+Jittor's lock is still for: docs/en/architecture.md, "Kernels".
 """
 
 import contextlib
