@@ -56,20 +56,7 @@ _STORAGE_CLASSES = {
 } | {"torch.storage.UntypedStorage": "uint8", "torch.UntypedStorage": "uint8"}
 
 # Every other name a file may mention. They are only ever compared, never imported.
-_KNOWN_NAMES = set(
-    """
-    torch._utils._rebuild_tensor torch._utils._rebuild_tensor_v2 torch._utils._rebuild_tensor_v3
-    torch._utils._rebuild_parameter torch._utils._rebuild_parameter_with_state
-    torch._tensor._rebuild_from_type_v2 torch.Tensor torch.nn.parameter.Parameter
-    torch.Size torch.device collections.OrderedDict collections.defaultdict collections.Counter
-    argparse.Namespace _codecs.encode numpy.dtype numpy.ndarray
-    numpy.core.multiarray.scalar numpy.core.multiarray._reconstruct
-    numpy._core.multiarray.scalar numpy._core.multiarray._reconstruct
-    builtins.set builtins.frozenset builtins.dict builtins.list builtins.int builtins.float
-    __builtin__.set __builtin__.frozenset __builtin__.dict __builtin__.list __builtin__.int
-    __builtin__.float
-    """.split()
-)
+_KNOWN_NAMES = {*Path(__file__).with_name("known_names.txt").read_text("utf-8").split()}
 _KNOWN_NAMES |= {*_STORAGE_CLASSES, *(f"torch.{dtype}" for dtype in _DTYPES)}
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
