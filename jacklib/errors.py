@@ -104,6 +104,12 @@ def check_choice(name: str, value, choices: Iterable, cure: str = "Choose one of
     refuse(value not in choices, name, found=shown(value), wanted=wanted, cure=cure)
 
 
+def check_word(name: str, value: str, choices: Iterable[str], cure: str = "Correct it.") -> None:
+    """`check_choice` of words, which are quoted."""
+    wanted = " or ".join(map(repr, choices))
+    refuse(value not in choices, name, found=shown(value), wanted=wanted, cure=cure)
+
+
 def check_at_least(name: str, value: float, least: float, cure: str) -> None:
     """Raise DataError unless an argument is a number that is large enough."""
     refuse(not value >= least, name, found=value, wanted=f"{least} or more", cure=cure)

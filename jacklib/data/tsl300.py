@@ -27,7 +27,7 @@ from jacklib.core.shapes import LOGMEL_BINS, LOGMEL_FRAMES, check_modality
 from jacklib.data.media import LONGEST, natural_order
 from jacklib.data.tsl_features import CLIP_FRAMES, RATES, RGB_SIZE
 from jacklib.data.unreadable import Files, nothing_left
-from jacklib.errors import DataError, check_choice, logger, refuse, shown
+from jacklib.errors import DataError, check_word, logger, refuse, shown
 
 log = logger(__name__)
 
@@ -109,8 +109,8 @@ class UntrimmedVideos(Files):
     ):  # fmt: skip
         super().__init__()
         check_modality(modality)
-        check_choice("subset", subset, SUBSETS)
-        check_choice("points", points, ("mixed", "file"))
+        check_word("subset", subset, SUBSETS)
+        check_word("points", points, ("mixed", "file"))
         self.root, self.subset, self.modality = Path(root), subset, modality
         self.class_names = CLASSES
         refuse(not self.root.is_dir(), root, found="no such folder",

@@ -29,7 +29,7 @@ from jacklib.data.audio import cten_features, filter_bank_blocks, mfcc, read_aud
 from jacklib.data.media import open_image as read_frame
 from jacklib.data.transforms import TransformDraw, apply_transform, draw_transform, tsn_indices
 from jacklib.data.unreadable import Files, Loaded, load_or_leave, nothing_left
-from jacklib.errors import DataError, check_choice, disk_words, logger, refuse, shown
+from jacklib.errors import DataError, check_word, disk_words, logger, refuse, shown
 from jacklib.files import file_name, read_json, read_text
 
 log = logger(__name__)
@@ -210,7 +210,7 @@ class Cut:
                cure=f"Frames are stored at {FRAMES_PER_SECOND} a second; 30 uses them all."
         )  # fmt: skip
         cure = "VAANet hears 'mfcc', CTEN 'filter_bank'."
-        check_choice("sound", self.sound, ("mfcc", "filter_bank"), cure)
+        check_word("sound", self.sound, ("mfcc", "filter_bank"), cure)
 
 
 class VideoClips(Files):
@@ -238,7 +238,7 @@ class VideoClips(Files):
     ):  # fmt: skip
         super().__init__()
         self.cut = replace(cut, **sizes)
-        check_choice("evaluation", evaluation, ("centre", "released"), "'centre' is repeatable.")
+        check_word("evaluation", evaluation, ("centre", "released"), "'centre' is repeatable.")
         self.keep_pictures, self.subset = keep_pictures, subset
         self.train, self.evaluation, self.seed = train, evaluation, seed
 
