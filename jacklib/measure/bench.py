@@ -103,12 +103,8 @@ def card_memory() -> int:
 
 def nvidia_smi(query: str) -> list[list[str]]:
     """The fields of each line that the driver's program answers; none where it fails."""
-    command = ["nvidia-smi", query, "--format=csv,noheader,nounits"]
-    try:
-        lines = subprocess.run(command, capture_output=True, text=True, timeout=20).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    rows = [[field.strip() for field in line.split(",")] for line in lines.splitlines()]
+    lines = processes.output_of("nvidia-smi", query, "--format=csv,noheader,nounits").splitlines()
+    rows = [[field.strip() for field in line.split(",")] for line in lines]
     return [row for row in rows if len(row) == 1 + query.count(",")]
 
 

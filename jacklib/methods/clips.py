@@ -7,7 +7,7 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,7 +57,7 @@ class Method(NamedTuple):
 
     name: str  # as the user types it
     network: Callable[[Any], jt.nn.Module]  # from a config
-    config: type  # has .paper(n_classes) and .classroom(n_classes)
+    config: type  # of the network, with .paper and .classroom
     schedules: dict[str, Schedule]  # by the name of the settings
     sizes: tuple[str, ...]  # options of the config that the command line may change
     open_clips: Callable[..., VideoClips]
@@ -267,7 +267,7 @@ def _run_main(method: Method, args: argparse.Namespace, result_path: Path) -> in
     refuse(args.n_classes not in (None, n_classes), "--n_classes", found=args.n_classes,
            wanted=f"{n_classes}, as {paths.annotation_path} lists",
            cure="Leave it out.")  # fmt: skip
-    config = replace(getattr(method.config, settings)(n_classes), **sizes)
+    config = getattr(method.config, settings)(n_classes=n_classes, **sizes)
     given = {n: v for n in Schedule._fields if (v := getattr(args, n, None)) is not None}
     schedule = method.schedules[settings]._replace(**given)
     clips = dict(fps=args.fps, cache=settings == "classroom")

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import math
 import re
+import resource
 import sys
 import tempfile
 import time
@@ -94,10 +95,6 @@ def steps(
 
 def peak_memory() -> float:
     """The most bytes that this process has held so far."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return math.nan
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
