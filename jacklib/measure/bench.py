@@ -17,13 +17,12 @@ import os
 import platform
 import re
 import statistics
-import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from jacklib.backend import cuda
+from jacklib.backend import cuda, processes
 from jacklib.backend.torch_process import find_torch
 from jacklib.core.networks import KEYS, NETWORKS
 from jacklib.core.networks import network as table_of
