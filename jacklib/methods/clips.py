@@ -15,6 +15,7 @@ import jittor as jt
 import numpy as np
 
 from jacklib.backend import runtime
+from jacklib.backend.folders import ROOT
 from jacklib.core.metrics import attention_on_truth
 from jacklib.core.options import add_options
 from jacklib.data import video
@@ -209,6 +210,10 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str, method: Method) -
 
 def paths_of(args: argparse.Namespace, sound: bool = True) -> SamplePaths:
     """The paths that the options name, or those of the sample. sound: whether it is needed."""
+    info = DATASETS.get(args.dataset)
+    split = ROOT / "data_samples" / "splits" / info.annotation if info else None
+    if split and not args.annotation_path and split.is_file():  # the official one, which ships
+        args.annotation_path = str(split)
     names = ["video_path", *["audio_path"] * sound, "annotation_path"]
     missing = [f"--{name}" for name in names if not getattr(args, name)]
     if not missing:
