@@ -25,11 +25,9 @@ TOOLS = {
     "predict": "cli.predict",
     "prepare": "data.prepare",
     "prepare gait": "data.prepare_gait",
-    "notebooks": "teaching.notebooks",
     "bench": "measure.bench",
     "porting": "porting.parity",
     "samples": "samples",
-    "weights": "cli.weights",
 }
 # Networks by the names of the command line; each has a module in `jacklib.methods`.
 METHODS = {network.command: network.key for network in NETWORKS}
