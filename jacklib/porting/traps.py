@@ -8,9 +8,10 @@ Files that do not use Jittor have no such traps; nothing is said of them.
 """
 
 import ast
-import functools
 import importlib.util
+import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +20,7 @@ import yaml
 
 from jacklib.errors import DataError, plain, refuse
 from jacklib.files import filled
-from jacklib.porting.sources import TORCH, Folder, Source, called, jittor_s, parsed
+from jacklib.porting.sources import TORCH, Source, called, jittor_s, parsed, read
 
 LOSSES = ("BCELoss", "CrossEntropyLoss", "MSELoss", "L1Loss", "KLDivLoss")
 WAITS = ("sync_all", "sync", "item", "numpy", "data", "tolist")  # after these, numbers are there
@@ -49,30 +50,11 @@ def _self_attribute(node: ast.AST) -> str:
 
 # --- the rules ------------------------------------------------------------------------------------
 
-RULES: list[Callable[[Source], Iterator[Trap]]] = []
+# Each yields nodes, alone or with words for the {} in what traps.yaml says under the rule's name.
+
 Found = Iterator[ast.AST | tuple]
 
 
-_WORDS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
-
-
-def rule(look: Callable[[Source], Found]) -> Callable[[Source], Iterator[Trap]]:
-    """Makes a rule of a function that yields nodes, each alone or with words for the {} of the
-    rule's reason and fix, which stand in traps.yaml."""
-    name = look.__name__.replace("_", "-")
-    reason, fix = _WORDS[name]["reason"], _WORDS[name]["fix"]
-
-    @functools.wraps(look)
-    def traps(source: Source) -> Iterator[Trap]:
-        for found in look(source):
-            node, *words = found if isinstance(found, tuple) else (found,)
-            yield Trap(node.lineno, name, reason.format(*words), fix.format(*words))
-
-    RULES.append(traps)
-    return traps
-
-
-@rule
 def torch_beside_jittor(source: Source) -> Found:
     for node in source.nodes((ast.Import, ast.ImportFrom)):
         names = [alias.name for alias in node.names]
@@ -83,16 +65,13 @@ def torch_beside_jittor(source: Source) -> Found:
             yield node, torch[0]
 
 
-@rule
 def torch_left_over(source: Source) -> Found:
     if any(words.startswith("from") for _, words in source.unfollowed()):
-        return  # it may come with the names that are not known
-    for name in source.nodes(ast.Name):
-        if name.id in TORCH and not source.bound[name.id] and not source.lookup(name.id):
-            yield name, name.id
+        return  # PyTorch may come with the names that are not known
+    left = {*TORCH} - {*source.given, *source.imports}
+    yield from ((name, name.id) for name in source.nodes(ast.Name) if name.id in left)
 
 
-@rule
 def names_that_jittor_lacks(source: Source) -> Found:
     import jittor
 
@@ -108,11 +87,13 @@ def names_that_jittor_lacks(source: Source) -> Found:
                 yield node, node.module, name
 
 
-@rule
 def forward_is_not_called(source: Source) -> Found:
-    for network in source.networks(unsure=True):
+    for network in source.networks:
         methods = {n.name: n for n in network.body if isinstance(n, ast.FunctionDef)}
-        family = source.ancestry(network)[0]  # of which one may call it by name
+        family = [
+            network,
+            *source.networks.intersection(source.bases(network)),
+        ]  # who may call it by name
         calls = (call for each in family for call in source.calls("forward", within=each))
         stored = (getattr(n, "id", "") for n in source.nodes(ast.Name, network))
         known = "execute" in {*methods, *stored} or any(_self_attribute(c.func) for c in calls)
@@ -120,7 +101,6 @@ def forward_is_not_called(source: Source) -> Found:
             yield methods["forward"]
 
 
-@rule
 def backward_is_a_stub(source: Source) -> Found:
     for call in source.calls("backward"):
         if isinstance(call.func, ast.Attribute) and not call.args:
@@ -131,7 +111,6 @@ def _gives_one_number(loss: ast.Call) -> bool:
     return getattr(_keyword(loss, "reduction"), "value", None) != "none"
 
 
-@rule
 def lost_reduction(source: Source) -> Found:
     """A mean over all elements, multiplied by weights and then reduced as if it were elements."""
     attributes = set()  # of self, that hold a loss which gives one number
@@ -188,12 +167,10 @@ def _argument(source: Source, call: ast.Call) -> ast.AST | None:
     return getattr(call.func, "value", None)
 
 
-@rule
 def kl_of_zero(source: Source) -> Found:
     return (call for call in source.calls() if source.is_jittor(call.func, "KLDivLoss", "kl_div"))
 
 
-@rule
 def log_sum_exp(source: Source) -> Found:
     """log(sum(exp(x))), also with names in between."""
     for function in source.nodes(ast.FunctionDef):
@@ -222,7 +199,6 @@ def _stage(source: Source, node: ast.AST | None, holding: dict[str, str]) -> str
     return steps.get((called(node), _stage(source, inner, holding)), "")
 
 
-@rule
 def time_without_waiting(source: Source) -> Found:
     """Two readings of a clock in one block, a network between them, and nothing that waits."""
     for node in ast.walk(source.tree):
@@ -262,7 +238,6 @@ def _makes_var(source: Source, node: ast.AST, makers: set[str], filled: bool = F
     return chained and _makes_var(source, node.func.value, makers)
 
 
-@rule
 def attribute_is_trained(source: Source) -> Found:
     makers = set()  # functions of this file that give such a Var
     for function in source.nodes(ast.FunctionDef):
@@ -274,7 +249,7 @@ def attribute_is_trained(source: Source) -> Found:
         returned = {getattr(n.value, "id", None) for n in source.nodes(ast.Return, function)}
         if made & returned:
             makers.add(function.name)
-    for module in source.networks():
+    for module in source.networks:
         said = source.calls("stop_grad", "start_grad", within=module)
         meant = {_self_attribute(getattr(call.func, "value", call)) for call in said}
         meant |= {
@@ -288,7 +263,6 @@ def attribute_is_trained(source: Source) -> Found:
                     yield node, name
 
 
-@rule
 def nested_are_not_initialised(source: Source) -> Found:
     for node in source.nodes(ast.For):
         if isinstance(node.iter, ast.Call) and called(node.iter) == "children":
@@ -296,7 +270,6 @@ def nested_are_not_initialised(source: Source) -> Found:
                 yield node
 
 
-@rule
 def index_and_value(source: Source) -> Found:
     """max(dim) gives values only, argmax and argsort (index, value): the other way round."""
     for call in source.calls("max", "min", "argmax", "argmin"):
@@ -322,7 +295,6 @@ def index_and_value(source: Source) -> Found:
             yield call, method, words, f"leave out [0]; for the index, arg{method}(dim)[0]"
 
 
-@rule
 def slices_are_copies(source: Source) -> Found:
     for call in source.calls():
         place = getattr(call.func, "value", None)
@@ -339,7 +311,6 @@ def slices_are_copies(source: Source) -> Found:
             yield call, method
 
 
-@rule
 def whole_map_pool(source: Source) -> Found:
     """A kernel that looks made for a certain map: of unequal sides, large, or computed."""
     for call in source.calls():
@@ -352,9 +323,8 @@ def whole_map_pool(source: Source) -> Found:
                 yield call
 
 
-@rule
 def freezing_by_eval(source: Source) -> Found:
-    for module in source.networks():
+    for module in source.networks:
         for function in source.nodes(ast.FunctionDef, module):
             meant = any(source.calls("stop_grad", within=function))  # frozen for good on purpose
             for call in source.calls("eval", within=function):
@@ -362,7 +332,6 @@ def freezing_by_eval(source: Source) -> Found:
                     yield call
 
 
-@rule
 def clipping_too_early(source: Source) -> Found:
     for function in source.nodes(ast.FunctionDef):
         backs = [c.lineno for c in source.calls("backward", within=function) if c.args]
@@ -371,14 +340,12 @@ def clipping_too_early(source: Source) -> Found:
                 yield call
 
 
-@rule
 def softmax_of_everything(source: Source) -> Found:
     for call in source.calls():
         if source.is_jittor(call.func, "softmax") and len(call.args) == 1 and not call.keywords:
             yield call
 
 
-@rule
 def options_that_are_missing(source: Source) -> Found:
     missing = {
         "BCELoss": ("reduction",), "CrossEntropyLoss": ("reduction", "label_smoothing"),
@@ -390,7 +357,6 @@ def options_that_are_missing(source: Source) -> Found:
             yield from ((call, name, option) for option in missing[name] if _keyword(call, option))
 
 
-@rule
 def rate_in_groups(source: Source) -> Found:
     groups = {
         getattr(loop.target, "id", "") for loop in source.nodes(ast.For)
@@ -404,64 +370,73 @@ def rate_in_groups(source: Source) -> Found:
             yield node
 
 
+_WORDS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
+RULES: list[Callable[[Source], Found]] = [globals()[name.replace("-", "_")] for name in _WORDS]
+
+
 def _traps(source: Source) -> list[Trap]:
     # A training loop may import nothing of Jittor and still call its optimizer as only Jittor does.
-    steps = any(call.args for call in source.calls("backward"))
-    if not source.uses("jittor") and not steps:
+    if not source.uses("jittor") and not any(call.args for call in source.calls("backward")):
         return []
-    found = sorted({trap for rule in RULES for trap in rule(source)})
-    places = (source.place(trap.line) for trap in found)
-    return [
-        trap._replace(cell=cell, line=line)
-        for trap, (cell, line) in zip(found, places, strict=True)
-    ]
+    found = set()
+    for rule, (name, said) in zip(RULES, _WORDS.items(), strict=True):
+        for node, *words in (one if isinstance(one, tuple) else (one,) for one in rule(source)):
+            reason, fix = (said[key].format(*words) for key in ("reason", "fix"))
+            found.add(Trap(node.lineno, name, reason, fix))
+    return [trap._replace(**source.place(trap.line)) for trap in sorted(found)]
 
 
 def check_text(text: str, name: str = "source") -> list[Trap]:
     """The traps in a file's text, in the order of their lines. Raises DataError for no Python."""
-    return _traps(parsed({0: text}, Path(name)))
+    return _traps(parsed(text, Path(name)))
 
 
 def check_source(path: str | Path) -> list[Trap]:
-    """The traps in a Python file or a notebook; names are followed into the files beside it. Raises
-    DataError if it is missing or holds no Python, or one of its cells does."""
-    source = Folder(Path(path).parent).source(Path(path))
-    errors = [source] if isinstance(source, DataError) else source.unread
-    if errors:
-        raise errors[0]
+    """The traps in a Python file or a notebook. Raises DataError if it is missing, or if it or one
+    of its cells holds no Python."""
+    source = read(Path(path))
+    for error in source.unread:
+        raise error
     return _traps(source)
+
+
+def _python_files(folder: Path) -> list[Path]:
+    """A folder's Python files and notebooks, sorted. Links to folders are not followed, nor those
+    that lead out."""
+    found = (f for f in sorted(folder.rglob("*")) if f.suffix in (".py", ".ipynb"))
+    kept = (f for f in found if not f.is_dir() and f.parent.name != ".ipynb_checkpoints")
+    return [f for f in kept if Path(os.path.realpath(f)).is_relative_to(os.path.realpath(folder))]
 
 
 def check_files(paths: Sequence[str]) -> int:
     """Print the traps of files and of folders' files; returns 1 where there are any, as a linter
-    does, and where a file could not be read. The others are still checked. What could not be read
+    does, and where a file could not be read. The others are still checked; what could not be read
     or followed is named at the end."""
-    count, read, using, errors, unfollowed = 0, 0, 0, [], {}
+    seen, errors, hidden = Counter(traps=0, files=0, others=0), [], {}
     for path in map(Path, paths):
-        folder = Folder(path if path.is_dir() else path.parent)
-        for file in folder.files(errors) if path.is_dir() else [path]:
-            source = folder.source(file)
-            if isinstance(source, DataError):
-                errors.append(source)
+        for file in _python_files(path) if path.is_dir() else [path]:
+            try:
+                source = read(file)
+            except DataError as error:
+                errors.append(error)
                 continue
-            errors += source.unread
             traps = _traps(source)
-            read, count, using = read + 1, count + len(traps), using + source.uses("jittor")
+            seen.update(traps=len(traps), files=1, others=not source.uses("jittor"))
             for trap in traps:
                 words = f"{trap.rule}: {trap.reason}. Fix: {trap.fix}."
                 print(plain(f"{_place(file, trap.cell, trap.line)}: {words}", 2000))
             for line, words in source.unfollowed():
-                unfollowed.setdefault(words, []).append(_place(file, *source.place(line)))
-    refuse(not read and not errors, ", ".join(paths), found="no Python file or notebook",
+                hidden.setdefault(words, []).append(_place(file, **source.place(line)))
+            errors += source.unread
+    refuse(not seen["files"] and not errors, ", ".join(paths), found="no Python file or notebook",
            wanted="one or more", cure="Check the path.")  # fmt: skip
     sys.stdout.flush()
     for error in errors:
         print(f"error: {error}", file=sys.stderr)
     cells = sum(", cell " in error.what for error in errors)
-    print(filled(Path(__file__).with_suffix(".txt"), count=count, read=read, other=read - using,
-                 unread=len(errors) - cells, cells=cells, hidden=[*unfollowed.items()])
-          )  # fmt: skip
-    return int(bool(count or errors))
+    print(filled(Path(__file__).with_suffix(".txt"), **seen, unread=len(errors) - cells,
+                 cells=cells, hidden=[*hidden.items()]))  # fmt: skip
+    return int(bool(seen["traps"] or errors))
 
 
 def _place(file: Path, cell: int, line: int) -> str:
