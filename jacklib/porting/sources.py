@@ -4,6 +4,7 @@ import ast
 import builtins
 import functools
 import inspect
+import json
 import re
 import sys
 import tokenize
@@ -21,7 +22,7 @@ KNOWN = {*sys.stdlib_module_names, *TORCH, "numpy"}  # packages without networks
 # Of a file. The rules look into expressions again and again: their work grows with the sum over all
 # nodes of how deep each lies, some 6 per node in what people write.
 LARGEST, DEEPEST, MOST_WORK = 2**19, 400, 1_000_000
-LARGEST_CELL = 2**15  # with IPython's own lines, for each of which IPython reads it again
+LARGEST_CELL = 2**14  # with IPython's own lines, for each of which IPython reads it again
 MOST_BASES = 100  # of a class, one of another
 RUNS = ("execute", "forward")
 WANTED, CURE = "Python 3 in a file or notebook", "Check the path; correct the file, or divide it."
@@ -128,7 +129,8 @@ class Source:
         """Classes that are networks: by a base, or by what they do where nobody knows the base."""
         bases = {node: {*self.bases(node)} for node in self.nodes(ast.ClassDef)}
         runs = (self.parents[node] for node in self.nodes(ast.FunctionDef) if node.name in RUNS)
-        found = {node for node in runs if None in bases.get(node, ())}
+        here = self.uses("jittor") and not self.uses("torch")
+        found = {node for node in runs if here and None in bases.get(node, ())}
         found |= {node for node, given in bases.items() if True in given}
         for _ in range(MOST_BASES):
             found |= {node for node, given in bases.items() if not found.isdisjoint(given)}
@@ -142,7 +144,8 @@ class Source:
             if package(module) not in {"jittor", *KNOWN} and not all(map(self._from_star, unknown)):
                 yield line, f"from {module} import *"
         for node in self.nodes(ast.ClassDef):
-            if None in self.bases(node) and node not in self.networks:
+            sure = not self.uses("jittor") or node in self.networks
+            if not sure and None in self.bases(node):
                 bases = ", ".join(map(ast.unparse, node.bases))
                 yield node.lineno, f"class {node.name}({bases})"
 
@@ -200,16 +203,18 @@ def read(path: Path) -> Source:
 
 def _cells(text: str, path: Path) -> tuple[str, Path, dict[int, int], list[DataError]]:
     """`parsed`'s arguments for a notebook. All of its cells are counted, from 1."""
-    import nbformat
-
     with reading(path, WANTED, CURE, "no notebook"):
-        cells = nbformat.reads(text, as_version=4).cells
+        book = json.loads(text)
+        sheets = [book] if "cells" in book else book["worksheets"]  # of format 3
+        cells = [cell for sheet in sheets for cell in sheet["cells"]]
+        codes = [cell.get("source") or cell.get("input") or "" for cell in cells]
+        codes = ["".join(code) if cell["cell_type"] == "code" else ""
+                 for cell, code in zip(cells, codes, strict=True)]  # fmt: skip
     lines, starts, unread = [], {0: 1}, []
-    for number, cell in enumerate(cells, start=1):
+    for number, code in enumerate(codes, start=1):
         try:
             with reading(f"{path}, cell {number}", WANTED, CURE, NO):
-                code = _python(cell.source) if cell.cell_type == "code" else ""
-                _syntax(code)
+                _syntax(code := _python(code))
         except DataError as error:
             unread.append(error)
         else:

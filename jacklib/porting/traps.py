@@ -8,11 +8,11 @@ Files that do not use Jittor have no such traps; nothing is said of them.
 """
 
 import ast
-import importlib.util
 import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,18 +73,17 @@ def torch_left_over(source: Source) -> Found:
 
 
 def names_that_jittor_lacks(source: Source) -> Found:
-    import jittor
-
-    for node in filter(source.is_jittor, source.nodes(ast.Attribute)):
-        front, _, last = source.full_name(node).rpartition(".")
-        place = {"jittor": jittor, "jittor.nn": jittor.nn}.get(front)
-        if place is not None and not hasattr(place, last):
-            yield node, front, last
+    named = [
+        (n, source.full_name(n)) for n in filter(source.is_jittor, source.nodes(ast.Attribute))
+    ]
     for node in source.nodes(ast.ImportFrom):
-        for name in [alias.name for alias in node.names if node.module in ("jittor", "jittor.nn")]:
-            whole = f"{node.module}.{name}"
-            if name != "*" and jittor_s(whole) is None and not importlib.util.find_spec(whole):
-                yield node, node.module, name
+        named += [(node, f"{node.module}.{one.name}") for one in node.names if not node.level]
+    for node, name in named:
+        front, _, last = name.rpartition(".")
+        known = last == "*" or jittor_s(name) is not None
+        known = known or (front == "jittor" and find_spec(name))  # a module that is not imported
+        if front in ("jittor", "jittor.nn") and not known:
+            yield node, front, last
 
 
 def forward_is_not_called(source: Source) -> Found:
