@@ -23,8 +23,6 @@ KNOWN = {*sys.stdlib_module_names, *TORCH, "numpy"}  # packages without networks
 # nodes of how deep each lies, some 6 per node in what people write.
 LARGEST, DEEPEST, MOST_WORK = 2**19, 400, 1_000_000
 LARGEST_CELL = 2**14  # with IPython's own lines, for each of which IPython reads it again
-MOST_BASES = 100  # of a class, one of another
-RUNS = ("execute", "forward")
 WANTED, CURE = "Python 3 in a file or notebook", "Check the path; correct the file, or divide it."
 NO = "no Python"
 # The first line of a cell whose others are Python, and a command that goes on in the next line.
@@ -127,13 +125,13 @@ class Source:
     @functools.cached_property
     def networks(self) -> set[ast.ClassDef]:
         """Classes that are networks: by a base, or by what they do where nobody knows the base."""
-        bases = {node: {*self.bases(node)} for node in self.nodes(ast.ClassDef)}
-        runs = (self.parents[node] for node in self.nodes(ast.FunctionDef) if node.name in RUNS)
+        found: set[ast.ClassDef] = set()
         here = self.uses("jittor") and not self.uses("torch")
-        found = {node for node in runs if here and None in bases.get(node, ())}
-        found |= {node for node, given in bases.items() if True in given}
-        for _ in range(MOST_BASES):
-            found |= {node for node, given in bases.items() if not found.isdisjoint(given)}
+        for node in sorted(self.nodes(ast.ClassDef), key=lambda node: node.lineno):
+            bases, own = {*self.bases(node)}, {getattr(part, "name", "") for part in node.body}
+            does = here and None in bases and own & {"execute", "forward"}
+            if True in bases or does or found & bases:
+                found.add(node)
         return found
 
     def unfollowed(self) -> Iterator[tuple[int, str]]:

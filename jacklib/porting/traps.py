@@ -80,7 +80,7 @@ def names_that_jittor_lacks(source: Source) -> Found:
         named += [(node, f"{node.module}.{one.name}") for one in node.names if not node.level]
     for node, name in named:
         front, _, last = name.rpartition(".")
-        known = last == "*" or jittor_s(name) is not None
+        known = last == "*" or hasattr(jittor_s(front), last)
         known = known or (front == "jittor" and find_spec(name))  # a module that is not imported
         if front in ("jittor", "jittor.nn") and not known:
             yield node, front, last

@@ -135,7 +135,7 @@ NET = "class Net({}):\n    def forward(self, x):\n        return {}softmax(x)\n"
         ("import jittor\nBase = jittor.Module\nF: object = jittor.nn", "Base", "F."),
         ("if a:\n    from jittor import nn\nelse:\n    from . import nn", "nn.Module", "nn."),
         ("from jittor import nn\nclass A(nn.Module): pass\nclass B(A): pass", "B", "nn."),
-        ("from jittor import nn\nclass B(A): pass\nclass A(nn.Linear): pass", "B", "nn."),
+        ("from jittor import nn\nclass A(nn.Linear): pass\nif a:\n    class B(A): pass", "B", "nn."),
         ("from jittor import nn\nfrom backbone import ResNet", "ResNet", "nn."),
         ("from jittor import nn\nfrom . import layers", "layers.Base", "nn."),
         ("from jittor import nn\nfrom typing import *", "Base[int]", "nn."),
