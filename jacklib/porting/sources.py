@@ -37,9 +37,7 @@ class Source:
 
     def __init__(self, tree: ast.Module, cells: dict[int, int], unread: Sequence[DataError]):
         self.tree, self.cells, self.unread = tree, cells, unread
-        self.parents = {
-            part: node for node in ast.walk(tree) for part in ast.iter_child_nodes(node)
-        }
+        self.parents = {sub: node for node in ast.walk(tree) for sub in ast.iter_child_nodes(node)}
         self.imports: dict[str, str] = {}  # a name: what it was imported from
         self.stars: list[tuple[str, int]] = []  # modules of which all names were, and the lines
         self.given: dict[str, set[str]] = {}  # a name: the names that it was given, "" for no name
@@ -191,7 +189,8 @@ def read(path: Path) -> Source:
     """A Python file or a notebook. Raises DataError if it is missing or neither."""
     book = path.suffix == ".ipynb"
     check_file(path, WANTED, CURE, LONGEST_TEXT if book else 4 * LARGEST)
-    with reading(path, WANTED, CURE, "no text"), tokenize.open(path) as file:
+    cure = "Save it in UTF-8, or name its encoding in its first line."
+    with reading(path, WANTED, cure, "no text"), tokenize.open(path) as file:
         text = file.read()  # UTF-8, or what its first lines say
     # A notebook's JSON would pass as Python: one long expression, without a trap in it.
     if book or (text.lstrip()[:1] == "{" and '"cell_type"' in text):
@@ -205,9 +204,8 @@ def _cells(text: str, path: Path) -> tuple[str, Path, dict[int, int], list[DataE
         book = json.loads(text)
         sheets = [book] if "cells" in book else book["worksheets"]  # of format 3
         cells = [cell for sheet in sheets for cell in sheet["cells"]]
-        codes = [cell.get("source") or cell.get("input") or "" for cell in cells]
-        codes = ["".join(code) if cell["cell_type"] == "code" else ""
-                 for cell, code in zip(cells, codes, strict=True)]  # fmt: skip
+        codes = ["".join(cell.get("source") or cell.get("input") or "")
+                 if cell["cell_type"] == "code" else "" for cell in cells]  # fmt: skip
     lines, starts, unread = [], {0: 1}, []
     for number, code in enumerate(codes, start=1):
         try:
@@ -240,13 +238,14 @@ def _python(cell: str) -> str:
 
 def _syntax(text: str) -> ast.Module:
     wanted = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT  # as notebooks have it
-    return compile(text, "source", "exec", wanted, dont_inherit=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its escapes, say
+        return compile(text, "source", "exec", wanted, dont_inherit=True)
 
 
 def parsed(text: str, path: Path, cells: dict | None = None, unread: Sequence = ()) -> Source:
     """Python's text. Raises DataError unless it is Python that the rules can look through."""
-    with reading(path, WANTED, CURE, NO), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of its escapes, say
+    with reading(path, WANTED, CURE, NO):
         if len(text) > LARGEST:
             raise ValueError(f"{len(text)} characters, more than {LARGEST}")
         tree = _syntax(text)

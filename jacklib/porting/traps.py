@@ -51,7 +51,6 @@ def _self_attribute(node: ast.AST) -> str:
 # --- the rules ------------------------------------------------------------------------------------
 
 # Each yields nodes, alone or with words for the {} in what traps.yaml says under the rule's name.
-
 Found = Iterator[ast.AST | tuple]
 
 
@@ -73,9 +72,8 @@ def torch_left_over(source: Source) -> Found:
 
 
 def names_that_jittor_lacks(source: Source) -> Found:
-    named = [
-        (n, source.full_name(n)) for n in filter(source.is_jittor, source.nodes(ast.Attribute))
-    ]
+    nodes = filter(source.is_jittor, source.nodes(ast.Attribute))
+    named = [(node, source.full_name(node)) for node in nodes]
     for node in source.nodes(ast.ImportFrom):
         named += [(node, f"{node.module}.{one.name}") for one in node.names if not node.level]
     for node, name in named:
@@ -89,10 +87,7 @@ def names_that_jittor_lacks(source: Source) -> Found:
 def forward_is_not_called(source: Source) -> Found:
     for network in source.networks:
         methods = {n.name: n for n in network.body if isinstance(n, ast.FunctionDef)}
-        family = [
-            network,
-            *source.networks.intersection(source.bases(network)),
-        ]  # who may call it by name
+        family = {network, *source.bases(network)} & source.networks  # one may call it by name
         calls = (call for each in family for call in source.calls("forward", within=each))
         stored = (getattr(n, "id", "") for n in source.nodes(ast.Name, network))
         known = "execute" in {*methods, *stored} or any(_self_attribute(c.func) for c in calls)
@@ -370,6 +365,7 @@ def rate_in_groups(source: Source) -> Found:
 
 
 _WORDS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
+# The rules: for each text, the function of that name.
 RULES: list[Callable[[Source], Found]] = [globals()[name.replace("-", "_")] for name in _WORDS]
 
 
