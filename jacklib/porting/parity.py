@@ -194,7 +194,7 @@ def compare_network(network: str, settings: str = "classroom", seed: int = 0) ->
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     tools = parser.add_subparsers(dest="what", required=True, metavar="check | compare | changes")
     check = tools.add_parser("check", help="find traps in a port's source")
-    check.add_argument("paths", nargs="+", help="Python files, or folders of them")
+    check.add_argument("paths", nargs="+", help="Python files, notebooks, or folders of them")
     comparing = tools.add_parser("compare", help="a network beside its PyTorch reference")
     comparing.add_argument(
         "network", choices=KEYS, help="needs PyTorch: JACK_TORCH_PYTHON names a Python with it"
