@@ -24,10 +24,11 @@ MOST_JOINTS, LONGEST_NAME = 1000, 200  # motion capture has some 100 joints
 MOST_PLACES = 10_000_000  # joints times frames, each of 128 bytes while they are computed
 _TABLE = yaml.safe_load(Path(__file__).with_name("bvh.yaml").read_text("utf-8"))
 NAMINGS = {rig: names.split() for rig, names in _TABLE["rigs"].items()}
-MOSTLY = 0.8  # a word in more than this share of a file's names does not tell one from another
+_PARTS = " ".join(_TABLE["parts"].values())
 
 
 def _spelled(text: str, kind: str) -> str:
+    """The text as the rules of bvh.yaml under `kind` have it."""
     for written, ours in _TABLE[kind]:
         text = re.sub(written, ours, text)
     return text
@@ -64,7 +65,8 @@ class _Words:
         with reading(path, WANTED, CURE):
             data = path.read_bytes()
             text = data.decode(json.detect_encoding(data), "replace")  # UTF-8, 16 or 32
-        self.words = _spelled(text, "spellings").split()
+        head, time, rows = _spelled(text, "text").partition("FRAMETIME:")
+        self.words = [*_spelled(head, "head").split(), *time.split(), *rows.split()]
 
     def wrong(self, found: str, wanted: str = WANTED) -> DataError:
         cure = "Export the recording as BVH again."
@@ -204,7 +206,8 @@ def choose_joints(names: tuple[str, ...], what: str, parents: tuple[int, ...] = 
     shared = Counter(word for one in words for word in {*one})
     place, found = {}, dict[str, int]()  # such as "leftupleg", and of JOINTS
     for index, one in enumerate(words):
-        place.setdefault("".join(w for w in one if shared[w] <= MOSTLY * len(names)), index)
+        one = [w for w in one if w in _PARTS or shared[w] <= len(names) / 2]  # Bip01 says nothing
+        place.setdefault("".join(one), index)
     for joint in JOINTS[:2:-1]:  # from the feet: where a knee is found, "leg" is the hip
         side, part = ["", *joint.split()][-2:]
         indices = [place.get(side + name) for name in _TABLE["parts"][part].split()]
@@ -216,8 +219,7 @@ def choose_joints(names: tuple[str, ...], what: str, parents: tuple[int, ...] = 
     head, *hips = (up.get(found.get(j, -1), []) for j in ("head", "left hip", "right hip"))
     trunk = [index for index in head if not all(index in hip for hip in hips)]
     if 2 < len(trunk) < len(head):
-        root, spine, neck = head[len(trunk)], trunk[1 + len(trunk) // 2], trunk[1]
-        found |= {"root": root, "spine": spine, "neck": neck}
+        found |= {"root": head[len(trunk)], "spine": trunk[1 + len(trunk) // 2], "neck": trunk[1]}
     best = max(NAMINGS, key=lambda rig: sum(name.rstrip("1") in place for name in NAMINGS[rig]))
     wanted = zip(JOINTS, NAMINGS[best], strict=True)
     missing = [f"{joint} ({name!r})" for joint, name in wanted if joint not in found]
@@ -228,8 +230,7 @@ def choose_joints(names: tuple[str, ...], what: str, parents: tuple[int, ...] = 
 
 
 def upright(pose: np.ndarray) -> np.ndarray:
-    """[T, 16, 3] with y up: turned so that the axis along which the head is farthest from the
-    feet, up or down, becomes y."""
+    """[T, 16, 3] turned so that the axis nearest to the way from the feet to the head becomes y."""
     rise = np.median(pose[:, 3] - pose[:, [12, 15]].mean(1), axis=0)
     axis = int(np.abs(rise).argmax())
     up, right = np.eye(3)[axis] * np.sign(rise[axis]), np.eye(3)[int(axis == 0)]
@@ -238,8 +239,7 @@ def upright(pose: np.ndarray) -> np.ndarray:
 
 def read_bvh(path: str | Path) -> Recording:
     """The 16 joints of a BVH file: [T, 16, 3] with y up, in metres (scaled to NOMINAL_HEIGHT), and
-    frames per second. Raises DataError naming the file, and the joints that are missing, or why
-    this is nobody who walks upright."""
+    frames per second. Raises DataError naming the file, and what is missing or cannot stand."""
     bvh = parse_bvh(path)
     chosen = choose_joints(bvh.names, str(path), bvh.parents)
     pose = upright(check_pose(forward_kinematics(bvh)[:, chosen], str(path)))

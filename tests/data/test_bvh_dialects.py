@@ -364,6 +364,27 @@ def test_names(rig):
     assert [names[index] for index in found] == expected
 
 
+@pytest.mark.parametrize("written", [
+    "{L}_X", "X_{L}", "X.{L}", "X-{l}", "{l}X", "{L} X", "X {l}", "X{L}", "{Left}X", "{left}_X",
+    "X{Left}", "X_{left}", "{LEFT} X", "bip01 {l} X", "Bip001_{L}_X", "Armature|{Left}X",
+    "actor:ns:{Left}X", "X.{L}.001", "X_{L}_01", "{l}X_jnt", "[{L}] X",
+])  # fmt: skip
+@pytest.mark.parametrize("parts", [
+    "UpperArm LowerArm Hand UpperLeg LowerLeg Foot", "Upper_Arm Fore_Arm Hand Up_Leg Low_Leg Foot",
+    "Arm ForeArm Hand UpLeg Leg Foot", "Shoulder Elbow Wrist Hip Knee Ankle",
+    "upperarm forearm hand thigh calf foot", "Humerus Radius Wrist Femur Tibia Foot",
+    "ARM FOREARM HAND THIGH SHIN FOOT",
+])  # fmt: skip
+def test_sides(written, parts):
+    names, parents = ["Hips", "Spine", "Neck", "Head"], [-1, 0, 1, 2]
+    for on, chain in ((1, parts.split()[:3]), (0, parts.split()[3:])):
+        for sides in (LEFT, RIGHT):
+            for number, part in enumerate(chain):
+                parents.append(len(names) - 1 if number else on)
+                names.append(written.replace("X", part).format(**sides))
+    assert choose_joints(tuple(names), "a list", tuple(parents)) == list(range(16))
+
+
 def test_names_of_collars_and_fingers_are_no_limbs():
     names = tuple(f"{side}{name}" for side in ("Left", "Right") for name in (
         "Collar", "HandThumb1", "ForeArmTwist", "UpLegRoll", "ToeBase", "HipJoint"))  # fmt: skip
