@@ -111,7 +111,7 @@ def check_standing(pose: np.ndarray, what: str, sides: bool = False) -> None:
     bent = np.cross(left, [0, 1, 0]) * (2 * knees - pose[:, [10, 13]] - pose[:, [12, 15]])
     for bad, found in (
         (odd, f"no bone, or one as long as a body, before {', '.join(odd)}"),
-        (rise.max() < 0.6, f"a head {rise.max():.2f} body lengths above the feet at most"),
+        (rise.max() < 0.75, f"a head {rise.max():.2f} body lengths above the feet at most"),
         (way[1] > max(1, np.hypot(*way[::2])), f"a way of {way[1]:.1f} body lengths upwards"),
         (sides and bent.sum(-1).mean() < -0.04 * np.linalg.norm(left, axis=-1).mean(),
          "knees that bend backwards, so left and right are exchanged"),

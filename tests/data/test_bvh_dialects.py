@@ -465,6 +465,12 @@ def crouching():
     return pose
 
 
+def sitting():
+    pose = standing()
+    pose[:, [11, 12, 14, 15]] += [0, 0.42, 0.42]
+    return pose
+
+
 def with_joint(joint, place):
     pose = standing()
     pose[:, JOINTS.index(joint)] = pose[:, JOINTS.index(place)]
@@ -481,6 +487,7 @@ def with_long_arm():
     (standing() * [1, -1, -1], "a head -1.00 body lengths above the feet"),
     (lying(), "a head 0.00 body lengths above the feet"),
     (crouching(), "a head 0.[0-5]"),
+    (sitting(), "a head 0.72"),
     (with_joint("left knee", "left hip"), "no bone, or one as long as a body, before left knee"),
     (with_joint("head", "neck"), "before head"),
     (with_long_arm(), "before left hand"),
