@@ -20,7 +20,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from jacklib.errors import DataError, logger, refuse, shown
+from jacklib.errors import DataError, logger, plain, refuse, shown
 from jacklib.files import check_file, reading
 
 log = logger(__name__)
@@ -252,6 +252,12 @@ def natural_order(name: str) -> list:
 def with_ending(paths: Iterable[Path], endings: Collection[str]) -> list[Path]:
     """The files among a folder's that end so and are not hidden, by name."""
     return sorted(p for p in paths if p.suffix.lower() in endings and not p.name.startswith("."))
+
+
+def by_ending(paths: Collection[Path]) -> str:
+    """How many files there are, and what they end in: "3 files (.txt, .xyz)"."""
+    kinds = {"folder" if p.is_dir() else p.suffix.lower() or "no ending" for p in paths}
+    return f"{len(paths)} file{'s' * (len(paths) > 1)} ({plain(', '.join(sorted(kinds)))})"
 
 
 def image_files(folder: str | Path) -> list[Path]:
