@@ -9,7 +9,6 @@ import argparse
 import itertools
 import os
 import sys
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from tqdm.auto import tqdm
 
 from jacklib.data.media import IMAGE_ENDINGS, VIDEO_ENDINGS, natural_order
 from jacklib.errors import DataError, escaped, plain
-from jacklib.files import csv_text, named_after, write_text
+from jacklib.files import alike, csv_text, named_after, typed, write_text
 from jacklib.methods.answer import Answer, Model
 from jacklib.methods.checkpoints import shipped_weights
 from jacklib.methods.front import METHODS, default_weights, load, network_key
@@ -54,11 +53,12 @@ def main(args: argparse.Namespace) -> int:
 def inputs(names: Sequence[str], network: str) -> list[Path]:
     """The files that names stand for. A folder stands for its frames if it has some, else for the
     films (gait: poses) and folders in it, or for itself where there are none."""
-    return [found for name in names for found in _in(Path(name), network) or [Path(name)]]
+    paths = [Path(typed(name)) for name in names]
+    return [found for path in paths for found in _in(path, network) or [path]]
 
 
 def _in(path: Path, network: str) -> list[Path]:
-    if not path.is_dir():
+    if not os.path.isdir(path):  # False for a name too long for a disk
         return [path]
     try:
         inside = sorted(path.iterdir(), key=lambda one: natural_order(one.name))
@@ -111,8 +111,7 @@ def _page_name(path: Path, taken: set[str]) -> str:
     for number in itertools.count(1):
         ending = f"_{number}.html" if number > 1 else ".html"
         name = named_after(escaped(os.path.abspath(path)), ending)
-        same = unicodedata.normalize("NFC", name).casefold()
-        if same not in taken:
+        if (same := alike(name)) not in taken:
             taken.add(same)
             return name
 

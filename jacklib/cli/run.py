@@ -15,6 +15,7 @@ from typing import Any
 from jacklib.backend import processes, runtime
 from jacklib.core.networks import NETWORKS
 from jacklib.errors import DataError, DiskError, TrainingError, disk_words, escaped, plain
+from jacklib.files import typed
 
 # Every other command, and the module that has its options and its `main`.
 TOOLS = {
@@ -54,7 +55,7 @@ def _method(name: str, arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog=f"bash script/run.sh {name} {phase}", allow_abbrev=False)
     method.add_arguments(parser, phase)
     reasons = public.accept(parser, method, phase)
-    args = parser.parse_args(arguments[1:])
+    args = parser.parse_args(_typed(parser, arguments[1:]))
     for sentence in public.idle(args, reasons):
         print(sentence, file=sys.stderr)
     return method.run(phase, args)
@@ -73,7 +74,21 @@ def _tool(command: str, arguments: list[str]) -> int:
     tool = importlib.import_module(f"jacklib.{TOOLS[command]}")
     parser = argparse.ArgumentParser(prog=f"bash script/run.sh {command}")
     tool.add_arguments(parser)
-    return tool.main(parser.parse_args(arguments))
+    return tool.main(parser.parse_args(_typed(parser, arguments)))
+
+
+def _typed(parser: argparse.ArgumentParser, arguments: list[str]) -> list[str]:
+    """Arguments for argparse: paths as `files.typed` understands them, and ./ before the name of a
+    file that begins with a dash and is no option."""
+    words = []
+    for word in arguments:
+        option, sign, value = word.partition("=")
+        if word[:1] == "-" and any(o.startswith(option) for o in parser._option_string_actions):
+            words.append(option + sign + typed(value))
+        else:
+            word = typed(word)
+            words.append("./" * (word[:1] == "-" and os.path.lexists(word)) + word)
+    return words
 
 
 class _Terminal:

@@ -9,7 +9,7 @@ import yaml
 
 from jacklib.data.poses import JOINTS, MOST_FRAMES, body_length, check_pose, check_rate
 from jacklib.errors import DataError, refuse, shown
-from jacklib.files import check_file, reading
+from jacklib.files import read_text, reading
 
 # From the feet over knees and hips, spine and neck up to the head: where a BVH file's units are
 # not known, this length is taken for one of an adult.
@@ -52,9 +52,7 @@ class _Words:
 
     def __init__(self, path: Path):
         self.path, self.at = path, 0
-        check_file(path, WANTED, CURE, LARGEST)
-        with reading(path, WANTED, CURE):
-            self.words = path.read_text(encoding="utf-8", errors="replace").split()
+        self.words = read_text(path, WANTED, CURE, LARGEST, replace=True).split()
 
     def wrong(self, found: str, wanted: str = WANTED) -> DataError:
         cure = "Export the recording as BVH again."
