@@ -5,12 +5,14 @@ cannot steer a terminal.
 """
 
 import errno
+import json
 import logging
 import os
 import re
 import reprlib
 import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
 
 _LONGEST = 600  # characters of one part of a message
 _ELSEWHERE = re.compile(r"[A-Za-z]:[\\/]|\\\\|[a-z]{2,}:/")  # a path of Windows', an address
@@ -135,23 +137,12 @@ class DiskError(OSError):
         return self.sentence
 
 
-_ROOM = "Make room and run it again; what was finished is kept."
+# What the system's error means, and the cure.
 _CURES = {
-    errno.ENOSPC: ("the disk is full", _ROOM),
-    errno.EDQUOT: ("the quota is used up", _ROOM),
-    errno.EFBIG: ("a limit on file sizes", "Raise it (ulimit -f) and run it again."),
-    errno.EROFS: ("a disk that is read-only", "Choose a folder that can be written."),
-    errno.EACCES: ("no permission", "Choose a folder of your own, or change its permissions."),
-    errno.EPERM: ("no permission", "Choose a folder of your own, or change its permissions."),
-    errno.ENAMETOOLONG: ("a name that is too long for this disk", "Shorten it."),
-    errno.ENOENT: ("no such file or folder", "Check the path."),
-    errno.ENOTDIR: ("a file where a folder should be", "Choose another path."),
-    errno.EISDIR: ("a folder where a file should be", "Choose another path."),
-    errno.EEXIST: ("a file where a folder should be", "Choose another path."),
-    errno.ELOOP: ("a symbolic link where none is followed", "Name the place itself."),
-    errno.EMFILE: ("too many open files", "Raise the limit (ulimit -n) and run it again."),
-    errno.EAGAIN: ("too many processes or threads", "Raise the limit (ulimit -u) and try again."),
-    errno.ENOMEM: ("too little memory", "Close other programs and run it again."),
+    getattr(errno, name): words
+    for name, words in json.loads(
+        Path(__file__).with_name("disk_errors.json").read_text("utf-8")
+    ).items()
 }
 
 

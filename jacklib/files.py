@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import fcntl
 import functools
 import io
 import itertools
@@ -37,11 +38,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from jacklib.errors import DataError, DiskError, logger, plain, refuse, shown
-
-try:
-    import fcntl
-except ImportError:  # Windows has no flock: there, two processes at once would collide
-    fcntl = None
 
 if TYPE_CHECKING:
     import numpy as np
@@ -192,7 +188,7 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
         if path.exists() and not path.is_symlink() and not (path.is_file() or path.is_dir()):
             raise OSError(errno.EINVAL, "no plain file")  # /dev/null, which root could replace
         path.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW
         os.close(os.open(part, flags, 0o666))
         with _being_written(part):
             yield part
@@ -211,10 +207,9 @@ def _being_written(part: Path) -> Iterator[None]:
     the number of this process is nobody's. It needs no lock, so that a disk may know none."""
     handle = None
     with suppress(OSError):
-        if fcntl:
-            handle = os.open(part, os.O_RDONLY)
-            _HANDLES.add(handle)
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        handle = os.open(part, os.O_RDONLY)
+        _HANDLES.add(handle)
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     try:
         yield
     finally:
@@ -297,14 +292,10 @@ def whole_folder(path: str | os.PathLike, mark: dict | None = None) -> Iterator[
 
 def read_mark(folder: str | os.PathLike) -> dict:
     """What our mark in a folder says; {} where there is none, or none of ours."""
-    try:
-        if not os.path.isfile(Path(folder) / MARK):  # to open a pipe would wait for ever
-            return {}
-        with open(Path(folder) / MARK, encoding="utf-8") as file:
-            content = json.loads(file.read(100_000))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) and content.get("made by") == "jacklib" else {}
+    with suppress(DataError):
+        content = read_table(Path(folder) / MARK)
+        return content if content.get("made by") == "jacklib" else {}
+    return {}
 
 
 def check_ours(path: str | os.PathLike) -> None:
@@ -321,13 +312,6 @@ def check_ours(path: str | os.PathLike) -> None:
            wanted=f"nothing there, or a folder with our mark in it ({MARK})",
            cure="Move it away, or choose another place. JACK removes only what it has made."
     )  # fmt: skip
-
-
-def remove_ours(path: str | os.PathLike) -> None:
-    """Remove a folder that carries our mark, or is empty; nothing happens where there is none.
-    Raises DataError if it is not ours."""
-    check_ours(path)
-    shutil.rmtree(path, ignore_errors=True)
 
 
 def sweep(folder: str | os.PathLike, depth: int = 2) -> None:
@@ -356,8 +340,6 @@ def sweep(folder: str | os.PathLike, depth: int = 2) -> None:
 
 
 def _alive(process: int, part: str) -> bool:
-    if os.name == "nt":  # there os.kill(process, 0) is a Ctrl-C
-        return True
     try:
         os.kill(process, 0)
         return True
@@ -424,24 +406,22 @@ def _forget_handles() -> None:
         os.close(_HANDLES.pop())
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_handles)
+os.register_at_fork(after_in_child=_forget_handles)
 
 
 def _open_lock(path: Path) -> int:
-    link = getattr(os, "O_NOFOLLOW", 0)
     try:
-        return os.open(path, os.O_CREAT | os.O_RDWR | link, 0o666)
+        return os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)
     except PermissionError:
         if not path.exists() or not os.access(path.parent, os.W_OK):
             raise
-        return os.open(path, os.O_RDONLY | link)  # another user's: it can be held all the same
+        # Another user's: it can be held all the same.
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
 
 
 def _take(handle: int) -> bool:
     try:
-        if fcntl:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         # A disk that knows no locks (some network ones) lets everybody in.
         return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
@@ -453,8 +433,7 @@ def _let_go(handle: int | None) -> None:
         return
     _HANDLES.remove(handle)
     with suppress(OSError):
-        if fcntl:
-            fcntl.flock(handle, fcntl.LOCK_UN)  # also where a child of ours has not let go yet
+        fcntl.flock(handle, fcntl.LOCK_UN)  # also where a child of ours has not let go yet
     os.close(handle)
 
 
@@ -714,10 +693,7 @@ def open_array(path: str | os.PathLike, wanted: str, cure: str) -> np.ndarray:
 
     path = check_file(path, wanted, cure)
     with reading(path, wanted, cure, "no array"):
-        with open(path, "rb") as file:
-            if file.read(6) != b"\x93NUMPY":
-                raise ValueError("the file does not begin as a .npy file does")
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.lib.format.open_memmap(path, "r")  # `np.load` would read pickles and zips, too
         if array.dtype.kind not in "fiu":
             raise ValueError(f"numbers of kind {shown(str(array.dtype))}")
     return array

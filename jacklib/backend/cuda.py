@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jacklib.backend.folders import cuda_folder, digest, make_once, set_here
+from jacklib.backend.processes import output_of
 
 Version = tuple[int, int]
 
@@ -201,11 +202,7 @@ def _toolkits() -> list[Toolkit]:
 
 def nvcc_release(nvcc: str) -> Version:
     """(13, 0) for nvcc 13.0; (0, 0) where it does not answer."""
-    try:
-        text = subprocess.run([nvcc, "--version"], capture_output=True, text=True, timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
-        return (0, 0)
-    match = re.search(r"release (\d+)\.(\d+)", text.stdout)
+    match = re.search(r"release (\d+)\.(\d+)", output_of(nvcc, "--version"))
     return (int(match[1]), int(match[2])) if match else (0, 0)
 
 

@@ -13,17 +13,8 @@ from pathlib import Path
 
 from jacklib.backend import cuda, folders, runtime
 from jacklib.backend.folders import JITTOR_VERSION
-from jacklib.backend.processes import run_child
+from jacklib.backend.processes import output_of, run_child
 from jacklib.errors import disk_words, plain
-
-
-def _first_line(*command: str) -> str:
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    text = (result.stdout or result.stderr).strip()
-    return text.splitlines()[0] if text and result.returncode == 0 else ""
 
 
 def _cache_cure(cache: Path) -> str:
@@ -35,7 +26,7 @@ def _cache_cure(cache: Path) -> str:
         folders.write_if_changed(script, "#!/bin/sh\necho runs\n", 0o755)
         if not os.access(cache, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        runs = _first_line(str(script)) == "runs"
+        runs = output_of(str(script)) == "runs"
         return "" if runs else f"nothing there may be run (mounted noexec?): {elsewhere}"
     except OSError as error:
         return f"{disk_words(error, cache)} Or {elsewhere}"
@@ -55,8 +46,8 @@ def diagnose() -> list[tuple[str, str, str, bool]]:
     row("Python", platform.python_version(), good, "install Python 3.10, 3.11 or 3.12", needed=True)
 
     compiler = os.environ.get("cc_path") or shutil.which("g++") or ""
-    row("C++ compiler", _first_line(compiler, "--version") if compiler else "", bool(compiler),
-        "sudo apt-get install g++", needed=True)  # fmt: skip
+    found = output_of(compiler, "--version").partition("\n")[0] if compiler else ""
+    row("C++ compiler", found, bool(compiler), "sudo apt-get install g++", needed=True)
 
     header = runtime.python_header()
     cure = "sudo apt-get install python{}.{}-dev".format(*sys.version_info)

@@ -1,20 +1,11 @@
 """Compile Jittor's kernels in a third of the time, and safely from several processes at once.
 
-Jittor writes a C++ file for each new operator and has it compiled. Most of that second and a half
-is not the operator: a Python is started, Jittor's headers are read anew, and 45,000 lines of debug
-information pass through a text file. `use_quick_compiler` sets some of Jittor's flags, so that
-
-- the headers come precompiled (one file in jacklib's cache, made once, 60 to 100 MB; where g++
-  cannot use it, because an operator asks for other options, it reads the headers as before), and
-- a small shell script stands where Jittor starts its Python script. It compiles straight to the
-  library, in a folder of its own, and then moves it into place. Jittor's script edits kernels with
-  stores that bypass the cache as assembler text; those it still gets.
-
-The kernels are the same code: the same compiler, the same options but `-g`. On a GPU's machine a
-like script stands where Jittor starts nvcc. Two processes that want the same kernel at once cannot
-load each other's half library. Jittor's lock, which lets one process compile while all others wait,
-is left on all the same: Jittor reads the source again after writing it, and fails where another
-process is just writing it anew. `warmup` and `gpu_check` take it off where failure does no harm.
+`use_quick_compiler` sets some of Jittor's flags, so that Jittor's headers come precompiled (one
+file in jacklib's cache, made once, 60 to 100 MB), and a shell script stands where Jittor starts its
+Python script, or nvcc. It compiles straight to the library, in a folder of its own, and then moves
+it into place; kernels that Jittor edits as assembler text still go to Jittor's script. The kernels
+are the same code: the same compiler, the same options but `-g`. Why, how long it takes, and what
+Jittor's lock is still for: docs/en/architecture.md, "Kernels".
 """
 
 import contextlib
@@ -29,93 +20,9 @@ from pathlib import Path
 from jacklib import files
 from jacklib.backend import folders
 
-_HEADERS = """#define JIT 1
-#include <algorithm>
-#include <cassert>
-#include <cmath>
-#include <limits>
-#include <random>
-#include <vector>
-#include "var.h"
-#include "executor.h"
-#include "fused_op.h"
-#include "misc/cpu_math.h"
-#include "ops/op_register.h"
-#include "ops/array_op.h"
-#include "ops/binary_op.h"
-#include "ops/broadcast_to_op.h"
-#include "ops/code_op.h"
-#include "ops/getitem_op.h"
-#include "ops/index_op.h"
-#include "ops/reduce_op.h"
-#include "ops/reindex_op.h"
-#include "ops/reindex_reduce_op.h"
-#include "ops/setitem_op.h"
-#include "ops/ternary_op.h"
-#include "ops/transpose_op.h"
-#include "ops/unary_op.h"
-"""
 _ONEDNN = "#include <dnnl.hpp>\n"
 # What g++ reads where kernels.h.gch does not fit, as for Jittor's isnan (-O2 instead of -Ofast).
 _NO_HEADERS = "// Nothing: a kernel includes what it needs.\n"
-
-# Called in place of Python as: SCRIPT .../asm_tuner.py --cc_path=g++ source options... -o library
-_FOR_THE_CPU = """#!/bin/sh
-# Written by jacklib (jacklib/kernels.py), which says what this is for.
-for library; do :; done
-case "${1##*/} $3" in
-"asm_tuner.py "*_op.cc) ;;
-*) exec PYTHON "$@" ;;
-esac
-tuner=$1
-compiler=${2#--cc_path=}
-shift 2
-"""
-# Called in place of nvcc as: SCRIPT source options... -o library
-_FOR_THE_GPU = """#!/bin/sh
-# Written by jacklib (jacklib/kernels.py), which says what this is for.
-for library; do :; done
-case "$1 $library" in
-*"_op.cc "*_op.so) ;;
-*) exec NVCC "$@" ;;
-esac
-tuner=
-compiler=NVCC
-"""
-# Both go on here. Another process may be writing the same source at this moment: what is compiled
-# is a copy that was read twice alike. Jittor's script puts its own files beside the copy.
-_COMPILE = """source=$1
-own=${library%/*}/making-$$
-copy=$own/${source##*/}
-made=$own/${library##*/}
-trap 'rm -rf "$own"' EXIT
-rm -rf "$own"
-mkdir "$own" || exit 1
-for attempt in 1 2 3 4 5; do
-    cat "$source" >"$copy"
-    cat "$source" >"$own/again"
-    if [ -s "$copy" ] && cmp -s "$copy" "$own/again"; then break; fi
-    sleep 0.1
-done
-grep -q '@begin' "$copy" || tuner=
-count=$#
-for word; do
-    case $word in
-    "$source") word=$copy ;;
-    "$library") word=$made ;;
-    # The precompiled headers know of no debug information, which Jittor's script needs.
-    -include*) [ -z "$tuner" ] || continue ;;
-    esac
-    set -- "$@" "$word"
-done
-shift "$count"
-if [ -n "$tuner" ]; then
-    PYTHON "$tuner" "--cc_path=$compiler" "$@"
-else
-    "$compiler" "$@"
-fi || exit 1
-mv -f "$made" "$library"
-"""
 
 
 def use_quick_compiler() -> bool:
@@ -138,18 +45,29 @@ def use_quick_compiler() -> bool:
     # of what Jittor knows a kernel by, and another command compiles it again.
     python = Path(sys.prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
     python = python if python.exists() else Path(sys.executable)
-    flags.python_path = f'"{_write_script(_FOR_THE_CPU, str(python))}"'
+    flags.python_path = f'"{_write_script("cpu", str(python))}"'
     if jt.has_cuda:
-        flags.nvcc_path = str(_write_script(_FOR_THE_GPU, str(python), flags.nvcc_path))
+        flags.nvcc_path = str(_write_script("gpu", str(python), flags.nvcc_path))
     header = _precompiled_headers()
     if header is not None:
         flags.cc_flags = f'{flags.cc_flags} -include"{header}" '
     return True
 
 
-def _write_script(head: str, python: str, nvcc: str = "") -> Path:
-    """The compile script that begins with this head; returns its path."""
-    script = head + _COMPILE
+def _own_file(name: str) -> str:
+    return Path(__file__).with_name(name).read_text("utf-8")
+
+
+def _write_script(device: str, python: str, nvcc: str = "") -> Path:
+    """The compile script for "cpu" or "gpu"; returns its path. Their texts are part of what Jittor
+    knows a kernel by: a changed word in them compiles all kernels again.
+
+    Jittor calls the one as SCRIPT .../asm_tuner.py --cc_path=g++ source options... -o library, the
+    other, nvcc's stand-in, as SCRIPT source options... -o library. Both go on in
+    compile_kernel.sh: another process may be writing the same source at this moment, so what is
+    compiled is a copy that was read twice alike. Jittor's script puts its own files beside it.
+    """
+    script = _own_file(f"compile_on_{device}.sh") + _own_file("compile_kernel.sh")
     for word, program in (("PYTHON", python), ("NVCC", nvcc)):
         script = script.replace(word, shlex.quote(program))
     path = folders.cache_folder() / f"compile-kernel-{folders.digest(script)}"
@@ -162,7 +80,7 @@ def _precompiled_headers() -> Path | None:
     import jittor as jt
 
     include = folders.onednn_folder() / "include"
-    text = _HEADERS + (_ONEDNN if (include / "dnnl.hpp").is_file() else "")
+    text = _own_file("kernel_headers.h") + (_ONEDNN if (include / "dnnl.hpp").is_file() else "")
     linking = ("-shared", "-l", "-L", "-Wl,")
     options = [w for w in shlex.split(jt.flags.cc_flags) if not w.startswith(linking)]
     key = "|".join([folders.JITTOR_VERSION, jt.flags.cc_path, *options, text, _NO_HEADERS])

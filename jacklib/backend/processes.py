@@ -61,6 +61,17 @@ def run_child(words: Sequence[str], *, capture_output: bool = False, timeout: fl
     return subprocess.CompletedProcess(child.args, child.returncode, out, err)
 
 
+def output_of(*command: str, timeout: float = 20, **options: Any) -> str:
+    """What another program prints; nothing if there is none, or if it fails or takes too long."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=timeout, check=True, **options
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
 def watch_parent() -> None:
     """In a `Child`: end, with all that was started here, as soon as the parent is gone.
 

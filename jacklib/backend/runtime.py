@@ -16,6 +16,7 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import pwd
 import random
 import re
 import shutil
@@ -103,10 +104,8 @@ def provide_home() -> None:
 
 def _home_of_the_user() -> str:
     try:
-        import pwd
-
         return pwd.getpwuid(os.getuid()).pw_dir
-    except (ImportError, KeyError):  # Windows; a user that has no name here
+    except KeyError:  # a user that has no name here
         return ""
 
 
@@ -141,7 +140,7 @@ def _provide_python_config() -> None:
     # Jittor asks `python3.X-config` for the headers; a virtual environment has no such program and
     # the one in /usr/bin may belong to another Python. Ours answers for the running interpreter.
     header = python_header()
-    if "python_config_path" in os.environ or os.name == "nt" or header is None:
+    if "python_config_path" in os.environ or header is None:
         return
     text = (
         f"#!/bin/sh\n# Written by jacklib: answers Jittor's two questions for {sys.executable}\n"
@@ -346,9 +345,8 @@ def _import_jittor() -> None:
     # Jittor ends the whole process at Ctrl-C, without Python's KeyboardInterrupt, and when any
     # child of it is killed by a signal, a notebook's kernel included. Its own data loaders want
     # that; nothing here uses them. So Python's handlers are put back.
-    names = ("SIGINT", "SIGCHLD")
     in_main = threading.current_thread() is threading.main_thread()  # only there may they be set
-    numbers = [getattr(signal, name) for name in names if in_main and hasattr(signal, name)]
+    numbers = (signal.SIGINT, signal.SIGCHLD) if in_main else ()
     handlers = {number: signal.getsignal(number) for number in numbers}
     # With a GPU Jittor asks a `python -m` about it, which looks for modules where it is started.
     try:

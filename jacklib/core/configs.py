@@ -16,7 +16,23 @@ from jacklib.core import shapes
 from jacklib.errors import check_choice, refuse
 
 
-class _ClipConfig:
+class Config:
+    """What the options of all networks share: two settings."""
+
+    SMALL: ClassVar[dict[str, Any]]  # what `classroom` changes
+
+    @classmethod
+    def paper(cls, **options: Any) -> Any:
+        """The published network; VAANet and CTEN with a frozen Kinetics backbone."""
+        return cls(**options)
+
+    @classmethod
+    def classroom(cls, **options: Any) -> Any:
+        """The same network small enough to train from nothing in minutes on two CPU cores."""
+        return cls(**cls.SMALL | options)
+
+
+class _ClipConfig(Config):
     """What the options of VAANet and CTEN share; the published ones are the defaults.
 
     freeze_backbone: no gradient through the 3D ResNet; in training mode its batch norm still uses
@@ -24,7 +40,6 @@ class _ClipConfig:
     Raises DataError if snippet_duration is longer than the backbone can fold into depth 1, too.
     """
 
-    SMALL: ClassVar[dict[str, Any]]  # what `classroom` changes
     LIMITS: ClassVar[dict[str, tuple[float, float]]]  # of the fields that only one of them has
 
     def __post_init__(self):
@@ -34,16 +49,6 @@ class _ClipConfig:
             audio_width=(1, 256), **self.LIMITS,
         )  # fmt: skip
         shapes.check_depth(self.snippet_duration, self.sample_size, len(self.blocks))
-
-    @classmethod
-    def paper(cls, n_classes: int = 8) -> Any:
-        """The published network, with a frozen Kinetics backbone."""
-        return cls(n_classes)
-
-    @classmethod
-    def classroom(cls, n_classes: int = 8) -> Any:
-        """The same network small enough to train from nothing in minutes on two CPU cores."""
-        return cls(n_classes, **cls.SMALL)
 
     @property
     def channels(self) -> int:
@@ -137,7 +142,7 @@ class CTENConfig(_ClipConfig):
 
 
 @dataclass(frozen=True)
-class TSLNetConfig:
+class TSLNetConfig(Config):
     """Every option of `TSLNet`. The defaults are the released ones. modality: "all", or "rgb" or
     "logmfcc" alone; the released weights are for "all", and what is missing has no weights here."""
 
@@ -149,6 +154,8 @@ class TSLNetConfig:
     dropout: float = 0.7  # before the classifiers
     modality: str = "all"
 
+    SMALL = dict(len_feature=128, neck_size=256)
+
     def __post_init__(self):
         shapes.check_fields(
             self, len_feature=(16, 16384), num_classes=(1, 1000), r_act=(1, 1000),
@@ -158,19 +165,9 @@ class TSLNetConfig:
         refuse(self.len_feature % 16, "len_feature", found=self.len_feature,
                wanted="a multiple of 16", cure="The released network has 1024.")  # fmt: skip
 
-    @classmethod
-    def paper(cls) -> TSLNetConfig:
-        """The released network."""
-        return cls()
-
-    @classmethod
-    def classroom(cls) -> TSLNetConfig:
-        """The same network small enough to train from nothing in minutes on two CPU cores."""
-        return cls(len_feature=128, neck_size=256)
-
 
 @dataclass(frozen=True)
-class BPMGCNConfig:
+class BPMGCNConfig(Config):
     """Every option of `BPMGCN`. The defaults are the released ones.
 
     streams: "both", or "posture" or "movement" alone, which the ablation of the paper compares:
@@ -184,6 +181,8 @@ class BPMGCNConfig:
     embed: int = 4  # a unit's attention has its width divided by this many channels
     streams: str = "both"
 
+    SMALL = dict(widths=(16, 32, 64))
+
     def __post_init__(self):
         shapes.check_fields(
             self, n_classes=(1, 1000), n_features=(1, 1000), frames=(2, 1000), widths=(1, 4096),
@@ -195,13 +194,3 @@ class BPMGCNConfig:
         check_choice("streams", self.streams, shapes.STREAMS,
                      "'both' is the paper's network, the others are for its ablation."
         )  # fmt: skip
-
-    @classmethod
-    def paper(cls) -> BPMGCNConfig:
-        """The released network."""
-        return cls()
-
-    @classmethod
-    def classroom(cls) -> BPMGCNConfig:
-        """The same network small enough to train from nothing in minutes on two CPU cores."""
-        return cls(widths=(16, 32, 64))

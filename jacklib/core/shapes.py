@@ -60,6 +60,8 @@ def check_fields(config: Any, **limits: tuple[float, float]) -> None:
     The config may be a stranger's checkpoint's, and says how much memory a network takes."""
     for field in fields(config):
         value, default = getattr(config, field.name), field.default
+        if value is None and field.type.endswith("| None"):
+            continue
         least, most = limits.get(field.name, (0, 1))
         if isinstance(default, bool | str):
             wanted = "yes or no (a bool)" if isinstance(default, bool) else "a word"
@@ -145,14 +147,11 @@ def check_labels(labels, N: int, n_classes: int) -> None:
 
 def check_polarity(logits, target, positive: Sequence[int]) -> None:
     """Raise ValueError unless logits are [B, C], target [B] and the positive classes below C."""
-    if len(logits.shape) != 2 or list(target.shape) != [logits.shape[0]]:
-        raise ValueError(
-            f"logits and target: found {list(logits.shape)} and {list(target.shape)}, "
-            "wanted [B, C] and [B]. Give one class number for each row of logits."
-        )
+    fits = len(logits.shape) == 2 and list(target.shape) == [logits.shape[0]]
+    refuse(not fits, "logits and target", found=f"{list(logits.shape)} and {list(target.shape)}",
+           wanted="[B, C] and [B]", cure="Give one class number for each row of logits."
+    )  # fmt: skip
     last = logits.shape[1] - 1
-    if any(not 0 <= c <= last for c in positive):
-        raise ValueError(
-            f"positive: found classes {positive}, wanted numbers from 0 to {last}. "
-            "Name the positive classes of this dataset."
-        )
+    refuse(any(not 0 <= c <= last for c in positive), "positive", found=f"classes {positive}",
+           wanted=f"numbers from 0 to {last}", cure="Name the positive classes of this dataset."
+    )  # fmt: skip

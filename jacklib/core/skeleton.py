@@ -7,8 +7,6 @@ Recognition", AAAI 2018, in the form that BPM-GCN's released code uses.
 
 import numpy as np
 
-from jacklib.errors import refuse
-
 # Emotion-Gait's readme puts the left side first; the comments of BPM-GCN's code call joints 4 to 6
 # and 10 to 12 right. The graph is the same either way.
 JOINTS = (
@@ -31,15 +29,10 @@ class Graph:
     .joint_names, .edges, .part_names (of A's first axis), and A [3, 16, 16], float32: y[w] = sum
     over v of x[v] * A[part, v, w], so that column w holds which joints w listens to: itself
     ("self"), its parent ("inward"), the mean of its children ("outward"). Columns of the last two
-    sum to 1, or to 0 where there is no such joint. Raises ValueError for other options.
+    sum to 1, or to 0 where there is no such joint.
     """
 
-    def __init__(self, layout: str = "emotion_gait", strategy: str = "spatial"):
-        refuse(layout != "emotion_gait", "layout", found=repr(layout), wanted="'emotion_gait'",
-               cure="Bring recordings of other skeletons to its 16 joints first.")  # fmt: skip
-        refuse(strategy != "spatial", "strategy", found=repr(strategy), wanted="'spatial'",
-               cure="It divides a joint's neighbours into itself, its parent and its children."
-        )  # fmt: skip
+    def __init__(self):
         self.joint_names, self.edges, self.part_names = JOINTS, EDGES, PARTS
         V = len(JOINTS)
         child, parent = np.transpose(EDGES)

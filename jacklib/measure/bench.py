@@ -17,13 +17,12 @@ import os
 import platform
 import re
 import statistics
-import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from jacklib.backend import cuda
+from jacklib.backend import cuda, processes
 from jacklib.backend.torch_process import find_torch
 from jacklib.core.networks import KEYS, NETWORKS
 from jacklib.core.networks import network as table_of
@@ -103,12 +102,8 @@ def card_memory() -> int:
 
 def nvidia_smi(query: str) -> list[list[str]]:
     """The fields of each line that the driver's program answers; none where it fails."""
-    command = ["nvidia-smi", query, "--format=csv,noheader,nounits"]
-    try:
-        lines = subprocess.run(command, capture_output=True, text=True, timeout=20).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    rows = [[field.strip() for field in line.split(",")] for line in lines.splitlines()]
+    lines = processes.output_of("nvidia-smi", query, "--format=csv,noheader,nounits").splitlines()
+    rows = [[field.strip() for field in line.split(",")] for line in lines]
     return [row for row in rows if len(row) == 1 + query.count(",")]
 
 

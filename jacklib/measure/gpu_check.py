@@ -450,22 +450,14 @@ def about() -> str:
         "Jittor": folders.JITTOR_VERSION, "NumPy": np.__version__,
     }  # fmt: skip
     named = named_python()
-    torch = _torch_version(named or sys.executable)
+    torch = processes.output_of(
+        named or sys.executable, "-c", "import torch; print(torch.__version__)", timeout=60,
+        env=process_environment(JACKLIB_NO_JITTOR="1"), cwd=ROOT,
+    )  # fmt: skip
     if named or torch:
-        versions["PyTorch"] = torch
+        versions["PyTorch"] = torch.partition("\n")[0]
     words = [f"{name} {version or 'unknown'}" for name, version in versions.items()]
     return ", ".join([*words, time.strftime("%Y-%m-%d")])
-
-
-def _torch_version(python: str) -> str:
-    """What PyTorch says; nothing where it is not there or fails."""
-    try:
-        told = subprocess.run([python, "-c", "import torch; print(torch.__version__)"],
-            env=process_environment(JACKLIB_NO_JITTOR="1"), cwd=ROOT, capture_output=True,
-            text=True, timeout=60, check=True).stdout  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return told.strip().partition("\n")[0]
 
 
 def _cudnn(nvcc: str) -> str:

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ import jittor as jt
 import numpy as np
 
 from jacklib.backend import runtime
+from jacklib.backend.folders import ROOT
 from jacklib.core.metrics import attention_on_truth
 from jacklib.core.options import add_options
 from jacklib.data import video
@@ -57,7 +58,7 @@ class Method(NamedTuple):
 
     name: str  # as the user types it
     network: Callable[[Any], jt.nn.Module]  # from a config
-    config: type  # has .paper(n_classes) and .classroom(n_classes)
+    config: type  # of the network, with .paper and .classroom
     schedules: dict[str, Schedule]  # by the name of the settings
     sizes: tuple[str, ...]  # options of the config that the command line may change
     open_clips: Callable[..., VideoClips]
@@ -209,6 +210,10 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str, method: Method) -
 
 def paths_of(args: argparse.Namespace, sound: bool = True) -> SamplePaths:
     """The paths that the options name, or those of the sample. sound: whether it is needed."""
+    info = DATASETS.get(args.dataset)
+    split = ROOT / "data_samples" / "splits" / info.annotation if info else None
+    if split and not args.annotation_path and split.is_file():  # the official one, which ships
+        args.annotation_path = str(split)
     names = ["video_path", *["audio_path"] * sound, "annotation_path"]
     missing = [f"--{name}" for name in names if not getattr(args, name)]
     if not missing:
@@ -267,7 +272,7 @@ def _run_main(method: Method, args: argparse.Namespace, result_path: Path) -> in
     refuse(args.n_classes not in (None, n_classes), "--n_classes", found=args.n_classes,
            wanted=f"{n_classes}, as {paths.annotation_path} lists",
            cure="Leave it out.")  # fmt: skip
-    config = replace(getattr(method.config, settings)(n_classes), **sizes)
+    config = getattr(method.config, settings)(n_classes=n_classes, **sizes)
     given = {n: v for n in Schedule._fields if (v := getattr(args, n, None)) is not None}
     schedule = method.schedules[settings]._replace(**given)
     clips = dict(fps=args.fps, cache=settings == "classroom")

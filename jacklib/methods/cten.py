@@ -264,9 +264,9 @@ def erasing_state(
     return ErasingState(
         title=item.id, frames=frames[0],
         waveform=np.zeros(2, np.float32) if sound is None else read_audio(sound),
-        seconds=item.n_frames / FRAMES_PER_SECOND, gamma=gamma, theta=theta, keep_low=kept.low,
-        keep_high=kept.high, probabilities=rows[:3], mean_probabilities=rows[3],
-        class_names=clips.class_names, pass_frames=np.stack(frames),
+        seconds=item.n_frames / FRAMES_PER_SECOND, gamma=gamma, theta=theta,
+        probabilities=rows[:3], mean_probabilities=rows[3], class_names=clips.class_names,
+        pass_frames=np.stack(frames),
         label=item.label_name if item.label_name in clips.class_names else None,
         truth=clip_truth(clips, index),
     )  # fmt: skip

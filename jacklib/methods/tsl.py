@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import math
 import re
+import resource
 import sys
 import tempfile
 import time
@@ -94,10 +95,6 @@ def steps(
 
 def peak_memory() -> float:
     """The most bytes that this process has held so far."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return math.nan
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
@@ -370,9 +367,8 @@ def timeline_of(
             wave = sample.logmel.mean(2).reshape(-1)
             wave = wave - wave.min()
     return TimelineVideo(
-        title=title, fps=fps, frames=frames, waveform=wave, seconds=seconds,
-        scores=found.scores, video_score=found.video_score, class_names=CLASSES,
-        frames_between=look, **more,
+        title=title, fps=fps, frames=frames, waveform=wave, scores=found.scores,
+        video_score=found.video_score, class_names=CLASSES, frames_between=look, **more,
     )  # fmt: skip
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -26,7 +25,9 @@ import jittor as jt
 import numpy as np
 from jittor import nn
 
-from jacklib.errors import DataError, refuse, shown
+from jacklib.core.configs import Config
+from jacklib.core.shapes import check_fields
+from jacklib.errors import DataError, check_choice, refuse, shown
 from jacklib.files import read_table
 from jacklib.ops import relu
 from jacklib.weights.checkpoint import LoadReport, load_weights, naming, read_weights
@@ -42,7 +43,7 @@ MOST = {
 
 
 @dataclass(frozen=True)
-class BERTConfig:
+class BERTConfig(Config):
     """Every option of `BERT`. Names are Hugging Face's, the defaults BERT-base's.
 
     hidden_act: "gelu" (exact), "gelu_new" (with a tanh) or "relu".
@@ -65,41 +66,24 @@ class BERTConfig:
     pad_token_id: int | None = 0  # the word that stands for none, or None
     pooler: bool = True  # whether there is a pooled output
 
+    SMALL = dict(
+        hidden_size=64, num_hidden_layers=2, num_attention_heads=4, intermediate_size=256,
+        max_position_embeddings=64,
+    )  # fmt: skip
+
     def __post_init__(self):
-        cure = "BERT-base's are the defaults."
-        for name, most in MOST.items():
-            value = getattr(self, name)
-            whole = isinstance(value, int) and not isinstance(value, bool)
-            wanted = f"{most} at most" if whole and value > most else "a whole number, 1 or more"
-            refuse(not (whole and 1 <= value <= most), name, found=shown(value), wanted=wanted,
-                   cure=cure)  # fmt: skip
-        H, h, last = self.hidden_size, self.num_attention_heads, self.vocab_size - 1
+        H, h = self.hidden_size, self.num_attention_heads
+        check_fields(
+            self, **{name: (1, most) for name, most in MOST.items()}, hidden_dropout_prob=(0, 0.99),
+            attention_probs_dropout_prob=(0, 0.99), pad_token_id=(0, MOST["vocab_size"]),
+        )  # fmt: skip
         refuse(H % h, "num_attention_heads", found=h, wanted=f"a divisor of hidden_size ({H})",
                cure="BERT-base has 12 heads for a width of 768.")  # fmt: skip
-        refuse(self.hidden_act not in ACTIVATIONS, "hidden_act", found=shown(self.hidden_act),
-               wanted=f"one of {ACTIVATIONS}", cure="Released BERT checkpoints have 'gelu'."
-        )  # fmt: skip
-        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range",
-                     "layer_norm_eps"):  # fmt: skip
-            value = getattr(self, name)
-            real = isinstance(value, int | float) and not isinstance(value, bool)
-            refuse(not (real and 0 <= value < 1), name, found=shown(value),
-                   wanted="0 or more, and less than 1", cure=cure)  # fmt: skip
-        pad = self.pad_token_id
-        refuse(pad is not None and not (isinstance(pad, int) and 0 <= pad <= last),
-               "pad_token_id", found=shown(pad), wanted=f"0 to {last}, or None",
-               cure="BERT's padding is word 0.")  # fmt: skip
-
-    @classmethod
-    def paper(cls) -> BERTConfig:
-        """BERT-base, uncased."""
-        return cls()
-
-    @classmethod
-    def classroom(cls) -> BERTConfig:
-        """The same network small enough to train from nothing in minutes on two CPU cores."""
-        return cls(hidden_size=64, num_hidden_layers=2, num_attention_heads=4,
-                   intermediate_size=256, max_position_embeddings=64)  # fmt: skip
+        check_choice("hidden_act", self.hidden_act, ACTIVATIONS,
+                     "Released BERT checkpoints have 'gelu'.")  # fmt: skip
+        pad, last = self.pad_token_id, self.vocab_size - 1
+        refuse(pad is not None and pad > last, "pad_token_id", found=pad,
+               wanted=f"0 to {last}, or None", cure="BERT's padding is word 0.")  # fmt: skip
 
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike) -> BERTConfig:
@@ -344,7 +328,17 @@ class BERT(nn.Module):
         weights = plain_names(read_weights(path))
         _check_amount(config, weights, path)
         net = cls(replace(config, pooler="pooler.dense.weight" in weights))
-        report = load_encoder(net, weights, path)
+        # Heads by name: whatever is no part of BertModel.
+        parts = ("embeddings.", "encoder.", "pooler.")
+        ours = {key: value for key, value in weights.items() if key.startswith(parts)}
+        try:
+            report = load_weights(net, ours)
+        except DataError as error:
+            raise DataError(path, found=error.found, wanted=error.wanted,
+                            cure="Take the config.json that belongs to these weights."
+            ) from None  # fmt: skip
+        report.unexpected = [key for key in weights if key not in ours]
+        jt.sync(net.parameters())  # as where the network is made
         net.eval()
         return net, report
 
@@ -450,37 +444,11 @@ def plain_names(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """
     found = {}
     for key, value in weights.items():
-        key = key.removeprefix("bert.")
-        key = re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", key)
-        key = re.sub(r"LayerNorm\.beta$", "LayerNorm.bias", key)
+        key = key.removeprefix("bert.").replace("LayerNorm.gamma", "LayerNorm.weight")
+        key = key.replace("LayerNorm.beta", "LayerNorm.bias")
         if key not in ("embeddings.position_ids", "embeddings.token_type_ids"):
             found[key] = value
     return found
-
-
-def load_encoder(
-    net: BERT, source: Mapping | str | os.PathLike, name: str | None = None
-) -> LoadReport:
-    """Load released weights into `net`: `load_weights` that lets other heads lie.
-
-    name: what errors call the source. Raises DataError if part of the encoder is missing, has
-    another shape, or is in the file but not in the network.
-    """
-    name = name or ("weights" if isinstance(source, Mapping) else os.fspath(source))
-    weights = plain_names(read_weights(source))
-    # Heads by name: whatever is no part of BertModel. A pooler that the network lacks is one too.
-    parts = ("embeddings.", "encoder.") + (("pooler.",) if net.pooler is not None else ())
-    ours = {key: value for key, value in weights.items() if key.startswith(parts)}
-    try:
-        report = load_weights(net, ours)
-    except DataError as error:
-        cure = "Build the network with the options of the checkpoint's config.json."
-        if net.pooler is not None and not any(key.startswith("pooler.") for key in weights):
-            cure += " This file has no pooler: BERTConfig(pooler=False) wants none."
-        raise DataError(name, found=error.found, wanted=error.wanted, cure=cure) from None
-    report.unexpected = [key for key in weights if key not in ours]
-    jt.sync(net.parameters())  # as where the network is made
-    return report
 
 
 def import_transformers() -> ModuleType:
@@ -489,11 +457,8 @@ def import_transformers() -> ModuleType:
     It would say that there is no PyTorch; and where there is, import it, which does not go well
     in one process with Jittor.
     """
-    if "transformers" in sys.modules:
-        return sys.modules["transformers"]
-    silence = "TRANSFORMERS_NO_ADVISORY_WARNINGS"
-    before, hide = os.environ.get(silence), "torch" not in sys.modules
-    os.environ[silence] = "1"
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+    hide = "torch" not in sys.modules
     if hide:
         sys.modules["torch"] = None  # `import torch` then fails, and find_spec finds nothing
     try:
@@ -501,8 +466,4 @@ def import_transformers() -> ModuleType:
     finally:
         if hide:
             del sys.modules["torch"]
-        if before is None:
-            del os.environ[silence]
-        else:
-            os.environ[silence] = before
     return transformers

@@ -22,6 +22,7 @@ from jacklib.backend.torch_process import key as digest
 from jacklib.core.networks import KEYS
 from jacklib.core.networks import network as table_of
 from jacklib.errors import DataError, check_choice, refuse
+from jacklib.files import write_bytes
 from jacklib.porting import changes, traps
 from jacklib.porting.changes import count_changes, sources
 from jacklib.porting.comparison import Comparison, compared, distance, same_shape
@@ -231,7 +232,7 @@ def main(args: argparse.Namespace) -> int:
         found.save(args.json)
     if args.picture:
         from jacklib.porting.picture import comparison_figure
-        from jacklib.widgets.drawing import png_bytes, write_whole
+        from jacklib.widgets.drawing import png_bytes
 
-        write_whole(png_bytes(comparison_figure(found)), args.picture)
+        write_bytes(args.picture, png_bytes(comparison_figure(found)))
     return int(not found.ok)

@@ -243,8 +243,6 @@ def load_kinetics_backbone(resnet: jt.nn.Module, path: str | os.PathLike) -> Loa
         head, _, rest = key.partition(".")
         if head in KINETICS_SLOTS:
             renamed[f"{KINETICS_SLOTS[head]}.{rest}"] = value
-        elif head.isdigit():  # saved from a backbone of ours
-            renamed[key] = value
     if not renamed:
         raise _no_weights(os.fspath(path), "no conv1, bn1 or layer1 to layer4")
     try:

@@ -19,13 +19,14 @@ import io
 import json
 import math
 import os
+import pickle
 import pickletools
 import struct
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -55,20 +56,7 @@ _STORAGE_CLASSES = {
 } | {"torch.storage.UntypedStorage": "uint8", "torch.UntypedStorage": "uint8"}
 
 # Every other name a file may mention. They are only ever compared, never imported.
-_KNOWN_NAMES = set(
-    """
-    torch._utils._rebuild_tensor torch._utils._rebuild_tensor_v2 torch._utils._rebuild_tensor_v3
-    torch._utils._rebuild_parameter torch._utils._rebuild_parameter_with_state
-    torch._tensor._rebuild_from_type_v2 torch.Tensor torch.nn.parameter.Parameter
-    torch.Size torch.device collections.OrderedDict collections.defaultdict collections.Counter
-    argparse.Namespace _codecs.encode numpy.dtype numpy.ndarray
-    numpy.core.multiarray.scalar numpy.core.multiarray._reconstruct
-    numpy._core.multiarray.scalar numpy._core.multiarray._reconstruct
-    builtins.set builtins.frozenset builtins.dict builtins.list builtins.int builtins.float
-    __builtin__.set __builtin__.frozenset __builtin__.dict __builtin__.list __builtin__.int
-    __builtin__.float
-    """.split()
-)
+_KNOWN_NAMES = {*Path(__file__).with_name("known_names.txt").read_text("utf-8").split()}
 _KNOWN_NAMES |= {*_STORAGE_CLASSES, *(f"torch.{dtype}" for dtype in _DTYPES)}
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -133,21 +121,11 @@ def _check_kind(path: str, file: BinaryIO) -> None:
     head = file.read(512)
     file.seek(0)
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    for begin, signs, found, cure in (
-        (text, (b"<!doctype", b"<html", b"<head", b"<?xml", b"<!--"), "a web page",
-         "The address gave a page, not the file (a login, a confirmation, an expired link). "
-         "Open it in a browser, find the real download, and fetch it again."),
-        (text, b"version https://git-lfs", "a Git LFS pointer, not the file it points to",
-         "Run `git lfs pull` in the repository it came from, or download the file itself."),
-        (head[257:], b"ustar",
-         "a tar archive (the layout of PyTorch before 0.1.10, or an archive to unpack)",
-         f"Unpack it if it holds .pth files. {_TRUST}"),
-        (head, (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!"),
-         "a compressed archive", "Unpack it and give the .pth file inside."),
-        (head[8:], b'{"', "a safetensors file", "Read it with read_safetensors."),
-    ):  # fmt: skip
-        if begin.startswith(signs):
-            raise _unusable(path, found, cure)
+    # What they begin with, there or after blanks in whatever case: one letter stands for a byte.
+    for kind in json.loads(Path(__file__).with_name("other_files.json").read_text("utf-8")):
+        begin = text if kind.get("text") else head[kind.get("at", 0) :]
+        if begin.startswith(tuple(sign.encode("latin1") for sign in kind["signs"])):
+            raise _unusable(path, kind["found"], kind["cure"])
     if not head.startswith((b"PK", b"\x80")):
         found = f"something else, beginning with {head[:16]!r}" if head else "an empty file"
         raise _unusable(path, found, _AGAIN)
@@ -161,8 +139,7 @@ def _damaged(path: str, found: str) -> DataError:
     return _unusable(path, f"a damaged file: {found}", _AGAIN)
 
 
-@dataclass(frozen=True)
-class _Storage:
+class _Storage(NamedTuple):
     """Flat memory that tensors look at: `n_elements` from element `start` of the bytes at `key`."""
 
     key: str
@@ -171,8 +148,7 @@ class _Storage:
     n_elements: int
 
 
-@dataclass(frozen=True)
-class _Tensor:
+class _Tensor(NamedTuple):
     """An array still to be filled from its storage. Offset and strides count elements."""
 
     array: np.ndarray
@@ -581,10 +557,11 @@ def read_safetensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
 def safetensors_options(path: str | os.PathLike) -> dict[str, Any]:
     """What our own .safetensors files say besides their weights: JSON under "options" in the
     header; {} where there is none. Raises DataError, as `read_safetensors`."""
-    path = os.fspath(path)
-    with reading(path, "a safetensors file", _AGAIN, "a damaged header"), open(path, "rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        return json.loads((header.get("__metadata__") or {}).get("options", "{}"))
+    import safetensors
+
+    with reading(path, "a safetensors file", _AGAIN, "a damaged header"):
+        with safetensors.safe_open(path, "numpy") as file:
+            return json.loads((file.metadata() or {}).get("options", "{}"))
 
 
 def _safetensor(path: str, name: str, entry: dict[str, Any]) -> np.ndarray:
@@ -666,24 +643,12 @@ class _Pickler:
         self.open_containers: set[int] = set()
 
     def put(self, item: Any, where: str) -> None:
-        add = self.pieces.append
         if isinstance(item, np.generic):
             item = item.item()
-        if item is None:
-            add(b"N")
-        elif isinstance(item, bool):
-            add(b"\x88" if item else b"\x89")
-        elif isinstance(item, int) and -(2**31) <= item < 2**31:
-            add(struct.pack("<ci", b"J", item))
-        elif isinstance(item, int) and item.bit_length() < 2000:
-            n_bytes = item.bit_length() // 8 + 1
-            digits = item.to_bytes(n_bytes, "little", signed=True)
-            add(b"\x8a" + bytes([n_bytes]) + digits)
-        elif isinstance(item, float):
-            add(struct.pack(">cd", b"G", item))
-        elif isinstance(item, str):
-            text = item.encode("utf-8", "surrogatepass")
-            add(struct.pack("<cI", b"X", len(text)) + text)
+        if item is None or type(item) in (bool, int, float, str):
+            if type(item) is int and item.bit_length() >= 2000:  # more, torch.load does not read
+                raise _not_storable(where, f"a whole number of {item.bit_length()} bits")
+            self.pieces.append(pickle.dumps(item, 2)[2:-1])  # without its own head and end
         elif isinstance(item, np.ndarray):
             self._put_tensor(item, where)
         elif isinstance(item, Mapping | list | tuple):

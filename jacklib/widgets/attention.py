@@ -1,7 +1,7 @@
 """VAANet's attention as one picture: which moments, places and channels a prediction rests on.
 
-`render(state)` draws one segment of one clip, a pure function without pyplot. `save` writes the
-picture as a PNG file. `attention_widget(states)` puts a clip menu and a segment slider on top.
+`render(state)` draws one segment of one clip. `attention_widget(states)` puts a clip menu and a
+segment slider on top.
 
 Letters: S segments per clip, m = side * side positions of the feature map, k channels, n audio
 segments, C classes. Segments are counted from 0 everywhere, as in code.
@@ -18,59 +18,32 @@ from ipywidgets import IntSlider
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 
-from jacklib.errors import refuse
 from jacklib.widgets import drawing
-from jacklib.widgets.drawing import BLUE, GREY, INK, INNER, MARGIN_LEFT, MARGIN_RIGHT, VERMILLION
+from jacklib.widgets.drawing import BLUE, GREY, INK, INNER, MARGIN_LEFT, VERMILLION, array
 from jacklib.widgets.words import texts
 
 TEXT = texts("attention")
-FIELDS = drawing.Fields("AttentionState")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AttentionState:
-    """The data of one figure. Plain NumPy, independent of the network.
+    """The data of one figure. Plain NumPy, independent of the network; see `drawing.settle`."""
 
-    Raises DataError naming the field whose shape or values are wrong.
-    """
-
-    frames: np.ndarray  # uint8 [S, H, W, 3], RGB, each segment's middle, as the network saw it
-    alpha: np.ndarray | None  # [S, m] spatial attention, each row summing to m
-    beta: np.ndarray | None  # [S, k] channel attention, each row summing to k
-    gamma: np.ndarray  # [S] temporal attention, zero or more
-    probabilities: np.ndarray  # [C], summing to 1
+    frames: np.ndarray = array("S H W 3", "pixels")  # RGB, each segment's middle, as it was seen
+    alpha: np.ndarray = array("S m", "means")  # spatial attention
+    beta: np.ndarray = array("S k", "means")  # channel attention
+    gamma: np.ndarray = array("S", "weights")  # temporal attention
+    probabilities: np.ndarray = array("C", "sums")
     class_names: Sequence[str]  # C names
-    audio_gamma: np.ndarray | None = None  # [n] temporal attention over the audio segments
+    audio_gamma: np.ndarray = array("n", "weights")  # temporal attention over the audio segments
     title: str = ""  # the clip's name
     label: str | None = None  # its true class, one of class_names
     segment: int = 0  # which segment to look into
-    truth: np.ndarray | None = None  # [S], fraction 0..1 of each that the planted event fills
+    # Fraction of each segment that the planted event fills.
+    truth: np.ndarray | None = array("S", "fractions", default=None)
 
     def __post_init__(self):
         drawing.settle(self)
-        FIELDS.frames("frames", self.frames)
-        s = len(self.frames)
-        FIELDS.weights("gamma", self.gamma, (s,))
-        FIELDS.probabilities("probabilities", self.probabilities, (len(self.class_names),))
-        if self.audio_gamma is not None:
-            FIELDS.weights("audio_gamma", self.audio_gamma, (self.audio_gamma.size,))
-        if self.truth is not None:
-            FIELDS.fractions("truth", self.truth, (s,))
-        for name in ("alpha", "beta"):
-            if (value := getattr(self, name)) is None:
-                continue
-            width = value.shape[-1] if value.ndim else 0
-            FIELDS.weights(name, value, (s, width))
-            rows = value.sum(axis=1)
-            found = f"rows summing to {rows.min():.4g}..{rows.max():.4g}"
-            FIELDS.refuse(np.abs(rows / width - 1).max() > 0.01, name, found, f"to {width}")
-        if self.alpha is not None:
-            m = self.alpha.shape[1]
-            uneven = round(m**0.5) ** 2 != m
-            FIELDS.refuse(uneven, "alpha", f"{m} positions", "a square, such as 16")
-        outside = not 0 <= self.segment < s
-        FIELDS.refuse(outside, "segment", str(self.segment), f"0 to {s - 1}")
-        FIELDS.label(self.label, self.class_names)
 
 
 def render(state: AttentionState, lang: str = "en") -> Figure:
@@ -84,14 +57,12 @@ def render(state: AttentionState, lang: str = "en") -> Figure:
         _draw_gamma(page, state, text, lang)
         _draw_place(page, state, text)
         _draw_classes(page, state, text, lang)
-        if state.beta is not None:
-            _draw_channels(page, state, text)
-        if state.audio_gamma is not None:
-            _draw_audio(page, state, text)
+        _draw_channels(page, state, text)
+        _draw_audio(page, state, text)
         return page.finish()
 
 
-png, save = drawing.png_and_save(render)
+png = drawing.png_of(render)
 
 
 def describe(state: AttentionState, lang: str = "en") -> str:
@@ -100,20 +71,18 @@ def describe(state: AttentionState, lang: str = "en") -> str:
     text, s = TEXT[lang], state.segment
     title, mean = state.title or text["clip"].rstrip(":："), state.gamma.mean()
     ratio = state.gamma[s] / mean if mean > 0 else 0.0
+    side = round(state.alpha.shape[1] ** 0.5)
+    strongest = divmod(int(state.alpha[s].argmax()), side)
+    row, column = ((2 * i + 1) * 3 // (2 * side) for i in strongest)  # which third it is in
+    where, peak = text["where"][row][column], state.alpha[s].max()
+    half, k = channels_for_half(state.beta[s]), state.beta.shape[1]
     sentences = [
         text["describe"].format(title=title, s=s, last=len(state.gamma) - 1),
         text["describe_gamma"].format(ratio=ratio, top=int(state.gamma.argmax())),
+        text["describe_alpha"].format(where=where, peak=peak),
+        text["describe_beta"].format(half=half, k=k),
+        drawing.verdict(state, state.probabilities, lang),
     ]
-    if state.alpha is not None:
-        side = round(state.alpha.shape[1] ** 0.5)
-        strongest = divmod(int(state.alpha[s].argmax()), side)
-        row, column = ((2 * i + 1) * 3 // (2 * side) for i in strongest)  # which third it is in
-        where, peak = text["where"][row][column], state.alpha[s].max()
-        sentences.append(text["describe_alpha"].format(where=where, peak=peak))
-    if state.beta is not None:
-        half = channels_for_half(state.beta[s])
-        sentences.append(text["describe_beta"].format(half=half, k=state.beta.shape[1]))
-    sentences.append(drawing.verdict(state, state.probabilities, lang))
     return text["space"].join(sentences)
 
 
@@ -122,12 +91,6 @@ def channels_for_half(beta: np.ndarray) -> int:
     total = np.cumsum(np.sort(beta)[::-1].astype(np.float64))
     # A hair under one half, so that rounding does not cost a channel where the sum is exact.
     return int(np.searchsorted(total, total[-1] / 2 * (1 - 1e-6)) + 1)
-
-
-def upsample(attention: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Bilinear upsampling of a map [side, side] to [height, width], flat beyond outer centres."""
-    attention = np.asarray(attention, np.float64)
-    return cv2.resize(attention, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 # --- the widget ---------------------------------------------------------------------------------
@@ -141,29 +104,27 @@ class AttentionExplorer(drawing.Shell):
     """
 
     def __init__(self, states: Sequence[AttentionState], lang: str = "en"):
-        wanted = "at least one AttentionState"
-        refuse(len(states) == 0, "states", found="no clip", wanted=wanted, cure="Pass a list.")
         super().__init__([state.title for state in states], lang)
         self.states = list(states)
         self._drawn = functools.cache(self._draw)
         first, last = self.states[0].segment, len(self.states[0].gamma) - 1
         self.segment = drawing.slider(IntSlider, TEXT[lang], "slider", first, 0, last)
         self.controls.children = (self.clip, self.segment)
-        self.clip.observe(self._choose_clip, names="value")
-        self.segment.observe(self._show, names="value")
+        self.on_change(self._choose_clip, self.clip)
+        self.on_change(self._show, self.segment)
         self._show()
 
     def _draw(self, clip: int, segment: int) -> tuple[bytes, str]:
         state = replace(self.states[clip], segment=segment)
         return png(state, self.lang), describe(state, self.lang)
 
-    def _choose_clip(self, change) -> None:
-        state = self.states[change["new"]]
+    def _choose_clip(self) -> None:
+        state = self.states[self.clip.value]
         with self.segment.hold_trait_notifications():  # or both changes would draw
             self.segment.max, self.segment.value = len(state.gamma) - 1, state.segment
         self._show()
 
-    def _show(self, change=None) -> None:
+    def _show(self) -> None:
         self.image.value, self.description = self._drawn(self.clip.value, self.segment.value)
         self.say(self.description)
 
@@ -189,8 +150,7 @@ class _Page(drawing.Page):
         self.place = min(3.0, 4.1 * height / width)
         self.place_width = self.place * width / height
         self.bottom_top = self.place_top + self.place + 0.72
-        has_bottom = state.beta is not None or state.audio_gamma is not None
-        super().__init__(self.bottom_top + (1.5 + 0.52 if has_bottom else -0.4), bold)
+        super().__init__(self.bottom_top + (1.5 + 0.52), bold)
 
 
 def _draw_strip(page: _Page, state: AttentionState, text: dict) -> None:
@@ -220,12 +180,10 @@ def _draw_place(page: _Page, state: AttentionState, text: dict) -> None:
     whole = (0, width, height, 0)
     axes.imshow(frame, extent=whole)
     axes.set_axis_off()
-    title = text["frame" if state.alpha is None else "place"].format(state.segment)
-    page.title(MARGIN_LEFT, page.place_top, title)
-    if state.alpha is None:
-        return
+    page.title(MARGIN_LEFT, page.place_top, text["place"].format(state.segment))
     side = round(state.alpha.shape[1] ** 0.5)
-    heat = upsample(state.alpha[state.segment].reshape(side, side), 24 * side, 24 * side)
+    alpha = state.alpha[state.segment].reshape(side, side).astype(np.float64)
+    heat = cv2.resize(alpha, (24 * side, 24 * side), interpolation=cv2.INTER_LINEAR)
     # One scale for the whole clip, so that its segments can be compared.
     norm = Normalize(0, max(2.0, float(state.alpha.max())))
     picture = axes.imshow(heat, cmap=ListedColormap(HEAT), norm=norm, extent=whole)
@@ -246,7 +204,7 @@ def _draw_place(page: _Page, state: AttentionState, text: dict) -> None:
 
 def _draw_classes(page: _Page, state: AttentionState, text: dict, lang: str) -> None:
     left = MARGIN_LEFT + page.place_width + 2.15
-    width = drawing.WIDTH - MARGIN_RIGHT - left
+    width = drawing.WIDTH - drawing.MARGIN_RIGHT - left
     axes = page.axes(left, page.place_top, width, page.place)
     rows = np.arange(len(state.class_names))
     bars = axes.barh(rows, state.probabilities, height=0.68, color=GREY)
@@ -268,8 +226,7 @@ def _draw_classes(page: _Page, state: AttentionState, text: dict, lang: str) -> 
 
 
 def _draw_channels(page: _Page, state: AttentionState, text: dict) -> None:
-    alone = state.audio_gamma is None
-    axes = page.axes(MARGIN_LEFT, page.bottom_top, INNER if alone else CHANNELS, 1.5)
+    axes = page.axes(MARGIN_LEFT, page.bottom_top, CHANNELS, 1.5)
     curve = np.sort(state.beta[state.segment])[::-1]
     count, half = len(curve), channels_for_half(curve)
     edges, steps = np.arange(count + 1), np.append(curve, curve[-1])
@@ -282,14 +239,15 @@ def _draw_channels(page: _Page, state: AttentionState, text: dict) -> None:
     axes.set(xlabel=text["channel_axis"], ylabel=text["times"])
     # 0, the half-way mark and the end, but for what would be printed over the mark.
     axes.set_xticks([t for t in (0, half, count) if t == half or abs(t - half) > 0.07 * count])
-    _head(axes, page, text["channel"].format(state.segment), alone)
+    look = dict(loc="left", fontweight=page.bold, fontsize=9.5)
+    axes.set_title(text["channel"].format(state.segment), **look)
     place = dict(transform=axes.transAxes, ha="right", va="top", fontsize=9, linespacing=1.4)
     axes.text(0.98, 0.96, text["channel_note"].format(half, count), **place)
 
 
 def _draw_audio(page: _Page, state: AttentionState, text: dict) -> None:
-    left = MARGIN_LEFT if state.beta is None else MARGIN_LEFT + CHANNELS + 0.9
-    axes = page.axes(left, page.bottom_top, drawing.WIDTH - MARGIN_RIGHT - left, 1.5)
+    left = MARGIN_LEFT + CHANNELS + 0.9
+    axes = page.axes(left, page.bottom_top, drawing.WIDTH - drawing.MARGIN_RIGHT - left, 1.5)
     count, most = len(state.audio_gamma), max(float(state.audio_gamma.max()) * 1.1, 1e-6)
     axes.bar(np.arange(count), state.audio_gamma, width=0.72, color=BLUE)
     axes.axhline(float(state.audio_gamma.mean()), color=INK, ls="--", lw=1.1)
@@ -299,9 +257,4 @@ def _draw_audio(page: _Page, state: AttentionState, text: dict) -> None:
     axes.tick_params(axis="x", length=0)
     axes.locator_params(axis="y", nbins=4)
     axes.yaxis.set_major_formatter("{x:g}")
-    _head(axes, page, text["audio"], state.beta is None)
-
-
-def _head(axes, page: _Page, words: str, alone: bool) -> None:
-    """The title of a panel at the bottom, smaller where two of them stand side by side."""
-    axes.set_title(words, loc="left", fontweight=page.bold, fontsize=10.5 if alone else 9.5)
+    axes.set_title(text["audio"], loc="left", fontweight=page.bold, fontsize=9.5)

@@ -12,11 +12,9 @@ import contextlib
 import functools
 import html
 import io
-import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import field, fields
 from pathlib import Path
-from typing import get_args
 
 import ipywidgets
 import matplotlib
@@ -26,8 +24,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from jacklib.errors import DataError, plain, refuse, shown
-from jacklib.files import write_bytes
+from jacklib.errors import DataError, check_word, plain, refuse, shown
 from jacklib.widgets.words import FILES, texts
 
 # Colours from Okabe and Ito's set, which colour-blind readers can tell apart. What matters also
@@ -54,14 +51,18 @@ EMOTIONS_ZH = FILES["zh"]["emotions"]
 
 def check_language(lang: str) -> None:
     """Raise DataError unless lang is "en" or "zh"."""
-    if lang not in TEXT:
-        raise DataError("lang", found=repr(lang), wanted='"en" or "zh"', cure="Pass one of these.")
+    check_word("lang", lang, ("en", "zh"), "Pass one of these.")
 
 
 def drawable(lang: str) -> str:
     """The language that this machine's fonts can draw: English where no font has Chinese."""
     check_language(lang)
     return "en" if lang == "zh" and chinese_font() is None else lang
+
+
+def as_html(words: str) -> str:
+    """Text as HTML shows it, without control characters and marks that turn its direction."""
+    return html.escape(plain(words, 100_000))
 
 
 def class_label(name: str, lang: str) -> str:
@@ -80,13 +81,10 @@ def verdict(state, probabilities: np.ndarray, lang: str) -> str:
     return words + text["describe_label"].format(label=class_label(state.label, lang))
 
 
-def answer_words(state, probabilities: np.ndarray | None, lang: str) -> str:
-    """The true class and the likeliest one, as far as they are known, for a heading."""
-    text, true = TEXT[lang], state.label
+def answer_words(state, probabilities: np.ndarray, lang: str) -> str:
+    """The true class, if it is known, and the likeliest one, for a heading."""
+    text, true, best = TEXT[lang], state.label, int(probabilities.argmax())
     words = text["unknown"] if true is None else text["true"].format(class_label(true, lang))
-    if probabilities is None:
-        return words
-    best = int(probabilities.argmax())
     guess = class_label(state.class_names[best], lang)
     return f"{words}    {text['predicted'].format(guess, probabilities[best])}"
 
@@ -126,8 +124,7 @@ def house_style(lang: str, words: Sequence[str]) -> Iterator[str]:
     # English labels too may stand beside a Chinese title or class name.
     if lang == "zh" or not "".join(words).isascii():
         family = [font, *family] if (font := chinese_font()) else family
-    style = dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), INK)
-    style["font.family"] = family
+    style = {"font.family": family}
     with matplotlib.rc_context(style, fname=Path(__file__).with_name("house.mplstyle")):
         # Matplotlib complains at every bold text of a font that has no bold face.
         bold = {
@@ -273,26 +270,9 @@ def png_bytes(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def write_whole(data: bytes, path: str | os.PathLike) -> Path:
-    """Write a file into a folder that is there, whole or not at all, and return its path."""
-    path, cure = Path(path), "Make the folder first."
-    found, wanted = f"no folder {path.parent}", "an existing folder"
-    refuse(not path.parent.is_dir(), str(path), found=found, wanted=wanted, cure=cure)
-    return write_bytes(path, data)
-
-
-def png_and_save(render: Callable[..., Figure]) -> tuple[Callable, Callable]:
-    """The functions `png` and `save` of a picture; their other arguments are those of `render`."""
-
-    def png(state, *args, **options) -> bytes:
-        """The picture of `render` as PNG bytes; the same arguments give the same bytes."""
-        return png_bytes(render(state, *args, **options))
-
-    def save(state, path: str | os.PathLike, *args, **options) -> Path:
-        """Write the picture of `render` to a PNG file, whole or not at all; returns its path."""
-        return write_whole(png(state, *args, **options), path)
-
-    return png, save
+def png_of(render: Callable[..., Figure]) -> Callable[..., bytes]:
+    """`render` of a picture, giving PNG bytes instead of a figure."""
+    return lambda *args, **options: png_bytes(render(*args, **options))
 
 
 def one_line(error: Exception) -> str:
@@ -309,86 +289,70 @@ def envelope(waveform: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarray
     return np.minimum.reduceat(waveform, starts), np.maximum.reduceat(waveform, starts)
 
 
-# --- checks of a state's fields -----------------------------------------------------------------
+# --- the fields of a state -----------------------------------------------------------------------
+
+# What the numbers of an array must be, as `array` names it: in words, and a test.
+RULES = {
+    "pixels": ("uint8, 0 to 255", lambda x: x.dtype == np.uint8),
+    "finite": ("finite numbers", lambda x: np.isfinite(x).all()),
+    "weights": ("weights of zero or more", lambda x: np.isfinite(x).all() and x.min() >= 0),
+    # Rounding may push a sigmoid's product a hair above 1.
+    "fractions": ("numbers from 0 to 1", lambda x: x.min() >= 0 and x.max() <= 1 + 1e-5),
+    "sums": ("zero or more, with a sum of 1", lambda x: x.min() >= 0 and _alike(x.sum(-1))),
+    "means": ("zero or more, with a mean of 1", lambda x: x.min() >= 0 and _alike(x.mean(-1))),
+}
 
 
-class Fields:
-    """Checks of one state class's fields; each raises DataError naming "`owner`.field"."""
-
-    def __init__(self, owner: str):
-        self.owner = owner
-
-    def refuse(self, bad: object, field: str, found: str, wanted: str) -> None:
-        cure = f"See {self.owner}'s fields."
-        refuse(bad, f"{self.owner}.{field}", found=found, wanted=wanted, cure=cure)
-
-    def shape(self, name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:
-        found, wanted = f"shape {list(value.shape)}", f"shape {list(shape)}"
-        self.refuse(value.shape != shape, name, found, wanted)
-
-    def frames(self, name: str, value: np.ndarray) -> None:
-        """uint8 pictures [S, H, W, 3]."""
-        wrong = value.ndim != 4 or value.shape[-1] != 3 or 0 in value.shape
-        self.refuse(wrong, name, f"shape {list(value.shape)}", "[S, H, W, 3]")
-        self.refuse(value.dtype != np.uint8, name, f"dtype {value.dtype}", "uint8, 0 to 255")
-
-    def weights(self, name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:
-        """Finite numbers of zero or more."""
-        self.refuse(0 in shape, name, f"shape {list(value.shape)}", "shape at least one number")
-        self.shape(name, value, shape)
-        wrong = not np.isfinite(value).all() or value.min() < 0
-        found = "negative, infinite or missing numbers"
-        self.refuse(wrong, name, found, "weights of zero or more")
-
-    def probabilities(self, name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:
-        """Weights whose last axis sums to 1."""
-        self.weights(name, value, shape)
-        sums = np.atleast_1d(value.sum(axis=-1))
-        worst = sums.flat[np.abs(sums - 1).argmax()]
-        self.refuse(abs(float(worst) - 1) > 0.01, name, f"a sum of {worst:.3g}", "a sum of 1")
-
-    def fractions(self, name: str, value: np.ndarray, shape: tuple, over: float = 0) -> None:
-        """Weights of 1 at most, or `over` above it."""
-        self.weights(name, value, shape)
-        most = value.max()
-        self.refuse(most > 1 + over, name, f"a number of {most:.3g}", "numbers from 0 to 1")
-
-    def positive(self, name: str, value: float, wanted: str = "a number above 0") -> None:
-        """A finite number above 0."""
-        self.refuse(not 0 < value < np.inf, name, f"{value:g}", wanted)
-
-    def finite(self, name: str, value: np.ndarray, wanted: str) -> None:
-        self.refuse(not np.isfinite(value).all(), name, "infinite or missing numbers", wanted)
-
-    def waveform(self, value: np.ndarray) -> None:
-        """Finite samples [n], at least one."""
-        wrong = value.ndim != 1 or value.size == 0
-        self.refuse(wrong, "waveform", f"shape {list(value.shape)}", "samples [n]")
-        self.finite("waveform", value, "finite samples")
-
-    def label(self, label: str | None, names: Sequence[str]) -> None:
-        """One of the class names, or None."""
-        wanted = f"one of {', '.join(names)}, or None"
-        self.refuse(label is not None and label not in names, "label", shown(label), wanted)
+def _alike(ones: np.ndarray) -> bool:
+    return bool((np.abs(ones - 1) <= 0.01).all())
 
 
-def as_html(words: str) -> str:
-    """Text as HTML shows it, without control characters and marks that turn its direction."""
-    return html.escape(plain(words, 100_000))
+def array(shape: str, rule: str, **default):
+    """A state's field that holds an array; `settle` checks its shape and its numbers.
+
+    shape: such as "S H W 3"; each letter stands for one size in all fields, C for the number of
+    classes. rule: one of RULES.
+    """
+    return field(metadata={"shape": shape, "rule": rule}, **default)
 
 
 def settle(state) -> None:
-    """Make NumPy arrays of the fields that are declared as such and not None; and of a state's
-    title, label and class names, which come from files, lines that a terminal can only show."""
-    settled = {"class_names": tuple(plain(name, 200) for name in state.class_names)}
-    for field in fields(state):
-        value = getattr(state, field.name)
-        if value is not None and np.ndarray in (field.type, *get_args(field.type)):
-            settled[field.name] = np.asarray(value)
-        elif field.name in ("title", "label") and isinstance(value, str):
-            settled[field.name] = plain(value, 200)
+    """Make arrays of a state's fields that are declared as such and not None; and of its title,
+    label and class names, which come from files, lines that a terminal can only show.
+
+    Raises DataError naming the field whose shape or values are wrong.
+    """
+    owner = type(state).__name__
+    names = tuple(plain(name, 200) for name in getattr(state, "class_names", ()))
+    settled: dict = {"class_names": names} if names else {}
+    sizes = {"C": len(names), "C+1": len(names) + 1}
+    for one in fields(state):
+        if (value := getattr(state, one.name)) is None:
+            continue
+        if "shape" in one.metadata:
+            settled[one.name] = np.asarray(value)
+            _check_array(f"{owner}.{one.name}", settled[one.name], sizes, **one.metadata)
+        elif one.name in ("title", "label"):
+            settled[one.name] = plain(value, 200)
     for name, value in settled.items():
         object.__setattr__(state, name, value)
+    label = settled.get("label")
+    wrong, wanted = label is not None and label not in names, f"one of {', '.join(names)}, or None"
+    cure = f"See {owner}'s fields."
+    refuse(wrong, f"{owner}.label", found=shown(label), wanted=wanted, cure=cure)
+
+
+def _check_array(what: str, value: np.ndarray, sizes: dict, shape: str, rule: str) -> None:
+    letters, cure = shape.split(), f"See {what.split('.')[0]}'s fields."
+    sizes |= {letter: int(letter) for letter in letters if letter.isdigit()}
+    wanted = f"shape [{', '.join(str(sizes.get(letter, letter)) for letter in letters)}]"
+    for letter, size in zip(letters, value.shape, strict=False):
+        sizes.setdefault(letter, size)
+    wrong = value.size == 0 or value.shape != tuple(map(sizes.get, letters))
+    refuse(wrong, what, found=f"shape {list(value.shape)}", wanted=wanted, cure=cure)
+    wanted, holds = RULES[rule]
+    found = f"{value.dtype} from {value.min()} to {value.max()}"
+    refuse(not holds(value), what, found=found, wanted=wanted, cure=cure)
 
 
 # --- the widget ---------------------------------------------------------------------------------
@@ -408,6 +372,11 @@ def slider(kind: type, text: dict, name: str, value, low, high, **options) -> ip
     return kind(value=value, min=low, max=high, **words, **look)
 
 
+def menu(words: str, options: Sequence, value, **look) -> ipywidgets.Dropdown:
+    look = dict(layout=WIDE, style=NARROW) | look
+    return ipywidgets.Dropdown(options=options, value=value, description=words, **look)
+
+
 def picture() -> ipywidgets.Image:
     return ipywidgets.Image(format="png", layout=FULL | {"height": "auto"})
 
@@ -421,10 +390,10 @@ class Shell:
     """The frame of every widget: a clip menu, the widget's own controls beside it, the picture that
     they choose and words beneath it.
 
-    titles: the clips' names. `.clip`, `.controls` (menu and sliders), `.image` and `.note` are the
-    parts, `.widget` the box of them all. Displayed in a notebook it offers the picture first, then
-    the live widget: a page without a kernel (GitHub, nbviewer) shows the picture, JupyterLab the
-    widget.
+    titles: the clips' names, at least one. `.clip`, `.controls` (menu and sliders), `.image` and
+    `.note` are the parts, `.widget` the box of them all. Displayed in a notebook it offers the
+    picture first, then the live widget: a page without a kernel (GitHub, nbviewer) shows the
+    picture, JupyterLab the widget.
     """
 
     description = ""  # what the picture now shown says, in words
@@ -432,22 +401,26 @@ class Shell:
 
     def __init__(self, titles: Sequence[str], lang: str):
         check_language(lang)
+        refuse(len(titles) == 0, type(self).__name__, found="nothing to show",
+               wanted="at least one", cure="Pass a list that is not empty.")  # fmt: skip
         self.lang = lang
         names = [title or f"{i}" for i, title in enumerate(titles)]
         # The number keeps two clips of one name apart.
         options = [
             (f"{name} ({i})" if names.count(name) > 1 else name, i) for i, name in enumerate(names)
         ]
-        self.clip = ipywidgets.Dropdown(
-            options=options, value=0, description=TEXT[lang]["clip"],
-            tooltip=TEXT[lang]["clip_tip"], layout=WIDE, style=NARROW,
-        )  # fmt: skip
+        self.clip = menu(TEXT[lang]["clip"], options, 0, tooltip=TEXT[lang]["clip_tip"])
         self.controls = ipywidgets.HBox([self.clip], layout=WRAPPED)
         self.image = picture()
         # ipywidgets' Image has no alternative text, so the same is said in words beneath it. A
         # tooltip would stop its view in the browser: "Click to show javascript error".
         self.note = ipywidgets.HTML()
         self.widget = ipywidgets.VBox([self.controls, self.image, self.note])
+
+    def on_change(self, function: Callable[[], None], *controls: ipywidgets.Widget) -> None:
+        """Call a function whenever one of the controls has another value."""
+        for control in controls:
+            control.observe(lambda _: function(), names="value")
 
     def say(self, words: str, alert: str = "") -> None:
         """Put words beneath the picture, and before them what went wrong, in a line of its own."""

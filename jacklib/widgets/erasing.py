@@ -5,8 +5,8 @@ threshold t = θ max γ + (1 - θ) min γ. Pass 2 sees only the segments below t
 erased, and the network must use what is left. Pass 3 sees only the segments above t. A pass that
 no segment is left for sees the whole clip.
 
-`render(state)` draws one clip at one θ, a pure function without pyplot. `save` writes the picture
-as a PNG file. `erasing_widget(titles, state_of)` puts a clip menu and a θ slider on top.
+`render(state)` draws one clip at one θ. `erasing_widget(titles, state_of)` puts a clip menu and a θ
+slider on top.
 
 Letters: S segments per clip, C classes, n samples of audio. Segments are counted from 0 and passes
 from 1, as in the paper.
@@ -22,69 +22,34 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from jacklib.core.erasing import THETA, threshold
-from jacklib.errors import DataError
+from jacklib.core.erasing import THETA, kept_segments, threshold
 from jacklib.widgets import drawing
-from jacklib.widgets.drawing import BLUE, INK, INNER, MARGIN_LEFT, VERMILLION, class_label
+from jacklib.widgets.drawing import BLUE, INK, INNER, MARGIN_LEFT, VERMILLION, array, class_label
 from jacklib.widgets.words import texts
 
 TEXT = texts("erasing")
-FIELDS = drawing.Fields("ErasingState")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ErasingState:
-    """The data of one figure. Plain NumPy, independent of the network.
-
-    Raises DataError naming the field whose shape or values are wrong.
-    """
+    """The data of one figure. Plain NumPy, independent of the network; see `drawing.settle`."""
 
     title: str  # the clip's name
-    frames: np.ndarray  # uint8 [S, H, W, 3], RGB, each segment's middle, as pass 1 sees it
-    waveform: np.ndarray  # [n], the whole clip's audio, mono
+    frames: np.ndarray = array("S H W 3", "pixels")  # RGB, each segment's middle, as pass 1 sees it
+    waveform: np.ndarray = array("n", "finite")  # the whole clip's audio, mono
     seconds: float  # how long the clip is
-    gamma: np.ndarray  # [S] temporal attention of pass 1, zero or more
+    gamma: np.ndarray = array("S", "weights")  # temporal attention of pass 1
     theta: float  # 0..1
-    # bool [S], what passes 2 and 3 keep; none or all where the pass sees the whole clip
-    keep_low: np.ndarray
-    keep_high: np.ndarray
-    probabilities: np.ndarray  # [3, C] of passes 1, 2 and 3
-    mean_probabilities: np.ndarray  # [C], of the mean of the logits of passes 1 and 2
+    probabilities: np.ndarray = array("3 C", "sums")  # of passes 1, 2 and 3
+    mean_probabilities: np.ndarray = array("C", "sums")  # of the mean of the logits of passes 1, 2
     class_names: Sequence[str]  # C names
-    pass_frames: np.ndarray | None = None  # uint8 [3, S, H, W, 3], middles of each pass' own
+    pass_frames: np.ndarray = array("3 S H W 3", "pixels")  # middles of each pass' own segments
     label: str | None = None  # the true class, one of class_names
-    truth: np.ndarray | None = None  # [S], fraction 0..1 of each that the planted event fills
+    # Fraction of each segment that the planted event fills.
+    truth: np.ndarray | None = array("S", "fractions", default=None)
 
     def __post_init__(self):
         drawing.settle(self)
-        FIELDS.frames("frames", self.frames)
-        s, classes = len(self.frames), len(self.class_names)
-        FIELDS.weights("gamma", self.gamma, (s,))
-        FIELDS.refuse(not 0 <= self.theta <= 1, "theta", f"{self.theta:g}", "0 to 1")
-        FIELDS.probabilities("probabilities", self.probabilities, (3, classes))
-        FIELDS.probabilities("mean_probabilities", self.mean_probabilities, (classes,))
-        FIELDS.waveform(self.waveform)
-        FIELDS.positive("seconds", self.seconds, "a length above 0")
-        # Rounding in the network may push a segment at the threshold to either side.
-        near = 1e-4 * float(self.gamma.max())
-        below, above = self.gamma < self.threshold - near, self.gamma > self.threshold + near
-        self._check_kept("keep_low", below, above, "gamma < t")
-        self._check_kept("keep_high", above, below, "gamma > t")
-        if self.pass_frames is not None:
-            FIELDS.shape("pass_frames", self.pass_frames, (3, *self.frames.shape))
-            FIELDS.frames("pass_frames", self.pass_frames[0])
-        if self.truth is not None:
-            FIELDS.fractions("truth", self.truth, (s,))
-        FIELDS.label(self.label, self.class_names)
-
-    def _check_kept(self, name: str, wanted: np.ndarray, unwanted: np.ndarray, rule: str) -> None:
-        kept = getattr(self, name)
-        odd = kept.dtype != bool or kept.shape != wanted.shape
-        found = f"{kept.dtype} of shape {list(kept.shape)}"
-        FIELDS.refuse(odd, name, found, f"bool of shape {list(wanted.shape)}")
-        wrong = wanted.any() and ((wanted & ~kept) | (unwanted & kept)).any()
-        rule = f"those with {rule} at t = {self.threshold:.3g}: {_numbers(wanted)}"
-        FIELDS.refuse(wrong, name, f"segments {_numbers(kept) or 'none'}", rule)
 
     @property
     def threshold(self) -> float:
@@ -95,8 +60,8 @@ class ErasingState:
     def seen(self) -> np.ndarray:
         """bool [3, S]: which segments passes 1, 2 and 3 see."""
         whole = np.ones(len(self.gamma), bool)
-        rows = [kept if kept.any() else whole for kept in (self.keep_low, self.keep_high)]
-        return np.stack([whole, *rows])
+        kept = kept_segments(self.gamma, self.theta)
+        return np.stack([whole, *(rows if rows.any() else whole for rows in kept)])
 
 
 def render(state: ErasingState, lang: str = "en") -> Figure:
@@ -109,13 +74,12 @@ def render(state: ErasingState, lang: str = "en") -> Figure:
         _draw_strip(page, state, text)
         _draw_gamma(page, state, text, lang)
         _draw_audio(page, state, text, lang)
-        if state.pass_frames is not None:
-            _draw_passes(page, state, text)
+        _draw_passes(page, state, text)
         _draw_table(page, state, text, lang)
         return page.finish()
 
 
-png, save = drawing.png_and_save(render)
+png = drawing.png_of(render)
 
 
 def describe(state: ErasingState, lang: str = "en") -> str:
@@ -161,18 +125,13 @@ class ErasingExplorer(drawing.Shell):
         self, titles: Sequence[str], state_of: Callable[[int, float], ErasingState],
         lang: str = "en", theta: float = THETA,
     ):  # fmt: skip
-        if len(titles) == 0:
-            raise DataError("titles", found="no clip", wanted="at least one", cure="Pass a list.")
-        if not 0 <= theta <= 1:
-            raise DataError("theta", found=f"{theta:g}", wanted="0 to 1", cure="CTEN takes 0.7.")
         super().__init__(titles, lang)
         self.titles, self._state_of = list(titles), state_of
         self._drawn = functools.cache(self._draw)  # keeps no errors: these are tried again
         look = dict(step=0.05, readout_format=".2f")
         self.theta = drawing.slider(FloatSlider, TEXT[lang], "slider", theta, 0, 1, **look)
         self.controls.children = (self.clip, self.theta)
-        self.clip.observe(self._show, names="value")
-        self.theta.observe(self._show, names="value")
+        self.on_change(self._show, self.clip, self.theta)
         self._show()
 
     def _draw(self, clip: int, theta: float) -> tuple[bytes, str]:
@@ -180,7 +139,7 @@ class ErasingExplorer(drawing.Shell):
         state = self._state_of(clip, theta)
         return png(state, self.lang), describe(state, self.lang)
 
-    def _show(self, change=None) -> None:
+    def _show(self) -> None:
         # The browser's steps come as 0.15000000000000002 and the like.
         text, clip, theta = TEXT[self.lang], self.clip.value, round(self.theta.value, 4)
         try:
@@ -213,8 +172,7 @@ class _Page(drawing.Page):
         self.audio_top = self.gamma_top + GAMMA + 0.5
         self.passes_top = self.audio_top + AUDIO + 0.86
         self.row, self.row_thumb = drawing.strip_size(len(state.frames), shape, 0.75)
-        rows = 0 if state.pass_frames is None else 3 * (self.row + CAPTION) + 0.5
-        self.table_top = self.passes_top + rows + HEADER
+        self.table_top = self.passes_top + 3 * (self.row + CAPTION) + 0.5 + HEADER
         super().__init__(self.table_top + 4 * ROW + 0.06 + 0.34, bold)
 
 
@@ -327,8 +285,4 @@ def _draw_table(page: _Page, state: ErasingState, text: dict, lang: str) -> None
 
 def _named(mask: np.ndarray, text: dict) -> str:
     key = "one" if mask.sum() == 1 else "many"
-    return text[key].format(_numbers(mask, text["comma"]))
-
-
-def _numbers(mask: np.ndarray, comma: str = ", ") -> str:
-    return comma.join(str(s) for s in np.flatnonzero(mask))
+    return text[key].format(text["comma"].join(map(str, np.flatnonzero(mask))))

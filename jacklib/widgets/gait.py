@@ -6,15 +6,15 @@ stage shows one of them upon the walker, its edges coloured by their weight and 
 the more attention they get. Beside it stand the class probabilities, curves of the affective
 features and the attention to times.
 
-`render(states)` draws one gait or two side by side at one frame, a pure function without pyplot.
-`save` writes the picture as a PNG file. `gait_widget(states)` lets them walk: while they do, only
-what moves is drawn anew over a background that is kept. What a gait is stands in `gait_state`, how
-the page is drawn in `gait_drawing`.
+`render(states)` draws one gait or two side by side at one frame. `gait_widget(states)` lets them
+walk: while they do, only what moves is drawn anew over a background that is kept. What a gait is
+stands in `gait_state`, how the page is drawn in `gait_drawing`.
 
 Letters: T frames, V = 16 joints. Poses are as in `jacklib.data.poses`: y up, metres, walking
 along +z, left at +x. The walker stays in the middle and the floor moves, as on a treadmill.
 """
 
+import functools
 from collections.abc import Sequence
 
 import ipywidgets
@@ -22,84 +22,60 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jacklib.data.gait_features import FEATURES
-from jacklib.errors import DataError, refuse
+from jacklib.errors import refuse
 from jacklib.widgets import drawing
 from jacklib.widgets.gait_drawing import AZIMUTH, TEXT, Scene, feature_name, joint_name
 from jacklib.widgets.gait_drawing import project as project  # notebook 07 takes it from here
 from jacklib.widgets.gait_state import (
     PARTS,
-    STREAMS,
     UNITS,
     Choice,
     GaitState,
     graphs_of,
+    streams_of,
     strongest_pairs,
 )
 
-DEFAULT_FEATURES = (
-    "distance right foot, left foot",
-    "angle right shoulder, right elbow, right hand",
-    "angle head, root, up",
-)
+# The length of a step, the right elbow's angle and the head's to the upright.
+DEFAULT_FEATURES = 22, 5, 13
 MILLISECONDS = 80  # a frame while it plays, slower than life
 NOTHING = -1  # a menu's "none"; a menu whose value is None stands empty in the browser
 
 
 def render(
-    states: Sequence[GaitState], *, frame: int = 0, graph: str | None = None, part: str = "all",
-    unit: int = UNITS, stream: str | None = None, azimuth: float = AZIMUTH, lang: str = "en",
-    features: Sequence[int | str] = DEFAULT_FEATURES,
+    states: Sequence[GaitState], choice: Choice | None = None, *, frame: int = 0,
+    azimuth: float = AZIMUTH, features: Sequence[int] = DEFAULT_FEATURES, lang: str = "en",
 ) -> Figure:  # fmt: skip
     """Draw one gait, or two side by side: 9 inches wide, 900 pixels at the figure's resolution.
 
-    frame: from 0; a gait that is over by then has an empty stage.
-    graph: one of GRAPHS in `gait_state`; None for attention where all gaits have it, else the
-        skeleton.
-    part: one of PARTS.
-    unit: 1 to 10.
-    stream: one of STREAMS; None for posture where it is known.
-    features: up to three numbers or names of `gait_features.FEATURES`.
-    azimuth: see `gait_drawing.project`.
-
-    Raises DataError naming the argument.
+    choice: the graph; default: `Choice.first`. frame: from 0; a gait that is over by then has an
+    empty stage. azimuth: see `gait_drawing.project`. features: up to three numbers of
+    `gait_features.FEATURES`.
     """
     lang = drawing.drawable(lang)
-    states, choice = _choose(states, graph, part, unit, stream)
-    odd = isinstance(features, str) or not 1 <= len(features) <= 3
-    _refuse(odd, "features", features, "a list of one to three features")
-    numbers = [FEATURES.index(f) if f in FEATURES else f for f in features]
-    for number in numbers:
-        unknown = number not in range(len(FEATURES))
-        _refuse(unknown, "features", number, "0 to 30, or a name in gait_features.FEATURES")
-    longest = max(len(state.pose) for state in states)
-    _refuse(not 0 <= frame < longest, "frame", frame, f"0 to {longest - 1}")
-    scene = Scene(states, choice, [int(number) for number in numbers], lang)
+    refuse(not 1 <= len(states) <= 2, "states", found=f"{len(states)} gaits", wanted="1 or 2",
+           cure="Pass one gait, or two to stand side by side.")  # fmt: skip
+    scene = Scene(states, choice or Choice.first(states), features, lang)
     scene.show(frame, azimuth)
     return scene.figure
 
 
-png, save = drawing.png_and_save(render)
+png = drawing.png_of(render)
 
 
-def describe(
-    states: Sequence[GaitState], *, graph: str | None = None, part: str = "all", unit: int = UNITS,
-    stream: str | None = None, lang: str = "en",
-) -> str:  # fmt: skip
+def describe(states: Sequence[GaitState], choice: Choice | None = None, *, lang: str = "en") -> str:
     """What the picture says, in a few sentences, for those who cannot see it.
 
     Of each gait: prediction and label, the three strongest pairs that are no bone, the three most
     important joints.
     """
     drawing.check_language(lang)
-    text, (states, choice) = TEXT[lang], _choose(states, graph, part, unit, stream)
+    text, choice = TEXT[lang], choice or Choice.first(states)
     sentences = []
     for state in states:
         title, seconds = state.title or text["gait"], state.frames / state.fps
         sentences.append(text["describe"].format(title=title, frames=state.frames, seconds=seconds))
-        if state.probabilities is None:
-            sentences.append(text["describe_unscored"])
-        else:
-            sentences.append(drawing.verdict(state, state.probabilities, lang))
+        sentences.append(drawing.verdict(state, state.probabilities, lang))
         pairs = [
             text["pair"].format(joint_name(a, lang), joint_name(b, lang), weight)
             for a, b, weight in strongest_pairs(choice.matrix(state), 3)
@@ -117,31 +93,6 @@ def describe(
     return text["space"].join(sentences)
 
 
-def _refuse(bad: bool, argument: str, found: object, wanted: str) -> None:
-    refuse(bad, argument, found=repr(found), wanted=wanted, cure="Pass one of these.")
-
-
-def _choose(states, graph, part, unit, stream) -> tuple[list[GaitState], Choice]:
-    """The arguments that all pictures and words share, checked, and their defaults."""
-    states = list(states) if isinstance(states, Sequence) else states
-    gaits = isinstance(states, list) and all(isinstance(state, GaitState) for state in states)
-    if not gaits or not 1 <= len(states) <= 2:
-        found = f"{len(states)} gaits" if gaits else type(states).__name__
-        cure = "Pass one gait, or two to stand side by side."
-        raise DataError("states", found=found, wanted="a list of 1 or 2 GaitState", cure=cure)
-    if stream is None:
-        # The first with more than the skeleton.
-        stream = next((s for s in STREAMS if len(graphs_of(states, s)) > 1), "posture")
-    _refuse(stream not in STREAMS, "stream", stream, " or ".join(STREAMS))
-    _refuse(part not in PARTS, "part", part, " or ".join(PARTS))
-    _refuse(unit not in range(1, UNITS + 1), "unit", unit, f"1 to {UNITS}")
-    there = graphs_of(states, stream)
-    graph = there[0] if graph is None else graph
-    wanted = f"what the gaits have for the {stream} stream: {there}"
-    _refuse(graph not in there, "graph", graph, wanted)
-    return states, Choice(graph, part, unit, stream)
-
-
 # --- the widget ---------------------------------------------------------------------------------
 
 
@@ -155,28 +106,17 @@ class GaitExplorer(drawing.Shell):
 
     def __init__(self, states: Sequence[GaitState], lang: str = "en"):
         self.states = list(states)
-        kinds = {type(state).__name__ for state in self.states}
-        found, wanted = ", ".join(sorted(kinds)) or "no gait", "at least one GaitState"
-        wrong = not self.states or not all(isinstance(state, GaitState) for state in self.states)
-        refuse(wrong, "states", found=found, wanted=wanted, cure="Pass a list.")
         super().__init__([state.title for state in self.states], lang)
-        self._scene: Scene | None = None
         self._settling = False  # menus are being brought in line with each other
         self._make_parts()
-        for part in (self.left, self.right, self.stream):
-            part.observe(self._choose_gaits, names="value")
-        for part in (self.graph, self.part, self.unit, *self.curves):
-            part.observe(self._show, names="value")
-        for part in (self.frame, self.azimuth):
-            part.observe(self._move, names="value")
+        self.on_change(self._choose_gaits, self.left, self.right, self.stream)
+        self.on_change(self._show, self.graph, self.part, self.unit, *self.curves)
+        self.on_change(self._move, self.frame, self.azimuth)
         self._choose_gaits()
 
     def _make_parts(self) -> None:
         text, narrow = TEXT[self.lang], drawing.WIDE | {"width": "290px"}
-
-        def menu(words: str, options, value):
-            look = dict(layout=narrow, style=drawing.NARROW)
-            return ipywidgets.Dropdown(options=options, value=value, description=words, **look)
+        menu = functools.partial(drawing.menu, layout=narrow)
 
         def slider(name: str, value: int, low: int, high: int, **look):
             look = dict(continuous_update=True, layout=narrow) | look
@@ -189,14 +129,14 @@ class GaitExplorer(drawing.Shell):
         self.unit = slider("unit_slider", UNITS, 1, UNITS, continuous_update=False)
         self.azimuth = slider("turn_slider", int(AZIMUTH), -180, 180, step=5)
         # The options of these two follow the gaits.
-        self.graph = menu(text["graph_menu"], [(text["skeleton"], "skeleton")], "skeleton")
-        self.stream = menu(text["stream_menu"], [(text[s], s) for s in STREAMS], "posture")
+        self.graph = menu(text["graph_menu"], [], None)
+        self.stream = menu(text["stream_menu"], [], None)
         self.part = menu(text["part_menu"], [(text[p], p) for p in PARTS], "all")
         names = [(feature_name(number, self.lang), number) for number in range(len(FEATURES))]
-        none, first = [(text["none"], NOTHING)], [FEATURES.index(name) for name in DEFAULT_FEATURES]
+        none = [(text["none"], NOTHING)]
         self.curves = [
             menu(text["curve_menu"].format(place + 1), none + names if place else names, number)
-            for place, number in enumerate(first)
+            for place, number in enumerate(DEFAULT_FEATURES)
         ]
         self.left = self.clip
         self.left.description, self.left.tooltip = text["left_menu"], ""
@@ -214,35 +154,33 @@ class GaitExplorer(drawing.Shell):
         numbers = (self.left.value, self.right.value)
         return [self.states[number] for number in numbers if number not in (NOTHING, None)]
 
-    def _choose_gaits(self, change=None) -> None:
+    def _choose_gaits(self) -> None:
         """Bring the menus in line with what the chosen gaits have."""
         if self._settling:
             return
         self._settling = True
         text, shown = TEXT[self.lang], self.shown
-        with_graphs = [s for s in STREAMS if len(graphs_of(shown, s)) > 1] or ["posture"]
-        _offer(self.stream, [(text[s], s) for s in with_graphs])
-        first = self._scene is None
-        _offer(self.graph, [(text[g], g) for g in graphs_of(shown, self.stream.value)], first)
+        _offer(self.stream, [(text[s], s) for s in streams_of(shown)])
+        _offer(self.graph, [(text[g], g) for g in graphs_of(shown, self.stream.value)])
         self.frame.max = self.play.max = max(state.frames for state in shown) - 1
         self._settling = False
         self._show()
 
-    def _show(self, change=None) -> None:
+    def _show(self) -> None:
         """A new scene: anything but the frame and the turn has changed."""
         if self._settling:
             return
-        options = {name: getattr(self, name).value for name in ("graph", "part", "unit", "stream")}
+        choice = Choice(*(menu.value for menu in (self.graph, self.stream, self.part, self.unit)))
         chosen = [menu.value for menu in self.curves if menu.value not in (NOTHING, None)]
         numbers = list(dict.fromkeys(chosen))  # one curve chosen twice is one curve
         lang = drawing.drawable(self.lang)
-        self._scene = Scene(self.shown, _choose(self.shown, **options)[1], numbers, lang)
+        self._scene = Scene(self.shown, choice, numbers, lang)
         self._scene.show(self.frame.value, self.azimuth.value)
         self.image.value = drawing.png_bytes(self._scene.figure)
-        self.description = describe(self.shown, lang=self.lang, **options)
+        self.description = describe(self.shown, choice, lang=self.lang)
         self.say(self.description)
 
-    def _move(self, change=None) -> None:
+    def _move(self) -> None:
         if not self._settling:
             self.image.value = self._scene.quick_png(self.frame.value, self.azimuth.value)
 
@@ -250,10 +188,9 @@ class GaitExplorer(drawing.Shell):
 gait_widget = GaitExplorer
 
 
-def _offer(menu: ipywidgets.Dropdown, options: list[tuple[str, str]], first: bool = False) -> None:
-    """Change a menu's options; its choice stays where it still is one, unless `first` is wanted."""
+def _offer(menu: ipywidgets.Dropdown, options: list[tuple[str, str]]) -> None:
+    """Change a menu's options; its choice stays where it still is one."""
     values = [value for _, value in options]
-    value = menu.value if menu.value in values and not first else values[0]
-    if list(menu.options) != options:
-        menu.options = options
+    value = menu.value if menu.value in values else values[0]
+    menu.options = options
     menu.value = value

@@ -90,8 +90,7 @@ class _Page(drawing.Page):
 
     def __init__(self, states: list[GaitState], times: bool, curves: int, bold: str):
         classes = max(len(state.class_names) for state in states)
-        scored = any(state.probabilities is not None for state in states)
-        bars, rows = BAR * classes * scored, 3 * TIME_ROW * times
+        bars, rows = BAR * classes, 3 * TIME_ROW * times
         self.two = len(states) == 2
         if self.two:
             self.stages = [(0.1, 4.35, 3.6), (4.55, 4.35, 3.6)]  # left, width, height
@@ -100,7 +99,7 @@ class _Page(drawing.Page):
             lefts = (0.95, 5.35)
             self.bars = [(left, top, 1.1, bars) for left in lefts]
             self.times = [(left + 1.95, top, 1.5, rows) for left in lefts]
-            top += max(bars, rows + 0.4 * times) + (TITLE + GAP if bars or rows else 0)
+            top += max(bars, rows + 0.4 * times) + TITLE + GAP
             self.curves_top = top
             width = (INNER - 0.5 * (curves - 1)) / curves
             self.curves = [
@@ -112,7 +111,7 @@ class _Page(drawing.Page):
             self.legend_top = STAGE_TOP + 4.3 + GAP
             left, width, top = 5.95, 2.85, STAGE_TOP
             self.bars = [(left, top, width, bars)]
-            top += bars + (TITLE + GAP if bars else 0)
+            top += bars + TITLE + GAP
             last = self.legend_top + LEGEND - 0.45
             self.times = [(left, last - rows, width, rows)]
             last -= (rows + TITLE + GAP) * times
@@ -145,9 +144,8 @@ class Scene:
             self.figure = page.figure
             self._draw_headings()
             self._draw_stages()
-            for place, state in enumerate(states):
-                if state.probabilities is not None:
-                    self._draw_bars(state, page.bars[place])
+            for place, state in zip(page.bars, states, strict=True):
+                self._draw_bars(state, place)
             if self._timed:
                 self._draw_times()
             self._draw_curves(features)
@@ -206,21 +204,18 @@ class Scene:
         known = [row for row in importance if row is not None]
         joints = _norm(np.concatenate(known)) if known else None
         look = _Look(_norm(between, symmetric=signed), SIGNED if signed else WEIGHTS, joints)
-        # How far from the middle the joints come, to the side and up, in metres.
-        reaches = [
-            (np.hypot(joints[..., 0], joints[..., 2]).max(), joints[..., 1].max())
-            for joints in map(_steady, self.states)
-        ]
+        # How high the joints come, in metres, of the gait that comes farthest from the middle.
+        gaits = [_steady(state) for state in self.states]
+        reach = max(gaits, key=lambda at: np.hypot(at[..., 0], at[..., 2]).max())[..., 1].max()
         title = choice.words(self.text)
-        if self.lang == "en":
-            title = title[0].upper() + title[1:]
+        title = title[0].upper() + title[1:]
         page.fitted(5.0, 0.25, STAGE_TOP - 0.26, title, 10.5, fontweight=page.bold)
         self.stages = []
         for state, matrix, row, (left, width, height) in zip(
             self.states, matrices, importance, page.stages, strict=True
         ):
             axes = page.axes(left, STAGE_TOP, width, height)
-            self.stages.append(_Stage(axes, state, matrix, row, look, max(reaches)[1], self.text))
+            self.stages.append(_Stage(axes, state, matrix, row, look, reach, self.text))
         self._draw_legend(look, next(filter(None, sources), "unknown_joints"))
 
     def _draw_legend(self, look: _Look, source: str) -> None:

@@ -1,18 +1,18 @@
 """One gait, what a network saw in it, and which of its graphs is shown.
 
-`GaitState` and `GaitGraphs` check what is to be drawn; `Choice` picks the weights out of it. The
-graphs' three parts and the notation are explained in `gait`.
+`Choice` picks the weights out of a `GaitState`. The graphs' three parts and the notation are
+explained in `gait`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from jacklib.core.skeleton import EDGES, JOINTS, Graph
-from jacklib.data.gait_features import FEATURES
 from jacklib.data.poses import EMOTIONS, check_pose
 from jacklib.widgets import drawing
+from jacklib.widgets.drawing import array
 
 GRAPHS = ("attention", "learned", "skeleton", "sum")
 PARTS = ("all", "self", "inward", "outward")  # "all": the mean of the three
@@ -20,88 +20,50 @@ STREAMS = ("posture", "movement")
 UNITS, V = 10, len(JOINTS)
 SKELETON = Graph().A  # [3, V, V]
 PAIRS = 6  # arcs on the stage
-FIELDS, GRAPH_FIELDS = drawing.Fields("GaitState"), drawing.Fields("GaitGraphs")
+
+
+# [from, to] of the three parts of ten units' graphs.
+GRAPH = "10 3 16 16"
 
 
 @dataclass(frozen=True, eq=False)
 class GaitGraphs:
     """What a network learned and looked at for one gait; None for what it has not.
 
-    *_attention: [10, 3, V, V] of ten units, [from, to], columns sum to 1. *_learned: [10, 3, V, V],
-    PA. *_joints: [3, V], three fusions' attention to joints, 0..1. *_times: three arrays [T],
-    [T/2], [T/4] (rounded up), their attention to times, 0..1.
-
-    Raises DataError naming the field whose shape or values are wrong.
+    *_attention: columns sum to 1. *_learned: PA. *_joints: three fusions' attention to joints.
+    *_times: three arrays [T], [T/2], [T/4] (rounded up), their attention to times, 0..1.
     """
 
-    posture_attention: np.ndarray | None = None
-    movement_attention: np.ndarray | None = None
-    posture_learned: np.ndarray | None = None
-    movement_learned: np.ndarray | None = None
-    posture_joints: np.ndarray | None = None
-    movement_joints: np.ndarray | None = None
+    posture_attention: np.ndarray | None = array(GRAPH, "weights", default=None)
+    movement_attention: np.ndarray | None = array(GRAPH, "weights", default=None)
+    posture_learned: np.ndarray | None = array(GRAPH, "finite", default=None)
+    movement_learned: np.ndarray | None = array(GRAPH, "finite", default=None)
+    posture_joints: np.ndarray | None = array("3 16", "fractions", default=None)
+    movement_joints: np.ndarray | None = array("3 16", "fractions", default=None)
     posture_times: tuple[np.ndarray, ...] | None = None
     movement_times: tuple[np.ndarray, ...] | None = None
 
     def __post_init__(self):
-        for name in (field.name for field in fields(self)):
-            if (value := getattr(self, name)) is None:
-                continue
-            kind = name.rpartition("_")[2]
-            value = tuple(map(np.asarray, value)) if kind == "times" else np.asarray(value)
-            object.__setattr__(self, name, value)
-            if kind == "attention":
-                GRAPH_FIELDS.shape(name, value, (UNITS, 3, V, V))
-                columns = value.swapaxes(2, 3).reshape(-1, V)
-                GRAPH_FIELDS.probabilities(name, columns, columns.shape)
-            elif kind == "learned":
-                wrong = value.shape != (UNITS, 3, V, V) or not np.isfinite(value).all()
-                found = f"shape {list(value.shape)}, or a number that is missing or infinite"
-                wanted = f"finite numbers of shape {[UNITS, 3, V, V]}"
-                GRAPH_FIELDS.refuse(wrong, name, found, wanted)
-            elif kind == "joints":
-                GRAPH_FIELDS.fractions(name, value, (3, V))
-            else:
-                wrong = len(value) != 3 or value[0].ndim != 1
-                GRAPH_FIELDS.refuse(wrong, name, f"{len(value)} arrays", "[T], [T/2] and [T/4]")
-                for halved, row in enumerate(value):
-                    GRAPH_FIELDS.fractions(name, row, (-(-len(value[0]) // 2**halved),))
+        drawing.settle(self)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class GaitState:
-    """One gait. Plain NumPy, independent of the network.
-
-    Raises DataError naming the field whose shape or values are wrong.
-    """
+    """One gait. Plain NumPy, independent of the network; see `drawing.settle`."""
 
     title: str
-    pose: np.ndarray  # [T, V, 3], metres; frames of zeros after the last one are not drawn
-    affective: np.ndarray  # [T, 31], see `gait_features.FEATURES`
+    pose: np.ndarray  # [T, 16, 3], metres; frames of zeros after the last one are not drawn
+    affective: np.ndarray = array("T 31", "finite")  # see `gait_features.FEATURES`
     fps: float = 30.0  # frames per second
     label: str | None = None  # the true class, one of class_names
     class_names: tuple[str, ...] = EMOTIONS
-    probabilities: np.ndarray | None = None  # one per class
-    affective_predicted: np.ndarray | None = None  # [T, 31], the network's own
-    graphs: GaitGraphs | None = None  # its graphs and attention
+    probabilities: np.ndarray = array("C", "sums")
+    affective_predicted: np.ndarray | None = array("T 31", "finite", default=None)  # the network's
+    graphs: GaitGraphs  # its graphs and attention
 
     def __post_init__(self):
         object.__setattr__(self, "pose", check_pose(self.pose, "GaitState.pose"))
         drawing.settle(self)
-        T = len(self.pose)
-        for name in ("affective", "affective_predicted"):
-            if (value := getattr(self, name)) is not None:
-                FIELDS.shape(name, value, (T, len(FEATURES)))
-                FIELDS.finite(name, value, f"finite, of shape {list(value.shape)}")
-        FIELDS.positive("fps", self.fps)
-        if self.probabilities is not None:
-            FIELDS.probabilities("probabilities", self.probabilities, (len(self.class_names),))
-        FIELDS.label(self.label, self.class_names)
-        for stream in STREAMS:
-            if (times := self.known(stream, "times")) is not None:
-                found = f"{stream}_times of {len(times[0])} frames"
-                wanted = f"{T} frames, as many as the pose has"
-                FIELDS.refuse(len(times[0]) != T, "graphs", found, wanted)
 
     @property
     def frames(self) -> int:
@@ -110,17 +72,23 @@ class GaitState:
 
     def known(self, stream: str, kind: str):
         """A field of `graphs`: kind is attention, learned, joints or times; None if not known."""
-        return None if self.graphs is None else getattr(self.graphs, f"{stream}_{kind}")
+        return getattr(self.graphs, f"{stream}_{kind}")
 
 
 @dataclass(frozen=True)
 class Choice:
     """Which graph is shown."""
 
-    graph: str
-    part: str
-    unit: int
-    stream: str
+    graph: str  # one of GRAPHS
+    stream: str  # one of STREAMS
+    part: str = "all"  # one of PARTS
+    unit: int = UNITS  # 1 to 10
+
+    @classmethod
+    def first(cls, states: Sequence[GaitState]) -> "Choice":
+        """The attention where all the gaits have it, else the skeleton; posture where known."""
+        stream = streams_of(states)[0]
+        return cls(graphs_of(states, stream)[0], stream)
 
     @property
     def fusion(self) -> int:
@@ -161,6 +129,11 @@ def graphs_of(states: Sequence[GaitState], stream: str) -> list[str]:
     }
     has |= {"skeleton": True, "sum": all(has.values())}
     return [graph for graph in GRAPHS if has[graph]]
+
+
+def streams_of(states: Sequence[GaitState]) -> list[str]:
+    """The streams of which more than the skeleton can be shown; posture if there is none."""
+    return [s for s in STREAMS if len(graphs_of(states, s)) > 1] or ["posture"]
 
 
 def strongest_pairs(matrix: np.ndarray, count: int = PAIRS) -> list[tuple[int, int, float]]:

@@ -4,10 +4,10 @@ TSL-Net scores every clip of 16 frames: one score per class, and one for backgro
 `metrics.localize` proposes segments, and `metrics.detection_metrics` measures those of all videos.
 Four thresholds decide what is proposed; this picture shows what each of them does.
 
-`render(video, thresholds)` draws one video, a pure function without pyplot: its frames and audio,
-the scores, annotated points and pseudo labels, ground truth and proposals. `save` writes the
-picture as a PNG file. `timeline_widget(videos)` puts a clip menu and the thresholds on top, and
-buttons for the best proposals beneath. What a video is stands in `timeline_state`.
+`render(video, thresholds)` draws one video: its frames and audio, the scores, annotated points and
+pseudo labels, ground truth and proposals. `timeline_widget(videos)` puts a clip menu and the
+thresholds on top, and buttons for the best proposals beneath. What a video is stands in
+`timeline_state`.
 
 Letters: F frames shown, T clips per video, C classes, n samples of audio.
 """
@@ -24,7 +24,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from jacklib.core.metrics import FOREGROUND_LEVELS, SCORE_LEVELS, DetectionMetrics
-from jacklib.errors import DataError, refuse
+from jacklib.core.shapes import CLIP_FRAMES
 from jacklib.widgets import drawing
 from jacklib.widgets.drawing import GREY, INK, INNER, MARGIN_LEFT, MARGIN_RIGHT, ORANGE, WIDTH
 from jacklib.widgets.timeline_state import (
@@ -66,7 +66,7 @@ def render(
         return page.finish()
 
 
-png, save = drawing.png_and_save(render)
+png = drawing.png_of(render)
 
 
 def render_frames(video: TimelineVideo, proposal: Proposal, *, lang: str = "en") -> Figure:
@@ -106,14 +106,14 @@ def describe(
         text[key].format(scores=view.scores, t=threshold, wanted=wanted),
         text["describe_levels"].format(score=score, foreground=foreground, nms=nms),
     ]
-    if video.points is not None:
+    if video.points:
         words = [text["point"].format(_name(label, lang), t) for label, t in video.points]
-        sentences.append(_listed(words, text, "describe_points", "describe_no_points"))
-    if video.truth is None:
-        sentences.append(text["describe_unknown"])
-    else:
+        sentences.append(_listed(words, text, "describe_points"))
+    if video.truth:
         words = [text["segment"].format(_name(row[0], lang), *row[1:]) for row in video.truth]
-        sentences.append(_listed(words, text, "describe_truth", "describe_no_truth"))
+        sentences.append(_listed(words, text, "describe_truth"))
+    else:
+        sentences.append(text["describe_unknown"])
     if view.found:
         best = _parts(max(view.found, key=lambda proposal: proposal[1]), lang)
         sentences.append(text["describe_best"].format(count=len(view.found), **best))
@@ -124,12 +124,10 @@ def describe(
     return text["space"].join(sentences)
 
 
-def _listed(words: list[str], text: dict, some: str, none: str, most: int = 6) -> str:
+def _listed(words: list[str], text: dict, key: str, most: int = 6) -> str:
     """A sentence with the first few of the words."""
-    if not words:
-        return text[none]
     more = [text["more"].format(len(words) - most)] if len(words) > most else []
-    return text[some].format(text["comma"].join(words[:most] + more))
+    return text[key].format(text["comma"].join(words[:most] + more))
 
 
 def _name(label: str, lang: str) -> str:
@@ -147,10 +145,6 @@ class _View:
     def __init__(self, video: TimelineVideo, thresholds: Thresholds, chosen: int | None, lang: str):
         self.video, self.thresholds, self.chosen, self.lang = video, thresholds, chosen, lang
         self.text, self.found = TEXT[lang], proposals(video, thresholds)
-        if chosen is not None and not 0 <= chosen < len(self.found):
-            wanted = f"0 to {len(self.found) - 1}" if self.found else "None: no proposal here"
-            cure = "Give a proposal's number in proposals(video, thresholds)."
-            raise DataError("chosen", found=str(chosen), wanted=wanted, cure=cure)
         self.names = [_name(label, lang) for label in video.class_names]
         pairs = zip(self.names, video.video_score, strict=True)
         self.scores = self.text["comma"].join(f"{name} {score:.2f}" for name, score in pairs)
@@ -158,16 +152,15 @@ class _View:
         self.reached = len(reached) > 0
         # As `localize` chooses them.
         self.wanted = reached.tolist() if self.reached else [int(video.video_score.argmax())]
-        self.edges = np.arange(len(video.scores) + 1) * video.clip_seconds  # [T+1]
-        # Name, colour, points and seeds of each class, and of background where it has seeds.
+        self.edges = np.arange(len(video.scores) + 1) * (CLIP_FRAMES / video.fps)  # [T+1]
+        # Name, colour, label, points and seeds of each class and of background, where known.
         self.seed_rows = []
-        if video.act_seed is not None or video.points is not None:
+        if video.points is not None:
             for c, label in enumerate(video.class_names):
-                points = sorted(float(t) for name, t in video.points or () if name == label)
-                seeds = None if video.act_seed is None else video.act_seed[:, c]
-                self.seed_rows.append((self.names[c], LOOKS[c][0], label, points, seeds))
-        if video.bkg_seed is not None:
-            row = (self.text["background"], DARK_GREY, "", [], video.bkg_seed)
+                points = sorted(float(t) for name, t in video.points if name == label)
+                row = self.names[c], LOOKS[c][0], label, points, video.act_seed[:, c]
+                self.seed_rows.append(row)
+            row = self.text["background"], DARK_GREY, "", [], video.bkg_seed
             self.seed_rows.append(row)
         # The indices of each class's proposals that are shown, best first, and how many it has.
         self.lanes = []
@@ -197,8 +190,6 @@ class TimelineExplorer(drawing.Shell):
     def __init__(
         self, videos: Sequence[TimelineVideo], lang: str = "en", thresholds: Thresholds = RELEASED
     ):
-        wanted = "at least one TimelineVideo"
-        refuse(len(videos) == 0, "videos", found="no video", wanted=wanted, cure="Pass a list.")
         super().__init__([video.title for video in videos], lang)
         self.videos = list(videos)
         self.chosen: int | None = None  # index of the framed proposal
@@ -212,9 +203,8 @@ class TimelineExplorer(drawing.Shell):
         self._make_parts(thresholds)
         # Before the last slider's move, and now.
         self._measured: tuple[Thresholds | None, Thresholds] = (None, self.thresholds)
-        self.clip.observe(self._choose_clip, names="value")
-        for slider in self._sliders:
-            slider.observe(self._choose_thresholds, names="value")
+        self.on_change(self._choose_clip, self.clip)
+        self.on_change(self._choose_thresholds, *self._sliders)
         self._show()
 
     def _make_parts(self, thresholds: Thresholds) -> None:
@@ -234,8 +224,11 @@ class TimelineExplorer(drawing.Shell):
         sliders = ipywidgets.HBox(self._sliders, layout=drawing.FULL | drawing.WRAPPED)
         self.controls.children = (self.clip, sliders)
         self.numbers, self._hint = ipywidgets.HTML(), ipywidgets.HTML()
-        # The margin is that of an Image, so that the buttons stand beneath what they name.
-        self._lane = ipywidgets.VBox(layout=drawing.FULL | {"margin": "2px"})
+        # A column for each pixel of the picture, and the margin of an Image: so the buttons stand
+        # beneath what they name.
+        columns = f"repeat({WIDTH * drawing.DPI:.0f}, minmax(0, 1fr))"
+        grid = {"grid_template_columns": columns, "grid_auto_flow": "row dense", "margin": "2px"}
+        self._lane = ipywidgets.GridBox(layout=drawing.FULL | grid)
         self.strip = drawing.picture()
 
     @property
@@ -247,11 +240,11 @@ class TimelineExplorer(drawing.Shell):
         # The browser's steps come as 0.15000000000000002 and the like.
         return Thresholds(*(round(slider.value, 4) for slider in self._sliders))
 
-    def _choose_clip(self, change) -> None:
+    def _choose_clip(self) -> None:
         self.chosen = None
         self._show()
 
-    def _choose_thresholds(self, change) -> None:
+    def _choose_thresholds(self) -> None:
         self._measured = (self._measured[1], self.thresholds)
         if self.chosen is not None:  # it stays framed where it is still proposed
             label, _, *times = self._found[self.chosen]
@@ -279,45 +272,37 @@ class TimelineExplorer(drawing.Shell):
         return measure(self.videos, thresholds)
 
     def _make_buttons(self) -> None:
-        """Buttons on the picture's axis of time, in as few rows as they need."""
-        old = [*self.buttons, *self._lane.children]
+        """Buttons on the picture's axis of time; the browser takes as few rows as they need."""
+        old = self.buttons
         best = sorted(range(len(self._found)), key=lambda i: -self._found[i][1])[:BUTTONS]
         self.numbers_of, self.buttons = best, [self._button(number) for number in best]
-        rows: list[list[tuple[float, float, ipywidgets.Button]]] = []
-        for number, button in zip(best, self.buttons, strict=True):
-            left, width = _button_place(self.video, self._found[number])
-            for row in rows:
-                if all(left >= end or left + width <= start for start, end, _ in row):
-                    break
-            else:
-                rows.append(row := [])
-            row.append((left, left + width, button))
-        boxes = []
-        for row in rows:
-            row.sort(key=lambda entry: entry[0])
-            right = 0.0
-            for left, end, button in row:
-                button.layout.margin = f"1px 0 1px {left - right:.3f}%"
-                button.layout.width = f"{end - left:.3f}%"
-                right = end
-            look = {"width": "100%", "margin": "0", "overflow": "hidden"}
-            boxes.append(ipywidgets.HBox([button for *_, button in row], layout=look))
-        self._lane.children = boxes
+        self._lane.children = self.buttons
         words = TEXT[self.lang]["buttons"].format(len(best), len(self._found))
         self._hint.value = drawing.spoken(words) if best else ""
-        for widget in old:
-            for part in (widget, widget.layout, getattr(widget, "style", None)):
-                if part is not None:
-                    part.close()
+        for button in old:
+            for part in (button, button.layout, button.style):
+                part.close()
 
     def _button(self, number: int) -> ipywidgets.Button:
+        label, score, start, end = self._found[number]
+        words, scale = f"{label} {score:.2f}", INNER / self.video.seconds  # inches per second
+        left, right = (drawing.DPI * (MARGIN_LEFT + scale * t) for t in (start, end))
+        # At least as wide as its words, around its proposal's middle.
+        wider = max(0, max(61, 10 * len(words)) - (right - left))
+        width = right - left + wider
+        first, last = drawing.DPI * MARGIN_LEFT, drawing.DPI * (MARGIN_LEFT + INNER)
+        left = min(max(left - wider / 2, first), last - width)
         button = ipywidgets.Button(
-            description="{} {:.2f}".format(*self._found[number]),
+            description=words,
             tooltip=TEXT[self.lang]["tip"].format(**_parts(self._found[number], self.lang)),
-            # JupyterLab's line is 28 px high, and the border comes on top of it.
-            layout={"height": "32px", "padding": "0"},
+            # JupyterLab's line is 28 px high, and the border comes on top of it. Not grid_column:
+            # ipywidgets undoes it where grid_area is not set.
+            layout={
+                "grid_area": f"auto / {left + 1:.0f} / auto / span {width:.0f}", "width": "auto",
+                "height": "32px", "padding": "0", "margin": "1px 0",
+            },
             style={"text_color": INK},
-        )
+        )  # fmt: skip
         button.on_click(lambda _: self.choose(number))
         return button
 
@@ -367,21 +352,6 @@ def report_words(
     return text["numbers"].format(videos, text["comma"].join(words))
 
 
-def _button_place(video: TimelineVideo, proposal: Proposal) -> tuple[float, float]:
-    """Left edge and width of a proposal's button, in percent of the picture's width.
-
-    A button is at least as wide as its words; it then lies around its proposal's middle.
-    """
-    label, score, start, end = proposal
-    inner, margin = 100 * INNER / WIDTH, 100 * MARGIN_LEFT / WIDTH
-    left, width = margin + inner * start / video.span, inner * (end - start) / video.span
-    words = max(6.8, 1.1 * len(f"{label} {score:.2f}"))
-    if width < words:
-        left = min(max(left + (width - words) / 2, margin), margin + inner - words)
-        width = words
-    return left, width
-
-
 # --- the panels ---------------------------------------------------------------------------------
 
 TITLE, LEGEND = 0.32, 0.18  # heights in inches: a title with the space above it, and a legend
@@ -394,9 +364,7 @@ GRID, DARK_GREY = "#E3E6E8", "#7E8E9A"
 class _Page(drawing.Page):
     def __init__(self, view: _View, bold: str):
         video = view.video
-        self.film_width = INNER * video.seconds / video.span
-        strip, self.thumb = drawing.strip_size(len(video.frames), video.frames.shape[1:3])
-        self.strip = strip * video.seconds / video.span
+        self.strip, self.thumb = drawing.strip_size(len(video.frames), video.frames.shape[1:3])
         self.film_top = 0.5
         self.audio_top = self.film_top + self.strip + GAP
         self.scores_top = self.audio_top + AUDIO + GAP + TITLE + LEGEND
@@ -434,9 +402,8 @@ def _draw_heading(page: _Page, view: _View) -> None:
 
 
 def _draw_media(page: _Page, view: _View) -> list:
-    """The frames and the audio; the film may end before the last clip does."""
     video, film_top, audio_top = view.video, page.film_top, page.audio_top
-    film = page.axes(MARGIN_LEFT, film_top, page.film_width, page.strip)
+    film = page.axes(MARGIN_LEFT, film_top, INNER, page.strip)
     drawing.draw_frames(film, video.frames, page.thumb)
     page.label(film_top, page.strip, view.text["film"])
     audio = page.axes(MARGIN_LEFT, audio_top, INNER, AUDIO)
@@ -474,27 +441,22 @@ def _draw_scores(page: _Page, view: _View):
 
 def _draw_seeds(page: _Page, view: _View):
     """A row per class with its points and action seeds, and one with the background's seeds."""
-    video, text, rows = view.video, view.text, view.seed_rows
-    seeded = video.act_seed is not None or video.bkg_seed is not None
-    kinds = {"seeds": seeded, "points": video.points is not None}
-    title = "_and_".join(kind for kind, there in kinds.items() if there)
-    note = {"seeds_and_points": "seeds_note", "seeds": "seeds_only_note", "points": "points_note"}
-    page.title(MARGIN_LEFT, page.seeds_top, text[title])
-    page.note(page.seeds_top, text[note[title]])
+    seconds, text, rows = view.video.seconds, view.text, view.seed_rows
+    page.title(MARGIN_LEFT, page.seeds_top, text["seeds"])
+    page.note(page.seeds_top, text["seeds_note"])
     axes = page.axes(MARGIN_LEFT, page.seeds_top, INNER, SEED * len(rows))
     axes.set(ylim=(0, len(rows)), yticks=[])
     for place, (name, colour, label, points, seeds) in enumerate(rows):
         base, last = len(rows) - 1 - place, -np.inf
         page.label(page.seeds_top + place * SEED, SEED, name)
         axes.axhline(base, color="#BBBBBB", lw=0.6, zorder=1)
-        if seeds is not None:
-            look = dict(baseline=base, fill=True, color=colour, alpha=0.75, lw=0, zorder=2)
-            axes.stairs(base + 0.9 * seeds, view.edges, **look)
+        look = dict(baseline=base, fill=True, color=colour, alpha=0.75, lw=0, zorder=2)
+        axes.stairs(base + 0.9 * seeds, view.edges, **look)
         for t in points:
             mark = dict(marker="v", ms=6.5, color=INK, mec="white", mew=0.7, zorder=4)
             axes.plot([t], [base + 0.62], **mark)
             # Its label, where neither the point before nor the page's end is in the way.
-            if t - last > 0.3 * video.span / INNER and t < video.span * (1 - 0.25 / INNER):
+            if t - last > 0.3 * seconds / INNER and t < seconds * (1 - 0.25 / INNER):
                 axes.annotate(
                     label, (t, base + 0.5), xytext=(6, 0), textcoords="offset points", va="center",
                     fontsize=8.5, fontweight=page.bold, zorder=4,
@@ -539,7 +501,7 @@ def _draw_bar(lane, view: _View, colour: str, row: int, number: int, bold: str) 
     look = dict(ec=INK, lw=2, zorder=4) if picked else dict(ec=colour, lw=0.6, zorder=2)
     drawing.box(lane, start, row + 0.12, end - start, 0.76, fc=face, **look)
     # The score beside the bar: at its right, else at its left, else upon it.
-    span = view.video.span
+    span = view.video.seconds
     room, beside = 0.34 * span / INNER, 0.04 * span / INNER
     upon = end + room > span and start < room
     if end + room <= span:
@@ -577,7 +539,7 @@ def _say(axes, words: str) -> None:
 def _share_time(page: _Page, view: _View, axes: list) -> None:
     """One axis of time for all panels, the seconds beneath the last; the framed one's band."""
     film, *others = axes
-    span = view.video.span
+    span = view.video.seconds
     ticks = [t for t in MaxNLocator(12).tick_values(0, span) if 0 <= t <= span]
     for panel in others:
         panel.set(xlim=(0, span), xticks=ticks)
@@ -597,5 +559,5 @@ def _share_time(page: _Page, view: _View, axes: list) -> None:
         for t in (start, end):
             panel.axvline(t, color=INK, lw=0.8, ls=(0, (4, 3)), zorder=1.5)
     columns = len(view.video.frames) / view.video.seconds
-    left, right = (min(t, view.video.seconds) * columns for t in (start, end))
+    left, right = start * columns, end * columns
     drawing.outline(film, left, right - left, INK, 2.0)

@@ -104,7 +104,7 @@ def test_headers_that_cannot_be_precompiled_are_left_alone_for_a_day(tmp_path, m
 def gpu_script(tmp_path, nvcc: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(folders, "cache_folder", lambda: tmp_path.with_name("cache"))
-        return kernels._write_script(kernels._FOR_THE_GPU, sys.executable, str(nvcc))
+        return kernels._write_script("gpu", sys.executable, str(nvcc))
 
 
 def run_script(tmp_path, source_text: str, compiler_text: str, gpu: bool = False):

@@ -363,7 +363,7 @@ def test_a_full_disk_in_the_first_compile_is_one_sentence_and_the_next_start_goe
 def test_doctor_names_a_folder_where_no_program_may_run(tmp_path, monkeypatch):
     monkeypatch.setenv("JITTOR_HOME", str(tmp_path))
     assert doctor._cache_cure(tmp_path / "cache") == ""
-    monkeypatch.setattr(doctor, "_first_line", lambda *command: "")  # as on a noexec mount
+    monkeypatch.setattr(doctor, "output_of", lambda *command: "")  # as on a noexec mount
     assert "noexec" in doctor._cache_cure(tmp_path / "cache")
     (tmp_path / "file").touch()
     assert "a file where a folder should be" in doctor._cache_cure(tmp_path / "file" / "cache")

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 
 from jacklib.core.skeleton import Graph
-from jacklib.errors import DataError
 from jacklib.measure.golden_numbers import Golden
 
 
 def test_adjacency_is_the_released_codes():
-    A = Graph(layout="emotion_gait", strategy="spatial").A
+    A = Graph().A
     assert A.shape == (3, 16, 16) and A.dtype == np.float32
     np.testing.assert_array_equal(A, Golden("bpm_gcn").arrays["graph_A"])
 
@@ -45,15 +44,3 @@ def test_parts_gather_what_their_names_say():
         assert outward[w] == pytest.approx(np.mean(children) if children else 0, rel=1e-6)
     for part in graph.A[1:]:
         np.testing.assert_allclose(part.sum(0)[part.any(0)], 1)
-
-
-@pytest.mark.parametrize(
-    "options, message",
-    [
-        ({"layout": "kinetics"}, "layout: found 'kinetics', wanted 'emotion_gait'"),
-        ({"strategy": "distance"}, "strategy: found 'distance', wanted 'spatial'"),
-    ],
-)
-def test_other_layouts_and_strategies_are_named(options, message):
-    with pytest.raises(DataError, match=message):
-        Graph(**options)

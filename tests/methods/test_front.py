@@ -130,8 +130,8 @@ def test_a_path_is_a_path_and_a_name_a_name(tmp_path, monkeypatch):
 
 
 NETWORKS = {
-    "vaanet": lambda: VAANet(VAANetConfig.classroom(3)),
-    "cten": lambda: CTEN(CTENConfig.classroom(3)),
+    "vaanet": lambda: VAANet(VAANetConfig.classroom(n_classes=3)),
+    "cten": lambda: CTEN(CTENConfig.classroom(n_classes=3)),
     "tsl": lambda: TSLNet(TSLNetConfig.classroom()),
     "gait": lambda: BPMGCN(BPMGCNConfig.classroom()),
 }
@@ -155,7 +155,7 @@ def test_a_file_that_says_nothing(network, tmp_path):
 
 
 def test_the_visual_stream_says_so_itself_or_is_told(tmp_path):
-    config = CTENConfig.classroom(3)
+    config = CTENConfig.classroom(n_classes=3)
     path = save_weights(CTENVisual(config), tmp_path / "visual.pth")
     how = {"network": "cten", "settings": "classroom", "n_classes": 3}
     model = load(path, **how, visual_only=True)

@@ -71,7 +71,7 @@ def test_one_clip_makes_no_path_of_a_name(tmp_path, stem):
 
     def open_clips(paths):
         opened.append(paths.video_path)
-        return clips_of(VAANetConfig.classroom(2), paths, "validation")
+        return clips_of(VAANetConfig.classroom(n_classes=2), paths, "validation")
 
     clips = one_clip(video, open_clips)
     assert clips.items[0].id == stem and clips.class_names == ["clip"]

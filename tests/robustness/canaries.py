@@ -545,13 +545,14 @@ def links() -> Iterator[Case]:
         link(place, "log.csv", "notes.txt")
         files.write_text(place.work / "out" / "log.csv", "new")
 
-    def removed(place: Place) -> None:
+    def replaced(place: Place) -> None:
         link(place, "made", "clip")
-        files.remove_ours(place.work / "out" / "made")
+        with files.whole_folder(place.work / "out" / "made"):
+            pass
 
     yield "weights: best.pth leads to a file", weights
     yield "a text file leads to a file", text
-    yield "a folder to remove leads to a folder", removed
+    yield "a folder to replace leads to a folder", replaced
 
 
 # --- With Jittor: text models, notebook 10, checkpoints -------------------------------------------
@@ -627,7 +628,7 @@ def own_videos() -> Iterator[Case]:
         def one(place: Place, name=name) -> None:
             readers.write_film(place.work / "film.mp4", "mpeg4", "aac")
             os.replace("film.mp4", name)
-            config = VAANetConfig.classroom(4)
+            config = VAANetConfig.classroom(n_classes=4)
             clips.one_clip(place.work / name, lambda p: clips.open_clips(config, p, "validation"))
 
         yield f"one film called {name!r}", one
@@ -645,8 +646,8 @@ def own_videos() -> Iterator[Case]:
             """A checkpoint's class names never become a path."""
             from jacklib.weights.checkpoint import save_weights
 
-            net = vaanet.VAANet(VAANetConfig.classroom(4))
-            options = asdict(VAANetConfig.classroom(4)) | {"network": "VAANet"}
+            net = vaanet.VAANet(VAANetConfig.classroom(n_classes=4))
+            options = asdict(VAANetConfig.classroom(n_classes=4)) | {"network": "VAANet"}
             options["class_names"] = [_name(name, place), "b", "c", "d"]
             save_weights(net, place.work / "evil.pth", options)
             readers.write_film(place.work / "clip.mp4", "mpeg4", "aac")

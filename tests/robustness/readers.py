@@ -126,8 +126,8 @@ def make_checkpoints(root: Path) -> list[str]:
     names = ["Joy", "Fear", "Anger", "Trust"]
     every = {"network": "", "class_names": names, "theta": 0.8, "features": "I3D RGB"}
     for network, config in (
-        ("VAANet", VAANetConfig.classroom(4)),
-        ("CTEN", CTENConfig.classroom(4)),
+        ("VAANet", VAANetConfig.classroom(n_classes=4)),
+        ("CTEN", CTENConfig.classroom(n_classes=4)),
         ("TSL", TSLNetConfig.classroom()),
         ("Gait", BPMGCNConfig.classroom()),
     ):

@@ -91,12 +91,8 @@ def test_only_folders_of_ours_are_replaced_or_removed(tmp_path):
     for target in (theirs, theirs / "thesis.txt", tmp_path / "link"):
         with pytest.raises(DataError, match="did not make"), files.whole_folder(target) as part:
             pass
-        with pytest.raises(DataError, match="did not make"):
-            files.remove_ours(target)
     assert (theirs / "thesis.txt").read_text() == "precious"
-    files.remove_ours(ours)
-    assert not ours.exists()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["link", "theirs"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["link", "ours", "theirs"]
 
 
 def test_text_that_is_no_unicode_is_written_and_read_again(tmp_path):

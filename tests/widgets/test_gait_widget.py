@@ -17,16 +17,36 @@ from jacklib.core.skeleton import EDGES, JOINTS, Graph
 from jacklib.data.gait_features import FEATURES
 from jacklib.errors import DataError
 from jacklib.widgets import drawing, gait, gait_drawing, gait_state
-from jacklib.widgets.gait import describe, gait_widget, png, render, save
+from jacklib.widgets.gait import gait_widget
 from jacklib.widgets.gait_drawing import feature_name, joint_name, project
-from jacklib.widgets.gait_state import GaitState, graphs_of, strongest_pairs
+from jacklib.widgets.gait_state import Choice, GaitGraphs, graphs_of, streams_of, strongest_pairs
 
 BONES = {frozenset(edge) for edge in EDGES}
 
 
 HAPPY, SAD = make_state(), make_state("sad", seed=1)
 SHORT = make_state("angry", seed=2, walked=15)
-BARE = GaitState("bare", HAPPY.pose, HAPPY.affective)
+NOTHING_SEEN = dict(label=None, affective_predicted=None, graphs=GaitGraphs())
+BARE = replace(HAPPY, title="bare", **NOTHING_SEEN)
+
+
+def with_choice(function):
+    """A function of `gait` that takes the parts of its choice by name."""
+
+    def call(states, *, graph=None, stream=None, part="all", unit=10, **options):
+        stream = stream or streams_of(states)[0]
+        graph = graph or graphs_of(states, stream)[0]
+        return function(states, Choice(graph, stream, part, unit), **options)
+
+    return call
+
+
+render, png, describe = map(with_choice, (gait.render, gait.png, gait.describe))
+
+
+def test_without_a_choice_it_is_the_first_graph_of_the_first_stream():
+    assert gait.png([HAPPY]) == png([HAPPY], graph="attention", stream="posture")
+    assert gait.describe([HAPPY, BARE]) == describe([HAPPY, BARE], graph="skeleton")
 
 
 def words_of(figure):
@@ -286,8 +306,8 @@ def test_cursors_stand_at_the_frame(states, frame):
 
 
 def test_curves_are_the_chosen_features_of_each_gait():
-    names = ["area left hand, neck, right hand", 0]
-    figure = render([HAPPY, SAD], features=names)
+    assert FEATURES[23] == "area left hand, neck, right hand"
+    figure = render([HAPPY, SAD], features=[23, 0])
     for number in (23, 0):
         lines, _ = curves(figure, feature_name(number, "en"))
         wanted = [getattr(s, k) for s in (HAPPY, SAD) for k in ("affective", "affective_predicted")]
@@ -336,7 +356,7 @@ def test_odd_numbers_of_frames_are_drawn():
 
 def test_panels_follow_what_the_state_has():
     words = words_of(render([BARE]))
-    for absent in ("Class prob", "Attention to times", "predicted", "fusion"):
+    for absent in ("Attention to times", "network's", "fusion"):
         assert absent not in words, absent
     assert "true label unknown" in words and "attention not known" in words
     assert "Skeleton A" in words and "Affective features" in words
@@ -360,7 +380,7 @@ def test_panels_follow_what_the_state_has():
         ([replace(BARE, title="$x^")], {}),
         ([HAPPY, SHORT], {"frame": 18}),
         ([replace(HAPPY, title="a very long title of a gait " * 4), SAD], {"graph": "sum"}),
-        ([replace(HAPPY, graphs=None), BARE], {"features": [3, 4]}),
+        ([replace(HAPPY, graphs=GaitGraphs()), BARE], {"features": [3, 4]}),
     ],
     ids=["one", "learned", "skeleton", "bare", "two", "long", "few"],
 )
@@ -412,12 +432,6 @@ def test_figures_are_not_kept_by_pyplot():
     assert plt.get_fignums() == before
 
 
-def test_save_writes_one_whole_file(tmp_path):
-    path = save([HAPPY], tmp_path / "gait.png", frame=2, lang="zh")
-    assert path.read_bytes() == png([HAPPY], frame=2, lang="zh")
-    assert [p.name for p in tmp_path.iterdir()] == ["gait.png"]
-
-
 # --- languages and words ------------------------------------------------------------------------
 
 
@@ -462,7 +476,7 @@ def test_description_says_what_the_data_say():
 def test_description_of_two_and_of_little():
     words = describe([SAD, BARE])
     assert words.index("walk 1:") < words.index("bare:")
-    assert "No prediction." in words and "Only bones have weights" in words
+    assert "Only bones have weights" in words
     chinese = describe([SAD], lang="zh")
     assert "真实标签为悲伤 sad" in chinese and "最重要的关节（第 3 个融合模块的注意力）" in chinese
     best = int(SAD.graphs.posture_joints[2].argmax())
@@ -478,12 +492,10 @@ def test_description_of_two_and_of_little():
         ("pose", np.zeros((T, 16, 3)), r"GaitState\.pose.*zeros only"),
         ("pose", np.ones((T, 15, 3)), r"GaitState\.pose: found shape \[24, 15, 3\]"),
         ("affective", np.zeros((T, 30)), r"GaitState\.affective: found shape \[24, 30\]"),
-        ("affective_predicted", np.full((T, 31), np.nan), "affective_predicted: found infinite"),
-        ("fps", 0, "fps: found 0, wanted a number above 0"),
+        ("affective_predicted", np.full((T, 31), np.nan), "predicted: .* wanted finite numbers"),
         ("label", "bored", "label: found 'bored', wanted one of happy, sad"),
-        ("probabilities", np.ones(4), "probabilities: found a sum of 4"),
+        ("probabilities", np.ones(4), "probabilities: found .* with a sum of 1"),
         ("probabilities", np.ones(3) / 3, r"probabilities: found shape \[3\], wanted shape \[4\]"),
-        ("graphs", make_graphs(frames=20), "graphs: found posture_times of 20 frames, wanted 24"),
     ],
 )
 def test_bad_fields_of_a_state_are_named(field, value, message):
@@ -494,54 +506,26 @@ def test_bad_fields_of_a_state_are_named(field, value, message):
 @pytest.mark.parametrize(
     "field, value, message",
     [
-        ("posture_attention", np.ones((10, 3, 16, 16)), "posture_attention: found a sum of 16"),
+        ("posture_attention", -np.ones((10, 3, 16, 16)), "wanted weights of zero or more"),
         ("movement_attention", np.ones((9, 3, 16, 16)) / 16, r"found shape \[9, 3, 16, 16\]"),
-        (
-            "posture_attention",
-            make_graphs().posture_attention.swapaxes(2, 3),
-            "found a sum of .*wanted a sum of 1",
-        ),
         ("movement_learned", np.zeros((3, 16, 16)), r"movement_learned: found shape \[3, 16, 16\]"),
-        ("posture_joints", np.full((3, 16), 1.5), "posture_joints: found a number of 1.5"),
-        ("posture_times", (np.ones(8), np.ones(4)), "posture_times: found 2 arrays"),
-        ("movement_times", (np.ones(8), np.ones(8), np.ones(2)), r"wanted shape \[4\]"),
+        ("posture_joints", np.full((3, 16), 1.5), "posture_joints: found .* from 1.5 to 1.5"),
     ],
 )
 def test_bad_fields_of_graphs_are_named(field, value, message):
-    with pytest.raises(DataError, match=rf"GaitGraphs\.{field}.*|{message}") as caught:
+    with pytest.raises(DataError, match=message) as caught:
         make_graphs(**{field: value})
-    assert field in str(caught.value)
-    with pytest.raises(DataError, match=message):
-        make_graphs(**{field: value})
+    assert f"GaitGraphs.{field}" in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "states, options, message",
-    [
-        ([], {}, "states: found 0 gaits, wanted a list of 1 or 2"),
-        ([HAPPY] * 3, {}, "states: found 3 gaits"),
-        (HAPPY, {}, "states: found GaitState, wanted a list"),
-        ([HAPPY], {"frame": T}, f"frame: found {T}, wanted 0 to {T - 1}"),
-        ([HAPPY], {"frame": -1}, "frame: found -1"),
-        ([HAPPY], {"graph": "bones"}, "graph: found 'bones'"),
-        ([HAPPY, BARE], {"graph": "attention"}, r"graph: found 'attention'.*\['skeleton'\]"),
-        ([HAPPY], {"part": "upper"}, "part: found 'upper', wanted all or self"),
-        ([HAPPY], {"unit": 0}, "unit: found 0, wanted 1 to 10"),
-        ([HAPPY], {"stream": "sound"}, "stream: found 'sound', wanted posture or movement"),
-        ([HAPPY], {"features": [31]}, "features: found 31"),
-        ([HAPPY], {"features": ["speed"]}, "features: found 'speed'"),
-        ([HAPPY], {"features": []}, "features: found .*one to three"),
-        ([HAPPY], {"features": FEATURES[0]}, "features: found .*a list"),
-        ([HAPPY], {"lang": "fr"}, "lang: found 'fr'"),
-    ],
-)
-def test_bad_arguments_are_named(states, options, message):
-    with pytest.raises(DataError, match=message):
-        render(states, **options)
+@pytest.mark.parametrize("states", [[], [HAPPY] * 3], ids=len)
+def test_one_gait_or_two_can_be_drawn(states):
+    with pytest.raises(DataError, match=f"states: found {len(states)} gaits, wanted 1 or 2"):
+        gait.render(states)
 
 
 def test_widget_without_gaits_is_refused():
-    with pytest.raises(DataError, match="states: found no gait"):
+    with pytest.raises(DataError, match="GaitExplorer: found nothing to show"):
         gait_widget([])
 
 
@@ -606,7 +590,7 @@ def test_each_control_reaches_the_picture():
     explorer.curves[0].value, explorer.curves[1].value = 8, 8  # one curve, chosen twice
     explorer.right.value = 1
     options = dict(graph="learned", stream="movement", part="outward", unit=4)
-    features = [8, FEATURES.index(gait.DEFAULT_FEATURES[2])]
+    features = [8, gait.DEFAULT_FEATURES[2]]
     wanted = png([HAPPY, SAD], frame=6, azimuth=20, features=features, **options)
     assert explorer.image.value == wanted
     assert explorer.description == describe([HAPPY, SAD], **options)

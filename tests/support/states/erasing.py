@@ -18,7 +18,6 @@ SECONDS = 4.0
 def make_state(count=8, classes=8, theta=0.7, **changes):
     gamma = np.asarray(changes.pop("gamma", np.resize(GAMMA, count)), np.float64)
     count = len(gamma)
-    t = theta * gamma.max() + (1 - theta) * gamma.min()
     probabilities = np.random.default_rng(1).dirichlet(np.ones(classes), 3)
     mean = np.sqrt(probabilities[0] * probabilities[1])
     fields = dict(
@@ -28,8 +27,6 @@ def make_state(count=8, classes=8, theta=0.7, **changes):
         seconds=SECONDS,
         gamma=gamma,
         theta=theta,
-        keep_low=gamma < t,
-        keep_high=gamma > t,
         probabilities=probabilities,
         mean_probabilities=mean / mean.sum(),
         class_names=NAMES[:classes],

@@ -52,7 +52,6 @@ def make_video(T=60, seed=0, events=EVENTS, train=True, **changes):
         fps=FPS,
         frames=film(seconds, 0, seconds, 14),
         waveform=waveform.astype(np.float32),
-        seconds=seconds,
         scores=scores,
         video_score=np.sort(scores[:, :2], axis=0)[::-1][: max(1, T // 8)].mean(0),
         truth=tuple((label, a * seconds, b * seconds) for label, a, b in events),
