@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
+from jacklib.core.options import add_options
 from jacklib.data.media import IMAGE_ENDINGS, VIDEO_ENDINGS, natural_order
 from jacklib.errors import DataError, escaped, plain
 from jacklib.files import alike, csv_text, named_after, typed, write_text
@@ -26,16 +27,9 @@ POSES = (".bvh", ".npy", ".csv")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("network", metavar="NETWORK", help=f"one of {', '.join(METHODS)}")
-    add("files", nargs="+", metavar="FILE_OR_FOLDER",
-        help="films, folders of films or of frames; for gait: .bvh, .npy or .csv")  # fmt: skip
-    add("--out", help="where tables and pages go (default: results/NETWORK/predictions)")
-    add("--weights", "--checkpoint_path", dest="weights",
-        help="default: your own training's best, else the classroom weights that ship")  # fmt: skip
-    add("--settings", choices=("paper", "classroom"), help="of weights that do not say")
-    add("--n_classes", type=int, help="of weights that do not say")
-    add("--lang", choices=("en", "zh"), default="en", help="language of the pages")
+    add_options(
+        parser, Path(__file__).with_name("options.yaml"), "predict", networks=", ".join(METHODS)
+    )
 
 
 def main(args: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ import contextlib
 import difflib
 import errno
 import importlib
+import json
 import os
 import sys
 import traceback
@@ -18,20 +19,7 @@ from jacklib.errors import DataError, DiskError, TrainingError, disk_words, esca
 from jacklib.files import typed
 
 # Every other command, and the module that has its options and its `main`.
-TOOLS = {
-    "doctor": "backend.doctor",
-    "warmup": "cli.warmup",
-    "cuda": "backend.cuda",
-    "gpu_check": "measure.gpu_check",
-    "predict": "cli.predict",
-    "prepare": "data.prepare",
-    "prepare gait": "data.prepare_gait",
-    "notebooks": "teaching.notebooks",
-    "bench": "measure.bench",
-    "porting": "porting.parity",
-    "samples": "samples",
-    "weights": "cli.weights",
-}
+TOOLS = json.loads(Path(__file__).with_name("tools.json").read_text("utf-8"))
 # Networks by the names of the command line; each has a module in `jacklib.methods`.
 METHODS = {network.command: network.key for network in NETWORKS}
 
