@@ -597,22 +597,17 @@ def read_text(
     text = data.decode(code, "replace")
     # Damaged UTF-8 keeps whole letters of three bytes; GBK, read as that, has hardly any.
     if code == "utf-8-sig" and len(re.findall("[\u0800-\ufffc]", text)) <= text.count("\ufffd"):
-        end = len(data)
-        try:
-            data.decode("gb18030")
-        except UnicodeDecodeError as error:
-            end = error.start
-        chinese = data[:end].decode("gb18030")
+        chinese = data.decode("gb18030", "replace")
         # What is Latin-1 gives rare signs. GB 2312 has all usual ones, two bytes each.
         sample = "".join(letter for letter in chinese[:65536] if letter > "\x7f")
-        if len(sample.encode("gb2312", "ignore")) >= max(1, len(sample)):
-            if end == len(data):
+        if len(sample.encode("gb2312", "ignore")) >= len(sample):
+            if "\ufffd" not in chinese:
                 _say_once(f"{path}: no UTF-8; read as GBK")
                 return chinese
-            bad = end
-    place = f"0x{data[bad]:02x} as byte {bad + 1}, line {data.count(10, 0, bad) + 1}"
-    code = {"utf-8-sig": "UTF-8 or GBK"}.get(code, code.upper())
-    refuse(not replace, path, found=f"no text in {code} ({place})", wanted=wanted, cure=cure)
+            bad = len(chinese.partition("\ufffd")[0].encode("gb18030"))
+    refuse(not replace, path, wanted=wanted, cure=cure, found=f"no text in "
+           f"{'UTF-8 or GBK' if '8' in code else code.upper()} (0x{data[bad]:02x} as byte "
+           f"{bad + 1}, line {data.count(10, 0, bad) + 1})")  # fmt: skip
     return text
 
 
