@@ -47,7 +47,7 @@ log = logger(__name__)
 MARK = ".jack.json"  # in every folder that we made and may replace; holds how it was made
 LOCK = ".jack.lock"
 SET_MARK = "made_with.json"  # likewise, of a set of files among others
-LONGEST_NAME = 251  # bytes; 255 is what disks take, and an ending is added
+LONGEST_NAME, LONGEST_FILE = 251, 255  # bytes; the second is what disks take, with an ending
 LONGEST_TEXT = 64 * 2**20  # bytes of a table or text that is read at once
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # how a spreadsheet's formula may begin
 _AROUND = " \t\r\n\u200e\u202a\u202c\ufeff"  # pasted with a path; the last four are not seen
@@ -59,9 +59,9 @@ _PART = re.compile(r"\.jack-(\d+)-[0-9a-f]{8}\.part")
 # --- names ----------------------------------------------------------------------------------------
 
 
-def file_name(text: Any, where: str | os.PathLike) -> str:
+def file_name(text: Any, where: str | os.PathLike, longest: int = LONGEST_NAME) -> str:
     """`text`, if it may be the name of one file or folder in a folder of ours: without separators
-    or control characters, neither `.` nor `..`, no hidden name, no drive, at most LONGEST_NAME
+    or control characters, neither `.` nor `..`, no hidden name, no drive, at most `longest`
     bytes. Raises DataError otherwise. where: the file, table row or argument that says so."""
     found = None
     if not isinstance(text, str) or not text.strip():
@@ -72,10 +72,10 @@ def file_name(text: Any, where: str | os.PathLike) -> str:
         found = f"{shown(text)}, which is no plain name"
     elif any(unicodedata.category(letter) == "Cc" for letter in text):
         found = f"{shown(text)}, which has control characters in it"
-    elif _bytes_of(text) > LONGEST_NAME:
+    elif _bytes_of(text) > longest:
         found = f"{shown(text)}, which is too long or has letters that no disk takes"
     refuse(found, where, found=found, wanted=f"a name for a file: no / or \\, no leading dot, at "
-           f"most {LONGEST_NAME} bytes", cure="Change the name.")  # fmt: skip
+           f"most {longest} bytes", cure="Change the name.")  # fmt: skip
     return text
 
 
@@ -159,7 +159,7 @@ def typed(text: Any) -> Any:
 def inside(root: str | os.PathLike, *names: str, where: str | os.PathLike) -> Path:
     """root / names, each a `file_name`, and no symbolic link on the way that leaves `root`. Raises
     DataError, naming `where`, otherwise."""
-    path = Path(root, *(file_name(name, where) for name in names))
+    path = Path(root, *(file_name(name, where, LONGEST_FILE) for name in names))
     place = path.resolve()
     refuse(not place.is_relative_to(Path(root).resolve()), where,
            found=f"{path}, a symbolic link to {place}", wanted=f"a place in {root}",
@@ -197,8 +197,19 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
         with suppress(OSError):
             part.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise DiskError(error, path, part) from error
+            raise _refused(error, path, part) from error
         raise
+
+
+def _refused(error: OSError, path: Path, part: object = None) -> Exception:
+    """DiskError; but DataError where the name is not one for this disk: that is one file's fault,
+    and many end with none."""
+    if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ) or (
+        error.errno == errno.EINVAL and error.filename2  # of a move: the name on FAT and NTFS
+    ):
+        return DataError(path, found=f"a name that this disk does not take ({error.strerror})",
+                         wanted="a shorter or plainer one", cure="Rename the file.")  # fmt: skip
+    return DiskError(error, path, part)
 
 
 @contextmanager
@@ -282,7 +293,7 @@ def whole_folder(path: str | os.PathLike, mark: dict | None = None) -> Iterator[
             os.rename(path, old)
         os.rename(part, path)
     except OSError as error:
-        raise DiskError(error, path, part) from error
+        raise _refused(error, path, part) from error
     finally:
         if old.exists() and not os.path.lexists(path):
             os.rename(old, path)
@@ -307,7 +318,7 @@ def check_ours(path: str | os.PathLike) -> None:
         else:
             ours = not os.path.lexists(path)
     except OSError as error:
-        raise DiskError(error, path) from error
+        raise _refused(error, path) from error
     refuse(not ours, path, found="a file, a link or a folder that JACK did not make",
            wanted=f"nothing there, or a folder with our mark in it ({MARK})",
            cure="Move it away, or choose another place. JACK removes only what it has made."

@@ -242,10 +242,12 @@ def with_ending(paths: Iterable[Path], endings: Collection[str]) -> list[Path]:
     return sorted(p for p in paths if p.suffix.lower() in endings and not p.name.startswith("."))
 
 
-def by_ending(paths: Collection[Path]) -> str:
-    """How many files there are, and what they end in: "3 files (.txt, .xyz)"."""
-    kinds = {"folder" if p.is_dir() else p.suffix.lower() or "no ending" for p in paths}
-    return f"{len(paths)} file{'s' * (len(paths) > 1)} ({plain(', '.join(sorted(kinds)))})"
+def left_out(folders: Iterable[Path], taken: Iterable[Path]) -> str:
+    """What else is in some folders, such as "3 files (.txt, .xyz)"; "" where there is nothing."""
+    others = {p for one in folders for p in one.glob("[!.]*")}.difference(folders, taken)
+    kinds = {"folder" if p.is_dir() else p.suffix.lower() or "no ending" for p in others}
+    count = f"{len(others)} file{'s' * (len(others) > 1)}"
+    return f"{count} ({plain(', '.join(sorted(kinds)))})" if others else ""
 
 
 def image_files(folder: str | Path) -> list[Path]:

@@ -167,7 +167,7 @@ class PrepareReport:
     already_there: list[str] = field(default_factory=list)
     too_short: list[str] = field(default_factory=list)  # prepared, but with n_frames 0
     failed: list[tuple[str, str]] = field(default_factory=list)  # clip, reason
-    left_out: list[Path] = field(default_factory=list)  # in the folders, and no videos
+    left_out: str = ""  # what is no video in the folders of classes
     frame_path: Path | None = None
     audio_path: Path | None = None
     annotation_path: Path | None = None
@@ -179,7 +179,7 @@ class PrepareReport:
             names = ", ".join(map(plain, self.too_short))
             lines.append(f"left out by the loaders, under {MINIMUM_FRAMES} frames: {names}")
         if self.left_out:
-            lines.append(f"left out: {media.by_ending(self.left_out)}")
+            lines.append(f"left out: {self.left_out}")
         lines += [f"failed: {plain(clip)}: {reason}" for clip, reason in self.failed]
         lines.append(f"frames {self.frame_path}, sound {self.audio_path}")
         return "\n".join([*lines, f"annotations {self.annotation_path}"])
@@ -247,9 +247,9 @@ def prepare_videos(
     ):  # fmt: skip
         refuse(not low <= value <= high, name, found=value, wanted=f"{low} to {high}",
                cure="Leave it out: default.")  # fmt: skip
-    left_out: list[Path] = []
+    annotation, subsets, left_out = None, {}, ""
     if annotations is None:
-        annotation, clips, subsets = None, _clips_in_folders(source, left_out), {}
+        clips, left_out = _clips_in_folders(source)
     else:
         annotation, clips, subsets = _listed_clips(source, Path(annotations))
     frame_path, audio_path = (files.inside(target, n, where=target) for n in ("img", "mp3"))
@@ -387,26 +387,27 @@ def _find_video(
     return None, problem
 
 
-def _clips_in_folders(source: Path, left_out: list[Path]) -> list[_Clip]:
-    """The videos in folders of classes; what else lies there is added to `left_out`."""
-    paths = []
-    for folder in sorted(p for p in source.iterdir() if not p.name.startswith(".")):
-        inside = [p for p in folder.iterdir() if p.name[0] != "."] if folder.is_dir() else [folder]
-        videos = media.with_ending(inside, media.VIDEO_ENDINGS) if folder.is_dir() else []
-        left_out += set(inside).difference(videos)
-        paths += videos
-        if not videos and folder.is_dir():
+def _clips_in_folders(source: Path) -> tuple[list[_Clip], str]:
+    """The videos in folders of classes, and what else lies there."""
+    folders, paths = sorted(p for p in source.glob("[!.]*") if p.is_dir()), []
+    for folder in folders:
+        videos = media.with_ending(folder.iterdir(), media.VIDEO_ENDINGS)
+        if not videos:
             log.warning("%s holds no video and is no class", folder)
+        paths += videos
     refuse(not paths, source, found="no videos in folders",
            wanted=f"SOURCE/CLASS/VIDEO with an ending of {', '.join(media.VIDEO_ENDINGS)}",
            cure="Make one folder for each class and put its videos in it.")  # fmt: skip
     count = Counter(path.stem for path in paths)
-    return [
-        _Clip(path.parent.name, path.stem, path, path, None if count[path.stem] == 1 else str(
-            DataError(path, found=f"{count[path.stem]} videos of that name", cure="Rename the "
-                      "others.", wanted="names that occur once, since annotations go by name")
-        )) for path in paths
-    ]  # fmt: skip
+    clips = [_Clip(path.parent.name, path.stem, path, path) for path in paths]
+    for clip in clips:
+        if count[clip.id] > 1:
+            clip.path, clip.problem = None, str(DataError(
+                clip.where, found=f"{count[clip.id]} videos of that name",
+                wanted="names that occur once, since annotations go by name",
+                cure="Rename the others.",
+            ))  # fmt: skip
+    return clips, media.left_out([source, *folders], paths)
 
 
 def _read_csv(path: Path, classes: files.Names) -> list[tuple[str, str, str, str]]:
