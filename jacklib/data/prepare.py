@@ -173,16 +173,8 @@ class PrepareReport:
     annotation_path: Path | None = None
 
     def __str__(self) -> str:
-        lines = [f"{len(self.prepared)} prepared, {len(self.already_there)} were already there, "
-                 f"{len(self.failed)} failed"]  # fmt: skip
-        if self.too_short:
-            names = ", ".join(map(plain, self.too_short))
-            lines.append(f"left out by the loaders, under {MINIMUM_FRAMES} frames: {names}")
-        if self.left_out:
-            lines.append(f"left out: {self.left_out}")
-        lines += [f"failed: {plain(clip)}: {reason}" for clip, reason in self.failed]
-        lines.append(f"frames {self.frame_path}, sound {self.audio_path}")
-        return "\n".join([*lines, f"annotations {self.annotation_path}"])
+        template = Path(__file__).with_name("prepare_report.txt")
+        return files.filled(template, least=MINIMUM_FRAMES, **vars(self))
 
 
 @dataclass
