@@ -1,7 +1,7 @@
 """Files and folders: names, whole writes, locks and guarded reads, each in one place.
 
-Names   `file_name` and `inside` decide what text from a file may become a path; `Names` and
-        `spelled` find what is spelled otherwise, `typed` what a person typed or pasted.
+Names   `file_name` and `inside` decide what text from a file may become a path; `Names`
+        finds what is spelled otherwise, `typed` what a person typed or pasted.
 Writes  `whole_file` and `whole_folder`: there whole or not at all. What is being written has a name
         of its own (.jack-PROCESS-RANDOM.part), made exclusively, and is moved into place. A folder
         is only ever replaced or removed if it carries our mark (`MARK`).
@@ -98,8 +98,8 @@ def _bytes_of(name: str) -> float:
 def alike(name: str) -> str:
     """A name's letters, the same for all spellings that some disk or table takes for one: composed
     or not, capitals or not, blanks around; and those of a name that is no UTF-8 but GBK."""
-    with suppress(UnicodeError):
-        if name != name.encode("utf-8", "ignore").decode():
+    if not name.isprintable():  # a byte that is no UTF-8 is kept as half a pair
+        with suppress(UnicodeError):
             name = os.fsencode(name).decode("gb18030")
     return unicodedata.normalize("NFC", name).casefold().strip()
 
@@ -121,21 +121,6 @@ class Names:
         if not found and ending.lower().strip() in endings:
             return self.find(stem)
         return found[0] if len(found) == 1 else None
-
-
-@functools.lru_cache(maxsize=16)
-def _names_in(folder: Path, _changed: int) -> Names:
-    return Names(os.listdir(folder))
-
-
-def spelled(folder: Path, *names: str) -> Path:
-    """folder / names, each as it is spelled there."""
-    for name in names:
-        if not os.path.lexists(folder / name):
-            with suppress(OSError, ValueError):
-                name = _names_in(folder, os.stat(folder).st_mtime_ns).find(name) or name
-        folder = folder / name
-    return folder
 
 
 def typed(text: Any) -> Any:

@@ -464,10 +464,9 @@ def _read_csv(path: Path) -> np.ndarray:
         try:
             rows.append([float(cell) if cell.strip() else np.nan for cell in line.split(",")])
         except ValueError:
-            if number == 1:  # names
-                continue
-            raise DataError(place, found=shown(line), wanted="48 numbers with commas",
-                            cure="Correct the line.") from None  # fmt: skip
+            refuse(number > 1, place, found=shown(line), wanted="48 numbers with commas",
+                   cure="Correct the line.")  # fmt: skip
+            continue  # names
         refuse(len(rows[-1]) != len(rows[0]), place, found=f"{len(rows[-1])} numbers",
                wanted=f"{len(rows[0])}, as in the lines before",
                cure="Correct the line.")  # fmt: skip

@@ -358,22 +358,17 @@ def _find_video(
     problem = f"no video {plain(clip_id)}.* in {source}"
     for folder in (source / label, source):
         if folder not in seen:
-            films, others = {}, {}
+            inside: list[str] = []
             with suppress(OSError):
-                for stem, ending in map(os.path.splitext, sorted(os.listdir(folder))):
-                    if ending.lower() not in media.VIDEO_ENDINGS:
-                        others[files.alike(stem)] = stem + ending
-                    elif not stem.startswith("."):
-                        films.setdefault(stem, []).append(ending)
-            seen[folder] = files.Names(films), films, others
-        names, films, others = seen[folder]
-        stem = names.find(clip_id, media.VIDEO_ENDINGS)
-        # What the ID ends in first, then in the order of VIDEO_ENDINGS.
-        for ending in sorted(films.get(stem, ()), key=lambda one: (
-            stem + one != clip_id, media.VIDEO_ENDINGS.index(one.lower())
-        )):  # fmt: skip
-            if os.path.isfile(folder / (stem + ending)):
-                return folder / (stem + ending), None
+                inside = [name for name in os.listdir(folder) if not name.startswith(".")]
+            films = [n for n in inside if n.lower().endswith(media.VIDEO_ENDINGS)]
+            others = {files.alike(os.path.splitext(n)[0]): n for n in {*inside}.difference(films)}
+            seen[folder] = files.Names(films), others
+        films, others = seen[folder]
+        for way in (*(clip_id + ending for ending in media.VIDEO_ENDINGS), clip_id):
+            name = films.find(way)
+            if name and os.path.isfile(folder / name):
+                return folder / name, None
         if other := others.get(files.alike(clip_id)):
             problem = f"no video {plain(clip_id)}.* in {source}, but {plain(folder / other)}"
     return None, problem

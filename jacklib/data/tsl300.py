@@ -144,7 +144,7 @@ class UntrimmedVideos(Files):
             log.warning("left out: %s", error)
 
     def _feature(self, kind: str, video: str) -> Path:
-        path = files.spelled(self.root / "features" / self.subset / kind, f"{video}.npy")
+        path = self.root / "features" / self.subset / kind / f"{video}.npy"
         refuse(not path.is_file(), path, found="no such file",
                wanted=f"the {kind} features of {video}",
                cure="Make them from videos with `bash script/run.sh TSL features`, or take the "

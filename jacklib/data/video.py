@@ -31,7 +31,7 @@ from jacklib.data.media import open_image as read_frame
 from jacklib.data.transforms import TransformDraw, apply_transform, draw_transform, tsn_indices
 from jacklib.data.unreadable import Files, Loaded, load_or_leave, nothing_left
 from jacklib.errors import DataError, check_word, disk_words, logger, refuse, shown
-from jacklib.files import Names, file_name, read_json, read_text, spelled
+from jacklib.files import Names, file_name, read_json, read_text
 
 log = logger(__name__)
 
@@ -260,8 +260,8 @@ class VideoClips(Files):
             except DataError as error:
                 self.skipped.append((clip_id, str(error)))
                 continue
-            places = [spelled(path, label_name, clip_id) for path in video_paths]
-            audio_file = sounds and spelled(sounds, label_name, f"{clip_id}.mp3")
+            places = [path / label_name / clip_id for path in video_paths]
+            audio_file = sounds and sounds / label_name / f"{clip_id}.mp3"
             try:
                 folder = next(filter(Path.is_dir, places), places[0])
                 n_frames = count_frames(folder)

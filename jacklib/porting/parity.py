@@ -21,6 +21,7 @@ from jacklib.backend.torch_process import ANSWERS, CURE, RECORD, find_torch, pro
 from jacklib.backend.torch_process import key as digest
 from jacklib.core.networks import KEYS
 from jacklib.core.networks import network as table_of
+from jacklib.core.options import add_options
 from jacklib.errors import DataError, check_choice, refuse
 from jacklib.files import write_bytes
 from jacklib.porting import changes, traps

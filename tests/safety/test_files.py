@@ -93,13 +93,6 @@ def test_names_are_found_by_other_spellings():
     assert {name: names.find(name, (".mp4",)) for name in found} == found
 
 
-def test_what_is_there_is_found_by_other_spellings(tmp_path):
-    (tmp_path / "Joy" / "e\u0301").mkdir(parents=True)
-    assert files.spelled(tmp_path, "joy", "\u00e9") == tmp_path / "Joy" / "e\u0301"
-    assert files.spelled(tmp_path, "joy", "none") == tmp_path / "Joy" / "none"
-    assert files.spelled(tmp_path / "no", "x") == tmp_path / "no" / "x"
-
-
 TEXT = "id,label\n情感一,喜\n"
 
 
