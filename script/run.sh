@@ -32,6 +32,7 @@ bash script/run.sh robustness [PART ...] [--long]
                                            damaged files, kills, races and full disks
 bash script/run.sh lock                    write the lists of tested packages anew
 bash script/run.sh notebooks ...           build the notebooks from notebooks/src
+bash script/run.sh weights [NETWORK ...]   train the classroom weights that ship anew
 END
 }
 
@@ -311,10 +312,12 @@ case ${1:-} in
         set_up core no
         jack "$@"
         ;;
-    notebooks)
+    notebooks | weights) # what the project itself is built with lies beside this file
         set_up dev yes
         get_sentence_model
-        jack "$@"
+        [ "$1" = weights ] && tool=ship_weights || tool=build_notebooks
+        shift
+        cd -- "$here" && exec "$python" "$root/script/start.py" "script.$tool" "$@"
         ;;
     *)
         set_up core yes

@@ -109,7 +109,9 @@ def parser_of(*words: str) -> argparse.ArgumentParser:
         method.add_arguments(parser, words[1])
     else:
         name = "prepare gait" if words[:2] == ("prepare", "gait") else words[0]
-        importlib.import_module(f"jacklib.{TOOLS[name]}").add_arguments(parser)
+        beside = {"notebooks": "script.build_notebooks", "weights": "script.ship_weights"}
+        module = beside.get(name) or f"jacklib.{TOOLS[name]}"
+        importlib.import_module(module).add_arguments(parser)
     return parser
 
 

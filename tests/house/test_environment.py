@@ -406,11 +406,14 @@ def test_run_sh_runs_no_python_file_of_the_working_folder(complete_machine, trap
     (package / "__main__.py").write_text(code)
     machine.add("python3.11", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     paths = {"PYTHONPATH": f"{folder}:", "PYTHONSTARTUP": str(folder / "re.py")}
-    for words in (["VAANet", "main"], ["prepare", "a", "b"], ["notebooks"]):
+    for words in (["VAANet", "main"], ["prepare", "a", "b"], ["bench"]):
         result = machine.run(*words, here=folder, VIRTUAL_ENV=sys.prefix, **paths)
         assert result.returncode == 0, result.stderr
         # The words mean what they mean where they were typed.
         assert result.stdout == f"{folder} {machine.root} {' '.join(words)}\n"
+    (machine.root / "script" / "build_notebooks.py").write_text(code)
+    result = machine.run("notebooks", "check", here=folder, VIRTUAL_ENV=sys.prefix, **paths)
+    assert result.stdout == f"{folder} {machine.root} check\n"
     # What a Python has and lacks is asked from elsewhere, too, and so .venv is made.
     shell = f'#!/bin/sh\n[ "$1" = -m ] && {{ "{sys.executable}" "$1" "$2" -h; exit 1; }}\n'
     machine.add("python3.11", f'{shell}exec "{sys.executable}" "$@"\n')

@@ -21,7 +21,6 @@ from support.videos import write_video
 import jacklib as package
 from jacklib.cli import predict as command
 from jacklib.cli import run as entry
-from jacklib.cli import weights as shipping
 from jacklib.data import media, tsl_features
 from jacklib.data.gait import read_pose
 from jacklib.data.prepare import prepare_one_video
@@ -45,6 +44,7 @@ from jacklib.networks import (
 )
 from jacklib.weights.checkpoint import read_weights, save_weights
 from jacklib.weights.torch_files import read_safetensors
+from script import ship_weights as shipping
 
 SAMPLES = ROOT / "data_samples"
 CLIP = SAMPLES / "film" / "video" / "Joy" / "bbb_0120.mp4"

@@ -10,7 +10,7 @@ import pytest
 from support.notebook_checks import execute
 
 from jacklib.errors import DataError
-from jacklib.teaching import notebooks
+from script import build_notebooks as notebooks
 
 SOURCE = """\
 # ---

@@ -10,7 +10,7 @@ from support.notebook_checks import (
     solution_cells,
 )
 
-from jacklib.teaching import notebooks
+from script import build_notebooks as notebooks
 
 IN_BROWSER = (
     "03_porting_a_network", "04_vaanet", "05_cten", "06_tsl_net", "07_gait", "10_your_own_video",

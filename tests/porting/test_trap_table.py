@@ -13,7 +13,7 @@ from support import ROOT
 
 from jacklib.porting import trap_table
 from jacklib.porting.trap_table import Raised, agree, difference, first_words, plain_jittor, show
-from jacklib.teaching.notebooks import read_source
+from script.build_notebooks import read_source
 
 SOURCE = ROOT / "notebooks" / "src" / "02_porting_traps.py"
 FAQ = ("docs/en/FAQ.md", "docs/cn/Torch转Jittor常见问题.md")

@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 
-from jacklib.teaching import notebooks
+from script import build_notebooks as notebooks
 
 
 def find_chromium() -> str | None:

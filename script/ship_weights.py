@@ -7,12 +7,14 @@ weights become data_samples/weights/NETWORK.safetensors, in float16 if the answe
 import argparse
 import hashlib
 import json
+import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from jacklib.backend.processes import run_child
+from jacklib.cli.run import guarded
 from jacklib.errors import DataError, TrainingError
 from jacklib.files import whole_file, write_text
 from jacklib.methods.answer import measured
@@ -78,3 +80,11 @@ def ship(network: str, trained: Path) -> tuple[Path, float]:
         if largest <= TOLERANCE:
             break
     return path, largest
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        prog="bash script/run.sh weights", description="Make the weights that ship."
+    )
+    add_arguments(parser)
+    sys.exit(guarded(lambda: main(parser.parse_args())))

@@ -37,6 +37,7 @@ import copy
 import hashlib
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -47,6 +48,7 @@ from nbformat import NotebookNode
 
 from jacklib.backend.folders import ROOT
 from jacklib.backend.torch_process import find_torch, recording
+from jacklib.cli.run import guarded
 from jacklib.errors import DataError, refuse
 from jacklib.files import reading, write_text
 
@@ -322,7 +324,7 @@ def _read(path: Path) -> NotebookNode:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `python -m jacklib notebooks`."""
+    """The arguments of `run.sh notebooks`."""
     parser.add_argument("action", choices=["build", "check"], help="build, or say what is stale")
     parser.add_argument("names", nargs="*", metavar="NAME", help="such as 04; all if none is given")
     parser.add_argument("--no-execute", action="store_true", help="build without outputs")
@@ -339,7 +341,15 @@ def main(args: argparse.Namespace) -> int:
     for path in paths:
         print(f"stale: {path}")
     if paths:
-        print("Run `python -m jacklib notebooks build`.")
+        print("Run `bash script/run.sh notebooks build`.")
         return 1
     print("All notebooks are built from their sources.")
     return 0
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        prog="bash script/run.sh notebooks", description="Build the notebooks."
+    )
+    add_arguments(parser)
+    sys.exit(guarded(lambda: main(parser.parse_args())))
