@@ -8,12 +8,14 @@ import errno
 import json
 import logging
 import os
+import re
 import reprlib
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
 _LONGEST = 600  # characters of one part of a message
+_ELSEWHERE = re.compile(r"[A-Za-z]:[\\/]|\\\\|[a-z]{2,}:/")  # a path of Windows', an address
 
 
 def plain(text: object, longest: int = _LONGEST) -> str:
@@ -88,6 +90,9 @@ class DataError(ValueError):
     def __init__(self, what: object, *, found: object, wanted: object, cure: str):
         self.what, self.found = plain(what), plain(found)
         self.wanted, self.cure = plain(wanted, 2000), plain(cure, 2000)
+        place = self.found.removeprefix("no file ") if self.what.startswith("-") else self.what
+        if self.found.startswith("no ") and _ELSEWHERE.match(place) and os.sep == "/":
+            self.cure = "Give a path of this system: C:\\ is /mnt/c/ in WSL; save what the web has."
         super().__init__(f"{self.what}: found {self.found}, wanted {self.wanted}. {self.cure}")
 
 

@@ -1,12 +1,14 @@
 """Files and folders: names, whole writes, locks and guarded reads, each in one place.
 
-Names   `file_name` and `inside` decide what text from a file may become a path.
+Names   `file_name` and `inside` decide what text from a file may become a path; `Names`
+        finds what is spelled otherwise, `typed` what a person typed or pasted.
 Writes  `whole_file` and `whole_folder`: there whole or not at all. What is being written has a name
         of its own (.jack-PROCESS-RANDOM.part), made exclusively, and is moved into place. A folder
         is only ever replaced or removed if it carries our mark (`MARK`).
 Locks   `locked`: one process at a time works in a folder; the system lets go when it dies.
 Sets    `make_set`: a known set of files, made once, counted, made anew when one is missing.
-Reads   `reading` turns whatever a library raises over a stranger's file into one DataError.
+Reads   `reading` turns whatever a library raises over a stranger's file into one DataError;
+        `read_text` finds out how a text is encoded, `csv_rows` how a table is written.
 
 Needs the standard library alone until an array is read or written, because `runtime` uses it.
 """
@@ -16,7 +18,9 @@ from __future__ import annotations
 import csv
 import errno
 import fcntl
+import functools
 import io
+import itertools
 import json
 import math
 import os
@@ -31,27 +35,33 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
-from jacklib.errors import DataError, DiskError, plain, refuse, shown
+from jacklib.errors import DataError, DiskError, logger, plain, refuse, shown
 
 if TYPE_CHECKING:
     import numpy as np
 
+log = logger(__name__)
+
 MARK = ".jack.json"  # in every folder that we made and may replace; holds how it was made
 LOCK = ".jack.lock"
 SET_MARK = "made_with.json"  # likewise, of a set of files among others
-LONGEST_NAME = 250  # bytes; 255 is what disks take, and an ending is added
+LONGEST_NAME, LONGEST_FILE = 251, 255  # bytes; the second is what disks take, with an ending
 LONGEST_TEXT = 64 * 2**20  # bytes of a table or text that is read at once
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # how a spreadsheet's formula may begin
+_AROUND = " \t\r\n\u200e\u202a\u202c\ufeff"  # pasted with a path; the last four are not seen
+_QUOTES = ('""', "''", "“”", "‘’")
+_BYTE_ORDER = {b"\xff\xfe\0\0": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _PART = re.compile(r"\.jack-(\d+)-[0-9a-f]{8}\.part")
 
 
 # --- names ----------------------------------------------------------------------------------------
 
 
-def file_name(text: Any, where: str | os.PathLike) -> str:
+def file_name(text: Any, where: str | os.PathLike, longest: int = LONGEST_NAME) -> str:
     """`text`, if it may be the name of one file or folder in a folder of ours: without separators
-    or control characters, neither `.` nor `..`, no hidden name, no drive, at most LONGEST_NAME
+    or control characters, neither `.` nor `..`, no hidden name, no drive, at most `longest`
     bytes. Raises DataError otherwise. where: the file, table row or argument that says so."""
     found = None
     if not isinstance(text, str) or not text.strip():
@@ -62,10 +72,10 @@ def file_name(text: Any, where: str | os.PathLike) -> str:
         found = f"{shown(text)}, which is no plain name"
     elif any(unicodedata.category(letter) == "Cc" for letter in text):
         found = f"{shown(text)}, which has control characters in it"
-    elif _bytes_of(text) > LONGEST_NAME:
+    elif _bytes_of(text) > longest:
         found = f"{shown(text)}, which is too long or has letters that no disk takes"
     refuse(found, where, found=found, wanted=f"a name for a file: no / or \\, no leading dot, at "
-           f"most {LONGEST_NAME} bytes", cure="Change the name.")  # fmt: skip
+           f"most {longest} bytes", cure="Change the name.")  # fmt: skip
     return text
 
 
@@ -85,10 +95,56 @@ def _bytes_of(name: str) -> float:
         return math.inf
 
 
+def alike(name: str) -> str:
+    """A name's letters, the same for all spellings that some disk or table takes for one: composed
+    or not, capitals or not, blanks around; and those of a name that is no UTF-8 but GBK."""
+    if not name.isprintable():  # a byte that is no UTF-8 is kept as half a pair
+        with suppress(UnicodeError):
+            name = os.fsencode(name).decode("gb18030")
+    return unicodedata.normalize("NFC", name).casefold().strip()
+
+
+class Names:
+    """Known names, which other spellings find too (see `alike`)."""
+
+    def __init__(self, names: Iterable[str]):
+        self.known = set(names)
+        self.spellings: dict[str, list[str]] = {}
+        for name in self.known:
+            self.spellings.setdefault(alike(name), []).append(name)
+
+    def find(self, name: str, endings: Sequence[str] = ()) -> str | None:
+        """The known name that is meant: this one, else the only one that is spelled alike, else
+        that without one of the endings."""
+        found = [name] if name in self.known else self.spellings.get(alike(name), [])
+        stem, ending = os.path.splitext(name)
+        if not found and ending.lower().strip() in endings:
+            return self.find(stem)
+        return found[0] if len(found) == 1 else None
+
+
+def typed(text: Any) -> Any:
+    """The path that somebody means who typed or pasted `text`: in quotes, with blanks around it, ~
+    or $HOME in front, as file:// URL, escaped for a shell, with backslashes for /, with composed or
+    decomposed letters. What is there by that very name, and what is no text, stays as it is."""
+    if not isinstance(text, str) or os.path.lexists(text):
+        return text
+    path = text.strip(_AROUND)
+    if path[:1] + path[1:][-1:] in _QUOTES:
+        path = path[1:-1].strip(_AROUND)
+    if url := re.match(r"file:(//(localhost)?)?(?=/)", path, re.IGNORECASE):
+        path = unquote(path[url.end() :], errors="surrogateescape")
+    if path.startswith(("~", "$")):
+        path = os.path.expandvars(os.path.expanduser(path))
+    ways = [path, re.sub(r"\\(.)", r"\1", path), path.replace("\\", "/")]
+    ways += [unicodedata.normalize(form, way) for way in ways for form in ("NFC", "NFD")]
+    return next(filter(os.path.lexists, ways), path.replace("\\ ", " ")) or text
+
+
 def inside(root: str | os.PathLike, *names: str, where: str | os.PathLike) -> Path:
     """root / names, each a `file_name`, and no symbolic link on the way that leaves `root`. Raises
     DataError, naming `where`, otherwise."""
-    path = Path(root, *(file_name(name, where) for name in names))
+    path = Path(root, *(file_name(name, where, LONGEST_FILE) for name in names))
     place = path.resolve()
     refuse(not place.is_relative_to(Path(root).resolve()), where,
            found=f"{path}, a symbolic link to {place}", wanted=f"a place in {root}",
@@ -126,8 +182,19 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
         with suppress(OSError):
             part.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise DiskError(error, path, part) from error
+            raise _refused(error, path, part) from error
         raise
+
+
+def _refused(error: OSError, path: Path, part: object = None) -> Exception:
+    """DiskError; but DataError where the name is not one for this disk: that is one file's fault,
+    and many end with none."""
+    if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ) or (
+        error.errno == errno.EINVAL and error.filename2  # of a move: the name on FAT and NTFS
+    ):
+        return DataError(path, found=f"a name that this disk does not take ({error.strerror})",
+                         wanted="a shorter or plainer one", cure="Rename the file.")  # fmt: skip
+    return DiskError(error, path, part)
 
 
 @contextmanager
@@ -163,7 +230,8 @@ def write_text(path: str | os.PathLike, text: str) -> Path:
 
 def write_json(path: str | os.PathLike, content: dict) -> Path:
     """Write a table as JSON, whole or not at all; returns its path."""
-    return write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    return write_bytes(path, text.encode("utf-8", "backslashreplace"))  # half pairs as \ud800
 
 
 def filled(template: Path, **facts: Any) -> str:
@@ -210,7 +278,7 @@ def whole_folder(path: str | os.PathLike, mark: dict | None = None) -> Iterator[
             os.rename(path, old)
         os.rename(part, path)
     except OSError as error:
-        raise DiskError(error, path, part) from error
+        raise _refused(error, path, part) from error
     finally:
         if old.exists() and not os.path.lexists(path):
             os.rename(old, path)
@@ -235,7 +303,7 @@ def check_ours(path: str | os.PathLike) -> None:
         else:
             ours = not os.path.lexists(path)
     except OSError as error:
-        raise DiskError(error, path) from error
+        raise _refused(error, path) from error
     refuse(not ours, path, found="a file, a link or a folder that JACK did not make",
            wanted=f"nothing there, or a folder with our mark in it ({MARK})",
            cure="Move it away, or choose another place. JACK removes only what it has made."
@@ -505,11 +573,43 @@ def check_file(path: str | os.PathLike, wanted: str, cure: str, largest: int | N
     return path
 
 
-def read_text(path: str | os.PathLike, wanted: str, cure: str, largest: int = LONGEST_TEXT) -> str:
-    """A UTF-8 text file, with or without a byte-order mark. Raises DataError naming it."""
+def read_text(
+    path: str | os.PathLike, wanted: str, cure: str, largest: int = LONGEST_TEXT, *,
+    replace: bool = False,
+) -> str:  # fmt: skip
+    """A text file in UTF-8 or UTF-16, with or without a byte-order mark, or else in GBK, which is
+    said once. Raises DataError naming it and its first bad byte; replace: these become U+FFFD."""
     check_file(path, wanted, cure, largest)
-    with reading(path, wanted, cure, "no text in UTF-8"):
-        return Path(path).read_bytes().decode("utf-8-sig")
+    with reading(path, wanted, cure):
+        data = Path(path).read_bytes()
+    code = next((code for mark, code in _BYTE_ORDER.items() if data.startswith(mark)), "utf-8-sig")
+    zeros = [data[start:4096:2].count(0) for start in (0, 1)]  # where UTF-16 has them in ASCII
+    if code == "utf-8-sig" and max(zeros) > max(min(len(data), 4096) // 8, 9 * min(zeros)):
+        code = "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
+    try:
+        return data.decode(code)
+    except UnicodeDecodeError as error:
+        bad = error.start
+    text = data.decode(code, "replace")
+    # Damaged UTF-8 keeps whole letters of three bytes; GBK, read as that, has hardly any.
+    if code == "utf-8-sig" and len(re.findall("[\u0800-\ufffc]", text)) <= text.count("\ufffd"):
+        chinese = data.decode("gb18030", "replace")
+        # What is Latin-1 gives rare signs. GB 2312 has all usual ones, two bytes each.
+        sample = "".join(letter for letter in chinese[:65536] if letter > "\x7f")
+        if len(sample.encode("gb2312", "ignore")) >= len(sample):
+            if "\ufffd" not in chinese:
+                _say_once(f"{path}: no UTF-8; read as GBK")
+                return chinese
+            bad = len(chinese.partition("\ufffd")[0].encode("gb18030"))
+    refuse(not replace, path, wanted=wanted, cure=cure, found=f"no text in "
+           f"{'UTF-8 or GBK' if '8' in code else code.upper()} (0x{data[bad]:02x} as byte "
+           f"{bad + 1}, line {data.count(10, 0, bad) + 1})")  # fmt: skip
+    return text
+
+
+@functools.cache
+def _say_once(sentence: str) -> None:
+    log.warning("%s", sentence)
 
 
 def read_json(
@@ -532,21 +632,34 @@ def read_table(path: Path, *, needed: bool = False, cure: str = "Fix the file.")
     return content
 
 
-def csv_rows(text: str) -> tuple[list[str], Iterator[tuple[int, dict[str | None, Any]]]]:
-    """The columns of a CSV table, and of each row its line's number and cells by column.
+def csv_rows(
+    text: str, fields: Sequence[str] = (), fits: Callable[[dict], Any] = bool
+) -> tuple[list[str], Iterator[tuple[int, dict[str | None, Any]]]]:
+    """The columns of a CSV table, and of each row its line's number and cells by column; columns in
+    small letters, without blanks around cells. Commas, semicolons or tabs are between them.
+
+    fields: what the columns are called, in order, where no line names them: if the first one, or it
+    without its first cell (an index), `fits`.
 
     As csv.DictReader, but a row lacks the cells that it lacks: that one gives each of them a None,
     and a million short rows under 10,000 columns, 3 MB, are too much for any machine. One row is
     read at a time, so that the first bad one is told of before memory is taken for the others.
     """
-    lines = csv.reader(io.StringIO(text, newline=""))
-    columns = next(filter(None, lines), [])
+    head = text.lstrip("\r\n").partition("\n")[0]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
+    lines = ([cell.strip() for cell in cells] for cells in reader if cells)
+    first = next(lines, [])
+    columns = [cell.lower() for cell in first]
+    for named in ([*fields], ["", *fields]):
+        row = dict(zip(named, first, strict=False))
+        if fields and not {*fields} & {*columns} and fits(row):
+            columns, lines = named, itertools.chain([first], lines)
 
     def rows() -> Iterator[tuple[int, dict[str | None, Any]]]:
-        for cells in filter(None, lines):
+        for cells in lines:
             row = dict(zip(columns, cells, strict=False))
             more = cells[len(columns) :]
-            yield lines.line_num, row | {None: more} if more else row
+            yield reader.line_num, row | {None: more} if more else row
 
     return columns, rows()
 

@@ -9,16 +9,16 @@ import argparse
 import itertools
 import os
 import sys
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from tqdm.auto import tqdm
 
+from jacklib.core.options import add_options
 from jacklib.data.media import IMAGE_ENDINGS, VIDEO_ENDINGS, natural_order
 from jacklib.errors import DataError, escaped, plain
-from jacklib.files import csv_text, named_after, write_text
+from jacklib.files import alike, csv_text, named_after, typed, write_text
 from jacklib.methods.answer import Answer, Model
 from jacklib.methods.checkpoints import shipped_weights
 from jacklib.methods.front import METHODS, default_weights, load, network_key
@@ -27,16 +27,9 @@ POSES = (".bvh", ".npy", ".csv")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("network", metavar="NETWORK", help=f"one of {', '.join(METHODS)}")
-    add("files", nargs="+", metavar="FILE_OR_FOLDER",
-        help="films, folders of films or of frames; for gait: .bvh, .npy or .csv")  # fmt: skip
-    add("--out", help="where tables and pages go (default: results/NETWORK/predictions)")
-    add("--weights", "--checkpoint_path", dest="weights",
-        help="default: your own training's best, else the classroom weights that ship")  # fmt: skip
-    add("--settings", choices=("paper", "classroom"), help="of weights that do not say")
-    add("--n_classes", type=int, help="of weights that do not say")
-    add("--lang", choices=("en", "zh"), default="en", help="language of the pages")
+    add_options(
+        parser, Path(__file__).with_name("options.yaml"), "predict", networks=", ".join(METHODS)
+    )
 
 
 def main(args: argparse.Namespace) -> int:
@@ -54,11 +47,12 @@ def main(args: argparse.Namespace) -> int:
 def inputs(names: Sequence[str], network: str) -> list[Path]:
     """The files that names stand for. A folder stands for its frames if it has some, else for the
     films (gait: poses) and folders in it, or for itself where there are none."""
-    return [found for name in names for found in _in(Path(name), network) or [Path(name)]]
+    paths = [Path(typed(name)) for name in names]
+    return [found for path in paths for found in _in(path, network) or [path]]
 
 
 def _in(path: Path, network: str) -> list[Path]:
-    if not path.is_dir():
+    if not os.path.isdir(path):  # False for a name too long for a disk
         return [path]
     try:
         inside = sorted(path.iterdir(), key=lambda one: natural_order(one.name))
@@ -111,8 +105,7 @@ def _page_name(path: Path, taken: set[str]) -> str:
     for number in itertools.count(1):
         ending = f"_{number}.html" if number > 1 else ".html"
         name = named_after(escaped(os.path.abspath(path)), ending)
-        same = unicodedata.normalize("NFC", name).casefold()
-        if same not in taken:
+        if (same := alike(name)) not in taken:
             taken.add(same)
             return name
 

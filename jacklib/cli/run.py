@@ -5,6 +5,7 @@ import contextlib
 import difflib
 import errno
 import importlib
+import json
 import os
 import sys
 import traceback
@@ -15,20 +16,10 @@ from typing import Any
 from jacklib.backend import processes, runtime
 from jacklib.core.networks import NETWORKS
 from jacklib.errors import DataError, DiskError, TrainingError, disk_words, escaped, plain
+from jacklib.files import typed
 
 # Every other command, and the module that has its options and its `main`.
-TOOLS = {
-    "doctor": "backend.doctor",
-    "warmup": "cli.warmup",
-    "cuda": "backend.cuda",
-    "gpu_check": "measure.gpu_check",
-    "predict": "cli.predict",
-    "prepare": "data.prepare",
-    "prepare gait": "data.prepare_gait",
-    "bench": "measure.bench",
-    "porting": "porting.parity",
-    "samples": "samples",
-}
+TOOLS = json.loads(Path(__file__).with_name("tools.json").read_text("utf-8"))
 # Networks by the names of the command line; each has a module in `jacklib.methods`.
 METHODS = {network.command: network.key for network in NETWORKS}
 
@@ -52,7 +43,7 @@ def _method(name: str, arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog=f"bash script/run.sh {name} {phase}", allow_abbrev=False)
     method.add_arguments(parser, phase)
     reasons = public.accept(parser, method, phase)
-    args = parser.parse_args(arguments[1:])
+    args = parser.parse_args(_typed(parser, arguments[1:]))
     for sentence in public.idle(args, reasons):
         print(sentence, file=sys.stderr)
     return method.run(phase, args)
@@ -71,7 +62,21 @@ def _tool(command: str, arguments: list[str]) -> int:
     tool = importlib.import_module(f"jacklib.{TOOLS[command]}")
     parser = argparse.ArgumentParser(prog=f"bash script/run.sh {command}")
     tool.add_arguments(parser)
-    return tool.main(parser.parse_args(arguments))
+    return tool.main(parser.parse_args(_typed(parser, arguments)))
+
+
+def _typed(parser: argparse.ArgumentParser, arguments: list[str]) -> list[str]:
+    """Arguments for argparse: paths as `files.typed` understands them, and ./ before the name of a
+    file that begins with a dash and is no option."""
+    words = []
+    for word in arguments:
+        option, sign, value = word.partition("=")
+        if word[:1] == "-" and any(o.startswith(option) for o in parser._option_string_actions):
+            words.append(option + sign + typed(value))
+        else:
+            word = typed(word)
+            words.append("./" * (word[:1] == "-" and os.path.lexists(word)) + word)
+    return words
 
 
 class _Terminal:

@@ -1,38 +1,14 @@
 """What I3D is made of, the same for both frameworks; imports neither."""
 
+from pathlib import Path
+
+import yaml
+
 from jacklib.errors import refuse
 
-# Channels of each Inception block: alone 1x1x1; 1x1x1, 3x3x3; 1x1x1, 3x3x3; pool, 1x1x1.
-WIDTHS = {
-    "Mixed_3b": (64, 96, 128, 16, 32, 32),
-    "Mixed_3c": (128, 128, 192, 32, 96, 64),
-    "Mixed_4b": (192, 96, 208, 16, 48, 64),
-    "Mixed_4c": (160, 112, 224, 24, 64, 64),
-    "Mixed_4d": (128, 128, 256, 24, 64, 64),
-    "Mixed_4e": (112, 144, 288, 32, 64, 64),
-    "Mixed_4f": (256, 160, 320, 32, 128, 128),
-    "Mixed_5b": (256, 160, 320, 32, 128, 128),
-    "Mixed_5c": (384, 192, 384, 48, 128, 128),
-}
-# The layers in their order, and what each gives for 16 frames of 224 x 224: [B, channels, ...].
-END_POINTS = (
-    "Conv3d_1a_7x7",  # 64, 8, 112, 112
-    "MaxPool3d_2a_3x3",  # 64, 8, 56, 56
-    "Conv3d_2b_1x1",  # 64, 8, 56, 56
-    "Conv3d_2c_3x3",  # 192, 8, 56, 56
-    "MaxPool3d_3a_3x3",  # 192, 8, 28, 28
-    "Mixed_3b",  # 256, 8, 28, 28
-    "Mixed_3c",  # 480, 8, 28, 28
-    "MaxPool3d_4a_3x3",  # 480, 4, 14, 14
-    "Mixed_4b",  # 512, 4, 14, 14
-    "Mixed_4c",  # 512, 4, 14, 14
-    "Mixed_4d",  # 512, 4, 14, 14
-    "Mixed_4e",  # 528, 4, 14, 14
-    "Mixed_4f",  # 832, 4, 14, 14
-    "MaxPool3d_5a_2x2",  # 832, 2, 7, 7
-    "Mixed_5b",  # 832, 2, 7, 7
-    "Mixed_5c",  # 1024, 2, 7, 7
-)
+_TABLE = yaml.safe_load(Path(__file__).with_name("i3d.yaml").read_text("utf-8"))
+WIDTHS = {block: tuple(widths) for block, widths in _TABLE["widths"].items()}
+END_POINTS = tuple(_TABLE["end points"])  # names of the layers, in their order
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:

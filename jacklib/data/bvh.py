@@ -2,7 +2,6 @@
 together, 16 joints of it are chosen by name and place, and the body is set upright. How tools write
 and how rigs call their joints is listed in bvh.yaml."""
 
-import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -14,7 +13,7 @@ import yaml
 from jacklib.data import poses
 from jacklib.data.poses import JOINTS, MOST_FRAMES, body_length, check_pose
 from jacklib.errors import DataError, refuse, shown
-from jacklib.files import check_file, reading
+from jacklib.files import read_text, reading
 
 # From the feet over knees and hips, spine and neck up to the head: where a BVH file's units are
 # not known, this length is taken for one of an adult.
@@ -61,10 +60,7 @@ class _Words:
 
     def __init__(self, path: Path):
         self.path, self.at = path, 0
-        check_file(path, WANTED, CURE, LARGEST)
-        with reading(path, WANTED, CURE):
-            data = path.read_bytes()
-            text = data.decode(json.detect_encoding(data), "replace")  # UTF-8, 16 or 32
+        text = read_text(path, WANTED, CURE, LARGEST, replace=True)
         head, time, rows = _spelled(text, "text").partition("FRAMETIME:")
         self.words = [*_spelled(head, "head").split(), *time.split(), *rows.split()]
 

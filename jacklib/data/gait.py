@@ -28,7 +28,7 @@ from jacklib.data import poses
 from jacklib.data.bvh import Recording, read_bvh
 from jacklib.data.poses import EMOTIONS, MOST_FRAMES, N_JOINTS
 from jacklib.errors import DataError, plain, refuse, shown
-from jacklib.files import LONGEST_TEXT, check_file, open_array, read_table, reading, write_bytes
+from jacklib.files import check_file, open_array, read_table, read_text, reading, write_bytes
 
 FRAMES = 48  # that the network sees
 LONGEST_LINE = 100_000  # characters of a CSV file's
@@ -452,9 +452,7 @@ def read_pose(path: str | Path) -> Recording:
 def _read_csv(path: Path) -> np.ndarray:
     rows = []
     wanted, cure = "rows of 48 numbers with commas", "Save the poses again."
-    check_file(path, wanted, cure, LONGEST_TEXT)
-    with reading(path, wanted, cure):
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    text = read_text(path, wanted, cure, replace=True)
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
@@ -466,10 +464,9 @@ def _read_csv(path: Path) -> np.ndarray:
         try:
             rows.append([float(cell) if cell.strip() else np.nan for cell in line.split(",")])
         except ValueError:
-            if number == 1:  # names
-                continue
-            raise DataError(place, found=shown(line), wanted="48 numbers with commas",
-                            cure="Correct the line.") from None  # fmt: skip
+            refuse(number > 1, place, found=shown(line), wanted="48 numbers with commas",
+                   cure="Correct the line.")  # fmt: skip
+            continue  # names
         refuse(len(rows[-1]) != len(rows[0]), place, found=f"{len(rows[-1])} numbers",
                wanted=f"{len(rows[0])}, as in the lines before",
                cure="Correct the line.")  # fmt: skip

@@ -18,30 +18,18 @@ from pathlib import Path
 
 import av
 import numpy as np
+import yaml
 from PIL import Image
 
-from jacklib.errors import DataError, logger, refuse, shown
+from jacklib.errors import DataError, logger, plain, refuse, shown
 from jacklib.files import check_file, reading
 
 log = logger(__name__)
 
-VIDEO_ENDINGS = (
-    ".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".3gp", ".3g2", ".flv", ".f4v", ".wmv", ".asf",
-    ".mpg", ".mpeg", ".m2v", ".vob", ".ts", ".mts", ".m2ts", ".ogv", ".mxf", ".gif",
-)  # fmt: skip
-IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
-SOUND_ENDINGS = (".mp3", ".wav", ".m4a", ".aac", ".flac", ".ogg")
+_TABLE = yaml.safe_load(Path(__file__).with_name("media.yaml").read_text("utf-8"))
+VIDEO_ENDINGS, IMAGE_ENDINGS, SOUND_ENDINGS, FORMATS = map(tuple, _TABLE.values())
 WANTED = "a video or sound file that can be decoded"
 CURE = "Try whether it plays; convert it to mp4 or download it again, or leave it out."
-
-# FFmpeg's names of containers. Left out are all that point elsewhere (hls, dash, concat, sdp, rtsp,
-# pls, image2, ffmetadata ...), devices, and what no camera, phone or recorder writes.
-FORMATS = (
-    "mov", "matroska", "avi", "flv", "live_flv", "mpegts", "mpeg", "mpegvideo", "m4v", "h261",
-    "h263", "h264", "hevc", "vc1", "av1", "obu", "ivf", "asf", "asf_o", "mxf", "nut", "dv", "mjpeg",
-    "yuv4mpegpipe", "gif", "ogg", "wav", "w64", "mp3", "flac", "aac", "loas", "ac3", "eac3", "dts",
-    "truehd", "aiff", "caf", "amr", "amrnb", "amrwb", "au", "ape", "wv", "tta", "voc",
-)  # fmt: skip
 
 MOST_PIXELS = 8192 * 4320  # 8K; a decoder holds some 20 such pictures, 50 MB each
 LONGEST_SIDE = 32_768  # a picture of 1 x 30,000 would be scaled to one of 240 x 7 million
@@ -252,6 +240,14 @@ def natural_order(name: str) -> list:
 def with_ending(paths: Iterable[Path], endings: Collection[str]) -> list[Path]:
     """The files among a folder's that end so and are not hidden, by name."""
     return sorted(p for p in paths if p.suffix.lower() in endings and not p.name.startswith("."))
+
+
+def left_out(folders: Iterable[Path], taken: Iterable[Path]) -> str:
+    """What else is in some folders, such as "3 files (.txt, .xyz)"; "" where there is nothing."""
+    others = {p for one in folders for p in one.glob("[!.]*")}.difference(folders, taken)
+    kinds = {"folder" if p.is_dir() else p.suffix.lower() or "no ending" for p in others}
+    count = f"{len(others)} file{'s' * (len(others) > 1)}"
+    return f"{count} ({plain(', '.join(sorted(kinds)))})" if others else ""
 
 
 def image_files(folder: str | Path) -> list[Path]:

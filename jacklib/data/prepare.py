@@ -13,9 +13,10 @@ ffmpeg program.
 
 import argparse
 import io
+import itertools
 import os
 import re
-import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ from jacklib import files
 from jacklib.core.options import add_options
 from jacklib.data import media
 from jacklib.data.film import Film
-from jacklib.data.video import MINIMUM_FRAMES, count_frames, read_annotation
+from jacklib.data.video import DATASETS, MINIMUM_FRAMES, count_frames, read_annotation
 from jacklib.errors import DataError, logger, plain, refuse, shown
 
 log = logger(__name__)
@@ -41,6 +42,8 @@ MP3_BIT_RATE = 128_000
 # The sampling rates that mp3 knows; a sound at any other is resampled to 44.1 kHz.
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 SETTINGS_FILE = "prepared.json"
+TABLES = (".csv", ".tsv", ".txt")  # endings of --annotations; any other is JSON
+CLASSES = {label for info in DATASETS.values() for label in info.labels}
 
 
 def read_frames(path: str | Path, fps: int = 30, short_side: int = 240) -> Iterator[np.ndarray]:
@@ -164,38 +167,34 @@ class PrepareReport:
     already_there: list[str] = field(default_factory=list)
     too_short: list[str] = field(default_factory=list)  # prepared, but with n_frames 0
     failed: list[tuple[str, str]] = field(default_factory=list)  # clip, reason
+    left_out: str = ""  # what is no video in the folders of classes
     frame_path: Path | None = None
     audio_path: Path | None = None
     annotation_path: Path | None = None
 
     def __str__(self) -> str:
-        lines = [f"{len(self.prepared)} prepared, {len(self.already_there)} were already there, "
-                 f"{len(self.failed)} failed"]  # fmt: skip
-        if self.too_short:
-            names = ", ".join(map(plain, self.too_short))
-            lines.append(f"left out by the loaders, under {MINIMUM_FRAMES} frames: {names}")
-        lines += [f"failed: {plain(clip)}: {reason}" for clip, reason in self.failed]
-        lines.append(f"frames {self.frame_path}, sound {self.audio_path}")
-        return "\n".join([*lines, f"annotations {self.annotation_path}"])
+        template = Path(__file__).with_name("prepare_report.txt")
+        return files.filled(template, least=MINIMUM_FRAMES, **vars(self))
 
 
+@dataclass
 class _Clip:
-    """A video that is wanted: its class, ID and file, and `where` class and ID were read. path:
-    None where there is no such video; `problem` says why."""
+    """A video that is wanted: its class, ID and file, and `where` class and ID were read. problem:
+    why it cannot be prepared; path is None then."""
 
-    def __init__(
-        self, source: Path, label: str, clip_id: str, where: str | Path, path=None, stems=None
-    ):
-        self.label, self.id, self.where = label, clip_id, where
-        self.name = f"{label}/{clip_id}"
-        self.path, self.problem = path, None
+    label: str
+    id: str
+    where: str | Path
+    path: Path | None = None
+    problem: str | None = None
+
+    def __post_init__(self):
+        self.name = f"{self.label}/{self.id}"
         try:
-            files.file_name(label, where), files.file_name(clip_id, where)
-            self.path = path or _find_video(source, label, clip_id, stems)
-            if self.path is None:
-                self.problem = f"no video {plain(clip_id)}.* in {source}"
+            files.file_name(self.label, self.where), files.file_name(self.id, self.where)
         except DataError as error:
             self.problem = str(error)
+        self.path = None if self.problem else self.path
 
     def places(self, target: Path) -> tuple[Path, Path]:
         """Its folder of frames and its sound file in `target`; DataError where a link leaves it."""
@@ -212,9 +211,9 @@ def prepare_videos(
 
     source: source/CLASS/ID.mp4 (or avi, mov, mkv, webm). With `annotations` also source/ID.mp4.
     target: img/ and mp3/ are made in it.
-    annotations: a JSON file in VE8's layout, used as it is, or a CSV file with the columns id,
-        label and, if wanted, subset ("training" or "validation"). Only clips listed there are
-        prepared. Without it the folders' names are the classes.
+    annotations: a JSON file in VE8's layout, used as it is, or a table (.csv, .tsv, .txt) with the
+        columns id, label and, if wanted, subset ("training" or "validation"). Only clips listed
+        there are prepared. Without it the folders' names are the classes.
     fps, short_side: of the frames. The released networks expect 30 and 240.
     validation_share: of each class, drawn from `seed`; a class with two clips or more is in
         both subsets. Written to target/annotations.json together with the classes, unless
@@ -227,7 +226,8 @@ def prepare_videos(
     others go on. Errors of the disk (full, no permission) end the run: DiskError. Where everything
     is finished, nothing is written; else one run at a time works in a target, others wait.
     """
-    source, target = Path(source), Path(target)
+    source, target = Path(files.typed(source)), Path(files.typed(target))
+    annotations = files.typed(annotations)
     refuse(not source.is_dir(), source, found="a file" if source.exists() else "no such folder",
            wanted="a folder of videos, one folder in it for each class",
            cure="Give SOURCE with the layout SOURCE/CLASS/VIDEO.mp4.")  # fmt: skip
@@ -239,9 +239,13 @@ def prepare_videos(
     ):  # fmt: skip
         refuse(not low <= value <= high, name, found=value, wanted=f"{low} to {high}",
                cure="Leave it out: default.")  # fmt: skip
-    annotation, clips, subsets = _wanted_clips(source, annotations)
+    annotation, subsets, left_out = None, {}, ""
+    if annotations is None:
+        clips, left_out = _clips_in_folders(source)
+    else:
+        annotation, clips, subsets = _listed_clips(source, Path(annotations))
     frame_path, audio_path = (files.inside(target, n, where=target) for n in ("img", "mp3"))
-    report = PrepareReport(frame_path=frame_path, audio_path=audio_path)
+    report = PrepareReport(left_out=left_out, frame_path=frame_path, audio_path=audio_path)
     settings = {"fps": fps, "short_side": short_side}
     own = target / "annotations.json"  # made here, unless a JSON file was given
 
@@ -313,97 +317,102 @@ def _check_settings(frame_path: Path, settings: dict) -> None:
            cure="Use another TARGET, the same settings, or --overwrite for all anew.")  # fmt: skip
 
 
-def _wanted_clips(
-    source: Path, annotations: str | Path | None
-) -> tuple[dict | None, list[_Clip], dict[str, str]]:
-    """(annotation of a JSON file or None, clips in order, subset by ID where a file gives it)."""
-    if annotations is None:
-        return None, _clips_in_folders(source), {}
-    path, annotation, subsets = Path(annotations), None, {}
-    if path.suffix.lower() == ".csv":
-        rows, subsets = _read_csv(path)
+def _listed_clips(source: Path, path: Path) -> tuple[dict | None, list[_Clip], dict[str, str]]:
+    """What a file lists: (annotation of a JSON file or None, clips in order, subset by ID where a
+    table gives it). Classes and IDs of a table become those of the folders and files there."""
+    folders = files.Names(p.name for p in source.iterdir() if p.is_dir())
+    annotation, subsets, clips, labels, seen = None, {}, [], {}, {}
+    if path.suffix.lower() in TABLES:
+        rows = _read_csv(path, files.Names([*folders.known, *CLASSES]))
     else:
         annotation = read_annotation(path)
-        database = annotation["database"].items()
-        rows = [(i, e["annotations"]["label"], f"{path}, ID {shown(i)}") for i, e in database]
+        rows = [(i, entry["annotations"]["label"], "", f"{path}, ID {shown(i)}")
+                for i, entry in annotation["database"].items()]  # fmt: skip
     refuse(not 0 < len(rows) <= MOST_CLIPS, path, found=f"{len(rows) or 'no'} clips",
            wanted=f"1 to {MOST_CLIPS}", cure="List some, or divide the list.")  # fmt: skip
-    stems: dict[Path, set[str]] = {}
-    clips = [_Clip(source, label, i, where, stems=stems) for i, label, where in rows]
-    return annotation, clips, subsets
+    for clip_id, label, subset, where in rows:
+        clip = _Clip(label, clip_id, where)
+        if clip.problem is None:
+            folder = folders.find(label) or labels.setdefault(files.alike(label), label)
+            video, problem = _find_video(source, folder, clip_id, seen)
+            if annotation is None:
+                label, clip_id = folder, video.stem if video else clip_id
+                if clip_id in subsets or subset not in ("", "training", "validation"):
+                    twice = f"a second row for {shown(clip_id)}"
+                    problem = str(DataError(
+                        where, found=twice if clip_id in subsets else f"subset {shown(subset)}",
+                        wanted="one row for each clip; subset empty, training or validation",
+                        cure="Correct the row.",
+                    ))  # fmt: skip
+                subsets.setdefault(clip_id, "" if problem else subset)
+            clip = _Clip(label, clip_id, where, video, problem)
+        clips.append(clip)
+    return annotation, clips, {i: subset for i, subset in subsets.items() if subset}
 
 
-def _find_video(source: Path, label: str, clip_id: str, stems: dict[Path, set[str]]) -> Path | None:
-    """A clip's video; class and ID are names, see `file_name`. stems: of folders' files, kept."""
-
-    def plain_stem(name: str) -> str:  # alike for all spellings that some disk takes for one
-        return unicodedata.normalize("NFC", name).casefold()
-
+def _find_video(
+    source: Path, label: str, clip_id: str, seen: dict[Path, tuple]
+) -> tuple[Path | None, str | None]:
+    """A clip's video, or why there is none; class and ID are names, see `file_name`. seen: what is
+    in folders, which are looked into once (else it were 20 questions to the disk a clip)."""
+    problem = f"no video {plain(clip_id)}.* in {source}"
     for folder in (source / label, source):
-        if folder not in stems:
-            stems[folder] = set()
+        if folder not in seen:
+            inside: list[str] = []
             with suppress(OSError):
-                stems[folder] = {plain_stem(os.path.splitext(n)[0]) for n in os.listdir(folder)}
-        if plain_stem(clip_id) not in stems[folder]:  # else 20 questions to the disk a clip
-            continue
-        for ending in media.VIDEO_ENDINGS:
-            # A plain lookup, since an ID may hold characters that a pattern would interpret.
-            for name in (clip_id + ending, clip_id + ending.upper()):
-                if os.path.isfile(folder / name):  # False for a name too long for a disk
-                    return folder / name
-    return None
+                inside = [name for name in os.listdir(folder) if not name.startswith(".")]
+            films = [n for n in inside if n.lower().endswith(media.VIDEO_ENDINGS)]
+            others = {files.alike(os.path.splitext(n)[0]): n for n in {*inside}.difference(films)}
+            seen[folder] = files.Names(films), others
+        films, others = seen[folder]
+        for way in (*(clip_id + ending for ending in media.VIDEO_ENDINGS), clip_id):
+            name = films.find(way)
+            if name and os.path.isfile(folder / name):
+                return folder / name, None
+        if other := others.get(files.alike(clip_id)):
+            problem = f"no video {plain(clip_id)}.* in {source}, but {plain(folder / other)}"
+    return None, problem
 
 
-def _clips_in_folders(source: Path) -> list[_Clip]:
-    found: dict[str, Path] = {}
-    clips = []
-    for folder in sorted(source.iterdir()):
-        if not folder.is_dir() or folder.name.startswith("."):
-            continue
+def _clips_in_folders(source: Path) -> tuple[list[_Clip], str]:
+    """The videos in folders of classes, and what else lies there."""
+    folders, paths = sorted(p for p in source.glob("[!.]*") if p.is_dir()), []
+    for folder in folders:
         videos = media.with_ending(folder.iterdir(), media.VIDEO_ENDINGS)
         if not videos:
             log.warning("%s holds no video and is no class", folder)
-        for path in videos:
-            refuse(path.stem in found, path,
-                   found=f"the name of another video, {found.get(path.stem)}",
-                   wanted="names that occur once, since annotations go by name",
-                   cure="Rename one of the two.")  # fmt: skip
-            found[path.stem] = path
-            clips.append(_Clip(source, folder.name, path.stem, path, path))
-    refuse(not clips, source, found="no videos in folders",
+        paths += videos
+    refuse(not paths, source, found="no videos in folders",
            wanted=f"SOURCE/CLASS/VIDEO with an ending of {', '.join(media.VIDEO_ENDINGS)}",
            cure="Make one folder for each class and put its videos in it.")  # fmt: skip
-    return clips
+    count = Counter(path.stem for path in paths)
+    clips = [_Clip(path.parent.name, path.stem, path, path) for path in paths]
+    for clip in clips:
+        if count[clip.id] > 1:
+            clip.path, clip.problem = None, str(DataError(
+                clip.where, found=f"{count[clip.id]} videos of that name",
+                wanted="names that occur once, since annotations go by name",
+                cure="Rename the others.",
+            ))  # fmt: skip
+    return clips, media.left_out([source, *folders], paths)
 
 
-def _read_csv(path: Path) -> tuple[list[tuple[str, str, str]], dict[str, str]]:
-    """(ID, label, where in the file) of each row; subset by ID where the table has that column."""
-    wanted, cure = "a table of clips in UTF-8: id,label,subset", "Save it as CSV UTF-8."
+def _read_csv(path: Path, classes: files.Names) -> list[tuple[str, str, str, str]]:
+    """(ID, label, subset, where in the file) of each row. Without a line of names, the second
+    column's first cell is one of the classes."""
+    wanted, cure = "a table of clips: id,label,subset", "Save it as CSV UTF-8."
     text = files.read_text(path, wanted, cure)
     with files.reading(path, wanted, cure, "no CSV"):
-        columns, rows = files.csv_rows(text)
-    refuse(not {"id", "label"} <= set(columns), path,
-           found=f"columns {', '.join(columns[:20]) or 'none'}",
-           wanted="id and label, and subset if wanted",
-           cure="Name them in the first line: id,label,subset")  # fmt: skip
-    labels, subsets = {}, {}
-    with files.reading(path, wanted, cure, "no CSV"):
-        for line, (_, row) in enumerate(rows, start=2):
-            where, problem = f"{path}, line {line}", None
-            clip_id, label, subset = (row.get(c, "").strip() for c in ("id", "label", "subset"))
-            if not clip_id or not label:
-                problem = "an empty id or label"
-            elif clip_id in labels:
-                problem = f"a second row for {shown(clip_id)}"
-            elif subset not in ("", "training", "validation"):
-                problem = f"subset {shown(subset)}"
-            refuse(problem, where, found=problem,
-                   wanted="one row for each clip; subset empty, training or validation",
-                   cure="Correct the row.")  # fmt: skip
-            labels[clip_id] = (clip_id, label, where)
-            if subset:
-                subsets[clip_id] = subset
-    return list(labels.values()), subsets
+        columns, rows = files.csv_rows(
+            text, ("id", "label", "subset"), lambda row: classes.find(row.get("label", ""))
+        )
+        refuse(not {"id", "label"} <= set(columns), path,
+               found=f"columns {', '.join(columns[:20]) or 'none'}",
+               wanted="id and label, and subset if wanted",
+               cure="Name them in the first line: id,label,subset")  # fmt: skip
+        cells = ((*(row.get(c, "") for c in ("id", "label", "subset")), n) for n, row in rows)
+        return [(i, label, subset.lower(), f"{path}, line {n}")
+                for i, label, subset, n in itertools.islice(cells, MOST_CLIPS + 1)]  # fmt: skip
 
 
 def split_subsets(

@@ -17,14 +17,14 @@ Everything here is NumPy.
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jacklib import files
 from jacklib.core.metrics import MOST_SEGMENTS, times
 from jacklib.core.shapes import LOGMEL_BINS, LOGMEL_FRAMES, check_modality
-from jacklib.data.media import LONGEST, natural_order
+from jacklib.data.media import LONGEST, VIDEO_ENDINGS, natural_order
 from jacklib.data.tsl_features import CLIP_FRAMES, RGB_SIZE, check_fps
 from jacklib.data.unreadable import Files, nothing_left
 from jacklib.errors import DataError, check_word, logger, refuse, shown
@@ -119,6 +119,9 @@ class UntrimmedVideos(Files):
         self.truth_file, fps_file = self.root / "gt.json", self.root / "fps_dict.json"
         truth = read_ground_truth(self.truth_file)
         fps = files.read_table(fps_file, needed=True, cure=LAYOUT)
+        names = files.Names(fps)  # as `TSL features` took them from the videos
+        ids = list(dict.fromkeys(names.find(i, VIDEO_ENDINGS) or i for i in ids))
+        truth, fps = _named(truth, ids), _named(fps, ids)
         marks = self._points(points, seed, ids) if subset == "train" else {}
         rates = {i: check_fps(fps_file, fps.get(i), i) for i in ids}
         segments = {i: segments_of(self.truth_file, truth, i) for i in ids}
@@ -155,6 +158,7 @@ class UntrimmedVideos(Files):
         else:
             file = self.root / "point_gaussian" / "train"
             marks = mix_annotators(sorted(file.glob("*.txt")), seed, file)
+        marks = _named(marks, ids)
         missing = [video for video in ids if video not in marks]
         if missing:
             cure = "Annotate the video, or take it out of split_train.txt."
@@ -289,8 +293,8 @@ def read_split(path: Path) -> list[str]:
     line, if there are none, or one is there twice."""
     text = files.read_text(path, "video IDs, one per line", LAYOUT)
     ids: dict[str, None] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        for video in line.split():
+    for number, video in enumerate(map(str.strip, text.splitlines()), start=1):
+        if video:
             where = f"{path}, line {number}"
             refuse(files.file_name(video, where) in ids or len(ids) >= MOST_VIDEOS, where,
                    found=f"{shown(video)} twice" if video in ids else "one more ID",
@@ -307,6 +311,14 @@ def read_ground_truth(path: Path) -> dict[str, dict]:
     refuse(not isinstance(content.get("database"), dict), path, found='no table "database"',
            wanted='{"database": {ID: ...}}', cure=LAYOUT)  # fmt: skip
     return content["database"]
+
+
+def _named(table: dict[str, Any], ids: Sequence[str]) -> dict[str, Any]:
+    """A table's entries by ID, which may be spelled otherwise there, or end as a video does."""
+    names, found = files.Names(ids), {}
+    for name, entry in table.items():
+        found.setdefault(names.find(name, VIDEO_ENDINGS) or name, entry)
+    return found
 
 
 def segments_of(path: Path, database: dict, video: str) -> tuple[Segment, ...]:
@@ -338,7 +350,8 @@ def read_points(path: Path) -> dict[str, tuple[Point, ...]]:
     text = files.read_text(path, POINT_FIELDS, LAYOUT)
     marks: dict[str, list[Point]] = {}
     with files.reading(path, POINT_FIELDS, "Correct the file.", "no table"):
-        for number, (_, row) in enumerate(files.csv_rows(text)[1], start=2):
+        fields = POINT_FIELDS.split(",")
+        for number, row in files.csv_rows(text, fields, lambda row: row.get("class") in CLASSES)[1]:
             where = f"{path}, line {number}"
             refuse(number > MOST_POINTS, where, found="one more point",
                    wanted=f"at most {MOST_POINTS}", cure="Correct the file.")  # fmt: skip

@@ -28,7 +28,9 @@ from jacklib.core.shapes import CLIP_FRAMES, LOGMEL_BINS
 from jacklib.data import media
 from jacklib.data.audio import log_mel
 from jacklib.data.film import RATES, Film
-from jacklib.errors import DataError, refuse, shown
+from jacklib.errors import DataError, logger, refuse, shown
+
+log = logger(__name__)
 
 RGB_SIZE = 1024
 WIDTHS = [RGB_SIZE, LOGMEL_BINS]  # of the two kinds of features
@@ -250,11 +252,14 @@ def extract_features(
     """
     root = Path(root)
     kind = DESCRIPTOR if net is None else I3D_FEATURES
+    folders = [root / "video" / split for split in ("train", "test")]
     videos = [
-        (split, path)
-        for split in ("train", "test")
-        for path in media.with_ending((root / "video" / split).glob("*"), media.VIDEO_ENDINGS)
+        (folder.name, path)
+        for folder in folders
+        for path in media.with_ending(folder.glob("*"), media.VIDEO_ENDINGS)
     ]
+    if others := media.left_out(folders, [path for _, path in videos]):
+        log.warning("%s: left out: %s", root / "video", others)
     refuse(not videos, root / "video", found="no video",
            wanted="train/ID.mp4 and test/ID.mp4 in it",
            cure="Put the videos there; docs/en/dataset.md has the layout.")  # fmt: skip
@@ -309,12 +314,12 @@ def _describe(root: Path, videos: list, net, threads: int, progress: bool) -> Fe
             with files.reading(path, media.WANTED, media.CURE, "what cannot be described"):
                 heard = log_mel(path, fps)
                 seen = picture_features(path) if net is None else i3d_features(net, path)
+            for file, array in zip(_feature_files(root, split, name), (seen, heard), strict=True):
+                files.write_array(file, array)
         except DataError as error:
             with writing:
                 failed.append(str(error))
             return False
-        for file, features in zip(_feature_files(root, split, name), (seen, heard), strict=True):
-            files.write_array(file, features)
         return True
 
     # Jittor works in one thread; OpenCV and librosa let go of Python's lock.

@@ -31,7 +31,7 @@ from jacklib.data.media import open_image as read_frame
 from jacklib.data.transforms import TransformDraw, apply_transform, draw_transform, tsn_indices
 from jacklib.data.unreadable import Files, Loaded, load_or_leave, nothing_left
 from jacklib.errors import DataError, check_word, disk_words, logger, refuse, shown
-from jacklib.files import file_name, read_json, read_text
+from jacklib.files import Names, file_name, read_json, read_text
 
 log = logger(__name__)
 
@@ -93,7 +93,7 @@ def read_annotation(path: str | Path) -> dict:
         file_name(label, path)  # the folders of the classes
     if len(set(labels)) != len(labels):
         raise wrong(f"labels with a name twice: {shown(labels)}")
-    known = set(labels)
+    known = Names(labels)
     for clip_id, entry in annotation["database"].items():
         if not isinstance(entry, dict) or not isinstance(entry.get("subset"), str):
             raise wrong(f"no 'subset' for {shown(clip_id)}")
@@ -101,7 +101,8 @@ def read_annotation(path: str | Path) -> dict:
             raise wrong(f"no 'annotations' with a 'label' for {shown(clip_id)}")
         about = entry["annotations"]
         label = about["label"]
-        if not isinstance(label, str) or label not in known:
+        about["label"] = known.find(label) if isinstance(label, str) else None
+        if about["label"] is None:
             raise wrong(f"class {shown(label)} for {shown(clip_id)}",
                         f"one of its labels: {', '.join(labels)}",
                         'Correct the name, or add the class to "labels".')  # fmt: skip

@@ -26,6 +26,7 @@ from jacklib.backend import cuda, processes
 from jacklib.backend.torch_process import find_torch
 from jacklib.core.networks import KEYS, NETWORKS
 from jacklib.core.networks import network as table_of
+from jacklib.core.options import add_options
 from jacklib.errors import DataError, check_at_least, refuse
 from jacklib.files import filled, write_json
 from jacklib.measure.protocol import Worker, programs, versions
@@ -169,19 +170,8 @@ def machine() -> str:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `bench`."""
-    parser.add_argument("network", choices=(*KEYS, "all"))
-    parser.add_argument("--settings", choices=(*SETTINGS, "both"), default="both")
-    parser.add_argument("--batch_size", type=int, help="default: 2 (paper), 8 (classroom); gait 32")
-    parser.add_argument("--rounds", type=int, default=7, help="measured turns of each framework")
-    parser.add_argument("--warm_up", type=int, default=2, help="turns before, not counted")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", help="also write every number to this file")
-    parser.add_argument("--train", action="store_true",
-        help="tsl only: train it on the rendered videos in both frameworks with the classroom "
-        "settings, and compare speed, memory and results")  # fmt: skip
-    parser.add_argument("--seeds", type=int, default=3, help="runs with --train, from --seed on")
+    words = {"networks": (*KEYS, "all"), "settings": (*SETTINGS, "both")}
+    add_options(parser, Path(__file__).with_name("options.yaml"), "bench", **words)
 
 
 def _measure_one(network: str, settings: str, args: argparse.Namespace) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from jacklib.backend.folders import ROOT
 from jacklib.backend.torch_process import named_python, process_environment
 from jacklib.core.networks import KEYS
 from jacklib.core.networks import network as table_of
+from jacklib.core.options import add_options
 from jacklib.errors import check_choice, refuse
 from jacklib.files import write_json, write_text
 from jacklib.measure import bench
@@ -333,14 +334,9 @@ def _short(error: BaseException) -> str:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `gpu_check`."""
-    parser.add_argument("parts", nargs="*", metavar="PART",
-        help=f"which parts: {', '.join(PARTS)} (default: all)")  # fmt: skip
-    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda",
-        help="cpu: the same in small sizes, to try the check")  # fmt: skip
-    parser.add_argument("--minutes", type=float, default=9,
-        help="time for all; what does not fit is said")  # fmt: skip
-    parser.add_argument("--result_path", help="where the report goes (default: results/gpu_check)")
+    add_options(
+        parser, Path(__file__).with_name("options.yaml"), "gpu_check", parts=", ".join(PARTS)
+    )
 
 
 def main(args: argparse.Namespace) -> int:

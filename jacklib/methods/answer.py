@@ -12,7 +12,7 @@ import numpy as np
 
 from jacklib.backend.folders import ROOT
 from jacklib.errors import DataError, plain, refuse
-from jacklib.files import csv_rows, read_text, write_bytes, write_json
+from jacklib.files import csv_rows, read_text, typed, write_bytes, write_json
 from jacklib.methods.page import write_page
 from jacklib.weights.checkpoint import Checkpoint
 from jacklib.widgets.drawing import check_language
@@ -152,8 +152,8 @@ def measured(checkpoint: str | os.PathLike) -> tuple[str, float] | None:
     with contextlib.suppress(DataError, ValueError, TypeError, csv.Error):
         columns, rows = csv_rows(read_text(log, "a training's log", "Train again."))
         name, column = ("accuracy", "val_accuracy")
-        if "average_mAP" in columns:
-            name, column = ("mAP", "average_mAP")
+        if "average_map" in columns:
+            name, column = ("mAP", "average_map")
         numbers = [float(row[column]) for _, row in rows if row.get(column)]
         if numbers and all(0 <= number <= 1 for number in numbers):
             return name, numbers[-1] if Path(checkpoint).name == "last.pth" else max(numbers)
@@ -204,4 +204,4 @@ class Model:
         how: options of the network's `answer`, such as theta=, fps=, start=. Raises DataError
         naming the file.
         """
-        return self.answer(self, source, **how)
+        return self.answer(self, typed(source), **how)

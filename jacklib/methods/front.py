@@ -15,6 +15,7 @@ from typing import Any
 
 from jacklib.core.networks import network as network_of
 from jacklib.errors import refuse, shown
+from jacklib.files import typed
 from jacklib.methods import cten, gait, tsl, vaanet
 from jacklib.methods.answer import Model
 from jacklib.methods.checkpoints import check_network, own_weights, shipped_weights
@@ -60,7 +61,7 @@ def load(
     if isinstance(source, str) and os.sep not in source and "." not in source:
         network = network_key(source)
         source = shipped_weights(METHODS[network].NAME)
-    file = read_checkpoint(source)
+    file = read_checkpoint(typed(source))
     said = file.options.get("network")
     refuse(network is None and said is None, file.path,
            found="weights that do not say which network they are of", wanted="the network's name",

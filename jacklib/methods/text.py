@@ -23,7 +23,7 @@ import jittor as jt
 import numpy as np
 
 from jacklib.errors import DataError, refuse, shown
-from jacklib.files import LONGEST_TEXT, check_file, read_json, read_table, reading
+from jacklib.files import LONGEST_TEXT, check_file, read_json, read_table, reading, typed
 from jacklib.networks.bert import BERT, import_transformers
 from jacklib.weights.checkpoint import LoadReport
 
@@ -77,7 +77,7 @@ class TextEncoder:
 
         Raises DataError, naming what is missing or not supported, and what to do.
         """
-        folder = default_model() if path is None else Path(path).expanduser()
+        folder = default_model() if path is None else Path(typed(path))
         refuse(not folder.is_dir(), str(folder), found="no such folder",
                wanted="a folder with a BERT checkpoint", cure="Names of models on the internet are "
                "not looked up: download the folder and give its path.")  # fmt: skip
@@ -135,12 +135,12 @@ class TextEncoder:
 
     def tokens(self, sentence: str, max_length: int | None = None) -> list[str]:
         """The word pieces that the network sees, with [CLS] and [SEP]; ## goes on a word."""
-        _check_sentence(sentence)
+        sentence = _check_sentence(sentence)
         return self.tokenizer.convert_ids_to_tokens(self.token_ids([sentence], max_length)[0])
 
     def attention(self, sentence: str, max_length: int | None = None) -> SentenceAttention:
         """Each head's attention in each layer for one sentence."""
-        _check_sentence(sentence)
+        sentence = _check_sentence(sentence)
         seen = self.net.inspect(self.token_ids([sentence], max_length))
         weights = np.concatenate([layer.numpy() for layer in seen.attention])
         return SentenceAttention(self.tokens(sentence, max_length), weights)
@@ -240,17 +240,18 @@ def _check_sentences(sentences: Iterable[str]) -> list[str]:
            found=f"a {kind}", wanted=wanted, cure=cure)  # fmt: skip
     found = list(sentences)
     refuse(not found, "sentences", found="an empty list", wanted=wanted, cure=cure)
-    for i, sentence in enumerate(found):
-        _check_sentence(sentence, f"sentences[{i}]", "Leave out what has no text.")
-    return found
+    return [_check_sentence(sentence, f"sentences[{i}]", "Leave out what has no text.")
+            for i, sentence in enumerate(found)]  # fmt: skip
 
 
 def _check_sentence(
     sentence: str, name: str = "sentence",
     cure: str = "This looks at one sentence; `embed` takes a list.",
-) -> None:  # fmt: skip
+) -> str:  # fmt: skip
+    """The sentence in whole characters: two halves make their emoji, half a one becomes U+FFFD."""
     kind = type(sentence).__name__
     refuse(not isinstance(sentence, str), name, found=f"a {kind}", wanted="a str", cure=cure)
+    return sentence.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _check_count(name: str, value, low: int, high: int | None) -> None:

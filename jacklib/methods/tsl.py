@@ -30,7 +30,7 @@ from jacklib.data.tsl300 import CLASSES, UntrimmedVideos
 from jacklib.data.tsl_features import CLIP_FRAMES, DESCRIPTOR, I3D_FEATURES, frames_between
 from jacklib.data.unreadable import load_or_leave, nothing_left
 from jacklib.errors import DataError, check_at_least, refuse
-from jacklib.files import named_after, read_table, write_json
+from jacklib.files import filled, named_after, read_table, write_json
 from jacklib.methods import checkpoints
 from jacklib.methods.answer import Answer, Model, View, name_of, pair_of
 from jacklib.methods.checkpoints import OPTIONS, open_checkpoint, result_folder
@@ -511,28 +511,11 @@ def _main(folder: Path, args: argparse.Namespace) -> int:
     same_run = all(before.get(name) == value for name, value in report.items())
     report = before if same_run else clock.numbers() | report
     write_json(file, report)
-    print(report_table(report))
+    print(filled(Path(__file__).with_name("tsl_report.txt"), **report))
     weights = best_weights(folder, best["epoch"])
     print(f"Best after step {report['step']}. Weights: {weights}")
     tell_unreadable(training, validation)
     return 0
-
-
-def report_table(report: dict[str, float]) -> str:
-    """The headline figures of one run, as text."""
-    rows = (
-        ("forward pass of one video in training (median)", "forward_s", "{:.3f} s"),
-        ("memory at most", "memory_mb", "{:.0f} MB"),
-        ("one training step (median)", "iteration_s", "{:.3f} s"),
-        ("average mAP[0.1:0.3]", "average_mAP", "{:.4f}"),
-        ("average pAP[0.1:0.3]", "average_pAP", "{:.4f}"),
-        ("average nAP[0.1:0.3]", "average_nAP", "{:.4f}"),
-        ("F2@AVG", "average_F2", "{:.4f}"),
-        ("average mAP of random scores", "random_average_mAP", "{:.4f}"),
-    )
-    return "\n".join(
-        f"{words:<48}{form.format(report[name])}" for words, name, form in rows if name in report
-    )
 
 
 def load(

@@ -21,6 +21,7 @@ from jacklib.backend.torch_process import ANSWERS, CURE, RECORD, find_torch, pro
 from jacklib.backend.torch_process import key as digest
 from jacklib.core.networks import KEYS
 from jacklib.core.networks import network as table_of
+from jacklib.core.options import add_options
 from jacklib.errors import DataError, check_choice, refuse
 from jacklib.files import write_bytes
 from jacklib.porting import changes, traps
@@ -193,20 +194,14 @@ def compare_network(network: str, settings: str = "classroom", seed: int = 0) ->
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     tools = parser.add_subparsers(dest="what", required=True, metavar="check | compare | changes")
-    check = tools.add_parser("check", help="find traps in a port's source")
-    check.add_argument("paths", nargs="+", help="Python files, notebooks, or folders of them")
-    comparing = tools.add_parser("compare", help="a network beside its PyTorch reference")
-    comparing.add_argument(
-        "network", choices=KEYS, help="needs PyTorch: JACK_TORCH_PYTHON names a Python with it"
-    )
-    comparing.add_argument("--settings", choices=("classroom", "paper"), default="classroom")
-    comparing.add_argument("--seed", type=int, default=0, help="of the random inputs")
-    comparing.add_argument("--all", action="store_true", help="list the layers that agree, too")
-    comparing.add_argument("--json", metavar="FILE", help="write everything that was found")
-    comparing.add_argument("--picture", metavar="FILE", help="write the differences as a PNG")
-    changing = tools.add_parser("changes", help="how many lines a port changes, by kind")
-    changing.add_argument("network", choices=KEYS, nargs="?", help="list its lines; none: count")
-    changing.epilog = "; ".join(f"{kind}: {words}" for kind, words in changes.KINDS.items())
+    for tool, words in (
+        ("check", "find traps in a port's source"),
+        ("compare", "a network beside its PyTorch reference"),
+        ("changes", "how many lines a port changes, by kind"),
+    ):
+        file, told = Path(__file__).with_name("options.yaml"), tools.add_parser(tool, help=words)
+        add_options(told, file, tool, networks=KEYS)
+    told.epilog = "; ".join(f"{kind}: {words}" for kind, words in changes.KINDS.items())
 
 
 def main(args: argparse.Namespace) -> int:

@@ -7,7 +7,6 @@
 `data_samples/sentences/README.md` says where they come from and how they were labelled.
 """
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jacklib.errors import check_choice
-from jacklib.files import read_text
+from jacklib.files import csv_rows, read_text
 from jacklib.samples import samples_folder
 
 LABELS = ("negative", "neutral", "positive")
@@ -102,4 +101,4 @@ def _rows(name: str) -> list[dict[str, str]]:
     """The lines of a table, by column."""
     path = samples_folder() / "sentences" / name
     cure = "Take data_samples/sentences of the repository again."
-    return list(csv.DictReader(read_text(path, "a table", cure).splitlines()))
+    return [row for _, row in csv_rows(read_text(path, "a table", cure))[1]]

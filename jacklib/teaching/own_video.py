@@ -24,7 +24,7 @@ POSES = (".bvh", ".npy", ".csv")
 def check_file(path: str | Path, kinds: Sequence[str] = VIDEOS) -> Path:
     """The file, if it is there, not empty and of a known kind; else raises DataError."""
     wanted = f"a file: {', '.join(kinds)}"
-    path = files.check_file(path, wanted, "Correct the path.")
+    path = files.check_file(files.typed(path), wanted, "Correct the path.")
     refuse(path.suffix.lower() not in kinds, str(path), wanted=wanted,
            found=f"a name that ends in {path.suffix or 'nothing'}",
            cure="Choose such a file, or convert it.")  # fmt: skip

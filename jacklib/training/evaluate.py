@@ -63,25 +63,18 @@ class Predictions:
 
     def summary(self) -> dict[str, Any]:
         """Everything, as plain values for a json file."""
-        confusion = self.confusion
+        confusion, names = self.confusion, self.class_names
+        rows = zip(self.ids, self.labels, self.predicted, self.probabilities, strict=True)
+        predictions = {
+            clip: {"label": names[label], "predicted": names[best],
+                   "probabilities": [round(float(p), 6) for p in row]}
+            for clip, label, best, row in rows
+        }  # fmt: skip
         return {
-            "accuracy": self.accuracy,
-            "chance": 1 / len(self.class_names),
-            self.noun: len(self.labels),
-            "per_class": dict(zip(self.class_names, per_class(confusion), strict=True)),
-            "confusion": confusion.tolist(),
-            "class_names": list(self.class_names),
-            "predictions": {
-                clip: {
-                    "label": self.class_names[label],
-                    "predicted": self.class_names[best],
-                    "probabilities": [round(float(p), 6) for p in row],
-                }
-                for clip, label, best, row in zip(
-                    self.ids, self.labels, self.predicted, self.probabilities, strict=True
-                )
-            },
-        }
+            "accuracy": self.accuracy, "chance": 1 / len(names), self.noun: len(self.labels),
+            "per_class": dict(zip(names, per_class(confusion), strict=True)),
+            "confusion": confusion.tolist(), "class_names": list(names), "predictions": predictions,
+        }  # fmt: skip
 
     def table(self) -> str:
         """The per-class table as text."""

@@ -342,9 +342,6 @@ def test_table_of_clips_and_flat_folder(own_videos, tmp_path):
     ("name,label\na,Joy\n", "columns name, label"),
     ("", "columns none"),
     ("id,label\n", "no clips"),
-    ("id,label\na,Joy\na,Joy\n", "line 3.*second row for 'a'"),
-    ("id,label\n,Joy\n", "line 2.*empty id"),
-    ("id,label,subset\na,Joy,test\n", "line 2.*subset 'test'"),
 ])  # fmt: skip
 def test_bad_tables_are_named(own_videos, tmp_path, content, message):
     table = tmp_path / "clips.csv"
@@ -373,9 +370,6 @@ def test_bad_folders_are_named(own_videos, tmp_path):
         quiet(own_videos, tmp_path / "file")
     with pytest.raises(DataError, match="fps: found 0"):
         quiet(own_videos, tmp_path / "target", fps=0)
-    shutil.copy(own_videos / "Joy" / "a.mp4", own_videos / "Fear" / "a.mp4")
-    with pytest.raises(DataError, match="name of another video"):
-        quiet(own_videos, tmp_path / "target")
 
 
 def test_annotation_grows_and_keeps_what_was_changed_by_hand(own_videos, tmp_path):
@@ -411,6 +405,145 @@ def test_split_sizes(count, share, validation):
         later = split_subsets(ids, known, share, np.random.default_rng(2))
         assert later["3"] == "validation" and later["4"] == "training"
         assert list(later.values()).count("validation") == 33
+
+
+# --- Names and tables as they come ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("row, problem", [
+    ("a,Joy,", "a second row for 'a'"), ("a.mp4,joy,", "a second row for 'a'"), (",Joy,", "'' as"),
+    ("c,Joy,test", "subset 'test'"), ("c", "'' as a name"), ("nobody,Joy,", "no video nobody"),
+    ("c/c,Joy,", "separator"),
+])  # fmt: skip
+def test_a_bad_row_is_named_and_the_others_go_on(own_videos, tmp_path, row, problem):
+    table = tmp_path / "clips.csv"
+    table.write_text(f"id,label,subset\na,Joy,\n{row}\nd,Fear,\n")
+    report = quiet(own_videos, tmp_path / "target", annotations=table)
+    assert report.prepared == ["Joy/a", "Fear/d"] and len(report.failed) == 1
+    assert problem in report.failed[0][1]
+    assert "nobody" in row or "clips.csv, line 3" in report.failed[0][1]
+
+
+def test_a_name_that_occurs_twice_costs_only_itself(own_videos, tmp_path):
+    shutil.copy(own_videos / "Joy" / "a.mp4", own_videos / "Fear" / "a.mp4")
+    shutil.copy(own_videos / "Joy" / "c.mov", own_videos / "Joy" / "c.mp4")
+    report = quiet(own_videos, tmp_path / "target")
+    assert report.prepared == ["Fear/d", "Fear/e", "Joy/b one, [x]"]
+    assert [clip for clip, _ in report.failed] == ["Fear/a", "Joy/a", "Joy/c", "Joy/c"]
+    assert "c.mp4: found 2 videos of that name" in report.failed[3][1]
+
+
+def test_what_is_no_video_is_counted_with_its_ending(own_videos, tmp_path):
+    (own_videos / "Joy" / "b.XYZ").write_text("")
+    (own_videos / "Fear" / "readme").write_text("")
+    (own_videos / "Fear" / ".DS_Store").write_text("")
+    (own_videos / "Fear" / "more").mkdir()
+    write_video(own_videos / "top.mp4", [50] * 20)
+    report = str(quiet(own_videos, tmp_path / "target"))
+    assert "left out: 5 files (.mp4, .txt, .xyz, folder, no ending)" in report.splitlines()
+
+
+TABLES = [
+    "ID , Label\nb.mp4,Joy\n",  # capitals and blanks, an ending
+    "id,label\nB,joy\n",
+    "id,label\nB.MP4, JOY \n",
+    ",id,label\n0,b,Joy\n",  # an index column, as pandas writes it
+    "Unnamed: 0,label,id\n0,Joy,b\n",
+    "b,Joy\n",  # no line of names
+    "\n0,b.mp4,joy\n",
+    "id;label\nb;Joy\n",
+    "id\tlabel\r\nb\tJoy\r\n",
+    "b\tjoy\n",
+]
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("flat", [False, True])
+def test_tables_as_people_write_them(tmp_path, table, flat):
+    folder = tmp_path / "videos"
+    write_video(folder / ("b.mp4" if flat else "Joy/b.mp4"), [50] * 20)
+    (tmp_path / "t.csv").write_text(table, newline="")
+    report = quiet(folder, tmp_path / "out", annotations=tmp_path / "t.csv")
+    assert not report.failed and len(report.prepared) == 1
+    (label, stem) = report.prepared[0].split("/")
+    assert stem == "b" and label.lower() == "joy" and (flat or label == "Joy")
+    written = json.loads(report.annotation_path.read_text("utf-8"))
+    assert list(written["database"]) == ["b"] and written["labels"] == [label]
+
+
+@pytest.mark.parametrize("code", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "gbk"])
+def test_tables_in_other_codes(tmp_path, code):
+    write_video(tmp_path / "videos" / "快乐" / "影片 一.mp4", [50] * 20)
+    (tmp_path / "t.csv").write_bytes("id,label\n影片 一,快乐\n".encode(code))
+    report = quiet(tmp_path / "videos", tmp_path / "out", annotations=tmp_path / "t.csv")
+    assert report.prepared == ["快乐/影片 一"]
+
+
+def test_an_id_finds_its_video_however_letters_are_composed(tmp_path):
+    source = tmp_path / "videos"
+    for name in ("Cafe\u0301", os.fsdecode(b"\xd6\xd0\xce\xc4"), "Up", "up", "c.d"):
+        write_video(source / "Fre\u0301d" / f"{name}.mp4", [50] * 20)
+    shutil.copy(source / "Fre\u0301d" / "c.d.mp4", source / "Fre\u0301d" / "c.d.mp4.avi")
+    rows = ["Caf\u00e9", "中文", "Up", "UP", "c.d.mp4", "c.d"]
+    (tmp_path / "t.csv").write_text("id,label\n" + "".join(f"{i},Fr\u00e9d\n" for i in rows))
+    report = quiet(source, tmp_path / "out", annotations=tmp_path / "t.csv")
+    assert [clip for clip, _ in report.failed] == ["Fre\u0301d/UP"]  # which of the two is meant?
+    ids = ["Cafe\u0301", os.fsdecode(b"\xd6\xd0\xce\xc4"), "Up", "c.d.mp4", "c.d"]
+    assert report.prepared == [f"Fre\u0301d/{i}" for i in ids]
+    entry = {"subset": "training", "annotations": {"label": "Fr\u00e9d"}}
+    content = {"labels": ["fr\u00e9d"], "database": {"caf\u00e9.mp4": entry}}
+    (tmp_path / "t.json").write_text(json.dumps(content))
+    report = quiet(source, tmp_path / "json", annotations=tmp_path / "t.json")
+    assert report.prepared == ["fr\u00e9d/caf\u00e9.mp4"]  # used as it is
+
+
+ODD = (
+    "-dash", "a:b", "it's \"it\"", " blank ", "x" * 251, "情" * 83, "a\\b", "new\nline", "100 %",
+    os.fsdecode(b"\xd6\xd0\xce\xc4"), "e\u0301", "\u00e9",
+)  # fmt: skip
+
+
+def test_films_of_any_name_are_prepared_or_named_and_load_as_clips(tmp_path):
+    film = write_video(tmp_path / "film.mp4", [50] * 20, tone=0.6)
+    (tmp_path / "videos" / "Joy").mkdir(parents=True)
+    for name in ODD:
+        shutil.copy(film, tmp_path / "videos" / "Joy" / f"{name}.mp4")
+    report = quiet(tmp_path / "videos", tmp_path / "out", validation_share=1)
+    bad = ["a\\b", "new\nline"]  # which would be a path, or a second line, elsewhere
+    assert [clip for clip, _ in report.failed] == [f"Joy/{name}" for name in bad]
+    assert len(report.prepared) == len(ODD) - 2
+    assert len(quiet(tmp_path / "videos", tmp_path / "out").already_there) == len(ODD) - 2
+    paths = SamplePaths(report.frame_path, report.audio_path, report.annotation_path)
+    clips = VideoClips(paths, "validation", seq_len=2, snippet_duration=4, sample_size=24)
+    assert len(clips.items) == len(ODD) - 3 and not clips.unreadable  # one is in the other subset
+    assert all(np.isfinite(clips.load(k).audio).all() for k in range(len(clips.items)))
+
+
+def test_a_name_that_only_this_disk_refuses_costs_only_itself(tmp_path, monkeypatch):
+    film = write_video(tmp_path / "videos" / "Joy" / "a.mp4", [50] * 20)
+    for name in ("b" * 252 + ".ts", "c:d.mp4", "e.mp4"):
+        shutil.copy(film, film.with_name(name))
+    replace = os.replace
+
+    def picky(old, new):  # as FAT and NTFS are
+        if ":" in os.fspath(new):
+            raise OSError(22, "Invalid argument", os.fspath(old), None, os.fspath(new))
+        replace(old, new)
+
+    monkeypatch.setattr(os, "replace", picky)
+    report = quiet(tmp_path / "videos", tmp_path / "out")
+    assert report.prepared == ["Joy/a", "Joy/e"] and not leftovers(tmp_path)
+    assert "at most 251 bytes" in report.failed[0][1]
+    assert "a name that this disk does not take (Invalid argument)" in report.failed[1][1]
+
+
+def test_paths_as_they_are_pasted(own_videos, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "t.csv").write_text("id,label\na,Joy\n")
+    report = quiet(f"'{own_videos}' ", "~/my out", annotations=f"file://{tmp_path}/t.csv")
+    assert report.prepared == ["Joy/a"] and report.frame_path == tmp_path / "my out" / "img"
+    with pytest.raises(DataError, match=r"C:.Films: found no such folder.*/mnt/c"):
+        quiet("C:\\Films", tmp_path / "out")
 
 
 # --- What a file says never leaves TARGET, and nothing of the user's is removed -------------------
@@ -687,9 +820,15 @@ def test_a_table_of_short_rows_holds_their_cells_alone(tmp_path):
     table = tmp_path / "table.csv"
     names = ",".join(f"column {n}" for n in range(20_000))
     lines = "".join(f"clip{n},Joy\n" for n in range(100_000))
-    table.write_text(f"id,label,{names}\n{lines}{lines[:9]}\n", encoding="utf-8")
-    with pytest.raises(DataError, match="table.csv, line 100002.*a second row for 'clip0'"):
+    table.write_text(f"id,label,{names}\n{lines}clip0,Joy\n", encoding="utf-8")
+    with pytest.raises(DataError, match="table.csv: found 100001 clips"):
         prepare_videos(tmp_path, tmp_path / "out", annotations=table, progress=False)
+    table.write_text(
+        f"id,label,{names}\n{lines[: -len('clip99999,Joy+')]}clip0,Joy\n", encoding="utf-8"
+    )
+    report = prepare_videos(tmp_path, tmp_path / "out", annotations=table, progress=False)
+    assert len(report.failed) == 100_000
+    assert "table.csv, line 100001: found a second row for 'clip0'" in report.failed[-1][1]
 
 
 def test_a_clip_that_changes_its_class_is_in_the_new_one(tmp_path):

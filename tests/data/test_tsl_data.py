@@ -1,6 +1,7 @@
 """TSL-300's layout, untrimmed rendered videos and the features of TSL-Net. NumPy only."""
 
 import hashlib
+import itertools
 import json
 import os
 import platform
@@ -117,6 +118,27 @@ def test_points_from_the_file(root):
     videos = UntrimmedVideos(root, "train", points="file")
     assert videos.items[0].points == (("n", 32),)
     assert videos.load(1).points[11].tolist() == pytest.approx([0.1, 0.9])  # the last frame, 191
+
+
+def test_tables_as_people_write_them(root):
+    """Endings, capitals and composed letters in IDs, blanks, no line of names, an index, UTF-16."""
+    names = {"2_a": "my vid\u00e9o", "10_b": "10_B"}
+    for kind, (old, new) in itertools.product(("rgb", "logmfcc"), names.items()):
+        folder = root / "features" / "train" / kind
+        (folder / f"{old}.npy").rename(folder / f"{new}.npy")
+    change = {"fps_dict.json": names, "gt.json": {"2_a": "My vide\u0301o.mp4"}}
+    for name, spellings in change.items():
+        text = (root / name).read_text()
+        for old, new in spellings.items():
+            text = text.replace(f'"{old}"', json.dumps(new))
+        (root / name).write_text(text)
+    (root / "split_train.txt").write_text("my vide\u0301o.MP4\n\n10_b \n", "utf-16")
+    points = root / "point_gaussian" / "point_labels.csv"
+    points.write_text("0,n,0,30,34,My vid\u00e9o,32\n1,p,1,0,4,10_b.mp4,191\n", "utf-8")
+    videos = UntrimmedVideos(root, "train", points="file")
+    assert [item.id for item in videos.items] == ["my vid\u00e9o", "10_B"]
+    assert [item.points[0] for item in videos.items] == [("n", 32), ("p", 191)]
+    assert np.isfinite(videos.load(0).rgb).all()
 
 
 def test_results_survive_their_file(tmp_path):
@@ -461,9 +483,11 @@ def test_features_are_not_written_through_a_link_that_leads_out(two_videos, tmp_
     assert not list(elsewhere.iterdir())
 
 
-def test_bad_videos_are_reported_and_the_others_described(two_videos):
+def test_bad_videos_are_reported_and_the_others_described(two_videos, caplog):
     bad = bad_videos(two_videos / "video" / "train")
+    (two_videos / "video" / "train" / "notes.txt").write_text("no video")
     report = extract_features(two_videos, progress=False)
+    assert "left out: 1 file (.txt)" in caplog.text
     assert report.done == 1 and report.there == 2 + len(bad)
     assert len(report.failed) == len(bad) + 1  # both videos called b
     for name, words in bad.items():

@@ -20,6 +20,7 @@ from support.videos import write_video
 
 import jacklib as package
 from jacklib.cli import predict as command
+from jacklib.cli import run as entry
 from jacklib.data import media, tsl_features
 from jacklib.data.gait import read_pose
 from jacklib.data.prepare import prepare_one_video
@@ -606,6 +607,24 @@ def test_a_hostile_name_in_a_table(tmp_path, monkeypatch):
     assert predicted("gait", f"{name}.csv", "--out", "out") == 0
     assert rows("out/predictions.csv")[1][0] == f"'{name}.csv"
     assert Path(f"out/{name}.html").is_file()
+
+
+def test_files_as_people_type_them(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("-walk.csv", "my walk.csv", "--out.csv"):
+        shutil.copy(WALK, name)
+    words = ["gait", "-walk.csv", '"my walk.csv" ', "--out.csv", "C:\\walk.csv", "x" * 300 + ".csv",
+             "--out=~/out"]  # fmt: skip
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    assert command.main(parser.parse_args(entry._typed(parser, words))) == 1
+    assert [row[0] for row in rows(tmp_path / "out" / "predictions.csv")[1:]] == [
+        "'-walk.csv", "my walk.csv", "'--out.csv"]  # fmt: skip
+    said = capsys.readouterr().err
+    assert said.count("not read:") == 2 and "/mnt/c/" in said
+    typed = load("gait").predict(f"'{tmp_path}/my walk.csv'")
+    assert typed.file == "my walk.csv"
 
 
 def test_names_that_are_no_text_are_escaped_in_tables_and_pages(tmp_path, monkeypatch):

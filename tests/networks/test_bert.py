@@ -195,6 +195,15 @@ def test_layer_norm_of_values_far_from_zero():
     assert error(jittor, wanted) > 1e-1
 
 
+def test_half_characters_in_sentences(checkpoint):
+    encoder = TextEncoder.load(f"'{checkpoint}' ")
+    half = ["a \ud83d quiet", b"caf\xe9".decode("utf-8", "surrogateescape"), "\ude00"]
+    whole = ["a \ufffd quiet", "caf\ufffd", "\ufffd"]
+    assert np.array_equal(encoder.embed(half), encoder.embed(whole))
+    assert encoder.tokens("\ud83d\ude00 a") == encoder.tokens("\N{GRINNING FACE} a")
+    assert encoder.attention(half[0]).tokens == encoder.tokens(whole[0])
+
+
 def test_embedding_adds_up_the_gradients_of_a_word():
     table = Embedding(6, 3, 0.02, padding=0)
     found = jt.grad(table(jt.array([[1, 1, 4, 0]])).sum(), table.weight).numpy()

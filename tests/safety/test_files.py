@@ -17,7 +17,7 @@ from jacklib.errors import DataError, DiskError, disk_words, plain, shown
 from jacklib.files import named_after, write_bytes
 
 OUTSIDE = (
-    "/abs", "a/b", "..", ".", "", "  ", "a\\b", "a\0b", ".hidden", "../x", "a/../b", "x" * 251,
+    "/abs", "a/b", "..", ".", "", "  ", "a\\b", "a\0b", ".hidden", "../x", "a/../b", "x" * 256,
     "line\nbreak", "\x1b[31m", "half \ud800 pair", None, 3, ["x"],
 )  # fmt: skip
 
@@ -30,7 +30,7 @@ def test_what_a_file_says_is_no_path(tmp_path, name):
 
 @pytest.mark.parametrize(
     "name",
-    ["bbb_0120", "my film", "-dash", "a:b", 'it\'s "it"', "情感", "x..y", "👩‍👧", "é", "x" * 250],
+    ["bbb_0120", "my film", "-dash", "a:b", 'it\'s "it"', "情感", "x..y", "👩‍👧", "é", "x" * 251],
 )
 def test_plain_names_are_taken_as_they_are(tmp_path, name):
     assert files.inside(tmp_path, name, where="t") == tmp_path / name
@@ -44,7 +44,88 @@ def test_what_is_made_from_a_file_has_a_name_that_disks_take(tmp_path, stem):
     write_bytes(picture, b"png")
     kept = picture.name.removesuffix("_attention.png")
     assert stem.startswith(kept) and len(kept) >= min(len(stem), 78)
-    assert picture.read_bytes() == b"png" and len(os.fsencode(picture.name)) <= 250
+    assert picture.read_bytes() == b"png" and len(os.fsencode(picture.name)) <= 255
+
+
+@pytest.mark.parametrize(
+    "text, meant",
+    [
+        ("my film (1).mp4", None), ('"my film (1).mp4"', None), ("'my film (1).mp4' \n", None),
+        ("“my film (1).mp4”", None), ("~/my film (1).mp4", None), ("$HOME/my film (1).mp4", None),
+        ("${HOME}/my film (1).mp4", None), ("my\\ film\\ \\(1\\).mp4", None),
+        ("~/my\\ film\\ \\(1\\).mp4", None), ("\u202amy film (1).mp4", None),
+        ("file://HOME/my%20film%20(1).mp4", None),
+        ("FILE://localhostHOME/my%20film%20(1).mp4", None),
+        ("sub\\Caf\u00e9.mp4", "sub/Cafe\u0301.mp4"), ("'odd'.mp4", "'odd'.mp4"), (" x ", " x "),
+        ("not there ", "not there"), ("new\\ folder", "new folder"), ("C:\\a.mp4", "C:\\a.mp4"),
+        ("50 $ a ~.mp4", "50 $ a ~.mp4"), ("[1e-3]*40", "[1e-3]*40"), (" ", " "), ("", ""),
+        ('""', '""'), (3, 3), (None, None),
+    ],
+)  # fmt: skip
+def test_paths_as_people_type_or_paste_them(tmp_path, monkeypatch, text, meant):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "sub").mkdir()
+    for name in ("my film (1).mp4", "'odd'.mp4", " x ", "sub/Cafe\u0301.mp4"):
+        (tmp_path / name).write_text("")
+    found = files.typed(
+        text.replace("HOME/my%", f"{tmp_path}/my%") if isinstance(text, str) else text
+    )
+    if meant is None and text is not None:
+        assert os.path.samefile(found, "my film (1).mp4")
+    else:
+        assert found == meant
+
+
+@pytest.mark.parametrize(
+    "path", ["C:\\Users\\a.mp4", "D:/a.mp4", "\\\\disk\\a.mp4", "https://x.org/a.mp4"]
+)
+def test_a_path_of_another_system_is_told_as_that(path):
+    with pytest.raises(DataError, match="a.mp4: found no such file.*Give a path of this system"):
+        files.check_file(path, "a film", "Check the path.")
+
+
+def test_names_are_found_by_other_spellings():
+    gbk = os.fsdecode("中文".encode("gbk"))
+    names = files.Names(["Caf\u00e9", gbk, "up", "Up", "clip.mp4", "two"])
+    found = {"Cafe\u0301 ": "Caf\u00e9", "CAF\u00c9.MP4": "Caf\u00e9", "中文": gbk, "up": "up",
+             "UP": None, "clip.mp4": "clip.mp4", "clip": None, "two.txt": None}  # fmt: skip
+    assert {name: names.find(name, (".mp4",)) for name in found} == found
+
+
+TEXT = "id,label\n情感一,喜\n"
+
+
+@pytest.mark.parametrize(
+    "code", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "gbk", "gb18030"]
+)
+def test_text_is_read_in_the_codes_that_people_save_in(tmp_path, code, caplog):
+    for text in (TEXT, "id,label\na,Joy\n", "镕\r\n" + TEXT):
+        path = tmp_path / f"{len(text)}.txt"
+        path.write_bytes(text.encode(code))
+        assert files.read_text(path, "a text", "Save it.") == text
+        assert files.read_text(path, "a text", "Save it.") == text
+    assert len(caplog.messages) == (2 if code.startswith("gb") else 0)  # once a file
+    assert all("read as GBK" in message for message in caplog.messages)
+
+
+@pytest.mark.parametrize(
+    "data, place",
+    [
+        (TEXT.encode()[:-3], "0xe5 as byte 20, line 2"),  # cut within a letter
+        (TEXT.encode().replace(b"a", b"\xff", 1), "0xff as byte 5, line 1"),
+        ("caf\u00e9s\n".encode("latin-1"), "0xe9 as byte 4, line 1"),
+        (TEXT.encode("gbk") + b"\xff\n", "0xff as byte 20, line 3"),
+        (b"\x89PNG\r\n", "0x89 as byte 1"),
+        (b"\xff\xfea", "16 .0x61 as byte 3"),
+    ],
+)
+def test_the_first_bad_byte_of_a_text_is_named(tmp_path, data, place):
+    path = tmp_path / "t.txt"
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=f"t.txt: found no text in UTF-.*{place}"):
+        files.read_text(path, "a text", "Save it as UTF-8.")
+    assert "\ufffd" in files.read_text(path, "a text", "Save it as UTF-8.", replace=True)
 
 
 def test_a_link_that_leaves_the_folder_is_not_followed(tmp_path):
@@ -98,6 +179,8 @@ def test_only_folders_of_ours_are_replaced_or_removed(tmp_path):
 def test_text_that_is_no_unicode_is_written_and_read_again(tmp_path):
     path = files.write_json(tmp_path / "a.json", {"half a pair \ud800": "\udcff"})
     assert files.read_json(path) == {"half a pair \ud800": "\udcff"}
+    files.write_json(path, {os.fsdecode(b"\xd6\xd0"): 1})  # the name of a file in GBK
+    assert files.read_json(path) == {os.fsdecode(b"\xd6\xd0"): 1}
     name = os.fsdecode(b"gbk \xc4\xe3")
     assert files.write_text(tmp_path / "b.txt", name).read_bytes() == b"gbk \xc4\xe3"
 
