@@ -6,6 +6,7 @@ Anger, disgust, fear and sadness are negative (n), anticipation, joy, surprise a
 """
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from fractions import Fraction
@@ -20,7 +21,7 @@ from tqdm.auto import tqdm
 
 from jacklib.data.tsl300 import CLASSES, POINT_FIELDS, SUBSETS, Segment
 from jacklib.errors import check_at_least, refuse
-from jacklib.files import make_set, write_json, write_text
+from jacklib.files import SET_MARK, make_set, read_table, write_json, write_text
 from jacklib.samples.rendered import (
     FPS,
     LABELS,
@@ -48,13 +49,14 @@ class UntrimmedVideo(NamedTuple):
     emotions: tuple[str, ...]  # of the events
 
 
-def render_untrimmed(seed: int, fps: int, shots: int = 8) -> UntrimmedVideo:
-    """Render one video of `shots` shots of 5 to 10 s.
+def plan_untrimmed(seed: int, shots: int = 8) -> Iterator[tuple]:
+    """(kind, label, seed, length, (start, end) of its event) of each shot, in frames at 30 per
+    second; a shot is 5 to 10 s long.
 
     Half of them hold an event of 2.5 to 5 s. A video has a mood, which is the chance of an event to
-    be positive, so that some videos have events of one kind only. One more shot only looks like an
-    event and one only sounds like one: decoys, which are not emotional and not in the truth, so
-    that a network has to listen and look. seed: of everything.
+    be positive, so that some videos have events of one kind only. One more shot only "looks" like
+    an event and one only "sounds" like one: decoys, which are not emotional and not in the truth,
+    so that a network has to listen and look. seed: of everything.
     """
     check_at_least("shots", shots, 4, "Give more shots.")
     rng = np.random.RandomState(seed)
@@ -63,18 +65,36 @@ def render_untrimmed(seed: int, fps: int, shots: int = 8) -> UntrimmedVideo:
     kind_of = (sorted(set(LABELS) - POSITIVE), sorted(POSITIVE))
     mood = MOODS[rng.randint(len(MOODS))]
     labels = [kind_of[int(rng.random_sample() < mood)][rng.randint(4)] for _ in range(shots // 2)]
-    frames, sound, events, emotions, at = [], [], [], [], 0
     for kind in kinds:
         length = rng.randint(5 * FPS, 10 * FPS)
         event_length = rng.randint(int(2.5 * FPS), 5 * FPS)
         start = rng.randint(0, length - event_length)
         label = labels.pop(0) if kind == "event" else LABELS[rng.randint(8)]
-        shot_seed = int(rng.randint(2**31 - 1))
+        yield kind, label, int(rng.randint(2**31 - 1)), length, (start, start + event_length)
+
+
+def read_decoys(root: Path) -> dict[str, list[tuple[str, float, float]]]:
+    """What the truth in a folder of `build_untrimmed_rendered` leaves out, by video: its decoys as
+    ("looks" or "sounds", start, end), in seconds."""
+    made, found = read_table(root / SET_MARK), {}
+    for _, name, video_seed, _ in _jobs(made["n_train"], made["n_test"], made["seed"]):
+        found[name], at = [], 0
+        for kind, _, _, length, (start, end) in plan_untrimmed(video_seed):
+            if kind in ("looks", "sounds"):
+                found[name].append((kind, (at + start) / FPS, (at + end) / FPS))
+            at += length
+    return found
+
+
+def render_untrimmed(seed: int, fps: int, shots: int = 8) -> UntrimmedVideo:
+    """Render what `plan_untrimmed` plans."""
+    frames, sound, events, emotions, at = [], [], [], [], 0
+    for kind, label, shot_seed, length, event in plan_untrimmed(seed, shots):
         # Of one seed, the shot with an event and the shot without are alike outside the event. In
         # the latter the event lies beyond the end, and is cut off.
-        event, beyond = (start, start + event_length), (length, length + 1)
         shot = partial(render_clip, label, shot_seed, size=SIZE)
         with_event = shot(n_frames=length, event=event) if kind != "neutral" else None
+        beyond = (length, length + 1)
         without = shot(n_frames=length + 1, event=beyond) if kind != "event" else None
         looked = with_event if kind in ("event", "looks") else without
         heard = with_event if kind in ("event", "sounds") else without
@@ -129,12 +149,18 @@ def build_untrimmed_rendered(
                     "making the untrimmed rendered videos")  # fmt: skip
 
 
-def _write_videos(root: Path, n_train: int, n_test: int, seed: int, progress: bool) -> None:
+def _jobs(n_train: int, n_test: int, seed: int) -> list[tuple[str, str, int, int]]:
+    """(subset, name, seed, frames per second) of every video."""
     jobs = []
     for place, (split, count) in enumerate(zip(SUBSETS, (n_train, n_test), strict=True)):
         for k in range(count):
             name = f"{len(jobs) + 1}_rendered_{split}"
             jobs.append((split, name, (seed * 2 + place) * 1000 + k, RATES[k % len(RATES)]))
+    return jobs
+
+
+def _write_videos(root: Path, n_train: int, n_test: int, seed: int, progress: bool) -> None:
+    jobs = _jobs(n_train, n_test, seed)
 
     def one(split: str, name: str, video_seed: int, fps: int) -> UntrimmedVideo:
         video = render_untrimmed(video_seed, fps)

@@ -19,18 +19,6 @@ from jacklib.widgets.drawing import check_language
 
 VIDEOS = media.VIDEO_ENDINGS
 POSES = (".bvh", ".npy", ".csv")
-ABOUT = {
-    "en": "{network:7} {weights}, trained on {data}{score}",
-    "zh": "{network:7} {weights}，训练数据：{data}{score}",
-}
-SCORE = {
-    "en": "; {what} {number:.2f} on validation data of the same kind",
-    "zh": "；在同类验证数据上的{what}为 {number:.2f}",
-}
-WHAT = {
-    "en": {"accuracy": "accuracy", "mAP": "mAP", "": "data that the file does not name"},
-    "zh": {"accuracy": "准确率", "mAP": " mAP ", "": "文件没有说明"},
-}
 
 
 def check_file(path: str | Path, kinds: Sequence[str] = VIDEOS) -> Path:
@@ -109,15 +97,12 @@ def load_newest(network: str) -> Model:
 def about(model: Model, lang: str = "en") -> str:
     """Where a model's weights come from, what they were trained on and how well, in one line."""
     check_language(lang)
-    score = ""
+    words, score = TEXT[lang], ""
     if model.score:
-        score = SCORE[lang].format(what=WHAT[lang][model.score[0]], number=model.score[1])
-    data = (
-        TEXT[lang]["trained_on"].get(model.trained_on or "") or model.trained_on or WHAT[lang][""]
-    )
-    return plain(
-        ABOUT[lang].format(network=model.network, weights=model.weights, data=data, score=score)
-    )
+        score = words["score"].format(what=words[model.score[0]], number=model.score[1])
+    data = words["trained_on"].get(model.trained_on or "") or model.trained_on or words["untold"]
+    network, weights = model.network, model.weights
+    return plain(words["about"].format(network=network, weights=weights, data=data, score=score))
 
 
 def _goes_on(weights: Path) -> bool:
