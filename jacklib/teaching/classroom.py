@@ -162,8 +162,7 @@ def compare_runs(
             f"{f'{one} − {other}':{width}}{line}"
             + (f" ± {d.std(ddof=1):.3f}" if len(d) > 1 else "")
         )
-        luck = "few" if agree == len(d) > 1 else "luck"
-        words = luck if pair.chance > 0.05 else "shown"
+        words = "shown" if pair.chance <= 0.05 else "few" if agree == len(d) > 1 else "luck"
         print("    " + _say(words, agree=pair.agree, n=len(d), chance=pair.chance))
     print(_say("fixed", fixed=(fixed_zh or fixed) if _language == "zh" else fixed))
     return pairs

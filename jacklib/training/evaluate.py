@@ -45,6 +45,11 @@ class Predictions:
         return float((self.predicted == self.labels).mean())
 
     @property
+    def most_frequent(self) -> float:
+        """The accuracy of always answering the class that most of these labels have."""
+        return float(np.bincount(self.labels).max() / len(self.labels))
+
+    @property
     def confusion(self) -> np.ndarray:
         """Counts [true, predicted]."""
         return confusion_matrix(self.labels, self.predicted, len(self.class_names))
@@ -54,8 +59,7 @@ class Predictions:
         others = set(self.ids) - set(ids)
         kept = [row for row, clip in enumerate(self.ids) if clip in others]
         refuse(not kept, self.noun, found="none that can be read", wanted="at least one",
-               cure="Look at the files that the warnings name, or prepare them again."
-        )  # fmt: skip
+               cure="Look at the files that the warnings name, or prepare them again.")  # fmt: skip
         return replace(
             self, probabilities=self.probabilities[kept], labels=self.labels[kept],
             ids=[self.ids[row] for row in kept], gamma=self.gamma[kept],
@@ -67,6 +71,7 @@ class Predictions:
         return {
             "accuracy": self.accuracy,
             "chance": 1 / len(self.class_names),
+            "most_frequent": self.most_frequent,
             self.noun: len(self.labels),
             "per_class": dict(zip(self.class_names, per_class(confusion), strict=True)),
             "confusion": confusion.tolist(),
@@ -90,14 +95,11 @@ class Predictions:
         for name, row in zip(self.class_names, per_class(self.confusion), strict=True):
             shares = (row[k] for k in ("precision", "recall", "f1"))
             cells = ["    -" if share is None else f"{share:5.2f}" for share in shares]
-            lines.append(
-                f"{name:<{width}}  {row['clips']:5d}      {cells[0]}   {cells[1]}  {cells[2]}"
-            )
-        lines.append(
-            f"accuracy {self.accuracy:.3f} on {len(self.labels)} {self.noun} "
-            f"(chance {1 / len(self.class_names):.3f})"
-        )
-        return "\n".join(lines)
+            numbers = f"{row['clips']:5d}      {cells[0]}   {cells[1]}  {cells[2]}"
+            lines.append(f"{name:<{width}}  {numbers}")
+        n, chance, most = len(self.labels), 1 / len(self.class_names), self.most_frequent
+        score = f"accuracy {self.accuracy:.3f} on {n} {self.noun} (chance {chance:.3f})"
+        return "\n".join([*lines, f"{score}; always the most frequent class: {most:.3f}"])
 
     def write(self, folder: str | os.PathLike, more: Mapping[str, Any] | None = None) -> list[Path]:
         """Write evaluation.json and confusion.png into `folder`; returns both paths.

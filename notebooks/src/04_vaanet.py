@@ -77,7 +77,7 @@ CACHE = Path("results/vaanet")  # git ignores it
 # | temporal, visual | *when* to look? | $\gamma$ | 12 segments |
 # | temporal, audio | *when* to listen? | $\gamma^{a}$ | 16 segments |
 #
-# The paper reports 54.5% on VE8 and 55.3% on Ekman-6. Guessing is right in 12.5% and 16.7%; **always answering the most frequent class, surprise, in 19.1% and 22.0%** (70 of the 367 and 180 of the 818 test videos of the splits `ve8_01` and `ek6_01` that were released with the code). An accuracy has to be compared with the higher of the two.
+# The paper reports 54.5% on VE8 and 55.3% on Ekman-6. Guessing is right in 12.5% and 16.7%; **always answering the most frequent class, surprise, in 19.1% and 22.0%** (70 of the 367 and 180 of the 818 test videos of the splits `ve8_01` and `ek6_01`, released with VAANet's and CTEN's code). An accuracy has to be compared with the higher of the two.
 
 # %% [markdown] lang="zh"
 # ## 1 · 任务与思路
@@ -95,7 +95,7 @@ CACHE = Path("results/vaanet")  # git ignores it
 # | 时间（视觉） | 视觉上*哪个时刻*？ | $\gamma$ | 12 个片段 |
 # | 时间（音频） | 音频中*哪个时刻*？ | $\gamma^{a}$ | 16 个片段 |
 #
-# 论文报告的准确率：VE8 为 54.5%，Ekman-6 为 55.3%。随机猜测能对 12.5% 和 16.7%；**每次都答数量最多的一类（惊讶），能对 19.1% 和 22.0%**（随代码公开的划分 `ve8_01` 和 `ek6_01` 中，367 段测试视频里有 70 段，818 段里有 180 段）。准确率要与两者中较高的一个相比。
+# 论文报告的准确率：VE8 为 54.5%，Ekman-6 为 55.3%。随机猜测能对 12.5% 和 16.7%；**每次都答数量最多的一类（惊讶），能对 19.1% 和 22.0%**（随 VAANet 和 CTEN 的代码公开的划分 `ve8_01` 和 `ek6_01` 中，367 段测试视频里有 70 段，818 段里有 180 段）。准确率要与两者中较高的一个相比。
 
 # %% [markdown] lang="en"
 # ## 2 · From a film to arrays
@@ -270,7 +270,7 @@ plt.show()
 # | visual backbone | the network is trained "end-to-end" (abstract) | frozen (`visual_stream.py` 41, `vaanet.py` 57); its batch norm still uses and updates the statistics of each batch (`train.py` 9) | as the code; classroom: trained from scratch |
 # | start of the audio ResNet-18 | – | weights from ImageNet (`vaanet.py` 27) | random |
 # | long audio | – | the first 4,096 MFCC frames, 48 s; the rest is left out (`ve8.py` 124 to 129) | as the code |
-# | loss and data on Ekman-6 | results in the abstract's second data set | VE8 alone (`dataset.py` 18 to 22, `loss.py` 24) | any annotation file; PCCE with the polarity of its classes |
+# | loss and data on Ekman-6 | reports results on it (abstract) | VE8 alone (`dataset.py` 18 to 22, `loss.py` 24) | any annotation file; PCCE with the polarity of its classes |
 # | evaluation | – | random snippets and corners (`main.py` 41, `utils.py` 43); `test.py` is empty | the middle; `--evaluation released` draws |
 # | which epoch counts | – | every epoch is saved, none is chosen (`validation.py` 38 to 44) | the last; `best.pth`, chosen on the validation clips, is kept as well |
 # | classroom schedule | – | – | 12 epochs, batch 8, 1e-3; temporal attention 20 times as fast (section 5) |
@@ -289,7 +289,7 @@ plt.show()
 # | 视觉骨干网络 | 整个网络“端到端”训练（摘要） | 冻结（`visual_stream.py` 41，`vaanet.py` 57）；但其中的批归一化仍使用并更新每个批次的统计量（`train.py` 9） | 同代码；课堂设置从零开始训练 |
 # | 音频 ResNet-18 的初值 | – | ImageNet 的权重（`vaanet.py` 27） | 随机 |
 # | 长音频 | – | 只取前 4,096 帧 MFCC，即 48 秒，其余不用（`ve8.py` 124 至 129） | 同代码 |
-# | Ekman-6 的损失与数据 | 摘要中的第二个数据集 | 只有 VE8（`dataset.py` 18 至 22，`loss.py` 24） | 任何标注文件；PCCE 用其类别的极性 |
+# | Ekman-6 的损失与数据 | 报告了它的结果（摘要） | 只有 VE8（`dataset.py` 18 至 22，`loss.py` 24） | 任何标注文件；PCCE 用其类别的极性 |
 # | 评估 | – | 随机取小段、随机裁角（`main.py` 41，`utils.py` 43）；`test.py` 是空文件 | 取正中；`--evaluation released` 随机取 |
 # | 报告哪一轮 | – | 每一轮都保存，不作选择（`validation.py` 38 至 44） | 最后一轮；在验证视频上选出的 `best.pth` 也保留 |
 # | 课堂的训练计划 | – | – | 12 轮，批大小 8，学习率 1e-3；时间注意力快 20 倍（第 5 节） |
@@ -571,7 +571,7 @@ plt.show()
 # >
 # > 1. **Pair by seed.** Train both with the same seeds: the two runs of a seed begin with the same weights where they can, and see the data in the same order. Look at the *differences*.
 # > 2. **Show all values**, not only means and not only the best.
-# > 3. **Count signs.** If A and B were equally good, each difference would be positive or negative like a tossed coin. Three pairs that agree: one case in four. Six that agree: 3%.
+# > 3. **Count signs.** If A and B were equally good, each difference would be positive or negative like a tossed coin. Three pairs that agree: one case in four. Six that agree: 3%. So three seeds give hints. A hint is strong where the mean difference is many times its spread (the number after ±), and weak where it is not.
 # > 4. **Say what was not varied.** Seeds vary the initial weights and the order of the data. Other videos, other people, other settings were not tried, so nothing is shown about them.
 # >
 # > `classroom.compare_runs` prints exactly this.
@@ -585,7 +585,7 @@ plt.show()
 # >
 # > 1. **按种子配对。** 两种设置用同样的种子训练：同一个种子的两次运行，凡是可以相同的初始权重都相同，看数据的次序也相同。看的是*差值*。
 # > 2. **列出全部数值**，不要只列平均，更不要只列最好的。
-# > 3. **数正负号。** 如果 A 和 B 一样好，每个差值是正是负就像抛硬币。三对全部同号：四次里有一次。六对全部同号：3%。
+# > 3. **数正负号。** 如果 A 和 B 一样好，每个差值是正是负就像抛硬币。三对全部同号：四次里有一次。六对全部同号：3%。所以三个种子只给出迹象；平均差是离散程度（± 后面的数）的许多倍，迹象就强，否则就弱。
 # > 4. **说明什么没有变动。** 换种子，变的是初始权重和数据的次序。别的视频、别的人、别的设置没有试过，因此什么也说明不了。
 # >
 # > `classroom.compare_runs` 打印的就是这些。
