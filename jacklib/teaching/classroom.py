@@ -163,7 +163,7 @@ def compare_runs(
             + (f" ± {d.std(ddof=1):.3f}" if len(d) > 1 else "")
         )
         words = "shown" if pair.chance <= 0.05 else "few" if agree == len(d) > 1 else "luck"
-        print("    " + _say(words, agree=pair.agree, n=len(d), chance=pair.chance))
+        print("    " + _say(words, agree=agree, n=len(d), signs=signs, chance=pair.chance))
     print(_say("fixed", fixed=(fixed_zh or fixed) if _language == "zh" else fixed))
     return pairs
 
