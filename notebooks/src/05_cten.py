@@ -216,7 +216,11 @@ plt.show()
 # | optimizer | mini-batch SGD (4.2) | Adam with weight decay | as the code |
 # | prediction | whole video (4.2) | mean of passes 1 and 2 | as the code |
 # | reported accuracy | mean of ten splits (4.2) | one split; the largest of pass 1, pass 2 and their mean (`validation.py` 42) | one split; the mean of the passes, with both passes beside it |
+# | evaluation | – | snippets, crops and audio drawn at random | the middle of each; `--evaluation released` draws |
+# | pass 2 with no segment left | – | sampling fails | the whole video |
 # | detection is correct | by time alone (4.5) | not released | by time and class |
+#
+# A dash: the paper does not say. Small differences are in `docs/en/architecture.md`.
 
 # %% [markdown] lang="zh"
 # ## 3 · 逐个部件看网络
@@ -236,7 +240,11 @@ plt.show()
 # | 优化器 | 小批量 SGD（4.2 节） | Adam，带权重衰减 | 同代码 |
 # | 预测 | 完整视频（4.2 节） | 第 1、2 遍的平均 | 同代码 |
 # | 报告的准确率 | 十次划分的平均（4.2 节） | 一次划分；取第 1 遍、第 2 遍和两者平均中最大的（`validation.py` 42） | 一次划分；两遍的平均，旁边列出两遍各自的 |
+# | 评估 | – | 小段、裁剪、音频都随机取 | 都取正中；`--evaluation released` 随机取 |
+# | 第 2 遍没有剩下片段 | – | 取帧失败 | 用完整视频 |
 # | 检测怎样算对 | 只看时间（4.5 节） | 未发布 | 时间和类别都要对 |
+#
+# 短横表示论文没有说明。细小的差别见 `docs/cn/架构.md`。
 
 # %%
 paper = CTENConfig.paper()

@@ -326,7 +326,10 @@ plt.show()
 # | recall and precision | recall, F2 (5.1) | means over the ranked list (`eval_detection.py`) | as the code |
 # | which step counts | – | the best on the test videos (`main.py` 92) | the last; `best.pth` is kept as well |
 #
-# The last column's "classroom" is what this notebook runs. Sections 4, 6 and 8 show the rows that matter most.
+# | names of the classes | – | nAP and pAP by the order in which `gt.json` mentions the labels, so swapped on TSL-300 | by the label's name |
+# | length of a video | – | up to 4,000 snippets (`model_tsl.py` 94) | any |
+#
+# The last column's "classroom" is what this notebook runs. Sections 4, 6 and 8 show the rows that matter most; small ones are in `docs/en/architecture.md` and `docs/en/train.md`.
 
 # %% [markdown] lang="zh"
 # ## 4 · 逐个部件看网络
@@ -353,7 +356,10 @@ plt.show()
 # | 召回率与精确率 | 召回率、F2（5.1 节） | 沿排序列表取平均（`eval_detection.py`） | 同代码 |
 # | 取哪一步的权重 | – | 在测试视频上最好的一步（`main.py` 92） | 最后一步；`best.pth` 也保留 |
 #
-# 最后一列的“课堂设置”就是本笔记本运行的设置。其中最要紧的几行，第 4、6、8 节会看到。
+# | 类别的名字 | – | 按标签在 `gt.json` 中出现的次序称为 nAP、pAP，在 TSL-300 上正好颠倒 | 按标签的名字 |
+# | 视频长度 | – | 最多 4,000 个小段（`model_tsl.py` 94） | 不限 |
+#
+# 最后一列的“课堂设置”就是本笔记本运行的设置。其中最要紧的几行，第 4、6、8 节会看到；细小的差别见 `docs/cn/架构.md` 和 `docs/cn/训练.md`。
 
 
 # %%

@@ -537,7 +537,10 @@ for words, rows in (("all training gaits", affective), ("those of 48 frames", af
 # | augmentation | small rotations and translations (IV-A) | rotation, scale and shift, drawn separately for posture and movement (`feeder_same_combine.py` 116 to 118) | as the code |
 # | joints 4 to 6 | left (III-B) | right, in the comments (`graph/EGait.py` 9 to 12) | left |
 # | affective features | Table I | read from files; no script | computed from Table I |
+# | last batch of an epoch | – | left out where it is not full (`main_…fagg.py` 247) | used |
 # | which epoch counts | – | the best on the test gaits (`main_…fagg.py` 583) | the last |
+#
+# A dash: the paper does not say. Small differences are in `docs/en/architecture.md` and `docs/en/train.md`.
 
 # %% [markdown] lang="zh"
 # ## 5 · 逐个部件看网络
@@ -562,7 +565,10 @@ for words, rows in (("all training gaits", affective), ("those of 48 frames", af
 # | 数据增强 | 小的旋转和平移（IV-A 节） | 旋转、缩放、平移，姿态和运动各自随机（`feeder_same_combine.py` 116 至 118） | 同代码 |
 # | 关节 4 至 6 | 左侧（III-B 节） | 右侧，见注释（`graph/EGait.py` 9 至 12） | 左侧 |
 # | 情感特征 | 表 I | 从文件读取，没有脚本 | 按表 I 计算 |
+# | 一轮的最后一批 | – | 不满就丢弃（`main_…fagg.py` 247） | 照用 |
 # | 取哪一轮的权重 | – | 在测试步态上最好的一轮（`main_…fagg.py` 583） | 最后一轮 |
+#
+# 短横表示论文没有说明。细小的差别见 `docs/cn/架构.md` 和 `docs/cn/训练.md`。
 
 # %%
 paper, config = BPMGCNConfig.paper(), BPMGCNConfig.classroom()
