@@ -53,8 +53,8 @@ def plan_untrimmed(seed: int) -> Iterator[tuple]:
 
     Half of them hold an event of 2.5 to 5 s. A video has a mood, which is the chance of an event to
     be positive, so that some videos have events of one kind only. One more shot only "looks" like
-    an event and one only "sounds" like one: decoys, which are not emotional and not in the truth, so
-    that a network has to listen and look. seed: of everything.
+    an event and one only "sounds" like one: decoys, which are not emotional and not in the truth,
+    so that a network has to listen and look. seed: of everything.
     """
     rng = np.random.RandomState(seed)
     n_events = SHOTS // 2

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jacklib.errors import check_word
+from jacklib.errors import check_word, refuse
 from jacklib.widgets.words import texts
 
 _TEXT = texts("classroom")
