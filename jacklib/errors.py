@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _LONGEST = 600  # characters of one part of a message
-_ELSEWHERE = re.compile(r"[A-Za-z]:[\\/]|\\\\|[a-z]{2,}:/")  # a path of Windows', an address
+_ELSEWHERE = re.compile(r"(^| )([A-Za-z]:[\\/]|\\\\|[a-z]{2,}:/)")  # a path of Windows', an address
 
 
 def plain(text: object, longest: int = _LONGEST) -> str:
@@ -90,8 +90,7 @@ class DataError(ValueError):
     def __init__(self, what: object, *, found: object, wanted: object, cure: str):
         self.what, self.found = plain(what), plain(found)
         self.wanted, self.cure = plain(wanted, 2000), plain(cure, 2000)
-        place = self.found.removeprefix("no file ") if self.what.startswith("-") else self.what
-        if self.found.startswith("no ") and _ELSEWHERE.match(place) and os.sep == "/":
+        if self.found.startswith("no ") and _ELSEWHERE.search(f"{self.what} {self.found}"):
             self.cure = "Give a path of this system: C:\\ is /mnt/c/ in WSL; save what the web has."
         super().__init__(f"{self.what}: found {self.found}, wanted {self.wanted}. {self.cure}")
 
@@ -138,12 +137,8 @@ class DiskError(OSError):
 
 
 # What the system's error means, and the cure.
-_CURES = {
-    getattr(errno, name): words
-    for name, words in json.loads(
-        Path(__file__).with_name("disk_errors.json").read_text("utf-8")
-    ).items()
-}
+_TABLE = json.loads(Path(__file__).with_name("disk_errors.json").read_text("utf-8"))
+_CURES = {getattr(errno, name): words for name, words in _TABLE.items()}
 
 
 def disk_words(error: OSError, path: str | os.PathLike | None = None) -> str:

@@ -42,7 +42,7 @@ from jacklib.errors import DataError, DiskError, logger, plain, refuse, shown
 if TYPE_CHECKING:
     import numpy as np
 
-log = logger(__name__)
+_say_once = functools.cache(logger(__name__).warning)
 
 MARK = ".jack.json"  # in every folder that we made and may replace; holds how it was made
 LOCK = ".jack.lock"
@@ -134,8 +134,7 @@ def typed(text: Any) -> Any:
         path = path[1:-1].strip(_AROUND)
     if url := re.match(r"file:(//(localhost)?)?(?=/)", path, re.IGNORECASE):
         path = unquote(path[url.end() :], errors="surrogateescape")
-    if path.startswith(("~", "$")):
-        path = os.path.expandvars(os.path.expanduser(path))
+    path = os.path.expandvars(os.path.expanduser(path))
     ways = [path, re.sub(r"\\(.)", r"\1", path), path.replace("\\", "/")]
     ways += [unicodedata.normalize(form, way) for way in ways for form in ("NFC", "NFD")]
     return next(filter(os.path.lexists, ways), path.replace("\\ ", " ")) or text
@@ -187,8 +186,7 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def _refused(error: OSError, path: Path, part: object = None) -> Exception:
-    """DiskError; but DataError where the name is not one for this disk: that is one file's fault,
-    and many end with none."""
+    """DiskError, or DataError where this disk does not take the name: that is one file's fault."""
     if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ) or (
         error.errno == errno.EINVAL and error.filename2  # of a move: the name on FAT and NTFS
     ):
@@ -574,9 +572,8 @@ def check_file(path: str | os.PathLike, wanted: str, cure: str, largest: int | N
 
 
 def read_text(
-    path: str | os.PathLike, wanted: str, cure: str, largest: int = LONGEST_TEXT, *,
-    replace: bool = False,
-) -> str:  # fmt: skip
+    path: str | os.PathLike, wanted: str, cure: str, largest: int = LONGEST_TEXT, replace=False
+) -> str:
     """A text file in UTF-8 or UTF-16, with or without a byte-order mark, or else in GBK, which is
     said once. Raises DataError naming it and its first bad byte; replace: these become U+FFFD."""
     check_file(path, wanted, cure, largest)
@@ -598,18 +595,13 @@ def read_text(
         sample = "".join(letter for letter in chinese[:65536] if letter > "\x7f")
         if len(sample.encode("gb2312", "ignore")) >= len(sample):
             if "\ufffd" not in chinese:
-                _say_once(f"{path}: no UTF-8; read as GBK")
+                _say_once("%s: no UTF-8; read as GBK", path)
                 return chinese
             bad = len(chinese.partition("\ufffd")[0].encode("gb18030"))
     refuse(not replace, path, wanted=wanted, cure=cure, found=f"no text in "
            f"{'UTF-8 or GBK' if '8' in code else code.upper()} (0x{data[bad]:02x} as byte "
            f"{bad + 1}, line {data.count(10, 0, bad) + 1})")  # fmt: skip
     return text
-
-
-@functools.cache
-def _say_once(sentence: str) -> None:
-    log.warning("%s", sentence)
 
 
 def read_json(
@@ -635,11 +627,9 @@ def read_table(path: Path, *, needed: bool = False, cure: str = "Fix the file.")
 def csv_rows(
     text: str, fields: Sequence[str] = (), fits: Callable[[dict], Any] = bool
 ) -> tuple[list[str], Iterator[tuple[int, dict[str | None, Any]]]]:
-    """The columns of a CSV table, and of each row its line's number and cells by column; columns in
-    small letters, without blanks around cells. Commas, semicolons or tabs are between them.
-
-    fields: what the columns are called, in order, where no line names them: if the first one, or it
-    without its first cell (an index), `fits`.
+    """The columns of a CSV table, in small letters, and of each row its line's number and cells by
+    column. Commas, semicolons or tabs are between them. fields: the columns where no line names
+    them: where the first one, or what follows its first cell (an index), `fits`.
 
     As csv.DictReader, but a row lacks the cells that it lacks: that one gives each of them a None,
     and a million short rows under 10,000 columns, 3 MB, are too much for any machine. One row is

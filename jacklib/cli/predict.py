@@ -27,9 +27,8 @@ POSES = (".bvh", ".npy", ".csv")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_options(
-        parser, Path(__file__).with_name("options.yaml"), "predict", networks=", ".join(METHODS)
-    )
+    names = ", ".join(METHODS)
+    add_options(parser, Path(__file__).with_name("options.yaml"), "predict", networks=names)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -47,7 +46,7 @@ def main(args: argparse.Namespace) -> int:
 def inputs(names: Sequence[str], network: str) -> list[Path]:
     """The files that names stand for. A folder stands for its frames if it has some, else for the
     films (gait: poses) and folders in it, or for itself where there are none."""
-    paths = [Path(typed(name)) for name in names]
+    paths = map(Path, map(typed, names))
     return [found for path in paths for found in _in(path, network) or [path]]
 
 

@@ -43,6 +43,7 @@ MP3_BIT_RATE = 128_000
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 SETTINGS_FILE = "prepared.json"
 TABLES = (".csv", ".tsv", ".txt")  # endings of --annotations; any other is JSON
+COLUMNS = ("id", "label", "subset")  # of these
 CLASSES = {label for info in DATASETS.values() for label in info.labels}
 
 
@@ -336,7 +337,7 @@ def _listed_clips(source: Path, path: Path) -> tuple[dict | None, list[_Clip], d
             folder = folders.find(label) or labels.setdefault(files.alike(label), label)
             video, problem = _find_video(source, folder, clip_id, seen)
             if annotation is None:
-                label, clip_id = folder, video.stem if video else clip_id
+                label, clip_id, subset = folder, video.stem if video else clip_id, subset.lower()
                 if clip_id in subsets or subset not in ("", "training", "validation"):
                     twice = f"a second row for {shown(clip_id)}"
                     problem = str(DataError(
@@ -358,9 +359,7 @@ def _find_video(
     problem = f"no video {plain(clip_id)}.* in {source}"
     for folder in (source / label, source):
         if folder not in seen:
-            inside: list[str] = []
-            with suppress(OSError):
-                inside = [name for name in os.listdir(folder) if not name.startswith(".")]
+            inside = [path.name for path in folder.glob("[!.]*")]
             films = [n for n in inside if n.lower().endswith(media.VIDEO_ENDINGS)]
             others = {files.alike(os.path.splitext(n)[0]): n for n in {*inside}.difference(films)}
             seen[folder] = files.Names(films), others
@@ -404,15 +403,14 @@ def _read_csv(path: Path, classes: files.Names) -> list[tuple[str, str, str, str
     text = files.read_text(path, wanted, cure)
     with files.reading(path, wanted, cure, "no CSV"):
         columns, rows = files.csv_rows(
-            text, ("id", "label", "subset"), lambda row: classes.find(row.get("label", ""))
+            text, COLUMNS, lambda row: classes.find(row.get("label", ""))
         )
         refuse(not {"id", "label"} <= set(columns), path,
                found=f"columns {', '.join(columns[:20]) or 'none'}",
                wanted="id and label, and subset if wanted",
                cure="Name them in the first line: id,label,subset")  # fmt: skip
-        cells = ((*(row.get(c, "") for c in ("id", "label", "subset")), n) for n, row in rows)
-        return [(i, label, subset.lower(), f"{path}, line {n}")
-                for i, label, subset, n in itertools.islice(cells, MOST_CLIPS + 1)]  # fmt: skip
+        return [(*(row.get(name, "") for name in COLUMNS), f"{path}, line {line}")
+                for line, row in itertools.islice(rows, MOST_CLIPS + 1)]  # fmt: skip
 
 
 def split_subsets(

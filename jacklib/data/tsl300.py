@@ -315,10 +315,8 @@ def read_ground_truth(path: Path) -> dict[str, dict]:
 
 def _named(table: dict[str, Any], ids: Sequence[str]) -> dict[str, Any]:
     """A table's entries by ID, which may be spelled otherwise there, or end as a video does."""
-    names, found = files.Names(ids), {}
-    for name, entry in table.items():
-        found.setdefault(names.find(name, VIDEO_ENDINGS) or name, entry)
-    return found
+    names = files.Names(set(ids).difference(table))
+    return {names.find(name, VIDEO_ENDINGS) or name: entry for name, entry in table.items()}
 
 
 def segments_of(path: Path, database: dict, video: str) -> tuple[Segment, ...]:

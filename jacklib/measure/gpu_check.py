@@ -334,9 +334,8 @@ def _short(error: BaseException) -> str:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_options(
-        parser, Path(__file__).with_name("options.yaml"), "gpu_check", parts=", ".join(PARTS)
-    )
+    names = ", ".join(PARTS)
+    add_options(parser, Path(__file__).with_name("options.yaml"), "gpu_check", parts=names)
 
 
 def main(args: argparse.Namespace) -> int:

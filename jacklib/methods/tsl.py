@@ -647,19 +647,12 @@ def _main_inference(args: argparse.Namespace) -> int:
 def _tell(model: Model, source: Path, found: Answer, args: argparse.Namespace) -> int:
     """Print an answer's segments and write them, and the picture."""
     shares = ", ".join(f"{c} {found.probabilities[NAMES[c]]:.3f}" for c in CLASSES)
-    fps = found.state.fps
-    print(f"{source.stem}: {len(found.state.scores)} clips at {fps:g} frames per second; "
-          f"video score {shares}")  # fmt: skip
-    if found.doubt:
-        print(f"Note: {found.doubt}")
     short = {name: c for c, name in NAMES.items()}
-    print("label  score   start     end")
-    for start, end, label, score in found.segments[:20]:
-        print(f"{short[label]:<5} {score:6.3f} {start:7.2f} {end:7.2f}")
-    if len(found.segments) > 20:
-        print(f"and {len(found.segments) - 20} weaker ones, all in the json")
-    folder = result_folder(NAME, args.result_path)
     segments = [(short[label], score, start, end) for start, end, label, score in found.segments]
+    facts = {"stem": source.stem, "state": found.state, "doubt": found.doubt}
+    template = Path(__file__).with_name("tsl_segments.txt")
+    print(filled(template, shares=shares, segments=segments, **facts))
+    folder = result_folder(NAME, args.result_path)
     written = tsl300.write_results(
         folder / named_after(source, "_detections.json"), {source.stem: segments},
         f"Features: {model.file.options.get('features', I3D_FEATURES)}",

@@ -76,14 +76,7 @@ class Finding(NamedTuple):
     words: str
 
 
-KINDS = {
-    "weights": "the state dict: names that only one of the two has",
-    "outputs": "a layer's output, or what goes into it",
-    "loss": "only the loss, and the gradient that comes from it",
-    "step": "only what one optimizer step moves",
-    "start": "only the values that training begins with",
-    "source": "none of these numbers: only reading the source (`check_text`)",
-}
+KINDS = yaml.safe_load(Path(__file__).with_name("clinic.yaml").read_text("utf-8"))
 
 
 @dataclass(frozen=True)
