@@ -18,7 +18,7 @@ from jacklib.files import read_text, reading
 # From the feet over knees and hips, spine and neck up to the head: where a BVH file's units are
 # not known, this length is taken for one of an adult.
 NOMINAL_HEIGHT = 1.5  # metres
-LARGEST = 256 * 2**20  # bytes of a file
+LARGEST, LONGEST_HEAD = 256 * 2**20, 2**22  # bytes of a file, characters of its skeleton
 MOST_JOINTS, LONGEST_NAME = 1000, 200  # motion capture has some 100 joints
 MOST_PLACES = 10_000_000  # joints times frames, each of 128 bytes while they are computed
 _TABLE = yaml.safe_load(Path(__file__).with_name("bvh.yaml").read_text("utf-8"))
@@ -62,6 +62,7 @@ class _Words:
         self.path, self.at = path, 0
         text = read_text(path, WANTED, CURE, LARGEST, replace=True)
         head, time, rows = _spelled(text, "text").partition("FRAMETIME:")
+        self.refuse(len(head) > LONGEST_HEAD, f"{len(head):,} characters before its motion", WANTED)
         self.words = [*_spelled(head, "head").split(), *time.split(), *rows.split()]
 
     def wrong(self, found: str, wanted: str = WANTED) -> DataError:
@@ -110,8 +111,9 @@ def _skeleton(words: _Words) -> tuple[list, list, list, list]:
         if word in ("ROOT", "JOINT", "END"):
             parent = open_joints[-1] if open_joints else -1
             words.refuse(word == "ROOT" and bool(names), "a second ROOT", "one person a file")
-            outside = (parent < 0) != (word == "ROOT")
-            words.refuse(outside, f"{word} outside of a ROOT's braces", "ROOT first")
+            words.refuse(
+                (parent < 0) != (word == "ROOT"), f"{word} outside of braces", "ROOT first"
+            )
             name = " ".join(iter(take, "{"))  # names may hold spaces
             too_long, too_many = len(name) > LONGEST_NAME, len(names) == MOST_JOINTS
             words.refuse(too_long, f"a joint called {shown(name)}", "a shorter name, then {")

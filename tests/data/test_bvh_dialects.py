@@ -135,6 +135,15 @@ def test_no_number(tmp_path, number):
         read_bvh(path)
 
 
+def test_no_skeleton_is_that_large(tmp_path):
+    path = tmp_path / "large.bvh"
+    path.write_text("{" * 5_000_000)
+    with pytest.raises(
+        DataError, match=r"large\.bvh: found 5,000,000 characters before its motion"
+    ):
+        read_bvh(path)
+
+
 # --- Names ----------------------------------------------------------------------------------------
 
 # The trunk from the file's root to the head, where the legs hang, the leg, where the arms hang, the
