@@ -18,7 +18,7 @@ from jacklib.files import read_text, reading
 # From the feet over knees and hips, spine and neck up to the head: where a BVH file's units are
 # not known, this length is taken for one of an adult.
 NOMINAL_HEIGHT = 1.5  # metres
-LARGEST, LONGEST_HEAD = 256 * 2**20, 2**22  # bytes of a file, characters of its skeleton
+LARGEST, LONGEST_HEAD = 256 * 2**20, 2**20  # bytes of a file, characters of its skeleton
 MOST_JOINTS, LONGEST_NAME = 1000, 200  # motion capture has some 100 joints
 MOST_PLACES = 10_000_000  # joints times frames, each of 128 bytes while they are computed
 _TABLE = yaml.safe_load(Path(__file__).with_name("bvh.yaml").read_text("utf-8"))
@@ -111,9 +111,7 @@ def _skeleton(words: _Words) -> tuple[list, list, list, list]:
         if word in ("ROOT", "JOINT", "END"):
             parent = open_joints[-1] if open_joints else -1
             words.refuse(word == "ROOT" and bool(names), "a second ROOT", "one person a file")
-            words.refuse(
-                (parent < 0) != (word == "ROOT"), f"{word} outside of braces", "ROOT first"
-            )
+            words.refuse((parent < 0) != (word == "ROOT"), f"{word} outside braces", "ROOT first")
             name = " ".join(iter(take, "{"))  # names may hold spaces
             too_long, too_many = len(name) > LONGEST_NAME, len(names) == MOST_JOINTS
             words.refuse(too_long, f"a joint called {shown(name)}", "a shorter name, then {")
@@ -130,7 +128,7 @@ def _skeleton(words: _Words) -> tuple[list, list, list, list]:
             words.refuse(odd, f"a joint of {shown(count)} channels", f"0 to {len(CHANNELS)}")
             channels[open_joints[-1]] = chosen = tuple(take().capitalize() for _ in range(count))
             others = [channel for channel in chosen if channel not in CHANNELS]
-            words.refuse(bool(others), f"channels {shown(others)}", f"of {', '.join(CHANNELS)}")
+            words.refuse(bool(others), f"channels {shown(others)}", f"{', '.join(CHANNELS)} only")
         elif word == "}" and open_joints:
             open_joints.pop()
         elif word == "MOTION" and names and not open_joints:
@@ -150,9 +148,9 @@ def _motion(words: _Words, n_joints: int, n_channels: int) -> tuple[np.ndarray, 
     words.refuse(not seconds > 0, f"a frame time of {seconds}", "seconds above 0")
     poses.check_rate(1 / seconds, f"{words.path}, its frame time")
     found = len(words.words) - words.at
-    wanted = f"{shown(n_frames)} frames of {n_channels} channels, one number each"
-    odd = min(n_frames, n_channels) < 1 or found != n_frames * n_channels
-    words.refuse(odd, f"{found} numbers of motion", wanted)
+    fits = min(n_frames, n_channels) > 0 and found == n_frames * n_channels
+    words.refuse(not fits, f"{found} numbers of motion",
+                 f"{shown(n_frames)} frames of {n_channels} channels, one number each")  # fmt: skip
     most, many = (
         min(MOST_FRAMES, MOST_PLACES // n_joints),
         f"{n_frames} frames of {n_joints} joints",
