@@ -25,14 +25,14 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from jacklib.backend.folders import cuda_folder, digest, make_once, set_here
+from jacklib.backend.folders import cuda_folder, digest, make_once, set_here, text_of
 from jacklib.backend.processes import output_of
 
 Version = tuple[int, int]
 
 # What a copied Jittor needs of a toolkit (what is missing is named), the commands that bring one,
 # and the newest GPUs (compute capability) that a CUDA release compiles for.
-_KNOWN = json.loads(Path(__file__).with_name("cuda.json").read_text("utf-8"))
+_KNOWN = json.loads(text_of("cuda.json"))
 HEADERS, LIBRARIES, SYSTEM_LIBRARIES, PYPI_CUDA_13, CUDA_12, _NEWEST_GPU = _KNOWN.values()
 
 

@@ -60,7 +60,7 @@ def diagnose() -> list[tuple[str, str, str, bool]]:
         cure = str(error)
     cache = folders.jittor_home() / ".cache" / "jittor"
     compiled = ", Jittor compiled" if any(folders.cache_folder().glob("compiled-*")) else ""
-    row("cache", f"{cache}{compiled}", not cure, cure, needed=True)
+    row("cache", f"{cache.resolve()}{compiled}", not cure, cure, needed=True)
     there = next(folder for folder in (cache, *cache.parents) if folder.exists())
     free = shutil.disk_usage(there).free / 1e9
     row("disk", f"{free:.1f} GB free", free > 2, "free 2 GB for Jittor's cache", needed=free < 0.5)

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -57,19 +58,19 @@ def remembered_home() -> Path | None:
         return None
 
 
+_FOR_ALL = ("/var/tmp", "/tmp")  # the first outlives a restart
 _OWN = f"jack-{os.getuid()}"
 _PLAIN = re.compile(r"[\w./+,:=@%-]+")
 
 
 def _is_ours(folder: Path) -> bool:
-    about = folder.lstat()
+    about = folder.lstat()  # of a link, itself
     return stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid() and not about.st_mode & 0o022
 
 
 def own_folder(cure: str) -> Path:
     """A folder that only this user can write, in a place for all; RuntimeError(cure) without."""
-    for place in ("/var/tmp", "/tmp"):  # the first outlives a restart
-        folder = Path(place, _OWN)
+    for folder in (Path(place, _OWN) for place in _FOR_ALL):
         with contextlib.suppress(OSError):
             folder.mkdir(0o700, exist_ok=True)
             if _is_ours(folder) and os.access(folder, os.W_OK):
@@ -111,6 +112,20 @@ def write_if_changed(path: Path, text: str, mode: int) -> None:
     with files.whole_file(path) as part:
         part.write_bytes(data)
         part.chmod(mode)
+
+
+def text_of(name: str) -> str:
+    """A text that lies beside this file."""
+    return Path(__file__).with_name(name).read_text("utf-8")
+
+
+def write_script(name: str, script: str, **words: str) -> Path:
+    """Write a shell script of ours with these words replaced; its name has a digest of it."""
+    for word, value in words.items():
+        script = script.replace(word, shlex.quote(value))
+    path = cache_folder() / f"{name}-{digest(script)}"
+    write_if_changed(path, script, 0o755)
+    return path
 
 
 def make_once(folder: Path, fill: Callable[[Path], None], whole: Callable[[], bool]) -> None:

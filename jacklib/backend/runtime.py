@@ -89,7 +89,8 @@ def provide_home() -> None:
     home = next(filter(_writable, (named, given, _home_of_the_user())), None)
     if home is None:
         found = f"HOME={plain(named)}, where nothing can be written" if named else "no home folder"
-        home = _elsewhere(f"found {found}. Cure: export HOME=/a/folder/of/yours")
+        home = _elsewhere(f"Jittor keeps what it compiles in the home folder: found {found}. "
+                          "Cure: export HOME=/a/folder/of/yours")  # fmt: skip
     os.environ["HOME"] = home
     _fix_home_memory()
     if cure := cache_cure(folders.jittor_home()):
@@ -117,9 +118,9 @@ def cache_cure(home: Path) -> str:
 
 
 def _elsewhere(cure: str) -> str:
-    own = folders.own_folder(f"Jittor keeps what it compiles in the home folder: {cure}")
+    own = folders.own_folder(cure)
     if not (own / ".cache").exists():
-        print(f"{cure}. Until then Jittor keeps what it compiles in {own}.", file=sys.stderr)
+        print(f"{cure}. Until then it is kept in {own}.", file=sys.stderr)
     if cache_cure(own):
         raise RuntimeError(cure)
     return str(own)
@@ -164,15 +165,11 @@ def _provide_python_config() -> None:
     header = python_header()
     if "python_config_path" in os.environ or header is None:
         return
-    text = (
-        f"#!/bin/sh\n# Written by jacklib: answers Jittor's two questions for {sys.executable}\n"
-        'case "$1" in\n'
-        f'--includes) echo "-I{folders.plain_name(header.parent)}" ;;\n'
-        f'--extension-suffix) echo "{sysconfig.get_config_var("EXT_SUFFIX")}" ;;\n'
-        "esac\n"
-    )
-    path = folders.cache_folder() / f"python-config-{folders.digest(text)}"
-    folders.write_if_changed(path, text, 0o755)
+    path = folders.write_script(
+        "python-config", folders.text_of("python_config.sh"), PYTHON=sys.executable,
+        INCLUDE=str(folders.plain_name(header.parent)),
+        SUFFIX=sysconfig.get_config_var("EXT_SUFFIX"),
+    )  # fmt: skip
     os.environ["python_config_path"] = str(path)
 
 
@@ -213,14 +210,9 @@ def _provide_onednn() -> None:
 
 
 def _set_quiet_defaults() -> None:
-    text = Path(__file__).with_name("defaults.txt").read_text("utf-8")
-    defaults = dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
     if in_mpi():
         os.environ["use_mpi"] = "1"  # whatever the process that called mpirun inherited
-    else:
-        # Else Jittor builds and loads its MPI parts wherever there is an mpicc.
-        defaults["use_mpi"] = "0"
-    for name, value in defaults.items():
+    for name, value in re.findall(r"^(\w+)=(.*)$", folders.text_of("defaults.txt"), re.MULTILINE):
         if name not in os.environ:
             os.environ[name] = value
             folders.set_here.append(name)
@@ -329,6 +321,9 @@ def prepare() -> None:
         _import_jittor()
     except PermissionError as error:  # a part of the cache is somebody else's
         raise DiskError(error) from error
+    except (ImportError, SyntaxError) as error:  # of a package that is another Python's
+        cure = "Cure: unset PYTHONPATH" if os.environ.get("PYTHONPATH") else "Run doctor"
+        raise RuntimeError(f"Jittor cannot be imported: {plain(error)}. {cure}") from error
     from jacklib.backend.kernels import use_quick_compiler
 
     global quick_compiler
