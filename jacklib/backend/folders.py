@@ -10,8 +10,10 @@ import os
 import re
 import shlex
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from jacklib import files
 from jacklib.errors import plain
@@ -60,7 +62,8 @@ def remembered_home() -> Path | None:
 
 _FOR_ALL = ("/var/tmp", "/tmp")  # the first outlives a restart
 _OWN = f"jack-{os.getuid()}"
-_PLAIN = re.compile(r"[\w./+,:=@%-]+")
+# Other letters than ASCII's reach Jittor's C++ rightly in UTF-8 alone.
+_PLAIN = re.compile(r"[\w./+,:=@%-]+", 0 if sys.getfilesystemencoding() == "utf-8" else re.ASCII)
 
 
 def _is_ours(folder: Path) -> bool:
@@ -91,6 +94,11 @@ def plain_name(path: Path) -> Path:
     with contextlib.suppress(FileExistsError):  # what has this name leads there
         link.symlink_to(path)
     return link
+
+
+def real_name(path: Any, real: Callable = os.path.realpath, **how: Any) -> str:
+    """`os.path.realpath`, which Jittor asks, but of what lies behind a `plain_name`."""
+    return str(path) if f"/{_OWN}/" in str(path) else real(path, **how)
 
 
 def cache_folder() -> Path:

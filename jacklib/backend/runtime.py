@@ -62,9 +62,16 @@ def _find_cuda() -> None:
     if way.cure:
         print(f"{way.reason}. To use the GPU: {way.cure}", file=sys.stderr)
     where = _site_packages()  # Jittor puts its own path, too, into shell lines
-    for plain_name in {folders.plain_name(where / p) for p in ("jittor", "jittor_utils")}:
-        if plain_name.parent != where:
-            sys.path.insert(0, str(plain_name.parent))
+    links = [folders.plain_name(where / name) for name in ("jittor", "jittor_utils")]
+    if links[0].parent != where:
+        sys.path.insert(0, str(links[0].parent))
+        for_children = (sys.path[0], os.environ.get("PYTHONPATH", ""))
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, for_children))
+
+
+def _plain_python() -> str:
+    python = Path(sys.executable)  # by its environment's folder, which Python looks for
+    return str(folders.plain_name(python.parents[1]) / python.parent.name / python.name)
 
 
 def _check_mpi() -> None:
@@ -80,9 +87,9 @@ def provide_home() -> None:
 
     Raises RuntimeError with the cause and the cure where no folder allows that.
     """
-    given = os.environ.get("JITTOR_HOME")
+    given = os.environ.pop("JITTOR_HOME", None)  # Jittor dies of an empty one
     if given:  # it is the same for children, which start elsewhere
-        os.environ["JITTOR_HOME"] = given = str(folders.jittor_home())
+        os.environ["JITTOR_HOME"] = given = os.path.abspath(given)
     # Jittor makes ~/.cache/jittor whatever JITTOR_HOME says. Without a home folder (containers,
     # clusters, HOME="") that would be /.cache, or fail.
     named = os.environ.get("HOME")
@@ -92,14 +99,13 @@ def provide_home() -> None:
         home = _elsewhere(f"Jittor keeps what it compiles in the home folder: found {found}. "
                           "Cure: export HOME=/a/folder/of/yours")  # fmt: skip
     os.environ["HOME"] = home
-    _fix_home_memory()
+    if folders.remembered_home() is None:  # Jittor dies where a kill left half a memory
+        folders.home_memory().unlink(missing_ok=True)
     if cure := cache_cure(folders.jittor_home()):
         if given:
             raise RuntimeError(f"Jittor cannot keep or run what it compiles: {cure}")
         os.environ["JITTOR_HOME"] = _elsewhere(cure)
-    home = folders.jittor_home()
-    if folders.plain_name(home) != home:
-        os.environ["JITTOR_HOME"] = str(folders.plain_name(home))
+    os.environ["JITTOR_HOME"] = str(folders.plain_name(folders.jittor_home()))
 
 
 def cache_cure(home: Path) -> str:
@@ -141,15 +147,6 @@ def _writable(home: str | None) -> bool:
         with contextlib.suppress(OSError):
             os.makedirs(cache, exist_ok=True)
     return os.path.isdir(cache) and os.access(cache, os.W_OK)
-
-
-def _fix_home_memory() -> None:
-    # Jittor would make a remembered folder anew that is gone (another disk, a temporary folder),
-    # and dies where a kill left half a memory.
-    if folders.remembered_home() is None:
-        folders.home_memory().unlink(missing_ok=True)
-    elif not os.environ.get("JITTOR_HOME") and folders.jittor_home() == folders.home():
-        os.environ["JITTOR_HOME"] = str(folders.home())  # Jittor now remembers this one
 
 
 def python_header() -> Path | None:
@@ -243,10 +240,12 @@ def first_compile() -> None:
         return
     start = time.time()
     # A child compiles, so that this process can report; in a notebook Jittor would print nothing.
-    code = "import jacklib, jittor, jittor_core; print(jittor_core.__file__)"
+    code = "import jacklib; jacklib.runtime._import_jittor(); import jittor_core as core; "
+    code += "print(core.__file__)"
     environment = {**os.environ, "log_silent": "0", "JACKLIB_NO_JITTOR": "1"}
     with tempfile.TemporaryFile() as output:
-        with Child(["-c", code], env=environment, stdout=output, stderr=subprocess.STDOUT) as child:
+        with Child(["-c", code], python=_plain_python(), env=environment, stdout=output,
+                   stderr=subprocess.STDOUT) as child:  # fmt: skip
             while child.poll() is None:
                 time.sleep(0.5)
                 if time.time() - start > 8:
@@ -265,8 +264,7 @@ def first_compile() -> None:
         tail = "\n".join("    " + plain(line, 200) for line in lines)
         raise RuntimeError(
             f"Jittor {JITTOR_VERSION} could not be compiled on this machine:\n{tail}\n"
-            "Run `bash script/run.sh doctor`: it names what is missing and the command that "
-            "fixes it."
+            "Run `bash script/run.sh doctor`: it names what is missing, and the cure."
         )
     core = next((line for line in reversed(lines) if line.endswith(".so")), "")
     folders.write_if_changed(mark, core + "\n", 0o644)
@@ -308,8 +306,8 @@ def prepare() -> None:
         return
     for package, (found, cure) in packages_found().items():
         if cure:
-            wanted, _ = WANTED[package]
-            raise RuntimeError(f"{package}: found {found or 'none'}, wanted {wanted}. Cure: {cure}")
+            found = f"found {found or 'none'}, wanted {WANTED[package][0]}"
+            raise RuntimeError(f"{package}: {found}. Cure: {cure}")
     _check_mpi()
     _set_quiet_defaults()
     provide_home()
@@ -322,8 +320,7 @@ def prepare() -> None:
     except PermissionError as error:  # a part of the cache is somebody else's
         raise DiskError(error) from error
     except (ImportError, SyntaxError) as error:  # of a package that is another Python's
-        cure = "Cure: unset PYTHONPATH" if os.environ.get("PYTHONPATH") else "Run doctor"
-        raise RuntimeError(f"Jittor cannot be imported: {plain(error)}. {cure}") from error
+        raise RuntimeError(f"{plain(error)}. Cure: unset PYTHONPATH, or run doctor") from error
     from jacklib.backend.kernels import use_quick_compiler
 
     global quick_compiler
@@ -354,10 +351,13 @@ def _import_jittor() -> None:
     except OSError:  # it is gone
         folder = folders.ROOT
     os.chdir(folders.ROOT)
+    python, sys.executable = sys.executable, _plain_python()
+    realpath, os.path.realpath = os.path.realpath, folders.real_name
     try:
         import jittor  # noqa: F401
     finally:
         os.chdir(folder)
+        sys.executable, os.path.realpath = python, realpath
     for number, handler in handlers.items():
         if handler is not None:
             signal.signal(number, handler)
@@ -400,8 +400,7 @@ def version_of(package: str) -> str | None:
 def packages_found() -> dict[str, tuple[str, str]]:
     """What an import of jittor and of numpy takes, and the cure where that is not what is wanted:
     PYTHONPATH's come first, and may have no record."""
-    where = _site_packages() or Path("/nonexistent")
-    file = where / "jittor" / "__init__.py"
+    file = (_site_packages() or Path("/nonexistent")) / "jittor" / "__init__.py"
     text = file.read_text("utf-8") if file.is_file() else ""
     found = {"jittor": "".join(re.findall("^__version__ = '(.*)'", text, re.MULTILINE))}
     try:
@@ -416,7 +415,4 @@ def packages_found() -> dict[str, tuple[str, str]]:
                 if os.path.isdir(os.path.join(folder, package)):
                     found[package] += f" in {plain(folder)}, which PYTHONPATH names"
                     cures[package] = "unset PYTHONPATH"
-    if mark := re.search(r"[\"'$`\\]", str(where)):  # what Jittor's own quotes cannot hold
-        found["jittor"] += f" in {plain(where)}, which has a {mark[0]} in it"
-        cures["jittor"] = "move the checkout with its .venv to a path without one"
     return {package: (found[package], cure) for package, cure in cures.items()}
