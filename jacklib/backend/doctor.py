@@ -37,7 +37,7 @@ def diagnose() -> list[tuple[str, str, str, bool]]:
         row(package, found, not cure, cure, needed=True)
 
     place = folders.onednn_folder()
-    found = str(place) if (place / "lib" / "libmkldnn.so").exists() else ""
+    found = str(place.resolve()) if (place / "lib" / "libmkldnn.so").exists() else ""
     found = found or (f"PyPI {runtime.ONEDNN_VERSION}" if runtime.onednn_files() else "")
     packages = (f"{package}=={runtime.ONEDNN_VERSION}" for package in runtime.ONEDNN_PACKAGES)
     row("oneDNN", found, bool(found), f"python -m pip install {' '.join(packages)}",
@@ -105,8 +105,7 @@ def main(_args: argparse.Namespace) -> int:
         "print('ok', (a @ a.transpose()).sum().item(), jacklib.backend.runtime.device())"
     )
     environment = {k: v for k, v in os.environ.items() if k != "JACKLIB_NO_JITTOR"}
-    result = run_child(["-c", code], env=environment, stdout=subprocess.PIPE, text=True,
-                       errors="replace")  # fmt: skip
+    result = run_child(["-c", code], env=environment, stdout=subprocess.PIPE, errors="replace")
     last = (result.stdout.strip().splitlines() or [""])[-1]  # above it, what Jittor compiled
     if result.returncode or not last.startswith("ok 12.0"):
         print("\nJittor cannot run: see the lines above.")

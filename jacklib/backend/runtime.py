@@ -83,22 +83,18 @@ def _check_mpi() -> None:
 
 
 def provide_home() -> None:
-    """Set HOME and JITTOR_HOME so that Jittor can keep what it compiles, and run it.
-
-    Raises RuntimeError with the cause and the cure where no folder allows that.
-    """
+    """Set HOME and JITTOR_HOME so that Jittor can keep what it compiles, and run it. Raises
+    RuntimeError with the cause and the cure where no folder allows that."""
     given = os.environ.pop("JITTOR_HOME", None)  # Jittor dies of an empty one
     if given:  # it is the same for children, which start elsewhere
         os.environ["JITTOR_HOME"] = given = os.path.abspath(given)
     # Jittor makes ~/.cache/jittor whatever JITTOR_HOME says. Without a home folder (containers,
     # clusters, HOME="") that would be /.cache, or fail.
     named = os.environ.get("HOME")
+    found = f"HOME={plain(named)}, where nothing can be written" if named else "no home folder"
+    cure = f"Jittor works in the home folder: found {found}. Cure: export HOME=/a/folder/of/yours"
     home = next(filter(_writable, (named, given, _home_of_the_user())), None)
-    if home is None:
-        found = f"HOME={plain(named)}, where nothing can be written" if named else "no home folder"
-        home = _elsewhere(f"Jittor keeps what it compiles in the home folder: found {found}. "
-                          "Cure: export HOME=/a/folder/of/yours")  # fmt: skip
-    os.environ["HOME"] = home
+    os.environ["HOME"] = home or _elsewhere(cure)
     if folders.remembered_home() is None:  # Jittor dies where a kill left half a memory
         folders.home_memory().unlink(missing_ok=True)
     if cure := cache_cure(folders.jittor_home()):
@@ -109,8 +105,7 @@ def provide_home() -> None:
 
 
 def cache_cure(home: Path) -> str:
-    """What keeps Jittor's cache there from being written, or its programs from being run, with the
-    cure; else nothing."""
+    """What keeps Jittor's cache there from being written, or from being run; else nothing."""
     cure = "export JITTOR_HOME=/a/folder/of/yours"
     cache, script = home / ".cache" / "jittor", home / ".cache" / "jacklib" / "runs"
     try:
@@ -151,8 +146,7 @@ def _writable(home: str | None) -> bool:
 
 def python_header() -> Path | None:
     """Path of Python.h, or None where the development headers are not installed."""
-    paths = sysconfig.get_paths()
-    places = (Path(paths[name], "Python.h") for name in ("include", "platinclude"))
+    places = (Path(sysconfig.get_path(p), "Python.h") for p in ("include", "platinclude"))
     return next(filter(Path.is_file, places), None)
 
 
@@ -240,8 +234,8 @@ def first_compile() -> None:
         return
     start = time.time()
     # A child compiles, so that this process can report; in a notebook Jittor would print nothing.
-    code = "import jacklib; jacklib.runtime._import_jittor(); import jittor_core as core; "
-    code += "print(core.__file__)"
+    code = "from jacklib import runtime; runtime._import_jittor(); "
+    code += "import jittor_core; print(jittor_core.__file__)"
     environment = {**os.environ, "log_silent": "0", "JACKLIB_NO_JITTOR": "1"}
     with tempfile.TemporaryFile() as output:
         with Child(["-c", code], python=_plain_python(), env=environment, stdout=output,
@@ -258,8 +252,7 @@ def first_compile() -> None:
             print(file=sys.stderr)
         for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             if os.strerror(number) in said:
-                error = OSError(number, os.strerror(number))
-                raise DiskError(error, folders.jittor_home() / ".cache")
+                raise DiskError(OSError(number, os.strerror(number)), folders.jittor_home())
         lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines[-12:]]  # Jittor's colours
         tail = "\n".join("    " + plain(line, 200) for line in lines)
         raise RuntimeError(
