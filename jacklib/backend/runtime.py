@@ -71,7 +71,7 @@ def _find_cuda() -> None:
 
 def _plain_python() -> str:
     python = Path(sys.executable)  # by its environment's folder, which Python looks for
-    return str(folders.plain_name(python.parents[1]) / python.parent.name / python.name)
+    return str(folders.plain_name(python.parent.parent) / python.parent.name / python.name)
 
 
 def _check_mpi() -> None:
