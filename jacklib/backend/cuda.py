@@ -12,6 +12,7 @@ Like `runtime`, this file needs the standard library alone and runs before Jitto
 import argparse
 import ctypes
 import glob
+import json
 import os
 import platform
 import re
@@ -24,27 +25,15 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from jacklib.backend.folders import cuda_folder, digest, make_once, set_here
+from jacklib.backend.folders import cuda_folder, digest, make_once, set_here, text_of
 from jacklib.backend.processes import output_of
 
 Version = tuple[int, int]
 
-# What a copied Jittor needs of a toolkit; what is missing is named.
-HEADERS = (
-    "cuda_runtime.h", "crt/host_defines.h", "cublas_v2.h", "cudnn.h", "curand.h", "cufft.h",
-    "cusparse.h",
-)  # fmt: skip
-LIBRARIES = ("cudart", "cublas", "cublasLt", "cudnn", "curand", "cufft", "cusparse")
-SYSTEM_LIBRARIES = ("/usr/lib/x86_64-linux-gnu", "/usr/lib64")
-PYPI_CUDA_13 = (
-    'python -m pip install "cuda-toolkit[nvcc,crt,nvvm,cudart,cccl,cublas,cufft,curand,cusparse]'
-    '==13.0.2" nvidia-cudnn-cu13'
-)
-CUDA_12 = "install the CUDA toolkit 12.x with nvcc, and cuDNN 8 beside it"
-# The newest GPUs (compute capability) that a CUDA release compiles for.
-_NEWEST_GPU = (
-    ((10, 2), (7, 5)), ((11, 0), (8, 0)), ((11, 1), (8, 6)), ((11, 8), (9, 0)), ((12, 8), (12, 0)),
-)  # fmt: skip
+# What a copied Jittor needs of a toolkit (what is missing is named), the commands that bring one,
+# and the newest GPUs (compute capability) that a CUDA release compiles for.
+_KNOWN = json.loads(text_of("cuda.json"))
+HEADERS, LIBRARIES, SYSTEM_LIBRARIES, PYPI_CUDA_13, CUDA_12, _NEWEST_GPU = _KNOWN.values()
 
 
 class Gpu(NamedTuple):
@@ -121,7 +110,7 @@ def choose(machine: Machine) -> Way:
 
 
 def _compiles_for(release: Version) -> Version:
-    return max((gpu for cuda, gpu in _NEWEST_GPU if cuda <= release), default=(0, 0))
+    return max((tuple(gpu) for cuda, gpu in _NEWEST_GPU if tuple(cuda) <= release), default=(0, 0))
 
 
 def _way_of(toolkit: Toolkit, card: str) -> Way:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from jacklib.backend.folders import digest, make_once
+from jacklib.backend.folders import digest, make_once, text_of
 
 
 class Change(NamedTuple):
@@ -25,8 +25,7 @@ class Change(NamedTuple):
 
 def _changes() -> Iterator[Change]:
     """Those of cuda_patch.txt. No YAML: `gpu_check` runs where nothing reads it."""
-    text = Path(__file__).with_name("cuda_patch.txt").read_text("utf-8")
-    for part in text.split("\n\n@@ ")[1:]:
+    for part in text_of("cuda_patch.txt").split("\n\n@@ ")[1:]:
         head, _, body = part.partition("\n")
         yield Change(*head.split(": ", 1), *body.rstrip("\n").split("\n@@ becomes\n"))
 

@@ -1,8 +1,6 @@
 """What this machine has, and the cure for what it lacks: `bash script/run.sh doctor`."""
 
 import argparse
-import contextlib
-import errno
 import os
 import platform
 import re
@@ -14,25 +12,7 @@ from pathlib import Path
 from jacklib.backend import cuda, folders, runtime
 from jacklib.backend.folders import JITTOR_VERSION
 from jacklib.backend.processes import output_of, run_child
-from jacklib.errors import disk_words, plain
-
-
-def _cache_cure(cache: Path) -> str:
-    """What keeps the cache from being written, and its programs from being run; else nothing."""
-    elsewhere = "export JITTOR_HOME=/a/folder/of/yours"
-    script = folders.cache_folder() / f"doctor-{os.getpid()}"
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        folders.write_if_changed(script, "#!/bin/sh\necho runs\n", 0o755)
-        if not os.access(cache, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        runs = output_of(str(script)) == "runs"
-        return "" if runs else f"nothing there may be run (mounted noexec?): {elsewhere}"
-    except OSError as error:
-        return f"{disk_words(error, cache)} Or {elsewhere}"
-    finally:
-        with contextlib.suppress(OSError):
-            script.unlink()
+from jacklib.errors import plain
 
 
 def diagnose() -> list[tuple[str, str, str, bool]]:
@@ -53,14 +33,11 @@ def diagnose() -> list[tuple[str, str, str, bool]]:
     cure = "sudo apt-get install python{}.{}-dev".format(*sys.version_info)
     row("Python headers", str(header or ""), header is not None, cure, needed=True)
 
-    jittor, numpy = (runtime.version_of(package) or "" for package in ("jittor", "numpy"))
-    row("jittor", jittor + runtime.brought("jittor"), jittor == JITTOR_VERSION,
-        f'python -m pip install "jittor=={JITTOR_VERSION}"', needed=True)  # fmt: skip
-    row("numpy", numpy + runtime.brought("numpy"), numpy.startswith("1."), runtime.numpy_cure(),
-        needed=True)  # fmt: skip
+    for package, (found, cure) in runtime.packages_found().items():
+        row(package, found, not cure, cure, needed=True)
 
     place = folders.onednn_folder()
-    found = str(place) if (place / "lib" / "libmkldnn.so").exists() else ""
+    found = str(place.resolve()) if (place / "lib" / "libmkldnn.so").exists() else ""
     found = found or (f"PyPI {runtime.ONEDNN_VERSION}" if runtime.onednn_files() else "")
     packages = (f"{package}=={runtime.ONEDNN_VERSION}" for package in runtime.ONEDNN_PACKAGES)
     row("oneDNN", found, bool(found), f"python -m pip install {' '.join(packages)}",
@@ -78,13 +55,12 @@ def diagnose() -> list[tuple[str, str, str, bool]]:
 
     try:
         runtime.provide_home()
-        home = ""
+        cure = ""
     except RuntimeError as error:
-        home = str(error)
+        cure = str(error)
     cache = folders.jittor_home() / ".cache" / "jittor"
     compiled = ", Jittor compiled" if any(folders.cache_folder().glob("compiled-*")) else ""
-    cure = home or runtime.blank() or _cache_cure(cache)
-    row("cache", f"{cache}{compiled}", not cure, cure, needed=True)
+    row("cache", f"{cache.resolve()}{compiled}", not cure, cure, needed=True)
     there = next(folder for folder in (cache, *cache.parents) if folder.exists())
     free = shutil.disk_usage(there).free / 1e9
     row("disk", f"{free:.1f} GB free", free > 2, "free 2 GB for Jittor's cache", needed=free < 0.5)
@@ -129,7 +105,7 @@ def main(_args: argparse.Namespace) -> int:
         "print('ok', (a @ a.transpose()).sum().item(), jacklib.backend.runtime.device())"
     )
     environment = {k: v for k, v in os.environ.items() if k != "JACKLIB_NO_JITTOR"}
-    result = run_child(["-c", code], env=environment, stdout=subprocess.PIPE, text=True)
+    result = run_child(["-c", code], env=environment, stdout=subprocess.PIPE, errors="replace")
     last = (result.stdout.strip().splitlines() or [""])[-1]  # above it, what Jittor compiled
     if result.returncode or not last.startswith("ok 12.0"):
         print("\nJittor cannot run: see the lines above.")

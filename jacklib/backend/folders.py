@@ -7,10 +7,16 @@ import contextlib
 import hashlib
 import json
 import os
+import re
+import shlex
+import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from jacklib import files
+from jacklib.errors import plain
 
 ROOT = Path(__file__).resolve().parents[2]
 JITTOR_VERSION = "1.3.11.0"
@@ -19,7 +25,7 @@ set_here: list[str] = []  # environment variables that this process did not come
 
 def digest(text: str, length: int = 10) -> str:
     """A name for what is made with these settings."""
-    return hashlib.sha1(text.encode()).hexdigest()[:length]
+    return hashlib.sha1(text.encode("utf-8", "surrogateescape")).hexdigest()[:length]
 
 
 def jittor_home() -> Path:
@@ -44,11 +50,55 @@ def home_memory() -> Path:
 
 
 def remembered_home() -> Path | None:
-    """The last JITTOR_HOME; None where there is no memory, or half a one."""
+    """The last JITTOR_HOME; None where there is no memory, half a one, or one of somebody else's
+    folder in place of `own_folder`."""
     try:
-        return Path(json.loads(home_memory().read_text())["JITTOR_HOME"])
+        remembered = Path(json.loads(home_memory().read_text())["JITTOR_HOME"])
+        own = (folder for folder in (remembered, *remembered.parents) if folder.name == _OWN)
+        return remembered if all(map(_is_ours, own)) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+_FOR_ALL = ("/var/tmp", "/tmp")  # the first outlives a restart
+_OWN = f"jack-{os.getuid()}"
+# Other letters than ASCII's reach Jittor's C++ rightly in UTF-8 alone.
+_PLAIN = re.compile(r"[\w./+,:=@%-]+", 0 if sys.getfilesystemencoding() == "utf-8" else re.ASCII)
+
+
+def _is_ours(folder: Path) -> bool:
+    about = folder.lstat()  # of a link, itself
+    return stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid() and not about.st_mode & 0o022
+
+
+def own_folder(cure: str) -> Path:
+    """A folder that only this user can write, in a place for all; RuntimeError(cure) without."""
+    for folder in (Path(place, _OWN) for place in _FOR_ALL):
+        with contextlib.suppress(OSError):
+            folder.mkdir(0o700, exist_ok=True)
+            if _is_ours(folder) and os.access(folder, os.W_OK):
+                return folder
+    raise RuntimeError(cure)
+
+
+def plain_name(path: Path) -> Path:
+    """The same folder by a name that a shell line may hold without quotes, by a link if need be:
+    Jittor quotes few."""
+    if _PLAIN.fullmatch(str(path)):
+        return path
+    own = own_folder(f"{plain(path)} has a blank or the like in it. Cure: export JITTOR_HOME, or "
+                     "move the checkout with its .venv, to a path without one")  # fmt: skip
+    name = path.name if _PLAIN.fullmatch(path.name) else digest(path.name)
+    link = own / digest(str(path.parent)) / name
+    link.parent.mkdir(exist_ok=True)
+    with contextlib.suppress(FileExistsError):  # what has this name leads there
+        link.symlink_to(path)
+    return link
+
+
+def real_name(path: Any, real: Callable = os.path.realpath, **how: Any) -> str:
+    """`os.path.realpath`, which Jittor asks, but of what lies behind a `plain_name`."""
+    return str(path) if f"/{_OWN}/" in str(path) else real(path, **how)
 
 
 def cache_folder() -> Path:
@@ -63,12 +113,27 @@ def cuda_folder() -> Path:
 
 def write_if_changed(path: Path, text: str, mode: int) -> None:
     """Write a file of ours, whole or not at all, unless it is there as it should be."""
+    data = text.encode("utf-8", "surrogateescape")
     with contextlib.suppress(OSError):
-        if path.read_bytes() == text.encode():
+        if path.read_bytes() == data:
             return
     with files.whole_file(path) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_bytes(data)
         part.chmod(mode)
+
+
+def text_of(name: str) -> str:
+    """A text that lies beside this file."""
+    return Path(__file__).with_name(name).read_text("utf-8")
+
+
+def write_script(name: str, script: str, **words: str) -> Path:
+    """Write a shell script of ours with these words replaced; its name has a digest of it."""
+    for word, value in words.items():
+        script = script.replace(word, shlex.quote(value))
+    path = cache_folder() / f"{name}-{digest(script)}"
+    write_if_changed(path, script, 0o755)
+    return path
 
 
 def make_once(folder: Path, fill: Callable[[Path], None], whole: Callable[[], bool]) -> None:

@@ -54,10 +54,6 @@ def use_quick_compiler() -> bool:
     return True
 
 
-def _own_file(name: str) -> str:
-    return Path(__file__).with_name(name).read_text("utf-8")
-
-
 def _write_script(device: str, python: str, nvcc: str = "") -> Path:
     """The compile script for "cpu" or "gpu"; returns its path. Their texts are part of what Jittor
     knows a kernel by: a changed word in them compiles all kernels again.
@@ -67,12 +63,8 @@ def _write_script(device: str, python: str, nvcc: str = "") -> Path:
     compile_kernel.sh: another process may be writing the same source at this moment, so what is
     compiled is a copy that was read twice alike. Jittor's script puts its own files beside it.
     """
-    script = _own_file(f"compile_on_{device}.sh") + _own_file("compile_kernel.sh")
-    for word, program in (("PYTHON", python), ("NVCC", nvcc)):
-        script = script.replace(word, shlex.quote(program))
-    path = folders.cache_folder() / f"compile-kernel-{folders.digest(script)}"
-    folders.write_if_changed(path, script, 0o755)
-    return path
+    script = folders.text_of(f"compile_on_{device}.sh") + folders.text_of("compile_kernel.sh")
+    return folders.write_script("compile-kernel", script, PYTHON=python, NVCC=nvcc)
 
 
 def _precompiled_headers() -> Path | None:
@@ -80,7 +72,8 @@ def _precompiled_headers() -> Path | None:
     import jittor as jt
 
     include = folders.onednn_folder() / "include"
-    text = _own_file("kernel_headers.h") + (_ONEDNN if (include / "dnnl.hpp").is_file() else "")
+    text = folders.text_of("kernel_headers.h")
+    text += _ONEDNN if (include / "dnnl.hpp").is_file() else ""
     linking = ("-shared", "-l", "-L", "-Wl,")
     options = [w for w in shlex.split(jt.flags.cc_flags) if not w.startswith(linking)]
     key = "|".join([folders.JITTOR_VERSION, jt.flags.cc_path, *options, text, _NO_HEADERS])

@@ -65,7 +65,7 @@ def output_of(*command: str, timeout: float = 20, **options: Any) -> str:
     """What another program prints; nothing if there is none, or if it fails or takes too long."""
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=timeout, check=True, **options
+            command, capture_output=True, check=True, errors="replace", timeout=timeout, **options
         )
     except (OSError, subprocess.SubprocessError):
         return ""

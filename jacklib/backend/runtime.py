@@ -31,11 +31,12 @@ from pathlib import Path
 
 from jacklib.backend import folders
 from jacklib.backend.folders import JITTOR_VERSION
-from jacklib.backend.processes import Child, in_mpi
-from jacklib.errors import DiskError, plain
+from jacklib.backend.processes import Child, in_mpi, output_of
+from jacklib.errors import DiskError, disk_words, plain
 
 ONEDNN_PACKAGES = ("onednn-cpu-gomp", "onednn-devel-cpu-gomp")
 ONEDNN_VERSION = "2021.2.0"
+WANTED = {"jittor": (f"jittor=={JITTOR_VERSION}", JITTOR_VERSION), "numpy": ("numpy<2", r"1\..*")}
 # A complete first compile leaves about this many object files; only the progress line needs it.
 CORE_OBJECTS = 157
 quick_compiler = False  # whether kernels are compiled as kernels.py says
@@ -55,11 +56,22 @@ def _find_cuda() -> None:
     # With nvcc on the PATH and no GPU, Jittor builds for CUDA and dies on its first call of it.
     from jacklib.backend import cuda
 
-    site_packages = _site_packages()
-    if site_packages is not None:
-        way = cuda.prepare(folders.cuda_folder(), site_packages)
-        if way.cure:
-            print(f"{way.reason}. To use the GPU: {way.cure}", file=sys.stderr)
+    if _site_packages() is None:
+        return
+    way = cuda.prepare(folders.cuda_folder(), _site_packages())
+    if way.cure:
+        print(f"{way.reason}. To use the GPU: {way.cure}", file=sys.stderr)
+    where = _site_packages()  # Jittor puts its own path, too, into shell lines
+    links = [folders.plain_name(where / name) for name in ("jittor", "jittor_utils")]
+    if links[0].parent != where:
+        sys.path.insert(0, str(links[0].parent))
+        for_children = (sys.path[0], os.environ.get("PYTHONPATH", ""))
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, for_children))
+
+
+def _plain_python() -> str:
+    python = Path(sys.executable)  # by its environment's folder, which Python looks for
+    return str(folders.plain_name(python.parent.parent) / python.parent.name / python.name)
 
 
 def _check_mpi() -> None:
@@ -70,36 +82,49 @@ def _check_mpi() -> None:
         )
 
 
-def blank() -> str:
-    """The cure where a blank in a path would break Jittor's compile commands; else nothing.
-
-    The core still compiles, for minutes; the first operator then fails.
-    """
-    for folder, cure in (
-        (_site_packages(), "move the checkout with its .venv elsewhere"),
-        (folders.jittor_home(), "export JITTOR_HOME=/a/path/without/one"),
-    ):
-        if re.search(r"\s", str(folder)):
-            return f"{plain(folder)} has a blank in it: {cure}"
-    return ""
-
-
 def provide_home() -> None:
+    """Set HOME and JITTOR_HOME so that Jittor can keep what it compiles, and run it. Raises
+    RuntimeError with the cause and the cure where no folder allows that."""
+    given = os.environ.pop("JITTOR_HOME", None)  # Jittor dies of an empty one
+    if given:  # it is the same for children, which start elsewhere
+        os.environ["JITTOR_HOME"] = given = os.path.abspath(given)
     # Jittor makes ~/.cache/jittor whatever JITTOR_HOME says. Without a home folder (containers,
     # clusters, HOME="") that would be /.cache, or fail.
-    if os.environ.get("JITTOR_HOME"):  # it is the same for children, which start elsewhere
-        os.environ["JITTOR_HOME"] = str(folders.jittor_home())
     named = os.environ.get("HOME")
-    for folder in (named, _home_of_the_user(), os.environ.get("JITTOR_HOME")):
-        if folder and os.path.isabs(folder) and _writable(folder):
-            if folder != named:
-                os.environ["HOME"] = folder
-            return
-    found = "no home folder" if not named else f"HOME={plain(named)}, where nothing can be written"
-    raise RuntimeError(
-        f"Jittor keeps what it compiles in the home folder: found {found}. "
-        "Cure: export HOME=/a/folder/of/yours"
-    )
+    found = f"HOME={plain(named)}, where nothing can be written" if named else "no home folder"
+    cure = f"Jittor works in the home folder: found {found}. Cure: export HOME=/a/folder/of/yours"
+    home = next(filter(_writable, (named, given, _home_of_the_user())), None)
+    os.environ["HOME"] = home or _elsewhere(cure)
+    if folders.remembered_home() is None:  # Jittor dies where a kill left half a memory
+        folders.home_memory().unlink(missing_ok=True)
+    if cure := cache_cure(folders.jittor_home()):
+        if given:
+            raise RuntimeError(f"Jittor cannot keep or run what it compiles: {cure}")
+        os.environ["JITTOR_HOME"] = _elsewhere(cure)
+    os.environ["JITTOR_HOME"] = str(folders.plain_name(folders.jittor_home()))
+
+
+def cache_cure(home: Path) -> str:
+    """What keeps Jittor's cache there from being written, or from being run; else nothing."""
+    cure = "export JITTOR_HOME=/a/folder/of/yours"
+    cache, script = home / ".cache" / "jittor", home / ".cache" / "jacklib" / "runs"
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        folders.write_if_changed(script, "#!/bin/sh\necho runs\n", 0o755)
+        with tempfile.TemporaryFile(dir=cache):
+            runs = output_of(str(script)) == "runs"
+        return "" if runs else f"{cache}: nothing there may be run (mounted noexec?): {cure}"
+    except OSError as error:
+        return f"{disk_words(error, cache)} Or {cure}"
+
+
+def _elsewhere(cure: str) -> str:
+    own = folders.own_folder(cure)
+    if not (own / ".cache").exists():
+        print(f"{cure}. Until then it is kept in {own}.", file=sys.stderr)
+    if cache_cure(own):
+        raise RuntimeError(cure)
+    return str(own)
 
 
 def _home_of_the_user() -> str:
@@ -109,30 +134,19 @@ def _home_of_the_user() -> str:
         return ""
 
 
-def _writable(home: str) -> bool:
-    cache = os.path.join(home, ".cache", "jittor")
-    if os.path.normpath(home) == "/" or not os.path.isdir(home):
+def _writable(home: str | None) -> bool:
+    if not home or not os.path.isabs(home) or os.path.normpath(home) == "/":
         return False
-    with contextlib.suppress(OSError):
-        os.makedirs(cache, exist_ok=True)
+    cache = os.path.join(home, ".cache", "jittor")
+    if os.path.isdir(home):
+        with contextlib.suppress(OSError):
+            os.makedirs(cache, exist_ok=True)
     return os.path.isdir(cache) and os.access(cache, os.W_OK)
-
-
-def _fix_home_memory() -> None:
-    # Jittor would make a remembered folder anew that is gone (another disk, a temporary folder),
-    # and dies where a kill left half a memory.
-    if os.environ.get("JITTOR_HOME") or not folders.home_memory().is_file():
-        return
-    if folders.remembered_home() is None:
-        folders.home_memory().unlink(missing_ok=True)
-    elif folders.jittor_home() == folders.home():
-        os.environ["JITTOR_HOME"] = str(folders.home())  # Jittor now remembers this one
 
 
 def python_header() -> Path | None:
     """Path of Python.h, or None where the development headers are not installed."""
-    paths = sysconfig.get_paths()
-    places = (Path(paths[name], "Python.h") for name in ("include", "platinclude"))
+    places = (Path(sysconfig.get_path(p), "Python.h") for p in ("include", "platinclude"))
     return next(filter(Path.is_file, places), None)
 
 
@@ -142,15 +156,11 @@ def _provide_python_config() -> None:
     header = python_header()
     if "python_config_path" in os.environ or header is None:
         return
-    text = (
-        f"#!/bin/sh\n# Written by jacklib: answers Jittor's two questions for {sys.executable}\n"
-        'case "$1" in\n'
-        f'--includes) echo "-I{header.parent}" ;;\n'
-        f'--extension-suffix) echo "{sysconfig.get_config_var("EXT_SUFFIX")}" ;;\n'
-        "esac\n"
-    )
-    path = folders.cache_folder() / f"python-config-{folders.digest(text)}"
-    folders.write_if_changed(path, text, 0o755)
+    path = folders.write_script(
+        "python-config", folders.text_of("python_config.sh"), PYTHON=sys.executable,
+        INCLUDE=str(folders.plain_name(header.parent)),
+        SUFFIX=sysconfig.get_config_var("EXT_SUFFIX"),
+    )  # fmt: skip
     os.environ["python_config_path"] = str(path)
 
 
@@ -191,29 +201,9 @@ def _provide_onednn() -> None:
 
 
 def _set_quiet_defaults() -> None:
-    defaults = {
-        "log_silent": "1",  # Jittor's start-up lines; errors still show
-        "FIX_TORCH_ERROR": "0",  # else Jittor imports torch if it is installed
-        "gdb_path": "",  # else a crash attaches gdb and hangs a notebook
-        # Jittor names its cache after the git branch of the folder it lies in: with `.venv` inside
-        # a checkout, every change of branch would compile everything again.
-        "cache_name": "default",
-        # Threads that wait burn their core by default; with a browser and a kernel on two cores an
-        # epoch takes five times as long. Sleeping costs some percent where nothing else runs.
-        "OMP_WAIT_POLICY": "PASSIVE",
-        # Threads that compile several operators at once add and remove neighbours of the Vars that
-        # these operators share, without a lock (ConvTuner::forwardTune): now and then that ends in
-        # a segmentation fault, or never. One at a time costs some percent on two cores.
-        "use_parallel_op_compiler": "0",
-        # A future Python will refuse some of Jittor's string escapes; today they are only noise.
-        "PYTHONWARNINGS": "ignore::SyntaxWarning",
-    }
     if in_mpi():
         os.environ["use_mpi"] = "1"  # whatever the process that called mpirun inherited
-    else:
-        # Else Jittor builds and loads its MPI parts wherever there is an mpicc.
-        defaults["use_mpi"] = "0"
-    for name, value in defaults.items():
+    for name, value in re.findall(r"^(\w+)=(.*)$", folders.text_of("defaults.txt"), re.MULTILINE):
         if name not in os.environ:
             os.environ[name] = value
             folders.set_here.append(name)
@@ -240,34 +230,34 @@ def first_compile() -> None:
     Raises RuntimeError with the compiler's last lines and the cure if it fails.
     """
     mark = _compile_mark()
-    if mark.is_file() and Path(mark.read_text().strip()).is_file():
+    if mark.is_file() and Path(os.fsdecode(mark.read_bytes().strip())).is_file():
         return
     start = time.time()
     # A child compiles, so that this process can report; in a notebook Jittor would print nothing.
-    code = "import jacklib, jittor, jittor_core; print(jittor_core.__file__)"
+    code = "from jacklib import runtime; runtime._import_jittor(); "
+    code += "import jittor_core; print(jittor_core.__file__)"
     environment = {**os.environ, "log_silent": "0", "JACKLIB_NO_JITTOR": "1"}
     with tempfile.TemporaryFile() as output:
-        with Child(["-c", code], env=environment, stdout=output, stderr=subprocess.STDOUT) as child:
+        with Child(["-c", code], python=_plain_python(), env=environment, stdout=output,
+                   stderr=subprocess.STDOUT) as child:  # fmt: skip
             while child.poll() is None:
                 time.sleep(0.5)
                 if time.time() - start > 8:
                     _show_progress(start)
         output.seek(0)
-        said = output.read().decode(errors="replace")
+        said = os.fsdecode(output.read())
     lines = [line.rstrip() for line in said.splitlines() if line.strip()]
     if child.returncode != 0:
         if time.time() - start > 8:
             print(file=sys.stderr)
         for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             if os.strerror(number) in said:
-                error = OSError(number, os.strerror(number))
-                raise DiskError(error, folders.jittor_home() / ".cache")
+                raise DiskError(OSError(number, os.strerror(number)), folders.jittor_home())
         lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines[-12:]]  # Jittor's colours
         tail = "\n".join("    " + plain(line, 200) for line in lines)
         raise RuntimeError(
             f"Jittor {JITTOR_VERSION} could not be compiled on this machine:\n{tail}\n"
-            "Run `bash script/run.sh doctor`: it names what is missing and the command that "
-            "fixes it."
+            "Run `bash script/run.sh doctor`: it names what is missing, and the cure."
         )
     core = next((line for line in reversed(lines) if line.endswith(".so")), "")
     folders.write_if_changed(mark, core + "\n", 0o644)
@@ -307,23 +297,23 @@ def prepare() -> None:
     """
     if os.environ.get("JACKLIB_NO_JITTOR") == "1" or "jittor" in sys.modules:
         return
-    found = version_of("numpy")
-    if found and int(found.split(".")[0]) >= 2:
-        raise RuntimeError(
-            f"NumPy {found} is installed{brought('numpy')}, but Jittor {JITTOR_VERSION} needs a "
-            f"NumPy below 2. Cure: {numpy_cure()}"
-        )
+    for package, (found, cure) in packages_found().items():
+        if cure:
+            found = f"found {found or 'none'}, wanted {WANTED[package][0]}"
+            raise RuntimeError(f"{package}: {found}. Cure: {cure}")
     _check_mpi()
     _set_quiet_defaults()
     provide_home()
-    _fix_home_memory()
-    if cure := blank():
-        raise RuntimeError(f"Jittor cannot compile here. {cure}")
     _find_cuda()
     _provide_python_config()
     _provide_onednn()
-    first_compile()
-    _import_jittor()
+    try:
+        first_compile()
+        _import_jittor()
+    except PermissionError as error:  # a part of the cache is somebody else's
+        raise DiskError(error) from error
+    except (ImportError, SyntaxError) as error:  # of a package that is another Python's
+        raise RuntimeError(f"{plain(error)}. Cure: unset PYTHONPATH, or run doctor") from error
     from jacklib.backend.kernels import use_quick_compiler
 
     global quick_compiler
@@ -354,10 +344,13 @@ def _import_jittor() -> None:
     except OSError:  # it is gone
         folder = folders.ROOT
     os.chdir(folders.ROOT)
+    python, sys.executable = sys.executable, _plain_python()
+    realpath, os.path.realpath = os.path.realpath, folders.real_name
     try:
         import jittor  # noqa: F401
     finally:
         os.chdir(folder)
+        sys.executable, os.path.realpath = python, realpath
     for number, handler in handlers.items():
         if handler is not None:
             signal.signal(number, handler)
@@ -397,13 +390,22 @@ def version_of(package: str) -> str | None:
         return None
 
 
-def brought(package: str) -> str:
-    """Where PYTHONPATH brings a package in, for a message; nothing where it does not."""
-    for folder in filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)):
-        if glob.glob(f"{glob.escape(folder)}/{package}-*.dist-info"):
-            return f" in {plain(folder)}, which PYTHONPATH names"
-    return ""
-
-
-def numpy_cure() -> str:
-    return "unset PYTHONPATH" if brought("numpy") else 'python -m pip install "numpy<2"'
+def packages_found() -> dict[str, tuple[str, str]]:
+    """What an import of jittor and of numpy takes, and the cure where that is not what is wanted:
+    PYTHONPATH's come first, and may have no record."""
+    file = (_site_packages() or Path("/nonexistent")) / "jittor" / "__init__.py"
+    text = file.read_text("utf-8") if file.is_file() else ""
+    found = {"jittor": "".join(re.findall("^__version__ = '(.*)'", text, re.MULTILINE))}
+    try:
+        found["numpy"] = importlib.import_module("numpy").__version__
+    except Exception as error:  # it may be another Python's
+        found["numpy"] = f"none that can be imported ({plain(error, 200)})"
+    cures = dict.fromkeys(found, "")
+    for package, (wanted, fits) in WANTED.items():
+        if not re.fullmatch(fits, found[package]):
+            cures[package] = f'python -m pip install "{wanted}"'
+            for folder in filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)):
+                if os.path.isdir(os.path.join(folder, package)):
+                    found[package] += f" in {plain(folder)}, which PYTHONPATH names"
+                    cures[package] = "unset PYTHONPATH"
+    return {package: (found[package], cure) for package, cure in cures.items()}

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from jacklib.backend import processes, runtime
-from jacklib.core.networks import NETWORKS
 from jacklib.errors import DataError, DiskError, TrainingError, disk_words, escaped, plain
 from jacklib.files import typed
 
 # Every other command, and the module that has its options and its `main`.
 TOOLS = json.loads(Path(__file__).with_name("tools.json").read_text("utf-8"))
-# Networks by the names of the command line; each has a module in `jacklib.methods`.
-METHODS = {network.command: network.key for network in NETWORKS}
+# Networks by the names of the command line; `core.networks` needs NumPy, and doctor runs without.
+METHODS = {"VAANet": "vaanet", "CTEN": "cten", "TSL": "tsl", "Gait": "gait"}
 
 
 def _method(name: str, arguments: list[str]) -> int:
@@ -136,6 +135,8 @@ def guarded(work: Callable[[], int]) -> int:
         message = str(error)
     except OSError as error:
         message = disk_words(error)
+    except ImportError as error:
+        message = f"{plain(error)}. Start it by `bash script/run.sh`: that brings its own packages."
     except MemoryError as error:
         details = f" ({plain(error)})" if str(error) else ""
         message = f"not enough memory{details}. Close other programs, or choose smaller batches."

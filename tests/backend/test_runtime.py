@@ -1,6 +1,7 @@
 """What keeps Jittor from starting, and how jacklib fixes it."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from support import ROOT
 
 from jacklib import files
 from jacklib.backend import cuda, doctor, folders, processes, runtime
+from jacklib.errors import DiskError
 
 
 def python(code, **environment):
@@ -113,7 +115,7 @@ def test_jittor_s_remembered_home_is_followed_while_it_exists(tmp_path):
     memory, other = tmp_path / ".cache/jittor/config.json", tmp_path / "other"
     memory.parent.mkdir(parents=True)
     code = (
-        "from jacklib.backend import folders, runtime; runtime._fix_home_memory(); "
+        "from jacklib.backend import folders, runtime; runtime.provide_home(); "
         "import jittor_utils; print(folders.jittor_home(), jittor_utils.home())"
     )
 
@@ -134,9 +136,12 @@ def test_jittor_s_remembered_home_is_followed_while_it_exists(tmp_path):
 
 
 def test_numpy_2_is_refused_with_the_cure(monkeypatch):
-    monkeypatch.setattr(runtime, "version_of", lambda package: "2.1.0")
+    import numpy
+
+    monkeypatch.setattr(numpy, "__version__", "2.1.0")
     monkeypatch.delitem(sys.modules, "jittor")
-    with pytest.raises(RuntimeError, match='NumPy 2.1.0 .* pip install "numpy<2"'):
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    with pytest.raises(RuntimeError, match='numpy: found 2.1.0, .* pip install "numpy<2"'):
         runtime.prepare()
 
 
@@ -307,26 +312,50 @@ def test_a_child_that_ended_by_itself_is_left_in_peace():
 @pytest.mark.parametrize("home", ["", "/", "/nowhere/at/all", "relative", None])
 def test_without_a_home_folder_the_user_s_own_is_taken(home, monkeypatch, tmp_path):
     monkeypatch.delenv("HOME")
+    monkeypatch.setenv("JITTOR_HOME", "")
     if home is not None:
         monkeypatch.setenv("HOME", home)
     monkeypatch.setattr(runtime, "_home_of_the_user", lambda: str(tmp_path))
     runtime.provide_home()
     assert os.environ["HOME"] == str(tmp_path)
-    assert folders.jittor_home() == tmp_path or os.environ.get("JITTOR_HOME")
+    assert folders.jittor_home() == tmp_path
+
+
+@pytest.fixture
+def for_all(tmp_path, monkeypatch):
+    """A folder in place of /var/tmp, and a user who has set no JITTOR_HOME and no other home."""
+    place = tmp_path / "for_all"
+    place.mkdir()
+    monkeypatch.setattr(folders, "_FOR_ALL", [str(place)])
+    monkeypatch.setattr(folders, "_OWN", "jack-me")
+    monkeypatch.setattr(runtime, "_home_of_the_user", lambda: "/nonexistent")
+    monkeypatch.setenv("HOME", "/nonexistent")
+    monkeypatch.setenv("JITTOR_HOME", "")
+    return place
 
 
 @pytest.mark.parametrize("home", ["", "/proc"])
-def test_without_any_home_folder_jittor_s_own_or_one_sentence(home, monkeypatch, tmp_path):
+def test_without_any_home_folder_jittor_s_own_or_one_for_all_or_one_sentence(
+    home, for_all, monkeypatch, tmp_path, capsys
+):
     monkeypatch.setenv("HOME", home)
-    monkeypatch.setattr(runtime, "_home_of_the_user", lambda: "/nonexistent")
     monkeypatch.setenv("JITTOR_HOME", str(tmp_path))
     runtime.provide_home()
     assert os.environ["HOME"] == str(tmp_path)
-    monkeypatch.setenv("HOME", home)
-    monkeypatch.delenv("JITTOR_HOME")
-    with pytest.raises(RuntimeError, match="Cure: export HOME=/a/folder/of/yours"):
+    monkeypatch.setenv("JITTOR_HOME", "")
+    for said in ("Cure: export HOME=/a/folder/of/yours. Until then it is kept in", ""):
+        monkeypatch.setenv("HOME", home)
         runtime.provide_home()
+        assert os.environ["HOME"] == str(for_all / "jack-me")
+        words = capsys.readouterr().err  # once
+        assert said in words and bool(words) == bool(said)
+        monkeypatch.setenv("JITTOR_HOME", "")
+    # Where not even that can be made, both say so.
+    monkeypatch.setattr(folders, "_FOR_ALL", ["/proc"])
     for _ in range(2):
+        monkeypatch.setenv("HOME", home)
+        with pytest.raises(RuntimeError, match="Cure: export HOME=/a/folder/of/yours"):
+            runtime.provide_home()
         rows = {row[0]: row for row in doctor.diagnose()}
         assert "export HOME=" in rows["cache"][2] and rows["cache"][3]
         # A user without a name in a container: then Python knows no home either.
@@ -360,24 +389,86 @@ def test_a_full_disk_in_the_first_compile_is_one_sentence_and_the_next_start_goe
     assert (tmp_path / "compiled").read_text() == f"{core}\n"
 
 
-def test_doctor_names_a_folder_where_no_program_may_run(tmp_path, monkeypatch):
-    monkeypatch.setenv("JITTOR_HOME", str(tmp_path))
-    assert doctor._cache_cure(tmp_path / "cache") == ""
-    monkeypatch.setattr(doctor, "output_of", lambda *command: "")  # as on a noexec mount
-    assert "noexec" in doctor._cache_cure(tmp_path / "cache")
+def test_a_home_where_no_program_may_run(for_all, tmp_path, monkeypatch, capsys):
+    """As on a noexec mount; the same words from an import and from doctor."""
+
+    def runs(script):
+        return "runs" if script.startswith(str(for_all)) else ""
+
+    monkeypatch.setattr(runtime, "output_of", lambda *words: runs(words[0]))
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    runtime.provide_home()
+    assert folders.jittor_home() == for_all / "jack-me" and os.environ["HOME"] == str(home)
+    assert f"{home}/.cache/jittor: nothing there may be run (moun" in capsys.readouterr().err
+    # A folder that the user has named is not left for another.
+    monkeypatch.setenv("JITTOR_HOME", str(home))
+    message = "nothing there may be run .mounted noexec.*: export JITTOR_HOME=/a/folder/of/yours"
+    with pytest.raises(RuntimeError, match=message):
+        runtime.provide_home()
+    rows = {row[0]: row for row in doctor.diagnose()}
+    assert "export JITTOR_HOME=" in rows["cache"][2] and rows["cache"][3]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.EDQUOT, "the quota is used up"), (errno.ENOSPC, "the disk is full"),
+     (errno.EROFS, "a disk that is read-only"), (errno.EACCES, "no permission")],
+)  # fmt: skip
+def test_a_cache_that_cannot_be_written_has_its_cause_and_two_cures(
+    number, words, tmp_path, monkeypatch
+):
+    assert runtime.cache_cure(tmp_path) == "" == runtime.cache_cure(tmp_path)
+
+    def refuse(**where):
+        raise OSError(number, os.strerror(number), where["dir"])
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    cure = runtime.cache_cure(tmp_path)
+    assert cure.startswith(f"{tmp_path}/.cache/jittor: {words}.") and "export JITTOR_HOME" in cure
     (tmp_path / "file").touch()
-    assert "a file where a folder should be" in doctor._cache_cure(tmp_path / "file" / "cache")
-    assert not list(folders.cache_folder().glob("doctor-*"))
+    assert "a file where a folder should be" in runtime.cache_cure(tmp_path / "file")
 
 
-def test_a_numpy_2_of_pythonpath_is_named_with_the_cure(tmp_path, monkeypatch):
-    (tmp_path / "numpy-2.1.3.dist-info").mkdir()
-    (tmp_path / "numpy-2.1.3.dist-info" / "METADATA").write_text("Name: numpy\nVersion: 2.1.3\n")
-    result = python("import jacklib", PYTHONPATH=str(tmp_path))
-    assert result.stderr.splitlines()[-1] == (
-        f"RuntimeError: NumPy 2.1.3 is installed in {tmp_path}, which PYTHONPATH names, but Jittor "
-        "1.3.11.0 needs a NumPy below 2. Cure: unset PYTHONPATH"
-    )
+def test_a_part_of_the_cache_that_is_somebody_else_s_is_named(monkeypatch):
+    def refuse():
+        raise PermissionError(errno.EACCES, "Permission denied", "/cache/jittor.lock")
+
+    monkeypatch.delitem(sys.modules, "jittor")
+    monkeypatch.setattr(runtime, "first_compile", refuse)
+    with pytest.raises(DiskError, match="^/cache/jittor.lock: no permission. Choose"):
+        runtime.prepare()
+
+
+# What stands in the file, and what is said of it.
+FOREIGN = {
+    "numpy": [
+        ("__version__ = '2.1.3'", "found 2.1.3 in"),
+        ("raise ImportError('another\\nPython')", r"that can be imported (another\nPython) in"),
+        ("print 'Python 2'", "that can be imported (Missing parentheses"),
+    ],
+    "jittor": [("__version__ = '1.3.9.10'", "found 1.3.9.10 in")],
+}
+
+
+@pytest.mark.parametrize("package", FOREIGN)
+def test_packages_that_pythonpath_brings_are_named_with_the_cure(package, tmp_path):
+    for folder in {package, f"{package}_utils"}:
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "__init__.py").touch()
+    for text, said in FOREIGN[package]:
+        (tmp_path / package / "__init__.py").write_text(text)
+        last = python("import jacklib", PYTHONPATH=str(tmp_path)).stderr.splitlines()[-1]
+        assert last.startswith(f"RuntimeError: {package}: found ") and said in last
+        assert f" in {tmp_path}, which PYTHONPATH names, wanted {package}" in last
+        assert last.endswith("Cure: unset PYTHONPATH")
+    # doctor runs without either.
+    words = [sys.executable, "-m", "jacklib", "doctor"]
+    result = subprocess.run(words, env={**os.environ, "PYTHONPATH": str(tmp_path)}, cwd=ROOT,
+                            capture_output=True, text=True)  # fmt: skip
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("!!")]
+    assert line.split()[1] == package and line.endswith("unset PYTHONPATH"), result.stderr
 
 
 def test_interrupted_copies_are_swept_and_two_processes_make_one(tmp_path):
@@ -396,15 +487,73 @@ def test_interrupted_copies_are_swept_and_two_processes_make_one(tmp_path):
     assert {p.name for p in tmp_path.iterdir()} == {"made", files.LOCK}
 
 
-def test_a_blank_in_a_path_is_told_before_anything_is_compiled(tmp_path):
-    home = tmp_path / "Jane Doe"
+# --- Names that a shell line cannot hold ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["Jane Doe 课程", "a & (b); #1", "O'Brien", "$HOME`x`", "back\\s"])
+def test_an_odd_home_gets_a_plain_name_by_a_link_of_ours(name, for_all, tmp_path, monkeypatch):
+    place, home = for_all, tmp_path / name
     home.mkdir()
-    result = python("import jacklib", HOME=str(home))
-    assert result.returncode == 1 and not (home / ".cache" / "jacklib").exists()
-    last = result.stderr.splitlines()[-1]
-    assert last.endswith(f"{home} has a blank in it: export JITTOR_HOME=/a/path/without/one")
-    (home / "jittor_utils").mkdir()
-    (home / "jittor_utils" / "__init__.py").touch()
-    result = python("import jacklib", PYTHONPATH=str(home))
-    last = result.stderr.splitlines()[-1]
-    assert last.endswith(f"{home} has a blank in it: move the checkout with its .venv elsewhere")
+    monkeypatch.setenv("HOME", str(home))
+    for _ in range(2):  # the second as a later process: Jittor remembers the link
+        runtime.provide_home()
+        link = folders.jittor_home()
+        assert folders._PLAIN.fullmatch(str(link)) and link.resolve() == home
+        assert folders.cache_folder().resolve() == home / ".cache" / "jacklib"
+        folders.home_memory().write_text(json.dumps({"JITTOR_HOME": str(link)}))
+        monkeypatch.setenv("JITTOR_HOME", "")
+    assert (place / "jack-me").stat().st_mode & 0o777 == 0o700
+    # Somebody else has made one of this name meanwhile: it is not followed, nor used.
+    (place / "jack-me").chmod(0o777)
+    assert folders.jittor_home() == home
+    with pytest.raises(RuntimeError, match="has a blank or the like in it. Cure: export JITTOR_H"):
+        runtime.provide_home()
+    assert not folders.home_memory().exists()
+    shutil.rmtree(place / "jack-me")
+    (place / "jack-me").symlink_to(home)
+    with pytest.raises(RuntimeError, match="export JITTOR_HOME"):
+        folders.plain_name(home)
+
+
+def test_plain_names_stay(tmp_path):
+    for path in (tmp_path, Path("/home/课程/学生_1"), Path("/a/b-c+d,e=f@g%h:i.j")):
+        assert folders.plain_name(path) == path
+
+
+def test_a_jittor_in_an_odd_folder_is_imported_by_a_plain_name(tmp_path):
+    odd = tmp_path / "我的 项目 (1)"
+    odd.mkdir()
+    for name in ("jittor", "jittor_utils"):
+        (odd / name).symlink_to(runtime._site_packages() / name)
+    code = (
+        "import sys; from jacklib.backend import folders, runtime; "
+        f"folders._FOR_ALL = [{str(tmp_path)!r}]; sys.path.insert(0, {str(odd)!r}); "
+        "print(runtime.packages_found()['jittor']); runtime._find_cuda(); "
+        "print(runtime._site_packages()); from jacklib.backend.processes import run_child\n"
+        "run_child(['-c', 'import jittor_utils; print(jittor_utils.__file__)'])"
+    )
+    result = python(code, JACKLIB_NO_JITTOR="1", PYTHONPATH=str(odd), log_silent="1")
+    found, place, of_children = result.stdout.splitlines()
+    assert of_children == f"{place}/jittor_utils/__init__.py"  # else all is compiled twice
+    assert found == "('1.3.11.0', '')" and Path(place, "jittor").resolve().is_dir()
+    assert folders._PLAIN.fullmatch(place) and place.startswith(str(tmp_path)), result.stderr
+
+
+def test_folders_in_letters_that_the_system_does_not_know(tmp_path):
+    """LANG=C without Python's own help: paths then hold half characters, and g++ may answer so."""
+    home = tmp_path / "课程"
+    home.mkdir()
+    program(tmp_path, "compiler", "printf '编译器 1.0\\n'")
+    code = (
+        "import os, sys; from jacklib.backend import doctor, folders, processes, runtime\n"
+        f"folders._FOR_ALL = [{str(tmp_path)!r}]; assert sys.getfilesystemencoding() == 'ascii'\n"
+        "runtime.provide_home(); runtime._provide_python_config(); print(folders.jittor_home())\n"
+        "folders.write_if_changed(folders.jittor_home() / 'mark', os.environ['HOME'], 0o644)\n"
+        "said = processes.output_of(os.path.dirname(os.environ['HOME']) + '/compiler')\n"
+        "assert '1.0' in said, said\n"
+    )
+    result = python(code, JACKLIB_NO_JITTOR="1", HOME=str(home), LC_ALL="C", PYTHONUTF8="0",
+                    PYTHONCOERCECLOCALE="0")  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert Path(result.stdout.strip()).resolve() == home
+    assert (home / "mark").read_text() == str(home)
