@@ -5,7 +5,6 @@ import contextlib
 import difflib
 import errno
 import importlib
-import json
 import os
 import sys
 import traceback
@@ -18,7 +17,18 @@ from jacklib.errors import DataError, DiskError, TrainingError, disk_words, esca
 from jacklib.files import typed
 
 # Every other command, and the module that has its options and its `main`.
-TOOLS = json.loads(Path(__file__).with_name("tools.json").read_text("utf-8"))
+TOOLS = {
+    "doctor": "backend.doctor",
+    "warmup": "cli.warmup",
+    "cuda": "backend.cuda",
+    "gpu_check": "measure.gpu_check",
+    "predict": "cli.predict",
+    "prepare": "data.prepare",
+    "prepare gait": "data.prepare_gait",
+    "bench": "measure.bench",
+    "porting": "porting.parity",
+    "samples": "samples",
+}
 # Networks by the names of the command line; `core.networks` needs NumPy, and doctor runs without.
 METHODS = {"VAANet": "vaanet", "CTEN": "cten", "TSL": "tsl", "Gait": "gait"}
 
