@@ -1,14 +1,15 @@
 """What I3D is made of, the same for both frameworks; imports neither."""
 
+import json
 from pathlib import Path
-
-import yaml
 
 from jacklib.errors import refuse
 
-_TABLE = yaml.safe_load(Path(__file__).with_name("i3d.yaml").read_text("utf-8"))
+_TABLE = json.loads(Path(__file__).with_name("i3d.json").read_text("utf-8"))
+# Channels of each Inception block: alone 1x1x1; 1x1x1, 3x3x3; 1x1x1, 3x3x3; pool, 1x1x1.
 WIDTHS = {block: tuple(widths) for block, widths in _TABLE["widths"].items()}
-END_POINTS = tuple(_TABLE["end points"])  # names of the layers, in their order
+# The layers in their order. The file has what each gives for 16 frames of 224 x 224.
+END_POINTS = tuple(_TABLE["end points"])
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
