@@ -207,7 +207,7 @@ def cmu_recording(path: Path) -> Recording:
     """
     bvh = parse_bvh(path)
     joints = forward_kinematics(bvh)
-    pose = joints[:, choose_joints(bvh.names, str(path))]
+    pose = joints[:, choose_joints(bvh.names, str(path), bvh.parents)]
     pose[:, 0] = (pose[:, 10] + pose[:, 13]) / 2
     pose[:, 1] = (pose[:, 0] + pose[:, 2]) / 2
     pose[:, 3] = (pose[:, 3] + joints[:, bvh.names.index("Head end")]) / 2

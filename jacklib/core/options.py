@@ -4,8 +4,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 TYPES = {"int": int, "float": float}
 
 
@@ -19,6 +17,8 @@ def add_options(
     `phases`, where they are options, if not everywhere. `also` are an option's other names. Help
     texts may name `words` in braces; `choices` may be one of them.
     """
+    import yaml  # here, because `gpu_check` runs where it is not
+
     for group in yaml.safe_load(file.read_text("utf-8"))[section]:
         if phase not in group.get("phases", [phase]):
             continue

@@ -22,6 +22,7 @@ MOST_FRAMES = 100_000  # of one recording: almost an hour at 30 per second
 # that many bodies away.
 FARTHEST, FARTHEST_BODIES = 1e6, 1000
 SLOWEST, FASTEST = 5, 1000  # frames per second; more slowly, steps are lost
+_LIMBS = (3, 5, 6, 8, 9, 11, 12, 14, 15)  # ends of bones that nobody lacks
 _SWAPPED = (0, 1, 2, 3, 7, 8, 9, 4, 5, 6, 13, 14, 15, 10, 11, 12)
 
 
@@ -96,6 +97,27 @@ def body_length(pose: np.ndarray) -> float:
     bones = np.linalg.norm(pose[:, joints] - pose[:, joints + 1], axis=-1)
     thigh, shin, thigh_2, shin_2, back, chest, neck = np.median(bones, axis=0).tolist()
     return ((thigh + shin) + (thigh_2 + shin_2)) / 2 + back + chest + neck
+
+
+def check_standing(pose: np.ndarray, what: str, sides: bool = False) -> None:
+    """Raise DataError, naming the file or argument, if poses cannot be those of somebody who stands
+    or walks with y up. sides: left and right are certain, so that knees tell a mirrored body."""
+    pose = pose[np.abs(pose).sum((1, 2)) > 0]  # zeros may follow
+    pose = pose / max(body_length(pose), 1e-12)
+    bones = np.median(np.linalg.norm(pose - pose[:, PARENTS], axis=-1), axis=0)
+    odd = [JOINTS[end] for end in _LIMBS if not 0.02 < bones[end] < 0.75]
+    rise, way = pose[:, 3, 1] - pose[:, [12, 15], 1].mean(1), np.abs(pose[-1, 0] - pose[0, 0])
+    left, knees = pose[:, [10]] - pose[:, [13]], pose[:, [11, 14]]
+    bent = np.cross(left, [0, 1, 0]) * (2 * knees - pose[:, [10, 13]] - pose[:, [12, 15]])
+    for bad, found in (
+        (odd, f"no bone, or one as long as a body, before {', '.join(odd)}"),
+        (rise.max() < 0.75, f"a head {rise.max():.2f} body lengths above the feet at most"),
+        (way[1] > max(1, np.hypot(*way[::2])), f"a way of {way[1]:.1f} body lengths upwards"),
+        (sides and bent.sum(-1).mean() < -0.04 * np.linalg.norm(left, axis=-1).mean(),
+         "knees that bend backwards, so left and right are exchanged"),
+    ):  # fmt: skip
+        refuse(bad, what, found=found, wanted="somebody who stands or walks upright, with y up",
+               cure="Turn the poses or export them again, or record another walk.")  # fmt: skip
 
 
 def check_rate(fps: float, what: str) -> None:

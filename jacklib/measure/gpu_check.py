@@ -34,7 +34,6 @@ from jacklib.backend.folders import ROOT
 from jacklib.backend.torch_process import named_python, process_environment
 from jacklib.core.networks import KEYS
 from jacklib.core.networks import network as table_of
-from jacklib.core.options import add_options
 from jacklib.errors import check_choice, refuse
 from jacklib.files import write_json, write_text
 from jacklib.measure import bench
@@ -334,8 +333,11 @@ def _short(error: BaseException) -> str:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    names = ", ".join(PARTS)
-    add_options(parser, Path(__file__).with_name("options.yaml"), "gpu_check", parts=names)
+    add, parts = parser.add_argument, f"which parts: {', '.join(PARTS)} (default: all)"
+    add("parts", nargs="*", metavar="PART", help=parts)
+    add("--device", choices=("cuda", "cpu"), default="cuda", help="cpu: small sizes, to try it")
+    add("--minutes", type=float, default=9, help="time for all; what does not fit is said")
+    add("--result_path", help="where the report goes (default: results/gpu_check)")
 
 
 def main(args: argparse.Namespace) -> int:

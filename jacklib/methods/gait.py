@@ -18,7 +18,7 @@ from jacklib.core.shapes import STREAMS
 from jacklib.data import gait as data
 from jacklib.data.bvh import Recording
 from jacklib.data.gait import FRAMES, N_AFFECTIVE, Gaits, GaitSample
-from jacklib.data.poses import EMOTIONS, check_pose, swap_sides
+from jacklib.data.poses import EMOTIONS, check_pose, check_standing, swap_sides
 from jacklib.errors import DataError, check_at_least, refuse
 from jacklib.files import named_after
 from jacklib.methods import checkpoints, gait_config
@@ -203,6 +203,7 @@ def recording_state(
         recording = recording._replace(fps=fps)
     if right_first:
         recording = recording._replace(pose=swap_sides(recording.pose))
+    check_standing(recording.pose, "source" if title == "array" else str(source))
     frames = data.recording_frames(recording, start)
     joint, movement, affective, _ = data.gait_arrays([frames], [0])
     sample = GaitSample(joint[0], movement[0], affective[0], 0)

@@ -7,12 +7,19 @@ check_source("port.py")                            traps that can be seen in the
 count_changes("tsl")                               how many lines a port changes
 """
 
-from jacklib.backend.torch_process import pytorch
-from jacklib.porting.changes import count_changes
-from jacklib.porting.parity import Reference, cmp, compare, compare_network
-from jacklib.porting.traps import check_source, check_text
+import importlib
 
-__all__ = [
-    "Reference", "check_source", "check_text", "cmp", "compare", "compare_network",
-    "count_changes", "pytorch",
-]  # fmt: skip
+# Where each name is. Imported when asked for: PyTorch's process, which records a reference, lacks
+# the packages that the others need.
+_PLACES = {
+    "Reference": "porting.parity", "check_source": "porting.traps", "check_text": "porting.traps",
+    "cmp": "porting.parity", "compare": "porting.parity", "compare_network": "porting.parity",
+    "count_changes": "porting.changes", "pytorch": "backend.torch_process",
+}  # fmt: skip
+__all__ = list(_PLACES)
+
+
+def __getattr__(name: str):
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"jacklib.{_PLACES[name]}"), name)

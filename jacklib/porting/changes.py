@@ -12,35 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import yaml
+
 from jacklib.backend.folders import ROOT
 from jacklib.core.networks import KEYS, network
 from jacklib.files import filled
 
 FOLDER = ROOT / "jacklib"
-# The kinds of change, in the order of a table: what each of them is.
-KINDS = {
-    "import": "what is imported",
-    "name": "the same line in the other framework's names",
-    "call": "a line that says the same in other calls",
-    "port": "a line that only the port needs",
-    "reference": "a line that only the reference needs",
-}
-# Where the two frameworks' names differ and nothing else does.
-NAMES = [
-    (r"\bsuper\(\).__init__\(\)", ""),
-    (r"\bforward\(", "execute("),
-    (r"\btorch\.", "jt."),
-    (r"\bjt\.Var\b", "Tensor"),
-    (r"\bnn\.(?=[A-Z])", ""),
-    (r"\bTimeConv\b", "Conv"),
-    (r"\b(BatchNorm[123]d|ChannelNorm)\b", "BatchNorm"),
-    (r"\bself\._A\b", "self.A"),
-    (r"\bnn\.relu\b", "jt.relu"),
-    (r"(?<![\w.])(relu|logsumexp)\(", r"jt.\1("),
-    (r": (Tensor|np\.ndarray)( \| None)?(?=[,)= ]|$)", ""),
-    (r" -> (Tensor|np\.ndarray|tuple\[Tensor, Tensor\])(?=:)", ""),
-    (r"\bnn\.Parameter\((.*)\)$", r"\1"),  # a Var of a module is one
-]
+KINDS, NAMES = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8")).values()
 
 
 class Row(NamedTuple):

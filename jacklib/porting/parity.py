@@ -21,6 +21,7 @@ from jacklib.backend.torch_process import ANSWERS, CURE, RECORD, find_torch, pro
 from jacklib.backend.torch_process import key as digest
 from jacklib.core.networks import KEYS
 from jacklib.core.networks import network as table_of
+from jacklib.core.options import add_options
 from jacklib.errors import DataError, check_choice, refuse
 from jacklib.files import write_bytes
 from jacklib.porting import changes, traps
@@ -192,8 +193,6 @@ def compare_network(network: str, settings: str = "classroom", seed: int = 0) ->
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from jacklib.core.options import add_options  # PyTorch's Python may have no PyYAML
-
     tools = parser.add_subparsers(dest="what", required=True, metavar="check | compare | changes")
     for tool, words in (
         ("check", "find traps in a port's source"),

@@ -1,115 +1,41 @@
 """Finds, in the source of a port, where Jittor 1.3.11 does something else than PyTorch.
 
 `check_source(path)` walks a file's syntax tree and names each trap with its line, the reason and
-the fix. Nothing of the file is run. It sees what can be seen in one file: two files that are right
-by themselves can still be wrong together, and only numbers tell (`compare`).
+the fix. Nothing of the file is run. It sees what can be seen in the source: two files that are
+right by themselves can still be wrong together, and only numbers tell (`compare`).
 
-Files that do not import Jittor have no such traps; nothing is said of them.
+Files that do not use Jittor have no such traps; nothing is said of them.
 """
 
 import ast
-import functools
+import os
 import sys
-import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from jacklib.errors import DataError, plain, refuse
-from jacklib.files import read_text, reading
+import yaml
 
-TORCH = ("torch", "torchvision", "torchaudio")
+from jacklib.errors import DataError, plain, refuse
+from jacklib.files import filled
+from jacklib.porting.sources import TORCH, Source, called, jittor_s, parsed, read
+
 LOSSES = ("BCELoss", "CrossEntropyLoss", "MSELoss", "L1Loss", "KLDivLoss")
-# Of a file. The rules look into expressions again and again: their work grows with the sum over all
-# nodes of how deep each lies, some 6 per node in what people write.
-LARGEST, DEEPEST, MOST_WORK = 2**19, 400, 1_000_000
 WAITS = ("sync_all", "sync", "item", "numpy", "data", "tolist")  # after these, numbers are there
 CLOCKS = ("time.time", "time.perf_counter", "time.process_time")
 NETWORKS = ("net", "model", "criterion", "run_model", "network")  # likely names of one
 
 
 class Trap(NamedTuple):
-    """One finding."""
+    """One finding. cell: of a notebook, counted from 1."""
 
     line: int
     rule: str
     reason: str
     fix: str
-
-
-class Source:
-    """A parsed file, and the names under which it knows Jittor and PyTorch."""
-
-    def __init__(self, tree: ast.Module):
-        self.tree = tree
-        self.parents = {
-            child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)
-        }
-        self.names: dict[str, str] = {}  # a name in the file: what it was imported from
-        for node in self.nodes((ast.Import, ast.ImportFrom)):
-            for alias in node.names:
-                if isinstance(node, ast.Import):
-                    whole = alias.name if alias.asname else alias.name.partition(".")[0]
-                    self.names[alias.asname or whole] = whole
-                elif node.module and not node.level:
-                    self.names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
-
-    def full_name(self, node: ast.AST) -> str:
-        """The dotted name of an expression with its import written out: "jittor.nn.BCELoss"; "" for
-        anything that is not a name."""
-        if isinstance(node, ast.Name):
-            return self.names.get(node.id, node.id)
-        front = self.full_name(node.value) if isinstance(node, ast.Attribute) else ""
-        return f"{front}.{node.attr}" if front else ""
-
-    def is_jittor(self, node: ast.AST, *names: str) -> bool:
-        """Whether an expression is a name of Jittor's, one of `names` where any are given."""
-        front, _, last = self.full_name(node).rpartition(".")
-        while isinstance(node, ast.Attribute):
-            node = node.value
-        if getattr(node, "id", None) not in self.names:
-            return False  # a variable that has the name by chance
-        return front.partition(".")[0] == "jittor" and (not names or last in names)
-
-    def imports(self, package: str) -> bool:
-        return any(origin.partition(".")[0] == package for origin in self.names.values())
-
-    def nodes(self, kinds: type | tuple[type, ...], within: ast.AST | None = None) -> Iterator:
-        return (node for node in ast.walk(within or self.tree) if isinstance(node, kinds))
-
-    def calls(self, *methods: str, within: ast.AST | None = None) -> Iterator[ast.Call]:
-        """Calls whose last name is one of `methods`, where any are given."""
-        calls = self.nodes(ast.Call, within)
-        return (call for call in calls if not methods or _method(call) in methods)
-
-    def modules(self) -> Iterator[ast.ClassDef]:
-        """Classes that are networks, by their base's name."""
-        for node in self.nodes(ast.ClassDef):
-            if any(self.full_name(base).endswith(".Module") for base in node.bases):
-                yield node
-
-
-def _parsed(text: str, name: str) -> Source:
-    """The file, unless it is no Python or would take the rules too long."""
-    wanted, cure = "a Python file", "Correct it, or divide it."
-    with reading(name, wanted, cure, "no Python"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of its escapes, say
-        if len(text) > LARGEST:
-            raise ValueError(f"{len(text)} characters, more than {LARGEST}")
-        tree = ast.parse(text)
-        work, depth, level = 0, 0, [tree]
-        while level:
-            level = [child for node in level for child in ast.iter_child_nodes(node)]
-            depth += 1
-            work += depth * len(level)
-            if depth > DEEPEST or work > MOST_WORK:
-                raise ValueError("too large, or nested too deep, to be looked through")
-    return Source(tree)
-
-
-def _method(node: ast.Call) -> str:
-    """The last name of what is called: "sum" of x.sum() and of jt.sum(x)."""
-    return getattr(node.func, "attr", getattr(node.func, "id", ""))
+    cell: int = 0
 
 
 def _keyword(node: ast.Call, name: str) -> ast.expr | None:
@@ -124,31 +50,10 @@ def _self_attribute(node: ast.AST) -> str:
 
 # --- the rules ------------------------------------------------------------------------------------
 
-RULES: list[Callable[[Source], Iterator[Trap]]] = []
+# Each yields nodes, alone or with words for the {} in what traps.yaml says under the rule's name.
 Found = Iterator[ast.AST | tuple]
 
 
-def rule(reason: str, fix: str) -> Callable:
-    """Makes a rule of a function that yields nodes, each alone or with words for the {} of reason
-    and fix."""
-
-    def add(look: Callable[[Source], Found]) -> Callable[[Source], Iterator[Trap]]:
-        name = look.__name__.replace("_", "-")
-
-        @functools.wraps(look)
-        def traps(source: Source) -> Iterator[Trap]:
-            for found in look(source):
-                node, *words = found if isinstance(found, tuple) else (found,)
-                yield Trap(node.lineno, name, reason.format(*words), fix.format(*words))
-
-        RULES.append(traps)
-        return traps
-
-    return add
-
-
-@rule("{} in a process of Jittor's is fragile (Jittor issues 126, 223)",
-      "port what it does, or run it in a process of its own")  # fmt: skip
 def torch_beside_jittor(source: Source) -> Found:
     for node in source.nodes((ast.Import, ast.ImportFrom)):
         names = [alias.name for alias in node.names]
@@ -159,34 +64,37 @@ def torch_beside_jittor(source: Source) -> Found:
             yield node, torch[0]
 
 
-@rule("{} is not imported: a NameError when this line runs", "port it")
 def torch_left_over(source: Source) -> Found:
-    names = list(source.nodes(ast.Name))
-    known = {name.id for name in names if isinstance(name.ctx, ast.Store)}
-    known |= {argument.arg for argument in source.nodes(ast.arg)} | source.names.keys()
-    yield from ((name, name.id) for name in names if name.id in TORCH and name.id not in known)
+    if any(words.startswith("from") for _, words in source.unfollowed()):
+        return  # PyTorch may come with the names that are not known
+    left = {*TORCH} - {*source.given, *source.imports}
+    yield from ((name, name.id) for name in source.nodes(ast.Name) if name.id in left)
 
 
-@rule("{} has no {}", "see jacklib.ops, or write it")
 def names_that_jittor_lacks(source: Source) -> Found:
-    import jittor
-
-    for node in filter(source.is_jittor, source.nodes(ast.Attribute)):
-        front, _, last = source.full_name(node).rpartition(".")
-        place = {"jittor": jittor, "jittor.nn": jittor.nn}.get(front)
-        if place is not None and not hasattr(place, last):
+    nodes = filter(source.is_jittor, source.nodes(ast.Attribute))
+    named = [(node, source.full_name(node)) for node in nodes]
+    for node in source.nodes(ast.ImportFrom):
+        named += [(node, f"{node.module}.{one.name}") for one in node.names if not node.level]
+    for node, name in named:
+        front, _, last = name.rpartition(".")
+        known = last == "*" or hasattr(jittor_s(front), last)
+        known = known or (front == "jittor" and find_spec(name))  # a module that is not imported
+        if front in ("jittor", "jittor.nn") and not known:
             yield node, front, last
 
 
-@rule("Jittor's modules run `execute`", "rename it")
 def forward_is_not_called(source: Source) -> Found:
-    for module in source.modules():
-        methods = {n.name: n for n in module.body if isinstance(n, ast.FunctionDef)}
-        if "forward" in methods and "execute" not in methods:
+    for network in source.networks:
+        methods = {n.name: n for n in network.body if isinstance(n, ast.FunctionDef)}
+        family = {network, *source.bases(network)} & source.networks  # one may call it by name
+        calls = (call for each in family for call in source.calls("forward", within=each))
+        stored = (getattr(n, "id", "") for n in source.nodes(ast.Name, network))
+        known = "execute" in {*methods, *stored} or any(_self_attribute(c.func) for c in calls)
+        if "forward" in methods and not known:
             yield methods["forward"]
 
 
-@rule("a Var's backward() does nothing", "optimizer.step(loss) or backward(loss)")
 def backward_is_a_stub(source: Source) -> Found:
     for call in source.calls("backward"):
         if isinstance(call.func, ast.Attribute) and not call.args:
@@ -197,8 +105,6 @@ def _gives_one_number(loss: ast.Call) -> bool:
     return getattr(_keyword(loss, "reduction"), "value", None) != "none"
 
 
-@rule("the loss is one number already: the weights multiply a mean, not elements", "take the loss "
-      "per element (jacklib.ops, reduction='none'), weigh it, then reduce")  # fmt: skip
 def lost_reduction(source: Source) -> Found:
     """A mean over all elements, multiplied by weights and then reduced as if it were elements."""
     attributes = set()  # of self, that hold a loss which gives one number
@@ -230,7 +136,7 @@ def _reduced_products(source: Source, function: ast.FunctionDef, attributes: set
             parts = [node.left, node.right]
             constant = any(isinstance(part, ast.Constant) for part in parts)
             return not constant and any(is_loss(part) or is_product(part) for part in parts)
-        if isinstance(node, ast.Call) and _method(node) in ("mul", "multiply"):
+        if isinstance(node, ast.Call) and called(node) in ("mul", "multiply"):
             return any(is_loss(part) for part in [*node.args, getattr(node.func, "value", node)])
         return isinstance(node, ast.Name) and node.id in products
 
@@ -255,12 +161,10 @@ def _argument(source: Source, call: ast.Call) -> ast.AST | None:
     return getattr(call.func, "value", None)
 
 
-@rule("gives NaN where the target is 0; adding an epsilon changes the loss", "jacklib.ops.kl_div")
 def kl_of_zero(source: Source) -> Found:
     return (call for call in source.calls() if source.is_jittor(call.func, "KLDivLoss", "kl_div"))
 
 
-@rule("log(sum(exp(x))) overflows for x above 88", "jacklib.ops.logsumexp")
 def log_sum_exp(source: Source) -> Found:
     """log(sum(exp(x))), also with names in between."""
     for function in source.nodes(ast.FunctionDef):
@@ -273,22 +177,22 @@ def log_sum_exp(source: Source) -> Found:
 
 
 def _stage(source: Source, node: ast.AST | None, holding: dict[str, str]) -> str:
-    """How far an expression has come: "exp" of anything, "sum" of that, "log" of that, or ""."""
+    """How far an expression has come: "less" for x - max, "exp" of anything else, "sum" of that,
+    "log" of that, or ""."""
     if isinstance(node, ast.Name):
         return holding.get(node.id, "")
+    if isinstance(node, ast.BinOp):
+        return "less" if isinstance(node.op, ast.Sub) else ""
     if not isinstance(node, ast.Call):
         return ""
     inner = _argument(source, node)
-    if _method(node) == "exp":
+    if called(node) == "exp":
         others = source.full_name(node.func).startswith(("math.", "numpy."))
-        safe = isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Sub)  # x - max
-        return "" if others or safe else "exp"
+        return "" if others or _stage(source, inner, holding) == "less" else "exp"
     steps = {("sum", "exp"): "sum", ("log", "sum"): "log"}
-    return steps.get((_method(node), _stage(source, inner, holding)), "")
+    return steps.get((called(node), _stage(source, inner, holding)), "")
 
 
-@rule("Jittor is lazy: this is the time that building the graph took, not computing it",
-      "jt.sync_all(True) before each reading")  # fmt: skip
 def time_without_waiting(source: Source) -> Found:
     """Two readings of a clock in one block, a network between them, and nothing that waits."""
     for node in ast.walk(source.tree):
@@ -305,7 +209,7 @@ def time_without_waiting(source: Source) -> Found:
                 elif begun:
                     networks = (name.rpartition(".")[2] in NETWORKS for name in names)
                     busy = busy or any(networks) or any(map(_is_step, calls))
-                if any(_method(call) in WAITS for call in calls):
+                if any(called(call) in WAITS for call in calls):
                     busy = False
 
 
@@ -320,7 +224,7 @@ def _makes_var(source: Source, node: ast.AST, makers: set[str], filled: bool = F
     constant += ("zeros", "ones", "full") if filled else ()
     if isinstance(node, ast.BinOp):
         return any(_makes_var(source, side, makers) for side in (node.left, node.right))
-    if not isinstance(node, ast.Call) or _method(node) in ("stop_grad", "detach", "numpy"):
+    if not isinstance(node, ast.Call) or called(node) in ("stop_grad", "detach", "numpy"):
         return False
     if source.is_jittor(node.func, *constant) or source.full_name(node.func) in makers:
         return True
@@ -328,9 +232,6 @@ def _makes_var(source: Source, node: ast.AST, makers: set[str], filled: bool = F
     return chained and _makes_var(source, node.func.value, makers)
 
 
-@rule("self.{} is a parameter: every Var attribute is, and is trained",
-      "a constant: .stop_grad(), or a name that starts with _; to be trained: nn.Parameter says so"
-      )  # fmt: skip
 def attribute_is_trained(source: Source) -> Found:
     makers = set()  # functions of this file that give such a Var
     for function in source.nodes(ast.FunctionDef):
@@ -342,30 +243,31 @@ def attribute_is_trained(source: Source) -> Found:
         returned = {getattr(n.value, "id", None) for n in source.nodes(ast.Return, function)}
         if made & returned:
             makers.add(function.name)
-    for module in source.modules():
-        stopped = source.calls("stop_grad", within=module)
-        buffers = {_self_attribute(getattr(call.func, "value", call)) for call in stopped}
+    for module in source.networks:
+        said = source.calls("stop_grad", "start_grad", within=module)
+        meant = {_self_attribute(getattr(call.func, "value", call)) for call in said}
+        meant |= {
+            _self_attribute(node.value)  # self.x.requires_grad = ...
+            for node in source.nodes(ast.Attribute, module) if node.attr == "requires_grad"
+        }  # fmt: skip
         for node in source.nodes(ast.Assign, module):
             name = _self_attribute(node.targets[0]) if len(node.targets) == 1 else ""
-            if name and not name.startswith("_") and name not in buffers:
+            if name and not name.startswith("_") and name not in meant:
                 if _makes_var(source, node.value, makers):
                     yield node, name
 
 
-@rule("children() stops at the first level: layers in a ModuleList or Sequential keep their own "
-      "first weights", "loop over modules()")  # fmt: skip
 def nested_are_not_initialised(source: Source) -> Found:
     for node in source.nodes(ast.For):
-        if isinstance(node.iter, ast.Call) and _method(node.iter) == "children":
+        if isinstance(node.iter, ast.Call) and called(node.iter) == "children":
             if any(source.calls("isinstance", within=node)):
                 yield node
 
 
-@rule("{0}(dim) gives {1}", "{2}")
 def index_and_value(source: Source) -> Found:
     """max(dim) gives values only, argmax and argsort (index, value): the other way round."""
     for call in source.calls("max", "min", "argmax", "argmin"):
-        method, parent = _method(call), source.parents.get(call)
+        method, parent = called(call), source.parents.get(call)
         name = source.full_name(call.func)
         if not isinstance(call.func, ast.Attribute) or name.startswith(("numpy.", "torch.")):
             continue
@@ -376,7 +278,7 @@ def index_and_value(source: Source) -> Found:
         number = isinstance(getattr(parent, "slice", None), ast.Constant)
         # x.max(1) may be an array's where NumPy is about; NumPy's own has no dim.
         positional = len(call.args) > source.is_jittor(call.func)
-        sure = source.is_jittor(call.func) or not source.imports("numpy")
+        sure = source.is_jittor(call.func) or not source.uses("numpy")
         if not _keyword(call, "dim") and not (positional and sure):
             continue
         if method.startswith("arg"):
@@ -387,7 +289,6 @@ def index_and_value(source: Source) -> Found:
             yield call, method, words, f"leave out [0]; for the index, arg{method}(dim)[0]"
 
 
-@rule("x[...].{}() writes into a copy", "x[...] = the new values")
 def slices_are_copies(source: Source) -> Found:
     for call in source.calls():
         place = getattr(call.func, "value", None)
@@ -404,29 +305,27 @@ def slices_are_copies(source: Source) -> Found:
             yield call, method
 
 
-@rule("raises where the kernel is as large as the map",
-      "jacklib.ops.avg_pool2d, avg_pool3d, or a mean over the last axes")  # fmt: skip
 def whole_map_pool(source: Source) -> Found:
     """A kernel that looks made for a certain map: of unequal sides, large, or computed."""
     for call in source.calls():
         if source.is_jittor(call.func, "AvgPool2d", "AvgPool3d"):
             kernel = _keyword(call, "kernel_size") or (call.args[0] if call.args else None)
             sides = {getattr(n, "value", None) for n in getattr(kernel, "elts", [kernel])}
-            if sides not in ({1}, {2}, {3}):
+            stride = _keyword(call, "stride") or (call.args[1:] or [None])[0]
+            steps = stride and not isinstance(stride, ast.Constant)  # it is to be used on any map
+            if sides not in ({1}, {2}, {3}) and not steps:
                 yield call
 
 
-@rule("eval() stops this part's gradients for good; train() of the whole does not bring them back",
-      "set is_train = False of its batch norms")  # fmt: skip
 def freezing_by_eval(source: Source) -> Found:
-    for module in source.modules():
-        for call in source.calls("eval", within=module):
-            if _self_attribute(getattr(call.func, "value", call)):
-                yield call
+    for module in source.networks:
+        for function in source.nodes(ast.FunctionDef, module):
+            meant = any(source.calls("stop_grad", within=function))  # frozen for good on purpose
+            for call in source.calls("eval", within=function):
+                if _self_attribute(getattr(call.func, "value", call)) and not meant:
+                    yield call
 
 
-@rule("before backward there is nothing to clip, and step(loss) computes the gradients anew",
-      "optimizer.backward(loss), clip, optimizer.step()")  # fmt: skip
 def clipping_too_early(source: Source) -> Found:
     for function in source.nodes(ast.FunctionDef):
         backs = [c.lineno for c in source.calls("backward", within=function) if c.args]
@@ -435,14 +334,12 @@ def clipping_too_early(source: Source) -> Found:
                 yield call
 
 
-@rule("without dim it is over all elements", "give dim=")
 def softmax_of_everything(source: Source) -> Found:
     for call in source.calls():
         if source.is_jittor(call.func, "softmax") and len(call.args) == 1 and not call.keywords:
             yield call
 
 
-@rule("{} has no {}", "see jacklib.ops")
 def options_that_are_missing(source: Source) -> Found:
     missing = {
         "BCELoss": ("reduction",), "CrossEntropyLoss": ("reduction", "label_smoothing"),
@@ -454,7 +351,6 @@ def options_that_are_missing(source: Source) -> Found:
             yield from ((call, name, option) for option in missing[name] if _keyword(call, option))
 
 
-@rule("Jittor's param_groups have no lr until it is set", "optimizer.lr")
 def rate_in_groups(source: Source) -> Found:
     groups = {
         getattr(loop.target, "id", "") for loop in source.nodes(ast.For)
@@ -468,51 +364,75 @@ def rate_in_groups(source: Source) -> Found:
             yield node
 
 
+_WORDS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
+# The rules: for each text, the function of that name.
+RULES: list[Callable[[Source], Found]] = [globals()[name.replace("-", "_")] for name in _WORDS]
+
+
+def _traps(source: Source) -> list[Trap]:
+    # A training loop may import nothing of Jittor and still call its optimizer as only Jittor does.
+    if not source.uses("jittor") and not any(call.args for call in source.calls("backward")):
+        return []
+    found = set()
+    for rule, (name, said) in zip(RULES, _WORDS.items(), strict=True):
+        for node, *words in (one if isinstance(one, tuple) else (one,) for one in rule(source)):
+            reason, fix = (said[key].format(*words) for key in ("reason", "fix"))
+            found.add(Trap(node.lineno, name, reason, fix))
+    return [trap._replace(**source.place(trap.line)) for trap in sorted(found)]
+
+
 def check_text(text: str, name: str = "source") -> list[Trap]:
     """The traps in a file's text, in the order of their lines. Raises DataError for no Python."""
-    source = _parsed(text, name)
-    # A training loop may import nothing of Jittor and still call its optimizer as only Jittor does.
-    steps = any(call.args for call in source.calls("backward"))
-    if not source.imports("jittor") and not steps:
-        return []
-    return sorted({trap for rule in RULES for trap in rule(source)})
+    return _traps(parsed(text, Path(name)))
 
 
 def check_source(path: str | Path) -> list[Trap]:
-    """The traps in a Python file. Raises DataError if it is missing or holds no Python."""
-    text = read_text(path, "a Python file", "Check the path; save it as UTF-8.", 4 * LARGEST)
-    return check_text(text, str(path))
-
-
-def _many(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+    """The traps in a Python file or a notebook. Raises DataError if it is missing, or if it or one
+    of its cells holds no Python."""
+    source = read(Path(path))
+    for error in source.unread:
+        raise error
+    return _traps(source)
 
 
 def _python_files(folder: Path) -> list[Path]:
-    """A folder's .py files, sorted. Links to folders are not followed, nor those that lead out."""
-    found, inside = sorted(folder.rglob("*.py")), folder.resolve()
-    return [f for f in found if not f.is_dir() and f.resolve().is_relative_to(inside)]
+    """A folder's Python files and notebooks, sorted. Links to folders are not followed, nor those
+    that lead out."""
+    found = (f for f in sorted(folder.rglob("*")) if f.suffix in (".py", ".ipynb"))
+    kept = (f for f in found if not f.is_dir() and f.parent.name != ".ipynb_checkpoints")
+    return [f for f in kept if Path(os.path.realpath(f)).is_relative_to(os.path.realpath(folder))]
 
 
 def check_files(paths: Sequence[str]) -> int:
     """Print the traps of files and of folders' files; returns 1 where there are any, as a linter
-    does, and where a file could not be read. The others are still checked."""
-    count = read = unread = 0
+    does, and where a file could not be read. The others are still checked; what could not be read
+    or followed is named at the end."""
+    seen, errors, hidden = Counter(traps=0, files=0, others=0), [], {}
     for path in map(Path, paths):
         for file in _python_files(path) if path.is_dir() else [path]:
             try:
-                found = check_source(file)
+                source = read(file)
             except DataError as error:
-                unread += 1
-                print(f"error: {error}", file=sys.stderr)
+                errors.append(error)
                 continue
-            read += 1
-            count += len(found)
-            for trap in found:
+            traps = _traps(source)
+            seen.update(traps=len(traps), files=1, others=not source.uses("jittor"))
+            for trap in traps:
                 words = f"{trap.rule}: {trap.reason}. Fix: {trap.fix}."
-                print(plain(f"{file}:{trap.line}: {words}", 2000))
-    refuse(not read and not unread, ", ".join(paths), found="no Python file", wanted="one or more",
-           cure="Check the path.")  # fmt: skip
-    rest = f"; {_many(unread, 'file')} not read" if unread else ""
-    print(f"{_many(count, 'trap')} in {_many(read, 'file')}{rest}")
-    return int(bool(count or unread))
+                print(plain(f"{_place(file, trap.cell, trap.line)}: {words}", 2000))
+            for line, words in source.unfollowed():
+                hidden.setdefault(words, []).append(_place(file, **source.place(line)))
+            errors += source.unread
+    refuse(not seen["files"] and not errors, ", ".join(paths), found="no Python file or notebook",
+           wanted="one or more", cure="Check the path.")  # fmt: skip
+    sys.stdout.flush()
+    for error in errors:
+        print(f"error: {error}", file=sys.stderr)
+    cells = sum(", cell " in error.what for error in errors)
+    print(filled(Path(__file__).with_suffix(".txt"), **seen, unread=len(errors) - cells,
+                 cells=cells, hidden=[*hidden.items()]))  # fmt: skip
+    return int(bool(seen["traps"] or errors))
+
+
+def _place(file: Path, cell: int, line: int) -> str:
+    return f"{file}:cell {cell}:{line}" if cell else f"{file}:{line}"

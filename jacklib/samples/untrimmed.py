@@ -5,6 +5,7 @@ Anger, disgust, fear and sadness are negative (n), anticipation, joy, surprise a
 (p). Three made-up annotators mark one moment in each event of the training videos, near its middle.
 """
 
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ import cv2
 import numpy as np
 
 from jacklib.data.tsl300 import CLASSES, POINT_FIELDS, SUBSETS, Segment
-from jacklib.files import make_set, write_json, write_text
+from jacklib.files import SET_MARK, make_set, read_table, write_json, write_text
 from jacklib.samples.rendered import (
     FPS,
     LABELS,
@@ -46,13 +47,14 @@ class UntrimmedVideo(NamedTuple):
     emotions: tuple[str, ...]  # of the events
 
 
-def render_untrimmed(seed: int, fps: int) -> UntrimmedVideo:
-    """Render one video of SHOTS shots of 5 to 10 s.
+def plan_untrimmed(seed: int) -> Iterator[tuple]:
+    """(kind, label, seed, length, (start, end) of its event) of SHOTS shots, in frames at 30 per
+    second; a shot is 5 to 10 s long.
 
     Half of them hold an event of 2.5 to 5 s. A video has a mood, which is the chance of an event to
-    be positive, so that some videos have events of one kind only. One more shot only looks like an
-    event and one only sounds like one: decoys, which are not emotional and not in the truth, so
-    that a network has to listen and look. seed: of everything.
+    be positive, so that some videos have events of one kind only. One more shot only "looks" like
+    an event and one only "sounds" like one: decoys, which are not emotional and not in the truth,
+    so that a network has to listen and look. seed: of everything.
     """
     rng = np.random.RandomState(seed)
     n_events = SHOTS // 2
@@ -61,16 +63,34 @@ def render_untrimmed(seed: int, fps: int) -> UntrimmedVideo:
     kind_of = (sorted(set(LABELS) - POSITIVE), sorted(POSITIVE))
     mood = MOODS[rng.randint(len(MOODS))]
     labels = [kind_of[int(rng.random_sample() < mood)][rng.randint(4)] for _ in range(n_events)]
-    frames, sound, events, emotions, at = [], [], [], [], 0
     for kind in kinds:
         length = rng.randint(5 * FPS, 10 * FPS)
         event_length = rng.randint(int(2.5 * FPS), 5 * FPS)
         start = rng.randint(0, length - event_length)
         label = labels.pop(0) if kind == "event" else LABELS[rng.randint(8)]
-        shot_seed = int(rng.randint(2**31 - 1))
+        yield kind, label, int(rng.randint(2**31 - 1)), length, (start, start + event_length)
+
+
+def read_decoys(root: Path) -> dict[str, list[tuple[str, float, float]]]:
+    """What the truth in a folder of `build_untrimmed_rendered` leaves out, by video: its decoys as
+    ("looks" or "sounds", start, end), in seconds."""
+    made, found = read_table(root / SET_MARK), {}
+    for _, name, video_seed, _ in _jobs(made["n_train"], made["n_test"]):
+        found[name], at = [], 0
+        for kind, _, _, length, (start, end) in plan_untrimmed(video_seed):
+            if kind in ("looks", "sounds"):
+                found[name].append((kind, (at + start) / FPS, (at + end) / FPS))
+            at += length
+    return found
+
+
+def render_untrimmed(seed: int, fps: int) -> UntrimmedVideo:
+    """Render what `plan_untrimmed` plans."""
+    frames, sound, events, emotions, at = [], [], [], [], 0
+    for kind, label, shot_seed, length, event in plan_untrimmed(seed):
         # Of one seed, the shot with an event and the shot without are alike outside the event. In
         # the latter the event lies beyond the end, and is cut off.
-        event, beyond = (start, start + event_length), (length, length + 1)
+        beyond = (length, length + 1)
         shot = partial(render_clip, label, shot_seed, size=SIZE)
         with_event = shot(n_frames=length, event=event) if kind != "neutral" else None
         without = shot(n_frames=length + 1, event=beyond) if kind != "event" else None
@@ -123,12 +143,18 @@ def build_untrimmed_rendered(
                     "making the untrimmed rendered videos")  # fmt: skip
 
 
-def _write_videos(root: Path, n_train: int, n_test: int, progress: bool) -> None:
+def _jobs(n_train: int, n_test: int) -> list[tuple[str, str, int, int]]:
+    """(subset, name, seed, frames per second) of every video."""
     jobs = []
     for place, (split, count) in enumerate(zip(SUBSETS, (n_train, n_test), strict=True)):
         for k in range(count):
             name = f"{len(jobs) + 1}_rendered_{split}"
             jobs.append((split, name, (SEED * 2 + place) * 1000 + k, RATES[k % len(RATES)]))
+    return jobs
+
+
+def _write_videos(root: Path, n_train: int, n_test: int, progress: bool) -> None:
+    jobs = _jobs(n_train, n_test)
 
     def one(split: str, name: str, video_seed: int, fps: int) -> UntrimmedVideo:
         video = render_untrimmed(video_seed, fps)

@@ -45,6 +45,11 @@ class Predictions:
         return float((self.predicted == self.labels).mean())
 
     @property
+    def most_frequent(self) -> float:
+        """The accuracy of always answering the class that most of these labels have."""
+        return float(np.bincount(self.labels).max() / len(self.labels))
+
+    @property
     def confusion(self) -> np.ndarray:
         """Counts [true, predicted]."""
         return confusion_matrix(self.labels, self.predicted, len(self.class_names))
@@ -71,7 +76,8 @@ class Predictions:
             for clip, label, best, row in rows
         }  # fmt: skip
         return {
-            "accuracy": self.accuracy, "chance": 1 / len(names), self.noun: len(self.labels),
+            "accuracy": self.accuracy, "chance": 1 / len(names),
+            "most_frequent": self.most_frequent, self.noun: len(self.labels),
             "per_class": dict(zip(names, per_class(confusion), strict=True)),
             "confusion": confusion.tolist(), "class_names": list(names), "predictions": predictions,
         }  # fmt: skip
@@ -86,11 +92,9 @@ class Predictions:
             lines.append(
                 f"{name:<{width}}  {row['clips']:5d}      {cells[0]}   {cells[1]}  {cells[2]}"
             )
-        lines.append(
-            f"accuracy {self.accuracy:.3f} on {len(self.labels)} {self.noun} "
-            f"(chance {1 / len(self.class_names):.3f})"
-        )
-        return "\n".join(lines)
+        n, chance, most = len(self.labels), 1 / len(self.class_names), self.most_frequent
+        score = f"accuracy {self.accuracy:.3f} on {n} {self.noun} (chance {chance:.3f})"
+        return "\n".join([*lines, f"{score}; always the most frequent class: {most:.3f}"])
 
     def write(self, folder: str | os.PathLike, more: Mapping[str, Any] | None = None) -> list[Path]:
         """Write evaluation.json and confusion.png into `folder`; returns both paths.

@@ -299,14 +299,14 @@ ok = cmp(
 )
 
 # %% [markdown] lang="en"
-# Equal to a few parts in ten million. That is rounding: the two frameworks add the same values in different orders. (When this notebook was written, the same held for all 378 lines: 3e-7 at most.)
+# Equal to a few parts in ten million. That is rounding: the two frameworks add the same values in different orders. (We compared all 378 lines in the same way on 2026-11-26: 3e-7 at most.)
 #
 # ## 6 · Which sentences are similar?
 #
 # The dot product of two vectors of length 1 is their **cosine**: 1 for the same direction, 0 for unrelated. A few lines against each other, sorted by sentiment:
 
 # %% [markdown] lang="zh"
-# 相差不过千万分之几。这是舍入误差：两个框架把同样的数按不同的顺序相加。（写作本文时在全部 378 句上也比过：最多差 3e-7。）
+# 相差不过千万分之几。这是舍入误差：两个框架把同样的数按不同的顺序相加。（2026-11-26 在全部 378 句上也比过：最多差 3e-7。）
 #
 # ## 6 · 哪些句子相近？
 #
@@ -448,6 +448,16 @@ print("guessing blindly     0.333")
 lead = (guesses["sentence vectors"] == labels) * 1.0 - (guesses["word-piece counts"] == labels)
 low, high = np.percentile(lead[draws].mean(1), [2.5, 97.5])
 print(f"\nvectors ahead of counts by {lead.mean():.3f}, 95% interval {low:.2f} to {high:.2f}")
+by_source = {s: lead[sources == s].mean() for s in np.unique(sources)}
+print("by source:", ", ".join(f"{s} {ahead:+.2f}" for s, ahead in by_source.items()))
+behind = [s for s, ahead in by_source.items() if ahead < 0]
+zero_en, zero_zh = ("includes", "包含") if low <= 0 <= high else ("excludes", "不包含")
+classroom.say(
+    f"The interval of the lead {zero_en} zero; the vectors are behind in {len(behind)} of "
+    f"{len(by_source)} sources" + (f" ({', '.join(behind)})." if behind else "."),
+    f"差值的区间{zero_zh}零；{len(by_source)} 个来源中，句向量在 {len(behind)} 个上落后"
+    + (f"（{'、'.join(behind)}）。" if behind else "。"),
+)
 for name, chosen in (("scenes", sentences.of_kind("scene")), ("books", sentences.of_kind("book"))):
     print(
         f"{name:7}"
@@ -455,10 +465,10 @@ for name, chosen in (("scenes", sentences.of_kind("scene")), ("books", sentences
     )
 
 # %% [markdown] lang="en"
-# The interval is the uncertainty of 378 lines: it comes from resampling 378 of them, with replacement, 2,000 times (the bootstrap). It does not include other scenes, other writers and other annotators, so the true range is wider. Both probes are far better than the most frequent label. But the lead of the vectors over mere counting is small, and its interval includes zero. The six sources show more. When this was written, the vectors were clearly ahead in *As You Like It*, a little in *Opening Day*, *Alice* and *Much Ado*, and **behind** in *The Last Evening* and *The Mountain Rescue*. And the probe does worse on the scenes than on the books, although the scenes speak today's English. Perhaps because their sentiment is implicit: *you silly old cat* is said with joy and *Wonderful* in anger, while the lines that we took from Shakespeare often contain *welcome*, *love* or *fool*.
+# The interval is the uncertainty of 378 lines: it comes from resampling 378 of them, with replacement, 2,000 times (the bootstrap). It does not include other scenes, other writers and other annotators, so the true range is wider. Compare both probes with the most frequent label, and the lead of the vectors over mere counting with its interval and from source to source. If the probe does worse on the scenes than on the books, although the scenes speak today's English, one reason may be that their sentiment is implicit: *you silly old cat* is said with joy and *Wonderful* in anger, while the lines that we took from Shakespeare often contain *welcome*, *love* or *fool*.
 
 # %% [markdown] lang="zh"
-# 区间说的是：只有 378 句，准确率还有多大的不确定。做法是从这 378 句里有放回地抽 378 句，重复 2,000 次。它没有算上别的短剧、别的作者和别的标注者，所以真正的范围更宽。两种探针都远胜“最常见的标签”，可句向量比单纯数词只高一点，差值的区间还包含零。再看六个来源各自如何。写作本文时，句向量在 *As You Like It* 上明显领先，在 *Opening Day*、*Alice* 和 *Much Ado* 上略微领先，在 *The Last Evening* 和 *The Mountain Rescue* 上反而**落后**。而且短剧的成绩不如书，尽管短剧说的是今天的英语：也许是因为短剧的情感藏在字里行间：*you silly old cat* 是欢喜时说的，*Wonderful* 是生气时说的；而我们从莎士比亚那里挑的句子，常常直接说 *welcome*、*love* 或 *fool*。
+# 区间说的是：只有 378 句，准确率还有多大的不确定。做法是从这 378 句里有放回地抽 378 句，重复 2,000 次。它没有算上别的短剧、别的作者和别的标注者，所以真正的范围更宽。请把两种探针与“最常见的标签”比较，再看句向量对单纯数词的领先有多大、区间如何、各个来源是否一致。如果短剧的成绩不如书，尽管短剧说的是今天的英语，一个可能的原因是短剧的情感藏在字里行间：*you silly old cat* 是欢喜时说的，*Wonderful* 是生气时说的；而我们从莎士比亚那里挑的句子，常常直接说 *welcome*、*love* 或 *fool*。
 
 # %%
 figure, (left, right_ax) = plt.subplots(1, 2, figsize=(10, 3), width_ratios=[1.5, 1])
@@ -676,15 +686,18 @@ for text in (
     "Charming. There's dust in my glass.", "And the forecast was wrong again. What a surprise.",
 ):  # fmt: skip
     k = texts.index(text)
-    print(f"negative {text_says[k, 0]:.2f}  positive {text_says[k, 1]:.2f}  {text}")
+    taken = ("meant badly", "undecided", "meant well")[
+        1 + int(np.sign(np.round(text_says[k, 1] - text_says[k, 0])))
+    ]
+    print(f"negative {text_says[k, 0]:.2f}  positive {text_says[k, 1]:.2f}  {taken:12} {text}")
 
 # %% [markdown] lang="en"
-# When this was written, the probe took the joke for a kindness, could not decide about the next two, and saw through the last.
+# *Undecided* means that both are within one half of each other. The joke is meant well, the other three are not.
 #
 # So a fraction of the test clips gets a line of the **opposite** polarity. Two weights are compared: a trusting one, chosen when all lines match, and a wary one, chosen when one line in four does not.
 
 # %% [markdown] lang="zh"
-# 写作本文时，探针把玩笑当成了好话，中间两句拿不定主意，只看穿了最后一句。
+# *undecided* 表示两者相差不到一半。玩笑是善意的，另外三句不是。
 #
 # 于是让一部分测试视频配上**相反**极性的台词。两个权重比一比：轻信的，选它的时候台词全都相符；谨慎的，选它的时候每四句有一句不符。
 
@@ -714,14 +727,27 @@ for _ in range(100):
     says = fused_scores(result.probabilities[testing], text_says[lines], weights[best]).argmax(1)
     same.append((is_positive[says] == is_positive[emotions[testing]]).mean())
 print(f"every clip with a neutral line: {np.mean(same):.3f}; video alone: {alone:.3f}")
+if np.mean(same) > alone:
+    classroom.say(
+        "The mixture is above video alone although these lines carry no information: so a part of the "
+        "gain does not come from the text. The probe is biased to one side on every line, and that "
+        "shifts the balance between the two polarities.",
+        "这些台词不含信息，融合的结果仍高于只看视频：所以提高的部分里，有一点与文本懂什么无关。"
+        "探针对每一句都偏向一边，改变了正负两极的平衡。",
+    )
+else:
+    classroom.say(
+        "With lines that carry no information, the mixture is not above video alone.",
+        "台词不含信息时，融合的结果并不高于只看视频。",
+    )
 
 # %% [markdown] lang="en"
-# Neutral lines carry no information, and still the mixture was a little above video alone when this was written. So a part of the gain does not come from the text: the probe is biased to one side on every line, and that shifts the balance between the two polarities. It is also why the trusting curve stays above video alone longer than expected.
+# Neutral lines are the control: whatever they add cannot come from what the text says, and belongs to the trusting curve as well.
 #
 # A fixed weight cannot detect that *this* line is mocking. The usual remedies: give the network both modalities at once, so that it learns when to trust which (attention across modalities, as CTEN does for images and audio), or give each clip a weight of its own. That takes many films in which words and faces disagree, and annotators who label them while **watching**.
 
 # %% [markdown] lang="zh"
-# 配上中性的台词，文本什么都不知道，可写作本文时，融合的结果仍比只看视频高一点。所以提高的部分里，有一点与文本懂什么无关：探针对每一句都偏向一边，改变了正负两极的平衡。轻信的曲线高于“只看视频”的范围比想象的宽，也是这个缘故。
+# 中性的台词是对照：它们带来的提高不可能出自文本的含义，轻信的曲线里也含有这一部分。
 #
 # 固定的权重不可能知道*这一句*是反话。研究者的办法是：让网络同时使用几种模态，学会何时信任哪一种（跨模态注意力，就像 CTEN 对视觉和音频所做的那样），或者给每段视频单独的权重。这需要许多言语与表情不一致的影片，还要有人**看着影片**来标注。
 

@@ -248,12 +248,12 @@ for network in CASES:
         print(line + (f"{peaks[0] / peaks[1]:8.2f}" if len(peaks) > 1 else ""))
 
 # %% [markdown] lang="en"
-# Each column has the median, with the fastest and the slowest run in brackets; a ratio below 1 means that Jittor needs less. If two ranges overlap, do not call either side faster. Memory is that of the whole process, including Python and the framework; that is why even a small network takes more than a hundred MiB.
+# Each column has the median, with the fastest and the slowest run in brackets; a ratio below 1 means that Jittor needs less. The two take turns, so the first turn of one and the first of the other are a pair, and so on: the ratio is the median of the pairs' ratios, and beside it stands in how many pairs it is below 1. Ranges that overlap say little, since a busy moment slows both turns of a pair; how many pairs agree says more (*How to compare runs*, notebook 04). Memory is that of the whole process, including Python and the framework; that is why even a small network takes more than a hundred MiB.
 #
 # In the chart bars are medians, whiskers reach from the fastest to the slowest run. If PyTorch is not installed, only Jittor is shown: times from two machines must not be divided by each other. (`pip install torch` into an environment of its own, `export JACK_TORCH_PYTHON=its/python`, and start the lab again.) The [measured table](../docs/benchmarks.md) of our machine has the papers' sizes as well.
 
 # %% [markdown] lang="zh"
-# 每一栏先写中位数，括号里是最快和最慢的一次；比值小于 1，说明 Jittor 用得少。两边的范围如果有重叠，就不要说哪一边更快。内存是整个进程的，Python 和框架本身都算在内，所以网络再小也要一百多 MiB。
+# 每一栏先写中位数，括号里是最快和最慢的一次；比值小于 1，说明 Jittor 用得少。两边轮流进行，各自的第一次是一对，第二次是一对，依此类推：比值是各对比值的中位数，旁边写着有几对小于 1。范围重叠说明不了什么，因为机器一忙，一对里的两次都会变慢；有几对一致更说明问题（04 的“怎样比较两次运行”）。内存是整个进程的，Python 和框架本身都算在内，所以网络再小也要一百多 MiB。
 #
 # 图中柱子是中位数，须线从最快到最慢。没装 PyTorch 的机器上只有 Jittor：两台机器的时间不能相除。（把 `torch` 装进单独的环境，`export JACK_TORCH_PYTHON=它的/python`，再重新打开 lab。）我们那台机器的[测量结果](../../docs/benchmarks.md)里还有论文规模的数字。
 

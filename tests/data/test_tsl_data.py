@@ -581,6 +581,30 @@ def test_decoys_only_look_or_only_sound(monkeypatch):
     )
 
 
+def test_decoys_are_known_to_the_renderer(tmp_path):
+    """From the plan alone, at the times at which the untrimmed video holds them."""
+    root = build_untrimmed_rendered(tmp_path / "r", n_train=1, n_test=1, progress=False)
+    decoys, truth = (
+        untrimmed.read_decoys(root),
+        json.loads((root / "videosenti_gt.json").read_text()),
+    )
+    assert list(decoys) == ["1_rendered_train", "2_rendered_test"]
+    for name, found in decoys.items():
+        assert sorted(kind for kind, _, _ in found) == ["looks", "sounds"]
+        length = json.loads((root / "time.json").read_text())[name]
+        for _, start, end in found:
+            assert 0 <= start < end <= length and 2.5 <= end - start <= 5
+            for row in truth["database"][name]["annotations"]:
+                begin, stop = map(float, row["segment"])
+                assert end <= begin or stop <= start
+    at, places = 0, {}
+    for kind, _, _, shot, (start, end) in untrimmed.plan_untrimmed(339 * 2 * 1000):
+        places[kind], at = ((at + start) / 30, (at + end) / 30), at + shot
+    assert {kind: (start, end) for kind, start, end in decoys["1_rendered_train"]} == {
+        kind: places[kind] for kind in ("looks", "sounds")
+    }
+
+
 def test_annotators_mark_inside_the_events(video):
     for seed in range(20):
         marks = draw_points(video.events, 25, np.random.RandomState(seed))

@@ -48,6 +48,7 @@ def test_test_writes_table_picture_and_json(trained, tmp_path):
     assert "temporal attention on the planted events" in result.stdout
     report = json.loads((tmp_path / "evaluation.json").read_text())
     confusion = np.array(report["confusion"])
+    assert report["most_frequent"] == confusion.sum(1).max() / confusion.sum()
     assert confusion.sum() == report["clips"] == 64
     assert report["accuracy"] == pytest.approx(np.trace(confusion) / 64)
     assert (tmp_path / "confusion.png").read_bytes().startswith(b"\x89PNG")

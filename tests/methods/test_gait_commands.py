@@ -105,6 +105,16 @@ def test_one_recording(trained, tmp_path):
         assert result.returncode == 1 and f"{option[0]}: found {bvh}" in result.stderr
 
 
+def test_poses_of_nobody_who_stands(tmp_path):
+    walk = np.loadtxt(WALK, delimiter=",", skiprows=1).reshape(-1, 16, 3)
+    for name, change in (("down", [1, -1, -1]), ("lying", None), ("flat", [0, 0, 1])):
+        poses = walk[..., [0, 2, 1]] if change is None else walk * change
+        np.save(tmp_path / f"{name}.npy", poses)
+        for source, what in ((tmp_path / f"{name}.npy", rf"{name}\.npy"), (poses, "source")):
+            with pytest.raises(DataError, match=f"{what}: found .* upright, with y up"):
+                gait.recording_state(None, source)
+
+
 @pytest.mark.parametrize(
     ("write", "words"),
     [

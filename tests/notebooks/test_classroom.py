@@ -5,7 +5,7 @@ import pytest
 
 from jacklib.errors import DataError
 from jacklib.teaching import classroom
-from jacklib.teaching.classroom import check_function, check_value, summary
+from jacklib.teaching.classroom import check_function, check_value, compare_runs, say, summary
 
 
 @pytest.fixture(autouse=True)
@@ -210,3 +210,86 @@ def test_both_languages_have_every_message():
     assert set(classroom._TEXT["en"]) == set(classroom._TEXT["zh"])
     with pytest.raises(DataError, match="'fr'"):
         classroom.language("fr")
+
+
+# --- comparing runs -------------------------------------------------------------------------------
+
+
+def runs(**settings):
+    return {name: dict(enumerate(values)) for name, values in settings.items()}
+
+
+def test_runs_are_paired_by_seed_and_all_shown(capsys):
+    """Values in any order of seeds; each one, each difference and what was fixed is shown."""
+    both = {"a": {2: 0.5, 0: 0.75, 1: 0.25}, "b": {0: 0.25, 1: 0.5, 2: 0.125}}
+    ((names, pair),) = compare_runs("accuracy", both, fixed="the videos").items()
+    assert names == ("a", "b")
+    np.testing.assert_array_equal(pair.differences, [0.5, -0.25, 0.375])
+    assert pair.agree == 2 and pair.chance == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "accuracy     seed 0   seed 1   seed 2     mean",
+        "a             0.750    0.250    0.500    0.500",
+        "b             0.250    0.500    0.125    0.292",
+        "a − b        +0.500   -0.250   +0.375   +0.208 ± 0.402",
+        "    2 of 3 differences have the same sign; of 3 tossed coins as many agree in "
+        "100% of cases. No difference is shown.",
+        "Not varied, so that nothing is said about others: the videos.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "differences, agree, chance",
+    [
+        ([0.1], 1, 1.0),  # one seed decides nothing
+        ([0.1, 0.2], 2, 0.5),
+        ([0.1, 0.2, 0.1], 3, 0.25),
+        ([-0.1, -0.2, -0.1, -0.3, -0.1], 5, 0.0625),
+        ([0.1] * 6, 6, 0.03125),
+        ([0.1] * 9 + [-0.1], 9, 22 / 1024),
+        ([0.1, -0.1], 1, 1.0),
+        ([0.0, 0.0, 0.0], 0, 1.0),
+        ([0.1, 0.1, 0.0], 2, 0.5),  # a tie counts for neither side
+        ([1e-12, 0.1, 0.1], 2, 0.5),
+    ],
+)
+def test_signs_are_judged_as_tossed_coins(differences, agree, chance, capsys):
+    both = runs(a=[0.5 + d for d in differences], b=[0.5] * len(differences))
+    pair = compare_runs("accuracy", both, fixed="x")["a", "b"]
+    assert pair.agree == agree and pair.chance == pytest.approx(chance)
+    verdicts = ("No difference is shown.", "A hint: it takes six", "% of cases only.")
+    few = chance > 0.05 and agree == len(differences) > 1
+    wanted = verdicts[1 if few else 2 * (chance <= 0.05)]
+    out = capsys.readouterr().out
+    assert [verdict for verdict in verdicts if verdict in out] == [wanted]
+
+
+def test_every_two_settings_are_compared(capsys):
+    pairs = compare_runs("mAP", runs(a=[1, 2], b=[2, 1], c=[0, 0]), fixed="x")
+    assert list(pairs) == [("a", "b"), ("a", "c"), ("b", "c")]
+    assert [pair.agree for pair in pairs.values()] == [1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"a": {}, "b": {}},
+        {"a": {0: 1.0, 1: 1.0}, "b": {0: 1.0}},
+        {"a": {0: 1.0, 1: 1.0}, "b": {0: 1.0, 2: 1.0}},
+        {"a": {0: 1.0}, "b": {0: float("nan")}},
+    ],
+)
+def test_runs_that_do_not_pair_are_refused(settings):
+    with pytest.raises(DataError, match="same seeds"):
+        compare_runs("accuracy", settings, fixed="x")
+
+
+def test_comparisons_and_sentences_speak_the_readers_language(capsys):
+    classroom.language("zh")
+    compare_runs("accuracy", runs(a=[1, 1], b=[0, 0]), fixed="the videos", fixed_zh="视频")
+    say("Worse.", "更差。")
+    out = capsys.readouterr().out
+    assert "抛 2 枚硬币，有 50% 的机会" in out and "视频" in out and out.endswith("更差。\n")
+    classroom.language("en")
+    say("Worse. " * 30, "更差。")
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 100

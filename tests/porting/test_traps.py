@@ -1,5 +1,7 @@
 """`porting check`: each rule on a few lines that have the trap and on a few that do not."""
 
+import json
+
 import jittor as jt
 import pytest
 from support import ROOT
@@ -118,6 +120,160 @@ def test_a_pool_whose_kernel_is_computed():
     assert names(HEAD + "pool = nn.AvgPool2d((n.value, 2))") == {"whole-map-pool"}
 
 
+NET = "class Net({}):\n    def forward(self, x):\n        return {}softmax(x)\n"
+
+
+@pytest.mark.parametrize(
+    "head, base, module",
+    [
+        ("from jittor import *", "Module", "nn."),
+        ("from jittor.nn import *", "Module", ""),
+        ("import jittor.nn as nn", "nn.Module", "nn."),
+        ("from jittor import nn as N", "N.Module", "N."),
+        ("from jittor.nn import Module as M, softmax", "M", ""),
+        ("import jittor\nJ = jittor\nF = J.nn", "F.Sequential", "F."),
+        ("import jittor\nBase = jittor.Module\nF: object = jittor.nn", "Base", "F."),
+        ("if a:\n    from jittor import nn\nelse:\n    from . import nn", "nn.Module", "nn."),
+        ("from jittor import nn\nclass A(nn.Module): pass\nclass B(A): pass", "B", "nn."),
+        ("from jittor import nn\nclass A(nn.GRU): pass\nwhile 1:\n class B(A): pass", "B", "nn."),
+        ("from jittor import nn\nfrom backbone import ResNet", "ResNet", "nn."),
+        ("from jittor import nn\nfrom . import layers", "layers.Base", "nn."),
+        ("from jittor import nn\nfrom typing import *", "Base[int]", "nn."),
+        ("from jittor import nn", "bases[0], make_base()", "nn."),
+    ],
+)  # fmt: skip
+def test_names_are_followed(head, base, module):
+    both = {"forward-is-not-called", "softmax-of-everything"}
+    assert names(f"{head}\n{NET.format(base, module)}") == both
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from jittor import *\ndef softmax(x): pass\nsoftmax(x)\ny = np.max(x, dim=1)[0]",
+        "from jittor.nn import *\ndef f(softmax): return softmax(x)",
+        HEAD + "F = nn\nF = torch_nn\nF.softmax(x)",
+        HEAD + "class A(object):\n    def forward(self, x): pass",
+        HEAD + "class A(A):\n    def run(self, x): pass\nclass B(C): pass\nclass C(B): pass",
+        HEAD + "class A(nn.Module):\n    def forward(self, x): pass\n    execute = forward",
+        HEAD + "class A(nn.Module):\n    def execute(self, x): return self.forward(x)\n"
+        "class B(A):\n    def forward(self, x): pass",
+        HEAD + "class A(jt.Function):\n    def execute(self, n):\n        self.n = jt.arange(n)",
+        HEAD + "class A(nn.Module):\n    def __init__(self):\n        self.a = jt.array([1.0])\n"
+        "        self.a.requires_grad = True",
+        HEAD + "class A(nn.Module):\n    def freeze(self):\n        self.bn.eval()\n"
+        "        for p in self.bn.parameters(): p.stop_grad()",
+        HEAD + "pool = nn.AvgPool2d(kernel_size=stride, stride=stride)",
+        HEAD + "def f(x):\n    x = x - x.max(1, keepdims=True)\n    return x.exp().sum(1).log()",
+    ],
+)
+def test_false_alarms(text):
+    assert names(text) == set()
+
+
+def test_pytorch_s_own_networks_are_not_jittor_s():
+    text = "import jittor\nimport torch\nclass {0}({1}):\n    def forward(self, x): pass\n"
+    for base in ("torch.nn.Module", "Base"):
+        assert names(text.format("Net", base)) == {"torch-beside-jittor"}
+
+
+def test_names_that_jittor_lacks_where_they_are_imported():
+    text = "from jittor.nn import MaxPool1d, Linear\nfrom jittor import models, test\n"
+    assert [(t.line, t.reason) for t in check_text(text)] == [(1, "jittor.nn has no MaxPool1d")]
+
+
+def test_what_is_not_followed_is_said(tmp_path, capsys):
+    (tmp_path / "a.py").write_text(HEAD + "from tools import *\nfrom math import *\nhelp_me(x)\n")
+    (tmp_path / "b.py").write_text("from tools import *\nx = net()\n")
+    (tmp_path / "c.py").write_text(HEAD + "import other\nclass A(other.B):\n    c = jt.array(1)\n")
+    (tmp_path / "d.py").write_text("from .parts import *\n")  # only hands on
+    assert check_files([str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "0 traps" not in out and "no trap in what could be read and followed of 4 files" in out
+    assert f"{tmp_path}/a.py:3: from tools import * (and 1 more)\n" in out
+    assert f"{tmp_path}/c.py:4: class A(other.B)\n" in out and "math" not in out
+    assert check_files([str(tmp_path / "d.py")]) == 0
+    assert "0 traps in 1 file; 1 of them without Jittor. Only numbers" in capsys.readouterr().out
+
+
+def cell(source, kind="code"):
+    return {"cell_type": kind, "source": source, "metadata": {}}
+
+
+KL = "loss = jt.nn.KLDivLoss()\n"
+
+
+@pytest.mark.parametrize(
+    "source, line",
+    [
+        (["x = 1\n", KL], 2),
+        (f"%matplotlib inline\n!pip install a \\\n  b\n{KL}", 4),
+        (f"\n\n%%time\n{KL}", 4),
+        (f"%%capture out\n%%timeit -n 1\n{KL}", 3),
+        (f"%%writefile net.py\n{KL}", 2),
+        (f"files = !ls\njt.nn?\nwords = ('%d'\n  % 3)\n{KL}", 5),
+        (f"for x in y:\n    %time x\n{KL}", 3),
+        (f"await x\n{KL}", 2),
+        (f"from __future__ import annotations\nx = '\\d'\n{KL}", 3),
+        (f"%%bash\n{KL}", None),
+        (f"%%cython\ncdef int x\n{KL}", None),
+        (f"'''\n{KL}'''", None),
+    ],
+)
+def test_cells(tmp_path, source, line):
+    path = tmp_path / "a.ipynb"
+    cells = [cell(["# A port"], "markdown"), cell("import jittor as jt"), cell(source), cell("")]
+    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}))
+    assert [(t.cell, t.line) for t in check_source(path)] == ([(3, line)] if line else [])
+
+
+def test_notebooks(tmp_path, capsys):
+    old = {"cell_type": "code", "input": ["import jittor as jt\n", KL]}
+    (tmp_path / "old.ipynb").write_text(json.dumps({"worksheets": [{"cells": [old]}]}))
+    bad = {"cells": [cell("print 'two'"), cell("import jittor as jt"), cell(KL)]}
+    (tmp_path / "bad.ipynb").write_text(json.dumps(bad))
+    (tmp_path / "renamed.py").write_text(json.dumps(bad, indent=1))
+    copies = tmp_path / ".ipynb_checkpoints"
+    copies.mkdir()
+    (copies / "bad-checkpoint.ipynb").write_text(json.dumps(bad))
+    assert check_files([str(tmp_path)]) == 1
+    out, err = capsys.readouterr()
+    assert f"{tmp_path}/old.ipynb:cell 1:2: kl-of-zero" in out
+    for name in ("bad.ipynb", "renamed.py"):
+        assert f"{tmp_path}/{name}:cell 3:1: kl-of-zero" in out
+        assert f"{tmp_path}/{name}, cell 1: found no Python (SyntaxError" in err
+    assert "3 traps in 3 files; 2 cells not read" in out and "checkpoint" not in out + err
+    with pytest.raises(DataError, match=r"bad\.ipynb, cell 1: found no Python"):
+        check_source(tmp_path / "bad.ipynb")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "null", '{"cells": 3}', '{"cells": [3]}', '{"cells": [{}]}', "{}",
+                '{"cells": [{"cell_type": "code", "source": 3}]}', '{"a":' * 9000, "\0", "\ufeff"],
+)  # fmt: skip
+def test_notebooks_that_are_none(tmp_path, content):
+    path = tmp_path / "a.ipynb"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match=r"a\.ipynb: found no notebook"):
+        check_source(path)
+
+
+@pytest.mark.parametrize(
+    "content, line",
+    [
+        (b"# -*- coding: gbk -*-\nimport jittor as jt\n# \xd6\xd0\xce\xc4\n", 4),
+        (b"#!/usr/bin/python\n# vim: fileencoding=latin-1\nimport jittor as jt  # \xe9\n", 4),
+        (b"\xef\xbb\xbfimport jittor as jt\r\n", 2),
+        (b"import jittor as jt\n\x0c\n", 3),
+    ],
+    ids=["GBK", "Latin-1", "mark", "form feed"],
+)
+def test_encodings(tmp_path, content, line):
+    path = tmp_path / "a.py"
+    path.write_bytes(content + KL.encode())
+    assert [t.line for t in check_source(path)] == [line]
+
+
 def test_a_variable_called_jittor_is_not_jittor():
     assert check_text(HEAD + "def f(jittor):\n    return jittor.rules\n") == []
 
@@ -161,7 +317,11 @@ def test_the_command(tmp_path):
     assert result.returncode == 1 and "nowhere.py: found no such file" in result.stderr
 
 
-@pytest.mark.parametrize("content", [b"def f(:\n", b"\xff\xfe\x00\x01", b"x = 1\x00"])
+@pytest.mark.parametrize(
+    "content",
+    [b"def f(:\n", b"\xff\xfe\x00\x01", b"x = 1\x00", b"# coding: klingon\n", b"# coding: hex\n",
+     "# 中文".encode("gbk"), b"print 'two'\n"],
+)  # fmt: skip
 def test_files_that_are_no_python(tmp_path, content):
     path = tmp_path / "a.py"
     path.write_bytes(content)
@@ -203,6 +363,7 @@ def test_what_cannot_be_read_does_not_end_the_check(tmp_path, capsys):
     (inside / "a.py").write_bytes(b"\xff\xfe")
     (inside / "b.py").write_text("print 'two'\n")
     (inside / "c.py").symlink_to("nowhere.py")
+    (inside / "e.py").symlink_to("e.py")
     (inside / "loop").symlink_to(inside)
     (outside / "d.py").write_text(trap)
     (inside / "d.py").symlink_to(outside / "d.py")
@@ -210,11 +371,11 @@ def test_what_cannot_be_read_does_not_end_the_check(tmp_path, capsys):
     (inside / "\x1b[2J.py").write_text(trap)
     assert check_files([str(inside)]) == 1
     out, err = capsys.readouterr()
-    for name in "abc":
+    for name in "abce":
         assert f"{inside / name}.py: found" in err
     assert f"{inside}/x.py/z.py:3: backward-is-a-stub" in out and "d.py" not in out
     assert "\\x1b[2J.py:3" in out and "\x1b" not in out
-    assert "2 traps in 2 files; 3 files not read" in out
+    assert "2 traps in 2 files; 4 files not read" in out
     (inside / "x.py" / "z.py").unlink()
     (inside / "\x1b[2J.py").unlink()
     assert check_files([str(inside)]) == 1  # what was not read may have traps

@@ -657,7 +657,14 @@ def read_answers(root: Path, name: str) -> None:
 def make_sources(root: Path) -> list[str]:
     (root / "port.py").write_text(PORT, encoding="utf-8")
     shutil.copy(ROOT / "jacklib" / "core" / "erasing.py", root)
-    return ["port.py", "erasing.py"]
+    codes = [
+        "%matplotlib inline\n!ls \\\n  .\n" + PORT,
+        "%%time\nfrom jittor import *",
+        "%%bash\nls",
+    ]
+    cells = [{"cell_type": "code", "source": code.splitlines(keepends=True)} for code in codes]
+    (root / "port.ipynb").write_text(json.dumps({"cells": cells, "nbformat": 4}))
+    return ["port.py", "erasing.py", "port.ipynb"]
 
 
 PORT = '''\

@@ -24,6 +24,7 @@ from jacklib.ops import Adam, cross_entropy
 from jacklib.samples import SamplePaths
 from jacklib.samples.rendered import build_rendered
 from jacklib.training import loop, runs
+from jacklib.training.evaluate import Predictions
 from jacklib.training.logs import draw_curves
 from jacklib.training.loop import fit
 from jacklib.training.runs import Run
@@ -523,3 +524,15 @@ def test_steps_leave_nothing_behind():
         jt.sync_all(True)
         alive.append(jt.number_of_lived_vars())
     assert alive[-1] == alive[2]
+
+
+def test_an_accuracy_stands_beside_both_baselines():
+    """Chance, and always answering the class that most clips have: here 3 of 5."""
+    found = Predictions(
+        np.eye(3)[[0, 1, 1, 2, 0]], np.array([0, 1, 2, 1, 1]), list("abcde"), ["x", "y", "z"],
+        np.ones((5, 2)),
+    )  # fmt: skip
+    assert found.summary()["most_frequent"] == 0.6
+    assert found.table().endswith(
+        "accuracy 0.400 on 5 clips (chance 0.333); always the most frequent class: 0.600"
+    )
