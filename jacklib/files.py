@@ -1,14 +1,13 @@
 """Files and folders: names, whole writes, locks and guarded reads, each in one place.
 
-Names   `file_name` and `inside` decide what text from a file may become a path; `Names`
-        finds what is spelled otherwise, `typed` what a person typed or pasted.
+Names   `file_name` and `inside` decide what text from a file may become a path. `Names` finds what
+        is spelled otherwise, `typed` what somebody typed or pasted.
 Writes  `whole_file` and `whole_folder`: there whole or not at all. What is being written has a name
         of its own (.jack-PROCESS-RANDOM.part), made exclusively, and is moved into place. A folder
         is only ever replaced or removed if it carries our mark (`MARK`).
 Locks   `locked`: one process at a time works in a folder; the system lets go when it dies.
 Sets    `make_set`: a known set of files, made once, counted, made anew when one is missing.
-Reads   `reading` turns whatever a library raises over a stranger's file into one DataError;
-        `read_text` finds out how a text is encoded, `csv_rows` how a table is written.
+Reads   `reading` turns whatever a library raises over a stranger's file into one DataError.
 
 Needs the standard library alone until an array is read or written, because `runtime` uses it.
 """
@@ -47,7 +46,7 @@ _say_once = functools.cache(logger(__name__).warning)
 MARK = ".jack.json"  # in every folder that we made and may replace; holds how it was made
 LOCK = ".jack.lock"
 SET_MARK = "made_with.json"  # likewise, of a set of files among others
-LONGEST_NAME, LONGEST_FILE = 251, 255  # bytes; the second is what disks take, with an ending
+LONGEST_NAME, LONGEST_FILE = 251, 255  # bytes, without and with an ending; disks take no more
 LONGEST_TEXT = 64 * 2**20  # bytes of a table or text that is read at once
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # how a spreadsheet's formula may begin
 _AROUND = " \t\r\n\u200e\u202a\u202c\ufeff"  # pasted with a path; the last four are not seen

@@ -75,8 +75,7 @@ def _tool(command: str, arguments: list[str]) -> int:
 
 
 def _typed(parser: argparse.ArgumentParser, arguments: list[str]) -> list[str]:
-    """Arguments for argparse: paths as `files.typed` understands them, and ./ before the name of a
-    file that begins with a dash and is no option."""
+    """Arguments with paths as `files.typed` reads them, and ./ before files called as options."""
     words = []
     for word in arguments:
         option, sign, value = word.partition("=")

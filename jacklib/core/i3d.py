@@ -1,28 +1,15 @@
 """What I3D is made of, the same for both frameworks; imports neither."""
 
+import json
+from pathlib import Path
+
 from jacklib.errors import refuse
 
+_TABLE = json.loads(Path(__file__).with_name("i3d.json").read_text("utf-8"))
 # Channels of each Inception block: alone 1x1x1; 1x1x1, 3x3x3; 1x1x1, 3x3x3; pool, 1x1x1.
-WIDTHS = {
-    "Mixed_3b": (64, 96, 128, 16, 32, 32),
-    "Mixed_3c": (128, 128, 192, 32, 96, 64),
-    "Mixed_4b": (192, 96, 208, 16, 48, 64),
-    "Mixed_4c": (160, 112, 224, 24, 64, 64),
-    "Mixed_4d": (128, 128, 256, 24, 64, 64),
-    "Mixed_4e": (112, 144, 288, 32, 64, 64),
-    "Mixed_4f": (256, 160, 320, 32, 128, 128),
-    "Mixed_5b": (256, 160, 320, 32, 128, 128),
-    "Mixed_5c": (384, 192, 384, 48, 128, 128),
-}
-# The layers in their order. Each gives for 16 frames of 224 x 224: 64 channels of 8 x 112 x 112;
-# 8 x 56 x 56 and 192 of them after 2c; 8 x 28 x 28 (256, 480); from 4a 4 x 14 x 14 (480, 512, 512,
-# 512, 512, 528, 832); from 5a 2 x 7 x 7 (832, 832, 1024).
-END_POINTS = (
-    "Conv3d_1a_7x7", "MaxPool3d_2a_3x3", "Conv3d_2b_1x1", "Conv3d_2c_3x3",
-    "MaxPool3d_3a_3x3", "Mixed_3b", "Mixed_3c",
-    "MaxPool3d_4a_3x3", "Mixed_4b", "Mixed_4c", "Mixed_4d", "Mixed_4e", "Mixed_4f",
-    "MaxPool3d_5a_2x2", "Mixed_5b", "Mixed_5c",
-)  # fmt: skip
+WIDTHS = {block: tuple(widths) for block, widths in _TABLE["widths"].items()}
+# The layers in their order. The file has what each gives for 16 frames of 224 x 224.
+END_POINTS = tuple(_TABLE["end points"])
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:

@@ -245,9 +245,9 @@ def with_ending(paths: Iterable[Path], endings: Collection[str]) -> list[Path]:
 def left_out(folders: Iterable[Path], taken: Iterable[Path]) -> str:
     """What else is in some folders, such as "3 files (.txt, .xyz)"; "" where there is nothing."""
     others = {p for one in folders for p in one.glob("[!.]*")}.difference(folders, taken)
-    kinds = {"folder" if p.is_dir() else p.suffix.lower() or "no ending" for p in others}
-    count = f"{len(others)} file{'s' * (len(others) > 1)}"
-    return f"{count} ({plain(', '.join(sorted(kinds)))})" if others else ""
+    kinds = sorted({"folder" if p.is_dir() else p.suffix.lower() or "no ending" for p in others})
+    said = f"{len(others)} file{'s' * (len(others) > 1)} ({plain(', '.join(kinds))})"
+    return said if others else ""
 
 
 def image_files(folder: str | Path) -> list[Path]:
