@@ -1,6 +1,7 @@
 """Weights in and out, and training states from which a run goes on exactly.
 
-`load_weights` takes the released PyTorch files, safetensors and our own checkpoints. Everything
+`load_weights` takes the released PyTorch files, Jittor's, safetensors and our own checkpoints,
+whatever they end in. Everything
 written is a PyTorch zip file, which `torch.load(path, weights_only=True)` reads back.
 
 What a file says besides its weights is checked here, where it is read: options by `read_options`,
@@ -9,7 +10,7 @@ a training state by `load_training`. Whoever uses them need not ask again what t
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,8 @@ from jacklib.weights import torch_files
 
 # Under these keys released files keep their weights.
 NESTED = ("state_dict", "model_state_dict", "model", "net")
+# What PyTorch's wrappers put into names: DataParallel, torch.compile, FSDP, checkpointing.
+WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 # Slots of `resnet3d`'s Sequential by the names that Kinetics files use.
 KINETICS_SLOTS = {
     "conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "layer3": "6", "layer4": "7",
@@ -97,21 +100,24 @@ def naming(path: str | os.PathLike) -> Iterator[None]:
 
 
 def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
-    """A .pth or .safetensors file. Raises DataError if it is none."""
+    """A file of PyTorch's, Jittor's or safetensors, which its content tells apart. Raises DataError
+    if it is none."""
     path = os.fspath(path)
-    if path.endswith(".safetensors"):
+    if torch_files.is_safetensors(path):
         weights = torch_files.read_safetensors(path)  # first: it checks the header
         options = torch_files.safetensors_options(path)
         return Checkpoint(path, {"state_dict": weights, "options": options})
     return Checkpoint(path, torch_files.read_torch_file(path))
 
 
-def read_weights(source: Mapping | Checkpoint | str | os.PathLike) -> dict[str, np.ndarray]:
-    """The state dict in a file or a dict, as NumPy arrays, without `module.` (DataParallel).
-
-    Raises DataError if there is none.
-    """
-    return {key.removeprefix("module."): value for key, value in _weights(source)[1].items()}
+def read_weights(
+    source: Mapping | Checkpoint | str | os.PathLike, wanted: Collection[str] = ()
+) -> dict[str, np.ndarray]:
+    """The state dict in a file or a dict, as NumPy arrays. What all names begin with, and those
+    wanted do not, is taken off. Raises DataError if there is none."""
+    arrays = _weights(source)[1]
+    prefix = _foreign_prefix(arrays, wanted)
+    return {key[len(prefix) :]: value for key, value in arrays.items()}
 
 
 def _weights(source: Mapping | Checkpoint | str | os.PathLike) -> tuple[str, dict[str, np.ndarray]]:
@@ -121,21 +127,25 @@ def _weights(source: Mapping | Checkpoint | str | os.PathLike) -> tuple[str, dic
     elif not isinstance(source, Checkpoint):
         source = read_checkpoint(source)
     name, content = source.path, source.content
-    for key in NESTED:
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-            break
     if not isinstance(content, Mapping):
         raise _no_weights(name, shown(content))
-    arrays = _arrays(content)
-    if not any(array.ndim for array in arrays.values()):
-        # One table of arrays, under a name that we do not know, can be nothing else.
-        tables = [_arrays(value) for value in content.values() if isinstance(value, Mapping)]
-        tables = [table for table in tables if any(array.ndim for array in table.values())]
-        if len(tables) != 1:
-            raise _no_weights(name, f"no arrays under the keys {_some([str(k) for k in content])}")
-        (arrays,) = tables
-    return name, arrays
+    level = [("", content)]
+    for _ in range(4):  # wrappers inside of wrappers
+        known = [part[key] for _, part in level for key in NESTED if key in part]
+        known = [("", part) for part in known if isinstance(part, Mapping)]
+        if known:
+            level = known[:1]
+            continue
+        tables = [(key, _arrays(part)) for key, part in level]
+        tables = [(k, t) for k, t in tables if any(array.ndim for array in t.values())]
+        if len(tables) == 1:  # also under a name that we do not know, it can be nothing else
+            return name, tables[0][1]
+        if tables:
+            raise _no_weights(name, f"several tables of arrays, {_some([k for k, _ in tables])}")
+        parts = [pair for _, part in level for pair in part.items()]
+        # A file may point to one table a million times.
+        level = list({id(v): (str(k), v) for k, v in parts if isinstance(v, Mapping)}.values())
+    raise _no_weights(name, f"no arrays under the keys {_some([str(k) for k in content])}")
 
 
 def _arrays(content: Mapping) -> dict[str, np.ndarray]:
@@ -152,51 +162,81 @@ def _arrays(content: Mapping) -> dict[str, np.ndarray]:
 def _no_weights(name: str, found: str) -> DataError:
     return DataError(
         name, found=found, wanted="weights by name, at the top or under 'state_dict'",
-        cure="Give the file that training saved, not a log or an options file.",
+        cure="Give the file that training saved, not a log or an options file, with one network.",
     )  # fmt: skip
 
 
 def load_weights(
     net: jt.nn.Module, source: Mapping | Checkpoint | str | os.PathLike, strict: bool = True
 ) -> LoadReport:
-    """Load a state dict, or a .pth or .safetensors file, into `net`.
+    """Load a state dict, or a file of PyTorch's, Jittor's or safetensors, into `net`.
 
-    PyTorch's `num_batches_tracked` is neither wanted nor missed; what tools put before all names
-    (`module.`, `_orig_mod.`) is taken off where the network has no such names. With strict, nothing
-    is loaded unless every entry fits; without, what fits is loaded and the report says what did
-    not.
+    PyTorch's `num_batches_tracked` is neither wanted nor missed; what tools put before all names or
+    into some (`module.`, `_orig_mod.`) is taken off where the network has no such names. Tied
+    weights may be there under one of their names or all. With strict, nothing is loaded unless
+    every entry fits; without, what fits is loaded and the report says what did not.
 
-    Raises DataError (a ValueError) listing what does not fit, if strict, and naming an entry whose
-    values are no real numbers.
+    Raises DataError (a ValueError) listing what does not fit, if strict; naming an entry whose
+    values are no real numbers, or two that differ though the network ties them.
     """
-    own = net.state_dict()
+    own, names = net.state_dict(), _every_name(net)
+    inner = {_unwrapped(key): key for key in names}
     name, given = _weights(source)
     given = {k: v for k, v in given.items() if not k.endswith("num_batches_tracked")}
-    prefix = _foreign_prefix(given, own)
-    given = {key[len(prefix) :]: value for key, value in given.items()}
-    report = LoadReport(
-        missing=[key for key in own if key not in given],
-        unexpected=[key for key in given if key not in own],
-        prefix=prefix,
-    )
+    report = LoadReport(prefix=_foreign_prefix(given, names))
+    found: dict[str, str] = {}  # entries of the network: their names in the file
     for key, value in given.items():
-        if key in own:
-            wanted = tuple(own[key].shape)
-            # Jittor has no 0-d arrays: a scalar parameter is [1] here.
-            if value.shape == wanted or (value.ndim == 0 and wanted == (1,)):
-                report.matched.append(key)
-            else:
-                report.mismatched[key] = (value.shape, wanted)
+        ours = key[len(report.prefix) :]
+        entry = names.get(ours) or names.get(inner.get(_unwrapped(ours), ""))
+        if entry is None:
+            report.unexpected.append(ours)
+            continue
+        same = np.array_equal(value, given[found.setdefault(entry, key)], equal_nan=True)
+        refuse(not same, name, found=f"{found[entry]} and {key} with different values",
+               wanted=f"the same: they are one entry of {type(net).__name__}",
+               cure="Take one of them out, or use a network that does not tie them.")  # fmt: skip
+    report.missing = [key for key in own if key not in found]
+    for entry, key in found.items():
+        shape, wanted = given[key].shape, tuple(own[entry].shape)
+        # Jittor has no 0-d arrays: a scalar parameter is [1] here.
+        if shape == wanted or (shape == () and wanted == (1,)):
+            report.matched.append(entry)
+        else:
+            report.mismatched[entry] = (shape, wanted)
     refuse(strict and not report.complete, name, found=report,
            wanted=f"the {len(own)} entries of {type(net).__name__}", cure=_cure(report)
     )  # fmt: skip
-    values = {key: _float32(given[key], f"{name}, {key}") for key in report.matched}
+    values = {
+        entry: _numbers(given[found[entry]], str(own[entry].dtype), f"{name}, {found[entry]}")
+        for entry in report.matched
+    }
     for key, value in values.items():
-        own[key].assign(jt.array(value.reshape(own[key].shape)))
+        own[key].assign(jt.array(value.reshape(own[key].shape)).cast(own[key].dtype))
     return report
 
 
-def _foreign_prefix(given: Mapping[str, Any], own: Mapping[str, Any]) -> str:
+def _every_name(net: jt.nn.Module) -> dict[str, str]:
+    """All names in a network, and what its `state_dict` calls each: a tied Var has several, and is
+    there under the first."""
+    first = {id(value): name for name, value in net.state_dict().items()}
+    names, path = {}, []
+
+    def enter(_parents, name, part, _n_children) -> None:
+        path.append(str(name))
+        parts = part.params if isinstance(part, jt.nn.ParameterList) else vars(part)
+        for key, value in parts.items():
+            if id(value) in first and not str(key).startswith("_"):
+                names[".".join([*path[1:], str(key)])] = first[id(value)]
+
+    net.dfs([], None, enter, lambda *_: path.pop())
+    return names
+
+
+def _unwrapped(name: str) -> str:
+    return ".".join(part for part in name.split(".") if part not in WRAPPERS)
+
+
+def _foreign_prefix(given: Mapping[str, Any], own: Collection[str]) -> str:
     """What all names in `given` begin with, if some of the rest are the network's own names."""
     prefix = ""
     while not any(key[len(prefix) :] in own for key in given):
@@ -208,11 +248,13 @@ def _foreign_prefix(given: Mapping[str, Any], own: Mapping[str, Any]) -> str:
     return prefix
 
 
-def _float32(array: np.ndarray, where: str) -> np.ndarray:
+def _numbers(array: np.ndarray, dtype: str, where: str) -> np.ndarray:
     is_complex = array.dtype.kind == "c"
     with np.errstate(over="ignore", invalid="ignore"):
-        values = array if is_complex else array.astype(np.float32)
-    refuse(is_complex or not np.isfinite(values).all(), where,
+        # NumPy has no bfloat16.
+        values = array if is_complex else array.astype(dtype.replace("bfloat16", "float32"))
+    finite = np.isfinite(array).all() and np.isfinite(values).all()
+    refuse(is_complex or not finite, where,
            found="complex numbers" if is_complex else "NaN or infinite values",
            wanted="real, finite numbers",
            cure="Take the weights of an earlier epoch, or download the file again.")  # fmt: skip
@@ -238,8 +280,10 @@ def load_kinetics_backbone(resnet: jt.nn.Module, path: str | os.PathLike) -> Loa
     The file's names (conv1, bn1, layer1...) become the backbone's slots; its classifier is left
     out. Raises DataError if the backbone would stay incomplete.
     """
-    renamed = {}
-    for key, value in read_weights(path).items():
+    heads, renamed = {slot: head for head, slot in KINETICS_SLOTS.items()}, {}
+    own = [key.partition(".") for key in resnet.state_dict()]
+    wanted = {f"{heads.get(slot)}.{rest}" for slot, _, rest in own}
+    for key, value in read_weights(path, wanted).items():
         head, _, rest = key.partition(".")
         if head in KINETICS_SLOTS:
             renamed[f"{KINETICS_SLOTS[head]}.{rest}"] = value

@@ -1,4 +1,5 @@
-"""Reading and writing PyTorch's .pth files with NumPy alone, without running what is in them.
+"""Reading and writing PyTorch's .pth files with NumPy alone, without running what is in them;
+reading Jittor's .pkl files and safetensors too.
 
 A .pth file is a pickle: a small program that builds the saved object and may call any Python
 function on the way. `read_torch_file` therefore never unpickles. It decodes the instructions with
@@ -11,10 +12,13 @@ Two layouts exist. Since PyTorch 1.6 the file is a zip archive: `TOP/data.pkl` i
 `TOP/data/KEY` the bytes of each storage (the flat memory that one or more tensors look at).
 Before 1.6 it was five pickles in a row (magic number, version, system, object, storage keys) and
 then, for each key, the storage's element count as int64 and its bytes.
+
+Jittor's .pkl file is one pickle, whose Vars hold NumPy arrays, and its checksum.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import math
@@ -61,6 +65,7 @@ _KNOWN_NAMES |= {*_STORAGE_CLASSES, *(f"torch.{dtype}" for dtype in _DTYPES)}
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_VERSION = 1001
+_JITTOR_END = b"HCAJSLHD"  # after the SHA-1 of a pickle that `jt.save` wrote
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _CHUNK = 1 << 22  # bytes written at a time
 # What a file may ask for beyond what its own size explains: bytes of its pickle, bytes of tensors,
@@ -74,14 +79,10 @@ _TRUST = (
     "If you trust where it comes from, load it once with PyTorch and re-save the state dict only: "
     "torch.save(model.state_dict(), path)."
 )
-_FROM_JITTOR = (
-    "Jittor wrote it. Load it there and write it again: "
-    "jacklib.weights.torch_files.write_torch_file("
-    "path, {k: v.numpy() for k, v in jt.load(old).items()})."
-)
+_FROM_JITTOR = "Load it in Jittor and save the weights alone: jt.save(net.state_dict(), path)."
 _AGAIN = "Download or copy it again and compare its size and checksum with the source's."
 _CHECK_PATH = "Check the path and its permissions."
-_WANTED = "a file written by torch.save"
+_WANTED = "weights as PyTorch, Jittor or safetensors write them"
 _STORABLE = "np.ndarray, dict, list, tuple, str, int, float, bool or None"
 
 
@@ -89,17 +90,19 @@ _STORABLE = "np.ndarray, dict, list, tuple, str, int, float, bool or None"
 
 
 def read_torch_file(path: str | os.PathLike) -> Any:
-    """Read what `torch.save` wrote, without PyTorch and without running code from the file.
+    """Read what `torch.save`, `jt.save` or `pickle.dump` wrote, without PyTorch and without running
+    code from the file.
 
     Returns the saved object, nested as it was saved (dict, OrderedDict, list, tuple, set, str,
-    int, float, bool, None). Each tensor or Parameter becomes its own contiguous `np.ndarray` of
-    the tensor's shape and dtype, whatever its device; bfloat16 becomes float32. Different tensors
-    that shared memory no longer do. `torch.Size` becomes a tuple, `torch.device` and dtypes become
+    int, float, bool, None). Each tensor, Parameter or Var becomes its own contiguous `np.ndarray`
+    of its shape and dtype, whatever its device; bfloat16 becomes float32. Different tensors that
+    shared memory no longer do. `torch.Size` becomes a tuple, `torch.device` and dtypes become
     text ("cuda:0", "torch.float16"), NumPy scalars become Python numbers, `argparse.Namespace`,
     `Counter` and `defaultdict` become a dict.
 
-    Reads the zip layout (PyTorch 1.6 and later) and the one before it. At most the tensors and
-    one storage are in memory at a time.
+    Reads the zip layout (PyTorch 1.6 and later), the one before it, and a single pickle with or
+    without Jittor's checksum. Of PyTorch's files at most the tensors and one storage are in memory
+    at a time.
 
     Raises `DataError` naming the file for anything else: another kind of file (web page, Git LFS
     pointer, safetensors, tar), a truncated or damaged one, one that asks for far more memory or
@@ -113,7 +116,16 @@ def read_torch_file(path: str | os.PathLike) -> Any:
         _check_kind(path, file)
         zipped = file.read(2) == b"PK"
         file.seek(0)
-        return _read_zip(path, file) if zipped else _read_legacy(path, file)
+        return _read_zip(path, file) if zipped else _read_pickles(path, file)
+
+
+def is_safetensors(path: str | os.PathLike) -> bool:
+    """Whether a file, of whatever ending, begins as safetensors do: the length of a table in JSON
+    (100 MB at most), and the table. Raises DataError if there is no such file."""
+    check_file(path, _WANTED, _CHECK_PATH)
+    with reading(path, _WANTED, _CHECK_PATH, "no readable file"), open(path, "rb") as file:
+        head = file.read(9)
+    return head[8:] == b"{" and int.from_bytes(head[:8], "little") <= 100_000_000
 
 
 def _check_kind(path: str, file: BinaryIO) -> None:
@@ -126,7 +138,8 @@ def _check_kind(path: str, file: BinaryIO) -> None:
         begin = text if kind.get("text") else head[kind.get("at", 0) :]
         if begin.startswith(tuple(sign.encode("latin1") for sign in kind["signs"])):
             raise _unusable(path, kind["found"], kind["cure"])
-    if not head.startswith((b"PK", b"\x80")):
+    # The others are what Python 2 wrote.
+    if not head.startswith((b"PK", b"\x80", b"(d", b"}q", b"ccollections\n")):
         found = f"something else, beginning with {head[:16]!r}" if head else "an empty file"
         raise _unusable(path, found, _AGAIN)
 
@@ -312,6 +325,9 @@ class _Program:
             return _only(arguments[0], np.ndarray)
         if short == "_rebuild_from_type_v2":  # a tensor that carried Python attributes
             return self._call(arguments[0], arguments[2])
+        if short == "Var":  # Jittor gives a bfloat16 one as uint16
+            array = _only(arguments[0], np.ndarray)
+            return _widened(array) if array.dtype == np.uint16 else array
         if short == "OrderedDict":
             pairs = [_only(pair, tuple, list) for pair in (arguments[0] if arguments else ())]
             return OrderedDict((self._key(key), value) for key, value in pairs)
@@ -322,6 +338,8 @@ class _Program:
         if short in ("set", "frozenset"):
             keys = map(self._key, arguments[0] if arguments else ())
             return set(keys) if short == "set" else frozenset(keys)
+        if short == "bytes" and not arguments:  # an empty array's content, as Python 3 writes for 2
+            return b""
         if short == "Size":
             return tuple(arguments[0])
         if short == "device":
@@ -339,6 +357,10 @@ class _Program:
             array = np.empty(0, np.int8)
             self.blank[id(array)] = array  # `_build` gives it its content
             return array
+        if short == "_frombuffer":  # an array, since protocol 5
+            raw, dtype, shape, order = arguments
+            values = np.frombuffer(_only(raw, bytes, bytearray), _only(dtype, *_DTYPE_CLASSES))
+            return np.array(values.reshape(shape, order=order), order="C")
         raise self._refused(f"an object of class {name}")
 
     def _build(self, target: Any, state: Any) -> None:
@@ -511,10 +533,15 @@ def _read_zip(path: str, file: BinaryIO) -> Any:
         return value
 
 
-def _read_legacy(path: str, file: BinaryIO) -> Any:
+def _read_pickles(path: str, file: BinaryIO) -> Any:
     size = os.fstat(file.fileno()).st_size
-    program, pickles = _Program(path, size), io.BytesIO(file.read(_MORE_PICKLE))
+    program, old = _Program(path, size), _LEGACY_MAGIC.to_bytes(10, "little") in file.read(64)
+    file.seek(0)
+    pickles = io.BytesIO(file.read(_MORE_PICKLE)) if old else file
     magic = program.run(pickles)
+    if not old:
+        _check_end(path, file, program)
+        return magic
     if type(magic) is not int or magic != _LEGACY_MAGIC:
         raise _unusable(path, "a pickle that torch.save did not write", _TRUST)
     version = program.run(pickles)
@@ -534,6 +561,17 @@ def _read_legacy(path: str, file: BinaryIO) -> Any:
             raise _damaged(path, f"storage {key} is not as long as its tensors say")
         program.fill(key, file.read(n_bytes))
     return value
+
+
+def _check_end(path: str, file: BinaryIO, program: _Program) -> None:
+    """Raise DataError unless the pickle just read is all that there is, or Jittor's checksum of it
+    follows."""
+    end, rest = file.tell(), file.read(100)
+    file.seek(0)
+    if rest and rest != hashlib.sha1(file.read(end)).digest() + _JITTOR_END:
+        raise _damaged(path, "what follows its pickle is no checksum of it")
+    if program.storages:
+        raise _damaged(path, "tensors whose values are not in it")
 
 
 def read_safetensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
