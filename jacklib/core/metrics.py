@@ -17,11 +17,10 @@ def confusion_matrix(labels, predictions, n_classes: int) -> np.ndarray:
     """Counts [true class, predicted class] of class numbers labels [N] and predictions [N]. Raises
     DataError for a number that is no class's."""
     counts = np.zeros((n_classes, n_classes), np.int64)
-    for name, numbers in (("labels", labels), ("predictions", predictions)):
-        wrong = set(np.unique(numbers).tolist()) - set(range(n_classes))
-        refuse(wrong, name, found=f"classes {shown(sorted(wrong, key=str))}",
-               wanted=f"whole numbers from 0 to {n_classes - 1}",
-               cure="Number the classes as the truth does.")  # fmt: skip
+    wrong = {*np.concatenate([labels, predictions]).tolist()} - {*range(n_classes)}
+    refuse(wrong, "labels and predictions", found=f"class {shown(wrong)}",
+           wanted=f"whole numbers from 0 to {n_classes - 1}",
+           cure="Number the classes as the truth does.")  # fmt: skip
     np.add.at(counts, (np.asarray(labels, int), np.asarray(predictions, int)), 1)
     return counts
 
@@ -124,16 +123,11 @@ def detection_metrics(
            cure="ActivityNet's are 0.5 to 0.95.")  # fmt: skip
     refuse(not truth, "ground_truth", found="no annotation", wanted="at least one",
            cure="Choose a subset that has segments.")  # fmt: skip
-    unknown = _unknown("IDs", results, ground_truth)
-    refuse(unknown and not results.keys() & ground_truth.keys(), "results", found=unknown,
-           wanted=f"IDs such as {shown(next(iter(ground_truth)))}",
+    unknown = _unknown("IDs", results, ground_truth, "are wrong")
+    _unknown("labels", found, truth, "do not count")
+    refuse(results and len(unknown) == len(results), "results", found=f"IDs {shown(unknown)}",
+           wanted=f"the ground truth's, such as {shown(next(iter(ground_truth)))}",
            cure="Name the videos as the ground truth does.")  # fmt: skip
-    for words, effect in (
-        (unknown, "are wrong"),
-        (_unknown("labels", found, truth), "do not count"),
-    ):
-        if words:
-            log.warning("results: %s; their detections %s", words, effect)
     by_label = {
         label: [_average_precision(events, found.get(label, []), tiou) for tiou in tious]
         for label, events in truth.items()
@@ -144,10 +138,12 @@ def detection_metrics(
     return DetectionMetrics(tious, ap_by_class, ap, precision, recall, tuple(f2))
 
 
-def _unknown(what: str, found: Collection[str], known: Collection[str]) -> str:
+def _unknown(what: str, found: Collection, known: Collection, effect: str) -> list:
     wrong = [name for name in found if name not in known]
-    names = ", ".join(map(shown, wrong[:4])) + (", ..." if len(wrong) > 4 else "")
-    return f"{len(wrong)} of {len(found)} {what} are not in the ground truth: {names}" * bool(wrong)
+    if wrong:
+        log.warning("results: %d of %d %s are not in the ground truth: %s; their detections %s",
+                    len(wrong), len(found), what, shown(wrong), effect)  # fmt: skip
+    return wrong
 
 
 def temporal_map(ground_truth: dict, results: dict, tious: Sequence[float]) -> dict[str, float]:

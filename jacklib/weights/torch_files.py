@@ -40,16 +40,7 @@ from jacklib.files import check_file, reading, sweep, whole_file
 # PyTorch's dtype: the NumPy dtype of its bytes (little-endian, as files nearly always are), its
 # storage class ("" for those that came without one), its name in a safetensors file. NumPy has no
 # bfloat16: it is the upper half of a float32, read as uint16 and widened.
-_DTYPES = {
-    "float64": ("<f8", "DoubleStorage", "F64"), "float32": ("<f4", "FloatStorage", "F32"),
-    "float16": ("<f2", "HalfStorage", "F16"), "bfloat16": ("<u2", "BFloat16Storage", "BF16"),
-    "int64": ("<i8", "LongStorage", "I64"), "int32": ("<i4", "IntStorage", "I32"),
-    "int16": ("<i2", "ShortStorage", "I16"), "int8": ("|i1", "CharStorage", "I8"),
-    "uint8": ("|u1", "ByteStorage", "U8"), "uint16": ("<u2", "", "U16"),
-    "uint32": ("<u4", "", "U32"), "uint64": ("<u8", "", "U64"),
-    "bool": ("|b1", "BoolStorage", "BOOL"), "complex64": ("<c8", "ComplexFloatStorage", "C64"),
-    "complex128": ("<c16", "ComplexDoubleStorage", ""),
-}  # fmt: skip
+_DTYPES = json.loads(Path(__file__).with_name("dtypes.json").read_text("utf-8"))
 _FILE_DTYPES = {dtype: np.dtype(code) for dtype, (code, _, _) in _DTYPES.items()}
 _SAFETENSORS_DTYPES = {name: dtype for dtype, (_, _, name) in _DTYPES.items() if name}
 _STORAGE_CLASSES = {
@@ -120,8 +111,8 @@ def read_torch_file(path: str | os.PathLike) -> Any:
 
 
 def is_safetensors(path: str | os.PathLike) -> bool:
-    """Whether a file, of whatever ending, begins as safetensors do: the length of a table in JSON
-    (100 MB at most), and the table. Raises DataError if there is no such file."""
+    """Whether a file begins as safetensors do: the length of a table in JSON (100 MB at most), and
+    the table. Raises DataError if there is no such file."""
     check_file(path, _WANTED, _CHECK_PATH)
     with reading(path, _WANTED, _CHECK_PATH, "no readable file"), open(path, "rb") as file:
         head = file.read(9)
@@ -148,8 +139,8 @@ def _unusable(path: str, found: str, cure: str) -> DataError:
     return DataError(path, found=found, wanted=_WANTED, cure=cure)
 
 
-def _damaged(path: str, found: str) -> DataError:
-    return _unusable(path, f"a damaged file: {found}", _AGAIN)
+def _damaged(bad: object, path: str, found: str) -> None:
+    refuse(bad, path, found=f"a damaged file: {found}", wanted=_WANTED, cure=_AGAIN)
 
 
 class _Storage(NamedTuple):
@@ -389,25 +380,24 @@ class _Program:
             raise self._refused(f"a reference to a {kind}")
         dtype = _STORAGE_CLASSES[_only(storage_class, _Name)]
         key, n_elements = str(_only(key, str, int)), _only(n_elements, int)
-        if n_elements < 0:
-            raise ValueError(f"storage {key} of {n_elements} elements")
+        _hold(n_elements >= 0, f"storage {key} of {n_elements} elements")
         if key not in self.storages:
             self._take(n_elements * _FILE_DTYPES[dtype].itemsize, f"a storage of {n_elements}")
             self.storages[key] = (dtype, n_elements)
-        if self.storages[key] != (dtype, n_elements):
-            raise ValueError(f"storage {key} is described in two ways")
+        _hold(self.storages[key] == (dtype, n_elements), f"storage {key} is described in two ways")
         start = 0
         if view and view[0] is not None:  # PyTorch 0.x: a storage that is a part of another
             _, start, n_part = _only(view[0], tuple)
-            if not 0 <= _only(start, int) <= start + _only(n_part, int) <= n_elements:
-                raise ValueError(f"a view outside storage {key}")
+            _hold(
+                0 <= _only(start, int) <= start + _only(n_part, int) <= n_elements,
+                f"a view outside storage {key}",
+            )
             n_elements = n_part
         return _Storage(key, dtype, start, n_elements)
 
     def _take(self, n_bytes: int, what: str) -> None:
         self.bytes_left -= n_bytes
-        if self.bytes_left < 0:
-            raise ValueError(f"tensors far larger than the file, such as {what}")
+        _hold(self.bytes_left >= 0, f"tensors far larger than the file, such as {what}")
 
     def _tensor(
         self, storage: _Storage, dtype: str, offset: int, size: tuple, stride: tuple
@@ -415,17 +405,19 @@ class _Program:
         """An unfilled array for the tensor that looks at `storage` in this way."""
         _only(storage, _Storage)
         size, stride = tuple(_only(size, tuple, list)), tuple(_only(stride, tuple, list))
-        if len(size) > _MOST_AXES or len(size) != len(stride):
-            raise ValueError(f"a tensor of {len(size)} axes and {len(stride)} strides")
+        _hold(
+            len(stride) == len(size) <= _MOST_AXES,
+            f"a tensor of {len(size)} axes and {len(stride)} strides",
+        )
         for number in (offset, *size, *stride):
-            if not 0 <= _only(number, int) < 2**62:
-                raise ValueError(f"{shown(number)} as an offset, size or stride")
+            _hold(0 <= _only(number, int) < 2**62, f"{shown(number)} as an offset, size or stride")
         unit, itemsize = _FILE_DTYPES[storage.dtype].itemsize, _FILE_DTYPES[dtype].itemsize
         n_elements = storage.n_elements * unit // itemsize
         n_wanted = math.prod(size)
         last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-        if n_wanted and last >= n_elements:
-            raise ValueError(f"a tensor beyond the end of storage {storage.key}")
+        _hold(
+            not n_wanted or last < n_elements, f"a tensor beyond the end of storage {storage.key}"
+        )
         memory_dtype = np.dtype("<f4") if dtype == "bfloat16" else _FILE_DTYPES[dtype]
         self._take(n_wanted * memory_dtype.itemsize, f"one of shape {shown(size)}")
         array = np.empty(size, memory_dtype.newbyteorder("="))
@@ -482,6 +474,11 @@ def _only(value: Any, *kinds: type) -> Any:
     return value
 
 
+def _hold(right: bool, problem: str) -> None:
+    if not right:
+        raise ValueError(problem)
+
+
 def _raw(content: Any) -> bytes:
     """The bytes of a NumPy array or number, which Python 2 wrote as text."""
     is_text = type(content) is str
@@ -526,9 +523,8 @@ def _read_zip(path: str, file: BinaryIO) -> Any:
         for key in program.storages:
             n_bytes, name = program.n_bytes(key), f"{top}data/{key}"
             have = members[name].file_size if name in members else None
-            if have != n_bytes:
-                found = "none" if have is None else f"{have:,}"
-                raise _damaged(path, f"{found} of the {n_bytes:,} bytes of storage {key}")
+            found = "none" if have is None else f"{have:,}"
+            _damaged(have != n_bytes, path, f"{found} of the {n_bytes:,} bytes of storage {key}")
             program.fill(key, content(name, n_bytes))
         return value
 
@@ -540,7 +536,11 @@ def _read_pickles(path: str, file: BinaryIO) -> Any:
     pickles = io.BytesIO(file.read(_MORE_PICKLE)) if old else file
     magic = program.run(pickles)
     if not old:
-        _check_end(path, file, program)
+        end, rest = file.tell(), file.read(100)
+        file.seek(0)
+        wrong = rest and rest != hashlib.sha1(file.read(end)).digest() + _JITTOR_END
+        _damaged(wrong, path, "what follows its pickle is no checksum of it")
+        _damaged(program.storages, path, "tensors whose values are not in it")
         return magic
     if type(magic) is not int or magic != _LEGACY_MAGIC:
         raise _unusable(path, "a pickle that torch.save did not write", _TRUST)
@@ -550,56 +550,36 @@ def _read_pickles(path: str, file: BinaryIO) -> Any:
     program.run(pickles)  # the writer's byte order; storages are little-endian anyway
     value = program.run(pickles)
     keys = [str(_only(key, str, int)) for key in _only(program.run(pickles), list)]
-    if sorted(keys) != sorted(program.storages):
-        raise _damaged(path, "its list of storages does not fit its tensors")
+    wrong = sorted(keys) != sorted(program.storages)
+    _damaged(wrong, path, "its list of storages does not fit its tensors")
     file.seek(pickles.tell())
     for key in keys:
         header, n_bytes = file.read(8), program.n_bytes(key)
-        if file.tell() + n_bytes > size:
-            raise _damaged(path, f"{size:,} bytes, too few for storage {key} of {n_bytes:,} bytes")
-        if header != struct.pack("<q", program.storages[key][1]):
-            raise _damaged(path, f"storage {key} is not as long as its tensors say")
+        found = f"{size:,} bytes, too few for storage {key} of {n_bytes:,} bytes"
+        _damaged(file.tell() + n_bytes > size, path, found)
+        wrong = header != struct.pack("<q", program.storages[key][1])
+        _damaged(wrong, path, f"storage {key} is not as long as its tensors say")
         program.fill(key, file.read(n_bytes))
     return value
 
 
-def _check_end(path: str, file: BinaryIO, program: _Program) -> None:
-    """Raise DataError unless the pickle just read is all that there is, or Jittor's checksum of it
-    follows."""
-    end, rest = file.tell(), file.read(100)
-    file.seek(0)
-    if rest and rest != hashlib.sha1(file.read(end)).digest() + _JITTOR_END:
-        raise _damaged(path, "what follows its pickle is no checksum of it")
-    if program.storages:
-        raise _damaged(path, "tensors whose values are not in it")
+def read_safetensors(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """A safetensors file as arrays by name, where bfloat16 becomes float32; and what our own files
+    say besides, JSON under "options" in the header ({} where there is none).
 
-
-def read_safetensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """Read a .safetensors file as arrays by name; bfloat16 becomes float32.
-
-    `safetensors.numpy.load_file` does the same but fails on bfloat16, which many published
-    weights use (NumPy has no such dtype).
-
-    Raises `DataError` naming the file if it is missing, damaged, or has a dtype such as F8.
+    `safetensors.numpy.load_file` fails on bfloat16, which many published weights use (NumPy has no
+    such dtype). Raises `DataError` naming the file if it is missing, damaged, or has a dtype such
+    as F8.
     """
     import safetensors  # here, because `gpu_check` runs where it is not
 
     path, wanted = os.fspath(path), "a safetensors file"
     check_file(path, wanted, _CHECK_PATH)
     with reading(path, wanted, _AGAIN, "another or a damaged file"):
-        with open(path, "rb") as file:
-            entries = safetensors.deserialize(file.read())
-        return {name: _safetensor(path, name, entry) for name, entry in entries}
-
-
-def safetensors_options(path: str | os.PathLike) -> dict[str, Any]:
-    """What our own .safetensors files say besides their weights: JSON under "options" in the
-    header; {} where there is none. Raises DataError, as `read_safetensors`."""
-    import safetensors
-
-    with reading(path, "a safetensors file", _AGAIN, "a damaged header"):
+        entries = safetensors.deserialize(Path(path).read_bytes())  # first: it checks the header
         with safetensors.safe_open(path, "numpy") as file:
-            return json.loads((file.metadata() or {}).get("options", "{}"))
+            options = json.loads((file.metadata() or {}).get("options", "{}"))
+        return {name: _safetensor(path, name, entry) for name, entry in entries}, options
 
 
 def _safetensor(path: str, name: str, entry: dict[str, Any]) -> np.ndarray:

@@ -201,14 +201,11 @@ def test_ids_and_labels_that_the_truth_does_not_know_are_said(caplog):
     assert not caplog.messages
     strange = {f"{n}\x1b": one()["a"] for n in range(7)}
     temporal_map({"database": truth}, {"results": one() | strange | one("Joy", "b")}, [0.5])
-    assert caplog.messages == [
-        "results: 7 of 9 IDs are not in the ground truth: '0\\x1b', '1\\x1b', '2\\x1b', '3\\x1b', "
-        "...; their detections are wrong",
-        "results: 1 of 2 labels are not in the ground truth: 'Joy'; their detections do not count",
-    ]
-    with pytest.raises(
-        DataError, match="results: found 1 of 1 IDs.*'a.mp4', wanted IDs such as 'a'"
-    ):
+    ids, labels = caplog.messages
+    assert ids.startswith(r"results: 7 of 9 IDs are not in the ground truth: ['0\x1b', '1\x1b', ")
+    assert ids.endswith("...]; their detections are wrong")
+    assert "results: 1 of 2 labels are not in the ground truth: ['Joy']; their" in labels
+    with pytest.raises(DataError, match=r"results: found IDs \['a.mp4'\], wanted .* 'a'"):
         temporal_map(truth, one(video="a.mp4"), [0.5])
     assert temporal_map(truth, {}, [0.5])["mAP@0.50"] == 0
 
