@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jacklib.core.shapes import check_finite
 from jacklib.errors import refuse
 
 THETA = 0.7  # the paper's and the released code's
@@ -44,8 +45,7 @@ def _gamma(gamma) -> np.ndarray:
     array = np.asarray(gamma.numpy() if hasattr(gamma, "numpy") else gamma, dtype=np.float32)
     if array.ndim not in (1, 2) or array.shape[-1] < 1:
         raise ValueError(f"gamma: found shape {list(array.shape)}, wanted [B, S] or [S].")
-    refuse(not np.isfinite(array).all(), "gamma", found="values that are not finite",
-           wanted="numbers", cure="The network has diverged: lower the learning rate.")  # fmt: skip
+    check_finite("gamma", array)
     return array
 
 

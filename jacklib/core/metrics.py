@@ -1,20 +1,27 @@
 """Metrics of classification, detection and localization."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from jacklib.core.shapes import CLIP_FRAMES
-from jacklib.errors import DataError, refuse, shown
+from jacklib.core.shapes import CLIP_FRAMES, check_finite
+from jacklib.errors import DataError, logger, refuse, shown
 from jacklib.files import reading
+
+log = logger(__name__)
 
 
 def confusion_matrix(labels, predictions, n_classes: int) -> np.ndarray:
-    """Counts [true class, predicted class] of class numbers labels [N] and predictions [N]."""
+    """Counts [true class, predicted class] of class numbers labels [N] and predictions [N]. Raises
+    DataError for a number that is no class's."""
     counts = np.zeros((n_classes, n_classes), np.int64)
-    np.add.at(counts, (np.asarray(labels), np.asarray(predictions)), 1)
+    wrong = {*np.concatenate([labels, predictions]).tolist()} - {*range(n_classes)}
+    refuse(wrong, "labels and predictions", found=f"class {shown(wrong)}",
+           wanted=f"whole numbers from 0 to {n_classes - 1}",
+           cure="Number the classes as the truth does.")  # fmt: skip
+    np.add.at(counts, (np.asarray(labels, int), np.asarray(predictions, int)), 1)
     return counts
 
 
@@ -36,6 +43,8 @@ def attention_on_truth(gamma, truth) -> float:
     gamma [N, S], zero or more; truth [N, S], the fraction of each segment that the event fills. 1
     is what uniform attention gets. A clip without any attention counts as uniform."""
     gamma, truth = np.asarray(gamma, np.float64), np.asarray(truth, np.float64)
+    check_finite("gamma", gamma)
+    check_finite("truth", truth, "Correct the events of the annotation file.")
     total = gamma.sum(1, keepdims=True)
     share = np.where(total > 0, gamma / np.where(total > 0, total, 1), 1 / gamma.shape[1])
     uniform = truth.mean(1)
@@ -100,17 +109,25 @@ def detection_metrics(
     results: {ID: what `localize` gives}, or {"results": {ID: [{"label": L, "score": s, "segment":
     [start, end]}]}}, or what "results" holds. Seconds, as numbers or text. tious: overlaps (over
     union) from which a detection counts. Detections of labels that the ground truth does not have
-    count for nothing.
+    count for nothing, and those of IDs that it does not have are wrong; a warning names both.
 
     Source: ActivityNet's detection evaluation, and what the released code of TSL-Net (MM 2022) adds
     to it. Raises DataError if there is nothing to find, or an entry lacks a field, or has a number
-    that cannot be.
+    that cannot be, or the results have none of the ground truth's IDs.
     """
-    truth = _by_label(_inside(ground_truth, "database"), "ground_truth", "annotations")
-    found = _by_label(_inside(results, "results"), "results", None)
+    ground_truth, results = _inside(ground_truth, "database"), _inside(results, "results")
+    truth = _by_label(ground_truth, "ground_truth", "annotations")
+    found = _by_label(results, "results", None)
     tious = tuple(float(t) for t in tious)
+    refuse(not all(0 < t <= 1 for t in tious), "tious", found=tious, wanted="overlaps from 0 to 1",
+           cure="ActivityNet's are 0.5 to 0.95.")  # fmt: skip
     refuse(not truth, "ground_truth", found="no annotation", wanted="at least one",
            cure="Choose a subset that has segments.")  # fmt: skip
+    unknown = _unknown("IDs", results, ground_truth, "are wrong")
+    _unknown("labels", found, truth, "do not count")
+    refuse(results and len(unknown) == len(results), "results", found=f"IDs {shown(unknown)}",
+           wanted=f"the ground truth's, such as {shown(next(iter(ground_truth)))}",
+           cure="Name the videos as the ground truth does.")  # fmt: skip
     by_label = {
         label: [_average_precision(events, found.get(label, []), tiou) for tiou in tious]
         for label, events in truth.items()
@@ -119,6 +136,14 @@ def detection_metrics(
     f2 = (5 * p * r / (4 * p + r) if p + r else 0.0 for p, r in zip(precision, recall, strict=True))
     ap_by_class = {label: tuple(ap for ap, *_ in rows) for label, rows in by_label.items()}
     return DetectionMetrics(tious, ap_by_class, ap, precision, recall, tuple(f2))
+
+
+def _unknown(what: str, found: Collection, known: Collection, effect: str) -> list:
+    wrong = [name for name in found if name not in known]
+    if wrong:
+        log.warning("results: %d of %d %s are not in the ground truth: %s; their detections %s",
+                    len(wrong), len(found), what, shown(wrong), effect)  # fmt: skip
+    return wrong
 
 
 def temporal_map(ground_truth: dict, results: dict, tious: Sequence[float]) -> dict[str, float]:
@@ -221,6 +246,7 @@ def attention_proposals(gamma, seconds: float) -> list[tuple[float, float, float
     the whole video with score 0.
     """
     gamma = np.asarray(gamma, np.float64)
+    check_finite("gamma", gamma)
     S, low, high = len(gamma), gamma.min(), gamma.max()
     if high <= low:
         return [(0.0, float(seconds), 0.0)]
@@ -281,12 +307,11 @@ def localize(
     refuse(scores.ndim != 2 or scores.shape[1] != C + 1 or len(scores) < 2, "scores",
            found=f"shape {list(scores.shape)}", wanted=f"[T, {C + 1}] with T of 2 or more",
            cure="Give one video's fused scores, background last.")  # fmt: skip
-    refuse(not (np.isfinite(scores).all() and np.isfinite(video_score).all()), "scores",
-           found="NaN or infinite numbers", wanted="finite numbers",
-           cure="The network has diverged: train it again with a lower learning rate.")  # fmt: skip
+    check_finite("scores", scores)
+    check_finite("video_score", video_score)
     refuse(video_score.shape != (C,), "video_score", found=f"shape {list(video_score.shape)}",
            wanted=f"[{C}]", cure="Give one score per class.")  # fmt: skip
-    refuse(not fps > 0, "fps", found=str(fps), wanted="more than 0",
+    refuse(not 0 < fps < math.inf, "fps", found=str(fps), wanted="more than 0",
            cure="Give the video's frames per second.")  # fmt: skip
     chosen = np.flatnonzero(video_score >= class_threshold)
     if not len(chosen):

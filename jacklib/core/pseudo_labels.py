@@ -16,6 +16,7 @@ A clip can be both: the released code allows it, and so does this. Seeds carry s
 
 import numpy as np
 
+from jacklib.core.shapes import check_finite
 from jacklib.errors import refuse
 
 BACKGROUND_THRESHOLD = 0.95
@@ -36,6 +37,7 @@ def seed_labels(
     """
     scores = np.asarray(scores).astype(np.float32)  # a Var takes no dtype in asarray
     points = np.asarray(points).astype(np.float32)
+    check_finite("scores", scores)
     T = len(scores)
     refuse(scores.ndim != 2 or points.shape != (T, scores.shape[1] - 1), "scores and points",
            found=f"{list(scores.shape)} and {list(points.shape)}", wanted="[T, C+1] and [T, C]",

@@ -5,6 +5,8 @@ from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
 from jacklib.errors import check_choice, refuse, shown
 
 EXPANSION = 4  # a 3D ResNet's bottleneck gives four times its inner width
@@ -16,6 +18,7 @@ LOGMEL_FRAMES, LOGMEL_BINS = 32, 60  # TSL-Net's log-mel spectrum of one clip
 GAIT_JOINTS, POSTURE_CHANNELS, MOVEMENT_CHANNELS = 16, 3, 8  # of BPM-GCN's inputs
 STREAMS = ("both", "posture", "movement")  # BPM-GCN's
 MODALITIES = ("all", "rgb", "logmfcc")  # TSL-Net's, as the released options name them
+DIVERGED = "The network has diverged: train it again with a lower learning rate."
 
 
 def backbone_channels(blocks: Sequence[int], width: int) -> int:
@@ -52,6 +55,13 @@ def check_shape(name: str, value, wanted: Sequence[int]) -> None:
     """Raise ValueError naming the argument, the shape it has and the shape it should have."""
     if tuple(value.shape) != tuple(wanted):
         raise ValueError(f"{name}: found shape {list(value.shape)}, wanted {list(wanted)}.")
+
+
+def check_finite(name: str, values, cure: str = DIVERGED) -> None:
+    """Raise DataError if one of an array's values is NaN or infinite."""
+    finite = np.isfinite(np.asarray(values, np.float64))
+    refuse(not finite.all(), name, found="NaN or infinite numbers", wanted="finite numbers",
+           cure=cure)  # fmt: skip
 
 
 def check_fields(config: Any, **limits: tuple[float, float]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from jacklib.backend.folders import ROOT
+from jacklib.core.shapes import check_finite
 from jacklib.errors import DataError, plain, refuse
 from jacklib.files import csv_rows, read_text, typed, write_bytes, write_json
 from jacklib.methods.page import write_page
@@ -132,7 +133,8 @@ def pair_of(
 
 
 def by_class(names: Sequence[str], probabilities: np.ndarray) -> dict[str, float]:
-    """{class: probability}, the likeliest first."""
+    """{class: probability}, the likeliest first. Raises DataError if one is no number."""
+    check_finite("probabilities", probabilities)
     order = np.argsort(-np.asarray(probabilities), kind="stable")
     return {names[i]: float(probabilities[i]) for i in order}
 

@@ -1,8 +1,8 @@
 """What every network's command does: find, refuse and build weights, hold the results' folder."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,19 @@ from jacklib.training.runs import owned
 from jacklib.weights.checkpoint import Checkpoint, read_checkpoint, read_options
 
 OPTIONS = Path(__file__).with_name("options.yaml")  # of every phase, for `add_options`
+
+
+def options_of(
+    name: str, config: Any, schedule: Any, class_names: Sequence[str], **more: Any
+) -> dict[str, Any]:
+    """What the checkpoints of a training say of it, and a run that goes on must have the same.
+
+    config: the network's. schedule: of it all but how long the training is. more: other options
+    that decide how it goes; None: not to be said.
+    """
+    options = asdict(config) | schedule._asdict() | {"network": name, "class_names": [*class_names]}
+    options |= {key: value for key, value in more.items() if value is not None}
+    return {key: options[key] for key in options if key not in ("n_epochs", "rates")}
 
 
 def own_weights(name: str, result_path: str | Path | None = None) -> Path | None:
@@ -67,22 +80,6 @@ def check_given(name: str, *paths: str | None) -> None:
     for path in paths:
         if path and Path(path).is_file():
             check_network(name, path, read_options(path))
-
-
-def check_resumed(path: str | None, wanted: Mapping[str, Any], hint: str = "") -> dict[str, Any]:
-    """The options in the file that a run is to go on from; {} where there is none.
-
-    wanted: its options now; one that the file does not have is not compared. hint: what else the
-    cure says. Seed, batches and weights are `jacklib.training.loop.fit`'s to compare. Raises
-    DataError if the run was begun with others.
-    """
-    saved = read_options(path) if path and Path(path).is_file() else {}
-    for name, value in wanted.items():
-        have = saved.get(name, value)
-        refuse(_plain(have) != _plain(value), str(path), found=f"a run with {name} {have}",
-               wanted=f"{name} {value}, as asked",
-               cure=f"Resume with the options that the run was begun with{hint}.")  # fmt: skip
-    return saved
 
 
 def _plain(value: Any) -> Any:

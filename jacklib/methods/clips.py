@@ -7,7 +7,6 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -290,11 +289,12 @@ def _run_main(method: Method, args: argparse.Namespace, result_path: Path) -> in
               file=sys.stderr)  # fmt: skip
     if args.checkpoint_path:
         print(f"network: {load_weights(net, args.checkpoint_path)}")
-    options = asdict(config) | method.notes
-    options |= {"class_names": training.class_names, "network": method.name}
-    options |= {n: given[n] for n in ("weight_decay", "loss_func", "lambda_0") if n in given}
-    if not (args.dataset in SAMPLES and args.video_path):  # else only the paths know
-        options["trained_on"] = args.dataset
+    # Of paths under a sample's name only the paths know.
+    trained_on = None if args.dataset in SAMPLES and args.video_path else args.dataset
+    options = checkpoints.options_of(
+        method.name, config, schedule, training.class_names, fps=args.fps, sync_bn=args.sync_bn,
+        trained_on=trained_on, **method.notes,
+    )  # fmt: skip
     print(f"{method.name}, {settings} settings: {len(training)} clips to train, "
           f"{len(validation)} to validate, {config.n_classes} classes; batch "
           f"{schedule.batch_size}, {schedule.n_epochs} epochs, learning rate "

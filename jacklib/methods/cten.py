@@ -367,7 +367,9 @@ def run(phase: str, args: argparse.Namespace) -> int:
     theta = THETA if args.theta is None else args.theta
     own = partial(train, theta=theta, erasing=not args.no_erasing, keep_features=args.keep_features)
     changes["stored_statistics"] = args.stored_statistics
-    method = METHOD._replace(train=own, changes=changes, notes={"theta": theta})
+    method = METHOD._replace(
+        train=own, changes=changes, notes={"theta": theta, "erasing": not args.no_erasing}
+    )
     return common.run_main(method, args)
 
 

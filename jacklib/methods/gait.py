@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -334,12 +334,11 @@ def _train(result_path: Path, options: dict[str, Any]) -> int:
           f"{schedule.n_epochs} epochs, learning rate {schedule.learning_rate:g}, a tenth after "
           f"{drops}, seed {seed}, on {runtime.device()}")  # fmt: skip
     affective_weight = options.get("affective_weight", 1.0)
-    notes = asdict(config) | {
-        "network": NAME, "class_names": list(EMOTIONS), "affective_weight": affective_weight
-    } | ({} if folder else {"trained_on": dataset})  # fmt: skip
-    notes |= {k: v for k, v in schedule._asdict().items() if k != "n_epochs"}
-    hint = "; with another --n_epochs, name its --drops too"
-    checkpoints.check_resumed(resume, notes, hint)
+    notes = checkpoints.options_of(
+        NAME, config, schedule, EMOTIONS, affective_weight=affective_weight,
+        random_move=options.get("random_move", True), sync_bn=options["sync_bn"],
+        trained_on=None if folder else dataset,
+    )  # fmt: skip
     history = train(
         net, training, validation, schedule=schedule,
         run=Run(result_path, seed, resume, options["save_every"], options=notes),

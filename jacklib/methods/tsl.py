@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
@@ -41,7 +41,7 @@ from jacklib.ops import Adam
 from jacklib.samples import UNTRIMMED
 from jacklib.training import parallel
 from jacklib.training.loop import Step, fit
-from jacklib.training.runs import Run, best_weights
+from jacklib.training.runs import Run, best_weights, check_resumed
 from jacklib.weights.checkpoint import Checkpoint, load_weights, naming
 from jacklib.widgets import timeline
 from jacklib.widgets.timeline import Thresholds, TimelineVideo
@@ -187,7 +187,9 @@ def train(
             training, schedule, run.seed, epoch * every + start, min((epoch + 1) * every, total)
         ),
         n_batches=min(every, total), n_epochs=-(-total // every),
-        rates=lambda epoch, batch: [schedule.rates[epoch * every + batch] * f for f in factors],
+        rates=lambda epoch, batch: [
+            schedule.rates[min(epoch * every + batch, total - 1)] * f for f in factors
+        ],
     )  # fmt: skip
 
 
@@ -295,9 +297,10 @@ def measure(
     videos, results, right = videos.only(scored), {}, 0
     for item in videos.items:
         scores, video_score = scored[item.id]
-        results[item.id] = localize(
-            scores, video_score, item.fps, labels=CLASSES, class_threshold=class_threshold
-        )
+        with naming(f"video {item.id}"):
+            results[item.id] = localize(
+                scores, video_score, item.fps, labels=CLASSES, class_threshold=class_threshold
+            )
         chosen = {CLASSES[c] for c in np.flatnonzero(video_score >= class_threshold)}
         chosen = chosen or {CLASSES[int(video_score.argmax())]}
         right += chosen == {segment.label for segment in item.truth}
@@ -478,20 +481,18 @@ def _main(folder: Path, args: argparse.Namespace) -> int:
           f"{schedule.rates[0]:g}, evaluated every {schedule.evaluate_every}, seed {args.seed}, "
           f"on {runtime.device()}")  # fmt: skip
     clock = Clock()
-    options = asdict(config) | {
-        "network": NAME, "class_names": list(CLASSES), "features": kind,
-        "batch_size": schedule.batch_size, "evaluate_every": schedule.evaluate_every,
-        "lambdas": list(lambdas), "reverse_sign": args.reverse_sign, "points": args.points,
-    }  # fmt: skip
-    saved = checkpoints.check_resumed(args.resume, options)
+    options = checkpoints.options_of(
+        NAME, config, schedule, CLASSES, features=kind, lambdas=list(lambdas),
+        reverse_sign=args.reverse_sign, points=args.points, class_th=args.class_th,
+        trained_on=None if args.data_path else f"untrimmed_{args.dataset}",
+    )  # fmt: skip
+    saved = check_resumed(args.resume, options)
     total, every, begun = schedule.n_steps, schedule.evaluate_every, saved.get("n_steps")
     refuse(begun not in (None, total) and begun % every, str(args.resume),
            found=f"a run of {begun} steps, evaluated every {every}",
            wanted=f"as many steps, and not {total}: its last part is a short one",
            cure="Give --lr as many steps as the run had, or start a new run.")  # fmt: skip
     options["n_steps"] = total
-    if not args.data_path:
-        options["trained_on"] = f"untrimmed_{args.dataset}"
     history = train(
         net, training, validation, schedule=schedule,
         run=Run(folder, args.seed, args.resume, args.save_every, options=options),
@@ -564,9 +565,10 @@ def answer(
            wanted=f"at least {config.r_act}, as TSL-Net judges a video by its best ones",
            cure=f"Use a video of {16 * config.r_act / fps:.1f} seconds or more.")  # fmt: skip
     found = predict(model.net, sample)
-    segments = localize(
-        found.scores, found.video_score, fps, labels=CLASSES, class_threshold=class_threshold
-    )
+    with naming(name):
+        segments = localize(
+            found.scores, found.video_score, fps, labels=CLASSES, class_threshold=class_threshold
+        )
     segments = [(start, end, NAMES[c], score) for c, score, start, end in segments]
     scores = {NAMES[c]: float(s) for c, s in zip(CLASSES, found.video_score, strict=True)}
     shown = timeline_of(Path(name).stem, fps, sample, found, file, sound=sound)

@@ -33,6 +33,7 @@ from jacklib.ops import relu
 from jacklib.weights.checkpoint import LoadReport, load_weights, naming, read_weights
 
 ACTIVATIONS = ("gelu", "gelu_new", "relu")
+WORDS = "embeddings.word_embeddings.weight"  # what tells a prefix of all names
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")  # the first that a folder has is read
 # The largest sizes that are built; several times those of the largest BERT.
 MOST = {
@@ -325,7 +326,7 @@ class BERT(nn.Module):
         refuse(not path, str(folder), found="no weights", wanted=" or ".join(WEIGHT_FILES),
                cure="Copy the checkpoint again with its weights. Weights in several parts, and "
                "those of TensorFlow or Flax, are not read.")  # fmt: skip
-        weights = plain_names(read_weights(path))
+        weights = plain_names(read_weights(path, (WORDS, f"bert.{WORDS}")))
         _check_amount(config, weights, path)
         net = cls(replace(config, pooler="pooler.dense.weight" in weights))
         # Heads by name: whatever is no part of BertModel.

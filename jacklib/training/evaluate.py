@@ -14,6 +14,7 @@ import jittor as jt
 import numpy as np
 
 from jacklib.core.metrics import confusion_matrix, per_class
+from jacklib.core.shapes import check_finite
 from jacklib.data.video import Batch
 from jacklib.errors import refuse
 from jacklib.files import write_bytes, write_text
@@ -33,6 +34,11 @@ class Predictions:
     class_names: list[str]
     gamma: np.ndarray
     noun: str = "clips"
+
+    def __post_init__(self):
+        wrong = [i for i, row in zip(self.ids, self.probabilities, strict=True)
+                 if not np.isfinite(row).all()]  # fmt: skip
+        check_finite(f"{self.noun} {', '.join(wrong[:4])}", self.probabilities)
 
     @property
     def predicted(self) -> np.ndarray:

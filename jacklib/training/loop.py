@@ -12,7 +12,7 @@ import contextlib
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ from jacklib.files import whole_file
 from jacklib.ops import Optimizer
 from jacklib.training import parallel
 from jacklib.training.logs import Report
-from jacklib.training.runs import Run, begin, owned, restore_best, same_file, taken_over
+from jacklib.training.runs import Rates, Run, begin, owned, restore_best, same_file, taken_over
 from jacklib.weights.checkpoint import save_training, save_weights
 
 # One batch -> the parts that its loss is the sum of, one after the other, each (scalar, logits
@@ -48,14 +48,13 @@ def fit(
     net: jt.nn.Module, optimizer: Optimizer, run: Run | str | os.PathLike, *, step_loss: StepLoss,
     batches: Callable[[int, int], Iterator[Any]], n_batches: int,
     evaluate: Callable[[], dict[str, float]], n_epochs: int,
-    rates: Callable[[int, int], Sequence[float]] | None = None,
+    rates: Rates = None,
 ) -> list[dict[str, float]]:  # fmt: skip
     """Train for n_epochs; returns the history, one row per epoch.
 
     run: see `Run`; a path is a run whose results go there. batches(epoch, start) yields that
     epoch's batches from number `start` on. evaluate() gives numbers to log, `run.score` among them.
-    rates(epoch, batch): the learning rate of each of the optimizer's groups for that batch; without
-    it they stay as they are.
+    rates: of learning; without it they stay as they are.
 
     Several processes (see `parallel`): `batches` yields each its part of every batch, and the loss
     is the mean over them all. Process 0 evaluates and writes.
@@ -68,7 +67,7 @@ def fit(
     """
     run, first_process = Run.of(run), parallel.rank() == 0
     with owned(run.folder, run.options.get("network", type(net).__name__)) as waited:
-        progress = begin(run, net, optimizer, n_batches, n_epochs)
+        progress = begin(run, net, optimizer, n_batches, n_epochs, rates)
         report = Report(run, n_epochs)
         if waited and (found := taken_over(run, net, optimizer, progress, n_epochs)) is not None:
             report.draw(found)
@@ -98,8 +97,7 @@ def fit(
 
 def _epoch(
     net: jt.nn.Module, optimizer: Optimizer, run: Run, progress: dict[str, Any],
-    step_loss: StepLoss, batches: Callable[[int, int], Iterator[Any]],
-    rates: Callable[[int, int], Sequence[float]] | None,
+    step_loss: StepLoss, batches: Callable[[int, int], Iterator[Any]], rates: Rates,
 ) -> tuple[float, float]:  # fmt: skip
     """Take the steps of one epoch, or those that are left of it: (mean loss, accuracy)."""
     net.train()

@@ -8,7 +8,7 @@ import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -112,14 +112,18 @@ def owned(folder: str | os.PathLike, name: str) -> Iterator[bool]:
 _PROGRESS = ("epoch", "batch", "sums", "best", "history", "seed", "n_batches")
 
 
+# The learning rate of each of the optimizer's groups for a batch of an epoch, if it changes.
+Rates = Callable[[int, int], Sequence[float]] | None
+
+
 def begin(
-    run: Run, net: jt.nn.Module, optimizer: Optimizer, n_batches: int, n_epochs: int
+    run: Run, net: jt.nn.Module, optimizer: Optimizer, n_batches: int, n_epochs: int, rates: Rates
 ) -> dict[str, Any]:
     """The state that a run starts from: a new one, or that of `run.resume`, loaded."""
     progress = {"epoch": 0, "batch": 0, "sums": [0.0, 0, 0, 0.0], "best": -1.0, "history": []}
     first_process = parallel.rank() == 0
     if run.resume is not None:
-        progress = _resumed(run, net, optimizer, n_batches, n_epochs)
+        progress = _resumed(run, net, optimizer, n_batches, n_epochs, rates)
     elif run.show and first_process and (run.folder / "best.pth").exists() and not in_notebook():
         print(
             f"Note: the weights of an earlier run in {run.folder} are replaced; another folder "
@@ -144,20 +148,43 @@ def _check_room(folder: Path, net: jt.nn.Module) -> None:
         raise DiskError(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), folder)
 
 
+def check_resumed(path: str | os.PathLike | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options in the file that a run goes on from; {} where there is none. Raises DataError
+    unless this run has the same, as far as the file says; only n_steps may change."""
+    saved = read_options(path) if path else {}
+    _check_same(path, saved, {k: v for k, v in options.items() if k != "n_steps"})
+    return saved
+
+
+def _check_same(path: Any, have: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    for name in filter(have.__contains__, wanted):
+        # A file gives lists back where tuples went in.
+        one, other = (tuple(v) if isinstance(v, list) else v for v in (have[name], wanted[name]))
+        refuse(one != other, os.fspath(path), found=f"a run with {name} {have[name]}",
+               wanted=f"{name} {wanted[name]}, as asked", cure="Resume with the options, seed and "
+               "data that the run was begun with (Gait: with another --n_epochs, name its --drops "
+               "too).")  # fmt: skip
+
+
 def _resumed(
-    run: Run, net: jt.nn.Module, optimizer: Optimizer, n_batches: int, n_epochs: int
+    run: Run, net: jt.nn.Module, optimizer: Optimizer, n_batches: int, n_epochs: int, rates: Rates
 ) -> dict[str, Any]:
     """The state of the run that wrote `run.resume`, loaded.
 
     Raises DataError if it is no such run.
     """
     path = os.fspath(run.resume)
+    check_resumed(path, run.options)
+    asked = [dict(group) for group in optimizer.groups]
     progress = load_training(path, net, optimizer, _PROGRESS)
-    for name, value in (("seed", run.seed), ("n_batches", n_batches)):
-        refuse(progress[name] != value, path, found=f"{name} {progress[name]}",
-               wanted=f"{name} {value}, as this run has",
-               cure="Resume with the seed, batch size and data of the run that wrote it."
-        )  # fmt: skip
+    _check_same(path, progress, {"seed": run.seed, "n_batches": n_batches})
+    # The optimizer now has the file's numbers, whatever it was made with.
+    done = progress["epoch"] * n_batches + progress["batch"]
+    if rates and 0 < done <= n_epochs * n_batches:
+        for group, rate in zip(asked, rates(*divmod(done - 1, n_batches)), strict=True):
+            group["lr"] = rate
+    for have, wanted in zip(optimizer.groups, asked, strict=True):
+        _check_same(path, have, {k: v for k, v in wanted.items() if k != "params"})
     refuse((progress["epoch"], progress["batch"]) > (n_epochs, 0), path,
            found=f"a run that has gone beyond epoch {n_epochs}: {progress['epoch']} are complete",
            wanted=f"one that has not, as epoch {n_epochs} is to be the last",

@@ -1,15 +1,16 @@
 """Weights in and out, and training states from which a run goes on exactly.
 
-`load_weights` takes the released PyTorch files, safetensors and our own checkpoints. Everything
-written is a PyTorch zip file, which `torch.load(path, weights_only=True)` reads back.
+`load_weights` takes the released PyTorch files, Jittor's, safetensors and our own checkpoints,
+whatever they end in. Everything written is a PyTorch zip file, which
+`torch.load(path, weights_only=True)` reads back.
 
 What a file says besides its weights is checked here, where it is read: options by `read_options`,
 a training state by `load_training`. Whoever uses them need not ask again what they are.
 """
 
-import math
+import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,12 +23,12 @@ from jacklib.errors import DataError, plain, refuse, shown
 from jacklib.files import file_name
 from jacklib.weights import torch_files
 
-# Under these keys released files keep their weights.
-NESTED = ("state_dict", "model_state_dict", "model", "net")
-# Slots of `resnet3d`'s Sequential by the names that Kinetics files use.
-KINETICS_SLOTS = {
-    "conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "layer3": "6", "layer4": "7",
-}  # fmt: skip
+# nested: the keys under which released files keep their weights. wrappers: what PyTorch's wrappers
+# (DataParallel, torch.compile, FSDP) put into names. kinetics: slots of `resnet3d`'s Sequential by
+# the names of Kinetics files. options, progress: the least and the largest value of each number
+# that is no size of a network (those are its config's to check). texts: options that are text.
+_ENTRIES = json.loads(Path(__file__).with_name("file_entries.json").read_text("utf-8"))
+KINETICS_SLOTS = _ENTRIES["kinetics"]
 
 
 @dataclass
@@ -85,6 +86,9 @@ class Checkpoint:
         return {} if options is None else _checked_options(options, self.path)
 
 
+Source = Mapping | Checkpoint | str | os.PathLike
+
+
 @contextmanager
 def naming(path: str | os.PathLike) -> Iterator[None]:
     """Around what takes values from a file: an error about one of them names the file too."""
@@ -97,45 +101,45 @@ def naming(path: str | os.PathLike) -> Iterator[None]:
 
 
 def read_checkpoint(path: str | os.PathLike) -> Checkpoint:
-    """A .pth or .safetensors file. Raises DataError if it is none."""
-    path = os.fspath(path)
-    if path.endswith(".safetensors"):
-        weights = torch_files.read_safetensors(path)  # first: it checks the header
-        options = torch_files.safetensors_options(path)
-        return Checkpoint(path, {"state_dict": weights, "options": options})
-    return Checkpoint(path, torch_files.read_torch_file(path))
+    """A file of PyTorch's, Jittor's or safetensors, which its content tells apart. Raises DataError
+    if it is none."""
+    if torch_files.is_safetensors(path):
+        weights, options = torch_files.read_safetensors(path)
+        return Checkpoint(os.fspath(path), {"state_dict": weights, "options": options})
+    return Checkpoint(os.fspath(path), torch_files.read_torch_file(path))
 
 
-def read_weights(source: Mapping | Checkpoint | str | os.PathLike) -> dict[str, np.ndarray]:
-    """The state dict in a file or a dict, as NumPy arrays, without `module.` (DataParallel).
+def read_weights(source: Source, wanted: Collection[str] = ()) -> dict[str, np.ndarray]:
+    """The state dict in a file or a dict, as NumPy arrays. What all names begin with, and those
+    wanted do not, is taken off. Raises DataError if there is none."""
+    arrays = _weights(source)[1]
+    prefix = _foreign_prefix(arrays, wanted)
+    return {key[len(prefix) :]: value for key, value in arrays.items()}
 
-    Raises DataError if there is none.
-    """
-    return {key.removeprefix("module."): value for key, value in _weights(source)[1].items()}
 
-
-def _weights(source: Mapping | Checkpoint | str | os.PathLike) -> tuple[str, dict[str, np.ndarray]]:
+def _weights(source: Source) -> tuple[str, dict[str, np.ndarray]]:
     """What messages call the source, and its arrays by the names that it gives them."""
     if isinstance(source, Mapping):
         source = Checkpoint("weights", source)
     elif not isinstance(source, Checkpoint):
         source = read_checkpoint(source)
     name, content = source.path, source.content
-    for key in NESTED:
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-            break
     if not isinstance(content, Mapping):
         raise _no_weights(name, shown(content))
-    arrays = _arrays(content)
-    if not any(array.ndim for array in arrays.values()):
-        # One table of arrays, under a name that we do not know, can be nothing else.
-        tables = [_arrays(value) for value in content.values() if isinstance(value, Mapping)]
-        tables = [table for table in tables if any(array.ndim for array in table.values())]
-        if len(tables) != 1:
-            raise _no_weights(name, f"no arrays under the keys {_some([str(k) for k in content])}")
-        (arrays,) = tables
-    return name, arrays
+    level = [("", content)]
+    for _ in range(4):  # wrappers inside of wrappers
+        parts = [(k, part[k]) for _, part in level for k in _ENTRIES["nested"] if k in part]
+        level = [pair for pair in parts if isinstance(pair[1], Mapping)][:1] or level
+        tables = [(key, _arrays(part)) for key, part in level]
+        tables = [(k, t) for k, t in tables if any(array.ndim for array in t.values())]
+        if len(tables) == 1:  # also under a name that we do not know, it can be nothing else
+            return name, tables[0][1]
+        if tables:
+            raise _no_weights(name, f"several tables of arrays, {_some([k for k, _ in tables])}")
+        parts = [pair for _, part in level for pair in part.items()]
+        # A file may point to one table a million times.
+        level = list({id(v): (str(k), v) for k, v in parts if isinstance(v, Mapping)}.values())
+    raise _no_weights(name, f"no arrays under the keys {_some([str(k) for k in content])}")
 
 
 def _arrays(content: Mapping) -> dict[str, np.ndarray]:
@@ -152,51 +156,75 @@ def _arrays(content: Mapping) -> dict[str, np.ndarray]:
 def _no_weights(name: str, found: str) -> DataError:
     return DataError(
         name, found=found, wanted="weights by name, at the top or under 'state_dict'",
-        cure="Give the file that training saved, not a log or an options file.",
+        cure="Give the file that training saved, not a log or an options file, with one network.",
     )  # fmt: skip
 
 
-def load_weights(
-    net: jt.nn.Module, source: Mapping | Checkpoint | str | os.PathLike, strict: bool = True
-) -> LoadReport:
-    """Load a state dict, or a .pth or .safetensors file, into `net`.
+def load_weights(net: jt.nn.Module, source: Source, strict: bool = True) -> LoadReport:
+    """Load a state dict, or a file of PyTorch's, Jittor's or safetensors, into `net`.
 
-    PyTorch's `num_batches_tracked` is neither wanted nor missed; what tools put before all names
-    (`module.`, `_orig_mod.`) is taken off where the network has no such names. With strict, nothing
-    is loaded unless every entry fits; without, what fits is loaded and the report says what did
-    not.
+    PyTorch's `num_batches_tracked` is neither wanted nor missed; what tools put before all names or
+    into some (`module.`, `_orig_mod.`) is taken off where the network has no such names. Tied
+    weights may be there under one of their names or all. With strict, nothing is loaded unless
+    every entry fits; without, what fits is loaded and the report says what did not.
 
-    Raises DataError (a ValueError) listing what does not fit, if strict, and naming an entry whose
-    values are no real numbers.
+    Raises DataError (a ValueError) listing what does not fit, if strict; naming an entry whose
+    values are no real numbers, or two that differ though the network ties them.
     """
-    own = net.state_dict()
+    own, names = net.state_dict(), _every_name(net)
+    inner = {_unwrapped(key): key for key in names}
     name, given = _weights(source)
     given = {k: v for k, v in given.items() if not k.endswith("num_batches_tracked")}
-    prefix = _foreign_prefix(given, own)
-    given = {key[len(prefix) :]: value for key, value in given.items()}
-    report = LoadReport(
-        missing=[key for key in own if key not in given],
-        unexpected=[key for key in given if key not in own],
-        prefix=prefix,
-    )
+    report = LoadReport(prefix=_foreign_prefix(given, names))
+    found: dict[str, str] = {}  # entries of the network: their names in the file
     for key, value in given.items():
-        if key in own:
-            wanted = tuple(own[key].shape)
-            # Jittor has no 0-d arrays: a scalar parameter is [1] here.
-            if value.shape == wanted or (value.ndim == 0 and wanted == (1,)):
-                report.matched.append(key)
-            else:
-                report.mismatched[key] = (value.shape, wanted)
+        ours = key[len(report.prefix) :]
+        entry = names.get(ours) or names.get(inner.get(_unwrapped(ours), ""))
+        if entry is None:
+            report.unexpected.append(ours)
+            continue
+        same = np.array_equal(value, given[found.setdefault(entry, key)], equal_nan=True)
+        refuse(not same, name, found=f"{found[entry]} and {key} with different values",
+               wanted=f"the same: they are one entry of {type(net).__name__}",
+               cure="Take one of them out, or use a network that does not tie them.")  # fmt: skip
+    report.missing = [key for key in own if key not in found]
+    for entry, key in found.items():
+        shape, wanted = given[key].shape, tuple(own[entry].shape)
+        # Jittor has no 0-d arrays: a scalar parameter is [1] here.
+        if shape == wanted or (shape == () and wanted == (1,)):
+            report.matched.append(entry)
+        else:
+            report.mismatched[entry] = (shape, wanted)
     refuse(strict and not report.complete, name, found=report,
            wanted=f"the {len(own)} entries of {type(net).__name__}", cure=_cure(report)
     )  # fmt: skip
-    values = {key: _float32(given[key], f"{name}, {key}") for key in report.matched}
+    values = {
+        entry: _numbers(given[found[entry]], str(own[entry].dtype), f"{name}, {found[entry]}")
+        for entry in report.matched
+    }
     for key, value in values.items():
-        own[key].assign(jt.array(value.reshape(own[key].shape)))
+        own[key].assign(jt.array(value.reshape(own[key].shape)).cast(own[key].dtype))
     return report
 
 
-def _foreign_prefix(given: Mapping[str, Any], own: Mapping[str, Any]) -> str:
+def _every_name(net: jt.nn.Module) -> dict[str, str]:
+    """All names in a network, and what its `state_dict` calls each: a tied Var has several, and is
+    there under the first."""
+    first = {id(value): name for name, value in net.state_dict().items()}
+    names = {}
+    for path, part in net.named_modules():
+        parts = part.params if isinstance(part, jt.nn.ParameterList) else vars(part)
+        for key, value in parts.items():
+            if id(value) in first and not str(key).startswith("_"):
+                names[f"{path}.{key}".lstrip(".")] = first[id(value)]
+    return names
+
+
+def _unwrapped(name: str) -> str:
+    return ".".join(part for part in name.split(".") if part not in _ENTRIES["wrappers"])
+
+
+def _foreign_prefix(given: Mapping[str, Any], own: Collection[str]) -> str:
     """What all names in `given` begin with, if some of the rest are the network's own names."""
     prefix = ""
     while not any(key[len(prefix) :] in own for key in given):
@@ -208,11 +236,13 @@ def _foreign_prefix(given: Mapping[str, Any], own: Mapping[str, Any]) -> str:
     return prefix
 
 
-def _float32(array: np.ndarray, where: str) -> np.ndarray:
+def _numbers(array: np.ndarray, dtype: str, where: str) -> np.ndarray:
     is_complex = array.dtype.kind == "c"
     with np.errstate(over="ignore", invalid="ignore"):
-        values = array if is_complex else array.astype(np.float32)
-    refuse(is_complex or not np.isfinite(values).all(), where,
+        # NumPy has no bfloat16.
+        values = array if is_complex else array.astype(dtype.replace("bfloat16", "float32"))
+    finite = np.isfinite(array).all() and np.isfinite(values).all()
+    refuse(is_complex or not finite, where,
            found="complex numbers" if is_complex else "NaN or infinite values",
            wanted="real, finite numbers",
            cure="Take the weights of an earlier epoch, or download the file again.")  # fmt: skip
@@ -238,11 +268,11 @@ def load_kinetics_backbone(resnet: jt.nn.Module, path: str | os.PathLike) -> Loa
     The file's names (conv1, bn1, layer1...) become the backbone's slots; its classifier is left
     out. Raises DataError if the backbone would stay incomplete.
     """
-    renamed = {}
-    for key, value in read_weights(path).items():
-        head, _, rest = key.partition(".")
-        if head in KINETICS_SLOTS:
-            renamed[f"{KINETICS_SLOTS[head]}.{rest}"] = value
+    heads = {slot: head for head, slot in KINETICS_SLOTS.items()}
+    own = [key.partition(".") for key in resnet.state_dict()]
+    given = read_weights(path, {f"{heads.get(slot)}.{rest}" for slot, _, rest in own})
+    parts = [(*key.partition("."), value) for key, value in given.items()]
+    renamed = {f"{KINETICS_SLOTS[h]}.{rest}": v for h, _, rest, v in parts if h in KINETICS_SLOTS}
     if not renamed:
         raise _no_weights(os.fspath(path), "no conv1, bn1 or layer1 to layer4")
     try:
@@ -279,35 +309,21 @@ def read_options(path: str | os.PathLike) -> dict[str, Any]:
 # --- what a file says besides its weights ---------------------------------------------------------
 
 _LONGEST_TEXT, _LONGEST_LIST = 1000, 10_000
-# The numbers among the options that are no sizes of a network (those are its config's to check).
-_OPTION_LIMITS = {
-    "theta": (0, 1), "affective_weight": (0, 1e9), "n_steps": (1, 1e9), "evaluate_every": (1, 1e9),
-    "batch_size": (1, 1e9), "score": (0, 1),
-}  # fmt: skip
-_TEXT_OPTIONS = (
-    "network", "features", "streams", "modality", "reverse_sign", "points", "trained_on",
-)  # fmt: skip
-# A training's state: the least and the largest value of each number.
-_PROGRESS_LIMITS = {
-    "epoch": (0, 1e9), "batch": (0, 1e9), "best": (-math.inf, math.inf), "seed": (0, 2**64),
-    "n_batches": (1, 1e9),
-}  # fmt: skip
 
 
 def _checked_options(options: Any, path: str) -> dict[str, Any]:
-    if not isinstance(options, Mapping) or len(options) > 1000:
-        raise _bad_entry(path, "options", options, "a table of options")
+    right = isinstance(options, Mapping) and len(options) <= 1000
+    _demand(right, path, "options", options, "a table of options")
     for name, value in options.items():
-        if type(name) is not str or len(name) > 100:
-            raise _bad_entry(path, "options", name, "a table with names of options")
-        where, wanted = f"option {name}", "a plain value, or a list of them"
-        parts = value if isinstance(value, list | tuple) else [value]
-        if len(parts) > _LONGEST_LIST or not all(map(_is_plain, parts)):
-            raise _bad_entry(path, where, value, wanted)
-        if name in _OPTION_LIMITS:
-            _check_number(path, where, value, *_OPTION_LIMITS[name])
-        elif name in _TEXT_OPTIONS and not isinstance(value, str):
-            raise _bad_entry(path, where, value, "text")
+        right = type(name) is str and len(name) <= 100
+        _demand(right, path, "options", name, "a table with names of options")
+        where, parts = f"option {name}", value if isinstance(value, list | tuple) else [value]
+        right = len(parts) <= _LONGEST_LIST and all(map(_is_plain, parts))
+        _demand(right, path, where, value, "a plain value, or a list of them")
+        if name in _ENTRIES["options"]:
+            _check_number(path, where, value, *_ENTRIES["options"][name])
+        elif name in _ENTRIES["texts"]:
+            _demand(isinstance(value, str), path, where, value, "text")
         elif name == "class_names":
             _check_class_names(path, value)
     return dict(options)
@@ -321,70 +337,63 @@ def _is_plain(value: Any) -> bool:
 
 def _check_class_names(path: str, names: Any) -> None:
     where = "option class_names"
-    if not isinstance(names, list | tuple) or not 0 < len(names) <= 1000:
-        raise _bad_entry(path, where, names, "a list of 1 to 1,000 names")
+    right = isinstance(names, list | tuple) and 0 < len(names) <= 1000
+    _demand(right, path, where, names, "a list of 1 to 1,000 names")
     for name in names:
-        if len(file_name(name, f"{path}, {where}")) > 100:
-            raise _bad_entry(path, where, name, "names of at most 100 letters")
-    if len(set(names)) != len(names):
-        raise _bad_entry(path, where, names, "each name once")
+        right = len(file_name(name, f"{path}, {where}")) <= 100
+        _demand(right, path, where, name, "names of at most 100 letters")
+    _demand(len(set(names)) == len(names), path, where, names, "each name once")
 
 
 def _checked_progress(progress: Any, path: str, needed: Sequence[str]) -> dict[str, Any]:
-    if not isinstance(progress, Mapping):
-        raise _bad_entry(path, "progress", progress, "a table")
+    _demand(isinstance(progress, Mapping), path, "progress", progress, "a table")
     for name in needed:
-        if name not in progress:
-            raise _bad_entry(path, f"progress, {name}", None, "the run's own")
+        _demand(name in progress, path, f"progress, {name}", None, "the run's own")
     for name, value in progress.items():
         where = f"progress, {shown(name)}"
-        if name in _PROGRESS_LIMITS:
-            _check_number(path, where, value, *_PROGRESS_LIMITS[name], whole=name != "best")
+        if name in _ENTRIES["progress"]:
+            _check_number(path, where, value, *_ENTRIES["progress"][name], whole=name != "best")
         elif name == "sums":
-            if not isinstance(value, list | tuple) or len(value) != 4:
-                raise _bad_entry(path, where, value, "four numbers")
+            right = isinstance(value, list | tuple) and len(value) == 4
+            _demand(right, path, where, value, "four numbers")
             for number in value:
                 _check_number(path, where, number, -1e300, 1e300)
         elif name == "history":
             _check_history(path, value)
         elif name == "options":
             _checked_options(value, path)
-        elif not _is_plain(name) or not _is_plain(value):
-            raise _bad_entry(path, where, value, "a plain value")
+        else:
+            _demand(_is_plain(name) and _is_plain(value), path, where, value, "a plain value")
     return dict(progress)
 
 
 def _check_history(path: str, history: Any) -> None:
     """Rows of numbers by name, all with the same names, one per epoch."""
     where = "progress, history"
-    if not isinstance(history, list) or not all(isinstance(row, Mapping) for row in history):
-        raise _bad_entry(path, where, history, "a list of tables")
+    right = isinstance(history, list) and all(isinstance(row, Mapping) for row in history)
+    _demand(right, path, where, history, "a list of tables")
     for number, row in enumerate(history, start=1):
         epoch = row.get("epoch")
         numbered = type(epoch) is int and epoch == number  # of an array, == gives an array
-        if not numbered or row.keys() != history[0].keys() or len(row) > 100:
-            raise _bad_entry(path, where, row, f"a row with epoch {number} and the others' names")
+        right = numbered and row.keys() == history[0].keys() and len(row) <= 100
+        _demand(right, path, where, row, f"a row with epoch {number} and the others' names")
         for name, value in row.items():
-            if type(name) is not str or len(name) > 100:
-                raise _bad_entry(path, where, name, "names of numbers")
-            if type(value) not in (int, float):
-                raise _bad_entry(path, f"{where}, {name}", value, "a number")
+            right = type(name) is str and len(name) <= 100
+            _demand(right, path, where, name, "names of numbers")
+            _demand(type(value) in (int, float), path, f"{where}, {name}", value, "a number")
 
 
 def _check_number(
     path: str, where: str, value: Any, least: float, most: float, whole: bool = False
 ) -> None:
-    kinds = (int,) if whole else (int, float)
-    if type(value) not in kinds or not least <= value <= most:
-        wanted = f"a {'whole ' if whole else ''}number from {least:g} to {most:g}"
-        raise _bad_entry(path, where, value, wanted)
+    wanted = f"a {'whole ' if whole else ''}number from {least:g} to {most:g}"
+    right = type(value) in ((int,) if whole else (int, float)) and least <= value <= most
+    _demand(right, path, where, value, wanted)
 
 
-def _bad_entry(path: str, where: str, value: Any, wanted: str) -> DataError:
-    return DataError(
-        f"{path}, {where}", found="nothing" if value is None else shown(value), wanted=wanted,
-        cure="The file is damaged, or not JACK's: take another.",
-    )  # fmt: skip
+def _demand(right: bool, path: str, where: str, value: Any, wanted: str) -> None:
+    refuse(not right, f"{path}, {where}", found="nothing" if value is None else shown(value),
+           wanted=wanted, cure="The file is damaged, or not JACK's: take another.")  # fmt: skip
 
 
 # --- training states ------------------------------------------------------------------------------

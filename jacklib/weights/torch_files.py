@@ -1,4 +1,5 @@
-"""Reading and writing PyTorch's .pth files with NumPy alone, without running what is in them.
+"""Reading and writing PyTorch's .pth files with NumPy alone, without running what is in them;
+reading Jittor's .pkl files and safetensors too.
 
 A .pth file is a pickle: a small program that builds the saved object and may call any Python
 function on the way. `read_torch_file` therefore never unpickles. It decodes the instructions with
@@ -11,10 +12,13 @@ Two layouts exist. Since PyTorch 1.6 the file is a zip archive: `TOP/data.pkl` i
 `TOP/data/KEY` the bytes of each storage (the flat memory that one or more tensors look at).
 Before 1.6 it was five pickles in a row (magic number, version, system, object, storage keys) and
 then, for each key, the storage's element count as int64 and its bytes.
+
+Jittor's .pkl file is one pickle, whose Vars hold NumPy arrays, and its checksum.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import math
@@ -36,16 +40,7 @@ from jacklib.files import check_file, reading, sweep, whole_file
 # PyTorch's dtype: the NumPy dtype of its bytes (little-endian, as files nearly always are), its
 # storage class ("" for those that came without one), its name in a safetensors file. NumPy has no
 # bfloat16: it is the upper half of a float32, read as uint16 and widened.
-_DTYPES = {
-    "float64": ("<f8", "DoubleStorage", "F64"), "float32": ("<f4", "FloatStorage", "F32"),
-    "float16": ("<f2", "HalfStorage", "F16"), "bfloat16": ("<u2", "BFloat16Storage", "BF16"),
-    "int64": ("<i8", "LongStorage", "I64"), "int32": ("<i4", "IntStorage", "I32"),
-    "int16": ("<i2", "ShortStorage", "I16"), "int8": ("|i1", "CharStorage", "I8"),
-    "uint8": ("|u1", "ByteStorage", "U8"), "uint16": ("<u2", "", "U16"),
-    "uint32": ("<u4", "", "U32"), "uint64": ("<u8", "", "U64"),
-    "bool": ("|b1", "BoolStorage", "BOOL"), "complex64": ("<c8", "ComplexFloatStorage", "C64"),
-    "complex128": ("<c16", "ComplexDoubleStorage", ""),
-}  # fmt: skip
+_DTYPES = json.loads(Path(__file__).with_name("dtypes.json").read_text("utf-8"))
 _FILE_DTYPES = {dtype: np.dtype(code) for dtype, (code, _, _) in _DTYPES.items()}
 _SAFETENSORS_DTYPES = {name: dtype for dtype, (_, _, name) in _DTYPES.items() if name}
 _STORAGE_CLASSES = {
@@ -61,6 +56,7 @@ _KNOWN_NAMES |= {*_STORAGE_CLASSES, *(f"torch.{dtype}" for dtype in _DTYPES)}
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_VERSION = 1001
+_JITTOR_END = b"HCAJSLHD"  # after the SHA-1 of a pickle that `jt.save` wrote
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _CHUNK = 1 << 22  # bytes written at a time
 # What a file may ask for beyond what its own size explains: bytes of its pickle, bytes of tensors,
@@ -74,14 +70,10 @@ _TRUST = (
     "If you trust where it comes from, load it once with PyTorch and re-save the state dict only: "
     "torch.save(model.state_dict(), path)."
 )
-_FROM_JITTOR = (
-    "Jittor wrote it. Load it there and write it again: "
-    "jacklib.weights.torch_files.write_torch_file("
-    "path, {k: v.numpy() for k, v in jt.load(old).items()})."
-)
+_FROM_JITTOR = "Load it in Jittor and save the weights alone: jt.save(net.state_dict(), path)."
 _AGAIN = "Download or copy it again and compare its size and checksum with the source's."
 _CHECK_PATH = "Check the path and its permissions."
-_WANTED = "a file written by torch.save"
+_WANTED = "weights as PyTorch, Jittor or safetensors write them"
 _STORABLE = "np.ndarray, dict, list, tuple, str, int, float, bool or None"
 
 
@@ -89,17 +81,19 @@ _STORABLE = "np.ndarray, dict, list, tuple, str, int, float, bool or None"
 
 
 def read_torch_file(path: str | os.PathLike) -> Any:
-    """Read what `torch.save` wrote, without PyTorch and without running code from the file.
+    """Read what `torch.save`, `jt.save` or `pickle.dump` wrote, without PyTorch and without running
+    code from the file.
 
     Returns the saved object, nested as it was saved (dict, OrderedDict, list, tuple, set, str,
-    int, float, bool, None). Each tensor or Parameter becomes its own contiguous `np.ndarray` of
-    the tensor's shape and dtype, whatever its device; bfloat16 becomes float32. Different tensors
-    that shared memory no longer do. `torch.Size` becomes a tuple, `torch.device` and dtypes become
+    int, float, bool, None). Each tensor, Parameter or Var becomes its own contiguous `np.ndarray`
+    of its shape and dtype, whatever its device; bfloat16 becomes float32. Different tensors that
+    shared memory no longer do. `torch.Size` becomes a tuple, `torch.device` and dtypes become
     text ("cuda:0", "torch.float16"), NumPy scalars become Python numbers, `argparse.Namespace`,
     `Counter` and `defaultdict` become a dict.
 
-    Reads the zip layout (PyTorch 1.6 and later) and the one before it. At most the tensors and
-    one storage are in memory at a time.
+    Reads the zip layout (PyTorch 1.6 and later), the one before it, and a single pickle with or
+    without Jittor's checksum. Of PyTorch's files at most the tensors and one storage are in memory
+    at a time.
 
     Raises `DataError` naming the file for anything else: another kind of file (web page, Git LFS
     pointer, safetensors, tar), a truncated or damaged one, one that asks for far more memory or
@@ -113,7 +107,16 @@ def read_torch_file(path: str | os.PathLike) -> Any:
         _check_kind(path, file)
         zipped = file.read(2) == b"PK"
         file.seek(0)
-        return _read_zip(path, file) if zipped else _read_legacy(path, file)
+        return _read_zip(path, file) if zipped else _read_pickles(path, file)
+
+
+def is_safetensors(path: str | os.PathLike) -> bool:
+    """Whether a file begins as safetensors do: the length of a table in JSON (100 MB at most), and
+    the table. Raises DataError if there is no such file."""
+    check_file(path, _WANTED, _CHECK_PATH)
+    with reading(path, _WANTED, _CHECK_PATH, "no readable file"), open(path, "rb") as file:
+        head = file.read(9)
+    return head[8:] == b"{" and int.from_bytes(head[:8], "little") <= 100_000_000
 
 
 def _check_kind(path: str, file: BinaryIO) -> None:
@@ -126,7 +129,8 @@ def _check_kind(path: str, file: BinaryIO) -> None:
         begin = text if kind.get("text") else head[kind.get("at", 0) :]
         if begin.startswith(tuple(sign.encode("latin1") for sign in kind["signs"])):
             raise _unusable(path, kind["found"], kind["cure"])
-    if not head.startswith((b"PK", b"\x80")):
+    # The others are what Python 2 wrote.
+    if not head.startswith((b"PK", b"\x80", b"(d", b"}q", b"ccollections\n")):
         found = f"something else, beginning with {head[:16]!r}" if head else "an empty file"
         raise _unusable(path, found, _AGAIN)
 
@@ -135,8 +139,8 @@ def _unusable(path: str, found: str, cure: str) -> DataError:
     return DataError(path, found=found, wanted=_WANTED, cure=cure)
 
 
-def _damaged(path: str, found: str) -> DataError:
-    return _unusable(path, f"a damaged file: {found}", _AGAIN)
+def _damaged(bad: object, path: str, found: str) -> None:
+    refuse(bad, path, found=f"a damaged file: {found}", wanted=_WANTED, cure=_AGAIN)
 
 
 class _Storage(NamedTuple):
@@ -312,6 +316,9 @@ class _Program:
             return _only(arguments[0], np.ndarray)
         if short == "_rebuild_from_type_v2":  # a tensor that carried Python attributes
             return self._call(arguments[0], arguments[2])
+        if short == "Var":  # Jittor gives a bfloat16 one as uint16
+            array = _only(arguments[0], np.ndarray)
+            return _widened(array) if array.dtype == np.uint16 else array
         if short == "OrderedDict":
             pairs = [_only(pair, tuple, list) for pair in (arguments[0] if arguments else ())]
             return OrderedDict((self._key(key), value) for key, value in pairs)
@@ -322,6 +329,8 @@ class _Program:
         if short in ("set", "frozenset"):
             keys = map(self._key, arguments[0] if arguments else ())
             return set(keys) if short == "set" else frozenset(keys)
+        if short == "bytes" and not arguments:  # an empty array's content, as Python 3 writes for 2
+            return b""
         if short == "Size":
             return tuple(arguments[0])
         if short == "device":
@@ -339,6 +348,10 @@ class _Program:
             array = np.empty(0, np.int8)
             self.blank[id(array)] = array  # `_build` gives it its content
             return array
+        if short == "_frombuffer":  # an array, since protocol 5
+            raw, dtype, shape, order = arguments
+            values = np.frombuffer(_only(raw, bytes, bytearray), _only(dtype, *_DTYPE_CLASSES))
+            return np.array(values.reshape(shape, order=order), order="C")
         raise self._refused(f"an object of class {name}")
 
     def _build(self, target: Any, state: Any) -> None:
@@ -367,25 +380,24 @@ class _Program:
             raise self._refused(f"a reference to a {kind}")
         dtype = _STORAGE_CLASSES[_only(storage_class, _Name)]
         key, n_elements = str(_only(key, str, int)), _only(n_elements, int)
-        if n_elements < 0:
-            raise ValueError(f"storage {key} of {n_elements} elements")
+        _hold(n_elements >= 0, f"storage {key} of {n_elements} elements")
         if key not in self.storages:
             self._take(n_elements * _FILE_DTYPES[dtype].itemsize, f"a storage of {n_elements}")
             self.storages[key] = (dtype, n_elements)
-        if self.storages[key] != (dtype, n_elements):
-            raise ValueError(f"storage {key} is described in two ways")
+        _hold(self.storages[key] == (dtype, n_elements), f"storage {key} is described in two ways")
         start = 0
         if view and view[0] is not None:  # PyTorch 0.x: a storage that is a part of another
             _, start, n_part = _only(view[0], tuple)
-            if not 0 <= _only(start, int) <= start + _only(n_part, int) <= n_elements:
-                raise ValueError(f"a view outside storage {key}")
+            _hold(
+                0 <= _only(start, int) <= start + _only(n_part, int) <= n_elements,
+                f"a view outside storage {key}",
+            )
             n_elements = n_part
         return _Storage(key, dtype, start, n_elements)
 
     def _take(self, n_bytes: int, what: str) -> None:
         self.bytes_left -= n_bytes
-        if self.bytes_left < 0:
-            raise ValueError(f"tensors far larger than the file, such as {what}")
+        _hold(self.bytes_left >= 0, f"tensors far larger than the file, such as {what}")
 
     def _tensor(
         self, storage: _Storage, dtype: str, offset: int, size: tuple, stride: tuple
@@ -393,17 +405,19 @@ class _Program:
         """An unfilled array for the tensor that looks at `storage` in this way."""
         _only(storage, _Storage)
         size, stride = tuple(_only(size, tuple, list)), tuple(_only(stride, tuple, list))
-        if len(size) > _MOST_AXES or len(size) != len(stride):
-            raise ValueError(f"a tensor of {len(size)} axes and {len(stride)} strides")
+        _hold(
+            len(stride) == len(size) <= _MOST_AXES,
+            f"a tensor of {len(size)} axes and {len(stride)} strides",
+        )
         for number in (offset, *size, *stride):
-            if not 0 <= _only(number, int) < 2**62:
-                raise ValueError(f"{shown(number)} as an offset, size or stride")
+            _hold(0 <= _only(number, int) < 2**62, f"{shown(number)} as an offset, size or stride")
         unit, itemsize = _FILE_DTYPES[storage.dtype].itemsize, _FILE_DTYPES[dtype].itemsize
         n_elements = storage.n_elements * unit // itemsize
         n_wanted = math.prod(size)
         last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-        if n_wanted and last >= n_elements:
-            raise ValueError(f"a tensor beyond the end of storage {storage.key}")
+        _hold(
+            not n_wanted or last < n_elements, f"a tensor beyond the end of storage {storage.key}"
+        )
         memory_dtype = np.dtype("<f4") if dtype == "bfloat16" else _FILE_DTYPES[dtype]
         self._take(n_wanted * memory_dtype.itemsize, f"one of shape {shown(size)}")
         array = np.empty(size, memory_dtype.newbyteorder("="))
@@ -460,6 +474,11 @@ def _only(value: Any, *kinds: type) -> Any:
     return value
 
 
+def _hold(right: bool, problem: str) -> None:
+    if not right:
+        raise ValueError(problem)
+
+
 def _raw(content: Any) -> bytes:
     """The bytes of a NumPy array or number, which Python 2 wrote as text."""
     is_text = type(content) is str
@@ -504,17 +523,25 @@ def _read_zip(path: str, file: BinaryIO) -> Any:
         for key in program.storages:
             n_bytes, name = program.n_bytes(key), f"{top}data/{key}"
             have = members[name].file_size if name in members else None
-            if have != n_bytes:
-                found = "none" if have is None else f"{have:,}"
-                raise _damaged(path, f"{found} of the {n_bytes:,} bytes of storage {key}")
+            found = "none" if have is None else f"{have:,}"
+            _damaged(have != n_bytes, path, f"{found} of the {n_bytes:,} bytes of storage {key}")
             program.fill(key, content(name, n_bytes))
         return value
 
 
-def _read_legacy(path: str, file: BinaryIO) -> Any:
+def _read_pickles(path: str, file: BinaryIO) -> Any:
     size = os.fstat(file.fileno()).st_size
-    program, pickles = _Program(path, size), io.BytesIO(file.read(_MORE_PICKLE))
+    program, old = _Program(path, size), _LEGACY_MAGIC.to_bytes(10, "little") in file.read(64)
+    file.seek(0)
+    pickles = io.BytesIO(file.read(_MORE_PICKLE)) if old else file
     magic = program.run(pickles)
+    if not old:
+        end, rest = file.tell(), file.read(100)
+        file.seek(0)
+        wrong = rest and rest != hashlib.sha1(file.read(end)).digest() + _JITTOR_END
+        _damaged(wrong, path, "what follows its pickle is no checksum of it")
+        _damaged(program.storages, path, "tensors whose values are not in it")
+        return magic
     if type(magic) is not int or magic != _LEGACY_MAGIC:
         raise _unusable(path, "a pickle that torch.save did not write", _TRUST)
     version = program.run(pickles)
@@ -523,45 +550,36 @@ def _read_legacy(path: str, file: BinaryIO) -> Any:
     program.run(pickles)  # the writer's byte order; storages are little-endian anyway
     value = program.run(pickles)
     keys = [str(_only(key, str, int)) for key in _only(program.run(pickles), list)]
-    if sorted(keys) != sorted(program.storages):
-        raise _damaged(path, "its list of storages does not fit its tensors")
+    wrong = sorted(keys) != sorted(program.storages)
+    _damaged(wrong, path, "its list of storages does not fit its tensors")
     file.seek(pickles.tell())
     for key in keys:
         header, n_bytes = file.read(8), program.n_bytes(key)
-        if file.tell() + n_bytes > size:
-            raise _damaged(path, f"{size:,} bytes, too few for storage {key} of {n_bytes:,} bytes")
-        if header != struct.pack("<q", program.storages[key][1]):
-            raise _damaged(path, f"storage {key} is not as long as its tensors say")
+        found = f"{size:,} bytes, too few for storage {key} of {n_bytes:,} bytes"
+        _damaged(file.tell() + n_bytes > size, path, found)
+        wrong = header != struct.pack("<q", program.storages[key][1])
+        _damaged(wrong, path, f"storage {key} is not as long as its tensors say")
         program.fill(key, file.read(n_bytes))
     return value
 
 
-def read_safetensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """Read a .safetensors file as arrays by name; bfloat16 becomes float32.
+def read_safetensors(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """A safetensors file as arrays by name, where bfloat16 becomes float32; and what our own files
+    say besides, JSON under "options" in the header ({} where there is none).
 
-    `safetensors.numpy.load_file` does the same but fails on bfloat16, which many published
-    weights use (NumPy has no such dtype).
-
-    Raises `DataError` naming the file if it is missing, damaged, or has a dtype such as F8.
+    `safetensors.numpy.load_file` fails on bfloat16, which many published weights use (NumPy has no
+    such dtype). Raises `DataError` naming the file if it is missing, damaged, or has a dtype such
+    as F8.
     """
     import safetensors  # here, because `gpu_check` runs where it is not
 
     path, wanted = os.fspath(path), "a safetensors file"
     check_file(path, wanted, _CHECK_PATH)
     with reading(path, wanted, _AGAIN, "another or a damaged file"):
-        with open(path, "rb") as file:
-            entries = safetensors.deserialize(file.read())
-        return {name: _safetensor(path, name, entry) for name, entry in entries}
-
-
-def safetensors_options(path: str | os.PathLike) -> dict[str, Any]:
-    """What our own .safetensors files say besides their weights: JSON under "options" in the
-    header; {} where there is none. Raises DataError, as `read_safetensors`."""
-    import safetensors
-
-    with reading(path, "a safetensors file", _AGAIN, "a damaged header"):
+        entries = safetensors.deserialize(Path(path).read_bytes())  # first: it checks the header
         with safetensors.safe_open(path, "numpy") as file:
-            return json.loads((file.metadata() or {}).get("options", "{}"))
+            options = json.loads((file.metadata() or {}).get("options", "{}"))
+        return {name: _safetensor(path, name, entry) for name, entry in entries}, options
 
 
 def _safetensor(path: str, name: str, entry: dict[str, Any]) -> np.ndarray:

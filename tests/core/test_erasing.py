@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from jacklib.core.erasing import frame_pool, kept_segments, threshold
-from jacklib.core.metrics import attention_proposals, temporal_iou, temporal_map
+from jacklib.core.metrics import (
+    attention_on_truth,
+    attention_proposals,
+    confusion_matrix,
+    temporal_iou,
+    temporal_map,
+)
+from jacklib.core.pseudo_labels import seed_labels
 from jacklib.errors import DataError
 
 
@@ -31,7 +38,7 @@ def test_constant_attention_erases_nothing():
 @pytest.mark.parametrize(
     "gamma, theta, message",
     [
-        ([np.nan, 1.0], 0.7, "gamma: found values that are not finite"),
+        ([np.nan, 1.0], 0.7, "gamma: found NaN or infinite numbers"),
         ([[[1.0]]], 0.7, r"gamma: found shape \[1, 1, 1\]"),
         ([0.0, 1.0], 1.5, "theta: found 1.5, wanted 0 to 1"),
     ],
@@ -100,6 +107,27 @@ def test_entries_without_a_field_are_named():
         temporal_map(truth_of(v=[("n", 0, 1)]), {"v": [{"label": "n", "segment": [0, 1]}]}, [0.5])
     with pytest.raises(DataError, match="ground_truth: found no annotation"):
         temporal_map({}, {}, [0.5])
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_attention_that_is_no_number_is_refused(wrong):
+    gamma = [[0.5, wrong, 0.5]]
+    for call in (
+        lambda: attention_proposals(gamma[0], 3),
+        lambda: attention_on_truth(gamma, [[1, 0, 0]]),
+        lambda: attention_on_truth([[1, 0, 0]], gamma),
+        lambda: seed_labels(np.array([*gamma, [0.1, 0.2, 0.7]]), [[0.9, 0.1], [0, 0]]),
+    ):
+        with pytest.raises(DataError, match="found NaN or infinite numbers, wanted finite numbers"):
+            call()
+
+
+@pytest.mark.parametrize("number", [-1, 3, 0.5, np.nan])
+def test_a_class_without_a_name_is_not_counted(number):
+    assert confusion_matrix([0, 2], [1, 2.0], 3).tolist() == [[0, 1, 0], [0, 0, 0], [0, 0, 1]]
+    for labels, predictions in (([0, number], [0, 1]), ([0, 1], [0, number])):
+        with pytest.raises(DataError, match="wanted whole numbers from 0 to 2"):
+            confusion_matrix(labels, predictions, 3)
 
 
 def test_proposals_find_a_plateau():

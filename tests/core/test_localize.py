@@ -161,6 +161,8 @@ def test_silence_gives_nothing_and_a_flat_video_itself():
         ((1, 3), [0.5, 0.5], 25, "scores: found shape"),
         ((8, 3), [0.5], 25, r"video_score: found shape \[1\], wanted \[2\]"),
         ((8, 3), [0.5, 0.5], 0, "fps: found 0, wanted more than 0"),
+        ((8, 3), [0.5, 0.5], np.nan, "fps: found nan"),
+        ((8, 3), [0.5, 0.5], np.inf, "fps: found inf"),
     ],
 )
 def test_what_does_not_fit_is_named(shape, video_score, fps, message):
@@ -186,3 +188,30 @@ def test_truth_and_detections_are_finite():
     truth["a"]["annotations"][0]["segment"] = [0, nan]
     with pytest.raises(DataError, match="ground_truth, 'a'"):
         temporal_map(truth, {"a": []}, [0.5])
+
+
+def one(label="p", video="a"):
+    return {video: [{"label": label, "score": 0.9, "segment": [0, 10]}]}
+
+
+def test_ids_and_labels_that_the_truth_does_not_know_are_said(caplog):
+    truth = {name: {"annotations": [{"label": "p", "segment": [0, 10]}]} for name in "ab"}
+    truth["empty"] = {"annotations": []}
+    assert temporal_map(truth, one() | one(video="empty"), [0.5])["Rc@0.50"] > 0
+    assert not caplog.messages
+    strange = {f"{n}\x1b": one()["a"] for n in range(7)}
+    temporal_map({"database": truth}, {"results": one() | strange | one("Joy", "b")}, [0.5])
+    ids, labels = caplog.messages
+    assert ids.startswith(r"results: 7 of 9 IDs are not in the ground truth: ['0\x1b', '1\x1b', ")
+    assert ids.endswith("...]; their detections are wrong")
+    assert "results: 1 of 2 labels are not in the ground truth: ['Joy']; their" in labels
+    with pytest.raises(DataError, match=r"results: found IDs \['a.mp4'\], wanted .* 'a'"):
+        temporal_map(truth, one(video="a.mp4"), [0.5])
+    assert temporal_map(truth, {}, [0.5])["mAP@0.50"] == 0
+
+
+@pytest.mark.parametrize("tiou", [np.nan, 0, -0.1, 1.5, np.inf])
+def test_an_overlap_is_a_fraction(tiou):
+    truth = {"a": {"annotations": [{"label": "p", "segment": [0, 10]}]}}
+    with pytest.raises(DataError, match="tious: found"):
+        temporal_map(truth, one(), [0.5, tiou])

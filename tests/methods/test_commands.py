@@ -270,6 +270,21 @@ def test_a_finished_run_and_a_failed_one_leave_what_was_there(trained, tmp_path)
     assert before == {path.name: path.read_bytes() for path in trained[0].glob("*.*")}
 
 
+def test_resume_with_other_options_is_refused(trained, trained_cten):
+    for network, folder, *words, found in (
+        ("VAANet", trained[0], "--learning_rate", "1e-6", "learning_rate 0.001"),
+        ("VAANet", trained[0], "--batch_size", "8", "batch_size 16"),
+        ("VAANet", trained[0], "--fps", "15", "fps 30"),
+        ("VAANet", trained[0], "--loss_func", "ce", "loss_func None"),
+        ("CTEN", trained_cten[0], "--theta", "0.5", "theta 0.7"),
+        ("CTEN", trained_cten[0], "--no_erasing", "erasing True"),
+    ):
+        again = ("--result_path", folder, "--resume", folder / "last.pth", *SMALL, *words)
+        again += ("--seq_len", "4") if network == "CTEN" else ()
+        message, name = fails(network, "main", *again), found.split()[0]
+        assert f"last.pth: found a run with {found}, wanted {name} " in message
+
+
 # --- What goes wrong says so in one line ----------------------------------------------------------
 
 

@@ -709,7 +709,7 @@ def test_a_training_becomes_weights_that_ship(trained, tmp_path, monkeypatch, ca
     model, was = load(path), load(own)
     assert model.trained_on == "styled" and model.score == measured(own) == was.score
     assert model.file.options["seed"] == 0 and was.trained_on is None  # from a folder of its own
-    assert {a.dtype for a in read_safetensors(path).values()} <= {np.dtype("float16")}
+    assert {a.dtype for a in read_safetensors(path)[0].values()} <= {np.dtype("float16")}
     kept, exactly = read_weights(path), read_weights(own)
     for name, array in kept.items():
         np.testing.assert_allclose(array, exactly[name], rtol=1e-3, atol=1e-6)

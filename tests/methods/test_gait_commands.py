@@ -65,6 +65,10 @@ def test_going_on_with_other_options_is_refused(trained, few):
                   "--step", "1", "--base-lr", "0.1", "--result_path", folder)  # fmt: skip
     assert result.returncode == 1
     assert "found a run with learning_rate 0.02, wanted learning_rate 0.1" in result.stderr
+    result = jack("Gait", "main", "--resume", folder / "last.pth", *again, "--n_epochs", "3",
+                  "--step", "1", "--base-lr", "0.02", "--result_path", folder)  # fmt: skip
+    assert result.returncode == 1
+    assert "found a run with random_move False, wanted random_move True" in result.stderr
 
 
 def test_testing_gives_the_last_epoch_s_accuracy(trained, few, tmp_path):

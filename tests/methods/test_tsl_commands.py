@@ -63,6 +63,12 @@ def test_resume_of_a_complete_run_makes_what_is_missing(trained, tmp_path):
         assert f"found process {os.getpid()} (training TSL, since" in fails(*command)
     whole = {name: (folder / name).read_bytes() for name in ("best.pth", "last.pth", "log.csv")}
     report = json.loads((folder / "report.json").read_text())
+    for option, value, found in (
+        ("--class_th", "0.6", "class_th 0.5"),
+        ("--reverse_sign", "paper", "reverse_sign released"),
+        ("--lr", "[0.001]*3+[0.0004]*1", "lr 0.0005"),
+    ):
+        assert f"last.pth: found a run with {found}, wanted" in fails(*command, option, value)
     assert jack(*command).returncode == 0
     assert json.loads((folder / "report.json").read_text()) == report  # with its times
     for name in ("report.json", "log.csv"):

@@ -111,7 +111,6 @@ def read_safetensors(root: Path, name: str) -> None:
     from jacklib.weights import torch_files
 
     torch_files.read_safetensors(root / name)
-    torch_files.safetensors_options(root / name)
 
 
 # Checkpoints are written anew from damaged JSON, so that every wrong value gets past the checks of

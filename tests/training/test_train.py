@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import shutil
 import signal
 import struct
@@ -20,6 +21,7 @@ from support import ROOT
 from jacklib import files
 from jacklib.data.video import Batch
 from jacklib.errors import DataError, DiskError, TrainingError
+from jacklib.methods.answer import by_class
 from jacklib.ops import Adam, cross_entropy
 from jacklib.samples import SamplePaths
 from jacklib.samples.rendered import build_rendered
@@ -49,8 +51,10 @@ def run(folder, n_epochs, **how):
 
 def fit_with(net, folder, n_epochs=1, *, stop_at=None, poison=None, seed=0, scores=None, **how):
     """stop_at=(epoch, batch) raises there, as Ctrl-C would. scores: by epoch, from 1. how: of the
-    `Run`."""
-    optimizer = Adam(net.parameters(), lr=0.01)
+    `Run`, the optimizer or `fit`."""
+    ours = {k: how.pop(k) for k in ("lr", "weight_decay") if k in how}
+    optimizer = Adam(net.parameters(), **{"lr": 0.01} | ours)
+    rates, options = how.pop("rates", None), how.pop("options", {"network": "Dots"})
 
     def batches(epoch, start):
         for number in range(start, 4):
@@ -74,12 +78,13 @@ def fit_with(net, folder, n_epochs=1, *, stop_at=None, poison=None, seed=0, scor
     history = fit(
         net,
         optimizer,
-        Run(folder, seed=seed, options={"network": "Dots"}, show=False, **how),
+        Run(folder, seed=seed, options=options, show=False, **how),
         step_loss=step_loss,
         batches=batches,
         n_batches=4,
         evaluate=evaluate,
         n_epochs=n_epochs,
+        rates=rates,
     )
     return history, {k: v.numpy().copy() for k, v in net.state_dict().items()}
 
@@ -175,8 +180,35 @@ def test_nan_that_relu_hides_is_found(tmp_path):
 
 def test_resume_with_another_seed_is_refused(tmp_path):
     run(tmp_path, 1)
-    with pytest.raises(DataError, match="found seed 0, wanted seed 1"):
+    with pytest.raises(DataError, match="found a run with seed 0, wanted seed 1"):
         run(tmp_path, 2, resume=tmp_path / "last.pth", seed=1)
+
+
+def test_resume_with_other_options_is_refused(tmp_path):
+    options = {"network": "Dots", "class_names": ("a", "b"), "fps": 30, "n_steps": 4}
+    run(tmp_path, 1, options=options)
+    last = tmp_path / "last.pth"
+    for name, value in (("class_names", ["b", "a"]), ("fps", 10)):
+        words = re.escape(f"wanted {name} {value}, as asked")
+        with pytest.raises(DataError, match=f"last.pth: found a run with {name} .*, {words}"):
+            run(tmp_path, 2, resume=last, options=options | {name: value})
+    # What the file does not say cannot be compared; a run may become longer.
+    run(tmp_path, 2, resume=last, options=options | {"n_steps": 8, "theta": 0.5})
+
+
+def test_resume_with_another_learning_rate_is_refused(tmp_path):
+    run(tmp_path, 1, lr=0.01)
+    last = tmp_path / "last.pth"
+    with pytest.raises(DataError, match="found a run with lr 0.01, wanted lr 1e-06, as asked"):
+        run(tmp_path, 2, resume=last, lr=1e-6)
+    with pytest.raises(DataError, match="found a run with weight_decay 0.0, wanted weight_decay"):
+        run(tmp_path, 2, resume=last, lr=0.01, weight_decay=0.1)
+    # Rates by the step: those of the steps that are done must be the same.
+    run(tmp_path, 1, rates=lambda epoch, batch: [0.1 / (1 + 4 * epoch + batch)])
+    with pytest.raises(DataError, match="found a run with lr 0.025, wanted lr 0.05, as asked"):
+        run(tmp_path, 2, resume=last, rates=lambda epoch, batch: [0.2 / (1 + 4 * epoch + batch)])
+    run(tmp_path, 2, resume=last, rates=lambda epoch, batch: [0.1 / 4 if epoch < 1 else 0.001])
+    assert read_torch_file(last)["optimizer"]["groups"][0]["lr"] == 0.001
 
 
 def test_resume_of_a_state_with_other_columns_or_parts(tmp_path):
@@ -191,6 +223,15 @@ def test_resume_of_a_state_with_other_columns_or_parts(tmp_path):
     write_torch_file(tmp_path / "last.pth", last)
     with pytest.raises(DataError, match="last.pth.*epoch"):
         run(tmp_path, 2, resume=tmp_path / "last.pth")
+
+
+def test_predictions_that_are_no_numbers_name_the_clips():
+    rows = np.full((3, 2), 0.5)
+    rows[1, 0] = np.nan
+    with pytest.raises(DataError, match="clips b: found NaN or infinite numbers"):
+        Predictions(rows, np.zeros(3, int), list("abc"), ["x", "y"], np.zeros((3, 0)))
+    with pytest.raises(DataError, match="probabilities: found NaN"):
+        by_class(["x", "y"], rows[1])
 
 
 def test_curves_show_every_epoch(tmp_path):

@@ -119,7 +119,10 @@ def test_saved_weights_come_back_with_their_options(tmp_path):
     assert read_options(tmp_path / "w.pth")["class_names"] == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module.module.", "model."])
+PREFIXES = ["module.", "_orig_mod.", "module.module.", "model.", "module._orig_mod.", "net.model."]
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
 def test_a_prefix_that_all_names_share_is_taken_off(prefix):
     net, wanted = Small(), weights()
     report = load_weights(net, {prefix + name: value for name, value in wanted.items()})
@@ -138,10 +141,116 @@ def test_a_part_called_module_keeps_its_name(tmp_path):
     assert_loaded(other, {k: v.numpy() for k, v in net.state_dict().items()})
 
 
+@pytest.mark.parametrize("ending", ["pth", "bin", "pkl", "safetensors"])
+@pytest.mark.parametrize("writer", ["torch", "jittor", "safetensors"])
+def test_the_content_says_what_a_file_is(tmp_path, writer, ending):
+    from safetensors.numpy import save_file
+
+    wanted, path = weights(), tmp_path / f"w.{ending}"
+    if writer == "torch":
+        write_torch_file(path, {"state_dict": wanted, "options": {"n_classes": 3}})
+    elif writer == "jittor":  # only ever ends in .pkl when it writes
+        jt.save({k: jt.array(v) for k, v in wanted.items()}, str(tmp_path / "w.jittor"))
+        (tmp_path / "w.jittor").rename(path)
+    else:
+        save_file(wanted, path, {"options": '{"n_classes": 3}'})
+    net = Small()
+    assert load_weights(net, path).complete
+    assert_loaded(net, wanted)
+    assert read_options(path) == ({} if writer == "jittor" else {"n_classes": 3})
+
+
+def test_another_file_named_safetensors_is_named(tmp_path):
+    path = tmp_path / "w.safetensors"
+    for content, words in (
+        (b"version https://git-lfs.github.com/spec/v1", "a Git LFS"),
+        (b"<html>", "a web page"),
+        (b"", "an empty file"),
+        ((100).to_bytes(8, "little") + b'{"a', "another or a damaged file"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=f"w.safetensors: found {words}"):
+            load_weights(Small(), path)
+
+
+@pytest.mark.parametrize("wrapper", ["module", "_orig_mod", "_fsdp_wrapped_module"])
+def test_a_wrapped_part_is_found(wrapper):
+    net, wanted = Small(), weights()
+    given = {k.replace("body.", f"body.{wrapper}."): v for k, v in wanted.items()}
+    assert load_weights(net, given).complete
+    assert_loaded(net, wanted)
+    given = {f"model.{k}": v for k, v in given.items()}
+    assert load_weights(net, given).prefix == "model."
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"state_dict": {"model": weights()}},
+        {"checkpoint": {"state_dict": weights(), "epoch": 3}},
+        {"weights": weights(), "optimizer": {"state": {0: {"mean": np.ones(3)}}}},
+        {"trainer": {"best": {"epoch": 3, "weights": weights()}}},
+    ],
+)
+def test_weights_in_any_wrapper(content):
+    net = Small()
+    load_weights(net, content)
+    assert_loaded(net, weights())
+
+
+def test_of_two_networks_none_is_chosen():
+    for content in ({"G": weights(), "D": weights()}, {"a": {"G": weights(), "D": weights()}}):
+        with pytest.raises(DataError, match="found several tables of arrays, G, D"):
+            load_weights(Small(), content)
+
+
+class Tied(nn.Module):
+    """An embedding whose weight is the output's too, and a part with two names."""
+
+    def __init__(self):
+        self.embed, self.out = nn.Linear(4, 4), nn.Linear(4, 4)
+        self.out.weight = self.embed.weight
+        self.again = self.out
+
+
+def test_tied_weights_have_every_name():
+    rng = np.random.default_rng(0)
+    wanted = {k: rng.random(v.shape).astype(np.float32) for k, v in Tied().state_dict().items()}
+    assert list(wanted) == ["embed.weight", "embed.bias", "out.bias"]
+    weight, biases = wanted["embed.weight"], {k: v for k, v in wanted.items() if "bias" in k}
+    for names in (["embed.weight"], ["out.weight"], ["again.weight", "embed.weight"]):
+        for prefix in ("", "module."):
+            given = {**dict.fromkeys(names, weight), **biases, "again.bias": wanted["out.bias"]}
+            net = Tied()
+            assert load_weights(net, {prefix + k: v for k, v in given.items()}).complete
+            assert_loaded(net, wanted)
+    net, before = Tied(), weight
+    load_weights(net, wanted)
+    for strict in (True, False):
+        with pytest.raises(DataError, match=r"embed\.weight and out\.weight with different values"):
+            load_weights(net, {**wanted, "out.weight": weight + 1}, strict)
+    assert_loaded(net, {**wanted, "embed.weight": before})
+
+
+def test_whole_numbers_stay_whole_numbers():
+    class Counting(nn.Module):
+        def __init__(self):
+            self.weight, self.index = jt.zeros(2), jt.zeros(2, "int32")
+
+    net = Counting()
+    large = 2**24 + 1  # no float32
+    load_weights(net, {"weight": np.ones(2, np.float64), "index": np.array([3, large])})
+    assert str(net.index.dtype) == "int32" and net.index.numpy().tolist() == [3, large]
+    assert str(net.weight.dtype) == "float32"
+    with pytest.raises(DataError, match=r"weights, index: found NaN"):
+        load_weights(net, {"weight": np.ones(2), "index": np.array([3, np.nan])})
+
+
 @pytest.mark.parametrize(
     "make, found",
     [
         (lambda a: np.full_like(a, np.nan), "NaN"),
+        (lambda a: np.full_like(a, -np.inf), "infinite"),
         (lambda a: np.full(a.shape, 1e300), "infinite"),
         (lambda a: a.astype(np.complex64), "complex"),
     ],
@@ -156,7 +265,8 @@ def test_weights_that_are_no_real_numbers_are_named(tmp_path, make, found):
     assert_loaded(net, before)
 
 
-def test_kinetics_names(tmp_path):
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.module."])
+def test_kinetics_names(tmp_path, prefix):
     backbone = resnet3d((1, 1), 4)
     rng = np.random.default_rng(0)
     wanted = {k: rng.random(v.shape).astype(np.float32) for k, v in backbone.state_dict().items()}
@@ -164,9 +274,9 @@ def test_kinetics_names(tmp_path):
     released = {}
     for key, value in wanted.items():
         head, _, rest = key.partition(".")
-        released[f"module.{names[head]}.{rest}"] = value
-    released["module.fc.weight"] = np.zeros((400, 32), np.float32)
-    released["module.fc.bias"] = np.zeros(400, np.float32)
+        released[f"{prefix}{names[head]}.{rest}"] = value
+    released[f"{prefix}fc.weight"] = np.zeros((400, 32), np.float32)
+    released[f"{prefix}fc.bias"] = np.zeros(400, np.float32)
     write_torch_file(tmp_path / "k.pth", {"arch": "resnet-101", "state_dict": released})
     assert load_kinetics_backbone(backbone, tmp_path / "k.pth").complete
     assert_loaded(backbone, wanted)

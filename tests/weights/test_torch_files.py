@@ -17,6 +17,7 @@ import time
 import zipfile
 from collections import OrderedDict
 
+import jittor as jt
 import numpy as np
 import pytest
 import safetensors
@@ -129,7 +130,7 @@ def test_text_of_python_2():
 
 def test_safetensors_are_read_bit_by_bit():
     path = FILES / "model.safetensors"
-    found = read_safetensors(path)
+    found, _ = read_safetensors(path)
     wanted = {k.split("|")[1]: a for k, a in EXPECTED.items() if k.startswith(path.name)}
     assert found.keys() == wanted.keys() and "bfloat16" in wanted
     for name in wanted:
@@ -431,10 +432,74 @@ def test_a_far_memo_and_deep_tuples_need_little(tmp_path):
     assert itself[0] is itself
 
 
-def test_weights_that_jittor_wrote_name_the_way(tmp_path):
+# ------------------------------------------------------------------------------ Jittor's own files
+
+
+def arrays():
+    rng = np.random.default_rng(0)
+    return {
+        "weight": rng.random((3, 2), np.float32),
+        "columns first": np.asfortranarray(rng.random((2, 3))),
+        "empty": np.zeros((0, 4), np.float16),
+        "count": np.array(7),
+        "flags": np.array([True, False]),
+    }
+
+
+def test_what_jittor_saves_is_read(tmp_path):
+    wanted = {name: array for name, array in arrays().items() if array.size and array.ndim}
+    net = {name: jt.array(array) for name, array in wanted.items()}
     path = tmp_path / "net.pkl"
-    path.write_bytes(b"\x80\x04cjittor.jittor_core\nVar\n)R.")
-    assert "jt.load(old)" in refusal(read_torch_file, path)
+    jt.save({"epoch": 3, "parts": {"net": net, "list": [jt.ones(2), None]}}, str(path))
+    saved = read_torch_file(path)
+    assert saved["epoch"] == 3 and saved["parts"]["list"][0].tolist() == [1, 1]
+    for protocol in (None, 4, 5):
+        if protocol:
+            path.write_bytes(pickle.dumps({"parts": {"net": net}}, protocol))
+        found = read_torch_file(path)["parts"]["net"]
+        assert list(found) == list(wanted)
+        for name, value in net.items():
+            assert_same(found[name], value.numpy(), name)
+
+
+def test_half_precision_of_jittor_keeps_its_values(tmp_path):
+    # Jittor writes bfloat16 as if it were uint16.
+    halves = {kind: jt.array([1.5, -2.0]).cast(kind) for kind in ("bfloat16", "float16")}
+    jt.save(halves, str(tmp_path / "net.pkl"))
+    found = read_torch_file(tmp_path / "net.pkl")
+    assert found["bfloat16"].tolist() == found["float16"].tolist() == [1.5, -2.0]
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_pickle_of_arrays_is_read(tmp_path, protocol):
+    (tmp_path / "net.pkl").write_bytes(pickle.dumps({"model": arrays()}, protocol))
+    found = read_torch_file(tmp_path / "net.pkl")["model"]
+    for name, value in arrays().items():
+        assert_same(found[name], np.ascontiguousarray(value).reshape(value.shape), name)
+
+
+def test_a_damaged_file_of_jittor_s_is_refused(tmp_path):
+    path = tmp_path / "net.pkl"
+    jt.nn.Linear(2, 3).save(str(path))
+    whole = path.read_bytes()
+    for content in (whole[:-1], whole[:-100], whole[:100], whole + b"x"):
+        path.write_bytes(content)
+        assert "damaged" in refusal(read_torch_file, path)
+    changed = bytearray(whole)
+    changed[-60] ^= 1  # in the values
+    path.write_bytes(changed)
+    assert "no checksum of it" in refusal(read_torch_file, path)
+    path.write_bytes(tensor_program(0, [4], [1]))
+    assert "values are not in it" in refusal(read_torch_file, path)
+
+
+def test_a_whole_network_of_jittor_s_names_the_way(tmp_path):
+    jt.save(jt.nn.Linear(2, 3), str(tmp_path / "net.pkl"))
+    assert "jt.save(net.state_dict(), path)" in refusal(read_torch_file, tmp_path / "net.pkl")
+    made = pickle.dumps({"weight": jt.ones(2)}, 4)
+    for name in (b"_reconstruct", b"jittor_core.Var"):  # another function of the same module
+        (tmp_path / "net.pkl").write_bytes(made.replace(name, name[:-1] + b"x"))
+        assert "could run code" in refusal(read_torch_file, tmp_path / "net.pkl")
 
 
 # -------------------------------------------------------------------------------- broken files
@@ -479,7 +544,7 @@ def zip_of_text():
         (lambda: b"version https://git-lfs.github.com/spec/v1\n", ["Git LFS", "git lfs pull"]),
         (zip_of_text, ["zip archive of README.txt", "unpack"]),
         (lambda: (FILES / "model.safetensors").read_bytes(), ["read_safetensors"]),
-        (lambda: pickle.dumps({"a": 1}, 2), ["torch.save did not write"]),
+        (lambda: pickle.dumps({"a": 1}, 2) + b"more", ["no checksum of it"]),
         (lambda: b"\x1f\x8b\x08\x00" + bytes(30), ["compressed", "Unpack"]),
     ],
 )
