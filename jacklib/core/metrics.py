@@ -68,19 +68,15 @@ TIOUS = (0.1, 0.15, 0.2, 0.25, 0.3)  # those of TSL-Net's headline metrics
 
 @dataclass(frozen=True)
 class DetectionMetrics:
-    """Metrics of detections in time, one value for each overlap of `tious`.
-
-    ap_by_class: {label: interpolated average precision}; map: its mean over the labels.
-    precision, recall: running values averaged over the ranked list, then over the labels.
-    f2: 5PR / (4P + R).
-    """
+    """Metrics of detections in time, one value for each overlap of `tious`."""
 
     tious: tuple[float, ...]
-    ap_by_class: dict[str, tuple[float, ...]]
-    map: tuple[float, ...]
+    ap_by_class: dict[str, tuple[float, ...]]  # interpolated average precision, by label
+    map: tuple[float, ...]  # its mean over the labels
+    # Running values averaged over the ranked list, then over the labels.
     precision: tuple[float, ...]
     recall: tuple[float, ...]
-    f2: tuple[float, ...]
+    f2: tuple[float, ...]  # 5PR / (4P + R)
 
     def averages(self) -> dict[str, float]:
         """Means over the overlaps: "mAP", for each label L "LAP", "Rc" and "F2"."""
@@ -242,9 +238,8 @@ def attention_proposals(gamma, seconds: float) -> list[tuple[float, float, float
     are any. Of proposals that overlap by more than half (over union) the best stays. seconds: the
     video's length.
 
-    Returns (start, end, score), seconds, best first. Attention that is alike everywhere proposes
-    the whole video with score 0.
-    """
+    Returns (start, end, score), seconds, best first; of attention that is alike everywhere the
+    whole video with score 0."""
     gamma = np.asarray(gamma, np.float64)
     check_finite("gamma", gamma)
     S, low, high = len(gamma), gamma.min(), gamma.max()

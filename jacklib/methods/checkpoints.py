@@ -17,11 +17,9 @@ OPTIONS = Path(__file__).with_name("options.yaml")  # of every phase, for `add_o
 def options_of(
     name: str, config: Any, schedule: Any, class_names: Sequence[str], **more: Any
 ) -> dict[str, Any]:
-    """What the checkpoints of a training say of it, and a run that goes on must have the same.
-
-    config: the network's. schedule: of it all but how long the training is. more: other options
-    that decide how it goes; None: not to be said.
-    """
+    """What the checkpoints of a training say of it, and a run that goes on must have the same: the
+    network's config, the schedule but for its length, and more that decides how it goes (None: not
+    to be said)."""
     options = asdict(config) | schedule._asdict() | {"network": name, "class_names": [*class_names]}
     options |= {key: value for key, value in more.items() if value is not None}
     return {key: options[key] for key in options if key not in ("n_epochs", "rates")}
@@ -42,10 +40,8 @@ def open_checkpoint(
     name: str, path: str | Path | None, result_path: str | Path | None = None
 ) -> Checkpoint:
     """The checkpoint that the options name, read once: `path`, else the best of a training whose
-    results are in result_path, else of the last training here, else the weights that ship.
-
-    Raises DataError if it is no file, or another network's.
-    """
+    results are in result_path, else of the last training here, else the weights that ship. Raises
+    DataError if it is no file, or another network's."""
     asked = path is not None
     if not asked:
         path = own_weights(name, result_path) or own_weights(name) or shipped_weights(name)

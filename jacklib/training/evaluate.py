@@ -22,22 +22,18 @@ from jacklib.files import write_bytes, write_text
 
 @dataclass(frozen=True)
 class Predictions:
-    """A network's predictions for N clips.
+    """A network's predictions for N clips. Raises DataError, naming those that are none."""
 
-    probabilities [N, C], labels [N] class numbers, ids, class_names; gamma [N, S] temporal
-    attention. noun: what the table calls them.
-    """
-
-    probabilities: np.ndarray
-    labels: np.ndarray
+    probabilities: np.ndarray  # [N, C]
+    labels: np.ndarray  # [N] class numbers
     ids: list[str]
     class_names: list[str]
-    gamma: np.ndarray
-    noun: str = "clips"
+    gamma: np.ndarray  # [N, S] temporal attention
+    noun: str = "clips"  # what the table calls them
 
     def __post_init__(self):
-        wrong = [i for i, row in zip(self.ids, self.probabilities, strict=True)
-                 if not np.isfinite(row).all()]  # fmt: skip
+        rows = zip(self.ids, self.probabilities, strict=True)
+        wrong = [clip for clip, row in rows if not np.isfinite(row).all()]
         check_finite(f"{self.noun} {', '.join(wrong[:4])}", self.probabilities)
 
     @property
@@ -103,10 +99,8 @@ class Predictions:
         return "\n".join([*lines, f"{score}; always the most frequent class: {most:.3f}"])
 
     def write(self, folder: str | os.PathLike, more: Mapping[str, Any] | None = None) -> list[Path]:
-        """Write evaluation.json and confusion.png into `folder`; returns both paths.
-
-        more: plain values that evaluation.json is to hold too.
-        """
+        """Write evaluation.json and confusion.png into `folder`; returns both paths. more: plain
+        values that evaluation.json is to hold too."""
         folder, picture = Path(folder), io.BytesIO()
         draw_confusion(self.confusion, self.class_names).savefig(picture, format="png", dpi=110)
         text = json.dumps({**self.summary(), **(more or {})}, indent=1, ensure_ascii=False)

@@ -12,7 +12,7 @@ import contextlib
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ from jacklib.files import whole_file
 from jacklib.ops import Optimizer
 from jacklib.training import parallel
 from jacklib.training.logs import Report
-from jacklib.training.runs import Rates, Run, begin, owned, restore_best, same_file, taken_over
+from jacklib.training.runs import Run, begin, owned, restore_best, same_file, taken_over
 from jacklib.weights.checkpoint import save_training, save_weights
 
 # One batch -> the parts that its loss is the sum of, one after the other, each (scalar, logits
@@ -34,6 +34,8 @@ from jacklib.weights.checkpoint import save_training, save_weights
 # Whoever makes the parts should keep no Var of one while making the next: it would hold all
 # activations.
 StepLoss = Callable[[Any], Iterable[tuple[jt.Var, jt.Var, "np.ndarray | None"]]]
+# (epoch, batch) -> the learning rate of each of the optimizer's groups for that batch.
+Rates = Callable[[int, int], Sequence[float]]
 
 
 class Step(NamedTuple):
@@ -48,13 +50,13 @@ def fit(
     net: jt.nn.Module, optimizer: Optimizer, run: Run | str | os.PathLike, *, step_loss: StepLoss,
     batches: Callable[[int, int], Iterator[Any]], n_batches: int,
     evaluate: Callable[[], dict[str, float]], n_epochs: int,
-    rates: Rates = None,
+    rates: Rates | None = None,
 ) -> list[dict[str, float]]:  # fmt: skip
     """Train for n_epochs; returns the history, one row per epoch.
 
     run: see `Run`; a path is a run whose results go there. batches(epoch, start) yields that
     epoch's batches from number `start` on. evaluate() gives numbers to log, `run.score` among them.
-    rates: of learning; without it they stay as they are.
+    Without rates those of learning stay as they are.
 
     Several processes (see `parallel`): `batches` yields each its part of every batch, and the loss
     is the mean over them all. Process 0 evaluates and writes.
@@ -97,7 +99,7 @@ def fit(
 
 def _epoch(
     net: jt.nn.Module, optimizer: Optimizer, run: Run, progress: dict[str, Any],
-    step_loss: StepLoss, batches: Callable[[int, int], Iterator[Any]], rates: Rates,
+    step_loss: StepLoss, batches: Callable[[int, int], Iterator[Any]], rates: Rates | None,
 ) -> tuple[float, float]:  # fmt: skip
     """Take the steps of one epoch, or those that are left of it: (mean loss, accuracy)."""
     net.train()

@@ -8,7 +8,7 @@ import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -29,30 +29,22 @@ from jacklib.weights.torch_files import read_torch_file
 class Run:
     """Where a training run's results go, and how it starts, saves and shows itself.
 
-    result_path: gets last.pth (to go on), best.pth (weights), log.csv, tensorboard/.
-    seed: of every random number in it.
-    resume: a last.pth of the same run, to go on from; of a complete one, what is missing is
-        written.
-    save_every: also write last.pth after that many batches.
-    show: a bar, and lines or curves; without it a run is silent.
-    options: plain values that checkpoints carry along, so that a file records how its network is
-        built.
-
-    The rest is set by a network's `train`.
-    score: the number of the evaluation whose largest value decides what best.pth is.
-    unit: what lines on the screen call an epoch, if it is no pass over the data.
-    settings: the data, and whatever else decides how the run goes: a notebook that waited for
-        another's run takes that over only if they are the same.
+    score, unit and settings are set by a network's `train`.
     """
 
-    result_path: str | os.PathLike
-    seed: int = 0
+    result_path: str | os.PathLike  # gets last.pth (to go on), best.pth, log.csv, tensorboard/
+    seed: int = 0  # of every random number in it
+    # A last.pth of the same run, to go on from; of a complete one, what is missing is written.
     resume: str | os.PathLike | None = None
-    save_every: int = 0
-    show: bool = True
+    save_every: int = 0  # also write last.pth after that many batches
+    show: bool = True  # a bar, and lines or curves; without it a run is silent
+    # Plain values that checkpoints carry along: how the network is built, and what else a run that
+    # goes on must have the same.
     options: Mapping[str, Any] = field(default_factory=dict)
-    score: str = "val_accuracy"
-    unit: str = "epoch"
+    score: str = "val_accuracy"  # the evaluation's number whose largest value decides on best.pth
+    unit: str = "epoch"  # what lines on the screen call an epoch, if it is no pass over the data
+    # The data, and whatever else decides how the run goes: a notebook that waited for another's run
+    # takes that over only if they are the same.
     settings: Any = None
 
     @classmethod
@@ -78,13 +70,10 @@ _OWNED: set[Path] = set()
 
 @contextmanager
 def owned(folder: str | os.PathLike, name: str) -> Iterator[bool]:
-    """Hold a result folder for a training of network `name`; gives whether it had to wait.
-
-    Within such a block of the same process it holds already. Of several processes number 0 does it.
-
-    Raises DataError if another process holds it (a notebook waits instead), DiskError if it
-    cannot be written.
-    """
+    """Hold a result folder for a training of network `name`; gives whether it had to wait. Within
+    such a block of the same process it holds already. Of several processes number 0 does it. Raises
+    DataError if another process holds it (a notebook waits instead), DiskError if it cannot be
+    written."""
     place = Path(folder).resolve()
     if parallel.rank() or place in _OWNED:
         yield False
@@ -112,12 +101,8 @@ def owned(folder: str | os.PathLike, name: str) -> Iterator[bool]:
 _PROGRESS = ("epoch", "batch", "sums", "best", "history", "seed", "n_batches")
 
 
-# The learning rate of each of the optimizer's groups for a batch of an epoch, if it changes.
-Rates = Callable[[int, int], Sequence[float]] | None
-
-
 def begin(
-    run: Run, net: jt.nn.Module, optimizer: Optimizer, n_batches: int, n_epochs: int, rates: Rates
+    run: Run, net: jt.nn.Module, optimizer: Optimizer, n_batches: int, n_epochs: int, rates: Any
 ) -> dict[str, Any]:
     """The state that a run starts from: a new one, or that of `run.resume`, loaded."""
     progress = {"epoch": 0, "batch": 0, "sums": [0.0, 0, 0, 0.0], "best": -1.0, "history": []}
@@ -167,12 +152,10 @@ def _check_same(path: Any, have: Mapping[str, Any], wanted: Mapping[str, Any]) -
 
 
 def _resumed(
-    run: Run, net: jt.nn.Module, optimizer: Optimizer, n_batches: int, n_epochs: int, rates: Rates
+    run: Run, net: jt.nn.Module, optimizer: Optimizer, n_batches: int, n_epochs: int, rates: Any
 ) -> dict[str, Any]:
-    """The state of the run that wrote `run.resume`, loaded.
-
-    Raises DataError if it is no such run.
-    """
+    """The state of the run that wrote `run.resume`, loaded. Raises DataError if it is no such run,
+    or was begun with other options, or learned at another rate in its last step."""
     path = os.fspath(run.resume)
     check_resumed(path, run.options)
     asked = [dict(group) for group in optimizer.groups]
@@ -254,10 +237,8 @@ def taken_over(
 
 
 def _digest(value: Any) -> str:
-    """A fingerprint of plain values, arrays, Vars, and objects that consist of them.
-
-    Of an object counts what it shows: its attributes without an underscore.
-    """
+    """A fingerprint of plain values, arrays, Vars, and objects that consist of them; of these
+    counts what they show: attributes without an underscore."""
     found = hashlib.sha256()
     _feed(found, value)
     return found.hexdigest()

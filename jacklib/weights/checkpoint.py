@@ -33,20 +33,14 @@ KINETICS_SLOTS = _ENTRIES["kinetics"]
 
 @dataclass
 class LoadReport:
-    """What `load_weights` did with each key.
+    """What `load_weights` did with each key."""
 
-    matched: loaded.
-    missing: wanted by the network, not in the file.
-    unexpected: in the file, not in the network.
-    mismatched: {key: (shape in the file, shape in the network)}.
-    prefix: what all names of the file began with, such as "module.", and the network's do not.
-    """
-
-    matched: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    unexpected: list[str] = field(default_factory=list)
+    matched: list[str] = field(default_factory=list)  # loaded
+    missing: list[str] = field(default_factory=list)  # wanted by the network, not in the file
+    unexpected: list[str] = field(default_factory=list)  # in the file, not in the network
+    # {key: (shape in the file, shape in the network)}
     mismatched: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=dict)
-    prefix: str = ""
+    prefix: str = ""  # of all names of the file, such as "module.", and not of the network's
 
     @property
     def complete(self) -> bool:
@@ -59,8 +53,7 @@ class LoadReport:
         ]
         kinds = {"missing": self.missing, "unexpected": self.unexpected, "of another shape": shapes}
         lines = [f"{len(self.matched)} entries loaded"]
-        if self.prefix:
-            lines.append(f"without {plain(self.prefix)} before their names")
+        lines += [f"without {plain(self.prefix)} before their names"] * bool(self.prefix)
         return "; ".join(lines + [f"{len(v)} {k}: {_some(v)}" for k, v in kinds.items() if v])
 
 
@@ -252,22 +245,18 @@ def _numbers(array: np.ndarray, dtype: str, where: str) -> np.ndarray:
 def _cure(report: LoadReport) -> str:
     for key, (found, wanted) in report.mismatched.items():
         if key.endswith("fc.weight") and found[1:] == wanted[1:]:
-            return (
-                f"The file was trained for {found[0]} classes and this network has {wanted[0]}: "
-                "use the data set it was trained on, or build the network with its number of "
-                "classes."
-            )
+            return (f"The file was trained for {found[0]} classes and this network has {wanted[0]}:"
+                    " use the data set it was trained on, or build the network with its number of "
+                    "classes.")  # fmt: skip
     if report.mismatched:
         return "Build the network with the options that the file was trained with."
     return "Check that the file belongs to this network; strict=False loads what fits."
 
 
 def load_kinetics_backbone(resnet: jt.nn.Module, path: str | os.PathLike) -> LoadReport:
-    """Load a Kinetics-trained 3D ResNet (`resnet-101-kinetics.pth`, `r3d101...`) into a backbone.
-
-    The file's names (conv1, bn1, layer1...) become the backbone's slots; its classifier is left
-    out. Raises DataError if the backbone would stay incomplete.
-    """
+    """Load a Kinetics-trained 3D ResNet (`resnet-101-kinetics.pth`, `r3d101...`) into a backbone:
+    names (conv1, bn1, layer1...) become slots, the classifier is left out. Raises DataError if the
+    backbone would stay incomplete."""
     heads = {slot: head for head, slot in KINETICS_SLOTS.items()}
     own = [key.partition(".") for key in resnet.state_dict()]
     given = read_weights(path, {f"{heads.get(slot)}.{rest}" for slot, _, rest in own})
@@ -288,21 +277,16 @@ def save_weights(
     net: jt.nn.Module, path: str | os.PathLike, options: Mapping[str, Any] | None = None
 ) -> Path:
     """Write the weights, whole or not at all; PyTorch's `load_state_dict` takes "state_dict".
-
-    options: plain values that say how the network is built and what it was trained on.
-    """
+    options: plain values that say how the network is built and what it was trained on."""
     weights = {key: value.numpy() for key, value in net.state_dict().items()}
     torch_files.write_torch_file(path, {"state_dict": weights, "options": dict(options or {})})
     return Path(path)
 
 
 def read_options(path: str | os.PathLike) -> dict[str, Any]:
-    """The options that a checkpoint of ours carries; {} for a file from elsewhere.
-
-    They are plain values by name (None, bool, int, float, text, or a list of these), `class_names`
-    among them distinct names that may be those of files. Raises DataError, naming file and option,
-    for anything else.
-    """
+    """The options that a checkpoint of ours carries; {} for a file from elsewhere. They are plain
+    values by name (None, bool, int, float, text, or a list of these), `class_names` among them
+    distinct names that may be those of files; else a DataError names file and option."""
     return read_checkpoint(path).options
 
 
@@ -402,14 +386,10 @@ def _demand(right: bool, path: str, where: str, value: Any, wanted: str) -> None
 def save_training(
     path: str | os.PathLike, net: jt.nn.Module, optimizer, progress: Mapping[str, Any]
 ) -> Path:
-    """Write everything a run needs to go on: weights, optimizer and `progress`.
-
-    progress: plain values (epoch, batches done in it, seed, history, options ...). The loader's
-    order, the augmentation and the network's random numbers follow from (seed, epoch, batch), so
-    these numbers are the sampler's state and the random state too.
-
-    The file appears whole or not at all: it is written beside its name and moved there.
-    """
+    """Write, whole or not at all, what a run needs to go on: weights, optimizer and `progress`,
+    plain values (epoch, batches done in it, seed, history, options ...). The loader's order, the
+    augmentation and the network's random numbers follow from (seed, epoch, batch), so these numbers
+    are the sampler's state and the random state too."""
     weights = {key: value.numpy() for key, value in net.state_dict().items()}
     state = {"optimizer": optimizer.state_dict(), "progress": dict(progress)}
     torch_files.write_torch_file(path, {"state_dict": weights, **state})
@@ -419,13 +399,9 @@ def save_training(
 def load_training(
     path: str | os.PathLike, net: jt.nn.Module, optimizer, needed: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Take over what `save_training` wrote and return its `progress`.
-
-    needed: what `progress` must have.
-
-    Raises DataError if the file has weights alone, belongs to another network, or has a damaged
-    part.
-    """
+    """Take over what `save_training` wrote and return its `progress`, which must have what is
+    needed. Raises DataError if the file has weights alone, belongs to another network, or has
+    a damaged part."""
     file = read_checkpoint(path)
     content = file.content
     refuse(not isinstance(content, Mapping) or not {"optimizer", "progress"} <= content.keys(),

@@ -40,7 +40,8 @@ from jacklib.files import check_file, reading, sweep, whole_file
 # PyTorch's dtype: the NumPy dtype of its bytes (little-endian, as files nearly always are), its
 # storage class ("" for those that came without one), its name in a safetensors file. NumPy has no
 # bfloat16: it is the upper half of a float32, read as uint16 and widened.
-_DTYPES = json.loads(Path(__file__).with_name("dtypes.json").read_text("utf-8"))
+_TABLES = json.loads(Path(__file__).with_name("torch_files.json").read_text("utf-8"))
+_DTYPES = _TABLES["dtypes"]
 _FILE_DTYPES = {dtype: np.dtype(code) for dtype, (code, _, _) in _DTYPES.items()}
 _SAFETENSORS_DTYPES = {name: dtype for dtype, (_, _, name) in _DTYPES.items() if name}
 _STORAGE_CLASSES = {
@@ -81,23 +82,19 @@ _STORABLE = "np.ndarray, dict, list, tuple, str, int, float, bool or None"
 
 
 def read_torch_file(path: str | os.PathLike) -> Any:
-    """Read what `torch.save`, `jt.save` or `pickle.dump` wrote, without PyTorch and without running
+    """Read what `torch.save` (in both layouts), `jt.save` or `pickle.dump` wrote, without running
     code from the file.
 
-    Returns the saved object, nested as it was saved (dict, OrderedDict, list, tuple, set, str,
-    int, float, bool, None). Each tensor, Parameter or Var becomes its own contiguous `np.ndarray`
-    of its shape and dtype, whatever its device; bfloat16 becomes float32. Different tensors that
-    shared memory no longer do. `torch.Size` becomes a tuple, `torch.device` and dtypes become
-    text ("cuda:0", "torch.float16"), NumPy scalars become Python numbers, `argparse.Namespace`,
-    `Counter` and `defaultdict` become a dict.
+    Returns the saved object, nested as it was saved (dict, list, tuple, set, text, numbers, None).
+    Each tensor, Parameter or Var becomes its own contiguous `np.ndarray`, whatever its device;
+    bfloat16 becomes float32. Different tensors that shared memory no longer do. `torch.Size`
+    becomes a tuple, `torch.device` and dtypes become text ("cuda:0", "torch.float16"), NumPy
+    scalars Python numbers, `argparse.Namespace`, `Counter` and `defaultdict` a dict. Of PyTorch's
+    files at most the tensors and one storage are in memory at a time.
 
-    Reads the zip layout (PyTorch 1.6 and later), the one before it, and a single pickle with or
-    without Jittor's checksum. Of PyTorch's files at most the tensors and one storage are in memory
-    at a time.
-
-    Raises `DataError` naming the file for anything else: another kind of file (web page, Git LFS
-    pointer, safetensors, tar), a truncated or damaged one, one that asks for far more memory or
-    work than its size explains, or one that needs a class or function outside the short list above.
+    Raises `DataError` naming the file for another kind of file (web page, Git LFS pointer,
+    safetensors, tar), a truncated or damaged one, one that asks for far more memory or work than
+    its size explains, or one that needs another class or function.
     """
     path = os.fspath(path)
     check_file(path, _WANTED, _CHECK_PATH)
@@ -210,10 +207,8 @@ class _Program:
                 if type(value) is int and value.bit_length() > _LARGEST_INTEGER:
                     raise ValueError(f"a whole number of {value.bit_length()} bits")
                 stack.append(value)
-            elif op in ("PUT", "BINPUT", "LONG_BINPUT"):
-                memo[value] = stack[-1]
-            elif op == "MEMOIZE":
-                memo[len(memo)] = stack[-1]
+            elif op in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
+                memo[len(memo) if op == "MEMOIZE" else value] = stack[-1]
             elif op in ("GET", "BINGET", "LONG_BINGET"):
                 stack.append(memo[value])
             elif op in _CONSTANTS:
@@ -222,10 +217,9 @@ class _Program:
                 stack.append(value.encode("latin1").decode("utf-8", "surrogateescape"))
             elif op == "MARK":
                 marks.append(len(stack))
-            elif op in ("TUPLE1", "TUPLE2", "TUPLE3"):
-                stack.append(tuple(since(len(stack) - int(op[-1]))))
-            elif op == "TUPLE":
-                stack.append(tuple(since(marks.pop())))
+            elif op in ("TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"):
+                begin = marks.pop() if op == "TUPLE" else len(stack) - int(op[-1])
+                stack.append(tuple(since(begin)))
             elif op == "LIST":
                 stack.append(since(marks.pop()))
             elif op == "FROZENSET":
@@ -241,10 +235,9 @@ class _Program:
             elif op == "ADDITEMS":
                 items = since(marks.pop())
                 _only(stack[-1], set).update(map(self._key, items))
-            elif op == "GLOBAL":
-                stack.append(self._name(*value.split(" ", 1)))
-            elif op == "STACK_GLOBAL":
-                stack.append(self._name(*since(len(stack) - 2)))
+            elif op in ("GLOBAL", "STACK_GLOBAL"):
+                words = value.split(" ", 1) if op == "GLOBAL" else since(len(stack) - 2)
+                stack.append(self._name(*words))
             elif op in ("REDUCE", "NEWOBJ"):
                 stack.append(self._call(*since(len(stack) - 2)))
             elif op == "BUILD":
@@ -459,12 +452,7 @@ _CONSTANTS = {
     **{"NONE": lambda: None, "NEWTRUE": lambda: True, "NEWFALSE": lambda: False},
     **{"EMPTY_LIST": list, "EMPTY_TUPLE": tuple, "EMPTY_DICT": dict, "EMPTY_SET": set},
 }
-_LITERALS = set(
-    """
-    INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT UNICODE BINUNICODE SHORT_BINUNICODE
-    BINUNICODE8 BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8
-    """.split()
-)
+_LITERALS = {*_TABLES["literals"].split()}
 
 
 def _only(value: Any, *kinds: type) -> Any:
@@ -493,15 +481,14 @@ def _read_zip(path: str, file: BinaryIO) -> Any:
     with archive:
         members = {info.filename: info for info in archive.infolist()[:_MOST_MEMBERS]}
         pickles = [name for name in members if name.endswith("/data.pkl") or name == "data.pkl"]
-        if not pickles:
-            names = ", ".join(list(members)[:4]) or "nothing"
-            cure = "If it holds .pth files, unpack it and give one of those."
-            raise _unusable(path, f"a zip archive of {names}", cure)
+        names = ", ".join(list(members)[:4]) or "nothing"
+        refuse(not pickles, path, found=f"a zip archive of {names}", wanted=_WANTED,
+               cure="If it holds .pth files, unpack it and give one of those.")  # fmt: skip
         main = min(pickles, key=len)
         top = main.removesuffix("data.pkl")
-        if f"{top}constants.pkl" in members:
-            cure = "Load it with torch.jit.load, then torch.save(module.state_dict(), path)."
-            raise _unusable(path, "a TorchScript program (torch.jit.save)", cure)
+        refuse(f"{top}constants.pkl" in members, path, wanted=_WANTED,
+               found="a TorchScript program (torch.jit.save)", cure="Load it with torch.jit.load, "
+               "then torch.save(module.state_dict(), path).")  # fmt: skip
         if members[main].CRC == 0:
             # Written with torch.serialization.set_crc32_options(False): no checksum to hold to.
             for info in members.values():
@@ -542,11 +529,9 @@ def _read_pickles(path: str, file: BinaryIO) -> Any:
         _damaged(wrong, path, "what follows its pickle is no checksum of it")
         _damaged(program.storages, path, "tensors whose values are not in it")
         return magic
-    if type(magic) is not int or magic != _LEGACY_MAGIC:
-        raise _unusable(path, "a pickle that torch.save did not write", _TRUST)
-    version = program.run(pickles)
-    if type(version) is not int or version != _LEGACY_VERSION:
-        raise _unusable(path, f"layout version {shown(version)}, not {_LEGACY_VERSION}", _TRUST)
+    for number, wanted in ((magic, _LEGACY_MAGIC), (program.run(pickles), _LEGACY_VERSION)):
+        if type(number) is not int or number != wanted:
+            raise _unusable(path, f"layout version {shown(number)}, not {wanted}", _TRUST)
     program.run(pickles)  # the writer's byte order; storages are little-endian anyway
     value = program.run(pickles)
     keys = [str(_only(key, str, int)) for key in _only(program.run(pickles), list)]
@@ -597,19 +582,15 @@ def _safetensor(path: str, name: str, entry: dict[str, Any]) -> np.ndarray:
 
 
 def write_torch_file(path: str | os.PathLike, state_dict: Mapping[Any, Any]) -> None:
-    """Write what `torch.load(path)` reads back as a dict of CPU tensors, without PyTorch.
+    """Write what `torch.load(path)`, of PyTorch 1.6 and later, reads back as a dict of CPU tensors.
 
-    `state_dict` maps names to arrays of any shape (0-d too), or holds plain values and further
-    dicts, lists and tuples next to them: `{"epoch": 3, "state_dict": {...}}`. Arrays may be
-    float64/32/16, int64/32/16/8, uint8, bool or complex; NumPy scalars are written as Python
-    numbers. The same array object in two places is stored once, and PyTorch sees tied tensors.
-    PyTorch's default `weights_only=True` accepts the file (zip layout, PyTorch 1.6 and later).
+    `state_dict` maps names to arrays of any shape (0-d too), plain values (NumPy's scalars become
+    Python's numbers) and further dicts, lists and tuples: `{"epoch": 3, "state_dict": {...}}`.
+    The same array object in two places is stored once, and PyTorch sees tied tensors.
 
-    The file appears under its name only when it is complete and on disk; an older one of that name
-    stays until then.
-
-    Raises `DataError` naming the entry for a value that cannot be stored, and the path if the
-    folder is missing; `DiskError` where the system refuses.
+    The file appears under its name only when it is complete and on disk. Raises `DataError` naming
+    the entry for a value that cannot be stored, and the path if the folder is missing; `DiskError`
+    where the system refuses.
     """
     path = os.fspath(path)
     if not isinstance(state_dict, Mapping):
