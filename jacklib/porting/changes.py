@@ -6,20 +6,21 @@ Comments, docstrings and blank lines are shown and not counted.
 import ast
 import difflib
 import io
+import json
 import re
 import tokenize
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
-
 from jacklib.backend.folders import ROOT
 from jacklib.core.networks import KEYS, network
 from jacklib.files import filled
 
 FOLDER = ROOT / "jacklib"
-KINDS, NAMES = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8")).values()
+# The kinds of change, in the order of a table, and what each of them is; where the two frameworks'
+# names differ and nothing else does: a pattern, and what it is read as.
+KINDS, NAMES = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8")).values()
 
 
 class Row(NamedTuple):

@@ -8,6 +8,7 @@ Files that do not use Jittor have no such traps; nothing is said of them.
 """
 
 import ast
+import json
 import os
 import sys
 from collections import Counter
@@ -15,8 +16,6 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
-
-import yaml
 
 from jacklib.errors import DataError, plain, refuse
 from jacklib.files import filled
@@ -50,7 +49,7 @@ def _self_attribute(node: ast.AST) -> str:
 
 # --- the rules ------------------------------------------------------------------------------------
 
-# Each yields nodes, alone or with words for the {} in what traps.yaml says under the rule's name.
+# Each yields nodes, alone or with words for the {} in what traps.json says under the rule's name.
 Found = Iterator[ast.AST | tuple]
 
 
@@ -364,7 +363,7 @@ def rate_in_groups(source: Source) -> Found:
             yield node
 
 
-_WORDS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
+_WORDS = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
 # The rules: for each text, the function of that name.
 RULES: list[Callable[[Source], Found]] = [globals()[name.replace("-", "_")] for name in _WORDS]
 
