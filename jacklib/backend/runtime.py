@@ -84,7 +84,7 @@ def _check_mpi() -> None:
 
 def provide_home() -> None:
     """Set HOME and JITTOR_HOME so that Jittor can keep what it compiles, and run it. Raises
-    RuntimeError with the cause and the cure where no folder allows that."""
+    RuntimeError with the cause and the cure if no folder allows that."""
     given = os.environ.pop("JITTOR_HOME", None)  # Jittor dies of an empty one
     if given:  # it is the same for children, which start elsewhere
         os.environ["JITTOR_HOME"] = given = os.path.abspath(given)

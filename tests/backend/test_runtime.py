@@ -233,7 +233,7 @@ def test_no_child_runs_files_of_the_working_folder_or_of_tmp(traps, tmp_path, mo
     code = (
         "import os, sys; sys.path[:] = [p for p in sys.path if p not in ('', os.getcwd())]\n"
         "from pathlib import Path\nfrom jacklib.backend import processes, runtime, torch_process\n"
-        "runtime._set_quiet_defaults(); runtime._provide_python_config()\n"
+        "runtime._set_quiet_defaults(); runtime._find_cuda(); runtime._provide_python_config()\n"
         f"runtime._compile_mark = lambda: Path({str(tmp_path / 'compiled')!r})\n"
         "runtime.first_compile(); torch_process.find_torch()\n"
         "print(processes.run_child(['-c', 'import re'], capture_output=True).returncode)\n"
@@ -532,7 +532,8 @@ def test_a_jittor_in_an_odd_folder_is_imported_by_a_plain_name(tmp_path):
         "print(runtime._site_packages()); from jacklib.backend.processes import run_child\n"
         "run_child(['-c', 'import jittor_utils; print(jittor_utils.__file__)'])"
     )
-    result = python(code, JACKLIB_NO_JITTOR="1", PYTHONPATH=str(odd), log_silent="1")
+    home = {"HOME": str(tmp_path), "JITTOR_HOME": str(tmp_path)}
+    result = python(code, JACKLIB_NO_JITTOR="1", PYTHONPATH=str(odd), log_silent="1", **home)
     found, place, of_children = result.stdout.splitlines()
     assert of_children == f"{place}/jittor_utils/__init__.py"  # else all is compiled twice
     assert found == "('1.3.11.0', '')" and Path(place, "jittor").resolve().is_dir()

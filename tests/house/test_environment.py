@@ -172,7 +172,7 @@ def test_what_a_real_python_lacks(machine):
     code += "sys.argv = ['-', 'venv']; exec(sys.stdin.read())"
     machine.add(
         "python3.11",
-        f'#!/bin/sh\ncase "$1" in -) exec {sys.executable} -c "{code}";; *) exit 0;; esac\n',
+        f'#!/bin/sh\ncase "$1" in -) exec "{sys.executable}" -c "{code}";; *) exit 0;; esac\n',
     )
     name = f"python{sys.version_info[0]}.{sys.version_info[1]}-dev"
     result = machine.run("lab")
@@ -193,7 +193,7 @@ def test_only_pythons_that_do_not_fit(machine):
     )
     machine.add(
         "python3",
-        f'#!/bin/sh\nexec {sys.executable} -c "import sys; sys.version_info = (3, 13, 0); $2"\n',
+        f'#!/bin/sh\nexec "{sys.executable}" -c "import sys; sys.version_info = (3, 13, 0); $2"\n',
     )
     line = (
         "JACK needs Python 3.10, 3.11 or 3.12: "
