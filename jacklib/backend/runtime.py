@@ -87,7 +87,7 @@ def provide_home() -> None:
     RuntimeError with the cause and the cure if no folder allows that."""
     given = os.environ.pop("JITTOR_HOME", None)  # Jittor dies of an empty one
     if given:  # it is the same for children, which start elsewhere
-        os.environ["JITTOR_HOME"] = given = os.path.abspath(given)
+        os.environ["JITTOR_HOME"] = given = os.path.abspath(os.path.expanduser(given))
     # Jittor makes ~/.cache/jittor whatever JITTOR_HOME says. Without a home folder (containers,
     # clusters, HOME="") that would be /.cache, or fail.
     named = os.environ.get("HOME")
@@ -236,7 +236,7 @@ def first_compile() -> None:
     # A child compiles, so that this process can report; in a notebook Jittor would print nothing.
     code = "from jacklib import runtime; runtime._import_jittor(); "
     code += "import jittor_core; print(jittor_core.__file__)"
-    environment = {**os.environ, "log_silent": "0", "JACKLIB_NO_JITTOR": "1"}
+    environment = {**os.environ, "log_silent": "0", "JACKLIB_NO_JITTOR": "1", "LANGUAGE": "en"}
     with tempfile.TemporaryFile() as output:
         with Child(["-c", code], python=_plain_python(), env=environment, stdout=output,
                    stderr=subprocess.STDOUT) as child:  # fmt: skip
