@@ -22,7 +22,7 @@ from jacklib.files import write_bytes, write_text
 
 @dataclass(frozen=True)
 class Predictions:
-    """A network's predictions for N clips. Raises DataError, naming those that are none."""
+    """A network's predictions for N clips. Raises DataError naming the clips that have NaN."""
 
     probabilities: np.ndarray  # [N, C]
     labels: np.ndarray  # [N] class numbers
@@ -32,7 +32,7 @@ class Predictions:
     noun: str = "clips"  # what the table calls them
 
     def __post_init__(self):
-        rows = zip(self.ids, self.probabilities, strict=True)
+        rows = zip(self.ids, self.probabilities, strict=False)
         wrong = [clip for clip, row in rows if not np.isfinite(row).all()]
         check_finite(f"{self.noun} {', '.join(wrong[:4])}", self.probabilities)
 
