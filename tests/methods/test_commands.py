@@ -317,8 +317,10 @@ def test_no_checkpoint():
 
 
 def test_paths_that_are_missing():
-    message = fails("VAANet", "main", "--dataset", "ve8", "--video_path", "/x")
+    message = fails("VAANet", "main", "--dataset", "iemocap", "--video_path", "/x")
     assert "found no --audio_path, --annotation_path" in message
+    message = fails("VAANet", "main", "--dataset", "ve8", "--video_path", "/x")
+    assert "found no --audio_path," in message  # its official split ships
 
 
 def test_broken_video(trained, tmp_path):
