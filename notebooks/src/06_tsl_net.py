@@ -325,7 +325,6 @@ plt.show()
 # | levels of 1 − background | – | 0.4 to 0.725 (`config.py` 23) | 0.5 to 0.7, as in the public Jittor port and the numbers that we test against |
 # | recall and precision | recall, F2 (5.1) | means over the ranked list (`eval_detection.py`) | as the code |
 # | which step counts | – | the best on the test videos (`main.py` 92) | the last; `best.pth` is kept as well |
-#
 # | names of the classes | – | nAP and pAP by the order in which `gt.json` mentions the labels, so swapped on TSL-300 | by the label's name |
 # | length of a video | – | up to 4,000 snippets (`model_tsl.py` 94) | any |
 #
@@ -355,7 +354,6 @@ plt.show()
 # | 1 − 背景得分的阈值 | – | 0.4 至 0.725（`config.py` 23） | 0.5 至 0.7，与公开的计图移植版以及我们对照测试的数值相同 |
 # | 召回率与精确率 | 召回率、F2（5.1 节） | 沿排序列表取平均（`eval_detection.py`） | 同代码 |
 # | 取哪一步的权重 | – | 在测试视频上最好的一步（`main.py` 92） | 最后一步；`best.pth` 也保留 |
-#
 # | 类别的名字 | – | 按标签在 `gt.json` 中出现的次序称为 nAP、pAP，在 TSL-300 上正好颠倒 | 按标签的名字 |
 # | 视频长度 | – | 最多 4,000 个小段（`model_tsl.py` 94） | 不限 |
 #
