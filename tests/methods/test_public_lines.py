@@ -126,3 +126,9 @@ def test_settings_of_the_public_line_reach_the_training(tmp_path):
         assert result.returncode == 1 and wanted in result.stderr, result.stderr
     result = jack("VAANet", "main", *small, "--n_epoch", "3")
     assert result.returncode == 2 and "unrecognized arguments: --n_epoch" in result.stderr
+
+
+def test_the_command_line_knows_every_network():
+    from jacklib.core.networks import NETWORKS
+
+    assert {network.command: network.key for network in NETWORKS} == METHODS
