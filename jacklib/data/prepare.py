@@ -247,14 +247,12 @@ def prepare_videos(
         annotation, clips, subsets = _listed_clips(source, Path(annotations))
     frame_path, audio_path = (files.inside(target, n, where=target) for n in ("img", "mp3"))
     report = PrepareReport(left_out=left_out, frame_path=frame_path, audio_path=audio_path)
-    settings = {"fps": fps, "short_side": short_side}
-    own = target / "annotations.json"  # made here, unless a JSON file was given
+    settings, own = {"fps": fps, "short_side": short_side}, target / "annotations.json"
 
     def finished(clip: _Clip) -> bool:
-        if clip.path is None or overwrite:
-            return False
         with suppress(DataError):  # said when it is prepared
-            return is_finished(*clip.places(target), _mark(clip.path, **settings))
+            there = clip.path is not None and not overwrite
+            return there and is_finished(*clip.places(target), _mark(clip.path, **settings))
         return False
 
     def wanted_annotation(clips: list[_Clip]) -> dict:
