@@ -579,6 +579,8 @@ def read_text(
     with reading(path, wanted, cure):
         data = Path(path).read_bytes()
     code = next((code for mark, code in _BYTE_ORDER.items() if data.startswith(mark)), "utf-8-sig")
+    if json.detect_encoding(data).startswith("utf-32-"):  # without a mark
+        code = json.detect_encoding(data)
     zeros = [data[start:4096:2].count(0) for start in (0, 1)]  # where UTF-16 has them in ASCII
     if code == "utf-8-sig" and max(zeros) > max(min(len(data), 4096) // 8, 9 * min(zeros)):
         code = "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"

@@ -117,7 +117,7 @@ def test_spelling(tmp_path, spelling):
 
 
 @pytest.mark.parametrize("encoding", [
-    "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "gb18030", "latin-1",
+    "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "gb18030", "latin-1",
 ])  # fmt: skip
 def test_encoding(tmp_path, encoding):
     path = body_bvh(tmp_path / "body.bvh", NAMINGS["CMU"])
