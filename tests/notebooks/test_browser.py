@@ -119,7 +119,7 @@ def jupyterlab(root: Path, private: Path):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("JUPYTER")}
     for name in ("CONFIG", "DATA", "RUNTIME"):
         environment[f"JUPYTER_{name}_DIR"] = str(private / name.lower())
-    # environment["JUPYTER_CONFIG_PATH"] = str(ROOT / "script" / "jupyter")  # as `run.sh lab` does
+    environment["JUPYTER_CONFIG_PATH"] = str(ROOT / "script" / "jupyter")  # as `run.sh lab` does
     environment["JUPYTERLAB_SETTINGS_DIR"] = str(private / "settings")
     environment["JUPYTERLAB_WORKSPACES_DIR"] = str(private / "workspaces")
     environment["IPYTHONDIR"] = str(private / "ipython")
