@@ -14,7 +14,6 @@ Everything here is NumPy: networks and frameworks come later.
 import contextlib
 import itertools
 import json
-import os
 import re
 import threading
 from collections import deque
@@ -75,14 +74,14 @@ def positive_classes(class_names: list[str] | tuple[str, ...]) -> frozenset[int]
 def read_lists(trainlist: Path) -> tuple[list[str], list[tuple[str, str, str]]]:
     """The classes, and each line's (subset, class, ID), of an annotation in UCF-101's form, which
     the released tools make: `trainlist`, trainlist01.txt, has CLASS/ID NUMBER in each line, and
-    beside it testlist01.txt CLASS/ID, classInd.txt NUMBER CLASS. An ID may end as a video does.
-    Raises DataError naming file and line."""
+    beside it testlist01.txt too, or CLASS/ID; classInd.txt has NUMBER CLASS. IDs may have blanks;
+    where all end as videos do (.avi), that is no part of them. Raises DataError naming the line."""
 
-    def lines(name: str, wanted: str) -> Iterator[tuple[str, str]]:
+    def lines(name: str, wanted: str) -> list[tuple[str, str]]:
         file = trainlist.with_name(name)
         text = read_text(file, f"lines {wanted}", "docs/en/dataset.md has all three lists.")
-        rows = ((f"{file}, line {n}", row.strip()) for n, row in enumerate(text.splitlines(), 1))
-        return filter(lambda row: row[1], rows)
+        return [(f"{file}, line {n}", line.strip())
+                for n, line in enumerate(text.splitlines(), start=1) if line.strip()]  # fmt: skip
 
     numbers: dict[str, str] = {}
     for where, line in lines("classInd.txt", wanted := "NUMBER CLASS, numbered 1, 2, 3 ..."):
@@ -91,22 +90,24 @@ def read_lists(trainlist: Path) -> tuple[list[str], list[tuple[str, str, str]]]:
                wanted=wanted, cure="Correct the line.")  # fmt: skip
         numbers[label.strip()] = number
     rows = []
-    for subset, name in (("training", trainlist.name),
-                         ("validation", trainlist.name.replace("train", "test"))):  # fmt: skip
-        wanted = f"CLASS/ID{' NUMBER' if subset == 'training' else ''}"
-        for where, line in lines(name, wanted):
+    for subset in ("training", "validation"):
+        name = trainlist.name if subset == "training" else trainlist.name.replace("train", "test")
+        listed = lines(name, "CLASS/ID NUMBER")
+        endings = [f" {numbers.get(line.partition('/')[0])}" for _, line in listed]
+        numbered = all(line.endswith(end) for (_, line), end in zip(listed, endings, strict=True))
+        for (where, line), end in zip(listed, endings, strict=True):
             label, _, clip = line.partition("/")
-            ending = f" {numbers.get(label)}" if subset == "training" else ""
-            refuse(label not in numbers or "/" in clip or not clip.endswith(ending), where,
-                   found=shown(line), wanted=f"{wanted}, class and number as in classInd.txt",
+            bad = label not in numbers or subset == "training" and not line.endswith(end)
+            refuse(bad or not clip or "/" in clip, where, found=shown(line),
+                   wanted="CLASS/ID NUMBER, class and number as in classInd.txt",
                    cure="Correct the line.")  # fmt: skip
-            clip = clip.removesuffix(ending).strip()
-            stem, ending = os.path.splitext(clip)
-            rows.append((subset, label, stem if ending.lower() in VIDEO_ENDINGS else clip))
+            rows.append((subset, label, clip.removesuffix(end if numbered else "").strip()))
+    if all(Path(clip).suffix.lower() in VIDEO_ENDINGS for _, _, clip in rows):
+        rows = [(subset, label, Path(clip).stem) for subset, label, clip in rows]
     return list(numbers), rows
 
 
-def _trainlist(path: Path) -> Path | None:
+def trainlist_at(path: Path) -> Path | None:
     """The list at this path, or in this folder; None for an annotation in JSON."""
     found = sorted(path.glob("trainlist*.txt")) if path.is_dir() else [path]
     return found[0] if found and re.fullmatch(r"trainlist\d*\.txt", found[0].name) else None
@@ -115,7 +116,7 @@ def _trainlist(path: Path) -> Path | None:
 def listed(path: str | Path) -> list[tuple[str, str]]:
     """(ID, subset) of each entry of what `read_annotation` reads, also those of which its table
     keeps only the last, because there is another with the same ID."""
-    if lists := _trainlist(Path(path)):
+    if lists := trainlist_at(Path(path)):
         return [(clip, subset) for subset, _, clip in read_lists(lists)[1]]
     table = json.loads(read_text(path, "an annotation file", PREPARE), object_pairs_hook=list)
     return [(clip, dict(entry).get("subset", "")) for clip, entry in dict(table)["database"]]
@@ -132,7 +133,7 @@ def read_annotation(path: str | Path) -> dict:
     def wrong(found: str, wanted: str = wanted, cure: str = cure) -> DataError:
         return DataError(path, found=found, wanted=wanted, cure=cure)
 
-    if lists := _trainlist(path):
+    if lists := trainlist_at(path):
         labels, rows = read_lists(lists)
         about = {i: {"subset": s, "annotations": {"label": label}} for s, label, i in rows}
         annotation = {"labels": labels, "database": about}
