@@ -115,6 +115,7 @@ class Report:
 
     def count(self, entries: Iterable[tuple[str, str]], splits, labels, file: Path) -> None:
         """Count items by (split, class), and judge classes without any."""
+        self.items.update(dict.fromkeys(product(splits, labels), 0))  # in this order
         self.items.update(entries)
         for split, label in product(splits, labels):
             count = self.items[split, label]

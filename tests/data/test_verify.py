@@ -16,6 +16,7 @@ from support.commands import jack
 from support.untrimmed import HEADER, write_root
 
 from jacklib.data.gait import Gait, read_pose, write_gaits
+from jacklib.data.prepare import prepare_videos
 from jacklib.data.prepare_gait import prepare_gait
 from jacklib.data.video import VideoClips, listed, read_annotation
 from jacklib.errors import DataError
@@ -523,6 +524,16 @@ def test_loaders_and_verify_take_lists(copy_of):
         "j1 in training and in validation"]  # fmt: skip
 
 
+def test_prepare_takes_lists(tmp_path):
+    source = ROOT / "data_samples" / "film" / "video"
+    about = {"subset": "training", "annotations": {"label": "Joy"}}
+    folder = write_lists(tmp_path / "lists", {"labels": ["Joy"], "database": {"bbb_0120": about}})
+    for annotations in (folder, folder / "trainlist01.txt"):
+        report = prepare_videos(source, tmp_path / "made", annotations=annotations,
+                                short_side=32, progress=False)  # fmt: skip
+        assert [*report.prepared, *report.already_there] == ["Joy/bbb_0120"]
+
+
 # --- The command ----------------------------------------------------------------------------------
 
 
@@ -545,6 +556,8 @@ def test_the_command_prints_a_table_and_writes_json(copy_of, tmp_path):
         tmp_path / "found.json",
     )
     assert result.returncode == 1 and "Traceback" not in result.stderr
+    assert re.search(r"^Joy +2 +- +1 +-$", result.stdout, re.MULTILINE)
+    assert re.search(r"^all +4 +- +2 +-$", result.stdout, re.MULTILINE)
     assert "unreadable (12)" in result.stdout and "... and 2 more" in result.stdout
     found = json.loads((tmp_path / "found.json").read_text())
     assert len(found["problems"]) == 12 and not found["ok"] and found["complete"]
