@@ -15,6 +15,7 @@ from support import ROOT
 from support.commands import jack
 from support.untrimmed import HEADER, write_root
 
+from jacklib.data import video
 from jacklib.data.gait import Gait, read_pose, write_gaits
 from jacklib.data.prepare import prepare_videos
 from jacklib.data.prepare_gait import prepare_gait
@@ -380,6 +381,26 @@ def test_there_are_enough_faults_and_one_fault_is_one_problem(copy_of):
     root = copy_of("clips")
     clip(root, "000007.jpg").write_bytes(b"")
     assert len(verify("CTEN", root).problems) == 1
+
+
+def test_what_the_system_refuses_is_one_problem(sound_sets, monkeypatch):
+    root = sound_sets["clips"]
+
+    def refused(folder):
+        raise PermissionError(13, "Permission denied", str(folder / "n_frames"))
+
+    count = lambda folder: refused(folder) if folder.name == "a1" else FRAMES  # noqa: E731
+    monkeypatch.setattr(video, "count_frames", count)
+    (problem,) = verify("VAANet", root).problems
+    assert problem.kind == "unreadable" and problem.file.endswith("a1/n_frames")
+    assert problem.found == "Permission denied" and "permissions" in problem.cure
+
+
+def test_an_entry_that_a_later_one_hides_may_be_anything(copy_of):
+    root = copy_of("clips")
+    path = root / "annotations.json"
+    path.write_text(path.read_text().replace('{"a1": ', '{"a1": 7, "a1": '))
+    assert [p.kind for p in verify("VAANet", root).problems] == ["table"]
 
 
 def test_quick_looks_at_three_images(copy_of):
