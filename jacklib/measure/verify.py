@@ -347,6 +347,7 @@ def verify(
         check_word("dataset", dataset or "", samples, "Or give --data_path.")
         place = given = samples[dataset](progress)
     if look is look_at_clips:
+        check_word("dataset", dataset or "ve8", [*samples, *video.DATASETS])
         place = _clip_paths(Path(data_path) if data_path else None, dataset, [*given])
     report.places += map(str, [*place[0], *place[1:]] if look is look_at_clips else [place])
     logging.disable(logging.WARNING)  # the loaders' words about what is reported here

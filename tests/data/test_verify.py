@@ -441,6 +441,8 @@ def test_without_an_annotation_the_data_sets_official_split_is_taken(copy_of):
     (root / "annotations.json").unlink()
     with pytest.raises(DataError, match="--annotation_path"):
         verify("VAANet", root)
+    with pytest.raises(DataError, match="dataset: found 've9'"):
+        verify("VAANet", root, dataset="ve9")
     report = verify("VAANet", root, dataset="ve8", quick=True)
     assert report.places[-2:] == [str(SPLITS / "ve8_01.json"), "official split ve8_01.json"]
 
