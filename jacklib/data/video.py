@@ -13,6 +13,8 @@ Everything here is NumPy: networks and frameworks come later.
 
 import contextlib
 import itertools
+import json
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -27,11 +29,12 @@ import yaml
 
 from jacklib.core.erasing import frame_pool
 from jacklib.data.audio import cten_features, filter_bank_blocks, mfcc, read_audio, tile_frames
+from jacklib.data.media import VIDEO_ENDINGS
 from jacklib.data.media import open_image as read_frame
 from jacklib.data.transforms import TransformDraw, apply_transform, draw_transform, tsn_indices
 from jacklib.data.unreadable import Files, Loaded, load_or_leave, nothing_left
-from jacklib.errors import DataError, check_word, disk_words, logger, refuse, shown
-from jacklib.files import Names, file_name, read_json, read_text
+from jacklib.errors import DataError, DiskError, check_word, logger, refuse, shown
+from jacklib.files import Names, file_name, read_json, read_text, reading
 
 log = logger(__name__)
 
@@ -68,8 +71,56 @@ def positive_classes(class_names: list[str] | tuple[str, ...]) -> frozenset[int]
 # --- The annotation file --------------------------------------------------------------------------
 
 
+def trainlist_at(path: Path) -> Path | None:
+    """The list trainlist01.txt that `path` is, or has in it; None for other annotations."""
+    found = sorted(path.glob("trainlist*.txt")) if path.is_dir() else [path]
+    return found[0] if found and re.fullmatch(r"trainlist\d*\.txt", found[0].name) else None
+
+
+def read_lists(trainlist: Path) -> tuple[list[str], list[tuple[str, str, str]]]:
+    """The classes, and each line's (subset, class, ID), of an annotation in UCF-101's form, which
+    the released tools make: trainlist01.txt, and beside it testlist01.txt and classInd.txt. IDs may
+    have blanks; where all end as videos do (.avi), that is no part of them. Raises DataError naming
+    the line."""
+    wanted = "CLASS/ID NUMBER; in classInd.txt NUMBER CLASS, counted from 1"
+    texts, rows = [], []
+    for name in ("classInd.txt", trainlist.name, trainlist.name.replace("train", "test")):
+        file = trainlist.with_name(name)
+        text = read_text(file, wanted, "docs/en/dataset.md has all three lists.").splitlines()
+        lines = ((f"{file}, line {n}", line.strip()) for n, line in enumerate(text, start=1))
+        texts.append([row for row in lines if row[1]])
+    labels = [line.partition(" ")[2].strip() for _, line in texts[0]]
+    numbers = {label: f" {n}" for n, label in enumerate(labels, start=1)}
+    bad = [row for n, row in enumerate(texts[0], start=1) if not row[1].startswith(f"{n} ")]
+    for subset, lines in zip(("training", "validation"), texts[1:], strict=True):
+        found = [re.fullmatch(r"([^/]+)/([^/]+?)( \d+)?", line) for _, line in lines]
+        numbered = all(match and match[3] == numbers.get(match[1]) for match in found)
+        for row, match in zip(lines, found, strict=True):
+            label, clip, number = match.groups("") if match else ("", "", "")
+            right = number == numbers.get(label) or label in numbers and subset == "validation"
+            bad += [] if right else [row]
+            rows.append((subset, label, clip if numbered else clip + number))
+    for where, line in bad:
+        raise DataError(where, found=shown(line), wanted=wanted, cure="Correct the line.")
+    if all(Path(clip).suffix.lower() in VIDEO_ENDINGS for _, _, clip in rows):
+        rows = [(subset, label, Path(clip).stem) for subset, label, clip in rows]
+    return labels, rows
+
+
+def listed(path: str | Path) -> list[tuple[str, str]]:
+    """(ID, subset) of each entry of what `read_annotation` reads, also of those whose ID a later
+    entry has again."""
+    if lists := trainlist_at(Path(path)):
+        return [(clip, subset) for subset, _, clip in read_lists(lists)[1]]
+    text = read_text(path, "an annotation file", PREPARE)
+    with reading(path, "entries with a subset", "Correct the file."):
+        table = dict(json.loads(text, object_pairs_hook=list))
+        return [(clip, dict(entry)["subset"]) for clip, entry in table["database"]]
+
+
 def read_annotation(path: str | Path) -> dict:
-    """Read and check an annotation file in VE8's layout; DataError names what is wrong in it."""
+    """Read and check an annotation file in VE8's layout, or `read_lists`; DataError names what is
+    wrong in it. Of two entries with the same ID the last counts, as in the released tools."""
     path = Path(path)
     cure = "The layout is at the top of jacklib/data/video.py."
     wanted = '{"labels": [...], "database": {ID: {"subset": ..., "annotations": {"label": ...}}}}'
@@ -78,7 +129,12 @@ def read_annotation(path: str | Path) -> dict:
     def wrong(found: str, wanted: str = wanted, cure: str = cure) -> DataError:
         return DataError(path, found=found, wanted=wanted, cure=cure)
 
-    annotation = read_json(path, wanted, cure)
+    if lists := trainlist_at(path):
+        labels, rows = read_lists(lists)
+        about = {i: {"subset": s, "annotations": {"label": label}} for s, label, i in rows}
+        annotation = {"labels": labels, "database": about}
+    else:
+        annotation = read_json(path, wanted, cure)
     for key, kind in (("labels", list), ("database", dict)):
         if not isinstance(annotation, dict) or key not in annotation:
             raise wrong(f"no key {key!r}")
@@ -232,11 +288,19 @@ class VideoClips(Files):
         annotation = read_annotation(annotation_path)
         self.class_names: list[str] = list(annotation["labels"])
         self.positive = positive_classes(self.class_names)
-        self.skipped: list[tuple[str, str]] = []
+        self._skipped: dict[str, DataError] = {}
         single = isinstance(video_path, (str, Path))
         folders = [Path(folder) for folder in ([video_path] if single else video_path)]
         self._find_items(annotation, folders, audio_path, Path(annotation_path))
         self._cache = _Cache(CACHED if cache else 0)
+
+    @property
+    def skipped(self) -> list[tuple[str, str]]:
+        return [(name, str(error)) for name, error in self._skipped.items()]
+
+    @property
+    def errors(self) -> list[Exception]:
+        return [*self._skipped.values(), *super().errors]
 
     def _find_items(
         self, annotation: dict, video_paths: list[Path], audio_path, annotation_path
@@ -258,7 +322,7 @@ class VideoClips(Files):
             try:
                 file_name(clip_id, annotation_path)
             except DataError as error:
-                self.skipped.append((clip_id, str(error)))
+                self._skipped[clip_id] = error
                 continue
             places = [path / label_name / clip_id for path in video_paths]
             audio_file = sounds and sounds / label_name / f"{clip_id}.mp3"
@@ -266,30 +330,32 @@ class VideoClips(Files):
                 folder = next(filter(Path.is_dir, places), places[0])
                 n_frames = count_frames(folder)
                 if n_frames < MINIMUM_FRAMES:
-                    reason = f"{folder}: {n_frames} frames, fewer than {MINIMUM_FRAMES}"
-                    self.skipped.append((clip_id, reason))
+                    self._skipped[clip_id] = DataError(
+                        folder, found=f"{n_frames} frames", wanted=f"{MINIMUM_FRAMES} or more",
+                        cure="Use a longer video, or take the clip out.",
+                    )  # fmt: skip
                     continue
                 for file in (audio_file, frame_file(folder, 0), frame_file(folder, n_frames - 1)):
                     refuse(file is not None and not file.is_file(), file, found="no such file",
                            wanted="the clip's file", cure=PREPARE)  # fmt: skip
             except (DataError, OSError) as error:
-                reason = disk_words(error) if isinstance(error, OSError) else str(error)
-                self._unreadable[clip_id] = reason
+                self._unreadable[clip_id] = (
+                    DiskError(error) if isinstance(error, OSError) else error
+                )
                 continue
             extra = {k: v for k, v in entry["annotations"].items() if k != "label"}
             label = self.class_names.index(label_name)
             item = ClipItem(clip_id, label, label_name, folder, n_frames, audio_file, extra)
             self.items.append(item)
-        reasons = [*(reason for _, reason in self.skipped), *self._unreadable.values()]
         if not self.items:
             raise DataError(
                 ", ".join(map(str, video_paths)), found=f"all {len(chosen)} clips of subset "
                 f"{self.subset!r} missing, too short or badly named",
                 wanted=f"at least one with its sound and {MINIMUM_FRAMES} frames",
-                cure=f"{PREPARE} Use longer videos. The first was left out for: {reasons[0]}",
+                cure=f"{PREPARE} Use longer videos. The first was left out for: {self.errors[0]}",
             )  # fmt: skip
-        for reason in reasons:
-            log.warning("left out: %s", reason)
+        for error in self.errors:
+            log.warning("left out: %s", error)
 
     def load(self, index: int, epoch: int = 0) -> Sample:
         """Load clip `index` as epoch `epoch` sees it; see Sample for shapes. Raises DataError
