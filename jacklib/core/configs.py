@@ -144,7 +144,9 @@ class CTENConfig(_ClipConfig):
 @dataclass(frozen=True)
 class TSLNetConfig(Config):
     """Every option of `TSLNet`. The defaults are the released ones. modality: "all", or "rgb" or
-    "logmfcc" alone; the released weights are for "all", and what is missing has no weights here."""
+    "logmfcc" alone; the released weights are for "all", and what is missing has no weights here.
+    video_score: from the class scores as they are ("released"), or times 1 - background ("paper",
+    equation 2)."""
 
     len_feature: int = 1024  # width of both modalities together (2d)
     num_classes: int = 2  # C
@@ -153,6 +155,7 @@ class TSLNetConfig(Config):
     neck_size: int = 2048  # n
     dropout: float = 0.7  # before the classifiers
     modality: str = "all"
+    video_score: str = "released"
 
     SMALL = dict(len_feature=128, neck_size=256)
 
@@ -162,6 +165,7 @@ class TSLNetConfig(Config):
             rgb_size=(1, 16384), neck_size=(1, 16384), dropout=(0, 0.99),
         )  # fmt: skip
         shapes.check_modality(self.modality)
+        shapes.check_way("video_score", self.video_score)
         refuse(self.len_feature % 16, "len_feature", found=self.len_feature,
                wanted="a multiple of 16", cure="The released network has 1024.")  # fmt: skip
 
@@ -172,6 +176,9 @@ class BPMGCNConfig(Config):
 
     streams: "both", or "posture" or "movement" alone, which the ablation of the paper compares:
     without fusion, and the affective branch is the posture stream's.
+    graph: "adaptive", or "fixed" as in section IV-A of the paper: the bones alone, nothing learned.
+    fusion: attention to frames weights the features ("released"), or the one to joints, too
+    ("paper", equations 8 and 9). pool: before the classifier, "mean", or "max" as in IV-A.
     """
 
     n_classes: int = 4  # happy, sad, angry, neutral
@@ -180,6 +187,9 @@ class BPMGCNConfig(Config):
     widths: tuple[int, int, int] = (64, 128, 256)  # channels of the three stages
     embed: int = 4  # a unit's attention has its width divided by this many channels
     streams: str = "both"
+    graph: str = "adaptive"
+    fusion: str = "released"
+    pool: str = "mean"
 
     SMALL = dict(widths=(16, 32, 64))
 
@@ -194,3 +204,5 @@ class BPMGCNConfig(Config):
         check_choice("streams", self.streams, shapes.STREAMS,
                      "'both' is the paper's network, the others are for its ablation."
         )  # fmt: skip
+        for name, ways in shapes.GAIT_WAYS.items():
+            shapes.check_way(name, getattr(self, name), ways)

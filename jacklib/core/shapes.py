@@ -17,6 +17,9 @@ CLIP_FRAMES = 16  # video frames in one of TSL-Net's clips
 LOGMEL_FRAMES, LOGMEL_BINS = 32, 60  # TSL-Net's log-mel spectrum of one clip
 GAIT_JOINTS, POSTURE_CHANNELS, MOVEMENT_CHANNELS = 16, 3, 8  # of BPM-GCN's inputs
 STREAMS = ("both", "posture", "movement")  # BPM-GCN's
+WAYS = ("released", "paper")  # of an option where the authors' code and their paper differ
+# BPM-GCN's options of that kind: the released way and the paper's.
+GAIT_WAYS = {"graph": ("adaptive", "fixed"), "fusion": WAYS, "pool": ("mean", "max")}
 MODALITIES = ("all", "rgb", "logmfcc")  # TSL-Net's, as the released options name them
 DIVERGED = "The network has diverged: train it again with a lower learning rate."
 
@@ -120,10 +123,9 @@ def check_clips(config, rgb, logmel) -> tuple[int, int]:
     return size
 
 
-def check_reverse_sign(sign: str) -> None:
-    """Raise ValueError if TSL-Net's loss has no such form."""
-    cure = "'released' is what the authors' code does."
-    check_choice("reverse_sign", sign, ("released", "paper"), cure)
+def check_way(name: str, way: str, ways: Sequence[str] = WAYS) -> None:
+    """Raise ValueError if an option of a network is none of its two ways, the released first."""
+    check_choice(name, way, ways, f"{ways[0]!r} is what the authors' code does.")
 
 
 def check_gait(config, posture, movement) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from jacklib.backend import runtime
 from jacklib.core.metrics import per_class
 from jacklib.core.options import add_options
-from jacklib.core.shapes import STREAMS
+from jacklib.core.shapes import GAIT_WAYS, STREAMS
 from jacklib.data import gait as data
 from jacklib.data.bvh import Recording
 from jacklib.data.gait import FRAMES, N_AFFECTIVE, Gaits, GaitSample
@@ -38,6 +38,7 @@ from jacklib.widgets.gait_state import GaitGraphs, GaitState
 
 NAME = "Gait"
 PHASES = ("main", "test_single")
+BUILT = ("streams", *GAIT_WAYS)  # options that decide how the network is built
 
 
 class Schedule(NamedTuple):
@@ -61,6 +62,8 @@ SCHEDULES = {
     "paper": Schedule(32, 125, 0.075, (25, 50, 75, 100)),
     "classroom": Schedule(16, 15, 0.05, (10, 13)),
 }
+# What --ways paper changes in either: section IV-A of the paper, a tenth after every 30 epochs.
+PAPER = {"n_epochs": 80, "learning_rate": 0.01, "drops": (30, 60)}
 
 
 def open_gaits(
@@ -219,13 +222,14 @@ def load(
     settings: of a file that does not say; given: such as streams="posture". Raises DataError if
     the file says something else, or its network is not for gaits as they are here.
     """
-    asked = given.get("streams")
-    have = file.options.get("streams", asked)
-    refuse(asked and have != asked, file.path, found=f"streams: {have}", wanted=asked,
-           cure="Leave --streams out, or train such a network.")  # fmt: skip
     with naming(file.path):
-        config = checkpoints.config_of(BPMGCNConfig, file, settings, **given)
-        net = BPMGCN(config)
+        said = checkpoints.config_of(BPMGCNConfig, file, settings)
+        config = replace(said, **given)
+    for name in BUILT if file.options else ():
+        have, asked = getattr(said, name), getattr(config, name)
+        refuse(have != asked, file.path, found=f"{name}: {have}", wanted=asked,
+               cure=f"Leave --{name} out (and --ways), or train such a network.")  # fmt: skip
+    net = BPMGCN(config)
     sizes = (n_classes or config.n_classes, config.n_features, config.frames)
     refuse(sizes != (len(EMOTIONS), N_AFFECTIVE, FRAMES), file.path,
            found="{} classes, {} affective features, {} frames".format(*sizes),
@@ -297,18 +301,24 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
 
 def _schedule(options: dict[str, Any]) -> Schedule:
     changes = {name: options[name] for name in Schedule._fields if name in options}
-    schedule = SCHEDULES[options["settings"]]._replace(**changes)
+    default = SCHEDULES[options["settings"]]
+    if options.get("ways") == "paper":
+        default = default._replace(**PAPER)
+    schedule = default._replace(**changes)
     if "n_epochs" in changes and "drops" not in changes:
         # The rate falls at the same fractions of a run of different length.
-        share = schedule.n_epochs / SCHEDULES[options["settings"]].n_epochs
+        share = schedule.n_epochs / default.n_epochs
         drops = {max(1, round(drop * share)) for drop in schedule.drops}
         schedule = schedule._replace(drops=tuple(sorted(drops)))
     return schedule
 
 
 def _given(options: dict[str, Any]) -> dict[str, str]:
-    """What the options say of the network."""
-    return {"streams": options["streams"]} if "streams" in options else {}
+    """What the options say of the network; --ways of what they do not name."""
+    given = {name: options[name] for name in BUILT if name in options}
+    if options.get("ways") == "paper":
+        given = {name: paper for name, (_, paper) in GAIT_WAYS.items()} | given
+    return given
 
 
 def _train(result_path: Path, options: dict[str, Any]) -> int:
@@ -329,8 +339,9 @@ def _train(result_path: Path, options: dict[str, Any]) -> int:
     if options["sync_bn"]:
         parallel.synchronise_batch_norm(net)
     drops = ", ".join(map(str, schedule.drops)) or "none"
+    built = ", ".join(f"{name}: {getattr(config, name)}" for name in BUILT)
     print(f"{NAME}, {options['settings']} settings: {len(training)} gaits to train, "
-          f"{len(validation)} to test, streams: {config.streams}; batch {schedule.batch_size}, "
+          f"{len(validation)} to test, {built}; batch {schedule.batch_size}, "
           f"{schedule.n_epochs} epochs, learning rate {schedule.learning_rate:g}, a tenth after "
           f"{drops}, seed {seed}, on {runtime.device()}")  # fmt: skip
     affective_weight = options.get("affective_weight", 1.0)

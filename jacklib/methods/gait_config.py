@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from jacklib.core.shapes import STREAMS
+from jacklib.core.shapes import GAIT_WAYS, STREAMS, WAYS
 from jacklib.errors import DataError, refuse, shown
 from jacklib.files import read_text, reading
 
@@ -51,6 +51,8 @@ def _amount(value: float) -> bool:
     return 0 <= value < math.inf
 
 
+# The words of the options that take one of some words.
+_WORDS = {"streams": STREAMS, "ways": WAYS, **GAIT_WAYS}
 # JACK's options: the type of a value, whether one is good, and what is wanted.
 OPTIONS: dict[str, tuple[type, Callable[[Any], object], str]] = {
     "learning_rate": (float, lambda rate: 0 < rate < math.inf, "a number above 0"),
@@ -62,7 +64,7 @@ OPTIONS: dict[str, tuple[type, Callable[[Any], object], str]] = {
     "weight_decay": (float, _amount, "a number of 0 or more"),
     "seed": (int, _whole(0), "a whole number of 0 or more"),
     "affective_weight": (float, _amount, "a number of 0 or more"),
-    "streams": (str, STREAMS.__contains__, f"one of {', '.join(STREAMS)}"),
+    **{n: (str, w.__contains__, f"one of {', '.join(w)}") for n, w in _WORDS.items()},
     "random_move": (bool, lambda _: True, "true or false"),
     "phase": (str, ("train", "test").__contains__, "train or test"),
     "optimizer": (str, lambda name: name.lower() == "sgd", "SGD: BPM-GCN is trained with no other"),

@@ -460,6 +460,7 @@ def _schedule(args: argparse.Namespace) -> Schedule:
 
 def _main(folder: Path, args: argparse.Namespace) -> int:
     schedule, lambdas = _schedule(args), number_list(args.lambdas, "--lambdas")
+    reverse_sign = args.reverse_sign or args.ways or "released"
     refuse(len(lambdas) != 4, "--lambdas", found=f"{len(lambdas)} numbers", wanted="4",
            cure='"[2,1,0.5,1]".')  # fmt: skip
     checkpoints.check_given(NAME, args.checkpoint_path, args.resume)
@@ -483,7 +484,7 @@ def _main(folder: Path, args: argparse.Namespace) -> int:
     clock = Clock()
     options = checkpoints.options_of(
         NAME, config, schedule, CLASSES, features=kind, lambdas=list(lambdas),
-        reverse_sign=args.reverse_sign, points=args.points, class_th=args.class_th,
+        reverse_sign=reverse_sign, points=args.points, class_th=args.class_th,
         trained_on=None if args.data_path else f"untrimmed_{args.dataset}",
     )  # fmt: skip
     saved = check_resumed(args.resume, options)
@@ -496,7 +497,7 @@ def _main(folder: Path, args: argparse.Namespace) -> int:
     history = train(
         net, training, validation, schedule=schedule,
         run=Run(folder, args.seed, args.resume, args.save_every, options=options),
-        lambdas=lambdas, reverse_sign=args.reverse_sign, class_threshold=args.class_th, clock=clock,
+        lambdas=lambdas, reverse_sign=reverse_sign, class_threshold=args.class_th, clock=clock,
     )  # fmt: skip
     best = max(history, key=lambda row: row["average_mAP"])
     report = {name: best[name] for name in best if name.startswith("average_")} | {
@@ -592,8 +593,9 @@ def _check_features(saved: dict, kind: str, path: str | Path) -> None:
 
 
 def _given(args: argparse.Namespace) -> dict[str, Any]:
-    """What the command line says of the network."""
+    """What the command line says of the network, in `main` by --ways, too."""
     given = {"settings": args.settings, "modality": args.modal, "r_act": args.r_act}
+    given["video_score"] = args.video_score or getattr(args, "ways", None)
     return {name: value for name, value in given.items() if value is not None}
 
 

@@ -20,7 +20,7 @@ from jacklib.core.configs import BPMGCNConfig
 from jacklib.core.shapes import GAIT_JOINTS, MOVEMENT_CHANNELS, POSTURE_CHANNELS, check_gait
 from jacklib.core.skeleton import Graph
 from jacklib.ops import BatchNorm, Conv2d, as_floats, relu
-from jacklib.ops.graph import ChannelNorm, TimeConv, graph_attention_conv
+from jacklib.ops.graph import ChannelNorm, TimeConv, graph_attention_conv, graph_conv
 
 
 class BPMGCNOutput(NamedTuple):
@@ -67,18 +67,21 @@ def start_linear(c_in: int, c_out: int) -> nn.Linear:
 
 
 class UnitGCN(nn.Module):
-    """Adaptive graph convolution: [N, T, V, c_in] -> [N, T, V, c_out], attention [N, k, V, V].
+    """Graph convolution: [N, T, V, c_in] -> [N, T, V, c_out], attention [N, k, V, V] or None.
 
     Each of the k parts of the graph is the sum of A (the skeleton, fixed), PA (learned, the same
-    for all gaits) and an attention between the joints of each gait (e channels).
+    for all gaits) and an attention between the joints of each gait (e channels). Without e it is A
+    alone, as in ST-GCN, without the weights of edges there, which the paper does not mention.
     """
 
-    def __init__(self, c_in: int, c_out: int, A: jt.Var, e: int):
+    def __init__(self, c_in: int, c_out: int, A: jt.Var, e: int | None):
         k = len(A)
         self._A = A  # [k, V, V]; the underscore keeps it from being a parameter
-        self.PA = jt.full_like(A, 1e-6)
-        self.conv_a = nn.ModuleList([TimeConv(c_in, e) for _ in range(k)])
-        self.conv_b = nn.ModuleList([TimeConv(c_in, e) for _ in range(k)])
+        self.PA = None
+        if e is not None:
+            self.PA = jt.full_like(A, 1e-6)
+            self.conv_a = nn.ModuleList([TimeConv(c_in, e) for _ in range(k)])
+            self.conv_b = nn.ModuleList([TimeConv(c_in, e) for _ in range(k)])
         self.conv_d = nn.ModuleList([TimeConv(c_in, c_out) for _ in range(k)])
         for conv in self.conv_d:
             normal(conv.weight, math.sqrt(2 / (c_out * c_in * k)))
@@ -89,8 +92,11 @@ class UnitGCN(nn.Module):
         nn.init.constant_(self.bn.weight, 1e-6)  # at first, the unit only hands its input on
 
     def execute(self, x):
-        graph = self._A + self.PA
-        y, attention = graph_attention_conv(x, graph, self.conv_a, self.conv_b, self.conv_d)
+        if self.PA is None:
+            y, attention = graph_conv(x, self._A.expand(len(x), *self._A.shape), self.conv_d), None
+        else:
+            graph = self._A + self.PA
+            y, attention = graph_attention_conv(x, graph, self.conv_a, self.conv_b, self.conv_d)
         return relu(self.bn(y) + (x if self.down is None else self.down(x))), attention
 
 
@@ -143,25 +149,33 @@ class Fusion(nn.Module):
     """Each stream adds what the other one saw at the times that matter: two [N, T, V, C],
     and the gates.
 
-    Attention to joints only decides what the attention to times is computed from: in equations (8)
-    and (9) of the paper it weights the features too; in the released code it does not. The movement
-    stream gets the posture stream that has already been added to.
+    released: attention to joints only decides what the attention to times is computed from, and the
+    movement stream gets the posture stream that has already been added to. Otherwise, as in
+    equations (8) and (9) and figure 5 of the paper, both attentions are computed from the features
+    alone and weight them, and each stream gets the other one as it was.
     """
 
-    def __init__(self, T: int, V: int):
+    def __init__(self, T: int, V: int, released: bool = True):
+        self.released = released
         self.att_T_p, self.att_N_p = Gate(T), Gate(V)
         self.att_T_m, self.att_N_m = Gate(T), Gate(V)
 
     def execute(self, x_p, x_m):
-        N, T, V, _ = x_p.shape
-        mean_p, mean_m = x_p.mean(dim=3), x_m.mean(dim=3)  # [N, T, V]
-        joints_p = self.att_N_p(mean_p.mean(dim=1))  # [N, V]
-        times_p = self.att_T_p((mean_p * joints_p.view(N, 1, V)).mean(dim=2))  # [N, T]
-        joints_m = self.att_N_m(mean_m.mean(dim=1))
-        times_m = self.att_T_m((mean_m * joints_m.view(N, 1, V)).mean(dim=2))
-        x_p = x_p + x_m * times_m.view(N, T, 1, 1)
-        x_m = x_m + x_p * times_p.view(N, T, 1, 1)
-        return x_p, x_m, (joints_p, joints_m, times_p, times_m)
+        joints_p, times_p, weights_p = self.weigh(x_p, self.att_T_p, self.att_N_p)
+        joints_m, times_m, weights_m = self.weigh(x_m, self.att_T_m, self.att_N_m)
+        fused = x_p + x_m * weights_m
+        x_m = x_m + (fused if self.released else x_p) * weights_p
+        return fused, x_m, (joints_p, joints_m, times_p, times_m)
+
+    def weigh(self, x, of_times: Gate, of_joints: Gate):
+        """Attention to joints [N, V] and to times [N, T], and the features' weights, from them."""
+        N, T, V, _ = x.shape
+        mean = x.mean(dim=3)  # [N, T, V]
+        joints = of_joints(mean.mean(dim=1))
+        each = joints.view(N, 1, V)
+        times = of_times((mean * each if self.released else mean).mean(dim=2))
+        weights = times.view(N, T, 1)
+        return joints, times, (weights if self.released else weights * each).unsqueeze(3)
 
 
 # --- The network ----------------------------------------------------------------------------------
@@ -175,17 +189,18 @@ class BPMGCN(nn.Module):
         letters = {"both": "pm", "posture": "p", "movement": "m"}[c.streams]
         A, V = jt.array(Graph().A).stop_grad(), GAIT_JOINTS
         w1, w2, w3 = c.widths
+        e1, e2, e3 = (w // c.embed if c.graph == "adaptive" else None for w in c.widths)
         channels = {"p": POSTURE_CHANNELS, "m": MOVEMENT_CHANNELS}
         # By stream; registered under the authors' names
         self.norms = {s: BatchNorm(V * channels[s]) for s in letters}
         self.units = {
             s: [
-                GraphTimeUnit(channels[s], w1, A, w1 // c.embed, residual=False),
-                *(GraphTimeUnit(w1, w1, A, w1 // c.embed) for _ in range(3)),
-                GraphTimeUnit(w1, w2, A, w2 // c.embed, stride=2),
-                *(GraphTimeUnit(w2, w2, A, w2 // c.embed) for _ in range(2)),
-                GraphTimeUnit(w2, w3, A, w3 // c.embed, stride=2),
-                *(GraphTimeUnit(w3, w3, A, w3 // c.embed) for _ in range(2)),
+                GraphTimeUnit(channels[s], w1, A, e1, residual=False),
+                *(GraphTimeUnit(w1, w1, A, e1) for _ in range(3)),
+                GraphTimeUnit(w1, w2, A, e2, stride=2),
+                *(GraphTimeUnit(w2, w2, A, e2) for _ in range(2)),
+                GraphTimeUnit(w2, w3, A, e3, stride=2),
+                *(GraphTimeUnit(w3, w3, A, e3) for _ in range(2)),
             ]
             for s in letters
         }
@@ -196,9 +211,9 @@ class BPMGCN(nn.Module):
                 self.add_module(f"l{i}_{s}", unit)
         self.fusions = {}  # by the unit that they come after
         if c.streams == "both":
-            half = (c.frames + 1) // 2
-            self.fusion1, self.fusion2 = Fusion(c.frames, V), Fusion(half, V)
-            self.fusion3 = Fusion((half + 1) // 2, V)
+            half, released = (c.frames + 1) // 2, c.fusion == "released"
+            self.fusion1, self.fusion2 = Fusion(c.frames, V, released), Fusion(half, V, released)
+            self.fusion3 = Fusion((half + 1) // 2, V, released)
             self.fusions = {4: self.fusion1, 7: self.fusion2, 10: self.fusion3}
         self.classifiers = {s: start_linear(w3, c.n_classes) for s in letters}
         for s, classifier in self.classifiers.items():
@@ -219,7 +234,10 @@ class BPMGCN(nn.Module):
         """The same with what lies behind the scores; inputs as the network takes them."""
         with jt.no_grad():
             output, graphs, gates = self._run(posture, movement)
-            learned = {s: [unit.gcn1.PA.copy() for unit in self.units.get(s, [])] for s in "pm"}
+            learned = {
+                s: [u.gcn1.PA.copy() for u in self.units.get(s, []) if u.gcn1.PA is not None]
+                for s in "pm"
+            }
         by_kind = [list(kind) for kind in zip(*gates, strict=True)] or [[], [], [], []]
         return BPMGCNInspection(
             graphs["p"], graphs["m"], learned["p"], learned["m"], *by_kind, output
@@ -236,11 +254,13 @@ class BPMGCN(nn.Module):
         for i in range(10):
             for s, units in self.units.items():
                 x[s], attention = units[i](x[s])
-                graphs[s].append(attention)
+                if attention is not None:
+                    graphs[s].append(attention)
             if i + 1 in self.fusions:
                 x["p"], x["m"], seen = self.fusions[i + 1](x["p"], x["m"])
                 gates.append(seen)
-        pooled = {s: x[s].flatten(1, 2).mean(dim=1) for s in x}  # [N, w3]
+        pool = jt.max if self.config.pool == "max" else jt.mean
+        pooled = {s: pool(x[s].flatten(1, 2), dim=1) for s in x}  # [N, w3]
         logits = {s: classifier(pooled[s]) for s, classifier in self.classifiers.items()}
         affective = self.fc2_aff(pooled["p"]) if "p" in pooled else None
         return BPMGCNOutput(logits.get("p"), affective, logits.get("m")), graphs, gates

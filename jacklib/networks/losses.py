@@ -6,7 +6,7 @@ import jittor as jt
 import numpy as np
 
 from jacklib.core.pseudo_labels import seed_labels
-from jacklib.core.shapes import check_labels, check_polarity, check_reverse_sign, check_shape
+from jacklib.core.shapes import check_labels, check_polarity, check_shape, check_way
 from jacklib.ops import as_var, binary_cross_entropy, cross_entropy, kl_div, mean, total
 
 # VE8's positive emotions: Anticipation, Joy, Surprise, Trust. The other four are negative.
@@ -43,7 +43,7 @@ class TSLLoss:
     """
 
     def __init__(self, lambdas: Sequence[float] = (2, 1, 0.5, 1), reverse_sign: str = "released"):
-        check_reverse_sign(reverse_sign)
+        check_way("reverse_sign", reverse_sign)
         self.lambdas = tuple(lambdas)
         self.sign = 1 if reverse_sign == "released" else -1
 

@@ -207,11 +207,13 @@ class TSLNet(nn.Module):
         each = logits.sigmoid()  # [B, T, C+1]
         classes, background = each[:, :, :-1], each[:, :, -1:]
         scores = jt.cat([classes * (1 - background), background], dim=2)  # [B, T, C+1]
-        video_score = top_mean(classes, k)  # [B, C]
+        # Equation (2) of the paper means the fused scores; the released code takes the others.
+        rated = classes if self.config.video_score == "released" else scores[:, :, :-1]
+        video_score = top_mean(rated, k)  # [B, C]
         if labels is None:
             return TSLNetOutput(video_score, scores, features)
 
-        video_score = video_score * labels + classes.mean(dim=1) * (1 - labels)
+        video_score = video_score * labels + rated.mean(dim=1) * (1 - labels)
         video_distribution = top_mean(distribution[:, :, :-1], k).softmax(dim=1)
         return TSLNetOutput(
             video_score, scores, features,

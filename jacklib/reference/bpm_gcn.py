@@ -64,22 +64,27 @@ class Conv(nn.Conv2d):
         nn.init.zeros_(self.bias)
 
 
+def graph_conv(x: Tensor, graph, conv_d) -> Tensor:
+    """Sum over parts k of conv_d[k](x mixed by graph[k]): x [N, C, T, V], graph[k] [V, V] or
+    [N, V, V] -> [N, c_out, T, V]."""
+    N, C, T, V = x.shape
+    mixed = (torch.matmul(x.view(N, C * T, V), part).view(N, C, T, V) for part in graph)
+    return sum(conv(m) for conv, m in zip(conv_d, mixed, strict=True))
+
+
 def graph_attention_conv(x: Tensor, graph: Tensor, conv_a, conv_b, conv_d) -> tuple[Tensor, Tensor]:
     """Sum over parts k of conv_d[k](x mixed by graph[k] + attention[k]): x [N, C, T, V], graph
     [k, V, V] -> [N, c_out, T, V] and attention [N, k, V, V], whose columns sum to 1.
 
     attention[k] compares joints v and w in conv_a[k](x) at v and conv_b[k](x) at w.
     """
-    N, C, T, V = x.shape
     seen = []
-    y = 0
     for k in range(len(graph)):
         a = conv_a[k](x).permute(0, 3, 1, 2).flatten(2)  # [N, V, e*T]
         b = conv_b[k](x).flatten(1, 2)  # [N, e*T, V]
         seen.append(torch.softmax(torch.matmul(a, b) / b.shape[1], dim=1))  # [N, V, V]
-        mixed = torch.matmul(x.view(N, C * T, V), seen[k] + graph[k]).view(N, C, T, V)
-        y = y + conv_d[k](mixed)
-    return y, torch.stack(seen, dim=1)
+    mixed_by = [part + attention for part, attention in zip(graph, seen, strict=True)]
+    return graph_conv(x, mixed_by, conv_d), torch.stack(seen, dim=1)
 
 
 def start_linear(c_in: int, c_out: int) -> nn.Linear:
@@ -90,19 +95,22 @@ def start_linear(c_in: int, c_out: int) -> nn.Linear:
 
 
 class UnitGCN(nn.Module):
-    """Adaptive graph convolution: [N, c_in, T, V] -> [N, c_out, T, V], attention [N, k, V, V].
+    """Graph convolution: [N, c_in, T, V] -> [N, c_out, T, V], attention [N, k, V, V] or None.
 
     Each of the k parts of the graph is the sum of A (the skeleton, fixed), PA (learned, the same
-    for all gaits) and an attention between the joints of each gait (e channels).
+    for all gaits) and an attention between the joints of each gait (e channels). Without e it is A
+    alone, as in ST-GCN, without the weights of edges there, which the paper does not mention.
     """
 
-    def __init__(self, c_in: int, c_out: int, A: Tensor, e: int):
+    def __init__(self, c_in: int, c_out: int, A: Tensor, e: int | None):
         super().__init__()
         k = len(A)
         self.register_buffer("A", A, persistent=False)  # [k, V, V]
-        self.PA = nn.Parameter(torch.full_like(A, 1e-6))
-        self.conv_a = nn.ModuleList([Conv(c_in, e) for _ in range(k)])
-        self.conv_b = nn.ModuleList([Conv(c_in, e) for _ in range(k)])
+        self.PA = None
+        if e is not None:
+            self.PA = nn.Parameter(torch.full_like(A, 1e-6))
+            self.conv_a = nn.ModuleList([Conv(c_in, e) for _ in range(k)])
+            self.conv_b = nn.ModuleList([Conv(c_in, e) for _ in range(k)])
         self.conv_d = nn.ModuleList([Conv(c_in, c_out) for _ in range(k)])
         for conv in self.conv_d:
             nn.init.normal_(conv.weight, 0, math.sqrt(2 / (c_out * c_in * k)))
@@ -113,8 +121,11 @@ class UnitGCN(nn.Module):
         nn.init.constant_(self.bn.weight, 1e-6)  # at first, the unit only hands its input on
 
     def forward(self, x: Tensor):
-        graph = self.A + self.PA
-        y, attention = graph_attention_conv(x, graph, self.conv_a, self.conv_b, self.conv_d)
+        if self.PA is None:
+            y, attention = graph_conv(x, self.A, self.conv_d), None
+        else:
+            graph = self.A + self.PA
+            y, attention = graph_attention_conv(x, graph, self.conv_a, self.conv_b, self.conv_d)
         return torch.relu(self.bn(y) + (x if self.down is None else self.down(x))), attention
 
 
@@ -170,25 +181,33 @@ class Fusion(nn.Module):
     """Each stream adds what the other one saw at the times that matter: two [N, C, T, V],
     and the gates.
 
-    Attention to joints only decides what the attention to times is computed from: in equations (8)
-    and (9) of the paper it weights the features too; in the released code it does not. The movement
-    stream gets the posture stream that has already been added to.
+    released: attention to joints only decides what the attention to times is computed from, and the
+    movement stream gets the posture stream that has already been added to. Otherwise, as in
+    equations (8) and (9) and figure 5 of the paper, both attentions are computed from the features
+    alone and weight them, and each stream gets the other one as it was.
     """
 
-    def __init__(self, T: int, V: int):
+    def __init__(self, T: int, V: int, released: bool = True):
         super().__init__()
+        self.released = released
         self.att_T_p, self.att_N_p = Gate(T), Gate(V)
         self.att_T_m, self.att_N_m = Gate(T), Gate(V)
 
     def forward(self, x_p: Tensor, x_m: Tensor):
-        N, _, T, V = x_p.shape
-        joints_p = self.att_N_p(x_p.mean(dim=(1, 2)))  # [N, V]
-        times_p = self.att_T_p((x_p * joints_p.view(N, 1, 1, V)).mean(dim=(1, 3)))  # [N, T]
-        joints_m = self.att_N_m(x_m.mean(dim=(1, 2)))
-        times_m = self.att_T_m((x_m * joints_m.view(N, 1, 1, V)).mean(dim=(1, 3)))
-        x_p = x_p + x_m * times_m.view(N, 1, T, 1)
-        x_m = x_m + x_p * times_p.view(N, 1, T, 1)
-        return x_p, x_m, (joints_p, joints_m, times_p, times_m)
+        joints_p, times_p, weights_p = self.weigh(x_p, self.att_T_p, self.att_N_p)
+        joints_m, times_m, weights_m = self.weigh(x_m, self.att_T_m, self.att_N_m)
+        fused = x_p + x_m * weights_m
+        x_m = x_m + (fused if self.released else x_p) * weights_p
+        return fused, x_m, (joints_p, joints_m, times_p, times_m)
+
+    def weigh(self, x: Tensor, of_times: Gate, of_joints: Gate):
+        """Attention to joints [N, V] and to times [N, T], and the features' weights, from them."""
+        N, _, T, V = x.shape
+        joints = of_joints(x.mean(dim=(1, 2)))
+        each = joints.view(N, 1, 1, V)
+        times = of_times((x * each if self.released else x).mean(dim=(1, 3)))
+        weights = times.view(N, 1, T, 1)
+        return joints, times, weights if self.released else weights * each
 
 
 # --- The network ----------------------------------------------------------------------------------
@@ -203,17 +222,18 @@ class BPMGCN(nn.Module):
         letters = {"both": "pm", "posture": "p", "movement": "m"}[c.streams]
         A, V = torch.from_numpy(Graph().A), GAIT_JOINTS
         w1, w2, w3 = c.widths
+        e1, e2, e3 = (w // c.embed if c.graph == "adaptive" else None for w in c.widths)
         channels = {"p": POSTURE_CHANNELS, "m": MOVEMENT_CHANNELS}
         # By stream; registered under the authors' names
         self.norms = {s: nn.BatchNorm1d(V * channels[s]) for s in letters}
         self.units = {
             s: [
-                GraphTimeUnit(channels[s], w1, A, w1 // c.embed, residual=False),
-                *(GraphTimeUnit(w1, w1, A, w1 // c.embed) for _ in range(3)),
-                GraphTimeUnit(w1, w2, A, w2 // c.embed, stride=2),
-                *(GraphTimeUnit(w2, w2, A, w2 // c.embed) for _ in range(2)),
-                GraphTimeUnit(w2, w3, A, w3 // c.embed, stride=2),
-                *(GraphTimeUnit(w3, w3, A, w3 // c.embed) for _ in range(2)),
+                GraphTimeUnit(channels[s], w1, A, e1, residual=False),
+                *(GraphTimeUnit(w1, w1, A, e1) for _ in range(3)),
+                GraphTimeUnit(w1, w2, A, e2, stride=2),
+                *(GraphTimeUnit(w2, w2, A, e2) for _ in range(2)),
+                GraphTimeUnit(w2, w3, A, e3, stride=2),
+                *(GraphTimeUnit(w3, w3, A, e3) for _ in range(2)),
             ]
             for s in letters
         }
@@ -224,9 +244,9 @@ class BPMGCN(nn.Module):
                 self.add_module(f"l{i}_{s}", unit)
         self.fusions = {}  # by the unit that they come after
         if c.streams == "both":
-            half = (c.frames + 1) // 2
-            self.fusion1, self.fusion2 = Fusion(c.frames, V), Fusion(half, V)
-            self.fusion3 = Fusion((half + 1) // 2, V)
+            half, released = (c.frames + 1) // 2, c.fusion == "released"
+            self.fusion1, self.fusion2 = Fusion(c.frames, V, released), Fusion(half, V, released)
+            self.fusion3 = Fusion((half + 1) // 2, V, released)
             self.fusions = {4: self.fusion1, 7: self.fusion2, 10: self.fusion3}
         self.classifiers = {s: start_linear(w3, c.n_classes) for s in letters}
         for s, classifier in self.classifiers.items():
@@ -247,7 +267,10 @@ class BPMGCN(nn.Module):
         """The same with what lies behind the scores; inputs as `forward` takes them."""
         with torch.no_grad():
             output, graphs, gates = self._run(posture, movement)
-            learned = {s: [unit.gcn1.PA.detach() for unit in self.units.get(s, [])] for s in "pm"}
+            learned = {
+                s: [u.gcn1.PA.detach() for u in self.units.get(s, []) if u.gcn1.PA is not None]
+                for s in "pm"
+            }
         by_kind = [list(kind) for kind in zip(*gates, strict=True)] or [[], [], [], []]
         return BPMGCNInspection(
             graphs["p"], graphs["m"], learned["p"], learned["m"], *by_kind, output
@@ -263,11 +286,13 @@ class BPMGCN(nn.Module):
         for i in range(10):
             for s, units in self.units.items():
                 x[s], attention = units[i](x[s])
-                graphs[s].append(attention)
+                if attention is not None:
+                    graphs[s].append(attention)
             if i + 1 in self.fusions:
                 x["p"], x["m"], seen = self.fusions[i + 1](x["p"], x["m"])
                 gates.append(seen)
-        pooled = {s: x[s].mean(dim=(2, 3)) for s in x}  # [N, w3]
+        pool = torch.amax if self.config.pool == "max" else torch.mean
+        pooled = {s: pool(x[s], dim=(2, 3)) for s in x}  # [N, w3]
         logits = {s: classifier(pooled[s]) for s, classifier in self.classifiers.items()}
         affective = self.fc2_aff(pooled["p"]) if "p" in pooled else None
         return BPMGCNOutput(logits.get("p"), affective, logits.get("m")), graphs, gates

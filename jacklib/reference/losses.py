@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from jacklib.core.pseudo_labels import seed_labels
-from jacklib.core.shapes import check_labels, check_polarity, check_reverse_sign, check_shape
+from jacklib.core.shapes import check_labels, check_polarity, check_shape, check_way
 
 # VE8's positive emotions: Anticipation, Joy, Surprise, Trust. The other four are negative.
 VE8_POSITIVE = frozenset({1, 4, 6, 7})
@@ -40,7 +40,7 @@ class TSLLoss:
     """
 
     def __init__(self, lambdas: Sequence[float] = (2, 1, 0.5, 1), reverse_sign: str = "released"):
-        check_reverse_sign(reverse_sign)
+        check_way("reverse_sign", reverse_sign)
         self.lambdas = tuple(lambdas)
         self.sign = 1 if reverse_sign == "released" else -1
 

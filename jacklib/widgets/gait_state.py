@@ -133,7 +133,11 @@ def graphs_of(states: Sequence[GaitState], stream: str) -> list[str]:
 
 def streams_of(states: Sequence[GaitState]) -> list[str]:
     """The streams of which more than the skeleton can be shown; posture if there is none."""
-    return [s for s in STREAMS if len(graphs_of(states, s)) > 1] or ["posture"]
+    return [
+        s
+        for s in STREAMS
+        if len(graphs_of(states, s)) > 1 or all(g.known(s, "joints") is not None for g in states)
+    ] or ["posture"]
 
 
 def strongest_pairs(matrix: np.ndarray, count: int = PAIRS) -> list[tuple[int, int, float]]:

@@ -319,8 +319,8 @@ plt.show()
 # | target at an action seed | the prediction of the marked frames (4.3) | the snippet's own scores (`utils.py` 215) | as the code |
 # | loss of pseudo labels | one sum over classes and background (eq. 8) | background and action each by itself, the action term halved (`train.py` 45, 61) | as the code |
 # | loss of the distribution | sum over the classes (eq. 6) | KL divergence, mean over the classes: half as much (`train.py` 14, 19) | as the code |
-# | reverse mapping | ratio of cosines, over all *other* snippets, to be made large (eq. 1) | log-softmax over *all* snippets (`model_tsl.py` 61 to 63), added to the loss, so made small (`train.py` 61) | as the code; `reverse_sign="paper"` |
-# | video score | of the fused scores (eq. 2) | of the scores before the fusion (`model_tsl.py` 218 to 222) | as the code |
+# | reverse mapping | ratio of cosines, over all *other* snippets, to be made large (eq. 1) | log-softmax over *all* snippets (`model_tsl.py` 61 to 63), added to the loss, so made small (`train.py` 61) | as the code; `--reverse_sign paper`: the paper's sign |
+# | video score | of the fused scores (eq. 2) | of the scores before the fusion (`model_tsl.py` 218 to 222) | as the code; `--video_score paper`: the paper's way |
 # | optimizer | Adam, 1e-5 (5.2) | also weight decay 5e-4, and ten times the rate for the audio extractor (`main.py` 64 to 66) | as the code; classroom: 1e-3 for all |
 # | levels of 1 − background | – | 0.4 to 0.725 (`config.py` 23) | 0.5 to 0.7, as in the public Jittor port and the numbers that we test against |
 # | recall and precision | recall, F2 (5.1) | means over the ranked list (`eval_detection.py`) | as the code |
@@ -328,7 +328,7 @@ plt.show()
 # | names of the classes | – | nAP and pAP by the order in which `gt.json` mentions the labels, so swapped on TSL-300 | by the label's name |
 # | length of a video | – | up to 4,000 snippets (`model_tsl.py` 94) | any |
 #
-# The last column's "classroom" is what this notebook runs. Sections 4, 6 and 8 show the rows that matter most; small ones are in `docs/en/architecture.md` and `docs/en/train.md`.
+# The last column's "classroom" is what this notebook runs. `TSL main --ways paper` stands for both options. Sections 4, 6 and 8 show the rows that matter most; small ones are in `docs/en/architecture.md` and `docs/en/train.md`.
 
 # %% [markdown] lang="zh"
 # ## 4 · 逐个部件看网络
@@ -348,8 +348,8 @@ plt.show()
 # | 动作种子的目标值 | 标注帧的预测（4.3 节） | 小段自己的得分（`utils.py` 215） | 同代码 |
 # | 伪标签的损失 | 对各类别和背景求一个和（公式 8） | 背景、动作分开计算，动作一项减半（`train.py` 45、61） | 同代码 |
 # | 分布的损失 | 对类别求和（公式 6） | KL 散度，对类别取平均，即一半（`train.py` 14、19） | 同代码 |
-# | 反向映射 | 余弦之比，分母是*其余*小段，要使它变大（公式 1） | 对*全部*小段的 log-softmax（`model_tsl.py` 61 至 63），加到损失上，即使它变小（`train.py` 61） | 同代码；`reverse_sign="paper"` |
-# | 视频得分 | 用融合得分（公式 2） | 用融合之前的得分（`model_tsl.py` 218 至 222） | 同代码 |
+# | 反向映射 | 余弦之比，分母是*其余*小段，要使它变大（公式 1） | 对*全部*小段的 log-softmax（`model_tsl.py` 61 至 63），加到损失上，即使它变小（`train.py` 61） | 同代码；`--reverse_sign paper`：符号按论文 |
+# | 视频得分 | 用融合得分（公式 2） | 用融合之前的得分（`model_tsl.py` 218 至 222） | 同代码；`--video_score paper`：按论文 |
 # | 优化器 | Adam，1e-5（5.2 节） | 另有权重衰减 5e-4，音频提取网络的学习率是十倍（`main.py` 64 至 66） | 同代码；课堂设置一律 1e-3 |
 # | 1 − 背景得分的阈值 | – | 0.4 至 0.725（`config.py` 23） | 0.5 至 0.7，与公开的计图移植版以及我们对照测试的数值相同 |
 # | 召回率与精确率 | 召回率、F2（5.1 节） | 沿排序列表取平均（`eval_detection.py`） | 同代码 |
@@ -357,7 +357,7 @@ plt.show()
 # | 类别的名字 | – | 按标签在 `gt.json` 中出现的次序称为 nAP、pAP，在 TSL-300 上正好颠倒 | 按标签的名字 |
 # | 视频长度 | – | 最多 4,000 个小段（`model_tsl.py` 94） | 不限 |
 #
-# 最后一列的“课堂设置”就是本笔记本运行的设置。其中最要紧的几行，第 4、6、8 节会看到；细小的差别见 `docs/cn/架构.md` 和 `docs/cn/训练.md`。
+# 最后一列的“课堂设置”就是本笔记本运行的设置。`TSL main --ways paper` 相当于同时使用这两个选项。其中最要紧的几行，第 4、6、8 节会看到；细小的差别见 `docs/cn/架构.md` 和 `docs/cn/训练.md`。
 
 
 # %%

@@ -529,11 +529,11 @@ for words, rows in (("all training gaits", affective), ("those of 48 frames", af
 #
 # | | paper | released code | here |
 # |---|---|---|---|
-# | graph of a unit | ST-GCN's fixed one (IV-A) | bones, a learned graph and attention, as in 2s-AGCN (`fagg.py` 58 to 60, 94 to 102) | as the code |
-# | fusion | features weighted by attention over frames *and* joints (eq. 8, 9) | over frames; that over joints only goes into it (`fagg.py` 175 to 186; the paper's form stands there as a comment) | as the code |
-# | before the classifier | global *maximum* (Fig. 2, IV-A) | mean over joints and frames (`fagg.py` 291 to 297) | as the code |
+# | graph of a unit | ST-GCN's fixed one (IV-A) | bones, a learned graph and attention, as in 2s-AGCN (`fagg.py` 58 to 60, 94 to 102) | as the code; `--graph fixed`: the paper's way |
+# | fusion | features weighted by attention over frames *and* joints (eq. 8, 9) | over frames; that over joints only goes into it (`fagg.py` 175 to 186; the paper's form stands there as a comment) | as the code; `--fusion paper`: the paper's way |
+# | before the classifier | global *maximum* (Fig. 2, IV-A) | mean over joints and frames (`fagg.py` 291 to 297) | as the code; `--pool max`: the paper's way |
 # | affective target | 31 features per gait (eq. 3) | 31 for each of 48 frames (`fagg.py` 238) | as the code |
-# | schedule | 80 epochs at 0.01, a tenth every 30 (IV-A) | 125 at 0.075, a tenth after 25, 50, 75, 100 (configuration, 41 to 48) | as the code; classroom: section 6 |
+# | schedule | 80 epochs at 0.01, a tenth every 30 (IV-A) | 125 at 0.075, a tenth after 25, 50, 75, 100 (configuration, 41 to 48) | as the code; `--ways paper`: the paper's, and the three above; classroom: section 6 |
 # | augmentation | small rotations and translations (IV-A) | rotation, scale and shift, drawn separately for posture and movement (`feeder_same_combine.py` 116 to 118) | as the code |
 # | joints 4 to 6 | left (III-B) | right, in the comments (`graph/EGait.py` 9 to 12) | left |
 # | affective features | Table I | read from files; no script | computed from Table I |
@@ -557,11 +557,11 @@ for words, rows in (("all training gaits", affective), ("those of 48 frames", af
 #
 # | | 论文 | 公开代码 | 这里 |
 # |---|---|---|---|
-# | 单元里的图 | ST-GCN 的固定图（IV-A 节） | 骨骼、可学习的图、注意力图，同 2s-AGCN（`fagg.py` 58 至 60、94 至 102） | 同代码 |
-# | 融合 | 特征由帧*和*关节两种注意力加权（公式 8、9） | 只用帧的注意力；关节的注意力只参与计算它（`fagg.py` 175 至 186；论文的写法在那里是注释） | 同代码 |
-# | 分类器之前 | 全局*最大*池化（图 2，IV-A 节） | 对关节和帧取平均（`fagg.py` 291 至 297） | 同代码 |
+# | 单元里的图 | ST-GCN 的固定图（IV-A 节） | 骨骼、可学习的图、注意力图，同 2s-AGCN（`fagg.py` 58 至 60、94 至 102） | 同代码；`--graph fixed`：按论文 |
+# | 融合 | 特征由帧*和*关节两种注意力加权（公式 8、9） | 只用帧的注意力；关节的注意力只参与计算它（`fagg.py` 175 至 186；论文的写法在那里是注释） | 同代码；`--fusion paper`：按论文 |
+# | 分类器之前 | 全局*最大*池化（图 2，IV-A 节） | 对关节和帧取平均（`fagg.py` 291 至 297） | 同代码；`--pool max`：按论文 |
 # | 情感特征的目标 | 每段步态 31 个（公式 3） | 48 帧，每帧 31 个（`fagg.py` 238） | 同代码 |
-# | 训练计划 | 80 轮，学习率 0.01，每 30 轮降为十分之一（IV-A 节） | 125 轮，0.075，在第 25、50、75、100 轮后降为十分之一（配置文件 41 至 48） | 同代码；课堂设置见第 6 节 |
+# | 训练计划 | 80 轮，学习率 0.01，每 30 轮降为十分之一（IV-A 节） | 125 轮，0.075，在第 25、50、75、100 轮后降为十分之一（配置文件 41 至 48） | 同代码；`--ways paper`：按论文，连同以上三项；课堂设置见第 6 节 |
 # | 数据增强 | 小的旋转和平移（IV-A 节） | 旋转、缩放、平移，姿态和运动各自随机（`feeder_same_combine.py` 116 至 118） | 同代码 |
 # | 关节 4 至 6 | 左侧（III-B 节） | 右侧，见注释（`graph/EGait.py` 9 至 12） | 左侧 |
 # | 情感特征 | 表 I | 从文件读取，没有脚本 | 按表 I 计算 |
@@ -620,7 +620,7 @@ print("and between the attention graphs:", np.abs(attention - seen_graph.numpy()
 #
 # $$x_p'=x_p+x_m\cdot\text{Att}_T(x_m),\qquad x_m'=x_m+x_p'\cdot\text{Att}_T(x_p)$$
 #
-# ($\text{Att}_T$: one weight from 0 to 1 per frame; the second equation adds the *new* $x_p'$, weighted by the attention of the old $x_p$.) There is also an attention over joints, but in the released code it affects only the input of the attention over time. **In equations (8) and (9) of the paper it weights the features themselves.** JACK follows the code.
+# ($\text{Att}_T$: one weight from 0 to 1 per frame; the second equation adds the *new* $x_p'$, weighted by the attention of the old $x_p$.) There is also an attention over joints, but in the released code it affects only the input of the attention over time. **In equations (8) and (9) of the paper it weights the features themselves.** JACK follows the code; with `--fusion paper` it follows the paper.
 #
 # **The loss** is the sum of three terms of weight 1: the cross entropy of each stream's logits, and the mean squared distance of the affective branch. The *mean* of the logits, which is the prediction, is not trained directly.
 
@@ -629,7 +629,7 @@ print("and between the attention graphs:", np.abs(attention - seen_graph.numpy()
 #
 # $$x_p'=x_p+x_m\cdot\text{Att}_T(x_m),\qquad x_m'=x_m+x_p'\cdot\text{Att}_T(x_p)$$
 #
-# （$\text{Att}_T$：每帧一个 0 到 1 的权重；第二式加的是*新*的 $x_p'$，权重却由原来的 $x_p$ 算出。）另有一个关节注意力，但在公开代码里，它只影响时间注意力怎样算。**论文的公式 (8)、(9) 却用它给特征本身加权。** JACK 以代码为准。
+# （$\text{Att}_T$：每帧一个 0 到 1 的权重；第二式加的是*新*的 $x_p'$，权重却由原来的 $x_p$ 算出。）另有一个关节注意力，但在公开代码里，它只影响时间注意力怎样算。**论文的公式 (8)、(9) 却用它给特征本身加权。** JACK 以代码为准；加上 `--fusion paper` 则按论文。
 #
 # **损失**是三项之和，权重都是 1：双流各自的交叉熵，加上情感特征分支的均方误差。预测用的是两组 logit 的*平均*，它本身并不直接受训练。
 

@@ -21,6 +21,7 @@ from jacklib.methods import gait, gait_config
 from jacklib.methods.gait_config import read_config
 from jacklib.networks import BPMGCN, BPMGCNConfig
 from jacklib.weights.checkpoint import read_options
+from jacklib.widgets.gait import gait_widget
 
 WALK = ROOT / "data_samples" / "gait" / "walks" / "cmu_01_03.csv"
 
@@ -213,6 +214,8 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("seed: " + "- " * 5000, "no plain YAML"),
         ("a: b\n" * 5000, "25,000 bytes, more than 20,000"),
         ("streams: [both]", "wanted one of"),
+        ("graph: free", "found 'free', wanted one of adaptive, fixed"),
+        ("ways: code", "found 'code', wanted one of released, paper"),
         ("seed: !!python/object/apply:os.system ['touch PLACE']", "Python objects are refused"),
     ],
 )
@@ -240,6 +243,83 @@ def test_an_epoch_s_share_of_the_run_stays(tmp_path):
     assert short.drops == (2, 4, 6, 8)
     given = gait._schedule({"settings": "paper", "n_epochs": 10, "drops": (7,)})
     assert given.drops == (7,)
+
+
+def test_the_papers_ways_by_one_option_or_several():
+    paper = gait._schedule({"settings": "paper", "ways": "paper"})
+    assert [paper.rate(epoch) for epoch in range(paper.n_epochs)] == pytest.approx(
+        [0.01] * 30 + [0.001] * 30 + [0.0001] * 20
+    )
+    rest = ("batch_size", "momentum", "weight_decay", "nesterov")
+    released = gait.SCHEDULES["paper"]
+    assert [getattr(paper, name) for name in rest] == [getattr(released, name) for name in rest]
+    short = gait._schedule({"settings": "classroom", "ways": "paper", "n_epochs": 40})
+    assert (short.learning_rate, short.drops, short.batch_size) == (0.01, (15, 30), 16)
+    given = gait._schedule({"settings": "paper", "ways": "paper", "learning_rate": 0.02})
+    assert (given.learning_rate, given.drops) == (0.02, (30, 60))
+    assert gait._given({"ways": "paper", "pool": "mean", "streams": "posture"}) == {
+        "graph": "fixed", "fusion": "paper", "pool": "mean", "streams": "posture",
+    }  # fmt: skip
+    assert gait._given({"ways": "released", "graph": "fixed"}) == {"graph": "fixed"}
+
+
+def test_a_network_trained_the_papers_way(few, tmp_path):
+    """Named in the file, and obeyed in testing, predicting and going on."""
+    config, folder = tmp_path / "ways.yaml", tmp_path / "run"
+    config.write_text("ways: paper\npool: mean\n")
+    run = ("Gait", "main", "--data_path", few, "--settings", "classroom", "--batch_size", "8",
+           "--result_path", folder, "--config", config)  # fmt: skip
+    result = jack(*run, "--n_epochs", "1", "--pool", "max")  # the command line goes before
+    assert result.returncode == 0, result.stderr
+    assert "streams: both, graph: fixed, fusion: paper, pool: max; batch 8" in result.stdout
+    assert "1 epochs, learning rate 0.01, a tenth after 1" in result.stdout
+    last = folder / "last.pth"
+    saved = read_options(last)
+    assert [saved[name] for name in ("graph", "fusion", "pool")] == ["fixed", "paper", "max"]
+
+    weights = ("--weights", last, "--result_path", tmp_path)
+    test = ("Gait", "main", "--phase", "test", "--data_path", few, *weights)
+    again = jack(*test)
+    assert again.returncode == 0, again.stderr
+    report = json.loads((tmp_path / "evaluation.json").read_text())
+    (row,) = csv.DictReader((folder / "log.csv").open())
+    assert report["accuracy"] == pytest.approx(float(row["val_accuracy"]), abs=1e-6)
+    for option, value, found in (
+        ("--graph", "adaptive", "graph: fixed"),
+        ("--fusion", "released", "fusion: paper"),
+        ("--pool", "mean", "pool: max"),
+    ):
+        refused = jack(*test, option, value)
+        assert refused.returncode == 1
+        assert f"last.pth: found {found}, wanted {value}" in refused.stderr
+    single = jack("Gait", "test_single", "--pose_path", WALK, *weights)
+    assert single.returncode == 0, single.stderr
+    assert "attention in fusion 3" in single.stdout and "learned" not in single.stdout
+
+    rest = (*run, "--n_epochs", "2", "--drops", "1", "--resume", last)
+    refused = jack(*rest)  # pool: mean
+    assert refused.returncode == 1
+    assert "found a run with pool max, wanted pool mean" in refused.stderr
+    result = jack(*rest, "--pool", "max")
+    assert result.returncode == 0, result.stderr
+    assert len(list(csv.DictReader((folder / "log.csv").open()))) == 2
+
+
+def test_the_widget_of_a_network_with_the_fixed_graph(few):
+    """The bones alone, and the fusions' attention to joints of either stream."""
+    runtime.seed(3)
+    net = BPMGCN(BPMGCNConfig(widths=(8, 8, 8), graph="fixed", fusion="paper", pool="max"))
+    states = gait.gait_states(net, Gaits(few, "test"), [2, 5])
+    for state in states:
+        for stream in ("posture", "movement"):
+            assert state.known(stream, "attention") is state.known(stream, "learned") is None
+            assert state.known(stream, "joints").shape == (3, 16)
+    shown = gait_widget(states)
+    assert [value for _, value in shown.graph.options] == ["skeleton"]
+    assert [value for _, value in shown.stream.options] == ["posture", "movement"]
+    before = shown.image.value
+    shown.stream.value = "movement"
+    assert shown.image.value != before and "attention in fusion 3" in shown.description
 
 
 @pytest.mark.parametrize("streams", ["both", "posture", "movement"])

@@ -18,6 +18,7 @@ from jacklib.data.tsl300 import UntrimmedVideos
 from jacklib.data.tsl_features import frames_between, i3d_features
 from jacklib.errors import DataError
 from jacklib.methods import tsl
+from jacklib.methods.front import load
 from jacklib.networks import I3D, TSLNet, TSLNetConfig
 from jacklib.samples.untrimmed import write_mp4
 from jacklib.weights.torch_files import read_torch_file, write_torch_file
@@ -66,6 +67,7 @@ def test_resume_of_a_complete_run_makes_what_is_missing(trained, tmp_path):
     for option, value, found in (
         ("--class_th", "0.6", "class_th 0.5"),
         ("--reverse_sign", "paper", "reverse_sign released"),
+        ("--video_score", "paper", "video_score released"),
         ("--lr", "[0.001]*3+[0.0004]*1", "lr 0.0005"),
     ):
         assert f"last.pth: found a run with {found}, wanted" in fails(*command, option, value)
@@ -81,6 +83,37 @@ def test_resume_of_a_complete_run_makes_what_is_missing(trained, tmp_path):
     assert [again.get(k) for k in report if k not in times] == [
         report[k] for k in report if k not in times
     ]
+
+
+def test_the_papers_ways(tmp_path):
+    """--ways sets both; what is given singly goes before; the file says it, and all follow it."""
+    run = ("TSL", "main", "--dataset", "film", "--result_path", tmp_path, "--lr", "[0.001]*2",
+           "--batch_size", "2", "--evaluate_every", "1", "--ways", "paper")  # fmt: skip
+    result = jack(*run)
+    assert result.returncode == 0, result.stderr
+    best = tmp_path / "best.pth"
+    model = load(best)
+    assert model.config.video_score == "paper" and model.file.options["reverse_sign"] == "paper"
+    resume = (*run, "--resume", tmp_path / "last.pth")
+    for option, value in (("--video_score", "released"), ("--reverse_sign", "released")):
+        found = f"found a run with {option[2:]} paper, wanted {option[2:]} {value}"
+        assert found in fails(*resume, option, value)
+    assert jack(*resume).returncode == 0
+
+    root, found = ROOT / "data_samples" / "untrimmed_film", {}
+    videos = UntrimmedVideos(root, "test")
+    sample = videos.load(0)
+    scores, video_score = tsl.predict(model.net, sample)
+    k = len(scores) // model.config.r_act
+    wanted = np.sort(scores[:, :2], axis=0)[::-1][:k].mean(0)
+    np.testing.assert_allclose(video_score, wanted, rtol=1e-4)
+    command = ("TSL", "main_eval", "--dataset", "film", "--checkpoint_path", best)
+    for way in ((), ("--video_score", "paper"), ("--video_score", "released")):
+        folder = tmp_path / ("eval" + "_".join(way))
+        result = jack(*command, "--result_path", folder, *way)
+        assert result.returncode == 0, result.stderr
+        found[way[1:]] = (folder / "detections.json").read_text()
+    assert found[()] == found[("paper",)] != found[("released",)]
 
 
 def test_main_eval_writes_activitynet_s_json(trained, tmp_path):

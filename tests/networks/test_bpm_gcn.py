@@ -1,5 +1,7 @@
 """BPM-GCN and its loss: the authors' PyTorch code (golden numbers), the twin (small networks)."""
 
+from dataclasses import replace
+
 import jittor as jt
 import numpy as np
 import pytest
@@ -12,10 +14,12 @@ from support.training_numbers import (
     small_cases,
 )
 
+from jacklib.core.shapes import GAIT_WAYS
 from jacklib.core.skeleton import Graph
 from jacklib.errors import DataError
 from jacklib.measure.golden_numbers import Golden, weight
 from jacklib.networks import BPMGCN, BPMGCNConfig
+from jacklib.networks.bpm_gcn import Fusion
 from jacklib.networks.losses import bpm_gcn_loss
 from jacklib.ops import SGD
 from jacklib.ops.cpu import onednn
@@ -228,6 +232,9 @@ def test_wrong_shapes_are_named(tiny, posture, movement, message):
         ({"widths": (64, 128)}, r"widths: found \[64, 128\], wanted three multiples of embed"),
         ({"widths": (64, 130, 256)}, "widths: found .*wanted three multiples of embed"),
         ({"frames": 1}, "frames: found 1, wanted a whole number from 2 to"),
+        ({"graph": "free"}, "graph: found .free., wanted one of adaptive, fixed"),
+        ({"fusion": "none"}, "fusion: found .none., wanted one of released, paper"),
+        ({"pool": "sum"}, "pool: found .sum., wanted one of mean, max"),
     ],
 )
 def test_options_that_do_not_fit_are_named(options, message):
@@ -240,6 +247,105 @@ def test_the_two_settings():
     small = BPMGCN(BPMGCNConfig.classroom())
     assert {k for k in Golden("bpm_gcn").keys if "num_batches" not in k} == set(small.state_dict())
     assert sum(p.numel() for p in small.parameters()) < 6e5
+
+
+# --- The paper's ways -----------------------------------------------------------------------------
+
+
+def other_way(net, **options):
+    """The same network another way, with the weights that both have, in evaluation mode."""
+    other = BPMGCN(replace(net.config, **options))
+    load_weights(other, net.state_dict(), strict=False)
+    net.eval()
+    other.eval()
+    return other
+
+
+def test_the_fixed_graph_is_the_skeleton_alone(tiny):
+    """One unit by NumPy: the sum of x A W over the parts, and nothing learned between joints."""
+    net, given = tiny
+    inputs = given["posture"], given["movement"]
+    fixed = other_way(net, graph="fixed")
+    released = set(net.state_dict())
+    learned = {k for k in released if any(n in k for n in (".PA", ".conv_a.", ".conv_b."))}
+    assert len(learned) == 2 * 10 * (1 + 2 * 3 * 2)
+    assert set(fixed.state_dict()) == released - learned
+
+    unit, x = fixed.l5_m.gcn1, rng_array(4, 2, 6, 16, 8)
+    unit.bn.weight.assign(jt.ones(unit.bn.weight.shape))  # it starts next to 0
+    y = sum(
+        np.einsum("ntvc,vw,oc->ntwo", x, part, conv.weight.numpy()[:, :, 0, 0]) + conv.bias.numpy()
+        for part, conv in zip(Graph().A, unit.conv_d, strict=True)
+    )
+    y = y / np.sqrt(1 + unit.bn.eps)  # its running statistics are 0 and 1
+    y = y + unit.down(jt.array(x)).numpy()
+    found, attention = unit(jt.array(x))
+    assert attention is None
+    np.testing.assert_allclose(found.numpy(), np.maximum(y, 0), rtol=1e-4, atol=1e-5)
+
+    seen = fixed.inspect(*inputs)
+    for stream in ("posture", "movement"):
+        assert getattr(seen, f"{stream}_graphs") == getattr(seen, f"{stream}_learned") == []
+        assert len(getattr(seen, f"{stream}_joints")) == 3
+
+
+def gate(g, mean):
+    """`Gate` in NumPy."""
+    hidden = np.maximum(mean @ g.fc1.weight.numpy()[:, :, 0, 0].T, 0)
+    return 1 / (1 + np.exp(-hidden @ g.fc2.weight.numpy()[:, :, 0, 0].T))
+
+
+def test_the_papers_fusion_is_equations_8_and_9():
+    jt.set_global_seed(0)
+    fusion = Fusion(6, 16, released=False)
+    x_p, x_m = (rng_array(seed, 2, 6, 16, 4) for seed in (1, 2))
+    times, joints, wanted = [], [], []
+    for x, of_times, of_joints in (
+        (x_p, fusion.att_T_p, fusion.att_N_p), (x_m, fusion.att_T_m, fusion.att_N_m)
+    ):  # fmt: skip
+        times.append(gate(of_times, x.mean((2, 3))))
+        joints.append(gate(of_joints, x.mean((1, 3))))
+        wanted.append(x * times[-1][:, :, None, None] * joints[-1][:, None, :, None])
+    *found, gates = fusion(jt.array(x_p), jt.array(x_m))
+    np.testing.assert_allclose(found[0].numpy(), x_p + wanted[1], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found[1].numpy(), x_m + wanted[0], rtol=1e-5, atol=1e-6)
+    for ours, theirs in zip(gates, [*joints, *times], strict=True):
+        np.testing.assert_allclose(ours.numpy(), theirs, rtol=1e-5)
+
+
+def test_the_largest_value_before_the_classifier(tiny):
+    net, given = tiny
+    highest, maps = other_way(net, pool="max"), []
+    fuse = highest.fusions[10]
+    highest.fusions[10] = lambda *streams: maps.append(fuse(*streams)) or maps[-1]
+    out = highest(given["posture"], given["movement"])
+    for x, classifier, found in (
+        (maps[0][0], highest.fc1_classifier_p, out.posture_logits),
+        (maps[0][0], highest.fc2_aff, out.affective),
+        (maps[0][1], highest.fc1_classifier_m, out.movement_logits),
+    ):
+        wanted = x.numpy().max((1, 2)) @ classifier.weight.numpy().T + classifier.bias.numpy()
+        np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "way"), [(n, ways[1]) for n, ways in GAIT_WAYS.items()])
+def test_every_way_makes_another_network_that_learns(tiny, name, way):
+    """Its outputs are others, and one step moves all that it has."""
+    jt.set_global_seed(1)
+    net, given = BPMGCN(BPMGCNConfig(**TINY)), tiny[1]
+    for key, value in net.state_dict().items():
+        if key.endswith("gcn1.bn.weight"):
+            value.assign(jt.ones(value.shape))
+    other, inputs = other_way(net, **{name: way}), (given["posture"], given["movement"])
+    for ours, theirs in zip(other(*inputs), net(*inputs), strict=True):
+        assert error(ours.numpy(), theirs.numpy()) > 1e-3
+    other.train()
+    sgd = SGD(other.parameters(), 0.05)
+    before = {k: v.numpy().copy() for k, v in other.state_dict().items()}
+    sgd.step(bpm_gcn_loss(other(*inputs), given["labels"], given["affective_target"])["total"])
+    still = {k for k, v in other.state_dict().items() if (v.numpy() == before[k]).all()}
+    # A bias before a batch norm has no gradient but rounding, and a gate's ReLU may be shut.
+    assert all(k.endswith("bias") or "att_" in k for k in still), still
 
 
 # --- Products and convolutions, channels last -----------------------------------------------------

@@ -225,6 +225,27 @@ def test_absent_classes_are_scored_by_their_mean(tiny):
     np.testing.assert_allclose(out.distribution.numpy().sum(2), 1, rtol=1e-5)
 
 
+def test_the_papers_video_score_is_of_the_fused_scores(tiny):
+    """The mean of the T // r_act best, or of all for an absent class, by NumPy; all else stays."""
+    net, given = tiny
+    net.eval()
+    paper = TSLNet(TSLNetConfig(**TINY, video_score="paper"))
+    load_weights(paper, net.state_dict())
+    paper.eval()
+    inputs, labels = (given["rgb"], given["logmel"]), np.float32([[1, 0]])
+    for about in ((), (labels,)):
+        released, found = net(*inputs, *about), paper(*inputs, *about)
+        fused = released.scores.numpy()[0, :, :2]
+        wanted = np.sort(fused, axis=0)[::-1][: T // 8].mean(0)
+        if about:
+            wanted[1] = fused[:, 1].mean()
+        np.testing.assert_allclose(found.video_score.numpy()[0], wanted, rtol=1e-5)
+        assert (found.video_score.numpy() < released.video_score.numpy()).all()
+        for name, value in released._asdict().items():
+            if name != "video_score" and value is not None:
+                np.testing.assert_array_equal(getattr(found, name).numpy(), value.numpy(), name)
+
+
 def test_the_audio_extractor_learns_ten_times_as_fast():
     jt.set_global_seed(0)
     net = TSLNet(TSLNetConfig(**TINY, dropout=0.0))
@@ -299,6 +320,7 @@ def test_wrong_shapes_are_named(tiny, rgb, logmel, labels, message):
     [
         ({"modality": "audio"}, "modality: found 'audio', wanted one of"),
         ({"len_feature": 100}, "len_feature: found 100, wanted a multiple of 16"),
+        ({"video_score": "fused"}, "video_score: found .fused., wanted one of released, paper"),
     ],
 )
 def test_options_that_do_not_fit_are_named(options, message):

@@ -7,8 +7,13 @@ import subprocess
 
 import pytest
 from support import ROOT
+from support.tiny import TINY
 
+from jacklib import networks
 from jacklib.backend.torch_process import find_torch, process_environment
+from jacklib.core.networks import network as table_of
+from jacklib.networks import losses
+from jacklib.porting import Reference, compare
 
 NETWORKS = ("vaanet_ve8", "cten_ve8", "cten_visual_ve8", "tsl_t64", "tsl_t650", "bpm_gcn")
 
@@ -26,3 +31,36 @@ def test_twin(network):
     (found,) = json.loads(done.stdout).values()
     assert len(found) >= 2
     assert max(found.values()) < 1e-4, found
+
+
+WAYS = {
+    "tsl": [{"video_score": "paper"}],
+    "gait": [
+        {"graph": "fixed"},
+        {"fusion": "paper"},
+        {"pool": "max"},
+        {"graph": "fixed", "fusion": "paper", "pool": "max"},
+    ],
+}
+
+
+@pytest.mark.skipif(find_torch() is None, reason="needs PyTorch")
+@pytest.mark.parametrize(
+    ("key", "options"), [(key, options) for key, each in WAYS.items() for options in each]
+)
+def test_the_papers_ways_are_the_twins(key, options):
+    """Outputs to 1e-5; gradients and one step as `porting compare` asks of the networks."""
+    table = table_of(key)
+    config = table.config(**TINY[key] | options)
+    inputs, targets = table.passes(config, 4, 0, 24)[0]
+    loss = f"{key}_loss"
+    reference = Reference(
+        f"jacklib.reference:{table.kind}", config, loss=f"jacklib.reference.losses:{loss}"
+    )
+    net = getattr(networks, table.kind)(config)
+    found = compare(
+        net, reference, inputs, loss=getattr(losses, loss), targets=targets, training=True
+    )
+    assert found.ok, str(found)
+    (whole,) = (layer.output for layer in found.layers if not layer.name)
+    assert whole < 1e-5, str(found)
