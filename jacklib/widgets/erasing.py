@@ -25,7 +25,7 @@ from matplotlib.patches import Patch
 from jacklib.core.erasing import THETA, kept_segments, threshold
 from jacklib.widgets import drawing
 from jacklib.widgets.drawing import BLUE, INK, INNER, MARGIN_LEFT, VERMILLION, array, class_label
-from jacklib.widgets.words import texts
+from jacklib.widgets.words import texts, told
 
 TEXT = texts("erasing")
 
@@ -85,28 +85,15 @@ png = drawing.png_of(render)
 def describe(state: ErasingState, lang: str = "en") -> str:
     """What the picture says, in a few sentences, for those who cannot see it."""
     drawing.check_language(lang)
-    text = TEXT[lang]
     _, low, high = state.seen
-    facts = dict(title=state.title or text["clip"].rstrip(":："), seconds=state.seconds)
-    facts |= dict(all=len(state.gamma), theta=state.theta, t=state.threshold)
-    sentences = [text["describe"].format(**facts)]
-    key = "describe_no_low" if low.all() else "describe_erased"
-    sentences.append(text[key].format(_named(~low, text)))
-    key = "describe_no_high" if high.all() else "describe_high"
-    sentences.append(text[key].format(_named(high, text)))
-    if state.truth is not None and state.truth.any():
-        event = state.truth > 0
-        facts = dict(where=_named(event, text), lost=(event & ~low).sum(), all=event.sum())
-        sentences.append(text["describe_truth"].format(**facts))
-    guesses = [
-        text["describe_guess"].format(class_label(state.class_names[row.argmax()], lang), row.max())
-        for row in state.probabilities
-    ]
-    sentences += [
-        text["describe_passes"].format(text["comma"].join(guesses)), text["describe_mean"],
-        drawing.verdict(state, state.mean_probabilities, lang),
-    ]  # fmt: skip
-    return text["space"].join(sentences)
+    names = [class_label(state.class_names[row.argmax()], lang) for row in state.probabilities]
+    return told(
+        TEXT[lang], state.title, state=state, low=low, high=high, erased=~low,
+        event=np.zeros_like(low) if state.truth is None else state.truth > 0,
+        named=lambda mask: _named(mask, TEXT[lang]),
+        guesses=[*zip(names, state.probabilities.max(1), strict=True)],
+        verdict=drawing.verdict(state, state.mean_probabilities, lang),
+    )  # fmt: skip
 
 
 # --- the widget ---------------------------------------------------------------------------------
