@@ -1,12 +1,11 @@
 """PyTorch in a process of its own: run a few lines of it and get NumPy arrays back.
 
 PyTorch and Jittor do not share a process safely (Jittor issues #126 and #223). `pytorch(code)`
-sends the code to a process that has PyTorch, which is this file too: JSON lines with code in,
-values out. Where there is none, as on most readers' machines, the answer that was stored when the
-notebooks were built serves; it is found by the code and its inputs.
+sends the code to a process that has PyTorch, which is this file too (see `processes.Worker`). Where
+there is none, as on most readers' machines, the answer that was stored when the notebooks were
+built serves; it is found by the code and its inputs.
 
     pytorch("x.softmax(dim=1)", x=np.float32([[1, 2, 3]]))   -> array([[0.09, 0.245, 0.665]])
-    {"code": "...", "inputs": {name: value}}  ->  {"value": ..., "version": ...} or {"error": ...}
 """
 
 import ast
@@ -21,6 +20,7 @@ import textwrap
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -123,37 +123,23 @@ def key(code: str, inputs: dict[str, Any]) -> str:
 # --- the process ----------------------------------------------------------------------------------
 
 
-def _run(code: str, inputs: dict[str, Any]) -> Any:
-    """The value of the last expression of the code; None where it ends in something else."""
+def _run(code: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The value of the last expression of the code, None where it ends in something else; and
+    PyTorch's version."""
     import torch
 
     tensors = {n: torch.from_numpy(np.array(from_json(v))) for n, v in inputs.items()}
     names = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional, "np": np} | tensors
-    tree = ast.parse(code)
+    tree, value = ast.parse(code), None
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     torch.manual_seed(0)
     exec(compile(tree, "<pytorch>", "exec"), names)
-    if last is None:
-        return None
-    return eval(compile(ast.Expression(last.value), "<pytorch>", "eval"), names)
+    if last is not None:
+        value = eval(compile(ast.Expression(last.value), "<pytorch>", "eval"), names)
+    return {"value": to_json(value), "version": f"PyTorch {torch.__version__}"}
 
 
-def _serve() -> None:
-    """Answer until the input ends. What the code prints goes to the standard error stream."""
-    import torch
-
-    for line in sys.stdin:
-        request = json.loads(line)
-        try:
-            with contextlib.redirect_stdout(sys.stderr):
-                value = to_json(_run(request["code"], request["inputs"]))
-            answer = json.dumps({"value": value, "version": f"PyTorch {torch.__version__}"})
-        except Exception as error:  # whatever the code does wrong is its author's to read
-            answer = json.dumps({"error": f"{type(error).__name__}: {error}"})
-        print(answer, flush=True)
-
-
-_console: processes.Child | None = None
+_console: processes.Worker | None = None
 _told = False
 
 
@@ -161,21 +147,15 @@ def _ask(python: str, code: str, inputs: dict[str, Any]) -> tuple[Any, str]:
     """The code's last expression and PyTorch's version, from a process that stays for the next."""
     global _console
     if _console is None or _console.poll() is not None:
-        _console = processes.Child(["-m", "jacklib.backend.torch_process"], python=python,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=process_environment(JACKLIB_NO_JITTOR="1"))  # fmt: skip
+        own = process_environment(JACKLIB_NO_JITTOR="1")
+        _console = processes.Worker("jacklib.backend.torch_process", python, own)
         atexit.register(_console.end)
-    request = {"code": code, "inputs": {n: to_json(np.asarray(v)) for n, v in inputs.items()}}
+    given = {name: to_json(np.asarray(value)) for name, value in inputs.items()}
     try:
-        print(json.dumps(request), file=_console.stdin, flush=True)
-        line = _console.stdout.readline()
-    except BrokenPipeError:
-        line = ""
-    if not line:
-        raise RuntimeError(f"PyTorch's process ended with {_console.wait()}")
-    answer = json.loads(line)
-    refuse("error" in answer, "code", found=answer.get("error"),
-           wanted="PyTorch code that runs", cure="Correct it.")  # fmt: skip
+        answer = _console.ask("run", code=code, inputs=given)
+    except RuntimeError as error:
+        raise DataError("code", found=error, wanted="PyTorch code that runs",
+                        cure="Correct it.") from None  # fmt: skip
     return from_json(answer["value"]), answer["version"]
 
 
@@ -241,4 +221,4 @@ def _store(path: Path, name: str, value: Any, version: str) -> None:
 
 
 if __name__ == "__main__":
-    _serve()
+    processes.serve(SimpleNamespace(run=_run))

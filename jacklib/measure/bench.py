@@ -23,13 +23,14 @@ from pathlib import Path
 from typing import Any
 
 from jacklib.backend import cuda, processes
+from jacklib.backend.processes import Worker
 from jacklib.backend.torch_process import find_torch
 from jacklib.core.networks import KEYS, NETWORKS
 from jacklib.core.networks import network as table_of
 from jacklib.core.options import add_options
 from jacklib.errors import DataError, check_at_least, refuse
 from jacklib.files import filled, write_json
-from jacklib.measure.protocol import Worker, programs, versions
+from jacklib.measure.protocol import programs, versions
 
 OPERATIONS = {network.key: network.operations for network in NETWORKS}
 WORDS = {"inference": "inference", "forward": "forward pass in training", "train": "training step"}
@@ -65,7 +66,7 @@ def measure(
 
     def held(name: str) -> int:
         if gpu:
-            return gpu_memory(workers[name].process.pid) or max(0, grown[name])
+            return gpu_memory(workers[name].pid) or max(0, grown[name])
         return workers[name].ask("info")["peak_rss"]
 
     with contextlib.ExitStack() as running:

@@ -22,11 +22,12 @@ from typing import Any
 
 import numpy as np
 
+from jacklib.backend.processes import Worker
 from jacklib.data.tsl300 import UntrimmedVideos
 from jacklib.files import filled
 from jacklib.measure import protocol
 from jacklib.measure.jittor_session import JittorSession
-from jacklib.measure.protocol import Job, Worker, programs
+from jacklib.measure.protocol import Job, programs
 from jacklib.methods import tsl
 from jacklib.networks import TSLNetConfig
 from jacklib.samples import UNTRIMMED
