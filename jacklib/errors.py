@@ -101,6 +101,22 @@ def refuse(bad: object, what: object, *, found: object, wanted: object, cure: st
         raise DataError(what, found=found, wanted=wanted, cure=cure)
 
 
+# What refusals of several words say, by key; the gaps in it are their facts.
+_REFUSALS = json.loads(Path(__file__).with_name("refusals.json").read_text("utf-8"))
+
+
+def error_of(key: str, what: object, /, **facts: object) -> DataError:
+    """The DataError that refusals.json words under a key."""
+    words = {part: text.format(**facts) for part, text in _REFUSALS[key].items()}
+    return DataError(what, **words)
+
+
+def refuse_as(key: str, bad: object, what: object, /, **facts: object) -> None:
+    """`refuse`, in the words of refusals.json."""
+    if bad:
+        raise error_of(key, what, **facts)
+
+
 def check_choice(name: str, value, choices: Iterable, cure: str = "Choose one of these.") -> None:
     """Raise DataError unless an argument is one of the choices."""
     choices = list(choices)

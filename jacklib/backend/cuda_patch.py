@@ -7,7 +7,6 @@ Jittor is not touched.
 import importlib.metadata
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,14 +22,12 @@ class Change(NamedTuple):
     new: str
 
 
-def _changes() -> Iterator[Change]:
-    """Those of cuda_patch.txt. No YAML: `gpu_check` runs where nothing reads it."""
-    for part in text_of("cuda_patch.txt").split("\n\n@@ ")[1:]:
-        head, _, body = part.partition("\n")
-        yield Change(*head.split(": ", 1), *body.rstrip("\n").split("\n@@ becomes\n"))
-
-
-CHANGES = tuple(_changes())
+# No YAML: `gpu_check` runs where nothing reads it.
+_PARTS = (part.partition("\n") for part in text_of("cuda_patch.txt").split("\n\n@@ ")[1:])
+CHANGES = tuple(
+    Change(*head.split(": ", 1), *body.rstrip("\n").split("\n@@ becomes\n"))
+    for head, _, body in _PARTS
+)
 
 
 def patched_copy(site_packages: Path, folder: Path) -> Path:

@@ -74,14 +74,6 @@ def _plain_python() -> str:
     return str(folders.plain_name(python.parent.parent) / python.parent.name / python.name)
 
 
-def _check_mpi() -> None:
-    if in_mpi() and not (os.environ.get("mpicc_path") or shutil.which("mpicc")):
-        raise RuntimeError(
-            "Started by mpirun, but Jittor finds no mpicc to build its MPI parts with. "
-            "Cure: sudo apt-get install libopenmpi-dev openmpi-bin, or export mpicc_path=/its/path"
-        )
-
-
 def provide_home() -> None:
     """Set HOME and JITTOR_HOME so that Jittor can keep what it compiles, and run it. Raises
     RuntimeError with the cause and the cure if no folder allows that."""
@@ -168,12 +160,15 @@ def onednn_files() -> dict[str, Path]:
     """What oneDNN's two PyPI packages installed, by its place in `folders.onednn_folder`; {} where
     library or headers are missing."""
     found = {}
-    for package in filter(version_of, ONEDNN_PACKAGES):
-        for file in importlib.metadata.files(package) or []:
-            if file.name == "libmkldnn.so":
-                found["lib/libdnnl.so.2"] = Path(file.locate())
-            elif "include" in file.parts:
-                found["include/" + file.as_posix().rpartition("include/")[2]] = Path(file.locate())
+    installed = []
+    for package in ONEDNN_PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            installed += importlib.metadata.files(package) or []
+    for file in installed:
+        if file.name == "libmkldnn.so":
+            found["lib/libdnnl.so.2"] = Path(file.locate())
+        elif "include" in file.parts:
+            found["include/" + file.as_posix().rpartition("include/")[2]] = Path(file.locate())
     found = {place: path for place, path in found.items() if path.is_file()}
     return found if {"lib/libdnnl.so.2", "include/mkldnn.h"} <= found.keys() else {}
 
@@ -301,7 +296,11 @@ def prepare() -> None:
         if cure:
             found = f"found {found or 'none'}, wanted {WANTED[package][0]}"
             raise RuntimeError(f"{package}: {found}. Cure: {cure}")
-    _check_mpi()
+    if in_mpi() and not (os.environ.get("mpicc_path") or shutil.which("mpicc")):
+        raise RuntimeError(
+            "Started by mpirun, but Jittor finds no mpicc to build its MPI parts with. "
+            "Cure: sudo apt-get install libopenmpi-dev openmpi-bin, or export mpicc_path=/its/path"
+        )
     _set_quiet_defaults()
     provide_home()
     _find_cuda()
@@ -381,13 +380,6 @@ def seed(value: int) -> None:
     # is; every other seed is spread out.
     spread = int(np.random.SeedSequence(value).generate_state(1)[0] >> 2) if value else 0
     jt.set_global_seed(spread)
-
-
-def version_of(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def packages_found() -> dict[str, tuple[str, str]]:

@@ -27,7 +27,7 @@ import numpy as np
 
 from jacklib.backend import processes
 from jacklib.backend.folders import ROOT, set_here
-from jacklib.errors import DataError, refuse
+from jacklib.errors import DataError, error_of, refuse_as
 from jacklib.files import read_table, write_text
 
 ANSWERS = ROOT / "jacklib" / "reference" / "answers"
@@ -57,14 +57,11 @@ def find_torch() -> str | None:
             found = processes.run_child(["-c", "import torch"], python=python, capture_output=True,
                 stdin=subprocess.DEVNULL, env=process_environment())  # fmt: skip
         except OSError as error:
-            raise DataError(
-                "JACK_TORCH_PYTHON", found=f"{python!r} ({error.strerror})",
-                wanted="a Python that has PyTorch", cure="Correct it, or unset it.",
-            ) from error  # fmt: skip
+            raise error_of("no such Python", "JACK_TORCH_PYTHON", python=python,
+                           strerror=error.strerror) from error  # fmt: skip
         if found.returncode == 0:
             return python
-        refuse(python == named, "JACK_TORCH_PYTHON", found=f"{named!r}, a Python without PyTorch",
-               wanted="one that has it", cure="Install PyTorch there, or unset it.")  # fmt: skip
+        refuse_as("Python without PyTorch", python == named, "JACK_TORCH_PYTHON", named=named)
     return None
 
 
@@ -154,8 +151,7 @@ def _ask(python: str, code: str, inputs: dict[str, Any]) -> tuple[Any, str]:
     try:
         answer = _console.ask("run", code=code, inputs=given)
     except RuntimeError as error:
-        raise DataError("code", found=error, wanted="PyTorch code that runs",
-                        cure="Correct it.") from None  # fmt: skip
+        raise error_of("PyTorch code that fails", "code", error=error) from None
     return from_json(answer["value"]), answer["version"]
 
 

@@ -56,15 +56,14 @@ class _Clock:
         self.zero, self.left, self.last = zero, deque(jumps), None
 
     def __call__(self, time: Fraction) -> Fraction:
-        while self.left and self._is_past(self.left[0], time):
+        while self.left:
+            before, by = self.left[0]
+            back = self.last is not None and time < self.last + by / 2
+            if not (back if before is None else time > before):
+                break
             self.zero += self.left.popleft().by
         self.last = time
         return time - self.zero
-
-    def _is_past(self, jump: Jump, time: Fraction) -> bool:
-        if jump.before is None:
-            return self.last is not None and time < self.last + jump.by / 2
-        return time > jump.before
 
 
 @dataclass(frozen=True)

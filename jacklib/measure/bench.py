@@ -28,7 +28,7 @@ from jacklib.backend.torch_process import find_torch
 from jacklib.core.networks import KEYS, NETWORKS
 from jacklib.core.networks import network as table_of
 from jacklib.core.options import add_options
-from jacklib.errors import DataError, check_at_least, refuse
+from jacklib.errors import DataError, check_at_least, refuse_as
 from jacklib.files import filled, write_json
 from jacklib.measure.protocol import programs, versions
 
@@ -197,10 +197,8 @@ def main(args: argparse.Namespace) -> int:
     """Measure and print the tables; returns the exit code."""
     for name in ("rounds", "warm_up", "seeds"):
         check_at_least(f"--{name}", getattr(args, name), 1, "Correct it.")
-    refuse(args.train and (args.network != "tsl" or args.settings == "paper"), "--train",
-           found=f"bench {args.network} --settings {args.settings}",
-           wanted="bench tsl, with the classroom settings", cure="`bench tsl --train`; without "
-           "--train the single steps of every network are measured.")  # fmt: skip
+    refuse_as("training bench", args.train and (args.network != "tsl" or args.settings == "paper"),
+              "--train", network=args.network, settings=args.settings)  # fmt: skip
     way = cuda.choose(cuda.look()) if args.device == "cuda" else None
     if way is not None and way.name == "cpu":
         raise DataError("--device cuda", found=way.reason, wanted="a GPU that Jittor computes on",

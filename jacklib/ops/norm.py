@@ -24,13 +24,6 @@ def _moments(x: jt.Var) -> Sequence[jt.Var]:
     return mean, (x - _per_channel(mean)).sqr().mean((0, 2))
 
 
-def _gradient_sums(dy: jt.Var, x: jt.Var, mean: jt.Var) -> Sequence[jt.Var]:
-    """Each channel's sum of dy and of dy * (x - mean)."""
-    if not jt.flags.use_cuda:
-        return _sums(KERNELS.GRADIENT_SUMS, KERNELS.GRADIENT_SUMS_OF_ROWS, dy, x, mean)
-    return dy.sum((0, 2)), (dy * (x - _per_channel(mean))).sum((0, 2))
-
-
 def _per_channel(values: jt.Var) -> jt.Var:
     return values.reshape(1, -1, 1)
 
@@ -53,7 +46,11 @@ class _NormalizeBatch(jt.Function):
     def grad(self, dy):
         x = self.x
         N, C, L = x.shape
-        sum_dy, product = _gradient_sums(dy, x, self.mean)
+        if jt.flags.use_cuda:
+            sum_dy, product = dy.sum((0, 2)), (dy * (x - _per_channel(self.mean))).sum((0, 2))
+        else:
+            sources = KERNELS.GRADIENT_SUMS, KERNELS.GRADIENT_SUMS_OF_ROWS
+            sum_dy, product = _sums(*sources, dy, x, self.mean)
         if self.input_mask[0] < 0:  # the input wants no gradient
             return None, product * self.inverse, sum_dy, None, None, None, None
         gradients = product * self.inverse, sum_dy  # of weight and bias: this process's own part

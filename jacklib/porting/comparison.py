@@ -212,11 +212,17 @@ def compared(name: str, ours: Recording, theirs: Recording, training: bool = Tru
         for n, s in theirs.starts.items()
         if n in ours.starts and not same_shape(ours.starts[n].shape, s.shape)
     }
+    starts = {
+        n: f"mean {our.mean:.2g}, spread {our.std:.2g}; reference {their.mean:.2g} and "
+        f"{their.std:.2g}"
+        for n, their in theirs.starts.items()
+        if (our := ours.starts.get(n)) and _start_otherwise(our, their)
+    }
     return Comparison(
         name, (ours.framework, theirs.framework), list(tensors.layers.values()),
         (ours.loss, theirs.loss), first, first_layer, inside, gradient, gradient_layer, step,
         (ours.later_loss, theirs.later_loss), missing, _renamed(unexpected, ours, missing, theirs),
-        mismatched, unexpected, trained, starts=_starts(ours, theirs),
+        mismatched, unexpected, trained, starts,
         unwatched=not training and any(map(is_statistic, theirs.buffers)), sampled=theirs.sampled,
     )  # fmt: skip
 
@@ -425,17 +431,8 @@ def _step(ours: Recording, theirs: Recording) -> tuple[dict[str, float], list[st
     return found, trained
 
 
-def _starts(ours: Recording, theirs: Recording) -> dict[str, str]:
-    """Parameters whose first values are spread otherwise, beyond chance."""
-    return {
-        name: f"mean {our.mean:.2g}, spread {our.std:.2g}; reference "
-        f"{their.mean:.2g} and {their.std:.2g}"
-        for name, their in theirs.starts.items()
-        if (our := ours.starts.get(name)) and _start_otherwise(our, their)
-    }
-
-
 def _start_otherwise(our: Start, their: Start) -> bool:
+    """Whether first values are spread otherwise, beyond chance."""
     size = int(np.prod(their.shape))
     if size == 1 and not {our.mean, their.mean} & {0.0, 1.0}:
         return False  # both may be drawn

@@ -22,7 +22,7 @@ from jacklib.backend.torch_process import key as digest
 from jacklib.core.networks import KEYS
 from jacklib.core.networks import network as table_of
 from jacklib.core.options import add_options
-from jacklib.errors import DataError, check_choice, refuse
+from jacklib.errors import DataError, check_choice, error_of, refuse, refuse_as
 from jacklib.files import write_bytes
 from jacklib.porting import changes, traps
 from jacklib.porting.changes import count_changes, sources
@@ -82,9 +82,7 @@ def _answer(reference: Reference, job: dict, arrays: dict[str, np.ndarray]) -> R
         for path in ANSWERS.glob(f"*_{key}.npz"):
             with contextlib.suppress(DataError):  # a damaged one is none
                 return Recording.load(path)
-        raise DataError(reference.network, found="no PyTorch on this machine, and no numbers "
-                        "stored for this network with these inputs", wanted="one of them",
-                        cure=CURE)  # fmt: skip
+        raise error_of("no PyTorch and no answer", reference.network, cure=CURE)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder).absolute()
         (place / "job.json").write_text(text, encoding="utf-8")
@@ -95,10 +93,7 @@ def _answer(reference: Reference, job: dict, arrays: dict[str, np.ndarray]) -> R
         if done.returncode:
             said = place / "error.txt"
             words = said.read_text(encoding="utf-8") if said.exists() else done.stderr[-2000:]
-            raise DataError(reference.network, found=f"PyTorch stopped with {words}",
-                            wanted="a network that runs on these inputs",
-                            cure="Correct the reference, its options, the inputs or the optimizer."
-            )  # fmt: skip
+            raise error_of("PyTorch stopped", reference.network, words=words)
         recording = Recording.load(place / "recording.npz")
     if os.environ.get(RECORD):
         recording.save(ANSWERS / f"{os.environ[RECORD]}_{key}.npz")
@@ -136,14 +131,11 @@ def compare(
            found=repr(reference.network), wanted='"path/file.py:Class" or "package.module:Class"',
            cure="Name the class, too.")  # fmt: skip
     for kind, arrays in (("inputs", inputs), ("targets", targets)):
-        refuse(not isinstance(arrays, (list, tuple)), kind, found=type(arrays).__name__,
-               wanted="a list of arrays", cure=f"Write {kind}=[...], also where it is one."
-        )  # fmt: skip
-    refuse(bool(loss) != bool(reference.loss), "loss",
-           found=f"{'one' if loss else 'none'} for the port and "
-           f"{repr(reference.loss) if reference.loss else 'none'} for the reference",
-           wanted="both or none", cure="Name the reference's as Reference(..., loss=...)."
-    )  # fmt: skip
+        refuse_as("no list of arrays", not isinstance(arrays, (list, tuple)), kind,
+                  kind=type(arrays).__name__, kind2=kind)  # fmt: skip
+    refuse_as("loss on one side", bool(loss) != bool(reference.loss), "loss",
+              found="one" if loss else "none",
+              found2=repr(reference.loss) if reference.loss else "none")  # fmt: skip
     arrays = {f"input {i}": np.asarray(a) for i, a in enumerate(inputs) if a is not None}
     arrays |= {f"target {i}": np.asarray(a) for i, a in enumerate(targets)}
     job = vars(reference) | {

@@ -28,7 +28,7 @@ import numpy as np
 import yaml
 from tqdm.auto import tqdm
 
-from jacklib.errors import check_at_least, check_choice, refuse
+from jacklib.errors import check_at_least, check_choice, refuse, refuse_as
 from jacklib.files import make_set, write_text
 
 EMOTIONS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
@@ -436,10 +436,8 @@ def event_starts(n_frames: int) -> list[int]:
 
 def _checked_event(event, n_frames: int) -> tuple[int, int]:
     start, end = (int(frame) for frame in event)
-    refuse(not 0 <= start < end <= n_frames, "event",
-           found=f"({start}, {end}) in a clip of {n_frames} frames",
-           wanted="0 <= start < end <= n_frames",
-           cure="Give (start, end) in frames, end not included.")  # fmt: skip
+    refuse_as("odd event", not 0 <= start < end <= n_frames, "event", start=start, end=end,
+              n_frames=n_frames)  # fmt: skip
     return start, end
 
 

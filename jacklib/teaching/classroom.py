@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jacklib.errors import check_word, refuse
+from jacklib.errors import check_word, refuse_as
 from jacklib.widgets.words import texts
 
 _TEXT = texts("classroom")
@@ -143,9 +143,7 @@ def compare_runs(
     seeds = sorted(next(iter(runs.values()), ()))
     for name, values in (runs or {"nothing": {}}).items():
         bad = sorted(values) != seeds or not np.isfinite([*values.values()]).all() or not seeds
-        refuse(bad, f"runs of {name!r}", found=str(dict(values)),
-               wanted=f"a finite value for each of the seeds {seeds}",
-               cure="Run all settings with the same seeds; leave out one that failed.")  # fmt: skip
+        refuse_as("other seeds", bad, f"runs of {name!r}", values=str(dict(values)), seeds=seeds)
     rows = {name: np.array([values[s] for s in seeds], float) for name, values in runs.items()}
     pairs, width = {}, max(2 * max(map(len, rows)) + 5, len(measure) + 2)
     print(f"{measure:{width}}" + "".join(f"{f'seed {s}':>9}" for s in seeds) + f"{'mean':>9}")

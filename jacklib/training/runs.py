@@ -17,7 +17,7 @@ from typing import Any
 import jittor as jt
 import numpy as np
 
-from jacklib.errors import DataError, DiskError, refuse
+from jacklib.errors import DataError, DiskError, refuse_as
 from jacklib.files import LOCK, locked, sweep, write_bytes
 from jacklib.ops import Optimizer
 from jacklib.training import parallel
@@ -145,10 +145,8 @@ def _check_same(path: Any, have: Mapping[str, Any], wanted: Mapping[str, Any]) -
     for name in filter(have.__contains__, wanted):
         # A file gives lists back where tuples went in.
         one, other = (tuple(v) if isinstance(v, list) else v for v in (have[name], wanted[name]))
-        refuse(one != other, os.fspath(path), found=f"a run with {name} {have[name]}",
-               wanted=f"{name} {wanted[name]}, as asked", cure="Resume with the options, seed and "
-               "data that the run was begun with (Gait: with another --n_epochs, name its --drops "
-               "too).")  # fmt: skip
+        refuse_as("another run", one != other, os.fspath(path), name=name, have=have[name],
+                  wanted=wanted[name])  # fmt: skip
 
 
 def _resumed(
@@ -168,10 +166,8 @@ def _resumed(
             group["lr"] = rate
     for have, wanted in zip(optimizer.groups, asked, strict=True):
         _check_same(path, have, {k: v for k, v in wanted.items() if k != "params"})
-    refuse((progress["epoch"], progress["batch"]) > (n_epochs, 0), path,
-           found=f"a run that has gone beyond epoch {n_epochs}: {progress['epoch']} are complete",
-           wanted=f"one that has not, as epoch {n_epochs} is to be the last",
-           cure="Give a larger --n_epochs (TSL: a longer --lr).")  # fmt: skip
+    refuse_as("run beyond its end", (progress["epoch"], progress["batch"]) > (n_epochs, 0), path,
+              n_epochs=n_epochs, progress=progress["epoch"])  # fmt: skip
     return progress
 
 

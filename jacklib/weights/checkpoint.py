@@ -19,7 +19,7 @@ from typing import Any
 import jittor as jt
 import numpy as np
 
-from jacklib.errors import DataError, plain, refuse, shown
+from jacklib.errors import DataError, error_of, plain, refuse, refuse_as, shown
 from jacklib.files import file_name
 from jacklib.weights import torch_files
 
@@ -147,10 +147,7 @@ def _arrays(content: Mapping) -> dict[str, np.ndarray]:
 
 
 def _no_weights(name: str, found: str) -> DataError:
-    return DataError(
-        name, found=found, wanted="weights by name, at the top or under 'state_dict'",
-        cure="Give the file that training saved, not a log or an options file, with one network.",
-    )  # fmt: skip
+    return error_of("no weights in it", name, found=found)
 
 
 def load_weights(net: jt.nn.Module, source: Source, strict: bool = True) -> LoadReport:
@@ -177,9 +174,8 @@ def load_weights(net: jt.nn.Module, source: Source, strict: bool = True) -> Load
             report.unexpected.append(ours)
             continue
         same = np.array_equal(value, given[found.setdefault(entry, key)], equal_nan=True)
-        refuse(not same, name, found=f"{found[entry]} and {key} with different values",
-               wanted=f"the same: they are one entry of {type(net).__name__}",
-               cure="Take one of them out, or use a network that does not tie them.")  # fmt: skip
+        refuse_as("tied weights differ", not same, name, found=found[entry], key=key,
+                  kind=type(net).__name__)  # fmt: skip
     report.missing = [key for key in own if key not in found]
     for entry, key in found.items():
         shape, wanted = given[key].shape, tuple(own[entry].shape)
@@ -188,9 +184,8 @@ def load_weights(net: jt.nn.Module, source: Source, strict: bool = True) -> Load
             report.matched.append(entry)
         else:
             report.mismatched[entry] = (shape, wanted)
-    refuse(strict and not report.complete, name, found=report,
-           wanted=f"the {len(own)} entries of {type(net).__name__}", cure=_cure(report)
-    )  # fmt: skip
+    refuse_as("weights that do not fit", strict and not report.complete, name, report=report,
+              n=len(own), kind=type(net).__name__, cure=_cure(report))  # fmt: skip
     values = {
         entry: _numbers(given[found[entry]], str(own[entry].dtype), f"{name}, {found[entry]}")
         for entry in report.matched
@@ -235,10 +230,8 @@ def _numbers(array: np.ndarray, dtype: str, where: str) -> np.ndarray:
         # NumPy has no bfloat16.
         values = array if is_complex else array.astype(dtype.replace("bfloat16", "float32"))
     finite = np.isfinite(array).all() and np.isfinite(values).all()
-    refuse(is_complex or not finite, where,
-           found="complex numbers" if is_complex else "NaN or infinite values",
-           wanted="real, finite numbers",
-           cure="Take the weights of an earlier epoch, or download the file again.")  # fmt: skip
+    refuse_as("no finite weights", is_complex or not finite, where,
+              found="complex numbers" if is_complex else "NaN or infinite values")  # fmt: skip
     return values
 
 
@@ -267,10 +260,7 @@ def load_kinetics_backbone(resnet: jt.nn.Module, path: str | os.PathLike) -> Loa
     try:
         return load_weights(resnet, renamed)
     except DataError as error:
-        raise DataError(
-            os.fspath(path), found=error.found, wanted="a 3D ResNet-101 with projection shortcuts",
-            cure="Other depths and type-A shortcuts do not fit: use resnet-101-kinetics.pth.",
-        ) from None  # fmt: skip
+        raise error_of("no ResNet-101", os.fspath(path), found=error.found) from None
 
 
 def save_weights(
@@ -404,10 +394,9 @@ def load_training(
     a damaged part."""
     file = read_checkpoint(path)
     content = file.content
-    refuse(not isinstance(content, Mapping) or not {"optimizer", "progress"} <= content.keys(),
-           file.path, found="weights without a training state",
-           wanted="the last.pth of a training run", cure="Give such a file to --resume, or start "
-           "afresh from these weights with --checkpoint_path.")  # fmt: skip
+    refuse_as("no training state",
+              not isinstance(content, Mapping) or not {"optimizer", "progress"} <= content.keys(),
+              file.path)  # fmt: skip
     progress = _checked_progress(content["progress"], file.path, needed)
     load_weights(net, Checkpoint(file.path, content.get("state_dict")))
     with naming(file.path):

@@ -34,7 +34,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from jacklib.errors import DataError, refuse, shown
+from jacklib.errors import DataError, error_of, refuse, refuse_as, shown
 from jacklib.files import check_file, reading, sweep, whole_file
 
 # PyTorch's dtype: the NumPy dtype of its bytes (little-endian, as files nearly always are), its
@@ -125,19 +125,15 @@ def _check_kind(path: str, file: BinaryIO) -> None:
     for kind in json.loads(Path(__file__).with_name("other_files.json").read_text("utf-8")):
         begin = text if kind.get("text") else head[kind.get("at", 0) :]
         if begin.startswith(tuple(sign.encode("latin1") for sign in kind["signs"])):
-            raise _unusable(path, kind["found"], kind["cure"])
+            raise error_of("unusable file", path, found=kind["found"], cure=kind["cure"])
     # The others are what Python 2 wrote.
     if not head.startswith((b"PK", b"\x80", b"(d", b"}q", b"ccollections\n")):
         found = f"something else, beginning with {head[:16]!r}" if head else "an empty file"
-        raise _unusable(path, found, _AGAIN)
-
-
-def _unusable(path: str, found: str, cure: str) -> DataError:
-    return DataError(path, found=found, wanted=_WANTED, cure=cure)
+        raise error_of("unusable file", path, found=found, cure=_AGAIN)
 
 
 def _damaged(bad: object, path: str, found: str) -> None:
-    refuse(bad, path, found=f"a damaged file: {found}", wanted=_WANTED, cure=_AGAIN)
+    refuse_as("damaged file", bad, path, found=found)
 
 
 class _Storage(NamedTuple):
@@ -282,8 +278,7 @@ class _Program:
         return zip(map(self._key, items[::2]), items[1::2], strict=True)
 
     def _refused(self, found: str, cure: str = _TRUST) -> DataError:
-        return DataError(self.path, found=f"{found}, which is not read because it could run code",
-                         wanted="tensors and plain values only", cure=cure)  # fmt: skip
+        return error_of("could run code", self.path, found=found, cure=cure)
 
     def _name(self, module: str, name: str) -> _Name:
         dotted = f"{_only(module, str)}.{_only(name, str)}"
@@ -486,9 +481,7 @@ def _read_zip(path: str, file: BinaryIO) -> Any:
                cure="If it holds .pth files, unpack it and give one of those.")  # fmt: skip
         main = min(pickles, key=len)
         top = main.removesuffix("data.pkl")
-        refuse(f"{top}constants.pkl" in members, path, wanted=_WANTED,
-               found="a TorchScript program (torch.jit.save)", cure="Load it with torch.jit.load, "
-               "then torch.save(module.state_dict(), path).")  # fmt: skip
+        refuse_as("TorchScript", f"{top}constants.pkl" in members, path, wanted=_WANTED)
         if members[main].CRC == 0:
             # Written with torch.serialization.set_crc32_options(False): no checksum to hold to.
             for info in members.values():
@@ -506,7 +499,8 @@ def _read_zip(path: str, file: BinaryIO) -> Any:
         order = f"{top}byteorder"
         value = program.run(io.BytesIO(content(main, size + _MORE_PICKLE)))
         if order in members and content(order, 6) != b"little":
-            raise _unusable(path, "a file of a big-endian machine", _TRUST)
+            found = "a file of a big-endian machine"
+            raise error_of("unusable file", path, found=found, cure=_TRUST)
         for key in program.storages:
             n_bytes, name = program.n_bytes(key), f"{top}data/{key}"
             have = members[name].file_size if name in members else None
@@ -531,7 +525,8 @@ def _read_pickles(path: str, file: BinaryIO) -> Any:
         return magic
     for number, wanted in ((magic, _LEGACY_MAGIC), (program.run(pickles), _LEGACY_VERSION)):
         if type(number) is not int or number != wanted:
-            raise _unusable(path, f"layout version {shown(number)}, not {wanted}", _TRUST)
+            found = f"layout version {shown(number)}, not {wanted}"
+            raise error_of("unusable file", path, found=found, cure=_TRUST)
     program.run(pickles)  # the writer's byte order; storages are little-endian anyway
     value = program.run(pickles)
     keys = [str(_only(key, str, int)) for key in _only(program.run(pickles), list)]
@@ -569,9 +564,8 @@ def read_safetensors(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], di
 
 def _safetensor(path: str, name: str, entry: dict[str, Any]) -> np.ndarray:
     dtype = _SAFETENSORS_DTYPES.get(entry["dtype"])
-    refuse(dtype is None, f"{path}, tensor {name}", found=f"dtype {entry['dtype']}",
-           wanted="one of " + ", ".join(_SAFETENSORS_DTYPES),
-           cure="Convert the file to F32 or F16 with the tool that made it.")  # fmt: skip
+    refuse_as("dtype of safetensors", dtype is None, f"{path}, tensor {name}", dtype=entry["dtype"],
+              wanted="one of " + ", ".join(_SAFETENSORS_DTYPES))  # fmt: skip
     array = np.frombuffer(entry["data"], _FILE_DTYPES[dtype]).reshape(entry["shape"])
     if dtype == "bfloat16":
         return _widened(array)
@@ -598,8 +592,7 @@ def write_torch_file(path: str | os.PathLike, state_dict: Mapping[Any, Any]) -> 
     pickler = _Pickler()
     pickler.put(state_dict, "state_dict")
     folder = os.path.dirname(os.path.abspath(path))
-    refuse(not os.path.isdir(folder), path, found="no such folder", wanted="an existing folder",
-           cure="Create the folder, or choose another path.")  # fmt: skip
+    refuse_as("no folder to write to", not os.path.isdir(folder), path)
     sweep(folder, depth=0)  # what a kill in the middle left
     with whole_file(path) as part, open(part, "wb") as file:
         _write_archive(file, pickler)

@@ -24,7 +24,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from jacklib.errors import DataError, check_word, plain, refuse, shown
+from jacklib.errors import DataError, check_word, plain, refuse, refuse_as, shown
 from jacklib.widgets.words import FILES, texts
 
 # Colours from Okabe and Ito's set, which colour-blind readers can tell apart. What matters also
@@ -401,8 +401,7 @@ class Shell:
 
     def __init__(self, titles: Sequence[str], lang: str):
         check_language(lang)
-        refuse(len(titles) == 0, type(self).__name__, found="nothing to show",
-               wanted="at least one", cure="Pass a list that is not empty.")  # fmt: skip
+        refuse_as("nothing to show", len(titles) == 0, type(self).__name__)
         self.lang = lang
         names = [title or f"{i}" for i, title in enumerate(titles)]
         # The number keeps two clips of one name apart.

@@ -22,7 +22,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jacklib.data.gait_features import FEATURES
-from jacklib.errors import refuse
+from jacklib.errors import refuse_as
 from jacklib.widgets import drawing, gait_state
 from jacklib.widgets.gait_drawing import AZIMUTH, TEXT, Scene, feature_name, joint_name
 from jacklib.widgets.gait_drawing import project as project  # notebook 07 takes it from here
@@ -46,8 +46,7 @@ def render(
     `gait_features.FEATURES`.
     """
     lang = drawing.drawable(lang)
-    refuse(not 1 <= len(states) <= 2, "states", found=f"{len(states)} gaits", wanted="1 or 2",
-           cure="Pass one gait, or two to stand side by side.")  # fmt: skip
+    refuse_as("number of gaits", not 1 <= len(states) <= 2, "states", n=len(states))
     scene = Scene(states, choice or Choice.first(states), features, lang)
     scene.show(frame, azimuth)
     return scene.figure
