@@ -228,15 +228,16 @@ def write_json(path: str | os.PathLike, content: dict) -> Path:
     return write_bytes(path, text.encode("utf-8", "backslashreplace"))  # half pairs as \ud800
 
 
-def filled(template: Path, **facts: Any) -> str:
-    """A text of Jinja's with its gaps filled in, each value on one line (`plain`)."""
+def filled(template: Path | str, **facts: Any) -> str:
+    """A text of Jinja's, or a file's, with its gaps filled in, each value on one line (`plain`)."""
     import jinja2
 
     environment = jinja2.Environment(
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
         finalize=lambda value: plain(value, 2000),
     )  # fmt: skip
-    return environment.from_string(template.read_text("utf-8")).render(facts).rstrip("\n")
+    text = template if isinstance(template, str) else template.read_text("utf-8")
+    return environment.from_string(text).render(facts).rstrip("\n")
 
 
 def write_array(path: str | os.PathLike, array: np.ndarray) -> Path:

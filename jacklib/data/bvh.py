@@ -151,11 +151,8 @@ def _motion(words: _Words, n_joints: int, n_channels: int) -> tuple[np.ndarray, 
     fits = min(n_frames, n_channels) > 0 and found == n_frames * n_channels
     words.refuse(not fits, f"{found} numbers of motion",
                  f"{shown(n_frames)} frames of {n_channels} channels, one number each")  # fmt: skip
-    most, many = (
-        min(MOST_FRAMES, MOST_PLACES // n_joints),
-        f"{n_frames} frames of {n_joints} joints",
-    )
-    words.refuse(n_frames > most, many, f"{most} frames at most")
+    most, many = min(MOST_FRAMES, MOST_PLACES // n_joints), f"{n_frames} frames"
+    words.refuse(n_frames > most, f"{many} of {n_joints} joints", f"{most} frames at most")
     with reading(words.path, WANTED, CURE, "motion that is not numbers"):
         frames = np.array(words.words[words.at :], dtype=np.float64).reshape(n_frames, n_channels)
         if not np.isfinite(frames).all():

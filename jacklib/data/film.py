@@ -193,9 +193,8 @@ class Film:
                 if not times:
                     return
                 previous = frame
-        media.refuse_media(
-            previous is None, self.path, f"no picture from {float(times[0]):.1f} s on"
-        )
+        found = f"no picture from {float(times[0]):.1f} s on"
+        media.refuse_media(previous is None, self.path, found)
         yield from itertools.repeat(self.upright(previous), len(times))
 
     # --- sound ------------------------------------------------------------------------------------

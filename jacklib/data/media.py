@@ -75,10 +75,8 @@ def opened(path: str | Path) -> Iterator[av.container.InputContainer]:
 
 def check_length(path: str | Path, seconds: float) -> None:
     """Raise DataError if a file cannot be so long."""
-    hours = f"{float(seconds) / 3600:.0f} hours"
-    refuse_media(
-        seconds > LONGEST, path, f"a length of {hours}", f"at most {LONGEST // 3600} hours"
-    )
+    hours = f"a length of {float(seconds) / 3600:.0f} hours"
+    refuse_media(seconds > LONGEST, path, hours, f"at most {LONGEST // 3600} hours")
 
 
 def header_seconds(container) -> float:

@@ -122,21 +122,11 @@ def ratio(results: dict[str, dict[str, Any]], op: str) -> tuple[float, float]:
     return seconds, ours["peak"] / theirs["peak"] if known else math.nan
 
 
-def _cell(number: float, bold: bool) -> str:
-    mark = "**" if bold else ""
-    return "unknown" if math.isnan(number) else f"{mark}{number:.2f}{mark}"
-
-
-def _spread(seconds: list[float], digits: int) -> str:
-    middle, least, most = (f"{f(seconds):.{digits}f}" for f in (statistics.median, min, max))
-    return f"{middle} s | {least} to {most} s"
-
-
 def table(results: dict[str, dict[str, Any]], title: str) -> str:
     """The results as a Markdown table with its machine and settings."""
     return filled(
         Path(__file__).with_name("bench_table.txt"), title=title, results=results, ratio=ratio,
-        operations=WORDS, spread=_spread, cell=_cell, memory=memory_words,
+        operations=WORDS, median=statistics.median, memory=memory_words,
     )  # fmt: skip
 
 
@@ -156,7 +146,7 @@ def overview(everything: dict[str, Any]) -> str:
     rows = ratios(everything)
     slower = [f"{n} {s} {WORDS[op]} ({time:.2f})" for n, s, op, time, _ in rows if time > 1]
     return filled(
-        Path(__file__).with_name("bench_overview.txt"), rows=rows, operations=WORDS, cell=_cell,
+        Path(__file__).with_name("bench_overview.txt"), rows=rows, operations=WORDS,
         slower="; ".join(slower) or "none",
     )  # fmt: skip
 

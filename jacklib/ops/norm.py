@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import jittor as jt
 
+from jacklib.errors import refuse_as
 from jacklib.ops.cpu import cpp
 
 KERNELS = cpp("batch_norm")
@@ -95,20 +96,14 @@ class BatchNorm(jt.nn.Module):
         self.is_train, self.synchronised = True, False
 
     def execute(self, x):
-        if len(x.shape) < 2 or x.shape[1] != self.num_features:
-            raise ValueError(f"x: found shape {list(x.shape)}, wanted [N, {self.num_features}, "
-                             "...].")  # fmt: skip
-        shape = x.shape
+        shape, channels = list(x.shape), self.num_features
+        refuse_as("other channels", shape[1:2] != [channels], "x", shape=shape, channels=channels)
         x = x.reshape(shape[0], shape[1], -1)  # [N, C, L]
         if not self.is_train:
             slope = self.weight / (self.running_var + self.eps).sqrt()
             return _scale(x, self.running_mean, slope, self.bias).reshape(shape)
         count = x.shape[0] * x.shape[2]
-        if count < 2 and not self.synchronised:
-            raise ValueError(
-                f"x: found shape {list(shape)}, one value per channel, wanted two or more in "
-                "training mode. Use a larger batch, or drop a last batch of one."
-            )
+        refuse_as("one value per channel", count < 2 and not self.synchronised, "x", shape=shape)
         with jt.no_grad():
             if self.synchronised:
                 mean, var, count = _moments_of_all(x)

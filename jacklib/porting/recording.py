@@ -26,6 +26,7 @@ from jacklib.files import check_file, reading, whole_file
 KEPT = 256  # numbers of an array that a file keeps, evenly spread
 LARGEST = 2**30  # bytes of all arrays of a file, unpacked
 MOST_ARRAYS = 10_000  # of a file
+PLAIN = ("framework", "loss", "later_loss", "starts", "buffers", "sizes")  # of a recording
 
 
 class Event(NamedTuple):
@@ -90,8 +91,7 @@ class Recording:
                 else:
                     copies[name] = first
         facts = {
-            "framework": self.framework, "loss": self.loss, "later_loss": self.later_loss,
-            "starts": self.starts, "buffers": self.buffers, "sizes": self.sizes,
+            **{name: getattr(self, name) for name in PLAIN},
             "events": [e[:6] for e in self.events], "sampled": not whole, "copies": copies,
             "silent": [n for n, g in self.gradients.items() if g is None],
         }  # fmt: skip

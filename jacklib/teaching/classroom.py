@@ -81,9 +81,15 @@ def check_function(
         if not callable(function):
             raise _Wrong("not_function", got=_short(function))
         for arguments, wanted in cases:
-            call = _call_text(function, arguments)
+            given, named = arguments if isinstance(arguments, tuple) else (arguments,), {}
+            if isinstance(arguments, dict):
+                given, named = (), arguments
+            call = _call_text(function, given, named)
+            own = given, named
+            with contextlib.suppress(Exception):  # what cannot be copied the function gets as it is
+                own = copy.deepcopy(own)
             try:
-                got = _call(function, arguments)
+                got = function(*own[0], **own[1])
             except NotImplementedError:
                 raise _Todo from None
             # SystemExit: `exit()` in an answer must not end the kernel.
@@ -266,20 +272,8 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _call(function: Callable, arguments: Any) -> Any:
-    own = arguments
-    with contextlib.suppress(Exception):  # what cannot be copied the function gets as it is
-        own = copy.deepcopy(arguments)
-    if isinstance(own, tuple):
-        return function(*own)
-    return function(**own) if isinstance(own, dict) else function(own)
-
-
-def _call_text(function: Callable, arguments: Any) -> str:
-    if isinstance(arguments, dict):
-        inside = [f"{key}={_short(value)}" for key, value in arguments.items()]
-    else:
-        inside = map(_short, arguments if isinstance(arguments, tuple) else (arguments,))
+def _call_text(function: Callable, given: tuple, named: dict) -> str:
+    inside = [*map(_short, given), *(f"{key}={_short(value)}" for key, value in named.items())]
     name = getattr(function, "__name__", "function")
     # A lambda has no name that a reader knows.
     return f"{'function' if name == '<lambda>' else name}({', '.join(inside)})"

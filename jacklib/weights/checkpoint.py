@@ -299,7 +299,11 @@ def _checked_options(options: Any, path: str) -> dict[str, Any]:
         elif name in _ENTRIES["texts"]:
             _demand(isinstance(value, str), path, where, value, "text")
         elif name == "class_names":
-            _check_class_names(path, value)
+            names = {file_name(part, f"{path}, {where}") for part in parts}
+            right = isinstance(value, list | tuple) and 0 < len(value) == len(names) <= 1000
+            right = right and all(len(part) <= 100 for part in names)
+            wanted = "1 to 1,000 names, each once, of at most 100 letters"
+            _demand(right, path, where, value, wanted)
     return dict(options)
 
 
@@ -307,16 +311,6 @@ def _is_plain(value: Any) -> bool:
     if type(value) is str:
         return len(value) <= _LONGEST_TEXT
     return value is None or type(value) in (bool, int, float)
-
-
-def _check_class_names(path: str, names: Any) -> None:
-    where = "option class_names"
-    right = isinstance(names, list | tuple) and 0 < len(names) <= 1000
-    _demand(right, path, where, names, "a list of 1 to 1,000 names")
-    for name in names:
-        right = len(file_name(name, f"{path}, {where}")) <= 100
-        _demand(right, path, where, name, "names of at most 100 letters")
-    _demand(len(set(names)) == len(names), path, where, names, "each name once")
 
 
 def _checked_progress(progress: Any, path: str, needed: Sequence[str]) -> dict[str, Any]:

@@ -376,10 +376,8 @@ class _Program:
         start = 0
         if view and view[0] is not None:  # PyTorch 0.x: a storage that is a part of another
             _, start, n_part = _only(view[0], tuple)
-            _hold(
-                0 <= _only(start, int) <= start + _only(n_part, int) <= n_elements,
-                f"a view outside storage {key}",
-            )
+            inside = 0 <= _only(start, int) <= start + _only(n_part, int) <= n_elements
+            _hold(inside, f"a view outside storage {key}")
             n_elements = n_part
         return _Storage(key, dtype, start, n_elements)
 
@@ -393,26 +391,21 @@ class _Program:
         """An unfilled array for the tensor that looks at `storage` in this way."""
         _only(storage, _Storage)
         size, stride = tuple(_only(size, tuple, list)), tuple(_only(stride, tuple, list))
-        _hold(
-            len(stride) == len(size) <= _MOST_AXES,
-            f"a tensor of {len(size)} axes and {len(stride)} strides",
-        )
+        found = f"a tensor of {len(size)} axes and {len(stride)} strides"
+        _hold(len(stride) == len(size) <= _MOST_AXES, found)
         for number in (offset, *size, *stride):
             _hold(0 <= _only(number, int) < 2**62, f"{shown(number)} as an offset, size or stride")
         unit, itemsize = _FILE_DTYPES[storage.dtype].itemsize, _FILE_DTYPES[dtype].itemsize
         n_elements = storage.n_elements * unit // itemsize
         n_wanted = math.prod(size)
         last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-        _hold(
-            not n_wanted or last < n_elements, f"a tensor beyond the end of storage {storage.key}"
-        )
+        within = not n_wanted or last < n_elements
+        _hold(within, f"a tensor beyond the end of storage {storage.key}")
         memory_dtype = np.dtype("<f4") if dtype == "bfloat16" else _FILE_DTYPES[dtype]
         self._take(n_wanted * memory_dtype.itemsize, f"one of shape {shown(size)}")
         array = np.empty(size, memory_dtype.newbyteorder("="))
-        start = storage.start * unit // itemsize
-        self.tensors.setdefault(storage.key, []).append(
-            _Tensor(array, dtype, start + offset, stride)
-        )
+        tensor = _Tensor(array, dtype, storage.start * unit // itemsize + offset, stride)
+        self.tensors.setdefault(storage.key, []).append(tensor)
         return array
 
     def n_bytes(self, key: str) -> int:

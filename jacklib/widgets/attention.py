@@ -148,8 +148,7 @@ class _Page(drawing.Page):
 
 
 def _draw_strip(page: _Page, state: AttentionState, text: dict) -> None:
-    page.title(MARGIN_LEFT, page.strip_top, text["strip"])
-    page.note(page.strip_top, text["strip_note"])
+    page.title(MARGIN_LEFT, page.strip_top, text["strip"], text["strip_note"])
     axes = page.axes(MARGIN_LEFT, page.strip_top, INNER, page.strip)
     drawing.draw_frames(axes, state.frames, page.thumb)
     drawing.outline(axes, state.segment + (1 - page.thumb) / 2, page.thumb, VERMILLION)

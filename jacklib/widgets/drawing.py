@@ -153,9 +153,11 @@ class Page:
         self.figure.draw_without_rendering()
         return self.figure
 
-    def title(self, left: float, top: float, words: str) -> None:
-        """A panel's title; top is where the panel begins."""
+    def title(self, left: float, top: float, words: str, note: str = "") -> None:
+        """A panel's title, and a note at its right; top is where the panel begins."""
         self.write(left, top - 0.26, words, fontsize=10.5, fontweight=self.bold)
+        if note:
+            self.note(top, note)
 
     def note(self, top: float, words: str) -> None:
         """Small words at the right of a panel's title; top is where the panel begins."""

@@ -168,8 +168,7 @@ def _draw_strip(page: _Page, state: ErasingState, text: dict) -> None:
     erased = ~low
     key = ("seen", "none_high", "none_low", "none")[2 * low.all() + high.all()]
     facts = dict(theta=state.theta, all=len(low), low=low.sum(), high=high.sum())
-    page.title(MARGIN_LEFT, page.strip_top, text["strip"])
-    page.note(page.strip_top, text[key].format(**facts))
+    page.title(MARGIN_LEFT, page.strip_top, text["strip"], text[key].format(**facts))
     axes = page.axes(MARGIN_LEFT, page.strip_top, INNER, page.strip)
     frames = state.frames.copy()
     grey = frames[erased].mean(axis=-1, keepdims=True)
@@ -211,8 +210,7 @@ def _draw_audio(page: _Page, state: ErasingState, text: dict, lang: str) -> None
 
 def _draw_passes(page: _Page, state: ErasingState, text: dict) -> None:
     top = page.passes_top
-    page.title(MARGIN_LEFT, top, text["sees"])
-    page.note(top, text["sees_note"])
+    page.title(MARGIN_LEFT, top, text["sees"], text["sees_note"])
     for row, frames in enumerate(state.pass_frames):
         page.write(MARGIN_LEFT, top + 0.1, _pass_name(state, row, text, True), fontsize=9)
         axes = page.axes(MARGIN_LEFT, top + CAPTION, INNER, page.row)
@@ -231,8 +229,7 @@ def _pass_name(state: ErasingState, row: int, text: dict, counted: bool = False)
 
 
 def _draw_table(page: _Page, state: ErasingState, text: dict, lang: str) -> None:
-    page.title(MARGIN_LEFT, page.table_top - HEADER, text["classes"])
-    page.note(page.table_top - HEADER, text["table_note"])
+    page.title(MARGIN_LEFT, page.table_top - HEADER, text["classes"], text["table_note"])
     values = np.vstack([state.probabilities, state.mean_probabilities])
     classes = values.shape[1]
     column = min(1.2, (drawing.WIDTH - drawing.MARGIN_RIGHT - TABLE_LEFT) / classes)

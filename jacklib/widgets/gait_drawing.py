@@ -142,7 +142,11 @@ class Scene:
         with drawing.house_style(lang, titles + names) as bold:
             page = self._page = _Page(states, self._timed, len(features), bold)
             self.figure = page.figure
-            self._draw_headings()
+            for state, (left, width, _) in zip(states, page.stages, strict=True):
+                words = drawing.answer_words(state, state.probabilities, lang)
+                left, room = left + 0.15, width - 0.2 if page.two else WIDTH - 0.4
+                page.fitted(room, left, 0.13, state.title, 13, fontweight=page.bold)
+                page.fitted(room, left, 0.43, words, 10.5)
             self._draw_stages()
             for place, state in zip(page.bars, states, strict=True):
                 self._draw_bars(state, place)
@@ -186,14 +190,6 @@ class Scene:
         pixels = np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
         Image.fromarray(pixels).save(buffer, "png", compress_level=1)
         return buffer.getvalue()
-
-    def _draw_headings(self) -> None:
-        page = self._page
-        for state, (left, width, _) in zip(self.states, page.stages, strict=True):
-            words = drawing.answer_words(state, state.probabilities, self.lang)
-            left, room = left + 0.15, width - 0.2 if page.two else WIDTH - 0.4
-            page.fitted(room, left, 0.13, state.title, 13, fontweight=page.bold)
-            page.fitted(room, left, 0.43, words, 10.5)
 
     def _draw_stages(self) -> None:
         page, choice = self._page, self.choice
@@ -347,8 +343,7 @@ class Scene:
     def _draw_strip(self, state: GaitState) -> None:
         """The whole walk in a few poses, each at its frame, seen from the walker's right."""
         left, top, width, height = self._page.strip
-        self._page.title(left, top, self.text["strip"])
-        self._page.note(top, self.text["sides"])
+        self._page.title(left, top, self.text["strip"], self.text["sides"])
         axes = self._page.axes(left, top, width, height)
         self._share_frames(axes, self.text["frames"])
         low, high = axes.get_xlim()

@@ -409,8 +409,7 @@ def _draw_scores(page: _Page, view: _View):
 def _draw_seeds(page: _Page, view: _View):
     """A row per class with its points and action seeds, and one with the background's seeds."""
     seconds, text, rows = view.video.seconds, view.text, view.seed_rows
-    page.title(MARGIN_LEFT, page.seeds_top, text["seeds"])
-    page.note(page.seeds_top, text["seeds_note"])
+    page.title(MARGIN_LEFT, page.seeds_top, text["seeds"], text["seeds_note"])
     axes = page.axes(MARGIN_LEFT, page.seeds_top, INNER, SEED * len(rows))
     axes.set(ylim=(0, len(rows)), yticks=[])
     for place, (name, colour, label, points, seeds) in enumerate(rows):

@@ -3,16 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import yaml
+
+from jacklib.files import filled
 
 FILES = {
     lang: yaml.safe_load((Path(__file__).parent / "text" / f"{lang}.yaml").read_text("utf-8"))
     for lang in ("en", "zh")
 }
-_TEMPLATES = jinja2.Environment(
-    trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-)
 
 
 def texts(section: str) -> dict[str, dict]:
@@ -23,5 +21,5 @@ def texts(section: str) -> dict[str, dict]:
 def told(text: dict, title: str = "", **facts: Any) -> str:
     """A section's `describe`, a template of Jinja's with a sentence a line, filled in."""
     facts["title"] = title or text["clip"].rstrip(":：")
-    lines = _TEMPLATES.from_string(text["describe"]).render(facts).split("\n")
+    lines = filled(text["describe"], **facts).split("\n")
     return text["space"].join(filter(None, lines))
