@@ -135,7 +135,7 @@ class Film:
             """How often the previous picture is shown until `time`."""
             count = math.ceil(time * rate - off) - given
             media.refuse_media(
-                count > media.LONGEST_PICTURE * rate, self.path, f"a picture that stays from "
+                count > media.MOST.picture_seconds * rate, self.path, f"a picture that stays from "
                 f"{float(given / rate):.1f} s to {float(time):.1f} s", "times without such gaps",
             )  # fmt: skip
             return range(count)
@@ -248,7 +248,7 @@ def _times(path: Path, container, stream, rate: Fraction | None):
         if not pieces or (None not in (last, order) and order < last - usual):
             pieces.append([])  # packets are decoded in this order: the clock was set back
         last = order
-        length = min((packet.duration or 0) * packet.time_base or usual, media.LONGEST_PICTURE)
+        length = min((packet.duration or 0) * packet.time_base or usual, media.MOST.picture_seconds)
         pieces[-1].append((packet.pts * packet.time_base, length))
     if not pieces:
         return [], Fraction(0), (), Fraction(0)
@@ -260,7 +260,7 @@ def _times(path: Path, container, stream, rate: Fraction | None):
                 continue  # of before the first key frame
             by = time - shift - end  # later than the picture before it ends
             set_back = number == 0 and times
-            if set_back or by > media.LONGEST_PICTURE:
+            if set_back or by > media.MOST.picture_seconds:
                 jumps.append(Jump(None if set_back else time - by / 2, by))
                 shift += by
             times.append(time - shift)

@@ -156,15 +156,12 @@ def _load_tokenizer(folder: Path):
     for name in TOKENIZER_FILES:
         if (folder / name).exists():
             check_file(folder / name, wanted, cure, LONGEST_TEXT)
-    settings = read_table(folder / "tokenizer_config.json")
-    for table in (settings, read_table(folder / "config.json")):
-        # transformers makes a name for each label that a configuration counts.
-        labels = table.get("num_labels", 0)
-        refuse_as("too many labels", not isinstance(labels, int) or labels > 100_000, str(folder),
-                  labels=shown(labels), cure=cure)  # fmt: skip
-    for name in ("tokenizer_config.json", "special_tokens_map.json"):
-        # transformers takes minutes over lists of hundreds of thousands.
+    for name in ("tokenizer_config.json", "special_tokens_map.json", "config.json"):
+        # transformers makes a name for each label that a configuration counts, and takes minutes
+        # over lists of hundreds of thousands.
         for key, value in read_table(folder / name).items():
+            many = key == "num_labels" and not (isinstance(value, int) and value <= 100_000)
+            refuse_as("too many labels", many, str(folder), labels=shown(value), cure=cure)
             if key.endswith("special_tokens") and isinstance(value, list | dict):
                 refuse(len(value) > 1000, str(folder / name), wanted="a BERT's few", cure=cure,
                        found=f"{len(value)} entries of {shown(key)}")  # fmt: skip

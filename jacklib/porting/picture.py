@@ -285,9 +285,8 @@ class PortingExplorer(drawing.Shell):
             layout=ipywidgets.Layout(width="auto", margin="0 0 0 8px"),
         )  # fmt: skip
         self.controls.children = (self.part, self.line, self.only)
-        self.part.observe(self._choose, names="value")
-        self.only.observe(self._choose, names="value")
-        self.line.observe(self._show, names="value")
+        self.on_change(self._choose, self.part, self.only)
+        self.on_change(self._show, self.line)
         self._choose()
 
     @property
@@ -303,7 +302,7 @@ class PortingExplorer(drawing.Shell):
         check_choice("part", part, names)
         self.part.value = names.index(part)
 
-    def _choose(self, change=None) -> None:
+    def _choose(self) -> None:
         most = max(0, len(self.chosen) - SHOWN)
         self.line.disabled = most == 0
         if self.line.value:
@@ -312,7 +311,7 @@ class PortingExplorer(drawing.Shell):
             self._show()
         self.line.max = max(most, 1)
 
-    def _show(self, change=None) -> None:
+    def _show(self) -> None:
         text, rows = TEXT[self.lang], self.chosen
         start = min(self.line.value, max(0, len(rows) - SHOWN))
         part = self._parts[self.part.value].name
