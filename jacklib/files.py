@@ -370,7 +370,11 @@ def locked(folder: str | os.PathLike, purpose: str, *, wait: bool = True) -> Ite
             if _take(handle):
                 if not _still_there(handle, folder / LOCK):
                     continue  # whoever held it took its file away: nobody else would see ours
-                _sign(handle, purpose)
+                now = time.strftime("%H:%M:%S")
+                about = {"process": os.getpid(), "purpose": purpose, "since": now}
+                with suppress(OSError):  # a full disk: then others cannot be told who holds it
+                    os.ftruncate(handle, 0)
+                    os.pwrite(handle, json.dumps(about).encode(), 0)
                 yield
                 return
             holder = _holder(handle)
@@ -428,13 +432,6 @@ def _still_there(handle: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(handle), os.stat(path))
     except FileNotFoundError:
         return False
-
-
-def _sign(handle: int, purpose: str) -> None:
-    about = {"process": os.getpid(), "purpose": purpose, "since": time.strftime("%H:%M:%S")}
-    with suppress(OSError):  # a full disk: then others cannot be told who holds it
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, json.dumps(about).encode(), 0)
 
 
 def _holder(handle: int) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jacklib.backend.folders import digest, make_once, text_of
+from jacklib.errors import said
 
 
 class Change(NamedTuple):
@@ -58,8 +59,6 @@ def apply(root: Path) -> None:
         path = root / change.file
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
         if change.old not in text:
-            raise RuntimeError(
-                f"{change.file}: found no {change.old.strip().splitlines()[0]!r}, which is to be "
-                f"changed ({change.why}). These changes are for Jittor 1.3.11.0"
-            )
+            old = change.old.strip().splitlines()[0]
+            raise RuntimeError(said("another Jittor", file=change.file, old=old, why=change.why))
         path.write_text(text.replace(change.old, change.new), encoding="utf-8")

@@ -33,10 +33,6 @@ from jacklib.files import read_table, write_text
 ANSWERS = ROOT / "jacklib" / "reference" / "answers"
 # Names what to store PyTorch's answers under while a notebook is built: the notebook's number.
 RECORD = "JACK_RECORD"
-CURE = (
-    "Install PyTorch into an environment of its own (`python3 -m venv torch-env && "
-    "torch-env/bin/pip install torch numpy`) and set JACK_TORCH_PYTHON=torch-env/bin/python."
-)
 
 
 def named_python() -> str | None:
@@ -180,8 +176,7 @@ def pytorch(code: str, **inputs: Any) -> Any:
                 print(f"(No PyTorch here: its values are stored ones, of {stored['version']}.)")
                 _told = True
             return from_json(stored["answers"][name])
-    found = "no PyTorch on this machine, and no stored answer to this code"
-    raise DataError("pytorch", found=found, wanted="one of them", cure=CURE)
+    raise error_of("no PyTorch and no answer", "pytorch", missing="stored answer to this code")
 
 
 @contextlib.contextmanager

@@ -45,9 +45,8 @@ def audio_map(frames: int, coefficients: int) -> tuple[int, int]:
 def check_depth(snippet_duration: int, sample_size: int, n_stages: int) -> int:
     """The side of the backbone's map. Raises ValueError if its depth would not be 1."""
     depth, side = backbone_map(snippet_duration, sample_size, n_stages)
-    refuse(depth != 1, "snippet_duration", found=str(snippet_duration),
-           wanted=f"1 to {2**n_stages} with {n_stages} stages in blocks",
-           cure="Use shorter snippets or more stages.")  # fmt: skip
+    refuse_as("snippets too long", depth != 1, "snippet_duration", found=snippet_duration,
+              most=2**n_stages, stages=n_stages)  # fmt: skip
     return side
 
 

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import librosa
 import numpy as np
 import soundfile
@@ -95,7 +96,8 @@ def _read_with_pyav(path: Path, silent_sr: int, mix: Callable[[np.ndarray], np.n
         if film:
             frames = film.sound(container, stream)
         else:
-            media.check_length(path, media.header_seconds(container))
+            said = [float((s.duration or 0) * (s.time_base or 0)) for s in container.streams]
+            media.check_length(path, max((container.duration or 0) / av.time_base, *said))
             frames = media.decoded(path, container, stream)
         pieces, sr, held = [], silent_sr, 0
         for frame in media.resampled(path, frames, format="fltp"):

@@ -94,9 +94,10 @@ class Film:
         fps, pace = rate or Fraction(VARIABLE_FPS), rate
         seconds = Fraction(count) / fps
         if len(times) > 2:
-            pace = _pace(times)
-            if pace is None:
-                fps, seconds = Fraction(VARIABLE_FPS), end
+            pace = (len(times) - 1) / times[-1] if times[-1] else Fraction(0)
+            numbers = np.array([float(time * pace) for time in times])
+            if np.abs(numbers - np.arange(len(times))).max() > STRAIGHT:
+                pace, fps, seconds = None, Fraction(VARIABLE_FPS), end
                 count = math.ceil(end * fps)
                 _say(path, f"its frame rate varies: read at {VARIABLE_FPS} frames per second")
         media.check_length(path, seconds)
@@ -134,10 +135,9 @@ class Film:
         def missing(time: Fraction, off: Fraction) -> range:
             """How often the previous picture is shown until `time`."""
             count = math.ceil(time * rate - off) - given
-            media.refuse_media(
-                count > media.MOST.picture_seconds * rate, self.path, f"a picture that stays from "
-                f"{float(given / rate):.1f} s to {float(time):.1f} s", "times without such gaps",
-            )  # fmt: skip
+            found = f"a picture that stays from {float(given / rate):.1f} s to {float(time):.1f} s"
+            long = count > media.MOST.picture_seconds * rate
+            media.refuse_media(long, self.path, found, "times without such gaps")
             return range(count)
 
         with media.opened(self.path) as container:
@@ -266,15 +266,6 @@ def _times(path: Path, container, stream, rate: Fraction | None):
             times.append(time - shift)
             end = max(end, times[-1] + length)
     return times, zero, tuple(jumps), end
-
-
-def _pace(times: list[Fraction]) -> Fraction | None:
-    """Pictures per second, if that is always the same."""
-    if times[-1] == 0:
-        return None
-    pace = (len(times) - 1) / times[-1]
-    numbers = np.array([float(time * pace) for time in times])
-    return pace if np.abs(numbers - np.arange(len(times))).max() <= STRAIGHT else None
 
 
 def _silence(like: av.AudioFrame, seconds: Fraction) -> Iterator[av.AudioFrame]:

@@ -69,12 +69,6 @@ def check_length(path: str | Path, seconds: float) -> None:
     refuse_media(seconds > MOST.seconds, path, hours, f"at most {MOST.seconds // 3600} hours")
 
 
-def header_seconds(container) -> float:
-    """The length that a file's header tells."""
-    lengths = [float((s.duration or 0) * (s.time_base or 0)) for s in container.streams]
-    return max((container.duration or 0) / av.time_base, *lengths)
-
-
 def moving_pictures(container) -> list:
     """A file's streams of pictures but those of one, the cover of a sound file."""
     covers = av.stream.Disposition.attached_pic

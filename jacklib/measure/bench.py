@@ -28,7 +28,7 @@ from jacklib.backend.torch_process import find_torch
 from jacklib.core.networks import KEYS, NETWORKS
 from jacklib.core.networks import network as table_of
 from jacklib.core.options import add_options
-from jacklib.errors import DataError, check_at_least, refuse_as
+from jacklib.errors import DataError, check_at_least, refuse_as, said
 from jacklib.files import filled, write_json
 from jacklib.measure.protocol import programs, versions
 
@@ -194,11 +194,7 @@ def main(args: argparse.Namespace) -> int:
         raise DataError("--device cuda", found=way.reason, wanted="a GPU that Jittor computes on",
                         cure=way.cure or "Leave the option out: the CPU is measured.")  # fmt: skip
     if find_torch() is None:
-        print(
-            "PyTorch is not installed here: Jittor is measured alone. To compare, "
-            "`pip install torch` into another environment and export JACK_TORCH_PYTHON=its/python.",
-            file=sys.stderr,
-        )
+        print(said("Jittor alone"), file=sys.stderr)
     print(f"Machine: {machine()}")
     if args.train:
         from jacklib.measure import tsl_training

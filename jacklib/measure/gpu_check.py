@@ -36,7 +36,7 @@ from jacklib.backend.folders import ROOT
 from jacklib.backend.torch_process import named_python, process_environment
 from jacklib.core.networks import KEYS
 from jacklib.core.networks import network as table_of
-from jacklib.errors import check_choice, refuse_as
+from jacklib.errors import check_choice, refuse_as, said
 from jacklib.files import write_json, write_text
 from jacklib.measure import bench
 from jacklib.measure.golden_numbers import Golden, point_labels
@@ -275,15 +275,11 @@ class Part(NamedTuple):
 # would like to take. What the golden numbers' training compiles, the training steps need not.
 PARTS = {
     "operators": Part(lambda device: cases(), check_operator, 0.1,
-        f"largest difference from the CPU, value and gradients (limit {OPERATOR_LIMIT:g})"),
+                      said("operators checked", limit=OPERATOR_LIMIT)),
     "golden": Part(lambda device: ("tsl_t64", "bpm_gcn") if device == "cpu" else tuple(GOLDEN),
-        check_golden, 0.2, f"largest difference from PyTorch's golden number (limit "
-        f"{GOLDEN_LIMIT:g}; each gradient's norm beside its own size: {EACH_LIMIT:g})"),
-    "training": Part(lambda device: KEYS, check_training, 0.15,
-        "loss after ten steps over the first (all finite)"),
-    "speed": Part(lambda device: KEYS, check_speed, 0.35,
-        "how many times as fast as PyTorch (TSL-Net, inference of one video and steps of 16: 1.6 "
-        "and 1.2 wanted; the others 1)"),
+                   check_golden, 0.2, said("golden checked", limit=GOLDEN_LIMIT, each=EACH_LIMIT)),
+    "training": Part(lambda device: KEYS, check_training, 0.15, said("training checked")),
+    "speed": Part(lambda device: KEYS, check_speed, 0.35, said("speed checked")),
 }  # fmt: skip
 
 
@@ -294,12 +290,8 @@ def rows(name: str, device: str, share: slice = slice(None)) -> Iterator[Row]:
         try:
             yield from part.check(item, device)
         except Exception as error:
-            yield getattr(item, "name", item), _short(error), False
-
-
-def _short(error: BaseException) -> str:
-    lines = [line for line in traceback.format_exception_only(error) if line.strip()]
-    return " ".join("".join(lines).split())[:300]
+            words = "".join(traceback.format_exception_only(error)).split()
+            yield getattr(item, "name", item), " ".join(words)[:300], False
 
 
 # --- command line ---------------------------------------------------------------------------------
@@ -319,8 +311,7 @@ def main(args: argparse.Namespace) -> int:
         check_choice("gpu_check", part, PARTS, "Correct the name, or name none for all.")
     refuse_as("no minutes", args.minutes <= 0, "--minutes", minutes=str(args.minutes))
     if args.device == "cuda" and not jt.has_cuda:
-        print("gpu_check: Jittor has no GPU to compute on here; `bash script/run.sh cuda` says why."
-              " To try the check itself: --device cpu", file=sys.stderr)  # fmt: skip
+        print(said("no GPU to check"), file=sys.stderr)
         return 1
     ends, everything = _began() + 60 * args.minutes, {}
     folder = Path(args.result_path or ROOT / "results" / "gpu_check")

@@ -27,7 +27,7 @@ from jittor import nn
 
 from jacklib.core.configs import Config
 from jacklib.core.shapes import check_fields
-from jacklib.errors import DataError, check_choice, refuse, refuse_as, shown
+from jacklib.errors import DataError, check_choice, error_of, refuse, refuse_as, said, shown
 from jacklib.files import read_table
 from jacklib.ops import relu
 from jacklib.weights.checkpoint import LoadReport, load_weights, naming, read_weights
@@ -93,11 +93,8 @@ class BERTConfig(Config):
         Raises DataError, naming the file, if the model is no BERT encoder.
         """
         path = Path(folder) / "config.json"
-        content = read_table(
-            path, needed=True,
-            cure="Give the folder of a BERT checkpoint in Hugging Face's layout: config.json, "
-            f"vocab.txt or tokenizer.json, and {' or '.join(WEIGHT_FILES)}.",
-        )  # fmt: skip
+        cure = said("folder of BERT", files=" or ".join(WEIGHT_FILES))
+        content = read_table(path, needed=True, cure=cure)
         kind, positions = content.get("model_type", "bert"), content.get("position_embedding_type")
         refuse_as("no BERT", kind != "bert", str(path), kind=shown(kind))
         refuse_as("relative positions", positions not in ("absolute", None), str(path),
@@ -328,9 +325,7 @@ class BERT(nn.Module):
         try:
             report = load_weights(net, ours)
         except DataError as error:
-            raise DataError(path, found=error.found, wanted=error.wanted,
-                            cure="Take the config.json that belongs to these weights."
-            ) from None  # fmt: skip
+            raise error_of("other config", path, found=error.found, wanted=error.wanted) from None
         report.unexpected = [key for key in weights if key not in ours]
         jt.sync(net.parameters())  # as where the network is made
         net.eval()

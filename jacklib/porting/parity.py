@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from jacklib.backend import processes
-from jacklib.backend.torch_process import ANSWERS, CURE, RECORD, find_torch, process_environment
+from jacklib.backend.torch_process import ANSWERS, RECORD, find_torch, process_environment
 from jacklib.backend.torch_process import key as digest
 from jacklib.core.networks import KEYS
 from jacklib.core.networks import network as table_of
@@ -82,7 +82,8 @@ def _answer(reference: Reference, job: dict, arrays: dict[str, np.ndarray]) -> R
         for path in ANSWERS.glob(f"*_{key}.npz"):
             with contextlib.suppress(DataError):  # a damaged one is none
                 return Recording.load(path)
-        raise error_of("no PyTorch and no answer", reference.network, cure=CURE)
+        missing = "numbers stored for this network with these inputs"
+        raise error_of("no PyTorch and no answer", reference.network, missing=missing)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder).absolute()
         (place / "job.json").write_text(text, encoding="utf-8")
@@ -210,9 +211,8 @@ def main(args: argparse.Namespace) -> int:
             print()
         print(changes.table(count_changes(args.network)))
         return 0
-    refuse(args.picture and not Path(args.picture).resolve().parent.is_dir(), args.picture,
-           found="no such folder", wanted="an existing one", cure="Make the folder first."
-    )  # fmt: skip
+    missing = args.picture and not Path(args.picture).resolve().parent.is_dir()
+    refuse_as("no folder to write to", missing, args.picture)
     found = compare_network(args.network, args.settings, args.seed)
     print(found.table(args.all))
     if args.json:

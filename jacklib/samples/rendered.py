@@ -28,7 +28,7 @@ import numpy as np
 import yaml
 from tqdm.auto import tqdm
 
-from jacklib.errors import check_at_least, check_choice, refuse, refuse_as
+from jacklib.errors import check_at_least, check_choice, refuse_as
 from jacklib.files import make_set, write_text
 
 EMOTIONS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
@@ -455,10 +455,9 @@ def render_clip(
     Raises DataError for what is out of range.
     """
     check_choice("label", label, LABELS, "Labels begin with a capital, as in VE8.")
-    refuse(seed < 0 or min(size) < 16 or n_frames < (EVENT_FRAMES if event is None else 1),
-           "render_clip", found=f"seed={seed}, size={tuple(size)}, n_frames={n_frames}",
-           wanted=f"seed >= 0, height and width >= 16, n_frames >= {EVENT_FRAMES}",
-           cure="Change the argument that is out of range.")  # fmt: skip
+    odd = seed < 0 or min(size) < 16 or n_frames < (EVENT_FRAMES if event is None else 1)
+    refuse_as("odd clip", odd, "render_clip", seed=seed, size=tuple(size), n_frames=n_frames,
+              least=EVENT_FRAMES)  # fmt: skip
     words = [int(seed) & 0xFFFFFFFF, int(seed) >> 32 & 0xFFFFFFFF]
     scene_rng, hum_rng, time_rng = (np.random.RandomState([*words, use]) for use in range(3))
     event_rng = np.random.RandomState([*words, 3, LABELS.index(label)])

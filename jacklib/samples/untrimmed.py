@@ -18,7 +18,7 @@ import numpy as np
 from jacklib.data.tsl300 import CLASSES, POINT_FIELDS, SUBSETS, Segment
 from jacklib.files import SET_MARK, make_set, read_table, write_json, write_text
 from jacklib.samples import rendered
-from jacklib.samples.rendered import FPS, LABELS
+from jacklib.samples.rendered import FPS, LABELS, render_clip
 
 POSITIVE = frozenset({"Anticipation", "Joy", "Surprise", "Trust"})
 SHOTS = 8  # of a video
@@ -84,7 +84,7 @@ def render_untrimmed(seed: int, fps: int) -> UntrimmedVideo:
         # Of one seed, the shot with an event and the shot without are alike outside the event. In
         # the latter the event lies beyond the end, and is cut off.
         beyond = (length, length + 1)
-        shot = partial(rendered.render_clip, label, shot_seed, size=SIZE)
+        shot = partial(render_clip, label, shot_seed, size=SIZE)
         with_event = shot(n_frames=length, event=event) if kind != "neutral" else None
         without = shot(n_frames=length + 1, event=beyond) if kind != "event" else None
         looked = with_event if kind in ("event", "looks") else without

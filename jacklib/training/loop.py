@@ -20,7 +20,7 @@ import jittor as jt
 import numpy as np
 from tqdm.auto import tqdm
 
-from jacklib.errors import TrainingError
+from jacklib.errors import TrainingError, said
 from jacklib.files import whole_file
 from jacklib.ops import Optimizer
 from jacklib.training import parallel
@@ -161,11 +161,9 @@ def _step(
     if not (math.isfinite(value) and math.isfinite(slope)):
         last = folder / "last.pth"
         left = f"The last good state is in {last}." if last.exists() else "Nothing was saved yet."
-        raise TrainingError(
-            f"The loss or its gradient is no longer a number (loss {value}) in epoch {epoch + 1}, "
-            f"batch {number + 1} (clips {', '.join(batch.ids[:4])}...). Lower the learning rate, "
-            f"and look at these clips' frames and audio. {left}"
-        )
+        clips = ", ".join(batch.ids[:4])
+        raise TrainingError(said("loss is no number", loss=value, epoch=epoch + 1, left=left,
+                                 batch=number + 1, clips=clips))  # fmt: skip
     optimizer.step()
     return value, hits, count
 

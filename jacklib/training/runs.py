@@ -17,7 +17,7 @@ from typing import Any
 import jittor as jt
 import numpy as np
 
-from jacklib.errors import DataError, DiskError, refuse_as
+from jacklib.errors import DataError, DiskError, refuse_as, said
 from jacklib.files import LOCK, locked, sweep, write_bytes
 from jacklib.ops import Optimizer
 from jacklib.training import parallel
@@ -110,10 +110,7 @@ def begin(
     if run.resume is not None:
         progress = _resumed(run, net, optimizer, n_batches, n_epochs, rates)
     elif run.show and first_process and (run.folder / "best.pth").exists() and not in_notebook():
-        print(
-            f"Note: the weights of an earlier run in {run.folder} are replaced; another folder "
-            "keeps them.", file=sys.stderr
-        )  # fmt: skip
+        print(said("earlier run", folder=run.folder), file=sys.stderr)
     jt.sync_all()  # lazy initial weights are drawn now, from the caller's seed, not a batch's
     if first_process:
         _check_room(run.folder, net)
@@ -185,10 +182,7 @@ def restore_best(run: Run, net: jt.nn.Module, progress: dict[str, Any]) -> None:
         if not same_file(best, beside):
             write_bytes(best, beside.read_bytes())
     elif not is_best(best, epoch, options):
-        print(
-            f"Note: the best weights so far, those of epoch {epoch}, are neither in {folder} nor "
-            f"beside {resume}. best.pth is written when an epoch is better.", file=sys.stderr
-        )  # fmt: skip
+        print(said("no best weights", epoch=epoch, folder=folder, resume=resume), file=sys.stderr)
 
 
 def is_best(path: Path, epoch: int, options: Mapping[str, Any] | None = None) -> bool:

@@ -19,7 +19,7 @@ from typing import Any
 import jittor as jt
 import numpy as np
 
-from jacklib.errors import DataError, error_of, plain, refuse, refuse_as, shown
+from jacklib.errors import DataError, error_of, plain, refuse, refuse_as, said, shown, some
 from jacklib.files import file_name
 from jacklib.weights import torch_files
 
@@ -54,12 +54,7 @@ class LoadReport:
         kinds = {"missing": self.missing, "unexpected": self.unexpected, "of another shape": shapes}
         lines = [f"{len(self.matched)} entries loaded"]
         lines += [f"without {plain(self.prefix)} before their names"] * bool(self.prefix)
-        return "; ".join(lines + [f"{len(v)} {k}: {_some(v)}" for k, v in kinds.items() if v])
-
-
-def _some(words: list[str]) -> str:
-    more = f" and {len(words) - 4} more" if len(words) > 4 else ""
-    return ", ".join(map(plain, words[:4])) + more
+        return "; ".join(lines + [f"{len(v)} {k}: {some(v)}" for k, v in kinds.items() if v])
 
 
 @dataclass(frozen=True)
@@ -128,11 +123,11 @@ def _weights(source: Source) -> tuple[str, dict[str, np.ndarray]]:
         if len(tables) == 1:  # also under a name that we do not know, it can be nothing else
             return name, tables[0][1]
         if tables:
-            raise _no_weights(name, f"several tables of arrays, {_some([k for k, _ in tables])}")
+            raise _no_weights(name, f"several tables of arrays, {some([k for k, _ in tables])}")
         parts = [pair for _, part in level for pair in part.items()]
         # A file may point to one table a million times.
         level = list({id(v): (str(k), v) for k, v in parts if isinstance(v, Mapping)}.values())
-    raise _no_weights(name, f"no arrays under the keys {_some([str(k) for k in content])}")
+    raise _no_weights(name, f"no arrays under the keys {some([str(k) for k in content])}")
 
 
 def _arrays(content: Mapping) -> dict[str, np.ndarray]:
@@ -238,9 +233,7 @@ def _numbers(array: np.ndarray, dtype: str, where: str) -> np.ndarray:
 def _cure(report: LoadReport) -> str:
     for key, (found, wanted) in report.mismatched.items():
         if key.endswith("fc.weight") and found[1:] == wanted[1:]:
-            return (f"The file was trained for {found[0]} classes and this network has {wanted[0]}:"
-                    " use the data set it was trained on, or build the network with its number of "
-                    "classes.")  # fmt: skip
+            return said("other classes", found=found[0], wanted=wanted[0])
     if report.mismatched:
         return "Build the network with the options that the file was trained with."
     return "Check that the file belongs to this network; strict=False loads what fits."

@@ -67,15 +67,7 @@ _LARGEST_INTEGER = 2048  # bits
 _MOST_MEMBERS = 100_000  # of a zip archive
 _MOST_AXES = 32  # NumPy 1's limit
 
-_TRUST = (
-    "If you trust where it comes from, load it once with PyTorch and re-save the state dict only: "
-    "torch.save(model.state_dict(), path)."
-)
-_FROM_JITTOR = "Load it in Jittor and save the weights alone: jt.save(net.state_dict(), path)."
-_AGAIN = "Download or copy it again and compare its size and checksum with the source's."
-_CHECK_PATH = "Check the path and its permissions."
-_WANTED = "weights as PyTorch, Jittor or safetensors write them"
-_STORABLE = "np.ndarray, dict, list, tuple, str, int, float, bool or None"
+_TRUST, _FROM_JITTOR, _AGAIN, _CHECK_PATH, _WANTED, _STORABLE = _TABLES["words"].values()
 
 
 # ---------------------------------------------------------------------------------------- reading

@@ -454,9 +454,18 @@ class _Stage:
             lines.set_segments(_bones(places)[order])
         self._body.set_color(_side_colours(SIDES)[order])
         self._bones.set(color=colours[order], linewidth=widths[order])
-        arcs = [_arc(places[a], places[b]) for a, b, _ in self.pairs]
+        # Bows from one joint to the other [13, 2], and an arrow's head [3, 2] at each one's end,
+        # before the joint there, 7 cm long.
+        along, arcs, heads = np.linspace(0, 1, 13)[:, None], [], []
+        for start, end in (places[[a, b]] for a, b, _ in self.pairs):
+            aside = np.array([start[1] - end[1], end[0] - start[0]])
+            arcs.append(start + along * (end - start) + along * (1 - along) * 0.6 * aside)
+            way = arcs[-1][-1] - arcs[-1][-3]
+            way = way / max(float(np.hypot(*way)), 1e-9) * 0.07
+            tip, aside = arcs[-1][-1] - 0.4 * way, np.array([-way[1], way[0]]) * 0.4
+            heads.append(np.array([tip, tip - way + aside, tip - way - aside]))
         self._arcs.set_segments(arcs)
-        self._heads.set_verts([_head(arc) for arc in arcs])
+        self._heads.set_verts(heads)
         self._circles.set_offsets(places)
 
 
@@ -477,22 +486,6 @@ def _side_colours(sides: dict[str, str]) -> np.ndarray:
     """A colour for each bone [15, 4]: `sides` of its child's side, MIDDLE for the trunk."""
     names = [JOINTS[child].split(" ")[0] for child in CHILDREN]
     return to_rgba_array([sides.get(name, MIDDLE) for name in names])
-
-
-def _arc(start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """A bow from one point to the other: [2], [2] -> [13, 2]."""
-    along = np.linspace(0, 1, 13)[:, None]
-    aside = np.array([start[1] - end[1], end[0] - start[0]])
-    return start + along * (end - start) + along * (1 - along) * 0.6 * aside
-
-
-def _head(arc: np.ndarray, length: float = 0.07) -> np.ndarray:
-    """An arrow's head at an arc's end, before the joint there: [13, 2] -> [3, 2], metres."""
-    way = arc[-1] - arc[-3]
-    way = way / max(float(np.hypot(*way)), 1e-9) * length
-    tip = arc[-1] - 0.4 * way
-    aside = np.array([-way[1], way[0]]) * 0.4
-    return np.array([tip, tip - way + aside, tip - way - aside])
 
 
 def _norm(values: np.ndarray, symmetric: bool = False) -> Normalize:
