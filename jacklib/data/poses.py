@@ -33,7 +33,7 @@ def check_shape(shape: tuple[int, ...], where: str) -> None:
         joints = f"shape {shown(list(shape))}"
         if len(shape) == 2 and shape[1] % 3 == 0:
             joints += f", so {shape[1] // 3} joints"
-        raise error_of("no 16 joints", where, joints=joints, joints2=", ".join(JOINTS))
+        raise error_of("no 16 joints", where, joints=joints, names=", ".join(JOINTS))
     refuse_as("too many frames", shape[0] > MOST_FRAMES, where, n=shape[0], most=MOST_FRAMES)
 
 

@@ -78,7 +78,7 @@ class BERTConfig(Config):
             self, **{name: (1, most) for name, most in MOST.items()}, hidden_dropout_prob=(0, 0.99),
             attention_probs_dropout_prob=(0, 0.99), pad_token_id=(0, MOST["vocab_size"]),
         )  # fmt: skip
-        refuse_as("heads and width", H % h, "num_attention_heads", h=h, h2=H)
+        refuse_as("heads and width", H % h, "num_attention_heads", heads=h, width=H)
         check_choice("hidden_act", self.hidden_act, ACTIVATIONS,
                      "Released BERT checkpoints have 'gelu'.")  # fmt: skip
         pad, last = self.pad_token_id, self.vocab_size - 1

@@ -133,10 +133,10 @@ def compare(
            cure="Name the class, too.")  # fmt: skip
     for kind, arrays in (("inputs", inputs), ("targets", targets)):
         refuse_as("no list of arrays", not isinstance(arrays, (list, tuple)), kind,
-                  kind=type(arrays).__name__, kind2=kind)  # fmt: skip
+                  kind=type(arrays).__name__, name=kind)  # fmt: skip
     refuse_as("loss on one side", bool(loss) != bool(reference.loss), "loss",
               found="one" if loss else "none",
-              found2=repr(reference.loss) if reference.loss else "none")  # fmt: skip
+              theirs=repr(reference.loss) if reference.loss else "none")  # fmt: skip
     arrays = {f"input {i}": np.asarray(a) for i, a in enumerate(inputs) if a is not None}
     arrays |= {f"target {i}": np.asarray(a) for i, a in enumerate(targets)}
     job = vars(reference) | {

@@ -37,7 +37,7 @@ def part(indices: np.ndarray) -> np.ndarray:
     Raises DataError, in all processes alike, if one would be left without a sample.
     """
     refuse_as("batch too small", world_size() > max(1, len(indices)), "batch_size", n=len(indices),
-              n2=world_size())  # fmt: skip
+              processes=world_size())  # fmt: skip
     return np.array_split(indices, world_size())[rank()]
 
 
