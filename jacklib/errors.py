@@ -101,6 +101,27 @@ def refuse(bad: object, what: object, *, found: object, wanted: object, cure: st
         raise DataError(what, found=found, wanted=wanted, cure=cure)
 
 
+# What refusals and other messages of several lines say, by key; the gaps in it are their facts.
+_MESSAGES = json.loads(Path(__file__).with_name("messages.json").read_text("utf-8"))
+
+
+def said(key: str, /, **facts: object) -> str:
+    """A message of messages.json."""
+    return _MESSAGES[key]["says"].format(**facts)
+
+
+def error_of(key: str, what: object, /, **facts: object) -> DataError:
+    """The DataError that messages.json words under a key."""
+    words = {part: text.format(**facts) for part, text in _MESSAGES[key].items()}
+    return DataError(what, **words)
+
+
+def refuse_as(key: str, bad: object, what: object, /, **facts: object) -> None:
+    """`refuse`, in the words of messages.json."""
+    if bad:
+        raise error_of(key, what, **facts)
+
+
 def check_choice(name: str, value, choices: Iterable, cure: str = "Choose one of these.") -> None:
     """Raise DataError unless an argument is one of the choices."""
     choices = list(choices)
@@ -117,6 +138,12 @@ def check_word(name: str, value: str, choices: Iterable[str], cure: str = "Corre
 def check_at_least(name: str, value: float, least: float, cure: str) -> None:
     """Raise DataError unless an argument is a number that is large enough."""
     refuse(not value >= least, name, found=value, wanted=f"{least} or more", cure=cure)
+
+
+def some(names: Iterable[str]) -> str:
+    """The first few names, and how many more there are."""
+    few, more = [*names][:4], len([*names]) - 4
+    return ", ".join(map(plain, few)) + (f" and {more} more" if more > 0 else "")
 
 
 class TrainingError(RuntimeError):

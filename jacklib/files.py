@@ -36,7 +36,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from jacklib.errors import DataError, DiskError, logger, plain, refuse, shown
+from jacklib.errors import DataError, DiskError, error_of, logger, plain, refuse, refuse_as, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,8 +73,7 @@ def file_name(text: Any, where: str | os.PathLike, longest: int = LONGEST_NAME) 
         found = f"{shown(text)}, which has control characters in it"
     elif _bytes_of(text) > longest:
         found = f"{shown(text)}, which is too long or has letters that no disk takes"
-    refuse(found, where, found=found, wanted=f"a name for a file: no / or \\, no leading dot, at "
-           f"most {longest} bytes", cure="Change the name.")  # fmt: skip
+    refuse_as("no file name", found, where, found=found, longest=longest)
     return text
 
 
@@ -144,9 +143,8 @@ def inside(root: str | os.PathLike, *names: str, where: str | os.PathLike) -> Pa
     DataError, naming `where`, otherwise."""
     path = Path(root, *(file_name(name, where, LONGEST_FILE) for name in names))
     place = path.resolve()
-    refuse(not place.is_relative_to(Path(root).resolve()), where,
-           found=f"{path}, a symbolic link to {place}", wanted=f"a place in {root}",
-           cure="Take the link away, or choose another folder.")  # fmt: skip
+    refuse_as("link that leaves", not place.is_relative_to(Path(root).resolve()), where, path=path,
+              place=place, root=root)  # fmt: skip
     return path
 
 
@@ -189,8 +187,7 @@ def _refused(error: OSError, path: Path, part: object = None) -> Exception:
     if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ) or (
         error.errno == errno.EINVAL and error.filename2  # of a move: the name on FAT and NTFS
     ):
-        return DataError(path, found=f"a name that this disk does not take ({error.strerror})",
-                         wanted="a shorter or plainer one", cure="Rename the file.")  # fmt: skip
+        return error_of("name that the disk refuses", path, strerror=error.strerror)
     return DiskError(error, path, part)
 
 
@@ -231,15 +228,16 @@ def write_json(path: str | os.PathLike, content: dict) -> Path:
     return write_bytes(path, text.encode("utf-8", "backslashreplace"))  # half pairs as \ud800
 
 
-def filled(template: Path, **facts: Any) -> str:
-    """A text of Jinja's with its gaps filled in, each value on one line (`plain`)."""
+def filled(template: Path | str, **facts: Any) -> str:
+    """A text of Jinja's, or a file's, with its gaps filled in, each value on one line (`plain`)."""
     import jinja2
 
     environment = jinja2.Environment(
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
         finalize=lambda value: plain(value, 2000),
     )  # fmt: skip
-    return environment.from_string(template.read_text("utf-8")).render(facts).rstrip("\n")
+    text = template if isinstance(template, str) else template.read_text("utf-8")
+    return environment.from_string(text).render(facts).rstrip("\n")
 
 
 def write_array(path: str | os.PathLike, array: np.ndarray) -> Path:
@@ -301,10 +299,7 @@ def check_ours(path: str | os.PathLike) -> None:
             ours = not os.path.lexists(path)
     except OSError as error:
         raise _refused(error, path) from error
-    refuse(not ours, path, found="a file, a link or a folder that JACK did not make",
-           wanted=f"nothing there, or a folder with our mark in it ({MARK})",
-           cure="Move it away, or choose another place. JACK removes only what it has made."
-    )  # fmt: skip
+    refuse_as("not ours", not ours, path, mark=MARK)
 
 
 def sweep(folder: str | os.PathLike, depth: int = 2) -> None:
@@ -375,13 +370,15 @@ def locked(folder: str | os.PathLike, purpose: str, *, wait: bool = True) -> Ite
             if _take(handle):
                 if not _still_there(handle, folder / LOCK):
                     continue  # whoever held it took its file away: nobody else would see ours
-                _sign(handle, purpose)
+                now = time.strftime("%H:%M:%S")
+                about = {"process": os.getpid(), "purpose": purpose, "since": now}
+                with suppress(OSError):  # a full disk: then others cannot be told who holds it
+                    os.ftruncate(handle, 0)
+                    os.pwrite(handle, json.dumps(about).encode(), 0)
                 yield
                 return
             holder = _holder(handle)
-            refuse(not wait, folder, found=f"{holder} at work in it",
-                   wanted="one process at a time",
-                   cure="Wait until it ends, or choose another folder.")  # fmt: skip
+            refuse_as("somebody at work", not wait, folder, holder=holder)
             if not told:
                 print(f"{plain(folder)}: waiting for {holder}", file=sys.stderr, flush=True)
                 told = True
@@ -437,13 +434,6 @@ def _still_there(handle: int, path: Path) -> bool:
         return False
 
 
-def _sign(handle: int, purpose: str) -> None:
-    about = {"process": os.getpid(), "purpose": purpose, "since": time.strftime("%H:%M:%S")}
-    with suppress(OSError):  # a full disk: then others cannot be told who holds it
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, json.dumps(about).encode(), 0)
-
-
 def _holder(handle: int) -> str:
     try:
         about = json.loads(os.pread(handle, 1000, 0))
@@ -476,9 +466,7 @@ def make_set(
     mark = root / SET_MARK
     there = [name for name in entries if os.path.lexists(root / name)]
     if there and "made by" not in read_table(mark):
-        raise DataError(root / there[0], found=f"something that JACK did not make for {purpose}",
-                        wanted="no such file or folder",
-                        cure="Move it away, or choose another folder.")  # fmt: skip
+        raise error_of("others' set", root / there[0], purpose=purpose)
     with locked(root, purpose):
         if _set_is_whole(root, made_with):  # another process made it while this one waited
             return root

@@ -7,11 +7,11 @@ Jittor is not touched.
 import importlib.metadata
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from jacklib.backend.folders import digest, make_once, text_of
+from jacklib.errors import said
 
 
 class Change(NamedTuple):
@@ -23,14 +23,12 @@ class Change(NamedTuple):
     new: str
 
 
-def _changes() -> Iterator[Change]:
-    """Those of cuda_patch.txt. No YAML: `gpu_check` runs where nothing reads it."""
-    for part in text_of("cuda_patch.txt").split("\n\n@@ ")[1:]:
-        head, _, body = part.partition("\n")
-        yield Change(*head.split(": ", 1), *body.rstrip("\n").split("\n@@ becomes\n"))
-
-
-CHANGES = tuple(_changes())
+# No YAML: `gpu_check` runs where nothing reads it.
+_PARTS = (part.partition("\n") for part in text_of("cuda_patch.txt").split("\n\n@@ ")[1:])
+CHANGES = tuple(
+    Change(*head.split(": ", 1), *body.rstrip("\n").split("\n@@ becomes\n"))
+    for head, _, body in _PARTS
+)
 
 
 def patched_copy(site_packages: Path, folder: Path) -> Path:
@@ -61,8 +59,6 @@ def apply(root: Path) -> None:
         path = root / change.file
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
         if change.old not in text:
-            raise RuntimeError(
-                f"{change.file}: found no {change.old.strip().splitlines()[0]!r}, which is to be "
-                f"changed ({change.why}). These changes are for Jittor 1.3.11.0"
-            )
+            old = change.old.strip().splitlines()[0]
+            raise RuntimeError(said("another Jittor", file=change.file, old=old, why=change.why))
         path.write_text(text.replace(change.old, change.new), encoding="utf-8")

@@ -12,7 +12,7 @@ from pathlib import Path
 from jacklib.backend import cuda, folders, runtime
 from jacklib.backend.folders import JITTOR_VERSION
 from jacklib.backend.processes import output_of, run_child
-from jacklib.errors import plain
+from jacklib.errors import plain, said
 
 
 def diagnose() -> list[tuple[str, str, str, bool]]:
@@ -96,8 +96,7 @@ def main(_args: argparse.Namespace) -> int:
         mark = "!!" if fatal else "  "
         print(f"{mark} {part:<{widths[0]}}  {found:<{widths[1]}}  {verdict}")
     if any(fatal for *_, fatal in rows):
-        print("\nJittor cannot run yet: run the command(s) on the lines marked !!, then doctor "
-              "again.")  # fmt: skip
+        print(said("cannot run yet"))
         return 1
     # The proof is Jittor itself: one matrix product, in a process of its own.
     code = (
@@ -110,6 +109,5 @@ def main(_args: argparse.Namespace) -> int:
     if result.returncode or not last.startswith("ok 12.0"):
         print("\nJittor cannot run: see the lines above.")
         return 1
-    print(f"\nJittor {JITTOR_VERSION} computes (2 x 3 times 3 x 2 summed to 12) on the "
-          f"{last.split()[-1].upper()}. All is well.")  # fmt: skip
+    print(said("all is well", version=JITTOR_VERSION, device=last.split()[-1].upper()))
     return 0

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from jacklib import files
-from jacklib.errors import plain
+from jacklib.errors import plain, said
 
 ROOT = Path(__file__).resolve().parents[2]
 JITTOR_VERSION = "1.3.11.0"
@@ -86,8 +86,7 @@ def plain_name(path: Path) -> Path:
     Jittor quotes few."""
     if _PLAIN.fullmatch(str(path)):
         return path
-    own = own_folder(f"{plain(path)} has a blank or the like in it. Cure: export JITTOR_HOME, or "
-                     "move the checkout with its .venv, to a path without one")  # fmt: skip
+    own = own_folder(said("blank in a path", path=plain(path)))
     name = path.name if _PLAIN.fullmatch(path.name) else digest(path.name)
     link = own / digest(str(path.parent)) / name
     link.parent.mkdir(exist_ok=True)

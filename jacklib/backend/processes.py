@@ -1,6 +1,7 @@
 """Processes of Python."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -49,6 +50,50 @@ class Child(subprocess.Popen):
     def __exit__(self, *about: Any) -> None:
         self.end()
         super().__exit__(*about)
+
+
+class Worker(Child):
+    """A `Child` that answers requests, see `serve`. module: what it runs."""
+
+    def __init__(self, module: str, python: str | None, env: dict[str, str]):
+        super().__init__(["-m", module], python=python, env=env, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
+
+    def ask(self, op: str, **arguments: Any) -> Any:
+        """Send one request. Raises RuntimeError with the worker's own message if it failed, and if
+        the process has ended."""
+        line = ""
+        with contextlib.suppress(BrokenPipeError):
+            print(json.dumps({"op": op, **arguments}), file=self.stdin, flush=True)
+            line = self.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the process that answers ended with {self.wait()}")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer
+
+    def close(self) -> None:
+        self.stdin.close()
+        self.wait()
+
+
+def serve(methods: Any) -> None:
+    """In a `Worker`: answer requests until the input ends.
+
+    One JSON object a line comes in on stdin, such as {"op": "load", "network": "vaanet"}: a method
+    and its arguments. What it gives goes out on stdout, {"error": "..."} where it failed. Whatever
+    else is printed goes to stderr: every line of stdout is parsed.
+    """
+    replies = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    for line in sys.stdin:
+        try:
+            request = json.loads(line)
+            reply = json.dumps(getattr(methods, request.pop("op"))(**request))
+        except Exception as error:  # a bad request must not end the process that others wait on
+            reply = json.dumps({"error": f"{type(error).__name__}: {error}"})
+        print(reply, file=replies, flush=True)
 
 
 def run_child(words: Sequence[str], *, capture_output: bool = False, timeout: float | None = None,

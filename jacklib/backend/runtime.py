@@ -32,7 +32,7 @@ from pathlib import Path
 from jacklib.backend import folders
 from jacklib.backend.folders import JITTOR_VERSION
 from jacklib.backend.processes import Child, in_mpi, output_of
-from jacklib.errors import DiskError, disk_words, plain
+from jacklib.errors import DiskError, disk_words, plain, said
 
 ONEDNN_PACKAGES = ("onednn-cpu-gomp", "onednn-devel-cpu-gomp")
 ONEDNN_VERSION = "2021.2.0"
@@ -72,14 +72,6 @@ def _find_cuda() -> None:
 def _plain_python() -> str:
     python = Path(sys.executable)  # by its environment's folder, which Python looks for
     return str(folders.plain_name(python.parent.parent) / python.parent.name / python.name)
-
-
-def _check_mpi() -> None:
-    if in_mpi() and not (os.environ.get("mpicc_path") or shutil.which("mpicc")):
-        raise RuntimeError(
-            "Started by mpirun, but Jittor finds no mpicc to build its MPI parts with. "
-            "Cure: sudo apt-get install libopenmpi-dev openmpi-bin, or export mpicc_path=/its/path"
-        )
 
 
 def provide_home() -> None:
@@ -168,12 +160,15 @@ def onednn_files() -> dict[str, Path]:
     """What oneDNN's two PyPI packages installed, by its place in `folders.onednn_folder`; {} where
     library or headers are missing."""
     found = {}
-    for package in filter(version_of, ONEDNN_PACKAGES):
-        for file in importlib.metadata.files(package) or []:
-            if file.name == "libmkldnn.so":
-                found["lib/libdnnl.so.2"] = Path(file.locate())
-            elif "include" in file.parts:
-                found["include/" + file.as_posix().rpartition("include/")[2]] = Path(file.locate())
+    installed = []
+    for package in ONEDNN_PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            installed += importlib.metadata.files(package) or []
+    for file in installed:
+        if file.name == "libmkldnn.so":
+            found["lib/libdnnl.so.2"] = Path(file.locate())
+        elif "include" in file.parts:
+            found["include/" + file.as_posix().rpartition("include/")[2]] = Path(file.locate())
     found = {place: path for place, path in found.items() if path.is_file()}
     return found if {"lib/libdnnl.so.2", "include/mkldnn.h"} <= found.keys() else {}
 
@@ -245,25 +240,21 @@ def first_compile() -> None:
                 if time.time() - start > 8:
                     _show_progress(start)
         output.seek(0)
-        said = os.fsdecode(output.read())
-    lines = [line.rstrip() for line in said.splitlines() if line.strip()]
+        told = os.fsdecode(output.read())
+    lines = [line.rstrip() for line in told.splitlines() if line.strip()]
     if child.returncode != 0:
         if time.time() - start > 8:
             print(file=sys.stderr)
         for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-            if os.strerror(number) in said:
+            if os.strerror(number) in told:
                 raise DiskError(OSError(number, os.strerror(number)), folders.jittor_home())
         lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines[-12:]]  # Jittor's colours
         tail = "\n".join("    " + plain(line, 200) for line in lines)
-        raise RuntimeError(
-            f"Jittor {JITTOR_VERSION} could not be compiled on this machine:\n{tail}\n"
-            "Run `bash script/run.sh doctor`: it names what is missing, and the cure."
-        )
+        raise RuntimeError(said("Jittor not compiled", version=JITTOR_VERSION, tail=tail))
     core = next((line for line in reversed(lines) if line.endswith(".so")), "")
     folders.write_if_changed(mark, core + "\n", 0o644)
     if time.time() - start > 8:
-        _tell(f"Jittor compiled for this machine in {time.time() - start:.0f} s (once; the next "
-              "start takes seconds)." + " " * 12 + "\n")  # fmt: skip
+        _tell(said("Jittor compiled", seconds=time.time() - start))
 
 
 def _show_progress(start: float) -> None:
@@ -301,7 +292,8 @@ def prepare() -> None:
         if cure:
             found = f"found {found or 'none'}, wanted {WANTED[package][0]}"
             raise RuntimeError(f"{package}: {found}. Cure: {cure}")
-    _check_mpi()
+    if in_mpi() and not (os.environ.get("mpicc_path") or shutil.which("mpicc")):
+        raise RuntimeError(said("no mpicc"))
     _set_quiet_defaults()
     provide_home()
     _find_cuda()
@@ -381,13 +373,6 @@ def seed(value: int) -> None:
     # is; every other seed is spread out.
     spread = int(np.random.SeedSequence(value).generate_state(1)[0] >> 2) if value else 0
     jt.set_global_seed(spread)
-
-
-def version_of(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def packages_found() -> dict[str, tuple[str, str]]:

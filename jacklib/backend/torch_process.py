@@ -1,12 +1,11 @@
 """PyTorch in a process of its own: run a few lines of it and get NumPy arrays back.
 
 PyTorch and Jittor do not share a process safely (Jittor issues #126 and #223). `pytorch(code)`
-sends the code to a process that has PyTorch, which is this file too: JSON lines with code in,
-values out. Where there is none, as on most readers' machines, the answer that was stored when the
-notebooks were built serves; it is found by the code and its inputs.
+sends the code to a process that has PyTorch, which is this file too (see `processes.Worker`). Where
+there is none, as on most readers' machines, the answer that was stored when the notebooks were
+built serves; it is found by the code and its inputs.
 
     pytorch("x.softmax(dim=1)", x=np.float32([[1, 2, 3]]))   -> array([[0.09, 0.245, 0.665]])
-    {"code": "...", "inputs": {name: value}}  ->  {"value": ..., "version": ...} or {"error": ...}
 """
 
 import ast
@@ -21,22 +20,19 @@ import textwrap
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from jacklib.backend import processes
 from jacklib.backend.folders import ROOT, set_here
-from jacklib.errors import DataError, refuse
+from jacklib.errors import DataError, error_of, refuse_as
 from jacklib.files import read_table, write_text
 
 ANSWERS = ROOT / "jacklib" / "reference" / "answers"
 # Names what to store PyTorch's answers under while a notebook is built: the notebook's number.
 RECORD = "JACK_RECORD"
-CURE = (
-    "Install PyTorch into an environment of its own (`python3 -m venv torch-env && "
-    "torch-env/bin/pip install torch numpy`) and set JACK_TORCH_PYTHON=torch-env/bin/python."
-)
 
 
 def named_python() -> str | None:
@@ -57,14 +53,11 @@ def find_torch() -> str | None:
             found = processes.run_child(["-c", "import torch"], python=python, capture_output=True,
                 stdin=subprocess.DEVNULL, env=process_environment())  # fmt: skip
         except OSError as error:
-            raise DataError(
-                "JACK_TORCH_PYTHON", found=f"{python!r} ({error.strerror})",
-                wanted="a Python that has PyTorch", cure="Correct it, or unset it.",
-            ) from error  # fmt: skip
+            raise error_of("no such Python", "JACK_TORCH_PYTHON", python=python,
+                           strerror=error.strerror) from error  # fmt: skip
         if found.returncode == 0:
             return python
-        refuse(python == named, "JACK_TORCH_PYTHON", found=f"{named!r}, a Python without PyTorch",
-               wanted="one that has it", cure="Install PyTorch there, or unset it.")  # fmt: skip
+        refuse_as("Python without PyTorch", python == named, "JACK_TORCH_PYTHON", named=named)
     return None
 
 
@@ -123,37 +116,23 @@ def key(code: str, inputs: dict[str, Any]) -> str:
 # --- the process ----------------------------------------------------------------------------------
 
 
-def _run(code: str, inputs: dict[str, Any]) -> Any:
-    """The value of the last expression of the code; None where it ends in something else."""
+def _run(code: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The value of the last expression of the code, None where it ends in something else; and
+    PyTorch's version."""
     import torch
 
     tensors = {n: torch.from_numpy(np.array(from_json(v))) for n, v in inputs.items()}
     names = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional, "np": np} | tensors
-    tree = ast.parse(code)
+    tree, value = ast.parse(code), None
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     torch.manual_seed(0)
     exec(compile(tree, "<pytorch>", "exec"), names)
-    if last is None:
-        return None
-    return eval(compile(ast.Expression(last.value), "<pytorch>", "eval"), names)
+    if last is not None:
+        value = eval(compile(ast.Expression(last.value), "<pytorch>", "eval"), names)
+    return {"value": to_json(value), "version": f"PyTorch {torch.__version__}"}
 
 
-def _serve() -> None:
-    """Answer until the input ends. What the code prints goes to the standard error stream."""
-    import torch
-
-    for line in sys.stdin:
-        request = json.loads(line)
-        try:
-            with contextlib.redirect_stdout(sys.stderr):
-                value = to_json(_run(request["code"], request["inputs"]))
-            answer = json.dumps({"value": value, "version": f"PyTorch {torch.__version__}"})
-        except Exception as error:  # whatever the code does wrong is its author's to read
-            answer = json.dumps({"error": f"{type(error).__name__}: {error}"})
-        print(answer, flush=True)
-
-
-_console: processes.Child | None = None
+_console: processes.Worker | None = None
 _told = False
 
 
@@ -161,21 +140,14 @@ def _ask(python: str, code: str, inputs: dict[str, Any]) -> tuple[Any, str]:
     """The code's last expression and PyTorch's version, from a process that stays for the next."""
     global _console
     if _console is None or _console.poll() is not None:
-        _console = processes.Child(["-m", "jacklib.backend.torch_process"], python=python,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=process_environment(JACKLIB_NO_JITTOR="1"))  # fmt: skip
+        own = process_environment(JACKLIB_NO_JITTOR="1")
+        _console = processes.Worker("jacklib.backend.torch_process", python, own)
         atexit.register(_console.end)
-    request = {"code": code, "inputs": {n: to_json(np.asarray(v)) for n, v in inputs.items()}}
+    given = {name: to_json(np.asarray(value)) for name, value in inputs.items()}
     try:
-        print(json.dumps(request), file=_console.stdin, flush=True)
-        line = _console.stdout.readline()
-    except BrokenPipeError:
-        line = ""
-    if not line:
-        raise RuntimeError(f"PyTorch's process ended with {_console.wait()}")
-    answer = json.loads(line)
-    refuse("error" in answer, "code", found=answer.get("error"),
-           wanted="PyTorch code that runs", cure="Correct it.")  # fmt: skip
+        answer = _console.ask("run", code=code, inputs=given)
+    except RuntimeError as error:
+        raise error_of("PyTorch code that fails", "code", error=error) from None
     return from_json(answer["value"]), answer["version"]
 
 
@@ -204,8 +176,7 @@ def pytorch(code: str, **inputs: Any) -> Any:
                 print(f"(No PyTorch here: its values are stored ones, of {stored['version']}.)")
                 _told = True
             return from_json(stored["answers"][name])
-    found = "no PyTorch on this machine, and no stored answer to this code"
-    raise DataError("pytorch", found=found, wanted="one of them", cure=CURE)
+    raise error_of("no PyTorch and no answer", "pytorch", missing="stored answer to this code")
 
 
 @contextlib.contextmanager
@@ -241,4 +212,4 @@ def _store(path: Path, name: str, value: Any, version: str) -> None:
 
 
 if __name__ == "__main__":
-    _serve()
+    processes.serve(SimpleNamespace(run=_run))

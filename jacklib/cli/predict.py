@@ -87,7 +87,11 @@ def predict_all(model: Model, paths: Sequence[Path], folder: Path, lang: str = "
         except DataError as error:
             bad.append(error)
     if answers:
-        _print_table(answers)
+        width = max(len(plain(answer.file)) for *_, answer in answers)
+        for *_, answer in answers:
+            likeliest = f"{plain(answer.label):<14} {answer.probabilities[answer.label]:6.1%}"
+            n_segments = f"  {len(answer.segments)} segments" if answer.segments else ""
+            print(f"{plain(answer.file):<{width}}  {likeliest}{n_segments}")
         known = f", {model.score[0]} {model.score[1]:.2f} in their training" if model.score else ""
         print(f"weights: {plain(model.weights)}{known}")
         print(f"written: {', '.join(map(str, written))}, "
@@ -107,14 +111,6 @@ def _page_name(path: Path, taken: set[str]) -> str:
         if (same := alike(name)) not in taken:
             taken.add(same)
             return name
-
-
-def _print_table(answers: Sequence[tuple[Path, str, Answer]]) -> None:
-    width = max(len(plain(answer.file)) for *_, answer in answers)
-    for *_, answer in answers:
-        likeliest = f"{plain(answer.label):<14} {answer.probabilities[answer.label]:6.1%}"
-        n_segments = f"  {len(answer.segments)} segments" if answer.segments else ""
-        print(f"{plain(answer.file):<{width}}  {likeliest}{n_segments}")
 
 
 def _write_tables(

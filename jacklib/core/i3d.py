@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from jacklib.errors import refuse
+from jacklib.errors import refuse_as
 
 _TABLE = json.loads(Path(__file__).with_name("i3d.json").read_text("utf-8"))
 # Channels of each Inception block: alone 1x1x1; 1x1x1, 3x3x3; 1x1x1, 3x3x3; pool, 1x1x1.
@@ -22,7 +22,4 @@ def check_frames(frames) -> None:
     """Raise DataError if the last map would not be 7 x 7, or fewer than 2 frames deep."""
     shape = list(frames.shape)
     fits = len(shape) == 5 and shape[1] == 3 and shape[2] >= 9 and min(shape[3:]) >= 193
-    refuse(not fits or max(shape[3:]) > 224, "frames", found=f"shape {shape}",
-           wanted="[B, 3, D, H, W] with D 9 or more, H and W 193 to 224",
-           cure="The last pool needs a map of 2 or more x 7 x 7. Resize and crop the frames: "
-           "TSL-Net's clips are 16 frames of 224 x 224.")  # fmt: skip
+    refuse_as("frames for I3D", not fits or max(shape[3:]) > 224, "frames", shape=shape)

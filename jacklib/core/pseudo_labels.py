@@ -17,7 +17,7 @@ A clip can be both: the released code allows it, and so does this. Seeds carry s
 import numpy as np
 
 from jacklib.core.shapes import check_finite
-from jacklib.errors import refuse
+from jacklib.errors import refuse, refuse_as
 
 BACKGROUND_THRESHOLD = 0.95
 
@@ -44,8 +44,7 @@ def seed_labels(
            cure="Give one video's fused scores and its points.")  # fmt: skip
     annotated = points.max(1) > 0  # [T]
     marks = np.flatnonzero(annotated)
-    refuse(not len(marks), "points", found="no annotated clip", wanted="one or more",
-           cure="Leave videos without annotations out of training.")  # fmt: skip
+    refuse_as("no annotated clip", not len(marks), "points")
     background = scores[:, -1]
 
     bkg_seed = np.zeros(T, np.float32)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jacklib.errors import check_choice, refuse, shown
+from jacklib.errors import check_choice, refuse, refuse_as, shown
 
 EXPANSION = 4  # a 3D ResNet's bottleneck gives four times its inner width
 AUDIO_FRAMES = 256  # MFCC frames in one of VAANet's audio segments
@@ -48,9 +48,8 @@ def audio_map(frames: int, coefficients: int) -> tuple[int, int]:
 def check_depth(snippet_duration: int, sample_size: int, n_stages: int) -> int:
     """The side of the backbone's map. Raises ValueError if its depth would not be 1."""
     depth, side = backbone_map(snippet_duration, sample_size, n_stages)
-    refuse(depth != 1, "snippet_duration", found=str(snippet_duration),
-           wanted=f"1 to {2**n_stages} with {n_stages} stages in blocks",
-           cure="Use shorter snippets or more stages.")  # fmt: skip
+    refuse_as("snippets too long", depth != 1, "snippet_duration", found=snippet_duration,
+              most=2**n_stages, stages=n_stages)  # fmt: skip
     return side
 
 
@@ -117,9 +116,7 @@ def check_clips(config, rgb, logmel) -> tuple[int, int]:
                found=f"shape {list(shape)}", wanted=_axes(*clips, *wanted[name]), cure=cure
         )  # fmt: skip
         size = shape[:2]
-    refuse(size[1] < config.r_act, names[0], found=f"{size[1]} clips",
-           wanted=f"{config.r_act} or more (r_act)",
-           cure="Leave shorter videos out, or give a smaller r_act.")  # fmt: skip
+    refuse_as("too few clips", size[1] < config.r_act, names[0], n=size[1], r_act=config.r_act)
     return size
 
 
@@ -138,10 +135,9 @@ def check_gait(config, posture, movement) -> None:
         if config.streams not in ("both", name):
             continue
         shape, rest = tuple(value.shape), (channels, config.frames, GAIT_JOINTS, 1)
-        refuse(len(shape) != 5 or shape[1:] != rest or (N != "N" and shape[0] != N), name,
-               found=f"shape {list(shape)}", wanted=_axes(N, *rest),
-               cure="Axes: gaits, channels, frames, joints, persons. Other frame counts need a "
-               "network built with frames=.")  # fmt: skip
+        refuse_as("shape of gaits",
+                  len(shape) != 5 or shape[1:] != rest or (N != "N" and shape[0] != N), name,
+                  shape=list(shape), axes=_axes(N, *rest))  # fmt: skip
         N = shape[0]
 
 
@@ -160,10 +156,8 @@ def check_labels(labels, N: int, n_classes: int) -> None:
 def check_polarity(logits, target, positive: Sequence[int]) -> None:
     """Raise ValueError unless logits are [B, C], target [B] and the positive classes below C."""
     fits = len(logits.shape) == 2 and list(target.shape) == [logits.shape[0]]
-    refuse(not fits, "logits and target", found=f"{list(logits.shape)} and {list(target.shape)}",
-           wanted="[B, C] and [B]", cure="Give one class number for each row of logits."
-    )  # fmt: skip
+    refuse_as("shapes of logits and target", not fits, "logits and target",
+              logits=list(logits.shape), target=list(target.shape))  # fmt: skip
     last = logits.shape[1] - 1
-    refuse(any(not 0 <= c <= last for c in positive), "positive", found=f"classes {positive}",
-           wanted=f"numbers from 0 to {last}", cure="Name the positive classes of this dataset."
-    )  # fmt: skip
+    refuse_as("positive classes", any(not 0 <= c <= last for c in positive), "positive",
+              positive=positive, last=last)  # fmt: skip

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import librosa
 import numpy as np
 import soundfile
@@ -13,7 +14,7 @@ import soundfile
 from jacklib.core.shapes import LOGMEL_BINS
 from jacklib.data import media
 from jacklib.data.film import Film
-from jacklib.errors import DataError, refuse
+from jacklib.errors import DataError, refuse_as
 from jacklib.files import check_file
 
 SAMPLE_RATE = 44100
@@ -48,27 +49,16 @@ def read_audio(path: str | Path, sr: int = SAMPLE_RATE) -> np.ndarray:
     """The sound of a file, all channels averaged: float32 [samples] at `sr` samples per second. The
     numbers are `librosa.load`'s. Files and errors are those of `read_channels`."""
     # Averaged piece by piece, so that only one channel is held.
-    mono, own_sr = _read(Path(path), sr, _mean)
+    mono, own_sr = _read(Path(path), sr, lambda x: x.mean(axis=0) if len(x) > 1 else x[0])
     media.check_sound(path, own_sr, 1, round(len(mono) / own_sr * sr))
     waveform = librosa.resample(mono, orig_sr=own_sr, target_sr=sr)
     _check_numbers(path, waveform)  # samples may be near the largest number there is
     return np.ascontiguousarray(waveform, dtype=np.float32)
 
 
-def _mean(channels: np.ndarray) -> np.ndarray:
-    return channels.mean(axis=0) if len(channels) > 1 else channels[0]  # without a copy
-
-
-WANTED = "a sound file that can be decoded"
-CURE = "The file is damaged or no sound file: delete it and prepare the video again."
-
-
-def _refuse(bad: bool, path: str | Path, found: str) -> None:
-    refuse(bad, path, found=found, wanted=WANTED, cure=CURE)
-
-
 def _check_numbers(path: str | Path, sound: np.ndarray) -> None:
-    _refuse(not np.isfinite(sound).all(), path, "samples that are not numbers")
+    found = "samples that are not numbers"
+    refuse_as("no sound in it", not np.isfinite(sound).all(), path, found=found)
 
 
 def _read(path: Path, silent_sr: int, mix: Callable[[np.ndarray], np.ndarray]):
@@ -89,7 +79,7 @@ def _read(path: Path, silent_sr: int, mix: Callable[[np.ndarray], np.ndarray]):
         sound = None
     if sound is None:
         sound, sr = _read_with_pyav(path, silent_sr, mix)
-    _refuse(sound.size == 0, path, "no sound samples in it")
+    refuse_as("no sound in it", sound.size == 0, path, found="no sound samples in it")
     _check_numbers(path, sound)
     return sound, sr
 
@@ -99,14 +89,15 @@ def _read_with_pyav(path: Path, silent_sr: int, mix: Callable[[np.ndarray], np.n
         stream = media.sound_stream(path, container)
         film = Film.of(path) if media.moving_pictures(container) else None
         if stream is None:
-            _refuse(film is None, path, "no sound and no video in it")
+            refuse_as("no sound in it", film is None, path, found="no sound and no video in it")
             samples = round(film.seconds * silent_sr)
             media.check_sound(path, silent_sr, 1, samples)
             return mix(np.zeros((1, samples), np.float32)), silent_sr
         if film:
             frames = film.sound(container, stream)
         else:
-            media.check_length(path, media.header_seconds(container))
+            said = [float((s.duration or 0) * (s.time_base or 0)) for s in container.streams]
+            media.check_length(path, max((container.duration or 0) / av.time_base, *said))
             frames = media.decoded(path, container, stream)
         pieces, sr, held = [], silent_sr, 0
         for frame in media.resampled(path, frames, format="fltp"):
@@ -114,15 +105,14 @@ def _read_with_pyav(path: Path, silent_sr: int, mix: Callable[[np.ndarray], np.n
             pieces.append(mix(frame.to_ndarray()))
             held += pieces[-1].size
             media.check_sound(path, sr, 1, held)
-    _refuse(not pieces, path, "no sound samples in it")
+    refuse_as("no sound in it", not pieces, path, found="no sound samples in it")
     return np.concatenate(pieces, axis=-1), sr
 
 
 def _one_channel(waveform: np.ndarray) -> np.ndarray:
     waveform = np.asarray(waveform)
-    refuse(waveform.ndim != 1 or waveform.size == 0, "waveform",
-           found=f"shape {list(waveform.shape)}", wanted="one channel, [samples], not empty",
-           cure="use read_audio, or average the channels.")  # fmt: skip
+    refuse_as("no single channel", waveform.ndim != 1 or waveform.size == 0, "waveform",
+              waveform=list(waveform.shape))  # fmt: skip
     return waveform
 
 
@@ -176,14 +166,18 @@ def filter_bank(waveform: np.ndarray, sr: int, n_mels: int = 128) -> np.ndarray:
     samples, and for `sr` below 100.
     """
     waveform = _one_channel(waveform)
-    refuse(sr < 100, "sr", found=str(sr), wanted="samples per second, at least 100",
-           cure="give the rate that read_channels returns.")  # fmt: skip
+    refuse_as("low sampling rate", sr < 100, "sr", sr=str(sr))
     length, hop = int(sr * 25 // 1000), int(sr * 10 // 1000)
     if waveform.size < length:
         waveform = np.pad(waveform, (0, length - waveform.size))
     n_fft = 1 << (length - 1).bit_length()
     window = np.hanning(length)
-    filters = _mel_filters(sr, n_fft, n_mels)
+    # The weights of the spectrum's lines in each filter, float64 [n_fft / 2 + 1, n_mels]. Unlike
+    # `librosa.filters.mel`'s, Kaldi's triangles have straight sides over mel, not over hertz.
+    lines = librosa.hz_to_mel(np.fft.rfftfreq(n_fft, 1 / sr), htk=True)
+    edges = np.linspace(*librosa.hz_to_mel([20, sr / 2], htk=True), n_mels + 2)
+    away = np.abs(lines[:, None] - edges[1:-1]) / (edges[1] - edges[0])
+    filters = np.maximum(0, 1 - away)
     windows = np.lib.stride_tricks.sliding_window_view(waveform, length)[::hop]
     result = np.empty((len(windows), n_mels), np.float32)
     for start in range(0, len(windows), 256):  # 256 windows at a time: memory stays small
@@ -195,15 +189,6 @@ def filter_bank(waveform: np.ndarray, sr: int, n_mels: int = 128) -> np.ndarray:
         energies = (spectrum.real**2 + spectrum.imag**2) @ filters
         result[start : start + 256] = np.log(np.maximum(energies, np.finfo(np.float32).eps))
     return result
-
-
-def _mel_filters(sr: int, n_fft: int, n_mels: int) -> np.ndarray:
-    """Weights of the spectrum's lines in each filter: float64 [n_fft / 2 + 1, n_mels]. Unlike
-    `librosa.filters.mel`'s, Kaldi's triangles have straight sides over mel, not over hertz."""
-    lines = librosa.hz_to_mel(np.fft.rfftfreq(n_fft, 1 / sr), htk=True)
-    edges = np.linspace(*librosa.hz_to_mel([20, sr / 2], htk=True), n_mels + 2)
-    centres, half_width = edges[1:-1], edges[1] - edges[0]
-    return np.maximum(0, 1 - np.abs(lines[:, None] - centres) / half_width)
 
 
 def cten_features(path: str | Path) -> np.ndarray:
@@ -219,8 +204,7 @@ def cten_features(path: str | Path) -> np.ndarray:
 
 def log_mel_rate(fps: float) -> int:
     """Samples per second at which TSL-Net's released script reads the audio of a video of `fps`."""
-    refuse(not 1 <= fps <= 240, "fps", found=fps, wanted="frames per second, 1 to 240",
-           cure="Give the video's own rate.")  # fmt: skip
+    refuse_as("odd frame rate", not 1 <= fps <= 240, "fps", fps=fps)
     return int(fps / TSL300_LEAST_FPS * 44100 / 4.323882352941176 * 4 / 1.9992360580595874 * 2)
 
 
@@ -239,8 +223,7 @@ def log_mel(path: str | Path, fps: float) -> np.ndarray:
 def tile_frames(features: np.ndarray, n_frames: int) -> np.ndarray:
     """Repeat features [frames, ...] from the beginning, or cut them, to a new [n_frames, ...]."""
     features = np.asarray(features)
-    refuse(len(features) == 0, "features", found="no frames", wanted="at least one",
-           cure="give a longer sound.")  # fmt: skip
+    refuse_as("no frames to tile", len(features) == 0, "features")
     return features[np.arange(n_frames) % len(features)]
 
 

@@ -12,7 +12,7 @@ import yaml
 
 from jacklib.data import poses
 from jacklib.data.poses import JOINTS, MOST_FRAMES, body_length, check_pose
-from jacklib.errors import DataError, refuse, shown
+from jacklib.errors import DataError, refuse_as, shown
 from jacklib.files import read_text, reading
 
 # From the feet over knees and hips, spine and neck up to the head: where a BVH file's units are
@@ -151,11 +151,8 @@ def _motion(words: _Words, n_joints: int, n_channels: int) -> tuple[np.ndarray, 
     fits = min(n_frames, n_channels) > 0 and found == n_frames * n_channels
     words.refuse(not fits, f"{found} numbers of motion",
                  f"{shown(n_frames)} frames of {n_channels} channels, one number each")  # fmt: skip
-    most, many = (
-        min(MOST_FRAMES, MOST_PLACES // n_joints),
-        f"{n_frames} frames of {n_joints} joints",
-    )
-    words.refuse(n_frames > most, many, f"{most} frames at most")
+    most, many = min(MOST_FRAMES, MOST_PLACES // n_joints), f"{n_frames} frames"
+    words.refuse(n_frames > most, f"{many} of {n_joints} joints", f"{most} frames at most")
     with reading(words.path, WANTED, CURE, "motion that is not numbers"):
         frames = np.array(words.words[words.at :], dtype=np.float64).reshape(n_frames, n_channels)
         if not np.isfinite(frames).all():
@@ -219,9 +216,8 @@ def choose_joints(names: tuple[str, ...], what: str, parents: tuple[int, ...] = 
     best = max(NAMINGS, key=lambda rig: sum(name.rstrip("1") in place for name in NAMINGS[rig]))
     wanted = zip(JOINTS, NAMINGS[best], strict=True)
     missing = [f"{joint} ({name!r})" for joint, name in wanted if joint not in found]
-    refuse(missing, what, found=f"no {', no '.join(missing)}",
-           wanted=f"16 joints by the names of {', '.join(NAMINGS)} or the like; {best} fits best",
-           cure=f"Rename the joints in the file. It has: {', '.join(names)}.")  # fmt: skip
+    refuse_as("joints missing", missing, what, missing=", no ".join(missing),
+              rigs=", ".join(NAMINGS), best=best, names=", ".join(names))  # fmt: skip
     return [found[joint] for joint in JOINTS]
 
 

@@ -56,15 +56,14 @@ class _Clock:
         self.zero, self.left, self.last = zero, deque(jumps), None
 
     def __call__(self, time: Fraction) -> Fraction:
-        while self.left and self._is_past(self.left[0], time):
+        while self.left:
+            before, by = self.left[0]
+            back = self.last is not None and time < self.last + by / 2
+            if not (back if before is None else time > before):
+                break
             self.zero += self.left.popleft().by
         self.last = time
         return time - self.zero
-
-    def _is_past(self, jump: Jump, time: Fraction) -> bool:
-        if jump.before is None:
-            return self.last is not None and time < self.last + jump.by / 2
-        return time > jump.before
 
 
 @dataclass(frozen=True)
@@ -95,9 +94,10 @@ class Film:
         fps, pace = rate or Fraction(VARIABLE_FPS), rate
         seconds = Fraction(count) / fps
         if len(times) > 2:
-            pace = _pace(times)
-            if pace is None:
-                fps, seconds = Fraction(VARIABLE_FPS), end
+            pace = (len(times) - 1) / times[-1] if times[-1] else Fraction(0)
+            numbers = np.array([float(time * pace) for time in times])
+            if np.abs(numbers - np.arange(len(times))).max() > STRAIGHT:
+                pace, fps, seconds = None, Fraction(VARIABLE_FPS), end
                 count = math.ceil(end * fps)
                 _say(path, f"its frame rate varies: read at {VARIABLE_FPS} frames per second")
         media.check_length(path, seconds)
@@ -135,10 +135,9 @@ class Film:
         def missing(time: Fraction, off: Fraction) -> range:
             """How often the previous picture is shown until `time`."""
             count = math.ceil(time * rate - off) - given
-            media.refuse_media(
-                count > media.LONGEST_PICTURE * rate, self.path, f"a picture that stays from "
-                f"{float(given / rate):.1f} s to {float(time):.1f} s", "times without such gaps",
-            )  # fmt: skip
+            found = f"a picture that stays from {float(given / rate):.1f} s to {float(time):.1f} s"
+            long = count > media.MOST.picture_seconds * rate
+            media.refuse_media(long, self.path, found, "times without such gaps")
             return range(count)
 
         with media.opened(self.path) as container:
@@ -194,9 +193,8 @@ class Film:
                 if not times:
                     return
                 previous = frame
-        media.refuse_media(
-            previous is None, self.path, f"no picture from {float(times[0]):.1f} s on"
-        )
+        found = f"no picture from {float(times[0]):.1f} s on"
+        media.refuse_media(previous is None, self.path, found)
         yield from itertools.repeat(self.upright(previous), len(times))
 
     # --- sound ------------------------------------------------------------------------------------
@@ -250,7 +248,7 @@ def _times(path: Path, container, stream, rate: Fraction | None):
         if not pieces or (None not in (last, order) and order < last - usual):
             pieces.append([])  # packets are decoded in this order: the clock was set back
         last = order
-        length = min((packet.duration or 0) * packet.time_base or usual, media.LONGEST_PICTURE)
+        length = min((packet.duration or 0) * packet.time_base or usual, media.MOST.picture_seconds)
         pieces[-1].append((packet.pts * packet.time_base, length))
     if not pieces:
         return [], Fraction(0), (), Fraction(0)
@@ -262,21 +260,12 @@ def _times(path: Path, container, stream, rate: Fraction | None):
                 continue  # of before the first key frame
             by = time - shift - end  # later than the picture before it ends
             set_back = number == 0 and times
-            if set_back or by > media.LONGEST_PICTURE:
+            if set_back or by > media.MOST.picture_seconds:
                 jumps.append(Jump(None if set_back else time - by / 2, by))
                 shift += by
             times.append(time - shift)
             end = max(end, times[-1] + length)
     return times, zero, tuple(jumps), end
-
-
-def _pace(times: list[Fraction]) -> Fraction | None:
-    """Pictures per second, if that is always the same."""
-    if times[-1] == 0:
-        return None
-    pace = (len(times) - 1) / times[-1]
-    numbers = np.array([float(time * pace) for time in times])
-    return pace if np.abs(numbers - np.arange(len(times))).max() <= STRAIGHT else None
 
 
 def _silence(like: av.AudioFrame, seconds: Fraction) -> Iterator[av.AudioFrame]:

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -27,23 +28,12 @@ from jacklib.files import check_file, reading
 log = logger(__name__)
 
 _TABLE = yaml.safe_load(Path(__file__).with_name("media.yaml").read_text("utf-8"))
-VIDEO_ENDINGS, IMAGE_ENDINGS, SOUND_ENDINGS, FORMATS = map(tuple, _TABLE.values())
+VIDEO_ENDINGS, IMAGE_ENDINGS, SOUND_ENDINGS, FORMATS = map(tuple, _TABLE["opened"].values())
 WANTED = "a video or sound file that can be decoded"
 CURE = "Try whether it plays; convert it to mp4 or download it again, or leave it out."
 
-MOST_PIXELS = 8192 * 4320  # 8K; a decoder holds some 20 such pictures, 50 MB each
-LONGEST_SIDE = 32_768  # a picture of 1 x 30,000 would be scaled to one of 240 x 7 million
-LARGEST_PICTURE = 4 * MOST_PIXELS  # bytes of a file
-MOST_SCANS = 64  # of a JPEG, usually 10; each costs as much as a picture, and may have 50 bytes
-FRAME_RATES = (1, 1000)  # per second, the mean of a file; slow-motion cameras have 960
-LONGEST = 24 * 3600  # seconds of one file
-LONGEST_PICTURE = 60  # seconds that one picture may stay; clocks that jump make gaps of hours
-SAMPLE_RATES = (1000, 768_000)  # per second; telephones have 8,000
-MOST_CHANNELS = 64
-MOST_SAMPLES = 400_000_000  # of a sound held in memory: 1.6 GB, 2.3 hours of one channel at 48 kHz
-# A megabyte of FLAC can hold two hours of silence. Beyond half an hour, a file has to hold more
-# than a byte for ten samples: at 48 kHz, 38 kbit per second.
-FEW_SAMPLES, THINNEST = MOST_SAMPLES // 4, 10
+MOST = SimpleNamespace(**_TABLE["most"])  # what is read; why so much, media.yaml says
+LONGEST = MOST.seconds
 
 
 def bad_media(path: str | Path, found: str, wanted: str = WANTED) -> DataError:
@@ -63,7 +53,7 @@ def opened(path: str | Path) -> Iterator[av.container.InputContainer]:
     options = {
         "protocol_whitelist": "file",
         "format_whitelist": ",".join(FORMATS),
-        "max_pixels": str(MOST_PIXELS),  # for the pictures that are decoded to find out their kind
+        "max_pixels": str(MOST.pixels),  # for the pictures that are decoded to find out their kind
     }
     with reading(path, WANTED, CURE, "data that cannot be decoded"):
         # "file:", so that a name such as `concat:a|b` or `-` is only ever a name.
@@ -75,16 +65,8 @@ def opened(path: str | Path) -> Iterator[av.container.InputContainer]:
 
 def check_length(path: str | Path, seconds: float) -> None:
     """Raise DataError if a file cannot be so long."""
-    hours = f"{float(seconds) / 3600:.0f} hours"
-    refuse_media(
-        seconds > LONGEST, path, f"a length of {hours}", f"at most {LONGEST // 3600} hours"
-    )
-
-
-def header_seconds(container) -> float:
-    """The length that a file's header tells."""
-    lengths = [float((s.duration or 0) * (s.time_base or 0)) for s in container.streams]
-    return max((container.duration or 0) / av.time_base, *lengths)
+    hours = f"a length of {float(seconds) / 3600:.0f} hours"
+    refuse_media(seconds > MOST.seconds, path, hours, f"at most {MOST.seconds // 3600} hours")
 
 
 def moving_pictures(container) -> list:
@@ -99,13 +81,13 @@ def picture_stream(path: str | Path, container) -> av.video.stream.VideoStream:
     refuse_media(not streams, path, "no video in it")
     stream = streams[0]
     refuse_media(stream.codec_context is None, path, "pictures in a format that is not known here")
-    refuse_media(stream.width * stream.height > MOST_PIXELS, path,
+    refuse_media(stream.width * stream.height > MOST.pixels, path,
                  f"pictures of {stream.width} x {stream.height}",
-                 f"at most {MOST_PIXELS} pixels (8192 x 4320)")  # fmt: skip
+                 f"at most {MOST.pixels} pixels (8192 x 4320)")  # fmt: skip
     rate = frame_rate(stream)
-    if rate is not None and not FRAME_RATES[0] <= rate <= FRAME_RATES[1]:
+    if rate is not None and not MOST.frame_rates[0] <= rate <= MOST.frame_rates[1]:
         raise bad_media(path, f"{float(rate):.3g} frames per second", "1 to 1000")
-    stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
+    stream.codec_context.options = {"max_pixels": str(MOST.pixels)}
     stream.thread_type = "AUTO"
     return stream
 
@@ -131,17 +113,17 @@ def sound_stream(path: str | Path, container) -> av.audio.stream.AudioStream | N
 def check_sound(path: str | Path, rate: int, channels: int, samples: int = 0) -> None:
     """Raise DataError if rate (per second), channels or samples (of all channels that are held
     in memory) cannot be."""
-    low, high = SAMPLE_RATES
+    low, high = MOST.sample_rates
     refuse_media(not low <= rate <= high, path, f"{rate} samples per second", f"{low} to {high}")
-    refuse_media(not 1 <= channels <= MOST_CHANNELS, path, f"{channels} channels of sound",
-                 f"1 to {MOST_CHANNELS}")  # fmt: skip
+    refuse_media(not 1 <= channels <= MOST.channels, path, f"{channels} channels of sound",
+                 f"1 to {MOST.channels}")  # fmt: skip
     if samples and samples > (most := most_samples(path)):
         raise bad_media(path, f"{shown(samples)} samples of sound", f"at most {most}")
 
 
 def most_samples(path: str | Path) -> int:
     """How many samples of a file's sound are held in memory."""
-    return min(MOST_SAMPLES, max(FEW_SAMPLES, THINNEST * os.path.getsize(path)))
+    return min(MOST.samples, max(MOST.few_samples, MOST.samples_per_byte * os.path.getsize(path)))
 
 
 def packets(path: str | Path, container, stream, found: str) -> Iterator:
@@ -179,7 +161,7 @@ def decoded(path: str | Path, container, stream) -> Iterator:
 def as_picture(path: str | Path, frame, width: int = 0, height: int = 0) -> np.ndarray:
     """A decoded frame as uint8 [H, W, 3], RGB; scaled where a size is given. Raises DataError."""
     width, height = width or frame.width, height or frame.height
-    refuse_media(width * height > MOST_PIXELS or max(width, height) > LONGEST_SIDE, path,
+    refuse_media(width * height > MOST.pixels or max(width, height) > MOST.side, path,
                  f"pictures of {frame.width} x {frame.height}", "usual proportions")  # fmt: skip
     with reading(path, WANTED, CURE, "a picture that cannot be converted"):
         return frame.reformat(width, height, "rgb24", interpolation="BICUBIC").to_ndarray()
@@ -209,8 +191,8 @@ def resampled(path: str | Path, frames: Iterator, **wanted) -> Iterator[av.Audio
 
 def check_scans(jpeg: bytes) -> None:
     """Raise ValueError if a JPEG is drawn too often."""
-    if jpeg.count(b"\xff\xda") > MOST_SCANS:
-        raise ValueError(f"more than {MOST_SCANS} scans")
+    if jpeg.count(b"\xff\xda") > MOST.scans:
+        raise ValueError(f"more than {MOST.scans} scans")
 
 
 def open_image(path: str | Path) -> np.ndarray:
@@ -219,12 +201,12 @@ def open_image(path: str | Path) -> np.ndarray:
     path = os.path.realpath(path)  # of a link, messages name the file
     wanted = "a whole picture file, of at most 8192 x 4320 pixels"
     cure = "Take another; of a prepared clip, delete the folder and prepare the video again."
-    check_file(path, wanted, cure, LARGEST_PICTURE)
+    check_file(path, wanted, cure, MOST.picture_bytes)
     with reading(path, wanted, cure, "a picture that cannot be read"):
         # Only what frames are stored as; others of Pillow's readers start programs (EPS).
         data = Path(path).read_bytes()
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP", "BMP")) as picture:
-            if math.prod(picture.size) > MOST_PIXELS:
+            if math.prod(picture.size) > MOST.pixels:
                 raise ValueError(f"{picture.width} x {picture.height} pixels")
             if picture.format == "JPEG":
                 check_scans(data)

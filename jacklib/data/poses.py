@@ -11,7 +11,7 @@ are one, as long as training and test agree; a file of the other kind is turned 
 import numpy as np
 
 from jacklib.core.skeleton import EDGES, JOINTS
-from jacklib.errors import DataError, refuse, shown
+from jacklib.errors import error_of, refuse, refuse_as, shown
 
 # The joint that each joint hangs on; the root hangs on none.
 PARENTS = (-1, *(parent for _, parent in EDGES))
@@ -33,12 +33,8 @@ def check_shape(shape: tuple[int, ...], where: str) -> None:
         joints = f"shape {shown(list(shape))}"
         if len(shape) == 2 and shape[1] % 3 == 0:
             joints += f", so {shape[1] // 3} joints"
-        raise DataError(where, found=joints, wanted="16 joints: [T, 16, 3] or [T, 48]",
-                        cure=f"Choose these joints, in this order: {', '.join(JOINTS)}."
-        )  # fmt: skip
-    refuse(shape[0] > MOST_FRAMES, where, found=f"{shape[0]} frames",
-           wanted=f"{MOST_FRAMES} at most",
-           cure="Cut the part out that shows the walk.")  # fmt: skip
+        raise error_of("no 16 joints", where, joints=joints, names=", ".join(JOINTS))
+    refuse_as("too many frames", shape[0] > MOST_FRAMES, where, n=shape[0], most=MOST_FRAMES)
 
 
 def check_pose(pose, what: str, index: int | None = None) -> np.ndarray:
@@ -55,39 +51,26 @@ def check_pose(pose, what: str, index: int | None = None) -> np.ndarray:
     try:
         array = np.asarray(pose, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(where, found="no table of numbers", wanted="[T, 16, 3] or [T, 48]",
-                        cure="Give one row of x, y, z of 16 joints for each frame."
-        ) from error  # fmt: skip
+        raise error_of("no table of poses", where) from error
     check_shape(array.shape, where)
     array = array.reshape(-1, N_JOINTS, 3)
-    refuse(len(array) < 2, where, found=f"{len(array)} frames",
-           wanted="2 or more, 48 to fill the network's input",
-           cure="Leave the gait out (`prepare gait --skip_bad`), or record it longer.")  # fmt: skip
+    refuse_as("too few frames", len(array) < 2, where, n=len(array))
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         frame, joint, _ = bad[0]
-        raise DataError(f"{where}, frame {frame}, {JOINTS[joint]}",
-                        found="a number that is missing or infinite", wanted="finite numbers",
-                        cure="Fill the gap from the frames around it, or leave the gait out "
-                        "(`prepare gait --skip_bad`).")  # fmt: skip
+        raise error_of("gap in a gait", f"{where}, frame {frame}, {JOINTS[joint]}")
     seen = np.abs(array).sum((1, 2)) > 0
     last, gap = np.flatnonzero(seen)[-1] if seen.any() else -1, seen.argmin()
-    refuse(last < 0 or gap < last and not seen[gap], where,
-           found="zeros only" if last < 0 else f"frame {gap} of zeros only",
-           wanted="joints at different places in every frame",
-           cure="Leave the gait out, or cut off the frames in which nobody was tracked; zeros may "
-           "only follow the last frame.")  # fmt: skip
-    refuse(last < 1, where, found="1 frame, then zeros", wanted="2 frames or more",
-           cure="Leave the gait out.")  # fmt: skip
+    refuse_as("frames of zeros", last < 0 or gap < last and not seen[gap], where,
+              found="zeros only" if last < 0 else f"frame {gap} of zeros only")  # fmt: skip
+    refuse_as("one frame alone", last < 1, where)
     far = np.abs(array)
     with np.errstate(over="ignore"):
         body = body_length(array[: last + 1])
     if far.max() > FARTHEST or 0 < body * FARTHEST_BODIES < far.max():
         frame, joint, _ = np.unravel_index(far.argmax(), far.shape)
-        raise DataError(f"{where}, frame {frame}, {JOINTS[joint]}",
-                        found=f"a coordinate of {far.max():.3g}, with a body of {body:.3g}",
-                        wanted="a walk, in metres",
-                        cure="Correct the units, or leave the gait out.")  # fmt: skip
+        raise error_of("far away", f"{where}, frame {frame}, {JOINTS[joint]}", number=far.max(),
+                       body=body)  # fmt: skip
     return array
 
 
@@ -116,8 +99,7 @@ def check_standing(pose: np.ndarray, what: str, sides: bool = False) -> None:
         (sides and bent.sum(-1).mean() < -0.04 * np.linalg.norm(left, axis=-1).mean(),
          "knees that bend backwards, so left and right are exchanged"),
     ):  # fmt: skip
-        refuse(bad, what, found=found, wanted="somebody who stands or walks upright, with y up",
-               cure="Turn the poses or export them again, or record another walk.")  # fmt: skip
+        refuse_as("nobody upright", bad, what, found=found)
 
 
 def check_rate(fps: float, what: str) -> None:
@@ -132,9 +114,7 @@ def check_label(label, what: str, index: int) -> int:
     number = array.reshape(-1)[0] if array.size == 1 else None
     if number is None or array.dtype.kind not in "iuf" or number not in range(len(EMOTIONS)):
         names = ", ".join(f"{n} {name}" for n, name in enumerate(EMOTIONS))
-        raise DataError(f"{what}, gait {index}", found=f"label {shown(label)}",
-                        wanted=f"one of {names}", cure="Correct the label, or leave the gait out "
-                        "(`prepare gait --skip_bad`).")  # fmt: skip
+        raise error_of("label of a gait", f"{what}, gait {index}", label=shown(label), names=names)
     return int(number)
 
 

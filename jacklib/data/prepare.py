@@ -32,7 +32,7 @@ from jacklib.core.options import add_options
 from jacklib.data import media
 from jacklib.data.film import Film
 from jacklib.data.video import DATASETS, MINIMUM_FRAMES, count_frames, read_annotation, trainlist_at
-from jacklib.errors import DataError, logger, plain, refuse, shown
+from jacklib.errors import DataError, error_of, logger, plain, refuse, refuse_as, shown
 
 log = logger(__name__)
 
@@ -229,11 +229,9 @@ def prepare_videos(
     """
     source, target = Path(files.typed(source)), Path(files.typed(target))
     annotations = files.typed(annotations)
-    refuse(not source.is_dir(), source, found="a file" if source.exists() else "no such folder",
-           wanted="a folder of videos, one folder in it for each class",
-           cure="Give SOURCE with the layout SOURCE/CLASS/VIDEO.mp4.")  # fmt: skip
-    refuse(target.exists() and not target.is_dir(), target, found="a file", wanted="a folder",
-           cure="Choose another.")  # fmt: skip
+    refuse_as("no folder of videos", not source.is_dir(), source,
+              found="a file" if source.exists() else "no such folder")  # fmt: skip
+    refuse_as("target is a file", target.exists() and not target.is_dir(), target)
     for name, value, low, high in (
         ("fps", fps, 1, 240), ("short_side", short_side, 16, 4320),
         ("validation_share", validation_share, 0, 1),
@@ -311,9 +309,8 @@ def _check_settings(frame_path: Path, settings: dict) -> None:
     path = frame_path / SETTINGS_FILE
     about = files.read_table(path)
     earlier = {name: about.get(name) for name in settings}
-    refuse(about and earlier != settings, path, found=f"clips prepared with {shown(earlier)}",
-           wanted=settings,
-           cure="Use another TARGET, the same settings, or --overwrite for all anew.")  # fmt: skip
+    refuse_as("other settings there", about and earlier != settings, path, earlier=shown(earlier),
+              settings=settings)  # fmt: skip
 
 
 def _listed_clips(source: Path, path: Path) -> tuple[dict | None, list[_Clip], dict[str, str]]:
@@ -338,11 +335,8 @@ def _listed_clips(source: Path, path: Path) -> tuple[dict | None, list[_Clip], d
                 label, clip_id, subset = folder, video.stem if video else clip_id, subset.lower()
                 if clip_id in subsets or subset not in ("", "training", "validation"):
                     twice = f"a second row for {shown(clip_id)}"
-                    problem = str(DataError(
-                        where, found=twice if clip_id in subsets else f"subset {shown(subset)}",
-                        wanted="one row for each clip; subset empty, training or validation",
-                        cure="Correct the row.",
-                    ))  # fmt: skip
+                    found = twice if clip_id in subsets else f"subset {shown(subset)}"
+                    problem = str(error_of("row of a clip", where, found=found))
                 subsets.setdefault(clip_id, "" if problem else subset)
             clip = _Clip(label, clip_id, where, video, problem)
         clips.append(clip)
@@ -379,18 +373,13 @@ def _clips_in_folders(source: Path) -> tuple[list[_Clip], str]:
         if not videos:
             log.warning("%s holds no video and is no class", folder)
         paths += videos
-    refuse(not paths, source, found="no videos in folders",
-           wanted=f"SOURCE/CLASS/VIDEO with an ending of {', '.join(media.VIDEO_ENDINGS)}",
-           cure="Make one folder for each class and put its videos in it.")  # fmt: skip
+    refuse_as("no classes of videos", not paths, source, endings=", ".join(media.VIDEO_ENDINGS))
     count = Counter(path.stem for path in paths)
     clips = [_Clip(path.parent.name, path.stem, path, path) for path in paths]
     for clip in clips:
         if count[clip.id] > 1:
-            clip.path, clip.problem = None, str(DataError(
-                clip.where, found=f"{count[clip.id]} videos of that name",
-                wanted="names that occur once, since annotations go by name",
-                cure="Rename the others.",
-            ))  # fmt: skip
+            twice = error_of("clips of one name", clip.where, n=count[clip.id])
+            clip.path, clip.problem = None, str(twice)
     return clips, media.left_out([source, *folders], paths)
 
 
@@ -403,10 +392,8 @@ def _read_csv(path: Path, classes: files.Names) -> list[tuple[str, str, str, str
         columns, rows = files.csv_rows(
             text, COLUMNS, lambda row: classes.find(row.get("label", ""))
         )
-        refuse(not {"id", "label"} <= set(columns), path,
-               found=f"columns {', '.join(columns[:20]) or 'none'}",
-               wanted="id and label, and subset if wanted",
-               cure="Name them in the first line: id,label,subset")  # fmt: skip
+        refuse_as("columns of clips", not {"id", "label"} <= set(columns), path,
+                  columns=", ".join(columns[:20]) or "none")  # fmt: skip
         return [(*(row.get(name, "") for name in COLUMNS), f"{path}, line {line}")
                 for line, row in itertools.islice(rows, MOST_CLIPS + 1)]  # fmt: skip
 

@@ -18,7 +18,7 @@ import numpy as np
 from jacklib.core.options import add_options
 from jacklib.data.gait import PARTS, SETTINGS, SPLITS, gait_arrays, read_gaits, split_indices
 from jacklib.data.poses import EMOTIONS
-from jacklib.errors import DataError, logger, refuse, shown
+from jacklib.errors import DataError, error_of, logger, refuse_as, shown
 from jacklib.files import locked, read_text, sweep, whole_file, write_array, write_json
 
 log = logger(__name__)
@@ -54,9 +54,7 @@ def prepare_gait(
     """
     source, target = Path(source), Path(target)
     pairs = [pair for pair in PAIRS if any((source / name).exists() for name in pair)]
-    refuse(not pairs, str(source), found="neither features.h5 nor features_ELMD.h5",
-           wanted="a folder in Emotion-Gait's layout",
-           cure="Give the folder with the .h5 files of Emotion-Gait.")  # fmt: skip
+    refuse_as("no Emotion-Gait", not pairs, str(source))
     bad: list[tuple[str, DataError]] = []
     gaits, seen = [], {}
     for features, labels in pairs:
@@ -77,8 +75,7 @@ def prepare_gait(
         drawn = {"split": "drawn", "seed": seed, "test_share": test_share}
     chosen = dict(zip(SPLITS, (train, test), strict=True))
     for split, indices in chosen.items():
-        refuse(not len(indices), str(source), found=f"no gait to {split}", wanted="one or more",
-               cure=f"Correct {SPLIT_FILE}, or give more gaits.")  # fmt: skip
+        refuse_as("empty split", not len(indices), str(source), split=split, split_file=SPLIT_FILE)
     names_of = {split: [gaits[i].name for i in indices] for split, indices in chosen.items()}
     settings = {"emotions": list(EMOTIONS), "label_order": list(order), **drawn, **names_of}
     with locked(target, "preparing gaits"), contextlib.ExitStack() as stack:
@@ -104,9 +101,7 @@ def _named_test(path: Path, places: dict[str, int], left_out: set[str]) -> np.nd
         if name in places:
             indices.append(places[name])
         elif name and name not in left_out:
-            raise DataError(f"{path}, line {number}", found=shown(name),
-                            wanted="the name of a gait", cure="Correct the line; names are those "
-                            "in the features file.")  # fmt: skip
+            raise error_of("unknown gait", f"{path}, line {number}", name=shown(name))
     return np.unique(np.array(indices, dtype=int))
 
 

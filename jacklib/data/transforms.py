@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from jacklib.errors import check_at_least, refuse
+from jacklib.errors import check_at_least, refuse, refuse_as
 
 CROPS = ("centre", "top_left", "top_right", "bottom_left", "bottom_right")
 EFFECTS = ("flip", "rotation", "brightness")
@@ -134,10 +134,9 @@ def apply_transform(frames: np.ndarray, draw: TransformDraw, sample_size: int = 
     refuse(frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8, "frames",
            found=f"{frames.dtype} {list(frames.shape)}", wanted="uint8 [N, H, W, 3]",
            cure="stack RGB pictures of one size along the first axis.")  # fmt: skip
-    refuse(draw.crop not in CROPS or (draw.effect is not None and draw.effect not in EFFECTS),
-           "draw", found=f"crop {draw.crop!r}, effect {draw.effect!r}",
-           wanted=f"crop of {', '.join(CROPS)}; effect None or of {', '.join(EFFECTS)}",
-           cure="make it with draw_transform.")  # fmt: skip
+    refuse_as("unknown transform", draw.crop not in CROPS or draw.effect not in (None, *EFFECTS),
+              "draw", crop=draw.crop, effect=draw.effect, crops=", ".join(CROPS),
+              effects=", ".join(EFFECTS))  # fmt: skip
     result = np.empty((len(frames), sample_size, sample_size, 3), dtype=np.uint8)
     for number, frame in enumerate(frames):
         result[number] = _transform_picture(Image.fromarray(frame), draw, sample_size)

@@ -28,7 +28,7 @@ from jacklib.core.shapes import CLIP_FRAMES, LOGMEL_BINS
 from jacklib.data import media
 from jacklib.data.audio import log_mel
 from jacklib.data.film import RATES, Film
-from jacklib.errors import DataError, logger, refuse, shown
+from jacklib.errors import DataError, logger, refuse_as, shown
 
 log = logger(__name__)
 
@@ -66,11 +66,9 @@ def video_facts(path: str | Path) -> VideoFacts:
 def check_fps(path: Path, fps: Any, video: str) -> float:
     """The rate that a table gives for a video. Raises DataError if it is none."""
     name = shown(video)
-    refuse(type(fps) not in (int, float) or not RATES[0] <= fps <= RATES[1], path,
-           found=f"no entry {name}" if fps is None else f"{shown(fps)} for {name}",
-           wanted="its frames per second, {} to {}".format(*RATES),
-           cure="Write what the video file says, or take the entry out: `bash script/run.sh TSL "
-           "features` adds it.")  # fmt: skip
+    refuse_as("rate of a video", type(fps) not in (int, float) or not RATES[0] <= fps <= RATES[1],
+              path, found=f"no entry {name}" if fps is None else f"{shown(fps)} for {name}",
+              wanted="its frames per second, {} to {}".format(*RATES))  # fmt: skip
     return float(fps)
 
 
@@ -220,8 +218,7 @@ def picture_features(path: str | Path) -> np.ndarray:
 
 
 def _stack(found: list[np.ndarray], path: str | Path) -> np.ndarray:
-    refuse(not found, path, found="fewer than 16 frames",
-           wanted="at least one clip of 16 frames", cure="Use a longer video.")  # fmt: skip
+    refuse_as("no whole clip", not found, path)
     return np.stack(found).astype(np.float32)
 
 
@@ -260,9 +257,7 @@ def extract_features(
     ]
     if others := media.left_out(folders, [path for _, path in videos]):
         log.warning("%s: left out: %s", root / "video", others)
-    refuse(not videos, root / "video", found="no video",
-           wanted="train/ID.mp4 and test/ID.mp4 in it",
-           cure="Put the videos there; docs/en/dataset.md has the layout.")  # fmt: skip
+    refuse_as("no videos to describe", not videos, root / "video")
     tables = _tables(root)
     if _check_kind(root, kind) and all(
         all(path.stem in table for table in tables) and _described(root, split, path.stem)
@@ -302,9 +297,7 @@ def _describe(root: Path, videos: list, net, threads: int, progress: bool) -> Fe
     def one(split: str, path: Path) -> bool:
         name = path.stem
         try:
-            refuse(namesakes[name] > 1, path, found=f"{namesakes[name]} videos of that name",
-                   wanted="names that occur once", cure="Rename the others: features go by name."
-            )  # fmt: skip
+            refuse_as("videos of one name", namesakes[name] > 1, path, n=namesakes[name])
             with files.reading(path, "a name in UTF-8", "Rename the file."):
                 files.file_name(name, path).encode()  # it is written into tables
             fps, _ = numbers_of(path)

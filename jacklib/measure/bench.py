@@ -23,13 +23,14 @@ from pathlib import Path
 from typing import Any
 
 from jacklib.backend import cuda, processes
+from jacklib.backend.processes import Worker
 from jacklib.backend.torch_process import find_torch
 from jacklib.core.networks import KEYS, NETWORKS
 from jacklib.core.networks import network as table_of
 from jacklib.core.options import add_options
-from jacklib.errors import DataError, check_at_least, refuse
+from jacklib.errors import DataError, check_at_least, refuse_as, said
 from jacklib.files import filled, write_json
-from jacklib.measure.protocol import Worker, programs, versions
+from jacklib.measure.protocol import programs, versions
 
 OPERATIONS = {network.key: network.operations for network in NETWORKS}
 WORDS = {"inference": "inference", "forward": "forward pass in training", "train": "training step"}
@@ -65,7 +66,7 @@ def measure(
 
     def held(name: str) -> int:
         if gpu:
-            return gpu_memory(workers[name].process.pid) or max(0, grown[name])
+            return gpu_memory(workers[name].pid) or max(0, grown[name])
         return workers[name].ask("info")["peak_rss"]
 
     with contextlib.ExitStack() as running:
@@ -121,21 +122,11 @@ def ratio(results: dict[str, dict[str, Any]], op: str) -> tuple[float, float]:
     return seconds, ours["peak"] / theirs["peak"] if known else math.nan
 
 
-def _cell(number: float, bold: bool) -> str:
-    mark = "**" if bold else ""
-    return "unknown" if math.isnan(number) else f"{mark}{number:.2f}{mark}"
-
-
-def _spread(seconds: list[float], digits: int) -> str:
-    middle, least, most = (f"{f(seconds):.{digits}f}" for f in (statistics.median, min, max))
-    return f"{middle} s | {least} to {most} s"
-
-
 def table(results: dict[str, dict[str, Any]], title: str) -> str:
     """The results as a Markdown table with its machine and settings."""
     return filled(
         Path(__file__).with_name("bench_table.txt"), title=title, results=results, ratio=ratio,
-        operations=WORDS, spread=_spread, cell=_cell, memory=memory_words,
+        operations=WORDS, median=statistics.median, memory=memory_words,
     )  # fmt: skip
 
 
@@ -155,7 +146,7 @@ def overview(everything: dict[str, Any]) -> str:
     rows = ratios(everything)
     slower = [f"{n} {s} {WORDS[op]} ({time:.2f})" for n, s, op, time, _ in rows if time > 1]
     return filled(
-        Path(__file__).with_name("bench_overview.txt"), rows=rows, operations=WORDS, cell=_cell,
+        Path(__file__).with_name("bench_overview.txt"), rows=rows, operations=WORDS,
         slower="; ".join(slower) or "none",
     )  # fmt: skip
 
@@ -196,20 +187,14 @@ def main(args: argparse.Namespace) -> int:
     """Measure and print the tables; returns the exit code."""
     for name in ("rounds", "warm_up", "seeds"):
         check_at_least(f"--{name}", getattr(args, name), 1, "Correct it.")
-    refuse(args.train and (args.network != "tsl" or args.settings == "paper"), "--train",
-           found=f"bench {args.network} --settings {args.settings}",
-           wanted="bench tsl, with the classroom settings", cure="`bench tsl --train`; without "
-           "--train the single steps of every network are measured.")  # fmt: skip
+    refuse_as("training bench", args.train and (args.network != "tsl" or args.settings == "paper"),
+              "--train", network=args.network, settings=args.settings)  # fmt: skip
     way = cuda.choose(cuda.look()) if args.device == "cuda" else None
     if way is not None and way.name == "cpu":
         raise DataError("--device cuda", found=way.reason, wanted="a GPU that Jittor computes on",
                         cure=way.cure or "Leave the option out: the CPU is measured.")  # fmt: skip
     if find_torch() is None:
-        print(
-            "PyTorch is not installed here: Jittor is measured alone. To compare, "
-            "`pip install torch` into another environment and export JACK_TORCH_PYTHON=its/python.",
-            file=sys.stderr,
-        )
+        print(said("Jittor alone"), file=sys.stderr)
     print(f"Machine: {machine()}")
     if args.train:
         from jacklib.measure import tsl_training

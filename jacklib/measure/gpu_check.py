@@ -14,11 +14,13 @@ import contextlib
 import ctypes
 import json
 import os
+import pkgutil
 import platform
 import subprocess
 import sys
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -34,29 +36,22 @@ from jacklib.backend.folders import ROOT
 from jacklib.backend.torch_process import named_python, process_environment
 from jacklib.core.networks import KEYS
 from jacklib.core.networks import network as table_of
-from jacklib.errors import check_choice, refuse
+from jacklib.errors import check_choice, refuse_as, said
 from jacklib.files import write_json, write_text
 from jacklib.measure import bench
 from jacklib.measure.golden_numbers import Golden, point_labels
 from jacklib.measure.jittor_session import JittorSession
 from jacklib.networks import losses
-from jacklib.ops import graph
 from jacklib.weights.checkpoint import load_weights
 
 # What is to be reached on an H100 or H200: how many times as fast as PyTorch at least.
 TARGETS = {("tsl", "inference"): 1.6, ("tsl", "train"): 1.2}
 AHEAD = 0.45  # of the time, at most, to compile what the parts will need
-# The golden numbers and the networks that they are of; what these take; and what their outputs are
-# called there.
-GOLDEN = {
-    "vaanet_ve8": "VAANet", "cten_ve8": "CTEN", "cten_visual_ve8": "CTENVisual",
-    "tsl_t64": "TSLNet", "tsl_t650": "TSLNet", "bpm_gcn": "BPMGCN",
-}  # fmt: skip
-INPUTS = ("visual", "audio", "rgb", "logmel", "posture", "movement")
-OUTPUTS = {name: f"eval_{name}" for name in ("logits", "alpha", "beta", "gamma")} | {
-    "scores": "eval_cas", "video_score": "eval_vid_score", "posture_logits": "eval_posture",
-    "movement_logits": "eval_movement",
-}  # fmt: skip
+# Operators: where each is, shapes of its inputs, further arguments. Layers: shapes of input, weight
+# and bias, and sizes. Optimizers: options. Then the golden numbers and the networks that they are
+# of; what these take; and what their outputs are called there.
+_TABLES = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
+OPERATORS, LAYERS, OPTIMIZERS, GOLDEN, INPUTS, OUTPUTS = _TABLES.values()
 OPERATOR_LIMIT, GOLDEN_LIMIT, EACH_LIMIT = 2e-3, 1e-3, 5e-3
 
 
@@ -65,7 +60,7 @@ class Case(NamedTuple):
 
     name: str
     function: Callable[..., Any]
-    shapes: tuple[tuple[int, ...], ...]
+    shapes: Sequence[Sequence[int]]
     gradients: bool = True  # whether they are compared as well
 
 
@@ -95,47 +90,33 @@ def two_steps(kind: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     return run
 
 
+def with_more(place: str, *more: Any) -> Callable[..., Any]:
+    """A function by its place, with further arguments behind its inputs."""
+    return lambda *inputs: pkgutil.resolve_name(place)(*inputs, *more)
+
+
 def cases() -> list[Case]:
-    """The operators that the networks, their losses and their training are made of."""
-    image, film, gait = (2, 3, 17, 15), (2, 3, 6, 14, 14), (2, 12, 16, 6)
+    """The operators that the networks, their losses and their training are made of: those of
+    gpu_check.json, and some that are put together of several."""
+    image = (2, 3, 17, 15)
 
     def shares(x):
         """Targets from 0 to 1, both ends among them."""
         return jt.array(np.linspace(0, 1, x.numel(), dtype=np.float32)).reshape(x.shape)
 
     return [
-        Case("matmul", jt.matmul, ((33, 40), (40, 21))),
-        Case("batched matmul", jt.matmul, ((5, 33, 40), (5, 40, 21))),
-        Case("conv2d", lambda x, w: jt.nn.conv2d(x, w, None, 2, 1), (image, (8, 3, 3, 3))),
-        Case("conv2d, one channel", lambda x, w: jt.nn.conv2d(x, w, None, 2, 3),
-             ((2, 1, 32, 20), (8, 1, 7, 7))),
-        Case("Conv2d layer", layer(ops.Conv2d, 3, 8, 3, padding=1), (image, (8, 3, 3, 3), (8,))),
-        Case("Conv2d layer 1 x 1", layer(ops.Conv2d, 3, 8, 1), (image, (8, 3, 1, 1), (8,))),
-        Case("Conv2d layer, one channel", layer(ops.Conv2d, 1, 8, 7, stride=(3, 2), padding=3),
+        *(Case(name, with_more(place, *sum(more, [])), shapes)
+          for name, place, shapes, *more in OPERATORS),
+        *(Case(name, layer(getattr(ops, kind), *sizes), shapes)
+          for name, kind, shapes, sizes in LAYERS),
+        *(Case(f"two steps of {name}", two_steps(getattr(ops, kind), **options),
+               ((20, 6), (6, 5)), False) for name, kind, options in OPTIMIZERS),
+        Case("Conv2d layer, one channel", layer(ops.Conv2d, 1, 8, 7, (3, 2), 3),
              ((2, 1, 32, 20), (8, 1, 7, 7), (8,))),
-        Case("Conv1d layer", layer(ops.Conv1d, 6, 4, 3, padding=1), ((2, 6, 20), (4, 6, 3), (4,))),
-        Case("Conv1d layer, one video", layer(ops.Conv1d, 6, 4, 3, padding=1),
-             ((1, 6, 20), (4, 6, 3), (4,))),
-        Case("Conv1d layer, kernel 1", layer(ops.Conv1d, 6, 4, 1), ((2, 6, 20), (4, 6, 1), (4,))),
-        Case("conv3d", lambda x, w: ops.conv3d(x, w, None, 2, 1), (film, (8, 3, 3, 3, 3))),
-        Case("conv3d 1 x 1 x 1", lambda x, w: ops.conv3d(x, w), (film, (8, 3, 1, 1, 1))),
-        Case("conv_time", lambda x, w: graph.conv_time(x, w, 2), (gait, (8, 6, 9, 1))),
-        Case("conv_time, kernel 1", lambda x, w: graph.conv_time(x, w, 2), (gait, (8, 6, 1, 1))),
-        Case("joint_products", graph.joint_products, ((2, 12, 16, 2, 3, 4),)),
-        Case("mix_joints", graph.mix_joints, (gait, (2, 3, 16, 16))),
-        Case("max_pool2d", lambda x: ops.max_pool2d(x, 3, 2, 1), (image,)),
-        Case("max_pool3d", lambda x: ops.max_pool3d(x, 3, 2, 1), (film,)),
         Case("max_pool2d of equals", lambda x: ops.max_pool2d(ops.relu(x - 1), 3, 2, 1), (image,)),
-        Case("avg_pool2d", lambda x: ops.avg_pool2d(x, 3), (image,)),
-        Case("adaptive_avg_pool", lambda x: ops.adaptive_avg_pool(x, (3, 2)), (image,)),
         Case("batch norm", lambda x: ops.BatchNorm(3)(x), (image,)),
         Case("batch norm of rows", lambda x: ops.BatchNorm(40)(x), ((64, 40),)),
-        Case("relu", ops.relu, ((40, 50),)),
         Case("tanh, sigmoid", lambda x: jt.tanh(x) * jt.sigmoid(x), ((40, 50),)),
-        Case("softmax", lambda x: jt.nn.softmax(x, dim=-1), ((4, 5, 100),)),
-        Case("softmax in the middle", lambda x: jt.nn.softmax(x, dim=1), ((4, 50, 6),)),
-        Case("log_softmax", lambda x: ops.log_softmax(x, 1), ((40, 100),)),
-        Case("logsumexp", lambda x: ops.logsumexp(x, 1), ((40, 100),)),
         Case("cross entropy", lambda x: ops.cross_entropy(x, jt.array([1, 0, 3, 2])), ((4, 5),)),
         Case("polarity-consistent", lambda x: losses.pcce(x, jt.array([1, 0, 3, 2])), ((4, 8),)),
         Case("binary cross entropy",
@@ -145,19 +126,11 @@ def cases() -> list[Case]:
              ((30, 3),)),
         Case("KL divergence", lambda x: ops.kl_div(jt.nn.softmax(x, dim=1).log(), shares(x)),
              ((4, 8),)),
-        Case("interpolate", lambda x: ops.interpolate_linear(x, 4), ((2, 6, 9),)),
         Case("sums and largest", lambda x: x.sum(1) + x.max(1) + x.mean(1), ((30, 40),)),
         Case("sorted", lambda x: jt.argsort(x, dim=1, descending=True)[1], ((30, 40),)),
         Case("transposed", lambda x: x.permute(2, 0, 1) * 2, ((5, 6, 7),)),
         Case("joined", lambda x, y: jt.concat([x, y], 1) * 2, ((3, 4), (3, 5))),
         Case("rows by number", lambda x: x[jt.array([0, 2, 2])], ((5, 6),)),
-        *(Case(f"two steps of {name}", two_steps(kind, **options), ((20, 6), (6, 5)), False)
-          for name, kind, options in (
-              ("SGD", ops.SGD, {"momentum": 0.9}),
-              ("SGD, Nesterov, decay", ops.SGD,
-               {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
-              ("Adam", ops.Adam, {}),
-              ("Adam, decay", ops.Adam, {"weight_decay": 0.1}))),
     ]  # fmt: skip
 
 
@@ -302,15 +275,11 @@ class Part(NamedTuple):
 # would like to take. What the golden numbers' training compiles, the training steps need not.
 PARTS = {
     "operators": Part(lambda device: cases(), check_operator, 0.1,
-        f"largest difference from the CPU, value and gradients (limit {OPERATOR_LIMIT:g})"),
+                      said("operators checked", limit=OPERATOR_LIMIT)),
     "golden": Part(lambda device: ("tsl_t64", "bpm_gcn") if device == "cpu" else tuple(GOLDEN),
-        check_golden, 0.2, f"largest difference from PyTorch's golden number (limit "
-        f"{GOLDEN_LIMIT:g}; each gradient's norm beside its own size: {EACH_LIMIT:g})"),
-    "training": Part(lambda device: KEYS, check_training, 0.15,
-        "loss after ten steps over the first (all finite)"),
-    "speed": Part(lambda device: KEYS, check_speed, 0.35,
-        "how many times as fast as PyTorch (TSL-Net, inference of one video and steps of 16: 1.6 "
-        "and 1.2 wanted; the others 1)"),
+                   check_golden, 0.2, said("golden checked", limit=GOLDEN_LIMIT, each=EACH_LIMIT)),
+    "training": Part(lambda device: KEYS, check_training, 0.15, said("training checked")),
+    "speed": Part(lambda device: KEYS, check_speed, 0.35, said("speed checked")),
 }  # fmt: skip
 
 
@@ -321,12 +290,8 @@ def rows(name: str, device: str, share: slice = slice(None)) -> Iterator[Row]:
         try:
             yield from part.check(item, device)
         except Exception as error:
-            yield getattr(item, "name", item), _short(error), False
-
-
-def _short(error: BaseException) -> str:
-    lines = [line for line in traceback.format_exception_only(error) if line.strip()]
-    return " ".join("".join(lines).split())[:300]
+            words = "".join(traceback.format_exception_only(error)).split()
+            yield getattr(item, "name", item), " ".join(words)[:300], False
 
 
 # --- command line ---------------------------------------------------------------------------------
@@ -344,11 +309,9 @@ def main(args: argparse.Namespace) -> int:
     """Check and report; returns 0 where everything passed."""
     for part in args.parts:
         check_choice("gpu_check", part, PARTS, "Correct the name, or name none for all.")
-    refuse(args.minutes <= 0, "--minutes", found=str(args.minutes), wanted="more than 0",
-           cure="Leave it out.")  # fmt: skip
+    refuse_as("no minutes", args.minutes <= 0, "--minutes", minutes=str(args.minutes))
     if args.device == "cuda" and not jt.has_cuda:
-        print("gpu_check: Jittor has no GPU to compute on here; `bash script/run.sh cuda` says why."
-              " To try the check itself: --device cpu", file=sys.stderr)  # fmt: skip
+        print(said("no GPU to check"), file=sys.stderr)
         return 1
     ends, everything = _began() + 60 * args.minutes, {}
     folder = Path(args.result_path or ROOT / "results" / "gpu_check")
@@ -423,15 +386,6 @@ def compile_ahead(parts: list[str], device: str, seconds: float, number: int) ->
     return time.time() - start
 
 
-def _compile_share(parts: list[str], device: str, place: int, number: int) -> None:
-    """The work of one of those processes."""
-    jt.flags.disable_lock = 1  # else one of them compiles and the others wait, see `kernels`
-    for part in parts:
-        for _ in rows(part, device, slice(place, None, number)):
-            pass
-        place = (place + 4) % number  # else the first process gets the first network every time
-
-
 def about() -> str:
     """Card, driver and versions in one line; what does not say its own is "unknown"."""
     found = bench.nvidia_smi("--query-gpu=name,driver_version")
@@ -482,8 +436,12 @@ def report(everything: dict[str, list[list[Any]]], device: str, machine: str) ->
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 3:
-        _compile_share(sys.argv[1].split(","), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    if sys.argv[3:]:  # one that compiles ahead
+        jt.flags.disable_lock = 1  # else one of them compiles and the others wait, see `kernels`
+        begin, step = map(int, sys.argv[3:])
+        for part in sys.argv[1].split(","):
+            deque(rows(part, sys.argv[2], slice(begin, None, step)), 0)
+            begin = (begin + 4) % step  # else the first process gets the first network every time
         sys.exit()
     for row in rows(sys.argv[1], sys.argv[2]):
         print(json.dumps(row), flush=True)

@@ -2,7 +2,7 @@
 
     python -m jacklib.measure.jittor_session
 
-The requests it answers are listed in `jacklib.measure.protocol`.
+The requests it answers are methods of `protocol.Session`.
 """
 
 import os
@@ -13,8 +13,9 @@ import jittor as jt
 
 from jacklib import networks, ops
 from jacklib.backend import folders, runtime
+from jacklib.backend.processes import serve
 from jacklib.measure import protocol
-from jacklib.measure.protocol import Session, serve
+from jacklib.measure.protocol import Session
 from jacklib.networks import losses
 
 

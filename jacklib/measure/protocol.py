@@ -1,9 +1,6 @@
-"""How `bench` talks to the processes that it measures, and what these have in common.
+"""What the processes that `bench` measures have in common; how it talks to them is in `processes`.
 
-One JSON object a line comes in on stdin, such as {"op": "load", "network": "vaanet"}: a method of
-`Session` and its arguments. One goes out on stdout for each, {"error": "..."} where it failed;
-nothing else is written there. Nothing is warmed up here: whoever measures decides how many first
-answers to throw away.
+Nothing is warmed up here: whoever measures decides how many first answers to throw away.
 
 `bench tsl --train` starts a process for every run and asks it for one `train_run`, of a `Job` whose
 folder holds arrays: weights.npz, the first weights; train.npz and test.npz, the videos.
@@ -11,9 +8,6 @@ folder holds arrays: weights.npz, the first weights; train.npz and test.npz, the
 This file imports no framework.
 """
 
-import json
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -22,7 +16,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jacklib.backend import processes
 from jacklib.backend.torch_process import find_torch, process_environment
 from jacklib.core.erasing import kept_segments
 from jacklib.core.networks import network as table_of
@@ -51,38 +44,13 @@ def versions(abouts: Iterable[dict[str, Any]]) -> str:
     return ", ".join(f"{about['version']} with {about['threads']} threads" for about in abouts)
 
 
-class Worker:
-    """A process that answers requests."""
-
-    def __init__(self, python: str, module: str, environment: dict[str, str]):
-        self.process = processes.Child(
-            ["-m", module], python=python, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=process_environment(**environment),
-        )  # fmt: skip
-
-    def ask(self, op: str, **arguments: Any) -> dict[str, Any]:
-        """Send one request. Raises RuntimeError with the worker's own message if it failed."""
-        print(json.dumps({"op": op, **arguments}), file=self.process.stdin, flush=True)
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the process that measures ended with {self.process.wait()}")
-        answer = json.loads(line)
-        if "error" in answer:
-            raise RuntimeError(answer["error"])
-        return answer
-
-    def close(self) -> None:
-        self.process.stdin.close()
-        self.process.wait()
-
-
 def programs(device: str) -> dict[str, tuple[str, str, dict[str, str]]]:
-    """Of each framework that is found: the Python, module and environment of its `Worker`."""
-    use_cuda = {"use_cuda": str(int(device == "cuda"))}
-    found = {"Jittor": (sys.executable, "jacklib.measure.jittor_session", use_cuda)}
+    """Of each framework that is found: module, Python and environment of its `Worker`."""
+    use_cuda = process_environment(use_cuda=str(int(device == "cuda")))
+    found = {"Jittor": ("jacklib.measure.jittor_session", sys.executable, use_cuda)}
     if torch := find_torch():
-        environment = {"JACKLIB_NO_JITTOR": "1", "JACK_DEVICE": device}
-        found["PyTorch"] = (torch, "jacklib.measure.torch_session", environment)
+        environment = process_environment(JACKLIB_NO_JITTOR="1", JACK_DEVICE=device)
+        found["PyTorch"] = ("jacklib.measure.torch_session", torch, environment)
     return found
 
 
@@ -182,20 +150,6 @@ class Session:
     def info(self) -> dict[str, Any]:
         """Memory of the process in bytes, and `about`."""
         return memory() | self.about()
-
-
-def serve(session: Session) -> None:
-    """Answer requests until the end of the input."""
-    # Whatever a library prints goes to stderr: the caller parses every line of stdout.
-    replies = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    for line in sys.stdin:
-        try:
-            request = json.loads(line)
-            reply = getattr(session, request.pop("op"))(**request)
-        except Exception as error:  # a bad request must not end the process that others wait on
-            reply = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(reply), file=replies, flush=True)
 
 
 # --- training runs --------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ Start it with Jittor left out, because the two frameworks do not share a process
 
     JACKLIB_NO_JITTOR=1 python -m jacklib.measure.torch_session
 
-The requests that it answers are listed in `jacklib.measure.protocol`.
+The requests that it answers are methods of `protocol.Session`.
 """
 
 import os
@@ -17,9 +17,10 @@ import torch
 from torch import nn
 
 from jacklib import reference
+from jacklib.backend.processes import serve
 from jacklib.core.configs import TSLNetConfig
 from jacklib.measure import protocol
-from jacklib.measure.protocol import Job, Session, serve
+from jacklib.measure.protocol import Job, Session
 from jacklib.reference import losses
 
 # "cuda" where `bench --device cuda` or `gpu_check` measures a GPU.

@@ -21,12 +21,14 @@ from statistics import mean
 from typing import Any
 
 import numpy as np
+from numpy.random import default_rng
 
+from jacklib.backend.processes import Worker
 from jacklib.data.tsl300 import UntrimmedVideos
 from jacklib.files import filled
 from jacklib.measure import protocol
 from jacklib.measure.jittor_session import JittorSession
-from jacklib.measure.protocol import Job, Worker, programs
+from jacklib.measure.protocol import Job, programs
 from jacklib.methods import tsl
 from jacklib.networks import TSLNetConfig
 from jacklib.samples import UNTRIMMED
@@ -94,7 +96,11 @@ def measure(
         found = [run(framework, job)[1] for framework in frameworks]
         if len(found) == 2:
             results["difference"] = largest_difference(*found)
-            move_weights(folder / "weights.npz", seeds[0])
+            weights, rng = protocol.read_arrays(folder / "weights.npz"), default_rng(seeds[0])
+            for name, array in weights.items():  # moved at random by about ROUNDING of themselves
+                moved = array * (1 + ROUNDING * rng.standard_normal(array.shape))
+                weights[name] = moved.astype(np.float32)
+            np.savez(folder / "weights.npz", **weights)
             results["rounding"] = largest_difference(found[0], run("PyTorch", job)[1])
 
         for turn, seed in enumerate(seeds):
@@ -111,15 +117,6 @@ def measure(
     ]
     results["random"] = {name: mean(summary[name] for summary in drawn) for name in METRICS}
     return results
-
-
-def move_weights(file: Path, seed: int) -> None:
-    """Move a job's first weights at random by about ROUNDING of themselves."""
-    weights, rng = protocol.read_arrays(file), np.random.default_rng(seed)
-    for name, array in weights.items():
-        moved = array * (1 + ROUNDING * rng.standard_normal(array.shape))
-        weights[name] = moved.astype(np.float32)
-    np.savez(file, **weights)
 
 
 def largest_difference(one: list[tsl.Scores], other: list[tsl.Scores]) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 
 from jacklib.backend.folders import ROOT
 from jacklib.core.shapes import check_finite
-from jacklib.errors import DataError, plain, refuse
+from jacklib.errors import DataError, plain, refuse_as
 from jacklib.files import csv_rows, read_text, typed, write_bytes, write_json
 from jacklib.methods.page import write_page
 from jacklib.weights.checkpoint import Checkpoint
@@ -96,9 +96,8 @@ class Answer:
     def save(self, path: str | os.PathLike, lang: str = "en") -> Path:
         """Write it as .html (a page that needs nothing else), .png or .json; returns the path."""
         kind = Path(path).suffix.lower()
-        refuse(kind not in (".html", ".png", ".json"), str(path),
-               found=f"a name that ends in {kind or 'nothing'}",
-               wanted=".html, .png or .json", cure="Choose one of these.")  # fmt: skip
+        refuse_as("unknown ending", kind not in (".html", ".png", ".json"), str(path),
+                  kind=kind or "nothing")  # fmt: skip
         if kind == ".png":
             return write_bytes(path, self.png(lang))
         if kind == ".json":
@@ -106,9 +105,7 @@ class Answer:
         return write_page([self], path, self.file, lang)
 
     def _seen(self) -> View:
-        refuse(self.view is None, self.file, found="bare arrays",
-               wanted="a file, whose frames can be shown",
-               cure="`label`, `probabilities` and `attention` hold the answer.")  # fmt: skip
+        refuse_as("bare arrays", self.view is None, self.file)
         return self.view
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
@@ -123,9 +120,7 @@ def pair_of(
     there are not two, or a needed one is None; the networks check the shapes."""
     found = ", ".join("None" if part is None else "an array" for part in source)
     absent = any(part is None and wanted for part, wanted in zip(source, needed, strict=False))
-    refuse(absent or len(source) != 2, "source", found=f"({found})",
-           wanted=f"a pair of arrays: {names}",
-           cure="Only what the network does not need may be None.")  # fmt: skip
+    refuse_as("no pair of arrays", absent or len(source) != 2, "source", found=found, names=names)
     return [
         np.asarray(part.numpy() if hasattr(part, "numpy") else part, np.float32) if wanted else None
         for part, wanted in zip(source, needed, strict=True)

@@ -6,7 +6,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
-from jacklib.errors import DiskError, refuse
+from jacklib.errors import DiskError, refuse_as
 from jacklib.samples import samples_folder
 from jacklib.training.runs import owned
 from jacklib.weights.checkpoint import Checkpoint, read_checkpoint, read_options
@@ -45,9 +45,7 @@ def open_checkpoint(
     asked = path is not None
     if not asked:
         path = own_weights(name, result_path) or own_weights(name) or shipped_weights(name)
-    refuse(not Path(path).is_file(), "--checkpoint_path", found=f"no file {path}",
-           wanted="trained weights",
-           cure=f"Train first with `bash script/run.sh {name} main`.")  # fmt: skip
+    refuse_as("no checkpoint", not Path(path).is_file(), "--checkpoint_path", path=path, name=name)
     file = read_checkpoint(path)
     check_network(name, file.path, file.options)
     if not asked:
@@ -67,8 +65,7 @@ def config_of(kind: type, file: Checkpoint, settings: str, **given: Any) -> Any:
 def check_network(name: str, path: str | Path, saved: Mapping[str, Any]) -> None:
     """Raise DataError if a checkpoint's options say that it is another network's."""
     of = saved.get("network", name)
-    refuse(of != name, str(path), found=f"weights of {of}", wanted=f"weights of {name}",
-           cure=f"Use `bash script/run.sh {of}`, or another file.")  # fmt: skip
+    refuse_as("weights of another network", of != name, str(path), of=of, name=name)
 
 
 def check_given(name: str, *paths: str | None) -> None:

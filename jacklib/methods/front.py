@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from jacklib.core.networks import network as network_of
-from jacklib.errors import refuse, shown
+from jacklib.errors import refuse, refuse_as, shown
 from jacklib.files import typed
 from jacklib.methods import cten, gait, tsl, vaanet
 from jacklib.methods.answer import Model
@@ -63,9 +63,7 @@ def load(
         source = shipped_weights(METHODS[network].NAME)
     file = read_checkpoint(typed(source))
     said = file.options.get("network")
-    refuse(network is None and said is None, file.path,
-           found="weights that do not say which network they are of", wanted="the network's name",
-           cure='Add network="vaanet", "cten", "tsl" or "gait".')  # fmt: skip
+    refuse_as("nameless weights", network is None and said is None, file.path)
     key = network_key(network) if network else network_key(said, f"{file.path}, option network")
     if said is not None:
         check_network(METHODS[key].NAME, file.path, file.options)
@@ -73,8 +71,7 @@ def load(
            wanted="paper or classroom", cure="Correct the name.")  # fmt: skip
     known = [field.name for field in fields(network_of(key).config)]
     for name in sizes:
-        refuse(name not in known, name, found="an option that the network does not have",
-               wanted=f"one of {', '.join(known)}", cure="Correct the name.")  # fmt: skip
+        refuse_as("unknown option", name not in known, name, known=", ".join(known))
     given = {"settings": settings, "n_classes": n_classes, **sizes}
     given = {name: value for name, value in given.items() if value is not None}
     return METHODS[key].load(file, **given)

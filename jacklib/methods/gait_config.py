@@ -9,18 +9,19 @@ import contextlib
 import difflib
 import itertools
 import math
-from collections.abc import Callable
+import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from jacklib.core.shapes import GAIT_WAYS, STREAMS, WAYS
-from jacklib.errors import DataError, refuse, shown
+from jacklib.errors import DataError, error_of, refuse, refuse_as, shown
 from jacklib.files import read_text, reading
 
 _PUBLIC = yaml.safe_load(Path(__file__).with_name("gait_config.yaml").read_text("utf-8"))
 RELEASED_NAMES = _PUBLIC["names"]  # the released name of an option: JACK's
+OPTIONS = _PUBLIC["options"]
+KINDS = {kind.__name__: kind for kind in (bool, int, float, str, list)}
 WITHOUT_EFFECT, PASSED_OVER = _PUBLIC["without effect"], _PUBLIC["passed over"]
 LARGEST = 20_000  # bytes of a file; the released one has some 1,500
 DEEPEST = 20  # brackets in brackets; PyYAML's time grows with the square of it
@@ -39,49 +40,30 @@ class _PlainLoader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-def _whole(least: int) -> Callable[[Any], bool]:
-    return lambda value: type(value) is int and least <= value <= LARGEST_INT
-
-
-def _epochs(value: list) -> bool:
-    return all(map(_whole(1), value))
-
-
-def _amount(value: float) -> bool:
-    return 0 <= value < math.inf
-
-
-# The words of the options that take one of some words.
-_WORDS = {"streams": STREAMS, "ways": WAYS, **GAIT_WAYS}
-# JACK's options: the type of a value, whether one is good, and what is wanted.
-OPTIONS: dict[str, tuple[type, Callable[[Any], object], str]] = {
-    "learning_rate": (float, lambda rate: 0 < rate < math.inf, "a number above 0"),
-    "drops": (list, _epochs, "a list of epochs, such as [25, 50, 75, 100]"),
-    "n_epochs": (int, _whole(1), "1 or more"),
-    "batch_size": (int, _whole(1), "1 or more"),
-    "momentum": (float, _amount, "a number of 0 or more"),
-    "nesterov": (bool, lambda _: True, "true or false"),
-    "weight_decay": (float, _amount, "a number of 0 or more"),
-    "seed": (int, _whole(0), "a whole number of 0 or more"),
-    "affective_weight": (float, _amount, "a number of 0 or more"),
-    **{n: (str, w.__contains__, f"one of {', '.join(w)}") for n, w in _WORDS.items()},
-    "random_move": (bool, lambda _: True, "true or false"),
-    "phase": (str, ("train", "test").__contains__, "train or test"),
-    "optimizer": (str, lambda name: name.lower() == "sgd", "SGD: BPM-GCN is trained with no other"),
-    "data_path": (str, len, "a folder"),
-    "checkpoint_path": (str, len, "a file"),
-    "result_path": (str, len, "a folder"),
-}
+def _good(value: Any, about: dict[str, Any]) -> object:
+    """Whether a value is of its option's kind, and good."""
+    kind = KINDS[about["kind"]]
+    if type(value) is not kind or kind is bool:
+        return type(value) is kind
+    if kind is str:
+        return re.fullmatch(about["fits"], value)
+    numbers = value if kind is list else [value]
+    return all(
+        (number < math.inf if kind is float else type(number) is int and number <= LARGEST_INT)
+        and about["least"] <= number != about.get("not")
+        for number in numbers
+    )
 
 
 def option(name: str, given: Any, where: str) -> Any:
     """The value of one of JACK's options, checked. Raises DataError naming `where`."""
-    (kind, good, wanted), value = OPTIONS[name], given
+    about, value = OPTIONS[name], given
+    kind = KINDS[about["kind"]]
     if kind is float and type(given) in (int, str):  # YAML 1.1 takes 1e-3 for text
         with contextlib.suppress(ValueError, OverflowError):
             value = float(given)
-    refuse(type(value) is not kind or not good(value), where, found=shown(given), wanted=wanted,
-           cure="Correct it.")  # fmt: skip
+    wanted, cure = about["wanted"], "Correct it."
+    refuse(not _good(value, about), where, found=shown(given), wanted=wanted, cure=cure)
     return tuple(sorted(value)) if kind is list else value
 
 
@@ -128,16 +110,14 @@ def _nested(name: str, value: Any, where: str) -> dict[str, Any]:
     """What model_args or a feeder's arguments set; most of it can only be what it is."""
     kind = "model" if name == "model_args" else "data"
     fixed, free = _PUBLIC[f"fixed {kind}"], _PUBLIC[f"free {kind}"]
-    refuse(not isinstance(value, dict), where, found=shown(value), wanted="a table",
-           cure="Correct it.")  # fmt: skip
+    refuse_as("no table of settings", not isinstance(value, dict), where, value=shown(value))
     options = {}
     for key, given in value.items():
         if key == "random_move" and name == "train_feeder_args":
             options["random_move"] = option("random_move", given, f"{where}.{key}")
         elif key in fixed:
-            refuse(given != fixed[key], f"{where}.{key}", found=shown(given),
-                   wanted=repr(fixed[key]), cure="BPM-GCN's arrays of Emotion-Gait have no other; "
-                   "leave the line out.")  # fmt: skip
+            refuse_as("fixed setting", given != fixed[key], f"{where}.{key}", given=shown(given),
+                      fixed=repr(fixed[key]))  # fmt: skip
         elif key not in free:
             raise _unknown(f"{where}.{_name(key)}", _name(key), [*fixed, *free, "random_move"])
     return options
@@ -146,7 +126,4 @@ def _nested(name: str, value: Any, where: str) -> dict[str, Any]:
 def _unknown(where: str, name: str, known: list[str]) -> DataError:
     near = difflib.get_close_matches(name, known, 1)
     meant = f"Did you mean {near[0]!r}? " if near else ""
-    return DataError(
-        where, found="a setting that is not known", wanted="one that docs/en/train.md lists",
-        cure=f"{meant}Correct the name, or leave the line out.",
-    )  # fmt: skip
+    return error_of("unknown setting", where, meant=meant)

@@ -20,14 +20,11 @@ from jacklib.widgets.words import texts
 TEXT = texts("page")
 
 
-def _shown(value):
-    """Text as a page can show it: it comes from files and their names."""
-    return plain(value, 100_000) if type(value) is str else value
-
-
 _PAGES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, finalize=_shown,
-    trim_blocks=True, keep_trailing_newline=True,
+    loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True,
+    # Text as a page can show it: it comes from files and their names.
+    finalize=lambda value: plain(value, 100_000) if type(value) is str else value,
+    keep_trailing_newline=True,
 )  # fmt: skip
 
 

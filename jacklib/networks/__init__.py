@@ -1,4 +1,5 @@
 """The published networks in Jittor, one file each."""
+# ruff: noqa: F401
 
 from jacklib.networks.bert import BERT, BERTConfig, BERTInspection, BERTOutput
 from jacklib.networks.bpm_gcn import BPMGCN, BPMGCNConfig, BPMGCNInspection, BPMGCNOutput
@@ -6,10 +7,3 @@ from jacklib.networks.cten import CTEN, CTENConfig, CTENOutput, CTENVisual, CTEN
 from jacklib.networks.i3d import I3D, I3DOutput
 from jacklib.networks.tsl_net import TSLNet, TSLNetConfig, TSLNetOutput
 from jacklib.networks.vaanet import VAANet, VAANetConfig, VAANetOutput
-
-__all__ = [
-    "BERT", "BERTConfig", "BERTInspection", "BERTOutput", "BPMGCN", "BPMGCNConfig",
-    "BPMGCNInspection", "BPMGCNOutput", "CTEN", "CTENConfig", "CTENOutput", "CTENVisual",
-    "CTENVisualOutput", "I3D", "I3DOutput", "TSLNet", "TSLNetConfig", "TSLNetOutput", "VAANet",
-    "VAANetConfig", "VAANetOutput",
-]  # fmt: skip

@@ -27,7 +27,7 @@ from jittor import nn
 
 from jacklib.core.configs import Config
 from jacklib.core.shapes import check_fields
-from jacklib.errors import DataError, check_choice, refuse, shown
+from jacklib.errors import DataError, check_choice, error_of, refuse, refuse_as, said, shown
 from jacklib.files import read_table
 from jacklib.ops import relu
 from jacklib.weights.checkpoint import LoadReport, load_weights, naming, read_weights
@@ -78,8 +78,7 @@ class BERTConfig(Config):
             self, **{name: (1, most) for name, most in MOST.items()}, hidden_dropout_prob=(0, 0.99),
             attention_probs_dropout_prob=(0, 0.99), pad_token_id=(0, MOST["vocab_size"]),
         )  # fmt: skip
-        refuse(H % h, "num_attention_heads", found=h, wanted=f"a divisor of hidden_size ({H})",
-               cure="BERT-base has 12 heads for a width of 768.")  # fmt: skip
+        refuse_as("heads and width", H % h, "num_attention_heads", heads=h, width=H)
         check_choice("hidden_act", self.hidden_act, ACTIVATIONS,
                      "Released BERT checkpoints have 'gelu'.")  # fmt: skip
         pad, last = self.pad_token_id, self.vocab_size - 1
@@ -94,23 +93,15 @@ class BERTConfig(Config):
         Raises DataError, naming the file, if the model is no BERT encoder.
         """
         path = Path(folder) / "config.json"
-        content = read_table(
-            path, needed=True,
-            cure="Give the folder of a BERT checkpoint in Hugging Face's layout: config.json, "
-            f"vocab.txt or tokenizer.json, and {' or '.join(WEIGHT_FILES)}.",
-        )  # fmt: skip
+        cure = said("folder of BERT", files=" or ".join(WEIGHT_FILES))
+        content = read_table(path, needed=True, cure=cure)
         kind, positions = content.get("model_type", "bert"), content.get("position_embedding_type")
-        refuse(kind != "bert", str(path), found=f"model_type {shown(kind)}", wanted="'bert'",
-               cure="RoBERTa, DistilBERT and others are built differently: take a BERT."
-        )  # fmt: skip
-        refuse(positions not in ("absolute", None), str(path),
-               found=f"position_embedding_type {shown(positions)}", wanted="'absolute'",
-               cure="Relative positions are not built here; take another checkpoint.")  # fmt: skip
+        refuse_as("no BERT", kind != "bert", str(path), kind=shown(kind))
+        refuse_as("relative positions", positions not in ("absolute", None), str(path),
+                  positions=shown(positions))  # fmt: skip
         for name in ("is_decoder", "add_cross_attention"):
             value = content.get(name)
-            refuse(value, str(path), found=f"{name} {shown(value).lower()}", wanted="false",
-                   cure="Only the encoder is built here; take a checkpoint of an encoder."
-            )  # fmt: skip
+            refuse_as("no encoder", value, str(path), name=name, value=shown(value).lower())
         names = [f.name for f in fields(cls) if f.name != "pooler"]
         with naming(path):
             return cls(**{name: content[name] for name in names if name in content})
@@ -323,9 +314,8 @@ class BERT(nn.Module):
         config = BERTConfig.from_pretrained(folder)
         files = [Path(folder) / name for name in WEIGHT_FILES]
         path = str(next(filter(Path.is_file, files), ""))
-        refuse(not path, str(folder), found="no weights", wanted=" or ".join(WEIGHT_FILES),
-               cure="Copy the checkpoint again with its weights. Weights in several parts, and "
-               "those of TensorFlow or Flax, are not read.")  # fmt: skip
+        refuse_as("no weights beside config", not path, str(folder),
+                  files=" or ".join(WEIGHT_FILES))  # fmt: skip
         weights = plain_names(read_weights(path, (WORDS, f"bert.{WORDS}")))
         _check_amount(config, weights, path)
         net = cls(replace(config, pooler="pooler.dense.weight" in weights))
@@ -335,9 +325,7 @@ class BERT(nn.Module):
         try:
             report = load_weights(net, ours)
         except DataError as error:
-            raise DataError(path, found=error.found, wanted=error.wanted,
-                            cure="Take the config.json that belongs to these weights."
-            ) from None  # fmt: skip
+            raise error_of("other config", path, found=error.found, wanted=error.wanted) from None
         report.unexpected = [key for key in weights if key not in ours]
         jt.sync(net.parameters())  # as where the network is made
         net.eval()
@@ -384,9 +372,8 @@ def _check_amount(config: BERTConfig, weights: Mapping[str, np.ndarray], name: s
     rows = config.vocab_size + config.max_position_embeddings + config.type_vocab_size
     wanted = rows * H + config.num_hidden_layers * (4 * H * H + 2 * H * inner)
     found = sum(value.size for value in weights.values())
-    refuse(wanted > 2 * found + 1_000_000, name, found=f"{found} numbers",
-           wanted=f"{wanted}, as config.json says of the network",
-           cure="Take the config.json that belongs to these weights.")  # fmt: skip
+    refuse_as("config far too large", wanted > 2 * found + 1_000_000, name, found=found,
+              wanted=wanted)  # fmt: skip
 
 
 def check_tokens(config: BERTConfig, input_ids, attention_mask, token_type_ids):
@@ -397,12 +384,8 @@ def check_tokens(config: BERTConfig, input_ids, attention_mask, token_type_ids):
     """
     ids = _whole_numbers("input_ids", input_ids)
     shape, most = list(ids.shape), config.max_position_embeddings
-    refuse(ids.ndim != 2 or 0 in shape, "input_ids", found=f"shape {shape}", wanted="[B, L]",
-           cure="Give one row of word numbers a text, padded to the same length; one text alone "
-           "is [1, L].")  # fmt: skip
-    refuse(shape[1] > most, "input_ids", found=f"shape {shape}",
-           wanted=f"[B, L] with L {most} at most", cure="Cut longer texts: the network has no "
-           "more positions (max_position_embeddings).")  # fmt: skip
+    refuse_as("no rows of words", ids.ndim != 2 or 0 in shape, "input_ids", shape=shape)
+    refuse_as("too many words", shape[1] > most, "input_ids", shape=shape, most=most)
     found = []
     for name, value, default, count, cure in (
         ("input_ids", ids, 0, config.vocab_size, "Use the tokenizer of this checkpoint."),
@@ -428,9 +411,7 @@ def _whole_numbers(name: str, value) -> np.ndarray:
         kind = f"dtype {array.dtype}"
     except ValueError:
         array, kind = None, "rows of different lengths"
-    refuse(array is None or array.dtype.kind not in "iub", name, found=kind,
-           wanted="whole numbers [B, L]",
-           cure="Give an array of integers, every row padded to the same length.")  # fmt: skip
+    refuse_as("no whole numbers", array is None or array.dtype.kind not in "iub", name, kind=kind)
     return array
 
 

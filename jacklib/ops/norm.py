@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import jittor as jt
 
+from jacklib.errors import refuse_as
 from jacklib.ops.cpu import cpp
 
 KERNELS = cpp("batch_norm")
@@ -22,13 +23,6 @@ def _moments(x: jt.Var) -> Sequence[jt.Var]:
         return _sums(KERNELS.MOMENTS, KERNELS.MOMENTS_OF_ROWS, x)
     mean = x.mean((0, 2))
     return mean, (x - _per_channel(mean)).sqr().mean((0, 2))
-
-
-def _gradient_sums(dy: jt.Var, x: jt.Var, mean: jt.Var) -> Sequence[jt.Var]:
-    """Each channel's sum of dy and of dy * (x - mean)."""
-    if not jt.flags.use_cuda:
-        return _sums(KERNELS.GRADIENT_SUMS, KERNELS.GRADIENT_SUMS_OF_ROWS, dy, x, mean)
-    return dy.sum((0, 2)), (dy * (x - _per_channel(mean))).sum((0, 2))
 
 
 def _per_channel(values: jt.Var) -> jt.Var:
@@ -53,7 +47,11 @@ class _NormalizeBatch(jt.Function):
     def grad(self, dy):
         x = self.x
         N, C, L = x.shape
-        sum_dy, product = _gradient_sums(dy, x, self.mean)
+        if jt.flags.use_cuda:
+            sum_dy, product = dy.sum((0, 2)), (dy * (x - _per_channel(self.mean))).sum((0, 2))
+        else:
+            sources = KERNELS.GRADIENT_SUMS, KERNELS.GRADIENT_SUMS_OF_ROWS
+            sum_dy, product = _sums(*sources, dy, x, self.mean)
         if self.input_mask[0] < 0:  # the input wants no gradient
             return None, product * self.inverse, sum_dy, None, None, None, None
         gradients = product * self.inverse, sum_dy  # of weight and bias: this process's own part
@@ -98,20 +96,14 @@ class BatchNorm(jt.nn.Module):
         self.is_train, self.synchronised = True, False
 
     def execute(self, x):
-        if len(x.shape) < 2 or x.shape[1] != self.num_features:
-            raise ValueError(f"x: found shape {list(x.shape)}, wanted [N, {self.num_features}, "
-                             "...].")  # fmt: skip
-        shape = x.shape
+        shape, channels = list(x.shape), self.num_features
+        refuse_as("other channels", shape[1:2] != [channels], "x", shape=shape, channels=channels)
         x = x.reshape(shape[0], shape[1], -1)  # [N, C, L]
         if not self.is_train:
             slope = self.weight / (self.running_var + self.eps).sqrt()
             return _scale(x, self.running_mean, slope, self.bias).reshape(shape)
         count = x.shape[0] * x.shape[2]
-        if count < 2 and not self.synchronised:
-            raise ValueError(
-                f"x: found shape {list(shape)}, one value per channel, wanted two or more in "
-                "training mode. Use a larger batch, or drop a last batch of one."
-            )
+        refuse_as("one value per channel", count < 2 and not self.synchronised, "x", shape=shape)
         with jt.no_grad():
             if self.synchronised:
                 mean, var, count = _moments_of_all(x)

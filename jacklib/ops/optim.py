@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import jittor as jt
 import numpy as np
 
-from jacklib.errors import DataError, shown
+from jacklib.errors import error_of, refuse_as, shown
 
 
 def clip_grad_norm(gradients: Sequence[jt.Var | None], max_norm: float):
@@ -38,11 +38,7 @@ class Optimizer:
             kept = [p for p in group["params"] if not p.is_stop_grad()]
             self.groups.append({**defaults, **group, "params": kept})
         self.params = [p for group in self.groups for p in group["params"]]
-        if not self.params:
-            raise ValueError(
-                "params: found no Var that takes a gradient, wanted one or more. Jittor's "
-                "net.eval() stops all gradients: call net.train() first."
-            )
+        refuse_as("nothing to train", not self.params, "params")
         self.gradients: list[jt.Var | None] = [None] * len(self.params)
         self.n_steps = [0] * len(self.params)
         self.state: list[dict[str, jt.Var]] = [{} for _ in self.params]
@@ -133,17 +129,11 @@ class Optimizer:
                 for name, array in state.items():
                     fits = array.shape == tuple(p.shape) and array.dtype.kind == "f"
                     if not (fits and np.isfinite(array).all()):
-                        raise ValueError(
-                            f"{name} of shape {shown(list(array.shape))}, or no numbers"
-                        )
+                        raise ValueError(f"{name} of {shown(list(array.shape))}, or no numbers")
             options = list(map(_like, self.groups, groups))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise DataError(
-                "optimizer state", found=f"another or a damaged one ({error})",
-                wanted=f"the state of {type(self).__name__} for the {len(self.params)} parameters "
-                "of this network",
-                cure="Resume with the options that the checkpoint was trained with.",
-            ) from None  # fmt: skip
+            raise error_of("optimizer state", "optimizer state", error=error,
+                           kind=type(self).__name__, n=len(self.params)) from None  # fmt: skip
         self.n_steps = list(steps)
         self.state = [{k: jt.array(v).stop_grad() for k, v in s.items()} for s in states]
         for group, given in zip(self.groups, options, strict=True):

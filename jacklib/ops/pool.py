@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import jittor as jt
 import numpy as np
 
+from jacklib.errors import refuse_as
 from jacklib.ops.cpu import cpp
 from jacklib.ops.inputs import kernel_steps, numbered, numbers
 
@@ -68,13 +69,10 @@ def _per_window(y: jt.Var) -> jt.Var:
 
 
 def _pooled_size(size, kernel, stride, padding) -> list[int]:
-    if any(2 * p > k for k, p in zip(kernel, padding, strict=True)):
-        raise ValueError(f"padding: found {list(padding)}, wanted at most half the kernel "
-                         f"{list(kernel)}.")  # fmt: skip
+    wide = any(2 * p > k for k, p in zip(kernel, padding, strict=True))
+    refuse_as("wide padding", wide, "padding", padding=list(padding), kernel=list(kernel))
     pooled = kernel_steps(size, kernel, stride, padding)
-    if min(pooled) < 1:
-        raise ValueError(f"x: found a map of {list(size)}, wanted at least the kernel "
-                         f"{list(kernel)}.")  # fmt: skip
+    refuse_as("small map", min(pooled) < 1, "x", size=list(size), kernel=list(kernel))
     return pooled
 
 

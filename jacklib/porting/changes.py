@@ -94,8 +94,10 @@ def _pairs(left: list[_Line], right: list[_Line]) -> list[tuple[_Line, _Line]]:
     for i in reversed(range(m + 1)):
         for j in reversed(range(n + 1)):
             ways = []
-            if i < m and j < n and (near := _similarity(left[i].key, right[j].key)):
-                ways.append((near + best[i + 1, j + 1][0], i + 1, j + 1))
+            if i < m and j < n and left[i].key.startswith("#") == right[j].key.startswith("#"):
+                alike = difflib.SequenceMatcher(None, left[i].key, right[j].key, autojunk=False)
+                if alike.ratio() > 0.5:
+                    ways.append((alike.ratio() + best[i + 1, j + 1][0], i + 1, j + 1))
             if i < m:
                 ways.append((best[i + 1, j][0], i + 1, j))
             if j < n:
@@ -107,13 +109,6 @@ def _pairs(left: list[_Line], right: list[_Line]) -> list[tuple[_Line, _Line]]:
         pairs.append((left[i] if i_end > i else _Line(), right[j] if j_end > j else _Line()))
         i, j = i_end, j_end
     return pairs
-
-
-def _similarity(left: str, right: str) -> float:
-    if left.startswith("#") != right.startswith("#"):
-        return 0.0
-    ratio = difflib.SequenceMatcher(None, left, right, autojunk=False).ratio()
-    return ratio if ratio > 0.5 else 0.0
 
 
 def _kind(reference: str | None, port: str | None) -> str:

@@ -15,6 +15,7 @@ import linecache
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import jittor as jt
@@ -68,14 +69,6 @@ def _clips(generator: np.random.Generator, n: int):
 # --- the patients ---------------------------------------------------------------------------------
 
 
-class Finding(NamedTuple):
-    """Where a bug shows: `kind` is one of KINDS, `place` a module, parameter, loss or rule."""
-
-    kind: str
-    place: str
-    words: str
-
-
 KINDS = yaml.safe_load(Path(__file__).with_name("clinic.yaml").read_text("utf-8"))
 
 
@@ -89,10 +82,8 @@ class _File:
     torch: str  # its code
     jittor: str  # the healthy port's
     bug: tuple[str, str]  # a piece of the healthy port, and what the sick one has instead
-    finding: Finding
-    data: (
-        Callable  # in the file: shape, classes, strength and seed of `_classes`, or another's name
-    )
+    finding: SimpleNamespace  # where it shows: its kind (see KINDS), place, and in words
+    data: Callable  # in the file `_classes`' shape, classes, strength and seed, or another's name
     real: bool = False  # whether a public port has it
     training: bool = False
     keep: tuple[str, ...] = ()  # begins as its constructor says
@@ -109,7 +100,7 @@ def _read_files() -> dict[str, _File]:
         if like:
             known |= {"torch": files[like].torch, "jittor": files[like].jittor}
         data = _classes(*data) if isinstance(data, list) else named[data]
-        files[path.stem] = _File(**known, data=data, finding=Finding(**finding))
+        files[path.stem] = _File(**known, data=data, finding=SimpleNamespace(**finding))
     return files
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jacklib.errors import said, some
 from jacklib.files import filled, write_json
 from jacklib.porting.recording import Event, Recording, Start, is_statistic, sample
 
@@ -116,7 +117,7 @@ class Comparison:
         equal = [x for x in self.layers if x.output is not None and x.output <= OUTPUTS]
         name, far = max(self.step.items(), key=lambda item: item[1], default=("", 0.0))
         return filled(
-            Path(__file__).with_name("verdict.txt"), found=self, some=_some, agreeing=len(equal),
+            Path(__file__).with_name("verdict.txt"), found=self, some=some, agreeing=len(equal),
             worst=max(equal, key=lambda layer: layer.output, default=None),
             renamed=[f"{ours} is {theirs}" for ours, theirs in self.renamed.items()],
             mismatched=[*self.mismatched.items()][:4], starts=[*self.starts.items()],
@@ -142,11 +143,6 @@ class Comparison:
             "verdict": self.verdict.split("\n"),
         })  # fmt: skip
         write_json(path, json.loads(text, parse_constant=lambda name: str(float(name))))
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-    return ", ".join(names[:4]) + more
 
 
 def _flat(ours: np.ndarray, sampled: bool) -> np.ndarray:
@@ -190,8 +186,7 @@ def compared(name: str, ours: Recording, theirs: Recording, training: bool = Tru
         layers = list(dict.fromkeys(event.layer for event, _, _ in tensors.parted))
         notes = [f"{moved} layers give the same numbers in another layout"] if moved else []
         if layers:
-            notes.append(f"{len(layers)} layers differ, {layers[0] or 'the network'} first, "
-                         "though what the network gives agrees")  # fmt: skip
+            notes.append(said("layers differ", n=len(layers), first=layers[0] or "the network"))
         inside = "; ".join(notes)
     else:
         first, first_layer = _where_outputs_part(tensors.parted, tensors.shared)
@@ -212,11 +207,17 @@ def compared(name: str, ours: Recording, theirs: Recording, training: bool = Tru
         for n, s in theirs.starts.items()
         if n in ours.starts and not same_shape(ours.starts[n].shape, s.shape)
     }
+    starts = {
+        n: f"mean {our.mean:.2g}, spread {our.std:.2g}; reference {their.mean:.2g} and "
+        f"{their.std:.2g}"
+        for n, their in theirs.starts.items()
+        if (our := ours.starts.get(n)) and _start_otherwise(our, their)
+    }
     return Comparison(
         name, (ours.framework, theirs.framework), list(tensors.layers.values()),
         (ours.loss, theirs.loss), first, first_layer, inside, gradient, gradient_layer, step,
         (ours.later_loss, theirs.later_loss), missing, _renamed(unexpected, ours, missing, theirs),
-        mismatched, unexpected, trained, starts=_starts(ours, theirs),
+        mismatched, unexpected, trained, starts,
         unwatched=not training and any(map(is_statistic, theirs.buffers)), sampled=theirs.sampled,
     )  # fmt: skip
 
@@ -425,17 +426,8 @@ def _step(ours: Recording, theirs: Recording) -> tuple[dict[str, float], list[st
     return found, trained
 
 
-def _starts(ours: Recording, theirs: Recording) -> dict[str, str]:
-    """Parameters whose first values are spread otherwise, beyond chance."""
-    return {
-        name: f"mean {our.mean:.2g}, spread {our.std:.2g}; reference "
-        f"{their.mean:.2g} and {their.std:.2g}"
-        for name, their in theirs.starts.items()
-        if (our := ours.starts.get(name)) and _start_otherwise(our, their)
-    }
-
-
 def _start_otherwise(our: Start, their: Start) -> bool:
+    """Whether first values are spread otherwise, beyond chance."""
     size = int(np.prod(their.shape))
     if size == 1 and not {our.mean, their.mean} & {0.0, 1.0}:
         return False  # both may be drawn

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 
 from jacklib.backend import processes
-from jacklib.backend.torch_process import ANSWERS, CURE, RECORD, find_torch, process_environment
+from jacklib.backend.torch_process import ANSWERS, RECORD, find_torch, process_environment
 from jacklib.backend.torch_process import key as digest
 from jacklib.core.networks import KEYS
 from jacklib.core.networks import network as table_of
 from jacklib.core.options import add_options
-from jacklib.errors import DataError, check_choice, refuse
+from jacklib.errors import DataError, check_choice, error_of, refuse, refuse_as
 from jacklib.files import write_bytes
 from jacklib.porting import changes, traps
 from jacklib.porting.changes import count_changes, sources
@@ -82,9 +82,8 @@ def _answer(reference: Reference, job: dict, arrays: dict[str, np.ndarray]) -> R
         for path in ANSWERS.glob(f"*_{key}.npz"):
             with contextlib.suppress(DataError):  # a damaged one is none
                 return Recording.load(path)
-        raise DataError(reference.network, found="no PyTorch on this machine, and no numbers "
-                        "stored for this network with these inputs", wanted="one of them",
-                        cure=CURE)  # fmt: skip
+        missing = "numbers stored for this network with these inputs"
+        raise error_of("no PyTorch and no answer", reference.network, missing=missing)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder).absolute()
         (place / "job.json").write_text(text, encoding="utf-8")
@@ -95,10 +94,7 @@ def _answer(reference: Reference, job: dict, arrays: dict[str, np.ndarray]) -> R
         if done.returncode:
             said = place / "error.txt"
             words = said.read_text(encoding="utf-8") if said.exists() else done.stderr[-2000:]
-            raise DataError(reference.network, found=f"PyTorch stopped with {words}",
-                            wanted="a network that runs on these inputs",
-                            cure="Correct the reference, its options, the inputs or the optimizer."
-            )  # fmt: skip
+            raise error_of("PyTorch stopped", reference.network, words=words)
         recording = Recording.load(place / "recording.npz")
     if os.environ.get(RECORD):
         recording.save(ANSWERS / f"{os.environ[RECORD]}_{key}.npz")
@@ -136,14 +132,11 @@ def compare(
            found=repr(reference.network), wanted='"path/file.py:Class" or "package.module:Class"',
            cure="Name the class, too.")  # fmt: skip
     for kind, arrays in (("inputs", inputs), ("targets", targets)):
-        refuse(not isinstance(arrays, (list, tuple)), kind, found=type(arrays).__name__,
-               wanted="a list of arrays", cure=f"Write {kind}=[...], also where it is one."
-        )  # fmt: skip
-    refuse(bool(loss) != bool(reference.loss), "loss",
-           found=f"{'one' if loss else 'none'} for the port and "
-           f"{repr(reference.loss) if reference.loss else 'none'} for the reference",
-           wanted="both or none", cure="Name the reference's as Reference(..., loss=...)."
-    )  # fmt: skip
+        refuse_as("no list of arrays", not isinstance(arrays, (list, tuple)), kind,
+                  kind=type(arrays).__name__, name=kind)  # fmt: skip
+    refuse_as("loss on one side", bool(loss) != bool(reference.loss), "loss",
+              found="one" if loss else "none",
+              theirs=repr(reference.loss) if reference.loss else "none")  # fmt: skip
     arrays = {f"input {i}": np.asarray(a) for i, a in enumerate(inputs) if a is not None}
     arrays |= {f"target {i}": np.asarray(a) for i, a in enumerate(targets)}
     job = vars(reference) | {
@@ -218,9 +211,8 @@ def main(args: argparse.Namespace) -> int:
             print()
         print(changes.table(count_changes(args.network)))
         return 0
-    refuse(args.picture and not Path(args.picture).resolve().parent.is_dir(), args.picture,
-           found="no such folder", wanted="an existing one", cure="Make the folder first."
-    )  # fmt: skip
+    missing = args.picture and not Path(args.picture).resolve().parent.is_dir()
+    refuse_as("no folder to write to", missing, args.picture)
     found = compare_network(args.network, args.settings, args.seed)
     print(found.table(args.all))
     if args.json:

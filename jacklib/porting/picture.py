@@ -150,7 +150,7 @@ def _draw_layers(axes, comparison: Comparison, row: float, text: dict, bold: str
 
 # --- two files side by side ----------------------------------------------------------------------
 
-LINE, FONT = 0.155, 6.7  # inches per line of code; its size in points
+LINE, FONT, CODE = 0.155, 6.7, "DejaVu Sans Mono"  # inches per line of code; its size in points
 NUMBER, GUTTER = 0.3, 0.2  # inches: line numbers, and the sign between the columns
 COLUMN = (WIDTH - 2 * 0.12 - GUTTER) / 2
 # A kind's colour, and its sign between the columns.
@@ -201,19 +201,16 @@ def diff_figure(
             page.write(place + NUMBER, top - 0.25, text[words], fontsize=9.5, fontweight=bold)
         lines = [line for row in shown for line in (row.reference, row.port) if line]
         indent = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
-        columns = slice(indent, indent + _characters(page.figure))
+        # How many characters fit into a column; they have a whole number of pixels each.
+        font, renderer = FontProperties(family=CODE, size=FONT), page.figure.canvas.get_renderer()
+        width, _, _ = renderer.get_text_width_height_descent("m" * 80, font, False)
+        room = int((COLUMN - NUMBER - 0.06) * drawing.DPI / (width / 80))
+        columns = slice(indent, indent + room)
         for i, row in enumerate(shown):
             _draw_row(axes, i, row, left, right, bold, columns)
         if not shown:
             axes.text(left + NUMBER, 0.5, text["no_rows"], va="center", fontsize=9, color=QUIET)
         return page.finish()
-
-
-def _characters(figure: Figure) -> int:
-    """How many characters fit into a column; they have a whole number of pixels each."""
-    font = FontProperties(family="DejaVu Sans Mono", size=FONT)
-    width, _, _ = figure.canvas.get_renderer().get_text_width_height_descent("m" * 80, font, False)
-    return int((COLUMN - NUMBER - 0.06) * drawing.DPI / (width / 80))
 
 
 def _draw_row(axes, i: int, row: Row, left: float, right: float, bold: str, columns: slice) -> None:
@@ -231,7 +228,7 @@ def _draw_row(axes, i: int, row: Row, left: float, right: float, bold: str, colu
         words = line[columns] if len(line) <= columns.stop else line[columns][:-1] + "…"
         axes.text(
             place + NUMBER, i + 0.55, words, va="center", fontsize=FONT, parse_math=False,
-            family="DejaVu Sans Mono", color=INK if colour else "#7A7A7A",
+            family=CODE, color=INK if colour else "#7A7A7A",
             style="italic" if row.kind == "text" else "normal",
         )  # fmt: skip
     middle = dict(ha="center", va="center", fontsize=8, fontweight=bold)
@@ -288,9 +285,8 @@ class PortingExplorer(drawing.Shell):
             layout=ipywidgets.Layout(width="auto", margin="0 0 0 8px"),
         )  # fmt: skip
         self.controls.children = (self.part, self.line, self.only)
-        self.part.observe(self._choose, names="value")
-        self.only.observe(self._choose, names="value")
-        self.line.observe(self._show, names="value")
+        self.on_change(self._choose, self.part, self.only)
+        self.on_change(self._show, self.line)
         self._choose()
 
     @property
@@ -306,7 +302,7 @@ class PortingExplorer(drawing.Shell):
         check_choice("part", part, names)
         self.part.value = names.index(part)
 
-    def _choose(self, change=None) -> None:
+    def _choose(self) -> None:
         most = max(0, len(self.chosen) - SHOWN)
         self.line.disabled = most == 0
         if self.line.value:
@@ -315,7 +311,7 @@ class PortingExplorer(drawing.Shell):
             self._show()
         self.line.max = max(most, 1)
 
-    def _show(self, change=None) -> None:
+    def _show(self) -> None:
         text, rows = TEXT[self.lang], self.chosen
         start = min(self.line.value, max(0, len(rows) - SHOWN))
         part = self._parts[self.part.value].name

@@ -20,12 +20,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jacklib.errors import refuse
+from jacklib.errors import refuse_as
 from jacklib.files import check_file, reading, whole_file
 
 KEPT = 256  # numbers of an array that a file keeps, evenly spread
 LARGEST = 2**30  # bytes of all arrays of a file, unpacked
 MOST_ARRAYS = 10_000  # of a file
+PLAIN = ("framework", "loss", "later_loss", "starts", "buffers", "sizes")  # of a recording
 
 
 class Event(NamedTuple):
@@ -90,8 +91,7 @@ class Recording:
                 else:
                     copies[name] = first
         facts = {
-            "framework": self.framework, "loss": self.loss, "later_loss": self.later_loss,
-            "starts": self.starts, "buffers": self.buffers, "sizes": self.sizes,
+            **{name: getattr(self, name) for name in PLAIN},
             "events": [e[:6] for e in self.events], "sampled": not whole, "copies": copies,
             "silent": [n for n, g in self.gradients.items() if g is None],
         }  # fmt: skip
@@ -239,9 +239,7 @@ class Watch:
             return criterion(output, *targets)
         outputs: list = []
         mapped(output, self.is_float, outputs.append)
-        refuse(not outputs, "net",
-               found=f"{type(output).__name__} as what it gives, without a Var of floats",
-               wanted="one Var or more", cure=f"Does {self.method} end in `return`?")  # fmt: skip
+        refuse_as("no output", not outputs, "net", kind=type(output).__name__, method=self.method)
         if len(outputs) == 1 and outputs[0].numel() == 1:
             return outputs[0].sum()
         weights = (self.tensor(projection(i, output.shape)) for i, output in enumerate(outputs))

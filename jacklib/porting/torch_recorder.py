@@ -42,13 +42,6 @@ def is_float(value: Any) -> bool:
     return isinstance(value, Tensor) and value.is_floating_point()
 
 
-def _copied(tensor: Tensor) -> Tensor:
-    held = tensor.clone()
-    if held.requires_grad:
-        held.retain_grad()
-    return held
-
-
 def _array(tensor: Tensor | None) -> np.ndarray | None:
     return None if tensor is None else tensor.detach().numpy().copy()
 
@@ -84,10 +77,12 @@ def record(job: dict[str, Any], arrays: dict[str, np.ndarray]) -> Recording:
     inputs, targets = given("input"), given("target")
     before = {n: _array(v) for n, v in state.items()}
     recording.sizes = {n: float(np.abs(v).max(initial=0)) for n, v in before.items()}
-    watch = shared.Watch(net, "forward", is_float, _copied, torch.from_numpy)
+    watch = shared.Watch(net, "forward", is_float, Tensor.clone, torch.from_numpy)
     loss = watch.loss(net(*inputs), criterion, targets)
     watch.close()
     if loss.requires_grad:
+        for held in (held for _, held in watch.notes if held.requires_grad):
+            held.retain_grad()
         loss.backward()
     recording.loss = float(loss)
     recording.events = [event.holding(_array(v), _array(v.grad)) for event, v in watch.notes]

@@ -13,12 +13,13 @@ so that a new Jittor that has fixed one is noticed.
 from __future__ import annotations
 
 import ast
-import html
 import math
 import re
 import textwrap
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import jinja2
 import jittor as jt
 import numpy as np
 from IPython.display import Image, display
@@ -34,6 +35,7 @@ from jacklib.widgets.words import texts
 TOLERANCE = 1e-5  # relative to the largest of PyTorch's numbers; above it, values differ
 HEAD = "import jittor as jt\nimport numpy as np\nfrom jittor import nn\n"
 _TEXT = texts("traps")
+_HTML = jinja2.Template(Path(__file__).with_suffix(".html").read_text("utf-8"), autoescape=True)
 _language = "en"
 _rows: dict[str, Row] = {}
 
@@ -74,11 +76,7 @@ class Row(NamedTuple):
         return isinstance(self.jittor, Raised)
 
     def _repr_html_(self) -> str:
-        cells = "".join(
-            f"<tr>{_cells([head])}{_cells([value], inside='<code>{}</code>')}</tr>"
-            for head, value in self._lines()
-        )
-        return f"<table><tr><th colspan=2>{html.escape(self.name)}</th></tr>{cells}</table>"
+        return _HTML.render(name=self.name, rows=self._lines())
 
     def __repr__(self) -> str:
         return "\n".join([self.name, *(f"  {head:22} {value}" for head, value in self._lines())])
@@ -93,11 +91,6 @@ class Row(NamedTuple):
             (words["fixed"], f"{show(self.fixed)}   {fault}".rstrip()),
             (words["check"], ", ".join(self.rules) or words["unseen"]),
         ]
-
-
-def _cells(cells: list[str], tag: str = "td", inside: str = "{}") -> str:
-    cells = [inside.format(html.escape(cell)) for cell in cells]
-    return "".join(f"<{tag} style='text-align:left'>{cell}</{tag}>" for cell in cells)
 
 
 def language(lang: str) -> None:
@@ -207,8 +200,7 @@ class _Table:
         ]  # fmt: skip
 
     def _repr_html_(self) -> str:
-        body = "".join(f"<tr>{_cells(cells)}</tr>" for cells in self.lines)
-        return f"<table><tr>{_cells(self.head, 'th')}</tr>{body}</table>"
+        return _HTML.render(head=self.head, rows=self.lines)
 
     def __repr__(self) -> str:
         return "\n".join(" | ".join(cells) for cells in [self.head, *self.lines])

@@ -17,12 +17,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from jacklib.errors import DataError, plain, refuse
+from jacklib.errors import DataError, plain, refuse_as
 from jacklib.files import filled
 from jacklib.porting.sources import TORCH, Source, called, jittor_s, parsed, read
 
 LOSSES = ("BCELoss", "CrossEntropyLoss", "MSELoss", "L1Loss", "KLDivLoss")
 WAITS = ("sync_all", "sync", "item", "numpy", "data", "tolist")  # after these, numbers are there
+STEPS = ("backward", "step")  # methods
 CLOCKS = ("time.time", "time.perf_counter", "time.process_time")
 NETWORKS = ("net", "model", "criterion", "run_model", "network")  # likely names of one
 
@@ -207,13 +208,10 @@ def time_without_waiting(source: Source) -> Found:
                     begun, busy = True, False
                 elif begun:
                     networks = (name.rpartition(".")[2] in NETWORKS for name in names)
-                    busy = busy or any(networks) or any(map(_is_step, calls))
+                    steps = (getattr(call.func, "attr", None) in STEPS for call in calls)
+                    busy = busy or any(networks) or any(steps)
                 if any(called(call) in WAITS for call in calls):
                     busy = False
-
-
-def _is_step(call: ast.Call) -> bool:
-    return getattr(call.func, "attr", None) in ("backward", "step")
 
 
 def _makes_var(source: Source, node: ast.AST, makers: set[str], filled: bool = False) -> bool:
@@ -422,8 +420,7 @@ def check_files(paths: Sequence[str]) -> int:
             for line, words in source.unfollowed():
                 hidden.setdefault(words, []).append(_place(file, **source.place(line)))
             errors += source.unread
-    refuse(not seen["files"] and not errors, ", ".join(paths), found="no Python file or notebook",
-           wanted="one or more", cure="Check the path.")  # fmt: skip
+    refuse_as("nothing to check", not seen["files"] and not errors, ", ".join(paths))
     sys.stdout.flush()
     for error in errors:
         print(f"error: {error}", file=sys.stderr)

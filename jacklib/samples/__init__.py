@@ -9,7 +9,7 @@ from jacklib.data.prepare import prepare_videos
 from jacklib.data.prepare_gait import FILES, prepare_gait
 from jacklib.data.tsl_features import extract_features
 from jacklib.data.video import SamplePaths
-from jacklib.errors import DataError, refuse
+from jacklib.errors import DataError, refuse_as
 from jacklib.files import SET_MARK, make_set, read_table
 from jacklib.samples.gait_samples import build_gait_samples
 from jacklib.samples.rendered import build_rendered
@@ -19,10 +19,7 @@ from jacklib.samples.untrimmed import build_untrimmed_rendered
 def samples_folder() -> Path:
     """The checkout's `data_samples`. Raises DataError if jacklib lies outside a checkout."""
     folder = ROOT / "data_samples"
-    refuse(not folder.is_dir(), str(folder), found="no such folder",
-           wanted="the data_samples of a checkout of JACK", cure="Clone the repository and "
-           "install it with `pip install -e .`, or name your own data with --video_path, "
-           "--audio_path and --annotation_path.")  # fmt: skip
+    refuse_as("no data_samples", not folder.is_dir(), str(folder))
     return folder
 
 

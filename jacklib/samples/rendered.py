@@ -25,12 +25,14 @@ from typing import NamedTuple
 import av
 import cv2
 import numpy as np
+import yaml
 from tqdm.auto import tqdm
 
-from jacklib.errors import check_at_least, check_choice, refuse
+from jacklib.errors import check_at_least, check_choice, refuse_as
 from jacklib.files import make_set, write_text
 
-LABELS = ["Anger", "Anticipation", "Disgust", "Fear", "Joy", "Sadness", "Surprise", "Trust"]
+EMOTIONS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
+LABELS = [*EMOTIONS]
 FPS, SAMPLE_RATE = 30, 44100
 SAMPLES_PER_FRAME = SAMPLE_RATE // FPS
 EVENT_FRAMES, EVENT_GRID = 36, 12  # length of an event; it starts at a multiple of the second
@@ -409,25 +411,7 @@ def trust(stage: Stage, t, s, tempo: float, hue: float, rng: Random) -> np.ndarr
     return 0.55 * chord * (0.8 - 0.2 * np.cos(2 * np.pi * tempo * s))
 
 
-class Emotion(NamedTuple):
-    """What an event consists of."""
-
-    top: tuple[float, float, float]  # colours: hue in degrees, saturation, value
-    bottom: tuple[float, float, float]
-    tempo: tuple[float, float]  # beats per second, from and to
-    event: Callable
-
-
-EMOTIONS = {
-    "Anger": Emotion((2, 0.9, 0.45), (0, 0.95, 0.14), (6, 9), anger),
-    "Anticipation": Emotion((18, 0.75, 0.45), (32, 0.9, 0.9), (2.2, 3.2), anticipation),
-    "Disgust": Emotion((76, 0.6, 0.5), (56, 0.7, 0.3), (2.5, 4), disgust),
-    "Fear": Emotion((262, 0.6, 0.16), (240, 0.5, 0.04), (11, 15), fear),
-    "Joy": Emotion((52, 0.45, 1), (47, 0.85, 1), (6, 8.5), joy),
-    "Sadness": Emotion((214, 0.3, 0.5), (222, 0.55, 0.2), (0.8, 1.3), sadness),
-    "Surprise": Emotion((186, 0.65, 1), (196, 0.8, 0.85), (2.4, 3.1), surprise),
-    "Trust": Emotion((110, 0.28, 0.9), (140, 0.45, 0.68), (1, 1.6), trust),
-}
+EVENTS = anger, anticipation, disgust, fear, joy, sadness, surprise, trust  # as in LABELS
 
 
 # --- a clip ---------------------------------------------------------------------------------------
@@ -452,10 +436,8 @@ def event_starts(n_frames: int) -> list[int]:
 
 def _checked_event(event, n_frames: int) -> tuple[int, int]:
     start, end = (int(frame) for frame in event)
-    refuse(not 0 <= start < end <= n_frames, "event",
-           found=f"({start}, {end}) in a clip of {n_frames} frames",
-           wanted="0 <= start < end <= n_frames",
-           cure="Give (start, end) in frames, end not included.")  # fmt: skip
+    refuse_as("odd event", not 0 <= start < end <= n_frames, "event", start=start, end=end,
+              n_frames=n_frames)  # fmt: skip
     return start, end
 
 
@@ -473,10 +455,9 @@ def render_clip(
     Raises DataError for what is out of range.
     """
     check_choice("label", label, LABELS, "Labels begin with a capital, as in VE8.")
-    refuse(seed < 0 or min(size) < 16 or n_frames < (EVENT_FRAMES if event is None else 1),
-           "render_clip", found=f"seed={seed}, size={tuple(size)}, n_frames={n_frames}",
-           wanted=f"seed >= 0, height and width >= 16, n_frames >= {EVENT_FRAMES}",
-           cure="Change the argument that is out of range.")  # fmt: skip
+    odd = seed < 0 or min(size) < 16 or n_frames < (EVENT_FRAMES if event is None else 1)
+    refuse_as("odd clip", odd, "render_clip", seed=seed, size=tuple(size), n_frames=n_frames,
+              least=EVENT_FRAMES)  # fmt: skip
     words = [int(seed) & 0xFFFFFFFF, int(seed) >> 32 & 0xFFFFFFFF]
     scene_rng, hum_rng, time_rng = (np.random.RandomState([*words, use]) for use in range(3))
     event_rng = np.random.RandomState([*words, 3, LABELS.index(label)])
@@ -487,7 +468,7 @@ def render_clip(
     start, end = _checked_event(event, n_frames)
     scene = neutral_scene(n_frames, size, scene_rng)
     wave = neutral_sound(n_frames * SAMPLES_PER_FRAME, hum_rng)
-    _add_event(EMOTIONS[label], scene, wave, start, end, event_rng)
+    _add_event(label, scene, wave, start, end, event_rng)
     corners = scene.margin + np.rint(scene.shake * scene.unit).astype(int)
     pictures = zip(scene.canvas, corners, strict=True)
     frames = np.stack([whole[y : y + size[0], x : x + size[1]] for whole, (y, x) in pictures])
@@ -496,17 +477,19 @@ def render_clip(
 
 
 def _add_event(
-    emotion: Emotion, scene: Stage, wave: np.ndarray, start: int, end: int, rng: Random
+    label: str, scene: Stage, wave: np.ndarray, start: int, end: int, rng: Random
 ) -> None:
     """Put the event into a scene and its sound, frames start to end."""
-    tempo, hue, bright = (between(rng, *ends) for ends in (emotion.tempo, (-9, 9), (0.85, 1.15)))
-    top, bottom = (hsv(h + hue, s, v * bright) for h, s, v in (emotion.top, emotion.bottom))
+    about, event = EMOTIONS[label], EVENTS[LABELS.index(label)]
+    tempo, hue, bright = (between(rng, *e) for e in (about["tempo"], (-9, 9), (0.85, 1.15)))
+    colours = about["top"], about["bottom"]
+    top, bottom = (hsv(h + hue, s, v * bright) for h, s, v in colours)
     veil = rng.randint(165, 236)  # of 256; the neutral scene shines through a little
     during = scene.part(start, end)
     during.fill(top, bottom, np.full(end - start, veil))
     heard = wave[start * SAMPLES_PER_FRAME : end * SAMPLES_PER_FRAME]
     t, s = np.arange(end - start) / FPS, np.arange(len(heard)) / SAMPLE_RATE
-    voice = emotion.event(during, t, s, tempo, hue, rng)
+    voice = event(during, t, s, tempo, hue, rng)
     # Ten milliseconds in and out, within the event, so that nothing clicks.
     fade = np.minimum(1, np.minimum(s, s[-1] - s) * 100)
     heard += between(rng, 0.3, 0.55) * fade * voice

@@ -17,15 +17,8 @@ import numpy as np
 
 from jacklib.data.tsl300 import CLASSES, POINT_FIELDS, SUBSETS, Segment
 from jacklib.files import SET_MARK, make_set, read_table, write_json, write_text
-from jacklib.samples.rendered import (
-    FPS,
-    LABELS,
-    SAMPLES_PER_FRAME,
-    in_threads,
-    mp3_stream,
-    mux_sound,
-    render_clip,
-)
+from jacklib.samples import rendered
+from jacklib.samples.rendered import FPS, LABELS, render_clip
 
 POSITIVE = frozenset({"Anticipation", "Joy", "Surprise", "Trust"})
 SHOTS = 8  # of a video
@@ -97,7 +90,7 @@ def render_untrimmed(seed: int, fps: int) -> UntrimmedVideo:
         looked = with_event if kind in ("event", "looks") else without
         heard = with_event if kind in ("event", "sounds") else without
         frames.append(looked.frames[:length])
-        sound.append(heard.sound[: length * SAMPLES_PER_FRAME])
+        sound.append(heard.sound[: length * rendered.SAMPLES_PER_FRAME])
         if kind == "event":
             place = [(at + frame) / FPS for frame in event]
             events.append(Segment("p" if label in POSITIVE else "n", *np.round(place, 3).tolist()))
@@ -164,7 +157,7 @@ def _write_videos(root: Path, n_train: int, n_test: int, progress: bool) -> None
         return video._replace(frames=len(video.frames), sound=None)  # all that is needed of them
 
     # Two at a time: one video in the making takes 150 MB.
-    made = in_threads(2, one, jobs, "rendered videos", "video", progress)
+    made = rendered.in_threads(2, one, jobs, "rendered videos", "video", progress)
     videos = dict(zip(jobs, made, strict=True))
 
     fps, seconds, complete, released = {}, {}, {}, {}
@@ -210,11 +203,11 @@ def write_mp4(path: Path, frames: np.ndarray, sound: np.ndarray, fps: int) -> No
         video.height, video.width = frames.shape[1:3]
         video.pix_fmt = "yuv420p"
         video.options = {"crf": "23", "preset": "veryfast", "threads": "1", "x264-params": "asm=0"}
-        audio = mp3_stream(container)
+        audio = rendered.mp3_stream(container)
         for number, picture in enumerate(frames):
             planes = cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420)
             frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
             frame.pts, frame.time_base = number, Fraction(1, fps)
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
-        mux_sound(container, audio, sound)
+        rendered.mux_sound(container, audio, sound)

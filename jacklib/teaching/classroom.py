@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jacklib.errors import check_word, refuse
+from jacklib.errors import check_word, refuse_as
 from jacklib.widgets.words import texts
 
 _TEXT = texts("classroom")
@@ -81,9 +81,15 @@ def check_function(
         if not callable(function):
             raise _Wrong("not_function", got=_short(function))
         for arguments, wanted in cases:
-            call = _call_text(function, arguments)
+            given, named = arguments if isinstance(arguments, tuple) else (arguments,), {}
+            if isinstance(arguments, dict):
+                given, named = (), arguments
+            call = _call_text(function, given, named)
+            own = given, named
+            with contextlib.suppress(Exception):  # what cannot be copied the function gets as it is
+                own = copy.deepcopy(own)
             try:
-                got = _call(function, arguments)
+                got = function(*own[0], **own[1])
             except NotImplementedError:
                 raise _Todo from None
             # SystemExit: `exit()` in an answer must not end the kernel.
@@ -143,9 +149,7 @@ def compare_runs(
     seeds = sorted(next(iter(runs.values()), ()))
     for name, values in (runs or {"nothing": {}}).items():
         bad = sorted(values) != seeds or not np.isfinite([*values.values()]).all() or not seeds
-        refuse(bad, f"runs of {name!r}", found=str(dict(values)),
-               wanted=f"a finite value for each of the seeds {seeds}",
-               cure="Run all settings with the same seeds; leave out one that failed.")  # fmt: skip
+        refuse_as("other seeds", bad, f"runs of {name!r}", values=str(dict(values)), seeds=seeds)
     rows = {name: np.array([values[s] for s in seeds], float) for name, values in runs.items()}
     pairs, width = {}, max(2 * max(map(len, rows)) + 5, len(measure) + 2)
     print(f"{measure:{width}}" + "".join(f"{f'seed {s}':>9}" for s in seeds) + f"{'mean':>9}")
@@ -268,20 +272,8 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _call(function: Callable, arguments: Any) -> Any:
-    own = arguments
-    with contextlib.suppress(Exception):  # what cannot be copied the function gets as it is
-        own = copy.deepcopy(arguments)
-    if isinstance(own, tuple):
-        return function(*own)
-    return function(**own) if isinstance(own, dict) else function(own)
-
-
-def _call_text(function: Callable, arguments: Any) -> str:
-    if isinstance(arguments, dict):
-        inside = [f"{key}={_short(value)}" for key, value in arguments.items()]
-    else:
-        inside = map(_short, arguments if isinstance(arguments, tuple) else (arguments,))
+def _call_text(function: Callable, given: tuple, named: dict) -> str:
+    inside = [*map(_short, given), *(f"{key}={_short(value)}" for key, value in named.items())]
     name = getattr(function, "__name__", "function")
     # A lambda has no name that a reader knows.
     return f"{'function' if name == '<lambda>' else name}({', '.join(inside)})"

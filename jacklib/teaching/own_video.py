@@ -10,7 +10,7 @@ from jacklib import files
 from jacklib.backend.folders import ROOT
 from jacklib.data import media
 from jacklib.data.tsl_features import DESCRIPTOR, video_facts
-from jacklib.errors import DataError, plain, refuse
+from jacklib.errors import DataError, plain, refuse, refuse_as
 from jacklib.methods.answer import TEXT, Model
 from jacklib.methods.checkpoints import shipped_weights
 from jacklib.methods.front import CLASSROOM_DATA, METHODS, load, network_key
@@ -28,8 +28,7 @@ def check_file(path: str | Path, kinds: Sequence[str] = VIDEOS) -> Path:
     refuse(path.suffix.lower() not in kinds, str(path), wanted=wanted,
            found=f"a name that ends in {path.suffix or 'nothing'}",
            cure="Choose such a file, or convert it.")  # fmt: skip
-    refuse(path.stat().st_size == 0, str(path), found="0 bytes", wanted="a whole file",
-           cure="Copy or upload it again.")  # fmt: skip
+    refuse_as("empty upload", path.stat().st_size == 0, str(path))
     return path
 
 

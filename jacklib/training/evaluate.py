@@ -16,8 +16,8 @@ import numpy as np
 from jacklib.core.metrics import confusion_matrix, per_class
 from jacklib.core.shapes import check_finite
 from jacklib.data.video import Batch
-from jacklib.errors import refuse
-from jacklib.files import write_bytes, write_text
+from jacklib.errors import refuse_as
+from jacklib.files import filled, write_bytes, write_text
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,7 @@ class Predictions:
         """Those of the other clips. Raises DataError if there are none."""
         others = set(self.ids) - set(ids)
         kept = [row for row, clip in enumerate(self.ids) if clip in others]
-        refuse(not kept, self.noun, found="none that can be read", wanted="at least one",
-               cure="Look at the files that the warnings name, or prepare them again."
-        )  # fmt: skip
+        refuse_as("no clips left", not kept, self.noun)
         return replace(
             self, probabilities=self.probabilities[kept], labels=self.labels[kept],
             ids=[self.ids[row] for row in kept], gamma=self.gamma[kept],
@@ -86,17 +84,12 @@ class Predictions:
 
     def table(self) -> str:
         """The per-class table as text."""
-        width = max(len(name) for name in [*self.class_names, "class"])
-        lines = [f"{'class':<{width}}  {self.noun}  precision  recall     F1"]
-        for name, row in zip(self.class_names, per_class(self.confusion), strict=True):
-            shares = (row[k] for k in ("precision", "recall", "f1"))
-            cells = ["    -" if share is None else f"{share:5.2f}" for share in shares]
-            lines.append(
-                f"{name:<{width}}  {row['clips']:5d}      {cells[0]}   {cells[1]}  {cells[2]}"
-            )
-        n, chance, most = len(self.labels), 1 / len(self.class_names), self.most_frequent
-        score = f"accuracy {self.accuracy:.3f} on {n} {self.noun} (chance {chance:.3f})"
-        return "\n".join([*lines, f"{score}; always the most frequent class: {most:.3f}"])
+        return filled(
+            Path(__file__).with_name("evaluation.txt"), found=self,
+            rows=[*zip(self.class_names, per_class(self.confusion), strict=True)],
+            width=max(map(len, [*self.class_names, "class"])),
+            share=lambda share: "    -" if share is None else f"{share:5.2f}",
+        )  # fmt: skip
 
     def write(self, folder: str | os.PathLike, more: Mapping[str, Any] | None = None) -> list[Path]:
         """Write evaluation.json and confusion.png into `folder`; returns both paths. more: plain

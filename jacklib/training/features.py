@@ -5,7 +5,7 @@ import hashlib
 import jittor as jt
 import numpy as np
 
-from jacklib.errors import refuse
+from jacklib.errors import refuse_as
 
 
 class KeptFeatures:
@@ -20,9 +20,7 @@ class KeptFeatures:
     """
 
     def __init__(self, net: jt.nn.Module, megabytes: int = 512):
-        refuse(not net.config.freeze_backbone, "keep_features", found="a backbone that is trained",
-               wanted="a frozen one, whose features stay the same",
-               cure="Leave the option out, or use the paper's settings.")  # fmt: skip
+        refuse_as("trained backbone", not net.config.freeze_backbone, "keep_features")
         self.net, self.limit = net, megabytes * 2**20
         self.features: dict[bytes, np.ndarray] = {}
         self.used = self.computed = self.found = 0
@@ -30,10 +28,8 @@ class KeptFeatures:
     def __call__(self, visual: np.ndarray) -> np.ndarray:
         """visual [B, S, 3, D, H, W] -> float32 [B, S, d]."""
         net = self.net
-        refuse(net.is_training() and not net.config.stored_statistics, "keep_features",
-               found="a backbone whose batch norm uses each batch's own statistics",
-               wanted="evaluation mode, or stored_statistics", cure="Call net.eval(), or build the "
-               "network with stored_statistics=True.")  # fmt: skip
+        refuse_as("batch's own statistics", net.is_training() and not net.config.stored_statistics,
+                  "keep_features")  # fmt: skip
         visual = np.asarray(visual, np.float32)
         B, S = visual.shape[:2]
         snippets = visual.reshape(B * S, *visual.shape[2:])

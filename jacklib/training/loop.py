@@ -20,7 +20,7 @@ import jittor as jt
 import numpy as np
 from tqdm.auto import tqdm
 
-from jacklib.errors import TrainingError
+from jacklib.errors import TrainingError, said
 from jacklib.files import whole_file
 from jacklib.ops import Optimizer
 from jacklib.training import parallel
@@ -115,7 +115,8 @@ def _epoch(
         if rates is not None:
             for group, rate in zip(optimizer.groups, rates(epoch, number), strict=True):
                 group["lr"] = rate
-        jt.set_seed(step_seed(run.seed, epoch, number) + parallel.rank())
+        seeds = np.random.SeedSequence([run.seed, epoch, number]).generate_state(1)
+        jt.set_seed(int(seeds[0] >> 1) + parallel.rank())
         value, hits, count = _step(optimizer, step_loss, batch, epoch, number, run.folder)
         loss_sum += value * count
         right += int(hits)
@@ -148,18 +149,21 @@ def _step(
     parallel.add_gradients(optimizer)
     slope = optimizer.gradient_sum().item()
     count = sum(len(labels) for _, labels in scores)
-    hits = sum(_right(*pair) for pair in scores)
+    # The likeliest class or, with [B, C] labels, exactly those.
+    hits = sum(
+        (logits.argmax(1) == labels if labels.ndim == 1 else
+         ((logits >= 0.5) == (labels > 0)).all(1)).sum()
+        for logits, labels in scores
+    )  # fmt: skip
     value, hits, count = parallel.total([value, hits, count]).tolist()
     # ReLU in Jittor's kernels turns NaN into 0: what went wrong inside the network may show in the
     # gradients only. Nothing has moved yet.
     if not (math.isfinite(value) and math.isfinite(slope)):
         last = folder / "last.pth"
         left = f"The last good state is in {last}." if last.exists() else "Nothing was saved yet."
-        raise TrainingError(
-            f"The loss or its gradient is no longer a number (loss {value}) in epoch {epoch + 1}, "
-            f"batch {number + 1} (clips {', '.join(batch.ids[:4])}...). Lower the learning rate, "
-            f"and look at these clips' frames and audio. {left}"
-        )
+        clips = ", ".join(batch.ids[:4])
+        raise TrainingError(said("loss is no number", loss=value, epoch=epoch + 1, left=left,
+                                 batch=number + 1, clips=clips))  # fmt: skip
     optimizer.step()
     return value, hits, count
 
@@ -182,15 +186,3 @@ def _keep(run: Run, net: jt.nn.Module, optimizer: Optimizer, progress: dict[str,
             best = pending.enter_context(whole_file(run.folder / "best.pth"))
             save_weights(net, best, {**run.options, "epoch": progress["epoch"]})
         _save(run, net, optimizer, progress)
-
-
-def step_seed(seed: int, epoch: int, batch: int) -> int:
-    """Jittor's seed for one batch of one epoch."""
-    return int(np.random.SeedSequence([seed, epoch, batch]).generate_state(1)[0] >> 1)
-
-
-def _right(logits: np.ndarray, labels: np.ndarray) -> int:
-    """How many rows are right: the likeliest class or, with [B, C] labels, exactly those."""
-    if labels.ndim == 1:
-        return int((logits.argmax(1) == labels).sum())
-    return int(((logits >= 0.5) == (labels > 0)).all(1).sum())

@@ -18,7 +18,7 @@ from typing import Any
 import jittor as jt
 import numpy as np
 
-from jacklib.errors import refuse
+from jacklib.errors import refuse_as
 
 
 def world_size() -> int:
@@ -36,10 +36,8 @@ def part(indices: np.ndarray) -> np.ndarray:
 
     Raises DataError, in all processes alike, if one would be left without a sample.
     """
-    refuse(world_size() > max(1, len(indices)), "batch_size",
-           found=f"a batch of {len(indices)} for {world_size()} processes",
-           wanted="a sample for each process in every batch, the last of an epoch too",
-           cure="Choose another --batch_size, or start fewer processes.")  # fmt: skip
+    refuse_as("batch too small", world_size() > max(1, len(indices)), "batch_size", n=len(indices),
+              processes=world_size())  # fmt: skip
     return np.array_split(indices, world_size())[rank()]
 
 
@@ -125,9 +123,7 @@ def synchronise_batch_norm(net: jt.nn.Module) -> None:
 
 def check_alone(what: str) -> None:
     """Raise DataError if several processes would do the same work and write the same files."""
-    refuse(world_size() > 1, what, found=f"{world_size()} processes",
-           wanted="one: several can train (METHOD main) and nothing else",
-           cure="Run it without mpirun.")  # fmt: skip
+    refuse_as("several processes", world_size() > 1, what, n=world_size())
 
 
 def leave(code: int) -> int:

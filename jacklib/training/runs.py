@@ -17,7 +17,7 @@ from typing import Any
 import jittor as jt
 import numpy as np
 
-from jacklib.errors import DataError, DiskError, refuse
+from jacklib.errors import DataError, DiskError, refuse_as, said
 from jacklib.files import LOCK, locked, sweep, write_bytes
 from jacklib.ops import Optimizer
 from jacklib.training import parallel
@@ -110,10 +110,7 @@ def begin(
     if run.resume is not None:
         progress = _resumed(run, net, optimizer, n_batches, n_epochs, rates)
     elif run.show and first_process and (run.folder / "best.pth").exists() and not in_notebook():
-        print(
-            f"Note: the weights of an earlier run in {run.folder} are replaced; another folder "
-            "keeps them.", file=sys.stderr
-        )  # fmt: skip
+        print(said("earlier run", folder=run.folder), file=sys.stderr)
     jt.sync_all()  # lazy initial weights are drawn now, from the caller's seed, not a batch's
     if first_process:
         _check_room(run.folder, net)
@@ -145,10 +142,8 @@ def _check_same(path: Any, have: Mapping[str, Any], wanted: Mapping[str, Any]) -
     for name in filter(have.__contains__, wanted):
         # A file gives lists back where tuples went in.
         one, other = (tuple(v) if isinstance(v, list) else v for v in (have[name], wanted[name]))
-        refuse(one != other, os.fspath(path), found=f"a run with {name} {have[name]}",
-               wanted=f"{name} {wanted[name]}, as asked", cure="Resume with the options, seed and "
-               "data that the run was begun with (Gait: with another --n_epochs, name its --drops "
-               "too).")  # fmt: skip
+        refuse_as("another run", one != other, os.fspath(path), name=name, have=have[name],
+                  wanted=wanted[name])  # fmt: skip
 
 
 def _resumed(
@@ -168,10 +163,8 @@ def _resumed(
             group["lr"] = rate
     for have, wanted in zip(optimizer.groups, asked, strict=True):
         _check_same(path, have, {k: v for k, v in wanted.items() if k != "params"})
-    refuse((progress["epoch"], progress["batch"]) > (n_epochs, 0), path,
-           found=f"a run that has gone beyond epoch {n_epochs}: {progress['epoch']} are complete",
-           wanted=f"one that has not, as epoch {n_epochs} is to be the last",
-           cure="Give a larger --n_epochs (TSL: a longer --lr).")  # fmt: skip
+    refuse_as("run beyond its end", (progress["epoch"], progress["batch"]) > (n_epochs, 0), path,
+              n_epochs=n_epochs, progress=progress["epoch"])  # fmt: skip
     return progress
 
 
@@ -189,10 +182,7 @@ def restore_best(run: Run, net: jt.nn.Module, progress: dict[str, Any]) -> None:
         if not same_file(best, beside):
             write_bytes(best, beside.read_bytes())
     elif not is_best(best, epoch, options):
-        print(
-            f"Note: the best weights so far, those of epoch {epoch}, are neither in {folder} nor "
-            f"beside {resume}. best.pth is written when an epoch is better.", file=sys.stderr
-        )  # fmt: skip
+        print(said("no best weights", epoch=epoch, folder=folder, resume=resume), file=sys.stderr)
 
 
 def is_best(path: Path, epoch: int, options: Mapping[str, Any] | None = None) -> bool:

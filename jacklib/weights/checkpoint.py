@@ -19,7 +19,7 @@ from typing import Any
 import jittor as jt
 import numpy as np
 
-from jacklib.errors import DataError, plain, refuse, shown
+from jacklib.errors import DataError, error_of, plain, refuse, refuse_as, said, shown, some
 from jacklib.files import file_name
 from jacklib.weights import torch_files
 
@@ -54,12 +54,7 @@ class LoadReport:
         kinds = {"missing": self.missing, "unexpected": self.unexpected, "of another shape": shapes}
         lines = [f"{len(self.matched)} entries loaded"]
         lines += [f"without {plain(self.prefix)} before their names"] * bool(self.prefix)
-        return "; ".join(lines + [f"{len(v)} {k}: {_some(v)}" for k, v in kinds.items() if v])
-
-
-def _some(words: list[str]) -> str:
-    more = f" and {len(words) - 4} more" if len(words) > 4 else ""
-    return ", ".join(map(plain, words[:4])) + more
+        return "; ".join(lines + [f"{len(v)} {k}: {some(v)}" for k, v in kinds.items() if v])
 
 
 @dataclass(frozen=True)
@@ -128,11 +123,11 @@ def _weights(source: Source) -> tuple[str, dict[str, np.ndarray]]:
         if len(tables) == 1:  # also under a name that we do not know, it can be nothing else
             return name, tables[0][1]
         if tables:
-            raise _no_weights(name, f"several tables of arrays, {_some([k for k, _ in tables])}")
+            raise _no_weights(name, f"several tables of arrays, {some([k for k, _ in tables])}")
         parts = [pair for _, part in level for pair in part.items()]
         # A file may point to one table a million times.
         level = list({id(v): (str(k), v) for k, v in parts if isinstance(v, Mapping)}.values())
-    raise _no_weights(name, f"no arrays under the keys {_some([str(k) for k in content])}")
+    raise _no_weights(name, f"no arrays under the keys {some([str(k) for k in content])}")
 
 
 def _arrays(content: Mapping) -> dict[str, np.ndarray]:
@@ -147,10 +142,7 @@ def _arrays(content: Mapping) -> dict[str, np.ndarray]:
 
 
 def _no_weights(name: str, found: str) -> DataError:
-    return DataError(
-        name, found=found, wanted="weights by name, at the top or under 'state_dict'",
-        cure="Give the file that training saved, not a log or an options file, with one network.",
-    )  # fmt: skip
+    return error_of("no weights in it", name, found=found)
 
 
 def load_weights(net: jt.nn.Module, source: Source, strict: bool = True) -> LoadReport:
@@ -177,9 +169,8 @@ def load_weights(net: jt.nn.Module, source: Source, strict: bool = True) -> Load
             report.unexpected.append(ours)
             continue
         same = np.array_equal(value, given[found.setdefault(entry, key)], equal_nan=True)
-        refuse(not same, name, found=f"{found[entry]} and {key} with different values",
-               wanted=f"the same: they are one entry of {type(net).__name__}",
-               cure="Take one of them out, or use a network that does not tie them.")  # fmt: skip
+        refuse_as("tied weights differ", not same, name, found=found[entry], key=key,
+                  kind=type(net).__name__)  # fmt: skip
     report.missing = [key for key in own if key not in found]
     for entry, key in found.items():
         shape, wanted = given[key].shape, tuple(own[entry].shape)
@@ -188,9 +179,8 @@ def load_weights(net: jt.nn.Module, source: Source, strict: bool = True) -> Load
             report.matched.append(entry)
         else:
             report.mismatched[entry] = (shape, wanted)
-    refuse(strict and not report.complete, name, found=report,
-           wanted=f"the {len(own)} entries of {type(net).__name__}", cure=_cure(report)
-    )  # fmt: skip
+    refuse_as("weights that do not fit", strict and not report.complete, name, report=report,
+              n=len(own), kind=type(net).__name__, cure=_cure(report))  # fmt: skip
     values = {
         entry: _numbers(given[found[entry]], str(own[entry].dtype), f"{name}, {found[entry]}")
         for entry in report.matched
@@ -235,19 +225,15 @@ def _numbers(array: np.ndarray, dtype: str, where: str) -> np.ndarray:
         # NumPy has no bfloat16.
         values = array if is_complex else array.astype(dtype.replace("bfloat16", "float32"))
     finite = np.isfinite(array).all() and np.isfinite(values).all()
-    refuse(is_complex or not finite, where,
-           found="complex numbers" if is_complex else "NaN or infinite values",
-           wanted="real, finite numbers",
-           cure="Take the weights of an earlier epoch, or download the file again.")  # fmt: skip
+    refuse_as("no finite weights", is_complex or not finite, where,
+              found="complex numbers" if is_complex else "NaN or infinite values")  # fmt: skip
     return values
 
 
 def _cure(report: LoadReport) -> str:
     for key, (found, wanted) in report.mismatched.items():
         if key.endswith("fc.weight") and found[1:] == wanted[1:]:
-            return (f"The file was trained for {found[0]} classes and this network has {wanted[0]}:"
-                    " use the data set it was trained on, or build the network with its number of "
-                    "classes.")  # fmt: skip
+            return said("other classes", found=found[0], wanted=wanted[0])
     if report.mismatched:
         return "Build the network with the options that the file was trained with."
     return "Check that the file belongs to this network; strict=False loads what fits."
@@ -267,10 +253,7 @@ def load_kinetics_backbone(resnet: jt.nn.Module, path: str | os.PathLike) -> Loa
     try:
         return load_weights(resnet, renamed)
     except DataError as error:
-        raise DataError(
-            os.fspath(path), found=error.found, wanted="a 3D ResNet-101 with projection shortcuts",
-            cure="Other depths and type-A shortcuts do not fit: use resnet-101-kinetics.pth.",
-        ) from None  # fmt: skip
+        raise error_of("no ResNet-101", os.fspath(path), found=error.found) from None
 
 
 def save_weights(
@@ -309,7 +292,11 @@ def _checked_options(options: Any, path: str) -> dict[str, Any]:
         elif name in _ENTRIES["texts"]:
             _demand(isinstance(value, str), path, where, value, "text")
         elif name == "class_names":
-            _check_class_names(path, value)
+            names = {file_name(part, f"{path}, {where}") for part in parts}
+            right = isinstance(value, list | tuple) and 0 < len(value) == len(names) <= 1000
+            right = right and all(len(part) <= 100 for part in names)
+            wanted = "1 to 1,000 names, each once, of at most 100 letters"
+            _demand(right, path, where, value, wanted)
     return dict(options)
 
 
@@ -317,16 +304,6 @@ def _is_plain(value: Any) -> bool:
     if type(value) is str:
         return len(value) <= _LONGEST_TEXT
     return value is None or type(value) in (bool, int, float)
-
-
-def _check_class_names(path: str, names: Any) -> None:
-    where = "option class_names"
-    right = isinstance(names, list | tuple) and 0 < len(names) <= 1000
-    _demand(right, path, where, names, "a list of 1 to 1,000 names")
-    for name in names:
-        right = len(file_name(name, f"{path}, {where}")) <= 100
-        _demand(right, path, where, name, "names of at most 100 letters")
-    _demand(len(set(names)) == len(names), path, where, names, "each name once")
 
 
 def _checked_progress(progress: Any, path: str, needed: Sequence[str]) -> dict[str, Any]:
@@ -404,10 +381,9 @@ def load_training(
     a damaged part."""
     file = read_checkpoint(path)
     content = file.content
-    refuse(not isinstance(content, Mapping) or not {"optimizer", "progress"} <= content.keys(),
-           file.path, found="weights without a training state",
-           wanted="the last.pth of a training run", cure="Give such a file to --resume, or start "
-           "afresh from these weights with --checkpoint_path.")  # fmt: skip
+    refuse_as("no training state",
+              not isinstance(content, Mapping) or not {"optimizer", "progress"} <= content.keys(),
+              file.path)  # fmt: skip
     progress = _checked_progress(content["progress"], file.path, needed)
     load_weights(net, Checkpoint(file.path, content.get("state_dict")))
     with naming(file.path):

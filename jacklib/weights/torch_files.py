@@ -34,7 +34,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from jacklib.errors import DataError, refuse, shown
+from jacklib.errors import DataError, error_of, refuse, refuse_as, shown
 from jacklib.files import check_file, reading, sweep, whole_file
 
 # PyTorch's dtype: the NumPy dtype of its bytes (little-endian, as files nearly always are), its
@@ -67,15 +67,7 @@ _LARGEST_INTEGER = 2048  # bits
 _MOST_MEMBERS = 100_000  # of a zip archive
 _MOST_AXES = 32  # NumPy 1's limit
 
-_TRUST = (
-    "If you trust where it comes from, load it once with PyTorch and re-save the state dict only: "
-    "torch.save(model.state_dict(), path)."
-)
-_FROM_JITTOR = "Load it in Jittor and save the weights alone: jt.save(net.state_dict(), path)."
-_AGAIN = "Download or copy it again and compare its size and checksum with the source's."
-_CHECK_PATH = "Check the path and its permissions."
-_WANTED = "weights as PyTorch, Jittor or safetensors write them"
-_STORABLE = "np.ndarray, dict, list, tuple, str, int, float, bool or None"
+_TRUST, _FROM_JITTOR, _AGAIN, _CHECK_PATH, _WANTED, _STORABLE = _TABLES["words"].values()
 
 
 # ---------------------------------------------------------------------------------------- reading
@@ -125,19 +117,15 @@ def _check_kind(path: str, file: BinaryIO) -> None:
     for kind in json.loads(Path(__file__).with_name("other_files.json").read_text("utf-8")):
         begin = text if kind.get("text") else head[kind.get("at", 0) :]
         if begin.startswith(tuple(sign.encode("latin1") for sign in kind["signs"])):
-            raise _unusable(path, kind["found"], kind["cure"])
+            raise error_of("unusable file", path, found=kind["found"], cure=kind["cure"])
     # The others are what Python 2 wrote.
     if not head.startswith((b"PK", b"\x80", b"(d", b"}q", b"ccollections\n")):
         found = f"something else, beginning with {head[:16]!r}" if head else "an empty file"
-        raise _unusable(path, found, _AGAIN)
-
-
-def _unusable(path: str, found: str, cure: str) -> DataError:
-    return DataError(path, found=found, wanted=_WANTED, cure=cure)
+        raise error_of("unusable file", path, found=found, cure=_AGAIN)
 
 
 def _damaged(bad: object, path: str, found: str) -> None:
-    refuse(bad, path, found=f"a damaged file: {found}", wanted=_WANTED, cure=_AGAIN)
+    refuse_as("damaged file", bad, path, found=found)
 
 
 class _Storage(NamedTuple):
@@ -282,8 +270,7 @@ class _Program:
         return zip(map(self._key, items[::2]), items[1::2], strict=True)
 
     def _refused(self, found: str, cure: str = _TRUST) -> DataError:
-        return DataError(self.path, found=f"{found}, which is not read because it could run code",
-                         wanted="tensors and plain values only", cure=cure)  # fmt: skip
+        return error_of("could run code", self.path, found=found, cure=cure)
 
     def _name(self, module: str, name: str) -> _Name:
         dotted = f"{_only(module, str)}.{_only(name, str)}"
@@ -381,10 +368,8 @@ class _Program:
         start = 0
         if view and view[0] is not None:  # PyTorch 0.x: a storage that is a part of another
             _, start, n_part = _only(view[0], tuple)
-            _hold(
-                0 <= _only(start, int) <= start + _only(n_part, int) <= n_elements,
-                f"a view outside storage {key}",
-            )
+            inside = 0 <= _only(start, int) <= start + _only(n_part, int) <= n_elements
+            _hold(inside, f"a view outside storage {key}")
             n_elements = n_part
         return _Storage(key, dtype, start, n_elements)
 
@@ -398,26 +383,21 @@ class _Program:
         """An unfilled array for the tensor that looks at `storage` in this way."""
         _only(storage, _Storage)
         size, stride = tuple(_only(size, tuple, list)), tuple(_only(stride, tuple, list))
-        _hold(
-            len(stride) == len(size) <= _MOST_AXES,
-            f"a tensor of {len(size)} axes and {len(stride)} strides",
-        )
+        found = f"a tensor of {len(size)} axes and {len(stride)} strides"
+        _hold(len(stride) == len(size) <= _MOST_AXES, found)
         for number in (offset, *size, *stride):
             _hold(0 <= _only(number, int) < 2**62, f"{shown(number)} as an offset, size or stride")
         unit, itemsize = _FILE_DTYPES[storage.dtype].itemsize, _FILE_DTYPES[dtype].itemsize
         n_elements = storage.n_elements * unit // itemsize
         n_wanted = math.prod(size)
         last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-        _hold(
-            not n_wanted or last < n_elements, f"a tensor beyond the end of storage {storage.key}"
-        )
+        within = not n_wanted or last < n_elements
+        _hold(within, f"a tensor beyond the end of storage {storage.key}")
         memory_dtype = np.dtype("<f4") if dtype == "bfloat16" else _FILE_DTYPES[dtype]
         self._take(n_wanted * memory_dtype.itemsize, f"one of shape {shown(size)}")
         array = np.empty(size, memory_dtype.newbyteorder("="))
-        start = storage.start * unit // itemsize
-        self.tensors.setdefault(storage.key, []).append(
-            _Tensor(array, dtype, start + offset, stride)
-        )
+        tensor = _Tensor(array, dtype, storage.start * unit // itemsize + offset, stride)
+        self.tensors.setdefault(storage.key, []).append(tensor)
         return array
 
     def n_bytes(self, key: str) -> int:
@@ -486,9 +466,7 @@ def _read_zip(path: str, file: BinaryIO) -> Any:
                cure="If it holds .pth files, unpack it and give one of those.")  # fmt: skip
         main = min(pickles, key=len)
         top = main.removesuffix("data.pkl")
-        refuse(f"{top}constants.pkl" in members, path, wanted=_WANTED,
-               found="a TorchScript program (torch.jit.save)", cure="Load it with torch.jit.load, "
-               "then torch.save(module.state_dict(), path).")  # fmt: skip
+        refuse_as("TorchScript", f"{top}constants.pkl" in members, path, wanted=_WANTED)
         if members[main].CRC == 0:
             # Written with torch.serialization.set_crc32_options(False): no checksum to hold to.
             for info in members.values():
@@ -506,7 +484,8 @@ def _read_zip(path: str, file: BinaryIO) -> Any:
         order = f"{top}byteorder"
         value = program.run(io.BytesIO(content(main, size + _MORE_PICKLE)))
         if order in members and content(order, 6) != b"little":
-            raise _unusable(path, "a file of a big-endian machine", _TRUST)
+            found = "a file of a big-endian machine"
+            raise error_of("unusable file", path, found=found, cure=_TRUST)
         for key in program.storages:
             n_bytes, name = program.n_bytes(key), f"{top}data/{key}"
             have = members[name].file_size if name in members else None
@@ -531,7 +510,8 @@ def _read_pickles(path: str, file: BinaryIO) -> Any:
         return magic
     for number, wanted in ((magic, _LEGACY_MAGIC), (program.run(pickles), _LEGACY_VERSION)):
         if type(number) is not int or number != wanted:
-            raise _unusable(path, f"layout version {shown(number)}, not {wanted}", _TRUST)
+            found = f"layout version {shown(number)}, not {wanted}"
+            raise error_of("unusable file", path, found=found, cure=_TRUST)
     program.run(pickles)  # the writer's byte order; storages are little-endian anyway
     value = program.run(pickles)
     keys = [str(_only(key, str, int)) for key in _only(program.run(pickles), list)]
@@ -569,9 +549,8 @@ def read_safetensors(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], di
 
 def _safetensor(path: str, name: str, entry: dict[str, Any]) -> np.ndarray:
     dtype = _SAFETENSORS_DTYPES.get(entry["dtype"])
-    refuse(dtype is None, f"{path}, tensor {name}", found=f"dtype {entry['dtype']}",
-           wanted="one of " + ", ".join(_SAFETENSORS_DTYPES),
-           cure="Convert the file to F32 or F16 with the tool that made it.")  # fmt: skip
+    refuse_as("dtype of safetensors", dtype is None, f"{path}, tensor {name}", dtype=entry["dtype"],
+              wanted="one of " + ", ".join(_SAFETENSORS_DTYPES))  # fmt: skip
     array = np.frombuffer(entry["data"], _FILE_DTYPES[dtype]).reshape(entry["shape"])
     if dtype == "bfloat16":
         return _widened(array)
@@ -598,8 +577,7 @@ def write_torch_file(path: str | os.PathLike, state_dict: Mapping[Any, Any]) -> 
     pickler = _Pickler()
     pickler.put(state_dict, "state_dict")
     folder = os.path.dirname(os.path.abspath(path))
-    refuse(not os.path.isdir(folder), path, found="no such folder", wanted="an existing folder",
-           cure="Create the folder, or choose another path.")  # fmt: skip
+    refuse_as("no folder to write to", not os.path.isdir(folder), path)
     sweep(folder, depth=0)  # what a kill in the middle left
     with whole_file(path) as part, open(part, "wb") as file:
         _write_archive(file, pickler)

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 from jacklib.widgets import drawing
 from jacklib.widgets.drawing import BLUE, GREY, INK, INNER, MARGIN_LEFT, VERMILLION, array
-from jacklib.widgets.words import texts
+from jacklib.widgets.words import texts, told
 
 TEXT = texts("attention")
 
@@ -68,22 +68,16 @@ png = drawing.png_of(render)
 def describe(state: AttentionState, lang: str = "en") -> str:
     """What the picture says, in a few sentences, for those who cannot see it."""
     drawing.check_language(lang)
-    text, s = TEXT[lang], state.segment
-    title, mean = state.title or text["clip"].rstrip(":："), state.gamma.mean()
-    ratio = state.gamma[s] / mean if mean > 0 else 0.0
+    text, s, mean = TEXT[lang], state.segment, state.gamma.mean()
     side = round(state.alpha.shape[1] ** 0.5)
     strongest = divmod(int(state.alpha[s].argmax()), side)
     row, column = ((2 * i + 1) * 3 // (2 * side) for i in strongest)  # which third it is in
-    where, peak = text["where"][row][column], state.alpha[s].max()
-    half, k = channels_for_half(state.beta[s]), state.beta.shape[1]
-    sentences = [
-        text["describe"].format(title=title, s=s, last=len(state.gamma) - 1),
-        text["describe_gamma"].format(ratio=ratio, top=int(state.gamma.argmax())),
-        text["describe_alpha"].format(where=where, peak=peak),
-        text["describe_beta"].format(half=half, k=k),
-        drawing.verdict(state, state.probabilities, lang),
-    ]
-    return text["space"].join(sentences)
+    return told(
+        text, state.title, state=state, s=s, ratio=state.gamma[s] / mean if mean > 0 else 0.0,
+        where=text["where"][row][column], peak=state.alpha[s].max(), k=state.beta.shape[1],
+        half=channels_for_half(state.beta[s]),
+        verdict=drawing.verdict(state, state.probabilities, lang),
+    )  # fmt: skip
 
 
 def channels_for_half(beta: np.ndarray) -> int:
@@ -154,8 +148,7 @@ class _Page(drawing.Page):
 
 
 def _draw_strip(page: _Page, state: AttentionState, text: dict) -> None:
-    page.title(MARGIN_LEFT, page.strip_top, text["strip"])
-    page.note(page.strip_top, text["strip_note"])
+    page.title(MARGIN_LEFT, page.strip_top, text["strip"], text["strip_note"])
     axes = page.axes(MARGIN_LEFT, page.strip_top, INNER, page.strip)
     drawing.draw_frames(axes, state.frames, page.thumb)
     drawing.outline(axes, state.segment + (1 - page.thumb) / 2, page.thumb, VERMILLION)

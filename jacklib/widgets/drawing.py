@@ -24,7 +24,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from jacklib.errors import DataError, check_word, plain, refuse, shown
+from jacklib.errors import DataError, check_word, plain, refuse, refuse_as, shown
 from jacklib.widgets.words import FILES, texts
 
 # Colours from Okabe and Ito's set, which colour-blind readers can tell apart. What matters also
@@ -153,9 +153,11 @@ class Page:
         self.figure.draw_without_rendering()
         return self.figure
 
-    def title(self, left: float, top: float, words: str) -> None:
-        """A panel's title; top is where the panel begins."""
+    def title(self, left: float, top: float, words: str, note: str = "") -> None:
+        """A panel's title, and a note at its right; top is where the panel begins."""
         self.write(left, top - 0.26, words, fontsize=10.5, fontweight=self.bold)
+        if note:
+            self.note(top, note)
 
     def note(self, top: float, words: str) -> None:
         """Small words at the right of a panel's title; top is where the panel begins."""
@@ -401,8 +403,7 @@ class Shell:
 
     def __init__(self, titles: Sequence[str], lang: str):
         check_language(lang)
-        refuse(len(titles) == 0, type(self).__name__, found="nothing to show",
-               wanted="at least one", cure="Pass a list that is not empty.")  # fmt: skip
+        refuse_as("nothing to show", len(titles) == 0, type(self).__name__)
         self.lang = lang
         names = [title or f"{i}" for i, title in enumerate(titles)]
         # The number keeps two clips of one name apart.

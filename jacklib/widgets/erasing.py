@@ -25,7 +25,7 @@ from matplotlib.patches import Patch
 from jacklib.core.erasing import THETA, kept_segments, threshold
 from jacklib.widgets import drawing
 from jacklib.widgets.drawing import BLUE, INK, INNER, MARGIN_LEFT, VERMILLION, array, class_label
-from jacklib.widgets.words import texts
+from jacklib.widgets.words import texts, told
 
 TEXT = texts("erasing")
 
@@ -85,28 +85,15 @@ png = drawing.png_of(render)
 def describe(state: ErasingState, lang: str = "en") -> str:
     """What the picture says, in a few sentences, for those who cannot see it."""
     drawing.check_language(lang)
-    text = TEXT[lang]
     _, low, high = state.seen
-    facts = dict(title=state.title or text["clip"].rstrip(":："), seconds=state.seconds)
-    facts |= dict(all=len(state.gamma), theta=state.theta, t=state.threshold)
-    sentences = [text["describe"].format(**facts)]
-    key = "describe_no_low" if low.all() else "describe_erased"
-    sentences.append(text[key].format(_named(~low, text)))
-    key = "describe_no_high" if high.all() else "describe_high"
-    sentences.append(text[key].format(_named(high, text)))
-    if state.truth is not None and state.truth.any():
-        event = state.truth > 0
-        facts = dict(where=_named(event, text), lost=(event & ~low).sum(), all=event.sum())
-        sentences.append(text["describe_truth"].format(**facts))
-    guesses = [
-        text["describe_guess"].format(class_label(state.class_names[row.argmax()], lang), row.max())
-        for row in state.probabilities
-    ]
-    sentences += [
-        text["describe_passes"].format(text["comma"].join(guesses)), text["describe_mean"],
-        drawing.verdict(state, state.mean_probabilities, lang),
-    ]  # fmt: skip
-    return text["space"].join(sentences)
+    names = [class_label(state.class_names[row.argmax()], lang) for row in state.probabilities]
+    return told(
+        TEXT[lang], state.title, state=state, low=low, high=high, erased=~low,
+        event=np.zeros_like(low) if state.truth is None else state.truth > 0,
+        named=lambda mask: _named(mask, TEXT[lang]),
+        guesses=[*zip(names, state.probabilities.max(1), strict=True)],
+        verdict=drawing.verdict(state, state.mean_probabilities, lang),
+    )  # fmt: skip
 
 
 # --- the widget ---------------------------------------------------------------------------------
@@ -181,8 +168,7 @@ def _draw_strip(page: _Page, state: ErasingState, text: dict) -> None:
     erased = ~low
     key = ("seen", "none_high", "none_low", "none")[2 * low.all() + high.all()]
     facts = dict(theta=state.theta, all=len(low), low=low.sum(), high=high.sum())
-    page.title(MARGIN_LEFT, page.strip_top, text["strip"])
-    page.note(page.strip_top, text[key].format(**facts))
+    page.title(MARGIN_LEFT, page.strip_top, text["strip"], text[key].format(**facts))
     axes = page.axes(MARGIN_LEFT, page.strip_top, INNER, page.strip)
     frames = state.frames.copy()
     grey = frames[erased].mean(axis=-1, keepdims=True)
@@ -224,8 +210,7 @@ def _draw_audio(page: _Page, state: ErasingState, text: dict, lang: str) -> None
 
 def _draw_passes(page: _Page, state: ErasingState, text: dict) -> None:
     top = page.passes_top
-    page.title(MARGIN_LEFT, top, text["sees"])
-    page.note(top, text["sees_note"])
+    page.title(MARGIN_LEFT, top, text["sees"], text["sees_note"])
     for row, frames in enumerate(state.pass_frames):
         page.write(MARGIN_LEFT, top + 0.1, _pass_name(state, row, text, True), fontsize=9)
         axes = page.axes(MARGIN_LEFT, top + CAPTION, INNER, page.row)
@@ -244,8 +229,7 @@ def _pass_name(state: ErasingState, row: int, text: dict, counted: bool = False)
 
 
 def _draw_table(page: _Page, state: ErasingState, text: dict, lang: str) -> None:
-    page.title(MARGIN_LEFT, page.table_top - HEADER, text["classes"])
-    page.note(page.table_top - HEADER, text["table_note"])
+    page.title(MARGIN_LEFT, page.table_top - HEADER, text["classes"], text["table_note"])
     values = np.vstack([state.probabilities, state.mean_probabilities])
     classes = values.shape[1]
     column = min(1.2, (drawing.WIDTH - drawing.MARGIN_RIGHT - TABLE_LEFT) / classes)

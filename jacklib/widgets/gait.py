@@ -22,19 +22,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jacklib.data.gait_features import FEATURES
-from jacklib.errors import refuse
-from jacklib.widgets import drawing
+from jacklib.errors import refuse_as
+from jacklib.widgets import drawing, gait_state
 from jacklib.widgets.gait_drawing import AZIMUTH, TEXT, Scene, feature_name, joint_name
 from jacklib.widgets.gait_drawing import project as project  # notebook 07 takes it from here
-from jacklib.widgets.gait_state import (
-    PARTS,
-    UNITS,
-    Choice,
-    GaitState,
-    graphs_of,
-    streams_of,
-    strongest_pairs,
-)
+from jacklib.widgets.gait_state import PARTS, UNITS, Choice, GaitState, strongest_pairs
+from jacklib.widgets.words import told
 
 # The length of a step, the right elbow's angle and the head's to the upright.
 DEFAULT_FEATURES = 22, 5, 13
@@ -53,8 +46,7 @@ def render(
     `gait_features.FEATURES`.
     """
     lang = drawing.drawable(lang)
-    refuse(not 1 <= len(states) <= 2, "states", found=f"{len(states)} gaits", wanted="1 or 2",
-           cure="Pass one gait, or two to stand side by side.")  # fmt: skip
+    refuse_as("number of gaits", not 1 <= len(states) <= 2, "states", n=len(states))
     scene = Scene(states, choice or Choice.first(states), features, lang)
     scene.show(frame, azimuth)
     return scene.figure
@@ -70,27 +62,17 @@ def describe(states: Sequence[GaitState], choice: Choice | None = None, *, lang:
     important joints.
     """
     drawing.check_language(lang)
-    text, choice = TEXT[lang], choice or Choice.first(states)
-    sentences = []
+    text, choice, said = TEXT[lang], choice or Choice.first(states), []
     for state in states:
-        title, seconds = state.title or text["gait"], state.frames / state.fps
-        sentences.append(text["describe"].format(title=title, frames=state.frames, seconds=seconds))
-        sentences.append(drawing.verdict(state, state.probabilities, lang))
-        pairs = [
-            text["pair"].format(joint_name(a, lang), joint_name(b, lang), weight)
-            for a, b, weight in strongest_pairs(choice.matrix(state), 3)
-        ]
-        words = text["describe_pairs" if pairs else "describe_no_pairs"]
-        pairs = text["comma"].join(pairs)
-        sentences.append(words.format(shown=choice.words(text), pairs=pairs))
         importance, source = choice.importance(state)
-        if importance is not None:
-            best = np.argsort(-importance, kind="stable")[:3]
-            joints = [text["weighed"].format(joint_name(j, lang), importance[j]) for j in best]
-            joints, source = text["comma"].join(joints), text["source_" + source]
-            source = source.format(choice.fusion + 1)
-            sentences.append(text["describe_joints"].format(source=source, joints=joints))
-    return text["space"].join(sentences)
+        best = [] if importance is None else np.argsort(-importance, kind="stable")[:3].tolist()
+        said.append(told(
+            text, state=state, verdict=drawing.verdict(state, state.probabilities, lang),
+            shown=choice.words(text), pairs=strongest_pairs(choice.matrix(state), 3), best=best,
+            importance=importance, source=source, fusion=choice.fusion + 1,
+            name=lambda joint: joint_name(joint, lang),
+        ))  # fmt: skip
+    return text["space"].join(said)
 
 
 # --- the widget ---------------------------------------------------------------------------------
@@ -160,8 +142,8 @@ class GaitExplorer(drawing.Shell):
             return
         self._settling = True
         text, shown = TEXT[self.lang], self.shown
-        _offer(self.stream, [(text[s], s) for s in streams_of(shown)])
-        _offer(self.graph, [(text[g], g) for g in graphs_of(shown, self.stream.value)])
+        _offer(self.stream, [(text[s], s) for s in gait_state.streams_of(shown)])
+        _offer(self.graph, [(text[g], g) for g in gait_state.graphs_of(shown, self.stream.value)])
         self.frame.max = self.play.max = max(state.frames for state in shown) - 1
         self._settling = False
         self._show()

@@ -142,7 +142,11 @@ class Scene:
         with drawing.house_style(lang, titles + names) as bold:
             page = self._page = _Page(states, self._timed, len(features), bold)
             self.figure = page.figure
-            self._draw_headings()
+            for state, (left, width, _) in zip(states, page.stages, strict=True):
+                words = drawing.answer_words(state, state.probabilities, lang)
+                left, room = left + 0.15, width - 0.2 if page.two else WIDTH - 0.4
+                page.fitted(room, left, 0.13, state.title, 13, fontweight=page.bold)
+                page.fitted(room, left, 0.43, words, 10.5)
             self._draw_stages()
             for place, state in zip(page.bars, states, strict=True):
                 self._draw_bars(state, place)
@@ -186,14 +190,6 @@ class Scene:
         pixels = np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
         Image.fromarray(pixels).save(buffer, "png", compress_level=1)
         return buffer.getvalue()
-
-    def _draw_headings(self) -> None:
-        page = self._page
-        for state, (left, width, _) in zip(self.states, page.stages, strict=True):
-            words = drawing.answer_words(state, state.probabilities, self.lang)
-            left, room = left + 0.15, width - 0.2 if page.two else WIDTH - 0.4
-            page.fitted(room, left, 0.13, state.title, 13, fontweight=page.bold)
-            page.fitted(room, left, 0.43, words, 10.5)
 
     def _draw_stages(self) -> None:
         page, choice = self._page, self.choice
@@ -347,8 +343,7 @@ class Scene:
     def _draw_strip(self, state: GaitState) -> None:
         """The whole walk in a few poses, each at its frame, seen from the walker's right."""
         left, top, width, height = self._page.strip
-        self._page.title(left, top, self.text["strip"])
-        self._page.note(top, self.text["sides"])
+        self._page.title(left, top, self.text["strip"], self.text["sides"])
         axes = self._page.axes(left, top, width, height)
         self._share_frames(axes, self.text["frames"])
         low, high = axes.get_xlim()
@@ -459,9 +454,18 @@ class _Stage:
             lines.set_segments(_bones(places)[order])
         self._body.set_color(_side_colours(SIDES)[order])
         self._bones.set(color=colours[order], linewidth=widths[order])
-        arcs = [_arc(places[a], places[b]) for a, b, _ in self.pairs]
+        # Bows from one joint to the other [13, 2], and an arrow's head [3, 2] at each one's end,
+        # before the joint there, 7 cm long.
+        along, arcs, heads = np.linspace(0, 1, 13)[:, None], [], []
+        for start, end in (places[[a, b]] for a, b, _ in self.pairs):
+            aside = np.array([start[1] - end[1], end[0] - start[0]])
+            arcs.append(start + along * (end - start) + along * (1 - along) * 0.6 * aside)
+            way = arcs[-1][-1] - arcs[-1][-3]
+            way = way / max(float(np.hypot(*way)), 1e-9) * 0.07
+            tip, aside = arcs[-1][-1] - 0.4 * way, np.array([-way[1], way[0]]) * 0.4
+            heads.append(np.array([tip, tip - way + aside, tip - way - aside]))
         self._arcs.set_segments(arcs)
-        self._heads.set_verts([_head(arc) for arc in arcs])
+        self._heads.set_verts(heads)
         self._circles.set_offsets(places)
 
 
@@ -482,22 +486,6 @@ def _side_colours(sides: dict[str, str]) -> np.ndarray:
     """A colour for each bone [15, 4]: `sides` of its child's side, MIDDLE for the trunk."""
     names = [JOINTS[child].split(" ")[0] for child in CHILDREN]
     return to_rgba_array([sides.get(name, MIDDLE) for name in names])
-
-
-def _arc(start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """A bow from one point to the other: [2], [2] -> [13, 2]."""
-    along = np.linspace(0, 1, 13)[:, None]
-    aside = np.array([start[1] - end[1], end[0] - start[0]])
-    return start + along * (end - start) + along * (1 - along) * 0.6 * aside
-
-
-def _head(arc: np.ndarray, length: float = 0.07) -> np.ndarray:
-    """An arrow's head at an arc's end, before the joint there: [13, 2] -> [3, 2], metres."""
-    way = arc[-1] - arc[-3]
-    way = way / max(float(np.hypot(*way)), 1e-9) * length
-    tip = arc[-1] - 0.4 * way
-    aside = np.array([-way[1], way[0]]) * 0.4
-    return np.array([tip, tip - way + aside, tip - way - aside])
 
 
 def _norm(values: np.ndarray, symmetric: bool = False) -> Normalize:

@@ -25,24 +25,15 @@ from matplotlib.ticker import MaxNLocator
 
 from jacklib.core.metrics import FOREGROUND_LEVELS, SCORE_LEVELS, DetectionMetrics
 from jacklib.core.shapes import CLIP_FRAMES
-from jacklib.widgets import drawing
+from jacklib.widgets import drawing, timeline_state
 from jacklib.widgets.drawing import GREY, INK, INNER, MARGIN_LEFT, MARGIN_RIGHT, ORANGE, WIDTH
-from jacklib.widgets.timeline_state import (
-    FRAMES,
-    LOOKS,
-    RELEASED,
-    Proposal,
-    Thresholds,
-    TimelineVideo,
-    frames_of,
-    measure,
-    proposals,
-)
-from jacklib.widgets.words import texts
+from jacklib.widgets.timeline_state import LOOKS, RELEASED, Proposal, Thresholds, TimelineVideo
+from jacklib.widgets.words import texts, told
 
 TEXT = texts("timeline")
 SHOWN = 12  # proposals of each class in the picture
 BUTTONS = 10  # proposals to click, over all classes
+LISTED = 6  # points and true segments that the words name
 
 
 def render(
@@ -73,10 +64,10 @@ def render_frames(video: TimelineVideo, proposal: Proposal, *, lang: str = "en")
     """Draw frames of one proposal side by side, their seconds beneath: 9 inches wide."""
     lang = drawing.drawable(lang)
     text, (*_, start, end) = TEXT[lang], proposal
-    frames, times = frames_of(video, start, end)
+    frames, times = timeline_state.frames_of(video, start, end)
     with drawing.house_style(lang, [video.title, *video.class_names]) as bold:
-        column, top = INNER / FRAMES, 0.36  # a few frames do not fill the page
-        strip, share = drawing.strip_size(FRAMES, frames.shape[1:3])
+        column, top = INNER / timeline_state.FRAMES, 0.36  # a few frames do not fill the page
+        strip, share = drawing.strip_size(timeline_state.FRAMES, frames.shape[1:3])
         page = drawing.Page(top + strip + 0.26, bold)
         page.title(MARGIN_LEFT, top, text["tip"].format(**_parts(proposal, lang)))
         if video.frames_between is None:
@@ -96,38 +87,14 @@ def describe(
 ) -> str:  # fmt: skip
     """What the picture says, in a few sentences, for those who cannot see it."""
     drawing.check_language(lang)
-    text, view = TEXT[lang], _View(video, thresholds, chosen, lang)
-    threshold, score, foreground, nms = astuple(thresholds)
-    wanted = text["and"].join(view.names[c] for c in view.wanted)
-    title = video.title or text["clip"].rstrip(":：")
-    key = "describe_wanted" if view.reached else "describe_none"
-    sentences = [
-        text["describe"].format(title=title, seconds=video.seconds, clips=len(video.scores)),
-        text[key].format(scores=view.scores, t=threshold, wanted=wanted),
-        text["describe_levels"].format(score=score, foreground=foreground, nms=nms),
-    ]
-    if video.points:
-        words = [text["point"].format(_name(label, lang), t) for label, t in video.points]
-        sentences.append(_listed(words, text, "describe_points"))
-    if video.truth:
-        words = [text["segment"].format(_name(row[0], lang), *row[1:]) for row in video.truth]
-        sentences.append(_listed(words, text, "describe_truth"))
-    else:
-        sentences.append(text["describe_unknown"])
-    if view.found:
-        best = _parts(max(view.found, key=lambda proposal: proposal[1]), lang)
-        sentences.append(text["describe_best"].format(count=len(view.found), **best))
-    else:
-        sentences.append(text["describe_nothing"])
-    if chosen is not None:
-        sentences.append(text["describe_chosen"].format(**_parts(view.found[chosen], lang)))
-    return text["space"].join(sentences)
-
-
-def _listed(words: list[str], text: dict, key: str, most: int = 6) -> str:
-    """A sentence with the first few of the words."""
-    more = [text["more"].format(len(words) - most)] if len(words) > most else []
-    return text[key].format(text["comma"].join(words[:most] + more))
+    view = _View(video, thresholds, chosen, lang)
+    best = max(view.found, key=lambda proposal: proposal[1], default=None)
+    framed = None if chosen is None else view.found[chosen]
+    return told(
+        TEXT[lang], video.title, video=video, view=view, limits=thresholds, most=LISTED,
+        wanted=[view.names[c] for c in view.wanted], name=lambda label: _name(label, lang),
+        best=best and _parts(best, lang), framed=framed and _parts(framed, lang),
+    )  # fmt: skip
 
 
 def _name(label: str, lang: str) -> str:
@@ -144,7 +111,7 @@ class _View:
 
     def __init__(self, video: TimelineVideo, thresholds: Thresholds, chosen: int | None, lang: str):
         self.video, self.thresholds, self.chosen, self.lang = video, thresholds, chosen, lang
-        self.text, self.found = TEXT[lang], proposals(video, thresholds)
+        self.text, self.found = TEXT[lang], timeline_state.proposals(video, thresholds)
         self.names = [_name(label, lang) for label in video.class_names]
         pairs = zip(self.names, video.video_score, strict=True)
         self.scores = self.text["comma"].join(f"{name} {score:.2f}" for name, score in pairs)
@@ -248,7 +215,7 @@ class TimelineExplorer(drawing.Shell):
         self._measured = (self._measured[1], self.thresholds)
         if self.chosen is not None:  # it stays framed where it is still proposed
             label, _, *times = self._found[self.chosen]
-            found = enumerate(proposals(self.video, self.thresholds))
+            found = enumerate(timeline_state.proposals(self.video, self.thresholds))
             same = (i for i, (name, _, *others) in found if (name, others) == (label, times))
             self.chosen = next(same, None)
         self._show()
@@ -259,7 +226,7 @@ class TimelineExplorer(drawing.Shell):
         self._show_picture()
 
     def _show(self) -> None:
-        self._found = proposals(self.video, self.thresholds)
+        self._found = timeline_state.proposals(self.video, self.thresholds)
         self._make_buttons()
         self._show_picture()
         before, now = self._measured
@@ -269,7 +236,7 @@ class TimelineExplorer(drawing.Shell):
 
     def _measure(self, thresholds: Thresholds) -> DetectionMetrics | None:
         self.numbers.value = drawing.spoken(TEXT[self.lang]["busy"])  # many may take seconds
-        return measure(self.videos, thresholds)
+        return timeline_state.measure(self.videos, thresholds)
 
     def _make_buttons(self) -> None:
         """Buttons on the picture's axis of time; the browser takes as few rows as they need."""
@@ -442,8 +409,7 @@ def _draw_scores(page: _Page, view: _View):
 def _draw_seeds(page: _Page, view: _View):
     """A row per class with its points and action seeds, and one with the background's seeds."""
     seconds, text, rows = view.video.seconds, view.text, view.seed_rows
-    page.title(MARGIN_LEFT, page.seeds_top, text["seeds"])
-    page.note(page.seeds_top, text["seeds_note"])
+    page.title(MARGIN_LEFT, page.seeds_top, text["seeds"], text["seeds_note"])
     axes = page.axes(MARGIN_LEFT, page.seeds_top, INNER, SEED * len(rows))
     axes.set(ylim=(0, len(rows)), yticks=[])
     for place, (name, colour, label, points, seeds) in enumerate(rows):

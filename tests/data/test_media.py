@@ -161,7 +161,7 @@ def test_wav_headers_that_cannot_be_are_refused(tmp_path, header, found):
 def test_a_sound_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "a.flac"
     soundfile.write(path, np.zeros((20_000, 2)), 8000)
-    monkeypatch.setattr(media, "MOST_SAMPLES", 30_000)
+    monkeypatch.setattr(media.MOST, "samples", 30_000)
     with pytest.raises(DataError, match="a.flac: found .* samples of sound"):
         audio.read_channels(path)
     film = write_video(tmp_path / "a.mp4", [50] * 30, tone=1)
@@ -174,7 +174,7 @@ def test_a_sound_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
 
 def test_long_sound_in_a_small_file_is_refused(tmp_path, monkeypatch):
     path, rng = tmp_path / "a.flac", np.random.default_rng(0)
-    monkeypatch.setattr(media, "FEW_SAMPLES", 100_000)
+    monkeypatch.setattr(media.MOST, "few_samples", 100_000)
     soundfile.write(path, np.zeros(200_000), 8000)
     with pytest.raises(DataError, match="a.flac: found .* samples of sound, wanted at most 100000"):
         audio.read_channels(path)

@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from pathlib import Path
+from string import Formatter
 
 import pytest
 from support import ROOT
@@ -150,3 +151,19 @@ def test_no_notebook_names_a_path_of_the_machine_that_built_it():
                 shown = {k: v for k, v in output.get("data", {}).items() if "image/" not in k}
                 text = json.dumps([output.get("text"), shown])
                 assert not place.search(text), f"{path.name}: {place.search(text)[0]}"
+
+
+def test_every_refusal_has_its_words_and_their_facts():
+    words = json.loads((PACKAGE / "messages.json").read_text("utf-8"))
+    used = {}
+    for name, tree in TREES.items():
+        for node in ast.walk(tree):
+            called = getattr(getattr(node, "func", None), "id", "")
+            messages = ("refuse_as", "error_of", "said")
+            if called in messages and isinstance(node.args[0], ast.Constant):
+                used[node.args[0].value] = name, {k.arg for k in node.keywords}
+    assert used.keys() == words.keys()
+    for key, (name, facts) in used.items():
+        gaps = {gap for text in words[key].values() for _, gap, _, _ in Formatter().parse(text)}
+        assert words[key].keys() in ({"found", "wanted", "cure"}, {"says"}), f"{name}: {key}"
+        assert gaps - {None} == facts, f"{name}: {key}"

@@ -75,7 +75,7 @@ def test_videos_for_tsl_net():
 
 
 def test_a_failing_request_is_reported():
-    worker = bench.Worker(bench.sys.executable, "jacklib.measure.jittor_session", {})
+    worker = bench.Worker(*bench.programs("cpu")["Jittor"])
     try:
         with pytest.raises(RuntimeError, match="network: found 'resnet'"):
             worker.ask("load", network="resnet")

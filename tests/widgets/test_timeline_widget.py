@@ -15,16 +15,8 @@ from support.states.timeline import CLIP, FPS, film, make_video
 from jacklib.core.metrics import FOREGROUND_LEVELS, SCORE_LEVELS, detection_metrics, localize
 from jacklib.errors import DataError
 from jacklib.widgets import drawing, timeline
-from jacklib.widgets.timeline import (
-    Thresholds,
-    describe,
-    frames_of,
-    measure,
-    proposals,
-    render,
-    render_frames,
-    timeline_widget,
-)
+from jacklib.widgets.timeline import describe, render, render_frames, timeline_widget
+from jacklib.widgets.timeline_state import Thresholds, frames_of, measure, proposals
 
 TIOUS = (0.1, 0.15, 0.2, 0.25, 0.3)
 

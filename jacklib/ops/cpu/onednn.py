@@ -26,12 +26,8 @@ def available() -> bool:
 class Conv3dFunction(jt.Function):
     """Convolution without bias: x [N, C, D, H, W], weight [O, C, kD, kH, kW] -> [N, O, d, h, w]."""
 
-    shapes = KERNELS.SHAPES
-    result, input_gradient, weight_gradient = (
-        KERNELS.FORWARD,
-        KERNELS.GRAD_INPUT,
-        KERNELS.GRAD_WEIGHT,
-    )
+    shapes, result = KERNELS.SHAPES, KERNELS.FORWARD
+    input_gradient, weight_gradient = KERNELS.GRAD_INPUT, KERNELS.GRAD_WEIGHT
 
     def execute(self, x, weight, stride, padding):
         size = kernel_steps(x.shape[2:], weight.shape[2:], stride, padding)
