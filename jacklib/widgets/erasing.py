@@ -192,7 +192,7 @@ def _draw_strip(page: _Page, state: ErasingState, text: dict) -> None:
     key = ("seen", "none_high", "none_low", "none")[2 * low.all() + high.all()]
     key = "none_both" if state.both and key == "none" else key
     facts = dict(theta=state.theta, all=len(low), low=low.sum(), high=high.sum())
-    page.title(MARGIN_LEFT, page.strip_top, text["strip"])
+    page.title(MARGIN_LEFT, page.strip_top, text["strip_both" if state.both else "strip"])
     page.note(page.strip_top, text[key].format(**facts))
     axes = page.axes(MARGIN_LEFT, page.strip_top, INNER, page.strip)
     frames = state.frames.copy()

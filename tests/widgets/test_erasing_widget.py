@@ -212,7 +212,8 @@ def test_threshold_of_both_attentions_is_theta():
     assert state.threshold == 0.7
     assert np.flatnonzero(state.seen[2]).tolist() == [2, 3]
     words = panels(render(state))
-    assert "t = θ = 0.7; γ: image and audio attention" in words and "max γ" not in words
+    assert "t = θ = 0.7; γ: the smaller of two" in words and "max γ" not in words
+    assert "Erased where image and audio reach θ" in words
     assert "threshold at γ = 0.7. Pass 2 sees all but the erased segments 2, 3." in describe(state)
     none = make_state(gamma=gamma, both=True, theta=1.0)
     assert none.seen.all() and "no keyframe, or only keyframes" in panels(render(none))
