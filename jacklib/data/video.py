@@ -313,8 +313,8 @@ class VideoClips(Files):
         kept: bool [S], see `jacklib.core.erasing`. number: which pass, for its own random draws. In
         training, and with evaluation="released", those have a crop and, as the released code has it
         in both, an augmentation of their own. pictures: decoded frames of the clip, which are not
-        read again; new ones are added. sound: whether it is loaded, of the kept segments only, as
-        the paper has it; else it stays what it was.
+        read again; new ones are added. sound: whether it is loaded, too, of the kept segments only
+        (section 3.3: those that are left form a new video); else it stays what it was.
         """
         item, rng = self.items[index], self._random(index, epoch, number)
         step = FRAMES_PER_SECOND // self.cut.fps
@@ -358,7 +358,7 @@ class VideoClips(Files):
     ) -> np.ndarray | None:
         """What is heard of clip `index`: float32 [audio_frames, n_mfcc or 128], or None without
         audio_path. rng: where CTEN's blocks are taken, from the middle without it. kept: bool [S],
-        the segments that CTEN hears, one after the other; all of them without it."""
+        the only segments heard. How, the paper leaves open: here joined, a sound of their own."""
         path, cut = self.items[index].audio_file, self.cut
         if path is None:
             return None

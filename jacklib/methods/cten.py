@@ -300,11 +300,11 @@ def erasing_state(
 
 
 def erasing_states(
-    net: Network, clips: VideoClips, indices: Sequence[int]
+    net: Network, clips: VideoClips, indices: Sequence[int], prediction: str = "mean"
 ) -> tuple[list[str], Callable[[int, float], ErasingState]]:
     """The two arguments of `erasing_widget` for the chosen clips."""
     titles = [f"{clips.items[i].id} ({clips.items[i].label_name})" for i in indices]
-    return titles, lambda place, theta: erasing_state(net, clips, indices[place], theta)
+    return titles, lambda place, theta: erasing_state(net, clips, indices[place], theta, prediction)
 
 
 def load(file: Checkpoint, *, visual_only: bool = False, **given: Any) -> Model:
