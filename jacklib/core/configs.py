@@ -91,6 +91,11 @@ class CTENConfig(_ClipConfig):
     The defaults are the released ones, for VE8. start_switched_on: the temporal attention starts
     with every segment switched on, as VAANet's does; the released code leaves PyTorch's start, with
     which about half of them are off.
+
+    As the paper has it, and not the released code: shortcut="paper", see NonLocalBlock;
+    erase_sound, one attention to the image and one to the audio (equation 7) in place of one to
+    both, by which both are erased (`erasing.both_reach`). The paper does not say what is classified
+    then: here, as in VAANet, from which it has the attention, each weights its own features.
     """
 
     n_classes: int = 8  # emotions
@@ -111,6 +116,8 @@ class CTENConfig(_ClipConfig):
     start_switched_on: bool = False
     start_shortcut: float = 0.0  # where alpha of the non-local blocks starts
     visual_only: bool = False  # CTENVisual is meant
+    shortcut: str = "learned"  # of the non-local blocks: alpha; "paper": 1
+    erase_sound: bool = False
 
     SMALL = dict(
         seq_len=8, snippet_duration=8, sample_size=64, audio_embed_size=256, audio_n_segments=8,
@@ -121,6 +128,13 @@ class CTENConfig(_ClipConfig):
         audio_embed_size=(1, 32768), audio_time=(1, 4096), inner_size=(1, 8192), n_heads=(1, 256),
         dropout=(0, 0.99), start_shortcut=(-100, 100),
     )  # fmt: skip
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_choice("shortcut", self.shortcut, ("learned", "paper"))
+        refuse(self.erase_sound and self.visual_only, "erase_sound", found="the visual stream",
+               wanted="a network with audio", cure="Leave out one of the two: instead of --ways "
+               "paper, give the other options one by one.")  # fmt: skip
 
     @property
     def audio_frames(self) -> int:

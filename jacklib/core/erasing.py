@@ -32,13 +32,29 @@ def threshold(gamma, theta: float = THETA) -> np.ndarray:
     return high * np.float32(theta) + low * np.float32(1 - theta)
 
 
-def kept_segments(gamma, theta: float = THETA) -> Kept:
+def kept_segments(gamma, theta: float = THETA, both: bool = False) -> Kept:
     """The segments that pass 2 (low) and pass 3 (high) keep: gamma [B, S] -> bool [B, S] each.
     gamma: NumPy array or Var, also [S]. Where all of a video's weights are alike, neither has any:
-    `frame_pool` then gives the whole video. Raises ValueError if gamma is not finite."""
+    `frame_pool` then gives the whole video. both: gamma is `both_reach`'s, and every segment from
+    theta on is a keyframe (equation 9). Raises ValueError if gamma is not finite."""
     gamma = _gamma(gamma)
     t = threshold(gamma, theta)
-    return Kept(gamma < t, gamma > t)
+    return Kept(gamma < theta, gamma >= theta) if both else Kept(gamma < t, gamma > t)
+
+
+def both_reach(image: np.ndarray, audio: np.ndarray) -> np.ndarray:
+    """Up to which theta the attentions to image and audio both reach: [B, S] twice -> [B, S].
+
+    The paper stretches each to 0..1 within its video (equation 8) and erases the segments where
+    both are at least theta, that is, the smaller one. An attention that is alike everywhere, of
+    which the equations say nothing, counts as 0 here: it erases nothing.
+    """
+
+    def stretched(gamma: np.ndarray) -> np.ndarray:
+        low, high = gamma.min(-1, keepdims=True), gamma.max(-1, keepdims=True)
+        return (gamma - low) / np.where(high > low, high - low, 1)
+
+    return np.minimum(stretched(image), stretched(audio))
 
 
 def _gamma(gamma) -> np.ndarray:

@@ -96,7 +96,7 @@ class DetectionMetrics:
 
 
 def detection_metrics(
-    ground_truth: dict, results: dict, tious: Sequence[float] = TIOUS
+    ground_truth: dict, results: dict, tious: Sequence[float] = TIOUS, classes: bool = True
 ) -> DetectionMetrics:
     """Mean average precision of detections in time, as ActivityNet's evaluation computes it.
 
@@ -106,6 +106,8 @@ def detection_metrics(
     [start, end]}]}}, or what "results" holds. Seconds, as numbers or text. tious: overlaps (over
     union) from which a detection counts. Detections of labels that the ground truth does not have
     count for nothing, and those of IDs that it does not have are wrong; a warning names both.
+    classes: whether a detection must have the segment's label; without, all are of one, "any", as
+    in section 4.5 of CTEN's paper.
 
     Source: ActivityNet's detection evaluation, and what the released code of TSL-Net (MM 2022) adds
     to it. Raises DataError if there is nothing to find, or an entry lacks a field, or has a number
@@ -119,6 +121,8 @@ def detection_metrics(
            cure="ActivityNet's are 0.5 to 0.95.")  # fmt: skip
     refuse(not truth, "ground_truth", found="no annotation", wanted="at least one",
            cure="Choose a subset that has segments.")  # fmt: skip
+    if not classes:
+        truth, found = ({"any": sum(rows.values(), [])} for rows in (truth, found))
     unknown = _unknown("IDs", results, ground_truth, "are wrong")
     _unknown("labels", found, truth, "do not count")
     refuse(results and len(unknown) == len(results), "results", found=f"IDs {shown(unknown)}",

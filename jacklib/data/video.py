@@ -372,14 +372,15 @@ class VideoClips(Files):
 
     def resample(
         self, index: int, kept: np.ndarray, *, number: int, epoch: int = 0,
-        pictures: Pictures | None = None,
+        pictures: Pictures | None = None, sound: bool = False,
     ) -> Sample:  # fmt: skip
         """Clip `index` again, with frames of its kept segments only: a later pass of CTEN.
 
         kept: bool [S], see `jacklib.core.erasing`. number: which pass, for its own random draws. In
         training, and with evaluation="released", those have a crop and, as the released code has it
         in both, an augmentation of their own. pictures: decoded frames of the clip, which are not
-        read again; new ones are added. The sound is not loaded: it stays what it was.
+        read again; new ones are added. sound: whether it is loaded, too, of the kept segments only
+        (section 3.3: those that are left form a new video); else it stays what it was.
         """
         item, rng = self.items[index], self._random(index, epoch, number)
         step = FRAMES_PER_SECOND // self.cut.fps
@@ -387,7 +388,8 @@ class VideoClips(Files):
         taken = tsn_indices(len(pool), self.cut.seq_len, self.cut.snippet_duration, rng)
         indices, draw = step * pool[taken], draw_transform(rng, augment=True)
         visual = self.load_frames(index, indices, draw, pictures)
-        return Sample(visual, None, item.label, item.id, indices, draw, pictures)
+        audio = self.load_audio(index, rng, kept) if sound else None
+        return Sample(visual, audio, item.label, item.id, indices, draw, pictures)
 
     def _random(self, index: int, epoch: int, *rest: int) -> np.random.Generator | None:
         """The generator of a clip's draws in one epoch, or None where nothing is left to chance."""
@@ -417,9 +419,12 @@ class VideoClips(Files):
         snippets = squares[places.reshape(indices.shape)]  # [S, D, H, W, 3]
         return np.ascontiguousarray(snippets.transpose(0, 4, 1, 2, 3), dtype=np.float32)
 
-    def load_audio(self, index: int, rng: np.random.Generator | None = None) -> np.ndarray | None:
+    def load_audio(
+        self, index: int, rng: np.random.Generator | None = None, kept: np.ndarray | None = None
+    ) -> np.ndarray | None:
         """What is heard of clip `index`: float32 [audio_frames, n_mfcc or 128], or None without
-        audio_path. rng: where CTEN's blocks are taken, from the middle without it."""
+        audio_path. rng: where CTEN's blocks are taken, from the middle without it. kept: bool [S],
+        the only segments heard. How, the paper leaves open: here joined, a sound of their own."""
         path, cut = self.items[index].audio_file, self.cut
         if path is None:
             return None
@@ -428,6 +433,10 @@ class VideoClips(Files):
             return tile_frames(features, cut.audio_frames)
         features = self._cache.get(path, cten_features)
         time = cut.audio_frames // cut.audio_segments
+        if kept is not None:
+            if len(features) < cut.audio_frames:  # repeated, as pass 1 hears it
+                features = tile_frames(features, cut.audio_frames)
+            features = features[frame_pool(kept, len(features))]
         return filter_bank_blocks(features, cut.audio_segments, time, rng)
 
 

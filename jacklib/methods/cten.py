@@ -1,7 +1,7 @@
 """CTEN from files to results: what `bash script/run.sh CTEN PHASE` and notebook 05 call."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import jittor as jt
 import numpy as np
 
-from jacklib.core.erasing import THETA, kept_segments
+from jacklib.core.erasing import THETA, both_reach, kept_segments
 from jacklib.core.metrics import DetectionMetrics, attention_proposals, detection_metrics
 from jacklib.core.options import add_options
 from jacklib.data.audio import read_audio
 from jacklib.data.video import FRAMES_PER_SECOND, Batch, VideoClips, batches
-from jacklib.errors import DataError, refuse
+from jacklib.errors import DataError, check_choice, refuse
 from jacklib.methods import clips as common
 from jacklib.methods.answer import Answer, Model, View, by_class, name_of
 from jacklib.methods.checkpoints import OPTIONS
@@ -41,6 +41,11 @@ SCHEDULES = {
     "classroom": Schedule(8, 10, 1e-3, 20.0, weight_decay=5e-4),
 }
 TIOUS = (0.1, 0.2, 0.3, 0.4, 0.5)  # the paper's table of detection
+# The released code's ways and the paper's; `shortcut` and `erase_sound` are the network's.
+WAYS = {
+    "released": dict(pass_loss="mean", prediction="mean", shortcut="learned", erase_sound=False),
+    "paper": dict(pass_loss="sum", prediction="first", shortcut="paper", erase_sound=True),
+}
 
 Network = CTEN | CTENVisual
 
@@ -76,36 +81,46 @@ def look(
     return net(visual, *sound) if features is None else net.fuse(features(visual), *sound)
 
 
+def gamma_of(output: Any) -> np.ndarray:
+    """What erasing and detection go by, [B, S]: gamma, or with erase_sound `both_reach`."""
+    gamma, audio = output.gamma.numpy(), getattr(output, "audio_gamma", None)
+    return gamma if audio is None else both_reach(gamma, audio.numpy())
+
+
 def seen_again(
     clips: VideoClips, batch: Batch, kept: Sequence[np.ndarray], threads: int = 2,
-    lost: list[str] | None = None,
-) -> list[np.ndarray]:  # fmt: skip
-    """What later passes see of a batch: for each bool [B, S] of `kept`, float32 [B, S, 3, D, H, W].
+    lost: list[str] | None = None, sound: bool = False,
+) -> list[Batch]:  # fmt: skip
+    """What later passes see of a batch: one for each bool [B, S] of `kept`.
 
     The first is pass 2, and so on. Frames that an earlier pass of this batch has decoded are not
-    decoded again. A clip of which a frame cannot be read shows what pass 1 saw; `lost` then gets
-    its ID.
+    decoded again. sound: whether later passes hear the kept segments only. A clip of which a frame
+    cannot be read shows what pass 1 saw; `lost` then gets its ID.
     """
 
-    def load(row: int) -> list[np.ndarray]:  # a clip's passes one after the other: they share
+    def load(row: int) -> list[tuple]:  # a clip's passes one after the other: they share
         index = int(batch.indices[row])
         try:
-            return [
+            again = [
                 clips.resample(
-                    index, rows[row], number=number, epoch=batch.epoch,
+                    index, rows[row], number=number, epoch=batch.epoch, sound=sound,
                     pictures=None if batch.pictures is None else batch.pictures[row],
-                ).visual
+                )
                 for number, rows in enumerate(kept, start=2)
             ]  # fmt: skip
+            return [(sample.visual, sample.audio) for sample in again]
         except DataError as error:
             clips.not_read(index, error)
             if lost is not None:
                 lost.append(batch.ids[row])
-            return [batch.visual[row]] * len(kept)
+            return [(batch.visual[row], batch.audio[row] if sound else None)] * len(kept)
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
         rows = list(pool.map(load, range(len(batch.indices))))
-    return [np.stack(of_pass) for of_pass in zip(*rows, strict=True)]
+    return [
+        batch._replace(visual=np.stack(visual), audio=np.stack(audio) if sound else batch.audio)
+        for visual, audio in (zip(*of_pass, strict=True) for of_pass in zip(*rows, strict=True))
+    ]
 
 
 # --- Training and evaluation ----------------------------------------------------------------------
@@ -114,53 +129,56 @@ def seen_again(
 def train(
     net: Network, training: VideoClips, validation: VideoClips, *, schedule: Schedule,
     run: Run | str | Path, threads: int = 2, theta: float = THETA, erasing: bool = True,
-    keep_features: bool = False,
+    keep_features: bool = False, ways: Mapping[str, Any] = WAYS["released"],
 ) -> list[dict[str, float]]:  # fmt: skip
     """Train as the released code does; returns the history (see `jacklib.training.loop.fit`).
 
     The loss is the mean cross entropy of three passes; with erasing=False, of the first alone, on
     the same network: the comparison that the paper's ablation makes. keep_features: evaluation
-    computes the features of a snippet once (`KeptFeatures`), for frozen backbones.
+    computes the features of a snippet once (`KeptFeatures`), for frozen backbones. ways: pass_loss,
+    "mean" or, as in equation (12), "sum" of the passes' losses; prediction, see `test`.
 
-    The history has the validation accuracy of the mean of passes 1 and 2 (`val_accuracy`) and of
-    each (`val_pass_1`, `val_pass_2`) and, where clips carry a planted event, `attention` and
-    `detection`, the mean average precision of gamma over tIoU 0.1 to 0.5.
+    The history has the validation accuracy of the prediction (`val_accuracy`), which decides on
+    best.pth, and of passes 1 and 2 (`val_pass_1`, `val_pass_2`) and, where clips carry a planted
+    event, `attention` and `detection`, the mean average precision of gamma over tIoU 0.1 to 0.5.
     """
+    check_choice("pass_loss", ways["pass_loss"], ("mean", "sum"))
     refuse(keep_features and not net.config.stored_statistics, "keep_features",
            found="a backbone whose batch norm collects new statistics while training",
            wanted="stored_statistics", cure="Build the network with stored_statistics=True "
            "(--settings paper --stored_statistics).")  # fmt: skip
-    features = KeptFeatures(net) if keep_features else None
+    features, both = KeptFeatures(net) if keep_features else None, net.config.erase_sound
 
     def step_loss(batch: Batch):
         target = jt.array(batch.label)
         gammas = []
 
-        def one_pass(visual):
-            output = look(net, visual, batch.audio)
+        def one_pass(seen: Batch):
+            output = look(net, seen.visual, seen.audio)
             if erasing and not gammas:
-                gammas.append(output.gamma.numpy())  # waits for pass 1
+                gammas.append(gamma_of(output))  # waits for pass 1
             loss = common.loss_of(schedule, "ce", output.logits, target, training.positive)
-            loss = loss / (3 if erasing else 1)
-            return loss, output.logits, batch.label if visual is batch.visual else None
+            loss = loss / (3 if erasing and ways["pass_loss"] == "mean" else 1)
+            return loss, output.logits, batch.label if seen is batch else None
 
-        yield one_pass(batch.visual)
+        yield one_pass(batch)
         # Where gamma is no number any more, neither is the loss, of which `fit` then tells.
         if erasing and parallel.everywhere(np.isfinite(gammas[0]).all()):
-            kept = kept_segments(gammas[0], theta)
-            for visual in seen_again(training, batch, kept, threads):
-                yield one_pass(visual)
+            kept = kept_segments(gammas[0], theta, both)
+            for seen in seen_again(training, batch, kept, threads, sound=both):
+                yield one_pass(seen)
 
     def evaluate() -> dict[str, float]:
         result = test(
             net, validation, batch_size=schedule.batch_size, threads=threads, theta=theta,
-            features=features,
+            features=features, prediction=ways["prediction"],
         )  # fmt: skip
         return result.numbers(validation)
 
-    settings = (schedule, training, validation, theta, erasing, keep_features)
+    settings = (schedule, training, validation, theta, erasing, keep_features, ways)
     blocks = [net.nl[0]] if isinstance(net, CTENVisual) else [net.nl[0], net.nl_a[0]]
-    faster = net.ta_net.parameters() + [block.alpha for block in blocks]
+    faster = net.ta_net.parameters() + (net.ta_net_a.parameters() if both else [])
+    faster += [block.alpha for block in blocks if net.config.shortcut == "learned"]
     net.train()  # eval() has stopped the gradients that the optimizer looks for
     return common.fit_clips(
         net, common.adam(net, faster, schedule), training, schedule=schedule, step_loss=step_loss,
@@ -174,39 +192,47 @@ class ErasedPredictions(NamedTuple):
     first: Predictions
     second: Predictions
     mean: Predictions  # its gamma is pass 1's
+    answer: Predictions  # first or mean: the network's
 
     def numbers(self, clips: VideoClips) -> dict[str, float]:
         """Accuracies and, for clips with a planted event, attention and detection."""
-        report = {"val_accuracy": self.mean.accuracy, "val_pass_1": self.first.accuracy,
+        report = {"val_accuracy": self.answer.accuracy, "val_pass_1": self.first.accuracy,
                   "val_pass_2": self.second.accuracy}  # fmt: skip
         attention = common.attention_found(self.mean, clips)
         if attention:
             report |= attention | {"detection": self.detection(clips).averages()["mAP"]}
         return report
 
-    def detection(self, clips: VideoClips) -> DetectionMetrics:
-        """How well the mean's gamma finds the planted events in time, over `TIOUS`."""
-        clips = clips.only(self.mean.ids)
-        return detection_metrics(events(clips), detections(self.mean, clips), TIOUS)
+    def detection(self, clips: VideoClips, classes: bool = True) -> DetectionMetrics:
+        """How well gamma finds the planted events in time, over `TIOUS`; see `detection_metrics`
+        for classes."""
+        clips = clips.only(self.answer.ids)
+        return detection_metrics(events(clips), detections(self.answer, clips), TIOUS, classes)
 
 
 def test(
     net: Network, clips: VideoClips, *, batch_size: int = 8, threads: int = 2,
-    theta: float = THETA, features: KeptFeatures | None = None,
+    theta: float = THETA, features: KeptFeatures | None = None, prediction: str = "mean",
 ) -> ErasedPredictions:  # fmt: skip
-    """Predict every clip that can be read, in evaluation mode, with and without its keyframes."""
+    """Predict every clip that can be read, in evaluation mode, with and without its keyframes.
+    prediction: what the network answers, the "mean" of both passes or, as in section 4.2 of the
+    paper, the "first". The gamma is `gamma_of` pass 1."""
+    check_choice("prediction", prediction, ("mean", "first"))
     lost: list[str] = []
+    both = net.config.erase_sound
 
     def passes(batch: Batch) -> list:
         first = look(net, batch.visual, batch.audio, features)
-        kept = kept_segments(first.gamma, theta)
-        (visual,) = seen_again(clips, batch, [kept.low], threads, lost)
-        second = look(net, visual, batch.audio, features)
+        first = first._replace(gamma=jt.array(gamma_of(first)))
+        kept = kept_segments(first.gamma, theta, both)
+        (seen,) = seen_again(clips, batch, [kept.low], threads, lost, both)
+        second = look(net, seen.visual, seen.audio, features)
         return [first, second, first._replace(logits=(first.logits + second.logits) / 2)]
 
     loader = batches(clips, batch_size=batch_size, threads=threads)
     found = predict_passes(net, passes, loader, clips.class_names)
-    return ErasedPredictions(*(one.without(lost) for one in found))
+    first, second, mean = (one.without(lost) for one in found)
+    return ErasedPredictions(first, second, mean, first if prediction == "first" else mean)
 
 
 def events(clips: VideoClips) -> dict:
@@ -242,24 +268,25 @@ def detections(predictions: Predictions, clips: VideoClips) -> dict:
 
 
 def erasing_state(
-    net: Network, clips: VideoClips, index: int, theta: float = THETA
+    net: Network, clips: VideoClips, index: int, theta: float = THETA, prediction: str = "mean"
 ) -> ErasingState:
     """The erasing figure's data for one clip: three passes in evaluation mode."""
     net.eval()
     item, sample = clips.items[index], clips.load(index)
-    audio = None if sample.audio is None else sample.audio[None]
+    both, audio = net.config.erase_sound, None if sample.audio is None else sample.audio[None]
     with jt.no_grad():
         first = look(net, sample.visual[None], audio)
-        gamma = first.gamma.numpy()[0]
-        kept = kept_segments(gamma, theta)
-        again = [
-            clips.resample(index, rows, number=number, pictures=sample.pictures)
+        gamma = gamma_of(first)[0]
+        kept = kept_segments(gamma, theta, both)
+        more = [
+            clips.resample(index, rows, number=number, pictures=sample.pictures, sound=both)
             for number, rows in enumerate(kept, start=2)
         ]
-        logits = [first.logits] + [look(net, s.visual[None], audio).logits for s in again]
+        logits = [first.logits]
+        logits += [look(net, s.visual[None], s.audio[None] if both else audio).logits for s in more]
         mean = (logits[0] + logits[1]) / 2
         rows = jt.nn.softmax(jt.concat([*logits, mean], dim=0), dim=1).numpy()
-    frames = [middle_frames(s) for s in (sample, *again)]
+    frames = [middle_frames(s) for s in (sample, *more)]
     sound = item.audio_file
     return ErasingState(
         title=item.id, frames=frames[0],
@@ -268,16 +295,16 @@ def erasing_state(
         probabilities=rows[:3], mean_probabilities=rows[3], class_names=clips.class_names,
         pass_frames=np.stack(frames),
         label=item.label_name if item.label_name in clips.class_names else None,
-        truth=clip_truth(clips, index),
+        truth=clip_truth(clips, index), both=both, prediction=prediction,
     )  # fmt: skip
 
 
 def erasing_states(
-    net: Network, clips: VideoClips, indices: Sequence[int]
+    net: Network, clips: VideoClips, indices: Sequence[int], prediction: str = "mean"
 ) -> tuple[list[str], Callable[[int, float], ErasingState]]:
     """The two arguments of `erasing_widget` for the chosen clips."""
     titles = [f"{clips.items[i].id} ({clips.items[i].label_name})" for i in indices]
-    return titles, lambda place, theta: erasing_state(net, clips, indices[place], theta)
+    return titles, lambda place, theta: erasing_state(net, clips, indices[place], theta, prediction)
 
 
 def load(file: Checkpoint, *, visual_only: bool = False, **given: Any) -> Model:
@@ -289,22 +316,23 @@ def load(file: Checkpoint, *, visual_only: bool = False, **given: Any) -> Model:
 
 def answer(
     model: Model, source: Any, *, sound: str | Path | None = None, fps: int = 30,
-    theta: float | None = None,
+    theta: float | None = None, prediction: str | None = None,
 ) -> Answer:  # fmt: skip
     """CTEN's emotion, what is left of the video when its keyframes are erased, and where the
     attention lies (see `Model.predict`). Of bare arrays there is the first pass alone.
 
-    fps: frames used per second, of 30. theta: of the erasing threshold; default: the checkpoint's.
-    Raises DataError naming the file.
+    fps: frames used per second, of 30. theta: of the erasing threshold, prediction: see `test`;
+    default: the checkpoint's. Raises DataError naming the file.
     """
     theta = model.file.options.get("theta", THETA) if theta is None else theta
+    prediction = prediction or model.file.options.get("prediction", "mean")
     if isinstance(source, tuple | list):
         sample = common.bare_sample(model.config, source)
         with jt.no_grad():
             audio = None if sample.audio is None else sample.audio[None]
             output = look(model.net, sample.visual[None], audio)
             rows = jt.nn.softmax(output.logits, dim=1).numpy()
-        found, gamma = by_class(model.class_names, rows[0]), output.gamma.numpy()[0]
+        found, gamma = by_class(model.class_names, rows[0]), gamma_of(output)[0]
         return Answer(
             "CTEN", "arrays", model.weights, next(iter(found)), found, [], gamma, 0.0,
             model.trained_on, score=model.score,
@@ -315,10 +343,10 @@ def answer(
 
     def state_of(_clip: int, theta: float) -> ErasingState:
         # What the file shows is what we ask: it has no label.
-        return replace(erasing_state(model.net, clips, 0, theta), label=None)
+        return replace(erasing_state(model.net, clips, 0, theta, prediction), label=None)
 
     state = state_of(0, theta)
-    found = by_class(model.class_names, state.mean_probabilities)
+    found = by_class(model.class_names, state.answer)
     label, likeliest = next(iter(found.items()))
     segments = [
         (start, end, label, score * likeliest)
@@ -363,29 +391,34 @@ def run(phase: str, args: argparse.Namespace) -> int:
         return _test(METHOD._replace(changes=changes), args)
     if phase == "test_singlevideo":
         net_of = partial(load, **changes)
-        return common.run_singlevideo(METHOD, args, net_of, "erasing", theta=args.theta)
-    theta = THETA if args.theta is None else args.theta
-    own = partial(train, theta=theta, erasing=not args.no_erasing, keep_features=args.keep_features)
+        how = {"theta": args.theta, "prediction": args.prediction}
+        return common.run_singlevideo(METHOD, args, net_of, "erasing", **how)
+    given = {name: getattr(args, name) for name in WAYS[args.ways]}
+    ways = WAYS[args.ways] | {name: way for name, way in given.items() if way is not None}
+    changes |= {name: ways[name] for name in ("shortcut", "erase_sound")}
     changes["stored_statistics"] = args.stored_statistics
-    method = METHOD._replace(
-        train=own, changes=changes, notes={"theta": theta, "erasing": not args.no_erasing}
-    )
-    return common.run_main(method, args)
+    notes = {"theta": THETA if args.theta is None else args.theta, "erasing": not args.no_erasing}
+    own = partial(train, **notes, keep_features=args.keep_features, ways=ways)
+    return common.run_main(METHOD._replace(train=own, changes=changes, notes=notes | ways), args)
 
 
 def _test(method: common.Method, args: argparse.Namespace) -> int:
     net, clips, saved = common.open_test_clips(method, args)
-    theta = saved.get("theta", THETA) if args.theta is None else args.theta
-    result = test(net, clips, batch_size=args.batch_size or 8, threads=args.n_threads, theta=theta)
-    print(result.mean.table())
+    how = {"theta": saved.get("theta", THETA) if args.theta is None else args.theta,
+           "prediction": args.prediction or saved.get("prediction", "mean")}  # fmt: skip
+    result = test(net, clips, batch_size=args.batch_size or 8, threads=args.n_threads, **how)
+    print(result.answer.table())
     numbers = result.numbers(clips)
-    more: dict[str, Any] = {name: numbers[f"val_{name}"] for name in ("pass_1", "pass_2")}
+    more: dict[str, Any] = how | {name: numbers[f"val_{name}"] for name in ("pass_1", "pass_2")}
+    of = "pass 1" if how["prediction"] == "first" else "their mean"
     print(f"accuracy of pass 1 (whole video) {more['pass_1']:.3f}, of pass 2 (keyframes erased) "
-          f"{more['pass_2']:.3f}; the table is of their mean")  # fmt: skip
+          f"{more['pass_2']:.3f}; the table is of {of}")  # fmt: skip
     if "attention" in numbers:
-        found = result.detection(clips)
-        by_tiou = "  ".join(f"{m:.3f} at {t:g}" for t, m in zip(TIOUS, found.map, strict=True))
         print(f"temporal attention on the planted events: {numbers['attention']:.2f} times uniform")
-        print(f"detection mAP by tIoU: {by_tiou}")
-        more |= {"attention": numbers["attention"], "detection": found.report()}
-    return common.write_test(NAME, args, clips, result.mean, theta=theta, **more)
+        more["attention"] = numbers["attention"]
+        for name, which, classes in (("", "", True), ("_by_time", ", right by time alone", False)):
+            found = result.detection(clips, classes)
+            by_tiou = "  ".join(f"{m:.3f} at {t:g}" for t, m in zip(TIOUS, found.map, strict=True))
+            print(f"detection mAP by tIoU{which}: {by_tiou}")
+            more[f"detection{name}"] = found.report()
+    return common.write_test(NAME, args, clips, result.answer, **more)

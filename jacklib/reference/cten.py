@@ -28,11 +28,12 @@ class CTENOutput(NamedTuple):
     """
 
     logits: Tensor  # [B, C]
-    gamma: Tensor  # [B, S], temporal; zero or more
+    gamma: Tensor  # [B, S], temporal; zero or more (with erase_sound: of the image)
     visual_attention: Tensor  # [B, S, S], between visual segments
     audio_attention: Tensor  # [B, S, S], between audio segments
     v2a_attention: Tensor  # [B, h, S, S], audio queries, visual keys
     a2v_attention: Tensor  # [B, h, S, S], visual queries, audio keys
+    audio_gamma: Tensor | None = None  # [B, S], with erase_sound
 
 
 class CTENVisualOutput(NamedTuple):
@@ -56,13 +57,14 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
 class NonLocalBlock(nn.Module):
     """Self-attention over the segments of one modality: [B, S, d] -> [B, S, d], [B, S, S].
 
-    Section 3.2 of the paper. The residual (skip) connection is weighted by
-    alpha, which starts at 0 in the released code (start_shortcut).
+    Section 3.2 of the paper. The residual (skip) connection is weighted by alpha, which is learned
+    and starts at 0 in the released code (start_shortcut). With shortcut="paper" it is 1, as in
+    equation (4), F + W_z Z. The batch norm, which is not in the equation, stays part of W_z.
     """
 
-    def __init__(self, d: int = 2048, inner: int = 256, start_shortcut: float = 0.0):
+    def __init__(self, d: int, inner: int, start_shortcut: float, shortcut: str = "learned"):
         super().__init__()
-        self.alpha = nn.Parameter(torch.full([1], start_shortcut))
+        self.alpha = nn.Parameter(torch.full([1], start_shortcut)) if shortcut == "learned" else 1.0
         self.theta = nn.Linear(d, inner)
         self.phi = nn.Linear(d, inner)
         self.g = nn.Linear(d, inner)
@@ -127,12 +129,16 @@ class Network(nn.Module):
             x = self.resnet(x)  # [B*S, nc, 1, side, side]
         return x.flatten(2).mean(dim=2).view(B, S, -1)  # [B, S, nc]
 
-    def classify(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Temporal attention and the classifier: [B, S, d] -> logits [B, C], gamma [B, S]."""
+    def temporal_attention(self, width: int) -> Attention:
+        """A head that weights the segments: [B, width, S] -> [B, S]."""
+        c = self.config
+        return Attention(width, c.seq_len, "relu", kaiming=False, switched_on=c.start_switched_on)
+
+    def weighted(self, attention: Attention, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Segments weighted by a temporal attention: [B, S, d] -> their mean [B, d], gamma."""
         x = x.transpose(1, 2)  # [B, d, S]
-        gamma = self.ta_net(x)  # [B, S]
-        x = (x * gamma.unsqueeze(1)).mean(dim=2)  # [B, d]
-        return self.fc(self.drop(x)), gamma
+        gamma = attention(x)  # [B, S]
+        return (x * gamma.unsqueeze(1)).mean(dim=2), gamma
 
 
 class CTENVisual(Network):
@@ -144,10 +150,8 @@ class CTENVisual(Network):
         d = c.channels
 
         self.resnet = resnet3d(c.blocks, c.width, frozen=c.freeze_backbone)
-        self.nl = nn.Sequential(NonLocalBlock(d, c.inner_size, c.start_shortcut))
-        self.ta_net = Attention(
-            d, c.seq_len, "relu", kaiming=False, switched_on=c.start_switched_on
-        )
+        self.nl = nn.Sequential(NonLocalBlock(d, c.inner_size, c.start_shortcut, c.shortcut))
+        self.ta_net = self.temporal_attention(d)
         self.fc = nn.Linear(d, c.n_classes)
         self.drop = nn.Dropout(c.dropout)
 
@@ -158,8 +162,8 @@ class CTENVisual(Network):
     def fuse(self, features: Tensor) -> CTENVisualOutput:
         """Everything after the backbone, from its features [B, S, d]."""
         x, attention = self.nl[0](features)  # [B, S, d]
-        logits, gamma = self.classify(x)
-        return CTENVisualOutput(logits, gamma, attention)
+        x, gamma = self.weighted(self.ta_net, x)  # [B, d]
+        return CTENVisualOutput(self.fc(self.drop(x)), gamma, attention)
 
 
 class CTEN(Network):
@@ -178,16 +182,16 @@ class CTEN(Network):
         self.resnet = resnet3d(c.blocks, c.width, frozen=c.freeze_backbone)
         self.a_resnet = audio_resnet18(pool=audio_map(c.audio_time, MEL_BINS), width=c.audio_width)
         self.a_fc = nn.Sequential(nn.Linear(8 * c.audio_width, d), nn.BatchNorm1d(d), nn.Tanh())
-        self.nl = nn.Sequential(NonLocalBlock(d, c.inner_size, c.start_shortcut))
-        self.nl_a = nn.Sequential(NonLocalBlock(d, c.inner_size, c.start_shortcut))
+        self.nl = nn.Sequential(NonLocalBlock(d, c.inner_size, c.start_shortcut, c.shortcut))
+        self.nl_a = nn.Sequential(NonLocalBlock(d, c.inner_size, c.start_shortcut, c.shortcut))
 
         # Between them
         self.v2a_attn = MultiHeadAttention(d, c.n_heads)
         self.a2v_attn = MultiHeadAttention(d, c.n_heads)
 
-        self.ta_net = Attention(
-            2 * d, c.seq_len, "relu", kaiming=False, switched_on=c.start_switched_on
-        )
+        self.ta_net = self.temporal_attention(d if c.erase_sound else 2 * d)
+        if c.erase_sound:
+            self.ta_net_a = self.temporal_attention(d)
         self.fc = nn.Linear(2 * d, c.n_classes)
         self.drop = nn.Dropout(c.dropout)
 
@@ -220,9 +224,16 @@ class CTEN(Network):
         # visual stream, and the other way round
         v2a, v2a_attention = self.v2a_attn(a, v)  # [B, S, d]
         a2v, a2v_attention = self.a2v_attn(v, a)  # [B, S, d]
-        both = torch.cat([v + v2a, a + a2v], dim=2)  # [B, S, 2d]
+        v, a = v + v2a, a + a2v
 
-        logits, gamma = self.classify(both)
+        if self.config.erase_sound:  # each weighted by an attention of its own
+            v, gamma = self.weighted(self.ta_net, v)  # [B, d]
+            a, audio_gamma = self.weighted(self.ta_net_a, a)  # [B, d]
+            both = torch.cat([v, a], dim=1)  # [B, 2d]
+        else:
+            both, gamma = self.weighted(self.ta_net, torch.cat([v, a], dim=2))  # [B, 2d]
+            audio_gamma = None
         return CTENOutput(
-            logits, gamma, visual_attention, audio_attention, v2a_attention, a2v_attention
-        )
+            self.fc(self.drop(both)), gamma, visual_attention, audio_attention,
+            v2a_attention, a2v_attention, audio_gamma,
+        )  # fmt: skip

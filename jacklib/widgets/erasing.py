@@ -47,20 +47,27 @@ class ErasingState:
     label: str | None = None  # the true class, one of class_names
     # Fraction of each segment that the planted event fills.
     truth: np.ndarray | None = array("S", "fractions", default=None)
+    both: bool = False  # gamma is `both_reach`'s of attentions to image and audio
+    prediction: str = "mean"  # "first": pass 1 decides
 
     def __post_init__(self):
         drawing.settle(self)
 
     @property
+    def answer(self) -> np.ndarray:
+        """[C]: the probabilities of the pass, or of the mean, that decides."""
+        return self.probabilities[0] if self.prediction == "first" else self.mean_probabilities
+
+    @property
     def threshold(self) -> float:
-        """t = θ max γ + (1 - θ) min γ."""
-        return float(threshold(self.gamma, self.theta)[0])
+        """t = θ max γ + (1 - θ) min γ; with `both` θ itself."""
+        return self.theta if self.both else float(threshold(self.gamma, self.theta)[0])
 
     @property
     def seen(self) -> np.ndarray:
         """bool [3, S]: which segments passes 1, 2 and 3 see."""
         whole = np.ones(len(self.gamma), bool)
-        kept = kept_segments(self.gamma, self.theta)
+        kept = kept_segments(self.gamma, self.theta, self.both)
         return np.stack([whole, *(rows if rows.any() else whole for rows in kept)])
 
 
@@ -70,7 +77,7 @@ def render(state: ErasingState, lang: str = "en") -> Figure:
     text = TEXT[lang]
     with drawing.house_style(lang, [state.title, *state.class_names]) as bold:
         page = _Page(state, bold)
-        drawing.draw_heading(page, state, state.mean_probabilities, lang)
+        drawing.draw_heading(page, state, state.answer, lang)
         _draw_strip(page, state, text)
         _draw_gamma(page, state, text, lang)
         _draw_audio(page, state, text, lang)
@@ -92,7 +99,7 @@ def describe(state: ErasingState, lang: str = "en") -> str:
         event=np.zeros_like(low) if state.truth is None else state.truth > 0,
         named=lambda mask: _named(mask, TEXT[lang]),
         guesses=[*zip(names, state.probabilities.max(1), strict=True)],
-        verdict=drawing.verdict(state, state.mean_probabilities, lang),
+        verdict=drawing.verdict(state, state.answer, lang),
     )  # fmt: skip
 
 
@@ -167,8 +174,10 @@ def _draw_strip(page: _Page, state: ErasingState, text: dict) -> None:
     _, low, high = state.seen
     erased = ~low
     key = ("seen", "none_high", "none_low", "none")[2 * low.all() + high.all()]
+    key = "none_both" if state.both and key == "none" else key
     facts = dict(theta=state.theta, all=len(low), low=low.sum(), high=high.sum())
-    page.title(MARGIN_LEFT, page.strip_top, text["strip"], text[key].format(**facts))
+    page.title(MARGIN_LEFT, page.strip_top, text["strip_both" if state.both else "strip"],
+               text[key].format(**facts))  # fmt: skip
     axes = page.axes(MARGIN_LEFT, page.strip_top, INNER, page.strip)
     frames = state.frames.copy()
     grey = frames[erased].mean(axis=-1, keepdims=True)
@@ -187,7 +196,8 @@ def _draw_gamma(page: _Page, state: ErasingState, text: dict, lang: str) -> None
         bars[s].set(**look, linewidth=1.5)
     if erased.any():
         legend.append(Patch(**look, label=text["erased"]))
-    words = text["threshold"].format(theta=state.theta, rest=1 - state.theta, t=t)
+    words = text["threshold_both" if state.both else "threshold"]
+    words = words.format(theta=state.theta, rest=1 - state.theta, t=t)
     legend.append(axes.axhline(t, color=INK, ls="--", lw=1.4, zorder=3, label=words))
     # Zero, the highest and t; where two would be printed over each other, t stays.
     ticks = [v for v in (0.0, highest) if abs(v - t) > 0.16 * axes.get_ylim()[1]]
@@ -229,7 +239,8 @@ def _pass_name(state: ErasingState, row: int, text: dict, counted: bool = False)
 
 
 def _draw_table(page: _Page, state: ErasingState, text: dict, lang: str) -> None:
-    page.title(MARGIN_LEFT, page.table_top - HEADER, text["classes"], text["table_note"])
+    note = text[f"table_note_{state.prediction}"]
+    page.title(MARGIN_LEFT, page.table_top - HEADER, text["classes"], note)
     values = np.vstack([state.probabilities, state.mean_probabilities])
     classes = values.shape[1]
     column = min(1.2, (drawing.WIDTH - drawing.MARGIN_RIGHT - TABLE_LEFT) / classes)

@@ -5,11 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from jacklib.core.erasing import frame_pool, kept_segments, threshold
+from jacklib.core.erasing import both_reach, frame_pool, kept_segments, threshold
 from jacklib.core.metrics import (
     attention_on_truth,
     attention_proposals,
     confusion_matrix,
+    detection_metrics,
     temporal_iou,
     temporal_map,
 )
@@ -33,6 +34,41 @@ def test_constant_attention_erases_nothing():
     # Neither pass has a segment left: both see the whole video.
     for rows in (kept.low, kept.high):
         np.testing.assert_array_equal(frame_pool(rows[0], 33), np.arange(33))
+
+
+def test_both_attentions_by_hand():
+    image = np.array([[0.0, 1.0, 0.5, 0.9], [3.0, 1.0, 1.0, 2.5]], np.float32)
+    audio = np.array([[2.0, 4.0, 6.0, 5.6], [0.0, 0.0, 8.0, 8.0]], np.float32)
+    reach = both_reach(image, audio)
+    assert reach.dtype == np.float32
+    np.testing.assert_allclose(reach, [[0, 0.5, 0.5, 0.9], [0, 0, 0, 0.75]], rtol=1e-6)
+    kept = kept_segments(reach, 0.7, both=True)
+    assert kept.high.tolist() == [[False, False, False, True]] * 2
+    assert (kept.low == ~kept.high).all()
+    # The threshold is theta itself, however low the largest is, and reaching it is enough.
+    assert kept_segments(reach[0], 0.5, both=True).high.tolist() == [False, True, True, True]
+    assert not kept_segments(reach[1], 0.8, both=True).high.any()
+    assert kept_segments(both_reach(image[0], audio[0]), 0, both=True).high.all()
+
+
+def test_segments_where_both_attentions_reach_theta_as_the_equations_say():
+    rng = np.random.default_rng(0)
+    image, audio = rng.random((2, 50, 8)).astype(np.float32)
+    for theta in (0.3, 0.5, 0.7, 1.0):
+        stretched = [
+            (a - a.min(1, keepdims=True)) / (a.max(1, keepdims=True) - a.min(1, keepdims=True))
+            for a in (image, audio)
+        ]
+        erased = (stretched[0] >= np.float32(theta)) & (stretched[1] >= np.float32(theta))
+        found = kept_segments(both_reach(image, audio), theta, both=True)
+        np.testing.assert_array_equal(found.high, erased)
+        np.testing.assert_array_equal(found.low, ~erased)
+
+
+def test_one_constant_attention_erases_nothing():
+    reach = both_reach(np.float32([0, 1, 2]), np.float32([5, 5, 5]))
+    kept = kept_segments(reach, both=True)
+    assert kept.low.all() and not kept.high.any()
 
 
 @pytest.mark.parametrize(
@@ -94,6 +130,24 @@ def test_average_precision_by_hand():
     p, r = report["Pr@0.50"], report["Rc@0.50"]
     assert report["F2@0.50"] == pytest.approx(5 * p * r / (4 * p + r))
     assert report["average_fearAP[0.5:0.9]"] == 0
+
+
+def test_right_by_time_alone(caplog):
+    """Section 4.5 of CTEN's paper: whatever the class, one list over all videos."""
+    truth = truth_of(v=[("joy", 0, 10)], w=[("fear", 0, 4)])
+    found = found_of(v=[("fear", 0.9, 0, 10)], w=[("fear", 0.5, 0, 1), ("sadness", 0.4, 0, 4)])
+    named = detection_metrics(truth, found, (0.5,))
+    assert named.ap_by_class == {"joy": (0,), "fear": (0,)} and "sadness" in caplog.text
+    caplog.clear()
+    by_time = detection_metrics(truth, found, (0.2, 0.5), classes=False)
+    # Ranked: right in v, in w too short at 0.5, and there at last right. Precision 1, 1/2, 2/3.
+    assert by_time.map == pytest.approx((1, 0.5 + 0.5 * 2 / 3))
+    assert by_time.ap_by_class == {"any": by_time.map} and not caplog.text
+    # Where every label is right and there is one class, it is the same.
+    same = found_of(v=[("joy", 0.9, 1, 9)], w=[("joy", 0.8, 0, 3)])
+    truth = truth_of(v=[("joy", 0, 10)], w=[("joy", 0, 4)])
+    one, other = (detection_metrics(truth, same, (0.5, 0.9), c) for c in (True, False))
+    assert one.map == other.map
 
 
 def test_activitynet_files_are_read_as_they_are():

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from support.clips import open_clips
 
-from jacklib.core.erasing import kept_segments
+from jacklib.core.erasing import both_reach, kept_segments
 from jacklib.data import video
-from jacklib.data.audio import cten_features, filter_bank_blocks
+from jacklib.data.audio import cten_features, filter_bank_blocks, tile_frames
 from jacklib.methods import cten
 from jacklib.networks import CTENConfig
 from jacklib.samples import SamplePaths
@@ -105,7 +105,8 @@ def test_no_frame_is_decoded_twice_in_one_step(clips, monkeypatch):
     plain = cten.seen_again(clips, batch._replace(pictures=None), kept_segments(gamma))
     kept = cten.seen_again(clips, batch, kept_segments(gamma), threads=1)
     for one, other in zip(plain, kept, strict=True):
-        np.testing.assert_array_equal(one, other)
+        np.testing.assert_array_equal(one.visual, other.visual)
+        assert one.audio is batch.audio  # it is not erased
 
 
 def test_sound_is_the_filter_bank_in_blocks(clips, film):
@@ -117,6 +118,33 @@ def test_sound_is_the_filter_bank_in_blocks(clips, film):
     assert drawn[0].shape == (120, 128)
     np.testing.assert_array_equal(drawn[0], drawn[1])
     assert not np.array_equal(drawn[0], drawn[2])
+
+
+@pytest.mark.parametrize("time", [40, 400])
+def test_sound_of_kept_segments_only(film, time):
+    """Of a sound that is longer than what is taken, and of one that is repeated to that length."""
+    sound = SOUND | {"audio_frames": 3 * time}
+    clips = open_clips(film, train=True, seed=3, **sound)
+    features = cten_features(clips.items[0].audio_file)
+    assert (len(features) > 3 * time) == (time == 40)
+    whole = features if time == 40 else tile_frames(features, 3 * time)
+    part = len(whole) // 3
+    parts = whole[: 3 * part].reshape(3, part, -1)
+    for kept in ([False, True, False], [True, False, True], [True] * 3, [False] * 3):
+        kept = np.array(kept)
+        left = parts[kept].reshape(-1, 128) if kept.any() else whole
+        centred = open_clips(film, **sound).resample(0, kept, number=2, sound=True).audio
+        np.testing.assert_array_equal(centred, filter_bank_blocks(left, 3, time))
+        drawn = [clips.resample(0, kept, number=n, sound=True).audio for n in (2, 2, 3)]
+        np.testing.assert_array_equal(drawn[0], drawn[1])
+        heard = {row.tobytes() for row in drawn[0]}
+        assert drawn[0].shape == (3 * time, 128) and heard <= {row.tobytes() for row in left}
+        # Nothing but the sound is other than without it.
+        plain = clips.resample(0, kept, number=2)
+        again = clips.resample(0, kept, number=2, sound=True)
+        assert plain.audio is None and plain.draw == again.draw
+        np.testing.assert_array_equal(plain.visual, again.visual)
+    assert not np.array_equal(drawn[0], drawn[2]) or time == 400  # places of its own in each pass
 
 
 def test_frames_in_several_folders(film, tmp_path):
@@ -141,43 +169,135 @@ def tiny(film, **changed):
     return config, training, validation
 
 
-def run(film, folder, n_epochs=2, resume=None, threads=2, erasing=True, **changed):
+def run(film, folder, n_epochs=2, resume=None, threads=2, ways=cten.WAYS["released"], **changed):
     config, training, validation = tiny(film, **changed)
     jt.set_global_seed(0)
     net = cten.build(config)
     history = cten.train(
         net, training, validation, schedule=cten.Schedule(2, n_epochs, 1e-3, weight_decay=5e-4),
-        run=cten.Run(folder, seed=1, resume=resume, show=False), threads=threads, erasing=erasing,
+        run=cten.Run(folder, seed=1, resume=resume, show=False), threads=threads, ways=ways,
         keep_features=changed.get("stored_statistics", False),
     )  # fmt: skip
     return history, {k: v.numpy() for k, v in net.state_dict().items()}
 
 
-def test_the_loss_is_the_mean_of_three_passes(film, tmp_path):
-    config, training, validation = tiny(film, dropout=0.0)
+BOTH = {"shortcut": "paper", "erase_sound": True}
+
+
+@pytest.mark.parametrize("network, ways", [({}, "released"), (BOTH, "paper")])
+def test_the_loss_is_that_of_three_passes(film, tmp_path, network, ways):
+    config, training, validation = tiny(film, dropout=0.0, **network)
     jt.set_global_seed(0)
     net = cten.build(config)
     state = {k: v.numpy().copy() for k, v in net.state_dict().items()}
     (batch,) = video.batches(training, batch_size=4, threads=0, shuffle=True, seed=1)
     net.train()
+    both = bool(network)
     first = cten.look(net, batch.visual, batch.audio)
-    kept = kept_segments(first.gamma)
-    passes = [batch.visual, *cten.seen_again(training, batch, kept)]
+    kept = kept_segments(cten.gamma_of(first), both=both)
+    passes = [batch, *cten.seen_again(training, batch, kept, sound=both)]
     losses = []
-    for visual in passes:
-        logits = cten.look(net, visual, batch.audio).logits.numpy().astype(np.float64)
+    for seen in passes:
+        logits = cten.look(net, seen.visual, seen.audio).logits.numpy().astype(np.float64)
         log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
         losses.append(-log_p[np.arange(4), batch.label].mean())
 
-    for erasing, wanted in ((True, np.mean(losses)), (False, losses[0])):
+    together = np.mean(losses) if ways == "released" else np.sum(losses)
+    for erasing, wanted in ((True, together), (False, losses[0])):
         for key, value in net.state_dict().items():
             value.assign(jt.array(state[key]))
         (row,) = cten.train(
             net, training, validation, schedule=cten.Schedule(4, 1, 1e-5), erasing=erasing,
-            run=cten.Run(tmp_path / str(erasing), seed=1, show=False),
+            run=cten.Run(tmp_path / str(erasing), seed=1, show=False), ways=cten.WAYS[ways],
         )  # fmt: skip
         assert row["train_loss"] == pytest.approx(wanted, rel=1e-4)
         assert {"val_accuracy", "val_pass_1", "val_pass_2"} < set(row)
+
+
+# --- The paper's ways -----------------------------------------------------------------------------
+
+
+def test_the_sum_of_the_passes_losses_is_three_times_their_mean(film, tmp_path):
+    config, training, validation = tiny(film, dropout=0.0)
+    found = {}
+    for erasing in (True, False):
+        for loss in ("mean", "sum"):
+            jt.set_global_seed(0)
+            (row,) = cten.train(
+                cten.build(config), training, validation, schedule=cten.Schedule(4, 1, 1e-3),
+                run=cten.Run(tmp_path / f"{loss}{erasing}", seed=1, show=False), erasing=erasing,
+                ways=cten.WAYS["released"] | {"pass_loss": loss},
+            )  # fmt: skip
+            found[loss, erasing] = row["train_loss"]  # of one step
+    assert found["sum", True] == pytest.approx(3 * found["mean", True], rel=1e-6)
+    assert found["sum", False] == found["mean", False]  # there is one pass
+    with pytest.raises(cten.DataError, match="pass_loss: found 'product', wanted one of mean, sum"):
+        run(film, tmp_path, ways={"pass_loss": "product", "prediction": "mean"})
+
+
+def test_frames_and_sound_are_erased_where_both_attentions_reach_theta(film):
+    config, training, _ = tiny(film, **BOTH)
+    jt.set_global_seed(0)
+    net = cten.build(config)
+    net.eval()
+    batch = next(video.batches(training, batch_size=4, threads=0))
+    output = cten.look(net, batch.visual, batch.audio)
+    image, audio = output.gamma.numpy(), output.audio_gamma.numpy()
+    assert (image.max(1) > image.min(1)).all() and (audio.max(1) > audio.min(1)).all()
+    reach = cten.gamma_of(output)
+    np.testing.assert_array_equal(reach, both_reach(image, audio))
+    theta = float(np.sort(reach, axis=None)[-3])  # three of the batch's segments are keyframes
+    kept = kept_segments(reach, theta, both=True)
+    assert kept.high.sum() == 3 and (kept.low ^ kept.high).all()
+    for rows, seen in zip(kept, cten.seen_again(training, batch, kept, sound=True), strict=True):
+        for row, item in enumerate(training.items):
+            features = cten_features(item.audio_file)
+            part = len(features) // 4
+            segment = {f.tobytes(): place // part for place, f in enumerate(features)}
+            heard = {segment[f.tobytes()] for f in seen.audio[row]}
+            assert heard <= set(np.flatnonzero(rows[row] if rows[row].any() else np.ones(4)))
+    # Pass 2 of a test sees and hears the same.
+    low, _ = cten.seen_again(training, batch, kept, sound=True)
+    second = jt.nn.softmax(cten.look(net, low.visual, low.audio).logits, dim=1).numpy()
+    result = cten.test(net, training, theta=theta)
+    np.testing.assert_allclose(result.second.probabilities, second, rtol=1e-4)
+    np.testing.assert_array_equal(result.first.gamma, reach)
+    # Without sound=True the frames are the same, and the sound is pass 1's.
+    for one, other in zip(
+        cten.seen_again(training, batch, kept), cten.seen_again(training, batch, kept, sound=True),
+        strict=True,
+    ):  # fmt: skip
+        np.testing.assert_array_equal(one.visual, other.visual)
+        np.testing.assert_array_equal(one.audio, batch.audio)
+
+
+def test_the_first_pass_may_be_the_prediction(film):
+    config, training, _ = tiny(film)
+    jt.set_global_seed(0)
+    net = cten.build(config)
+    mean, first = (cten.test(net, training, prediction=p) for p in ("mean", "first"))
+    assert mean.answer is mean.mean and first.answer is first.first
+    for one, other in zip(mean[:3], first[:3], strict=True):  # the passes are what they were
+        np.testing.assert_array_equal(one.probabilities, other.probabilities)
+    assert not np.array_equal(first.first.probabilities, first.mean.probabilities)
+    state = cten.erasing_state(net, training, 0, prediction="first")
+    np.testing.assert_allclose(state.answer, first.first.probabilities[0], rtol=1e-4)
+    with pytest.raises(cten.DataError, match="prediction: found 'last', wanted one of mean, first"):
+        cten.test(net, training, prediction="last")
+
+
+def test_the_papers_ways_train_and_are_resumed(film, tmp_path):
+    ways = cten.WAYS["paper"]
+    history, whole = run(film, tmp_path / "whole", threads=1, ways=ways, **BOTH)
+    for row in history:
+        assert np.isfinite(row["train_loss"]) and row["val_accuracy"] == row["val_pass_1"]
+    assert "ta_net_a.fc.bias" in whole and "nl.0.alpha" not in whole
+    run(film, tmp_path / "half", 1, ways=ways, **BOTH)
+    _, resumed = run(
+        film, tmp_path / "half", resume=tmp_path / "half" / "last.pth", ways=ways, **BOTH
+    )
+    for key, value in whole.items():
+        np.testing.assert_array_equal(resumed[key], value, err_msg=key)
 
 
 def test_resumed_training_ends_in_the_same_bits(film, tmp_path):
@@ -266,8 +386,8 @@ def test_a_frame_that_only_a_later_pass_sees(film, tmp_path):
 
     batch = next(video.batches(clips, batch_size=2))
     low, _ = cten.seen_again(clips, batch, kept)
-    np.testing.assert_array_equal(low[0], batch.visual[0])
-    np.testing.assert_array_equal(low[1], clips.resample(1, kept.low[1], number=2).visual)
+    np.testing.assert_array_equal(low.visual[0], batch.visual[0])
+    np.testing.assert_array_equal(low.visual[1], clips.resample(1, kept.low[1], number=2).visual)
     result = cten.test(net, clips, batch_size=2)
     assert list(clips.unreadable) == [clips.items[0].id] and result.mean.ids == whole.mean.ids[1:]
     for one, other in zip(result, whole, strict=True):

@@ -188,6 +188,9 @@ def test_cten_trains_tests_and_looks_at_one_video(trained_cten, tmp_path):
         assert f"{report[name]:.3f}" in result.stdout
     assert 0 <= report["detection"]["average_mAP[0.1:0.5]"] <= 1 and report["theta"] == 0.7
     assert "detection mAP by tIoU" in result.stdout
+    assert "the table is of their mean" in result.stdout and report["prediction"] == "mean"
+    by_time = report["detection_by_time"]["average_mAP[0.1:0.5]"]
+    assert 0 <= by_time <= 1 and "right by time alone" in result.stdout
     assert float(row.split(",")[3]) == pytest.approx(report["accuracy"])  # the same evaluation
 
     result = jack("CTEN", "test_singlevideo", "--video_path", FILM, "--checkpoint_path",
@@ -234,6 +237,39 @@ def test_the_visual_stream_needs_no_sound_in_any_phase(tmp_path):
     assert result.returncode == 0, result.stderr
     message = fails("CTEN", "main", *own, "--settings", "classroom", *SMALL)
     assert "found no --audio_path" in message
+
+
+def test_ctens_ways_of_the_paper(few_clips, tmp_path):
+    _, words = few_clips
+    small = ["--settings", "classroom", "--seq_len", "4", "--sample_size", "32", "--n_epochs", "1",
+             "--batch_size", "8", "--result_path", tmp_path]  # fmt: skip
+    result = jack("CTEN", "main", *words, *small, "--ways", "paper")
+    assert result.returncode == 0, result.stderr
+    paper = {"pass_loss": "sum", "prediction": "first", "shortcut": "paper", "erase_sound": True}
+    content = read_torch_file(tmp_path / "best.pth")
+    assert paper.items() <= content["options"].items()
+    assert "ta_net_a.fc.bias" in content["state_dict"] and "nl.0.alpha" not in content["state_dict"]
+
+    here = ("--checkpoint_path", tmp_path / "best.pth", "--result_path", tmp_path)
+    for option, name, line in (((), "first", "pass 1"), (("mean",), "mean", "their mean")):
+        option = ("--prediction", *option) if option else ()
+        result = jack("CTEN", "test", *words, *here, *option)
+        assert result.returncode == 0, result.stderr
+        assert f"the table is of {line}\n" in result.stdout
+        report = json.loads((tmp_path / "evaluation.json").read_text())
+        assert report["prediction"] == name and "detection_by_time" in report
+        assert name == "mean" or report["accuracy"] == report["pass_1"]
+    result = jack("CTEN", "test_singlevideo", "--video_path", FILM, *here)
+    assert result.returncode == 0, result.stderr
+
+    again = [*words, *small, "--resume", tmp_path / "last.pth"]
+    message = fails("CTEN", "main", *again)
+    assert "last.pth: found a run with shortcut paper, wanted shortcut learned" in message
+    # An option of its own goes before --ways.
+    message = fails("CTEN", "main", *again, "--ways", "paper", "--pass_loss", "mean")
+    assert "last.pth: found a run with pass_loss sum, wanted pass_loss mean" in message
+    message = fails("CTEN", "main", *words, *small, "--ways", "paper", "--visual_only")
+    assert "erase_sound: found the visual stream" in message
 
 
 def test_kept_features_need_stored_statistics():

@@ -20,6 +20,7 @@ from jacklib.core.erasing import kept_segments
 from jacklib.errors import DataError
 from jacklib.measure.golden_numbers import Golden, weight
 from jacklib.networks import CTEN, CTENConfig, CTENVisual
+from jacklib.networks.cten import NonLocalBlock
 from jacklib.ops import Adam, cross_entropy
 from jacklib.training.features import KeptFeatures
 from jacklib.weights.checkpoint import load_weights
@@ -104,6 +105,7 @@ def test_other_shapes(case):
         shape = (batch, config["audio_n_segments"] * config["audio_time"], 128)
         inputs.append((rng.standard_normal(shape) * 20).astype(np.float32))
         outputs += ["audio_attention", "v2a_attention", "a2v_attention"]
+        outputs += ["audio_gamma"] * config.get("erase_sound", False)
     target = rng.integers(0, config["n_classes"], batch)
     np.testing.assert_array_equal(target, stored("target"))
     target = jt.array(target)
@@ -179,6 +181,77 @@ def test_wrong_shapes_are_named(classroom, visual_shape, audio_shape, message):
 def test_sizes_that_do_not_fit_are_named(changed, message):
     with pytest.raises(ValueError, match=message):
         CTEN(replace(CTENConfig.classroom(), **changed))
+
+
+# --- The paper's ways -----------------------------------------------------------------------------
+
+
+def test_the_papers_non_local_block_is_x_plus_w_z_z():
+    d, inner = 12, 5
+    rng = np.random.default_rng(0)
+    learned, paper = NonLocalBlock(d, inner, 3.0), NonLocalBlock(d, inner, 3.0, "paper")
+    assert set(learned.state_dict()) - set(paper.state_dict()) == {"alpha"}
+    values = {k: weight(k, v.shape) for k, v in paper.state_dict().items()}
+    load_weights(paper, values)
+    load_weights(learned, values | {"alpha": np.float32([3])})
+    paper.eval()
+    learned.eval()
+    x = rng.standard_normal((2, 4, d)).astype(np.float32)
+    found, attention = (value.numpy() for value in paper(jt.array(x)))
+
+    def linear(name, x):
+        return x @ values[f"{name}.weight"].T + values[f"{name}.bias"]
+
+    q, k, v = (linear(name, x.astype(np.float64)) for name in ("theta", "phi", "g"))
+    scores = np.exp(q @ k.transpose(0, 2, 1) / np.sqrt(inner))
+    scores /= scores.sum(2, keepdims=True)
+    np.testing.assert_allclose(attention, scores, rtol=1e-5)
+    scale = values["bn.weight"] / np.sqrt(values["bn.running_var"] + 1e-5)
+    w_z_z = (linear("out", scores @ v) - values["bn.running_mean"]) * scale + values["bn.bias"]
+    np.testing.assert_allclose(found, x + w_z_z, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(learned(jt.array(x))[0].numpy(), found + 2 * x, rtol=1e-4, atol=1e-5)
+
+
+def test_each_modality_is_weighted_by_an_attention_of_its_own(classroom):
+    _, visual, audio = classroom
+    jt.set_global_seed(0)
+    net = CTEN(CTENConfig.classroom(erase_sound=True))
+    net.eval()
+    d, out = net.config.channels, net(visual, audio)
+    assert out.audio_gamma.shape == out.gamma.shape == (2, 8)
+    for head, gone in (("ta_net", slice(0, d)), ("ta_net_a", slice(d, None))):
+        # Of a modality without attention nothing reaches the classifier.
+        state = {k: v.numpy().copy() for k, v in net.state_dict().items()}
+        net.load_state_dict(state | {f"{head}.fc.bias": np.full(8, -1e3, np.float32)})
+        off = net(visual, audio)
+        assert (getattr(off, "gamma" if head == "ta_net" else "audio_gamma").numpy() == 0).all()
+        before = off.logits.numpy()
+        assert error(before, out.logits.numpy()) > 1e-3
+        weights = net.fc.weight.numpy().copy()
+        weights[:, gone] = 0
+        net.fc.weight.assign(jt.array(weights))
+        np.testing.assert_array_equal(net(visual, audio).logits.numpy(), before)
+        net.load_state_dict(state)
+
+
+def test_every_parameter_of_the_papers_ways_gets_a_gradient(classroom):
+    _, visual, audio = classroom
+    net = CTEN(CTENConfig.classroom(erase_sound=True, shortcut="paper", dropout=0.0))
+    net.train()
+    adam = Adam(net.parameters(), lr=1e-3)
+    adam.gather([cross_entropy(net(visual, audio).logits, jt.array([0, 1]))])
+    names = {id(value): name for name, value in net.state_dict().items()}
+    for parameter, gradient in zip(adam.params, adam.gradients, strict=True):
+        assert gradient is not None and np.isfinite(gradient.numpy()).all(), names[id(parameter)]
+    trained = {names[id(parameter)] for parameter in adam.params}
+    assert "ta_net_a.fc.weight" in trained and not any("alpha" in name for name in trained)
+
+
+def test_ways_that_are_none_are_named():
+    with pytest.raises(DataError, match="shortcut: found 'none', wanted one of learned, paper"):
+        CTENConfig(shortcut="none")
+    with pytest.raises(DataError, match="erase_sound: found the visual stream, wanted a network"):
+        CTENConfig(erase_sound=True, visual_only=True)
 
 
 def small_frozen(**changed):

@@ -1,5 +1,6 @@
 """The PyTorch twins give the authors' golden numbers. (`porting compare` holds the Jittor networks
-against the twins; their own tests hold them against the golden numbers.)"""
+against the twins; their own tests hold them against the golden numbers.) Of what the paper of CTEN
+has and the authors' code has not, there are no golden numbers: there the two stand side by side."""
 
 import json
 import os
@@ -11,8 +12,9 @@ from support.tiny import TINY
 
 from jacklib import networks
 from jacklib.backend.torch_process import find_torch, process_environment
+from jacklib.core.example_inputs import cten_passes
 from jacklib.core.networks import network as table_of
-from jacklib.networks import losses
+from jacklib.networks import CTEN, CTENConfig, losses
 from jacklib.porting import Reference, compare
 
 NETWORKS = ("vaanet_ve8", "cten_ve8", "cten_visual_ve8", "tsl_t64", "tsl_t650", "bpm_gcn")
@@ -64,3 +66,22 @@ def test_the_papers_ways_are_the_twins(key, options):
     assert found.ok, str(found)
     (whole,) = (layer.output for layer in found.layers if not layer.name)
     assert whole < 1e-5, str(found)
+
+
+@pytest.mark.skipif(find_torch() is None, reason="needs PyTorch")
+@pytest.mark.parametrize(
+    "ways",
+    [{"shortcut": "paper"}, {"erase_sound": True}, {"shortcut": "paper", "erase_sound": True}],
+)
+def test_ctens_ways_are_the_same_in_both(ways):
+    """Outputs to 1e-5, and gradients and a step as `porting compare` asks."""
+    config = CTENConfig(**TINY["cten"], **ways, freeze_backbone=False)
+    inputs, targets = cten_passes(config, 6, 2, 0)[0]
+    twin = Reference("jacklib.reference:CTEN", config, loss="jacklib.reference.losses:cten_loss")
+    found = compare(
+        CTEN(config), twin, inputs, loss=losses.cten_loss, targets=targets, training=True, seed=2
+    )
+    assert found.ok, str(found)
+    assert next(layer.output for layer in found.layers if layer.name == "") < 1e-5
+    heads = {layer.name for layer in found.layers if layer.name.startswith("ta_net")}
+    assert ("ta_net_a" in heads) == ("erase_sound" in ways)

@@ -340,6 +340,8 @@ for _ in range(500):
         ({"network": 3}, "option network"),
         ({"theta": "0.5"}, "option theta"),
         ({"theta": math.nan}, "option theta"),
+        ({"prediction": ["first"]}, "option prediction"),
+        ({"pass_loss": 3}, "option pass_loss"),
         ({"n_steps": 0}, "option n_steps"),
         ({"class_names": "abc"}, "option class_names"),
         ({"class_names": []}, "option class_names"),

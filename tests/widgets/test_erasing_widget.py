@@ -168,8 +168,9 @@ def test_heading_gives_the_mean_as_the_prediction():
 @pytest.mark.parametrize("count", [8, 16])
 @pytest.mark.parametrize("classes", [2, 8])
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_no_words_are_cut_off_or_printed_over_each_other(count, classes, lang):
-    figure = render(make_state(count, classes), lang)
+@pytest.mark.parametrize("changes", [{}, {"both": True, "prediction": "first"}])
+def test_no_words_are_cut_off_or_printed_over_each_other(count, classes, lang, changes):
+    figure = render(make_state(count, classes, **changes), lang)
     renderer = figure.canvas.get_renderer()
     boxes = []
     for artist in figure.findobj(matplotlib.text.Text):
@@ -203,6 +204,31 @@ def test_ends_of_the_slider_leave_one_pass_the_whole_clip():
     words = panels(render(make_state(theta=1.0)))
     assert "none above t, so pass 3 sees the whole clip" in words
     assert "Pass 2: keyframes erased; 7 of 8" in words
+
+
+def test_threshold_of_both_attentions_is_theta():
+    gamma = [0.0, 0.5, 0.9, 0.7, 0.2, 0.6, 0.1, 0.0]  # 0.7 * 0.9 would be below 0.7
+    state = make_state(gamma=gamma, both=True)
+    assert state.threshold == 0.7
+    assert np.flatnonzero(state.seen[2]).tolist() == [2, 3]
+    words = panels(render(state))
+    assert "t = θ = 0.7; γ: the smaller of two" in words and "max γ" not in words
+    assert "Erased where image and audio reach θ" in words
+    assert "threshold at γ = 0.7. Pass 2 sees all but the erased segments 2, 3." in describe(state)
+    none = make_state(gamma=gamma, both=True, theta=1.0)
+    assert none.seen.all() and "no keyframe, or only keyframes" in panels(render(none))
+    assert "There is no keyframe, or nothing else" in describe(none)
+    assert "没有关键帧" in describe(none, "zh") and "No segment is" not in describe(none)
+
+
+def test_the_first_pass_decides():
+    probabilities = np.array([[0.6, 0.4], [0.2, 0.8], [0.9, 0.1]])
+    fields = dict(classes=2, probabilities=probabilities, mean_probabilities=np.array([0.38, 0.62]))
+    state = make_state(**fields, prediction="first")
+    assert "Pass 1 decides. Predicted Anger, probability 0.60" in describe(state)
+    words = panels(render(state))
+    assert "the prediction is the first row" in words and "the last row" not in words
+    assert "predicted: Anger (60%)" in words
 
 
 def test_envelope_keeps_every_peak():
