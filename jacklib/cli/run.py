@@ -26,6 +26,7 @@ TOOLS = {
     "prepare": "data.prepare",
     "prepare gait": "data.prepare_gait",
     "bench": "measure.bench",
+    "reproduce": "measure.reproduce",
     "porting": "porting.parity",
     "samples": "samples",
 }

@@ -1,0 +1,264 @@
+"""A paper's numbers beside ours: `bash script/run.sh reproduce METHOD DATASET`.
+
+The data are verified, weights that are given are evaluated, one network per seed is trained by
+METHOD's own `main`, and all of it stands in one table beside the numbers that others publish
+(published.yaml): the paper's, the authors' PyTorch code's and the public Jittor port's.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import yaml
+
+from jacklib.backend.folders import ROOT
+from jacklib.core.metrics import FOREGROUND_LEVELS, localize, per_class
+from jacklib.core.options import add_options
+from jacklib.data.prepare_gait import PAIRS, prepare_gait
+from jacklib.data.tsl300 import ScoredVideos, UntrimmedVideos, write_results
+from jacklib.errors import DataError, plain, refuse, shown
+from jacklib.files import filled, read_arrays, whole_file, write_json, write_text
+from jacklib.measure.bench import machine
+from jacklib.measure.verify import verify
+from jacklib.methods import gait, tsl
+from jacklib.methods.answer import measured
+from jacklib.methods.clips import n_classes_of, paths_of, tell_unreadable
+from jacklib.methods.front import METHODS, load, network_key
+from jacklib.training.evaluate import Predictions
+
+PUBLISHED = yaml.safe_load(Path(__file__).with_name("published.yaml").read_text("utf-8"))
+DATA = ("dataset", "data_path", "video_path", "audio_path", "annotation_path")
+# Other options that METHOD's `main` is given.
+HANDED_ON = ("settings", "n_epochs", "batch_size", "n_threads", "resnet101_pretrained",
+             "stored_statistics", "keep_features")  # fmt: skip
+DRAWS = 20  # of random scores
+# What the public config.py of TSL-Net has in place of FOREGROUND_LEVELS, see `localize`.
+PUBLIC_LEVELS = tuple(np.round(np.arange(0.4, 0.75, 0.025), 3).tolist())
+TSL300 = ROOT / "data_samples" / "splits" / "tsl300"
+# What may go wrong with one seed: its data, its loss, the disk, memory, Jittor.
+FAILURES = (DataError, RuntimeError, OSError, MemoryError)
+Numbers = dict[str, float]  # by published.yaml's rows, 0 to 1
+
+
+class Table:
+    """What others publish and what is found here, side by side, in a folder of results."""
+
+    def __init__(self, args: argparse.Namespace):
+        known = PUBLISHED[args.method]
+        refuse(args.dataset not in known, "DATASET", found=args.dataset, cure="Correct the name.",
+               wanted=f"a data set of {args.method}: {', '.join(known)}")  # fmt: skip
+        self.published = known[args.dataset]
+        self.folder = Path(args.result_path or f"results/{args.method}/reproduce/{args.dataset}")
+        self.columns: dict[str, list[Numbers]] = {}  # by head; a column of each seed's numbers
+        self.baseline: dict[str, list[Numbers]] = {}  # the last column
+        self.facts: dict[str, Any] = {
+            "method": args.method, "dataset": args.dataset, "machine": machine(),
+            "settings": args.settings, "seeds": [], "failed": {}, "unreadable": {}, "faults": 0,
+        }  # fmt: skip
+
+    def write(self) -> str:
+        """Write table.md and reproduce.json; returns the table."""
+        columns, rows = self.columns | self.baseline, []
+        for name, row in self.published["rows"].items():
+            cells = [f"{row[of]:g}" if of in row else "-" for of in ("paper", "original", "port")]
+            found = ([one[name] for one in column if name in one] for column in columns.values())
+            rows.append([row.get("words", name), *cells, *map(_cell, found)])
+        text = filled(
+            Path(__file__).with_name("reproduce_table.txt"), heads=list(columns), rows=rows,
+            notes=self.published["notes"], **self.facts,
+        )  # fmt: skip
+        write_text(self.folder / "table.md", text + "\n")
+        content = {"published": self.published, "here": columns, **self.facts}
+        write_json(self.folder / "reproduce.json", content)
+        return text
+
+
+def _cell(values: list[float]) -> str:
+    """In percent: one value; mean, standard deviation and each of several; "-" for none."""
+    each = [f"{100 * value:.2f}" for value in values]
+    if len(values) < 2:
+        return each[0] if each else "-"
+    spread = f"{100 * np.mean(values):.2f} ± {100 * np.std(values, ddof=1):.2f}"
+    return f"{spread} ({', '.join(each)})"
+
+
+def options_of(method: ModuleType, **given: Any) -> argparse.Namespace:
+    """The options of METHOD's `main`: what is given, else its defaults. Raises DataError if it has
+    no option of such a name."""
+    parser = argparse.ArgumentParser()
+    method.add_arguments(parser, "main")
+    options = parser.parse_args([])
+    for name, value in given.items():
+        refuse(not hasattr(options, name), f"--{name}", found="an option of other networks",
+               wanted=f"one that {method.NAME} main has", cure="Leave it out.")  # fmt: skip
+        setattr(options, name, value)
+    return options
+
+
+def train(method: ModuleType, seed: int, folder: Path, given: Mapping[str, Any]) -> Path:
+    """Train one network by METHOD's `main`; returns the weights after the last epoch. An earlier
+    run in the folder goes on where it stopped; one that was complete is not trained again."""
+    last = folder / "last.pth"
+    place = {"result_path": str(folder), "resume": str(last) if last.is_file() else None}
+    method.run("main", options_of(method, **given, **place, seed=seed))
+    return last
+
+
+def evaluate(
+    method: ModuleType, weights: str | Path, given: Mapping[str, Any], table: Table
+) -> Numbers:
+    """What a checkpoint reaches on the test split of the data that `given` names. The baseline and
+    what could not be read are taken down in the table."""
+    options = options_of(method, **given)
+    how = {"network": network_key(method.NAME), "settings": options.settings}
+    if method is tsl:
+        model = load(weights, **how)
+        items = UntrimmedVideos(options.data_path, "test", modality=model.config.modality)
+        result = tsl.test(model.net, items)
+        write_scores(table.folder / "scores" / f"{Path(weights).parent.name}.npz", result.scores)
+        table.baseline = table.baseline or by_chance(items)
+        table.facts["unreadable"] |= tell_unreadable(items)
+        return metrics(result)
+    if method is gait:
+        model = load(weights, **how)
+        found = gait.test(model.net, gait.open_gaits("test", options.data_path))
+    else:
+        paths = paths_of(options)
+        model = load(weights, **how, n_classes=n_classes_of(paths))
+        items = method.open_clips(model.config, paths, "validation")
+        found = method.test(model.net, items, threads=options.n_threads)
+        table.facts["unreadable"] |= tell_unreadable(items)
+    passes = {} if isinstance(found, Predictions) else found._asdict()  # CTEN's
+    found = passes.pop("mean", found)
+    table.baseline = {"always the most frequent class": [{"accuracy": found.most_frequent}]}
+    recalls = zip(found.class_names, per_class(found.confusion), strict=True)
+    return {
+        "accuracy": found.accuracy, **{name: one.accuracy for name, one in passes.items()},
+        **{name: row["recall"] for name, row in recalls if row["clips"]},
+    }  # fmt: skip
+
+
+def metrics(result: tsl.Localisation) -> Numbers:
+    """Every metric at every tIoU, and the means."""
+    return result.metrics | result.summary()
+
+
+def by_chance(videos: Any) -> dict[str, list[Numbers]]:
+    """The column of what random scores reach, the mean of DRAWS draws."""
+    draws = (tsl.measure(tsl.random_scores(videos, seed), videos) for seed in range(DRAWS))
+    every = list(map(metrics, draws))
+    return {"random scores": [{n: float(np.mean([one[n] for one in every])) for n in every[0]}]}
+
+
+def read_scores(path: str | Path, videos: ScoredVideos) -> dict[str, tsl.Scores]:
+    """The scores of videos: a folder of ID.npz with `scores` [T, C+1] and `video_score` [C], or one
+    .npz with "ID/scores" and "ID/video_score". Videos without sound ones are taken down in
+    `videos.unreadable`. Raises DataError if there are no others."""
+    wanted, cure = "scores [T, 3] and video_score [2] of every video", "docs/en/train.md says how."
+    path, found, error = Path(path), {}, None
+    whole = None if path.is_dir() else read_arrays(path, wanted, cure)
+    for index, item in enumerate(videos.items):
+        start, file = (f"{item.id}/", path) if whole else ("", path / f"{item.id}.npz")
+        names = [f"{start}{name}" for name in tsl.Scores._fields]
+        try:
+            arrays = whole or read_arrays(file, wanted, cure)
+            refuse(not {*names} <= {*arrays}, file, found=f"arrays {shown([*arrays])}",
+                   wanted=" and ".join(names), cure=cure)  # fmt: skip
+            scores = tsl.Scores(*map(arrays.get, names))
+            with tsl.naming(f"{file}, {item.id}"):  # checks them
+                localize(*scores, item.fps, score_levels=(1,), foreground_levels=(1,))
+            found[item.id] = scores
+        except DataError as wrong:
+            error = error or wrong
+            videos.not_read(index, wrong)
+    if not found:
+        raise error
+    return found
+
+
+def write_scores(path: Path, scored: Mapping[str, tsl.Scores]) -> None:
+    """Scores as one file that `read_scores` takes."""
+    parts = {f"{video}/{k}": v for video, s in scored.items() for k, v in s._asdict().items()}
+    with whole_file(path) as new, open(new, "wb") as file:
+        np.savez(file, **parts)
+
+
+def measure_scores(path: str, table: Table, data_path: str | None) -> None:
+    """Localise stored scores and measure them, with both sets of levels."""
+    videos = ScoredVideos(data_path or TSL300, "test")
+    scored = read_scores(path, videos)
+    videos.lengths = {video: len(one.scores) for video, one in scored.items()}
+    for head, levels in (("scores given", FOREGROUND_LEVELS), ("public levels", PUBLIC_LEVELS)):
+        result = tsl.measure(scored, videos, foreground_levels=levels)
+        table.columns[head] = [metrics(result)]
+        file = table.folder / f"detections_{head.replace(' ', '_')}.json"
+        write_results(file, result.results, f"Scores: {path}")
+    table.baseline = by_chance(videos.only(scored))
+    table.facts["unreadable"] = tell_unreadable(videos)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    datasets = dict.fromkeys(name for of_method in PUBLISHED.values() for name in of_method)
+    add_options(parser, Path(__file__).with_name("options.yaml"), "reproduce",
+                methods=list(PUBLISHED), datasets=list(datasets))  # fmt: skip
+
+
+def main(args: argparse.Namespace) -> int:
+    """Verify, evaluate, train and print the table; returns the exit code."""
+    table, method = Table(args), METHODS[network_key(args.method)]
+    facts = table.facts
+    refuse(args.scores and method is not tsl, "--scores", found=args.method, wanted="TSL",
+           cure="Only TSL-Net has scores of every snippet.")  # fmt: skip
+    if args.scores:
+        measure_scores(args.scores, table, args.data_path)
+    else:
+        given = prepared(args, method, table)
+        if args.weights:
+            table.columns["weights given"] = [evaluate(method, args.weights, given, table)]
+        ours = table.columns["here"] = []
+        for seed in args.seeds:
+            place = table.folder / f"seed_{seed}"
+            print(f"--- seed {seed}: {place}", flush=True)
+            try:
+                numbers = evaluate(method, train(method, seed, place, given), given, table)
+                best = measured(place / "best.pth")
+                ours.append(numbers | ({"best": best[1]} if best else {}))
+                facts["seeds"].append(seed)
+            except FAILURES as error:
+                facts["failed"][str(seed)] = plain(error)
+                print(f"seed {seed} failed: {plain(error)}", file=sys.stderr)
+            table.write()
+    print(f"\n{table.write()}\n\nwritten: {table.folder}/table.md, {table.folder}/reproduce.json")
+    return 1 if facts["failed"] or facts["unreadable"] else 0
+
+
+def prepared(args: argparse.Namespace, method: ModuleType, table: Table) -> dict[str, Any]:
+    """What METHOD's `main` is given, data included. Raises DataError if something is wrong with
+    the data, unless --despite_faults."""
+    given = {name: getattr(args, name) for name in (*DATA, *HANDED_ON)}
+    given = {name: value for name, value in given.items() if value not in (None, False)}
+    if method in (tsl, gait):
+        del given["dataset"]
+        refuse(not args.data_path, "--data_path", found="none", cure="docs/en/dataset.md has its "
+               "layout.", wanted=f"the folder of {args.dataset}")  # fmt: skip
+    report = verify(args.method, progress=True, **{n: given[n] for n in DATA if n in given})
+    log = report.write(table.folder / "verify.json")
+    table.facts["faults"] = 0 if report.ok else len(report.problems)
+    if not report.ok:
+        print(report.table(), file=sys.stderr)
+        refuse(not args.despite_faults, report.data, found=f"{len(report.problems)} faults",
+               wanted="none", cure=f"Correct them ({log} lists all), or give --despite_faults."
+        )  # fmt: skip
+    if method is tsl and args.n_epochs:  # rounds of steps, after each of which it is evaluated
+        schedule = tsl.SCHEDULES[args.settings]
+        n_steps = given.pop("n_epochs") * schedule.evaluate_every
+        given["lr"] = f"[{schedule.rates[0]:g}]*{n_steps}"
+    if method is gait and any((Path(args.data_path) / name).is_file() for name, _ in PAIRS):
+        arrays = prepare_gait(args.data_path, table.folder / "arrays", skip_bad=args.despite_faults)
+        print(arrays)
+        given["data_path"] = str(arrays.target)
+    return given
