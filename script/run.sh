@@ -26,6 +26,7 @@ bash script/run.sh METHOD PHASE [options]  METHOD: CTEN, VAANet, TSL, Gait; PHAS
 bash script/run.sh predict NETWORK FILE ...  what a network says of your films
 bash script/run.sh prepare ...             frames and sound out of your own videos
 bash script/run.sh reproduce METHOD DATASET  the published numbers, and ours beside them
+bash script/run.sh verify METHOD ...        is anything wrong with a data set? before a day of training
 bash script/run.sh bench NETWORK           speed of one network
 bash script/run.sh porting ...             check, compare, changes: a port beside PyTorch
 bash script/run.sh test                    run the tests
@@ -190,7 +191,7 @@ set_up() {
     else
         missing=$(lacking "$python")
     fi
-    # doctor and prepare run without a compiler.
+    # doctor, prepare and verify run without a compiler.
     [ "$compiles" = yes ] || missing=$(grep -e '-venv$' <<<"$missing" || true)
     [ -z "$missing" ] ||
         stop "JACK needs what this machine lacks: sudo apt-get install ${missing//$'\n'/ }"
@@ -309,7 +310,7 @@ case ${1:-} in
         set_up dev no
         exec "$python" locked/make.py
         ;;
-    doctor | prepare | cuda)
+    doctor | prepare | verify | cuda)
         set_up core no
         jack "$@"
         ;;

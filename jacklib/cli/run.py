@@ -25,6 +25,7 @@ TOOLS = {
     "predict": "cli.predict",
     "prepare": "data.prepare",
     "prepare gait": "data.prepare_gait",
+    "verify": "measure.verify",
     "bench": "measure.bench",
     "reproduce": "measure.reproduce",
     "porting": "porting.parity",
@@ -215,7 +216,7 @@ def _run(arguments: list[str]) -> int:
         print(usage if known else f"Unknown command {command!r}{meant or '.'}\n\n{usage}",
               file=sys.stdout if known else sys.stderr)  # fmt: skip
         return 0 if known else 2
-    if command not in ("doctor", "prepare"):  # which must work where Jittor cannot start
+    if command not in ("doctor", "prepare", "verify"):  # which must work where Jittor cannot start
         _prepare()
     if processes.in_mpi() and arguments[1:2] != ["main"]:
         from jacklib.training import parallel

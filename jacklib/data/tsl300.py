@@ -121,13 +121,12 @@ class UntrimmedVideos(Files):
         fps = files.read_table(fps_file, needed=True, cure=LAYOUT)
         names = files.Names(fps)  # as `TSL features` took them from the videos
         ids = list(dict.fromkeys(names.find(i, VIDEO_ENDINGS) or i for i in ids))
-        truth, fps = _named(truth, ids), _named(fps, ids)
+        truth, fps = named(truth, ids), named(fps, ids)
         marks = self._points(points, seed, ids) if subset == "train" else {}
         rates = {i: check_fps(fps_file, fps.get(i), i) for i in ids}
         segments = {i: segments_of(self.truth_file, truth, i) for i in ids}
         self.lengths: dict[str, int] = {}
         self._cache: dict[str, UntrimmedSample] = {}
-        errors = []
         for i in ids:
             try:
                 rgb = None if modality == "logmfcc" else self._feature("rgb", i)
@@ -136,11 +135,10 @@ class UntrimmedVideos(Files):
                 self.lengths[i] = self._length(item)
                 self.items.append(item)
             except DataError as error:
-                self._unreadable[i] = str(error)
-                errors.append(error)
+                self._unreadable[i] = error
         if not self.items:
-            raise nothing_left(errors[0])
-        for error in errors:
+            raise nothing_left(self.errors[0])
+        for error in self.errors:
             log.warning("left out: %s", error)
 
     def _feature(self, kind: str, video: str) -> Path:
@@ -158,7 +156,7 @@ class UntrimmedVideos(Files):
         else:
             file = self.root / "point_gaussian" / "train"
             marks = mix_annotators(sorted(file.glob("*.txt")), seed, file)
-        marks = _named(marks, ids)
+        marks = named(marks, ids)
         missing = [video for video in ids if video not in marks]
         if missing:
             cure = "Annotate the video, or take it out of split_train.txt."
@@ -323,7 +321,7 @@ def read_ground_truth(path: Path) -> dict[str, dict]:
     return content["database"]
 
 
-def _named(table: dict[str, Any], ids: Sequence[str]) -> dict[str, Any]:
+def named(table: dict[str, Any], ids: Sequence[str]) -> dict[str, Any]:
     """A table's entries by ID, which may be spelled otherwise there, or end as a video does."""
     names = files.Names(set(ids).difference(table))
     return {names.find(name, VIDEO_ENDINGS) or name: entry for name, entry in table.items()}

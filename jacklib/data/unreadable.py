@@ -23,7 +23,7 @@ class Files:
 
     def __init__(self):
         self.items: list[Any] = []  # each with an .id
-        self._unreadable: dict[str, str] = {}
+        self._unreadable: dict[str, Exception] = {}
 
     def __len__(self) -> int:
         return len(self.items)
@@ -31,13 +31,20 @@ class Files:
     @property
     def unreadable(self) -> dict[str, str]:
         """Why, by ID: the items of which a file was found to be missing or damaged, so far."""
-        return dict(self._unreadable)
+        return {name: str(error) for name, error in self._unreadable.items()}
+
+    @property
+    def errors(self) -> list[Exception]:
+        """What is wrong with the items that are left out."""
+        return list(self._unreadable.values())
 
     def not_read(self, index: int, error: DataError) -> None:
         """Take down that item `index` could not be read; the first time, warn of it."""
-        reason = str(error)
-        if self._unreadable.setdefault(self.items[index].id, reason) is reason:
-            log.warning("a %s that cannot be read: %s", self.kind, reason)
+        # Its traceback would keep what was read in memory.
+        error.__cause__ = error.__context__ = None
+        known = self._unreadable.setdefault(self.items[index].id, error.with_traceback(None))
+        if known is error:
+            log.warning("a %s that cannot be read: %s", self.kind, error)
 
     def only(self, ids: Collection[str]) -> Files:
         """These items alone, in the order that they have here: for what goes with predictions."""

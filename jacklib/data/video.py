@@ -13,6 +13,9 @@ Everything here is NumPy: networks and frameworks come later.
 
 import contextlib
 import itertools
+import json
+import os
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -27,10 +30,11 @@ import yaml
 
 from jacklib.core.erasing import frame_pool
 from jacklib.data.audio import cten_features, filter_bank_blocks, mfcc, read_audio, tile_frames
+from jacklib.data.media import VIDEO_ENDINGS
 from jacklib.data.media import open_image as read_frame
 from jacklib.data.transforms import TransformDraw, apply_transform, draw_transform, tsn_indices
 from jacklib.data.unreadable import Files, Loaded, load_or_leave, nothing_left
-from jacklib.errors import DataError, check_word, disk_words, logger, refuse, shown
+from jacklib.errors import DataError, DiskError, check_word, logger, refuse, shown
 from jacklib.files import Names, file_name, read_json, read_text
 
 log = logger(__name__)
@@ -68,8 +72,58 @@ def positive_classes(class_names: list[str] | tuple[str, ...]) -> frozenset[int]
 # --- The annotation file --------------------------------------------------------------------------
 
 
+def read_lists(trainlist: Path) -> tuple[list[str], list[tuple[str, str, str]]]:
+    """The classes, and each line's (subset, class, ID), of an annotation in UCF-101's form, which
+    the released tools make: `trainlist`, trainlist01.txt, has CLASS/ID NUMBER in each line, and
+    beside it testlist01.txt CLASS/ID, classInd.txt NUMBER CLASS. An ID may end as a video does.
+    Raises DataError naming file and line."""
+
+    def lines(name: str, wanted: str) -> Iterator[tuple[str, str]]:
+        file = trainlist.with_name(name)
+        text = read_text(file, f"lines {wanted}", "docs/en/dataset.md has all three lists.")
+        rows = ((f"{file}, line {n}", row.strip()) for n, row in enumerate(text.splitlines(), 1))
+        return filter(lambda row: row[1], rows)
+
+    numbers: dict[str, str] = {}
+    for where, line in lines("classInd.txt", wanted := "NUMBER CLASS, numbered 1, 2, 3 ..."):
+        number, _, label = line.partition(" ")
+        refuse(number != str(len(numbers) + 1) or not label.strip(), where, found=shown(line),
+               wanted=wanted, cure="Correct the line.")  # fmt: skip
+        numbers[label.strip()] = number
+    rows = []
+    for subset, name in (("training", trainlist.name),
+                         ("validation", trainlist.name.replace("train", "test"))):  # fmt: skip
+        wanted = f"CLASS/ID{' NUMBER' if subset == 'training' else ''}"
+        for where, line in lines(name, wanted):
+            label, _, clip = line.partition("/")
+            ending = f" {numbers.get(label)}" if subset == "training" else ""
+            refuse(label not in numbers or "/" in clip or not clip.endswith(ending), where,
+                   found=shown(line), wanted=f"{wanted}, class and number as in classInd.txt",
+                   cure="Correct the line.")  # fmt: skip
+            clip = clip.removesuffix(ending).strip()
+            stem, ending = os.path.splitext(clip)
+            rows.append((subset, label, stem if ending.lower() in VIDEO_ENDINGS else clip))
+    return list(numbers), rows
+
+
+def _trainlist(path: Path) -> Path | None:
+    """The list at this path, or in this folder; None for an annotation in JSON."""
+    found = sorted(path.glob("trainlist*.txt")) if path.is_dir() else [path]
+    return found[0] if found and re.fullmatch(r"trainlist\d*\.txt", found[0].name) else None
+
+
+def listed(path: str | Path) -> list[tuple[str, str]]:
+    """(ID, subset) of each entry of what `read_annotation` reads, also those of which its table
+    keeps only the last, because there is another with the same ID."""
+    if lists := _trainlist(Path(path)):
+        return [(clip, subset) for subset, _, clip in read_lists(lists)[1]]
+    table = json.loads(read_text(path, "an annotation file", PREPARE), object_pairs_hook=list)
+    return [(clip, dict(entry).get("subset", "")) for clip, entry in dict(table)["database"]]
+
+
 def read_annotation(path: str | Path) -> dict:
-    """Read and check an annotation file in VE8's layout; DataError names what is wrong in it."""
+    """Read and check an annotation file in VE8's layout, or `read_lists`; DataError names what is
+    wrong in it. Of two entries with the same ID the last counts, as in the released tools."""
     path = Path(path)
     cure = "The layout is at the top of jacklib/data/video.py."
     wanted = '{"labels": [...], "database": {ID: {"subset": ..., "annotations": {"label": ...}}}}'
@@ -78,7 +132,12 @@ def read_annotation(path: str | Path) -> dict:
     def wrong(found: str, wanted: str = wanted, cure: str = cure) -> DataError:
         return DataError(path, found=found, wanted=wanted, cure=cure)
 
-    annotation = read_json(path, wanted, cure)
+    if lists := _trainlist(path):
+        labels, rows = read_lists(lists)
+        about = {i: {"subset": s, "annotations": {"label": label}} for s, label, i in rows}
+        annotation = {"labels": labels, "database": about}
+    else:
+        annotation = read_json(path, wanted, cure)
     for key, kind in (("labels", list), ("database", dict)):
         if not isinstance(annotation, dict) or key not in annotation:
             raise wrong(f"no key {key!r}")
@@ -232,11 +291,19 @@ class VideoClips(Files):
         annotation = read_annotation(annotation_path)
         self.class_names: list[str] = list(annotation["labels"])
         self.positive = positive_classes(self.class_names)
-        self.skipped: list[tuple[str, str]] = []
+        self._skipped: dict[str, DataError] = {}
         single = isinstance(video_path, (str, Path))
         folders = [Path(folder) for folder in ([video_path] if single else video_path)]
         self._find_items(annotation, folders, audio_path, Path(annotation_path))
         self._cache = _Cache(CACHED if cache else 0)
+
+    @property
+    def skipped(self) -> list[tuple[str, str]]:
+        return [(name, str(error)) for name, error in self._skipped.items()]
+
+    @property
+    def errors(self) -> list[Exception]:
+        return [*self._skipped.values(), *super().errors]
 
     def _find_items(
         self, annotation: dict, video_paths: list[Path], audio_path, annotation_path
@@ -258,7 +325,7 @@ class VideoClips(Files):
             try:
                 file_name(clip_id, annotation_path)
             except DataError as error:
-                self.skipped.append((clip_id, str(error)))
+                self._skipped[clip_id] = error
                 continue
             places = [path / label_name / clip_id for path in video_paths]
             audio_file = sounds and sounds / label_name / f"{clip_id}.mp3"
@@ -266,30 +333,32 @@ class VideoClips(Files):
                 folder = next(filter(Path.is_dir, places), places[0])
                 n_frames = count_frames(folder)
                 if n_frames < MINIMUM_FRAMES:
-                    reason = f"{folder}: {n_frames} frames, fewer than {MINIMUM_FRAMES}"
-                    self.skipped.append((clip_id, reason))
+                    self._skipped[clip_id] = DataError(
+                        folder, found=f"{n_frames} frames", wanted=f"{MINIMUM_FRAMES} or more",
+                        cure="Use a longer video, or take the clip out.",
+                    )  # fmt: skip
                     continue
                 for file in (audio_file, frame_file(folder, 0), frame_file(folder, n_frames - 1)):
                     refuse(file is not None and not file.is_file(), file, found="no such file",
                            wanted="the clip's file", cure=PREPARE)  # fmt: skip
             except (DataError, OSError) as error:
-                reason = disk_words(error) if isinstance(error, OSError) else str(error)
-                self._unreadable[clip_id] = reason
+                self._unreadable[clip_id] = (
+                    DiskError(error) if isinstance(error, OSError) else error
+                )
                 continue
             extra = {k: v for k, v in entry["annotations"].items() if k != "label"}
             label = self.class_names.index(label_name)
             item = ClipItem(clip_id, label, label_name, folder, n_frames, audio_file, extra)
             self.items.append(item)
-        reasons = [*(reason for _, reason in self.skipped), *self._unreadable.values()]
         if not self.items:
             raise DataError(
                 ", ".join(map(str, video_paths)), found=f"all {len(chosen)} clips of subset "
                 f"{self.subset!r} missing, too short or badly named",
                 wanted=f"at least one with its sound and {MINIMUM_FRAMES} frames",
-                cure=f"{PREPARE} Use longer videos. The first was left out for: {reasons[0]}",
+                cure=f"{PREPARE} Use longer videos. The first was left out for: {self.errors[0]}",
             )  # fmt: skip
-        for reason in reasons:
-            log.warning("left out: %s", reason)
+        for error in self.errors:
+            log.warning("left out: %s", error)
 
     def load(self, index: int, epoch: int = 0) -> Sample:
         """Load clip `index` as epoch `epoch` sees it; see Sample for shapes. Raises DataError
@@ -461,7 +530,7 @@ def batches(
 def _load_groups(load, groups, epoch: int, threads: int, ahead: int) -> Iterator[Batch]:
     upcoming = [int(index) for group in groups for index in group]
     given, failed = False, None
-    with contextlib.closing(_in_order(load, upcoming, threads, ahead)) as results:
+    with contextlib.closing(in_order(load, upcoming, threads, ahead)) as results:
         for group in groups:
             loaded = [next(results) for _ in group]
             failed = failed or next((one.error for one in loaded if one.error), None)
@@ -475,11 +544,13 @@ def _load_groups(load, groups, epoch: int, threads: int, ahead: int) -> Iterator
         raise nothing_left(failed)
 
 
-def _in_order(load, indices: list[int], threads: int, ahead: int) -> Iterator[Loaded]:
+def in_order(load: Callable, items: Sequence, threads: int, ahead: int) -> Iterator:
+    """`load` of every item, in their order, by `threads` threads (0: in the caller's own) that are
+    at most `ahead` items before the one that is due; they end when the caller stops."""
     if threads == 0:
-        yield from map(load, indices)
+        yield from map(load, items)
         return
-    upcoming = iter(indices)
+    upcoming = iter(items)
     waiting: deque[Future] = deque()
     pool = ThreadPoolExecutor(threads, thread_name_prefix="jacklib-load")
 

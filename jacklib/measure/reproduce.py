@@ -220,7 +220,7 @@ def main(args: argparse.Namespace) -> int:
         if args.weights:
             table.columns["weights given"] = [evaluate(method, args.weights, given, table)]
         ours = table.columns["here"] = []
-        for seed in args.seeds:
+        for seed in [0] if args.seeds is None else args.seeds:
             place = table.folder / f"seed_{seed}"
             print(f"--- seed {seed}: {place}", flush=True)
             try:
@@ -247,11 +247,11 @@ def prepared(args: argparse.Namespace, method: ModuleType, table: Table) -> dict
                "layout.", wanted=f"the folder of {args.dataset}")  # fmt: skip
     report = verify(args.method, progress=True, **{n: given[n] for n in DATA if n in given})
     log = report.write(table.folder / "verify.json")
-    table.facts["faults"] = 0 if report.ok else len(report.problems)
     if not report.ok:
         print(report.table(), file=sys.stderr)
-        refuse(not args.despite_faults, report.data, found=f"{len(report.problems)} faults",
-               wanted="none", cure=f"Correct them ({log} lists all), or give --despite_faults."
+        table.facts["faults"] = len(report.problems)
+        refuse(not args.despite_faults, ", ".join(report.places), found="faults, listed above",
+               wanted="none", cure=f"Correct them ({log} has all), or give --despite_faults."
         )  # fmt: skip
     if method is tsl and args.n_epochs:  # rounds of steps, after each of which it is evaluated
         schedule = tsl.SCHEDULES[args.settings]

@@ -19,9 +19,7 @@ import jittor as jt
 import numpy as np
 
 from jacklib.backend import runtime
-from jacklib.core.metrics import (
-    FOREGROUND_LEVELS, TIOUS, DetectionMetrics, detection_metrics, localize,
-)  # fmt: skip
+from jacklib.core.metrics import TIOUS, DetectionMetrics, detection_metrics, localize
 from jacklib.core.options import add_options
 from jacklib.core.pseudo_labels import seed_labels
 from jacklib.core.shapes import MODALITIES
@@ -294,16 +292,17 @@ def test(
 
 def measure(
     scored: dict[str, Scores], videos: UntrimmedVideos, class_threshold: float = RELEASED_THRESHOLD,
-    foreground_levels: Sequence[float] = FOREGROUND_LEVELS,
+    **levels: Sequence[float],
 ) -> Localisation:  # fmt: skip
-    """Segments from the scores of all or some videos, and their metrics over tIoU 0.1 to 0.3."""
+    """Segments from the scores of all or some videos, and their metrics over tIoU 0.1 to 0.3.
+    levels: of `localize`."""
     videos, results, right = videos.only(scored), {}, 0
     for item in videos.items:
         scores, video_score = scored[item.id]
         with naming(f"video {item.id}"):
             results[item.id] = localize(
                 scores, video_score, item.fps, labels=CLASSES, class_threshold=class_threshold,
-                foreground_levels=foreground_levels,
+                **levels,
             )  # fmt: skip
         chosen = {CLASSES[c] for c in np.flatnonzero(video_score >= class_threshold)}
         chosen = chosen or {CLASSES[int(video_score.argmax())]}
