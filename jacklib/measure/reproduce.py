@@ -66,7 +66,8 @@ class Table:
         for name, row in self.published["rows"].items():
             cells = [f"{row[of]:g}" if of in row else "-" for of in ("paper", "original", "port")]
             found = ([one[name] for one in column if name in one] for column in columns.values())
-            rows.append([row.get("words", name), *cells, *map(_cell, found)])
+            cells += map(_cell, found)
+            rows += [[row.get("words", name), *cells]] * (set(cells) != {"-"})
         text = filled(
             Path(__file__).with_name("reproduce_table.txt"), heads=list(columns), rows=rows,
             notes=self.published["notes"], **self.facts,
