@@ -31,7 +31,7 @@ from jacklib import files
 from jacklib.core.options import add_options
 from jacklib.data import media
 from jacklib.data.film import Film
-from jacklib.data.video import DATASETS, MINIMUM_FRAMES, count_frames, read_annotation
+from jacklib.data.video import DATASETS, MINIMUM_FRAMES, count_frames, read_annotation, trainlist_at
 from jacklib.errors import DataError, logger, plain, refuse, shown
 
 log = logger(__name__)
@@ -321,7 +321,7 @@ def _listed_clips(source: Path, path: Path) -> tuple[dict | None, list[_Clip], d
     table gives it). Classes and IDs of a table become those of the folders and files there."""
     folders = files.Names(p.name for p in source.iterdir() if p.is_dir())
     annotation, subsets, clips, labels, seen = None, {}, [], {}, {}
-    if path.suffix.lower() in TABLES:
+    if path.suffix.lower() in TABLES and not trainlist_at(path):
         rows = _read_csv(path, files.Names([*folders.known, *CLASSES]))
     else:
         annotation = read_annotation(path)

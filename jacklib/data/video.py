@@ -14,7 +14,6 @@ Everything here is NumPy: networks and frameworks come later.
 import contextlib
 import itertools
 import json
-import os
 import re
 import threading
 from collections import deque
@@ -72,50 +71,46 @@ def positive_classes(class_names: list[str] | tuple[str, ...]) -> frozenset[int]
 # --- The annotation file --------------------------------------------------------------------------
 
 
-def read_lists(trainlist: Path) -> tuple[list[str], list[tuple[str, str, str]]]:
-    """The classes, and each line's (subset, class, ID), of an annotation in UCF-101's form, which
-    the released tools make: `trainlist`, trainlist01.txt, has CLASS/ID NUMBER in each line, and
-    beside it testlist01.txt CLASS/ID, classInd.txt NUMBER CLASS. An ID may end as a video does.
-    Raises DataError naming file and line."""
-
-    def lines(name: str, wanted: str) -> Iterator[tuple[str, str]]:
-        file = trainlist.with_name(name)
-        text = read_text(file, f"lines {wanted}", "docs/en/dataset.md has all three lists.")
-        rows = ((f"{file}, line {n}", row.strip()) for n, row in enumerate(text.splitlines(), 1))
-        return filter(lambda row: row[1], rows)
-
-    numbers: dict[str, str] = {}
-    for where, line in lines("classInd.txt", wanted := "NUMBER CLASS, numbered 1, 2, 3 ..."):
-        number, _, label = line.partition(" ")
-        refuse(number != str(len(numbers) + 1) or not label.strip(), where, found=shown(line),
-               wanted=wanted, cure="Correct the line.")  # fmt: skip
-        numbers[label.strip()] = number
-    rows = []
-    for subset, name in (("training", trainlist.name),
-                         ("validation", trainlist.name.replace("train", "test"))):  # fmt: skip
-        wanted = f"CLASS/ID{' NUMBER' if subset == 'training' else ''}"
-        for where, line in lines(name, wanted):
-            label, _, clip = line.partition("/")
-            ending = f" {numbers.get(label)}" if subset == "training" else ""
-            refuse(label not in numbers or "/" in clip or not clip.endswith(ending), where,
-                   found=shown(line), wanted=f"{wanted}, class and number as in classInd.txt",
-                   cure="Correct the line.")  # fmt: skip
-            clip = clip.removesuffix(ending).strip()
-            stem, ending = os.path.splitext(clip)
-            rows.append((subset, label, stem if ending.lower() in VIDEO_ENDINGS else clip))
-    return list(numbers), rows
-
-
-def _trainlist(path: Path) -> Path | None:
-    """The list at this path, or in this folder; None for an annotation in JSON."""
+def trainlist_at(path: Path) -> Path | None:
+    """The list trainlist01.txt that `path` is, or has in it; None for other annotations."""
     found = sorted(path.glob("trainlist*.txt")) if path.is_dir() else [path]
     return found[0] if found and re.fullmatch(r"trainlist\d*\.txt", found[0].name) else None
 
 
+def read_lists(trainlist: Path) -> tuple[list[str], list[tuple[str, str, str]]]:
+    """The classes, and each line's (subset, class, ID), of an annotation in UCF-101's form, which
+    the released tools make: trainlist01.txt, and beside it testlist01.txt and classInd.txt. IDs may
+    have blanks; where all end as videos do (.avi), that is no part of them. Raises DataError naming
+    the line."""
+    wanted = "CLASS/ID NUMBER; in classInd.txt NUMBER CLASS, counted from 1"
+    texts, rows = [], []
+    for name in ("classInd.txt", trainlist.name, trainlist.name.replace("train", "test")):
+        file = trainlist.with_name(name)
+        text = read_text(file, wanted, "docs/en/dataset.md has all three lists.").splitlines()
+        lines = ((f"{file}, line {n}", line.strip()) for n, line in enumerate(text, start=1))
+        texts.append([row for row in lines if row[1]])
+    labels = [line.partition(" ")[2].strip() for _, line in texts[0]]
+    numbers = {label: f" {n}" for n, label in enumerate(labels, start=1)}
+    bad = [row for n, row in enumerate(texts[0], start=1) if not row[1].startswith(f"{n} ")]
+    for subset, lines in zip(("training", "validation"), texts[1:], strict=True):
+        found = [re.fullmatch(r"([^/]+)/([^/]+?)( \d+)?", line) for _, line in lines]
+        numbered = all(match and match[3] == numbers.get(match[1]) for match in found)
+        for row, match in zip(lines, found, strict=True):
+            label, clip, number = match.groups("") if match else ("", "", "")
+            right = number == numbers.get(label) or label in numbers and subset == "validation"
+            bad += [] if right else [row]
+            rows.append((subset, label, clip if numbered else clip + number))
+    for where, line in bad:
+        raise DataError(where, found=shown(line), wanted=wanted, cure="Correct the line.")
+    if all(Path(clip).suffix.lower() in VIDEO_ENDINGS for _, _, clip in rows):
+        rows = [(subset, label, Path(clip).stem) for subset, label, clip in rows]
+    return labels, rows
+
+
 def listed(path: str | Path) -> list[tuple[str, str]]:
-    """(ID, subset) of each entry of what `read_annotation` reads, also those of which its table
-    keeps only the last, because there is another with the same ID."""
-    if lists := _trainlist(Path(path)):
+    """(ID, subset) of each entry of what `read_annotation` reads, also of those whose ID a later
+    entry has again."""
+    if lists := trainlist_at(Path(path)):
         return [(clip, subset) for subset, _, clip in read_lists(lists)[1]]
     table = json.loads(read_text(path, "an annotation file", PREPARE), object_pairs_hook=list)
     return [(clip, dict(entry).get("subset", "")) for clip, entry in dict(table)["database"]]
@@ -132,7 +127,7 @@ def read_annotation(path: str | Path) -> dict:
     def wrong(found: str, wanted: str = wanted, cure: str = cure) -> DataError:
         return DataError(path, found=found, wanted=wanted, cure=cure)
 
-    if lists := _trainlist(path):
+    if lists := trainlist_at(path):
         labels, rows = read_lists(lists)
         about = {i: {"subset": s, "annotations": {"label": label}} for s, label, i in rows}
         annotation = {"labels": labels, "database": about}

@@ -8,12 +8,11 @@ import argparse
 import hashlib
 import logging
 import os
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,13 +33,9 @@ from jacklib.samples import GAITS, SAMPLES, UNTRIMMED, SamplePaths
 
 METHODS = ("VAANet", "CTEN", "TSL", "Gait")
 TABLE = yaml.safe_load(Path(__file__).with_name("verify.yaml").read_text("utf-8"))
-_EXPRESSIONS = jinja2.Environment(undefined=jinja2.StrictUndefined)
-RULES = {
-    name: [rule | {"when": _EXPRESSIONS.compile_expression(rule["when"])} for rule in rules]
-    for name, rules in TABLE["rules"].items()
-}
 SPLITS = ROOT / "data_samples" / "splits"
 SUBSETS = ("training", "validation")
+_condition = cache(jinja2.Environment().compile_expression)
 
 
 class Problem(NamedTuple):
@@ -81,56 +76,52 @@ class Report:
 
     def table(self) -> str:
         """Counts, and the problems by kind: the first ten of each."""
-        groups: dict[tuple, list[Problem]] = defaultdict(list)
-        for problem in self.problems:
-            groups[problem.kind, problem.wanted, problem.cure].append(problem)
-        return filled(Path(__file__).with_name("verify_table.txt"), report=self, groups=groups)
+        return filled(Path(__file__).with_name("verify_table.txt"), report=self)
 
     def write(self, path: str | Path) -> Path:
         """Everything as JSON; returns the file's path."""
-        about = {name: getattr(self, name) for name in ("method", "places", "ok", "complete")}
-        names = ("split", "class", "found", "official")
-        counts = [dict(zip(names, row, strict=True)) for row in self.counts]
-        problems = [problem._asdict() for problem in self.problems]
-        return write_json(path, about | {"counts": counts, "problems": problems})
+        about = {n: getattr(self, n) for n in ("method", "places", "ok", "complete", "counts")}
+        return write_json(path, about | {"problems": [one._asdict() for one in self.problems]})
 
     def judge(self, rules: str, **facts: Any) -> None:
         """Add the faults that these facts are, by the rules of that name in verify.yaml."""
-        for rule in RULES[rules]:
-            if rule["when"](**facts):
+        for rule in TABLE["rules"][rules]:
+            if _condition(rule["when"])(**facts):
                 words = (rule[part].format(**facts) for part in Problem._fields)
                 self.problems.append(Problem(*map(plain, words)))
 
+    def refused(self, kind: str, errors: Iterable[Exception]) -> None:
+        """Add what a loader has refused."""
+        for e in errors:
+            if isinstance(e, DataError):
+                self.problems.append(Problem(kind, e.what, e.found, e.wanted, e.cure))
+            else:
+                self.judge("disk", reason=e)
+
     @contextmanager
-    def tried(self, kind: str) -> Iterator[None]:
+    def tried(self, kind: str = "unreadable") -> Iterator[None]:
         """What a loader refuses within the block is added, and the block ends."""
         try:
             yield
-        except DataError as e:
-            self.problems.append(Problem(kind, e.what, e.found, e.wanted, e.cure))
-        except OSError as e:
-            self.judge("disk", file=os.fsdecode(e.filename or "?"), reason=e.strerror or e)
+        except (DataError, OSError) as error:
+            self.refused(kind, [error])
 
-    def refused(self, errors: Iterable[Exception]) -> None:
-        """Add what a loader would leave out."""
-        for error in errors:
-            with self.tried("unreadable"):
-                raise error
+    def each(self, files: Any, look: Callable[[Any], None]) -> None:
+        """Look at every item of a loader, in threads, with a bar that tells the rest of the time;
+        what the loader has left out is added."""
+        self.refused("unreadable", files.errors)
+        with closing(video.in_order(look, files.items, self.threads, 2 * self.threads)) as results:
+            list(
+                tqdm(results, files.subset, len(files), unit=files.kind, disable=not self.progress)
+            )
 
-    def each(self, items: Sequence, look: Callable[[Any], None], what: str, unit: str) -> None:
-        """Look at every item, in threads, with a bar that tells the rest of the time."""
-        with closing(video.in_order(look, items, self.threads, 2 * self.threads)) as results:
-            for _ in tqdm(results, what, len(items), unit=unit, disable=not self.progress):
-                pass
-
-    def count(self, entries: Iterable[tuple[str, str]], classes: Iterable, file: Path) -> None:
-        """Count items by (split, class); classes that one split has and another has not are told.
-        classes: every (split, class) that there should be."""
+    def count(self, entries: Iterable[tuple[str, str]], splits, labels, file: Path) -> None:
+        """Count items by (split, class), and judge classes without any."""
         self.items.update(entries)
-        for split, label in classes:
-            of_all = sum(count for key, count in self.items.items() if key[1] == label)
-            self.judge("class", file=file, split=split, label=label,
-                       count=self.items[split, label], of_all=of_all)  # fmt: skip
+        for split, label in product(splits, labels):
+            count = self.items[split, label]
+            of_all = sum(n for (_, name), n in self.items.items() if name == label)
+            self.judge("class", file=file, split=split, label=label, count=count, of_all=of_all)
 
     def holds(self, content: bytes, split: str, name: str, file: object) -> None:
         """Take down what an item holds, for `compare`."""
@@ -147,9 +138,9 @@ class Report:
         for alike in Names(splits).spellings.values():
             self.judge("alike", file=file, names=sorted(alike))
         for (split, name, place), *others in map(sorted, self.contents.values()):
-            for other_split, other, other_place in others:
-                if name != other:
-                    self.judge("content", file=other_place, place=place, leak=split != other_split)
+            for other, other_name, file in others:
+                self.judge("content", file=file, place=place, same=name == other_name,
+                           leak=split != other)  # fmt: skip
 
     def hold_against(self, file: object, entries: dict, official: dict, known: str) -> None:
         """Judge entries {ID: (split, class)} by the official ones, if half of these are there:
@@ -176,7 +167,7 @@ def look_at_clips(report: Report, paths: SamplePaths) -> None:
     """Clips in VE8's layout (see `jacklib.data.video`)."""
     file = paths.annotation_path
     entries = entries_of(file)
-    report.count(entries.values(), product(SUBSETS, video.read_annotation(file)["labels"]), file)
+    report.count(entries.values(), SUBSETS, video.read_annotation(file)["labels"], file)
     for split in SPLITS.glob("*.json"):
         report.hold_against(file, entries, entries_of(split), split.name)
     for root in [*paths.video_path, *([paths.audio_path] if paths.audio_path else [])]:
@@ -186,39 +177,36 @@ def look_at_clips(report: Report, paths: SamplePaths) -> None:
             report.judge("stray", file=path, where=path.parent.name, wanted=wanted)
     for subset in SUBSETS:
         with report.tried("table"):
-            clips = video.VideoClips(paths, subset)
-            report.refused(clips.errors)
-            report.each(clips.items, partial(_look_at_clip, report, subset), subset, "clip")
+            report.each(video.VideoClips(paths, subset), partial(_look_at_clip, report, subset))
     report.compare(video.listed(file), file)
 
 
 def _look_at_clip(report: Report, subset: str, clip: video.ClipItem) -> None:
-    folder, n_frames = clip.frame_folder, clip.n_frames
-    names = (re.fullmatch(r"(\d{6,})\.jpg", name) for name in os.listdir(folder))
-    there = {int(match[1]) for match in names if match and int(match[1])}
-    holes = [number for number in range(1, n_frames + 1) if number not in there]
-    numbers = sorted(there)[:: max(1, (len(there) - 1) // 2) if report.quick else 1]
+    folder, n_frames, sound = clip.frame_folder, clip.n_frames, clip.audio_file
+    files = {int(path.stem): path for path in folder.glob("*.jpg") if path.stem.isdecimal()}
+    holes = [number for number in range(1, n_frames + 1) if number not in files]
+    chosen = sorted(files)[:: max(1, (len(files) - 1) // 2) if report.quick else 1]
     content, sizes, first, moved, brightest = hashlib.sha1(), defaultdict(list), None, 0.0, 0
-    for number in numbers:
-        with report.tried("unreadable"):
-            image = video.read_frame(image_file := video.frame_file(folder, number - 1))
-            sizes["{1} x {0}".format(*image.shape)].append(image_file.name)
+    for file in map(files.get, chosen):
+        with report.tried():
+            image = video.read_frame(file)
+            sizes["{1} x {0}".format(*image.shape)].append(file.name)
             small = image[::8, ::8].astype(np.int16)  # enough to see by
             content.update(small)
             first = small if first is None or small.shape != first.shape else first
             moved = max(moved, float(np.abs(small - first).mean()))
             brightest = max(brightest, int(image.max()))
-    report.judge("clip", file=folder, n_frames=n_frames, images=len(there), holes=holes,
+    report.judge("clip", file=folder, n_frames=n_frames, images=len(files), holes=holes,
                  sizes=sorted(sizes.items(), key=lambda size: len(size[1])), moved=moved,
                  brightest=brightest)  # fmt: skip
     if brightest:
         report.holds(content.digest(), subset, clip.id, folder)
-    if (sound := clip.audio_file) and not report.quick:
-        with report.tried("unreadable"):
-            channels, rate = read_channels(sound)
-            heard, loudest = channels.shape[1] / rate, float(np.abs(channels).max())
-            report.judge("sound", file=sound, heard=heard, seen=n_frames / video.FRAMES_PER_SECOND,
-                         loudest=loudest)  # fmt: skip
+    with report.tried():
+        channels, rate = read_channels(sound) if sound and not report.quick else (None, 1)
+        if channels is not None:
+            loudest, seen = float(np.abs(channels).max()), n_frames / video.FRAMES_PER_SECOND
+            heard = channels.shape[1] / rate
+            report.judge("sound", file=sound, heard=heard, seen=seen, loudest=loudest)
             if loudest:
                 report.holds(sound.read_bytes(), subset, clip.id, sound)
 
@@ -238,48 +226,49 @@ def look_at_videos(report: Report, root: Path) -> None:
     entries = {name: (split, "videos") for name, split in listed}
     report.items.update((split, "videos") for _, split in listed)
     report.hold_against(root / "split_*.txt", entries, official, "TSL-300")
-    report.official |= {tuple(key): count for key, count in TABLE["tsl300"] if report.official}
+    report.official |= {tuple(key): n for key, n in TABLE["tsl300"] if report.official}
     with report.tried("table"):
         seconds = tsl300.named(read_table(root / "time.json"), entries)
     points = root / "point_gaussian"
     for file in [*sorted(points.glob("train/*.txt")), *points.glob("point_labels.csv")]:
         with report.tried("table"):
-            tsl300.read_points(file)  # raises what is wrong in the cells that training reads
-            text, fields = read_text(file, "points", tsl300.LAYOUT), tsl300.POINT_FIELDS.split(",")
-            for line, row in csv_rows(text, fields, lambda row: row["class"] in tsl300.CLASSES)[1]:
-                at = [row.get(name, "") for name in ("start_frame", "point", "stop_frame")]
-                if all(map(str.isdecimal, at)):
-                    start, frame, stop = map(int, at)
-                    report.judge("point", file=file, line=line, start=start, frame=frame, stop=stop)
+            _look_at_points(report, file)
     for split in ids:
         for path in sorted((root / "features" / split).glob("*/[!.]*.npy")):
             report.judge("stray", file=path, where=split, wanted=entries.get(path.stem, [""])[0])
         with report.tried("table"):
             videos = tsl300.UntrimmedVideos(root, split)
-            report.refused(videos.errors)
-            report.each(videos.items, partial(_look_at_video, report, videos, seconds), split,
-                        "video")  # fmt: skip
+            report.each(videos, partial(_look_at_video, report, videos, seconds))
     report.compare(listed, root / "split_*.txt")
 
 
+def _look_at_points(report: Report, file: Path) -> None:
+    tsl300.read_points(file)  # raises what is wrong in the cells that training reads
+    text, fields = read_text(file, "points", tsl300.LAYOUT), tsl300.POINT_FIELDS.split(",")
+    for line, row in csv_rows(text, fields, lambda row: row["class"] in tsl300.CLASSES)[1]:
+        at = [row.get(name, "") for name in ("start_frame", "point", "stop_frame")]
+        if all(map(str.isdecimal, at)):
+            start, frame, stop = map(int, at)
+            report.judge("point", file=file, line=line, start=start, frame=frame, stop=stop)
+
+
 def _look_at_video(report: Report, videos: Any, seconds: dict, item: tsl300.UntrimmedItem) -> None:
-    length = videos.lengths[item.id] * tsl300.CLIP_FRAMES / item.fps
+    length, split = videos.lengths[item.id] * tsl300.CLIP_FRAMES / item.fps, videos.subset
     told = seconds.get(item.id, length)
     told = float(told) if type(told) in (int, float) else 0.0
     end = max((segment.end for segment in item.truth), default=0)
     report.judge("video", root=videos.root, name=item.id, length=length, told=told, end=end,
-                 untold=videos.subset == "test" and not item.truth)  # fmt: skip
-    if videos.subset == "test":
-        report.items.update(("test", f"segments {segment.label}") for segment in item.truth)
-    readers = (item.rgb_file, tsl300.read_rgb), (item.logmel_file, tsl300.read_logmel)
-    for file, read in () if report.quick else readers:
-        with report.tried("unreadable"):
+                 untold=split == "test" and not item.truth)  # fmt: skip
+    segments = [(split, f"segments {segment.label}") for segment in item.truth]
+    report.items.update(segments if split == "test" else [])
+    for file, read in ((item.rgb_file, tsl300.read_rgb), (item.logmel_file, tsl300.read_logmel)):
+        with report.tried():
             features = read(file)
             rows = features.reshape(-1, features.shape[-1])
             spread = float(np.ptp(rows, axis=0).max())
             report.judge("features", file=file, rows=len(rows), spread=spread)
             if spread:
-                report.holds(features.tobytes(), videos.subset, item.id, file)
+                report.holds(features.tobytes(), split, item.id, file)
 
 
 # --- Gaits ----------------------------------------------------------------------------------------
@@ -290,6 +279,15 @@ def look_at_gaits(report: Report, root: Path) -> None:
     pairs = [pair for pair in PAIRS if any((root / name).exists() for name in pair)]
     if pairs and pairs[-1] == PAIRS[-1]:  # only Emotion-Gait has files of that name
         pairs, report.official = [*PAIRS], {(n, "gaits"): k for n, k in TABLE["gaits"].items()}
+    for features, labels in pairs:
+        bad: list[tuple[str, DataError]] = []
+        with report.tried("table"):
+            walks = gait.read_gaits(root / features, root / labels, bad=bad)
+            report.refused("unreadable", (error for _, error in bad))
+            report.items[features, "gaits"] = here = len(walks) + len(bad)
+            there = report.official.get((features, "gaits"), here)
+            report.judge("official", file=root / features, name="gaits", here=here, there=there)
+            _look_at_gaits(report, root / features, features, walks)
     listed: list[tuple[str, str]] = []
     for split in gait.SPLITS if not pairs else ():
         with report.tried("table"):
@@ -297,25 +295,16 @@ def look_at_gaits(report: Report, root: Path) -> None:
             names = gait.read_names(root, split, len(arrays.label))
             listed += [(name, split) for name in names] * (root / gait.SETTINGS).is_file()
             bodies = arrays.joint[..., 0].transpose(0, 2, 3, 1).astype(float)
-            rows = map(gait.Gait, names, bodies, arrays.label.tolist())
-            _look_at_gaits(report, root / f"{split}_joint.npy", split, [*rows])
-    for features, labels in pairs:
-        bad: list[tuple[str, DataError]] = []
-        with report.tried("table"):
-            walks = gait.read_gaits(root / features, root / labels, bad=bad)
-            report.refused(error for _, error in bad)
-            report.items[features, "gaits"] = here = len(walks) + len(bad)
-            there = report.official.get((features, "gaits"), here)
-            report.judge("official", file=root / features, name="gaits", here=here, there=there)
-            _look_at_gaits(report, root / features, features, walks)
+            walks = [*map(gait.Gait, names, bodies, arrays.label.tolist())]
+            _look_at_gaits(report, root / f"{split}_joint.npy", split, walks)
     report.compare(listed, root / gait.SETTINGS)
 
 
 def _look_at_gaits(report: Report, file: Path, split: str, walks: Sequence[gait.Gait]) -> None:
     labels = ((split, poses.EMOTIONS[walk.label]) for walk in walks)
-    report.count(labels, product([split], poses.EMOTIONS), file)
-    fallen: list[DataError] = []
-    for name, pose, _ in tqdm(walks, split, unit="gait", disable=not report.progress):
+    report.count(labels, [split], poses.EMOTIONS, file)
+    fallen: list[Exception] = []
+    for name, pose, _ in walks:
         frames, place = pose[np.abs(pose).sum((1, 2)) > 0], f"{file}, {plain(name)}"
         moved = float(np.ptp(frames, axis=0).max() / max(poses.body_length(frames), 1e-9))
         report.judge("gait", file=place, frames=len(frames), moved=moved)
@@ -326,9 +315,7 @@ def _look_at_gaits(report: Report, file: Path, split: str, walks: Sequence[gait.
             fallen.append(error)
     # Where most have fallen, the file has other axes, which is one fault.
     report.judge("gaits", file=file, fallen=len(fallen), gaits=len(walks))
-    for error in fallen if 2 * len(fallen) <= len(walks) else ():
-        with report.tried("upright"):
-            raise error
+    report.refused("upright", fallen if 2 * len(fallen) <= len(walks) else ())
 
 
 # --- The command ----------------------------------------------------------------------------------
@@ -346,24 +333,23 @@ def verify(
         looked for. dataset: "ve8" and so on, or a sample, which needs no path.
     video_path, audio_path, annotation_path: of clips, as in training, in place of what data_path
         has. Without any annotation it is the data set's official split.
-    quick: tables, names, counts, and three images of each clip. threads: all cores by default.
+    quick: of each clip three images, and no sound. threads: all cores by default.
 
-    Raises DataError if there is no such folder. Ctrl-C ends it: the report has what was found.
+    Raises DataError if a path is missing. Ctrl-C ends it: the report has what was found.
     """
     check_word("method", method, METHODS)
     look, samples = {"TSL": (look_at_videos, UNTRIMMED), "Gait": (look_at_gaits, GAITS)}.get(
         method, (look_at_clips, SAMPLES))  # fmt: skip
+    report = Report(method, quick, threads or os.cpu_count() or 1, progress)
     place: Any = Path(data_path) if data_path else None
-    if look is look_at_clips and (data_path or video_path):
-        place = _clip_paths(place, dataset, video_path, audio_path, annotation_path)
-    elif not data_path:
+    if not data_path and not video_path:
         check_word("dataset", dataset or "", samples, "Or give --data_path.")
         place = samples[dataset](progress)
-    report = Report(method, quick, threads or os.cpu_count() or 1, progress)
-    if look is look_at_clips:
-        videos = [place.video_path] if isinstance(place.video_path, Path) else place.video_path
-        place = place._replace(video_path=videos)
-    report.places += map(str, [*place[0], *place[1:]] if look is look_at_clips else [place])
+        video_path, audio_path, annotation_path = place if samples is SAMPLES else (None,) * 3
+    if samples is SAMPLES:
+        given = [video_path, audio_path, annotation_path]
+        place = _clip_paths(Path(data_path) if data_path else None, dataset, given)
+    report.places += map(str, [*place[0], *place[1:]] if samples is SAMPLES else [place])
     logging.disable(logging.WARNING)  # the loaders' words about what is reported here
     try:
         with report.tried("table"):
@@ -376,22 +362,20 @@ def verify(
     return report
 
 
-def _clip_paths(root: Path | None, dataset, videos, audio, annotation) -> SamplePaths:
+def _clip_paths(root: Path | None, dataset: str | None, given: list) -> SamplePaths:
     """The paths of clips that are given, else those that have the usual names in `root`."""
-    given = {"video_path": videos, "audio_path": audio, "annotation_path": annotation}
-    for name, patterns in TABLE["places"].items() if root else ():
-        there = (path for pattern in patterns for path in sorted(root.glob(pattern)))
-        given[name] = given[name] or next(there, None)
-    if not given["annotation_path"] and dataset in video.DATASETS:
-        given["annotation_path"] = SPLITS / video.DATASETS[dataset].annotation
-    for name, path in given.items():
-        refuse(not path, f"--{name}", found=f"none, and none of the usual names in {root}",
+    for i, (name, patterns) in enumerate(TABLE["places"].items()):
+        there = (
+            (path for pattern in patterns for path in sorted(root.glob(pattern))) if root else ()
+        )
+        given[i] = given[i] or next(iter(there), None)
+        if name == "annotation_path" and dataset in video.DATASETS:
+            given[i] = given[i] or SPLITS / video.DATASETS[dataset].annotation
+        refuse(not given[i], f"--{name}", found=f"none, and none of the usual names in {root}",
                wanted="folders of images and of sound, and an annotation",
                cure="Give the path; docs/en/dataset.md has the layout.")  # fmt: skip
-    paths = given["video_path"]
-    paths = [paths] if isinstance(paths, str | Path) else paths
-    given["video_path"] = [*map(Path, paths)]
-    return SamplePaths(given["video_path"], *(Path(p) for p in [*given.values()][1:]))
+    videos = [given[0]] if isinstance(given[0], str | Path) else given[0]
+    return SamplePaths([*map(Path, videos)], Path(given[1]), Path(given[2]))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
