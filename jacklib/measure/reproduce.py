@@ -16,19 +16,18 @@ import numpy as np
 import yaml
 
 from jacklib.backend.folders import ROOT
-from jacklib.core.metrics import FOREGROUND_LEVELS, localize, per_class
+from jacklib.core.metrics import FOREGROUND_LEVELS, localize
 from jacklib.core.options import add_options
 from jacklib.data.prepare_gait import PAIRS, prepare_gait
 from jacklib.data.tsl300 import ScoredVideos, UntrimmedVideos, write_results
 from jacklib.errors import DataError, plain, refuse, shown
-from jacklib.files import filled, read_arrays, whole_file, write_json, write_text
+from jacklib.files import filled, read_arrays, read_table, write_json, write_text
 from jacklib.measure.bench import machine
 from jacklib.measure.verify import verify
 from jacklib.methods import gait, tsl
 from jacklib.methods.answer import measured
-from jacklib.methods.clips import n_classes_of, paths_of, tell_unreadable
-from jacklib.methods.front import METHODS, load, network_key
-from jacklib.training.evaluate import Predictions
+from jacklib.methods.clips import tell_unreadable
+from jacklib.methods.front import METHODS, network_key
 
 PUBLISHED = yaml.safe_load(Path(__file__).with_name("published.yaml").read_text("utf-8"))
 DATA = ("dataset", "data_path", "video_path", "audio_path", "annotation_path")
@@ -38,6 +37,8 @@ HANDED_ON = ("settings", "n_epochs", "batch_size", "n_threads", "resnet101_pretr
 DRAWS = 20  # of random scores
 # What the public config.py of TSL-Net has in place of FOREGROUND_LEVELS, see `localize`.
 PUBLIC_LEVELS = tuple(np.round(np.arange(0.4, 0.75, 0.025), 3).tolist())
+# The phase of METHOD that evaluates and the file that it writes, where they are others than CTEN's.
+EVALUATIONS = {"TSL": ("main_eval", "metrics.json"), "Gait": ("main", "evaluation.json")}
 TSL300 = ROOT / "data_samples" / "splits" / "tsl300"
 # What may go wrong with one seed: its data, its loss, the disk, memory, Jittor.
 FAILURES = (DataError, RuntimeError, OSError, MemoryError)
@@ -87,16 +88,12 @@ def _cell(values: list[float]) -> str:
     return f"{spread} ({', '.join(each)})"
 
 
-def options_of(method: ModuleType, **given: Any) -> argparse.Namespace:
-    """The options of METHOD's `main`: what is given, else its defaults. Raises DataError if it has
-    no option of such a name."""
+def options_of(method: ModuleType, phase: str, given: Mapping[str, Any]) -> argparse.Namespace:
+    """The options of one of METHOD's phases: what of them is given, else the defaults."""
     parser = argparse.ArgumentParser()
-    method.add_arguments(parser, "main")
+    method.add_arguments(parser, phase)
     options = parser.parse_args([])
-    for name, value in given.items():
-        refuse(not hasattr(options, name), f"--{name}", found="an option of other networks",
-               wanted=f"one that {method.NAME} main has", cure="Leave it out.")  # fmt: skip
-        setattr(options, name, value)
+    vars(options).update({name: value for name, value in given.items() if hasattr(options, name)})
     return options
 
 
@@ -104,54 +101,34 @@ def train(method: ModuleType, seed: int, folder: Path, given: Mapping[str, Any])
     """Train one network by METHOD's `main`; returns the weights after the last epoch. An earlier
     run in the folder goes on where it stopped; one that was complete is not trained again."""
     last = folder / "last.pth"
-    place = {"result_path": str(folder), "resume": str(last) if last.is_file() else None}
-    method.run("main", options_of(method, **given, **place, seed=seed))
+    resume = str(last) if last.is_file() else None
+    more = {"seed": seed, "result_path": str(folder), "resume": resume}
+    method.run("main", options_of(method, "main", {**given, **more}))
     return last
 
 
 def evaluate(
-    method: ModuleType, weights: str | Path, given: Mapping[str, Any], table: Table
+    method: ModuleType, weights: str | Path, folder: Path, given: Mapping[str, Any], table: Table
 ) -> Numbers:
-    """What a checkpoint reaches on the test split of the data that `given` names. The baseline and
-    what could not be read are taken down in the table."""
-    options = options_of(method, **given)
-    how = {"network": network_key(method.NAME), "settings": options.settings}
+    """What a checkpoint reaches on the test split, by METHOD's own evaluation, which writes more
+    into the folder. The baseline and what could not be read are taken down in the table."""
+    phase, file = EVALUATIONS.get(method.NAME, ("test", "evaluation.json"))
+    more = {"checkpoint_path": str(weights), "result_path": str(folder), "phase": "test"}
+    method.run(phase, options_of(method, phase, {**given, **more}))
+    found = read_table(folder / file, needed=True)
+    table.facts["unreadable"] |= found.pop("unreadable", {})
     if method is tsl:
-        model = load(weights, **how)
-        items = UntrimmedVideos(options.data_path, "test", modality=model.config.modality)
-        result = tsl.test(model.net, items)
-        write_scores(table.folder / "scores" / f"{Path(weights).parent.name}.npz", result.scores)
-        table.baseline = table.baseline or by_chance(items)
-        table.facts["unreadable"] |= tell_unreadable(items)
-        return metrics(result)
-    if method is gait:
-        model = load(weights, **how)
-        found = gait.test(model.net, gait.open_gaits("test", options.data_path))
-    else:
-        paths = paths_of(options)
-        model = load(weights, **how, n_classes=n_classes_of(paths))
-        items = method.open_clips(model.config, paths, "validation")
-        found = method.test(model.net, items, threads=options.n_threads)
-        table.facts["unreadable"] |= tell_unreadable(items)
-    passes = {} if isinstance(found, Predictions) else found._asdict()  # CTEN's
-    found = passes.pop("mean", found)
-    table.baseline = {"always the most frequent class": [{"accuracy": found.most_frequent}]}
-    recalls = zip(found.class_names, per_class(found.confusion), strict=True)
-    return {
-        "accuracy": found.accuracy, **{name: one.accuracy for name, one in passes.items()},
-        **{name: row["recall"] for name, row in recalls if row["clips"]},
-    }  # fmt: skip
+        table.baseline = table.baseline or by_chance(UntrimmedVideos(given["data_path"], "test"))
+        return found
+    table.baseline = {"always the most frequent class": [{"accuracy": found["most_frequent"]}]}
+    recalls = {name: row["recall"] for name, row in found["per_class"].items() if row["clips"]}
+    return recalls | {n: found[n] for n in ("accuracy", "pass_1", "pass_2") if n in found}
 
 
-def metrics(result: tsl.Localisation) -> Numbers:
-    """Every metric at every tIoU, and the means."""
-    return result.metrics | result.summary()
-
-
-def by_chance(videos: Any) -> dict[str, list[Numbers]]:
+def by_chance(videos: UntrimmedVideos) -> dict[str, list[Numbers]]:
     """The column of what random scores reach, the mean of DRAWS draws."""
-    draws = (tsl.measure(tsl.random_scores(videos, seed), videos) for seed in range(DRAWS))
-    every = list(map(metrics, draws))
+    draws = [tsl.measure(tsl.random_scores(videos, seed), videos) for seed in range(DRAWS)]
+    every = [result.metrics | result.summary() for result in draws]
     return {"random scores": [{n: float(np.mean([one[n] for one in every])) for n in every[0]}]}
 
 
@@ -181,13 +158,6 @@ def read_scores(path: str | Path, videos: ScoredVideos) -> dict[str, tsl.Scores]
     return found
 
 
-def write_scores(path: Path, scored: Mapping[str, tsl.Scores]) -> None:
-    """Scores as one file that `read_scores` takes."""
-    parts = {f"{video}/{k}": v for video, s in scored.items() for k, v in s._asdict().items()}
-    with whole_file(path) as new, open(new, "wb") as file:
-        np.savez(file, **parts)
-
-
 def measure_scores(path: str, table: Table, data_path: str | None) -> None:
     """Localise stored scores and measure them, with both sets of levels."""
     videos = ScoredVideos(data_path or TSL300, "test")
@@ -195,7 +165,7 @@ def measure_scores(path: str, table: Table, data_path: str | None) -> None:
     videos.lengths = {video: len(one.scores) for video, one in scored.items()}
     for head, levels in (("scores given", FOREGROUND_LEVELS), ("public levels", PUBLIC_LEVELS)):
         result = tsl.measure(scored, videos, foreground_levels=levels)
-        table.columns[head] = [metrics(result)]
+        table.columns[head] = [result.metrics | result.summary()]
         file = table.folder / f"detections_{head.replace(' ', '_')}.json"
         write_results(file, result.results, f"Scores: {path}")
     table.baseline = by_chance(videos.only(scored))
@@ -219,13 +189,16 @@ def main(args: argparse.Namespace) -> int:
     else:
         given = prepared(args, method, table)
         if args.weights:
-            table.columns["weights given"] = [evaluate(method, args.weights, given, table)]
+            folder = table.folder / "weights_given"
+            numbers = evaluate(method, args.weights, folder, given, table)
+            table.columns["weights given"] = [numbers]
         ours = table.columns["here"] = []
         for seed in [0] if args.seeds is None else args.seeds:
             place = table.folder / f"seed_{seed}"
             print(f"--- seed {seed}: {place}", flush=True)
             try:
-                numbers = evaluate(method, train(method, seed, place, given), given, table)
+                weights = train(method, seed, place, given)
+                numbers = evaluate(method, weights, place / "test", given, table)
                 best = measured(place / "best.pth")
                 ours.append(numbers | ({"best": best[1]} if best else {}))
                 facts["seeds"].append(seed)
@@ -242,6 +215,13 @@ def prepared(args: argparse.Namespace, method: ModuleType, table: Table) -> dict
     the data, unless --despite_faults."""
     given = {name: getattr(args, name) for name in (*DATA, *HANDED_ON)}
     given = {name: value for name, value in given.items() if value not in (None, False)}
+    if method is tsl and args.n_epochs:  # rounds of steps, after each of which it is evaluated
+        schedule = tsl.SCHEDULES[args.settings]
+        n_steps = given.pop("n_epochs") * schedule.evaluate_every
+        given["lr"] = f"[{schedule.rates[0]:g}]*{n_steps}"
+    for name in given.keys() - vars(options_of(method, "main", {})).keys():
+        refuse(name != "dataset", f"--{name}", found="an option of other networks",
+               wanted=f"one that {args.method} main has", cure="Leave it out.")  # fmt: skip
     if method in (tsl, gait):
         del given["dataset"]
         refuse(not args.data_path, "--data_path", found="none", cure="docs/en/dataset.md has its "
@@ -254,10 +234,6 @@ def prepared(args: argparse.Namespace, method: ModuleType, table: Table) -> dict
         refuse(not args.despite_faults, ", ".join(report.places), found="faults, listed above",
                wanted="none", cure=f"Correct them ({log} has all), or give --despite_faults."
         )  # fmt: skip
-    if method is tsl and args.n_epochs:  # rounds of steps, after each of which it is evaluated
-        schedule = tsl.SCHEDULES[args.settings]
-        n_steps = given.pop("n_epochs") * schedule.evaluate_every
-        given["lr"] = f"[{schedule.rates[0]:g}]*{n_steps}"
     if method is gait and any((Path(args.data_path) / name).is_file() for name, _ in PAIRS):
         arrays = prepare_gait(args.data_path, table.folder / "arrays", skip_bad=args.despite_faults)
         print(arrays)
