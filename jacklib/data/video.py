@@ -525,7 +525,7 @@ def batches(
 def _load_groups(load, groups, epoch: int, threads: int, ahead: int) -> Iterator[Batch]:
     upcoming = [int(index) for group in groups for index in group]
     given, failed = False, None
-    with contextlib.closing(in_order(load, upcoming, threads, ahead)) as results:
+    with contextlib.closing(_in_order(load, upcoming, threads, ahead)) as results:
         for group in groups:
             loaded = [next(results) for _ in group]
             failed = failed or next((one.error for one in loaded if one.error), None)
@@ -539,13 +539,11 @@ def _load_groups(load, groups, epoch: int, threads: int, ahead: int) -> Iterator
         raise nothing_left(failed)
 
 
-def in_order(load: Callable, items: Sequence, threads: int, ahead: int) -> Iterator:
-    """`load` of every item, in their order, by `threads` threads (0: in the caller's own) that are
-    at most `ahead` items before the one that is due; they end when the caller stops."""
+def _in_order(load, indices: list[int], threads: int, ahead: int) -> Iterator[Loaded]:
     if threads == 0:
-        yield from map(load, items)
+        yield from map(load, indices)
         return
-    upcoming = iter(items)
+    upcoming = iter(indices)
     waiting: deque[Future] = deque()
     pool = ThreadPoolExecutor(threads, thread_name_prefix="jacklib-load")
 

@@ -10,7 +10,7 @@ import logging
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import product
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import jinja2
 import numpy as np
 import yaml
-from tqdm.auto import tqdm
+from tqdm.contrib.concurrent import thread_map
 
 from jacklib.backend.folders import ROOT
 from jacklib.core.options import add_options
@@ -110,10 +110,8 @@ class Report:
         """Look at every item of a loader, in threads, with a bar that tells the rest of the time;
         what the loader has left out is added."""
         self.refused("unreadable", files.errors)
-        with closing(video.in_order(look, files.items, self.threads, 2 * self.threads)) as results:
-            list(
-                tqdm(results, files.subset, len(files), unit=files.kind, disable=not self.progress)
-            )
+        about = {"desc": files.subset, "unit": files.kind, "disable": not self.progress}
+        thread_map(look, files.items, max_workers=self.threads, **about)
 
     def count(self, entries: Iterable[tuple[str, str]], splits, labels, file: Path) -> None:
         """Count items by (split, class), and judge classes without any."""
@@ -170,7 +168,7 @@ def look_at_clips(report: Report, paths: SamplePaths) -> None:
     report.count(entries.values(), SUBSETS, video.read_annotation(file)["labels"], file)
     for split in SPLITS.glob("*.json"):
         report.hold_against(file, entries, entries_of(split), split.name)
-    for root in [*paths.video_path, *([paths.audio_path] if paths.audio_path else [])]:
+    for root in (*paths.video_path, paths.audio_path):
         for path in sorted(root.glob("[!.]*/[!.]*")):
             name = path.name if root in paths.video_path else path.stem
             wanted = entries.get(name, ("", ""))[1]
@@ -338,18 +336,17 @@ def verify(
     Raises DataError if a path is missing. Ctrl-C ends it: the report has what was found.
     """
     check_word("method", method, METHODS)
-    look, samples = {"TSL": (look_at_videos, UNTRIMMED), "Gait": (look_at_gaits, GAITS)}.get(
-        method, (look_at_clips, SAMPLES))  # fmt: skip
     report = Report(method, quick, threads or os.cpu_count() or 1, progress)
+    samples = {"TSL": UNTRIMMED, "Gait": GAITS}.get(method, SAMPLES)
+    look = {"TSL": look_at_videos, "Gait": look_at_gaits}.get(method, look_at_clips)
     place: Any = Path(data_path) if data_path else None
-    if not data_path and not video_path:
+    given: Sequence = (video_path, audio_path, annotation_path)
+    if not data_path and not any(given):
         check_word("dataset", dataset or "", samples, "Or give --data_path.")
-        place = samples[dataset](progress)
-        video_path, audio_path, annotation_path = place if samples is SAMPLES else (None,) * 3
-    if samples is SAMPLES:
-        given = [video_path, audio_path, annotation_path]
-        place = _clip_paths(Path(data_path) if data_path else None, dataset, given)
-    report.places += map(str, [*place[0], *place[1:]] if samples is SAMPLES else [place])
+        place = given = samples[dataset](progress)
+    if look is look_at_clips:
+        place = _clip_paths(Path(data_path) if data_path else None, dataset, [*given])
+    report.places += map(str, [*place[0], *place[1:]] if look is look_at_clips else [place])
     logging.disable(logging.WARNING)  # the loaders' words about what is reported here
     try:
         with report.tried("table"):
@@ -365,10 +362,8 @@ def verify(
 def _clip_paths(root: Path | None, dataset: str | None, given: list) -> SamplePaths:
     """The paths of clips that are given, else those that have the usual names in `root`."""
     for i, (name, patterns) in enumerate(TABLE["places"].items()):
-        there = (
-            (path for pattern in patterns for path in sorted(root.glob(pattern))) if root else ()
-        )
-        given[i] = given[i] or next(iter(there), None)
+        for pattern in patterns if root else ():
+            given[i] = given[i] or next(iter(sorted(root.glob(pattern))), None)
         if name == "annotation_path" and dataset in video.DATASETS:
             given[i] = given[i] or SPLITS / video.DATASETS[dataset].annotation
         refuse(not given[i], f"--{name}", found=f"none, and none of the usual names in {root}",

@@ -202,9 +202,9 @@ def copy_clip(root, label, name, subset):
         name, {"subset": subset, "annotations": {"label": label}})(table["database"]))  # fmt: skip
 
 
-def double_in_json(root):
+def double_in_json(root, subset):
     path = root / "annotations.json"
-    again = '{"a1": {"subset": "validation", "annotations": {"label": "Anger"}}, "a1": '
+    again = f'{{"a1": {{"subset": "{subset}", "annotations": {{"label": "Anger"}}}}, "a1": '
     path.write_text(path.read_text().replace('{"a1": ', again))
 
 
@@ -254,12 +254,17 @@ FAULTS = [
      "doubled", "Joy/j9"),
     ("a training clip is in validation", "clips",
      lambda r: copy_clip(r, "Joy", "j9", "validation"), "leak", "Joy/j9"),
-    ("an ID is in both subsets", "clips", double_in_json, "leak", "annotations.json"),
+    ("an ID is in both subsets", "clips", lambda r: double_in_json(r, "validation"),
+     "leak", "annotations.json"),
+    ("an ID is there twice", "clips", lambda r: double_in_json(r, "training"),
+     "doubled", "annotations.json"),
     ("a label is none of the classes", "clips",
      lambda r: entry(r, "a1", lambda e: put("label", "Rage")(e["annotations"])),
      "table", "annotations.json"),
     ("a class has no validation clip", "clips",
      lambda r: entry(r, "a3", put("subset", "training")), "empty class", "annotations.json"),
+    ("a class is nobody's", "clips", lambda r: change(r / "annotations.json", put(
+        "labels", ["Anger", "Joy", "Trust"])), "unused", "annotations.json"),
     ("no entry for a folder", "clips", lambda r: write_clip(r, "Joy", "j7", 7), "unused", "Joy/j7"),
     ("names differ in capitals", "clips", lambda r: [
         write_clip(r, "Anger", "A1", 8), change(r / "annotations.json", lambda t: put(
