@@ -31,17 +31,14 @@ from jacklib.methods.front import METHODS, network_key
 
 PUBLISHED = yaml.safe_load(Path(__file__).with_name("published.yaml").read_text("utf-8"))
 DATA = ("dataset", "data_path", "video_path", "audio_path", "annotation_path")
-# Other options that METHOD's `main` is given.
-HANDED_ON = ("settings", "n_epochs", "batch_size", "n_threads", "resnet101_pretrained",
-             "stored_statistics", "keep_features")  # fmt: skip
+# All other options are METHOD's own.
+OWN = ("method", "weights", "seeds", "scores", "despite_faults", "result_path")
 DRAWS = 20  # of random scores
 # What the public config.py of TSL-Net has in place of FOREGROUND_LEVELS, see `localize`.
 PUBLIC_LEVELS = tuple(np.round(np.arange(0.4, 0.75, 0.025), 3).tolist())
 # The phase of METHOD that evaluates and the file that it writes, where they are others than CTEN's.
 EVALUATIONS = {"TSL": ("main_eval", "metrics.json"), "Gait": ("main", "evaluation.json")}
 TSL300 = ROOT / "data_samples" / "splits" / "tsl300"
-# What may go wrong with one seed: its data, its loss, the disk, memory, Jittor.
-FAILURES = (DataError, RuntimeError, OSError, MemoryError)
 Numbers = dict[str, float]  # by published.yaml's rows, 0 to 1
 
 
@@ -81,11 +78,10 @@ class Table:
 
 def _cell(values: list[float]) -> str:
     """In percent: one value; mean, standard deviation and each of several; "-" for none."""
-    each = [f"{100 * value:.2f}" for value in values]
+    each = ", ".join(f"{100 * value:.2f}" for value in values) or "-"
     if len(values) < 2:
-        return each[0] if each else "-"
-    spread = f"{100 * np.mean(values):.2f} ± {100 * np.std(values, ddof=1):.2f}"
-    return f"{spread} ({', '.join(each)})"
+        return each
+    return f"{100 * np.mean(values):.2f} ± {100 * np.std(values, ddof=1):.2f} ({each})"
 
 
 def options_of(method: ModuleType, phase: str, given: Mapping[str, Any]) -> argparse.Namespace:
@@ -95,16 +91,6 @@ def options_of(method: ModuleType, phase: str, given: Mapping[str, Any]) -> argp
     options = parser.parse_args([])
     vars(options).update({name: value for name, value in given.items() if hasattr(options, name)})
     return options
-
-
-def train(method: ModuleType, seed: int, folder: Path, given: Mapping[str, Any]) -> Path:
-    """Train one network by METHOD's `main`; returns the weights after the last epoch. An earlier
-    run in the folder goes on where it stopped; one that was complete is not trained again."""
-    last = folder / "last.pth"
-    resume = str(last) if last.is_file() else None
-    more = {"seed": seed, "result_path": str(folder), "resume": resume}
-    method.run("main", options_of(method, "main", {**given, **more}))
-    return last
 
 
 def evaluate(
@@ -127,7 +113,7 @@ def evaluate(
 
 def by_chance(videos: UntrimmedVideos) -> dict[str, list[Numbers]]:
     """The column of what random scores reach, the mean of DRAWS draws."""
-    draws = [tsl.measure(tsl.random_scores(videos, seed), videos) for seed in range(DRAWS)]
+    draws = (tsl.measure(tsl.random_scores(videos, seed), videos) for seed in range(DRAWS))
     every = [result.metrics | result.summary() for result in draws]
     return {"random scores": [{n: float(np.mean([one[n] for one in every])) for n in every[0]}]}
 
@@ -137,7 +123,7 @@ def read_scores(path: str | Path, videos: ScoredVideos) -> dict[str, tsl.Scores]
     .npz with "ID/scores" and "ID/video_score". Videos without sound ones are taken down in
     `videos.unreadable`. Raises DataError if there are no others."""
     wanted, cure = "scores [T, 3] and video_score [2] of every video", "docs/en/train.md says how."
-    path, found, error = Path(path), {}, None
+    path, found = Path(path), {}
     whole = None if path.is_dir() else read_arrays(path, wanted, cure)
     for index, item in enumerate(videos.items):
         start, file = (f"{item.id}/", path) if whole else ("", path / f"{item.id}.npz")
@@ -150,11 +136,9 @@ def read_scores(path: str | Path, videos: ScoredVideos) -> dict[str, tsl.Scores]
             with tsl.naming(f"{file}, {item.id}"):  # checks them
                 localize(*scores, item.fps, score_levels=(1,), foreground_levels=(1,))
             found[item.id] = scores
-        except DataError as wrong:
-            error = error or wrong
-            videos.not_read(index, wrong)
-    if not found:
-        raise error
+        except DataError as error:
+            videos.not_read(index, error)
+    refuse(not found, path, found="scores of none of the videos", wanted=wanted, cure=cure)
     return found
 
 
@@ -173,15 +157,13 @@ def measure_scores(path: str, table: Table, data_path: str | None) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    datasets = dict.fromkeys(name for of_method in PUBLISHED.values() for name in of_method)
-    add_options(parser, Path(__file__).with_name("options.yaml"), "reproduce",
-                methods=list(PUBLISHED), datasets=list(datasets))  # fmt: skip
+    add_options(parser, Path(__file__).with_name("options.yaml"), "reproduce", methods=[*PUBLISHED])
 
 
 def main(args: argparse.Namespace) -> int:
     """Verify, evaluate, train and print the table; returns the exit code."""
     table, method = Table(args), METHODS[network_key(args.method)]
-    facts = table.facts
+    facts, seeds = table.facts, [0] if args.seeds is None else args.seeds
     refuse(args.scores and method is not tsl, "--scores", found=args.method, wanted="TSL",
            cure="Only TSL-Net has scores of every snippet.")  # fmt: skip
     if args.scores:
@@ -189,20 +171,22 @@ def main(args: argparse.Namespace) -> int:
     else:
         given = prepared(args, method, table)
         if args.weights:
-            folder = table.folder / "weights_given"
-            numbers = evaluate(method, args.weights, folder, given, table)
+            numbers = evaluate(method, args.weights, table.folder / "weights_given", given, table)
             table.columns["weights given"] = [numbers]
-        ours = table.columns["here"] = []
-        for seed in [0] if args.seeds is None else args.seeds:
+        ours = table.columns.setdefault("here", []) if seeds else []
+        for seed in seeds:
             place = table.folder / f"seed_{seed}"
             print(f"--- seed {seed}: {place}", flush=True)
             try:
-                weights = train(method, seed, place, given)
-                numbers = evaluate(method, weights, place / "test", given, table)
+                # An earlier run goes on; one that was complete is not trained again.
+                resume = str(last) if (last := place / "last.pth").is_file() else None
+                how = {"seed": seed, "result_path": str(place), "resume": resume}
+                method.run("main", options_of(method, "main", {**given, **how}))
+                numbers = evaluate(method, last, place / "test", given, table)
                 best = measured(place / "best.pth")
                 ours.append(numbers | ({"best": best[1]} if best else {}))
                 facts["seeds"].append(seed)
-            except FAILURES as error:
+            except (DataError, RuntimeError, OSError, MemoryError) as error:
                 facts["failed"][str(seed)] = plain(error)
                 print(f"seed {seed} failed: {plain(error)}", file=sys.stderr)
             table.write()
@@ -211,10 +195,8 @@ def main(args: argparse.Namespace) -> int:
 
 
 def prepared(args: argparse.Namespace, method: ModuleType, table: Table) -> dict[str, Any]:
-    """What METHOD's `main` is given, data included. Raises DataError if something is wrong with
-    the data, unless --despite_faults."""
-    given = {name: getattr(args, name) for name in (*DATA, *HANDED_ON)}
-    given = {name: value for name, value in given.items() if value not in (None, False)}
+    """What METHOD is given. Raises DataError if the data are faulty, unless asked to go on."""
+    given = {n: v for n, v in vars(args).items() if n not in OWN and v not in (None, False)}
     if method is tsl and args.n_epochs:  # rounds of steps, after each of which it is evaluated
         schedule = tsl.SCHEDULES[args.settings]
         n_steps = given.pop("n_epochs") * schedule.evaluate_every
@@ -235,7 +217,6 @@ def prepared(args: argparse.Namespace, method: ModuleType, table: Table) -> dict
                wanted="none", cure=f"Correct them ({log} has all), or give --despite_faults."
         )  # fmt: skip
     if method is gait and any((Path(args.data_path) / name).is_file() for name, _ in PAIRS):
-        arrays = prepare_gait(args.data_path, table.folder / "arrays", skip_bad=args.despite_faults)
-        print(arrays)
-        given["data_path"] = str(arrays.target)
+        made = prepare_gait(args.data_path, table.folder / "arrays", skip_bad=args.despite_faults)
+        given["data_path"] = str(made.target)
     return given

@@ -102,7 +102,7 @@ def test_videos_without_sound_scores_are_named(scores, tmp_path, capsys, monkeyp
     with pytest.raises(DataError, match="no such file"):
         read_scores(tmp_path / "none.npz", ScoredVideos(reproduce.TSL300, "test"))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match="scores of none of the videos"):
         read_scores(tmp_path / "empty", ScoredVideos(reproduce.TSL300, "test"))
 
 
