@@ -34,7 +34,7 @@ from jacklib.data.media import open_image as read_frame
 from jacklib.data.transforms import TransformDraw, apply_transform, draw_transform, tsn_indices
 from jacklib.data.unreadable import Files, Loaded, load_or_leave, nothing_left
 from jacklib.errors import DataError, DiskError, check_word, logger, refuse, shown
-from jacklib.files import Names, file_name, read_json, read_text
+from jacklib.files import Names, file_name, read_json, read_text, reading
 
 log = logger(__name__)
 
@@ -112,8 +112,10 @@ def listed(path: str | Path) -> list[tuple[str, str]]:
     entry has again."""
     if lists := trainlist_at(Path(path)):
         return [(clip, subset) for subset, _, clip in read_lists(lists)[1]]
-    table = json.loads(read_text(path, "an annotation file", PREPARE), object_pairs_hook=list)
-    return [(clip, dict(entry).get("subset", "")) for clip, entry in dict(table)["database"]]
+    text = read_text(path, "an annotation file", PREPARE)
+    with reading(path, "entries with a subset", "Correct the file."):
+        table = dict(json.loads(text, object_pairs_hook=list))
+        return [(clip, dict(entry)["subset"]) for clip, entry in table["database"]]
 
 
 def read_annotation(path: str | Path) -> dict:

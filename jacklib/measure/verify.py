@@ -95,8 +95,9 @@ class Report:
         for e in errors:
             if isinstance(e, DataError):
                 self.problems.append(Problem(kind, e.what, e.found, e.wanted, e.cure))
-            else:
-                self.judge("disk", reason=e)
+            else:  # an OSError, or the DiskError made of one, whose sentence begins with the place
+                place = getattr(e, "filename", None) or str(e).partition(": ")[0]
+                self.judge("disk", file=place, reason=getattr(e, "strerror", e))
 
     @contextmanager
     def tried(self, kind: str = "unreadable") -> Iterator[None]:
@@ -115,6 +116,7 @@ class Report:
 
     def count(self, entries: Iterable[tuple[str, str]], splits, labels, file: Path) -> None:
         """Count items by (split, class), and judge classes without any."""
+        self.items.update(dict.fromkeys(product(splits, labels), 0))  # in this order
         self.items.update(entries)
         for split, label in product(splits, labels):
             count = self.items[split, label]
@@ -345,6 +347,7 @@ def verify(
         check_word("dataset", dataset or "", samples, "Or give --data_path.")
         place = given = samples[dataset](progress)
     if look is look_at_clips:
+        check_word("dataset", dataset or "ve8", [*samples, *video.DATASETS])
         place = _clip_paths(Path(data_path) if data_path else None, dataset, [*given])
     report.places += map(str, [*place[0], *place[1:]] if look is look_at_clips else [place])
     logging.disable(logging.WARNING)  # the loaders' words about what is reported here
@@ -368,7 +371,8 @@ def _clip_paths(root: Path | None, dataset: str | None, given: list) -> SamplePa
             given[i] = given[i] or SPLITS / video.DATASETS[dataset].annotation
         refuse(not given[i], f"--{name}", found=f"none, and none of the usual names in {root}",
                wanted="folders of images and of sound, and an annotation",
-               cure="Give the path; docs/en/dataset.md has the layout.")  # fmt: skip
+               cure="Give the path, or --dataset for its official split; docs/en/dataset.md has "
+               "the layout.")  # fmt: skip
     videos = [given[0]] if isinstance(given[0], str | Path) else given[0]
     return SamplePaths([*map(Path, videos)], Path(given[1]), Path(given[2]))
 

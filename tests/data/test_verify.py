@@ -15,7 +15,9 @@ from support import ROOT
 from support.commands import jack
 from support.untrimmed import HEADER, write_root
 
+from jacklib.data import video
 from jacklib.data.gait import Gait, read_pose, write_gaits
+from jacklib.data.prepare import prepare_videos
 from jacklib.data.prepare_gait import prepare_gait
 from jacklib.data.video import VideoClips, listed, read_annotation
 from jacklib.errors import DataError
@@ -381,6 +383,26 @@ def test_there_are_enough_faults_and_one_fault_is_one_problem(copy_of):
     assert len(verify("CTEN", root).problems) == 1
 
 
+def test_what_the_system_refuses_is_one_problem(sound_sets, monkeypatch):
+    root = sound_sets["clips"]
+
+    def refused(folder):
+        raise PermissionError(13, "Permission denied", str(folder / "n_frames"))
+
+    count = lambda folder: refused(folder) if folder.name == "a1" else FRAMES  # noqa: E731
+    monkeypatch.setattr(video, "count_frames", count)
+    (problem,) = verify("VAANet", root).problems
+    assert problem.kind == "unreadable" and problem.file.endswith("a1/n_frames")
+    assert problem.found == "Permission denied" and "permissions" in problem.cure
+
+
+def test_an_entry_that_a_later_one_hides_may_be_anything(copy_of):
+    root = copy_of("clips")
+    path = root / "annotations.json"
+    path.write_text(path.read_text().replace('{"a1": ', '{"a1": 7, "a1": '))
+    assert [p.kind for p in verify("VAANet", root).problems] == ["table"]
+
+
 def test_quick_looks_at_three_images(copy_of):
     root = copy_of("clips")
     clip(root, "000007.jpg").write_bytes(b"")
@@ -419,6 +441,8 @@ def test_without_an_annotation_the_data_sets_official_split_is_taken(copy_of):
     (root / "annotations.json").unlink()
     with pytest.raises(DataError, match="--annotation_path"):
         verify("VAANet", root)
+    with pytest.raises(DataError, match="dataset: found 've9'"):
+        verify("VAANet", root, dataset="ve9")
     report = verify("VAANet", root, dataset="ve8", quick=True)
     assert report.places[-2:] == [str(SPLITS / "ve8_01.json"), "official split ve8_01.json"]
 
@@ -523,6 +547,16 @@ def test_loaders_and_verify_take_lists(copy_of):
         "j1 in training and in validation"]  # fmt: skip
 
 
+def test_prepare_takes_lists(tmp_path):
+    source = ROOT / "data_samples" / "film" / "video"
+    about = {"subset": "training", "annotations": {"label": "Joy"}}
+    folder = write_lists(tmp_path / "lists", {"labels": ["Joy"], "database": {"bbb_0120": about}})
+    for annotations in (folder, folder / "trainlist01.txt"):
+        report = prepare_videos(source, tmp_path / "made", annotations=annotations,
+                                short_side=32, progress=False)  # fmt: skip
+        assert [*report.prepared, *report.already_there] == ["Joy/bbb_0120"]
+
+
 # --- The command ----------------------------------------------------------------------------------
 
 
@@ -545,6 +579,8 @@ def test_the_command_prints_a_table_and_writes_json(copy_of, tmp_path):
         tmp_path / "found.json",
     )
     assert result.returncode == 1 and "Traceback" not in result.stderr
+    assert re.search(r"^Joy +2 +- +1 +-$", result.stdout, re.MULTILINE)
+    assert re.search(r"^all +4 +- +2 +-$", result.stdout, re.MULTILINE)
     assert "unreadable (12)" in result.stdout and "... and 2 more" in result.stdout
     found = json.loads((tmp_path / "found.json").read_text())
     assert len(found["problems"]) == 12 and not found["ok"] and found["complete"]
