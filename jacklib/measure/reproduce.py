@@ -55,7 +55,7 @@ class Table:
         self.baseline: dict[str, list[Numbers]] = {}  # the last column
         self.facts: dict[str, Any] = {
             "method": args.method, "dataset": args.dataset, "machine": machine(),
-            "settings": args.settings, "seeds": [], "failed": {}, "unreadable": {}, "faults": 0,
+            "options": {}, "seeds": [], "failed": {}, "unreadable": {}, "faults": 0,
         }  # fmt: skip
 
     def write(self) -> str:
@@ -197,6 +197,7 @@ def main(args: argparse.Namespace) -> int:
 def prepared(args: argparse.Namespace, method: ModuleType, table: Table) -> dict[str, Any]:
     """What METHOD is given. Raises DataError if the data are faulty, unless asked to go on."""
     given = {n: v for n, v in vars(args).items() if n not in OWN and v not in (None, False)}
+    table.facts["options"] = {name: v for name, v in given.items() if name not in DATA}
     if method is tsl and args.n_epochs:  # rounds of steps, after each of which it is evaluated
         schedule = tsl.SCHEDULES[args.settings]
         n_steps = given.pop("n_epochs") * schedule.evaluate_every

@@ -152,6 +152,9 @@ def test_the_table_has_all_columns(vaanet):
     head, _, row = [line for line in table.splitlines() if line.startswith("|")][:3]
     assert head == ("| | paper | PyTorch original | public Jittor port | weights given | here | "
                     "always the most frequent class |")  # fmt: skip
+    assert (
+        "Here: --settings classroom, --n_epochs 1, --batch_size 8, seeds 0, 2; after the" in table
+    )
     found = here(folder)["here"]
     one, other = (100 * numbers["accuracy"] for numbers in found["here"])
     mean, spread = np.mean([one, other]), np.std([one, other], ddof=1)
