@@ -691,7 +691,9 @@ def read_arrays(path: str | os.PathLike, wanted: str, cure: str) -> dict[str, np
     with reading(check_file(path, wanted, cure), wanted, cure):
         with zipfile.ZipFile(path) as packed:
             sizes = [part.file_size for part in packed.infolist()]
-            if len(sizes) > MOST_ARRAYS or sum(sizes) > LARGEST_ARRAYS:
-                raise ValueError(f"{len(sizes)} arrays, unpacked {sum(sizes)} bytes")
+            if len(sizes) > MOST_ARRAYS:
+                raise ValueError(f"more than {MOST_ARRAYS} arrays")
+            if sum(sizes) > LARGEST_ARRAYS:
+                raise ValueError(f"unpacked more than {LARGEST_ARRAYS} bytes")
         with np.load(path, allow_pickle=False) as file:
             return dict(file)
