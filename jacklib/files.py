@@ -30,6 +30,7 @@ import stat
 import sys
 import time
 import unicodedata
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -48,6 +49,7 @@ LOCK = ".jack.lock"
 SET_MARK = "made_with.json"  # likewise, of a set of files among others
 LONGEST_NAME, LONGEST_FILE = 251, 255  # bytes, without and with an ending; disks take no more
 LONGEST_TEXT = 64 * 2**20  # bytes of a table or text that is read at once
+LARGEST_ARRAYS, MOST_ARRAYS = 2**30, 10_000  # bytes, unpacked, and arrays of a .npz file
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # how a spreadsheet's formula may begin
 _AROUND = " \t\r\n\u200e\u202a\u202c\ufeff"  # pasted with a path; the last four are not seen
 _QUOTES = ('""', "''", "“”", "‘’")
@@ -667,3 +669,19 @@ def open_array(path: str | os.PathLike, wanted: str, cure: str) -> np.ndarray:
         if array.dtype.kind not in "fiu":
             raise ValueError(f"numbers of kind {shown(str(array.dtype))}")
     return array
+
+
+def read_arrays(path: str | os.PathLike, wanted: str, cure: str) -> dict[str, np.ndarray]:
+    """A .npz file's arrays by name. Raises DataError, naming the file, if it is missing, damaged,
+    too large unpacked, or holds more than arrays."""
+    import numpy as np
+
+    with reading(check_file(path, wanted, cure), wanted, cure):
+        with zipfile.ZipFile(path) as packed:
+            sizes = [part.file_size for part in packed.infolist()]
+            if len(sizes) > MOST_ARRAYS:
+                raise ValueError(f"more than {MOST_ARRAYS} arrays")
+            if sum(sizes) > LARGEST_ARRAYS:
+                raise ValueError(f"unpacked more than {LARGEST_ARRAYS} bytes")
+        with np.load(path, allow_pickle=False) as file:
+            return dict(file)

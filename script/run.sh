@@ -25,6 +25,7 @@ bash script/run.sh gpu_check               is it right on this GPU, and how fast
 bash script/run.sh METHOD PHASE [options]  METHOD: CTEN, VAANet, TSL, Gait; PHASE: main, test, ...
 bash script/run.sh predict NETWORK FILE ...  what a network says of your films
 bash script/run.sh prepare ...             frames and sound out of your own videos
+bash script/run.sh reproduce METHOD DATASET  the published numbers, and ours beside them
 bash script/run.sh verify METHOD ...        is anything wrong with a data set? before a day of training
 bash script/run.sh bench NETWORK           speed of one network
 bash script/run.sh porting ...             check, compare, changes: a port beside PyTorch

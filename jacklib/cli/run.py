@@ -27,6 +27,7 @@ TOOLS = {
     "prepare gait": "data.prepare_gait",
     "verify": "measure.verify",
     "bench": "measure.bench",
+    "reproduce": "measure.reproduce",
     "porting": "porting.parity",
     "samples": "samples",
 }

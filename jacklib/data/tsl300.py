@@ -211,6 +211,16 @@ class UntrimmedVideos(Files):
         return {item.id: item.truth for item in self.items}
 
 
+class ScoredVideos(UntrimmedVideos):
+    """The test videos without their features, for scores that are stored."""
+
+    def _feature(self, kind: str, video: str) -> None:
+        return None
+
+    def _length(self, item: UntrimmedItem) -> int:
+        return 0
+
+
 # --- Features -------------------------------------------------------------------------------------
 
 

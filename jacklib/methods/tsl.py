@@ -291,16 +291,19 @@ def test(
 
 
 def measure(
-    scored: dict[str, Scores], videos: UntrimmedVideos, class_threshold: float = RELEASED_THRESHOLD
-) -> Localisation:
-    """Segments from the scores of all or some videos, and their metrics over tIoU 0.1 to 0.3."""
+    scored: dict[str, Scores], videos: UntrimmedVideos, class_threshold: float = RELEASED_THRESHOLD,
+    **levels: Sequence[float],
+) -> Localisation:  # fmt: skip
+    """Segments from the scores of all or some videos, and their metrics over tIoU 0.1 to 0.3.
+    levels: of `localize`."""
     videos, results, right = videos.only(scored), {}, 0
     for item in videos.items:
         scores, video_score = scored[item.id]
         with naming(f"video {item.id}"):
             results[item.id] = localize(
-                scores, video_score, item.fps, labels=CLASSES, class_threshold=class_threshold
-            )
+                scores, video_score, item.fps, labels=CLASSES, class_threshold=class_threshold,
+                **levels,
+            )  # fmt: skip
         chosen = {CLASSES[c] for c in np.flatnonzero(video_score >= class_threshold)}
         chosen = chosen or {CLASSES[int(video_score.argmax())]}
         right += chosen == {segment.label for segment in item.truth}

@@ -12,7 +12,6 @@ import functools
 import itertools
 import json
 import os
-import zipfile
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -21,11 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jacklib.errors import refuse_as
-from jacklib.files import check_file, reading, whole_file
+from jacklib.files import read_arrays, reading, whole_file
 
 KEPT = 256  # numbers of an array that a file keeps, evenly spread
-LARGEST = 2**30  # bytes of all arrays of a file, unpacked
-MOST_ARRAYS = 10_000  # of a file
 PLAIN = ("framework", "loss", "later_loss", "starts", "buffers", "sizes")  # of a recording
 
 
@@ -103,14 +100,8 @@ class Recording:
     def load(cls, path: str | os.PathLike) -> Recording:
         """What `save` wrote. Raises DataError, naming the file, if it is missing or damaged."""
         wanted, cure = "a recording that `save` wrote", "Record it again."
-        with reading(check_file(path, wanted, cure), wanted, cure):
-            with zipfile.ZipFile(path) as packed:
-                if sum(part.file_size for part in packed.infolist()) > LARGEST:
-                    raise ValueError(f"unpacked more than {LARGEST} bytes")
-                if len(packed.infolist()) > MOST_ARRAYS:
-                    raise ValueError(f"more than {MOST_ARRAYS} arrays")
-            with np.load(path, allow_pickle=False) as file:
-                arrays = dict(file)
+        arrays = read_arrays(path, wanted, cure)
+        with reading(path, wanted, cure):
             facts = json.loads(str(arrays["facts"]))
             arrays |= {n: arrays[first] for n, first in facts.get("copies", {}).items()}
             events = [

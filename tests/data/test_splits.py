@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 from support import ROOT
 
+from jacklib.data.tsl300 import ScoredVideos
 from jacklib.data.video import DATASETS, read_annotation
 from jacklib.errors import DataError
 from jacklib.methods.clips import paths_of
@@ -40,12 +41,19 @@ def test_tsl_300():
     assert list(map(len, names)) == [200, 100] and not set(names[0]) & set(names[1])
 
 
+def test_tsl_300s_folder():
+    for subset in ("train", "test"):
+        split = FOLDER / "tsl300" / f"split_{subset}.txt"
+        assert split.read_bytes() == (FOLDER / f"tsl300_{subset}.txt").read_bytes()
+    videos = ScoredVideos(FOLDER / "tsl300", "test")
+    assert len(videos) == 100 and sum(len(item.truth) for item in videos.items) == 584
+
+
 def test_checksums():
     lines = (FOLDER / "SHA256SUMS").read_text().splitlines()
     sums = {name: digest for digest, name in (line.split() for line in lines)}
-    assert set(sums) == {p.name for p in FOLDER.iterdir()} - {
-        "README.md", "README_CN.md", "SHA256SUMS",
-    }  # fmt: skip
+    there = {p.relative_to(FOLDER).as_posix() for p in FOLDER.rglob("*") if p.is_file()}
+    assert set(sums) == there - {"README.md", "README_CN.md", "SHA256SUMS"}
     for name, digest in sums.items():
         assert hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() == digest
 

@@ -221,6 +221,7 @@ TABLES = [
     *[(page, (0,), ("prepare",)) for page in PAIRS[4]],
     *[(page, (1,), ("TSL", "features")) for page in PAIRS[4]],
     *[(page, (3,), ("Gait", "main")) for page in PAIRS[2]],
+    *[(page, (4,), ("reproduce",)) for page in PAIRS[2]],
     *[(page, (8,), ("Gait", "test_single")) for page in PAIRS[3]],
     *[(page, (2,), ("prepare", "gait")) for page in PAIRS[4]],
     *[(page, (3,), ("verify",)) for page in PAIRS[4]],

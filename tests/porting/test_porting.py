@@ -362,7 +362,7 @@ def test_a_damaged_stored_answer_is_none(tmp_path, monkeypatch):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
         for name in ("a.npy", "b.npy"):
             packed.writestr(name, bytes(40 * 2**20))
-    monkeypatch.setattr(recording, "LARGEST", 64 * 2**20)
+    monkeypatch.setattr("jacklib.files.LARGEST_ARRAYS", 64 * 2**20)
     with pytest.raises(DataError, match="unpacked more than"):
         Recording.load(path)
     with zipfile.ZipFile(path, "w") as packed:
