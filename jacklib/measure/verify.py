@@ -218,7 +218,7 @@ def look_at_videos(report: Report, root: Path) -> None:
     """Untrimmed videos in TSL-300's layout (see `jacklib.data.tsl300`)."""
     ids, official, seconds = {}, {}, {}
     for split in tsl300.SUBSETS:
-        shipped = tsl300.read_split(SPLITS / f"tsl300_{split}.txt")
+        shipped = tsl300.read_split(SPLITS / f"tsl300/split_{split}.txt")
         official |= dict.fromkeys(shipped, (split, "videos"))
         with report.tried("table"):
             ids[split] = tsl300.read_split(root / f"split_{split}.txt")

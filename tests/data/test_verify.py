@@ -450,7 +450,7 @@ def test_without_an_annotation_the_data_sets_official_split_is_taken(copy_of):
 def test_tsl_300_and_emotion_gait_are_known(copy_of):
     root = copy_of("videos")
     for split in ("train", "test"):
-        ids = (SPLITS / f"tsl300_{split}.txt").read_text().splitlines()
+        ids = (SPLITS / f"tsl300/split_{split}.txt").read_text().splitlines()
         (root / f"split_{split}.txt").write_text("\n".join(ids[:-1]) + "\n")
     report = verify("TSL", root)
     assert ("train", "videos", 199, 200) in report.counts
