@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from jacklib.core import shapes
-from jacklib.errors import check_choice, refuse
+from jacklib.errors import check_choice, refuse, refuse_as
 
 
 class Config:
@@ -132,9 +132,7 @@ class CTENConfig(_ClipConfig):
     def __post_init__(self):
         super().__post_init__()
         check_choice("shortcut", self.shortcut, ("learned", "paper"))
-        refuse(self.erase_sound and self.visual_only, "erase_sound", found="the visual stream",
-               wanted="a network with audio", cure="Leave out one of the two: instead of --ways "
-               "paper, give the other options one by one.")  # fmt: skip
+        refuse_as("erasing without audio", self.erase_sound and self.visual_only, "erase_sound")
 
     @property
     def audio_frames(self) -> int:
@@ -144,15 +142,11 @@ class CTENConfig(_ClipConfig):
     def check_audio(self) -> None:
         """Raise DataError if the audio does not fit the video, which only `CTEN` needs."""
         d = self.channels
-        refuse(self.audio_embed_size != d, "audio_embed_size", found=self.audio_embed_size,
-               wanted=f"{d}, the width of the visual backbone",
-               cure="Leave it out: the two modalities are added to each other.")  # fmt: skip
-        refuse(self.audio_n_segments != self.seq_len, "audio_n_segments",
-               found=self.audio_n_segments, wanted=f"{self.seq_len}, as many as seq_len",
-               cure="Give one of the two; the other follows.")  # fmt: skip
-        refuse(d % self.n_heads, "n_heads", found=self.n_heads,
-               wanted=f"a divisor of the width {d}",
-               cure="The released network has 8.")  # fmt: skip
+        refuse_as("width of audio", self.audio_embed_size != d, "audio_embed_size",
+                  width=self.audio_embed_size, d=d)  # fmt: skip
+        refuse_as("segments of audio", self.audio_n_segments != self.seq_len, "audio_n_segments",
+                  n=self.audio_n_segments, seq_len=self.seq_len)  # fmt: skip
+        refuse_as("heads and backbone", d % self.n_heads, "n_heads", heads=self.n_heads, d=d)
 
 
 @dataclass(frozen=True)
@@ -180,8 +174,7 @@ class TSLNetConfig(Config):
         )  # fmt: skip
         shapes.check_modality(self.modality)
         shapes.check_way("video_score", self.video_score)
-        refuse(self.len_feature % 16, "len_feature", found=self.len_feature,
-               wanted="a multiple of 16", cure="The released network has 1024.")  # fmt: skip
+        refuse_as("feature length", self.len_feature % 16, "len_feature", n=self.len_feature)
 
 
 @dataclass(frozen=True)

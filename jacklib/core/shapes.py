@@ -62,8 +62,7 @@ def check_shape(name: str, value, wanted: Sequence[int]) -> None:
 def check_finite(name: str, values, cure: str = DIVERGED) -> None:
     """Raise DataError if one of an array's values is NaN or infinite."""
     finite = np.isfinite(np.asarray(values, np.float64))
-    refuse(not finite.all(), name, found="NaN or infinite numbers", wanted="finite numbers",
-           cure=cure)  # fmt: skip
+    refuse_as("not finite", not finite.all(), name, cure=cure)
 
 
 def check_fields(config: Any, **limits: tuple[float, float]) -> None:
@@ -90,8 +89,7 @@ def check_fields(config: Any, **limits: tuple[float, float]) -> None:
                 isinstance(part, kind) and not isinstance(part, bool) and least <= part <= most
                 for part in parts
             )
-        refuse(not fits, field.name, found=shown(value), wanted=wanted,
-               cure=f"The published network has {default!r}.")  # fmt: skip
+        refuse_as("size", not fits, field.name, found=shown(value), wanted=wanted, default=default)
 
 
 def check_modality(modality: str) -> None:
@@ -112,9 +110,8 @@ def check_clips(config, rgb, logmel) -> tuple[int, int]:
         clips = ("B", "T") if size is None else size
         fits = len(shape) == 2 + len(wanted[name]) and shape[2:] == wanted[name]
         cure = "Give one entry a clip of the video" + (", as many as rgb has." if size else ".")
-        refuse(not fits or (size is not None and shape[:2] != size), name,
-               found=f"shape {list(shape)}", wanted=_axes(*clips, *wanted[name]), cure=cure
-        )  # fmt: skip
+        refuse_as("shape of inputs", not fits or (size is not None and shape[:2] != size), name,
+                  shape=list(shape), axes=_axes(*clips, *wanted[name]), cure=cure)  # fmt: skip
         size = shape[:2]
     refuse_as("too few clips", size[1] < config.r_act, names[0], n=size[1], r_act=config.r_act)
     return size

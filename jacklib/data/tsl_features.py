@@ -28,7 +28,7 @@ from jacklib.core.shapes import CLIP_FRAMES, LOGMEL_BINS
 from jacklib.data import media
 from jacklib.data.audio import log_mel
 from jacklib.data.film import RATES, Film
-from jacklib.errors import DataError, logger, refuse_as, shown
+from jacklib.errors import DataError, error_of, logger, refuse_as, shown
 
 log = logger(__name__)
 
@@ -359,7 +359,6 @@ def _check_kind(root: Path, kind: str) -> bool:
     """Whether features of a kind were begun. Raises DataError if they are of the other."""
     earlier = files.read_table(_kind_file(root)).get("rgb")
     if earlier not in (None, kind):
-        cure = "Delete the features folder to make them anew, or use another folder."
-        found = f"features of {features_kind(root)}"
-        raise DataError(_kind_file(root), found=found, wanted=kind, cure=cure)
+        made = features_kind(root)
+        raise error_of("other features there", _kind_file(root), earlier=made, kind=kind)
     return earlier is not None

@@ -207,8 +207,7 @@ def _pooling(folder: Path) -> str:
     modes = [key.removeprefix(start) for key in content
              if key.startswith(start) and content[key] is True]  # fmt: skip
     chosen = [names.get(mode, mode) for mode in modes] or [str(content.get("pooling_mode", "mean"))]
-    refuse(chosen not in (["mean"], ["cls"]), str(path), found=f"pooling {' and '.join(chosen)}",
-           wanted="one of mean, cls", cure="Take a checkpoint with one of these.")  # fmt: skip
+    refuse_as("other pooling", chosen not in (["mean"], ["cls"]), path, chosen=" and ".join(chosen))
     return chosen[0]
 
 

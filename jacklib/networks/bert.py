@@ -27,7 +27,7 @@ from jittor import nn
 
 from jacklib.core.configs import Config
 from jacklib.core.shapes import check_fields
-from jacklib.errors import DataError, check_choice, error_of, refuse, refuse_as, said, shown
+from jacklib.errors import DataError, check_choice, error_of, refuse_as, said, shown
 from jacklib.files import read_table
 from jacklib.ops import relu
 from jacklib.weights.checkpoint import LoadReport, load_weights, naming, read_weights
@@ -82,8 +82,7 @@ class BERTConfig(Config):
         check_choice("hidden_act", self.hidden_act, ACTIVATIONS,
                      "Released BERT checkpoints have 'gelu'.")  # fmt: skip
         pad, last = self.pad_token_id, self.vocab_size - 1
-        refuse(pad is not None and pad > last, "pad_token_id", found=pad,
-               wanted=f"0 to {last}, or None", cure="BERT's padding is word 0.")  # fmt: skip
+        refuse_as("padding", pad is not None and pad > last, "pad_token_id", pad=pad, last=last)
 
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike) -> BERTConfig:
@@ -394,8 +393,7 @@ def check_tokens(config: BERTConfig, input_ids, attention_mask, token_type_ids):
          "The first text's words have 0."),
     ):  # fmt: skip
         array = np.full(shape, default) if value is None else _whole_numbers(name, value)
-        refuse(array.shape != ids.shape, name, found=f"shape {list(array.shape)}", wanted=shape,
-               cure="Give one number a word of input_ids.")  # fmt: skip
+        refuse_as("shape", array.shape != ids.shape, name, shape=list(array.shape), wanted=shape)
         low, high = int(array.min()), int(array.max())
         wrong = low if low < 0 else high
         if not 0 <= wrong < count:

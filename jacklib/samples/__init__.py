@@ -9,7 +9,7 @@ from jacklib.data.prepare import prepare_videos
 from jacklib.data.prepare_gait import FILES, prepare_gait
 from jacklib.data.tsl_features import extract_features
 from jacklib.data.video import SamplePaths
-from jacklib.errors import DataError, refuse_as
+from jacklib.errors import DataError, error_of, refuse_as
 from jacklib.files import SET_MARK, make_set, read_table
 from jacklib.samples.gait_samples import build_gait_samples
 from jacklib.samples.rendered import build_rendered
@@ -44,8 +44,7 @@ def film_clips(progress: bool = True) -> SamplePaths:
 
 def _damaged(root: Path, reason: str) -> DataError:
     cure = "Take the folder of the repository again, or delete what was made in it."
-    return DataError(str(root), found=f"a sample that cannot be used ({reason})",
-                     wanted="the videos that ship with JACK", cure=cure)  # fmt: skip
+    return error_of("unusable sample", str(root), reason=reason, cure=cure)
 
 
 SAMPLES = {"rendered": rendered_clips, "film": film_clips}
