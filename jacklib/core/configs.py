@@ -40,14 +40,8 @@ class _ClipConfig(Config):
     Raises DataError if snippet_duration is longer than the backbone can fold into depth 1, too.
     """
 
-    LIMITS: ClassVar[dict[str, tuple[float, float]]]  # of the fields that only one of them has
-
     def __post_init__(self):
-        shapes.check_fields(
-            self, n_classes=(1, 1000), seq_len=(1, 256), snippet_duration=(1, 128),
-            sample_size=(1, 448), audio_n_segments=(1, 256), blocks=(1, 50), width=(1, 256),
-            audio_width=(1, 256), **self.LIMITS,
-        )  # fmt: skip
+        shapes.check_fields(self)
         shapes.check_depth(self.snippet_duration, self.sample_size, len(self.blocks))
 
     @property
@@ -76,7 +70,6 @@ class VAANetConfig(_ClipConfig):
         seq_len=8, snippet_duration=8, sample_size=64, audio_embed_size=64, audio_n_segments=4,
         blocks=(1, 1, 1), width=16, audio_width=8, embed_size=128, freeze_backbone=False,
     )  # fmt: skip
-    LIMITS = dict(audio_embed_size=(1, 8192), embed_size=(1, 8192))
 
     @property
     def audio_frames(self) -> int:
@@ -124,10 +117,6 @@ class CTENConfig(_ClipConfig):
         audio_time=40, blocks=(1, 1, 1), width=16, audio_width=8, inner_size=32, n_heads=4,
         freeze_backbone=False, start_switched_on=True, start_shortcut=3.0,
     )  # fmt: skip
-    LIMITS = dict(
-        audio_embed_size=(1, 32768), audio_time=(1, 4096), inner_size=(1, 8192), n_heads=(1, 256),
-        dropout=(0, 0.99), start_shortcut=(-100, 100),
-    )  # fmt: skip
 
     def __post_init__(self):
         super().__post_init__()
@@ -168,10 +157,7 @@ class TSLNetConfig(Config):
     SMALL = dict(len_feature=128, neck_size=256)
 
     def __post_init__(self):
-        shapes.check_fields(
-            self, len_feature=(16, 16384), num_classes=(1, 1000), r_act=(1, 1000),
-            rgb_size=(1, 16384), neck_size=(1, 16384), dropout=(0, 0.99),
-        )  # fmt: skip
+        shapes.check_fields(self)
         shapes.check_modality(self.modality)
         shapes.check_way("video_score", self.video_score)
         refuse_as("feature length", self.len_feature % 16, "len_feature", n=self.len_feature)
@@ -201,10 +187,7 @@ class BPMGCNConfig(Config):
     SMALL = dict(widths=(16, 32, 64))
 
     def __post_init__(self):
-        shapes.check_fields(
-            self, n_classes=(1, 1000), n_features=(1, 1000), frames=(2, 1000), widths=(1, 4096),
-            embed=(1, 4096),
-        )  # fmt: skip
+        shapes.check_fields(self)
         refuse(len(self.widths) != 3 or any(w < self.embed or w % self.embed for w in self.widths),
                "widths", found=list(self.widths), wanted=f"three multiples of embed ({self.embed})",
                cure="The released network has 64, 128 and 256.")  # fmt: skip

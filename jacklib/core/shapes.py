@@ -1,8 +1,10 @@
 """Shape arithmetic and shape checks that both frameworks' networks share; imports neither."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import fields
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -65,10 +67,15 @@ def check_finite(name: str, values, cure: str = DIVERGED) -> None:
     refuse_as("not finite", not finite.all(), name, cure=cure)
 
 
-def check_fields(config: Any, **limits: tuple[float, float]) -> None:
-    """Raise DataError if a field of a network's config is no value of its default's kind. limits:
-    the least and the largest value of a number, or of each number of a sequence of at most eight.
-    The config may be a stranger's checkpoint's, and says how much memory a network takes."""
+# Of each config: the least and the largest value of a number, or of each number of a sequence of at
+# most eight; the largest are beyond every use, several times those of the largest BERT, say.
+LIMITS = json.loads(Path(__file__).with_name("limits.json").read_text("utf-8"))
+
+
+def check_fields(config: Any) -> None:
+    """Raise DataError if a field of a network's config is no value of its default's kind within
+    LIMITS. It may be a stranger's checkpoint's, and says how much memory a network takes."""
+    limits = LIMITS[type(config).__name__]
     for field in fields(config):
         value, default = getattr(config, field.name), field.default
         if value is None and field.type.endswith("| None"):

@@ -102,9 +102,7 @@ def frames_between(
     if Path(path).is_dir():
         found = media.image_files(path)
         return np.stack([small(media.open_image(found[min(n, len(found) - 1)])) for n in wanted])
-    return np.stack(
-        [small(picture) for picture in Film.of(path).pictures_at([n / fps for n in wanted])]
-    )
+    return np.stack([*map(small, Film.of(path).pictures_at([n / fps for n in wanted]))])
 
 
 # --- the descriptor of the sample videos ----------------------------------------------------------

@@ -126,7 +126,7 @@ def read_annotation(path: str | Path) -> dict:
     wanted = '{"labels": [...], "database": {ID: {"subset": ..., "annotations": {"label": ...}}}}'
     refuse_as("no annotation file", not path.exists(), path, cure=PREPARE)
 
-    def wrong(found: str, wanted: str = wanted, cure: str = cure) -> DataError:
+    def wrong(found: str) -> DataError:
         return DataError(path, found=found, wanted=wanted, cure=cure)
 
     if lists := trainlist_at(path):
@@ -159,19 +159,13 @@ def read_annotation(path: str | Path) -> dict:
         label = about["label"]
         about["label"] = known.find(label) if isinstance(label, str) else None
         if about["label"] is None:
-            raise wrong(f"class {shown(label)} for {shown(clip_id)}",
-                        f"one of its labels: {', '.join(labels)}",
-                        'Correct the name, or add the class to "labels".')  # fmt: skip
+            raise error_of("unlisted class", path, label=shown(label), clip=shown(clip_id),
+                           labels=", ".join(labels))  # fmt: skip
         # The planted event of a rendered clip.
         event = [about[name] for name in ("event_start", "event_end") if name in about]
-        if event and not (
-            len(event) == 2
-            and all(type(number) in (int, float) for number in event)
-            and 0 <= event[0] < event[1] <= MOST_FRAMES
-        ):
-            raise wrong(f"an event from and to {shown(event)} for {shown(clip_id)}",
-                        '"event_start" and "event_end", frames of the clip, the first the smaller',
-                        "Correct the numbers, or leave both out.")  # fmt: skip
+        frames = [number for number in event if type(number) in (int, float)]
+        if event and not (len(frames) == 2 and 0 <= frames[0] < frames[1] <= MOST_FRAMES):
+            raise error_of("event of a clip", path, event=shown(event), clip=shown(clip_id))
     return annotation
 
 
@@ -332,9 +326,8 @@ class VideoClips(Files):
                 for file in (audio_file, frame_file(folder, 0), frame_file(folder, n_frames - 1)):
                     refuse_as("no file of a clip", file and not file.is_file(), file, cure=PREPARE)
             except (DataError, OSError) as error:
-                self._unreadable[clip_id] = (
-                    DiskError(error) if isinstance(error, OSError) else error
-                )
+                own = DiskError(error) if isinstance(error, OSError) else error
+                self._unreadable[clip_id] = own
                 continue
             extra = {k: v for k, v in entry["annotations"].items() if k != "label"}
             label = self.class_names.index(label_name)

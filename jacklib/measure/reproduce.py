@@ -113,9 +113,7 @@ def evaluate(
 
 def by_chance(videos: UntrimmedVideos) -> dict[str, list[Numbers]]:
     """The column of what random scores reach, the mean of DRAWS draws."""
-    draws = (tsl.measure(tsl.random_scores(videos, seed), videos) for seed in range(DRAWS))
-    every = [result.metrics | result.summary() for result in draws]
-    return {"random scores": [{n: float(np.mean([one[n] for one in every])) for n in every[0]}]}
+    return {"random scores": [tsl.by_chance(videos, DRAWS)]}
 
 
 def read_scores(path: str | Path, videos: ScoredVideos) -> dict[str, tsl.Scores]:
@@ -205,8 +203,7 @@ def prepared(args: argparse.Namespace, method: ModuleType, table: Table) -> dict
         refuse_as("others' option", name != "dataset", f"--{name}", method=args.method)
     if method in (tsl, gait):
         del given["dataset"]
-        refuse(not args.data_path, "--data_path", found="none", cure="docs/en/dataset.md has its "
-               "layout.", wanted=f"the folder of {args.dataset}")  # fmt: skip
+        refuse_as("no data_path", not args.data_path, "--data_path", dataset=args.dataset)
     report = verify(args.method, progress=True, **{n: given[n] for n in DATA if n in given})
     log = report.write(table.folder / "verify.json")
     if not report.ok:

@@ -149,9 +149,8 @@ class TextEncoder:
 
 
 def _load_tokenizer(folder: Path):
-    refuse(not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt")),
-           str(folder), found="no tokenizer", wanted="tokenizer.json or vocab.txt",
-           cure="Copy the checkpoint again with its tokenizer.")  # fmt: skip
+    there = any((folder / name).is_file() for name in TOKENIZER_FILES[:2])
+    refuse_as("no tokenizer", not there, folder)
     wanted, cure = "BERT's tokenizer", "Copy the tokenizer's files from their source again."
     for name in TOKENIZER_FILES:
         if (folder / name).exists():

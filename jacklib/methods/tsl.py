@@ -228,14 +228,9 @@ class Localisation(NamedTuple):
 
     def table(self) -> str:
         """The metrics by tIoU as text."""
-        lines = ["tIoU     mAP  recall      F2"]
-        found, s = self.detection, self.summary()
-        for t, *row in zip(found.tious, found.map, found.recall, found.f2, strict=True):
-            lines.append(f"{t:.2f} " + " ".join(f"{value:7.4f}" for value in row))
-        lines.append(f"mean {s['average_mAP']:7.4f} {s['average_Rc']:7.4f} {s['average_F2']:7.4f}")
-        lines += [f"average {c}AP {s[f'average_{c}AP']:.4f}" for c in CLASSES
-                  if f"average_{c}AP" in s]  # fmt: skip
-        return "\n".join(lines)
+        found, template = self.detection, Path(__file__).with_name("tsl_table.txt")
+        rows = zip(found.tious, found.map, found.recall, found.f2, strict=True)
+        return filled(template, rows=rows, means=self.summary(), classes=CLASSES)
 
 
 def long_enough(net: TSLNet, videos: UntrimmedVideos) -> UntrimmedVideos:
@@ -317,10 +312,16 @@ def random_scores(videos: UntrimmedVideos, seed: int) -> dict[str, Scores]:
     return found
 
 
+def by_chance(videos: UntrimmedVideos, draws: int = 20) -> dict[str, float]:
+    """The metrics and the summary that random scores reach, the mean over `draws` of them."""
+    results = [measure(random_scores(videos, seed), videos) for seed in range(draws)]
+    every = [result.metrics | result.summary() for result in results]
+    return {name: float(np.mean([one[name] for one in every])) for name in every[0]}
+
+
 def random_average_map(videos: UntrimmedVideos, draws: int = 20) -> float:
-    """The average mAP that random scores reach, the mean over `draws` of them."""
-    every = [measure(random_scores(videos, seed), videos) for seed in range(draws)]
-    return float(np.mean([result.summary()["average_mAP"] for result in every]))
+    """The average mAP that random scores reach; see `by_chance`."""
+    return by_chance(videos, draws)["average_mAP"]
 
 
 # --- The timeline ---------------------------------------------------------------------------------

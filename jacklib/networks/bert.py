@@ -35,12 +35,6 @@ from jacklib.weights.checkpoint import LoadReport, load_weights, naming, read_we
 ACTIVATIONS = ("gelu", "gelu_new", "relu")
 WORDS = "embeddings.word_embeddings.weight"  # what tells a prefix of all names
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")  # the first that a folder has is read
-# The largest sizes that are built; several times those of the largest BERT.
-MOST = {
-    "vocab_size": 2_000_000, "hidden_size": 16_384, "num_hidden_layers": 200,
-    "num_attention_heads": 1024, "intermediate_size": 65_536, "max_position_embeddings": 100_000,
-    "type_vocab_size": 1000,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -74,10 +68,7 @@ class BERTConfig(Config):
 
     def __post_init__(self):
         H, h = self.hidden_size, self.num_attention_heads
-        check_fields(
-            self, **{name: (1, most) for name, most in MOST.items()}, hidden_dropout_prob=(0, 0.99),
-            attention_probs_dropout_prob=(0, 0.99), pad_token_id=(0, MOST["vocab_size"]),
-        )  # fmt: skip
+        check_fields(self)
         refuse_as("heads and width", H % h, "num_attention_heads", heads=h, width=H)
         check_choice("hidden_act", self.hidden_act, ACTIVATIONS,
                      "Released BERT checkpoints have 'gelu'.")  # fmt: skip
