@@ -18,8 +18,7 @@ def confusion_matrix(labels, predictions, n_classes: int) -> np.ndarray:
     DataError for a number that is no class's."""
     counts = np.zeros((n_classes, n_classes), np.int64)
     wrong = {*np.concatenate([labels, predictions]).tolist()} - {*range(n_classes)}
-    refuse_as("class out of range", wrong, "labels and predictions", found=shown(wrong),
-              last=n_classes - 1)  # fmt: skip
+    refuse_as("no class", wrong, "labels and predictions", found=shown(wrong), last=n_classes - 1)
     np.add.at(counts, (np.asarray(labels, int), np.asarray(predictions, int)), 1)
     return counts
 
@@ -184,9 +183,8 @@ def _by_label(videos: dict, name: str, inner: str | None) -> dict[str, list[tupl
         items, where = entry, f"{name}, {shown(video)}"
         if inner is not None and not isinstance(entry, tuple):
             items = entry.get(inner) if isinstance(entry, dict) else None
-        refuse(not isinstance(items, (list, tuple)) or len(items) > MOST_SEGMENTS, where,
-               found=shown(entry), wanted=f"a list of {wanted}, {MOST_SEGMENTS} at most", cure=cure
-        )  # fmt: skip
+        refuse_as("list", not isinstance(items, (list, tuple)) or len(items) > MOST_SEGMENTS, where,
+                  found=shown(entry), wanted=wanted)  # fmt: skip
         for item in items:
             with reading(where, wanted, cure, shown(item)):
                 if isinstance(item, tuple):

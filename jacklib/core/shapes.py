@@ -139,9 +139,8 @@ def check_gait(config, posture, movement) -> None:
         if config.streams not in ("both", name):
             continue
         shape, rest = tuple(value.shape), (channels, config.frames, GAIT_JOINTS, 1)
-        refuse_as("shape of gaits",
-                  len(shape) != 5 or shape[1:] != rest or (N != "N" and shape[0] != N), name,
-                  shape=list(shape), axes=_axes(N, *rest))  # fmt: skip
+        refuse_as("gaits", len(shape) != 5 or shape[1:] != rest or (N != "N" and shape[0] != N),
+                  name, shape=list(shape), axes=_axes(N, *rest))  # fmt: skip
         N = shape[0]
 
 

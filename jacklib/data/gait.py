@@ -98,8 +98,7 @@ def read_gaits(
     Raises DataError naming the file, the gait's name and index, and the cure.
     """
     features, labels = Path(features), Path(labels)
-    refuse_as("order of labels", sorted(order) != sorted(EMOTIONS), "order of labels",
-              order=", ".join(order), emotions=", ".join(EMOTIONS))  # fmt: skip
+    refuse_as("order", sorted(order) != sorted(EMOTIONS), "order of labels", order=", ".join(order))
     gaits, room = [], [MOST_NUMBERS]
     with _open_h5(features) as walks, _open_h5(labels) as numbers:
         with reading(features, _H5_WANTED, _H5_CURE, "no list of gaits"):
@@ -396,8 +395,7 @@ def read_arrays(folder: Path, split: str) -> GaitArrays:
             refuse_as("prepared gap", bad.any(), f"{path}, gait {bad.argmax()}", cure=PREPARE)
             arrays.append(np.array(array, np.float32))
     empty = ~arrays[0].reshape(n, -1).any(1)
-    refuse_as("gait of zeros", empty.any(),
-              f"{folder / f'{split}_joint.npy'}, gait {empty.argmax()}")  # fmt: skip
+    refuse_as("zeros", empty.any(), f"{folder / f'{split}_joint.npy'}, gait {empty.argmax()}")
     return GaitArrays(*arrays)
 
 
@@ -441,15 +439,13 @@ def _read_csv(path: Path) -> np.ndarray:
             continue
         place, too_long = f"{path}, line {number}", len(line) > LONGEST_LINE
         refuse_as("line of poses", too_long or len(rows) > MOST_FRAMES, place,
-                  found=f"{len(line)} characters" if too_long else "one frame more",
-                  most=MOST_FRAMES, cure=cure)  # fmt: skip
+                  found=f"{len(line)} characters" if too_long else "one frame more")  # fmt: skip
         try:
             rows.append([float(cell) if cell.strip() else np.nan for cell in line.split(",")])
         except ValueError:
             refuse_as("no 48 numbers", number > 1, place, line=shown(line))
             continue  # names
-        refuse_as("ragged poses", len(rows[-1]) != len(rows[0]), place, n=len(rows[-1]),
-                  first=len(rows[0]))  # fmt: skip
+        refuse_as("rows", len(rows[-1]) != len(rows[0]), place, n=len(rows[-1]), first=len(rows[0]))
     return np.array(rows, dtype=float).reshape(len(rows), -1 if rows else 3 * N_JOINTS)
 
 

@@ -69,8 +69,7 @@ def check_pose(pose, what: str, index: int | None = None) -> np.ndarray:
         body = body_length(array[: last + 1])
     if far.max() > FARTHEST or 0 < body * FARTHEST_BODIES < far.max():
         frame, joint, _ = np.unravel_index(far.argmax(), far.shape)
-        raise error_of("far away", f"{where}, frame {frame}, {JOINTS[joint]}", number=far.max(),
-                       body=body)  # fmt: skip
+        raise error_of("far", f"{where}, frame {frame}, {JOINTS[joint]}", n=far.max(), body=body)
     return array
 
 

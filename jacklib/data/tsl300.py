@@ -170,8 +170,7 @@ class UntrimmedVideos(Files):
         T = min(clips)
         outside = [frame for _, frame in item.points if not 0 <= frame // CLIP_FRAMES < T]
         if outside:
-            raise error_of("point beyond the end",
-                           f"{self.root / 'point_gaussian'}, video {shown(item.id)}",
+            raise error_of("late point", f"{self.root / 'point_gaussian'}, video {shown(item.id)}",
                            frame=shown(outside[0]), last=T * CLIP_FRAMES - 1, clips=T)  # fmt: skip
         return T
 
@@ -290,10 +289,8 @@ def read_split(path: Path) -> list[str]:
     for number, video in enumerate(map(str.strip, text.splitlines()), start=1):
         if video:
             where = f"{path}, line {number}"
-            refuse(files.file_name(video, where) in ids or len(ids) >= MOST_VIDEOS, where,
-                   found=f"{shown(video)} twice" if video in ids else "one more ID",
-                   wanted=f"each video's ID once, one per line, {MOST_VIDEOS} at most",
-                   cure="Correct the file.")  # fmt: skip
+            refuse_as("ids", files.file_name(video, where) in ids or len(ids) >= MOST_VIDEOS, where,
+                      found=f"{shown(video)} twice" if video in ids else "one more ID")  # fmt: skip
             ids[video] = None
     refuse(not ids, path, found="no ID", wanted="video IDs, one per line", cure="Correct the file.")
     return list(ids)

@@ -65,10 +65,9 @@ def video_facts(path: str | Path) -> VideoFacts:
 
 def check_fps(path: Path, fps: Any, video: str) -> float:
     """The rate that a table gives for a video. Raises DataError if it is none."""
-    name = shown(video)
-    refuse_as("rate of a video", type(fps) not in (int, float) or not RATES[0] <= fps <= RATES[1],
-              path, found=f"no entry {name}" if fps is None else f"{shown(fps)} for {name}",
-              wanted="its frames per second, {} to {}".format(*RATES))  # fmt: skip
+    right = type(fps) in (int, float) and RATES[0] <= fps <= RATES[1]
+    found = f"no entry {shown(video)}" if fps is None else f"{shown(fps)} for {shown(video)}"
+    refuse_as("rate of a video", not right, path, found=found)
     return float(fps)
 
 

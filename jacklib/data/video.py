@@ -241,8 +241,7 @@ class Cut:
         for name, value in vars(self).items():
             low = name not in ("fps", "sound") and value < 1
             refuse_as("too low", low, name, value=value, least=1)
-        refuse_as("frames per second", not 1 <= self.fps <= FRAMES_PER_SECOND, "fps", fps=self.fps,
-                  most=FRAMES_PER_SECOND)  # fmt: skip
+        refuse_as("frames per second", not 1 <= self.fps <= FRAMES_PER_SECOND, "fps", fps=self.fps)
         cure = "VAANet hears 'mfcc', CTEN 'filter_bank'."
         check_word("sound", self.sound, ("mfcc", "filter_bank"), cure)
 
@@ -320,8 +319,7 @@ class VideoClips(Files):
                 folder = next(filter(Path.is_dir, places), places[0])
                 n_frames = count_frames(folder)
                 if n_frames < MINIMUM_FRAMES:
-                    self._skipped[clip_id] = error_of("short clip", folder, n=n_frames,
-                                                      least=MINIMUM_FRAMES)  # fmt: skip
+                    self._skipped[clip_id] = error_of("short clip", folder, n=n_frames)
                     continue
                 for file in (audio_file, frame_file(folder, 0), frame_file(folder, n_frames - 1)):
                     refuse_as("no file of a clip", file and not file.is_file(), file, cure=PREPARE)
@@ -335,8 +333,7 @@ class VideoClips(Files):
             self.items.append(item)
         if not self.items:
             raise error_of("no usable clip", ", ".join(map(str, video_paths)), n=len(chosen),
-                           subset=self.subset, least=MINIMUM_FRAMES, prepare=PREPARE,
-                           error=self.errors[0])  # fmt: skip
+                           subset=self.subset, prepare=PREPARE, error=self.errors[0])  # fmt: skip
         for error in self.errors:
             log.warning("left out: %s", error)
 
@@ -504,8 +501,7 @@ def batches(
     for name, value, lowest in (("batch_size", batch_size, 1), ("threads", threads, 0)):
         refuse_as("too low", value < lowest, name, value=value, least=lowest)
     count = number_of_batches(dataset, batch_size)
-    refuse_as("batch to begin with", not 0 <= start <= count, "start", start=start, count=count,
-              size=batch_size)  # fmt: skip
+    refuse_as("start", not 0 <= start <= count, "start", start=start, count=count, size=batch_size)
     order = np.arange(len(dataset))
     if shuffle:
         order = np.random.default_rng([seed, epoch]).permutation(order)

@@ -217,8 +217,7 @@ def paths_of(args: argparse.Namespace, sound: bool = True) -> SamplePaths:
         audio = Path(args.audio_path) if args.audio_path else None
         return SamplePaths(folders, audio, Path(args.annotation_path))
     refuse_as("no data set", len(missing) < len(names) or args.dataset not in SAMPLES,
-              f"--dataset {args.dataset}", missing=", ".join(missing),
-              samples=", ".join(SAMPLES))  # fmt: skip
+              f"--dataset {args.dataset}", missing=", ".join(missing))  # fmt: skip
     return SAMPLES[args.dataset]()
 
 

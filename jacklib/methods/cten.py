@@ -52,8 +52,7 @@ Network = CTEN | CTENVisual
 
 def build(config: CTENConfig) -> Network:
     """The network of a config. Raises DataError if its options exclude each other."""
-    refuse_as("statistics of a trained backbone",
-              config.stored_statistics and not config.freeze_backbone,
+    refuse_as("statistics", config.stored_statistics and not config.freeze_backbone,
               "stored_statistics")  # fmt: skip
     return CTENVisual(config) if config.visual_only else CTEN(config)
 

@@ -228,8 +228,7 @@ def load(
     net = BPMGCN(config)
     sizes = (n_classes or config.n_classes, config.n_features, config.frames)
     refuse_as("sizes of BPM-GCN", sizes != (len(EMOTIONS), N_AFFECTIVE, FRAMES), file.path,
-              found="{} classes, {} affective features, {} frames".format(*sizes), n=len(EMOTIONS),
-              n_affective=N_AFFECTIVE, frames=FRAMES)  # fmt: skip
+              found="{} classes, {} affective features, {} frames".format(*sizes))  # fmt: skip
     load_weights(net, file)
     return Model("gait", net, config, list(EMOTIONS), file, answer)
 

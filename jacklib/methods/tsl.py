@@ -524,8 +524,7 @@ def load(
         config = checkpoints.config_of(TSLNetConfig, file, settings, **given)
         net = TSLNet(config)
     for classes in (config.num_classes, n_classes or len(CLASSES)):
-        refuse_as("classes of TSL", classes != len(CLASSES), file.path, classes=classes,
-                  n=len(CLASSES), names=", ".join(CLASSES))  # fmt: skip
+        refuse_as("classes of TSL", classes != len(CLASSES), file.path, classes=classes)
     load_weights(net, file)
     return Model("tsl", net, config, list(NAMES.values()), file, answer)
 
@@ -576,8 +575,7 @@ def answer(
 def _check_features(saved: dict, kind: str, path: str | Path) -> None:
     trained_on = saved.get("features", I3D_FEATURES)  # weights from elsewhere are for I3D
     how = " with --i3d_pretrained rgb_imagenet.pt" if trained_on == I3D_FEATURES else ""
-    refuse_as("other features", kind != trained_on, str(path), kind=kind, trained_on=trained_on,
-              how=how)  # fmt: skip
+    refuse_as("features", kind != trained_on, path, kind=kind, trained_on=trained_on, how=how)
 
 
 def _given(args: argparse.Namespace) -> dict[str, Any]:
@@ -625,8 +623,7 @@ def _main_inference(args: argparse.Namespace) -> int:
     if args.video_path:
         found = answer(model, args.video_path, i3d=args.i3d_pretrained, **how)
     else:
-        refuse_as("frame rate missing", not args.fps or not 1 <= args.fps <= 240, "--fps",
-                  fps=args.fps)  # fmt: skip
+        refuse_as("no rate", not args.fps or not 1 <= args.fps <= 240, "--fps", fps=args.fps)
         rgb = tsl300.read_rgb(args.rgb_path) if "rgb_path" in given else None
         logmel = tsl300.read_logmel(args.mfcc_path) if "mfcc_path" in given else None
         tsl300.same_length(rgb, logmel, str(args.rgb_path), str(args.mfcc_path))

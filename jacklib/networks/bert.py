@@ -304,8 +304,7 @@ class BERT(nn.Module):
         config = BERTConfig.from_pretrained(folder)
         files = [Path(folder) / name for name in WEIGHT_FILES]
         path = str(next(filter(Path.is_file, files), ""))
-        refuse_as("no weights beside config", not path, str(folder),
-                  files=" or ".join(WEIGHT_FILES))  # fmt: skip
+        refuse_as("no weights beside config", not path, folder, files=" or ".join(WEIGHT_FILES))
         weights = plain_names(read_weights(path, (WORDS, f"bert.{WORDS}")))
         _check_amount(config, weights, path)
         net = cls(replace(config, pooler="pooler.dense.weight" in weights))
@@ -362,8 +361,7 @@ def _check_amount(config: BERTConfig, weights: Mapping[str, np.ndarray], name: s
     rows = config.vocab_size + config.max_position_embeddings + config.type_vocab_size
     wanted = rows * H + config.num_hidden_layers * (4 * H * H + 2 * H * inner)
     found = sum(value.size for value in weights.values())
-    refuse_as("config far too large", wanted > 2 * found + 1_000_000, name, found=found,
-              wanted=wanted)  # fmt: skip
+    refuse_as("far too large", wanted > 2 * found + 1_000_000, name, found=found, wanted=wanted)
 
 
 def check_tokens(config: BERTConfig, input_ids, attention_mask, token_type_ids):
