@@ -317,9 +317,6 @@ def _link_as(path: Path, link: Path) -> None:
         link.symlink_to(os.path.realpath(path))
 
 
-# --- command line ---------------------------------------------------------------------------------
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `cuda`."""
     parser.add_argument("--remove", action="store_true",

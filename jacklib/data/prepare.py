@@ -439,9 +439,6 @@ def _annotation(
     return annotation
 
 
-# --- the command line: python -m jacklib prepare SOURCE TARGET ------------------------------------
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_options(parser, Path(__file__).with_name("options.yaml"), "prepare")
 

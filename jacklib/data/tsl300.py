@@ -371,9 +371,6 @@ def mix_annotators(
     return mixed
 
 
-# --- Results --------------------------------------------------------------------------------------
-
-
 def write_results(path: Path, results: dict[str, list], details: str) -> Path:
     """Segments of videos as an ActivityNet file, whole or not at all; returns its path. results:
     {ID: what `metrics.localize` gives}. details: what the features are."""

@@ -340,15 +340,8 @@ class VideoClips(Files):
     def load(self, index: int, epoch: int = 0) -> Sample:
         """Load clip `index` as epoch `epoch` sees it; see Sample for shapes. Raises DataError
         naming the file if a frame or the sound is missing or damaged."""
-        item, rng = self.items[index], self._random(index, epoch)
-        step = FRAMES_PER_SECOND // self.cut.fps
-        used = len(range(0, item.n_frames, step))
-        indices = step * tsn_indices(used, self.cut.seq_len, self.cut.snippet_duration, rng)
-        draw = draw_transform(rng, augment=self.train)
         pictures: Pictures | None = {} if self.keep_pictures else None
-        visual = self.load_frames(index, indices, draw, pictures)
-        audio = self.load_audio(index, rng)
-        return Sample(visual, audio, item.label, item.id, indices, draw, pictures)
+        return self._seen(index, None, self._random(index, epoch), self.train, pictures, True)
 
     def resample(
         self, index: int, kept: np.ndarray, *, number: int, epoch: int = 0,
@@ -362,11 +355,15 @@ class VideoClips(Files):
         read again; new ones are added. sound: whether it is loaded, too, of the kept segments only
         (section 3.3: those that are left form a new video); else it stays what it was.
         """
-        item, rng = self.items[index], self._random(index, epoch, number)
-        step = FRAMES_PER_SECOND // self.cut.fps
-        pool = frame_pool(kept, len(range(0, item.n_frames, step)))
+        return self._seen(index, kept, self._random(index, epoch, number), True, pictures, sound)
+
+    def _seen(self, index: int, kept: np.ndarray | None, rng, augment, pictures, sound) -> Sample:
+        """A clip, or its kept segments alone, as a generator's draws have it."""
+        item, step = self.items[index], FRAMES_PER_SECOND // self.cut.fps
+        used = len(range(0, item.n_frames, step))
+        pool = np.arange(used) if kept is None else frame_pool(kept, used)
         taken = tsn_indices(len(pool), self.cut.seq_len, self.cut.snippet_duration, rng)
-        indices, draw = step * pool[taken], draw_transform(rng, augment=True)
+        indices, draw = step * pool[taken], draw_transform(rng, augment=augment)
         visual = self.load_frames(index, indices, draw, pictures)
         audio = self.load_audio(index, rng, kept) if sound else None
         return Sample(visual, audio, item.label, item.id, indices, draw, pictures)

@@ -99,7 +99,6 @@ def with_more(place: str, *more: Any) -> Callable[..., Any]:
 def cases() -> list[Case]:
     """The operators that the networks, their losses and their training are made of: those of
     gpu_check.json, and some that are put together of several."""
-    image = (2, 3, 17, 15)
 
     def shares(x):
         """Targets from 0 to 1, both ends among them."""
@@ -114,7 +113,8 @@ def cases() -> list[Case]:
                ((20, 6), (6, 5)), False) for name, kind, options in OPTIMIZERS),
         Case("Conv2d layer, one channel", layer(ops.Conv2d, 1, 8, 7, (3, 2), 3),
              ((2, 1, 32, 20), (8, 1, 7, 7), (8,))),
-        Case("max_pool2d of equals", lambda x: ops.max_pool2d(ops.relu(x - 1), 3, 2, 1), (image,)),
+        Case("max_pool2d of equals", lambda x: ops.max_pool2d(ops.relu(x - 1), 3, 2, 1),
+             ((2, 3, 17, 15),)),
         Case("tanh, sigmoid", lambda x: jt.tanh(x) * jt.sigmoid(x), ((40, 50),)),
         Case("cross entropy", lambda x: ops.cross_entropy(x, jt.array([1, 0, 3, 2])), ((4, 5),)),
         Case("polarity-consistent", lambda x: losses.pcce(x, jt.array([1, 0, 3, 2])), ((4, 8),)),

@@ -22,7 +22,7 @@ from jacklib.data.prepare import prepare_frames, prepare_one_video
 from jacklib.data.transforms import TransformDraw
 from jacklib.data.unreadable import Files
 from jacklib.data.video import DATASETS, MINIMUM_FRAMES, Cut, Sample, VideoClips, read_annotation
-from jacklib.errors import plain, refuse, refuse_as
+from jacklib.errors import plain, refuse, refuse_as, said
 from jacklib.files import check_file, named_after, write_json
 from jacklib.methods import checkpoints
 from jacklib.methods.answer import Model, name_of, pair_of
@@ -198,10 +198,9 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str, method: Method) -
         parser, OPTIONS, "clips", phase, schedules=method.schedules, datasets=[*SAMPLES, *DATASETS],
         name=method.name, **method.schedules,
     )  # fmt: skip
+    told = "default: the settings' value, or the checkpoint's"
     for name in method.sizes:
-        parser.add_argument(
-            f"--{name}", type=int, help="default: the settings' value, or the checkpoint's"
-        )
+        parser.add_argument(f"--{name}", type=int, help=told)
 
 
 def paths_of(args: argparse.Namespace, sound: bool = True) -> SamplePaths:
@@ -276,9 +275,7 @@ def _run_main(method: Method, args: argparse.Namespace, result_path: Path) -> in
     if args.resnet101_pretrained:
         print(f"backbone: {load_kinetics_backbone(net.resnet, args.resnet101_pretrained)}")
     elif config.freeze_backbone and not (args.checkpoint_path or args.resume):
-        print("Note: the backbone is frozen and starts from random numbers. Give its Kinetics "
-              "weights with --resnet101_pretrained to train the paper's network.",
-              file=sys.stderr)  # fmt: skip
+        print(said("frozen backbone"), file=sys.stderr)
     if args.checkpoint_path:
         print(f"network: {load_weights(net, args.checkpoint_path)}")
     # Of paths under a sample's name only the paths know.

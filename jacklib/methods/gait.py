@@ -19,7 +19,7 @@ from jacklib.data import gait as data
 from jacklib.data.bvh import Recording
 from jacklib.data.gait import FRAMES, N_AFFECTIVE, Gaits, GaitSample
 from jacklib.data.poses import EMOTIONS, check_pose, check_standing, swap_sides
-from jacklib.errors import check_at_least, error_of, refuse, refuse_as
+from jacklib.errors import check_at_least, error_of, refuse, refuse_as, said
 from jacklib.files import named_after
 from jacklib.methods import checkpoints, gait_config
 from jacklib.methods.answer import Answer, Model, View, by_class, name_of
@@ -220,10 +220,10 @@ def load(
     the file says something else, or its network is not for gaits as they are here.
     """
     with naming(file.path):
-        said = checkpoints.config_of(BPMGCNConfig, file, settings)
-        config = replace(said, **given)
+        told = checkpoints.config_of(BPMGCNConfig, file, settings)
+        config = replace(told, **given)
     for name in BUILT if file.options else ():
-        have, asked = getattr(said, name), getattr(config, name)
+        have, asked = getattr(told, name), getattr(config, name)
         refuse_as("built otherwise", have != asked, file.path, name=name, have=have, asked=asked)
     net = BPMGCN(config)
     sizes = (n_classes or config.n_classes, config.n_features, config.frames)
@@ -352,9 +352,8 @@ def _train(result_path: Path, options: dict[str, Any]) -> int:
     print(emotion_table(test(net, validation)))
     best = max(history, key=lambda row: row["val_accuracy"])
     weights = best_weights(result_path, best["epoch"])
-    print(f"That is after the last epoch (weights: {result_path / 'last.pth'}). Best test accuracy "
-          f"{best['val_accuracy']:.3f} in epoch {best['epoch']} (chance 0.250); its weights: "
-          f"{weights}. Chosen on the test gaits, that number is too good.")  # fmt: skip
+    print(said("gaits trained", last=result_path / "last.pth", best=best["val_accuracy"],
+               epoch=best["epoch"], weights=weights))  # fmt: skip
     return 0
 
 

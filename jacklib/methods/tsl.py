@@ -29,7 +29,7 @@ from jacklib.data.media import VIDEO_ENDINGS, sound_beside, write_silence
 from jacklib.data.tsl300 import CLASSES, UntrimmedVideos
 from jacklib.data.tsl_features import CLIP_FRAMES, DESCRIPTOR, I3D_FEATURES, frames_between
 from jacklib.data.unreadable import load_or_leave, nothing_left
-from jacklib.errors import DataError, check_at_least, error_of, refuse, refuse_as
+from jacklib.errors import DataError, check_at_least, error_of, refuse, refuse_as, said
 from jacklib.files import filled, named_after, read_table, write_json
 from jacklib.methods import checkpoints
 from jacklib.methods.answer import Answer, Model, View, name_of, pair_of
@@ -324,8 +324,6 @@ def random_average_map(videos: UntrimmedVideos, draws: int = 20) -> float:
     return by_chance(videos, draws)["average_mAP"]
 
 
-# --- The timeline ---------------------------------------------------------------------------------
-
 SHOWN_FRAMES = 14
 
 
@@ -421,9 +419,8 @@ def run(phase: str, args: argparse.Namespace) -> int:
 def _make_features(args: argparse.Namespace) -> int:
     net = _i3d(args.i3d_pretrained) if args.i3d_pretrained else None
     report = tsl_features.extract_features(args.data_path, net)
-    print(f"{report.done} of {report.there} videos described; features in "
-          f"{args.data_path}/features, made with: "
-          f"{tsl_features.features_kind(args.data_path)}")  # fmt: skip
+    path, kind = args.data_path, tsl_features.features_kind(args.data_path)
+    print(said("features made", done=report.done, there=report.there, path=path, kind=kind))
     for reason in report.failed:
         print(f"failed: {reason}", file=sys.stderr)
     return 1 if report.failed else 0

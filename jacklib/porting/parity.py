@@ -29,8 +29,6 @@ from jacklib.porting.changes import count_changes, sources
 from jacklib.porting.comparison import Comparison, compared, distance, same_shape
 from jacklib.porting.recording import Recording
 
-# --- two values -----------------------------------------------------------------------------------
-
 
 def cmp(name: str, ours: Any, theirs: Any, tolerance: float = 1e-5) -> bool:
     """Print whether two values agree: exactly, approximately, and by how much at most they do not.

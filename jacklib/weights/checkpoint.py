@@ -356,9 +356,6 @@ def _demand(right: bool, path: str, where: str, value: Any, wanted: str) -> None
            wanted=wanted, cure="The file is damaged, or not JACK's: take another.")  # fmt: skip
 
 
-# --- training states ------------------------------------------------------------------------------
-
-
 def save_training(
     path: str | os.PathLike, net: jt.nn.Module, optimizer, progress: Mapping[str, Any]
 ) -> Path:

@@ -139,9 +139,6 @@ class _View:
             self.lanes.append((shown, len(mine)))
 
 
-# --- the widget ---------------------------------------------------------------------------------
-
-
 class TimelineExplorer(drawing.Shell):
     """A picture to move through: one entry per video in the menu, four thresholds on sliders.
 
