@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 from jacklib.backend.folders import cuda_folder, digest, make_once, set_here, text_of
 from jacklib.backend.processes import output_of
+from jacklib.errors import said
 
 Version = tuple[int, int]
 
@@ -85,10 +86,7 @@ def choose(machine: Machine) -> Way:
     if machine.system == "Darwin":
         return Way("cpu", "a Mac has no CUDA, and Jittor 1.3.11 no other way to its GPU: the CPU")
     if not machine.gpus:
-        reason = "no NVIDIA GPU that a driver can open: the CPU"
-        if machine.amd:
-            reason = "an AMD card: JACK's Jittor computes on NVIDIA cards only, so the CPU"
-        return Way("cpu", reason)
+        return Way("cpu", said("AMD card") if machine.amd else said("no card"))
     gpu = machine.gpus[0]
     card = f"{gpu.name} (compute capability {_dotted(gpu.capability)})"
     # A compiler of another major release than the driver's makes programs that it cannot run.
@@ -317,9 +315,6 @@ def _link(source: Path, target: Path, pattern: str) -> None:
 def _link_as(path: Path, link: Path) -> None:
     if not link.exists() and not link.is_symlink():
         link.symlink_to(os.path.realpath(path))
-
-
-# --- command line ---------------------------------------------------------------------------------
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

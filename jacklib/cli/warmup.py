@@ -22,6 +22,7 @@ from tqdm.auto import tqdm
 
 from jacklib.backend import processes, runtime
 from jacklib.backend.folders import ROOT
+from jacklib.core.options import add_options
 from jacklib.errors import check_at_least, check_choice
 
 CLIP = ROOT / "data_samples" / "film" / "video" / "Joy" / "bbb_0120.mp4"
@@ -38,9 +39,8 @@ KERNELS = 380
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("networks", nargs="*", metavar="NETWORK",
-        help=f"which networks: {', '.join(COMMANDS)} (default: all)")  # fmt: skip
-    parser.add_argument("--jobs", type=int, help="processes at once (default: one for each core)")
+    file = Path(__file__).with_name("options.yaml")
+    add_options(parser, file, "warmup", networks=", ".join(COMMANDS))
 
 
 def main(args: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from jacklib.core import shapes
-from jacklib.errors import check_choice, refuse
+from jacklib.errors import check_choice, refuse, refuse_as
 
 
 class Config:
@@ -40,14 +40,8 @@ class _ClipConfig(Config):
     Raises DataError if snippet_duration is longer than the backbone can fold into depth 1, too.
     """
 
-    LIMITS: ClassVar[dict[str, tuple[float, float]]]  # of the fields that only one of them has
-
     def __post_init__(self):
-        shapes.check_fields(
-            self, n_classes=(1, 1000), seq_len=(1, 256), snippet_duration=(1, 128),
-            sample_size=(1, 448), audio_n_segments=(1, 256), blocks=(1, 50), width=(1, 256),
-            audio_width=(1, 256), **self.LIMITS,
-        )  # fmt: skip
+        shapes.check_fields(self)
         shapes.check_depth(self.snippet_duration, self.sample_size, len(self.blocks))
 
     @property
@@ -76,7 +70,6 @@ class VAANetConfig(_ClipConfig):
         seq_len=8, snippet_duration=8, sample_size=64, audio_embed_size=64, audio_n_segments=4,
         blocks=(1, 1, 1), width=16, audio_width=8, embed_size=128, freeze_backbone=False,
     )  # fmt: skip
-    LIMITS = dict(audio_embed_size=(1, 8192), embed_size=(1, 8192))
 
     @property
     def audio_frames(self) -> int:
@@ -124,17 +117,11 @@ class CTENConfig(_ClipConfig):
         audio_time=40, blocks=(1, 1, 1), width=16, audio_width=8, inner_size=32, n_heads=4,
         freeze_backbone=False, start_switched_on=True, start_shortcut=3.0,
     )  # fmt: skip
-    LIMITS = dict(
-        audio_embed_size=(1, 32768), audio_time=(1, 4096), inner_size=(1, 8192), n_heads=(1, 256),
-        dropout=(0, 0.99), start_shortcut=(-100, 100),
-    )  # fmt: skip
 
     def __post_init__(self):
         super().__post_init__()
         check_choice("shortcut", self.shortcut, ("learned", "paper"))
-        refuse(self.erase_sound and self.visual_only, "erase_sound", found="the visual stream",
-               wanted="a network with audio", cure="Leave out one of the two: instead of --ways "
-               "paper, give the other options one by one.")  # fmt: skip
+        refuse_as("erasing without audio", self.erase_sound and self.visual_only, "erase_sound")
 
     @property
     def audio_frames(self) -> int:
@@ -144,15 +131,11 @@ class CTENConfig(_ClipConfig):
     def check_audio(self) -> None:
         """Raise DataError if the audio does not fit the video, which only `CTEN` needs."""
         d = self.channels
-        refuse(self.audio_embed_size != d, "audio_embed_size", found=self.audio_embed_size,
-               wanted=f"{d}, the width of the visual backbone",
-               cure="Leave it out: the two modalities are added to each other.")  # fmt: skip
-        refuse(self.audio_n_segments != self.seq_len, "audio_n_segments",
-               found=self.audio_n_segments, wanted=f"{self.seq_len}, as many as seq_len",
-               cure="Give one of the two; the other follows.")  # fmt: skip
-        refuse(d % self.n_heads, "n_heads", found=self.n_heads,
-               wanted=f"a divisor of the width {d}",
-               cure="The released network has 8.")  # fmt: skip
+        refuse_as("width of audio", self.audio_embed_size != d, "audio_embed_size",
+                  width=self.audio_embed_size, d=d)  # fmt: skip
+        refuse_as("segments of audio", self.audio_n_segments != self.seq_len, "audio_n_segments",
+                  n=self.audio_n_segments, seq_len=self.seq_len)  # fmt: skip
+        refuse_as("heads and backbone", d % self.n_heads, "n_heads", heads=self.n_heads, d=d)
 
 
 @dataclass(frozen=True)
@@ -174,14 +157,10 @@ class TSLNetConfig(Config):
     SMALL = dict(len_feature=128, neck_size=256)
 
     def __post_init__(self):
-        shapes.check_fields(
-            self, len_feature=(16, 16384), num_classes=(1, 1000), r_act=(1, 1000),
-            rgb_size=(1, 16384), neck_size=(1, 16384), dropout=(0, 0.99),
-        )  # fmt: skip
+        shapes.check_fields(self)
         shapes.check_modality(self.modality)
         shapes.check_way("video_score", self.video_score)
-        refuse(self.len_feature % 16, "len_feature", found=self.len_feature,
-               wanted="a multiple of 16", cure="The released network has 1024.")  # fmt: skip
+        refuse_as("feature length", self.len_feature % 16, "len_feature", n=self.len_feature)
 
 
 @dataclass(frozen=True)
@@ -208,10 +187,7 @@ class BPMGCNConfig(Config):
     SMALL = dict(widths=(16, 32, 64))
 
     def __post_init__(self):
-        shapes.check_fields(
-            self, n_classes=(1, 1000), n_features=(1, 1000), frames=(2, 1000), widths=(1, 4096),
-            embed=(1, 4096),
-        )  # fmt: skip
+        shapes.check_fields(self)
         refuse(len(self.widths) != 3 or any(w < self.embed or w % self.embed for w in self.widths),
                "widths", found=list(self.widths), wanted=f"three multiples of embed ({self.embed})",
                cure="The released network has 64, 128 and 256.")  # fmt: skip

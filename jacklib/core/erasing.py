@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jacklib.core.shapes import check_finite
-from jacklib.errors import refuse
+from jacklib.errors import refuse_as
 
 THETA = 0.7  # the paper's and the released code's
 
@@ -26,8 +26,7 @@ class Kept(NamedTuple):
 def threshold(gamma, theta: float = THETA) -> np.ndarray:
     """theta * max + (1 - theta) * min of each video: [B, S] -> [B, 1], [S] -> [1]; float32."""
     gamma = _gamma(gamma)
-    refuse(not 0 <= theta <= 1, "theta", found=theta, wanted="0 to 1",
-           cure=f"The paper uses {THETA}.")  # fmt: skip
+    refuse_as("theta", not 0 <= theta <= 1, "theta", theta=theta, usual=THETA)
     high, low = gamma.max(-1, keepdims=True), gamma.min(-1, keepdims=True)
     return high * np.float32(theta) + low * np.float32(1 - theta)
 

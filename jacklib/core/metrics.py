@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jacklib.core.shapes import CLIP_FRAMES, check_finite
-from jacklib.errors import DataError, logger, refuse, shown
+from jacklib.errors import DataError, logger, refuse, refuse_as, shown
 from jacklib.files import reading
 
 log = logger(__name__)
@@ -18,9 +18,7 @@ def confusion_matrix(labels, predictions, n_classes: int) -> np.ndarray:
     DataError for a number that is no class's."""
     counts = np.zeros((n_classes, n_classes), np.int64)
     wrong = {*np.concatenate([labels, predictions]).tolist()} - {*range(n_classes)}
-    refuse(wrong, "labels and predictions", found=f"class {shown(wrong)}",
-           wanted=f"whole numbers from 0 to {n_classes - 1}",
-           cure="Number the classes as the truth does.")  # fmt: skip
+    refuse_as("no class", wrong, "labels and predictions", found=shown(wrong), last=n_classes - 1)
     np.add.at(counts, (np.asarray(labels, int), np.asarray(predictions, int)), 1)
     return counts
 
@@ -117,17 +115,14 @@ def detection_metrics(
     truth = _by_label(ground_truth, "ground_truth", "annotations")
     found = _by_label(results, "results", None)
     tious = tuple(float(t) for t in tious)
-    refuse(not all(0 < t <= 1 for t in tious), "tious", found=tious, wanted="overlaps from 0 to 1",
-           cure="ActivityNet's are 0.5 to 0.95.")  # fmt: skip
-    refuse(not truth, "ground_truth", found="no annotation", wanted="at least one",
-           cure="Choose a subset that has segments.")  # fmt: skip
+    refuse_as("overlaps", not all(0 < t <= 1 for t in tious), "tious", tious=tious)
+    refuse_as("no annotation", not truth, "ground_truth")
     if not classes:
         truth, found = ({"any": sum(rows.values(), [])} for rows in (truth, found))
     unknown = _unknown("IDs", results, ground_truth, "are wrong")
     _unknown("labels", found, truth, "do not count")
-    refuse(results and len(unknown) == len(results), "results", found=f"IDs {shown(unknown)}",
-           wanted=f"the ground truth's, such as {shown(next(iter(ground_truth)))}",
-           cure="Name the videos as the ground truth does.")  # fmt: skip
+    refuse_as("unknown videos", results and len(unknown) == len(results), "results",
+              ids=shown(unknown), known=shown(next(iter(ground_truth))))  # fmt: skip
     by_label = {
         label: [_average_precision(events, found.get(label, []), tiou) for tiou in tious]
         for label, events in truth.items()
@@ -188,9 +183,8 @@ def _by_label(videos: dict, name: str, inner: str | None) -> dict[str, list[tupl
         items, where = entry, f"{name}, {shown(video)}"
         if inner is not None and not isinstance(entry, tuple):
             items = entry.get(inner) if isinstance(entry, dict) else None
-        refuse(not isinstance(items, (list, tuple)) or len(items) > MOST_SEGMENTS, where,
-               found=shown(entry), wanted=f"a list of {wanted}, {MOST_SEGMENTS} at most", cure=cure
-        )  # fmt: skip
+        refuse_as("list", not isinstance(items, (list, tuple)) or len(items) > MOST_SEGMENTS, where,
+                  found=shown(entry), wanted=wanted)  # fmt: skip
         for item in items:
             with reading(where, wanted, cure, shown(item)):
                 if isinstance(item, tuple):
@@ -303,15 +297,13 @@ def localize(
     """
     scores, video_score = np.asarray(scores), np.asarray(video_score).astype(np.float64)
     C = len(labels)
-    refuse(scores.ndim != 2 or scores.shape[1] != C + 1 or len(scores) < 2, "scores",
-           found=f"shape {list(scores.shape)}", wanted=f"[T, {C + 1}] with T of 2 or more",
-           cure="Give one video's fused scores, background last.")  # fmt: skip
+    refuse_as("shape of scores", scores.ndim != 2 or scores.shape[1] != C + 1 or len(scores) < 2,
+              "scores", shape=list(scores.shape), n=C + 1)  # fmt: skip
     check_finite("scores", scores)
     check_finite("video_score", video_score)
     refuse(video_score.shape != (C,), "video_score", found=f"shape {list(video_score.shape)}",
            wanted=f"[{C}]", cure="Give one score per class.")  # fmt: skip
-    refuse(not 0 < fps < math.inf, "fps", found=str(fps), wanted="more than 0",
-           cure="Give the video's frames per second.")  # fmt: skip
+    refuse_as("no frame rate", not 0 < fps < math.inf, "fps", fps=fps)
     chosen = np.flatnonzero(video_score >= class_threshold)
     if not len(chosen):
         chosen = np.array([video_score.argmax()])

@@ -17,7 +17,7 @@ A clip can be both: the released code allows it, and so does this. Seeds carry s
 import numpy as np
 
 from jacklib.core.shapes import check_finite
-from jacklib.errors import refuse, refuse_as
+from jacklib.errors import refuse_as
 
 BACKGROUND_THRESHOLD = 0.95
 
@@ -39,9 +39,9 @@ def seed_labels(
     points = np.asarray(points).astype(np.float32)
     check_finite("scores", scores)
     T = len(scores)
-    refuse(scores.ndim != 2 or points.shape != (T, scores.shape[1] - 1), "scores and points",
-           found=f"{list(scores.shape)} and {list(points.shape)}", wanted="[T, C+1] and [T, C]",
-           cure="Give one video's fused scores and its points.")  # fmt: skip
+    fits = scores.ndim == 2 and points.shape == (T, scores.shape[1] - 1)
+    shapes = f"{list(scores.shape)} and {list(points.shape)}"
+    refuse_as("seed", not fits, "scores and points", shapes=shapes)
     annotated = points.max(1) > 0  # [T]
     marks = np.flatnonzero(annotated)
     refuse_as("no annotated clip", not len(marks), "points")

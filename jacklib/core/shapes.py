@@ -1,8 +1,10 @@
 """Shape arithmetic and shape checks that both frameworks' networks share; imports neither."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import fields
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,14 +64,18 @@ def check_shape(name: str, value, wanted: Sequence[int]) -> None:
 def check_finite(name: str, values, cure: str = DIVERGED) -> None:
     """Raise DataError if one of an array's values is NaN or infinite."""
     finite = np.isfinite(np.asarray(values, np.float64))
-    refuse(not finite.all(), name, found="NaN or infinite numbers", wanted="finite numbers",
-           cure=cure)  # fmt: skip
+    refuse_as("not finite", not finite.all(), name, cure=cure)
 
 
-def check_fields(config: Any, **limits: tuple[float, float]) -> None:
-    """Raise DataError if a field of a network's config is no value of its default's kind. limits:
-    the least and the largest value of a number, or of each number of a sequence of at most eight.
-    The config may be a stranger's checkpoint's, and says how much memory a network takes."""
+# Of each config: the least and the largest value of a number, or of each number of a sequence of at
+# most eight; the largest are beyond every use, several times those of the largest BERT, say.
+LIMITS = json.loads(Path(__file__).with_name("limits.json").read_text("utf-8"))
+
+
+def check_fields(config: Any) -> None:
+    """Raise DataError if a field of a network's config is no value of its default's kind within
+    LIMITS. It may be a stranger's checkpoint's, and says how much memory a network takes."""
+    limits = LIMITS[type(config).__name__]
     for field in fields(config):
         value, default = getattr(config, field.name), field.default
         if value is None and field.type.endswith("| None"):
@@ -90,8 +96,7 @@ def check_fields(config: Any, **limits: tuple[float, float]) -> None:
                 isinstance(part, kind) and not isinstance(part, bool) and least <= part <= most
                 for part in parts
             )
-        refuse(not fits, field.name, found=shown(value), wanted=wanted,
-               cure=f"The published network has {default!r}.")  # fmt: skip
+        refuse_as("size", not fits, field.name, found=shown(value), wanted=wanted, default=default)
 
 
 def check_modality(modality: str) -> None:
@@ -112,9 +117,8 @@ def check_clips(config, rgb, logmel) -> tuple[int, int]:
         clips = ("B", "T") if size is None else size
         fits = len(shape) == 2 + len(wanted[name]) and shape[2:] == wanted[name]
         cure = "Give one entry a clip of the video" + (", as many as rgb has." if size else ".")
-        refuse(not fits or (size is not None and shape[:2] != size), name,
-               found=f"shape {list(shape)}", wanted=_axes(*clips, *wanted[name]), cure=cure
-        )  # fmt: skip
+        refuse_as("shape of inputs", not fits or (size is not None and shape[:2] != size), name,
+                  shape=list(shape), axes=_axes(*clips, *wanted[name]), cure=cure)  # fmt: skip
         size = shape[:2]
     refuse_as("too few clips", size[1] < config.r_act, names[0], n=size[1], r_act=config.r_act)
     return size
@@ -135,9 +139,8 @@ def check_gait(config, posture, movement) -> None:
         if config.streams not in ("both", name):
             continue
         shape, rest = tuple(value.shape), (channels, config.frames, GAIT_JOINTS, 1)
-        refuse_as("shape of gaits",
-                  len(shape) != 5 or shape[1:] != rest or (N != "N" and shape[0] != N), name,
-                  shape=list(shape), axes=_axes(N, *rest))  # fmt: skip
+        refuse_as("gaits", len(shape) != 5 or shape[1:] != rest or (N != "N" and shape[0] != N),
+                  name, shape=list(shape), axes=_axes(N, *rest))  # fmt: skip
         N = shape[0]
 
 

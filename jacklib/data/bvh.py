@@ -134,9 +134,8 @@ def _skeleton(words: _Words) -> tuple[list, list, list, list]:
         elif word == "MOTION" and names and not open_joints:
             return names, parents, offsets, channels
         else:
-            raise words.wrong(
-                f"{shown(word)} as word {words.at}", "HIERARCHY of joints, then MOTION"
-            )
+            odd = f"{shown(word)} as word {words.at}"
+            raise words.wrong(odd, "HIERARCHY of joints, then MOTION")
 
 
 def _motion(words: _Words, n_joints: int, n_channels: int) -> tuple[np.ndarray, float]:

@@ -25,7 +25,8 @@ from jacklib.data import media
 from jacklib.errors import logger
 from jacklib.files import reading
 
-log = logger(__name__)
+# Says something of a file, once.
+_say = functools.lru_cache(1000)(functools.partial(logger(__name__).warning, "%s: %s"))
 
 VARIABLE_FPS = 30  # at which a film of a varying rate is read
 RATES = (1, 240)  # frames per second of a film that networks see
@@ -146,14 +147,11 @@ class Film:
             off = Fraction(stream.time_base or 0) / 2 * rate
             off = off if off < Fraction(1, 4) else Fraction(0)
             for time, frame in self.timed(container, stream):
-                if as_stored:
-                    lost = missing(time, Fraction(3, 2)) if previous is not None else ()
-                    given += len(lost) + 1
-                    yield from itertools.repeat(previous, len(lost))
-                elif previous is not None:
-                    shown_until = missing(time, off)
-                    given += len(shown_until)
-                    yield from itertools.repeat(previous, len(shown_until))
+                if previous is not None:
+                    again = missing(time, Fraction(3, 2) if as_stored else off)
+                    given += len(again)
+                    yield from itertools.repeat(previous, len(again))
+                given += as_stored
                 previous = self.upright(frame, short_side)
                 if as_stored:
                     yield previous
@@ -271,15 +269,14 @@ def _times(path: Path, container, stream, rate: Fraction | None):
 def _silence(like: av.AudioFrame, seconds: Fraction) -> Iterator[av.AudioFrame]:
     """Silent sound in the format of a frame, in pieces of a second at most."""
     left = round(seconds * like.sample_rate)
+    # Unsigned samples rest in the middle of their range.
+    rest = b"\x80" if like.format.name.startswith("u8") else b"\0"
     while left > 0:
         count = min(left, like.sample_rate)
         silent = av.AudioFrame(like.format.name, like.layout.name, count)
         silent.sample_rate = like.sample_rate
         for plane in silent.planes:
-            # Unsigned samples rest in the middle of their range.
-            plane.update(
-                (b"\x80" if like.format.name.startswith("u8") else b"\0") * plane.buffer_size
-            )
+            plane.update(rest * plane.buffer_size)
         yield silent
         left -= count
 
@@ -298,8 +295,3 @@ def _part(frame: av.AudioFrame, first: int) -> av.AudioFrame | None:
 def _length(seconds: Fraction) -> str:
     number = float(seconds)
     return f"{number:.1f} s" if abs(number) < 600 else f"{number / 3600:.1f} hours"
-
-
-@functools.lru_cache(1000)
-def _say(path: Path, text: str) -> None:
-    log.warning("%s: %s", path, text)

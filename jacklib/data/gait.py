@@ -27,7 +27,7 @@ import numpy as np
 from jacklib.data import poses
 from jacklib.data.bvh import Recording, read_bvh
 from jacklib.data.poses import EMOTIONS, MOST_FRAMES, N_JOINTS
-from jacklib.errors import DataError, plain, refuse, shown
+from jacklib.errors import DataError, plain, refuse, refuse_as, shown
 from jacklib.files import check_file, open_array, read_table, read_text, reading, write_bytes
 
 FRAMES = 48  # that the network sees
@@ -98,27 +98,21 @@ def read_gaits(
     Raises DataError naming the file, the gait's name and index, and the cure.
     """
     features, labels = Path(features), Path(labels)
-    refuse(sorted(order) != sorted(EMOTIONS), "order of labels", found=", ".join(order),
-           wanted=f"{', '.join(EMOTIONS)} in any order",
-           cure="Name each emotion once.")  # fmt: skip
+    refuse_as("order", sorted(order) != sorted(EMOTIONS), "order of labels", order=", ".join(order))
     gaits, room = [], [MOST_NUMBERS]
     with _open_h5(features) as walks, _open_h5(labels) as numbers:
         with reading(features, _H5_WANTED, _H5_CURE, "no list of gaits"):
             names = list(walks) if len(walks) <= MOST_GAITS else None
-        refuse(not names, str(features),
-               found="no gait" if names == [] else f"more than {MOST_GAITS} gaits",
-               wanted="one array [T, 48] a gait",
-               cure="Check that this is a features file.")  # fmt: skip
+        refuse_as("no gaits", not names, str(features),
+                  found="no gait" if names == [] else f"more than {MOST_GAITS} gaits")  # fmt: skip
         for index, name in enumerate(names):
             where, named = f"{features}, {shown(name)}", f"{labels}, {shown(name)}"
             try:
                 pose = _value(walks, name, where, room, of_pose=True)
                 pose = poses.check_pose(pose, where, index)
                 label = _value(numbers, name, named, room)
-                refuse(label is None, str(labels),
-                       found=f"no label for {shown(name)} (gait {index})",
-                       wanted=f"one per gait, under the name that it has in {features.name}",
-                       cure="Take the labels that belong to these features.")  # fmt: skip
+                refuse_as("gait without label", label is None, str(labels), name=shown(name),
+                          index=index, file=features.name)  # fmt: skip
                 label = EMOTIONS.index(order[poses.check_label(label, named, index)])
                 gaits.append(Gait(name, pose, label))
             except DataError as error:
@@ -182,8 +176,7 @@ def _value(file, name, where: str, room: list[int], of_pose=False) -> np.ndarray
 
 
 def _check_room(room: list[int], where: str) -> None:
-    refuse(room[0] < 0, where, found=f"more than {MOST_NUMBERS} numbers up to it", wanted="fewer",
-           cure="Divide the file.")  # fmt: skip
+    refuse_as("too many numbers", room[0] < 0, where, most=MOST_NUMBERS)
 
 
 def _check_packed(dataset, gzip: int, most: int) -> None:
@@ -219,13 +212,10 @@ def split_indices(n_gaits: int, seed: int = 0, test_share: float = 0.1):
     As in the released code, int((1 - test_share) * N) gaits are drawn for training, whatever their
     labels (not stratified) and whoever walks; the rest is the test.
     """
-    refuse(not 0 < test_share < 1, "test_share", found=str(test_share), wanted="between 0 and 1",
-           cure="0.1 is 9 to 1.")  # fmt: skip
+    refuse_as("test share", not 0 < test_share < 1, "test_share", test_share=test_share)
     # 0.9 * 10 is 9.0, but (1 - 0.1) * 10 a little less on some ways to it.
     n_train = int(round((1 - test_share) * n_gaits, 6))
-    refuse(not 0 < n_train < n_gaits, "gaits", found=str(n_gaits),
-           wanted="enough for a training and a test set",
-           cure="Give more gaits, or another test_share.")  # fmt: skip
+    refuse_as("too few gaits", not 0 < n_train < n_gaits, "gaits", n=n_gaits)
     drawn = np.random.RandomState(seed).permutation(n_gaits)
     return np.sort(drawn[:n_train]), np.sort(drawn[n_train:])
 
@@ -252,9 +242,8 @@ def resample(recording: Recording, fps: float = FPS) -> np.ndarray:
         return pose
     poses.check_rate(recording.fps, "recording")
     times = np.arange(int((len(pose) - 1) / recording.fps * fps + 1e-6) + 1) * recording.fps / fps
-    refuse(len(times) < 2, "recording",
-           found=f"{len(pose)} frames, {len(pose) / recording.fps:.3f} s",
-           wanted=f"2 frames or more at {fps} a second", cure="Record for longer.")  # fmt: skip
+    refuse_as("short recording", len(times) < 2, "recording", n=len(pose),
+              seconds=len(pose) / recording.fps, fps=fps)  # fmt: skip
     left = np.minimum(times.astype(int), len(pose) - 2)
     share = (times - left)[:, None, None]
     return pose[left] * (1 - share) + pose[left + 1] * share
@@ -351,8 +340,7 @@ class Gaits:
     class_names = EMOTIONS
 
     def __init__(self, folder: str | Path, split: str, *, train: bool = False, seed: int = 0):
-        refuse(split not in SPLITS, "split", found=repr(split), wanted="train or test",
-               cure="Correct it.")  # fmt: skip
+        refuse_as("split of gaits", split not in SPLITS, "split", split=repr(split))
         self.arrays = read_arrays(Path(folder), split)
         self.names = read_names(Path(folder), split, len(self))
         self.train, self.seed = train, seed
@@ -395,9 +383,8 @@ def read_arrays(folder: Path, split: str) -> GaitArrays:
         array = open_array(path, "a .npy file of numbers", PREPARE)
         wanted = ", ".join(map(str, ("N" if n is None else n, *shape)))
         fits = array.ndim == 1 + len(shape) and array.shape[1:] == shape
-        refuse(not fits or len(array) != (n or len(array)), str(path),
-               found=f"shape {shown(list(array.shape))}", wanted=f"[{wanted}]",
-               cure=PREPARE)  # fmt: skip
+        refuse_as("shape of prepared gaits", not fits or len(array) != (n or len(array)), str(path),
+                  shape=shown(list(array.shape)), wanted=wanted, cure=PREPARE)  # fmt: skip
         n = len(array)
         refuse(not n, str(path), found="no gait", wanted="one or more", cure=PREPARE)
         if part == "label":
@@ -405,14 +392,10 @@ def read_arrays(folder: Path, split: str) -> GaitArrays:
             arrays.append(np.array(labels, np.int64))
         else:
             bad = ~np.isfinite(array.reshape(n, -1)).all(1)
-            refuse(bad.any(), f"{path}, gait {bad.argmax()}",
-                   found="a number that is missing or infinite", wanted="finite numbers",
-                   cure=PREPARE)  # fmt: skip
+            refuse_as("prepared gap", bad.any(), f"{path}, gait {bad.argmax()}", cure=PREPARE)
             arrays.append(np.array(array, np.float32))
     empty = ~arrays[0].reshape(n, -1).any(1)
-    refuse(empty.any(), f"{folder / f'{split}_joint.npy'}, gait {empty.argmax()}",
-           found="zeros only", wanted="a gait",
-           cure="Leave the gait out and prepare the data again.")  # fmt: skip
+    refuse_as("zeros", empty.any(), f"{folder / f'{split}_joint.npy'}, gait {empty.argmax()}")
     return GaitArrays(*arrays)
 
 
@@ -438,9 +421,7 @@ def read_pose(path: str | Path) -> Recording:
     path = Path(path)
     check_file(path, "a recording", "Check the path.")
     kind = path.suffix.lower()
-    refuse(kind not in (".bvh", ".npy", ".csv"), str(path),
-           found=f"a file that ends in {kind!r}", wanted=".bvh, .npy or .csv",
-           cure="Save the poses as one of these: one row of 48 numbers per frame.")  # fmt: skip
+    refuse_as("ending of poses", kind not in (".bvh", ".npy", ".csv"), str(path), kind=kind)
     if kind == ".bvh":
         recording = read_bvh(path)
         return recording._replace(pose=poses.face_forward(recording.pose))
@@ -457,19 +438,14 @@ def _read_csv(path: Path) -> np.ndarray:
         if not line.strip():
             continue
         place, too_long = f"{path}, line {number}", len(line) > LONGEST_LINE
-        refuse(too_long or len(rows) > MOST_FRAMES, place,
-               found=f"{len(line)} characters" if too_long else "one frame more",
-               wanted=f"48 numbers with commas, and {MOST_FRAMES} frames at most",
-               cure=cure)  # fmt: skip
+        refuse_as("line of poses", too_long or len(rows) > MOST_FRAMES, place,
+                  found=f"{len(line)} characters" if too_long else "one frame more")  # fmt: skip
         try:
             rows.append([float(cell) if cell.strip() else np.nan for cell in line.split(",")])
         except ValueError:
-            refuse(number > 1, place, found=shown(line), wanted="48 numbers with commas",
-                   cure="Correct the line.")  # fmt: skip
+            refuse_as("no 48 numbers", number > 1, place, line=shown(line))
             continue  # names
-        refuse(len(rows[-1]) != len(rows[0]), place, found=f"{len(rows[-1])} numbers",
-               wanted=f"{len(rows[0])}, as in the lines before",
-               cure="Correct the line.")  # fmt: skip
+        refuse_as("rows", len(rows[-1]) != len(rows[0]), place, n=len(rows[-1]), first=len(rows[0]))
     return np.array(rows, dtype=float).reshape(len(rows), -1 if rows else 3 * N_JOINTS)
 
 
@@ -482,10 +458,8 @@ def recording_frames(recording: Recording, start: float = 0.0) -> np.ndarray:
     pose = resample(recording)
     first = round(start * FPS)
     if recording.fps is None:
-        refuse(start, "start", found=f"{start} s of a recording that does not say its rate",
-               wanted="a start of 0", cure="Give the frames per second (--fps) too.")  # fmt: skip
+        refuse_as("start without rate", start, "start", start=start)
         return sample_frames(pose)
-    refuse(not 0 <= first <= len(pose) - 2, "start", found=f"{start} s",
-           wanted=f"0 to {(len(pose) - 2) / FPS:.2f} s",
-           cure="Choose a start within the recording.")  # fmt: skip
+    refuse_as("start beyond the end", not 0 <= first <= len(pose) - 2, "start", start=start,
+              last=(len(pose) - 2) / FPS)  # fmt: skip
     return sample_frames(pose[first : first + FRAMES])

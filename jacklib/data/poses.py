@@ -11,7 +11,7 @@ are one, as long as training and test agree; a file of the other kind is turned 
 import numpy as np
 
 from jacklib.core.skeleton import EDGES, JOINTS
-from jacklib.errors import error_of, refuse, refuse_as, shown
+from jacklib.errors import error_of, refuse_as, shown
 
 # The joint that each joint hangs on; the root hangs on none.
 PARENTS = (-1, *(parent for _, parent in EDGES))
@@ -69,8 +69,7 @@ def check_pose(pose, what: str, index: int | None = None) -> np.ndarray:
         body = body_length(array[: last + 1])
     if far.max() > FARTHEST or 0 < body * FARTHEST_BODIES < far.max():
         frame, joint, _ = np.unravel_index(far.argmax(), far.shape)
-        raise error_of("far away", f"{where}, frame {frame}, {JOINTS[joint]}", number=far.max(),
-                       body=body)  # fmt: skip
+        raise error_of("far", f"{where}, frame {frame}, {JOINTS[joint]}", n=far.max(), body=body)
     return array
 
 
@@ -104,8 +103,7 @@ def check_standing(pose: np.ndarray, what: str, sides: bool = False) -> None:
 
 def check_rate(fps: float, what: str) -> None:
     """Raise DataError, naming the file or option, if people cannot be recorded at this rate."""
-    refuse(not SLOWEST <= fps <= FASTEST, what, found=f"{fps:.6g} frames per second",
-           wanted=f"{SLOWEST} to {FASTEST}", cure="Correct the rate, or record again.")  # fmt: skip
+    refuse_as("rate", not SLOWEST <= fps <= FASTEST, what, fps=fps, least=SLOWEST, most=FASTEST)
 
 
 def check_label(label, what: str, index: int) -> int:

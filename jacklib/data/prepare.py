@@ -32,7 +32,7 @@ from jacklib.core.options import add_options
 from jacklib.data import media
 from jacklib.data.film import Film
 from jacklib.data.video import DATASETS, MINIMUM_FRAMES, count_frames, read_annotation, trainlist_at
-from jacklib.errors import DataError, error_of, logger, plain, refuse, refuse_as, shown
+from jacklib.errors import DataError, error_of, logger, plain, refuse_as, shown
 
 log = logger(__name__)
 
@@ -236,8 +236,7 @@ def prepare_videos(
         ("fps", fps, 1, 240), ("short_side", short_side, 16, 4320),
         ("validation_share", validation_share, 0, 1),
     ):  # fmt: skip
-        refuse(not low <= value <= high, name, found=value, wanted=f"{low} to {high}",
-               cure="Leave it out: default.")  # fmt: skip
+        refuse_as("size of clips", not low <= value <= high, name, value=value, low=low, high=high)
     annotation, subsets, left_out = None, {}, ""
     if annotations is None:
         clips, left_out = _clips_in_folders(source)
@@ -324,8 +323,7 @@ def _listed_clips(source: Path, path: Path) -> tuple[dict | None, list[_Clip], d
         annotation = read_annotation(path)
         rows = [(i, entry["annotations"]["label"], "", f"{path}, ID {shown(i)}")
                 for i, entry in annotation["database"].items()]  # fmt: skip
-    refuse(not 0 < len(rows) <= MOST_CLIPS, path, found=f"{len(rows) or 'no'} clips",
-           wanted=f"1 to {MOST_CLIPS}", cure="List some, or divide the list.")  # fmt: skip
+    refuse_as("clips", not 0 < len(rows) <= MOST_CLIPS, path, n=len(rows) or "no", most=MOST_CLIPS)
     for clip_id, label, subset, where in rows:
         clip = _Clip(label, clip_id, where)
         if clip.problem is None:
@@ -439,9 +437,6 @@ def _annotation(
             entry["subset"] = subset
             entry["annotations"]["label"] = label
     return annotation
-
-
-# --- the command line: python -m jacklib prepare SOURCE TARGET ------------------------------------
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

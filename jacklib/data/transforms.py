@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from jacklib.errors import check_at_least, refuse, refuse_as
+from jacklib.errors import check_at_least, refuse_as
 
 CROPS = ("centre", "top_left", "top_right", "bottom_left", "bottom_right")
 EFFECTS = ("flip", "rotation", "brightness")
@@ -131,12 +131,10 @@ def apply_transform(frames: np.ndarray, draw: TransformDraw, sample_size: int = 
     """Crop, resize and change frames, uint8 [N, H, W, 3], RGB; returns uint8
     [N, sample_size, sample_size, 3]."""
     frames = np.asarray(frames)
-    refuse(frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8, "frames",
-           found=f"{frames.dtype} {list(frames.shape)}", wanted="uint8 [N, H, W, 3]",
-           cure="stack RGB pictures of one size along the first axis.")  # fmt: skip
+    refuse_as("frames", frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8,
+              "frames", dtype=frames.dtype, shape=list(frames.shape))  # fmt: skip
     refuse_as("unknown transform", draw.crop not in CROPS or draw.effect not in (None, *EFFECTS),
-              "draw", crop=draw.crop, effect=draw.effect, crops=", ".join(CROPS),
-              effects=", ".join(EFFECTS))  # fmt: skip
+              "draw", crop=draw.crop, effect=draw.effect)  # fmt: skip
     result = np.empty((len(frames), sample_size, sample_size, 3), dtype=np.uint8)
     for number, frame in enumerate(frames):
         result[number] = _transform_picture(Image.fromarray(frame), draw, sample_size)

@@ -27,7 +27,7 @@ from jacklib.core.shapes import LOGMEL_BINS, LOGMEL_FRAMES, check_modality
 from jacklib.data.media import LONGEST, VIDEO_ENDINGS, natural_order
 from jacklib.data.tsl_features import CLIP_FRAMES, RGB_SIZE, check_fps
 from jacklib.data.unreadable import Files, nothing_left
-from jacklib.errors import DataError, check_word, logger, refuse, shown
+from jacklib.errors import DataError, check_word, error_of, logger, refuse, refuse_as, shown
 
 log = logger(__name__)
 
@@ -113,8 +113,7 @@ class UntrimmedVideos(Files):
         check_word("points", points, ("mixed", "file"))
         self.root, self.subset, self.modality = Path(root), subset, modality
         self.class_names = CLASSES
-        refuse(not self.root.is_dir(), root, found="no such folder",
-               wanted="a folder in TSL-300's layout", cure=LAYOUT)  # fmt: skip
+        refuse_as("no TSL-300", not self.root.is_dir(), root, layout=LAYOUT)
         ids = read_split(self.root / f"split_{subset}.txt")
         self.truth_file, fps_file = self.root / "gt.json", self.root / "fps_dict.json"
         truth = read_ground_truth(self.truth_file)
@@ -143,10 +142,8 @@ class UntrimmedVideos(Files):
 
     def _feature(self, kind: str, video: str) -> Path:
         path = self.root / "features" / self.subset / kind / f"{video}.npy"
-        refuse(not path.is_file(), path, found="no such file",
-               wanted=f"the {kind} features of {video}",
-               cure="Make them from videos with `bash script/run.sh TSL features`, or take the "
-               f"video out of split_{self.subset}.txt.")  # fmt: skip
+        refuse_as("no features of a video", not path.is_file(), path, kind=kind, video=video,
+                  subset=self.subset)  # fmt: skip
         return path
 
     def _points(self, points: str, seed: int, ids: Sequence[str]) -> dict[str, tuple[Point, ...]]:
@@ -159,9 +156,7 @@ class UntrimmedVideos(Files):
         marks = named(marks, ids)
         missing = [video for video in ids if video not in marks]
         if missing:
-            cure = "Annotate the video, or take it out of split_train.txt."
-            found = f"no point for {shown(missing[0])}"
-            raise DataError(file, found=found, wanted="one or more", cure=cure)
+            raise error_of("no points", file, video=shown(missing[0]))
         return marks
 
     def _length(self, item: UntrimmedItem) -> int:
@@ -175,12 +170,8 @@ class UntrimmedVideos(Files):
         T = min(clips)
         outside = [frame for _, frame in item.points if not 0 <= frame // CLIP_FRAMES < T]
         if outside:
-            raise DataError(
-                f"{self.root / 'point_gaussian'}, video {shown(item.id)}",
-                found=f"a point at frame {shown(outside[0])}",
-                wanted=f"0 to {T * CLIP_FRAMES - 1}: its features have {T} clips of 16 frames",
-                cure="Correct the point, or extract the features from the whole video.",
-            )
+            raise error_of("late point", f"{self.root / 'point_gaussian'}, video {shown(item.id)}",
+                           frame=shown(outside[0]), last=T * CLIP_FRAMES - 1, clips=T)  # fmt: skip
         return T
 
     def load(self, index: int, epoch: int = 0) -> UntrimmedSample:
@@ -249,20 +240,15 @@ def _clips_of(path: str | Path, features: np.ndarray, kind: str) -> int:
     """How many clips features are of. Raises DataError naming the file if they are not `kind`."""
     width, rows = (RGB_SIZE, 1) if kind == "rgb" else (LOGMEL_BINS, LOGMEL_FRAMES)
     shape = features.shape
-    refuse(len(shape) != 2 or shape[1] != width or shape[0] < rows, path,
-           found=f"shape {list(shape)}",
-           wanted=f"[rows, {width}], {rows} for every {CLIP_FRAMES} frames",
-           cure=f"Give the {kind} features; `bash script/run.sh TSL features` makes them."
-    )  # fmt: skip
+    refuse_as("shape of features", len(shape) != 2 or shape[1] != width or shape[0] < rows, path,
+              shape=list(shape), width=width, rows=rows, frames=CLIP_FRAMES, kind=kind)  # fmt: skip
     return shape[0] // rows
 
 
 def check_lengths(rgb: int, logmel: int, rgb_name: str, logmel_name: str) -> None:
     """Raise DataError if numbers of clips differ by more than 4 and more than one in twenty."""
-    refuse(abs(rgb - logmel) > max(4, 0.05 * max(rgb, logmel)), f"{rgb_name} and {logmel_name}",
-           found=f"{rgb} clips of picture and {logmel} of sound", wanted="about as many",
-           cure="Make both from the same video file, the sound at the video's own rate."
-    )  # fmt: skip
+    refuse_as("picture and sound apart", abs(rgb - logmel) > max(4, 0.05 * max(rgb, logmel)),
+              f"{rgb_name} and {logmel_name}", rgb=rgb, logmel=logmel)  # fmt: skip
 
 
 def same_length(
@@ -288,8 +274,7 @@ def _finite(path: str | Path, array: np.ndarray) -> np.ndarray:
     wrong = ~np.isfinite(features)
     if wrong.any():
         place = np.argwhere(wrong)[0].tolist()
-        found = f"{wrong.sum()} NaN or infinite numbers, the first at {place}"
-        raise DataError(path, found=found, wanted="finite numbers", cure=ANEW)
+        raise error_of("infinite features", path, n=wrong.sum(), place=place, cure=ANEW)
     return features
 
 
@@ -304,10 +289,8 @@ def read_split(path: Path) -> list[str]:
     for number, video in enumerate(map(str.strip, text.splitlines()), start=1):
         if video:
             where = f"{path}, line {number}"
-            refuse(files.file_name(video, where) in ids or len(ids) >= MOST_VIDEOS, where,
-                   found=f"{shown(video)} twice" if video in ids else "one more ID",
-                   wanted=f"each video's ID once, one per line, {MOST_VIDEOS} at most",
-                   cure="Correct the file.")  # fmt: skip
+            refuse_as("ids", files.file_name(video, where) in ids or len(ids) >= MOST_VIDEOS, where,
+                      found=f"{shown(video)} twice" if video in ids else "one more ID")  # fmt: skip
             ids[video] = None
     refuse(not ids, path, found="no ID", wanted="video IDs, one per line", cure="Correct the file.")
     return list(ids)
@@ -316,8 +299,7 @@ def read_split(path: Path) -> list[str]:
 def read_ground_truth(path: Path) -> dict[str, dict]:
     """What "database" of an ActivityNet file holds. Raises DataError naming the file."""
     content = files.read_table(path, needed=True, cure=LAYOUT)
-    refuse(not isinstance(content.get("database"), dict), path, found='no table "database"',
-           wanted='{"database": {ID: ...}}', cure=LAYOUT)  # fmt: skip
+    refuse_as("no database", not isinstance(content.get("database"), dict), path, layout=LAYOUT)
     return content["database"]
 
 
@@ -330,14 +312,11 @@ def named(table: dict[str, Any], ids: Sequence[str]) -> dict[str, Any]:
 def segments_of(path: Path, database: dict, video: str) -> tuple[Segment, ...]:
     """One video's segments in what `read_ground_truth` gives. Raises DataError naming the video."""
     where = f"{path}, {shown(video)}"
-    refuse(video not in database, path, found=f"no entry {shown(video)}",
-           wanted="one for every ID of the split files",
-           cure="Add the video, or take it out of the split file.")  # fmt: skip
+    refuse_as("video not in table", video not in database, path, video=shown(video))
     entry = database[video]
     annotations = entry.get("annotations") if isinstance(entry, dict) else None
     if not isinstance(annotations, list) or len(annotations) > MOST_SEGMENTS:
-        wanted = f'a list "annotations", {MOST_SEGMENTS} at most'
-        raise DataError(where, found=shown(entry), wanted=wanted, cure="Correct the entry.")
+        raise error_of("no segments", where, entry=shown(entry), most=MOST_SEGMENTS)
     found = []
     for annotation in annotations:
         with files.reading(
@@ -359,8 +338,7 @@ def read_points(path: Path) -> dict[str, tuple[Point, ...]]:
         fields = POINT_FIELDS.split(",")
         for number, row in files.csv_rows(text, fields, lambda row: row.get("class") in CLASSES)[1]:
             where = f"{path}, line {number}"
-            refuse(number > MOST_POINTS, where, found="one more point",
-                   wanted=f"at most {MOST_POINTS}", cure="Correct the file.")  # fmt: skip
+            refuse_as("too many points", number > MOST_POINTS, where, most_points=MOST_POINTS)
             with files.reading(
                 where, f"{POINT_FIELDS}, with class n (0) or p (1)", "Correct the line.",
                 repr(",".join(str(value)[:80] for value in list(row.values())[:10])),
@@ -382,22 +360,15 @@ def mix_annotators(
     no files, or the drawn one does not have the video.
     """
     annotators = [read_points(file) for file in tables]
-    refuse(not annotators, folder, found="no .txt file", wanted="one for every annotator",
-           cure=LAYOUT)  # fmt: skip
+    refuse_as("no annotators", not annotators, folder, layout=LAYOUT)
     rng, mixed = random.Random(seed), {}
     for video in sorted(set().union(*annotators), key=natural_order):
         chosen = rng.randint(0, len(annotators) - 1)
         rng.randint(0, 0)
         if video not in annotators[chosen]:
-            raise DataError(tables[chosen], found=f"no point for {shown(video)}",
-                            wanted="points for every video that another annotator has",
-                            cure="Add them, or take the video out of the others' files."
-            )  # fmt: skip
+            raise error_of("video without points", tables[chosen], video=shown(video))
         mixed[video] = annotators[chosen][video]
     return mixed
-
-
-# --- Results --------------------------------------------------------------------------------------
 
 
 def write_results(path: Path, results: dict[str, list], details: str) -> Path:

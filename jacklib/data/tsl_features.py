@@ -28,7 +28,7 @@ from jacklib.core.shapes import CLIP_FRAMES, LOGMEL_BINS
 from jacklib.data import media
 from jacklib.data.audio import log_mel
 from jacklib.data.film import RATES, Film
-from jacklib.errors import DataError, logger, refuse_as, shown
+from jacklib.errors import DataError, error_of, logger, refuse_as, shown
 
 log = logger(__name__)
 
@@ -65,10 +65,9 @@ def video_facts(path: str | Path) -> VideoFacts:
 
 def check_fps(path: Path, fps: Any, video: str) -> float:
     """The rate that a table gives for a video. Raises DataError if it is none."""
-    name = shown(video)
-    refuse_as("rate of a video", type(fps) not in (int, float) or not RATES[0] <= fps <= RATES[1],
-              path, found=f"no entry {name}" if fps is None else f"{shown(fps)} for {name}",
-              wanted="its frames per second, {} to {}".format(*RATES))  # fmt: skip
+    right = type(fps) in (int, float) and RATES[0] <= fps <= RATES[1]
+    found = f"no entry {shown(video)}" if fps is None else f"{shown(fps)} for {shown(video)}"
+    refuse_as("rate of a video", not right, path, found=found)
     return float(fps)
 
 
@@ -102,9 +101,7 @@ def frames_between(
     if Path(path).is_dir():
         found = media.image_files(path)
         return np.stack([small(media.open_image(found[min(n, len(found) - 1)])) for n in wanted])
-    return np.stack(
-        [small(picture) for picture in Film.of(path).pictures_at([n / fps for n in wanted])]
-    )
+    return np.stack([*map(small, Film.of(path).pictures_at([n / fps for n in wanted]))])
 
 
 # --- the descriptor of the sample videos ----------------------------------------------------------
@@ -359,7 +356,6 @@ def _check_kind(root: Path, kind: str) -> bool:
     """Whether features of a kind were begun. Raises DataError if they are of the other."""
     earlier = files.read_table(_kind_file(root)).get("rgb")
     if earlier not in (None, kind):
-        cure = "Delete the features folder to make them anew, or use another folder."
-        found = f"features of {features_kind(root)}"
-        raise DataError(_kind_file(root), found=found, wanted=kind, cure=cure)
+        made = features_kind(root)
+        raise error_of("other features there", _kind_file(root), earlier=made, kind=kind)
     return earlier is not None

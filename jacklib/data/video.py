@@ -33,7 +33,7 @@ from jacklib.data.media import VIDEO_ENDINGS
 from jacklib.data.media import open_image as read_frame
 from jacklib.data.transforms import TransformDraw, apply_transform, draw_transform, tsn_indices
 from jacklib.data.unreadable import Files, Loaded, load_or_leave, nothing_left
-from jacklib.errors import DataError, DiskError, check_word, logger, refuse, shown
+from jacklib.errors import DataError, DiskError, check_word, error_of, logger, refuse_as, shown
 from jacklib.files import Names, file_name, read_json, read_text, reading
 
 log = logger(__name__)
@@ -124,9 +124,9 @@ def read_annotation(path: str | Path) -> dict:
     path = Path(path)
     cure = "The layout is at the top of jacklib/data/video.py."
     wanted = '{"labels": [...], "database": {ID: {"subset": ..., "annotations": {"label": ...}}}}'
-    refuse(not path.exists(), path, found="no such file", wanted="an annotation file", cure=PREPARE)
+    refuse_as("no annotation file", not path.exists(), path, cure=PREPARE)
 
-    def wrong(found: str, wanted: str = wanted, cure: str = cure) -> DataError:
+    def wrong(found: str) -> DataError:
         return DataError(path, found=found, wanted=wanted, cure=cure)
 
     if lists := trainlist_at(path):
@@ -159,19 +159,13 @@ def read_annotation(path: str | Path) -> dict:
         label = about["label"]
         about["label"] = known.find(label) if isinstance(label, str) else None
         if about["label"] is None:
-            raise wrong(f"class {shown(label)} for {shown(clip_id)}",
-                        f"one of its labels: {', '.join(labels)}",
-                        'Correct the name, or add the class to "labels".')  # fmt: skip
+            raise error_of("unlisted class", path, label=shown(label), clip=shown(clip_id),
+                           labels=", ".join(labels))  # fmt: skip
         # The planted event of a rendered clip.
         event = [about[name] for name in ("event_start", "event_end") if name in about]
-        if event and not (
-            len(event) == 2
-            and all(type(number) in (int, float) for number in event)
-            and 0 <= event[0] < event[1] <= MOST_FRAMES
-        ):
-            raise wrong(f"an event from and to {shown(event)} for {shown(clip_id)}",
-                        '"event_start" and "event_end", frames of the clip, the first the smaller',
-                        "Correct the numbers, or leave both out.")  # fmt: skip
+        frames = [number for number in event if type(number) in (int, float)]
+        if event and not (len(frames) == 2 and 0 <= frames[0] < frames[1] <= MOST_FRAMES):
+            raise error_of("event of a clip", path, event=shown(event), clip=shown(clip_id))
     return annotation
 
 
@@ -245,12 +239,9 @@ class Cut:
 
     def __post_init__(self):
         for name, value in vars(self).items():
-            refuse(name not in ("fps", "sound") and value < 1, name, found=value,
-                   wanted="at least 1", cure="Correct it.")  # fmt: skip
-        refuse(not 1 <= self.fps <= FRAMES_PER_SECOND, "fps", found=self.fps,
-               wanted=f"1 to {FRAMES_PER_SECOND}",
-               cure=f"Frames are stored at {FRAMES_PER_SECOND} a second; 30 uses them all."
-        )  # fmt: skip
+            low = name not in ("fps", "sound") and value < 1
+            refuse_as("too low", low, name, value=value, least=1)
+        refuse_as("frames per second", not 1 <= self.fps <= FRAMES_PER_SECOND, "fps", fps=self.fps)
         cure = "VAANet hears 'mfcc', CTEN 'filter_bank'."
         check_word("sound", self.sound, ("mfcc", "filter_bank"), cure)
 
@@ -309,13 +300,11 @@ class VideoClips(Files):
         chosen = {i: entry for i, entry in database.items() if entry["subset"] == self.subset}
         if not chosen:
             subsets = sorted({entry["subset"] for entry in database.values()})[:10]
-            raise DataError(
-                annotation_path, found=f"no clip of subset {self.subset!r}", wanted="at least one",
-                cure=f"Subsets in this file: {', '.join(subsets) or 'none, it lists no clip'}.",
-            )  # fmt: skip
+            raise error_of("no clip of subset", annotation_path, subset=self.subset,
+                           subsets=", ".join(subsets) or "none, it lists no clip")  # fmt: skip
         for path, kind in [(path, "frame") for path in video_paths] + [(audio_path, "sound")]:
-            refuse(path is not None and not Path(path).is_dir(), path, found="no such folder",
-                   wanted=f"a folder of {kind}s", cure=PREPARE)  # fmt: skip
+            missing = path is not None and not Path(path).is_dir()
+            refuse_as("no clips' folder", missing, path, kind=kind, cure=PREPARE)
         sounds = None if audio_path is None else Path(audio_path)
         for clip_id, entry in chosen.items():
             label_name = entry["annotations"]["label"]
@@ -330,45 +319,29 @@ class VideoClips(Files):
                 folder = next(filter(Path.is_dir, places), places[0])
                 n_frames = count_frames(folder)
                 if n_frames < MINIMUM_FRAMES:
-                    self._skipped[clip_id] = DataError(
-                        folder, found=f"{n_frames} frames", wanted=f"{MINIMUM_FRAMES} or more",
-                        cure="Use a longer video, or take the clip out.",
-                    )  # fmt: skip
+                    self._skipped[clip_id] = error_of("short clip", folder, n=n_frames)
                     continue
                 for file in (audio_file, frame_file(folder, 0), frame_file(folder, n_frames - 1)):
-                    refuse(file is not None and not file.is_file(), file, found="no such file",
-                           wanted="the clip's file", cure=PREPARE)  # fmt: skip
+                    refuse_as("no file of a clip", file and not file.is_file(), file, cure=PREPARE)
             except (DataError, OSError) as error:
-                self._unreadable[clip_id] = (
-                    DiskError(error) if isinstance(error, OSError) else error
-                )
+                own = DiskError(error) if isinstance(error, OSError) else error
+                self._unreadable[clip_id] = own
                 continue
             extra = {k: v for k, v in entry["annotations"].items() if k != "label"}
             label = self.class_names.index(label_name)
             item = ClipItem(clip_id, label, label_name, folder, n_frames, audio_file, extra)
             self.items.append(item)
         if not self.items:
-            raise DataError(
-                ", ".join(map(str, video_paths)), found=f"all {len(chosen)} clips of subset "
-                f"{self.subset!r} missing, too short or badly named",
-                wanted=f"at least one with its sound and {MINIMUM_FRAMES} frames",
-                cure=f"{PREPARE} Use longer videos. The first was left out for: {self.errors[0]}",
-            )  # fmt: skip
+            raise error_of("no usable clip", ", ".join(map(str, video_paths)), n=len(chosen),
+                           subset=self.subset, prepare=PREPARE, error=self.errors[0])  # fmt: skip
         for error in self.errors:
             log.warning("left out: %s", error)
 
     def load(self, index: int, epoch: int = 0) -> Sample:
         """Load clip `index` as epoch `epoch` sees it; see Sample for shapes. Raises DataError
         naming the file if a frame or the sound is missing or damaged."""
-        item, rng = self.items[index], self._random(index, epoch)
-        step = FRAMES_PER_SECOND // self.cut.fps
-        used = len(range(0, item.n_frames, step))
-        indices = step * tsn_indices(used, self.cut.seq_len, self.cut.snippet_duration, rng)
-        draw = draw_transform(rng, augment=self.train)
         pictures: Pictures | None = {} if self.keep_pictures else None
-        visual = self.load_frames(index, indices, draw, pictures)
-        audio = self.load_audio(index, rng)
-        return Sample(visual, audio, item.label, item.id, indices, draw, pictures)
+        return self._seen(index, None, self._random(index, epoch), self.train, pictures, True)
 
     def resample(
         self, index: int, kept: np.ndarray, *, number: int, epoch: int = 0,
@@ -382,11 +355,15 @@ class VideoClips(Files):
         read again; new ones are added. sound: whether it is loaded, too, of the kept segments only
         (section 3.3: those that are left form a new video); else it stays what it was.
         """
-        item, rng = self.items[index], self._random(index, epoch, number)
-        step = FRAMES_PER_SECOND // self.cut.fps
-        pool = frame_pool(kept, len(range(0, item.n_frames, step)))
+        return self._seen(index, kept, self._random(index, epoch, number), True, pictures, sound)
+
+    def _seen(self, index: int, kept: np.ndarray | None, rng, augment, pictures, sound) -> Sample:
+        """A clip, or its kept segments alone, as a generator's draws have it."""
+        item, step = self.items[index], FRAMES_PER_SECOND // self.cut.fps
+        used = len(range(0, item.n_frames, step))
+        pool = np.arange(used) if kept is None else frame_pool(kept, used)
         taken = tsn_indices(len(pool), self.cut.seq_len, self.cut.snippet_duration, rng)
-        indices, draw = step * pool[taken], draw_transform(rng, augment=True)
+        indices, draw = step * pool[taken], draw_transform(rng, augment=augment)
         visual = self.load_frames(index, indices, draw, pictures)
         audio = self.load_audio(index, rng, kept) if sound else None
         return Sample(visual, audio, item.label, item.id, indices, draw, pictures)
@@ -442,8 +419,7 @@ class VideoClips(Files):
 
 def count_frames(folder: Path) -> int:
     """The number in the folder's `n_frames`, or the number of its jpg files without one."""
-    refuse(not folder.is_dir(), folder, found="no such folder", wanted="a clip's frames",
-           cure=PREPARE)  # fmt: skip
+    refuse_as("no frames of a clip", not folder.is_dir(), folder, prepare=PREPARE)
     path = folder / "n_frames"
     if not path.is_file():
         return len([name for name in folder.glob("*.jpg") if not name.name.startswith(".")])
@@ -454,7 +430,8 @@ def count_frames(folder: Path) -> int:
         count = int(float(text))
     except (ValueError, OverflowError):
         count = -1
-    refuse(not 0 <= count <= MOST_FRAMES, path, found=shown(text), wanted=wanted, cure=cure)
+    refuse_as("frames told", not 0 <= count <= MOST_FRAMES, path, found=shown(text), wanted=wanted,
+              cure=cure)  # fmt: skip
     return count
 
 
@@ -519,10 +496,9 @@ def batches(
     due. When the caller stops early, loading stops and the threads end.
     """
     for name, value, lowest in (("batch_size", batch_size, 1), ("threads", threads, 0)):
-        refuse(value < lowest, name, found=value, wanted=f"at least {lowest}", cure="Correct it.")
+        refuse_as("too low", value < lowest, name, value=value, least=lowest)
     count = number_of_batches(dataset, batch_size)
-    refuse(not 0 <= start <= count, "start", found=start, wanted=f"0 to {count}",
-           cure=f"This epoch has {count} batches of {batch_size}.")  # fmt: skip
+    refuse_as("start", not 0 <= start <= count, "start", start=start, count=count, size=batch_size)
     order = np.arange(len(dataset))
     if shuffle:
         order = np.random.default_rng([seed, epoch]).permutation(order)

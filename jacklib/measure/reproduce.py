@@ -20,7 +20,7 @@ from jacklib.core.metrics import FOREGROUND_LEVELS, localize
 from jacklib.core.options import add_options
 from jacklib.data.prepare_gait import PAIRS, prepare_gait
 from jacklib.data.tsl300 import ScoredVideos, UntrimmedVideos, write_results
-from jacklib.errors import DataError, plain, refuse, shown
+from jacklib.errors import DataError, plain, refuse, refuse_as, shown
 from jacklib.files import filled, read_arrays, read_table, write_json, write_text
 from jacklib.measure.bench import machine
 from jacklib.measure.verify import verify
@@ -113,9 +113,7 @@ def evaluate(
 
 def by_chance(videos: UntrimmedVideos) -> dict[str, list[Numbers]]:
     """The column of what random scores reach, the mean of DRAWS draws."""
-    draws = (tsl.measure(tsl.random_scores(videos, seed), videos) for seed in range(DRAWS))
-    every = [result.metrics | result.summary() for result in draws]
-    return {"random scores": [{n: float(np.mean([one[n] for one in every])) for n in every[0]}]}
+    return {"random scores": [tsl.by_chance(videos, DRAWS)]}
 
 
 def read_scores(path: str | Path, videos: ScoredVideos) -> dict[str, tsl.Scores]:
@@ -164,8 +162,7 @@ def main(args: argparse.Namespace) -> int:
     """Verify, evaluate, train and print the table; returns the exit code."""
     table, method = Table(args), METHODS[network_key(args.method)]
     facts, seeds = table.facts, [0] if args.seeds is None else args.seeds
-    refuse(args.scores and method is not tsl, "--scores", found=args.method, wanted="TSL",
-           cure="Only TSL-Net has scores of every snippet.")  # fmt: skip
+    refuse_as("no scores", args.scores and method is not tsl, "--scores", method=args.method)
     if args.scores:
         measure_scores(args.scores, table, args.data_path)
     else:
@@ -203,20 +200,16 @@ def prepared(args: argparse.Namespace, method: ModuleType, table: Table) -> dict
         n_steps = given.pop("n_epochs") * schedule.evaluate_every
         given["lr"] = f"[{schedule.rates[0]:g}]*{n_steps}"
     for name in given.keys() - vars(options_of(method, "main", {})).keys():
-        refuse(name != "dataset", f"--{name}", found="an option of other networks",
-               wanted=f"one that {args.method} main has", cure="Leave it out.")  # fmt: skip
+        refuse_as("others' option", name != "dataset", f"--{name}", method=args.method)
     if method in (tsl, gait):
         del given["dataset"]
-        refuse(not args.data_path, "--data_path", found="none", cure="docs/en/dataset.md has its "
-               "layout.", wanted=f"the folder of {args.dataset}")  # fmt: skip
+        refuse_as("no data_path", not args.data_path, "--data_path", dataset=args.dataset)
     report = verify(args.method, progress=True, **{n: given[n] for n in DATA if n in given})
     log = report.write(table.folder / "verify.json")
     if not report.ok:
         print(report.table(), file=sys.stderr)
         table.facts["faults"] = len(report.problems)
-        refuse(not args.despite_faults, ", ".join(report.places), found="faults, listed above",
-               wanted="none", cure=f"Correct them ({log} has all), or give --despite_faults."
-        )  # fmt: skip
+        refuse_as("faults of the data", not args.despite_faults, ", ".join(report.places), log=log)
     if method is gait and any((Path(args.data_path) / name).is_file() for name, _ in PAIRS):
         made = prepare_gait(args.data_path, table.folder / "arrays", skip_bad=args.despite_faults)
         given["data_path"] = str(made.target)

@@ -17,7 +17,6 @@ import time
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import numpy as np
@@ -111,11 +110,8 @@ def measure(
                 scored = dict(zip(names, scores, strict=True))
                 summary = tsl.measure(scored, testing).summary()
                 results[framework].append({"seed": seed} | numbers | summary)
-    drawn = [
-        tsl.measure(tsl.random_scores(testing, draw), testing).summary()
-        for draw in range(RANDOM_DRAWS)
-    ]
-    results["random"] = {name: mean(summary[name] for summary in drawn) for name in METRICS}
+    chance = tsl.by_chance(testing, RANDOM_DRAWS)
+    results["random"] = {name: chance[name] for name in METRICS}
     return results
 
 

@@ -27,7 +27,7 @@ from jacklib.core.options import add_options
 from jacklib.data import gait, poses, tsl300, video
 from jacklib.data.audio import read_channels
 from jacklib.data.prepare_gait import PAIRS
-from jacklib.errors import DataError, check_word, plain, refuse
+from jacklib.errors import DataError, check_word, plain, refuse_as
 from jacklib.files import Names, csv_rows, filled, read_table, read_text, write_json
 from jacklib.samples import GAITS, SAMPLES, UNTRIMMED, SamplePaths
 
@@ -369,10 +369,7 @@ def _clip_paths(root: Path | None, dataset: str | None, given: list) -> SamplePa
             given[i] = given[i] or next(iter(sorted(root.glob(pattern))), None)
         if name == "annotation_path" and dataset in video.DATASETS:
             given[i] = given[i] or SPLITS / video.DATASETS[dataset].annotation
-        refuse(not given[i], f"--{name}", found=f"none, and none of the usual names in {root}",
-               wanted="folders of images and of sound, and an annotation",
-               cure="Give the path, or --dataset for its official split; docs/en/dataset.md has "
-               "the layout.")  # fmt: skip
+        refuse_as("no paths", not given[i], f"--{name}", root=root)
     videos = [given[0]] if isinstance(given[0], str | Path) else given[0]
     return SamplePaths([*map(Path, videos)], Path(given[1]), Path(given[2]))
 

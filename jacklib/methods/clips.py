@@ -22,7 +22,7 @@ from jacklib.data.prepare import prepare_frames, prepare_one_video
 from jacklib.data.transforms import TransformDraw
 from jacklib.data.unreadable import Files
 from jacklib.data.video import DATASETS, MINIMUM_FRAMES, Cut, Sample, VideoClips, read_annotation
-from jacklib.errors import plain, refuse
+from jacklib.errors import plain, refuse, refuse_as, said
 from jacklib.files import check_file, named_after, write_json
 from jacklib.methods import checkpoints
 from jacklib.methods.answer import Model, name_of, pair_of
@@ -156,8 +156,7 @@ def one_clip(
     DataError if the file cannot be read or is shorter than 16 frames.
     """
     source = Path(source)
-    refuse(not source.exists(), str(source), found="no such file",
-           wanted="a video file or a folder of frames", cure="Correct the path.")  # fmt: skip
+    refuse_as("no video", not source.exists(), str(source))
     root = Path(tempfile.mkdtemp(prefix="jack-clip-"))
     try:
         frames, audio = root / "img" / "clip" / "clip", root / "mp3" / "clip" / "clip.mp3"
@@ -169,9 +168,7 @@ def one_clip(
                 check_file(sound, "a sound file", "Correct the path.")
                 audio.unlink()
                 audio.symlink_to(Path(sound).resolve())
-        refuse(n_frames < MINIMUM_FRAMES, str(source),
-               found="fewer than 16 frames at 30 per second",
-               wanted="at least half a second of video", cure="Use a longer video.")  # fmt: skip
+        refuse_as("short video", n_frames < MINIMUM_FRAMES, str(source))
         entry = {"subset": "validation", "annotations": {"label": "clip"}}
         annotation = {"labels": ["clip"], "database": {"clip": entry}}
         file = write_json(root / "one.json", annotation)
@@ -201,10 +198,9 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str, method: Method) -
         parser, OPTIONS, "clips", phase, schedules=method.schedules, datasets=[*SAMPLES, *DATASETS],
         name=method.name, **method.schedules,
     )  # fmt: skip
+    told = "default: the settings' value, or the checkpoint's"
     for name in method.sizes:
-        parser.add_argument(
-            f"--{name}", type=int, help="default: the settings' value, or the checkpoint's"
-        )
+        parser.add_argument(f"--{name}", type=int, help=told)
 
 
 def paths_of(args: argparse.Namespace, sound: bool = True) -> SamplePaths:
@@ -219,11 +215,8 @@ def paths_of(args: argparse.Namespace, sound: bool = True) -> SamplePaths:
         folders = [Path(path) for path in args.video_path]
         audio = Path(args.audio_path) if args.audio_path else None
         return SamplePaths(folders, audio, Path(args.annotation_path))
-    refuse(len(missing) < len(names) or args.dataset not in SAMPLES, f"--dataset {args.dataset}",
-           found=f"no {', '.join(missing)}",
-           wanted=f"all the paths, or one of the samples that ship: {', '.join(SAMPLES)}",
-           cure="docs/en/dataset.md says where each data set is found and how it is laid "
-           "out.")  # fmt: skip
+    refuse_as("no data set", len(missing) < len(names) or args.dataset not in SAMPLES,
+              f"--dataset {args.dataset}", missing=", ".join(missing))  # fmt: skip
     return SAMPLES[args.dataset]()
 
 
@@ -246,8 +239,7 @@ def n_classes_of(paths: SamplePaths) -> int:
 def _check_positive(args: argparse.Namespace, *names: str) -> None:
     for name in names:
         value = getattr(args, name)
-        refuse(value is not None and value <= 0, f"--{name}", found=value, wanted="more than 0",
-               cure="Leave it out for the settings' own value.")  # fmt: skip
+        refuse_as("nothing positive", value is not None and value <= 0, f"--{name}", value=value)
 
 
 def run_main(method: Method, args: argparse.Namespace) -> int:
@@ -268,9 +260,8 @@ def _run_main(method: Method, args: argparse.Namespace, result_path: Path) -> in
     sizes = asked_of(method, args) | method.changes
     settings = sizes.pop("settings")
     n_classes = n_classes_of(paths)
-    refuse(args.n_classes not in (None, n_classes), "--n_classes", found=args.n_classes,
-           wanted=f"{n_classes}, as {paths.annotation_path} lists",
-           cure="Leave it out.")  # fmt: skip
+    refuse_as("number of classes", args.n_classes not in (None, n_classes), "--n_classes",
+              n_classes=args.n_classes, wanted=n_classes, path=paths.annotation_path)  # fmt: skip
     config = getattr(method.config, settings)(n_classes=n_classes, **sizes)
     given = {n: v for n in Schedule._fields if (v := getattr(args, n, None)) is not None}
     schedule = method.schedules[settings]._replace(**given)
@@ -284,9 +275,7 @@ def _run_main(method: Method, args: argparse.Namespace, result_path: Path) -> in
     if args.resnet101_pretrained:
         print(f"backbone: {load_kinetics_backbone(net.resnet, args.resnet101_pretrained)}")
     elif config.freeze_backbone and not (args.checkpoint_path or args.resume):
-        print("Note: the backbone is frozen and starts from random numbers. Give its Kinetics "
-              "weights with --resnet101_pretrained to train the paper's network.",
-              file=sys.stderr)  # fmt: skip
+        print(said("frozen backbone"), file=sys.stderr)
     if args.checkpoint_path:
         print(f"network: {load_weights(net, args.checkpoint_path)}")
     # Of paths under a sample's name only the paths know.
@@ -325,10 +314,8 @@ def load(
         given["n_classes"] = n_classes
     with naming(file.path):
         config = checkpoints.config_of(method.config, file, settings, **given)
-        refuse(n_classes not in (None, config.n_classes), "n_classes",
-               found=f"a network of {config.n_classes} classes",
-               wanted=f"{n_classes}, as the data have", cure="Test it on the data set it was "
-               "trained on, or train on this one.")  # fmt: skip
+        refuse_as("classes of a network", n_classes not in (None, config.n_classes), "n_classes",
+                  have=config.n_classes, wanted=n_classes)  # fmt: skip
         net = method.network(config)
     load_weights(net, file)
     names = list(file.options.get("class_names") or DATASETS["ve8"].labels)

@@ -16,7 +16,7 @@ from jacklib.core.metrics import DetectionMetrics, attention_proposals, detectio
 from jacklib.core.options import add_options
 from jacklib.data.audio import read_audio
 from jacklib.data.video import FRAMES_PER_SECOND, Batch, VideoClips, batches
-from jacklib.errors import DataError, check_choice, refuse
+from jacklib.errors import DataError, check_choice, refuse_as
 from jacklib.methods import clips as common
 from jacklib.methods.answer import Answer, Model, View, by_class, name_of
 from jacklib.methods.checkpoints import OPTIONS
@@ -52,11 +52,8 @@ Network = CTEN | CTENVisual
 
 def build(config: CTENConfig) -> Network:
     """The network of a config. Raises DataError if its options exclude each other."""
-    refuse(config.stored_statistics and not config.freeze_backbone, "stored_statistics",
-           found="a backbone that is trained",
-           wanted="a frozen one with trained weights, as the paper's settings have",
-           cure="Give --settings paper too, or leave the option out: a backbone that learns needs "
-           "its batches' statistics.")  # fmt: skip
+    refuse_as("statistics", config.stored_statistics and not config.freeze_backbone,
+              "stored_statistics")  # fmt: skip
     return CTENVisual(config) if config.visual_only else CTEN(config)
 
 
@@ -143,10 +140,7 @@ def train(
     event, `attention` and `detection`, the mean average precision of gamma over tIoU 0.1 to 0.5.
     """
     check_choice("pass_loss", ways["pass_loss"], ("mean", "sum"))
-    refuse(keep_features and not net.config.stored_statistics, "keep_features",
-           found="a backbone whose batch norm collects new statistics while training",
-           wanted="stored_statistics", cure="Build the network with stored_statistics=True "
-           "(--settings paper --stored_statistics).")  # fmt: skip
+    refuse_as("kept features", keep_features and not net.config.stored_statistics, "keep_features")
     features, both = KeptFeatures(net) if keep_features else None, net.config.erase_sound
 
     def step_loss(batch: Batch):
@@ -378,8 +372,7 @@ def add_arguments(parser: argparse.ArgumentParser, phase: str) -> None:
 
 def run(phase: str, args: argparse.Namespace) -> int:
     """Carry out one phase; returns the exit code."""
-    refuse(args.theta is not None and not 0 <= args.theta <= 1, "--theta", found=args.theta,
-           wanted="0 to 1", cure=f"The paper uses {THETA}.")  # fmt: skip
+    refuse_as("theta", not 0 <= (args.theta or 0) <= 1, "--theta", theta=args.theta, usual=THETA)
     # As many audio as visual segments: one option sets both.
     if args.seq_len is None:
         args.seq_len = args.audio_n_segments

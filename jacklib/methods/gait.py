@@ -19,7 +19,7 @@ from jacklib.data import gait as data
 from jacklib.data.bvh import Recording
 from jacklib.data.gait import FRAMES, N_AFFECTIVE, Gaits, GaitSample
 from jacklib.data.poses import EMOTIONS, check_pose, check_standing, swap_sides
-from jacklib.errors import DataError, check_at_least, refuse
+from jacklib.errors import check_at_least, error_of, refuse, refuse_as, said
 from jacklib.files import named_after
 from jacklib.methods import checkpoints, gait_config
 from jacklib.methods.answer import Answer, Model, View, by_class, name_of
@@ -196,11 +196,8 @@ def recording_state(
     else:
         recording, title = data.read_pose(source), Path(source).stem
     if recording.fps is not None and (fps is not None or right_first):
-        raise DataError(
-            "--fps" if fps is not None else "--right_first",
-            found=f"{source}, which says its {'rate' if fps is not None else 'sides'} itself",
-            wanted="a .npy or .csv file", cure="Leave the option out.",
-        )  # fmt: skip
+        raise error_of("rate of a recording", "--fps" if fps is not None else "--right_first",
+                       source=source, said="rate" if fps is not None else "sides")  # fmt: skip
     if fps is not None:
         refuse(fps <= 0, "--fps", found=fps, wanted="more than 0", cure="Correct it.")
         recording = recording._replace(fps=fps)
@@ -223,18 +220,15 @@ def load(
     the file says something else, or its network is not for gaits as they are here.
     """
     with naming(file.path):
-        said = checkpoints.config_of(BPMGCNConfig, file, settings)
-        config = replace(said, **given)
+        told = checkpoints.config_of(BPMGCNConfig, file, settings)
+        config = replace(told, **given)
     for name in BUILT if file.options else ():
-        have, asked = getattr(said, name), getattr(config, name)
-        refuse(have != asked, file.path, found=f"{name}: {have}", wanted=asked,
-               cure=f"Leave --{name} out (and --ways), or train such a network.")  # fmt: skip
+        have, asked = getattr(told, name), getattr(config, name)
+        refuse_as("built otherwise", have != asked, file.path, name=name, have=have, asked=asked)
     net = BPMGCN(config)
     sizes = (n_classes or config.n_classes, config.n_features, config.frames)
-    refuse(sizes != (len(EMOTIONS), N_AFFECTIVE, FRAMES), file.path,
-           found="{} classes, {} affective features, {} frames".format(*sizes),
-           wanted=f"{len(EMOTIONS)}, {N_AFFECTIVE} and {FRAMES}, as gaits have here",
-           cure="Take other weights.")  # fmt: skip
+    refuse_as("sizes of BPM-GCN", sizes != (len(EMOTIONS), N_AFFECTIVE, FRAMES), file.path,
+              found="{} classes, {} affective features, {} frames".format(*sizes))  # fmt: skip
     load_weights(net, file)
     return Model("gait", net, config, list(EMOTIONS), file, answer)
 
@@ -358,9 +352,8 @@ def _train(result_path: Path, options: dict[str, Any]) -> int:
     print(emotion_table(test(net, validation)))
     best = max(history, key=lambda row: row["val_accuracy"])
     weights = best_weights(result_path, best["epoch"])
-    print(f"That is after the last epoch (weights: {result_path / 'last.pth'}). Best test accuracy "
-          f"{best['val_accuracy']:.3f} in epoch {best['epoch']} (chance 0.250); its weights: "
-          f"{weights}. Chosen on the test gaits, that number is too good.")  # fmt: skip
+    print(said("gaits trained", last=result_path / "last.pth", best=best["val_accuracy"],
+               epoch=best["epoch"], weights=weights))  # fmt: skip
     return 0
 
 

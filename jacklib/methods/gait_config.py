@@ -81,8 +81,8 @@ def read_config(path: str | Path) -> tuple[dict[str, Any], list[str]]:
         if max(depths, default=0) > DEEPEST:
             raise RecursionError
         content = yaml.load(text, _PlainLoader)
-    refuse(not isinstance(content, dict), str(path), found=f"a {type(content).__name__}",
-           wanted="a table of settings", cure=f"Write {wanted}.")  # fmt: skip
+    kind = type(content).__name__
+    refuse_as("config", not isinstance(content, dict), path, kind=kind, wanted=wanted)
     options: dict[str, Any] = {}
     idle = []
     for key, value in content.items():

@@ -149,9 +149,8 @@ class TextEncoder:
 
 
 def _load_tokenizer(folder: Path):
-    refuse(not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt")),
-           str(folder), found="no tokenizer", wanted="tokenizer.json or vocab.txt",
-           cure="Copy the checkpoint again with its tokenizer.")  # fmt: skip
+    there = any((folder / name).is_file() for name in TOKENIZER_FILES[:2])
+    refuse_as("no tokenizer", not there, folder)
     wanted, cure = "BERT's tokenizer", "Copy the tokenizer's files from their source again."
     for name in TOKENIZER_FILES:
         if (folder / name).exists():
@@ -207,8 +206,7 @@ def _pooling(folder: Path) -> str:
     modes = [key.removeprefix(start) for key in content
              if key.startswith(start) and content[key] is True]  # fmt: skip
     chosen = [names.get(mode, mode) for mode in modes] or [str(content.get("pooling_mode", "mean"))]
-    refuse(chosen not in (["mean"], ["cls"]), str(path), found=f"pooling {' and '.join(chosen)}",
-           wanted="one of mean, cls", cure="Take a checkpoint with one of these.")  # fmt: skip
+    refuse_as("other pooling", chosen not in (["mean"], ["cls"]), path, chosen=" and ".join(chosen))
     return chosen[0]
 
 

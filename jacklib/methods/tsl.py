@@ -29,7 +29,7 @@ from jacklib.data.media import VIDEO_ENDINGS, sound_beside, write_silence
 from jacklib.data.tsl300 import CLASSES, UntrimmedVideos
 from jacklib.data.tsl_features import CLIP_FRAMES, DESCRIPTOR, I3D_FEATURES, frames_between
 from jacklib.data.unreadable import load_or_leave, nothing_left
-from jacklib.errors import DataError, check_at_least, refuse
+from jacklib.errors import DataError, check_at_least, error_of, refuse, refuse_as, said
 from jacklib.files import filled, named_after, read_table, write_json
 from jacklib.methods import checkpoints
 from jacklib.methods.answer import Answer, Model, View, name_of, pair_of
@@ -145,10 +145,8 @@ def train(
     lambdas, reverse_sign: see `TSLLoss`. clock: takes the times.
     """
     training, validation = long_enough(net, training), long_enough(net, validation)
-    refuse(schedule.batch_size > len(training), "batch_size",
-           found=f"{schedule.batch_size}, and {len(training)} videos to train on",
-           wanted="no more than there are videos",
-           cure="Give a smaller --batch_size.")  # fmt: skip
+    refuse_as("batch of videos", schedule.batch_size > len(training), "batch_size",
+              batch=schedule.batch_size, n=len(training))  # fmt: skip
     criterion, clock = TSLLoss(lambdas, reverse_sign), clock or Clock()
     net.train()  # eval() has stopped the gradients that the optimizer looks for
 
@@ -230,14 +228,9 @@ class Localisation(NamedTuple):
 
     def table(self) -> str:
         """The metrics by tIoU as text."""
-        lines = ["tIoU     mAP  recall      F2"]
-        found, s = self.detection, self.summary()
-        for t, *row in zip(found.tious, found.map, found.recall, found.f2, strict=True):
-            lines.append(f"{t:.2f} " + " ".join(f"{value:7.4f}" for value in row))
-        lines.append(f"mean {s['average_mAP']:7.4f} {s['average_Rc']:7.4f} {s['average_F2']:7.4f}")
-        lines += [f"average {c}AP {s[f'average_{c}AP']:.4f}" for c in CLASSES
-                  if f"average_{c}AP" in s]  # fmt: skip
-        return "\n".join(lines)
+        found, template = self.detection, Path(__file__).with_name("tsl_table.txt")
+        rows = zip(found.tious, found.map, found.recall, found.f2, strict=True)
+        return filled(template, rows=rows, means=self.summary(), classes=CLASSES)
 
 
 def long_enough(net: TSLNet, videos: UntrimmedVideos) -> UntrimmedVideos:
@@ -249,18 +242,15 @@ def long_enough(net: TSLNet, videos: UntrimmedVideos) -> UntrimmedVideos:
     errors = {}
     for index, item in enumerate(videos.items):
         if videos.lengths[item.id] < net.config.r_act:
-            errors[item.id] = DataError(
-                f"{videos.root}, video {item.id!r}", found=f"{videos.lengths[item.id]} clips",
-                wanted=f"{net.config.r_act} or more (r_act)",
-                cure=f"Take it out of split_{videos.subset}.txt, or give a smaller --r_act.",
-            )  # fmt: skip
+            errors[item.id] = error_of("short video listed", f"{videos.root}, video {item.id!r}",
+                                       n=videos.lengths[item.id], r_act=net.config.r_act,
+                                       subset=videos.subset)  # fmt: skip
             videos.not_read(index, errors[item.id])
     kept = videos.only([item.id for item in videos.items if item.id not in errors])
     if not kept.items:
         raise nothing_left(next(iter(errors.values())))
-    refuse(kept.subset == "test" and not any(item.truth for item in kept.items),
-           str(videos.truth_file), found="no segment of any test video", wanted="at least one",
-           cure="Results are measured against them.")  # fmt: skip
+    refuse_as("no truth", kept.subset == "test" and not any(item.truth for item in kept.items),
+              str(videos.truth_file))  # fmt: skip
     return kept
 
 
@@ -322,13 +312,17 @@ def random_scores(videos: UntrimmedVideos, seed: int) -> dict[str, Scores]:
     return found
 
 
+def by_chance(videos: UntrimmedVideos, draws: int = 20) -> dict[str, float]:
+    """The metrics and the summary that random scores reach, the mean over `draws` of them."""
+    results = [measure(random_scores(videos, seed), videos) for seed in range(draws)]
+    every = [result.metrics | result.summary() for result in results]
+    return {name: float(np.mean([one[name] for one in every])) for name in every[0]}
+
+
 def random_average_map(videos: UntrimmedVideos, draws: int = 20) -> float:
-    """The average mAP that random scores reach, the mean over `draws` of them."""
-    every = [measure(random_scores(videos, seed), videos) for seed in range(draws)]
-    return float(np.mean([result.summary()["average_mAP"] for result in every]))
+    """The average mAP that random scores reach; see `by_chance`."""
+    return by_chance(videos, draws)["average_mAP"]
 
-
-# --- The timeline ---------------------------------------------------------------------------------
 
 SHOWN_FRAMES = 14
 
@@ -400,10 +394,7 @@ def number_list(text: str, name: str) -> tuple[float, ...]:
         if not np.isfinite(numbers).all() or len(numbers) > 1_000_000:
             raise ValueError("numbers that cannot be")
     except ValueError as error:
-        raise DataError(
-            name, found=repr(text), wanted='numbers such as "[2,1,0.5,1]" or "[0.00001]*2000"',
-            cure="Write a list of numbers; *N repeats it, + joins two.",
-        ) from error  # fmt: skip
+        raise error_of("list of numbers", name, text=repr(text)) from error
     return tuple(numbers)
 
 
@@ -418,8 +409,7 @@ def run(phase: str, args: argparse.Namespace) -> int:
     """Carry out one phase; returns the exit code."""
     if phase == "features":
         return _make_features(args)
-    refuse(not 0 <= args.class_th <= 1, "--class_th", found=args.class_th, wanted="0 to 1",
-           cure="0.5 is as released.")  # fmt: skip
+    refuse_as("class_th", not 0 <= args.class_th <= 1, "--class_th", class_th=args.class_th)
     if phase == "main":
         with checkpoints.training_folder(NAME, args.result_path) as folder:
             return _main(folder, args)
@@ -429,9 +419,8 @@ def run(phase: str, args: argparse.Namespace) -> int:
 def _make_features(args: argparse.Namespace) -> int:
     net = _i3d(args.i3d_pretrained) if args.i3d_pretrained else None
     report = tsl_features.extract_features(args.data_path, net)
-    print(f"{report.done} of {report.there} videos described; features in "
-          f"{args.data_path}/features, made with: "
-          f"{tsl_features.features_kind(args.data_path)}")  # fmt: skip
+    path, kind = args.data_path, tsl_features.features_kind(args.data_path)
+    print(said("features made", done=report.done, there=report.there, path=path, kind=kind))
     for reason in report.failed:
         print(f"failed: {reason}", file=sys.stderr)
     return 1 if report.failed else 0
@@ -464,8 +453,7 @@ def _schedule(args: argparse.Namespace) -> Schedule:
 def _main(folder: Path, args: argparse.Namespace) -> int:
     schedule, lambdas = _schedule(args), number_list(args.lambdas, "--lambdas")
     reverse_sign = args.reverse_sign or args.ways or "released"
-    refuse(len(lambdas) != 4, "--lambdas", found=f"{len(lambdas)} numbers", wanted="4",
-           cure='"[2,1,0.5,1]".')  # fmt: skip
+    refuse_as("lambdas", len(lambdas) != 4, "--lambdas", n=len(lambdas))
     checkpoints.check_given(NAME, args.checkpoint_path, args.resume)
     runtime.seed(args.seed)
     root = _root(args)
@@ -492,10 +480,8 @@ def _main(folder: Path, args: argparse.Namespace) -> int:
     )  # fmt: skip
     saved = check_resumed(args.resume, options)
     total, every, begun = schedule.n_steps, schedule.evaluate_every, saved.get("n_steps")
-    refuse(begun not in (None, total) and begun % every, str(args.resume),
-           found=f"a run of {begun} steps, evaluated every {every}",
-           wanted=f"as many steps, and not {total}: its last part is a short one",
-           cure="Give --lr as many steps as the run had, or start a new run.")  # fmt: skip
+    refuse_as("another length of run", begun not in (None, total) and begun % every,
+              str(args.resume), begun=begun, every=every, total=total)  # fmt: skip
     options["n_steps"] = total
     history = train(
         net, training, validation, schedule=schedule,
@@ -535,9 +521,7 @@ def load(
         config = checkpoints.config_of(TSLNetConfig, file, settings, **given)
         net = TSLNet(config)
     for classes in (config.num_classes, n_classes or len(CLASSES)):
-        refuse(classes != len(CLASSES), file.path, found=f"a network of {classes} classes",
-               wanted=f"{len(CLASSES)}: {', '.join(CLASSES)}",
-               cure="Take other weights.")  # fmt: skip
+        refuse_as("classes of TSL", classes != len(CLASSES), file.path, classes=classes)
     load_weights(net, file)
     return Model("tsl", net, config, list(NAMES.values()), file, answer)
 
@@ -564,10 +548,8 @@ def answer(
         sample, fps = describe_file(file, config, model.file.options, i3d, sound)
         name = name_of(file)
     n_clips = len(sample.logmel if sample.rgb is None else sample.rgb)
-    refuse(n_clips < config.r_act, name if bare else str(source),
-           found=f"{n_clips} pieces of 16 frames",
-           wanted=f"at least {config.r_act}, as TSL-Net judges a video by its best ones",
-           cure=f"Use a video of {16 * config.r_act / fps:.1f} seconds or more.")  # fmt: skip
+    refuse_as("short video for TSL", n_clips < config.r_act, name if bare else str(source),
+              n=n_clips, least=config.r_act, seconds=16 * config.r_act / fps)  # fmt: skip
     found = predict(model.net, sample)
     with naming(name):
         segments = localize(
@@ -590,9 +572,7 @@ def answer(
 def _check_features(saved: dict, kind: str, path: str | Path) -> None:
     trained_on = saved.get("features", I3D_FEATURES)  # weights from elsewhere are for I3D
     how = " with --i3d_pretrained rgb_imagenet.pt" if trained_on == I3D_FEATURES else ""
-    refuse(kind != trained_on, str(path), found=f"features: {kind}",
-           wanted=f"what the weights know: {trained_on}",
-           cure=f"Train on these features, or make the others{how}.")  # fmt: skip
+    refuse_as("features", kind != trained_on, path, kind=kind, trained_on=trained_on, how=how)
 
 
 def _given(args: argparse.Namespace) -> dict[str, Any]:
@@ -640,9 +620,7 @@ def _main_inference(args: argparse.Namespace) -> int:
     if args.video_path:
         found = answer(model, args.video_path, i3d=args.i3d_pretrained, **how)
     else:
-        refuse(not args.fps or not 1 <= args.fps <= 240, "--fps", found=args.fps,
-               wanted="1 to 240: times come from it",
-               cure="Give the rate of the video that the features come from.")  # fmt: skip
+        refuse_as("no rate", not args.fps or not 1 <= args.fps <= 240, "--fps", fps=args.fps)
         rgb = tsl300.read_rgb(args.rgb_path) if "rgb_path" in given else None
         logmel = tsl300.read_logmel(args.mfcc_path) if "mfcc_path" in given else None
         tsl300.same_length(rgb, logmel, str(args.rgb_path), str(args.mfcc_path))

@@ -125,8 +125,6 @@ def answer(model: Model, source: Any, *, sound: str | Path | None = None, fps: i
     )  # fmt: skip
 
 
-# --- Command line ---------------------------------------------------------------------------------
-
 NAME, PHASES = "VAANet", common.PHASES
 METHOD = common.Method(
     name=NAME, network=VAANet, config=VAANetConfig, schedules=SCHEDULES,

@@ -27,7 +27,7 @@ from jittor import nn
 
 from jacklib.core.configs import Config
 from jacklib.core.shapes import check_fields
-from jacklib.errors import DataError, check_choice, error_of, refuse, refuse_as, said, shown
+from jacklib.errors import DataError, check_choice, error_of, refuse_as, said, shown
 from jacklib.files import read_table
 from jacklib.ops import relu
 from jacklib.weights.checkpoint import LoadReport, load_weights, naming, read_weights
@@ -35,12 +35,6 @@ from jacklib.weights.checkpoint import LoadReport, load_weights, naming, read_we
 ACTIVATIONS = ("gelu", "gelu_new", "relu")
 WORDS = "embeddings.word_embeddings.weight"  # what tells a prefix of all names
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")  # the first that a folder has is read
-# The largest sizes that are built; several times those of the largest BERT.
-MOST = {
-    "vocab_size": 2_000_000, "hidden_size": 16_384, "num_hidden_layers": 200,
-    "num_attention_heads": 1024, "intermediate_size": 65_536, "max_position_embeddings": 100_000,
-    "type_vocab_size": 1000,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -74,16 +68,12 @@ class BERTConfig(Config):
 
     def __post_init__(self):
         H, h = self.hidden_size, self.num_attention_heads
-        check_fields(
-            self, **{name: (1, most) for name, most in MOST.items()}, hidden_dropout_prob=(0, 0.99),
-            attention_probs_dropout_prob=(0, 0.99), pad_token_id=(0, MOST["vocab_size"]),
-        )  # fmt: skip
+        check_fields(self)
         refuse_as("heads and width", H % h, "num_attention_heads", heads=h, width=H)
         check_choice("hidden_act", self.hidden_act, ACTIVATIONS,
                      "Released BERT checkpoints have 'gelu'.")  # fmt: skip
         pad, last = self.pad_token_id, self.vocab_size - 1
-        refuse(pad is not None and pad > last, "pad_token_id", found=pad,
-               wanted=f"0 to {last}, or None", cure="BERT's padding is word 0.")  # fmt: skip
+        refuse_as("padding", pad is not None and pad > last, "pad_token_id", pad=pad, last=last)
 
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike) -> BERTConfig:
@@ -314,8 +304,7 @@ class BERT(nn.Module):
         config = BERTConfig.from_pretrained(folder)
         files = [Path(folder) / name for name in WEIGHT_FILES]
         path = str(next(filter(Path.is_file, files), ""))
-        refuse_as("no weights beside config", not path, str(folder),
-                  files=" or ".join(WEIGHT_FILES))  # fmt: skip
+        refuse_as("no weights beside config", not path, folder, files=" or ".join(WEIGHT_FILES))
         weights = plain_names(read_weights(path, (WORDS, f"bert.{WORDS}")))
         _check_amount(config, weights, path)
         net = cls(replace(config, pooler="pooler.dense.weight" in weights))
@@ -372,8 +361,7 @@ def _check_amount(config: BERTConfig, weights: Mapping[str, np.ndarray], name: s
     rows = config.vocab_size + config.max_position_embeddings + config.type_vocab_size
     wanted = rows * H + config.num_hidden_layers * (4 * H * H + 2 * H * inner)
     found = sum(value.size for value in weights.values())
-    refuse_as("config far too large", wanted > 2 * found + 1_000_000, name, found=found,
-              wanted=wanted)  # fmt: skip
+    refuse_as("far too large", wanted > 2 * found + 1_000_000, name, found=found, wanted=wanted)
 
 
 def check_tokens(config: BERTConfig, input_ids, attention_mask, token_type_ids):
@@ -394,8 +382,7 @@ def check_tokens(config: BERTConfig, input_ids, attention_mask, token_type_ids):
          "The first text's words have 0."),
     ):  # fmt: skip
         array = np.full(shape, default) if value is None else _whole_numbers(name, value)
-        refuse(array.shape != ids.shape, name, found=f"shape {list(array.shape)}", wanted=shape,
-               cure="Give one number a word of input_ids.")  # fmt: skip
+        refuse_as("shape", array.shape != ids.shape, name, shape=list(array.shape), wanted=shape)
         low, high = int(array.min()), int(array.max())
         wrong = low if low < 0 else high
         if not 0 <= wrong < count:

@@ -28,9 +28,6 @@ class I3DOutput(NamedTuple):
     features: jt.Var  # [B, D', 1024], what TSL-Net takes
 
 
-# --- "Same" padding -------------------------------------------------------------------------------
-
-
 def pad_same(x, kernel: Sequence[int], stride: Sequence[int]) -> jt.Var:
     """x [N, C, D, H, W] in a frame of zeros, as wide as its own size asks for."""
     sides = [same_padding(*axis) for axis in zip(x.shape[2:], kernel, stride, strict=True)]
@@ -94,9 +91,6 @@ class Classifier(nn.Module):
 
     def execute(self, x):
         return self.conv3d(x)
-
-
-# --- The network ----------------------------------------------------------------------------------
 
 
 class I3D(nn.Module):

@@ -385,8 +385,7 @@ def _where_outputs_part(parted: list, shared: list[Event]) -> tuple[str, str | N
     before = [e for e in earlier if e.way == "out"]
     if not before:
         return f"the input of {_place(event)} differs already ({size})", layer
-    words = f"what goes into {_place(event)} differs ({size}), though everything up to the output "
-    words += f"of {_place(before[-1])} agrees: look at the code between them"
+    words = said("inputs part", place=_place(event), size=size, before=_place(before[-1]))
     parent = layer.rpartition(".")[0]
     return words + (f" in {parent}" if parent else ""), layer
 
@@ -404,8 +403,7 @@ def _where_gradients_part(bent: list, shared: list[Event], weights: dict) -> tup
             after = " and the loss"
             if later:
                 after = f", before {_place(later[0])}" if later[0].layer else ", before the output"
-            words = f"the gradient that comes to {_place(event)} differs ({far:.1e}): look at what "
-            words += f"follows it{after}"
+            words = said("gradients part", place=_place(event), far=far, after=after)
         return words, event.layer
     name, far = next(item for item in weights.items() if item[1] > GRADIENTS)
     return f"{name}'s differs ({far:.1e})", name.rpartition(".")[0]

@@ -22,14 +22,12 @@ from jacklib.backend.torch_process import key as digest
 from jacklib.core.networks import KEYS
 from jacklib.core.networks import network as table_of
 from jacklib.core.options import add_options
-from jacklib.errors import DataError, check_choice, error_of, refuse, refuse_as
+from jacklib.errors import DataError, check_choice, error_of, refuse_as
 from jacklib.files import write_bytes
 from jacklib.porting import changes, traps
 from jacklib.porting.changes import count_changes, sources
 from jacklib.porting.comparison import Comparison, compared, distance, same_shape
 from jacklib.porting.recording import Recording
-
-# --- two values -----------------------------------------------------------------------------------
 
 
 def cmp(name: str, ours: Any, theirs: Any, tolerance: float = 1e-5) -> bool:
@@ -128,9 +126,8 @@ def compare(
 
     if isinstance(reference, str):
         reference = Reference(reference)
-    refuse(not reference.code and not all(reference.network.rpartition(":")[::2]), "reference",
-           found=repr(reference.network), wanted='"path/file.py:Class" or "package.module:Class"',
-           cure="Name the class, too.")  # fmt: skip
+    refuse_as("reference", not reference.code and not all(reference.network.rpartition(":")[::2]),
+              "reference", network=reference.network)  # fmt: skip
     for kind, arrays in (("inputs", inputs), ("targets", targets)):
         refuse_as("no list of arrays", not isinstance(arrays, (list, tuple)), kind,
                   kind=type(arrays).__name__, name=kind)  # fmt: skip

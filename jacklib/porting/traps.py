@@ -338,10 +338,7 @@ def softmax_of_everything(source: Source) -> Found:
 
 
 def options_that_are_missing(source: Source) -> Found:
-    missing = {
-        "BCELoss": ("reduction",), "CrossEntropyLoss": ("reduction", "label_smoothing"),
-        "cross_entropy_loss": ("label_smoothing",), "Conv2d": ("padding_mode",),
-    }  # fmt: skip
+    missing = _WORDS["options-that-are-missing"]["missing"]
     for call in source.calls():
         if source.is_jittor(call.func, *missing):
             name = source.full_name(call.func).rpartition(".")[2]

@@ -9,7 +9,7 @@ from jacklib.data.prepare import prepare_videos
 from jacklib.data.prepare_gait import FILES, prepare_gait
 from jacklib.data.tsl_features import extract_features
 from jacklib.data.video import SamplePaths
-from jacklib.errors import DataError, refuse_as
+from jacklib.errors import error_of, refuse_as
 from jacklib.files import SET_MARK, make_set, read_table
 from jacklib.samples.gait_samples import build_gait_samples
 from jacklib.samples.rendered import build_rendered
@@ -38,14 +38,8 @@ def film_clips(progress: bool = True) -> SamplePaths:
         root / "video", root, annotations=annotation, short_side=120, progress=progress
     )
     for clip, reason in report.failed:
-        raise _damaged(root, f"{clip}: {reason}")
+        raise error_of("unusable sample", str(root), reason=f"{clip}: {reason}")
     return SamplePaths(root / "img", root / "mp3", annotation)
-
-
-def _damaged(root: Path, reason: str) -> DataError:
-    cure = "Take the folder of the repository again, or delete what was made in it."
-    return DataError(str(root), found=f"a sample that cannot be used ({reason})",
-                     wanted="the videos that ship with JACK", cure=cure)  # fmt: skip
 
 
 SAMPLES = {"rendered": rendered_clips, "film": film_clips}
@@ -65,7 +59,7 @@ def film_untrimmed(progress: bool = True) -> Path:
 
 def _with_features(root: Path, progress: bool) -> Path:
     for reason in extract_features(root, progress=progress).failed:
-        raise _damaged(root, reason)
+        raise error_of("unusable sample", str(root), reason=reason)
     return root
 
 

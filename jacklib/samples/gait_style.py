@@ -16,7 +16,7 @@ import numpy as np
 import yaml
 
 from jacklib.data.poses import EMOTIONS, N_JOINTS, PARENTS, swap_sides
-from jacklib.errors import check_choice, refuse
+from jacklib.errors import check_choice, refuse_as
 
 FPS = 30
 HARMONICS = 8  # of the gait cycle, by which poses between the given ones are found
@@ -127,8 +127,7 @@ def walk_in_style(
     where they are set. Then trunk, head and arms are turned, and at last the body is moved over the
     feet (bounce, sway, sink), for which knees bend and stretch.
     """
-    refuse(n_frames < 2 or fps <= 0, "n_frames, fps", found=f"{n_frames}, {fps}",
-           wanted="2 or more, above 0", cure="Correct the argument.")  # fmt: skip
+    refuse_as("odd style", n_frames < 2 or fps <= 0, "n_frames, fps", n_frames=n_frames, fps=fps)
     stride_way = walk.cycle[-1, 0] - walk.cycle[0, 0]
     P = len(walk.cycle) - 1
     steady = walk.cycle[:-1] - np.arange(P)[:, None, None] / P * stride_way

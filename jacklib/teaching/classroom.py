@@ -161,10 +161,8 @@ def compare_runs(
         coins = 2 * sum(math.comb(signs, k) for k in range(agree, signs + 1)) / 2.0**signs
         pair = pairs[one, other] = Pair(d, int(agree), min(1.0, coins))
         line = "".join(f"{value:+9.3f}" for value in [*d, d.mean()])
-        print(
-            f"{f'{one} − {other}':{width}}{line}"
-            + (f" ± {d.std(ddof=1):.3f}" if len(d) > 1 else "")
-        )
+        spread = f" ± {d.std(ddof=1):.3f}" if len(d) > 1 else ""
+        print(f"{f'{one} − {other}':{width}}{line}{spread}")
         words = "shown" if pair.chance <= 0.05 else "few" if agree == len(d) > 1 else "luck"
         print("    " + _say(words, agree=agree, n=len(d), signs=signs, chance=pair.chance))
     print(_say("fixed", fixed=(fixed_zh or fixed) if _language == "zh" else fixed))

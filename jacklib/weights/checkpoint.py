@@ -169,8 +169,7 @@ def load_weights(net: jt.nn.Module, source: Source, strict: bool = True) -> Load
             report.unexpected.append(ours)
             continue
         same = np.array_equal(value, given[found.setdefault(entry, key)], equal_nan=True)
-        refuse_as("tied weights differ", not same, name, found=found[entry], key=key,
-                  kind=type(net).__name__)  # fmt: skip
+        refuse_as("tied", not same, name, found=found[entry], key=key, kind=type(net).__name__)
     report.missing = [key for key in own if key not in found]
     for entry, key in found.items():
         shape, wanted = given[key].shape, tuple(own[entry].shape)
@@ -355,9 +354,6 @@ def _check_number(
 def _demand(right: bool, path: str, where: str, value: Any, wanted: str) -> None:
     refuse(not right, f"{path}, {where}", found="nothing" if value is None else shown(value),
            wanted=wanted, cure="The file is damaged, or not JACK's: take another.")  # fmt: skip
-
-
-# --- training states ------------------------------------------------------------------------------
 
 
 def save_training(

@@ -34,7 +34,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from jacklib.errors import DataError, error_of, refuse, refuse_as, shown
+from jacklib.errors import DataError, error_of, refuse_as, shown
 from jacklib.files import check_file, reading, sweep, whole_file
 
 # PyTorch's dtype: the NumPy dtype of its bytes (little-endian, as files nearly always are), its
@@ -462,8 +462,7 @@ def _read_zip(path: str, file: BinaryIO) -> Any:
         members = {info.filename: info for info in archive.infolist()[:_MOST_MEMBERS]}
         pickles = [name for name in members if name.endswith("/data.pkl") or name == "data.pkl"]
         names = ", ".join(list(members)[:4]) or "nothing"
-        refuse(not pickles, path, found=f"a zip archive of {names}", wanted=_WANTED,
-               cure="If it holds .pth files, unpack it and give one of those.")  # fmt: skip
+        refuse_as("other archive", not pickles, path, names=names, wanted=_WANTED)
         main = min(pickles, key=len)
         top = main.removesuffix("data.pkl")
         refuse_as("TorchScript", f"{top}constants.pkl" in members, path, wanted=_WANTED)

@@ -87,9 +87,6 @@ def channels_for_half(beta: np.ndarray) -> int:
     return int(np.searchsorted(total, total[-1] / 2 * (1 - 1e-6)) + 1)
 
 
-# --- the widget ---------------------------------------------------------------------------------
-
-
 class AttentionExplorer(drawing.Shell):
     """A picture to move through: one entry per clip in the menu, one step per segment on the
     slider `.segment`; see `drawing.Shell`.

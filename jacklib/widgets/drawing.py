@@ -338,10 +338,9 @@ def settle(state) -> None:
             settled[one.name] = plain(value, 200)
     for name, value in settled.items():
         object.__setattr__(state, name, value)
-    label = settled.get("label")
-    wrong, wanted = label is not None and label not in names, f"one of {', '.join(names)}, or None"
-    cure = f"See {owner}'s fields."
-    refuse(wrong, f"{owner}.label", found=shown(label), wanted=wanted, cure=cure)
+    wrong = (label := settled.get("label")) is not None and label not in names
+    refuse_as("label of a state", wrong, f"{owner}.label", label=shown(label),
+              names=", ".join(names), owner=owner)  # fmt: skip
 
 
 def _check_array(what: str, value: np.ndarray, sizes: dict, shape: str, rule: str) -> None:

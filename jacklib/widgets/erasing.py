@@ -103,9 +103,6 @@ def describe(state: ErasingState, lang: str = "en") -> str:
     )  # fmt: skip
 
 
-# --- the widget ---------------------------------------------------------------------------------
-
-
 class ErasingExplorer(drawing.Shell):
     """A picture to move through: one entry per clip in the menu, θ on the slider `.theta`; see
     `drawing.Shell`.

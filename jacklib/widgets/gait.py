@@ -75,9 +75,6 @@ def describe(states: Sequence[GaitState], choice: Choice | None = None, *, lang:
     return text["space"].join(said)
 
 
-# --- the widget ---------------------------------------------------------------------------------
-
-
 class GaitExplorer(drawing.Shell):
     """Walkers to look at: choose one or two of the gaits, play them, and choose what is shown.
 

@@ -139,9 +139,6 @@ class _View:
             self.lanes.append((shown, len(mine)))
 
 
-# --- the widget ---------------------------------------------------------------------------------
-
-
 class TimelineExplorer(drawing.Shell):
     """A picture to move through: one entry per video in the menu, four thresholds on sliders.
 
@@ -524,6 +521,5 @@ def _share_time(page: _Page, view: _View, axes: list) -> None:
         panel.axvspan(start, end, facecolor=ORANGE, alpha=0.13, lw=0, zorder=0.5)
         for t in (start, end):
             panel.axvline(t, color=INK, lw=0.8, ls=(0, (4, 3)), zorder=1.5)
-    columns = len(view.video.frames) / view.video.seconds
-    left, right = start * columns, end * columns
-    drawing.outline(film, left, right - left, INK, 2.0)
+    columns = len(view.video.frames) / span
+    drawing.outline(film, start * columns, (end - start) * columns, INK, 2.0)
