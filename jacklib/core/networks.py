@@ -4,14 +4,12 @@ The classes themselves have the same names in `jacklib.networks` (Jittor) and `j
 (PyTorch), and so have the losses in either's `losses`; this file imports no framework.
 """
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from jacklib.core import configs
 from jacklib.core import example_inputs as examples
+from jacklib.core.configs import BPMGCNConfig, CTENConfig, TSLNetConfig, VAANetConfig
 from jacklib.errors import check_choice
 
 
@@ -33,16 +31,21 @@ class Network:
     learning_rate: float
     weight_decay: float = 0.0
     momentum: float = 0.0  # Nesterov's, of SGD; 0: Adam
-    batch: Sequence[int] = (2, 8)  # that `bench` measures with the paper's settings, classroom's
-    operations: Sequence[str] = ("inference", "train")  # that `bench` measures
+    batch: tuple[int, int] = (2, 8)  # that `bench` measures with the paper's settings, classroom's
+    operations: tuple[str, ...] = ("inference", "train")  # that `bench` measures
 
 
-# Of each its fields, but for what is found by its key and kind.
-_TABLE = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
-NETWORKS = tuple(
-    Network(**about, config=getattr(configs, f"{about['kind']}Config"),
-            passes=getattr(examples, f"{about['key']}_passes"))
-    for about in _TABLE
+NETWORKS = (
+    Network("vaanet", "VAANet", "VAANet", "VAANet", "vaanet.py", VAANetConfig,
+            examples.vaanet_passes, learning_rate=2e-4),
+    Network("cten", "CTEN", "CTEN", "CTEN", "cten.py", CTENConfig,
+            examples.cten_passes, learning_rate=2e-4, weight_decay=5e-4),
+    Network("tsl", "TSL", "TSL-Net", "TSLNet", "tsl_net.py", TSLNetConfig,
+            examples.tsl_passes, learning_rate=1e-5, weight_decay=5e-4,
+            operations=("inference", "forward", "train")),
+    Network("gait", "Gait", "BPM-GCN", "BPMGCN", "bpm_gcn.py", BPMGCNConfig,
+            examples.gait_passes, learning_rate=1e-3, weight_decay=1e-3, momentum=0.9,
+            batch=(32, 32)),
 )  # fmt: skip
 KEYS = tuple(network.key for network in NETWORKS)
 
