@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
+from jacklib.backend.folders import ROOT, from_here
 from jacklib.core.options import add_options
 from jacklib.data.media import IMAGE_ENDINGS, VIDEO_ENDINGS, natural_order
 from jacklib.errors import DataError, escaped, plain
@@ -39,7 +40,7 @@ def main(args: argparse.Namespace) -> int:
         print(f"weights: your own training's, {weights}; those that ship: --weights {ships}")
     given = {"settings": args.settings, "n_classes": args.n_classes}
     model = load(Path(weights), network=args.network, **given)
-    folder = Path(args.out or f"results/{METHODS[model.network].NAME}/predictions")
+    folder = from_here(args.out or f"results/{METHODS[model.network].NAME}/predictions")
     return predict_all(model, inputs(args.files, model.network), folder, args.lang)
 
 
@@ -93,9 +94,11 @@ def predict_all(model: Model, paths: Sequence[Path], folder: Path, lang: str = "
             n_segments = f"  {len(answer.segments)} segments" if answer.segments else ""
             print(f"{plain(answer.file):<{width}}  {likeliest}{n_segments}")
         known = f", {model.score[0]} {model.score[1]:.2f} in their training" if model.score else ""
-        print(f"weights: {plain(model.weights)}{known}")
-        print(f"written: {', '.join(map(str, written))}, "
-              f"{len(answers)} page{'s' * (len(answers) > 1)}")  # fmt: skip
+        weights = model.weights if Path.cwd() == ROOT else os.path.abspath(model.file.path)
+        print(f"weights: {plain(weights)}{known}")
+        several = f"{len(answers)} pages in {folder}"
+        page = folder / answers[0][1] if len(answers) == 1 else several
+        print(f"written: {', '.join(map(str, written))}, {page}")
         if doubt := answers[0][2].doubt_in(lang):
             print(f"Note: {doubt}")
     for error in bad:
