@@ -6,7 +6,9 @@ import difflib
 import errno
 import importlib
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -137,31 +139,55 @@ def provide_streams() -> None:
 
 
 def guarded(work: Callable[[], int]) -> int:
-    """The exit code of some work; what may go wrong with data and machines is one message."""
+    """The exit code of some work; what may go wrong with data and machines is one message, and
+    what goes wrong after Ctrl-C is none: that reaches Jittor's compiler, too, and an error about it
+    may come up in place of KeyboardInterrupt."""
+    interrupts = []
+
+    def note(number: int, _frame: Any) -> None:
+        interrupts.append(number)
+        raise KeyboardInterrupt
+
+    # Not where it is ignored (nohup), and only a main thread may set it.
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if ours := ours and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, note)
     try:
-        code = work()
-        sys.stdout.flush()
-        return code
-    except (DataError, TrainingError) as error:
-        message = str(error)
-    except OSError as error:
-        message = disk_words(error)
-    except ImportError as error:
-        message = f"{plain(error)}. Start it by `bash script/run.sh`: that brings its own packages."
-    except MemoryError as error:
-        details = f" ({plain(error)})" if str(error) else ""
-        message = f"not enough memory{details}. Close other programs, or choose smaller batches."
-    except RecursionError:
-        message = "found data nested too deep to be read. Choose other data."
-    except RuntimeError as error:
-        if "can't start new thread" not in str(error):
-            raise
-        message = disk_words(OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)))
+        try:
+            code = work()
+            sys.stdout.flush()
+            return code
+        except Exception as error:
+            if not interrupts:
+                if (message := _words(error)) is None:
+                    raise
+                print(f"error: {message}", file=sys.stderr)
+                return 1
     except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
-        return 130
-    print(f"error: {message}", file=sys.stderr)
-    return 1
+        pass
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+    print("\nstopped", file=sys.stderr)
+    return 130
+
+
+def _words(error: Exception) -> str | None:
+    """What a user is told of an error; None of one that nobody expects."""
+    if isinstance(error, (DataError, TrainingError)):
+        return str(error)
+    if isinstance(error, OSError):
+        return disk_words(error)
+    if isinstance(error, ImportError):
+        return f"{plain(error)}. Start it by `bash script/run.sh`: that brings its own packages."
+    if isinstance(error, MemoryError):
+        details = f" ({plain(error)})" if str(error) else ""
+        return f"not enough memory{details}. Close other programs, or choose smaller batches."
+    if isinstance(error, RecursionError):
+        return "found data nested too deep to be read. Choose other data."
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return disk_words(OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)))
+    return None
 
 
 def _prepare() -> int:

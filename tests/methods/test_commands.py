@@ -4,8 +4,10 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import av
@@ -521,6 +523,32 @@ def test_what_a_machine_refuses_is_one_sentence(error, message, monkeypatch, cap
         assert entry.main([command, "main"]) == 1
         said = capsys.readouterr().err
         assert said.startswith(f"error: {message}") and len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("error", [
+    RuntimeError("Execute fused operator(28/410) failed. Reason: Run cmd failed"),
+    BlockingIOError(11, "Resource temporarily unavailable"), None,
+])  # fmt: skip
+@pytest.mark.parametrize("swallowed", [True, False])
+def test_ctrl_c_is_no_error_whatever_it_does_to_a_compiler(error, swallowed, monkeypatch, capsys):
+    def stopped(*_):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+        except KeyboardInterrupt:
+            if error and swallowed:
+                raise error from None
+            raise
+        raise AssertionError("not interrupted")
+
+    monkeypatch.setattr(entry, "_method", stopped)
+    assert entry.main(["TSL", "main"]) == 130
+    assert capsys.readouterr().err == "\nstopped\n"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    # Without Ctrl-C an error that nobody expects has its traceback.
+    monkeypatch.setattr(entry, "_method", lambda *_: [][0])
+    with pytest.raises(IndexError):
+        entry.main(["TSL", "main"])
 
 
 def test_a_machine_where_jittor_cannot_start_is_no_traceback(tmp_path):
