@@ -140,12 +140,13 @@ def provide_streams() -> None:
 
 def guarded(work: Callable[[], int]) -> int:
     """The exit code of some work; what may go wrong with data and machines is one message, and
-    what goes wrong after Ctrl-C is none: that reaches Jittor's compiler, too, and an error about it
-    may come up in place of KeyboardInterrupt."""
-    interrupts = []
+    what goes wrong after Ctrl-C is none: that reaches Jittor's compiler, too, and while its error
+    comes up, KeyboardInterrupt may be lost in the end of a generator, such as tqdm's."""
+    interrupts, hook = [], sys.unraisablehook
 
     def note(number: int, _frame: Any) -> None:
         interrupts.append(number)
+        sys.unraisablehook = lambda _: None
         raise KeyboardInterrupt
 
     # Not where it is ignored (nohup), and only a main thread may set it.
@@ -166,6 +167,7 @@ def guarded(work: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         pass
     finally:
+        sys.unraisablehook = hook
         if ours:
             signal.signal(signal.SIGINT, signal.default_int_handler)
     print("\nstopped", file=sys.stderr)
