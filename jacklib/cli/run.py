@@ -233,6 +233,7 @@ def main(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> int:
     command = arguments[0] if arguments else "--help"
+    command = {name.lower(): name for name in METHODS}.get(command.lower(), command)
     if command in METHODS:
         work = _method
     elif command in TOOLS:
@@ -240,10 +241,12 @@ def _run(arguments: list[str]) -> int:
     else:
         known = command in ("--help", "-h", "help")
         meant = _meant(command, [*METHODS, *TOOLS])
-        usage = Path(__file__).with_name("usage.txt").read_text(encoding="utf-8").rstrip()
-        print(usage if known else f"Unknown command {command!r}{meant or '.'}\n\n{usage}",
-              file=sys.stdout if known else sys.stderr)  # fmt: skip
-        return 0 if known else 2
+        if not known:
+            print(f"Unknown command {command!r}{meant or '.'} All of them: bash script/run.sh help",
+                  file=sys.stderr)  # fmt: skip
+            return 2
+        print(Path(__file__).with_name("usage.txt").read_text(encoding="utf-8").rstrip())
+        return 0
     if command not in ("doctor", "prepare", "verify"):  # which must work where Jittor cannot start
         _prepare()
     if processes.in_mpi() and arguments[1:2] != ["main"]:

@@ -396,9 +396,20 @@ def test_what_is_not_there(arguments, wanted):
 
 def test_help_and_unknown_commands():
     assert "VAANet main" in jack("--help").stdout
-    assert "Unknown command 'gait'. Did you mean 'Gait'?" in jack("gait", "main").stderr
     result = jack("traain")
-    assert result.returncode == 2 and "Unknown command 'traain'" in result.stderr
+    assert result.returncode == 2 and result.stdout == ""
+    assert result.stderr == "Unknown command 'traain'. All of them: bash script/run.sh help\n"
+    said = jack("predct").stderr
+    assert said.startswith("Unknown command 'predct'. Did you mean 'predict'? All of them: ")
+
+
+@pytest.mark.parametrize("name", ["cten", "VAANET", "tsl", "Tsl", "gait"])
+def test_a_network_s_name_in_any_letters(name, monkeypatch):
+    called = []
+    monkeypatch.setattr(entry, "_method", lambda *words: called.append(words) or 0)
+    assert entry.main([name, "main", "--lang", "ZH"]) == 0
+    (known,) = (known for known in entry.METHODS if known.lower() == name.lower())
+    assert called == [(known, ["main", "--lang", "ZH"])]
 
 
 # --- Terminals, pipes, disks ----------------------------------------------------------------------

@@ -601,6 +601,31 @@ def test_no_name_becomes_a_formula():
     assert list(csv_rows(csv_text([["a"], ["=b"]]))[1])[0][1] == {"a": "'=b"}
 
 
+def test_what_is_no_network_and_what_is_another_network_s(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("notes").mkdir()
+    Path("notes", "a.txt").touch()
+    Path("pictures").mkdir()
+    Image.new("RGB", (8, 8)).save("pictures/1.jpg")
+    for words in ((CLIP,), (CLIP, CLIP), ("gone.mp4", "a")):
+        with pytest.raises(DataError, match=r"found a file in place .* first: vaanet, cten, tsl,"):
+            predicted(*words)
+    with pytest.raises(DataError, match=r"found no file, .*predict gait FILE"):
+        predicted("BPM-GCN")
+    with pytest.raises(DataError, match="network: found 'film', wanted one of"):
+        predicted("film", "a")
+    Path("Gait").mkdir()  # a folder of a network's name is no hindrance
+    assert predicted("Gait", WALK, "notes", "pictures", "--out", "out") == 1
+    said = capsys.readouterr().err.splitlines()[-2:]
+    for name, line in zip(("notes", "pictures"), said, strict=True):
+        assert line.startswith(f"not read: {name}: found a folder without any, wanted poses: .bvh")
+    assert predicted("VAANet", WALK, "notes", "x" * 300 + ".csv", "--out", "out") == 1
+    poses, empty, long = capsys.readouterr().err.splitlines()[-3:]
+    assert poses.endswith("Poses are for gait: bash script/run.sh predict gait FILE")
+    assert "notes: found a folder without any, wanted frames or films." in empty
+    assert long.startswith("not read: xxx")
+
+
 def test_a_hostile_name_in_a_table(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     name = '=HYPERLINK("x")'
