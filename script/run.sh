@@ -3,6 +3,7 @@
 #
 # Python looks for modules in the folder where it is started, and in PYTHONPATH. Here it is started
 # in folders of this checkout, and start.py goes back to where the command was typed.
+[ -n "${BASH_VERSION:-}" ] || { echo "Use bash: bash $0 $*" >&2; exit 2; } # called by sh
 set -euo pipefail
 unset CDPATH BASH_ENV PYTHONHOME PYTHONSTARTUP
 

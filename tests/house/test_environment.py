@@ -125,6 +125,14 @@ def test_scripts_are_bash_and_executable(script):
     assert os.access(ROOT / script, os.X_OK)
 
 
+@pytest.mark.skipif(not shutil.which("dash"), reason="no shell here that is not bash")
+def test_called_by_another_shell_it_names_bash(machine):
+    script = machine.root / "script" / "run.sh"
+    result = subprocess.run(["dash", script, "doctor"], capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"Use bash: bash {script} doctor\n"
+
+
 def test_without_words_it_shows_its_commands_and_sets_nothing_up(machine):
     for words in ([], ["--help"]):
         result = machine.run(*words)
