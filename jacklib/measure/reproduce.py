@@ -50,7 +50,9 @@ class Table:
         refuse(args.dataset not in known, "DATASET", found=args.dataset, cure="Correct the name.",
                wanted=f"a data set of {args.method}: {', '.join(known)}")  # fmt: skip
         self.published = known[args.dataset]
-        self.folder = from_here(args.result_path or f"results/{args.method}/reproduce/{args.dataset}")
+        self.folder = from_here(
+            args.result_path or f"results/{args.method}/reproduce/{args.dataset}"
+        )
         self.columns: dict[str, list[Numbers]] = {}  # by head; a column of each seed's numbers
         self.baseline: dict[str, list[Numbers]] = {}  # the last column
         self.facts: dict[str, Any] = {

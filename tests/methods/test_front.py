@@ -526,7 +526,9 @@ def test_predict_many_of_which_one_is_bad(tmp_path):
     assert "weights: data_samples/weights/cten.safetensors, accuracy 0.98" in result.stdout
     assert "渲染视频" in result.stdout.splitlines()[-1]
     out = tmp_path / "out"
-    assert f"written: {out}/predictions.csv, {out}/timeline.csv, 2 pages in {out}\n" in result.stdout
+    assert (
+        f"written: {out}/predictions.csv, {out}/timeline.csv, 2 pages in {out}\n" in result.stdout
+    )
     names = {path.name for path in out.iterdir()}
     assert names == {"predictions.csv", "timeline.csv", "clip.html", "Clip_2.html"}
     assert 'lang="zh"' in (out / "clip.html").read_text(encoding="utf-8")
