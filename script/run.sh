@@ -3,12 +3,14 @@
 #
 # Python looks for modules in the folder where it is started, and in PYTHONPATH. Here it is started
 # in folders of this checkout, and start.py goes back to where the command was typed.
+[ -n "${BASH_VERSION:-}" ] || { echo "Use bash: bash $0 $*" >&2; exit 2; } # called by sh
 set -euo pipefail
 unset CDPATH BASH_ENV PYTHONHOME PYTHONSTARTUP
 
 here=$PWD
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 venv=$root/.venv
+log=$root/.jack-setup.log # there from the start of a setup until it is done
 python=
 cd -- "$root/script"
 # What stands in the user's own would come before what .venv has.
@@ -106,12 +108,12 @@ choose_python() {
 # What the finished .venv was installed from; it differs when one of these files changes.
 stamp() { echo "$1 $(cat "$root/pyproject.toml" "$root"/script/locked/*.txt | cksum)"; }
 
-# Is .venv as it should be? The stamp only saves the look into it. pip installs jacklib last, so an
-# interrupted installation lacks it.
+# Is .venv as it should be? The stamp only saves the look into it. What an interrupted pip has half
+# written counts as installed, so nothing is believed of a setup that was not done.
 installed() {
     local found= how=jacklib
     ! has_lists || how=exactly
-    [ -x "$venv/bin/python" ] || return 1
+    [ -x "$venv/bin/python" ] && [ ! -e "$log" ] || return 1
     [ ! -f "$venv/jacklib.stamp" ] || found=$(cat "$venv/jacklib.stamp")
     [ "$found" = "$(stamp "$1")" ] || [ "$found" = "$(stamp dev)" ] || {
         complete "$venv/bin/python" "$1" "$how" || return 1
@@ -120,7 +122,7 @@ installed() {
 }
 
 install() {
-    local base=$1 kind=$2 what=$root log pip lists
+    local base=$1 kind=$2 what=$root pip lists
     [ -z "${OMPI_COMM_WORLD_SIZE:-}" ] ||
         stop "Set JACK up before it runs in several processes: bash script/run.sh doctor"
     [ -w "$root" ] && [ -w "$root/script/run.sh" ] || stop "$venv lacks packages, and you may not" \
@@ -132,13 +134,17 @@ install() {
         flock 9 2>/dev/null || true
         ! installed "$kind" || { exec 9<&-; return 0; }
     fi
-    log=$root/.jack-setup.log
     say "Setting up .venv (once, a few minutes)…"
+    if [ -e "$log" ]; then
+        say "The last setup was not done, so .venv is made anew."
+        "$base" -m venv --clear "$venv" >"$log" 2>&1 || failed
+    fi
+    : >"$log"
     # A .venv whose making was interrupted has no pip. One that uv made has none either; it stays.
     [ ! -f "$venv/bin/activate" ] || "$venv/bin/python" -m pip --version >/dev/null 2>&1 ||
         "$venv/bin/python" -m ensurepip >/dev/null 2>&1 || true
     if ! fits "$venv/bin/python" || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
-        "$base" -m venv --clear "$venv" >"$log" 2>&1 || failed "$log"
+        "$base" -m venv --clear "$venv" >"$log" 2>&1 || failed
     fi
     rm -f "$venv/jacklib.stamp"
     pip=("$venv/bin/python" -m pip install -q)
@@ -149,20 +155,19 @@ install() {
         "${pip[@]}" --no-deps --require-hashes -r locked/build.txt >"$log" 2>&1 &&
             "${pip[@]}" --no-deps --require-hashes --no-build-isolation "${lists[@]}" \
                 >"$log" 2>&1 &&
-            "${pip[@]}" --no-build-isolation --no-deps -e "$root" >"$log" 2>&1 || failed "$log"
+            "${pip[@]}" --no-build-isolation --no-deps -e "$root" >"$log" 2>&1 || failed
     else
         say "The tested versions are known for Linux on x86-64 alone: taking the newest allowed."
         [ "$kind" != dev ] || what="${root}[dev]"
-        "${pip[@]}" -e "$what" >"$log" 2>&1 || failed "$log"
+        "${pip[@]}" -e "$what" >"$log" 2>&1 || failed
     fi
-    rm -f "$log"
     stamp "$kind" >"$venv/jacklib.stamp"
+    rm -f "$log"
     exec 9<&-
 }
 
 failed() {
-    grep -v "^WARNING: Location .* is ignored" "$1" | tail -n 12 >&2 || true
-    rm -f "$1"
+    grep -v "^WARNING: Location .* is ignored" "$log" | tail -n 12 >&2 || true
     stop "Setting up .venv failed: pip's last lines stand above. Run the same command again to go on."
 }
 
@@ -170,6 +175,7 @@ failed() {
 set_up() {
     local kind=$1 compiles=$2 active base= missing
     for active in "${VIRTUAL_ENV:-}" "${CONDA_PREFIX:-}"; do
+        [ ! -e "$log" ] || [ ! "$active" -ef "$venv" ] || continue
         if [ -n "$active" ] && complete "$active/bin/python" "$kind"; then
             python=$active/bin/python
             break

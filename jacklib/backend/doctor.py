@@ -4,6 +4,7 @@ import argparse
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ def diagnose() -> list[tuple[str, str, str, bool]]:
     rows = []
 
     def row(part: str, found: str, good: bool, cure: str, needed: bool = False) -> None:
+        cure = re.sub("^python(?= -m pip )", lambda _: shlex.quote(sys.executable), cure)
         rows.append((part, found or "not found", "ok" if good else cure, needed and not good))
 
     good = (3, 10) <= sys.version_info[:2] <= (3, 12)

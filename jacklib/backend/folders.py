@@ -28,6 +28,12 @@ def digest(text: str, length: int = 10) -> str:
     return hashlib.sha1(text.encode("utf-8", "surrogateescape")).hexdigest()[:length]
 
 
+def from_here(path: str | os.PathLike) -> Path:
+    """A path as lines on the screen name it: in full where the working folder is not the checkout,
+    since `results/` is another place there."""
+    return Path(path) if Path.cwd() == ROOT else Path(path).absolute()
+
+
 def jittor_home() -> Path:
     """The folder in which Jittor keeps `.cache/jittor`: JITTOR_HOME, which Jittor remembers."""
     if os.environ.get("JITTOR_HOME"):

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
+from jacklib.backend.folders import ROOT, from_here
 from jacklib.core.options import add_options
 from jacklib.data.media import IMAGE_ENDINGS, VIDEO_ENDINGS, natural_order
-from jacklib.errors import DataError, escaped, plain
+from jacklib.errors import DataError, escaped, plain, refuse_as
 from jacklib.files import alike, csv_text, named_after, typed, write_text
 from jacklib.methods.answer import Answer, Model
 from jacklib.methods.checkpoints import shipped_weights
@@ -33,13 +34,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Answer about every file; returns the exit code."""
+    try:
+        network = network_key(args.network)
+    except DataError:
+        first = typed(args.network)
+        refuse_as("file for network", os.path.lexists(first) or Path(first).suffix, first,
+                  networks=", ".join(METHODS))  # fmt: skip
+        raise
+    refuse_as("no file to predict", not args.files, "predict", network=network)
     weights = args.weights or default_weights(args.network)
-    ships = shipped_weights(METHODS[network_key(args.network)].NAME)
+    ships = shipped_weights(METHODS[network].NAME)
     if not args.weights and weights != ships:
         print(f"weights: your own training's, {weights}; those that ship: --weights {ships}")
     given = {"settings": args.settings, "n_classes": args.n_classes}
     model = load(Path(weights), network=args.network, **given)
-    folder = Path(args.out or f"results/{METHODS[model.network].NAME}/predictions")
+    folder = from_here(args.out or f"results/{METHODS[model.network].NAME}/predictions")
     return predict_all(model, inputs(args.files, model.network), folder, args.lang)
 
 
@@ -78,6 +87,7 @@ def predict_all(model: Model, paths: Sequence[Path], folder: Path, lang: str = "
     written: list[Path] = []
     for path in tqdm(paths, desc=model.network, unit="file", disable=len(paths) < 2):
         try:
+            _check(path, model.network)
             answer = model.predict(path)
             page = _page_name(path, pages)
             answer.save(folder / page, lang)
@@ -93,14 +103,30 @@ def predict_all(model: Model, paths: Sequence[Path], folder: Path, lang: str = "
             n_segments = f"  {len(answer.segments)} segments" if answer.segments else ""
             print(f"{plain(answer.file):<{width}}  {likeliest}{n_segments}")
         known = f", {model.score[0]} {model.score[1]:.2f} in their training" if model.score else ""
-        print(f"weights: {plain(model.weights)}{known}")
-        print(f"written: {', '.join(map(str, written))}, "
-              f"{len(answers)} page{'s' * (len(answers) > 1)}")  # fmt: skip
+        weights = model.weights if Path.cwd() == ROOT else os.path.abspath(model.file.path)
+        print(f"weights: {plain(weights)}{known}")
+        several = f"{len(answers)} pages in {folder}"
+        page = folder / answers[0][1] if len(answers) == 1 else several
+        print(f"written: {', '.join(map(str, written))}, {page}")
         if doubt := answers[0][2].doubt_in(lang):
             print(f"Note: {doubt}")
     for error in bad:
         print(f"not read: {error}", file=sys.stderr)
     return 1 if bad else 0
+
+
+def _check(path: Path, network: str) -> None:
+    """Raise DataError for what is not there or another network's, and for a folder that holds
+    nothing for it."""
+    gait = network == "gait"
+    wanted = "poses: .bvh, .npy or .csv" if gait else "frames or films"
+    refuse_as("nothing to read", not os.path.exists(path), path, wanted=wanted)
+    poses = not gait and path.suffix.lower() in POSES and os.path.isfile(path)
+    refuse_as("poses for a film", poses, path)
+    # What `inputs` has found nothing in, unless it may not look.
+    names = os.listdir(path) if os.path.isdir(path) and os.access(path, os.R_OK) else None
+    frames = not gait and any(name.lower().endswith(IMAGE_ENDINGS) for name in names or [])
+    refuse_as("nothing for a network", names is not None and not frames, path, wanted=wanted)
 
 
 def _page_name(path: Path, taken: set[str]) -> str:

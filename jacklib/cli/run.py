@@ -6,7 +6,9 @@ import difflib
 import errno
 import importlib
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -137,31 +139,57 @@ def provide_streams() -> None:
 
 
 def guarded(work: Callable[[], int]) -> int:
-    """The exit code of some work; what may go wrong with data and machines is one message."""
+    """The exit code of some work; what may go wrong with data and machines is one message, and
+    what goes wrong after Ctrl-C is none: that reaches Jittor's compiler, too, and while its error
+    comes up, KeyboardInterrupt may be lost in the end of a generator, such as tqdm's."""
+    interrupts, hook = [], sys.unraisablehook
+
+    def note(number: int, _frame: Any) -> None:
+        interrupts.append(number)
+        sys.unraisablehook = lambda _: None
+        raise KeyboardInterrupt
+
+    # Not where it is ignored (nohup), and only a main thread may set it.
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if ours := ours and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, note)
     try:
-        code = work()
-        sys.stdout.flush()
-        return code
-    except (DataError, TrainingError) as error:
-        message = str(error)
-    except OSError as error:
-        message = disk_words(error)
-    except ImportError as error:
-        message = f"{plain(error)}. Start it by `bash script/run.sh`: that brings its own packages."
-    except MemoryError as error:
-        details = f" ({plain(error)})" if str(error) else ""
-        message = f"not enough memory{details}. Close other programs, or choose smaller batches."
-    except RecursionError:
-        message = "found data nested too deep to be read. Choose other data."
-    except RuntimeError as error:
-        if "can't start new thread" not in str(error):
-            raise
-        message = disk_words(OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)))
+        try:
+            code = work()
+            sys.stdout.flush()
+            return code
+        except Exception as error:
+            if not interrupts:
+                if (message := _words(error)) is None:
+                    raise
+                print(f"error: {message}", file=sys.stderr)
+                return 1
     except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
-        return 130
-    print(f"error: {message}", file=sys.stderr)
-    return 1
+        pass
+    finally:
+        sys.unraisablehook = hook
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+    print("\nstopped", file=sys.stderr)
+    return 130
+
+
+def _words(error: Exception) -> str | None:
+    """What a user is told of an error; None of one that nobody expects."""
+    if isinstance(error, (DataError, TrainingError)):
+        return str(error)
+    if isinstance(error, OSError):
+        return disk_words(error)
+    if isinstance(error, ImportError):
+        return f"{plain(error)}. Start it by `bash script/run.sh`: that brings its own packages."
+    if isinstance(error, MemoryError):
+        details = f" ({plain(error)})" if str(error) else ""
+        return f"not enough memory{details}. Close other programs, or choose smaller batches."
+    if isinstance(error, RecursionError):
+        return "found data nested too deep to be read. Choose other data."
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return disk_words(OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)))
+    return None
 
 
 def _prepare() -> int:
@@ -205,6 +233,7 @@ def main(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> int:
     command = arguments[0] if arguments else "--help"
+    command = {name.lower(): name for name in METHODS}.get(command.lower(), command)
     if command in METHODS:
         work = _method
     elif command in TOOLS:
@@ -212,10 +241,12 @@ def _run(arguments: list[str]) -> int:
     else:
         known = command in ("--help", "-h", "help")
         meant = _meant(command, [*METHODS, *TOOLS])
-        usage = Path(__file__).with_name("usage.txt").read_text(encoding="utf-8").rstrip()
-        print(usage if known else f"Unknown command {command!r}{meant or '.'}\n\n{usage}",
-              file=sys.stdout if known else sys.stderr)  # fmt: skip
-        return 0 if known else 2
+        if not known:
+            print(f"Unknown command {command!r}{meant or '.'} All of them: bash script/run.sh help",
+                  file=sys.stderr)  # fmt: skip
+            return 2
+        print(Path(__file__).with_name("usage.txt").read_text(encoding="utf-8").rstrip())
+        return 0
     if command not in ("doctor", "prepare", "verify"):  # which must work where Jittor cannot start
         _prepare()
     if processes.in_mpi() and arguments[1:2] != ["main"]:

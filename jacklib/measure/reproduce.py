@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from jacklib.backend.folders import ROOT
+from jacklib.backend.folders import ROOT, from_here
 from jacklib.core.metrics import FOREGROUND_LEVELS, localize
 from jacklib.core.options import add_options
 from jacklib.data.prepare_gait import PAIRS, prepare_gait
@@ -50,7 +50,9 @@ class Table:
         refuse(args.dataset not in known, "DATASET", found=args.dataset, cure="Correct the name.",
                wanted=f"a data set of {args.method}: {', '.join(known)}")  # fmt: skip
         self.published = known[args.dataset]
-        self.folder = Path(args.result_path or f"results/{args.method}/reproduce/{args.dataset}")
+        self.folder = from_here(
+            args.result_path or f"results/{args.method}/reproduce/{args.dataset}"
+        )
         self.columns: dict[str, list[Numbers]] = {}  # by head; a column of each seed's numbers
         self.baseline: dict[str, list[Numbers]] = {}  # the last column
         self.facts: dict[str, Any] = {

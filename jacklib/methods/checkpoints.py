@@ -6,6 +6,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
+from jacklib.backend.folders import from_here
 from jacklib.errors import DiskError, refuse_as
 from jacklib.samples import samples_folder
 from jacklib.training.runs import owned
@@ -27,7 +28,7 @@ def options_of(
 
 def own_weights(name: str, result_path: str | Path | None = None) -> Path | None:
     """The best weights of network `name`'s training here, if there has been one."""
-    path = Path(result_path or f"results/{name}") / "best.pth"
+    path = from_here(result_path or f"results/{name}") / "best.pth"
     return path if path.is_file() else None
 
 
@@ -49,7 +50,7 @@ def open_checkpoint(
     file = read_checkpoint(path)
     check_network(name, file.path, file.options)
     if not asked:
-        print(f"weights: {path}")
+        print(f"weights: {from_here(path)}")
     return file
 
 
@@ -82,7 +83,7 @@ def _plain(value: Any) -> Any:
 
 def result_folder(name: str, path: str | Path | None) -> Path:
     """Where network `name`'s results go; made if need be. Raises DiskError if it cannot be."""
-    folder = Path(path or f"results/{name}")
+    folder = from_here(path or f"results/{name}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from jacklib.backend.folders import ROOT
 from jacklib.core.networks import network as network_of
 from jacklib.errors import refuse, refuse_as, shown
 from jacklib.files import typed
@@ -54,14 +55,18 @@ def load(
     """A network ready to answer.
 
     source: "vaanet", "cten", "tsl" or "gait" for the classroom weights that ship; else a .pth or
-    .safetensors file. Files that JACK wrote say what they are. For others name the network, its
+    .safetensors file; a relative path that is not there is looked for in the checkout, as notebooks
+    run in a folder of it. Files that JACK wrote say what they are. For others name the network, its
     settings ("paper" or "classroom"; default: paper), its n_classes and what else of its config
     differs. Raises DataError if the file is none, or another network's.
     """
     if isinstance(source, str) and os.sep not in source and "." not in source:
         network = network_key(source)
         source = shipped_weights(METHODS[network].NAME)
-    file = read_checkpoint(typed(source))
+    path = typed(source)
+    if not os.path.lexists(path) and os.path.isfile(ROOT / path):
+        path = ROOT / path
+    file = read_checkpoint(path)
     said = file.options.get("network")
     refuse_as("nameless weights", network is None and said is None, file.path)
     key = network_key(network) if network else network_key(said, f"{file.path}, option network")

@@ -18,7 +18,7 @@ import jittor as jt
 import numpy as np
 
 from jacklib.errors import DataError, DiskError, refuse_as, said
-from jacklib.files import LOCK, locked, sweep, write_bytes
+from jacklib.files import LOCK, locked, sweep, whole_folder, write_bytes
 from jacklib.ops import Optimizer
 from jacklib.training import parallel
 from jacklib.weights.checkpoint import load_training, read_options, save_weights
@@ -97,6 +97,8 @@ def owned(folder: str | os.PathLike, name: str) -> Iterator[bool]:
                 (Path(folder) / LOCK).unlink()
 
 
+# What a run leaves that a new one in the same folder would replace.
+KEPT = ("best.pth", "last.pth", "log.csv", "report.json")
 # What the state of a run always contains.
 _PROGRESS = ("epoch", "batch", "sums", "best", "history", "seed", "n_batches")
 
@@ -107,10 +109,11 @@ def begin(
     """The state that a run starts from: a new one, or that of `run.resume`, loaded."""
     progress = {"epoch": 0, "batch": 0, "sums": [0.0, 0, 0, 0.0], "best": -1.0, "history": []}
     first_process = parallel.rank() == 0
+    goes_on = run.resume is not None and same_file(run.folder / "last.pth", run.resume)
+    if first_process and not goes_on and not in_notebook():
+        _keep_earlier(run)
     if run.resume is not None:
         progress = _resumed(run, net, optimizer, n_batches, n_epochs, rates)
-    elif run.show and first_process and (run.folder / "best.pth").exists() and not in_notebook():
-        print(said("earlier run", folder=run.folder), file=sys.stderr)
     jt.sync_all()  # lazy initial weights are drawn now, from the caller's seed, not a batch's
     if first_process:
         _check_room(run.folder, net)
@@ -121,6 +124,30 @@ def begin(
         )  # fmt: skip
         progress["run"] = _digest(whole)
     return progress
+
+
+def _keep_earlier(run: Run) -> None:
+    """What another run left in the folder gets a name in earlier-N/ beside the one it has, which
+    this run's first files take over: a run that ends before that, or is killed here, has changed
+    nothing. Raises DiskError if the system refuses."""
+    there = [name for name in KEPT if (run.folder / name).exists()]
+    if not {"best.pth", "last.pth"} & set(there):
+        return
+    number = 1
+    while os.path.lexists(run.folder / f"earlier-{number}"):
+        number += 1
+    last = run.folder / f"earlier-{number - 1}"  # of a run that had written nothing
+    if all(same_file(run.folder / name, last / name) for name in there):
+        return
+    kept = run.folder / f"earlier-{number}"
+    with whole_folder(kept) as making:
+        for name in there:
+            try:
+                os.link(run.folder / name, making / name)
+            except OSError:  # a disk without links
+                shutil.copyfile(run.folder / name, making / name)
+    if run.show:
+        print(said("earlier run", names=", ".join(there), kept=kept), file=sys.stderr)
 
 
 def _check_room(folder: Path, net: jt.nn.Module) -> None:

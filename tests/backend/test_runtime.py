@@ -363,6 +363,14 @@ def test_without_any_home_folder_jittor_s_own_or_one_for_all_or_one_sentence(
         monkeypatch.setattr("pwd.getpwuid", lambda _: {}["no such user"])
 
 
+def test_doctor_names_the_python_that_lacks_something(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "onednn_folder", lambda: tmp_path)
+    monkeypatch.setattr(runtime, "onednn_files", lambda: None)
+    monkeypatch.setattr(sys, "executable", "/my class/.venv/bin/python")
+    cure = {row[0]: row for row in doctor.diagnose()}["oneDNN"][2]
+    assert cure.startswith("'/my class/.venv/bin/python' -m pip install onednn-")
+
+
 def test_a_full_disk_in_the_first_compile_is_one_sentence_and_the_next_start_goes_on(
     tmp_path, monkeypatch
 ):

@@ -125,6 +125,14 @@ def test_scripts_are_bash_and_executable(script):
     assert os.access(ROOT / script, os.X_OK)
 
 
+@pytest.mark.skipif(not shutil.which("dash"), reason="no shell here that is not bash")
+def test_called_by_another_shell_it_names_bash(machine):
+    script = machine.root / "script" / "run.sh"
+    result = subprocess.run(["dash", script, "doctor"], capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"Use bash: bash {script} doctor\n"
+
+
 def test_without_words_it_shows_its_commands_and_sets_nothing_up(machine):
     for words in ([], ["--help"]):
         result = machine.run(*words)
@@ -288,13 +296,31 @@ def test_failed_installation_shows_pips_words_and_is_done_again(complete_machine
     assert complete_machine.pip_installs() == []
 
 
-def test_killed_installation_is_done_again(complete_machine):
-    killing = VENV_PYTHON.replace('"-m pip")', '"-m pip") [ "$3" = install ] && kill -9 $PPID')
-    complete_machine.add("venv_python", killing)
-    assert complete_machine.run("doctor").returncode == -9
-    (complete_machine.root / ".venv" / "bin" / "python").write_text(VENV_PYTHON)
-    assert complete_machine.run("doctor").returncode == 0
-    assert complete_machine.pip_installs() == complete_machine.installation("core")
+def killing_at(number: int) -> str:
+    """A Python of .venv whose pip and run.sh are killed in the installation of this number."""
+    count = f'[ "$(grep -c "pip install" "$CALLS")" != {number} ] || kill -9 $PPID'
+    return VENV_PYTHON.replace('"-m pip")', f'"-m pip") {count}; ')
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_killed_installation_makes_venv_anew(complete_machine, number):
+    """pip believes its own half-written packages, so all that is there goes."""
+    machine, venv = complete_machine, complete_machine.root / ".venv"
+    machine.add("python3.11", BASE_PYTHON.replace("mkdir -p", 'rm -rf "$4"; mkdir -p'))
+    machine.add("venv_python", killing_at(number))
+    assert machine.run("doctor").returncode == -9
+    (venv / "half_written").touch()
+    # As complete as pip and `complete` can tell, and even where the user has it active.
+    machine.add("venv_python", VENV_PYTHON)
+    believed = VENV_PYTHON.replace('"- "*) cat >/dev/null; exit 1', '"- "*) cat >/dev/null')
+    (venv / "bin" / "python").write_text(believed)
+    result = machine.run("doctor", VIRTUAL_ENV=str(venv))
+    assert result.returncode == 0 and "made anew" in result.stderr
+    assert "base -m venv --clear" in machine.calls and not (venv / "half_written").exists()
+    assert machine.pip_installs() == machine.installation("core")
+    result = machine.run("doctor")
+    assert result.stderr == "" and machine.pip_installs() == []
+    assert not list(machine.root.glob(".jack*"))
 
 
 def test_dead_venv_is_made_again(complete_machine):

@@ -4,8 +4,10 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import av
@@ -394,9 +396,20 @@ def test_what_is_not_there(arguments, wanted):
 
 def test_help_and_unknown_commands():
     assert "VAANet main" in jack("--help").stdout
-    assert "Unknown command 'gait'. Did you mean 'Gait'?" in jack("gait", "main").stderr
     result = jack("traain")
-    assert result.returncode == 2 and "Unknown command 'traain'" in result.stderr
+    assert result.returncode == 2 and result.stdout == ""
+    assert result.stderr == "Unknown command 'traain'. All of them: bash script/run.sh help\n"
+    said = jack("predct").stderr
+    assert said.startswith("Unknown command 'predct'. Did you mean 'predict'? All of them: ")
+
+
+@pytest.mark.parametrize("name", ["cten", "VAANET", "tsl", "Tsl", "gait"])
+def test_a_network_s_name_in_any_letters(name, monkeypatch):
+    called = []
+    monkeypatch.setattr(entry, "_method", lambda *words: called.append(words) or 0)
+    assert entry.main([name, "main", "--lang", "ZH"]) == 0
+    (known,) = (known for known in entry.METHODS if known.lower() == name.lower())
+    assert called == [(known, ["main", "--lang", "ZH"])]
 
 
 # --- Terminals, pipes, disks ----------------------------------------------------------------------
@@ -521,6 +534,42 @@ def test_what_a_machine_refuses_is_one_sentence(error, message, monkeypatch, cap
         assert entry.main([command, "main"]) == 1
         said = capsys.readouterr().err
         assert said.startswith(f"error: {message}") and len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("error", [
+    RuntimeError("Execute fused operator(28/410) failed. Reason: Run cmd failed"),
+    BlockingIOError(11, "Resource temporarily unavailable"), None,
+])  # fmt: skip
+@pytest.mark.parametrize("swallowed", [True, False])
+def test_ctrl_c_is_no_error_whatever_it_does_to_a_compiler(error, swallowed, monkeypatch, capsys):
+    def stopped(*_):
+        bar = endless()
+        next(bar)
+        if error and swallowed:
+            del bar  # Python only prints what its end raises
+            raise error
+        interrupt()
+
+    def interrupt():
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(1)
+        raise AssertionError("not interrupted")
+
+    def endless():
+        try:
+            yield
+        finally:
+            if error and swallowed:
+                interrupt()
+
+    monkeypatch.setattr(entry, "_method", stopped)
+    assert entry.main(["TSL", "main"]) == 130
+    assert capsys.readouterr().err == "\nstopped\n"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    # Without Ctrl-C an error that nobody expects has its traceback.
+    monkeypatch.setattr(entry, "_method", lambda *_: [][0])
+    with pytest.raises(IndexError):
+        entry.main(["TSL", "main"])
 
 
 def test_a_machine_where_jittor_cannot_start_is_no_traceback(tmp_path):

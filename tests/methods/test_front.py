@@ -526,6 +526,9 @@ def test_predict_many_of_which_one_is_bad(tmp_path):
     assert "weights: data_samples/weights/cten.safetensors, accuracy 0.98" in result.stdout
     assert "渲染视频" in result.stdout.splitlines()[-1]
     out = tmp_path / "out"
+    assert (
+        f"written: {out}/predictions.csv, {out}/timeline.csv, 2 pages in {out}\n" in result.stdout
+    )
     names = {path.name for path in out.iterdir()}
     assert names == {"predictions.csv", "timeline.csv", "clip.html", "Clip_2.html"}
     assert 'lang="zh"' in (out / "clip.html").read_text(encoding="utf-8")
@@ -600,6 +603,31 @@ def test_no_name_becomes_a_formula():
     assert list(csv_rows(csv_text([["a"], ["=b"]]))[1])[0][1] == {"a": "'=b"}
 
 
+def test_what_is_no_network_and_what_is_another_network_s(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("notes").mkdir()
+    Path("notes", "a.txt").touch()
+    Path("pictures").mkdir()
+    Image.new("RGB", (8, 8)).save("pictures/1.jpg")
+    for words in ((CLIP,), (CLIP, CLIP), ("gone.mp4", "a")):
+        with pytest.raises(DataError, match=r"found a file in place .* first: vaanet, cten, tsl,"):
+            predicted(*words)
+    with pytest.raises(DataError, match=r"found no file, .*predict gait FILE"):
+        predicted("BPM-GCN")
+    with pytest.raises(DataError, match="network: found 'film', wanted one of"):
+        predicted("film", "a")
+    Path("Gait").mkdir()  # a folder of a network's name is no hindrance
+    assert predicted("Gait", WALK, "notes", "pictures", "--out", "out") == 1
+    said = capsys.readouterr().err.splitlines()[-2:]
+    for name, line in zip(("notes", "pictures"), said, strict=True):
+        assert line.startswith(f"not read: {name}: found a folder without any, wanted poses: .bvh")
+    assert predicted("VAANet", WALK, "notes", "x" * 300 + ".csv", "--out", "out") == 1
+    poses, empty, long = capsys.readouterr().err.splitlines()[-3:]
+    assert poses.endswith("Poses are for gait: bash script/run.sh predict gait FILE")
+    assert "notes: found a folder without any, wanted frames or films." in empty
+    assert long.startswith("not read: xxx")
+
+
 def test_a_hostile_name_in_a_table(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     name = '=HYPERLINK("x")'
@@ -671,11 +699,34 @@ def test_your_own_training_comes_before_what_ships(trained, monkeypatch, tmp_pat
     assert Path(open_checkpoint("Gait", None, trained / "Gait").path) == own
     assert capsys.readouterr().out == f"weights: {shipped}\nweights: {own}\n"
     shutil.copytree(trained / "Gait", tmp_path / "results" / "Gait")
-    last = Path("results/Gait/best.pth")
+    last = tmp_path / "results" / "Gait" / "best.pth"
     assert default_weights("gait") == Path(open_checkpoint("Gait", None, "other").path) == last
+    capsys.readouterr()
+    # Outside the checkout all is named in full: results/ is another place there.
     assert predicted("gait", WALK, "--out", "out") == 0
+    said = capsys.readouterr().out
+    assert f"\nweights: {last}, accuracy" in said
+    assert f"\nwritten: {tmp_path}/out/predictions.csv, {tmp_path}/out/{WALK.stem}.html\n" in said
+    assert predicted("gait", WALK, "--weights", shipped) == 0
+    said = capsys.readouterr().out
+    assert f"\nweights: {shipped}, " in said
+    assert f"\nwritten: {tmp_path}/results/Gait/predictions/predictions.csv, " in said
     assert rows("out/predictions.csv")[1][-1] == str(last)
     assert Path(open_checkpoint("Gait", shipped).path) == shipped
+
+
+def test_a_path_of_the_checkout_is_found_in_a_folder_of_it(monkeypatch, tmp_path):
+    """As notebook 10 names what was trained, and as `about` and `weights` print it."""
+    name = "data_samples/weights/gait.safetensors"
+    monkeypatch.chdir(ROOT / "notebooks")
+    assert load(name).weights == name
+    with pytest.raises(DataError, match=r"^results/none\.pth: found no such file"):
+        load("results/none.pth")
+    monkeypatch.chdir(tmp_path)  # what lies here comes first
+    Path(name).parent.mkdir(parents=True)
+    Path(name).write_text("no weights")
+    with pytest.raises(DataError, match=f"^{name}: found "):
+        load(name)
 
 
 def test_test_finds_what_main_left_there(trained, few):

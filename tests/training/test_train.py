@@ -1,5 +1,6 @@
 """Training: exact resume (also after a kill), logs, NaN, and what a wrong file says."""
 
+import contextlib
 import csv
 import os
 import re
@@ -78,7 +79,7 @@ def fit_with(net, folder, n_epochs=1, *, stop_at=None, poison=None, seed=0, scor
     history = fit(
         net,
         optimizer,
-        Run(folder, seed=seed, options=options, show=False, **how),
+        Run(folder, seed=seed, options=options, **{"show": False} | how),
         step_loss=step_loss,
         batches=batches,
         n_batches=4,
@@ -318,6 +319,52 @@ def test_a_stop_between_any_two_writes_loses_nothing(tmp_path, no_time, scores, 
         if len(moved) < at:
             break
     assert at > 9
+
+
+def test_a_new_run_keeps_what_an_earlier_one_left(tmp_path, no_time, capsys):
+    run(tmp_path, 3, scores=UP_AND_DOWN)
+    first, kept = left(tmp_path), tmp_path / "earlier-1"
+    run(tmp_path, 1, scores={1: 0.1}, seed=1, show=True)
+    assert left(kept) == first and left(tmp_path)["best.pth"] != first["best.pth"]
+    assert f"best.pth, last.pth, log.csv are kept in {kept}." in capsys.readouterr().err
+    second = left(tmp_path)
+    # One that goes on in its own folder replaces nothing; from elsewhere it is another run.
+    run(tmp_path, 2, scores={1: 0.1, 2: 0.1}, seed=1, resume=tmp_path / "last.pth")
+    assert not (tmp_path / "earlier-2").exists()
+    third = left(tmp_path)
+    run(tmp_path, 3, scores=UP_AND_DOWN, resume=kept / "last.pth")
+    assert left(tmp_path / "earlier-2") == third != second
+    assert left(tmp_path) == first == left(kept)
+
+
+def test_a_new_run_that_is_stopped_loses_nothing_of_an_earlier_one(tmp_path, no_time):
+    run(tmp_path / "whole", 2)
+    whole, at = left(tmp_path / "whole"), 0
+    for at in range(1, 20):
+        folder = tmp_path / str(at)
+        shutil.copytree(tmp_path / "whole", folder)
+        with pytest.MonkeyPatch.context() as patched:
+            moved = killed(patched, at, after=True)
+            with contextlib.suppress(Killed):
+                run(folder, 1, seed=1)
+        places = [left(folder), *(left(path) for path in folder.glob("earlier-*"))]
+        assert whole in places, (at, moved)
+        run(folder, 1, seed=1)
+        assert left(folder / "earlier-1") == whole
+        if len(moved) < at:
+            break
+    assert at > 3
+
+
+def test_a_disk_without_links_keeps_copies(tmp_path, no_time, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(1, "no links here")
+
+    run(tmp_path, 1)
+    first = left(tmp_path)
+    monkeypatch.setattr(os, "link", refuse)
+    run(tmp_path, 1, seed=1)
+    assert left(tmp_path / "earlier-1") == first != left(tmp_path)
 
 
 def test_resume_of_a_complete_run_finishes_what_is_missing(tmp_path, no_time):
