@@ -11,45 +11,16 @@ speed (see `jacklib.ops.graph`); in PyTorch's twin they are [N, C, T, V].
 """
 
 import math
-from typing import NamedTuple
 
 import jittor as jt
 from jittor import nn
 
 from jacklib.core.configs import BPMGCNConfig
+from jacklib.core.outputs import BPMGCNInspection, BPMGCNOutput
 from jacklib.core.shapes import GAIT_JOINTS, MOVEMENT_CHANNELS, POSTURE_CHANNELS, check_gait
 from jacklib.core.skeleton import Graph
 from jacklib.ops import BatchNorm, Conv2d, as_floats, relu
 from jacklib.ops.graph import ChannelNorm, TimeConv, graph_attention_conv, graph_conv
-
-
-class BPMGCNOutput(NamedTuple):
-    """What BPM-GCN gives; of a network with one stream, None for the other's."""
-
-    posture_logits: jt.Var | None  # [N, n_classes]
-    affective: jt.Var | None  # [N, n_features * frames]
-    movement_logits: jt.Var | None  # [N, n_classes]
-
-    @property
-    def logits(self) -> jt.Var:
-        """The prediction: the mean of the streams' logits, [N, n_classes]."""
-        of_streams = [x for x in (self.posture_logits, self.movement_logits) if x is not None]
-        return sum(of_streams) / len(of_streams)
-
-
-class BPMGCNInspection(NamedTuple):
-    """What BPM-GCN learned and looked at, for display; empty lists for what it has not."""
-
-    posture_graphs: list[jt.Var]  # ten units' attention, [N, k, V, V]: [from, to]; columns sum to 1
-    movement_graphs: list[jt.Var]
-    posture_learned: list[jt.Var]  # ten units' PA, [k, V, V]
-    movement_learned: list[jt.Var]
-    posture_joints: list[jt.Var]  # three fusions' attention to joints, [N, V], 0 to 1
-    movement_joints: list[jt.Var]
-    posture_times: list[jt.Var]  # three fusions' attention to times, [N, T], [N, T/2] and [N, T/4]
-    movement_times: list[jt.Var]
-    output: BPMGCNOutput
-
 
 # --- One unit: a graph convolution in each frame, then a convolution over time at each joint ------
 

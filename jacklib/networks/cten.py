@@ -11,41 +11,16 @@ settings S = 16, d = 2048, h = 8, C = 8. The paper uses 10 segments and an audio
 released code, which these files follow, 16 segments and an audio ResNet-18.
 """
 
-from typing import NamedTuple
-
 import jittor as jt
 from jittor import nn
 
 from jacklib.core.configs import CTENConfig
+from jacklib.core.outputs import CTENOutput, CTENVisualOutput
 from jacklib.core.shapes import MEL_BINS, audio_map, check_shape
 from jacklib.networks.attention import Attention
 from jacklib.networks.resnet import audio_resnet18
 from jacklib.networks.resnet3d import resnet3d
 from jacklib.ops import BatchNorm, as_var
-
-
-class CTENOutput(NamedTuple):
-    """CTEN's class scores and all its attention maps.
-
-    Rows are queries, columns keys; each row sums to 1.
-    """
-
-    logits: jt.Var  # [B, C]
-    gamma: jt.Var  # [B, S], temporal; zero or more (with erase_sound: of the image)
-    visual_attention: jt.Var  # [B, S, S], between visual segments
-    audio_attention: jt.Var  # [B, S, S], between audio segments
-    v2a_attention: jt.Var  # [B, h, S, S], audio queries, visual keys
-    a2v_attention: jt.Var  # [B, h, S, S], visual queries, audio keys
-    audio_gamma: jt.Var | None = None  # [B, S], with erase_sound
-
-
-class CTENVisualOutput(NamedTuple):
-    """The output of the visual stream; see CTENOutput."""
-
-    logits: jt.Var  # [B, C]
-    gamma: jt.Var  # [B, S]
-    visual_attention: jt.Var  # [B, S, S]
-
 
 # --- Attention within and between modalities ------------------------------------------------------
 

@@ -11,28 +11,16 @@ C = 2 (n, p), d = 512, n = 2048, r_act = 8. Class C, the last, is background.
 A clip here is a snippet of 16 frames, as the released code calls it.
 """
 
-from typing import NamedTuple
-
 import jittor as jt
 import numpy as np
 from jittor import nn
 
 from jacklib.core.configs import TSLNetConfig
+from jacklib.core.outputs import TSLNetOutput
 from jacklib.core.shapes import LOGMEL_BINS, LOGMEL_FRAMES, check_clips, check_shape
 from jacklib.ops import AvgPool2d, BatchNorm, Conv1d, Conv2d, MaxPool2d, ReLU, as_floats, logsumexp
 
 CHUNK = 600  # clips that go through the audio extractor at a time, to bound memory
-
-
-class TSLNetOutput(NamedTuple):
-    """TSL-Net's output; the last three only if video labels were given."""
-
-    video_score: jt.Var  # [B, C], 0 to 1
-    scores: jt.Var  # [B, T, C+1], fused: class and not background; last, background; 0 to 1
-    features: jt.Var  # [B, T, n]
-    distribution: jt.Var | None = None  # [B, T, C+1], each clip's sum to 1
-    video_distribution: jt.Var | None = None  # [B, C], sum to 1
-    reverse_mapping: jt.Var | None = None  # [1], mean log-softmax of the matching cosine, <= 0
 
 
 # --- Audio ----------------------------------------------------------------------------------------

@@ -8,12 +8,11 @@ map, nc channels of that map, k = embed_size, n audio segments, e = audio_embed_
 With the paper's settings S = 12, m = 16, nc = 2048, k = 512, n = 16, e = 256, C = 8.
 """
 
-from typing import NamedTuple
-
 import jittor as jt
 from jittor import nn
 
 from jacklib.core.configs import VAANetConfig
+from jacklib.core.outputs import VAANetOutput
 from jacklib.core.shapes import (
     AUDIO_COEFFICIENTS,
     AUDIO_FRAMES,
@@ -25,16 +24,6 @@ from jacklib.networks.attention import Attention
 from jacklib.networks.resnet import audio_resnet18
 from jacklib.networks.resnet3d import resnet3d
 from jacklib.ops import BatchNorm, Conv1d, ReLU, as_var, kaiming_normal_fan_out
-
-
-class VAANetOutput(NamedTuple):
-    """What VAANet gives: class scores and the three attentions behind the visual half of them."""
-
-    logits: jt.Var  # [B, C]
-    alpha: jt.Var  # [S, B, m], spatial; each row sums to m
-    beta: jt.Var  # [S, B, k], channel; each row sums to k
-    gamma: jt.Var  # [B, S], temporal; zero or more
-    audio_gamma: jt.Var  # [B, n], the same over the audio segments
 
 
 class VAANet(nn.Module):

@@ -9,43 +9,14 @@ Maps are [N, C, T, V].
 """
 
 import math
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from jacklib.core.configs import BPMGCNConfig
+from jacklib.core.outputs import BPMGCNInspection, BPMGCNOutput
 from jacklib.core.shapes import GAIT_JOINTS, MOVEMENT_CHANNELS, POSTURE_CHANNELS, check_gait
 from jacklib.core.skeleton import Graph
-
-
-class BPMGCNOutput(NamedTuple):
-    """What BPM-GCN gives; of a network with one stream, None for the other's."""
-
-    posture_logits: Tensor | None  # [N, n_classes]
-    affective: Tensor | None  # [N, n_features * frames]
-    movement_logits: Tensor | None  # [N, n_classes]
-
-    @property
-    def logits(self) -> Tensor:
-        """The prediction: the mean of the streams' logits, [N, n_classes]."""
-        of_streams = [x for x in (self.posture_logits, self.movement_logits) if x is not None]
-        return sum(of_streams) / len(of_streams)
-
-
-class BPMGCNInspection(NamedTuple):
-    """What BPM-GCN learned and looked at, for display; empty lists for what it has not."""
-
-    posture_graphs: list[Tensor]  # ten units' attention, [N, k, V, V]: [from, to]; columns sum to 1
-    movement_graphs: list[Tensor]
-    posture_learned: list[Tensor]  # ten units' PA, [k, V, V]
-    movement_learned: list[Tensor]
-    posture_joints: list[Tensor]  # three fusions' attention to joints, [N, V], 0 to 1
-    movement_joints: list[Tensor]
-    posture_times: list[Tensor]  # three fusions' attention to times, [N, T], [N, T/2] and [N, T/4]
-    movement_times: list[Tensor]
-    output: BPMGCNOutput
-
 
 # --- One unit: a graph convolution in each frame, then a convolution over time at each joint ------
 

@@ -9,40 +9,15 @@ settings S = 16, d = 2048, h = 8, C = 8. The paper uses 10 segments and an audio
 released code, which these files follow, 16 segments and an audio ResNet-18.
 """
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
 from jacklib.core.configs import CTENConfig
+from jacklib.core.outputs import CTENOutput, CTENVisualOutput
 from jacklib.core.shapes import MEL_BINS, audio_map, check_shape
 from jacklib.reference.attention import Attention
 from jacklib.reference.resnet import audio_resnet18
 from jacklib.reference.resnet3d import resnet3d
-
-
-class CTENOutput(NamedTuple):
-    """CTEN's class scores and all its attention maps.
-
-    Rows are queries, columns keys; each row sums to 1.
-    """
-
-    logits: Tensor  # [B, C]
-    gamma: Tensor  # [B, S], temporal; zero or more (with erase_sound: of the image)
-    visual_attention: Tensor  # [B, S, S], between visual segments
-    audio_attention: Tensor  # [B, S, S], between audio segments
-    v2a_attention: Tensor  # [B, h, S, S], audio queries, visual keys
-    a2v_attention: Tensor  # [B, h, S, S], visual queries, audio keys
-    audio_gamma: Tensor | None = None  # [B, S], with erase_sound
-
-
-class CTENVisualOutput(NamedTuple):
-    """The output of the visual stream; see CTENOutput."""
-
-    logits: Tensor  # [B, C]
-    gamma: Tensor  # [B, S]
-    visual_attention: Tensor  # [B, S, S]
-
 
 # --- Attention within and between modalities ------------------------------------------------------
 

@@ -8,27 +8,15 @@ classes, d width of one modality, n width of the neck, k = T // r_act. With the 
 C = 2 (n, p), d = 512, n = 2048, r_act = 8. Class C, the last, is background.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from jacklib.core.configs import TSLNetConfig
+from jacklib.core.outputs import TSLNetOutput
 from jacklib.core.shapes import LOGMEL_BINS, LOGMEL_FRAMES, check_clips, check_shape
 
 CHUNK = 600  # clips that go through the audio extractor at a time, to bound memory
-
-
-class TSLNetOutput(NamedTuple):
-    """TSL-Net's output; the last three only if video labels were given."""
-
-    video_score: Tensor  # [B, C], 0 to 1
-    scores: Tensor  # [B, T, C+1], fused: class and not background; last, background; 0 to 1
-    features: Tensor  # [B, T, n]
-    distribution: Tensor | None = None  # [B, T, C+1], each clip's sum to 1
-    video_distribution: Tensor | None = None  # [B, C], sum to 1
-    reverse_mapping: Tensor | None = None  # scalar, mean log-softmax of the matching cosine, <= 0
 
 
 # --- Audio ----------------------------------------------------------------------------------------

@@ -8,12 +8,11 @@ map, nc channels of that map, k = embed_size, n audio segments, e = audio_embed_
 With the paper's settings S = 12, m = 16, nc = 2048, k = 512, n = 16, e = 256, C = 8.
 """
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
 from jacklib.core.configs import VAANetConfig
+from jacklib.core.outputs import VAANetOutput
 from jacklib.core.shapes import (
     AUDIO_COEFFICIENTS,
     AUDIO_FRAMES,
@@ -24,16 +23,6 @@ from jacklib.core.shapes import (
 from jacklib.reference.attention import Attention
 from jacklib.reference.resnet import audio_resnet18
 from jacklib.reference.resnet3d import resnet3d
-
-
-class VAANetOutput(NamedTuple):
-    """What VAANet gives: class scores and the three attentions behind the visual half of them."""
-
-    logits: Tensor  # [B, C]
-    alpha: Tensor  # [S, B, m], spatial; each row sums to m
-    beta: Tensor  # [S, B, k], channel; each row sums to k
-    gamma: Tensor  # [B, S], temporal; zero or more
-    audio_gamma: Tensor  # [B, n], the same over the audio segments
 
 
 class VAANet(nn.Module):
