@@ -111,6 +111,8 @@ def _epoch(
         desc=f"{run.unit} {epoch + 1}/{progress['n_epochs']}",
         disable=not run.show or parallel.rank() > 0,
     )  # fmt: skip
+    if not (epoch or first):  # a minute or two without a sign on a machine that lacks them
+        bar.set_postfix_str("the first step compiles kernels that are not there yet, once")
     for number, batch in enumerate(bar, start=first):
         if rates is not None:
             for group, rate in zip(optimizer.groups, rates(epoch, number), strict=True):
