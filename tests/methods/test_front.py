@@ -476,7 +476,7 @@ def test_what_is_wrong_in_a_folder_of_frames_is_named(prepared, models, tmp_path
     empty = tmp_path / "empty"
     empty.mkdir()
     for network in ("vaanet", "tsl"):
-        with pytest.raises(DataError, match="empty: found no image"):
+        with pytest.raises(DataError, match="empty: found a folder without any, wanted frames or films"):
             models[network].predict(empty)
 
 
@@ -575,7 +575,7 @@ def test_predict_where_nothing_is_found(tmp_path, capsys):
     words = ("vaanet", tmp_path / "empty", loop, tmp_path / "gone.mp4", "--out", tmp_path / "out")
     assert predicted(*words) == 1
     said = capsys.readouterr()
-    assert said.err.count("not read:") == 3 and "empty: found no image" in said.err
+    assert said.err.count("not read:") == 3 and "empty: found a folder without any, wanted frames or films" in said.err
     assert said.out == "" and not (tmp_path / "out").exists()
     with pytest.raises(DataError, match="wanted one of vaanet, cten, tsl, gait"):
         predicted("vaanett", CLIP)
