@@ -476,7 +476,7 @@ def test_what_is_wrong_in_a_folder_of_frames_is_named(prepared, models, tmp_path
     empty = tmp_path / "empty"
     empty.mkdir()
     for network in ("vaanet", "tsl"):
-        with pytest.raises(DataError, match="empty: found a folder without any, wanted frames or films"):
+        with pytest.raises(DataError, match="empty: found no image"):
             models[network].predict(empty)
 
 
@@ -575,7 +575,10 @@ def test_predict_where_nothing_is_found(tmp_path, capsys):
     words = ("vaanet", tmp_path / "empty", loop, tmp_path / "gone.mp4", "--out", tmp_path / "out")
     assert predicted(*words) == 1
     said = capsys.readouterr()
-    assert said.err.count("not read:") == 3 and "empty: found a folder without any, wanted frames or films" in said.err
+    assert (
+        said.err.count("not read:") == 3
+        and "empty: found nothing to read in it, wanted frames or films" in said.err
+    )
     assert said.out == "" and not (tmp_path / "out").exists()
     with pytest.raises(DataError, match="wanted one of vaanet, cten, tsl, gait"):
         predicted("vaanett", CLIP)
@@ -620,11 +623,11 @@ def test_what_is_no_network_and_what_is_another_network_s(tmp_path, monkeypatch,
     assert predicted("Gait", WALK, "notes", "pictures", "--out", "out") == 1
     said = capsys.readouterr().err.splitlines()[-2:]
     for name, line in zip(("notes", "pictures"), said, strict=True):
-        assert line.startswith(f"not read: {name}: found a folder without any, wanted poses: .bvh")
+        assert line.startswith(f"not read: {name}: found nothing to read in it, wanted poses: .bvh")
     assert predicted("VAANet", WALK, "notes", "x" * 300 + ".csv", "--out", "out") == 1
     poses, empty, long = capsys.readouterr().err.splitlines()[-3:]
     assert poses.endswith("Poses are for gait: bash script/run.sh predict gait FILE")
-    assert "notes: found a folder without any, wanted frames or films." in empty
+    assert "notes: found nothing to read in it, wanted frames or films." in empty
     assert long.startswith("not read: xxx")
 
 
