@@ -157,6 +157,7 @@ def read_source(source: Path, *, solutions: bool = False) -> dict[str, NotebookN
     return editions
 
 
+CALL = re.compile(r"^classroom\.(check|quiz)\(\s*\"([\w.]+)\"", re.MULTILINE)
 CHECK = re.compile(r"^classroom\.check\(\s*\"([\w.]+)\"", re.MULTILINE)
 
 
