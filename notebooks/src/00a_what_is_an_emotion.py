@@ -17,8 +17,8 @@
 # |---|---|
 # | **You can afterwards** | name the emotion models behind VE8 and Ekman-6; measure distance on Plutchik's wheel; place events by valence and arousal; tell felt, expressed, perceived and evoked emotion apart; say what a polarity loss assumes |
 # | **You should know** | Python functions, lists and dictionaries, NumPy arrays (any introduction); no machine learning |
-# | **Minutes** | you 50 · machine under 1 |
-# | **Core** | sections 1 to 4; extra: 5 |
+# | **Minutes** | you 60 · machine 1 |
+# | **Core** | sections 1 to 4 (50 minutes); extra: 5 |
 # | **Needs** | this repository; no GPU, no download |
 
 # %% [markdown] lang="zh" tags=["slide"]
@@ -28,8 +28,8 @@
 # |---|---|
 # | **学完你能** | 说出 VE8 和 Ekman-6 背后的情感模型；计算情感轮上的距离；用效价和唤醒度给事件定位；区分感受到的、表达的、感知到的和引发的情感；说明极性损失作了什么假设 |
 # | **需要先会** | Python 函数、列表、字典，NumPy 数组（任何入门教程）；不需要机器学习 |
-# | **用时（分钟）** | 你 50 · 机器不到 1 |
-# | **必学** | 第 1 至 4 节；选学：第 5 节 |
+# | **用时（分钟）** | 你 60 · 机器 1 |
+# | **必学** | 第 1 至 4 节（50 分钟）；选学：第 5 节 |
 # | **运行条件** | 本仓库；不需要 GPU，也不用下载 |
 
 # %% lang="en"
@@ -57,21 +57,21 @@ from jacklib.widgets import affect
 
 plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 1 · A list of emotions ★
 #
 # A classifier needs classes. Which emotions are there? Psychology has no agreed answer. Two lists dominate video data sets.
 #
-# **Six basic emotions.** Ekman argues that a few emotions evolved to deal with fundamental tasks of life, such as a loss or a danger, each with its own signal, physiology and causes; he calls his article a research agenda more than a theory (Ekman 1992). Data sets use the six for which facial expressions were studied most: anger, disgust, fear, joy (or happiness), sadness, surprise. **Ekman-6** has its classes and its name from there.
+# **Six basic emotions.** Ekman argues that a few emotions evolved to deal with fundamental tasks of life, such as a loss or a danger, each with its own signal, physiology and causes; he calls his article a research agenda more than a theory (Ekman 1992). Data sets use the six that research on faces uses most (Barrett et al. 2019): anger, disgust, fear, joy (or happiness), sadness, surprise. **Ekman-6** has its classes and its name from there.
 #
 # **Eight on a wheel.** Plutchik arranges eight primary emotions in a circle. Neighbours are similar, opposites face each other: joy and sadness, trust and disgust, fear and anger, surprise and anticipation (Plutchik 1980; *trust* is called *acceptance* there). Other emotions are mixtures: joy and trust give love. **VideoEmotion-8 (VE8)** uses these eight.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 1 · 列一张情感清单 ★
 #
 # 分类器需要类别。情感有哪些？心理学并没有公认的答案。视频数据集主要采用两种清单。
 #
-# **六种基本情感。** 埃克曼（Ekman）认为，少数几种情感是为应对生活中的基本任务（如丧失、危险）进化而来的，各有独特的信号、生理反应和诱因；他称自己的文章与其说是理论，不如说是研究纲领（Ekman 1992）。数据集采用的是面部表情研究最多的六种：愤怒、厌恶、恐惧、喜悦（高兴）、悲伤、惊讶。**Ekman-6** 的类别和名称都由此而来。
+# **六种基本情感。** 埃克曼（Ekman）认为，少数几种情感是为应对生活中的基本任务（如丧失、危险）进化而来的，各有独特的信号、生理反应和诱因；他称自己的文章与其说是理论，不如说是研究纲领（Ekman 1992）。数据集采用的是面部表情研究中最常用的六种（Barrett 等 2019）：愤怒、厌恶、恐惧、喜悦（高兴）、悲伤、惊讶。**Ekman-6** 的类别和名称都由此而来。
 #
 # **轮上的八种。** 普拉切克（Plutchik）把八种主要情感排成一圈：相邻的相似，相对的相反——喜悦与悲伤、信任与厌恶、恐惧与愤怒、惊讶与期待（Plutchik 1980；书中“信任”称为“接纳”）。其他情感是它们的混合，例如喜悦加信任是爱。**VideoEmotion-8（VE8）** 采用的就是这八种。
 
@@ -136,7 +136,7 @@ for name in WHEEL:
 pairs = ...  # (as it is, with surprise negative)
 classroom.check("00a.2", pairs)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 2 · Or two numbers ★
 #
 # Others doubt that emotions are separate things. Russell asked people how similar 28 words for feelings are and found that they form a circle in a plane (Russell 1980). One axis is **valence**, from unpleasant to pleasant; the other is **arousal**, from sleepy to excited. Around the circle lie pleasure (0°), excitement (45°), arousal (90°), distress (135°), displeasure (180°), depression (225°), sleepiness (270°) and relaxation (315°).
@@ -152,7 +152,7 @@ classroom.check("00a.2", pairs)
 #
 # **Sentiment** is coarser than both: positive, neutral or negative, which is the sign of valence. It is what TSL-300 marks in long videos (notebook 06).
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 2 · 还是用两个数？ ★
 #
 # 也有人怀疑情感是否真能分成一种一种。罗素（Russell）请人判断 28 个描述感受的词有多相似，发现它们在平面上排成一个圆（Russell 1980）。一个轴是**效价**（valence），从不愉快到愉快；另一个轴是**唤醒度**（arousal），从困倦到兴奋。沿圆周依次是愉快（0°）、兴奋（45°）、唤醒（90°）、苦恼（135°）、不愉快（180°）、沮丧（225°）、困倦（270°）、放松（315°）。
@@ -241,12 +241,12 @@ classroom.check("00a.3", close_opposites)
 kinds = ...  # a list of five words
 classroom.check("00a.4", kinds)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 4 · Place eight events ★
 #
 # Here are the events of eight **rendered clips**, one of each class of VE8, without their names: coloured shapes that move (no sound). Nobody felt anything, and nobody expressed anything; a designer chose colours and movements that many people associate with an emotion. So what you note is what *you perceive* in shapes, or what they *evoke* in you. First a prediction.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 4 · 给八个事件定位 ★
 #
 # 下面是八段**渲染视频**中的事件，VE8 每类一个，名称隐去：会动的彩色图形（没有声音）。没有人感受了什么，也没有人表达什么；是设计者选用了许多人会与某种情感联系起来的色彩和动作。所以你写下的，是*你*从图形中感知到的，或它们在你心里引发的。先作一个预测。
@@ -261,7 +261,7 @@ classroom.check("00a.4", kinds)
 guess = ...
 classroom.predict("00a.p1", guess)
 
-# %%
+# %% tags=["slide"]
 order = np.random.default_rng(20).permutation(8)  # do not look up what comes out
 events = {}
 for letter, label in zip("ABCDEFGH", order, strict=True):
@@ -382,12 +382,12 @@ classroom.check("00a.5", place)
 answers = {1: "", 2: "", 3: "", 4: "", 5: ""}  # a, b, c or d
 classroom.quiz("00a", answers)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## In three sentences
 #
 # Emotions can be described by a list of classes, such as Ekman's six or Plutchik's eight, or by two numbers, valence and arousal, and the two descriptions disagree in places. A label records what somebody felt, expressed, perceived or had evoked, and often it does not say which. A model that agrees with labels has learned whose judgement they were, not what an emotion is.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 三句话总结
 #
 # 情感可以用类别清单（如埃克曼的六种、普拉切克的八种）描述，也可以用效价和唤醒度两个数描述，两种描述有不一致之处。标签记录的是某人感受到、表达出、感知到或被引发的情感，而且常常没有说明是哪一种。模型与标签一致，说明它学到了某些人的判断，而不是学到了什么是情感。

@@ -17,8 +17,8 @@
 # |---|---|
 # | **You can afterwards** | ask the questions of consent before you record; show why gait identifies a person; say what the EU's AI Act and China's rules demand of emotion recognition; name who is missing from the data; say what an attention map does not prove; write a model card |
 # | **You should know** | accuracy and its baselines (00b); whose emotion a label records (00a); NumPy |
-# | **Minutes** | you 50 · machine under 1 |
-# | **Core** | sections 1 to 5 and 7; extra: 6 |
+# | **Minutes** | you 60 · machine 1 |
+# | **Core** | sections 1 to 5 and 7 (50 minutes); extra: 6 |
 # | **Needs** | this repository; no GPU, no download |
 #
 # This notebook reports laws as facts, with articles, as far as we could check them in November 2026. **It is not legal advice.** Before you record or judge people, ask your institution's ethics board and its data protection officer.
@@ -30,8 +30,8 @@
 # |---|---|
 # | **学完你能** | 在采集之前问清同意的问题；说明步态为什么能识别个人；说出欧盟《人工智能法》和中国相关规定对情感识别的要求；指出数据中缺少了哪些人；说明注意力图不能证明什么；写出一张模型卡 |
 # | **需要先会** | 准确率及其基线（00b）；标签记录的是谁的情感（00a）；NumPy |
-# | **用时（分钟）** | 你 50 · 机器不到 1 |
-# | **必学** | 第 1 至 5 节、第 7 节；选学：第 6 节 |
+# | **用时（分钟）** | 你 60 · 机器 1 |
+# | **必学** | 第 1 至 5 节、第 7 节（50 分钟）；选学：第 6 节 |
 # | **运行条件** | 本仓库；不需要 GPU，也不用下载 |
 #
 # 本笔记本按条文介绍法律，内容为 2026 年 11 月所能核对到的。**这不是法律意见。** 在采集或评判任何人之前，请先咨询所在机构的伦理委员会和个人信息保护负责人。
@@ -59,7 +59,7 @@ from jacklib.weights.checkpoint import read_options
 
 plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 1 · Before the law: five questions ★
 #
 # 1. **Who is shown**, and do they know it? Somebody who uploaded a birthday video did not agree to become training data; the guests in it were not asked at all.
@@ -70,7 +70,7 @@ plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "f
 #
 # The data that ship with JACK are chosen by these questions: rendered clips show nobody, *Big Buck Bunny* is an animated film under a free licence, and the walks come from published motion capture.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 1 · 谈法律之前：五个问题 ★
 #
 # 1. **出现了谁**，他们知道吗？上传生日视频的人，没有同意让它成为训练数据；视频里的客人更没有人问过。
@@ -91,7 +91,7 @@ plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "f
 #
 # BPM-GCN（07）的输入是行走者的骨架：没有脸，也没有姓名。这算匿名吗？下面是 JACK 步态样例中的一位行走者，以四种风格行走。（样例由少数几段真实步态制成：每位“行走者”有自己的身体比例，风格改变的是步速、摆动和姿势。）
 
-# %%
+# %% tags=["slide"]
 arrays = styled_gaits(progress=False)
 about = json.loads((arrays / "gait.json").read_text(encoding="utf-8"))
 poses = np.load(arrays / "test_joint.npy")[..., 0].transpose(0, 2, 3, 1)  # [192, 48, 16, 3], metres
@@ -362,7 +362,7 @@ classroom.check("00c.4", other_attention)
 #
 # **模型卡**是随训练好的模型一起提供的一页说明：用于什么，不用于什么，用什么数据训练和测量，对谁效果如何（Mitchell 等 2019）。请为 JACK 自带的 VAANet（04 的课堂规模网络）写一张。下面是权重文件里的记录：
 
-# %%
+# %% tags=["slide"]
 record = read_options(samples_folder() / "weights" / "vaanet.safetensors")
 for name in ("network", "trained_on", "score", "epoch", "seed", "class_names"):
     print(f"{name:12} {record[name]}")
@@ -413,15 +413,15 @@ if card["name"]:
 answers = {1: "", 2: "", 3: "", 4: "", 5: ""}  # a, b, c or d
 classroom.quiz("00c", answers)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## In three sentences
 #
-# Ask who is shown, what they agreed to, whether they could refuse, what happens to them and whether it is needed, before you ask what the law says. In the EU, inferring emotions at work and in education from biometric data is prohibited, and elsewhere those exposed must be told; in China, biometric data are sensitive and need separate consent. A model card says honestly what a model is for, on what it was measured against which baseline, and whom it knows nothing about.
+# Ask who is shown, what they agreed to, whether they could refuse, what happens to them and whether it is needed, before you ask what the law says. In the EU, inferring emotions at work and in education is prohibited (medical and safety reasons aside), and elsewhere those exposed must be told; in China, biometric data are sensitive and need separate consent. A model card says honestly what a model is for, on what it was measured against which baseline, and whom it knows nothing about.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 三句话总结
 #
-# 先问出现了谁、同意了什么、能否拒绝、会有什么后果、是否必要，再问法律怎么说。在欧盟，禁止在工作和教育中根据生物识别数据推断情感，在其他场合必须告知受影响的人；在中国，生物识别信息属于敏感个人信息，须取得单独同意。模型卡如实说明：模型用于什么，在什么数据上、与什么基线相比测得多少分，以及它对哪些人一无所知。
+# 先问出现了谁、同意了什么、能否拒绝、会有什么后果、是否必要，再问法律怎么说。在欧盟，禁止在工作和教育中推断情感（医疗和安全原因除外），在其他场合必须告知受影响的人；在中国，生物识别信息属于敏感个人信息，须取得单独同意。模型卡如实说明：模型用于什么，在什么数据上、与什么基线相比测得多少分，以及它对哪些人一无所知。
 
 # %% [markdown] lang="en"
 # ## References
