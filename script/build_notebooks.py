@@ -12,34 +12,33 @@ The source, `notebooks/src/NN_name.py`, is in jupytext's percent format:
 
 Between two cells of both editions there are as many English as Chinese ones of each kind.
 
-Exercises are marked in code cells, inside what both teacher and student see:
+An exercise is a code cell with the tag "exercise". What stands before its check is the student's:
 
+    # %% tags=["exercise"]
     answer = ...
-    ### BEGIN SOLUTION
-    answer = 4096
-    ### END SOLUTION
-    check_value("1a", answer, 4096)
+    classroom.check("05.1a", answer)
 
-The student edition has `# your answer here` in place of the region, and where the region is
-indented (the body of a function) `...` beneath it, so that the cell still runs. Any name that later
-cells use must therefore be given `...` above the region, and later cells must run with that
-placeholder too: solve first, then `check_...` from `jacklib.teaching.classroom`, which bear it.
+The answer, hints and what is said to wrong ones are in `jacklib/teaching/exercises/05.yaml`, so no
+notebook tells them. The teachers' edition has the solution in the blank's place and its reason
+beneath. Later cells must run with the blank, too.
 
 `build` writes `notebooks/NN_name.ipynb` (English) and `notebooks/cn/NN_name.ipynb` (Chinese), or
 with solutions `notebooks/solutions/en/` and `.../cn/`. All run in `notebooks/`. Building needs
-jupytext and nbclient (`pip install -e .[dev]`), and for what PyTorch says in a notebook PyTorch
+jupytext and nbclient (`pip install -e .[course]`), and for what PyTorch says in a notebook PyTorch
 (JACK_TORCH_PYTHON): its answers are stored for readers without it, see
 `jacklib.backend.torch_process`.
 """
 
 import argparse
+import ast
 import copy
 import hashlib
 import os
 import re
 import sys
+import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -51,13 +50,13 @@ from jacklib.backend.torch_process import find_torch, recording
 from jacklib.cli.run import guarded
 from jacklib.errors import DataError, refuse
 from jacklib.files import reading, write_text
+from jacklib.teaching import exercise
+from jacklib.teaching.exercise import Exercise
 
 NOTEBOOKS = ROOT / "notebooks"
 TIMEOUT = 1200  # seconds for one cell: the first one that uses Jittor may compile its kernels
 
 EDITIONS = ("en", "zh")
-PLACEHOLDER = {"en": "# your answer here", "zh": "# 在这里作答"}
-BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 
 # Of a line that was rewritten with \r nbclient keeps the last form: that may be blank.
 WIPED = re.compile(r"^[ \t]*\r?$|\r", re.MULTILINE)
@@ -147,7 +146,8 @@ def read_source(source: Path, *, solutions: bool = False) -> dict[str, NotebookN
         for number, cell in enumerate(parsed.cells, start=1):
             if cell.metadata.get("lang", lang) != lang:
                 continue
-            cells.append(_cell(cell, lang, solutions, f"{source.name}, cell {number}"))
+            where = f"{source.name}, cell {number}"
+            cells += _cells_of(cell, lang, solutions, where)
         for index, cell in enumerate(cells):
             # Ids made from the place, so that building again gives the same file.
             cell["id"] = hashlib.sha256(f"{source.stem} {lang} {index}".encode()).hexdigest()[:8]
@@ -157,44 +157,53 @@ def read_source(source: Path, *, solutions: bool = False) -> dict[str, NotebookN
     return editions
 
 
-def student_code(code: str, lang: str = "en", where: str = "code") -> str:
-    """Code with its solution regions replaced by the placeholder.
-
-    Raises DataError naming `where` for a mark without its partner.
-    """
-    lines, inside = [], False
-    for line in code.split("\n"):
-        mark = line.strip()
-        if mark == BEGIN and not inside:
-            inside = True
-            indent = line[: len(line) - len(line.lstrip())]
-            lines.append(indent + PLACEHOLDER[lang])
-            # At the left margin nothing must stand there, and `...` would show as an output.
-            if indent:
-                lines.append(indent + "...")
-        elif mark == END and inside:
-            inside = False
-        elif mark in (BEGIN, END):
-            raise DataError(where, found=f"{mark} where none can be",
-                            wanted=f"{BEGIN} and {END} in turn", cure="Pair the marks."
-            )  # fmt: skip
-        elif not inside:
-            lines.append(line)
-    refuse(inside, where, found=f"{BEGIN} without {END}", wanted="both marks",
-           cure="Add the second mark.")  # fmt: skip
-    return "\n".join(lines)
+CALL = re.compile(r"^classroom\.(check|quiz)\(\s*\"([\w.]+)\"", re.MULTILINE)
+CHECK = re.compile(r"^classroom\.check\(\s*\"([\w.]+)\"", re.MULTILINE)
 
 
-def _cell(cell: NotebookNode, lang: str, solutions: bool, where: str) -> NotebookNode:
+def solved_code(code: str, where: str = "code") -> tuple[str, Exercise]:
+    """An exercise's cell with its solution, and the exercise. Raises DataError naming `where` where
+    no check stands in it, or one of what no file knows."""
+    match = CHECK.search(code)
+    refuse(match is None, where, found="an exercise without a check",
+           wanted='classroom.check("05.1a", answer) at its end', cure="Add it.")  # fmt: skip
+    found = exercise.find(match[1])
+    solution = found.facts["solution"].rstrip() + "\n"
+    call = ast.parse(code[match.start() :]).body[0].value
+    if found.facts["kind"] == "value":
+        given = ", ".join(f"{word.arg}={ast.unparse(word.value)}" for word in call.keywords)
+        solution += f"\n\n{ast.unparse(call.args[1])} = answer({given})\n"
+    return f"{solution}\n\n{code[match.start() :]}", found
+
+
+def _cells_of(cell: NotebookNode, lang: str, solutions: bool, where: str) -> Iterator[NotebookNode]:
     ours = ("lang", "lines_to_next_cell")  # read here, and jupytext's note on blank lines
     metadata = {key: value for key, value in cell.metadata.items() if key not in ours}
     if cell.cell_type != "code":
-        return nbformat.v4.new_markdown_cell(cell.source, metadata=metadata)
-    student = student_code(cell.source, lang, where)  # also checks the marks for the teacher
-    if student != cell.source and "exercise" not in metadata.get("tags", []):
-        metadata["tags"] = [*metadata.get("tags", []), "exercise"]
-    source = cell.source if solutions else student
-    return nbformat.v4.new_code_cell(source, metadata=metadata)
+        yield nbformat.v4.new_markdown_cell(cell.source, metadata=metadata)
+        return
+    if "exercise" not in metadata.get("tags", []):
+        refuse(CHECK.search(cell.source), where, found="a check outside an exercise",
+               wanted='tags=["exercise"]', cure="Mark the cell.")  # fmt: skip
+        yield nbformat.v4.new_code_cell(cell.source, metadata=metadata)
+        return
+    solved, found = solved_code(cell.source, where)
+    yield nbformat.v4.new_code_cell(solved if solutions else cell.source, metadata=metadata)
+    if solutions:
+        yield nbformat.v4.new_markdown_cell(_reasons(found, lang), metadata={"tags": ["solution"]})
+
+
+def _reasons(found: Exercise, lang: str) -> str:
+    """What a teacher reads under a solution: why it is right, and what students typically miss."""
+    words = {"en": ("Why", "Typical wrong answers"), "zh": ("理由", "常见错误")}[lang]
+    facts = found.facts
+    page = [f"**{words[0]}.** {facts['reason'][lang]}"]
+    said = [wrong[lang] for wrong in facts.get("wrong", ()) if lang in wrong]
+    said += [told[lang] for key in ("says", "feedback") for told in facts.get(key, {}).values()]
+    if said:
+        page.append(f"\n**{words[1]}.**\n")
+        page += [f"- {line}" for line in said]
+    return "\n".join(page)
 
 
 def _check_languages(cells: Sequence[NotebookNode], source: Path) -> None:
@@ -229,7 +238,8 @@ def _sources(names: Sequence[str], folder: Path) -> list[Path]:
     for name in names:
         wanted = Path(name).name.removesuffix(".py").removesuffix(".ipynb")
         exact = [path for path in everything if path.stem == wanted]
-        matching = exact or [path for path in everything if path.stem.startswith(wanted)]
+        numbered = [path for path in everything if path.stem.partition("_")[0] == wanted]
+        matching = exact or numbered or [p for p in everything if p.stem.startswith(wanted)]
         refuse(len(matching) != 1, f"notebook {name!r}",
                found=", ".join(path.stem for path in matching) or "no such source",
                wanted=f"one of {', '.join(path.stem for path in everything) or '(none yet)'}",
@@ -268,8 +278,8 @@ def _execute(notebook: NotebookNode, source: Path, folder: Path, added: Mapping[
     # Set by many build servers; it would keep every plt figure out of the notebook.
     environment.pop("MPLBACKEND", None)
     try:
-        with bar:
-            client.execute(env=environment)
+        with bar, tempfile.TemporaryDirectory() as own:  # no progress but this run's
+            client.execute(env=environment | {"JACK_PROGRESS": f"{own}/progress.json"})
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         if isinstance(error, CellExecutionError):
             name, words = error.ename, str(error.evalue).strip().splitlines()[-1:]

@@ -1,56 +1,233 @@
-"""Exercise checks for the notebooks, which print one line and never stop "Run all"; `compare_runs`,
-the one rule of comparing runs; `say`, a sentence in the reader's language.
+"""What the notebooks' cells call: exercises that check themselves and never stop "Run all".
 
-    check_value("1a shape", answer, 4096, hint="Multiply width by positions.")
-    check_function("1b pooling", pool, [(([1.0, 3.0],), 2.0)], hint="The mean, not the sum.")
-    summary()
+    classroom.check("05.2", answer)        right, wrong and why, or not done yet: one line
+    classroom.hint("05.2")                 a question, a pointer, a line; at last the solution
+    classroom.predict("06.p1", guess)      note a guess; `reveal` sets the result beside it
+    classroom.quiz("05", answers)          five questions, and what there is to say to each answer
+    classroom.progress()                   a picture of the course: what is solved, what is open
 
 Each check prints one of
     ✓ name            right
-    ✗ name: why       wrong, with the hint
+    ✗ name: why       wrong
     ○ name: ...       not done yet: the answer is still `...` or None
-and returns whether it was right. An error inside the student's function is caught and shown.
-Where the answer may not even exist (the name is unknown), pass `lambda: answer`: `check_value`
-calls a function that it is given.
-
-Arrays may be NumPy arrays, lists, or anything with `.numpy()` (Jittor Vars, PyTorch tensors).
+An error inside the student's function is caught and shown. Nothing of the answer stands in the
+cell: see `jacklib.teaching.exercise`. `grade` is `check` for marking: it raises.
 """
 
 import contextlib
 import copy
-import itertools
-import math
-import textwrap
+import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from jacklib.errors import check_word, refuse_as
-from jacklib.widgets.words import texts
+from jacklib.errors import refuse
+from jacklib.teaching import exercise
+from jacklib.teaching import progress as kept
+from jacklib.teaching.answers import (
+    Todo,
+    Wrong,
+    call_text,
+    compare,
+    one_line,
+    plain,
+    resolve,
+    short,
+)
+from jacklib.teaching.runs import compare_runs, say
+from jacklib.teaching.speech import language
+from jacklib.teaching.speech import say as _say
 
-_TEXT = texts("classroom")
+__all__ = [
+    "check", "compare_runs", "grade", "hint", "language", "predict", "progress", "quiz", "reveal",
+    "say", "student", "summary",
+]  # fmt: skip
 
-_language = "en"
+TRIES = 3  # before the solution is shown
+_MARKING = "NBGRADER_EXECUTION"  # set where nbgrader runs a notebook: what is wrong must raise
 _results: dict[str, bool] = {}  # exercise's name -> right, in the order of first checking
 
 
-class _Todo(Exception):
-    """The answer is still the placeholder."""
+def check(name: str, answer: Any, **given: Any) -> None:
+    """Check an answer to an exercise, print one line, note it. given: what else the exercise needs
+    of the notebook's data."""
+    found = exercise.find(name)
+    share = _judge(name, lambda: found.judge(answer, given=given), answer)
+    assert share or not os.environ.get(_MARKING), f"{name} is not right"
 
 
-class _Wrong(Exception):
-    """The answer is wrong; the message, by its key and values, says how."""
+def grade(name: str, answer: Any, *, seed: int, **given: Any) -> float | None:
+    """Check an answer with the hidden cases of a seed, for marking: AssertionError says why it is
+    wrong. Returns None for a right one, and the points where only a share of them was reached."""
+    found = exercise.find(name)
+    try:
+        share = found.judge(answer, (seed, seed + 1, seed + 2), given)
+    except Todo:
+        raise AssertionError(f"{name}{_say('colon')}{_say('todo')}") from None
+    except (Exception, SystemExit) as error:
+        words = str(error) if isinstance(error, Wrong) else one_line(error)
+        raise AssertionError(f"{name}{_say('colon')}{words}") from None
+    return None if share >= 1 else share * found.facts["points"]
 
-    def __init__(self, key: str, **values: Any):
-        super().__init__(_say(key, **values))
+
+def hint(name: str) -> None:
+    """Print the next hint; after three tries, or once it is solved, the solution and its reason."""
+    found, known = exercise.find(name), kept.entry(name)
+    hints, given = found.said(found.facts["hints"]), known.get("hints", 0)
+    if known.get("solved") or (given >= len(hints) and len(known.get("tries", ())) >= TRIES):
+        print(_say("solution", name=name))
+        print("    " + found.facts["solution"].rstrip().replace("\n", "\n    "))
+        print(found.said(found.facts["reason"]))
+        return
+    number = min(given, len(hints) - 1)
+    print(_say("hint_number", name=name, number=number + 1, total=len(hints)) + hints[number])
+    if given >= len(hints):
+        left = TRIES - len(known.get("tries", ()))
+        print(_say("tries_left", left=left))
+    kept.note(name, lambda entry: entry.update(hints=min(given + 1, len(hints))))
 
 
-def language(lang: str) -> None:
-    """Set the language of the messages: "en" or "zh"."""
-    global _language
-    check_word("lang", lang, _TEXT, "Pass one of these.")
-    _language = lang
+def predict(name: str, guess: Any) -> None:
+    """Note a guess, before the result is shown; while it is `...`, print the question."""
+    found = exercise.find(name)
+    if guess is None or guess is Ellipsis:
+        print(f"○ {name}{_say('colon')}{found.said(found.facts['question'])}")
+        return
+    kept.note(name, lambda entry: entry.update(guess=_plain(guess)), "predictions")
+    print(f"✎ {name}{_say('colon')}{_say('noted', guess=short(guess))}")
+
+
+def reveal(name: str, value: Any) -> None:
+    """Set the result beside the guess, and say what it teaches; nothing while there is no guess."""
+    found, known = exercise.find(name), kept.entry(name, "predictions")
+    if "guess" not in known:
+        print(f"○ {name}{_say('colon')}{_say('no_guess')}")
+        return
+    try:
+        compare(known["guess"], value, found.facts.get("tolerance", 1e-6))
+        near = True
+    except Wrong:
+        near = False
+    kept.note(name, lambda entry: entry.update(result=_plain(value)), "predictions")
+    words = _say(
+        "guess_right" if near else "guess_wrong", guess=short(known["guess"]), value=short(value)
+    )
+    print(
+        f"{'✓' if near else '≠'} {name}{_say('colon')}{words}\n  {found.said(found.facts['says'])}"
+    )
+
+
+def quiz(number: str, answers: Mapping[int, str], *, seed: int | None = None) -> float | None:
+    """Show a notebook's five questions and, under each that was answered, what there is to say.
+
+    answers: {1: "a", ...}; "" is not answered yet. seed: for marking, as `grade` has it: a point
+    for each right one; AssertionError if none is.
+    """
+    questions, right = exercise.lesson(number)["quiz"], 0
+    refuse(not isinstance(answers, Mapping) or not set(answers) <= {*range(1, len(questions) + 1)},
+           f"answers to the quiz of {number}", found=short(answers),
+           wanted=f"a letter for each question, 1 to {len(questions)}",
+           cure='Write it like {1: "a", 2: ""}.')  # fmt: skip
+    page = []
+    for index, question in enumerate(questions, 1):
+        name, letter = f"{number}.q{index}", str(answers.get(index) or "").strip().lower()
+        page.append(f"**{index} · {question['question'][language()]}**\n")
+        for choice, words in question["choices"].items():
+            page.append(f"- **{choice}** · {words[language()]}")
+        if letter in question["choices"]:
+            solved = exercise.sealed(name, letter) == question["answer"]
+            right += solved
+            sign, says = ("✓" if solved else "✗"), question["says"][letter][language()]
+            page.append(f"\n{sign} **{letter}** · {says}")
+            kept.note(name, lambda entry, solved=solved: entry.update(solved=solved))
+        elif letter:
+            page.append(
+                f"\n○ {_say('no_choice', letter=letter, choices=', '.join(question['choices']))}"
+            )
+        page.append("")
+    page.append(_say("quiz", right=right, total=len(questions)))
+    if seed is not None or os.environ.get(_MARKING):
+        assert right, f"{number}{_say('colon')}{_say('quiz', right=0, total=len(questions))}"
+        return None if right == len(questions) else float(right)
+    from IPython.display import Markdown, display  # a terminal's Python does without
+
+    display(Markdown("\n".join(page)))
+    return None
+
+
+def student(name: str | None = None) -> str:
+    """Set the learner's name or number, if one is given; return the one set ("" before)."""
+    if name is not None:
+        kept.change(lambda all: all.update(student=str(name)))
+    return str(kept.read().get("student", ""))
+
+
+def progress():
+    """The whole course as a picture: a square for each exercise."""
+    from IPython.display import HTML
+
+    return HTML(kept.picture())
+
+
+def summary() -> tuple[int, int]:
+    """Print how many of the exercises checked here are solved, and which are open; return (solved,
+    checked)."""
+    total, solved = len(_results), sum(_results.values())
+    if total == 0:
+        print(_say("none"))
+    elif solved == total:
+        print(_say("all", total=total))
+    else:
+        print(_say("summary", solved=solved, total=total))
+        left = _say("join").join(n for n, right in _results.items() if not right)
+        print(_say("left", names=left))
+    return solved, total
+
+
+# --- how a check is judged ----------------------------------------------------------------------
+
+
+def _judge(name: str, judge: Callable[[], float], answer: Any) -> float:
+    """Judge an answer, print its line, note the result; returns the share that is right. Lets only
+    Ctrl-C through."""
+    share, tried = 0.0, True
+    try:
+        share = judge()
+        right = share >= 1
+        print(f"✓ {name}" if right else f"◐ {name}{_say('colon')}{_say('share', share=share)}")
+    except Todo:
+        tried = False
+        print(f"○ {name}{_say('colon')}{_say('todo')}")
+    except (Exception, SystemExit) as error:
+        why = str(error) if isinstance(error, Wrong) else one_line(error)
+        stop = "" if why.endswith((".", "。", "!", "?", "？", "！")) else _say("stop")
+        print(f"✗ {name}{_say('colon')}{why}{stop}{_say('space')}{_say('more', name=name)}")
+    right = share >= 1
+    _results[name] = right
+    if tried:
+        kept.note(name, lambda entry: _tried(entry, right, answer))
+    return share
+
+
+def _tried(entry: dict, right: bool, answer: Any) -> None:
+    """Note a try; the same wrong answer again is none."""
+    code = getattr(answer, "__code__", None)
+    one = exercise.sealed("try", f"{code.co_code!r}{code.co_consts!r}" if code else short(answer))
+    if right:
+        entry["solved"] = True
+    elif one not in (tries := entry.setdefault("tries", [])):
+        tries.append(one)
+
+
+def _plain(value: Any) -> Any:
+    """As JSON keeps it."""
+    value = plain(value)
+    value = value.tolist() if hasattr(value, "tolist") else value
+    return value if isinstance(value, (str, int, float, bool, list)) else short(value)
+
+
+# --- the old checks, until all notebooks are in the new form --------------------------------------
 
 
 def check_value(
@@ -61,7 +238,7 @@ def check_value(
     got: the answer, or a function without arguments that gives it. tolerance: how far numbers may
     be off, absolutely or relative to the wanted one. The wanted answer is not printed.
     """
-    return _judge(name, lambda: _compare(_resolve(got), wanted, tolerance), hint, hint_zh)
+    return _judge_old(name, lambda: compare(resolve(got), wanted, tolerance), hint, hint_zh)
 
 
 def check_function(
@@ -75,228 +252,52 @@ def check_function(
     returns `...` or None, or raises NotImplementedError, is not done yet.
     """
 
-    def compare() -> None:
+    def judge() -> None:
         if function is None or function is Ellipsis:
-            raise _Todo
+            raise Todo
         if not callable(function):
-            raise _Wrong("not_function", got=_short(function))
+            raise Wrong("not_function", got=short(function))
         for arguments, wanted in cases:
             given, named = arguments if isinstance(arguments, tuple) else (arguments,), {}
             if isinstance(arguments, dict):
                 given, named = (), arguments
-            call = _call_text(function, given, named)
+            call = call_text(function, given, named)
             own = given, named
             with contextlib.suppress(Exception):  # what cannot be copied the function gets as it is
                 own = copy.deepcopy(own)
             try:
                 got = function(*own[0], **own[1])
             except NotImplementedError:
-                raise _Todo from None
+                raise Todo from None
             # SystemExit: `exit()` in an answer must not end the kernel.
             except (Exception, SystemExit) as error:
-                raise _Wrong("case_error", call=call, error=_one_line(error)) from None
+                raise Wrong("case_error", call=call, error=one_line(error)) from None
             if got is Ellipsis or (got is None and wanted is not None):
-                raise _Todo
+                raise Todo
             try:
-                _compare(got, wanted, tolerance)
-            except _Wrong as wrong:
-                big = np.ndim(_plain(wanted)) > 0 and np.size(_plain(wanted)) > 8
-                detail = str(wrong) if big else _short(got)
-                raise _Wrong("case", call=call, got=detail, wanted=_short(wanted)) from None
+                compare(got, wanted, tolerance)
+            except Wrong as wrong:
+                big = np.ndim(plain(wanted)) > 0 and np.size(plain(wanted)) > 8
+                detail = str(wrong) if big else short(got)
+                raise Wrong("case", call=call, got=detail, wanted=short(wanted)) from None
 
-    return _judge(name, compare, hint, hint_zh)
-
-
-def summary() -> tuple[int, int]:
-    """Print how many exercises are solved, and which are open; return (solved, checked)."""
-    total, solved = len(_results), sum(_results.values())
-    if total == 0:
-        print(_say("none"))
-    elif solved == total:
-        print(_say("all", total=total))
-    else:
-        print(_say("summary", solved=solved, total=total))
-        left = _say("join").join(n for n, right in _results.items() if not right)
-        print(_say("left", names=left))
-    return solved, total
+    return _judge_old(name, judge, hint, hint_zh)
 
 
-# --- comparing runs -----------------------------------------------------------------------------
-
-
-def say(en: str, zh: str) -> None:
-    """Print a sentence in the language that was set: how a cell says what its numbers show."""
-    print(textwrap.fill(zh, 50) if _language == "zh" else textwrap.fill(en, 100))
-
-
-class Pair(NamedTuple):
-    """Two settings compared seed by seed."""
-
-    differences: np.ndarray  # one per seed, the first setting minus the second
-    agree: int  # differences with the more frequent sign
-    chance: float  # how often tossed coins agree as much or more
-
-
-def compare_runs(
-    measure: str, runs: Mapping[str, Mapping[int, float]], *, fixed: str, fixed_zh: str = ""
-) -> dict[tuple[str, str], Pair]:
-    """Print what two or more settings reached, and each two of them seed by seed.
-
-    measure: what the values are. runs: {setting: {seed: value}}; runs of one seed are a pair.
-    fixed: what was not varied, of which the comparison says nothing. Raises DataError if a setting
-    has other seeds than the first, or a value is not finite.
-    """
-    seeds = sorted(next(iter(runs.values()), ()))
-    for name, values in (runs or {"nothing": {}}).items():
-        bad = sorted(values) != seeds or not np.isfinite([*values.values()]).all() or not seeds
-        refuse_as("other seeds", bad, f"runs of {name!r}", values=str(dict(values)), seeds=seeds)
-    rows = {name: np.array([values[s] for s in seeds], float) for name, values in runs.items()}
-    pairs, width = {}, max(2 * max(map(len, rows)) + 5, len(measure) + 2)
-    print(f"{measure:{width}}" + "".join(f"{f'seed {s}':>9}" for s in seeds) + f"{'mean':>9}")
-    for name, row in rows.items():
-        print(f"{name:{width}}" + "".join(f"{value:9.3f}" for value in [*row, row.mean()]))
-    for (one, a), (other, b) in itertools.combinations(rows.items(), 2):
-        d = np.where(np.isclose(a, b, rtol=0, atol=1e-9), 0, a - b)  # rounding is no difference
-        agree, signs = max((d > 0).sum(), (d < 0).sum()), (d != 0).sum()
-        coins = 2 * sum(math.comb(signs, k) for k in range(agree, signs + 1)) / 2.0**signs
-        pair = pairs[one, other] = Pair(d, int(agree), min(1.0, coins))
-        line = "".join(f"{value:+9.3f}" for value in [*d, d.mean()])
-        spread = f" ± {d.std(ddof=1):.3f}" if len(d) > 1 else ""
-        print(f"{f'{one} − {other}':{width}}{line}{spread}")
-        words = "shown" if pair.chance <= 0.05 else "few" if agree == len(d) > 1 else "luck"
-        print("    " + _say(words, agree=agree, n=len(d), signs=signs, chance=pair.chance))
-    print(_say("fixed", fixed=(fixed_zh or fixed) if _language == "zh" else fixed))
-    return pairs
-
-
-# --- how a check is judged ----------------------------------------------------------------------
-
-
-def _judge(name: str, compare: Callable[[], None], hint: str, hint_zh: str) -> bool:
-    """Run a comparison, print its line, note the result. Lets only Ctrl-C through."""
+def _judge_old(name: str, judge: Callable[[], None], hint: str, hint_zh: str) -> bool:
     right = False
     try:
-        compare()
+        judge()
         right = True
         print(f"✓ {name}")
-    except _Todo:
+    except Todo:
         print(f"○ {name}{_say('colon')}{_say('todo')}")
     except (Exception, SystemExit) as error:
-        why = str(error) if isinstance(error, _Wrong) else _one_line(error)
-        chosen = (hint_zh or hint) if _language == "zh" else (hint or hint_zh)
+        why = str(error) if isinstance(error, Wrong) else one_line(error)
+        chosen = (hint_zh or hint) if language() == "zh" else (hint or hint_zh)
         if chosen:
             stop = "" if why.endswith((".", "。", "!", "?")) else _say("stop")
             why += stop + _say("space") + _say("hint", hint=chosen)
         print(f"✗ {name}{_say('colon')}{why}")
     _results[str(name)] = right
     return right
-
-
-def _resolve(answer: Any) -> Any:
-    """The answer itself. Raises _Todo if it is still the placeholder or not there at all."""
-    if callable(answer) and not hasattr(answer, "shape"):
-        try:
-            answer = answer()
-        except NotImplementedError:
-            raise _Todo from None
-        except NameError as error:
-            # `lambda: answer` before the student has written `answer` is not done rather than
-            # wrong; an unknown name deeper down is a mistake to show.
-            if error.__traceback__.tb_next.tb_next is not None:
-                raise
-            raise _Todo from None
-    if answer is None or answer is Ellipsis:
-        raise _Todo
-    return answer
-
-
-def _compare(got: Any, wanted: Any, tolerance: float) -> None:
-    """Raise _Wrong, saying how, unless the two agree."""
-    other = _Wrong("value", got=_short(got))
-    if isinstance(wanted, dict):
-        if not isinstance(got, dict) or set(got) != set(wanted):
-            raise other
-        for key, value in wanted.items():
-            _compare(got[key], value, tolerance)
-        return
-    wanted_array = None if isinstance(wanted, (bool, np.bool_)) else _numbers(wanted)
-    if wanted_array is None and isinstance(wanted, (list, tuple)):  # texts, a mixed or ragged list
-        if not isinstance(got, (list, tuple)) or len(got) != len(wanted):
-            raise other
-        for one, wanted_one in zip(got, wanted, strict=True):
-            _compare(one, wanted_one, tolerance)
-        return
-    if wanted_array is None:
-        same = _plain(got) == wanted
-        if not isinstance(same, (bool, np.bool_)) or not same:  # an array's == gives an array
-            raise other
-        return
-    got_array = _numbers(got)
-    if got_array is None:
-        raise _Wrong("type", got=_short(got), kind=type(got).__name__)
-    if got_array.shape != wanted_array.shape:
-        raise _Wrong("shape", got=list(got_array.shape), wanted=list(wanted_array.shape))
-    close = np.isclose(got_array, wanted_array, rtol=tolerance, atol=tolerance, equal_nan=True)
-    if close.all():
-        return
-    if got_array.size == 1:
-        raise other
-    missing = ~np.isfinite(got_array) & np.isfinite(wanted_array)
-    if missing.any():
-        raise _Wrong("nan", count=int(missing.sum()), size=got_array.size)
-    most = float(np.nanmax(np.abs(got_array - wanted_array)))
-    raise _Wrong("far", count=int((~close).sum()), size=got_array.size, most=most)
-
-
-def _numbers(value: Any) -> np.ndarray | None:
-    """The value as an array of numbers, or None where it is none."""
-    try:
-        array = np.asarray(_plain(value))
-    except (ValueError, TypeError):  # ragged lists, objects NumPy cannot take
-        return None
-    if array.dtype.kind not in "biufc":
-        return None
-    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
-
-
-def _plain(value: Any) -> Any:
-    """Jittor Vars and PyTorch tensors as NumPy arrays, also inside lists; the rest unchanged."""
-    if hasattr(value, "detach"):
-        value = value.detach()
-    if hasattr(value, "numpy") and callable(value.numpy):
-        return value.numpy()
-    if type(value) in (list, tuple):
-        return type(value)(_plain(item) for item in value)
-    return value
-
-
-def _call_text(function: Callable, given: tuple, named: dict) -> str:
-    inside = [*map(_short, given), *(f"{key}={_short(value)}" for key, value in named.items())]
-    name = getattr(function, "__name__", "function")
-    # A lambda has no name that a reader knows.
-    return f"{'function' if name == '<lambda>' else name}({', '.join(inside)})"
-
-
-def _short(value: Any) -> str:
-    """One short line that shows a value; a large array by its shape."""
-    try:
-        plain = _plain(value)
-        if isinstance(plain, np.ndarray) and plain.size > 8:
-            return f"array of shape {list(plain.shape)}"
-        words = repr(plain.tolist() if isinstance(plain, (np.ndarray, np.generic)) else plain)
-    except Exception:  # a __repr__ of the student's own that fails
-        words = f"<{type(value).__name__}>"
-    words = " ".join(words.split())
-    return words if len(words) <= 60 else words[:57] + "..."
-
-
-def _one_line(error: BaseException) -> str:
-    """An error as Python's last line has it: type and message."""
-    words = type(error).__name__
-    with contextlib.suppress(Exception):  # a __str__ of the student's own that fails
-        words += f": {message}" if (message := " ".join(str(error).split())) else ""
-    return words if len(words) <= 200 else words[:197] + "..."
-
-
-def _say(key: str, **values: Any) -> str:
-    return _TEXT[_language][key].format(**values)

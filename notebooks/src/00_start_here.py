@@ -260,66 +260,110 @@ figure.suptitle("The middle of a planted event, one clip of each class")
 plt.show()
 
 # %% [markdown] lang="en"
-# ## Your first exercises
+# ## Your first exercises ★
 #
-# Write below `your answer here` and run the cell: ✓ right, ✗ wrong with a hint, ○ not done yet. Nothing here stops *Run All Cells*.
+# Write your answer in place of `...` and run the cell: ✓ right, ✗ wrong and why, ○ not done yet. `classroom.hint("00.1")` in a cell of your own helps: a question first, then a pointer, then a line; after three different tries it shows the solution. The stars say how hard an exercise is, the word what it asks of you: to *recall*, to *apply*, to *analyse* or to *create*. Nothing here stops *Run All Cells*.
 #
-# **Exercise 1.** A rendered clip has 96 frames at 30 per second. How many seconds is that?
+# ### ✎ 00.1 · How long is a clip? · apply ●○○
+#
+# A rendered clip has 96 frames at 30 per second. How many seconds is that?
 
 # %% [markdown] lang="zh"
-# ## 第一批练习
+# ## 第一批练习 ★
 #
-# 在“在这里作答”处写下答案，运行该格：✓ 对，✗ 错（附提示），○ 还没做。没做的练习不会中断 *Run All Cells*。
+# 把 `...` 换成你的答案，运行该格：✓ 对，✗ 错（并说明错在哪里），○ 还没做。需要帮助时，另起一格运行 `classroom.hint("00.1")`：先给一个问题，再指出方向，最后给出一行代码；试过三种不同答案之后会给出解答。圆点表示难度，后面的词表示要求：*记忆*、*应用*、*分析*或*创造*。没做的练习不会中断 *Run All Cells*。
 #
-# **练习 1。** 一段渲染视频有 96 帧，每秒 30 帧。一共几秒？
+# ### ✎ 00.1 · 一段视频有多长？ · 应用 ●○○
+#
+# 一段渲染视频有 96 帧，每秒 30 帧。一共几秒？
 
-# %%
+# %% tags=["exercise"]
 seconds = ...
-### BEGIN SOLUTION
-seconds = 96 / 30
-### END SOLUTION
-ok = classroom.check_value(
-    "1 seconds", seconds, 3.2, hint="Frames over frames per second.", hint_zh="帧数除以每秒帧数。"
-)
+classroom.check("00.1", seconds)
 
 # %% [markdown] lang="en"
-# **Exercise 2.** What accuracy does uniform guessing reach on the rendered clips, whose eight classes are equally frequent?
+# ### ✎ 00.2 · What is chance? · recall ●○○
+#
+# What accuracy does uniform guessing reach on the rendered clips, whose eight classes are equally frequent?
 
 # %% [markdown] lang="zh"
-# **练习 2。** 渲染视频共八类，各类数量相同。随机猜测的准确率是多少？
+# ### ✎ 00.2 · 随机基线 · 记忆 ●○○
+#
+# 渲染视频共八类，各类数量相同。随机猜测的准确率是多少？
 
-# %%
+# %% tags=["exercise"]
 chance = ...
-### BEGIN SOLUTION
-chance = 1 / 8
-### END SOLUTION
-ok = classroom.check_value(
-    "2 chance", chance, 0.125, hint="One class of eight.", hint_zh="八类中猜中一类。"
-)
+classroom.check("00.2", chance)
 
 # %% [markdown] lang="en"
-# **Exercise 3.** Let Jittor compute the gradient of $\sum x^3$ at $x = (1, 2, 3)$. Check it in your head: it is $3x^2$.
+# ### ✎ 00.3 · A gradient · apply ●○○
+#
+# Let Jittor compute the gradient of $\sum x^3$ for any `x`. Check it in your head at $x = (1, 2, 3)$.
 
 # %% [markdown] lang="zh"
-# **练习 3。** 用 Jittor 求 $\sum x^3$ 在 $x = (1, 2, 3)$ 处的梯度，并心算核对：应为 $3x^2$。
+# ### ✎ 00.3 · 求梯度 · 应用 ●○○
+#
+# 对任意 `x`，用 Jittor 求 $\sum x^3$ 的梯度，并在 $x = (1, 2, 3)$ 处心算核对。
+
+
+# %% tags=["exercise"]
+def gradient(x):
+    """The gradient of the sum of x³ by x, a Jittor Var of any shape."""
+    ...
+
+
+classroom.check("00.3", gradient)
+
+# %% [markdown] lang="en"
+# ### ✎ 00.4 · Why so fast? · analyse ●●○
+#
+# Above, writing `y = x @ x` took a small fraction of the time that followed. Why? **a** the kernel was still being compiled · **b** the product was only noted down · **c** nothing was printed.
+
+# %% [markdown] lang="zh"
+# ### ✎ 00.4 · 为什么这么快？ · 分析 ●●○
+#
+# 上面执行 `y = x @ x` 所用的时间只是后来的一小部分。为什么？ **a** 内核还在编译 · **b** 乘法只是被记录下来 · **c** 没有 print。
+
+# %% tags=["exercise"]
+because = ...  # "a", "b" or "c"
+classroom.check("00.4", because)
+
+# %% [markdown] lang="en"
+# ## Quiz
+#
+# Write a letter for each question and run the cell again: every answer gets its comment.
+
+# %% [markdown] lang="zh"
+# ## 小测验
+#
+# 为每题写一个字母，再运行一次：每个答案都有点评。
 
 # %%
-x = jt.array([1.0, 2.0, 3.0])
-gradient = ...
-### BEGIN SOLUTION
-gradient = jt.grad((x**3).sum(), x)
-### END SOLUTION
-ok = classroom.check_value(
-    "3 gradient",
-    gradient,
-    [3.0, 12.0, 27.0],
-    tolerance=1e-4,
-    hint="jt.grad(loss, x), where the loss has one element.",
-    hint_zh="jt.grad(loss, x)，loss 必须是一个数。",
-)
+answers = {1: "", 2: "", 3: "", 4: "", 5: ""}  # a, b, c or d
+classroom.quiz("00", answers)
+
+# %% [markdown] lang="en"
+# ## How far you are
+#
+# What you solve is kept on this machine, over days and notebooks (`~/.jack/progress.json`). Run this cell again whenever you like. If your teacher gives you a number, set it once: `classroom.student("2024001")`.
+
+# %% [markdown] lang="zh"
+# ## 学习进度
+#
+# 做对的练习会记在这台机器上，换笔记本、隔几天都不会丢（`~/.jack/progress.json`）。随时可以再运行这一格。老师若发了编号，设置一次即可：`classroom.student("2024001")`。
 
 # %%
-solved, total = classroom.summary()
+classroom.progress()
+
+# %% [markdown] lang="en"
+# ## In three sentences
+#
+# An accuracy means something beside its baselines only. Jittor notes operations down and computes when a value is needed. In rendered clips the moment that carries the emotion is known, so one can measure whether a network looks there.
+
+# %% [markdown] lang="zh"
+# ## 三句话总结
+#
+# 准确率只有与基线相比才有意义。Jittor 先记录运算，需要取值时才计算。渲染视频中带有情感的时刻是已知的，因此可以测量网络是否看向那里。
 
 # %% [markdown] lang="en"
 # ## Where next

@@ -18,7 +18,7 @@ import base64
 import html
 import mimetypes
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,14 +80,17 @@ def slides(notebook: NotebookNode, lang: str, folder: Path | None = None) -> str
     )  # fmt: skip
 
 
-def write(out: Path) -> list[Path]:
-    """Slides of every built notebook that has tagged cells, in both languages; the files written.
+def write(out: Path, names: Sequence[str] = ()) -> list[Path]:
+    """Slides of the named lessons ("05", "05_cten"), or of all that have tagged cells, in both
+    languages; returns the files written.
 
-    Raises DataError if no notebook has any.
+    Raises DataError if there are none.
     """
     written = []
     for lang, folder in FOLDERS.items():
         for path in sorted(folder.glob("[0-9]*.ipynb")):
+            if names and not {path.stem, path.stem.partition("_")[0]} & set(names):
+                continue
             with reading(path, "a notebook", "Build it again."):
                 notebook = nbformat.read(path, as_version=4)
             if any("slide" in cell.metadata.get("tags", []) for cell in notebook.cells):
@@ -206,7 +209,7 @@ def _formula(latex: str, display: str) -> str:
         from latex2mathml.converter import convert
     except ImportError as error:
         raise DataError("slides", found="no package latex2mathml", wanted="formulas as MathML",
-                        cure="Install it: pip install -e .[dev]") from error  # fmt: skip
+                        cure="Install it: pip install -e .[course]") from error  # fmt: skip
     return convert(latex, display=display)
 
 

@@ -36,7 +36,7 @@ def test_runs_top_to_bottom(name):
     assert not [output for output in outputs(cells) if output.output_type == "error"]
     assert any("image/png" in output.get("data", {}) for output in outputs(cells))
     check_student(name, printed(cells[: -len(solved)]))
-    check_solved(printed(cells[-len(solved) :]))
+    check_solved(name, printed(cells[-len(solved) :]))
 
 
 def test_stored_notebooks_belong_to_their_sources():

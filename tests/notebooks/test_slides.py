@@ -10,7 +10,7 @@ from support.notebook_checks import find_chromium
 from jacklib.errors import DataError
 from script.course import slides
 
-pytest.importorskip("latex2mathml", reason="needs latex2mathml: jacklib[dev]")
+pytest.importorskip("latex2mathml", reason="needs latex2mathml: jacklib[course]")
 PIXEL = base64.b64encode(
     b"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 90 30' width='900' height='300'>"
     b"<rect width='90' height='30' fill='#0072B2'/></svg>"
@@ -212,6 +212,9 @@ def test_all_lessons_are_written(tmp_path, monkeypatch):
     written = slides.write(tmp_path / "out")
     names = ["en/99_lesson.html", "zh/99_lesson.html"]
     assert [path.relative_to(tmp_path / "out").as_posix() for path in written] == names
+    assert slides.write(tmp_path / "one", ["99"]) and not (tmp_path / "one" / "en" / "01").exists()
+    with pytest.raises(DataError, match="built notebooks"):
+        slides.write(tmp_path / "other", ["01"])
     monkeypatch.setattr(slides, "FOLDERS", {"en": tmp_path / "nothing"})
     with pytest.raises(DataError, match="built notebooks"):
         slides.write(tmp_path / "out")
