@@ -25,6 +25,15 @@ MARKS = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nobodys_progress(tmp_path_factory):
+    """What tests solve is not the reader's, nor that of kernels they start."""
+    with pytest.MonkeyPatch.context() as environment:
+        own = tmp_path_factory.mktemp("progress")
+        environment.setenv("JACK_PROGRESS", str(own / "progress.json"))
+        yield
+
+
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.name not in FIRST)  # otherwise the order stays
     for item in items:

@@ -4,12 +4,14 @@ import argparse
 import base64
 import functools
 import json
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 from support.notebook_checks import execute
 
 from jacklib.errors import DataError
+from jacklib.teaching import exercise
 from script import build_notebooks as notebooks
 
 SOURCE = """\
@@ -43,29 +45,21 @@ print("language", LANG)
 # %%
 import sys
 import matplotlib.pyplot as plt
-from jacklib.teaching.classroom import check_value, check_function
+from jacklib.teaching import classroom
 
 for step in range(3):
     print(f"\\rstep {step}", end="")
 print("\\ndone")
 plt.plot([0, 1]);
 
-# %% tags=["wide"]
-# Half of the channels.
-half = ...
-### BEGIN SOLUTION
-half = 512 // 2
-### END SOLUTION
-check_value("1", half, 256)
+# %% tags=["wide", "exercise"]
+# Half a class of eight.
+chance = ...
+classroom.check("00.2", chance)
 
-# %%
-def double(x):
-    ### BEGIN SOLUTION
-    return 2 * x
-    ### END SOLUTION
-
-
-check_function("2", double, [(3, 6)])
+# %% tags=["exercise"]
+seconds = ...
+classroom.check("00.1", seconds)
 
 # %%
 import ipywidgets
@@ -133,7 +127,7 @@ def test_editions_differ_in_language_alone(folder):
     assert code(chinese)[0].source.startswith('LANG = "zh"')
     assert len(english.cells) == len(chinese.cells) == 7
     for one, other in zip(code(english)[1:], code(chinese)[1:], strict=True):
-        assert one.source.replace("# your answer here", "# 在这里作答") == other.source
+        assert one.source == other.source
     outputs = [[cell.outputs for cell in code(edition)] for edition in (english, chinese)]
     assert outputs[0] == outputs[1]
     assert printed(code(chinese)[0]) == "language en\n"  # executed once, in English
@@ -164,26 +158,46 @@ def test_outputs_are_what_a_page_without_a_kernel_can_show(folder):
 
 def test_student_edition_runs_with_open_exercises(folder):
     cells = code(read(folder / "01_small.ipynb"))
-    assert cells[2].source.splitlines() == [
-        "# Half of the channels.",
-        "half = ...",
-        "# your answer here",
-        'check_value("1", half, 256)',
-    ]
+    lines = ["# Half a class of eight.", "chance = ...", 'classroom.check("00.2", chance)']
+    assert cells[2].source.splitlines() == lines
     assert cells[2].metadata.tags == ["wide", "exercise"]
-    assert printed(cells[2]) == "○ 1: not done yet\n"
-    assert cells[3].source.startswith("def double(x):\n    # your answer here\n    ...\n")
-    assert printed(cells[3]) == "○ 2: not done yet\n"
+    assert printed(cells[2]) == "○ 00.2: not done yet\n"
+    assert printed(cells[3]) == "○ 00.1: not done yet\n"
 
 
 def test_solutions_solve_the_exercises(folder, monkeypatch):
     monkeypatch.setenv("JACKLIB_NO_JITTOR", "1")
     notebook = execute("01", solutions=True, folder=folder)
-    assert "".join(printed(cell) for cell in code(notebook)[2:4]) == "✓ 1\n✓ 2\n"
+    assert "".join(printed(cell) for cell in code(notebook)[2:4]) == "✓ 00.2\n✓ 00.1\n"
     paths = notebooks.build(["01_small"], solutions=True, execute=False, folder=folder)
     assert paths == [folder / "solutions" / lang / "01_small.ipynb" for lang in ("en", "cn")]
-    assert "half = 512 // 2" in code(read(paths[1]))[2].source
+    chinese = read(paths[1])
+    assert code(chinese)[2].source == 'chance = 1 / 8\n\n\nclassroom.check("00.2", chance)'
+    (reasons, _) = [c.source for c in chinese.cells if "solution" in c.metadata.get("tags", ())]
+    assert reasons.startswith("**理由。**") or "理由" in reasons
+    assert "常见错误" in reasons and "那是类别数" in reasons
     assert notebooks.stale(solutions=True, folder=folder) == []
+
+
+def test_a_value_of_the_notebooks_data_is_solved_by_its_names():
+    code = 'pair = ...\nclassroom.check("00.9", pair, table=rows[0])'
+    facts = {"kind": "value", "solution": "def answer(table):\n    return max(table)\n"}
+    known = exercise.lesson("00")
+    known["9"] = facts
+    try:
+        solved, _ = notebooks.solved_code(code)
+    finally:
+        del known["9"]
+    names = {"rows": [[1, 3, 2]], "classroom": SimpleNamespace(check=lambda *a, **k: None)}
+    exec(solved, names)
+    assert names["pair"] == 3
+
+
+def test_a_run_of_a_build_leaves_the_readers_progress_alone(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("JACK_PROGRESS", str(tmp_path / "progress.json"))
+    monkeypatch.setenv("JACKLIB_NO_JITTOR", "1")
+    execute("01", solutions=True, folder=folder)
+    assert not (tmp_path / "progress.json").exists()
 
 
 def test_a_fresh_build_is_not_stale(folder):
@@ -232,12 +246,8 @@ def test_a_failing_cell_is_named_and_nothing_is_written(plain):
         ('# %% [markdown] lang="en"\n# Hi\n\n# %%\n1\n', "before cell 2: found 1 English and 0"),
         ('# %% lang="zh"\n1\n', "its end: found 0 English and 1 Chinese code"),
         ('# %% [markdown] lang="fr"\n# Salut\n', "cell 1: found a markdown cell with lang='fr'"),
-        ("# %%\n### BEGIN SOLUTION\nx = 1\n", "cell 1: found ### BEGIN SOLUTION without"),
-        ("# %%\nx = 1\n### END SOLUTION\n", "cell 1: found ### END SOLUTION where none"),
-        (
-            "# %%\n### BEGIN SOLUTION\n### BEGIN SOLUTION\n### END SOLUTION\n",
-            "cell 1: found ### BEGIN SOLUTION where none",
-        ),
+        ('# %% tags=["exercise"]\nx = 1\n', "cell 1: found an exercise without a check"),
+        ('# %%\nclassroom.check("00.1", 1)\n', "cell 1: found a check outside an exercise"),
     ],
 )
 def test_bad_sources_are_refused(plain, text, message):
@@ -254,8 +264,12 @@ def test_names_may_be_shortened_but_not_guessed(plain):
         "02_large",
         "02_large",
     ]
+    plain("# %%\n1\n", "01b_more")  # 01 is the lesson of that number, not one of two that fit
+    assert [p.stem for p in notebooks.build(["01"], execute=False, folder=folder)] == [
+        "01_small"
+    ] * 2
     for name in ("0", "03"):
-        with pytest.raises(DataError, match="wanted one of 01_small, 02_large"):
+        with pytest.raises(DataError, match="wanted one of 01_small, 01b_more, 02_large"):
             notebooks.build([name], execute=False, folder=folder)
 
 
