@@ -2,8 +2,9 @@
 
     show("C")                  the PyTorch and the Jittor code of a patient
     sick = patient("C")        the port, its reference, inputs, targets and loss
-    print(sick.compare())      what `porting.compare` says to it
+    ask("C")                   what `porting.compare` says to it
     diagnosis("C")             the bug, what sees it, and the fixed lines
+    patient("C", bug=(a, b))   another bug: the healthy port with b in a's place
     train("C", seeds=range(3)) its training curve; healthy=True: that of the fixed port
 
 Each has its file in patients/: the PyTorch code, the healthy port, and the bug. The pieces are in
@@ -132,12 +133,15 @@ class Patient:
         )  # fmt: skip
 
 
-def patient(letter: str, healthy: bool = False) -> Patient:
-    """One of LETTERS; healthy: with the fixed port. Raises DataError for another letter."""
+def patient(
+    letter: str, healthy: bool = False, bug: tuple[str, str] | None = None
+) -> Patient:  # fmt: skip
+    """One of LETTERS; healthy: with the fixed port; bug: instead of its own, a piece of the fixed
+    port and what stands there. Raises DataError for another letter."""
     refuse(letter not in FILES, "letter", found=repr(letter),
            wanted=f"{LETTERS[0]} to {LETTERS[-1]}", cure="Choose one of these.")  # fmt: skip
     file = FILES[letter]
-    port = file.jittor if healthy else file.jittor.replace(*file.bug)
+    port = file.jittor if healthy else file.jittor.replace(*(bug or file.bug))
     place = f"<clinic {letter}{' healthy' if healthy else ''}>"
     # So that an error shows the line.
     linecache.cache[place] = (len(port), None, port.splitlines(keepends=True), place)
@@ -160,8 +164,16 @@ def show(letter: str) -> None:
             print(f"{number:3}  {line}")
 
 
+def ask(letter: str) -> None:
+    """Print what `porting.compare` says to a patient; to "" only how to ask."""
+    print(f"{letter}: {patient(letter).title}\n{patient(letter).compare().verdict}" if letter
+          else f"○ {LETTERS[0]} ... {LETTERS[-1]} ?")  # fmt: skip
+
+
 def diagnosis(letter: str) -> None:
-    """Print what is wrong with a patient, where it shows, and the fixed lines."""
+    """Print what is wrong with a patient, where it shows, and the fixed lines; nothing for ""."""
+    if not letter:
+        return print(f"○ {LETTERS[0]} ... {LETTERS[-1]} ?")
     sick, fixed = (patient(letter, healthy).port_code for healthy in (False, True))
     file = FILES[letter]
     known = f"; a public port of {file.origin} has it" if file.real else ""
