@@ -263,7 +263,8 @@ def _prose(text: str) -> Markup:
 
 
 def _coloured(code: str) -> Markup:
-    return Markup(highlight(code, PythonLexer(), HtmlFormatter(noclasses=True, prestyles="white-space:pre-wrap")))
+    style = HtmlFormatter(noclasses=True, prestyles="white-space:pre-wrap")
+    return Markup(highlight(code, PythonLexer(), style))
 
 
 class _Table:
