@@ -35,6 +35,7 @@ from jacklib.errors import refuse
 from jacklib.porting.comparison import distance, same_shape
 from jacklib.porting.recording import mapped
 from jacklib.porting.traps import check_text
+from jacklib.widgets.drawing import drawable
 from jacklib.widgets.words import texts
 
 TOLERANCE = 1e-5  # relative to the largest of PyTorch's numbers; above it, values differ
@@ -296,8 +297,9 @@ def table() -> _Table:
 
 def found_how() -> tuple[list[str], list[str], np.ndarray]:
     """How many traps of each theme raise, are seen by `porting check`, or show in values alone:
-    the themes, the three ways, and the numbers [themes, 3]."""
-    words, themes = _TEXT[_language], list(_TEXT[_language]["themes"])
+    the themes, the three ways, in words that can be drawn, and the numbers [themes, 3]."""
+    words = _TEXT[drawable(_language)]
+    themes = list(words["themes"])
     counts = np.zeros((len(themes), 3), int)
     for number, row in _rows.items():
         way = 0 if row.loud else 1 if row.rules else 2

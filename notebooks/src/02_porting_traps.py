@@ -46,7 +46,7 @@ LANG = "zh"
 from jacklib import ops  # jacklib comes first: it prepares Jittor
 from jacklib.backend import runtime
 from jacklib.porting import trap_table
-from jacklib.teaching import classroom, show
+from jacklib.teaching import classroom
 
 classroom.language(LANG)
 trap_table.language(LANG)
@@ -56,12 +56,16 @@ import time
 from pathlib import Path
 
 import jittor as jt
+import matplotlib.pyplot as plt
 import numpy as np
 from jittor import nn
 
 from jacklib.porting import check_source, cmp, pytorch
 from jacklib.porting.trap_table import plain_jittor, trap, try_it
+from jacklib.widgets.drawing import BLUE, GREY, VERMILLION, chinese_font, drawable
 
+if drawable(LANG) == "zh":  # figures are in English where no font has Chinese
+    plt.rcParams["font.family"] = [chinese_font(), "DejaVu Sans"]
 f32 = np.float32  # PyTorch and Jittor both compute in single precision
 
 # %% [markdown] lang="en" tags=["slide"]
@@ -244,7 +248,7 @@ theirs = pytorch("m.max(dim=1)[0]", m=m)
 plain = plain_jittor("m.max(dim=1)[0]", m=m)
 ours = jt.array(m).max(dim=1)
 trap(13, pytorch=theirs, jittor=plain, fixed=ours)
-classroom.reveal("02.p3", np.ravel(plain.value).tolist())
+classroom.reveal("02.p3", float(np.ravel(plain.value)[0]))
 
 # %% [markdown] lang="en" tags=["slide"]
 # Jittor's `max` returns the values alone, and `[0]` is the value *of the first row*. In the public port of CTEN every video of a batch is erased at the first video's threshold. (`argmax` is the reverse: Jittor returns a pair, PyTorch the index; trap 12.)
@@ -853,7 +857,14 @@ try_it(41)  # the scheduler
 # %% tags=["slide"]
 themes, ways, counts = trap_table.found_how()
 loud, seen, unseen = counts.sum(0)
-show.grid(counts, rows=themes, columns=ways)
+figure, ax = plt.subplots(figsize=(8, 2.4), layout="constrained")
+left = np.zeros(len(themes))
+for way, values, colour in zip(ways, counts.T, (GREY, BLUE, VERMILLION), strict=True):
+    ax.barh(themes, values, left=left, color=colour, label=way)
+    left += values
+ax.invert_yaxis()
+ax.legend(frameon=False, loc="lower right")
+plt.show()
 classroom.say(
     f"Of {counts.sum()} traps {loud} raise an error, {seen} silent ones are seen in the source, "
     f"and {unseen} only by comparing values.",

@@ -50,6 +50,7 @@ from jacklib.porting import clinic
 from jacklib.teaching import classroom
 
 classroom.language(LANG)
+clinic.language(LANG)
 
 import jittor as jt
 import matplotlib.pyplot as plt
@@ -70,9 +71,12 @@ from jacklib.porting import (
     pytorch,
 )
 from jacklib.porting.picture import comparison_figure, diff_figure, parts, porting_widget
-from jacklib.widgets.drawing import BLUE, VERMILLION, drawable, png_bytes
+from jacklib.widgets.drawing import BLUE, VERMILLION, chinese_font, drawable, png_bytes
 
 plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
+WORDS = drawable(LANG)  # of figures: English where no font has Chinese
+if WORDS == "zh":
+    plt.rcParams["font.family"] = [chinese_font(), "DejaVu Sans"]
 rng = np.random.default_rng(0)
 
 
@@ -538,16 +542,16 @@ classroom.check("03.6", patients)
 # %% [markdown] lang="en"
 # ## 6 · The clinic: ask `compare` ★
 #
-# `clinic.ask("A")` compares a patient with its reference, as section 4 did, and prints the verdict. Write a letter when you have read its code and know what you expect.
+# `clinic.verdict("A")` compares a patient with its reference, as section 4 did, and prints the verdict. Write a letter when you have read its code and know what you expect.
 
 # %% [markdown] lang="zh"
 # ## 6 · 诊所：再问 `compare` ★
 #
-# `clinic.ask("A")` 像第 4 节那样把病人与参考版比较，打印结论。读完代码、心里有了判断，再写上字母。
+# `clinic.verdict("A")` 像第 4 节那样把病人与参考版比较，打印结论。读完代码、心里有了判断，再写上字母。
 
 # %%
 letter = ""  # A to L, when you have read its code
-clinic.ask(letter)
+clinic.verdict(letter)
 
 # %% [markdown] lang="en"
 # How good is the comparison itself? The next cell compares all twelve and says only how many it finds:
@@ -692,6 +696,41 @@ def hiding():
 
 classroom.check("03.10", hiding)
 
+# %% [markdown] lang="en" tags=["slide"]
+# ## 8 · Patients of your own ★
+#
+# The clinic has patients that nobody else has: write your name or number, and it makes three ports from pieces of the four networks, with one bug each, of three different kinds (there are thirty-six). The same name always has the same patients. Read the first:
+
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 8 · 你自己的病人 ★
+#
+# 诊所里还有别人没有的病人：写上你的姓名或学号，它就用四个网络的部件做出三个移植，各有一处毛病，类型互不相同（一共有三十六种）。同一个名字，病人总是相同。先读第一位：
+
+# %%
+me = classroom.student() or "guest"  # or your name or number here, in quotes
+mine = clinic.own(me)
+clinic.show(mine[0])
+
+# %% [markdown] lang="en"
+# `clinic.show(mine[1])` and `clinic.show(mine[2])` print the other two. When you have read one, `clinic.verdict(mine[0])` says what `compare` finds, `clinic.ask(mine[0], line=12)` whether a line is the guilty one, and `clinic.ask(mine[0])` tells the diagnosis.
+
+# %% [markdown] lang="zh"
+# `clinic.show(mine[1])`、`clinic.show(mine[2])` 显示另外两位。读完之后，`clinic.verdict(mine[0])` 说出 `compare` 的结论，`clinic.ask(mine[0], line=12)` 说某一行是不是病因，`clinic.ask(mine[0])` 给出诊断。
+
+# %% [markdown] lang="en"
+# ### ✎ 03.11 · Three diagnoses · analyse ●●●
+#
+# In which line of each of your three ports is the bug? Give the numbers of the first wrong line, as in the Jittor listings. Read first, then ask `compare`.
+
+# %% [markdown] lang="zh"
+# ### ✎ 03.11 · 三份诊断 · 分析 ●●●
+#
+# 你的三个移植，毛病各在哪一行？按 Jittor 代码的行号，写出各自第一处错误的行。先读代码，再问 `compare`。
+
+# %% tags=["exercise"]
+lines = ...  # three numbers
+classroom.check("03.11", lines, student=me)
+
 # %% [markdown] lang="en"
 # ### What `compare` sees last
 #
@@ -762,15 +801,13 @@ classroom.reveal("03.p1", len(seen))
 
 # %% tags=["slide"]
 figure, axes = plt.subplots(1, 4, figsize=(11, 2.4), sharex=True)
-names = {"en": ("healthy", "sick"), "zh": ("健康", "有病")}[drawable(LANG)]
+names = {"en": ("healthy", "sick"), "zh": ("健康", "有病")}[WORDS]
 for ax, letter in zip(axes, "BGJL", strict=True):
     for runs, colour, name in zip(curves[letter], (BLUE, VERMILLION), names, strict=True):
         loss = runs.loss.reshape(len(runs.loss), -1, 10).mean(2)  # means of ten steps
         ax.fill_between(range(12), loss.min(0), loss.max(0), color=colour, alpha=0.2, lw=0)
         ax.plot(loss.mean(0), "-" if name == names[0] else "--", color=colour, label=name)
-    ax.set(
-        title=letter, ylim=(0, None), xlabel={"en": "steps / 10", "zh": "步数 / 10"}[drawable(LANG)]
-    )
+    ax.set(title=letter, ylim=(0, None), xlabel={"en": "steps / 10", "zh": "步数 / 10"}[WORDS])
 axes[0].legend(frameon=False)
 plt.show()
 
