@@ -44,9 +44,9 @@ LANG = "zh"
 
 # %%
 from jacklib.backend import runtime  # jacklib comes first: it prepares Jittor
-from jacklib.teaching import classroom
+from jacklib.teaching import classroom, show
 
-classroom.language(LANG)
+show.setup(LANG)
 
 import re
 import time
@@ -61,12 +61,7 @@ from jittor import nn
 
 from jacklib.measure.kernels import first_uses, kernels, loops
 from jacklib.porting import cmp, pytorch
-from jacklib.widgets.drawing import BLUE, GREY, ORANGE, chinese_font, drawable
-
-plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
-WORDS = drawable(LANG)  # of figures: English where no font has Chinese
-if WORDS == "zh":
-    plt.rcParams["font.family"] = [chinese_font(), "DejaVu Sans"]
+from jacklib.teaching.show import BLUE, GREY, ORANGE, said
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((4, 5)).astype(np.float32)
@@ -318,9 +313,7 @@ for n in sizes:
     measured.append(seconds(lambda square=square: square @ square))
 measured = np.array(measured) * 1000  # [sizes, runs, 2] in ms
 
-words = {"en": ("noted (Python goes on)", "computed"), "zh": ("记录（Python 继续往下走）", "算完")}[
-    WORDS
-]
+words = said(("noted (Python goes on)", "记录（Python 继续往下走）")), said(("computed", "算完"))
 figure, ax = plt.subplots(figsize=(6, 2.8))
 for k, colour in enumerate((ORANGE, BLUE)):
     ax.plot(np.repeat(sizes, 9), measured[:, :, k].ravel(), ".", ms=4, color=colour, alpha=0.5)
@@ -636,14 +629,12 @@ for flag in (1, 0):
     shots = [kernels(lambda: distances(big_a, big_b), no_fuse=flag) for _ in range(8)][1:]
     parts.append([np.median([shot[name].ms for shot in shots]) for name in shots[0]])
     print("no_fuse =", flag, [" + ".join(kernel.operators) for kernel in shots[0].values()])
-words = {
-    "en": ["unfused", "fused", "A black frame is a kernel"],
-    "zh": ["不融合", "融合", "每个黑框是一个内核"],
-}[WORDS]
+words = [said(pair) for pair in (("unfused", "不融合"), ("fused", "融合"))]
 figure, ax = plt.subplots(figsize=(8, 1.8))
 for row, ms in enumerate(parts):
     ax.barh(row, ms, left=np.cumsum([0, *ms[:-1]]), color=(GREY, BLUE)[row], ec="black")
-ax.set(yticks=[0, 1], yticklabels=words[:2], ylim=(1.5, -0.5), xlabel="ms", title=words[2])
+ax.set(yticks=[0, 1], yticklabels=words, ylim=(1.5, -0.5), xlabel="ms")
+ax.set_title(said(("A black frame is a kernel", "每个黑框是一个内核")))
 plt.show()
 totals = [sum(ms) for ms in parts]
 print(f"unfused {totals[0]:.1f} ms, fused {totals[1]:.1f} ms")

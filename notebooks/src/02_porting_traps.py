@@ -46,9 +46,9 @@ LANG = "zh"
 from jacklib import ops  # jacklib comes first: it prepares Jittor
 from jacklib.backend import runtime
 from jacklib.porting import trap_table
-from jacklib.teaching import classroom
+from jacklib.teaching import classroom, show
 
-classroom.language(LANG)
+show.setup(LANG)
 trap_table.language(LANG)
 
 import tempfile
@@ -62,10 +62,8 @@ from jittor import nn
 
 from jacklib.porting import check_source, cmp, pytorch
 from jacklib.porting.trap_table import plain_jittor, trap, try_it
-from jacklib.widgets.drawing import BLUE, GREY, VERMILLION, chinese_font, drawable
+from jacklib.teaching.show import BLUE, GREY, ORANGE
 
-if drawable(LANG) == "zh":  # figures are in English where no font has Chinese
-    plt.rcParams["font.family"] = [chinese_font(), "DejaVu Sans"]
 f32 = np.float32  # PyTorch and Jittor both compute in single precision
 
 # %% [markdown] lang="en" tags=["slide"]
@@ -857,13 +855,13 @@ try_it(41)  # the scheduler
 # %% tags=["slide"]
 themes, ways, counts = trap_table.found_how()
 loud, seen, unseen = counts.sum(0)
-figure, ax = plt.subplots(figsize=(8, 2.4), layout="constrained")
+figure, ax = plt.subplots(figsize=(8, 2.4))
 left = np.zeros(len(themes))
-for way, values, colour in zip(ways, counts.T, (GREY, BLUE, VERMILLION), strict=True):
+for way, values, colour in zip(ways, counts.T, (GREY, BLUE, ORANGE), strict=True):
     ax.barh(themes, values, left=left, color=colour, label=way)
     left += values
 ax.invert_yaxis()
-ax.legend(frameon=False, loc="lower right")
+ax.legend(loc="lower right")
 plt.show()
 classroom.say(
     f"Of {counts.sum()} traps {loud} raise an error, {seen} silent ones are seen in the source, "

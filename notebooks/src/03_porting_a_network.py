@@ -47,9 +47,9 @@ LANG = "zh"
 # %%
 from jacklib import ops  # jacklib comes first: it prepares Jittor
 from jacklib.porting import clinic
-from jacklib.teaching import classroom
+from jacklib.teaching import classroom, show
 
-classroom.language(LANG)
+show.setup(LANG)
 clinic.language(LANG)
 
 import jittor as jt
@@ -71,12 +71,9 @@ from jacklib.porting import (
     pytorch,
 )
 from jacklib.porting.picture import comparison_figure, diff_figure, parts, porting_widget
-from jacklib.widgets.drawing import BLUE, VERMILLION, chinese_font, drawable, png_bytes
+from jacklib.teaching.show import BLUE, ORANGE, said
+from jacklib.widgets.drawing import png_bytes
 
-plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
-WORDS = drawable(LANG)  # of figures: English where no font has Chinese
-if WORDS == "zh":
-    plt.rcParams["font.family"] = [chinese_font(), "DejaVu Sans"]
 rng = np.random.default_rng(0)
 
 
@@ -800,15 +797,15 @@ classroom.reveal("03.p1", len(seen))
 # 再看其中四位的曲线：画的是*各自算出的*损失，移植的作者看到的就是它。线是各种子的平均，色带从最低到最高。
 
 # %% tags=["slide"]
-figure, axes = plt.subplots(1, 4, figsize=(11, 2.4), sharex=True)
-names = {"en": ("healthy", "sick"), "zh": ("健康", "有病")}[WORDS]
+axes = show.panels(4, width=11, height=2.4)
+names = said(("healthy", "健康")), said(("sick", "有病"))
 for ax, letter in zip(axes, "BGJL", strict=True):
-    for runs, colour, name in zip(curves[letter], (BLUE, VERMILLION), names, strict=True):
+    for runs, colour, name in zip(curves[letter], (BLUE, ORANGE), names, strict=True):
         loss = runs.loss.reshape(len(runs.loss), -1, 10).mean(2)  # means of ten steps
         ax.fill_between(range(12), loss.min(0), loss.max(0), color=colour, alpha=0.2, lw=0)
         ax.plot(loss.mean(0), "-" if name == names[0] else "--", color=colour, label=name)
-    ax.set(title=letter, ylim=(0, None), xlabel={"en": "steps / 10", "zh": "步数 / 10"}[WORDS])
-axes[0].legend(frameon=False)
+    ax.set(title=letter, ylim=(0, None), xlabel=said(("steps / 10", "步数 / 10")))
+axes[0].legend()
 plt.show()
 
 # %% [markdown] lang="en"
