@@ -11,17 +11,6 @@ from typing import NamedTuple
 
 import jittor as jt
 
-NEW = """
-import sys, time
-import jacklib
-import jittor as jt
-x = jt.ones((100, 100))
-for _ in range(2):
-    start = time.perf_counter()
-    x.reindex([100], ["i0", f"(i0 + {sys.argv[1]}) % 100"]).sync()
-    print(time.perf_counter() - start)
-"""
-
 
 class Kernel(NamedTuple):
     """A kernel that ran: its operators, its milliseconds, and the file of its C++."""
@@ -59,8 +48,9 @@ def loops(kernel: Kernel) -> str:
 def first_uses() -> list[float]:
     """Milliseconds of a kernel that no cache has, used twice in each of three processes."""
     word, times = str(time.time_ns() // 1000 % 10**9), []
+    script = Path(__file__).with_name("first_use.txt").read_text("utf-8")
     for _ in range(3):
-        command = [sys.executable, "-c", NEW, word]
+        command = [sys.executable, "-c", script, word]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         times += [1000 * float(line) for line in done.stdout.split()[-2:]]
     forget(word)

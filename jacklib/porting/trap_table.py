@@ -67,6 +67,7 @@ class Row(NamedTuple):
     fixed: Any
     rules: tuple[str, ...]
     port: str
+    number: int = 0
 
     @property
     def differs(self) -> bool:
@@ -202,31 +203,24 @@ def trap(number: int, *, pytorch: Any, jittor: Ran, fixed: Any) -> None:
 def _remember(number: int, theirs: Any, jittor: Ran, fixed: Any) -> None:
     name = f"{number} · {TRAPS[number][_language]}"
     port = TRAPS[number].get("port", "")
-    _rows[number] = Row(name, theirs, jittor.value, fixed, jittor.rules, port)
+    _rows[number] = Row(name, theirs, jittor.value, fixed, jittor.rules, port, number)
 
 
 class Tried(NamedTuple):
-    """A trap of the table that was run, with its code."""
+    """A trap of the table that was run, with what `TRAPS` says of it."""
 
     row: Row
-    code: dict[str, str]  # of pytorch, jittor, fixed; inputs where it has some
-    why: str
+    entry: dict[str, Any]
 
     def _repr_html_(self) -> str:
-        words, lines = _TEXT[_language], dict(self.row._lines())
-        heads = ("PyTorch", words["jittor"].format(jt.__version__), words["fixed"])
-        parts = [
-            (head, _coloured(self.code[key]), lines[head])
-            for head, key in zip(heads, ("pytorch", "jittor", "fixed"), strict=True)
-        ]
-        inputs = self.code.get("inputs")
+        parts = zip(("pytorch", "jittor", "fixed"), self.row._lines(), strict=False)
         return _HTML.render(
-            tried=self.row.name, why=_prose(self.why), parts=parts, words=words,
-            inputs=inputs and _coloured(inputs), check=lines[words["check"]],
+            tried=self.row, entry=self.entry, words=_TEXT[_language], coloured=_coloured,
+            parts=list(parts), why=_prose(self.entry["why"][_language]),
         )  # fmt: skip
 
     def __repr__(self) -> str:
-        return f"{self.row!r}\n{self.why}"
+        return repr(self.row)
 
 
 def try_it(number: int) -> Tried:
@@ -241,7 +235,7 @@ def try_it(number: int) -> Tried:
     theirs = ask_pytorch(entry["pytorch"], **given)
     fixed = _run(entry["fixed"], dict(given))
     _remember(number, theirs, plain_jittor(entry["jittor"], **given), fixed)
-    return Tried(_rows[number], entry, entry["why"][_language])
+    return Tried(_rows[number], entry)
 
 
 def rows() -> list[Row]:
@@ -278,9 +272,9 @@ class _Table:
              ", ".join(row.rules) or "–", row.port or "–"]
             for row in rows
         ]  # fmt: skip
-        entries = [TRAPS.get(int(re.match(r"\d*", row.name)[0] or 0), {}) for row in rows]
+        entries = [TRAPS.get(row.number, {"theme": "layers"}) for row in rows]
         self.notes = [_prose(e["why"][lang]) if "why" in e else "" for e in entries]
-        self.themes = [self.words["themes"][e["theme"]] if e else "" for e in entries]
+        self.themes = [self.words["themes"][e["theme"]] for e in entries]
 
     def _repr_html_(self) -> str:
         lines = zip(self.lines, self.notes, self.themes, strict=True)
@@ -299,9 +293,7 @@ def found_how() -> tuple[list[str], list[str], np.ndarray]:
     """How many traps of each theme raise, are seen by `porting check`, or show in values alone:
     the themes, the three ways, in words that can be drawn, and the numbers [themes, 3]."""
     words = _TEXT[drawable(_language)]
-    themes = list(words["themes"])
-    counts = np.zeros((len(themes), 3), int)
+    counts = {theme: [0, 0, 0] for theme in words["themes"]}
     for number, row in _rows.items():
-        way = 0 if row.loud else 1 if row.rules else 2
-        counts[themes.index(TRAPS[number]["theme"]), way] += 1
-    return list(words["themes"].values()), words["ways"], counts
+        counts[TRAPS[number]["theme"]][0 if row.loud else 1 if row.rules else 2] += 1
+    return [*words["themes"].values()], words["ways"], np.array([*counts.values()])

@@ -791,10 +791,10 @@ for letter, (healthy, sick) in curves.items():
 classroom.reveal("03.p1", len(seen))
 
 # %% [markdown] lang="en"
-# And the curves of four of them: the loss *as each port computes it*, since that is what its author sees. Lines are means over the seeds, bands reach from the lowest to the highest.
+# And the curves of four of them: the loss *as each port computes it*, since that is what its author sees. Lines are means over the seeds, bands reach from the lowest to the highest; a line ends where the loss is no longer a number.
 
 # %% [markdown] lang="zh"
-# 再看其中四位的曲线：画的是*各自算出的*损失，移植的作者看到的就是它。线是各种子的平均，色带从最低到最高。
+# 再看其中四位的曲线：画的是*各自算出的*损失，移植的作者看到的就是它。线是各种子的平均，色带从最低到最高；损失不再是数（NaN）之处，线就断了。
 
 # %% tags=["slide"]
 axes = show.panels(4, width=11, height=2.4)
