@@ -212,6 +212,13 @@ def test_readmes_quote_the_same_papers():
     assert blocks[0] == blocks[1] and len(blocks[0]) == 1
 
 
+@pytest.mark.parametrize("page", ["docs/en/course.md", "docs/cn/课程.md"])
+def test_the_course_knows_the_usual_mistakes_of_every_lesson(page):
+    (rows,) = (rows for head, rows in tables_in(page) if head[0] in ("notebook", "笔记本"))
+    lessons = {path.stem.partition("_")[0] for path in (ROOT / "notebooks/src").glob("*.py")}
+    assert {row[0] for row in rows} >= lessons
+
+
 # --- Tables against the code ----------------------------------------------------------------------
 
 # page, which of its option tables belong together, the command. CTEN's options are those of VAANet
