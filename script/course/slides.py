@@ -170,6 +170,10 @@ def _split(text: str) -> list[str]:
         only_heading = all(b.startswith("#") for b in page)
         if not only_heading and sum(map(_lines, [*page, block])) > ROOM:
             pages.append([heading] if heading and not block.startswith("#") else [])
+            # A sentence that goes on in a list or a table stands on the same slide as that.
+            before = [b for b in page[:-1] if not b.startswith("#")]
+            if before and re.search(r"[\w:：,，]$", page[-1]) and not block.startswith("#"):
+                pages[-1].append(page.pop())
         if block.startswith("#"):
             heading = re.sub(r"^#+", "##", block.splitlines()[0])
         pages[-1].append(block)

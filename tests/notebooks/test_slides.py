@@ -174,6 +174,13 @@ def test_what_a_page_holds():
     assert 'lang="zh-CN"' in chinese and "其余 42 行见笔记本" in chinese
 
 
+def test_a_sentence_stays_with_its_table():
+    table = "| a |\n|---|\n" + "| b |\n" * 8
+    text = "## Why\n\n" + "Words. " * 89 + "Words.\n\nThere are eight:\n\n" + table
+    first, second = slides._split(text)
+    assert first.endswith("Words.") and second.startswith("## Why\n\nThere are eight:\n\n| a |")
+
+
 def test_tall_drawings_are_cut_between_boxes():
     text = (slides.NOTEBOOKS / "img" / "cten.zh.svg").read_text(encoding="utf-8")
     halves = slides._halves(text)
