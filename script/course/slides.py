@@ -1,7 +1,7 @@
 """Slides of a lesson: the cells of its built notebook that are tagged "slide", as one HTML file.
 
     html = slides(notebook, "en")     # of a notebook as nbformat reads it
-    write(OUT)                        # of all lessons: OUT/en/NN_name.html, OUT/zh/NN_name.html
+    write(OUT)                        # of all lessons: OUT/en/NN_name.html, OUT/cn/NN_name.html
 
 A file needs nothing but a browser: figures are inside it, formulas are MathML, and a policy in its
 head forbids the network. Keys: arrows, space, Home, End; f for the whole screen, p for all slides
@@ -94,7 +94,7 @@ def write(out: Path, names: Sequence[str] = ()) -> list[Path]:
             with reading(path, "a notebook", "Build it again."):
                 notebook = nbformat.read(path, as_version=4)
             if any("slide" in cell.metadata.get("tags", []) for cell in notebook.cells):
-                target = Path(out) / lang / f"{path.stem}.html"
+                target = Path(out) / ("en" if lang == "en" else "cn") / f"{path.stem}.html"
                 target.parent.mkdir(parents=True, exist_ok=True)
                 written.append(write_text(target, slides(notebook, lang)))
     refuse(not written, str(NOTEBOOKS), found="no notebook with a cell that is tagged slide",

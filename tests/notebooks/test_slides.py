@@ -217,7 +217,7 @@ def test_all_lessons_are_written(tmp_path, monkeypatch):
         nbformat.write(notebook, folder / "99_lesson.ipynb")
     monkeypatch.setattr(slides, "FOLDERS", folders)
     written = slides.write(tmp_path / "out")
-    names = ["en/99_lesson.html", "zh/99_lesson.html"]
+    names = ["en/99_lesson.html", "cn/99_lesson.html"]
     assert [path.relative_to(tmp_path / "out").as_posix() for path in written] == names
     assert slides.write(tmp_path / "one", ["99"]) and not (tmp_path / "one" / "en" / "01").exists()
     with pytest.raises(DataError, match="built notebooks"):
