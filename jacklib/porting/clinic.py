@@ -37,7 +37,7 @@ from jacklib.porting import mutants
 from jacklib.porting.changes import side_by_side
 from jacklib.porting.comparison import Comparison, compared
 from jacklib.porting.jittor_recorder import record_port
-from jacklib.porting.parity import Reference, compare
+from jacklib.porting.parity import Reference, answer
 from jacklib.porting.recording import Recording, is_statistic, named_weight
 
 # --- what they are fed with: made of seeds by sums and products, so everywhere the same -----------
@@ -124,13 +124,17 @@ LETTERS = tuple(FILES)
 
 def made_up(one: mutants.Mutant) -> _File:
     """A mutant as a patient."""
-    about, pieces = one.about, [mutants.pieces()[part][name] for part, name in one.pieces.items()]
-    place = SimpleNamespace(kind=about["shows"], place=one.entry.module, words=about["en"])
+    pieces = [mutants.PIECES[part][name] for part, name in one.pieces.items()]
+    shows = {"loss": "loss", "optimizer": "step"}.get(one.entry.part)
+    about = mutants.KINDS[one.entry.kind]
     return _File(
         title="; ".join(piece["title"] for piece in pieces), brief=one.entry.kind,
         origin=", ".join(dict.fromkeys(piece["origin"] for piece in pieces[:3])),
-        torch=one.torch, jittor=one.healthy, bug=(one.healthy, one.port), finding=place,
-        data=_classes(tuple(one.shape), 4, 0.5, 20), training=True, samples=4, mutant=one,
+        torch=one.torch, jittor=one.healthy, bug=(one.healthy, one.port),
+        finding=SimpleNamespace(
+            kind=shows or about["shows"], place=one.entry.module, words=about[_language]
+        ),
+        data=_classes(tuple(pieces[0]["shape"]), 4, 0.5, 20), training=True, samples=4, mutant=one,
     )  # fmt: skip
 
 
@@ -169,30 +173,39 @@ class Patient:
     targets: list[np.ndarray]
     loss: Callable  # the port's
     training: bool
-    optimizer: str | tuple[str, Callable] = "SGD(lr=0.1)"
-    healthy: Any = None  # a student's own: what makes the fixed `Patient`
+    optimizer: str = "SGD(lr=0.1)"  # the reference's: a call, or a function's name in its code
+    own_optimizer: Callable | None = None  # of the port, where its function is to be compared
+    healthy: Callable | None = None  # of a student's own: makes the fixed `Patient`
 
     def compare(self, seed: int = 0) -> Comparison:
-        """`porting.compare` of it, with one step of SGD. Of a student's own patient no numbers of
-        PyTorch's are stored: without PyTorch the fixed port stands in for it, which is equal."""
+        """`porting.compare` of it, with one step."""
+        theirs = self.reference_recording(seed)
+        return compared("Net", self.recording(theirs, seed), theirs, self.training)
+
+    def reference_recording(self, seed: int = 0) -> Recording:
+        """PyTorch's. Of students' own patients none is stored: where there is no PyTorch, the fixed
+        port, which is equal, stands in for it."""
         if self.healthy is None or find_torch():
-            return compare(
-                self.port, self.reference, self.inputs, loss=self.loss, targets=self.targets,
-                optimizer=self.optimizer, training=self.training, seed=seed,
-            )  # fmt: skip
+            job = vars(self.reference) | {
+                "training": self.training, "optimizer": self.optimizer, "seed": seed,
+                "input": len(self.inputs), "target": len(self.targets),
+            }  # fmt: skip
+            arrays = {f"input {i}": a for i, a in enumerate(self.inputs)}
+            arrays |= {f"target {i}": a for i, a in enumerate(self.targets)}
+            return answer(self.reference, job, arrays)
         fixed = self.healthy()
         trained = [n for n, v in fixed.port.state_dict().items() if not v.is_stop_grad()]
-        theirs = fixed.record(Recording("", starts=dict.fromkeys(trained)), seed)
+        theirs = fixed.recording(Recording("", starts=dict.fromkeys(trained)), seed)
         theirs.framework = "the fixed port (no PyTorch here)"
         theirs.starts = {name: theirs.starts[name] for name in trained}
-        return compared(self.reference.network, self.record(theirs, seed), theirs, self.training)
+        return theirs
 
-    def record(self, theirs: Recording, seed: int = 0) -> Recording:
-        """The port's recording, as for a comparison with theirs."""
-        optimizer = self.optimizer if isinstance(self.optimizer, str) else self.optimizer[1]
-        given, wanted = ([jt.array(a) for a in arrays] for arrays in (self.inputs, self.targets))
+    def recording(self, theirs: Recording, seed: int = 0) -> Recording:
+        """The port's, made as theirs was."""
+        inputs, targets = ([jt.array(a) for a in arrays] for arrays in (self.inputs, self.targets))
+        optimizer = self.own_optimizer or self.optimizer
         return record_port(
-            self.port, theirs, given, wanted, self.loss, optimizer, self.training, seed
+            self.port, theirs, inputs, targets, self.loss, optimizer, self.training, seed
         )
 
 
@@ -219,7 +232,7 @@ def patient_of(file: _File, name: str, healthy: bool = False) -> Patient:
         inputs, targets, names["criterion"], file.training,
     )  # fmt: skip
     if file.mutant:
-        sick.optimizer = ("optimizer", names["optimizer"])
+        sick.optimizer, sick.own_optimizer = "optimizer", names["optimizer"]
         sick.healthy = lambda: patient_of(file, name, healthy=True)
     return sick
 
@@ -253,11 +266,10 @@ def diagnosis(letter: str) -> None:
     file = _file(letter)
     known = f"; a public port of {file.origin} has it" if file.real else ""
     place = f" ({file.finding.place})" if file.finding.place else ""
-    words = file.mutant.about[_language] if file.mutant else file.finding.words
-    print(f"Patient {letter}: {words}{known}")
+    print(f"Patient {letter}: {file.finding.words}{known}")
     print(f"  shows in {KINDS[file.finding.kind]}{place}")
-    if file.mutant and "trap" in file.mutant.about:
-        print(_YAML["words"][_language]["trap"].format(**file.mutant.about))
+    if trap := mutants.KINDS.get(file.brief, {}).get("trap"):
+        print(f"  {_YAML['words'][_language]['trap'].format(trap=trap)}")
     for row in side_by_side(sick, fixed):
         if row.reference != row.port:
             print(f"  - {(row.reference or '').strip()}\n  + {(row.port or '').strip()}")
@@ -265,15 +277,15 @@ def diagnosis(letter: str) -> None:
 
 def truth(letter: str) -> SimpleNamespace:
     """Where a patient's bug is and what it is: `module` (by its name in the network; "loss" and
-    "optimizer" are not in it), `line` of the port, and `kind`: a key of `mutants.kinds()`, of one
-    of LETTERS a key of KINDS."""
+    "optimizer" are not in it), `line` of the port, and `kind`: a key of `mutants.KINDS`, of one of
+    LETTERS a key of KINDS."""
     file = _file(letter)
     if file.mutant:
-        entry = file.mutant.entry
-        return SimpleNamespace(module=entry.module, line=file.mutant.line, kind=entry.kind)
-    line = file.jittor[: file.jittor.index(file.bug[0])].count("\n") + 1
-    place = "loss" if file.finding.kind == "loss" else file.finding.place
-    return SimpleNamespace(module=place, line=line, kind=file.finding.kind)
+        kind, line = file.brief, file.mutant.line
+    else:
+        kind, line = file.finding.kind, file.jittor.partition(file.bug[0])[0].count("\n") + 1
+    module = file.finding.place or ("loss" if kind == "loss" else "")
+    return SimpleNamespace(module=module, line=line, kind=kind)
 
 
 def ask(letter: str, **guess: object) -> bool | None:

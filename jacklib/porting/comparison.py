@@ -259,7 +259,11 @@ class _Tensors:
         self.floor = SMALL * max(map(_size, gradients), default=0)
         by_key = {event.key: event for event in ours.events}
         self.pairs = [(by_key.get(their.key), their) for their in theirs.events]
-        self.shared = [their for our, their in self.pairs if our is not None]
+        self.silent = {  # modules that the port runs, but whose output is no floats there
+            id(e) for our, e in self.pairs
+            if our is None and e.way == "out" and (e.layer, e.call, "in", 0) in by_key
+        }  # fmt: skip
+        self.shared = [e for our, e in self.pairs if our is not None or id(e) in self.silent]
         self._hold_all({})
 
     def _hold_all(self, remarks: dict[str, str]) -> None:
@@ -272,6 +276,8 @@ class _Tensors:
             layer = self.layers.setdefault(their.layer, new)
             if our is None:
                 layer.remark = layer.remark or "not in the port"
+                if id(their) in self.silent:
+                    self.parted.append((their, float("inf"), "no floats in the port"))
             else:
                 self._hold(our, their, layer)
 
@@ -281,7 +287,7 @@ class _Tensors:
         differing = {id(event) for event, _, _ in self.parted}
         remarks: dict[str, str] = {}
         for i, (our, their) in enumerate(self.pairs):
-            axes = _layout(our, their, self.sampled) if id(their) in differing else None
+            axes = _layout(our, their, self.sampled) if our and id(their) in differing else None
             if axes is not None:
                 words = f"laid out as axes {', '.join(map(str, axes))} of {list(their.shape)}"
                 if axes == tuple(range(len(axes))):
@@ -306,7 +312,8 @@ class _Tensors:
         layer.raise_to(**{"output" if their.way == "out" else "input": far})
         if their.gradient is not None and sizes:
             far = _turned(our.gradient, their.gradient, self.sampled, self.floor)
-            if far > GRADIENTS:
+            # Nothing between the loss and the network's output magnifies rounding.
+            if far > (GRADIENTS if their.layer or their.way == "in" else LATER):
                 self.bent.append((their, far))
             if their.way == "out":
                 layer.raise_to(gradient=far)

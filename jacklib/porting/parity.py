@@ -72,7 +72,7 @@ class Reference:
     loss: str = ""
 
 
-def _answer(reference: Reference, job: dict, arrays: dict[str, np.ndarray]) -> Recording:
+def answer(reference: Reference, job: dict, arrays: dict[str, np.ndarray]) -> Recording:
     """PyTorch's recording: live, or the stored one of the same job."""
     text = json.dumps(job, sort_keys=True)
     key, python = digest(text, arrays)[:16], find_torch()
@@ -101,8 +101,8 @@ def _answer(reference: Reference, job: dict, arrays: dict[str, np.ndarray]) -> R
 
 def compare(
     net, reference: Reference | str, inputs: Sequence[Any], *, loss: Callable | None = None,
-    targets: Sequence[Any] = (), optimizer: str | tuple[str, Callable] = "SGD(lr=0.01)",
-    training: bool = False, seed: int = 0,
+    targets: Sequence[Any] = (), optimizer: str = "SGD(lr=0.01)", training: bool = False,
+    seed: int = 0,
 ) -> Comparison:  # fmt: skip
     """Put a Jittor network and its PyTorch original through the same pass and the same step.
 
@@ -112,9 +112,7 @@ def compare(
     loss: of the port's output and the targets; `reference.loss` is the same in PyTorch. Without
         both, an output of one number is the loss, and else a fixed weighted sum of all outputs.
     targets: NumPy arrays.
-    optimizer: a call of torch.optim, of which the port takes `jacklib.ops`' counterpart; or, where
-        the set-up is to be compared too, the name of a function that makes PyTorch's of the
-        network, found like the loss, and the port's own function.
+    optimizer: a call of torch.optim, of which the port takes `jacklib.ops`' counterpart.
     training: whether batch normalisation uses the batch; dropout is off in both.
     seed: the weights are made of it and of their names.
 
@@ -138,18 +136,15 @@ def compare(
               theirs=repr(reference.loss) if reference.loss else "none")  # fmt: skip
     arrays = {f"input {i}": np.asarray(a) for i, a in enumerate(inputs) if a is not None}
     arrays |= {f"target {i}": np.asarray(a) for i, a in enumerate(targets)}
-    theirs_optimizer, optimizer = (
-        (optimizer, optimizer) if isinstance(optimizer, str) else optimizer
-    )
     job = vars(reference) | {
-        "training": training, "optimizer": theirs_optimizer, "seed": seed,
+        "training": training, "optimizer": optimizer, "seed": seed,
         "input": len(inputs), "target": len(targets),
     }  # fmt: skip
     if is_dataclass(reference.options):
         kind = type(reference.options)
         job["config"] = f"{kind.__module__}:{kind.__qualname__}"
         job["options"] = asdict(reference.options)
-    theirs = _answer(reference, job, arrays)
+    theirs = answer(reference, job, arrays)
     given = [None if a is None else jt.array(np.asarray(a)) for a in inputs]
     wanted = [jt.array(np.asarray(a)) for a in targets]
     ours = record_port(net, theirs, given, wanted, loss, optimizer, training, seed)

@@ -91,7 +91,7 @@ def record(job: dict[str, Any], arrays: dict[str, np.ndarray]) -> Recording:
     if trained and loss.requires_grad:
         if "(" in job["optimizer"]:
             shared.optimizer_of(job["optimizer"], torch.optim)([named[n] for n in trained]).step()
-        else:
+        else:  # a function in the code, of the network
             find(job["optimizer"], job["code"])(net).step()
     recording.changes = {n: _array(v) - before[n] for n, v in state.items()}
     with torch.no_grad():
