@@ -39,21 +39,19 @@ def alpha(ratings: Sequence[Sequence[Hashable]]) -> float:
     1 - (observed disagreement) / (disagreement if labels were dealt out at random). Items with
     fewer than two labels do not count. NaN where nothing can be said: no such item, or one label
     only. Raises DataError if annotators have different numbers of items."""
-    together: Counter = Counter()  # pairs of labels of one item, each item weighted alike
+    differ, all_labels = 0.0, Counter()
     for labels in _items(ratings):
         if len(labels) > 1:
             counts = Counter(labels)
-            for x, n_x in counts.items():
-                for y, n_y in counts.items():
-                    together[x, y] += n_x * (n_y - (x == y)) / (len(labels) - 1)
-    total, of_label = sum(together.values()), Counter()
-    for (x, _), weight in together.items():
-        of_label[x] += weight
-    by_chance = total**2 - sum(weight**2 for weight in of_label.values())
-    if not by_chance:
-        return math.nan
-    differ = sum(weight for (x, y), weight in together.items() if x != y)
-    return 1 - (total - 1) * differ / by_chance
+            all_labels += counts
+            differ += _unlike(counts) / (len(labels) - 1)
+    by_chance = _unlike(all_labels)
+    return 1 - (all_labels.total() - 1) * differ / by_chance if by_chance else math.nan
+
+
+def _unlike(counts: Counter) -> int:
+    """How many ordered pairs of these labels are of two different ones."""
+    return counts.total() ** 2 - sum(count**2 for count in counts.values())
 
 
 def majority(ratings: Sequence[Sequence[Hashable]]) -> float:

@@ -69,9 +69,6 @@ def render(
         return page.finish()
 
 
-png = drawing.png_of(render)
-
-
 def _look(label: str) -> tuple[str, str]:
     return LOOKS[tsl300.CLASSES.index(label)][0], "v^"[tsl300.CLASSES.index(label)]
 

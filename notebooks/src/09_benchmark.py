@@ -354,12 +354,12 @@ for network, result in results.items():
                   f"Jittor faster in {less} of {len(pairs)}")  # fmt: skip
 
 # %% [markdown] lang="en"
-# Each row has the median, and beside it the fastest and the slowest run; a ratio below 1 means that Jittor needs less. The two take turns, so the first turn of one and the first of the other are a pair, and so on: the ratio is the median of the pairs' ratios, and beside it stands in how many pairs it is below 1. Ranges that overlap say little, since a busy moment slows both turns of a pair; how many pairs agree says more (*How to compare runs*, notebook 04). Memory is that of the whole process, including Python and the framework; that is why even a small network takes more than a hundred MiB.
+# Each row has the median, and beside it the fastest and the slowest run. **Jittor / PyTorch** divides the medians; below 1, Jittor needs less. The lines after the tables do better: the two take turns, so the first turn of one and the first of the other are a pair, and so on. Ranges that overlap say little, since a busy moment slows both turns of a pair; how many pairs agree says more (*How to compare runs*, notebook 04). Memory is that of the whole process, including Python and the framework; that is why even a small network takes more than a hundred MiB.
 #
 # In the chart each dot is a run. If PyTorch is not installed, only Jittor is shown: times from two machines must not be divided by each other. (`pip install torch` into an environment of its own, `export JACK_TORCH_PYTHON=its/python`, and start the lab again.) The [measured table](../docs/benchmarks.md) of our machine has the papers' sizes as well.
 
 # %% [markdown] lang="zh"
-# 每一行先写中位数，旁边是最快和最慢的一次；比值小于 1，说明 Jittor 用得少。两边轮流进行，各自的第一次是一对，第二次是一对，依此类推：比值是各对比值的中位数，旁边写着有几对小于 1。范围重叠说明不了什么，因为机器一忙，一对里的两次都会变慢；有几对一致更说明问题（04 的“怎样比较两次运行”）。内存是整个进程的，Python 和框架本身都算在内，所以网络再小也要一百多 MiB。
+# 每一行先写中位数，旁边是最快和最慢的一次。**Jittor / PyTorch** 是中位数之比，小于 1 说明 Jittor 用得少。表格之后的几行更可靠：两边轮流进行，各自的第一次是一对，第二次是一对，依此类推。范围重叠说明不了什么，因为机器一忙，一对里的两次都会变慢；有几对一致更说明问题（04 的“怎样比较两次运行”）。内存是整个进程的，Python 和框架本身都算在内，所以网络再小也要一百多 MiB。
 #
 # 图中每个点是一次运行。没装 PyTorch 的机器上只有 Jittor：两台机器的时间不能相除。（把 `torch` 装进单独的环境，`export JACK_TORCH_PYTHON=它的/python`，再重新打开 lab。）我们那台机器的[测量结果](../../docs/benchmarks.md)里还有论文规模的数字。
 

@@ -107,7 +107,7 @@ def test_marking_a_film(tmp_path, lang):
         until("a mark by the button", lambda: len(points().get("bbb_0344", ())) == 1)
         page.screenshot(path=tmp_path / "3_other_film.png")
 
-        # A kernel that is new goes on where the old one ended, and shows the picture.
+        # A new widget goes on where the old one ended.
         cells = run_all(page)
         box = page.locator(".jack-label")
         box.locator("input").fill("李 雷")
