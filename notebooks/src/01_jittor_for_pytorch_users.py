@@ -103,7 +103,7 @@ ok = cmp("softmax", y, theirs)
 # Jittor's tensor is called `Var`. Creating, reshaping and indexing Vars works as you would expect. This section shows what you might not expect; first, **64-bit values become 32-bit ones**:
 
 # %% [markdown] lang="zh" tags=["slide"]
-# ## 1 · 张量（Var）★
+# ## 1 · 张量（Var） ★
 #
 # Jittor 的张量叫 `Var`，创建、变形、索引都和 PyTorch 相近。这一节讲可能出乎意料的地方。首先，**64 位数会变成 32 位**：
 
