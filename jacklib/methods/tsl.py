@@ -19,13 +19,7 @@ import jittor as jt
 import numpy as np
 
 from jacklib.backend import runtime
-from jacklib.core.metrics import (
-    TIOUS,
-    DetectionMetrics,
-    detection_metrics,
-    localize,
-    temporal_iou,
-)
+from jacklib.core.metrics import TIOUS, DetectionMetrics, detection_metrics, localize, temporal_iou
 from jacklib.core.options import add_options
 from jacklib.core.pseudo_labels import seed_labels
 from jacklib.core.shapes import MODALITIES

@@ -57,7 +57,6 @@ show.setup(LANG)
 from pathlib import Path
 
 import jittor as jt
-import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import display
 
@@ -283,12 +282,6 @@ moments.spectrogram(path, shown.fps, heard.logmel, shown.truth)
 
 # %%
 config, schedule = TSLNetConfig.classroom(), tsl.SCHEDULES["classroom"]
-for name in ("paper", "classroom"):
-    plan_of, settings = tsl.SCHEDULES[name], getattr(TSLNetConfig, name)()
-    network = TSLNet(settings)  # shapes are known; nothing is computed yet
-    millions = sum(np.prod(p.shape) for p in network.parameters()) / 1e6
-    print(f"{name}: {millions:.1f} million parameters; neck {settings.neck_size} wide; "
-          f"{plan_of.n_steps} steps of {plan_of.batch_size} videos at {plan_of.rates[0]:g}")  # fmt: skip
 
 
 def new_network(seed):
@@ -301,6 +294,14 @@ def new_network(seed):
 
 net = new_network(0)
 net.eval()
+
+for name in ("paper", "classroom"):
+    plan_of, settings = tsl.SCHEDULES[name], getattr(TSLNetConfig, name)()
+    parameters = TSLNet(settings).parameters()  # shapes are known; nothing is computed
+    millions = sum(np.prod(p.shape) for p in parameters) / 1e6
+    print(f"{name}: {millions:.1f} million parameters; neck {settings.neck_size} wide; "
+          f"{plan_of.n_steps} steps of {plan_of.batch_size} videos at {plan_of.rates[0]:g}")  # fmt: skip
+del parameters
 
 # %%
 parts = net.cls_module
@@ -679,6 +680,11 @@ for name in (*WEIGHT, "total", "action_clips", "background_clips"):
 #
 # `localize` 用 0 到 0.225 的十个阈值切分类别得分曲线，用 0.5 到 0.7 的九个阈值切分 $1-$ 背景得分。每一串高于阈值的时刻就是一个**候选片段**。它的得分等于片段内的类别得分比周围高出多少，再加 0.3 倍的视频得分。同一类的候选片段重叠达到一半，只留最好的（**非极大值抑制**，NMS）。视频得分达到 0.5 的类别才做定位；都达不到时，取得分较高的一类。
 
+# %%
+from jacklib.core.metrics import temporal_iou
+
+print("tIoU of 0 to 4 s with 1 to 5 s and with 0 to 8 s:", temporal_iou((0, 4), [(1, 5), (0, 8)]))
+
 # %% [markdown] lang="en"
 # ### ✎ 06.8 · Non-maximum suppression · apply ●●○
 #
@@ -690,9 +696,6 @@ for name in (*WEIGHT, "total", "action_clips", "background_clips"):
 # `segments` 是 `(start, end)` 的列表，`scores` 是得分的列表。取得分最高的片段，去掉与它 tIoU 不低于 `limit` 的所有片段，再对剩下的重复。返回留下的编号，得分高的在前。`temporal_iou(片段, 其他片段)` 返回一个数组。
 
 # %% tags=["exercise"]
-from jacklib.core.metrics import temporal_iou
-
-
 def suppress(segments, scores, limit=0.5):
     """A list of indices, best first."""
     ...
@@ -731,6 +734,8 @@ print(f"\naverage mAP: {result.summary()['average_mAP']:.3f}, random scores: {ch
 classroom.reveal("06.p3", round(float(chance), 3))
 
 curve = result.detection.map
+title = ("Ten test videos, 40 true segments", "十段测试视频，40 个真值片段")
+show.curves(tsl.TIOUS, {"TSL-Net": curve}, {"random scores": chance}, title=title, axis="tIoU", unit="mAP")
 highest = max(one.summary()["average_mAP"] for one in blind)
 if min(curve) > highest and min(curve) > 0.8 * max(curve):
     classroom.say(
@@ -744,8 +749,8 @@ else:
         "other: how many borders are found?",
         f"请与 20 次随机抽取中最高的 {highest:.3f} 比较，再比较各个门槛：找准的边界有多少？",
     )
-both = np.mean([len({s.label for s in x.truth}) == 2 for x in validation.items])
-print(f"videos whose classes are all right: {result.accuracy:.0%}; always answering both: {both:.0%}")
+always = np.mean([len({s.label for s in x.truth}) == 2 for x in validation.items])
+print(f"videos whose classes are all right: {result.accuracy:.0%}; always both: {always:.0%}")
 
 # %% [markdown] lang="en"
 # The network **was never given a border**. The rendered events are as clear at their first frame as in their middle; the sentiment of a real video comes and goes, and its borders are a matter of judgement. A score on these videos shows that the method works; it says nothing about people's feelings.

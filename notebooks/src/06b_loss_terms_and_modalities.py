@@ -58,9 +58,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import jittor as jt
+import matplotlib.pyplot as plt
 import numpy as np
 
-from jacklib.core.metrics import temporal_iou
 from jacklib.data.tsl300 import UntrimmedVideos
 from jacklib.methods import tsl
 from jacklib.networks import TSLNet, TSLNetConfig
@@ -85,6 +85,7 @@ def train(seed, modality="all", **options):
     known = last if (seed, modality, options) == (0, "all", {}) and last.exists() else None
     run = tsl.Run(CACHE / "comparison", seed, resume=known, show=False)
     return network, tsl.train(network, *videos, schedule=schedule, run=run, **options)
+
 
 # %% [markdown] lang="en" tags=["slide"]
 # ## 1 · What does a term of a loss do? ★
@@ -126,6 +127,7 @@ def train(seed, modality="all", **options):
 #
 # 写出 `r(cosines)`。`cosines` 是 `[T, T]` 的矩阵：第 $i$ 行是小段自己的特征，第 $j$ 列是小段 $j$ 映射回来的特征。笔记本后面用的是自带的函数，这里没做完也不影响。
 
+
 # %% tags=["exercise"]
 def r(cosines):
     """[T, T] -> a number."""
@@ -143,6 +145,7 @@ classroom.check("06b.1", r)
 # ### ✎ 06b.2 · 最好能有多好？ · 分析 ●●○
 #
 # $v$ 和 $\hat v$ 都是 ReLU 的输出，没有负的分量。不管特征是什么，一段有 $T$ 个小段的视频，$r$ 最大能到多少？写出 `best(T)`。再把 `best(84)` 与什么都分不清时的 $-\ln 84$ 比较：总共能提高多少？
+
 
 # %% tags=["exercise"]
 def best(T):
@@ -205,12 +208,11 @@ def told_apart(cosines):
 
 
 matrices = {key: found_again(network, sample) for key, network in networks.items()}
-moments.cosines({
-    f"{name}: r = {told_apart(matrices[name, 0]):.2f}": matrices[name, 0] for name in VARIANTS
-})  # fmt: skip
-found_r = {
-    name: {seed: told_apart(matrices[name, seed]) for seed in range(3)} for name in VARIANTS
-}
+for ax, name in zip(show.panels(3, 10, 3.1), VARIANTS, strict=True):
+    ax.imshow(matrices[name, 0], vmin=0, vmax=1)
+    ax.set_title(f"{show.said(name)}: r = {told_apart(matrices[name, 0]):.2f}")
+plt.show()
+found_r = {name: {seed: told_apart(matrices[name, seed]) for seed in range(3)} for name in VARIANTS}
 classroom.compare_runs(
     "r of the image", found_r, fixed="this one test video", fixed_zh="这一段测试视频"
 )
@@ -235,9 +237,10 @@ classroom.reveal("06b.p1", side)
 #
 # 同事有三个网络，却弄丢了哪个是哪个的记录。写出 `trained_with(cosines)`：根据任意一段视频的这种矩阵，返回 `"released"`、`"paper's"` 或 `"without"`。检查用的是另外的矩阵，它们整体的亮度各不相同。
 
+
 # %% tags=["exercise"]
 def trained_with(cosines):
-    """"released", "paper's" or "without"."""
+    """ "released", "paper's" or "without"."""
     ...
 
 
@@ -253,6 +256,7 @@ classroom.check("06b.3", trained_with)
 #
 # 符号影响*定位*的好坏吗？按 04 第 6 节的规则（“怎样比较两次运行”）：各跑三个随机种子，成对比较（换种子时抽到的标注者也不同）。
 
+
 # %%
 def last(names):
     """The average mAP after the last step: {words: {seed: value}}."""
@@ -264,7 +268,7 @@ def last(names):
 
 chance = tsl.random_average_map(validation)
 of_signs = last({name: name for name in VARIANTS})
-show.runs(of_signs, chance)
+show.runs(of_signs, chance, unit="average mAP", label="random scores")
 pairs = classroom.compare_runs(
     "average mAP", of_signs,
     fixed="the 20 + 10 rendered videos, their features, 100 steps, the machine",
@@ -296,6 +300,7 @@ classroom.say(
 # ### ✎ 06b.4 · 有多意外？ · 应用 ●●○
 #
 # 规则数的是：抛硬币有多大的机会同样一致。写出 `chance_of(n, k)`：抛 `n` 枚均匀的硬币，至少 `k` 枚*同一面*朝上的概率，哪一面都行（`k` 大于 `n` 的一半）。3 对中 3 对一致，10 对中 9 对一致，各是多少？
+
 
 # %% tags=["exercise"]
 def chance_of(n, k):
@@ -342,7 +347,7 @@ for seed in range(3):
 ALL = {"both": "released", "both, no reverse mapping": "without"}
 ALL |= {name: name for name in MODALITIES}
 of_inputs = last(ALL)
-show.runs(of_inputs, chance)
+show.runs(of_inputs, chance, unit="average mAP", label="random scores")
 pairs = classroom.compare_runs(
     "average mAP", of_inputs,
     fixed="the rendered videos and the descriptor; networks of other modalities have other weights "
@@ -374,8 +379,8 @@ for name in ALL.values():
     videos_of[name] = UntrimmedVideos(root, "test", modality=MODALITIES.get(name, "all"))
     for seed in range(3):
         results[name, seed] = tsl.test(networks[name, seed], videos_of[name])
-panels = {words: results[name, 0].scores[item.id].scores for words, name in ALL.items()}
-del panels["both, no reverse mapping"]
+panels = {show.said(words): results[name, 0].scores[item.id].scores for words, name in ALL.items()}
+del panels[show.said("both, no reverse mapping")]
 moments.scores(panels, seconds=16 / item.fps, segments=truth[item.id], decoys=decoys[item.id])
 
 # %% [markdown] lang="en"
@@ -400,8 +405,13 @@ for name in ALL.values():
     levels.append([np.mean([one[kind] for one in found]) for kind in tsl.KINDS])
     found = [tsl.where_proposals_lie(run.results, truth, decoys, 40) for run in runs]
     places.append([np.mean([one[place] for one in found]) for place in tsl.PLACES])
-show.grid(levels, [*ALL], tsl.KINDS)
-show.grid(places, [*ALL], tsl.PLACES)
+title = ("Mean class score of a clip", "小段类别得分的平均")
+show.grid(levels, [*ALL], tsl.KINDS, title=title)
+title = (
+    "Where the 40 best proposals lie, mean of three seeds",
+    "最好的 40 个候选片段落在哪里，三个种子的平均",
+)
+show.grid(places, [*ALL], tsl.PLACES, title=title, form="{:.1f}")
 on_looks = places[0][tsl.PLACES.index("looks")]
 classroom.reveal("06b.p3", round(float(on_looks), 1))
 
@@ -423,27 +433,9 @@ else:
 
 # %% [markdown] lang="en"
 # A network with *images* only cannot tell what only looks like an event from an event: it has no other information. One with *audio* as well could. Does `both`, and does it without the reverse mapping? Where it does not, one reason suggests itself: the images are easier to learn from, and training uses what is easy first. We have not tested it.
-#
-# One false positive of each kind of network: of the proposals of seed 0 that overlap no event and last less than 15 s, the one with the highest score (framed).
 
 # %% [markdown] lang="zh"
-# *只有视觉*的网络无法把“只看着像”的镜头与事件区分开，它没有别的依据。*同时有音频*的网络本来可以。`both` 做到了吗？去掉反向映射（no reverse mapping）之后呢？如果没有做到，一个可能的原因是视觉特征更容易学，训练总是先利用容易的线索；我们没有检验过。
-#
-# 各看一个误报：随机种子 0 的网络里，不在任何事件上、又不到 15 秒的候选片段中，得分最高的一个（框出）。
-
-# %%
-for name in MODALITIES:
-    alarms = [
-        (row, v) for v, rows in results[name, 0].results.items() for row in rows
-        if temporal_iou(row[2:], [s[1:] for s in truth[v]]).max() < 0.1 and row[3] - row[2] < 15
-    ]  # fmt: skip
-    (label, value, start, end), video = max(alarms, key=lambda alarm: alarm[0][1])
-    k = [x.id for x in validation.items].index(video)
-    moments.spectrogram(
-        root / "video" / "test" / f"{video}.mp4", validation.items[k].fps,
-        validation.load(k).logmel, [(label, start, end)], f"{name}: {label} {value:.2f}, {video}",
-        (max(start - 5, 0), end + 5),
-    )  # fmt: skip
+# *只有视觉*的网络无法把“只看着像”的镜头与事件区分开，它没有别的依据。*同时有音频*的网络本来可以。`both`（视觉与音频） 做到了吗？去掉反向映射（no reverse mapping）之后呢？如果没有做到，一个可能的原因是视觉特征更容易学，训练总是先利用容易的线索；我们没有检验过。
 
 # %% [markdown] lang="en"
 # ### ✎ 06b.6 · If it could not hear at all · analyse ●●○
@@ -454,6 +446,7 @@ for name in MODALITIES:
 # ### ✎ 06b.6 · 假如它完全听不见 · 分析 ●●○
 #
 # 如果一个网络能找到所有事件，却*完全*分不清事件与只看着像的干扰镜头，你预计它在干扰镜头上有多少误报？写出 `expected(events, decoys, best)`：它给每个事件和干扰镜头各提出一个片段，次序随机；最好的 `best` 个里，平均有几个落在干扰镜头上？（`best` 可能超过它提出的总数。）再把 `expected(40, 10, 40)` 与 `both`、`image alone` 测得的值比较。
+
 
 # %% tags=["exercise"]
 def expected(events, decoys, best):
@@ -476,6 +469,7 @@ classroom.check("06b.6", expected)
 # 有了干扰镜头，才知道这个网络听没听；多数数据集里没有。请设计一个不需要标签的检验：`listens(predict, rgb, logmel)` 得到一个函数 `predict(rgb, logmel)`（返回得分 `[T, 3]`），以及一段视频的特征 `rgb` `[T, 1024]` 和 `logmel` `[T, 32, 60]`。得分取决于音频时返回 `True`，否则返回 `False`。`predict` 想调用几次都行。
 #
 # 检查时用的是一些已知真相的网络：有的用音频，其中一个用的方式你未必想得到；有的不用。而且就像 dropout 没有关掉那样，`predict` 每次给出的得分可能略有不同。
+
 
 # %% tags=["exercise"]
 def listens(predict, rgb, logmel):

@@ -6,23 +6,17 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-import yaml
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Patch
 
 from jacklib.core.pseudo_labels import seed_labels
 from jacklib.data.audio import read_audio
 from jacklib.data.tsl_features import frames_between
-from jacklib.teaching.speech import language
-from jacklib.widgets.drawing import BLUE, GREY, QUIET, VERMILLION, drawable
+from jacklib.teaching.show.house import BLUE, GREY, words_of
+from jacklib.widgets.drawing import QUIET, VERMILLION, box
 
-WORDS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
+words = words_of(__file__)
 COLOUR = {"n": VERMILLION, "p": BLUE}
 HATCH = {"looks": "//", "sounds": ".."}
-
-
-def words(key: str, **facts) -> str:
-    """Words of the pictures; English where this machine has no Chinese font."""
-    return WORDS[drawable(language())][key].format(**facts)
 
 
 def strip(ax, path: Path, fps: float, start: float, end: float, count: int = 12) -> None:
@@ -46,7 +40,7 @@ def shade(ax, segments: Sequence = (), decoys: Sequence = ()) -> list[Patch]:
 def video(path: Path, fps: float, seconds: float, segments: Sequence, marks: Sequence) -> None:
     """A video's frames and waveform, and beneath them what each annotator has marked: marks is one
     list of (label, frame) for each."""
-    figure, axes = plt.subplots(3, 1, figsize=(11, 4.2), sharex=True, height_ratios=[1.2, 1, 1.1])
+    _, axes = plt.subplots(3, 1, figsize=(11, 4.2), sharex=True, height_ratios=[1.2, 1, 1.1])
     strip(axes[0], path, fps, 0, seconds)
     wave = read_audio(path, 8000)[: round(seconds * 8000)]
     axes[1].plot(np.arange(len(wave)) / 8000, wave, lw=0.3, color="black")
@@ -59,31 +53,24 @@ def video(path: Path, fps: float, seconds: float, segments: Sequence, marks: Seq
     axes[2].set(yticks=range(len(marks)), ylim=(len(marks) - 0.4, -0.6), xlim=(0, seconds))
     axes[2].set(ylabel=words("annotator"), xlabel=words("time"))
     axes[0].set_title(words("video", name=Path(path).stem, n=len(marks)))
-    axes[2].legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    axes[2].legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5))
     plt.show()
 
 
-def spectrogram(
-    path: Path, fps: float, logmel: np.ndarray, segments: Sequence, title: str = "",
-    span: tuple[float, float] | None = None,
-) -> None:  # fmt: skip
-    """Frames of a video over its log-mel spectrogram [T, 32, 60] as the loader scales it.
-
-    segments: (label, start, end) to frame: n dashed, p solid. span: the seconds shown.
-    """
-    seconds = len(logmel) * 16 / fps
-    start, end = span or (0, seconds)
+def spectrogram(path: Path, fps: float, logmel: np.ndarray, segments: Sequence) -> None:
+    """Frames of a video over its log-mel spectrogram [T, 32, 60] as the loader scales it. Segments
+    (label, start, end) are framed: n dashed, p solid."""
+    seconds, decibels = len(logmel) * 16 / fps, logmel.reshape(-1, 60).T * 80 - 50
     figure, (top, bottom) = plt.subplots(2, 1, figsize=(11, 3.4), sharex=True, height_ratios=[1, 2])
-    strip(top, path, fps, start, end)
-    decibels = logmel.reshape(-1, 60).T * 80 - 50
+    strip(top, path, fps, 0, seconds)
     look = dict(aspect="auto", origin="lower", cmap="magma", vmin=-60, vmax=40)
     image = bottom.imshow(decibels, extent=(0, seconds, 0, 60), **look)
-    for label, begin, stop in segments:
+    for label, start, end in segments:
         look = dict(fill=False, ec="white", lw=2, ls="-" if label == "p" else "--")
-        bottom.add_patch(Rectangle((begin, 0.5), stop - begin, 59, **look))
-        bottom.text(begin + 0.3, 53, label, color="white", fontsize=12, clip_on=True)
-    bottom.set(ylabel=words("mel"), xlabel=words("time"), xlim=(start, end))
-    top.set_title(title or words("spectrogram", name=Path(path).stem))
+        box(bottom, start, 0.5, end - start, 59, **look)
+        bottom.text(start + 0.3, 53, label, color="white", fontsize=12)
+    bottom.set(ylabel=words("mel"), xlabel=words("time"))
+    top.set_title(words("spectrogram", name=Path(path).stem))
     figure.colorbar(image, ax=bottom, label="dB")
     plt.show()
 
@@ -97,7 +84,7 @@ def scores(
     points [T, 2]: draws the marks ▼ beneath, and the seeds that grow from them, as high as their
     score. seconds: of a clip; 1 counts clips. segments, decoys: see `shade`.
     """
-    figure, axes = plt.subplots(len(panels), 1, figsize=(11, 0.6 + 2.1 * len(panels)), sharex=True)
+    _, axes = plt.subplots(len(panels), 1, figsize=(11, 0.6 + 2.1 * len(panels)), sharex=True)
     for ax, (title, found) in zip(np.atleast_1d(axes), panels.items(), strict=True):
         edges = np.arange(len(found) + 1) * seconds
         ax.stairs(found[:, 2], edges, fill=True, color=GREY, alpha=0.6)
@@ -109,7 +96,7 @@ def scores(
         ax.set(xlim=(0, edges[-1]), ylim=(-0.74 if points is not None else 0, 1.05), title=title)
     ax.set_xlabel(words("clip") if seconds == 1 else words("time"))
     if segments:
-        ax.legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+        ax.legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5))
     plt.show()
 
 
@@ -122,14 +109,3 @@ def _draw_seeds(ax, act: np.ndarray, bkg: np.ndarray, points: np.ndarray, edges:
         ax.plot(edges[t : t + 2].mean(), -0.13 - 0.22 * c, "kv", ms=7, mec="white")
     ax.set_yticks([0.5, 1, -0.16, -0.38, -0.6], ["0.5", "1", "n", "p", words("background")])
     ax.axhline(0, color="black", lw=0.8)
-
-
-def cosines(matrices: Mapping[str, np.ndarray]) -> None:
-    """Cosines [T, T] of each clip's own features (rows) with those mapped back of every clip."""
-    figure, axes = plt.subplots(1, len(matrices), figsize=(10, 3.3), squeeze=False)
-    for ax, (title, matrix) in zip(axes[0], matrices.items(), strict=True):
-        image = ax.imshow(matrix, vmin=0, vmax=1, cmap="viridis")
-        ax.set(title=title, xlabel=words("back"))
-    axes[0, 0].set_ylabel(words("own"))
-    figure.colorbar(image, ax=axes[0], label=words("cosine"))
-    plt.show()
