@@ -17,8 +17,8 @@
 # |---|---|
 # | **You can afterwards** | say what single marks save and what they leave out; compute a fused score and the pseudo labels of a video by hand, and predict where they go wrong; explain how a term whose target is the network's own score still moves it; turn scores into segments and read their mAP beside a baseline; mark a film yourself |
 # | **You should know** | convolution over time, sigmoid, cross entropy and its gradient; precision and recall; whose emotion a label speaks of (`00a`), how labels are made (`00b`) |
-# | **Minutes** | you 75 for the core, 45 more for the rest · machine 1 to 2 (the very first time, a minute and a half more to render the sample videos) |
-# | **Core** | sections 1, 2, 4 to 9; extra: 3, 10, 11 |
+# | **Minutes** | you 75 · machine 1 (for the core; as much again for the rest; the very first time, a minute and a half more to render the sample videos) |
+# | **Core** | sections 1, 2, 4, 5, 7 to 9, without exercises 06.1, 06.5, 06.8 and 06.10; extra: these four, and 3, 6, 10, 11 |
 # | **Needs** | this repository; no GPU, no download |
 # | **Paper** | Zhang and Yang, *Temporal Sentiment Localization: Listen and Look in Untrimmed Videos*, ACM MM 2022 ([doi 10.1145/3503161.3548007](https://doi.org/10.1145/3503161.3548007)) |
 #
@@ -33,8 +33,8 @@
 # |---|---|
 # | **学完你能** | 说明单帧标注省下了什么、丢掉了什么；手算融合得分和一段视频的伪标签，并预测它们会在哪里出错；解释目标值就是网络自己的得分时，这一项为什么仍能推动网络；把得分变成片段，对照基线读 mAP；亲手标注一部影片 |
 # | **需要先会** | 沿时间的卷积、sigmoid、交叉熵及其梯度；精确率与召回率；标签说的是谁的情感（`00a`），标签怎样得来（`00b`） |
-# | **用时（分钟）** | 你 必学 75，其余 45 · 机器 1 到 2（第一次运行再加一分半钟渲染样例视频） |
-# | **必学** | 第 1、2、4 至 9 节；选学：3、10、11 |
+# | **用时（分钟）** | 你 75 · 机器 1（必学部分；其余再要同样多的时间；第一次运行再加一分半钟渲染样例视频） |
+# | **必学** | 第 1、2、4、5、7 至 9 节，练习 06.1、06.5、06.8、06.10 除外；选学：这四题，以及 3、6、10、11 |
 # | **运行条件** | 本仓库；不需要 GPU，也不用下载 |
 # | **论文** | Zhang、Yang，*Temporal Sentiment Localization: Listen and Look in Untrimmed Videos*，ACM MM 2022（[doi 10.1145/3503161.3548007](https://doi.org/10.1145/3503161.3548007)） |
 #
@@ -106,14 +106,14 @@ CACHE = Path("results/tsl")  # git ignores it
 # %% [markdown] lang="en"
 # ### ✎ 06.1 · What does an hour buy? · analyse ●●○
 #
-# The times above are those of labelling all 200 training videos; the caption of Table 1 and the text of section 5.3 say that **the time of watching is left out**, as every annotator has to watch. A video of TSL-300 lasts 4.3 minutes on average.
+# The times above are those of labelling all 200 training videos; section 5.3 of the paper says that **the time of watching is left out**, as every annotator has to watch (`00b`, section 2). A video of TSL-300 lasts 4.3 minutes on average.
 #
 # Write `plan(hours, watch)`: how many whole videos one annotator labels in that many hours, first in full, then by single marks, if each video also takes `watch` minutes of watching, once. (`watch=0` is Table 1.) Then look at `plan(10, 0)` and `plan(10, 4.3)`: what becomes of the ratio?
 
 # %% [markdown] lang="zh"
 # ### ✎ 06.1 · 一小时能标多少？ · 分析 ●●○
 #
-# 上面的时间是给全部 200 段训练视频标注所用的；论文 5.3 节说明，**观看的时间没有计入**，因为无论怎样标注都得看。TSL-300 的一段视频平均 4.3 分钟。
+# 上面的时间是给全部 200 段训练视频标注所用的；论文 5.3 节说明，**观看的时间没有计入**，因为无论怎样标注都得看（`00b` 第 2 节）。TSL-300 的一段视频平均 4.3 分钟。
 #
 # 写出 `plan(hours, watch)`：如果每段视频还要花 `watch` 分钟看一遍，一位标注者在这么多小时里能标完几段视频？先写完整标注的段数，再写单帧标注的段数，只算标完的。（`watch=0` 就是表 1 的情形。）再看看 `plan(10, 0)` 和 `plan(10, 4.3)`：两者的比值变成了多少？
 
@@ -485,7 +485,7 @@ def broken():
 classroom.check("06.5", broken)
 
 # %% [markdown] lang="en" tags=["slide"]
-# ## 6 · The loss, term by term ★
+# ## 6 · The loss, term by term ☆
 #
 # $$\mathcal{L}=2\,\mathcal{L}_{\text{distribution}}+\tfrac12\,\mathcal{L}_{\text{frame}}+\tfrac12\,(\mathcal{L}_{\text{background}}+\mathcal{L}_{\text{action}})+\mathcal{L}_{\text{reverse}}$$
 #
@@ -499,7 +499,7 @@ classroom.check("06.5", broken)
 # The last term has a notebook of its own, 06b. Here are all of them for the untrained network and the video from above:
 
 # %% [markdown] lang="zh" tags=["slide"]
-# ## 6 · 逐项看损失 ★
+# ## 6 · 逐项看损失 ☆
 #
 # $$\mathcal{L}=2\,\mathcal{L}_{\text{分布}}+\tfrac12\,\mathcal{L}_{\text{帧}}+\tfrac12\,(\mathcal{L}_{\text{背景}}+\mathcal{L}_{\text{动作}})+\mathcal{L}_{\text{反向}}$$
 #
@@ -622,7 +622,6 @@ classroom.check("06.7", because)
 # %% [markdown] lang="en" tags=["slide"]
 # ## 8 · Training ★
 #
-#
 # 100 steps of 4 videos each, Adam, from random weights. The curves get a point every ten steps (the axis calls this an epoch). Left: the loss. Right: the fraction of training videos whose classes are all correct, and the **average mAP** of the test videos, explained in section 9.
 #
 # **Does it repeat?** Three runs of `TSL main --seed 0` on one machine gave the same `best.pth`, byte for byte, and 0.838 after the last step. On the *same* machine, with oneDNN's convolutions limited to the instructions of older processors (`DNNL_MAX_CPU_ISA`), the losses of the first ten steps agree to five digits; after a hundred the mAP is 0.860 with AVX2 and 0.855 with SSE4.1. Only the order of additions, and so the rounding, had changed. That is as much as another seed changes. Two scores of seed 0, 0.841 and 0.838, once stood in our tables for one day: the machines were not the same, nor were the sample videos, which until then came out a little different in every build. So quote a result with its machine, and do not read meaning into its third digit. (Measured on 2026-11-30 on an AMD EPYC with AVX-512.)
@@ -633,7 +632,6 @@ classroom.check("06.7", because)
 
 # %% [markdown] lang="zh" tags=["slide"]
 # ## 8 · 训练 ★
-#
 #
 # 共 100 步，每步 4 段视频，用 Adam，权重从随机数开始。曲线每十步添一个点（坐标轴上叫 epoch）。左图是损失；右图是训练视频类别全判对的比例，以及测试视频的**平均 mAP**，含义见第 9 节。
 #

@@ -33,8 +33,8 @@ def shade(ax, segments: Sequence = (), decoys: Sequence = ()) -> list[Patch]:
     for kind, start, end in decoys:
         ax.axvspan(start, end, fill=False, hatch=HATCH[kind], ec=QUIET, lw=0.5, zorder=0)
     known = [Patch(color=COLOUR[c], alpha=0.25, label=words(f"true {c}")) for c in "np"]
-    hatched = [Patch(fill=False, hatch=h, ec=QUIET, label=words(k)) for k, h in HATCH.items()]
-    return known + (hatched if decoys else [])
+    hatches = HATCH.items() if decoys else ()
+    return [*known, *(Patch(fill=False, hatch=h, ec=QUIET, label=words(k)) for k, h in hatches)]
 
 
 def video(path: Path, fps: float, seconds: float, segments: Sequence, marks: Sequence) -> None:
@@ -49,9 +49,9 @@ def video(path: Path, fps: float, seconds: float, segments: Sequence, marks: Seq
     for row, points in enumerate(marks):
         for label, frame in points:
             axes[2].plot(frame / fps, row, "v", ms=8, color=COLOUR[label])
-    axes[1].set_ylabel(words("audio"))
-    axes[2].set(yticks=range(len(marks)), ylim=(len(marks) - 0.4, -0.6), xlim=(0, seconds))
-    axes[2].set(ylabel=words("annotator"), xlabel=words("time"))
+    axes[1].set(ylabel=words("audio"), xlim=(0, seconds))
+    axes[2].set(ylabel=words("annotator"), xlabel=words("time"), yticks=range(len(marks)))
+    axes[2].invert_yaxis()
     axes[0].set_title(words("video", name=Path(path).stem, n=len(marks)))
     axes[2].legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5))
     plt.show()
@@ -61,17 +61,18 @@ def spectrogram(path: Path, fps: float, logmel: np.ndarray, segments: Sequence) 
     """Frames of a video over its log-mel spectrogram [T, 32, 60] as the loader scales it. Segments
     (label, start, end) are framed: n dashed, p solid."""
     seconds, decibels = len(logmel) * 16 / fps, logmel.reshape(-1, 60).T * 80 - 50
-    figure, (top, bottom) = plt.subplots(2, 1, figsize=(11, 3.4), sharex=True, height_ratios=[1, 2])
+    _, (top, bottom) = plt.subplots(2, 1, figsize=(11, 3.4), sharex=True, height_ratios=[1, 2])
     strip(top, path, fps, 0, seconds)
-    look = dict(aspect="auto", origin="lower", cmap="magma", vmin=-60, vmax=40)
-    image = bottom.imshow(decibels, extent=(0, seconds, 0, 60), **look)
+    image = bottom.imshow(
+        decibels, aspect="auto", origin="lower", extent=(0, seconds, 0, 60), cmap="magma", vmin=-60
+    )
     for label, start, end in segments:
-        look = dict(fill=False, ec="white", lw=2, ls="-" if label == "p" else "--")
-        box(bottom, start, 0.5, end - start, 59, **look)
+        style = "-" if label == "p" else "--"
+        box(bottom, start, 0.5, end - start, 59, fill=False, ec="white", lw=2, ls=style)
         bottom.text(start + 0.3, 53, label, color="white", fontsize=12)
     bottom.set(ylabel=words("mel"), xlabel=words("time"))
     top.set_title(words("spectrogram", name=Path(path).stem))
-    figure.colorbar(image, ax=bottom, label="dB")
+    plt.colorbar(image, ax=bottom, label="dB")
     plt.show()
 
 
@@ -81,9 +82,9 @@ def scores(
 ) -> None:  # fmt: skip
     """Scores [T, 3] of a video's clips, a panel for each title, background in grey.
 
-    points [T, 2]: draws the marks ▼ beneath, and the seeds that grow from them, as high as their
-    score. seconds: of a clip; 1 counts clips. segments, decoys: see `shade`.
-    """
+    points [T, 2]: draws the marks ▼ beneath, and their seeds as high as their score. seconds: of a
+    clip; 1 counts clips. segments, decoys: see `shade`."""
+    colours = (*COLOUR.values(), QUIET)
     _, axes = plt.subplots(len(panels), 1, figsize=(11, 0.6 + 2.1 * len(panels)), sharex=True)
     for ax, (title, found) in zip(np.atleast_1d(axes), panels.items(), strict=True):
         edges = np.arange(len(found) + 1) * seconds
@@ -91,21 +92,17 @@ def scores(
         for c, name in enumerate("np"):
             ax.stairs(found[:, c], edges, color=COLOUR[name], lw=1.6, baseline=None)
         if points is not None:
-            _draw_seeds(ax, *seed_labels(found, points), points, edges)
+            act, bkg = seed_labels(found, points)
+            for row, (values, colour) in enumerate(zip((*act.T[:2], bkg), colours, strict=True)):
+                place = dict(bottom=-0.25 - 0.22 * row, align="edge", color=colour)
+                ax.bar(edges[:-1], 0.18 * values, seconds, **place)
+            for t, c in np.argwhere(points > 0.5):
+                ax.plot((t + 0.5) * seconds, -0.13 - 0.22 * c, "kv", ms=7, mec="white")
+            ax.set_yticks([0.5, 1, -0.16, -0.38, -0.6], ["0.5", "1", *"np", words("background")])
+            ax.axhline(0, color="black", lw=0.8)
         handles = shade(ax, segments, decoys)
         ax.set(xlim=(0, edges[-1]), ylim=(-0.74 if points is not None else 0, 1.05), title=title)
     ax.set_xlabel(words("clip") if seconds == 1 else words("time"))
     if segments:
         ax.legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5))
     plt.show()
-
-
-def _draw_seeds(ax, act: np.ndarray, bkg: np.ndarray, points: np.ndarray, edges: np.ndarray):
-    rows = (act[:, 0], COLOUR["n"]), (act[:, 1], COLOUR["p"]), (bkg, QUIET)
-    for row, (values, colour) in enumerate(rows):
-        ax.bar(edges[:-1], 0.18 * values, np.diff(edges), -0.25 - 0.22 * row, align="edge",
-               color=colour)  # fmt: skip
-    for t, c in np.argwhere(points > 0.5):
-        ax.plot(edges[t : t + 2].mean(), -0.13 - 0.22 * c, "kv", ms=7, mec="white")
-    ax.set_yticks([0.5, 1, -0.16, -0.38, -0.6], ["0.5", "1", "n", "p", words("background")])
-    ax.axhline(0, color="black", lw=0.8)
