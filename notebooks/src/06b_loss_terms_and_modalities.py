@@ -17,7 +17,7 @@
 # |---|---|
 # | **You can afterwards** | compute the reverse mapping's term by hand and say which sign a loss should give it; tell from a picture of cosines which way it was trained; compare settings over seeds without fooling yourself; test whether a network uses an input that it is given |
 # | **You should know** | `06_tsl_net`: its network, pseudo labels and mAP; cosine of two vectors, log-softmax; the rule of comparing runs (`04_vaanet`, section 6) |
-# | **Minutes** | you 75 · machine 3 (for the core; 20 more for the rest) |
+# | **Minutes** | you 70 · machine 3 (for the core; 20 more for the rest) |
 # | **Core** | sections 1, 2, 4, 5; extra: 3 |
 # | **Needs** | this repository; no GPU, no download |
 # | **Paper** | Zhang and Yang, ACM MM 2022, as in notebook 06 |
@@ -33,7 +33,7 @@
 # |---|---|
 # | **学完你能** | 手算反向映射这一项，判断损失应当给它什么符号；看余弦图认出网络是怎样训练的；跨随机种子比较不同设置而不欺骗自己；检验网络是否真的用上了某种输入 |
 # | **需要先会** | `06_tsl_net`：网络、伪标签和 mAP；两个向量的余弦，log-softmax；比较两次运行的规则（`04_vaanet` 第 6 节） |
-# | **用时（分钟）** | 你 75 · 机器 3（必学部分；其余再要 20 分钟） |
+# | **用时（分钟）** | 你 70 · 机器 3（必学部分；其余再要 20） |
 # | **必学** | 第 1、2、4、5 节；选学：3 |
 # | **运行条件** | 本仓库；不需要 GPU，也不用下载 |
 # | **论文** | Zhang、Yang，ACM MM 2022，同笔记本 06 |
@@ -140,7 +140,7 @@ classroom.check("06b.1", r)
 # %% [markdown] lang="en"
 # ### ✎ 06b.2 · How good can it get? · analyse ●●○
 #
-# Both $v$ and $\hat v$ come out of a ReLU, so that no component is negative. What is the largest $r$ that a video of $T$ snippets can reach, whatever the features? Write `best(T)`. Compare `best(84)` with $-\ln 84$, the value when nothing is told apart: how much can be won at all?
+# Both $v$ and $\hat v$ come out of a ReLU, so that no component is negative. What is the largest $r$ that a video of $T$ snippets can reach, whatever the features? Write `best(T)`. Compare `best(84)` with $-\ln 84$, the value when nothing is told apart: how much can be gained at all?
 
 # %% [markdown] lang="zh"
 # ### ✎ 06b.2 · 最好能有多好？ · 分析 ●●○
@@ -241,7 +241,7 @@ classroom.reveal("06b.p1", "same" if abs(far) < 0.1 else "higher" if far > 0 els
 
 # %% tags=["exercise"]
 def trained_with(cosines):
-    """ "released", "paper's" or "without"."""
+    """One of "released", "paper's", "without"."""
     ...
 
 
