@@ -73,7 +73,7 @@ from jacklib.widgets.gait import gait_widget, strongest_pairs
 
 CACHE = Path("results/gait")  # git ignores it
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 1 · The task and the idea ★
 #
 # People recognise an emotion from a distance, just from the way somebody walks. **Gait emotion recognition** asks a network to do the same: given a skeleton of 16 joints over 48 frames, does the walker look **happy, sad, angry or neutral**? No face, no voice, no clothes. What is labelled is the *perceived* emotion, what observers see, not what the walker feels.
@@ -84,7 +84,7 @@ CACHE = Path("results/gait")  # git ignores it
 # - **Two streams.** *Posture* takes the positions of the joints, *movement* their velocities and accelerations. The streams exchange features three times.
 # - **Affective features as a constraint.** The posture stream must also predict 31 angles, distances and areas of the body in each frame (section 4); studies associate posture and movement of this kind with emotion (Montepare et al. 1987; Roether et al. 2009; Gross et al. 2012).
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 1 · 任务与思路 ★
 #
 # 人在远处仅凭步态也能判断他人的情感。**步态情感识别**要网络做同样的事：给它 16 个关节、48 帧的骨架，判断走路的人看上去是**高兴、悲伤、愤怒还是中性**（happy、sad、angry、neutral）。没有脸，没有声音，没有衣着。标签说的是旁人*看出来*的情感，不是走路的人自己的感受。
@@ -95,7 +95,7 @@ CACHE = Path("results/gait")  # git ignores it
 # - **双流。** *姿态流*的输入是关节的位置，*运动流*的输入是关节的速度和加速度。双流之间三次交换特征。
 # - **用情感特征作约束。** 姿态流还要回归（预测）每一帧的 31 个角度、距离和面积特征（第 4 节）；研究表明这类姿态和动作与情感有关（Montepare 等 1987；Roether 等 2009；Gross 等 2012）。
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 2 · Where the walks come from ★
 #
 # The authors' data set, Emotion-Gait, cannot be included here. JACK makes its own: **seven recorded walks of three persons** (one gait cycle each, from freely licensed motion capture; `data_samples/gait/README.md` lists them), from which a *style model* makes 692 gaits. It changes pace, swing and posture of a walk in the directions that the same studies report for happy, sad and angry walkers.
@@ -104,7 +104,7 @@ CACHE = Path("results/gait")  # git ignores it
 #
 # The whole style model is `jacklib/samples/gait_style.py`. These are its parameters and their values:
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 2 · 这些步态从哪里来 ★
 #
 # 作者的数据集 Emotion-Gait 不能随仓库附带，JACK 自己做了一份：**三个人的七段真实行走录制**（各取一个步态周期，来自许可宽松的动作捕捉数据；清单见 `data_samples/gait/README_CN.md`），再由*风格模型*生成 692 段步态。它改变步频、摆幅和姿势，方向依照研究中对高兴、悲伤、愤怒者走路样子的描述。
@@ -152,7 +152,7 @@ show.grid(
 # %% [markdown] lang="zh"
 # 每段步态的强度从 0.6 到 1.25 之间抽取，再加上随机的变化和行走者固有的习惯，所以各类别互相重叠。下图是同一段录制按四种风格的平均值走同样长的时间，从右侧看。距离按比例画出：看看各走了多远，躯干和头怎样，手怎样。
 
-# %%
+# %% tags=["slide"]
 from jacklib.samples import samples_folder
 from jacklib.samples.gait_samples import TEST_WALKS, read_walks
 
@@ -190,7 +190,7 @@ print(f"shorter than 48 frames: {(n_frames['train'] < 48).mean():.0%} of the tra
 for split, names_of in base.items():
     print(split, dict(zip(*np.unique(names_of, return_counts=True), strict=True)))
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 3 · The skeleton as a graph ★
 #
 # 16 joints, 15 bones, and each joint except the root has one *parent*. A **graph convolution** gives every joint a weighted sum of its neighbours' features. To distinguish kinds of neighbours, the graph is split into three **parts**, each with weights of its own:
@@ -203,7 +203,7 @@ for split, names_of in base.items():
 #
 # In the drawing an arrow is a message and points to the receiver. In the inward part a joint receives from its parent, which is nearer the root, so the message travels *away from* the root; in the outward part a message travels towards the root.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 3 · 骨架是一张图 ★
 #
 # 16 个关节，15 根骨骼，除根节点（骨盆，root）外，每个关节都有一个*父关节*。**图卷积**让每个关节得到相邻关节的加权和。为了区分不同的邻居，图拆成三个**分区**，各用各的权重：
@@ -216,7 +216,7 @@ for split, names_of in base.items():
 #
 # 下图中箭头表示消息，指向接收的一方。向心分区里，关节接收父关节的消息，而父关节更靠近根节点，所以消息是*离开*根节点传出去的；离心分区里，消息朝着根节点传。
 
-# %%
+# %% tags=["slide"]
 graph = Graph()
 A = graph.A
 draw.parts(graph)
@@ -312,14 +312,14 @@ classroom.check("07.1b", outward)
 M = ...
 classroom.check("07.2", M)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 4 · Movement and affective features ★
 #
 # **Movement.** The velocity at frame $t$ is the position at $t$ minus that at $t-1$, the acceleration the same difference of velocities; each has $x$, $y$, $z$ and a length: 8 channels. Below, the same walker with each emotion: the speed of a hand and a foot.
 #
 # **Affective features** are 14 angles, 9 distances and 8 areas of triangles between joints, in each frame. Three of them are in the lower row.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 4 · 运动特征与情感特征 ★
 #
 # **运动特征。** 第 $t$ 帧的速度是第 $t$ 帧的位置减去第 $t-1$ 帧的位置，加速度再对速度做同样的事；各有 $x$、$y$、$z$ 和长度，共 8 个通道。下图是同一个行走者的四种情感：手和脚的速度。
@@ -374,7 +374,7 @@ draw.by_emotion(axes.flat, curves, [title for _, title in rows])
 #
 # 在全部训练步态上，31 个特征里哪些能区分情感？下图取每个特征在一段步态各帧上的平均，看每一类的均值偏离总均值几个标准差。
 
-# %%
+# %% tags=["slide"]
 
 
 def walked_means(gaits, frames, what=np.mean):
@@ -714,12 +714,12 @@ classroom.check("07.7", n_learned)
 guess = ...
 classroom.predict("07.p1", guess)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 6 · Training ★
 #
 # SGD with Nesterov momentum from random weights. Each training gait is rotated, scaled and shifted at random, anew in each epoch, **posture and movement independently**, as in the released loader. With one seed the run repeats bit for bit on the same machine; another processor rounds otherwise (notebook 06, section 7, shows how much that changes).
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 6 · 训练 ★
 #
 # 从随机权重开始，用带 Nesterov 动量的 SGD。每段训练步态每轮都重新随机旋转、缩放、平移，而且**姿态和运动的变换互相独立**，与公开代码一致。种子相同时，同一台机器上重跑，结果逐位相同；换一种处理器，舍入会不同（变化有多大，见 06 第 7 节）。
@@ -757,7 +757,7 @@ for walk in TEST_WALKS:
     of = base["test"] == walk
     print(f"{walk:20} network {hits[of].mean():.3f}, simple classifier {simple[of].mean():.3f}")
 
-# %%
+# %% tags=["slide"]
 left, right = show.panels(2, 11, 2.6)
 show.grid(result.confusion, EMOTIONS, EMOTIONS, form="{:.0f}", ax=left,
           title=("Test gaits: labels in rows, predictions in columns", "测试步态：行为标签，列为预测"))  # fmt: skip
@@ -834,12 +834,12 @@ else:
 #
 # 192 段测试步态只来自**两段**录制。要分开看两列，不要只看平均；即便如此，`cmu_01_03` 那一列也只反映网络在*这一位*未见过的行走者身上的表现，不能推广到所有未见过的人。
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 7 · Ablation: what does each part contribute? ★
 #
 # With the same schedule and the same seed, three more networks are trained: posture alone, movement alone (each one stream without fusion), and both streams without the affective constraint (weight 0).
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 7 · 消融：各部分贡献多少？ ★
 #
 # 训练计划和随机种子都不变，再训练三个网络：只有姿态流，只有运动流（都是单独一条流，没有融合），以及双流但不用情感特征约束（权重为 0）。
@@ -891,7 +891,7 @@ for a, b in pairs:
 # %% [markdown] lang="zh"
 # **只凭一个种子，下不了结论**，同一个行走者的几段步态也并不独立。下面是同样四种设置各三个种子的成绩，**事先测好**（每次训练要一分多钟），按 04 第 6 节的规则（“怎样比较两次运行”）比较：
 
-# %%
+# %% tags=["slide"]
 measured = json.loads((samples_folder() / "gait/ablation.json").read_text())
 print(f"measured {measured['date']} on {measured['machine']} with\n  {measured['command']}\n")
 runs = {name: {} for name in VARIANTS}
@@ -948,14 +948,14 @@ def decide(pairs):
 
 classroom.check("07.8", decide)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 8 · The network's graph on the walker ★
 #
 # ### The learned graph
 #
 # What does $PA$, which started at $10^{-6}$ everywhere, look like after training?
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 8 · 网络在行走者身上学到的图 ★
 #
 # ### 学出来的图
@@ -1090,7 +1090,7 @@ classroom.check("07.9", strongest, PA=PA["movement"])
 #
 # 取那位未见过的行走者的中性行走，每次只改**一个**参数：纵轴是各类别的概率（四个起始相位的平均）。改到哪里，判断就变了？虚线是风格模型里高兴、悲伤、愤怒、中性各自的取值。曲线图下面打印的是这段行走不作改动时的概率：网络对它有多大把握？
 
-# %%
+# %% tags=["slide"]
 from jacklib.data.gait import gait_arrays
 
 

@@ -65,7 +65,7 @@ from jacklib.samples.sentences import load_sentences
 
 CACHE = Path("results/text")  # git ignores it
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 1 · A third modality ☆
 #
 # Notebooks 04 to 06 classified a video by **images** and **audio**. Most videos with people have a third channel: somebody **speaks**, and often the words are available as subtitles with their times. What do they add?
@@ -76,7 +76,7 @@ CACHE = Path("results/text")  # git ignores it
 #
 # And what do they miss? Tone, face and context. *Wonderful* may be praise or mockery, and *Come here* comforts, calls or threatens. So the question of this notebook is not whether text is better, but **how much to trust each modality**, and what happens if one of them is wrong (sections 8 and 9).
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 1 · 第三种模态 ☆
 #
 # 04 到 06 用**视觉**和**音频**判断视频。有人物的视频大多还有第三条线索：有人**说话**，而且常常配着带时间的字幕。文字能补充什么？
@@ -114,7 +114,7 @@ for k in np.flatnonzero(~agree)[[0, 4, 6, 8, 13]]:
     item = sentences.items[k]
     print(f"  {item.label:8} / {item.second_label:8}  {item.text}")
 
-# %%
+# %% tags=["slide"]
 scene = [item for item in sentences.items if item.source == "mountain_rescue"]
 ax = show.panels(1, 11, 1.8)
 for row, label in enumerate(sentences.names):
@@ -179,12 +179,12 @@ classroom.check("08.1", kappa)
 sentence = ...  # "a", "b" or "c"
 classroom.check("08.2", sentence)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 3 · From letters to numbers ☆
 #
 # A network needs numbers. BERT's **tokenizer** has 30,522 *word pieces*: frequent words are kept whole, rare ones are split into parts that start with `##`. Hardly any word is unknown: in the worst case it is split into single letters, and only a word with a character that the vocabulary lacks becomes `[UNK]`. `[CLS]` and `[SEP]` mark beginning and end. The tokenizer and the configuration are those of the library `transformers`; the network is ours.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 3 · 从字母到数字 ☆
 #
 # 网络只能处理数字。BERT 的**分词器**（tokenizer）有 30,522 个*子词*（word piece）：常见词是整个的，少见词拆成几段，后面的段以 `##` 开头。几乎没有不认识的词：最坏拆成一个个字母，只有词里带着词表没有的符号，整个词才变成 `[UNK]`。`[CLS]` 和 `[SEP]` 标记开头和结尾。分词器和配置用的是 `transformers` 库的，网络是我们自己写的。
@@ -236,7 +236,7 @@ def cut(word, vocabulary):
 
 classroom.check("08.3", cut)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 4 · The encoder ☆
 #
 # BERT gives every piece a vector, the sum of three embeddings: the piece, its position, and the text it belongs to. Then come identical layers. In each, **self-attention** lets every piece attend to every other and combine their values; then a small network processes each piece alone. For piece $i$ and the pieces $j$ of its sentence,
@@ -247,7 +247,7 @@ classroom.check("08.3", cut)
 #
 # `jacklib/networks/bert.py` has all of it and can be read from top to bottom. The same code builds three sizes: BERT-base of the paper; the *MiniLM* used here (all-MiniLM-L6-v2 of the sentence-transformers project, Apache-2.0), trained so that sentences with similar meaning get similar vectors; and one for the classroom, small enough to train from scratch.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 4 · 编码器 ☆
 #
 # BERT 给每个子词一个向量：它是什么、排在哪里、属于哪段文本，三者相加。接着是若干结构相同的层。每一层里，**自注意力**让每个子词关注其他所有子词，汇总它们的值；然后一个小网络逐个处理各个子词。对子词 $i$ 和同一句里的子词 $j$：
@@ -384,7 +384,7 @@ ok = cmp(
 #
 # 两个长度为 1 的向量，点积就是夹角的**余弦**：方向相同为 1，不相干为 0。取几句两两比较，按情感排列：
 
-# %%
+# %% tags=["slide"]
 some = [
     "Then you do not love me?", "I never loved my brother in my life.",
     "I do not like her name.", "You broke your promise, he said, and then he hung up.",
@@ -512,7 +512,7 @@ classroom.check("08.6", why)
 # %% [markdown] lang="zh"
 # 网络并不报错：无论输入什么字符串，都会得到一个长度为 1 的向量。处理中文，请给 `TextEncoder.load` 一个中文 BERT（第 10 节）。
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 7 · A sentiment probe, tested fairly ☆
 #
 # Do these vectors *contain* the sentiment? A **linear probe** is the simplest test: the encoder is frozen, and one linear layer, with 384 inputs and three outputs, learns the labels. It is trained in Jittor; rare labels get larger weights, so that none is neglected.
@@ -521,7 +521,7 @@ classroom.check("08.6", why)
 #
 # **Which baselines?** Always predicting the most frequent label of the training set, and the same probe on counts of word pieces, which contain the words but neither their order nor their similarity.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 7 · 情感探针，公平地检验 ☆
 #
 # 这些向量*里面*有情感吗？**线性探针**用最简单的办法来问：编码器原封不动，只加一个线性层，384 个数进，三个数出，让它学标签。用 Jittor 训练；少见的标签权重大一些，免得被忽略。
@@ -583,22 +583,30 @@ for name, chosen in (("scenes", sentences.of_kind("scene")), ("books", sentences
 # %% [markdown] lang="zh"
 # 区间说的是：只有 378 句，准确率还有多大的不确定。做法是从这 378 句里有放回地抽 378 句，重复 2,000 次。它没有算上别的短剧、别的作者和别的标注者，所以真正的范围更宽。请把两种探针与“最常见的标签”比较，再看句向量对单纯数词的领先有多大、区间如何、各个来源是否一致。如果短剧的成绩不如书，尽管短剧说的是今天的英语，一个可能的原因是短剧的情感藏在字里行间：*you silly old cat* 是欢喜时说的，*Wonderful* 是生气时说的；而我们从莎士比亚那里挑的句子，常常直接说 *welcome*、*love* 或 *fool*。
 
-# %%
+# %% tags=["slide"]
 shown = {("most frequent label", "最常见的标签"): "most frequent label",
          ("word-piece counts", "子词计数"): "word-piece counts",
          ("sentence vectors", "句向量"): "sentence vectors"}  # fmt: skip
 by_source = [
     [(guesses[g] == labels)[sources == s].mean() for s in sentences.sources] for g in shown.values()
 ]
+names = [
+    f"{s.replace('_', chr(10), 1).replace('_', ' ')} ({(sources == s).sum()})"
+    for s in sentences.sources
+]
 show.grid(
-    by_source, [*shown], [f"{s.replace('_', ' ')}\n({(sources == s).sum()})" for s in sentences.sources],
-    limits=(0, 1), title=("Accuracy on each source (lines), by a probe that never saw it; guessing: 0.33",
-                          "各来源（句数）上的准确率，探针从未见过该来源；随机猜测：0.33"),
+    by_source, [*shown], names, limits=(0, 1), ax=show.panels(1, 11, 2.2),
+    title=("Accuracy on each source (lines), by a probe that never saw it; guessing: 0.33",
+           "各来源（句数）上的准确率，探针从未见过该来源；随机猜测：0.33"),
 )  # fmt: skip
+plt.show()
 confusion = np.zeros((3, 3), int)
 np.add.at(confusion, (labels, text_probabilities.argmax(1)), 1)
-show.grid(confusion, sentences.names, sentences.names, form="{:.0f}",
-          title=("Sentence vectors: labels in rows, predictions in columns", "句向量：行为标签，列为预测"))  # fmt: skip
+show.grid(
+    confusion, sentences.names, sentences.names, form="{:.0f}", ax=show.panels(1, 6, 1.9),
+    title=("Sentence vectors: labels in rows, predictions in columns", "句向量：行为标签，列为预测"),
+)  # fmt: skip
+plt.show()
 
 # %% [markdown] lang="en"
 # Would a random split have looked better? Six parts at random, twice:
@@ -634,7 +642,7 @@ for k in wrong[:14]:
 # %% [markdown] lang="zh"
 # 有些是探针确实错了：*Is he dead?*（他死了吗？）可不是随口一问，*It's enough to drive one crazy!*（真要把人逼疯了！）也不是夸奖。*You shan't be beheaded!*（不会砍你们的头的！），它似乎只看到了 *beheaded*。有些光看文本谁也说不准：*What happened to you?* 和 *He isn't moving* 要听语气、看画面；还有几句的标签本身就有争议。
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 8 · Late fusion: two opinions, one answer ☆
 #
 # Now text meets video. **Late fusion** is the simplest way: each modality has its own probabilities, and the answer is the weighted mean of their logarithms:
@@ -647,7 +655,7 @@ for k in wrong[:14]:
 #
 # Text distinguishes only negative from positive, so it gives the same probability to all four emotions of one polarity; the neutral probability is split evenly between both.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 8 · 后期融合：两种意见，一个答案 ☆
 #
 # 现在把文本和视频放在一起。**后期融合**（late fusion）最简单：各自给出概率，取对数后加权平均：
@@ -747,7 +755,7 @@ for name, k in (
 low, high = np.percentile(on_testing[:, best, 0], [5, 95])
 print(f"nine tenths of the pairings: polarity {low:.2f} to {high:.2f} when fused")
 
-# %%
+# %% tags=["slide"]
 for k, ax in enumerate(show.panels(2, 12, 2.8)):
     show.curves(
         weights,
@@ -787,12 +795,12 @@ def late_fusion(video, text, w):
 
 classroom.check("08.7", late_fusion)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 9 · When the text is wrong ☆
 #
 # So far all lines matched their clips, and $w$ was chosen under that condition. Real speech is not so consistent. The first line below is a rescuer's joke on an icy slope, and in the other three polite words hide that somebody is cross. What does the probe predict from the words alone?
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 9 · 文本错了怎么办 ☆
 #
 # 到目前为止，台词都与视频相符，$w$ 就是在这种条件下选的，学会了信任台词。人可没这么配合。下面第一句，是救援队员在冰坡上的玩笑；后面三句，客气的字眼底下藏着不高兴。光看文字，探针怎么判断？
@@ -818,7 +826,7 @@ for text in (
 #
 # 于是让一部分测试视频配上**相反**极性的台词。两个权重比一比：轻信的，选它的时候台词全都相符；谨慎的，选它的时候每四句有一句不符。
 
-# %%
+# %% tags=["slide"]
 wary = int(try_pairings(choosing, ~scene_lines, wrong=0.25).mean(0)[:, 0].argmax())
 shares = np.round(np.arange(0, 1.01, 0.125), 3)
 with_wrong = np.array(

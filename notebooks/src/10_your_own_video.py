@@ -60,12 +60,12 @@ from jacklib.teaching import own_video
 FOLDER = Path("results/own_video")  # git ignores it
 SAMPLES = Path("../data_samples") if Path("../data_samples").exists() else Path("data_samples")
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 1 · The file ★
 #
 # Choose a file in one of two ways: write a path into `PATH`, or upload a file with the button and run the cells from the next one on. The file passes through the browser: up to a few hundred megabytes in the lab that `run.sh lab` opens; other Jupyter servers often stop at 10 MB without a word, so use `PATH` there. Six seconds or more, with sound; mp4, mov, mkv, webm, avi, or whatever else your phone or camera writes. **Nothing leaves this machine**: the lab runs here, and so do the networks.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 1 · 选文件 ★
 #
 # 两种办法：把路径写进 `PATH`；或者用按钮上传，再从下一格开始往下运行。上传的文件要经过浏览器：用 `run.sh lab` 打开时可以到几百兆；别的 Jupyter 服务器往往超过 10 MB 就没有任何反应，那时请用 `PATH`。视频要有声音，至少六秒；mp4、mov、mkv、webm、avi，以及手机和相机常用的其他格式都可以。**文件不会离开这台机器**：JupyterLab 在本机运行，网络也在本机运行。
@@ -100,12 +100,12 @@ for wrong in ("holiday.mp4", SAMPLES / "gait" / "walks.json", FOLDER / "no_video
     except own_video.DataError as error:
         print(error)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 2 · What the networks were trained on ★
 #
 # One call loads a network (by name, with the included weights, or by the path of a checkpoint), and one call predicts:
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 2 · 这些网络是用什么训练的 ★
 #
 # 加载一个网络只要一行（写名字就用随仓库提供的权重，也可以写权重文件的路径），预测也只要一行：
@@ -155,12 +155,12 @@ for model in models.values():
 true_sentence = ...  # "a", "b" or "c"
 classroom.check("10.1", true_sentence)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 3 · Three networks on one video ★
 #
 # VAANet predicts one emotion for the whole video and shows its visual and audio attention. CTEN also predicts one, erases the segments with the highest attention, and predicts again. TSL-Net marks the segments in which the sentiment is clear.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 3 · 三个网络分析同一段视频 ★
 #
 # VAANet 给整段视频预测一种情感，并显示视觉和音频注意力。CTEN 也预测一种，然后擦除注意力最高的片段，再预测一次。TSL-Net 标出情感明显的时段。
@@ -200,7 +200,7 @@ display(tabs)
 # %% [markdown] lang="zh"
 # 预测情感的两个网络结果一致吗？它们的概率：
 
-# %%
+# %% tags=["slide"]
 names = list(answers[0].probabilities)
 show.grid(
     [[answer.probabilities[name] for name in names] for answer in answers[:2]],
@@ -272,7 +272,7 @@ classroom.check("10.3", together)
 guess = ...  # such as (3, 2, 1)
 classroom.predict("10.p1", guess)
 
-# %%
+# %% tags=["slide"]
 frames, sound = own_video.arrays(video)
 
 
@@ -333,12 +333,12 @@ def probability(frames, sound):
 
 classroom.check("10.4", change, frames=frames, sound=sound, ask=probability)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 5 · A walk ☆
 #
 # BPM-GCN's input is not images but sixteen joints over time: a motion-capture file (`.bvh`), or an array of poses (`.npy`, `.csv`; `docs/en/dataset.md` has the order of the joints). Put yours into `POSES`. Without one, a recording of `cmu_01_03` is used, a person whom the included network has not seen in training.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 5 · 一段行走 ☆
 #
 # BPM-GCN 的输入不是画面，而是十六个关节随时间的运动：动作捕捉文件（`.bvh`），或者姿态数组（`.npy`、`.csv`；关节顺序见 `docs/cn/数据集准备.md`）。把你的文件写进 `POSES`；不写就用 `cmu_01_03` 的录制，随仓库提供的网络训练时没有见过这个人。
@@ -351,12 +351,12 @@ walk = models["gait"].predict(poses)
 print(walk.words(LANG))
 display(walk.show(LANG))
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 6 · One page to share ☆
 #
 # Figures, probabilities and explanations of all four networks in one HTML file. It needs no kernel, no other file and no internet connection; it states what the results mean and which weights were used. It contains frames of your video: think before you share it.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 6 · 汇总成一个网页 ☆
 #
 # 四个网络的图、概率和文字说明都放进一个 HTML 文件，打开它不需要运行 Jupyter，不需要别的文件，也不需要网络；里面写明了这些结果能说明什么、用的是哪份权重。网页里有你视频的画面，发给别人之前请想一想。
