@@ -825,14 +825,14 @@ else:
 #
 # The affective branch has a hard task: its term is a mean over 1,488 values, which gives each a tiny gradient, and its input features are averaged over time; they may contain how far the feet swing but hardly when. If it does not beat the mean curves, do not expect much of the constraint in the next section. (The released schedule is more than eight times as long.)
 #
-# The 192 test gaits come from **two** recorded walks. Read the two columns, not the mean; and even then, the column of `cmu_01_03` shows the result for *this* unseen person, not for unseen people in general.
+# The 192 test gaits come from **two** recorded walks. Read the results of the two walks apart, not their mean; and even then, that of `cmu_01_03` holds for *this* unseen person, not for unseen people in general.
 
 # %% [markdown] lang="zh"
 # **怎样解读。** 测试步态出自网络从未见过的录制。请与简单分类器（用同样 500 个标签训练的逻辑回归）比较：这些类别本来就是通过改变姿势和步频*构造*的，直接度量姿势和步频的特征自然很难超过。在真实步态上两者孰优孰劣，这样构造的样例不能回答。
 #
 # 情感特征分支的任务很难：这一项对 1,488 个值取平均，每个值的梯度很小；它的输入又已经沿时间取过平均，可能含有脚的摆幅，却很难含有摆动的时刻。如果它胜不过平均曲线，下一节就不要对这个约束期望太高。（公开代码的训练计划是这里的八倍多。）
 #
-# 192 段测试步态只来自**两段**录制。要分开看两列，不要只看平均；即便如此，`cmu_01_03` 那一列也只反映网络在*这一位*未见过的行走者身上的表现，不能推广到所有未见过的人。
+# 192 段测试步态只来自**两段**录制。两段录制要分开看，不要只看平均；即便如此，`cmu_01_03` 的成绩也只反映网络在*这一位*未见过的行走者身上的表现，不能推广到所有未见过的人。
 
 # %% [markdown] lang="en" tags=["slide"]
 # ## 7 · Ablation: what does each part contribute? ★

@@ -695,12 +695,12 @@ print(f"{history[-1]['seconds']:.0f} s of training; video alone on {len(emotions
 # %% [markdown] lang="en"
 # **The weight is a setting like any other, and must not be chosen on the test.** So the 64 clips are halved: on 32 of them, with lines from the *books*, $w$ is chosen; on the other 32, with lines from the *scenes*, the result is measured. All text probabilities come from section 7: every line is classified by a probe that was not trained on its source.
 #
-# The assignment of lines to clips is drawn 200 times; curves are means, bands contain nine tenths of the draws.
+# The assignment of lines to clips is drawn 200 times; curves are means, and the range of nine tenths of the draws is printed.
 
 # %% [markdown] lang="zh"
 # **权重也是一项设置，不能在测试集上挑。** 所以把 64 段视频分成两半：一半 32 段配*书*里的句子，用来选 $w$；另一半 32 段配*短剧*台词，用来测成绩。文本的意见都来自第 7 节：每一句都由没见过其来源的探针判断。
 #
-# 哪句配哪段，随机抽 200 次；线是平均成绩，色带包含其中九成。
+# 哪句配哪段，随机抽 200 次；线是平均成绩；其中九成所在的范围打印在下面。
 
 # %%
 choosing = np.concatenate([np.flatnonzero(emotions == c)[:4] for c in range(8)])
