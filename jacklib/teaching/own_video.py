@@ -1,15 +1,21 @@
 """The file and the weights of notebook 10: what was chosen or uploaded, and what was trained."""
 
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import soundfile
+from PIL import Image
+
 from jacklib import files
 from jacklib.backend.folders import ROOT
 from jacklib.data import media
-from jacklib.data.tsl_features import DESCRIPTOR, video_facts
+from jacklib.data.audio import SAMPLE_RATE, read_audio
+from jacklib.data.tsl_features import DESCRIPTOR, frames_between, video_facts
 from jacklib.errors import DataError, plain, refuse, refuse_as
 from jacklib.methods.answer import TEXT, Model
 from jacklib.methods.checkpoints import shipped_weights
@@ -112,3 +118,26 @@ def _goes_on(weights: Path) -> bool:
         return progress["epoch"] < progress.get("n_epochs", 0)
     except (DataError, LookupError, TypeError):
         return False  # what is damaged is told of where it is read
+
+
+def arrays(video: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The first 20 seconds of a video, to be changed: frames [T, 144, W, 3], uint8, 30 per second,
+    and sound [N], 44,100 numbers per second; zeros without sound."""
+    facts = video_facts(video)
+    seconds = min(facts.seconds, 20.0)
+    frames = frames_between(video, facts.fps, 0, seconds, round(30 * seconds), height=144)
+    sound = np.zeros(round(SAMPLE_RATE * seconds), np.float32)
+    heard = read_audio(video)[: len(sound)] if look(video).sound else sound
+    sound[: len(heard)] = heard
+    return frames, sound
+
+
+def as_film(frames: np.ndarray, sound: np.ndarray, folder: str | Path) -> Path:
+    """Frames and sound as a folder that networks take for a film; what was in it is replaced."""
+    folder = Path(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for number, frame in enumerate(np.asarray(frames, np.uint8), start=1):
+        Image.fromarray(frame).save(folder / f"{number:05}.jpg", quality=95)
+    soundfile.write(folder / "sound.wav", np.asarray(sound, np.float32), SAMPLE_RATE)
+    return folder

@@ -10,27 +10,31 @@
 #     name: python3
 # ---
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # # 10 · Your own video
 #
 # | | |
 # |---|---|
+# | **You can afterwards** | apply four networks to a video and a walk of yours; say what such an answer means and what it does not; find out by changing the video what an answer depends on |
+# | **You should know** | what the networks do: VAANet (04), CTEN (05), TSL-Net (06), BPM-GCN (07); how to read a probability beside a baseline (00) |
+# | **Minutes** | you 50 · machine 2 |
+# | **Core** | sections 1 to 4; extra: 5, 6 |
 # | **Needs** | this repository; no GPU, no download, no training. Weights are included; if you have run `04_vaanet` to `07_gait`, yours are used |
-# | **Takes** | about a minute on two CPU cores, and about half an hour to read and do the exercises |
-# | **You will see** | all four networks applied to a video of yours and a recorded walk, interactive figures of their results, and a summary page that you can share |
 #
-# Choose *Run → Run All Cells* first: it uses the film clip that comes with JACK. Then choose your own file and run again.
+# Choose *Run → Run All Cells* first: it uses the film clip that comes with JACK. Then choose your own file and run again. Exercises (✎) that are not done stop nothing; `classroom.hint("10.1")` in a cell of your own helps.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # # 10 · 用你自己的视频
 #
 # | | |
 # |---|---|
-# | **需要** | 本仓库；不需要 GPU，不用下载，也不用训练：权重随仓库提供；如果运行过 `04_vaanet` 到 `07_gait`，就用你自己训练的 |
-# | **用时** | 双核 CPU 上运行约一分钟；阅读和做题约半小时 |
-# | **你会看到** | 把你的一段视频和一段行走录制交给四个网络，各自的图可以动手探索，最后汇总成一个可以发给别人的网页 |
+# | **学完你能** | 让四个网络分析自己的视频和步态；说出这样的答案说明什么、不说明什么；通过改动视频，查出答案依据的是什么 |
+# | **需要先会** | 各个网络做什么：VAANet（04）、CTEN（05）、TSL-Net（06）、BPM-GCN（07）；怎样对照基线读概率（00） |
+# | **用时（分钟）** | 你 50 · 机器 2 |
+# | **必学** | 第 1 至 4 节；选学：第 5、6 节 |
+# | **运行条件** | 本仓库；不需要 GPU，不用下载，也不用训练：权重随仓库提供；如果运行过 `04_vaanet` 到 `07_gait`，就用你自己训练的 |
 #
-# 先选菜单 *Run → Run All Cells* 运行一遍：默认用自带的一段影片。然后换成你自己的文件，再运行一遍。仓库里保存的图是英文版运行时生成的；自己运行一遍，控件和图就会显示中文。
+# 先选菜单 *Run → Run All Cells* 运行一遍：默认用自带的一段影片。然后换成你自己的文件，再运行一遍。没做的练习（✎）不会中断运行；需要帮助时，另起一格运行 `classroom.hint("10.1")`。仓库里保存的图是英文版运行时生成的；自己运行一遍，控件和图就会显示中文。
 
 # %% lang="en"
 LANG = "en"
@@ -40,32 +44,29 @@ LANG = "zh"
 
 # %%
 import jacklib as jack  # comes first: it prepares Jittor
-from jacklib.teaching import classroom
+from jacklib.teaching import classroom, show
 
-classroom.language(LANG)
+show.setup(LANG)
 
-import io
 from pathlib import Path
 
 import ipywidgets
-import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML, display
 
 from jacklib.methods.page import link, write_page
 from jacklib.teaching import own_video
 
-plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
 FOLDER = Path("results/own_video")  # git ignores it
 SAMPLES = Path("../data_samples") if Path("../data_samples").exists() else Path("data_samples")
 
-# %% [markdown] lang="en"
-# ## 1 · The file
+# %% [markdown] lang="en" tags=["slide"]
+# ## 1 · The file ★
 #
 # Choose a file in one of two ways: write a path into `PATH`, or upload a file with the button and run the cells from the next one on. The file passes through the browser: up to a few hundred megabytes in the lab that `run.sh lab` opens; other Jupyter servers often stop at 10 MB without a word, so use `PATH` there. Six seconds or more, with sound; mp4, mov, mkv, webm, avi, or whatever else your phone or camera writes. **Nothing leaves this machine**: the lab runs here, and so do the networks.
 
-# %% [markdown] lang="zh"
-# ## 1 · 选文件
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 1 · 选文件 ★
 #
 # 两种办法：把路径写进 `PATH`；或者用按钮上传，再从下一格开始往下运行。上传的文件要经过浏览器：用 `run.sh lab` 打开时可以到几百兆；别的 Jupyter 服务器往往超过 10 MB 就没有任何反应，那时请用 `PATH`。视频要有声音，至少六秒；mp4、mov、mkv、webm、avi，以及手机和相机常用的其他格式都可以。**文件不会离开这台机器**：JupyterLab 在本机运行，网络也在本机运行。
 
@@ -99,13 +100,13 @@ for wrong in ("holiday.mp4", SAMPLES / "gait" / "walks.json", FOLDER / "no_video
     except own_video.DataError as error:
         print(error)
 
-# %% [markdown] lang="en"
-# ## 2 · What the networks were trained on
+# %% [markdown] lang="en" tags=["slide"]
+# ## 2 · What the networks were trained on ★
 #
 # One call loads a network (by name, with the included weights, or by the path of a checkpoint), and one call predicts:
 
-# %% [markdown] lang="zh"
-# ## 2 · 这些网络是用什么训练的
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 2 · 这些网络是用什么训练的 ★
 #
 # 加载一个网络只要一行（写名字就用随仓库提供的权重，也可以写权重文件的路径），预测也只要一行：
 
@@ -133,12 +134,34 @@ for model in models.values():
     print(own_video.about(model, LANG))
 
 # %% [markdown] lang="en"
-# ## 3 · Three networks on one video
+# ### ✎ 10.1 · What may you say? · analyse ●●○
+#
+# The classroom's VAANet predicts "Joy, 0.67" for your holiday film. Which sentence is true?
+#
+# - `"a"`: "The film is joyful, with a probability of two in three."
+# - `"b"`: "Of its eight classes, this network finds the film most like the rendered clips labelled Joy."
+# - `"c"`: "Of eight people, five or six would call the film joyful."
+
+# %% [markdown] lang="zh"
+# ### ✎ 10.1 · 可以怎么说？ · 分析 ●●○
+#
+# 课堂版 VAANet 对你的假期影片给出“Joy，0.67”。哪句话是对的？
+#
+# - `"a"`：“这段影片有三分之二的可能是喜悦的。”
+# - `"b"`：“在八个类别里，这个网络认为它最像标为喜悦的渲染视频。”
+# - `"c"`：“八个人里会有五六个说这段影片是喜悦的。”
+
+# %% tags=["exercise"]
+true_sentence = ...  # "a", "b" or "c"
+classroom.check("10.1", true_sentence)
+
+# %% [markdown] lang="en" tags=["slide"]
+# ## 3 · Three networks on one video ★
 #
 # VAANet predicts one emotion for the whole video and shows its visual and audio attention. CTEN also predicts one, erases the segments with the highest attention, and predicts again. TSL-Net marks the segments in which the sentiment is clear.
 
-# %% [markdown] lang="zh"
-# ## 3 · 三个网络分析同一段视频
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 3 · 三个网络分析同一段视频 ★
 #
 # VAANet 给整段视频预测一种情感，并显示视觉和音频注意力。CTEN 也预测一种，然后擦除注意力最高的片段，再预测一次。TSL-Net 标出情感明显的时段。
 
@@ -161,20 +184,12 @@ print("VAANet's weight of each part of the video:", answers[0].attention.round(2
 print("saved:", *(answers[0].save(FOLDER / f"vaanet.{kind}", LANG) for kind in ("png", "json")))
 
 # %% [markdown] lang="en"
-# Side by side, first as static figures, then as widgets, one tab per network:
+# Each network's own picture, one tab per network:
 
 # %% [markdown] lang="zh"
-# 三个放在一起：先是静态的图，再是可以操作的控件，每个一个标签页：
+# 每个网络自己的图，各占一个标签页：
 
 # %%
-figure, axes = plt.subplots(1, 3, figsize=(12, 6))
-for ax, answer in zip(axes, answers, strict=True):
-    ax.imshow(plt.imread(io.BytesIO(answer.png(LANG))))
-    ax.set_title(answer.network, loc="left")
-    ax.set_anchor("N")
-    ax.axis("off")
-plt.show()
-
 tabs = ipywidgets.Tab([answer.show(LANG).widget for answer in answers])
 tabs.titles = [answer.network for answer in answers]
 display(tabs)
@@ -185,45 +200,164 @@ display(tabs)
 # %% [markdown] lang="zh"
 # 预测情感的两个网络结果一致吗？它们的概率：
 
-# %%
+# %% tags=["slide"]
 names = list(answers[0].probabilities)
-figure, ax = plt.subplots(figsize=(7.5, 2.6))
-for k, (answer, colour) in enumerate(zip(answers[:2], ("#0072B2", "#E69F00"), strict=True)):
-    ax.bar(np.arange(len(names)) + (k - 0.5) * 0.38, [answer.probabilities[n] for n in names],
-           0.36, color=colour, label=answer.network)  # fmt: skip
-ax.set_xticks(range(len(names)), names)
-ax.set_ylim(0, 1)
-ax.set_ylabel("probability")
-ax.legend(frameon=False)
-plt.show()
+show.grid(
+    [[answer.probabilities[name] for name in names] for answer in answers[:2]],
+    [answer.network for answer in answers[:2]], names, limits=(0, 1),
+    title=("Probability of each emotion", "各情感的概率"),
+)  # fmt: skip
 
 # %% [markdown] lang="en"
-# ## 4 · A walk
+# ### ✎ 10.2 · When? · apply ●○○
 #
-# BPM-GCN's input is not images but sixteen joints over time: a motion-capture file (`.bvh`), or an array of poses (`.npy`, `.csv`; `docs/en/dataset.md` has the order of the joints). Put yours into `POSES`.
+# VAANet cuts a video into `len(gamma)` equal segments. `seconds` is the video's length. Compute the middle of the segment with the highest weight, in seconds.
 
 # %% [markdown] lang="zh"
-# ## 4 · 一段行走
+# ### ✎ 10.2 · 什么时候？ · 应用 ●○○
 #
-# BPM-GCN 的输入不是画面，而是十六个关节随时间的运动：动作捕捉文件（`.bvh`），或者姿态数组（`.npy`、`.csv`；关节顺序见 `docs/cn/数据集准备.md`）。把你的文件写进 `POSES`。
+# VAANet 把视频等分成 `len(gamma)` 段，`seconds` 是视频的长度。求权重最高的那一段的中点在第几秒。
+
+
+# %% tags=["exercise"]
+def middle(gamma, seconds):
+    """[S] weights, a length -> seconds."""
+    ...
+
+
+classroom.check("10.2", middle)
+
+# %% [markdown] lang="en"
+# ### ✎ 10.3 · Two opinions · apply ●○○
+#
+# `first` and `second` map the same emotions to probabilities. Return the emotion whose **mean** probability is highest.
+
+# %% [markdown] lang="zh"
+# ### ✎ 10.3 · 两份意见 · 应用 ●○○
+#
+# `first` 和 `second` 是从同样的情感到概率的字典。返回**平均**概率最高的情感。
+
+
+# %% tags=["exercise"]
+def together(first, second):
+    """The name of an emotion."""
+    ...
+
+
+classroom.check("10.3", together)
+
+# %% [markdown] lang="en" tags=["slide"]
+# ## 4 · What does the answer depend on? ★
+#
+# The surest way to find out is to change the video and look what happens. Take its first 20 seconds, small, as arrays: frames `[T, 144, W, 3]` and sound `[N]`. Three changes, each with a hypothesis behind it:
+#
+# - **silence**: whoever changes the answer has used the sound;
+# - **reverse**: every frame and every tone is still there; whoever changes the answer uses order or movement, or cuts the video at other places;
+# - **still**: the middle frame all the time; whoever keeps the answer did not need the rest.
+#
+# **Predict first**: how many of the three networks (VAANet, CTEN, TSL-Net) will change their label? Three numbers from 0 to 3, for silence, reverse and still.
+
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 4 · 答案依据的是什么？ ★
+#
+# 最可靠的办法是改动视频，看结果怎样变。取前 20 秒，缩小，变成数组：画面 `[T, 144, W, 3]` 和声音 `[N]`。三种改动，各检验一个假设：
+#
+# - **静音**：答案变了，说明用到了声音；
+# - **倒放**：画面和声音一个不少；答案变了，说明用到了先后顺序或动作，或者切分的位置不同了；
+# - **静止**：始终是正中的一帧；答案不变，说明并不需要其余的画面。
+#
+# **先预测**：三个网络（VAANet、CTEN、TSL-Net）中，有几个会改变标签？依次为静音、倒放、静止各写一个 0 到 3 的数。
+
+# %%
+guess = ...  # such as (3, 2, 1)
+classroom.predict("10.p1", guess)
+
+# %% tags=["slide"]
+frames, sound = own_video.arrays(video)
+
+
+def answers_to(frames, sound, networks=("vaanet", "cten", "tsl")):
+    """What the networks answer to frames and sound: {network: answer}."""
+    film = own_video.as_film(frames, sound, FOLDER / "changed")
+    return {name: models[name].predict(film) for name in networks}
+
+
+CHANGES = {
+    ("unchanged", "原样"): (frames, sound),
+    ("silence", "静音"): (frames, 0 * sound),
+    ("reverse", "倒放"): (frames[::-1], sound[::-1]),
+    ("still", "静止"): (np.repeat(frames[len(frames) // 2][None], len(frames), 0), sound),
+}
+found = {change: answers_to(*film) for change, film in CHANGES.items()}
+show.grid(
+    [[a.probabilities[a.label] for a in row.values()] for row in found.values()],
+    [*CHANGES], [a.network for a in found["unchanged", "原样"].values()], limits=(0, 1),
+    texts=[[f"{a.label} {a.probabilities[a.label]:.2f}" for a in row.values()] for row in found.values()],
+    title=("The label and its probability", "标签及其概率"),
+)  # fmt: skip
+original, *others = ([a.label for a in row.values()] for row in found.values())
+classroom.reveal("10.p1", [sum(np.array(row) != original).item() for row in others])
+
+# %% [markdown] lang="en"
+# Compare each row with *unchanged*, not with section 3: the arrays are smaller, stored anew and end after 20 seconds, and already this may change an answer. Watch probabilities, too: a label that flips from 0.34 to 0.33 has hardly changed.
+
+# %% [markdown] lang="zh"
+# 各行要与*原样*比较，不要与第 3 节比较：数组变小了，重新存过，而且只有 20 秒，单是这些就可能改变答案。还要看概率：从 0.34 变到 0.33 而换了标签，其实几乎没有变。
+
+# %% [markdown] lang="en"
+# ### ✎ 10.4 · A change of your own · create ●●●
+#
+# Find out what VAANet's answer hangs on: write `change(frames, sound)`, which returns both, changed so that the probability of VAANet's label (the one of *unchanged*) falls by **at least 0.1**.
+#
+# Your budget: at most a fifth of the pixel values may differ by more than 8 (of 255). The sound may be changed as you like, its length and that of the frames must stay. Write down first what you expect: which part of the image, which stretch of time, which sound?
+
+# %% [markdown] lang="zh"
+# ### ✎ 10.4 · 自己的改动 · 创造 ●●●
+#
+# 查一查 VAANet 的答案取决于什么：写一个 `change(frames, sound)`，返回改动后的两者，使 VAANet 那个标签（*原样*一行的）的概率下降**至少 0.1**。
+#
+# 预算：最多五分之一的像素值可以相差 8（满分 255）以上。声音可以随意改；画面的帧数和声音的长度不能变。先写下你的预期：画面的哪一部分，哪一段时间，什么声音？
+
+
+# %% tags=["exercise"]
+def change(frames, sound):
+    """[T, 144, W, 3] in 0..255, [N] -> the same, changed."""
+    ...
+
+
+def probability(frames, sound):
+    """Of VAANet's label for the unchanged film."""
+    (answer,) = answers_to(frames, sound, ["vaanet"]).values()
+    return answer.probabilities[original[0]]
+
+
+classroom.check("10.4", change, frames=frames, sound=sound, ask=probability)
+
+# %% [markdown] lang="en" tags=["slide"]
+# ## 5 · A walk ☆
+#
+# BPM-GCN's input is not images but sixteen joints over time: a motion-capture file (`.bvh`), or an array of poses (`.npy`, `.csv`; `docs/en/dataset.md` has the order of the joints). Put yours into `POSES`. Without one, a recording of `cmu_01_03` is used, a person whom the included network has not seen in training.
+
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 5 · 一段行走 ☆
+#
+# BPM-GCN 的输入不是画面，而是十六个关节随时间的运动：动作捕捉文件（`.bvh`），或者姿态数组（`.npy`、`.csv`；关节顺序见 `docs/cn/数据集准备.md`）。把你的文件写进 `POSES`；不写就用 `cmu_01_03` 的录制，随仓库提供的网络训练时没有见过这个人。
 
 # %%
 POSES = ""  # such as "/home/me/walk.bvh"; empty: a recorded walk that comes with JACK
 
-poses = own_video.check_file(
-    POSES or SAMPLES / "gait" / "walks" / "deepmimic_walk.csv", own_video.POSES
-)
+poses = own_video.check_file(POSES or SAMPLES / "gait" / "walks" / "cmu_01_03.csv", own_video.POSES)
 walk = models["gait"].predict(poses)
 print(walk.words(LANG))
 display(walk.show(LANG))
 
-# %% [markdown] lang="en"
-# ## 5 · One page to share
+# %% [markdown] lang="en" tags=["slide"]
+# ## 6 · One page to share ☆
 #
 # Figures, probabilities and explanations of all four networks in one HTML file. It needs no kernel, no other file and no internet connection; it states what the results mean and which weights were used. It contains frames of your video: think before you share it.
 
-# %% [markdown] lang="zh"
-# ## 5 · 汇总成一个网页
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 6 · 汇总成一个网页 ☆
 #
 # 四个网络的图、概率和文字说明都放进一个 HTML 文件，打开它不需要运行 Jupyter，不需要别的文件，也不需要网络；里面写明了这些结果能说明什么、用的是哪份权重。网页里有你视频的画面，发给别人之前请想一想。
 
@@ -235,87 +369,50 @@ print(f"{written.stat().st_size / 1e6:.1f} MB")
 display(HTML(link(written)))
 
 # %% [markdown] lang="en"
-# ## 6 · Exercises
+# ## Quiz
 #
-# **Exercise 1 — when?** VAANet cuts a video into `len(gamma)` equal segments. `seconds` is the video's length. Compute the middle of the segment with the highest weight, in seconds.
+# Write a letter for each question and run the cell again: every answer gets its comment.
 
 # %% [markdown] lang="zh"
-# ## 6 · 练习
+# ## 小测验
 #
-# **练习 1——什么时候？** VAANet 把视频等分成 `len(gamma)` 段，`seconds` 是视频的长度。求权重最高的那一段的中点在第几秒。
+# 为每题写一个字母，再运行一次：每个答案都有点评。
 
 # %%
-gamma, seconds = np.array([0.9, 1.1, 1.7, 0.3]), 20.0
-when = ...
-### BEGIN SOLUTION
-when = (gamma.argmax() + 0.5) * seconds / len(gamma)
-### END SOLUTION
-ok = classroom.check_value(
-    "1 when",
-    when,
-    12.5,
-    hint="Segment s goes from s to s + 1 times seconds / len(gamma).",
-    hint_zh="第 s 段从 s 到 s + 1，再乘以 seconds / len(gamma)。",
-)
+answers = {1: "", 2: "", 3: "", 4: "", 5: ""}  # a, b, c or d
+classroom.quiz("10", answers)
 
-# %% [markdown] lang="en"
-# **Exercise 2 — two opinions.** `first` and `second` map emotions to probabilities. Return the emotion whose **mean** probability is highest.
-
-# %% [markdown] lang="zh"
-# **练习 2——两份意见。** `first` 和 `second` 是从情感到概率的字典。返回**平均**概率最高的情感。
-
-
-# %%
-def together(first, second):
-    """The name of an emotion."""
-    ### BEGIN SOLUTION
-    return max(first, key=lambda name: first[name] + second[name])
-    ### END SOLUTION
-
-
-ok = classroom.check_function(
-    "2 two opinions",
-    together,
-    [
-        (({"Joy": 0.6, "Fear": 0.4}, {"Joy": 0.1, "Fear": 0.9}), "Fear"),
-        (({"Joy": 0.5, "Fear": 0.3, "Trust": 0.2}, {"Trust": 0.3, "Joy": 0.5, "Fear": 0.2}), "Joy"),
-    ],
-    hint="max(first, key=lambda name: ...)",
-    hint_zh="max(first, key=lambda name: ...)",
-)
-
-# %% [markdown] lang="en"
-# **Exercise 3 — what may you say?** The classroom's VAANet predicts "Joy, 0.67" for your holiday film. Which sentence is true?
+# %% [markdown] lang="en" tags=["slide"]
+# ## In three sentences
 #
-# - `"a"`: "The film is joyful, with a probability of two in three."
-# - `"b"`: "Of its eight classes, this network finds the film most like the rendered clips labelled Joy."
-# - `"c"`: "Of eight people, five or six would call the film joyful."
+# A network answers every video with one of its classes, also where none of them fits. Its probability speaks of what it was trained on, here of rendered clips and synthetic walks, and not of what people would say. What an answer depends on is found by changing the input: one change at a time, beside the unchanged one, with the prediction written down first.
 
-# %% [markdown] lang="zh"
-# **练习 3——可以怎么说？** 课堂版 VAANet 对你的假期影片给出“Joy，0.67”。哪句话是对的？
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 三句话总结
 #
-# - `"a"`：“这段影片有三分之二的可能是喜悦的。”
-# - `"b"`：“在八个类别里，这个网络认为它最像标为喜悦的渲染视频。”
-# - `"c"`：“八个人里会有五六个说这段影片是喜悦的。”
-
-# %%
-true_sentence = ...  # "a", "b" or "c"
-### BEGIN SOLUTION
-true_sentence = "b"
-### END SOLUTION
-ok = classroom.check_value(
-    "3 what may be said",
-    true_sentence,
-    "b",
-    hint="What was this network trained on? Has anybody measured how often it is right on real films?",
-    hint_zh="这个网络见过什么？有人测过它在真实影片上有多准吗？",
-)
+# 网络对任何视频都会从已有类别里选一个，哪怕没有一个合适。它的概率说的是与训练数据（这里是渲染视频和合成步态）有多像，不是人们会怎么说。要知道答案依据什么，就改动输入：每次只改一处，与原样对照，并且事先写下预测。
 
 # %% [markdown] lang="en"
-# **To go on:** try a film without sound, a still image as a film, a film played backwards, and see which network's prediction changes; train VAANet on the included film clips (`bash script/run.sh VAANet main --dataset film`) and predict again. For a whole folder of films the command is faster: `bash script/run.sh predict vaanet FOLDER`.
+# ## References
+#
+# - Zhao et al., *An End-to-End Visual-Audio Attention Network for Emotion Recognition in User-Generated Videos*, AAAI 2020 (VAANet); Zhang, Wang and Yang, *Weakly Supervised Video Emotion Detection and Prediction via Cross-Modal Temporal Erasing Network*, CVPR 2023 (CTEN); Zhang and Yang, *Temporal Sentiment Localization: Listen and Look in Untrimmed Videos*, ACM MM 2022 (TSL-Net); Zhai et al., IEEE Transactions on Affective Computing 2024 (BPM-GCN).
+# - The film: *Big Buck Bunny*, © 2008 Blender Foundation, [www.bigbuckbunny.org](https://www.bigbuckbunny.org), CC BY 3.0.
 
 # %% [markdown] lang="zh"
-# **还可以试试：** 换成一段没有声音的影片、一张静止画面做成的影片、一段倒放的影片，看看哪个网络能察觉；用自带的影片片段训练 VAANet（`bash script/run.sh VAANet main --dataset film`），再预测一次。整个文件夹的影片用命令更快：`bash script/run.sh predict vaanet FOLDER`。
+# ## 参考文献
+#
+# - Zhao 等，*An End-to-End Visual-Audio Attention Network for Emotion Recognition in User-Generated Videos*，AAAI 2020（VAANet）；Zhang、Wang、Yang，*Weakly Supervised Video Emotion Detection and Prediction via Cross-Modal Temporal Erasing Network*，CVPR 2023（CTEN）；Zhang、Yang，*Temporal Sentiment Localization: Listen and Look in Untrimmed Videos*，ACM MM 2022（TSL-Net）；Zhai 等，IEEE Transactions on Affective Computing 2024（BPM-GCN）。
+# - 影片：*Big Buck Bunny*，© 2008 Blender Foundation，[www.bigbuckbunny.org](https://www.bigbuckbunny.org)，CC BY 3.0。
+
+# %% [markdown] lang="en"
+# ## To go on
+#
+# Train VAANet on the included film clips (`bash script/run.sh VAANet main --dataset film`) and predict again. For a whole folder of films the command is faster: `bash script/run.sh predict vaanet FOLDER`.
+
+# %% [markdown] lang="zh"
+# ## 还可以试试
+#
+# 用自带的影片片段训练 VAANet（`bash script/run.sh VAANet main --dataset film`），再预测一次。整个文件夹的影片用命令更快：`bash script/run.sh predict vaanet FOLDER`。
 
 # %%
 solved, total = classroom.summary()

@@ -2,10 +2,13 @@
 
 import shutil
 
+import numpy as np
 import pytest
 from support import ROOT
 from support.videos import write_video
 
+from jacklib.data.audio import read_audio
+from jacklib.data.tsl_features import frames_between, video_facts
 from jacklib.errors import DataError
 from jacklib.methods.clips import one_clip
 from jacklib.methods.clips import open_clips as clips_of
@@ -129,3 +132,22 @@ def test_what_the_notebooks_trained_is_the_samples(tmp_path, monkeypatch):
     last.rename(own)  # of which nobody knows what it was trained on
     model = own_video.load_newest("tsl")
     assert model.trained_on is None and "data that the file does not name" in own_video.about(model)
+
+
+def test_a_film_that_is_changed(tmp_path):
+    """Frames and sound come as arrays, and what is written of them is a film again."""
+    frames, sound = own_video.arrays(CLIP)
+    seconds = own_video.look(CLIP).seconds
+    assert frames.dtype == np.uint8 and frames.shape[0] == round(30 * min(seconds, 20))
+    assert frames.shape[1] == 144 and frames.shape[3] == 3
+    assert len(sound) == round(44100 * min(seconds, 20)) and np.abs(sound).max() > 0.01
+
+    folder = own_video.as_film(frames[::-1], 0 * sound, tmp_path / "film")
+    assert video_facts(folder).n_frames == len(frames)
+    again, silent = (
+        frames_between(folder, 30, 0, 1 / 30, 1, 144)[0],
+        read_audio(folder / "sound.wav"),
+    )
+    assert np.abs(again.astype(int) - frames[-1]).mean() < 4 and not silent.any()
+    own_video.as_film(frames[:5], sound, folder)  # what was there before is gone
+    assert video_facts(folder).n_frames == 5
