@@ -3,6 +3,8 @@
 Every test has the marks of its file: `bash script/run.sh test -m "not slow"` takes the quick ones.
 """
 
+import os
+
 import pytest
 
 import jacklib  # noqa: F401
@@ -30,11 +32,16 @@ MARKS = {
 
 
 @pytest.fixture(scope="session", autouse=True)
-def nobodys_progress(tmp_path_factory):
-    """What tests solve is not the reader's, nor that of kernels they start."""
+def folders_of_the_notebooks(tmp_path_factory):
+    """What tests solve is not the reader's, nor that of kernels they start; both editions of a
+    lesson train the same networks, once."""
     with pytest.MonkeyPatch.context() as environment:
         own = tmp_path_factory.mktemp("progress")
         environment.setenv("JACK_PROGRESS", str(own / "progress.json"))
+        shared = tmp_path_factory.getbasetemp()
+        if os.environ.get("PYTEST_XDIST_WORKER"):
+            shared = shared.parent  # of all of pytest's processes
+        environment.setenv("JACK_TRAINED", str(shared / "trained"))
         yield
 
 
