@@ -18,13 +18,14 @@ networks of different pieces.
                   after a step differ by 1e-7 of it: PaDiff's default (compare_mode "mean")
     means 1e-4    the same with the absolute tolerance that PaDiff's own tests set
     curve         training, of the first `--curves` patients: the mean of the last ten losses of
-                  three runs lies more than two standard deviations of five healthy runs of other
-                  seeds from theirs, or is not finite
+                  two runs lies more than two standard deviations of four healthy runs of other
+                  seeds from theirs, or is not finite, or training stops with an error
 
-and the same of the first 200 fixed ports, where any answer is a false alarm. Each patient is compared in
-float64 too, and one that changes nothing is replaced by the next. Rows go to `--rows`, one JSON
-object a line; a run that was stopped goes on where it was. Jittor runs without fusing operators, so
-that a thousand networks share a few hundred compiled kernels.
+and the same of the first 50 fixed ports, where any answer is a false alarm. A patient that
+`compare` finds equal is compared in float64 too; one that changes nothing is replaced by the next.
+Rows go to `--rows`,
+one JSON object a line; a run that was stopped goes on where it was. Jittor runs without fusing
+operators, so that a thousand networks share a few hundred compiled kernels.
 """
 
 import argparse
@@ -54,8 +55,8 @@ from jacklib.porting.traps import check_text
 UNFIT = mutants.HERE / "unfit.json"
 EQUAL = 1e-6  # of the largest number: constants in `jacklib.ops` are float32
 OUTPUT, MEANS, LOOSE = 1e-6, 1e-7, 1e-4  # thresholds of the rivals' defaults
-HEALTHY = 200  # how many fixed ports of a run are measured too
-STEPS, LAST, HEALTHY_SEEDS, SICK_SEEDS = 60, 10, range(5), range(5, 8)
+HEALTHY = 50  # how many fixed ports of a run are measured too
+STEPS, LAST, HEALTHY_SEEDS, SICK_SEEDS = 40, 10, range(4), range(4, 6)
 
 
 # --- does a bug change anything? ------------------------------------------------------------------
@@ -202,11 +203,12 @@ def rules(text: str) -> list[str]:
 
 def curves(name: str, file: clinic._File) -> bool:
     """Whether the training curve shows the bug; see above."""
+    runs = (True, HEALTHY_SEEDS), (False, SICK_SEEDS)
     with patch.object(clinic, "_file", lambda _: file):
-        last = [
-            clinic.train(name, healthy, seeds, STEPS, STEPS).loss[:, -LAST:].mean(1)
-            for healthy, seeds in ((True, HEALTHY_SEEDS), (False, SICK_SEEDS))
-        ]
+        try:
+            last = [clinic.train(name, h, s, STEPS, STEPS).loss[:, -LAST:].mean(1) for h, s in runs]
+        except RuntimeError:  # Jittor's: the bug fits a batch of four only
+            return True
     far = abs(last[1].mean() - last[0].mean())
     return bool(not far <= 2 * last[0].std(ddof=1))
 
@@ -215,14 +217,14 @@ def measured(name: str, with_curve: bool, with_healthy: bool) -> dict[str, Any] 
     """One row; None for a patient that changes nothing."""
     student, _, number = name.rpartition("/")
     one = mutants.mutant(student, int(number) - 1)
-    if changes_nothing(one, name):
-        return None
     file = clinic.made_up(one)
     sick, fixed = (clinic.patient_of(file, name, healthy) for healthy in (False, True))
     theirs = sick.reference_recording()
     row = {"name": name, "kind": one.entry.kind, "part": one.entry.part, "entry": one.entry.key,
            "module": one.entry.module}  # fmt: skip
     row |= answers(sick.recording(theirs), theirs)
+    if row["ok"] and changes_nothing(one, name):
+        return None
     row["check"] = sorted({*rules(one.port)} - {*rules(one.healthy)})
     if with_healthy:
         row["healthy"] = answers(fixed.recording(theirs), theirs)
@@ -303,6 +305,7 @@ def measure(
         if place.exists()
         else []
     )
+    place.parent.mkdir(parents=True, exist_ok=True)
     number = int(rows[-1]["name"].rpartition("/")[2]) if rows else first - 1
     with one_by_one(), one_recorder(), open(place, "a", encoding="utf-8") as file:
         while len(rows) < count:
@@ -326,7 +329,7 @@ def main() -> int:
     told.add_argument("--seed", type=int, default=0)
     told.add_argument("--curves", type=int, default=0)
     told.add_argument("--first", type=int, default=1)
-    told.add_argument("--rows", type=Path, default=Path("clinic_rows.jsonl"))
+    told.add_argument("--rows", type=Path, default=Path("results/clinic/rows.jsonl"))
     args = parser.parse_args()
     if args.what == "survey":
         with one_by_one():

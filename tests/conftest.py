@@ -41,7 +41,7 @@ def folders_of_the_notebooks(tmp_path_factory):
         shared = tmp_path_factory.getbasetemp()
         if os.environ.get("PYTEST_XDIST_WORKER"):
             shared = shared.parent  # of all of pytest's processes
-        environment.setenv("JACK_TRAINED", str(shared / "trained"))
+        environment.setenv("JACK_TEST_TRAINED", str(shared / "trained"))
         yield
 
 

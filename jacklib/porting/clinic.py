@@ -8,14 +8,12 @@
     patient("C", bug=(a, b))   another bug: the healthy port with b in a's place
 
     mine = own("20261234")     the names of patients that nobody else has; they do for all of these
-    ask(mine[0], line=12)      whether the bug is there; also module="context.norm" and kind=...
-    ask(mine[0])               the diagnosis, after the reading
+    ask(mine[0], line=12)      whether the bug is there; also module=, kind=; without: the diagnosis
     truth(mine[0])             module, line and kind, for a check
 
 The twelve of LETTERS have each a file in patients/: the PyTorch code, the healthy port, and the
-bug. The pieces are in the style of the four networks. Six of the bugs are from their public ports,
-in small: F (CTEN), G (VAANet), H and L (TSL-Net), J and K (gait). Students' own ones are made up,
-see `mutants`: `own` names them, "20261234/1" and so on, and the name is all that makes them.
+bug, six of them from public ports, in small: F (CTEN), G (VAANet), H and L (TSL-Net), J and K
+(gait). Students' own ones are made up (see `mutants`); a name such as "20261234/1" is enough.
 """
 
 import linecache
@@ -32,7 +30,7 @@ import yaml
 
 from jacklib import ops
 from jacklib.backend.torch_process import find_torch
-from jacklib.errors import check_at_least, refuse
+from jacklib.errors import check_at_least, check_choice, refuse
 from jacklib.porting import mutants
 from jacklib.porting.changes import side_by_side
 from jacklib.porting.comparison import Comparison, compared
@@ -85,6 +83,10 @@ KINDS = _YAML["shows"]
 _language = "en"
 
 
+def _seed(name: str) -> int:
+    return ord(name) if len(name) == 1 else zlib.crc32(name.encode())
+
+
 @dataclass(frozen=True)
 class _File:
     """What a patient's file in patients/ says."""
@@ -125,25 +127,19 @@ LETTERS = tuple(FILES)
 def made_up(one: mutants.Mutant) -> _File:
     """A mutant as a patient."""
     pieces = [mutants.PIECES[part][name] for part, name in one.pieces.items()]
-    shows = {"loss": "loss", "optimizer": "step"}.get(one.entry.part)
     about = mutants.KINDS[one.entry.kind]
+    shows = {"loss": "loss", "optimizer": "step"}.get(one.entry.part, about["shows"])
+    finding = SimpleNamespace(kind=shows, place=one.entry.module, words=about[_language])
     return _File(
         title="; ".join(piece["title"] for piece in pieces), brief=one.entry.kind,
         origin=", ".join(dict.fromkeys(piece["origin"] for piece in pieces[:3])),
-        torch=one.torch, jittor=one.healthy, bug=(one.healthy, one.port),
-        finding=SimpleNamespace(
-            kind=shows or about["shows"], place=one.entry.module, words=about[_language]
-        ),
+        torch=one.torch, jittor=one.healthy, bug=(one.healthy, one.port), finding=finding,
         data=_classes(tuple(pieces[0]["shape"]), 4, 0.5, 20), training=True, samples=4, mutant=one,
     )  # fmt: skip
 
 
 def own(student: str, n: int = 3) -> list[str]:
-    """The names of a student's own patients, for `show`, `patient`, `train`, `ask` ...
-
-    student: any text, such as a matriculation number. The same one has the same patients on every
-    machine. Raises DataError unless n is at least 1.
-    """
+    """The names of n patients of a student's own. Raises DataError if n is below 1."""
     check_at_least("n", n, 1, "Correct it.")
     return [f"{student}/{i + 1}" for i in range(n)]
 
@@ -173,8 +169,8 @@ class Patient:
     targets: list[np.ndarray]
     loss: Callable  # the port's
     training: bool
-    optimizer: str = "SGD(lr=0.1)"  # the reference's: a call, or a function's name in its code
-    own_optimizer: Callable | None = None  # of the port, where its function is to be compared
+    optimizer: str = "SGD(lr=0.1)"  # or the name of a function in the reference's code
+    own_optimizer: Callable | None = None  # then: the port's
     healthy: Callable | None = None  # of a student's own: makes the fixed `Patient`
 
     def compare(self, seed: int = 0) -> Comparison:
@@ -186,27 +182,22 @@ class Patient:
         """PyTorch's. Of students' own patients none is stored: where there is no PyTorch, the fixed
         port, which is equal, stands in for it."""
         if self.healthy is None or find_torch():
-            job = vars(self.reference) | {
-                "training": self.training, "optimizer": self.optimizer, "seed": seed,
-                "input": len(self.inputs), "target": len(self.targets),
-            }  # fmt: skip
-            arrays = {f"input {i}": a for i, a in enumerate(self.inputs)}
-            arrays |= {f"target {i}": a for i, a in enumerate(self.targets)}
-            return answer(self.reference, job, arrays)
+            job = {"training": self.training, "optimizer": self.optimizer, "seed": seed,
+                   "input": len(self.inputs), "target": len(self.targets)}  # fmt: skip
+            both = {"input": self.inputs, "target": self.targets}
+            arrays = {f"{kind} {i}": a for kind in both for i, a in enumerate(both[kind])}
+            return answer(self.reference, vars(self.reference) | job, arrays)
         fixed = self.healthy()
         trained = [n for n, v in fixed.port.state_dict().items() if not v.is_stop_grad()]
         theirs = fixed.recording(Recording("", starts=dict.fromkeys(trained)), seed)
-        theirs.framework = "the fixed port (no PyTorch here)"
-        theirs.starts = {name: theirs.starts[name] for name in trained}
-        return theirs
+        starts = {name: theirs.starts[name] for name in trained}
+        return replace(theirs, framework="the fixed port (no PyTorch here)", starts=starts)
 
     def recording(self, theirs: Recording, seed: int = 0) -> Recording:
         """The port's, made as theirs was."""
-        inputs, targets = ([jt.array(a) for a in arrays] for arrays in (self.inputs, self.targets))
-        optimizer = self.own_optimizer or self.optimizer
-        return record_port(
-            self.port, theirs, inputs, targets, self.loss, optimizer, self.training, seed
-        )
+        given, wanted = ([jt.array(a) for a in arrays] for arrays in (self.inputs, self.targets))
+        how = self.loss, self.own_optimizer or self.optimizer, self.training, seed
+        return record_port(self.port, theirs, given, wanted, *how)
 
 
 def patient(
@@ -219,14 +210,13 @@ def patient(
 
 
 def patient_of(file: _File, name: str, healthy: bool = False) -> Patient:
-    """The patient that a file tells of, under a name."""
     port = file.jittor if healthy else file.jittor.replace(*file.bug)
     place = f"<clinic {name}{' healthy' if healthy else ''}>"
     # So that an error shows the line.
     linecache.cache[place] = (len(port), None, port.splitlines(keepends=True), place)
     names: dict[str, Any] = {"__name__": f"clinic_{name}"}
     exec(compile(port, place, "exec"), names)
-    inputs, targets = file.data(np.random.default_rng([1, _number(name)]), file.samples)
+    inputs, targets = file.data(np.random.default_rng([1, _seed(name)]), file.samples)
     sick = Patient(
         file.title, names["Net"](), port, Reference("Net", code=file.torch, loss="criterion"),
         inputs, targets, names["criterion"], file.training,
@@ -235,10 +225,6 @@ def patient_of(file: _File, name: str, healthy: bool = False) -> Patient:
         sick.optimizer, sick.own_optimizer = "optimizer", names["optimizer"]
         sick.healthy = lambda: patient_of(file, name, healthy=True)
     return sick
-
-
-def _number(name: str) -> int:
-    return ord(name) if len(name) == 1 else zlib.crc32(name.encode())
 
 
 def show(letter: str) -> None:
@@ -276,28 +262,23 @@ def diagnosis(letter: str) -> None:
 
 
 def truth(letter: str) -> SimpleNamespace:
-    """Where a patient's bug is and what it is: `module` (by its name in the network; "loss" and
-    "optimizer" are not in it), `line` of the port, and `kind`: a key of `mutants.KINDS`, of one of
-    LETTERS a key of KINDS."""
+    """Where a patient's bug is and what it is: `module` (by its name in the network; else "loss" or
+    "optimizer"), `line` of the port, and `kind`: a key of `mutants.KINDS`; of LETTERS, of KINDS."""
     file = _file(letter)
-    if file.mutant:
-        kind, line = file.brief, file.mutant.line
-    else:
-        kind, line = file.finding.kind, file.jittor.partition(file.bug[0])[0].count("\n") + 1
+    line = file.jittor.partition(file.bug[0])[0].count("\n") + 1
+    line, kind = (file.mutant.line, file.brief) if file.mutant else (line, file.finding.kind)
     module = file.finding.place or ("loss" if kind == "loss" else "")
     return SimpleNamespace(module=module, line=line, kind=kind)
 
 
 def ask(letter: str, **guess: object) -> bool | None:
-    """Ask about a patient after reading it. guess: `module`, `line` or `kind`, as in `truth`; says
-    of each whether it is right, and nothing more, and returns whether all are. Without a guess,
-    prints the diagnosis. Raises DataError for another word."""
+    """Say of each guess (`module`, `line` or `kind`, as in `truth`) whether it is right, no more;
+    returns whether all are. Without a guess, print the diagnosis."""
     if not guess:
         return diagnosis(letter)
     known, words = vars(truth(letter)), _YAML["words"][_language]
     for what, value in guess.items():
-        refuse(what not in known, "ask", found=what, wanted="module, line or kind",
-               cure='Write ask(name, line=12).')  # fmt: skip
+        check_choice("ask", what, [*known])
         print(words[what]["right" if value == known[what] else "wrong"])
     return all(value == known[what] for what, value in guess.items())
 
@@ -334,7 +315,7 @@ def train(
     """
     file = _file(letter)
     subject = patient_of(file, letter, healthy)
-    fresh = file.data(np.random.default_rng([2, _number(letter)]), 400)
+    fresh = file.data(np.random.default_rng([2, _seed(letter)]), 400)
     losses, scores = [], []
     for seed in seeds:
         net = type(subject.port)()

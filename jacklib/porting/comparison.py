@@ -73,8 +73,7 @@ class Comparison:
     loss: tuple[float, float]  # the port's and the reference's
     first: str  # where the outputs part, in words; "" where they do not
     first_layer: str | None  # the module whose outputs part first; None where none does
-    suspect: str | None  # whose code to look at first: a module ("": the network itself), "loss" or
-    # "optimizer"; None where all agrees
+    suspect: str | None  # whose code to read first: a module ("" is the net), "loss", "optimizer"
     inside: str  # inner layers that differ although the network's outputs agree, in words
     gradient: str  # where the gradients part, in words
     gradient_layer: str | None
@@ -99,8 +98,12 @@ class Comparison:
 
     @property
     def step_agrees(self) -> bool:
-        moved = all(v <= GRADIENTS for v in self.step.values())
-        return moved and not self.trained and self._close(self.later_loss, LATER)
+        return not self.moved and not self.trained and self._close(self.later_loss, LATER)
+
+    @property
+    def moved(self) -> list[str]:
+        """What the step moved otherwise. Statistics come of the pass forward, without gradients."""
+        return [n for n, far in self.step.items() if far > (GRADIENTS, LATER)[is_statistic(n)]]
 
     @property
     def ok(self) -> bool:
@@ -117,13 +120,13 @@ class Comparison:
     def verdict(self) -> str:
         """The findings in words, a line each."""
         equal = [x for x in self.layers if x.output is not None and x.output <= OUTPUTS]
-        name, far = max(self.step.items(), key=lambda item: item[1], default=("", 0.0))
+        name = max(self.moved, key=lambda name: self.step[name], default="")
         return filled(
             Path(__file__).with_name("verdict.txt"), found=self, some=some, agreeing=len(equal),
             worst=max(equal, key=lambda layer: layer.output, default=None),
             renamed=[f"{ours} is {theirs}" for ours, theirs in self.renamed.items()],
             mismatched=[*self.mismatched.items()][:4], starts=[*self.starts.items()],
-            loss_agrees=self._close(self.loss), moved=far > GRADIENTS and (name, far),
+            loss_agrees=self._close(self.loss), moved=name and (name, self.step[name]),
             bent=max((x or 0 for y in self.layers for x in (y.gradient, y.weights)), default=0),
         )  # fmt: skip
 
@@ -189,6 +192,7 @@ def compared(name: str, ours: Recording, theirs: Recording, training: bool = Tru
         notes = [f"{moved} layers give the same numbers in another layout"] if moved else []
         if layers:
             notes.append(said("layers differ", n=len(layers), first=layers[0] or "the network"))
+            suspect = _where_outputs_part(tensors.parted, tensors.shared)[2]
         inside = "; ".join(notes)
     else:
         first, first_layer, suspect = _where_outputs_part(tensors.parted, tensors.shared)
@@ -201,7 +205,8 @@ def compared(name: str, ours: Recording, theirs: Recording, training: bool = Tru
         gradient = "they part too, as the outputs do"
         if not first:
             parts = _where_gradients_part(tensors.bent, tensors.shared, weights)
-            gradient, gradient_layer, suspect = parts
+            gradient, gradient_layer = parts[:2]
+            suspect = parts[2] if suspect is None else suspect
     step, trained = _step(ours, theirs)
     missing = [n for n in theirs.starts if n not in ours.starts]
     unexpected = [n for n in ours.starts if n not in theirs.starts | theirs.buffers]
@@ -223,14 +228,16 @@ def compared(name: str, ours: Recording, theirs: Recording, training: bool = Tru
         _renamed(unexpected, ours, missing, theirs), mismatched, unexpected, trained, starts,
         unwatched=not training and any(map(is_statistic, theirs.buffers)), sampled=theirs.sampled,
     )  # fmt: skip
-    if not first and not found._close(found.loss):
+    if found.ok:
+        found.suspect = None  # what differs inside is not seen outside
+    elif not tensors.parted and not found._close(found.loss):
         found.suspect = "loss"
-    named = [*missing, *mismatched, *unexpected, *([] if found.suspect else [*trained, *starts])]
-    moved = [name for name, far in step.items() if far > GRADIENTS]
+    rest = [*trained, *starts] if found.suspect is None else []
+    named = [*missing, *mismatched, *unexpected, *rest]
     if named:  # a parameter belongs to the module that makes it
         found.suspect = named[0].rpartition(".")[0]
-    elif found.suspect is None and moved:
-        statistics = [name.rpartition(".")[0] for name in moved if is_statistic(name)]
+    elif found.suspect is None and found.moved:
+        statistics = [name.rpartition(".")[0] for name in found.moved if is_statistic(name)]
         found.suspect = statistics[0] if statistics else "optimizer"
     return found
 
@@ -276,8 +283,8 @@ class _Tensors:
             layer = self.layers.setdefault(their.layer, new)
             if our is None:
                 layer.remark = layer.remark or "not in the port"
-                if id(their) in self.silent:
-                    self.parted.append((their, float("inf"), "no floats in the port"))
+                what = [(their, float("inf"), "no floats in the port")]
+                self.parted += what if id(their) in self.silent else []
             else:
                 self._hold(our, their, layer)
 
@@ -390,9 +397,15 @@ def _place(event: Event) -> str:
     return f"{event.layer or 'the network'}{call}"
 
 
+def _around(layer: str, shared: list[Event]) -> str:
+    """The module that runs another: the next one above it that is run itself, as a list is not."""
+    run = {event.layer for event in shared}
+    above = [layer.rsplit(".", n)[0] for n in range(1, layer.count(".") + 1)]
+    return next((name for name in above if name in run), "")
+
+
 def _where_outputs_part(parted: list, shared: list[Event]) -> tuple[str, str | None, str | None]:
-    """The first place where the outputs differ, in words; its module; and whose code is to be
-    looked at: of an input, the module around it."""
+    """The first place where the outputs differ, in words; its module; and whose code to look at."""
     if not parted:
         return "", None, None
     event, far, remark = parted[0]
@@ -404,7 +417,7 @@ def _where_outputs_part(parted: list, shared: list[Event]) -> tuple[str, str | N
         words = "the modules in it agree: look at its own code" if parts else "its input agrees"
         words = f"{_place(event)} ({event.kind}) is the first to differ ({size}); {words}"
         return words, layer, layer
-    parent, before = layer.rpartition(".")[0], [e for e in earlier if e.way == "out"]
+    parent, before = _around(layer, shared), [e for e in earlier if e.way == "out"]
     if not before:
         return f"the input of {_place(event)} differs already ({size})", layer, parent
     words = said("inputs part", place=_place(event), size=size, before=_place(before[-1]))
@@ -412,8 +425,7 @@ def _where_outputs_part(parted: list, shared: list[Event]) -> tuple[str, str | N
 
 
 def _where_gradients_part(bent: list, shared: list[Event], weights: dict) -> tuple[str, str, str]:
-    """The last place in the pass (the first on the way back) where gradients differ, in words; its
-    module; and whose code is to be looked at."""
+    """The last place in the pass where gradients differ, as `_where_outputs_part` gives it."""
     if bent:
         event, far = bent[-1]
         later = [e for e in shared[shared.index(event) + 1 :] if e.gradient is not None]
@@ -426,7 +438,7 @@ def _where_gradients_part(bent: list, shared: list[Event], weights: dict) -> tup
             if later:
                 after = f", before {_place(later[0])}" if later[0].layer else ", before the output"
             words = said("gradients part", place=_place(event), far=far, after=after)
-        around = event.layer.rpartition(".")[0] if event.layer else "loss"
+        around = _around(event.layer, shared) if event.layer else "loss"
         return words, event.layer, around if event.way == "out" else event.layer
     name, far = next(item for item in weights.items() if item[1] > GRADIENTS)
     layer = name.rpartition(".")[0]

@@ -53,10 +53,9 @@ def record_port(
             recording.events.append(event.holding(var.numpy(), gradient))
         recording.gradients = dict(zip(trained, arrays[len(noted) :], strict=True))
         if trained:
-            if isinstance(optimizer, str):
-                shared.optimizer_of(optimizer, ops)(list(trained.values())).step(value)
-            else:
-                optimizer(net).step(value)
+            own = None if isinstance(optimizer, str) else optimizer(net)
+            own = own or shared.optimizer_of(optimizer, ops)(list(trained.values()))
+            own.step(value)
         recording.changes = {n: v.numpy() - before[n] for n, v in state.items()}
         recording.sizes = {n: float(np.abs(v).max(initial=0)) for n, v in before.items()}
         recording.later_loss = float(watch.loss(net(*inputs), loss, targets).item())

@@ -3,11 +3,10 @@
     sick = mutant("20261234", 0)       the first of this student's
     sick.torch, sick.port, sick.healthy, sick.module, sick.line, sick.kind
 
-A network is an encoder, a context and a head, with a loss and an optimizer: pieces in the style of
-the four networks, which pieces/*.yaml have in PyTorch and, healthy, in Jittor. mutants.yaml says
-what kinds of bugs there are, as rewritings of the Jittor text. A mutant is a kind, a place where it
-fits, and the other pieces. Those that change nothing, or do not run, are listed in unfit.json
-(`script.measure_clinic` finds them) and not given out.
+A network is an encoder, a context and a head, with a loss and an optimizer: pieces/*.yaml have them
+in PyTorch and, healthy, in Jittor. mutants.yaml has the kinds of bugs, as rewritings of the Jittor
+text. A mutant is a kind, a place where it fits, and the other pieces. What changes nothing, or does
+not run, is listed in unfit.json (`script.measure_clinic` finds it) and not given out.
 """
 
 import functools
@@ -31,13 +30,9 @@ class Entry(NamedTuple):
     kind: str
     part: str
     piece: str
-    number: int  # among those of this kind in this piece
+    key: str  # these three, and a number
     sick: str  # the piece's Jittor text with the bug
     module: str  # where the bug is, by its name in the network; else "loss" or "optimizer"
-
-    @property
-    def key(self) -> str:
-        return f"{self.part}/{self.piece}/{self.kind}/{self.number}"
 
 
 class Mutant(NamedTuple):
@@ -51,12 +46,8 @@ class Mutant(NamedTuple):
     line: int  # of the port, from 1: the first that the healthy one has otherwise
 
 
-def _read(name: str) -> dict[str, Any]:
-    return yaml.safe_load((HERE / name).read_text("utf-8"))
-
-
-KINDS = _read("mutants.yaml")
-PIECES = {part: _read(f"pieces/{part}.yaml") for part in (*PARTS, "net")}
+PIECES = {file.stem: yaml.safe_load(file.read_text("utf-8")) for file in HERE.glob("pieces/*.yaml")}
+KINDS = yaml.safe_load((HERE / "mutants.yaml").read_text("utf-8"))
 
 
 @functools.lru_cache
@@ -68,7 +59,8 @@ def entries() -> list[Entry]:
             for piece, texts in PIECES[part].items():
                 sick = dict.fromkeys(_rewritten(texts["jittor"], about["rules"]))
                 for number, (text, layer) in enumerate(sick):
-                    found.append(Entry(kind, part, piece, number, text, part + layer))
+                    key = f"{part}/{piece}/{kind}/{number}"
+                    found.append(Entry(kind, part, piece, key, text, part + layer))
     return found
 
 
@@ -77,9 +69,9 @@ def _rewritten(text: str, rules: Sequence) -> Iterator[tuple[str, str]]:
     for pattern, new in rules:
         for match in re.finditer(pattern, text, re.MULTILINE):
             layer = _LAYER.match(text[text.rfind("\n", 0, match.start() + 1) + 1 :])
-            for replacement in [new] if isinstance(new, str) else new:
-                sick = text[: match.start()] + match.expand(replacement) + text[match.end() :]
-                if sick != text:
+            for words in map(match.expand, [new] if isinstance(new, str) else new):
+                if words != match[0]:
+                    sick = text[: match.start()] + words + text[match.end() :]
                     yield sick, f".{layer[1]}" if layer else ""
 
 
@@ -97,10 +89,9 @@ def _digest(*words: object) -> int:
 
 
 def composed(language: str, chosen: dict[str, str], sick: Entry | None = None) -> str:
-    """A network's source: "torch" or "jittor"; sick: in place of the piece of its part."""
+    """A network's source, "torch" or "jittor"."""
     texts = {part: PIECES[part][chosen[part]][language] for part in PARTS}
-    if sick:
-        texts[sick.part] = sick.sick
+    texts |= {sick.part: sick.sick} if sick else {}
     around, texts = PIECES["net"][language], [*texts.values()]
     return "\n\n".join([around["head"], *texts[:3], around["net"], *texts[3:]])
 

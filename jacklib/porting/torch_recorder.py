@@ -89,10 +89,9 @@ def record(job: dict[str, Any], arrays: dict[str, np.ndarray]) -> Recording:
     recording.gradients = {name: _array(named[name].grad) for name in trained}
 
     if trained and loss.requires_grad:
-        if "(" in job["optimizer"]:
-            shared.optimizer_of(job["optimizer"], torch.optim)([named[n] for n in trained]).step()
-        else:  # a function in the code, of the network
-            find(job["optimizer"], job["code"])(net).step()
+        text, own = job["optimizer"], [named[n] for n in trained]
+        named_in_code = None if "(" in text else find(text, job["code"])(net)
+        (named_in_code or shared.optimizer_of(text, torch.optim)(own)).step()
     recording.changes = {n: _array(v) - before[n] for n, v in state.items()}
     with torch.no_grad():
         recording.later_loss = float(watch.loss(net(*inputs), criterion, targets))

@@ -24,7 +24,13 @@ import psutil
 import pytest
 from jupyter_client import BlockingKernelClient
 from support import ROOT
-from support.notebook_checks import check_solved, check_student, find_chromium, solution_cells
+from support.notebook_checks import (
+    check_solved,
+    check_student,
+    find_chromium,
+    solution_cells,
+    trained_once,
+)
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright: jacklib[dev]")
 
@@ -122,6 +128,7 @@ def jupyterlab(root: Path, private: Path):
     environment["JUPYTER_CONFIG_PATH"] = str(ROOT / "script" / "jupyter")  # as `run.sh lab` does
     environment["JUPYTERLAB_SETTINGS_DIR"] = str(private / "settings")
     environment["JUPYTERLAB_WORKSPACES_DIR"] = str(private / "workspaces")
+    environment |= trained_once()
     environment["IPYTHONDIR"] = str(private / "ipython")
     environment["PYTHONPATH"] = os.pathsep.join(
         [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]

@@ -33,7 +33,7 @@ def entry(part: str, piece: str, kind: str, number: int = 0) -> mutants.Entry:
 def planted(part: str, piece: str, old: str, new: str) -> mutants.Entry:
     text = mutants.PIECES[part][piece]["jittor"]
     assert old in text
-    return mutants.Entry("sign", part, piece, 99, text.replace(old, new), part)
+    return mutants.Entry("sign", part, piece, f"planted {new}", text.replace(old, new), part)
 
 
 # --- the generator --------------------------------------------------------------------------------
@@ -145,9 +145,9 @@ def test_refused():
     for bad in ("20261234", "20261234/0", "/1", "20261234/x"):
         with pytest.raises(DataError, match="`own` gave"):
             clinic.patient(bad)
-    with pytest.raises(DataError, match="module, line or kind"):
+    with pytest.raises(DataError, match="module, line, kind"):
         clinic.ask("A", lines=3)
-    with pytest.raises(DataError, match="at least 1"):
+    with pytest.raises(DataError, match="1 or more"):
         clinic.own("20261234", n=0)
 
 
