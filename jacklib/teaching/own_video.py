@@ -1,7 +1,6 @@
 """The file and the weights of notebook 10: what was chosen or uploaded, and what was trained."""
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -133,11 +132,10 @@ def arrays(video: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def as_film(frames: np.ndarray, sound: np.ndarray, folder: str | Path) -> Path:
-    """Frames and sound as a folder that networks take for a film; what was in it is replaced."""
-    folder = Path(folder)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for number, frame in enumerate(np.asarray(frames, np.uint8), start=1):
-        Image.fromarray(frame).save(folder / f"{number:05}.jpg", quality=95)
-    soundfile.write(folder / "sound.wav", np.asarray(sound, np.float32), SAMPLE_RATE)
-    return folder
+    """Frames and sound as a folder that networks take for a film; an earlier one is replaced.
+    Raises DataError where the folder holds something else."""
+    with files.whole_folder(folder, {"made_by": "own_video.as_film"}) as place:
+        for number, frame in enumerate(np.asarray(frames, np.uint8), start=1):
+            Image.fromarray(frame).save(place / f"{number:05}.jpg", quality=95)
+        soundfile.write(place / "sound.wav", np.asarray(sound, np.float32), SAMPLE_RATE)
+    return Path(folder)
