@@ -3,20 +3,26 @@
 Every test has the marks of its file: `bash script/run.sh test -m "not slow"` takes the quick ones.
 """
 
+import os
+
 import pytest
 
 import jacklib  # noqa: F401
 
 # The files that take longest. All tests run two files at a time (script/run.sh); begun last, these
 # would leave one of the two processes idle at the end.
-FIRST = ("test_browser.py", "test_notebooks.py", "test_parallel.py", "test_memory.py")
+FIRST = (
+    "test_browser.py", "test_label_browser.py", "test_notebooks.py", "test_course.py",
+    "test_parallel.py", "test_memory.py",
+)  # fmt: skip
 MARKS = {
-    "browser": ("test_browser",),
+    "browser": ("test_browser", "test_label_browser"),
     "notebook": ("test_browser", "test_notebooks"),
     "mpi": ("test_parallel",),
     "torch": ("test_twins",),
     "slow": (
-        "test_browser", "test_notebooks", "test_parallel", "test_memory", "test_twins",
+        "test_browser", "test_label_browser", "test_notebooks", "test_course", "test_parallel",
+        "test_memory", "test_twins",
         "test_robustness", "test_robustness_runs", "test_kernels", "test_cten",
         "test_tsl_commands", "test_commands", "test_gpu_check", "test_porting", "test_bench",
         "test_bench_tsl", "test_reproduce", "test_train", "test_front", "test_gait_commands",
@@ -26,11 +32,16 @@ MARKS = {
 
 
 @pytest.fixture(scope="session", autouse=True)
-def nobodys_progress(tmp_path_factory):
-    """What tests solve is not the reader's, nor that of kernels they start."""
+def folders_of_the_notebooks(tmp_path_factory):
+    """What tests solve is not the reader's, nor that of kernels they start; both editions of a
+    lesson train the same networks, once."""
     with pytest.MonkeyPatch.context() as environment:
         own = tmp_path_factory.mktemp("progress")
         environment.setenv("JACK_PROGRESS", str(own / "progress.json"))
+        shared = tmp_path_factory.getbasetemp()
+        if os.environ.get("PYTEST_XDIST_WORKER"):
+            shared = shared.parent  # of all of pytest's processes
+        environment.setenv("JACK_TRAINED", str(shared / "trained"))
         yield
 
 

@@ -19,7 +19,7 @@ import jittor as jt
 import numpy as np
 
 from jacklib.backend import runtime
-from jacklib.core.metrics import TIOUS, DetectionMetrics, detection_metrics, localize
+from jacklib.core.metrics import TIOUS, DetectionMetrics, detection_metrics, localize, temporal_iou
 from jacklib.core.options import add_options
 from jacklib.core.pseudo_labels import seed_labels
 from jacklib.core.shapes import MODALITIES
@@ -299,6 +299,41 @@ def measure(
         right += chosen == {segment.label for segment in item.truth}
     metrics = detection_metrics(videos.ground_truth(), results, TIOUS)
     return Localisation(scored, results, metrics, right / len(videos))
+
+
+PLACES = ("right", "other class", "looks", "sounds", "elsewhere")
+KINDS = ("event", *PLACES[2:])
+
+
+def where_proposals_lie(results: dict, truth: dict, decoys: dict, best: int) -> dict[str, int]:
+    """How many of the `best` best proposals of all videos lie where: counts by PLACES.
+
+    results: of `Localisation`. truth, decoys: {ID: [(name, start, end)]}, of `read_truth` and
+    `read_decoys`. A proposal lies where its tIoU is 0.1 or more."""
+    rows = [(*row, video) for video, found in results.items() for row in found]
+    counts = dict.fromkeys(PLACES, 0)
+    for label, _, start, end, video in sorted(rows, key=lambda row: -row[1])[:best]:
+        known = [*truth[video], *decoys[video]]
+        near = temporal_iou((start, end), [place for _, *place in known]) >= 0.1
+        on = [name for (name, *_), lies in zip(known, near, strict=True) if lies]
+        first = "other class" if on and on[0] in CLASSES else (on or ["elsewhere"])[0]
+        counts["right" if label in on else first] += 1
+    return counts
+
+
+def levels(found: Localisation, videos: UntrimmedVideos, truth: dict, decoys: dict) -> dict:
+    """The mean of the larger class score, by KINDS: over clips more than half on an event, on a
+    decoy of either sort, and elsewhere."""
+    high, kinds = [], []
+    for item in videos.items:
+        scores, seconds = found.scores[item.id].scores, CLIP_FRAMES / item.fps
+        begins, kind = np.arange(len(scores)) * seconds, np.full(len(scores), "elsewhere")
+        for name, start, end in (*truth[item.id], *decoys[item.id]):
+            inside = np.minimum(begins + seconds, end) - np.maximum(begins, start)
+            kind[inside > seconds / 2] = "event" if name in CLASSES else name
+        high, kinds = [*high, *scores[:, :-1].max(1)], [*kinds, *kind]
+    high, kinds = np.array(high), np.array(kinds)
+    return {kind: float(high[kinds == kind].mean()) for kind in KINDS}
 
 
 def random_scores(videos: UntrimmedVideos, seed: int) -> dict[str, Scores]:

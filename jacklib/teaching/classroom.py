@@ -14,27 +14,14 @@ An error inside the student's function is caught and shown. Nothing of the answe
 cell: see `jacklib.teaching.exercise`. `grade` is `check` for marking: it raises.
 """
 
-import contextlib
-import copy
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
-
-import numpy as np
 
 from jacklib.errors import refuse
 from jacklib.teaching import exercise
 from jacklib.teaching import progress as kept
-from jacklib.teaching.answers import (
-    Todo,
-    Wrong,
-    call_text,
-    compare,
-    one_line,
-    plain,
-    resolve,
-    short,
-)
+from jacklib.teaching.answers import Todo, Wrong, compare, one_line, plain, short
 from jacklib.teaching.runs import compare_runs, say
 from jacklib.teaching.speech import language
 from jacklib.teaching.speech import say as _say
@@ -225,79 +212,3 @@ def _plain(value: Any) -> Any:
     value = plain(value)
     value = value.tolist() if hasattr(value, "tolist") else value
     return value if isinstance(value, (str, int, float, bool, list)) else short(value)
-
-
-# --- the old checks, until all notebooks are in the new form --------------------------------------
-
-
-def check_value(
-    name: str, got: Any, wanted: Any, *, tolerance: float = 1e-6, hint: str = "", hint_zh: str = ""
-) -> bool:
-    """Check an answer: a number, text, truth value, array, or a list, tuple or dict of them.
-
-    got: the answer, or a function without arguments that gives it. tolerance: how far numbers may
-    be off, absolutely or relative to the wanted one. The wanted answer is not printed.
-    """
-    return _judge_old(name, lambda: compare(resolve(got), wanted, tolerance), hint, hint_zh)
-
-
-def check_function(
-    name: str, function: Callable, cases: Sequence[tuple[Any, Any]], hint: str = "",
-    hint_zh: str = "", *, tolerance: float = 1e-6,
-) -> bool:  # fmt: skip
-    """Check a function on cases, each (arguments, wanted result), stopping at the first wrong one.
-
-    arguments: a tuple of positional arguments, a dict of keyword arguments, or one argument alone.
-    The function gets copies, so that it cannot change what later cases see. A function that still
-    returns `...` or None, or raises NotImplementedError, is not done yet.
-    """
-
-    def judge() -> None:
-        if function is None or function is Ellipsis:
-            raise Todo
-        if not callable(function):
-            raise Wrong("not_function", got=short(function))
-        for arguments, wanted in cases:
-            given, named = arguments if isinstance(arguments, tuple) else (arguments,), {}
-            if isinstance(arguments, dict):
-                given, named = (), arguments
-            call = call_text(function, given, named)
-            own = given, named
-            with contextlib.suppress(Exception):  # what cannot be copied the function gets as it is
-                own = copy.deepcopy(own)
-            try:
-                got = function(*own[0], **own[1])
-            except NotImplementedError:
-                raise Todo from None
-            # SystemExit: `exit()` in an answer must not end the kernel.
-            except (Exception, SystemExit) as error:
-                raise Wrong("case_error", call=call, error=one_line(error)) from None
-            if got is Ellipsis or (got is None and wanted is not None):
-                raise Todo
-            try:
-                compare(got, wanted, tolerance)
-            except Wrong as wrong:
-                big = np.ndim(plain(wanted)) > 0 and np.size(plain(wanted)) > 8
-                detail = str(wrong) if big else short(got)
-                raise Wrong("case", call=call, got=detail, wanted=short(wanted)) from None
-
-    return _judge_old(name, judge, hint, hint_zh)
-
-
-def _judge_old(name: str, judge: Callable[[], None], hint: str, hint_zh: str) -> bool:
-    right = False
-    try:
-        judge()
-        right = True
-        print(f"✓ {name}")
-    except Todo:
-        print(f"○ {name}{_say('colon')}{_say('todo')}")
-    except (Exception, SystemExit) as error:
-        why = str(error) if isinstance(error, Wrong) else one_line(error)
-        chosen = (hint_zh or hint) if language() == "zh" else (hint or hint_zh)
-        if chosen:
-            stop = "" if why.endswith((".", "。", "!", "?")) else _say("stop")
-            why += stop + _say("space") + _say("hint", hint=chosen)
-        print(f"✗ {name}{_say('colon')}{why}")
-    _results[str(name)] = right
-    return right

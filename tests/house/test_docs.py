@@ -24,6 +24,9 @@ PAIRS = [
     ("docs/en/environment.md", "docs/cn/环境配置.md"),
     ("docs/en/deploy.md", "docs/cn/部署.md"),
     ("docs/en/papers.md", "docs/cn/相关工作.md"),
+    ("docs/en/course.md", "docs/cn/课程.md"),
+    ("docs/en/projects.md", "docs/cn/课程项目.md"),
+    ("docs/en/glossary.md", "docs/cn/术语表.md"),
     ("docs/en/FAQ.md", "docs/cn/Torch转Jittor常见问题.md"),
     *[
         (f"data_samples/{name}/README.md", f"data_samples/{name}/README_CN.md")
@@ -107,6 +110,8 @@ def parser_of(*words: str) -> argparse.ArgumentParser:
         method = importlib.import_module(f"jacklib.methods.{METHODS[words[0]]}")
         assert words[1] in method.PHASES
         method.add_arguments(parser, words[1])
+    elif words[0] == "course":
+        parser = importlib.import_module("script.course.__main__").parser()
     else:
         name = "prepare gait" if words[:2] == ("prepare", "gait") else words[0]
         beside = {"notebooks": "script.build_notebooks", "weights": "script.ship_weights"}
@@ -131,7 +136,10 @@ def check_command(words: list[str]) -> None:
         named = 2 if name in METHODS or words[:2] == ["prepare", "gait"] else 1
         rest = [word for word in words[named:] if word != "--help"]
         if "--help" not in words:
-            parser.parse_args(rest)
+            try:
+                parser.parse_args(rest)
+            except SystemExit as error:  # argparse's, from the parser of an action
+                raise ValueError(words) from error
 
 
 # ---------------------------------------------------------------------------------------------
@@ -168,7 +176,8 @@ def test_a_wrong_command_would_be_found():
                   "VAANet main --seq 3", "VAANet main --theta 0.5",
                   "CTEN test --no_erasing", "TSL test", "TSL main --n_epochs 3",
                   "TSL features", "Gait test", "Gait test_single", "Gait main --theta 1",
-                  "prepare gait SOURCE", "prepare gait SOURCE TARGET --fps 30"):  # fmt: skip
+                  "prepare gait SOURCE", "prepare gait SOURCE TARGET --fps 30", "course",
+                  "course grade", "course mark FOLDER", "course build OUT --jobs 2"):  # fmt: skip
         with pytest.raises((ValueError, AssertionError, KeyError)):
             check_command(wrong.split())
 
@@ -201,6 +210,13 @@ def test_no_page_without_its_partner():
 def test_readmes_quote_the_same_papers():
     blocks = [re.findall(r"```bibtex\n.*?```", text_of(p), re.DOTALL) for p in PAIRS[0]]
     assert blocks[0] == blocks[1] and len(blocks[0]) == 1
+
+
+@pytest.mark.parametrize("page", ["docs/en/course.md", "docs/cn/课程.md"])
+def test_the_course_knows_the_usual_mistakes_of_every_lesson(page):
+    (rows,) = (rows for head, rows in tables_in(page) if head[0] in ("notebook", "笔记本"))
+    lessons = {path.stem.partition("_")[0] for path in (ROOT / "notebooks/src").glob("*.py")}
+    assert {row[0] for row in rows} >= lessons
 
 
 # --- Tables against the code ----------------------------------------------------------------------

@@ -10,6 +10,7 @@ from support.notebook_checks import (
     solution_cells,
 )
 
+from jacklib.teaching.exercise import numbers
 from script import build_notebooks as notebooks
 
 IN_BROWSER = (
@@ -37,6 +38,16 @@ def test_runs_top_to_bottom(name):
     assert any("image/png" in output.get("data", {}) for output in outputs(cells))
     check_student(name, printed(cells[: -len(solved)]))
     check_solved(name, printed(cells[-len(solved) :]))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_chinese_edition_runs_too(name):
+    """Blank, with the trainings of the English one."""
+    cells = execute(name, lang="zh").cells
+    assert not [output for output in outputs(cells) if output.output_type == "error"]
+    said = printed(cells)
+    for exercise in numbers(name.partition("_")[0]):
+        assert f"○ {exercise}：还没做" in said, exercise
 
 
 def test_stored_notebooks_belong_to_their_sources():

@@ -55,12 +55,13 @@ def solution_cells(name, folder=notebooks.NOTEBOOKS):
     ]
 
 
-def execute(name, *, solutions=False, then=(), folder=notebooks.NOTEBOOKS):
-    """Run one notebook's English edition, for students or with solutions, and cells after it."""
+def execute(name, *, solutions=False, then=(), folder=notebooks.NOTEBOOKS, lang="en"):
+    """Run one notebook where it lies, for students or with solutions, and cells after it."""
     (source,) = notebooks._sources([name], folder)
-    notebook = notebooks.read_source(source, solutions=solutions)["en"]
+    notebook = notebooks.read_source(source, solutions=solutions)[lang]
     for cell in then:
         cell["id"] += "s"
         notebook.cells.append(cell)
-    notebooks._execute(notebook, source, folder, {})
+    place = notebooks.notebook_path(source.stem, lang, folder=folder).parent
+    notebooks._execute(notebook, source, place, {})
     return notebook
