@@ -98,7 +98,7 @@ for wrong in ("holiday.mp4", SAMPLES / "gait" / "walks.json", FOLDER / "no_video
     try:
         own_video.look(own_video.check_file(wrong))
     except own_video.DataError as error:
-        print(error)
+        print(str(error).replace(f"{Path.cwd()}/", ""))
 
 # %% [markdown] lang="en" tags=["slide"]
 # ## 2 · What the networks were trained on ★
