@@ -64,7 +64,7 @@ import jittor as jt
 import matplotlib.pyplot as plt
 import numpy as np
 
-from jacklib.core.skeleton import JOINTS, Graph
+from jacklib.core.skeleton import EDGES, JOINTS, Graph
 from jacklib.data.poses import EMOTIONS
 from jacklib.methods import gait
 from jacklib.networks import BPMGCN, BPMGCNConfig
@@ -217,6 +217,7 @@ for split, names_of in base.items():
 # 下图中箭头表示消息，指向接收的一方。向心分区里，关节接收父关节的消息，而父关节更靠近根节点，所以消息是*离开*根节点传出去的；离心分区里，消息朝着根节点传。
 
 # %% tags=["slide"]
+print(f"EDGES, {len(EDGES)} pairs (child, parent): {EDGES[:4]} ...")
 graph = Graph()
 A = graph.A
 draw.parts(graph)

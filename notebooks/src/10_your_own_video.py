@@ -52,7 +52,7 @@ from pathlib import Path
 
 import ipywidgets
 import numpy as np
-from IPython.display import HTML, display
+from IPython.display import HTML, Image, display
 
 from jacklib.methods.page import link, write_page
 from jacklib.teaching import own_video
@@ -98,7 +98,7 @@ for wrong in ("holiday.mp4", SAMPLES / "gait" / "walks.json", FOLDER / "no_video
     try:
         own_video.look(own_video.check_file(wrong))
     except own_video.DataError as error:
-        print(error)
+        print(str(error).replace(f"{Path.cwd()}/", ""))
 
 # %% [markdown] lang="en" tags=["slide"]
 # ## 2 · What the networks were trained on ★
@@ -182,12 +182,13 @@ for start, end, label, score in answers[2].segments[:5]:  # TSL-Net's, best firs
     print(f"{start:5.1f} to {end:5.1f} s: {label}, {score:.2f}")
 print("VAANet's weight of each part of the video:", answers[0].attention.round(2))
 print("saved:", *(answers[0].save(FOLDER / f"vaanet.{kind}", LANG) for kind in ("png", "json")))
+display(Image(answers[0].png(LANG)))
 
 # %% [markdown] lang="en"
-# Each network's own picture, one tab per network:
+# That was VAANet's picture. With a running kernel you can move through all three, one tab per network:
 
 # %% [markdown] lang="zh"
-# 每个网络自己的图，各占一个标签页：
+# 上面是 VAANet 的图。内核在运行时，三个网络的图都可以操作，各占一个标签页：
 
 # %%
 tabs = ipywidgets.Tab([answer.show(LANG).widget for answer in answers])
