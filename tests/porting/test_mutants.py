@@ -200,6 +200,7 @@ def test_measure_goes_on_where_it_stopped(tmp_path):
     first = measure_clinic.measure(2, 0, 1, place)
     both = measure_clinic.measure(4, 0, 1, place)
     assert both[:2] == first and len(place.read_text().splitlines()) == 4
+    assert [row["name"][-2:] for row in both] == ["/1", "/2", "/3", "/4"]
     assert "curve" in both[0] and "curve" not in both[1]
     assert all(not row["healthy"]["suspect"] and row["healthy"]["ok"] for row in both)
     table = measure_clinic.table(both)
@@ -207,6 +208,8 @@ def test_measure_goes_on_where_it_stopped(tmp_path):
 
 
 def test_a_patient_that_changes_nothing_is_replaced(tmp_path, monkeypatch):
+    said = {"ok": True, "suspect": None, "output": False, "means": False, "means 1e-4": False}
+    monkeypatch.setattr(measure_clinic, "answers", lambda ours, theirs: dict(said))
     monkeypatch.setattr(measure_clinic, "changes_nothing", lambda one, name: name.endswith("/1"))
     (row,) = measure_clinic.measure(1, 0, 0, tmp_path / "rows.jsonl")
     assert row["name"].endswith("/2")
