@@ -497,7 +497,7 @@ classroom.check("04.5", effect)
 # %% [markdown] lang="en"
 # ## 5 · Training ★
 #
-# Adam and PCCE as in the released code, from random weights. The curves are updated after each epoch. With one seed the run repeats **bit for bit on the same machine** with the same versions. On a processor with other instructions sums are rounded otherwise; training enlarges such differences from the last digits to the first (notebook 06, section 7, has an example), so do not expect these numbers on another machine.
+# Adam and PCCE as in the released code, from random weights. The curves are updated after each epoch. With one seed the run repeats **bit for bit on the same machine** with the same versions. On a processor with other instructions sums are rounded otherwise; training enlarges such differences from the last digits to the first (notebook 06, section 8, has an example), so do not expect these numbers on another machine.
 #
 # One setting is our own: in the classroom, temporal attention learns 20 times faster than the rest (`attention_factor`). Its initial weights are large, and small steps change them little; the classifier may be right long before the attention has moved. Section 6 measures what the factor does.
 

@@ -612,7 +612,7 @@ show.confusion(result.mean.confusion, names)
 best = max(three, key=lambda name: three[name].accuracy)
 classroom.say(
     f"Most accurate here: {best}. The mean helps only where the two passes err on different clips.",
-    f"这里最准确的是：{show.said(best)}。只有两遍错在不同的视频上时，取平均才有帮助。",
+    f"这里最准确的是：{show.translated(best)}。只有两遍错在不同的视频上时，取平均才有帮助。",
 )
 
 # %% [markdown] lang="en"

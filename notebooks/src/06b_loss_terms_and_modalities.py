@@ -211,7 +211,7 @@ def told_apart(cosines):
 matrices = {key: found_again(network, sample) for key, network in networks.items()}
 for ax, name in zip(show.panels(3, 10, 3.1), VARIANTS, strict=True):
     ax.imshow(matrices[name, 0], vmin=0, vmax=1)
-    ax.set_title(f"{show.said(name)}: r = {told_apart(matrices[name, 0]):.2f}")
+    ax.set_title(f"{show.translated(name)}: r = {told_apart(matrices[name, 0]):.2f}")
 plt.show()
 found_r = {name: {seed: told_apart(matrices[name, seed]) for seed in range(3)} for name in VARIANTS}
 classroom.compare_runs(
@@ -380,8 +380,8 @@ for name in ALL.values():
     videos_of[name] = UntrimmedVideos(root, "test", modality=MODALITIES.get(name, "all"))
     for seed in range(3):
         results[name, seed] = tsl.test(networks[name, seed], videos_of[name])
-panels = {show.said(words): results[name, 0].scores[item.id].scores for words, name in ALL.items()}
-del panels[show.said("both, no reverse mapping")]
+panels = {show.translated(words): results[name, 0].scores[item.id].scores for words, name in ALL.items()}
+del panels[show.translated("both, no reverse mapping")]
 moments.scores(panels, seconds=16 / item.fps, segments=truth[item.id], decoys=decoys[item.id])
 
 # %% [markdown] lang="en"

@@ -389,7 +389,7 @@ z = (means - means.mean(0)) / means.std(0)
 by_class = np.array([z[seen.labels == c].mean(0) for c in range(4)])
 figure, ax = plt.subplots(figsize=(11, 3.9))
 every = [feature_name(i, LANG) for i in range(31)]
-draw.matrix_into(ax, by_class, [show.said(e) for e in EMOTIONS], every, limits=(-1.6, 1.6))
+draw.matrix_into(ax, by_class, [show.translated(e) for e in EMOTIONS], every, limits=(-1.6, 1.6))
 plt.show()
 best = np.argsort(-np.ptp(by_class, axis=0))[:3]
 print("widest apart:", "; ".join(f"{FEATURES[i]} ({np.ptp(by_class[:, i]):.1f})" for i in best))
@@ -718,12 +718,12 @@ classroom.predict("07.p1", guess)
 # %% [markdown] lang="en" tags=["slide"]
 # ## 6 · Training ★
 #
-# SGD with Nesterov momentum from random weights. Each training gait is rotated, scaled and shifted at random, anew in each epoch, **posture and movement independently**, as in the released loader. With one seed the run repeats bit for bit on the same machine; another processor rounds otherwise (notebook 06, section 7, shows how much that changes).
+# SGD with Nesterov momentum from random weights. Each training gait is rotated, scaled and shifted at random, anew in each epoch, **posture and movement independently**, as in the released loader. With one seed the run repeats bit for bit on the same machine; another processor rounds otherwise (notebook 06, section 8, shows how much that changes).
 
 # %% [markdown] lang="zh" tags=["slide"]
 # ## 6 · 训练 ★
 #
-# 从随机权重开始，用带 Nesterov 动量的 SGD。每段训练步态每轮都重新随机旋转、缩放、平移，而且**姿态和运动的变换互相独立**，与公开代码一致。种子相同时，同一台机器上重跑，结果逐位相同；换一种处理器，舍入会不同（变化有多大，见 06 第 7 节）。
+# 从随机权重开始，用带 Nesterov 动量的 SGD。每段训练步态每轮都重新随机旋转、缩放、平移，而且**姿态和运动的变换互相独立**，与公开代码一致。种子相同时，同一台机器上重跑，结果逐位相同；换一种处理器，舍入会不同（变化有多大，见 06 第 8 节）。
 
 # %%
 schedule = gait.SCHEDULES["classroom"]
@@ -985,7 +985,7 @@ last = {
 }  # fmt: skip
 for ax, (title, matrix) in zip(show.panels(3, 12, 3.6), last.items(), strict=True):
     draw.matrix_into(ax, matrix, draw.joints(), draw.joints())
-    ax.set_title(show.said(title))
+    ax.set_title(show.translated(title))
 plt.show()  # the mean of the three parts; mind the three different scales
 
 ax = show.panels(1, 8, 2.8)
@@ -1113,7 +1113,7 @@ for name in swept:
     curves.append({e: (tried, rows[:, c]) for c, e in enumerate(EMOTIONS)})
     marks.append({e: getattr(style, name) for e, style in gait_style.STYLES.items()})
 for ax in axes[:, 0]:
-    ax.set_ylabel(show.said(("probability", "概率")))
+    ax.set_ylabel(show.translated(("probability", "概率")))
 draw.by_emotion(axes.flat, curves, swept, marks)
 unchanged = ask(gait_style.Style())
 print("unchanged:", ", ".join(f"{e} {p:.2f}" for e, p in zip(EMOTIONS, unchanged, strict=True)))
@@ -1132,7 +1132,7 @@ falls = np.array([
     for c, e in enumerate(EMOTIONS[:3])
 ])  # fmt: skip
 show.grid(
-    falls.round(2) + 0.0, [f"{show.said(e)} ({whole[e]:.2f})" for e in EMOTIONS[:3]], names,
+    falls.round(2) + 0.0, [f"{show.translated(e)} ({whole[e]:.2f})" for e in EMOTIONS[:3]], names,
     colours="PuOr_r", limits=(-0.7, 0.7),
     title=("Fall of the probability (in brackets) when one parameter goes back to neutral",
            "一个参数恢复成中性后，概率（括号内）下降多少"),

@@ -122,11 +122,11 @@ for row, label in enumerate(sentences.names):
     ax.broken_barh(spans, (row - 0.3, 0.6), color=(show.ORANGE, show.GREY, show.BLUE)[row])
 ax.set(
     yticks=range(3),
-    yticklabels=map(show.said, sentences.names),
-    xlabel=show.said(("time (s)", "时间（秒）")),
+    yticklabels=map(show.translated, sentences.names),
+    xlabel=show.translated(("time (s)", "时间（秒）")),
 )
 ax.set_title(
-    show.said(("The mountain rescue: its subtitles, as labelled", "《山地搜救》的字幕及其标签"))
+    show.translated(("The mountain rescue: its subtitles, as labelled", "《山地搜救》的字幕及其标签"))
 )
 plt.show()
 spoken = sum(x.end - x.start for x in scene) / scene[-1].end
@@ -303,7 +303,7 @@ chosen = {
 }
 for ax, (words, (layer, head)) in zip(show.panels(3, 12, 3.6), chosen.items(), strict=True):
     show.grid(seen.weights[layer, head], seen.tokens, seen.tokens, limits=(0, 1), form="{:.1f}", ax=ax,
-              title=f"{layer + 1}.{head + 1}: {show.said(words)}")  # fmt: skip
+              title=f"{layer + 1}.{head + 1}: {show.translated(words)}")  # fmt: skip
     ax.tick_params(axis="x", rotation=60)
 plt.show()  # layer.head; rows ask (query), columns are attended to (key)
 _, _, i, j = np.unravel_index(apart.argmax(), apart.shape)

@@ -140,7 +140,7 @@ def test_no_english_word_in_a_chinese_figure():
 def test_without_a_chinese_font_the_words_are_english(monkeypatch):
     monkeypatch.setattr("jacklib.widgets.drawing.chinese_font", lambda: None)
     show.setup("zh")
-    assert show.said("accuracy") == "accuracy" and show.said(("a", "b")) == "a"
+    assert show.translated("accuracy") == "accuracy" and show.translated(("a", "b")) == "a"
 
 
 def test_both_languages_have_the_same_words():

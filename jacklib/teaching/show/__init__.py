@@ -17,11 +17,11 @@ from jacklib.teaching.show.clips import (
     sampling,
     spectrum,
 )  # fmt: skip
-from jacklib.teaching.show.house import BLUE, GREY, ORANGE, said, setup
+from jacklib.teaching.show.house import BLUE, GREY, ORANGE, setup, translated
 from jacklib.teaching.show.tables import settings, shapes
 
 __all__ = [
     "BLUE", "GREY", "ORANGE", "attention_matrices", "bars", "clip", "clips", "confusion", "curves",
-    "gamma", "grid", "images", "panels", "passes", "proposals", "runs", "said", "sampling",
+    "gamma", "grid", "images", "panels", "passes", "proposals", "runs", "translated", "sampling",
     "settings", "setup", "shapes", "spectrum",
 ]  # fmt: skip

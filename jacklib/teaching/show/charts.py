@@ -1,7 +1,7 @@
 """Charts of numbers: what several notebooks draw in the same way.
 
 Every function draws into the axes it is given and then returns, or makes a figure and shows it.
-Titles and labels are a text, or a pair (English, Chinese); see `house.said`.
+Titles and labels are a text, or a pair (English, Chinese); see `house.translated`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Patch
 
-from jacklib.teaching.show.house import BLUE, GREY, INK, ORANGE, finish, said, words_of
+from jacklib.teaching.show.house import BLUE, GREY, INK, ORANGE, finish, translated, words_of
 
 Words = str | tuple[str, str]
 words = words_of(__file__)
@@ -27,7 +27,7 @@ def _axes(ax, width: float, height: float):
 
 
 def _level(ax, value: float, label: Words, style: str = "--"):
-    return ax.axhline(value, color=INK, ls=style, lw=1, label=said(label))
+    return ax.axhline(value, color=INK, ls=style, lw=1, label=translated(label))
 
 
 def _beside(ax, **options) -> None:
@@ -57,8 +57,8 @@ def runs(
         _level(ax, baseline, label)
         if alone:
             _beside(ax)
-    ax.set_xticks(range(len(groups)), [said(name) for name in groups])
-    ax.set(title=said(title), ylabel=said(unit), xlim=(-0.5, len(groups) - 0.5))
+    ax.set_xticks(range(len(groups)), [translated(name) for name in groups])
+    ax.set(title=translated(title), ylabel=translated(unit), xlim=(-0.5, len(groups) - 0.5))
     ax.margins(y=0.15)
     finish(ax, alone)
 
@@ -82,12 +82,12 @@ def grid(
         dark = 0.3 * red + 0.59 * green + 0.11 * blue < 0.5
         text = form.format(value) if texts is None else str(np.asarray(texts)[row, column])
         ax.text(column, row, text, ha="center", va="center", color="white" if dark else INK)
-    ax.set_xticks(range(values.shape[1]), [said(name) for name in columns])
-    ax.set_yticks(range(values.shape[0]), [said(name) for name in rows])
-    ax.set_title(said(title))
+    ax.set_xticks(range(values.shape[1]), [translated(name) for name in columns])
+    ax.set_yticks(range(values.shape[0]), [translated(name) for name in rows])
+    ax.set_title(translated(title))
     ax.spines[:].set_visible(False)
     if unit:
-        ax.figure.colorbar(image, ax=ax, label=said(unit))
+        ax.figure.colorbar(image, ax=ax, label=translated(unit))
     finish(ax, alone)
 
 
@@ -117,8 +117,8 @@ def bars(
     if levels:
         _beside(ax)
     most = most or 1.18 * max(*values.values(), *levels.values(), 1e-9)
-    ax.set_xticks(range(len(values)), [said(name) for name in values])
-    ax.set(title=said(title), ylabel=said(unit), ylim=(0, most))
+    ax.set_xticks(range(len(values)), [translated(name) for name in values])
+    ax.set(title=translated(title), ylabel=translated(unit), ylim=(0, most))
     finish(ax, alone)
 
 
@@ -130,14 +130,14 @@ def curves(
     """Lines over the same places (epochs, thresholds), dashed levels to compare with, and dots."""
     alone, ax = ax is None, _axes(ax, 6, 2.4)
     for name, values in (dots or {}).items():
-        ax.scatter(places, values, s=12, color=GREY, label=said(name))
+        ax.scatter(places, values, s=12, color=GREY, label=translated(name))
     for (name, line), colour in zip(lines.items(), (BLUE, ORANGE, INK, GREY), strict=False):
-        ax.plot(places, line, "o-", ms=3, color=colour, label=said(name))
+        ax.plot(places, line, "o-", ms=3, color=colour, label=translated(name))
     for (name, value), style in zip((levels or {}).items(), ("--", ":", "-."), strict=False):
         _level(ax, value, name, style)
     if len(lines) + len(levels or {}) + len(dots or {}) > 1:
         _beside(ax)
-    ax.set(title=said(title), xlabel=said(axis), ylabel=said(unit))
+    ax.set(title=translated(title), xlabel=translated(axis), ylabel=translated(unit))
     finish(ax, alone)
 
 
@@ -165,6 +165,11 @@ def gamma(
     if truth is not None:
         handles.append(Patch(facecolor=ORANGE, alpha=0.3, label=words("event")))
     _beside(ax, handles=handles)
-    ax.set(title=said(title), xlabel=words("segment"), ylabel=said(unit), xlim=(-0.6, count - 0.4))
+    ax.set(
+        title=translated(title),
+        xlabel=words("segment"),
+        ylabel=translated(unit),
+        xlim=(-0.6, count - 0.4),
+    )
     ax.set_xticks(range(count))
     finish(ax, alone)

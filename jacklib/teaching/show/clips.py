@@ -15,7 +15,7 @@ from jacklib.core.metrics import temporal_iou
 from jacklib.data.audio import SAMPLE_RATE, read_audio
 from jacklib.data.video import Sample, VideoClips, count_frames, frame_file, read_frame
 from jacklib.teaching.show.charts import Words
-from jacklib.teaching.show.house import BLUE, GREY, ORANGE, said, words_of
+from jacklib.teaching.show.house import BLUE, GREY, ORANGE, translated, words_of
 from jacklib.widgets.drawing import box, draw_waveform
 
 RATE = 30  # frames per second
@@ -51,7 +51,7 @@ def clip(item, count: int = 8) -> None:
         ax.axvspan(*span, color=ORANGE, alpha=0.35, label=words("event"))
         ax.legend(loc="upper right")
     ax.set(xlabel=words("time"), ylabel=words("amplitude"), xlim=(0, n_frames / RATE))
-    figure.suptitle(f"{item.id} · {said(item.label_name)}")
+    figure.suptitle(f"{item.id} · {translated(item.label_name)}")
     plt.show()
 
 
@@ -61,8 +61,8 @@ def images(named: Mapping[Words, np.ndarray], title: Words = "") -> None:
     figure, axes = plt.subplots(1, len(named), figsize=(12, 2.1), width_ratios=ratios)
     for ax, (name, image) in zip(axes, named.items(), strict=True):
         _frame(ax, image)
-        ax.set_title(said(name))
-    figure.suptitle(said(title))
+        ax.set_title(translated(name))
+    figure.suptitle(translated(title))
     plt.show()
 
 
@@ -86,7 +86,9 @@ def _rows(named: Mapping[str, np.ndarray], inside: np.ndarray, below: Any, title
 
 def clips(data: VideoClips, indices: Sequence[int], truth: np.ndarray) -> None:
     """The middle frame of each segment of several clips, a row each. truth: [N, S] of all clips."""
-    named = {said(data.items[i].label_name): middle_frames(data.load(i).visual) for i in indices}
+    named = {
+        translated(data.items[i].label_name): middle_frames(data.load(i).visual) for i in indices
+    }
     below = [[""] * truth.shape[1]] * (len(named) - 1) + [[*map(str, range(truth.shape[1]))]]
     _rows(named, truth[list(indices)] > 0.5, below, words("clips"))
 
@@ -97,7 +99,7 @@ def passes(item, views: Mapping[Words, Sample]) -> None:
     at = np.stack(
         [view.frame_indices[:, view.frame_indices.shape[1] // 2] for view in views.values()]
     )
-    named = {said(name): middle_frames(view.visual) for name, view in views.items()}
+    named = {translated(name): middle_frames(view.visual) for name, view in views.items()}
     below = [[words("frame", n=n) for n in row] for row in at]
     _rows(named, (first <= at) & (at < end), below, words("passes"))
 
@@ -117,7 +119,7 @@ def sampling(
     if pools is None:
         for border in np.arange(len(taken) + 1) * (n_frames // len(taken)):
             ax.axvline(border, color=GREY, lw=1)
-    ax.set_yticks(range(len(rows)), [said(name) for name in rows])
+    ax.set_yticks(range(len(rows)), [translated(name) for name in rows])
     ax.set(xlabel=words("frames"), xlim=(0, n_frames), ylim=(len(rows) - 0.5, -0.5))
     ax.set_title(words("borders" if pools is None else "pools"))
     plt.show()
@@ -136,8 +138,8 @@ def spectrum(
     )  # fmt: skip
     for start, stop in framed:
         box(ax, start, 1, stop - start, bands - 2, fill=False, ec=ORANGE, lw=2)
-    ax.set(title=said(title), xlabel=said(axis), ylabel=words("band"))
-    figure.colorbar(image, ax=ax, label=said(unit))
+    ax.set(title=translated(title), xlabel=translated(axis), ylabel=words("band"))
+    figure.colorbar(image, ax=ax, label=translated(unit))
     plt.show()
 
 
@@ -162,10 +164,12 @@ def attention_matrices(output, row: int, event: np.ndarray, title: Words) -> Non
             axis.set_ticks(range(len(event)))
             for label, share in zip(axis.get_ticklabels(), event, strict=True):
                 label.set(**({"color": ORANGE, "fontweight": "bold"} if share > 0.5 else {}))
-    bar = figure.colorbar(image, ax=axes, label=said("× uniform"), extend="both", fraction=0.02)
+    bar = figure.colorbar(
+        image, ax=axes, label=translated("× uniform"), extend="both", fraction=0.02
+    )
     bar.set_ticks([1 / 3, 1 / 2, 1, 2, 3], labels=["1/3", "1/2", "1", "2", "3"])
     bar.minorticks_off()
-    figure.suptitle(f"{said(title)}{words('orange')}")
+    figure.suptitle(f"{translated(title)}{words('orange')}")
     plt.show()
 
 
@@ -188,5 +192,5 @@ def proposals(weights: np.ndarray, found: Sequence[dict], event: Sequence, secon
     top.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     bottom.set(xlabel=words("time"), ylabel=words("proposal"), xlim=(0, seconds))
     bottom.set(yticks=range(len(found)), ylim=(max(len(found), 4) - 0.5, -0.5))
-    bottom.set_title(words("proposals", label=said(found[0]["label"])))
+    bottom.set_title(words("proposals", label=translated(found[0]["label"])))
     plt.show()

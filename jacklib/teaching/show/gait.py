@@ -8,7 +8,7 @@ import numpy as np
 
 from jacklib.core.skeleton import EDGES, JOINTS, Graph
 from jacklib.samples import gait_style
-from jacklib.teaching.show.house import BLUE, GREY, INK, ORANGE, said, words_of
+from jacklib.teaching.show.house import BLUE, GREY, INK, ORANGE, translated, words_of
 from jacklib.teaching.speech import language
 from jacklib.widgets.drawing import QUIET, VERMILLION, drawable
 from jacklib.widgets.gait_drawing import SIDES_DARK, joint_name, project
@@ -44,7 +44,7 @@ def walkers(walk: gait_style.Walk) -> None:
             ax.plot(*places[3], "o", color=INK, ms=5, alpha=alpha)
         ax.axhline(poses[:, [12, 15], 1].min() - 0.08, color=GREY, lw=1)
         ax.set(aspect="equal", yticks=[])
-        way = words("way", emotion=said(emotion), metres=poses[-1, 0, 2])
+        way = words("way", emotion=translated(emotion), metres=poses[-1, 0, 2])
         ax.set_title(way, loc="left", color=COLOUR[emotion])
     for ax in axes[1]:
         ax.set_xlabel(words("metres"))
@@ -89,8 +89,8 @@ def by_emotion(axes: Sequence, curves: Sequence, titles: Sequence, marks: Sequen
     axes = list(axes)
     for ax, lines, title in zip(axes, curves, titles, strict=True):
         for emotion, (x, y) in lines.items():
-            ax.plot(x, y, color=COLOUR[emotion], label=said(emotion), lw=1.6)
-        ax.set_title(said(title))
+            ax.plot(x, y, color=COLOUR[emotion], label=translated(emotion), lw=1.6)
+        ax.set_title(translated(title))
     for ax, marked in zip(axes, marks, strict=False):
         for emotion, x in marked.items():
             ax.axvline(x, color=COLOUR[emotion], lw=0.8, ls=":")

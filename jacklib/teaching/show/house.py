@@ -8,7 +8,7 @@ import yaml
 from jacklib.teaching.speech import language
 from jacklib.widgets.drawing import BLUE, GREY, INK, ORANGE, chinese_font, class_label, drawable
 
-__all__ = ["BLUE", "GREY", "INK", "ORANGE", "finish", "said", "setup", "words_of"]
+__all__ = ["BLUE", "GREY", "INK", "ORANGE", "finish", "translated", "setup", "words_of"]
 
 STYLE = {
     "figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9,
@@ -25,7 +25,7 @@ def setup(lang: str) -> None:
     plt.rcParams.update(STYLE | {"font.family": [*fonts, "DejaVu Sans"]})
 
 
-def said(words: str | tuple[str, str]) -> str:
+def translated(words: str | tuple[str, str]) -> str:
     """Words of a figure in the edition's language: of a pair (English, Chinese) the one; of a text
     each line's Chinese if it is a class's name or stands in labels.yaml, with or without a number
     behind, else the line itself."""
