@@ -133,7 +133,7 @@ def arrays(video: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def as_film(frames: np.ndarray, sound: np.ndarray, folder: str | Path) -> Path:
     """Frames and sound as a folder that networks take for a film; an earlier one is replaced.
-    Raises DataError where the folder holds something else."""
+    Raises DataError if the folder holds something else."""
     with files.whole_folder(folder, {"made_by": "own_video.as_film"}) as place:
         for number, frame in enumerate(np.asarray(frames, np.uint8), start=1):
             Image.fromarray(frame).save(place / f"{number:05}.jpg", quality=95)

@@ -380,7 +380,9 @@ for name in ALL.values():
     videos_of[name] = UntrimmedVideos(root, "test", modality=MODALITIES.get(name, "all"))
     for seed in range(3):
         results[name, seed] = tsl.test(networks[name, seed], videos_of[name])
-panels = {show.translated(words): results[name, 0].scores[item.id].scores for words, name in ALL.items()}
+panels = {
+    show.translated(words): results[name, 0].scores[item.id].scores for words, name in ALL.items()
+}
 del panels[show.translated("both, no reverse mapping")]
 moments.scores(panels, seconds=16 / item.fps, segments=truth[item.id], decoys=decoys[item.id])
 

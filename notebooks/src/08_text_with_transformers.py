@@ -126,7 +126,9 @@ ax.set(
     xlabel=show.translated(("time (s)", "时间（秒）")),
 )
 ax.set_title(
-    show.translated(("The mountain rescue: its subtitles, as labelled", "《山地搜救》的字幕及其标签"))
+    show.translated(
+        ("The mountain rescue: its subtitles, as labelled", "《山地搜救》的字幕及其标签")
+    )
 )
 plt.show()
 spoken = sum(x.end - x.start for x in scene) / scene[-1].end
