@@ -166,7 +166,7 @@ for _ in range(50):
 after = line(jt.array(points)).numpy()
 print(f"y = {line.fc.weight.item():.2f} x + {line.fc.bias.item():.2f},  loss {loss.item():.3f}")
 
-# %%
+# %% tags=["slide"]
 order = points[:, 0].argsort()
 lines = {"before training": before[order, 0], "after 50 steps": after[order, 0]}
 show.curves(points[order, 0], lines, dots={"data": targets[order, 0]}, axis="x", unit="y")
@@ -320,12 +320,12 @@ classroom.quiz("00", answers)
 # %%
 classroom.progress()
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## In three sentences
 #
 # An accuracy means something beside its baselines only. Jittor notes operations down and computes when a value is needed. In rendered clips the moment that carries the emotion is known, so one can measure whether a network looks there.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 三句话总结
 #
 # 准确率只有与基线相比才有意义。Jittor 先记录运算，需要取值时才计算。渲染视频中带有情感的时刻是已知的，因此可以测量网络是否看向那里。

@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # # 04 · VAANet: which moments of a video carry its emotion?
 #
 # | | |
@@ -26,7 +26,7 @@
 #
 # Read and run the cells in order, or choose *Run → Run All Cells*: unfinished exercises do not stop it.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # # 04 · VAANet：视频的情感藏在哪些时刻？
 #
 # | | |
@@ -66,7 +66,7 @@ from jacklib.networks import VAANet, VAANetConfig
 
 CACHE = Path("results/vaanet")  # git ignores it
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 1 · The task and the idea ★
 #
 # People film a birthday, a storm or a quarrel and upload it. **Which emotion is the video labelled with?** The data set VideoEmotion-8 (VE8) has eight classes: anger, anticipation, disgust, fear, joy, sadness, surprise, trust. A video has *one* label, yet most of its frames do not matter: the emotion shows only at a few moments, in a part of the image, in some feature channels and in some of the audio.
@@ -84,7 +84,7 @@ CACHE = Path("results/vaanet")  # git ignores it
 #
 # The paper reports 54.5% on VE8 and 55.3% on Ekman-6. Guessing is right in 12.5% and 16.7%; **always answering the most frequent class, surprise, in 19.1% and 22.0%** (70 of the 367 and 180 of the 818 test videos of the splits `ve8_01` and `ek6_01`, released with VAANet's and CTEN's code). An accuracy has to be compared with the higher of the two.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 1 · 任务与思路 ★
 #
 # 有人拍下一次生日、一场暴雨或一次争吵，传到网上。**这段视频标注的是什么情感？** 数据集 VideoEmotion-8（VE8）分八类：愤怒、期待、厌恶、恐惧、喜悦、悲伤、惊讶、信任。一段视频只有*一个*标签，可多数画面其实无关紧要——情感往往只体现在少数时刻、画面的局部、部分特征通道和某几段声音中。
@@ -116,12 +116,12 @@ CACHE = Path("results/vaanet")  # git ignores it
 baseline = ...
 classroom.check("04.1", baseline)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 2 · From a film to arrays ★
 #
 # Real film first: clips from *Big Buck Bunny* (© 2008 Blender Foundation, CC BY 3.0) that come with JACK. The first call unpacks them into frames and audio, in the layout that VE8 uses.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 2 · 从影片到数组 ★
 #
 # 先看真实的影片：JACK 自带动画短片 *Big Buck Bunny*（© 2008 Blender Foundation，CC BY 3.0）的片段。第一次调用时会把它们拆成逐帧图像和音频，按 VE8 的目录结构存放。
@@ -252,7 +252,7 @@ truth = vaanet.truths(validation)  # [64, S]: fraction of each segment in the ev
 first_of_class = [next(i for i, x in enumerate(validation.items) if x.label == c) for c in range(8)]
 show.clips(validation, first_of_class, truth)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 3 · The network, part by part ★
 #
 # The same code builds both sizes. The classroom network is narrower and shallower and is trained from scratch; the big one's backbone is a 3D ResNet-101 trained on Kinetics-400 and kept frozen.
@@ -271,7 +271,7 @@ show.clips(validation, first_of_class, truth)
 #
 # A dash: not compared. For this table only the paper's abstract could be read again; in α, β, γ and PCCE (sections 3 and 4) the code is what the formulas show.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 3 · 逐个部件看网络 ★
 #
 # 两种规模用的是同一份代码。课堂版更窄更浅，从零开始训练；大的一版骨干网络是在 Kinetics-400 上预训练的 3D ResNet-101，训练时冻结。
@@ -400,7 +400,7 @@ shapes["logits"] = logits.shape
 difference = np.abs(logits.numpy() - net(visual, audio).logits.numpy()).max()
 print("largest difference from net(visual, audio):", difference)
 
-# %%
+# %% tags=["slide"]
 show.shapes(shapes, config, paper, B)
 
 # %% [markdown] lang="en"
@@ -426,7 +426,7 @@ def spatial_attention(h):
 
 classroom.check("04.3", spatial_attention)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 4 · The loss: PCCE ★
 #
 # Mistaking joy for trust is a small error; mistaking joy for fear is a large one. **Polarity-consistent cross entropy** multiplies the loss of a video by $(1+\lambda)$ if prediction and truth differ in polarity (positive or negative):
@@ -435,7 +435,7 @@ classroom.check("04.3", spatial_attention)
 #
 # Here by hand for three videos that are all *Joy*, against `jacklib.networks.losses.pcce`:
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 4 · 损失函数：PCCE ★
 #
 # 把喜悦误判为信任是小错，误判为恐惧则是大错。**极性一致交叉熵**（PCCE）规定：预测与真值的极性（正面或负面）不同时，这段视频的损失乘以 $(1+\lambda)$：
@@ -494,14 +494,14 @@ classroom.check("04.4", pcce_weights)
 effect = ...  # "a", "b" or "c"
 classroom.check("04.5", effect)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 5 · Training ★
 #
 # Adam and PCCE as in the released code, from random weights. The curves are updated after each epoch. With one seed the run repeats **bit for bit on the same machine** with the same versions. On a processor with other instructions sums are rounded otherwise; training enlarges such differences from the last digits to the first (notebook 06, section 8, has an example), so do not expect these numbers on another machine.
 #
 # One setting is our own: in the classroom, temporal attention learns 20 times faster than the rest (`attention_factor`). Its initial weights are large, and small steps change them little; the classifier may be right long before the attention has moved. Section 6 measures what the factor does.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 5 · 训练 ★
 #
 # 与公开代码一样用 Adam 和 PCCE，权重从随机数开始。每轮（epoch）结束后曲线会更新。种子相同、版本相同，**在同一台机器上重跑，结果逐位相同**。换一种指令集不同的处理器，求和的舍入就不同；训练会把最后几位的差别放大到最前几位（06 的第 8 节有例子），所以不要期待在别的机器上得到同样的数。
@@ -536,19 +536,19 @@ print(f"{sum(row['seconds'] for row in history):.0f} s of training")
 # %% [markdown] lang="zh"
 # 记录里的 `attention` 表示：落在植入事件上的时间注意力，是均匀分布时的多少倍；均匀分布恰好得 1.0。没有人告诉网络事件何时发生，它得到的只有标签。
 
-# %%
+# %% tags=["slide"]
 show.curves(
     [row["epoch"] for row in history],
     {"temporal attention": [row["attention"] for row in history]},
     {"uniform attention": 1}, unit="× uniform",
 )  # fmt: skip
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 6 · Evaluation ★
 #
 # Evaluation takes the middle of each segment and crops the centre, so nothing is random. (The released code validates on random snippets and corners, so its results change from run to run.)
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 6 · 评估 ★
 #
 # 评估时每段取正中的帧、裁画面中心，没有任何随机成分。（公开代码的验证随机取小段、随机裁角，所以每次结果略有不同。）
@@ -744,14 +744,14 @@ for ax, measure, level in zip(axes, ("attention", "accuracy"), (1, 1 / 8), stric
 supported = ...  # "a", "b", "c" or "d"
 classroom.check("04.9", supported)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 7 · Look at the attention ☆
 #
 # Choose a clip and move the slider: the large frame shows *where* the network attends in that segment, the strip above *when*. Hatching marks the planted event. (On a page without a running kernel, such as GitHub, only the first figure is shown.)
 #
 # The audio attention tells little here: a clip has only 276 MFCC frames, repeated to fill four segments of 256, so each segment covers nearly the whole clip.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 7 · 看看注意力 ☆
 #
 # 在菜单里选一段视频，拖动滑块：下方的大图显示网络在这个片段里注意*哪里*，上方的一排显示它注意*哪些时刻*。带斜线的是植入事件。（在 GitHub 这类没有内核运行的页面上，只能看到第一张图。）
@@ -812,12 +812,12 @@ print(f"{right} of {len(film)} film clips right; guessing would get {len(film) /
       f"always the film's most frequent class {most}")  # fmt: skip
 classroom.reveal("04.p2", right)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 8 · The paper's size: a GPU and the real VE8 ☆
 #
 # This is not a toy copy of the real code: `VAANetConfig.paper()` builds the paper's network, and the command line takes the real data. VE8's videos are available from their authors by e-mail (Jiang, Xu and Xue, *Predicting Emotions in User-Generated Videos*, AAAI 2014), the Kinetics weights `resnet-101-kinetics.pth` from the 3D-ResNets-PyTorch project. `docs/en/dataset.md` has the addresses. The next cell only prints the commands; they need a GPU.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 8 · 论文规模：GPU 与真实的 VE8 ☆
 #
 # 上面用的不是另写的玩具代码：`VAANetConfig.paper()` 就是论文的网络，命令行可以直接读真实数据。VE8 的视频需向作者申请（Jiang、Xu、Xue，*Predicting Emotions in User-Generated Videos*，AAAI 2014）；Kinetics 预训练权重 `resnet-101-kinetics.pth` 来自 3D-ResNets-PyTorch 项目，地址见 `docs/cn/数据集准备.md`。下一格只打印命令，实际运行需要 GPU。

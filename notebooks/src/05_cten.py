@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # # 05 · CTEN: what is left when the keyframes are erased?
 #
 # | | |
@@ -26,7 +26,7 @@
 #
 # Read and run the cells in order, or choose *Run → Run All Cells*: unfinished exercises do not stop it.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # # 05 · CTEN：擦除关键帧之后，还剩下什么？
 #
 # | | |
@@ -66,7 +66,7 @@ from jacklib.networks import CTEN, CTENConfig
 
 CACHE = Path("results/cten")  # git ignores it
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 1 · The task and the idea ★
 #
 # The task is that of notebook 04: one emotion per video, somebody's judgement of the whole video (whose emotion that is, notebook 04 asks in section 1). The authors observe that networks rely on a few **keyframes**, which give the emotion away at once, and never learn to use the rest, the **context**. Their remedy is to remove the keyframes during training:
@@ -85,7 +85,7 @@ CACHE = Path("results/cten")  # git ignores it
 # |---|---|---|---|---|---|
 # | mean average precision, paper | 52.7% | 43.5% | 40.1% | 38.2% | 20.1% |
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 1 · 任务与思路 ★
 #
 # 任务和 04 一样：预测整段视频的情感标签，即某个人对整段视频的判断（那是谁的情感，见 04 第 1 节）。作者指出：网络往往只依赖少数能直接看出情感的**关键帧**，始终没有学会利用其余部分，也就是**上下文**。解决办法是在训练时擦除关键帧：
@@ -104,14 +104,14 @@ CACHE = Path("results/cten")  # git ignores it
 # |---|---|---|---|---|---|
 # | 平均精度均值（mAP），论文 | 52.7% | 43.5% | 40.1% | 38.2% | 20.1% |
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 2 · From a film to arrays ★
 #
 # Real film first: the clip from *Big Buck Bunny* (© 2008 Blender Foundation, CC BY 3.0) that notebook 04 used. Frames are taken as there, one snippet from each of $S$ segments. The audio features differ: VAANet takes 32 MFCC, CTEN a **log-mel filter bank**, the loudness in 128 frequency bands, 100 times per second.
 #
 # The network takes a fixed amount of it: the audio is cut into as many blocks as there are visual segments, and the middle of each block is kept (a random position during training). So audio segment 3 and visual segment 3 cover the same time.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 2 · 从影片到数组 ★
 #
 # 先看真实的影片：还是 04 用过的那段 *Big Buck Bunny*（© 2008 Blender Foundation，CC BY 3.0）。取帧的办法照旧，$S$ 个片段各取一个小段。音频换了一种表示：VAANet 用 32 维 MFCC，CTEN 用**对数梅尔滤波器组**（log-mel filter bank），即 128 个频带的响度，每秒 100 帧。
@@ -170,7 +170,7 @@ print(f"guessing {1 / len(names):.1%}, always the most frequent class {most:.1%}
 
 show.clips(validation, chosen, truth)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 3 · The network, part by part ★
 #
 # The same code builds both sizes; the paper's backbone is trained on Kinetics-400 and frozen, the classroom's is trained from scratch. The authors' released code uses 16 segments and an audio ResNet-18, the paper's text 10 and a ResNet-50 (table below). Two settings exist for the classroom only, `start_switched_on` and `start_shortcut`: they set the initial values of two parameters, explained below.
@@ -194,7 +194,7 @@ show.clips(validation, chosen, truth)
 #
 # A dash: the paper does not say. `bash script/run.sh CTEN main --ways paper` takes the paper's way in all of them that have an option. Small differences are in `docs/en/architecture.md`.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 3 · 逐个部件看网络 ★
 #
 # 两种规模共用一份代码；论文的骨干网络在 Kinetics-400 上预训练并冻结，课堂版从零开始训练。作者发布的代码用 16 个片段、音频用 ResNet-18，论文正文写的是 10 个片段、ResNet-50（见下表）。`start_switched_on` 和 `start_shortcut` 只为课堂而设，决定两个参数的初值，下面会讲到。
@@ -328,7 +328,7 @@ shapes["logits"] = logits.shape
 whole = net(visual, audio)
 print("largest difference from net(visual, audio):", np.abs((logits - whole.logits).numpy()).max())
 
-# %%
+# %% tags=["slide"]
 show.shapes(shapes, config, paper, B)
 
 # %% [markdown] lang="en"
@@ -362,7 +362,7 @@ joy = names.index("Joy")
 event = truth[first_of_class[joy]]
 show.attention_matrices(whole, joy, event, "before training")
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 4 · Erasing, step by step ★
 #
 # Pass 1 has computed $\gamma$ for each segment. A threshold between the smallest and the largest $\gamma$, with $\theta=0.7$ in the paper, divides the segments:
@@ -371,7 +371,7 @@ show.attention_matrices(whole, joy, event, "before training")
 #
 # The network is still untrained, so *which* segments are erased means nothing yet. The procedure is the same after training.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 4 · 一步步擦除 ★
 #
 # 第 1 遍给每个片段一个 $\gamma$。在最小值与最大值之间定一个阈值（论文取 $\theta=0.7$），把片段分成两组：
@@ -537,7 +537,7 @@ classroom.check("05.5", event_seen)
 invented = ...  # eight values, none below 0
 classroom.check("05.6", invented)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 5 · Loss and training ★
 #
 # Each pass has a plain cross entropy, and here the loss is the mean of the three (the paper's equation 12 is their sum; the released code never runs the third pass, but counts the second once more, without its gradient):
@@ -546,7 +546,7 @@ classroom.check("05.6", invented)
 #
 # Erasing only selects frames, so no gradient passes through it. Here are the losses of the eight clips with the untrained network; a uniform prediction scores $\ln 8=2.08$ on each.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 5 · 损失与训练 ★
 #
 # 每一遍都计算普通的交叉熵，这里取三者的平均作为损失（论文的公式 12 是三者之和；作者的代码并不运行第 3 遍，而是把第 2 遍的损失再计一次，不求梯度）：
@@ -587,12 +587,12 @@ history = cten.train(
 )
 print(f"{sum(row['seconds'] for row in history):.0f} s of training")
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 6 · Evaluation ★
 #
 # Each clip goes through the network twice: whole, and with its keyframes erased. The prediction is the mean of the two passes' logits, as in the released code's validation; the paper predicts from the whole video alone. Both are in the table below. (The third pass is for training only.)
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 6 · 评估 ★
 #
 # 每段视频通过网络两遍：一遍完整，一遍擦除关键帧。两遍的 logits 取平均，得出预测，与作者代码里的验证相同；论文则只用完整视频预测。两种结果都在下面的表里。（第 3 遍只在训练时用。）
@@ -804,14 +804,14 @@ classroom.check("05.9a", seen_at_1)
 kept_on_average = ...  # three numbers
 classroom.check("05.9b", kept_on_average, gamma=result.first.gamma)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 7 · Detection: *when* does the emotion happen? ☆
 #
 # In **weakly supervised detection** the network learns from labels of whole videos but has to predict time intervals. JACK derives them from $\gamma$ (`attention_proposals`): $\gamma$ is stretched to 0…1 and cut at the levels 0.1, 0.2, … 0.9; every run of segments above a level is a **proposal**. Its score is the contrast of the run with its neighbours, times the probability of the predicted class; of proposals that overlap strongly, only the best is kept.
 #
 # A proposal is measured by its **temporal IoU** with the event: the time covered by both, divided by the time covered by either.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 7 · 检测：情感*何时*发生？ ☆
 #
 # **弱监督检测**只用整段视频的标签训练，却要给出时间区间。JACK 由 $\gamma$ 得到区间（`attention_proposals`）：把 $\gamma$ 拉伸到 0…1，用 0.1、0.2……0.9 各切一刀，高于该水平的每一串相邻片段就是一个**候选片段**（proposal）。它的得分等于它比两旁高出多少，乘以预测类别的概率；重叠太多的只留最好的一个。
@@ -954,7 +954,7 @@ else:
 # %% [markdown] lang="zh"
 # 规则见 04 第 6 节（“怎样比较两次运行”）。这张表的早先版本里，三对都是有擦除的更好，但那时种子 0 和 1 的初始权重完全相同（02 的陷阱 50）：三对其实只有两对。种子再多，得到的结论也只对*这批*视频成立；论文的提升是在真实视频上测的，那里的上下文确实含有信息。
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 8 · Look at the erasing ☆
 #
 # Choose a clip and move $\theta$. Things to try:
@@ -965,7 +965,7 @@ else:
 #
 # (On a page without a running kernel, such as GitHub, only the first figure is shown.)
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 8 · 看看擦除 ☆
 #
 # 选一段视频，拖动 $\theta$。可以试试：
@@ -1004,12 +1004,12 @@ right = int((on_film.predicted == on_film.labels).sum())
 print(f"{right} of {len(film)} film clips right; guessing would get {len(film) / 8:.1f}, "
       f"always the film's most frequent class {np.bincount(on_film.labels).max()}")  # fmt: skip
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 9 · The paper's size: a GPU and the real VE8 ☆
 #
 # `CTENConfig.paper()` builds the released network, and the command line takes the real data; `docs/en/dataset.md` lists the sources of VE8 and of the Kinetics weights `resnet-101-kinetics.pth`. The released code trains with batches of 32; the commands use 4, which needs far less GPU memory. The next cell only prints the commands; they need a GPU.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 9 · 论文规模：GPU 与真实的 VE8 ☆
 #
 # `CTENConfig.paper()` 就是作者发布的网络，命令行可以直接读真实数据；VE8 和 Kinetics 预训练权重 `resnet-101-kinetics.pth` 从哪里获取，见 `docs/cn/数据集准备.md`。作者的代码批大小为 32；下面的命令取 4，占用的显存少得多。下一格只打印命令，实际运行需要 GPU。
