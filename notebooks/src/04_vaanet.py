@@ -172,7 +172,7 @@ show.spectrum(standardised, seconds, title="MFCC", unit="standard deviations")
 #
 # 视频有长有短，网络需要的帧数却是固定的。做法是把所有帧等分为 $S$ 个**片段**（segment），从每段取出连续的几帧，称为一个**小段**（snippet）：训练时位置随机，评估时取正中。论文用 $S=12$、每段 16 帧；本笔记本用 $S=8$、每段 8 帧。太短的视频从头循环补足。
 
-# %%
+# %% tags=["slide"]
 from jacklib.data.transforms import tsn_indices
 
 draws = {"evaluation": None}
@@ -247,7 +247,7 @@ of_class = np.bincount([x.label for x in validation.items], minlength=8)
 print(f"guessing {1 / 8:.1%}, always the most frequent class {of_class.max() / of_class.sum():.1%}")
 print("classes:", ", ".join(training.class_names))
 
-# %%
+# %% tags=["slide"]
 truth = vaanet.truths(validation)  # [64, S]: fraction of each segment in the event
 first_of_class = [next(i for i, x in enumerate(validation.items) if x.label == c) for c in range(8)]
 show.clips(validation, first_of_class, truth)
@@ -333,14 +333,14 @@ shapes["3D ResNet"] = x.shape
 F = net.conv0(x.reshape(S * B, -1, net.m))
 shapes["conv0: F"] = F.shape
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # **Spatial attention** $\alpha$: one weight for each of the $m$ positions. A 1×1 convolution reduces the map to one channel, a linear layer mixes the positions, and the softmax distributes a fixed sum of $m$, so that 1 means "the same as uniform attention":
 #
 # $$\alpha = m\cdot\mathrm{softmax}\big(W\,\tanh(\mathrm{BN}(w^{\top}F))\big)$$
 #
 # **Channel attention** $\beta$ is computed in the same way on the transposed map, with sum $k$. Then the mean over the positions is taken.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # **空间注意力** $\alpha$：$m$ 个位置各得一个权重。1×1 卷积压成一个通道，线性层混合各位置，softmax 把固定的总和 $m$ 分给它们，因此 1 表示“与均匀时一样多”：
 #
 # $$\alpha = m\cdot\mathrm{softmax}\big(W\,\tanh(\mathrm{BN}(w^{\top}F))\big)$$
@@ -359,12 +359,12 @@ shapes["channel attention β"] = beta.shape
 print("sum of α over the positions:", alpha.sum(1).numpy()[:3], "= m")
 print("sum of β over the channels: ", beta.sum(1).numpy()[:3], "= k")
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # **Temporal attention** $\gamma$: one weight per segment, with ReLU in place of the softmax, so that a segment can be switched off, and with an initial bias of 1, so that all segments are on when training starts:
 #
 # $$\gamma = \mathrm{ReLU}\big(W\,\tanh(\mathrm{BN}(w^{\top}X)) + b\big),\qquad b_{\text{start}} = 1$$
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # **时间注意力** $\gamma$：每个片段一个权重。这里不用 softmax 而用 ReLU，因此某个片段的权重可以为零；偏置初值为 1，所以训练之初所有片段的权重都不为零：
 #
 # $$\gamma = \mathrm{ReLU}\big(W\,\tanh(\mathrm{BN}(w^{\top}X)) + b\big),\qquad b_{\text{初始}} = 1$$
@@ -566,7 +566,7 @@ show.confusion(result.confusion, result.class_names)
 # %% [markdown] lang="zh"
 # ### 注意力找到事件了吗？
 
-# %%
+# %% tags=["slide"]
 from jacklib.core.metrics import attention_on_truth
 
 share = result.gamma / result.gamma.mean(1, keepdims=True)  # 1 = as much as the clip's mean
@@ -709,7 +709,7 @@ classroom.check(
 #
 # 以第 5 节的倍数为例。每次训练要一分多钟，所以这些运行是**事先做好的**；做法写在文件里。
 
-# %%
+# %% tags=["slide"]
 measured = json.loads(rendered.annotation_path.with_name("vaanet_attention.json").read_text())
 print(f"measured {measured['date']} on {measured['machine']} with\n  {measured['command']}\n")
 axes = show.panels(2, width=7)
@@ -766,12 +766,12 @@ attention_widget(vaanet.attention_states(net, validation, first_of_class), lang=
 # %% [markdown] lang="en"
 # ### ✎ 04.10 · Hide the clue · create ●●●
 #
-# Write `hide_clue(visual)`, which changes **at most a tenth** of a clip's pixel values (`[8, 3, 8, 64, 64]`, 0 to 255) so that the network is right on **at most half** of the clips. It gets one clip, and neither its label nor the network. It is tried on 16 clips that were rendered from another seed; their audio stays. Look at section 2: what do the events have in common, and where does the network attend? Many answers are right.
+# Write `hide_clue(visual)`, which changes **at most a fifth** of a clip's pixel values (`[8, 3, 8, 64, 64]`, 0 to 255) so that the network is right on **at most half** of the clips. It gets one clip, and neither its label nor the network. It is tried on 16 clips that were rendered from another seed; their audio stays. Look at section 2: what do the events have in common, and where does the network attend? Many answers are right.
 
 # %% [markdown] lang="zh"
 # ### ✎ 04.10 · 藏起线索 · 创造 ●●●
 #
-# 写一个 `hide_clue(visual)`：最多改动一段视频**十分之一**的像素值（`[8, 3, 8, 64, 64]`，0 到 255），使网络答对的视频**不超过一半**。函数只得到一段视频，不知道标签，也不能用网络。检查用的是另一个种子渲染的 16 段视频，音频不变。看看第 2 节：各种事件有什么共同之处？网络注意哪里？答案不止一种。
+# 写一个 `hide_clue(visual)`：最多改动一段视频**五分之一**的像素值（`[8, 3, 8, 64, 64]`，0 到 255），使网络答对的视频**不超过一半**。函数只得到一段视频，不知道标签，也不能用网络。检查用的是另一个种子渲染的 16 段视频，音频不变。看看第 2 节：各种事件有什么共同之处？网络注意哪里？答案不止一种。
 
 
 # %% tags=["exercise"]
