@@ -123,8 +123,9 @@ def bars(
 
 
 def curves(
-    places: Sequence, lines: Mapping[Words, Sequence[float]], levels: Mapping[Words, float] | None = None,
-    *, title: Words = "", axis: Words = "epoch", unit: Words = "", ax=None,
+    places: Sequence, lines: Mapping[Words, Sequence[float]],
+    levels: Mapping[Words, float] | None = None, *, title: Words = "", axis: Words = "epoch",
+    unit: Words = "", ax=None,
 ) -> None:  # fmt: skip
     """Lines over the same places (epochs, thresholds), and dashed levels to compare with."""
     alone, ax = ax is None, _axes(ax, 6, 2.4)
