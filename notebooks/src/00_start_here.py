@@ -66,19 +66,15 @@ LANG = "zh"
 
 # %%
 from jacklib.backend import doctor, runtime  # jacklib comes first: it prepares Jittor
-from jacklib.teaching import classroom
+from jacklib.teaching import classroom, show
 
-classroom.language(LANG)
+show.setup(LANG)
 
 import time
 
 import jittor as jt
-import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Audio, Markdown, Video
-
-plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
-BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#B8C4CE"
 
 # %% [markdown] lang="en"
 # ## Is this machine ready?
@@ -166,13 +162,8 @@ print(f"y = {line.fc.weight.item():.2f} x + {line.fc.bias.item():.2f},  loss {lo
 
 # %%
 order = points[:, 0].argsort()
-figure, ax = plt.subplots(figsize=(5, 2.6))
-ax.scatter(points, targets, s=12, color=GREY, label="data")
-ax.plot(points[order], before[order], "--", color=ORANGE, label="before training")
-ax.plot(points[order], after[order], color=BLUE, label="after 50 steps")
-ax.set(title="A line fitted by Jittor", xlabel="x", ylabel="y")
-ax.legend(frameon=False)
-plt.show()
+lines = {"before training": before[order, 0], "after 50 steps": after[order, 0]}
+show.curves(points[order, 0], lines, dots={"data": targets[order, 0]}, axis="x", unit="y")
 
 # %% [markdown] lang="en"
 # ## A first look at the data
@@ -185,43 +176,15 @@ plt.show()
 # **真实影片。** 动画短片 *Big Buck Bunny*（© 2008 Blender Foundation，[www.bigbuckbunny.org](https://www.bigbuckbunny.org)，CC BY 3.0）的 32 个片段，带声音。标签由 AI 模型看静止画面标注，没有人复核：用来跑通代码很合适，但不能用来评判网络的好坏。下面这段的标签是*惊讶*（Surprise）：
 
 # %%
+from jacklib.data.video import VideoClips, frame_file, read_frame
 from jacklib.samples import film_clips, rendered_clips, samples_folder
 
-paths = film_clips(progress=False)  # frames and sound, unpacked at the first use
-clip = "Surprise/bbb_0314"
-Video(str(samples_folder() / "film" / "video" / f"{clip}.mp4"), embed=True, width=480)
+film = VideoClips(film_clips(progress=False), "training")  # frames and sound, unpacked at first use
+item = next(item for item in film.items if item.id == "bbb_0314")
+Video(str(samples_folder() / "film/video/Surprise/bbb_0314.mp4"), embed=True, width=480)
 
 # %%
-from jacklib.data.audio import SAMPLE_RATE, read_audio
-from jacklib.data.video import count_frames, frame_file, read_frame
-
-
-def draw_clip(folder, sound, title, event=None):
-    """Eight frames above the waveform; event: (start, end) in frames, marked in orange."""
-    wave, n_frames = read_audio(sound), count_frames(folder)
-    figure = plt.figure(figsize=(11, 2.9))
-    top, bottom = figure.subfigures(2, 1, height_ratios=[1.3, 1])
-    for ax, index in zip(top.subplots(1, 8), (np.arange(8) + 0.5) * n_frames / 8, strict=True):
-        ax.imshow(read_frame(frame_file(folder, int(index))))
-        ax.set_title(f"{index / 30:.1f} s")
-        ax.set(xticks=[], yticks=[])
-        for spine in ax.spines.values():
-            inside = event is not None and event[0] <= index < event[1]
-            spine.set(color=ORANGE if inside else GREY, linewidth=4 if inside else 1)
-    ax = bottom.subplots()
-    ax.plot(np.arange(len(wave)) / SAMPLE_RATE, wave, lw=0.3, color=BLUE)
-    if event is not None:
-        ax.axvspan(event[0] / 30, event[1] / 30, color=ORANGE, alpha=0.35, label="planted event")
-        ax.legend(frameon=False, loc="upper right")
-    ax.set(xlabel="time (s)", ylabel="amplitude", xlim=(0, n_frames / 30))
-    ax.set_ylim(-1.1 * abs(wave).max(), 1.1 * abs(wave).max())
-    figure.suptitle(title)
-    plt.show()
-
-
-draw_clip(
-    paths.video_path / clip, paths.audio_path / f"{clip}.mp3", "Film clip bbb_0314 (Surprise)"
-)
+show.clip(item)
 
 # %% [markdown] lang="en"
 # **Rendered clips.** In a film nobody knows which moment is decisive. So JACK also renders clips of its own: a grey, drifting scene with an emotional event of 1.2 s, with its own colours, movement and sound, planted at a known time. They are rendered on first use (about 15 seconds).
@@ -230,16 +193,15 @@ draw_clip(
 # **渲染视频。** 真实影片里，没人知道决定性的时刻在哪里。所以 JACK 还会自己渲染视频：灰色的场景缓缓漂移，在已知的时刻植入一个 1.2 秒的情感事件，有自己的色彩、动作和声音。第一次使用时生成（约 15 秒）。
 
 # %%
-from jacklib.data.video import VideoClips
-
 rendered = rendered_clips()
 clips = VideoClips(rendered, "validation")
 item = next(item for item in clips.items if item.label_name == "Joy")
-event = (item.annotation["event_start"], item.annotation["event_end"])
-draw_clip(item.frame_folder, item.audio_file, f"Rendered clip {item.id} ({item.label_name})", event)
+show.clip(item)
 
 # %%
 # Its sound: first the hum, then the bells of the event, at half the sampling rate to save space
+from jacklib.data.audio import read_audio
+
 Audio(read_audio(item.audio_file, sr=22050), rate=22050)
 
 # %% [markdown] lang="en"
@@ -249,15 +211,12 @@ Audio(read_audio(item.audio_file, sr=22050), rate=22050)
 # 八种情感，各取事件正中的一帧：
 
 # %%
-figure, axes = plt.subplots(2, 4, figsize=(8, 3.4))
-for ax, label in zip(axes.flat, clips.class_names, strict=True):
+middles = {}
+for label in clips.class_names:
     item = next(item for item in clips.items if item.label_name == label)
     middle = (item.annotation["event_start"] + item.annotation["event_end"]) // 2
-    ax.imshow(read_frame(frame_file(item.frame_folder, middle)))
-    ax.set_title(label)
-    ax.axis("off")
-figure.suptitle("The middle of a planted event, one clip of each class")
-plt.show()
+    middles[label] = read_frame(frame_file(item.frame_folder, middle))
+show.images(middles)
 
 # %% [markdown] lang="en"
 # ## Your first exercises ★

@@ -15,10 +15,14 @@
 #
 # | | |
 # |---|---|
-# | **Needs** | this repository and `00_start_here`; no GPU, no download |
-# | **Takes** | about 2 minutes on two idle CPU cores, nearly all of it training; 4 to 5 if other programs keep them busy |
-# | **You will see** | how a video becomes arrays, the network taken apart, a training run, and a figure of what the network attends to |
+# | **You can afterwards** | turn a video into the arrays that a network takes; compute spatial, channel and temporal attention by hand; explain what PCCE changes in training; split a class score into the contributions of single segments; judge attention against a known event and two runs against each other |
+# | **You should know** | convolution in 2D and 3D, batch normalisation, softmax, cross entropy, one training loop (any course on deep learning); Jittor in a few lines (notebook 00) |
+# | **Minutes** | you 100 · machine 2 (4 to 5 if other programs keep the processor busy) |
+# | **Core** | sections 1 to 6; extra: 7, 8 |
+# | **Needs** | this repository; no GPU, no download |
 # | **Paper** | Zhao et al., *An End-to-End Visual-Audio Attention Network for Emotion Recognition in User-Generated Videos*, AAAI 2020 ([arXiv 2003.00832](https://arxiv.org/abs/2003.00832)) |
+#
+# ![VAANet: an image stream with spatial, channel and temporal attention, an audio stream with temporal attention, both concatenated for the classifier](img/vaanet.en.svg)
 #
 # Read and run the cells in order, or choose *Run → Run All Cells*: unfinished exercises do not stop it.
 
@@ -27,12 +31,16 @@
 #
 # | | |
 # |---|---|
-# | **需要** | 本仓库，并先看过 `00_start_here`；不需要 GPU，也不用下载 |
-# | **用时** | 双核 CPU 空闲时约 2 分钟，几乎都花在训练上；如果还有别的程序占着 CPU，要 4 到 5 分钟 |
-# | **你会看到** | 视频怎样变成数组、网络拆开是什么样、一次完整的训练，以及网络究竟在注意什么 |
+# | **学完你能** | 把视频变成网络的输入数组；手算空间、通道和时间注意力；说明 PCCE 在训练中改变了什么；把类别得分分解成各片段的贡献；对照已知事件评判注意力，并比较两次训练 |
+# | **需要先会** | 二维和三维卷积、批归一化、softmax、交叉熵、基本的训练循环（任一深度学习入门课）；Jittor 的基本用法（笔记本 00） |
+# | **用时（分钟）** | 你 100 · 机器 2（如果还有别的程序占着 CPU，要 4 到 5） |
+# | **必学** | 第 1 至 6 节；选学：7、8 |
+# | **运行条件** | 本仓库；不需要 GPU，也不用下载 |
 # | **论文** | Zhao 等，*An End-to-End Visual-Audio Attention Network for Emotion Recognition in User-Generated Videos*，AAAI 2020（[arXiv 2003.00832](https://arxiv.org/abs/2003.00832)） |
 #
-# 可以逐格阅读运行，也可以选菜单 *Run → Run All Cells*：没做的练习不会中断运行。仓库里保存的图是英文版运行时生成的；自己运行一遍，控件和注意力图就会显示中文。
+# ![VAANet：视觉流带空间、通道和时间注意力，音频流带时间注意力，两者拼接后分类](../img/vaanet.zh.svg)
+#
+# 可以逐格阅读运行，也可以选菜单 *Run → Run All Cells*：没做的练习不会中断运行。仓库里保存的图是英文版运行时生成的；自己运行一遍，图和控件就会显示中文。
 
 # %% lang="en"
 LANG = "en"
@@ -42,27 +50,24 @@ LANG = "zh"
 
 # %%
 from jacklib.backend import runtime  # jacklib comes first: it prepares Jittor
-from jacklib.teaching import classroom
+from jacklib.teaching import classroom, show
 
-classroom.language(LANG)
+show.setup(LANG)
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 
 import jittor as jt
-import matplotlib.pyplot as plt
 import numpy as np
-from IPython.display import display
 
 from jacklib.methods import vaanet
 from jacklib.networks import VAANet, VAANetConfig
 
-plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
-BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#B8C4CE"
 CACHE = Path("results/vaanet")  # git ignores it
 
 # %% [markdown] lang="en"
-# ## 1 · The task and the idea
+# ## 1 · The task and the idea ★
 #
 # People film a birthday, a storm or a quarrel and upload it. **Which emotion is the video labelled with?** The data set VideoEmotion-8 (VE8) has eight classes: anger, anticipation, disgust, fear, joy, sadness, surprise, trust. A video has *one* label, yet most of its frames do not matter: the emotion shows only at a few moments, in a part of the image, in some feature channels and in some of the audio.
 #
@@ -80,7 +85,7 @@ CACHE = Path("results/vaanet")  # git ignores it
 # The paper reports 54.5% on VE8 and 55.3% on Ekman-6. Guessing is right in 12.5% and 16.7%; **always answering the most frequent class, surprise, in 19.1% and 22.0%** (70 of the 367 and 180 of the 818 test videos of the splits `ve8_01` and `ek6_01`, released with VAANet's and CTEN's code). An accuracy has to be compared with the higher of the two.
 
 # %% [markdown] lang="zh"
-# ## 1 · 任务与思路
+# ## 1 · 任务与思路 ★
 #
 # 有人拍下一次生日、一场暴雨或一次争吵，传到网上。**这段视频标注的是什么情感？** 数据集 VideoEmotion-8（VE8）分八类：愤怒、期待、厌恶、恐惧、喜悦、悲伤、惊讶、信任。一段视频只有*一个*标签，可多数画面其实无关紧要——情感往往只体现在少数时刻、画面的局部、部分特征通道和某几段声音中。
 #
@@ -98,12 +103,26 @@ CACHE = Path("results/vaanet")  # git ignores it
 # 论文报告的准确率：VE8 为 54.5%，Ekman-6 为 55.3%。随机猜测能对 12.5% 和 16.7%；**每次都答数量最多的一类（惊讶），能对 19.1% 和 22.0%**（随 VAANet 和 CTEN 的代码公开的划分 `ve8_01` 和 `ek6_01` 中，367 段测试视频里有 70 段，818 段里有 180 段）。准确率要与两者中较高的一个相比。
 
 # %% [markdown] lang="en"
-# ## 2 · From a film to arrays
+# ### ✎ 04.1 · Which baseline? · recall ●○○
+#
+# Somebody reports an accuracy on VE8 (split `ve8_01`). With which accuracy do you compare it? Write it as a fraction of 1, to three digits.
+
+# %% [markdown] lang="zh"
+# ### ✎ 04.1 · 用哪个基线？ · 记忆 ●○○
+#
+# 有人报告了 VE8（划分 `ve8_01`）上的准确率。应当与多高的准确率相比？写成小数，保留三位有效数字。
+
+# %% tags=["exercise"]
+baseline = ...
+classroom.check("04.1", baseline)
+
+# %% [markdown] lang="en"
+# ## 2 · From a film to arrays ★
 #
 # Real film first: clips from *Big Buck Bunny* (© 2008 Blender Foundation, CC BY 3.0) that come with JACK. The first call unpacks them into frames and audio, in the layout that VE8 uses.
 
 # %% [markdown] lang="zh"
-# ## 2 · 从影片到数组
+# ## 2 · 从影片到数组 ★
 #
 # 先看真实的影片：JACK 自带动画短片 *Big Buck Bunny*（© 2008 Blender Foundation，CC BY 3.0）的片段。第一次调用时会把它们拆成逐帧图像和音频，按 VE8 的目录结构存放。
 
@@ -119,27 +138,18 @@ print(len(film), "clips;", item.id, "is labelled", item.label_name)
 print(item.n_frames, "frames at 30 per second =", round(item.n_frames / 30, 1), "s")
 print(item.annotation["description"])
 
-# %%
-from jacklib.data.video import frame_file, read_frame
-
-shown = np.linspace(0, item.n_frames - 1, 8).astype(int)
-figure, axes = plt.subplots(1, 8, figsize=(12, 1.5))
-for ax, index in zip(axes, shown, strict=True):
-    ax.imshow(read_frame(frame_file(item.frame_folder, index)))
-    ax.set_title(f"{index / 30:.1f} s")
-    ax.axis("off")
-figure.suptitle(f"{item.id} ({item.label_name}): eight of its {item.n_frames} frames")
-plt.show()
+# %% tags=["slide"]
+show.clip(item)
 
 # %% [markdown] lang="en"
 # ### The audio
 #
-# The network's audio input is not the waveform but its **MFCC** (mel-frequency cepstral coefficients): about 86 frames per second, each with 32 coefficients that describe the shape of the spectrum. Coefficient 0 follows loudness and is far larger than the rest, so the figure shows each coefficient relative to its own mean and standard deviation.
+# The network's audio input is not the waveform (above, under the frames) but its **MFCC** (mel-frequency cepstral coefficients): about 86 frames per second, each with 32 coefficients. They are a cosine transform of the log energies in mel bands, that is, bands that are narrow at low and wide at high frequencies, as in hearing: the low coefficients describe the coarse shape of the spectrum, the high ones its details. Coefficient 0 follows loudness and is far larger than the rest, so the figure shows each coefficient relative to its own mean and standard deviation.
 
 # %% [markdown] lang="zh"
 # ### 音频
 #
-# 网络的音频输入不是波形，而是 **MFCC**（梅尔频率倒谱系数）：每秒约 86 帧，每帧用 32 个系数描述频谱的形状。第 0 个系数反映响度，数值远大于其他系数，所以图中每个系数都减去自己的均值、再除以标准差。
+# 网络的音频输入不是（上图画面下方的）波形，而是 **MFCC**（梅尔频率倒谱系数）：每秒约 86 帧，每帧 32 个系数。做法是先求各梅尔频带（低频窄、高频宽，与听觉相似）的对数能量，再做余弦变换：低阶系数描述频谱的大致形状，高阶系数描述细节。第 0 个系数反映响度，数值远大于其他系数，所以图中每个系数都减去自己的均值、再除以标准差。
 
 # %%
 from jacklib.data.audio import SAMPLE_RATE, mfcc, read_audio
@@ -149,17 +159,8 @@ features = mfcc(wave)  # [frames, 32]
 seconds = len(wave) / SAMPLE_RATE
 print("waveform", wave.shape, "-> MFCC", features.shape)
 
-figure, (top, bottom) = plt.subplots(2, 1, figsize=(10, 3.6), sharex=True)
-top.plot(np.arange(len(wave)) / SAMPLE_RATE, wave, lw=0.3, color=BLUE)
-top.set(title="Waveform", ylabel="amplitude")
 standardised = (features - features.mean(0)) / features.std(0)
-image = bottom.imshow(
-    standardised.T, aspect="auto", origin="lower", extent=(0, seconds, 0, 32),
-    cmap="RdBu_r", vmin=-3, vmax=3,
-)  # fmt: skip
-bottom.set(title="MFCC, the network's audio input", xlabel="time (s)", ylabel="coefficient")
-figure.colorbar(image, ax=bottom, label="standard deviations")
-plt.show()
+show.spectrum(standardised, seconds, title="MFCC", unit="standard deviations")
 
 # %% [markdown] lang="en"
 # ### Which frames: temporal segment sampling (TSN)
@@ -174,22 +175,33 @@ plt.show()
 # %%
 from jacklib.data.transforms import tsn_indices
 
-draws = {"evaluation: centre": None}
+draws = {"evaluation": None}
 for epoch in (1, 2):
     draws[f"training, epoch {epoch}"] = np.random.default_rng([0, epoch])
+taken = {
+    name: tsn_indices(item.n_frames, config.seq_len, config.snippet_duration, rng)
+    for name, rng in draws.items()
+}  # each [8, 8]: the frame numbers of 8 snippets
+show.sampling(taken, item.n_frames)
 
-part = item.n_frames // config.seq_len  # whole frames; the rest at the end is not used
-figure, ax = plt.subplots(figsize=(10, 2))
-for row, rng in enumerate(draws.values()):
-    taken = tsn_indices(item.n_frames, config.seq_len, config.snippet_duration, rng)
-    for s, snippet in enumerate(taken):
-        ax.barh(row, len(snippet), left=snippet[0], color=[BLUE, ORANGE][s % 2], height=0.6)
-for border in np.arange(config.seq_len + 1) * part:
-    ax.axvline(border, color=GREY, lw=1)
-ax.set_yticks(range(len(draws)), draws)
-ax.invert_yaxis()
-ax.set(xlabel="frame", title=f"{config.seq_len} segments (grey borders), 8 frames taken from each")
-plt.show()
+# %% [markdown] lang="en"
+# ### ✎ 04.2 · Where do the snippets begin? · apply ●●○
+#
+# At which frame does each snippet start in evaluation, if the clip is long enough? `n_frames` are divided into `seq_len` equal parts of whole frames, and each snippet lies in the middle of its part.
+
+# %% [markdown] lang="zh"
+# ### ✎ 04.2 · 小段从第几帧开始？ · 应用 ●●○
+#
+# 视频足够长时，评估用的每个小段从第几帧开始？把 `n_frames` 帧等分成 `seq_len` 份（每份取整数帧），小段位于各份正中。
+
+
+# %% tags=["exercise"]
+def segment_starts(n_frames, seq_len, snippet_duration):
+    """A list of seq_len frame numbers."""
+    ...
+
+
+classroom.check("04.2", segment_starts)
 
 # %% [markdown] lang="en"
 # ### What is done to each frame
@@ -203,22 +215,16 @@ plt.show()
 
 # %%
 from jacklib.data.transforms import TransformDraw, apply_transform, draw_transform
+from jacklib.data.video import frame_file, read_frame
 
 frame = read_frame(frame_file(item.frame_folder, 60))
-drawn = [TransformDraw()] + [
-    draw_transform(np.random.default_rng(k), augment=True) for k in (1, 3, 0, 10, 4)
-]
-figure, axes = plt.subplots(1, 7, figsize=(12, 2.1), width_ratios=[1.78] + [1] * 6)
-axes[0].imshow(frame)
-axes[0].set_title("the frame")
-for ax, draw in zip(axes[1:], drawn, strict=True):
-    ax.imshow(apply_transform(frame[None], draw, config.sample_size)[0])
-    effect = f"{draw.effect} {draw.amount:.2g}".replace("flip 0", "flip") if draw.effect else "—"
-    ax.set_title(f"{draw.crop.replace('_', ' ')}\n{effect}")
-for ax in axes:
-    ax.axis("off")
-figure.suptitle("Evaluation (first square) and five training draws: crop, effect")
-plt.show()
+drawn = {"evaluation": TransformDraw()}
+for k in (1, 3, 0, 10, 4):  # five draws of training
+    draw = draw_transform(np.random.default_rng(k), augment=True)
+    effect = f"{draw.effect} {draw.amount:.2g}" if draw.effect else "—"
+    drawn[f"{draw.crop}\n{effect}"] = draw
+squares = {n: apply_transform(frame[None], d, config.sample_size)[0] for n, d in drawn.items()}
+show.images({"the frame": frame} | squares)
 
 # %% [markdown] lang="en"
 # ### Clips with a known answer
@@ -242,24 +248,12 @@ print(f"guessing {1 / 8:.1%}, always the most frequent class {of_class.max() / o
 print("classes:", ", ".join(training.class_names))
 
 # %%
+truth = vaanet.truths(validation)  # [64, S]: fraction of each segment in the event
 first_of_class = [next(i for i, x in enumerate(validation.items) if x.label == c) for c in range(8)]
-figure, axes = plt.subplots(8, 8, figsize=(8.4, 6.6))
-for row, index in zip(axes, first_of_class, strict=True):
-    clip = validation.load(index)
-    truth = vaanet.clip_truth(validation, index)  # [S]: fraction of each segment in the event
-    for s, ax in enumerate(row):
-        ax.imshow(clip.visual[s, :, 4].transpose(1, 2, 0).astype(np.uint8))
-        ax.set(xticks=[], yticks=[])
-        for spine in ax.spines.values():
-            spine.set(color=ORANGE, linewidth=3, visible=truth[s] > 0.5)
-    row[0].set_ylabel(validation.items[index].label_name, rotation=0, ha="right", va="center")
-for s, ax in enumerate(axes[-1]):
-    ax.set_xlabel(f"segment {s}")
-figure.suptitle("One validation clip of each class; orange: the planted event")
-plt.show()
+show.clips(validation, first_of_class, truth)
 
 # %% [markdown] lang="en"
-# ## 3 · The network, part by part
+# ## 3 · The network, part by part ★
 #
 # The same code builds both sizes. The classroom network is narrower and shallower and is trained from scratch; the big one's backbone is a 3D ResNet-101 trained on Kinetics-400 and kept frozen.
 #
@@ -278,7 +272,7 @@ plt.show()
 # A dash: not compared. For this table only the paper's abstract could be read again; in α, β, γ and PCCE (sections 3 and 4) the code is what the formulas show.
 
 # %% [markdown] lang="zh"
-# ## 3 · 逐个部件看网络
+# ## 3 · 逐个部件看网络 ★
 #
 # 两种规模用的是同一份代码。课堂版更窄更浅，从零开始训练；大的一版骨干网络是在 Kinetics-400 上预训练的 3D ResNet-101，训练时冻结。
 #
@@ -298,8 +292,7 @@ plt.show()
 
 # %%
 paper = VAANetConfig.paper()
-for name, value in asdict(paper).items():
-    print(f"{name:17} paper {value!s:14} classroom {getattr(config, name)}")
+show.settings(config, paper)
 
 # %%
 runtime.seed(0)
@@ -408,37 +401,33 @@ difference = np.abs(logits.numpy() - net(visual, audio).logits.numpy()).max()
 print("largest difference from net(visual, audio):", difference)
 
 # %%
-from jacklib.core.shapes import AUDIO_FRAMES, backbone_channels, backbone_map
-
-
-def expected_shapes(c, B):
-    """The shapes above for any settings, by arithmetic alone."""
-    _, side = backbone_map(c.snippet_duration, c.sample_size, len(c.blocks))
-    S, k, m, n, e = c.seq_len, c.embed_size, side**2, c.audio_n_segments, c.audio_embed_size
-    channels = backbone_channels(c.blocks, c.width)
-    return {
-        "visual input": [B, S, 3, c.snippet_duration, c.sample_size, c.sample_size],
-        "3D ResNet": [S * B, channels, 1, side, side],
-        "conv0: F": [S * B, k, m],
-        "spatial attention α": [S * B, m],
-        "channel attention β": [S * B, k],
-        "temporal attention γ": [B, S],
-        "visual vector": [B, k],
-        "audio input": [B, AUDIO_FRAMES * n, 32],
-        "audio embedding": [n * B, e],
-        "audio attention": [B, n],
-        "audio vector": [B, e],
-        "logits": [B, c.n_classes],
-    }
-
-
-assert expected_shapes(config, B) == {name: list(shape) for name, shape in shapes.items()}
-print(f"{'':22}{'classroom, B = 2':28}paper, B = 32")
-for name, shape in expected_shapes(paper, 32).items():
-    print(f"{name:22}{list(shapes[name])!s:28}{shape}")
+show.shapes(shapes, config, paper, B)
 
 # %% [markdown] lang="en"
-# ## 4 · The loss: PCCE
+# (The table checks itself: each formula in its second column must give the shape that was measured.)
+#
+# ### ✎ 04.3 · A softmax that sums to m · apply ●○○
+#
+# `h` is an array `[N, m]`. Compute $\alpha = m\cdot\mathrm{softmax}(h)$ for each row.
+
+# %% [markdown] lang="zh"
+# （这张表会自己核对：第二列的公式必须给出测得的形状。）
+#
+# ### ✎ 04.3 · 总和为 m 的 softmax · 应用 ●○○
+#
+# `h` 是形状为 `[N, m]` 的数组，逐行计算 $\alpha = m\cdot\mathrm{softmax}(h)$。
+
+
+# %% tags=["exercise"]
+def spatial_attention(h):
+    """[N, m] -> [N, m], each row summing to m."""
+    ...
+
+
+classroom.check("04.3", spatial_attention)
+
+# %% [markdown] lang="en"
+# ## 4 · The loss: PCCE ★
 #
 # Mistaking joy for trust is a small error; mistaking joy for fear is a large one. **Polarity-consistent cross entropy** multiplies the loss of a video by $(1+\lambda)$ if prediction and truth differ in polarity (positive or negative):
 #
@@ -447,7 +436,7 @@ for name, shape in expected_shapes(paper, 32).items():
 # Here by hand for three videos that are all *Joy*, against `jacklib.networks.losses.pcce`:
 
 # %% [markdown] lang="zh"
-# ## 4 · 损失函数：PCCE
+# ## 4 · 损失函数：PCCE ★
 #
 # 把喜悦误判为信任是小错，误判为恐惧则是大错。**极性一致交叉熵**（PCCE）规定：预测与真值的极性（正面或负面）不同时，这段视频的损失乘以 $(1+\lambda)$：
 #
@@ -473,18 +462,61 @@ for guess, ce, w in zip(["Joy", "Trust", "Fear"], cross_entropy, weights, strict
 print("by hand", (cross_entropy * weights).mean(), "  pcce", pcce(scores, np.full(3, joy)).item())
 
 # %% [markdown] lang="en"
-# ## 5 · Training
+# ### ✎ 04.4 · PCCE's weights · apply ●○○
+#
+# By which factor is the loss of each video multiplied? `target` and `predicted` are lists of class indices, `positive` a set of them, `weight` is $\lambda$.
+
+# %% [markdown] lang="zh"
+# ### ✎ 04.4 · PCCE 的权重 · 应用 ●○○
+#
+# 每段视频的损失乘多大的系数？`target` 和 `predicted` 是类别编号的列表，`positive` 是正面类别的集合，`weight` 就是 $\lambda$。
+
+
+# %% tags=["exercise"]
+def pcce_weights(target, predicted, positive, weight=0.5):
+    """A list with one factor for each video."""
+    ...
+
+
+classroom.check("04.4", pcce_weights)
+
+# %% [markdown] lang="en"
+# ### ✎ 04.5 · What does the weight do to the gradient? · analyse ●●○
+#
+# A *Joy* video is predicted as *Fear*. Compare the gradient of its loss by its eight class scores with and without PCCE's factor. **a** It points more towards the positive classes (trust, surprise, anticipation). **b** It points the same way and is longer. **c** It does not change: the factor is a constant. (Try it: `jt.grad(loss, scores)`.)
+
+# %% [markdown] lang="zh"
+# ### ✎ 04.5 · 权重怎样改变梯度？ · 分析 ●●○
+#
+# 一段标签为*喜悦*的视频被预测为*恐惧*。它的损失对八个类别得分的梯度，乘与不乘 PCCE 的系数有什么不同？**a** 更偏向正面类别（信任、惊讶、期待）。**b** 方向不变，长度变大。**c** 没有变化：系数是常数。（可以动手试：`jt.grad(loss, scores)`。）
+
+# %% tags=["exercise"]
+effect = ...  # "a", "b" or "c"
+classroom.check("04.5", effect)
+
+# %% [markdown] lang="en"
+# ## 5 · Training ★
 #
 # Adam and PCCE as in the released code, from random weights. The curves are updated after each epoch. With one seed the run repeats **bit for bit on the same machine** with the same versions. On a processor with other instructions sums are rounded otherwise; training enlarges such differences from the last digits to the first (notebook 06, section 7, has an example), so do not expect these numbers on another machine.
 #
 # One setting is our own: in the classroom, temporal attention learns 20 times faster than the rest (`attention_factor`). Its initial weights are large, and small steps change them little; the classifier may be right long before the attention has moved. Section 6 measures what the factor does.
 
 # %% [markdown] lang="zh"
-# ## 5 · 训练
+# ## 5 · 训练 ★
 #
 # 与公开代码一样用 Adam 和 PCCE，权重从随机数开始。每轮（epoch）结束后曲线会更新。种子相同、版本相同，**在同一台机器上重跑，结果逐位相同**。换一种指令集不同的处理器，求和的舍入就不同；训练会把最后几位的差别放大到最前几位（06 的第 7 节有例子），所以不要期待在别的机器上得到同样的数。
 #
 # 有一处是我们自己的设置：课堂上时间注意力的学习率是其他部分的 20 倍（`attention_factor`）。它的初始权重较大，很小的更新几乎不会改变它；网络可能早已能分清这些视频，注意力却还没有变化。这个倍数有什么作用，第 6 节来测。
+
+# %% [markdown] lang="en"
+# **Guess before you run.** After training, how many times as much temporal attention will lie on the planted events as uniform attention would put there? 1.0 is as much; 8/3 is all of it, since an event fills three of eight segments.
+
+# %% [markdown] lang="zh"
+# **先猜再运行。** 训练之后，落在植入事件上的时间注意力会是均匀分布时的多少倍？1.0 表示一样多；事件占八个片段中的三个，所以 8/3 表示全部落在事件上。
+
+# %%
+guess = ...
+classroom.predict("04.p1", guess)
 
 # %%
 schedule = vaanet.SCHEDULES["classroom"]
@@ -505,24 +537,19 @@ print(f"{sum(row['seconds'] for row in history):.0f} s of training")
 # 记录里的 `attention` 表示：落在植入事件上的时间注意力，是均匀分布时的多少倍；均匀分布恰好得 1.0。没有人告诉网络事件何时发生，它得到的只有标签。
 
 # %%
-figure, ax = plt.subplots(figsize=(6, 2.4))
-ax.plot([r["epoch"] for r in history], [r["attention"] for r in history], "o-", ms=3, color=BLUE)
-ax.axhline(1, color="black", ls="--", lw=1)
-ax.text(history[-1]["epoch"], 1.01, "uniform attention", ha="right", va="bottom")
-ax.set(
-    title="Temporal attention on the planted events (validation)",
-    xlabel="epoch",
-    ylabel="× uniform",
-)
-plt.show()
+show.curves(
+    [row["epoch"] for row in history],
+    {"temporal attention": [row["attention"] for row in history]},
+    {"uniform attention": 1}, unit="× uniform",
+)  # fmt: skip
 
 # %% [markdown] lang="en"
-# ## 6 · Evaluation
+# ## 6 · Evaluation ★
 #
 # Evaluation takes the middle of each segment and crops the centre, so nothing is random. (The released code validates on random snippets and corners, so its results change from run to run.)
 
 # %% [markdown] lang="zh"
-# ## 6 · 评估
+# ## 6 · 评估 ★
 #
 # 评估时每段取正中的帧、裁画面中心，没有任何随机成分。（公开代码的验证随机取小段、随机裁角，所以每次结果略有不同。）
 
@@ -530,12 +557,8 @@ plt.show()
 result = vaanet.test(net, validation)
 print(result.table())
 
-# %%
-from jacklib.training.evaluate import draw_confusion
-
-figure = draw_confusion(result.confusion, result.class_names)
-figure.set_dpi(80)
-display(figure)
+# %% tags=["slide"]
+show.confusion(result.confusion, result.class_names)
 
 # %% [markdown] lang="en"
 # ### Does the attention find the event?
@@ -546,23 +569,117 @@ display(figure)
 # %%
 from jacklib.core.metrics import attention_on_truth
 
-truth = vaanet.truths(validation)  # [64, S]
 share = result.gamma / result.gamma.mean(1, keepdims=True)  # 1 = as much as the clip's mean
 inside, outside = share[truth > 0.5].mean(), share[truth <= 0.5].mean()
 ratio = attention_on_truth(result.gamma, truth)
 print(f"temporal attention on the planted events: {ratio:.2f} times uniform")
+classroom.reveal("04.p1", round(ratio, 2))
+show.bars(
+    {"inside the event": inside, "outside": outside}, {"uniform attention": 1},
+    unit="γ / mean γ of the clip", marked=["inside the event"],
+)  # fmt: skip
 
-figure, ax = plt.subplots(figsize=(5, 2.6))
-bars = ax.bar(["inside the event", "outside"], [inside, outside], color=[ORANGE, GREY], width=0.5)
-ax.bar_label(bars, fmt="%.2f")
-ax.axhline(1, color="black", ls="--", lw=1, label="uniform attention")
-ax.set(
-    title=f"Mean γ of a segment, {len(validation)} validation clips",
-    ylabel="γ / mean γ of the clip",
+# %% [markdown] lang="en"
+# ### ✎ 04.6 · The ends of the scale · apply ●○○
+#
+# An event fills 3 of 8 segments. What does `attention_on_truth` give when γ is the same everywhere, and when all of γ lies inside the event? Answer with both, `(uniform, perfect)`, to three digits.
+
+# %% [markdown] lang="zh"
+# ### ✎ 04.6 · 刻度的两端 · 应用 ●○○
+#
+# 事件占 8 个片段中的 3 个。γ 处处相同时，`attention_on_truth` 是多少？γ 全部落在事件里时呢？用 `(均匀, 最高)` 作答，保留三位有效数字。
+
+# %% tags=["exercise"]
+ends = ...  # (uniform, perfect)
+classroom.check("04.6", ends)
+
+# %% [markdown] lang="en"
+# ### ✎ 04.7 · Does the strongest segment lie in the event? · apply ●●○
+#
+# For each validation clip take the segment with the largest γ (`result.gamma`, `[64, 8]`). In what fraction of the clips does it lie in the event (`truth` is 1 there)? A segment chosen at random would hit in 3 of 8 cases.
+
+# %% [markdown] lang="zh"
+# ### ✎ 04.7 · 权重最大的片段落在事件里吗？ · 应用 ●●○
+#
+# 对每段验证视频找出 γ（`result.gamma`，`[64, 8]`）最大的片段。它落在事件里（那里 `truth` 为 1）的视频占多大比例？随机选择的命中率是 3/8。
+
+# %% tags=["exercise"]
+hit_share = ...
+classroom.check("04.7", hit_share, gamma=result.gamma, truth=truth)
+
+# %% [markdown] lang="en" tags=["slide"]
+# ### Large γ, large contribution?
+#
+# γ multiplies a segment's features, but what reaches a class score also depends on the features. After the weighted mean the network is linear, so the score can be split exactly. With $x_s$ the features of segment $s$ (`[k]`), $w_c$ the classifier's weights of class $c$ for the image stream, and $S$ segments:
+#
+# $$z_c = \sum_{s=1}^{S}\underbrace{\tfrac1S\,\gamma_s\,w_c^{\top}x_s}_{\text{contribution of segment } s} + \text{audio} + \text{bias}$$
+#
+# The next cell collects $x$ for all validation clips, with the lines of section 3.
+
+# %% [markdown] lang="zh" tags=["slide"]
+# ### γ 大，贡献就大吗？
+#
+# γ 乘在片段的特征上，但传到类别得分的还取决于特征本身。加权平均之后网络是线性的，得分可以精确地分解。设 $x_s$ 是片段 $s$ 的特征（`[k]`），$w_c$ 是分类器中类别 $c$ 对视觉流的权重，共 $S$ 个片段：
+#
+# $$z_c = \sum_{s=1}^{S}\underbrace{\tfrac1S\,\gamma_s\,w_c^{\top}x_s}_{\text{片段 } s \text{ 的贡献}} + \text{音频} + \text{偏置}$$
+#
+# 下一格用第 3 节的那几行，求出所有验证视频的 $x$。
+
+# %%
+from jacklib.data.video import batches
+
+
+def segment_features(net, visual):
+    """[B, S, 3, T, H, W] -> x, [B, k, S]: what γ is multiplied with."""
+    B = len(visual)
+    x = jt.array(visual).transpose(1, 0, 2, 3, 4, 5).reshape(S * B, *visual.shape[2:])
+    F = net.conv0(net.resnet(x / 255 - 100 / 255).reshape(S * B, -1, net.m))
+    x = F * net.sa_net(F).unsqueeze(1)
+    x = (x * net.cwa_net(x.transpose(0, 2, 1)).unsqueeze(2)).mean(2)
+    return x.reshape(S, B, net.k).transpose(1, 2, 0).numpy()
+
+
+net.eval()
+with jt.no_grad():
+    x = [segment_features(net, batch.visual) for batch in batches(validation, batch_size=8)]
+features = np.concatenate(x)  # [64, k, S]
+w = net.av_fc.weight.numpy()[:, : net.k]  # [8, k]: the image stream's part
+print("features", features.shape, " weights", w.shape)
+
+# %% [markdown] lang="en"
+# ### ✎ 04.8a · What a segment contributes · apply ●●○
+#
+# Write the contributions of one clip's segments to one class score.
+
+# %% [markdown] lang="zh"
+# ### ✎ 04.8a · 一个片段的贡献 · 应用 ●●○
+#
+# 求一段视频的各个片段对某一类得分的贡献。
+
+
+# %% tags=["exercise"]
+def contribution(x, gamma, w):
+    """x [k, S], gamma [S], w [k] of the class -> [S]."""
+    ...
+
+
+classroom.check("04.8a", contribution)
+
+# %% [markdown] lang="en"
+# ### ✎ 04.8b · Where γ and contribution disagree · analyse ●●●
+#
+# For how many of the 64 validation clips is the segment with the largest γ *not* the one that contributes most to the score of the predicted class (`result.predicted`)?
+
+# %% [markdown] lang="zh"
+# ### ✎ 04.8b · γ 与贡献何时不一致？ · 分析 ●●●
+#
+# 64 段验证视频中，有多少段的 γ 最大的片段*不是*对预测类别（`result.predicted`）得分贡献最大的片段？
+
+# %% tags=["exercise"]
+disagree = ...
+classroom.check(
+    "04.8b", disagree, features=features, gamma=result.gamma, w=w, predicted=result.predicted
 )
-ax.set_ylim(0, max(inside, 1) * 1.2)
-ax.legend(frameon=False)
-plt.show()
 
 # %% [markdown] lang="en"
 # ### How to compare runs
@@ -593,16 +710,15 @@ plt.show()
 # 以第 5 节的倍数为例。每次训练要一分多钟，所以这些运行是**事先做好的**；做法写在文件里。
 
 # %%
-import json
-
 measured = json.loads(rendered.annotation_path.with_name("vaanet_attention.json").read_text())
 print(f"measured {measured['date']} on {measured['machine']} with\n  {measured['command']}\n")
-for measure in ("attention", "accuracy"):
+axes = show.panels(2, width=7)
+for ax, measure, level in zip(axes, ("attention", "accuracy"), (1, 1 / 8), strict=True):
     runs = {"20 times as fast": {}, "as fast": {}}
     for run in measured["runs"]:
-        runs["as fast" if run["attention_factor"] == 1 else "20 times as fast"][run["seed"]] = run[
-            measure
-        ]
+        name = "as fast" if run["attention_factor"] == 1 else "20 times as fast"
+        runs[name][run["seed"]] = run[measure]
+    show.runs(runs, level, title=measure, ax=ax)
     classroom.compare_runs(
         f"{measure}, last epoch", runs,
         fixed="the 192 rendered clips, the number of epochs, the network",
@@ -611,20 +727,32 @@ for measure in ("attention", "accuracy"):
     print()
 
 # %% [markdown] lang="en"
-# Read accuracy and attention together: a high accuracy does not say that the attention has moved.
+# (Each dot is a run, with its seed; runs of one seed are joined. Bars: means; dashed: uniform attention and guessing.) Read accuracy and attention together: a high accuracy does not say that the attention has moved.
+#
+# ### ✎ 04.9 · What may you say? · analyse ●●○
+#
+# Which sentence do these six runs support best? **a** The factor makes the network more accurate: no pair got worse. **b** The factor raises the attention on the events; whether it changes the accuracy, the runs leave open. **c** More attention on the events makes the network more accurate. **d** Nothing: three seeds are too few for any statement.
 
 # %% [markdown] lang="zh"
-# 准确率和注意力要一起看：准确率高，并不说明注意力已经变化。
+# （每个点是一次运行，旁边是种子；同一个种子的两次相连。横线：平均；虚线：均匀注意力与随机猜测。）准确率和注意力要一起看：准确率高，并不说明注意力已经变化。
+#
+# ### ✎ 04.9 · 可以下什么结论？ · 分析 ●●○
+#
+# 这六次运行最支持哪一句？**a** 这个倍数提高了准确率：没有一对变差。**b** 这个倍数使落在事件上的注意力增加；准确率是否改变，这些运行没有给出答案。**c** 注意力越集中在事件上，网络越准确。**d** 什么也说明不了：三个种子太少。
+
+# %% tags=["exercise"]
+supported = ...  # "a", "b", "c" or "d"
+classroom.check("04.9", supported)
 
 # %% [markdown] lang="en"
-# ## 7 · Look at the attention
+# ## 7 · Look at the attention ☆
 #
 # Choose a clip and move the slider: the large frame shows *where* the network attends in that segment, the strip above *when*. Hatching marks the planted event. (On a page without a running kernel, such as GitHub, only the first figure is shown.)
 #
 # The audio attention tells little here: a clip has only 276 MFCC frames, repeated to fill four segments of 256, so each segment covers nearly the whole clip.
 
 # %% [markdown] lang="zh"
-# ## 7 · 看看注意力
+# ## 7 · 看看注意力 ☆
 #
 # 在菜单里选一段视频，拖动滑块：下方的大图显示网络在这个片段里注意*哪里*，上方的一排显示它注意*哪些时刻*。带斜线的是植入事件。（在 GitHub 这类没有内核运行的页面上，只能看到第一张图。）
 #
@@ -634,6 +762,25 @@ for measure in ("attention", "accuracy"):
 from jacklib.widgets.attention import attention_widget
 
 attention_widget(vaanet.attention_states(net, validation, first_of_class), lang=LANG)
+
+# %% [markdown] lang="en"
+# ### ✎ 04.10 · Hide the clue · create ●●●
+#
+# Write `hide_clue(visual)`, which changes **at most a tenth** of a clip's pixel values (`[8, 3, 8, 64, 64]`, 0 to 255) so that the network is right on **at most half** of the clips. It gets one clip, and neither its label nor the network. It is tried on 16 clips that were rendered from another seed; their audio stays. Look at section 2: what do the events have in common, and where does the network attend? Many answers are right.
+
+# %% [markdown] lang="zh"
+# ### ✎ 04.10 · 藏起线索 · 创造 ●●●
+#
+# 写一个 `hide_clue(visual)`：最多改动一段视频**十分之一**的像素值（`[8, 3, 8, 64, 64]`，0 到 255），使网络答对的视频**不超过一半**。函数只得到一段视频，不知道标签，也不能用网络。检查用的是另一个种子渲染的 16 段视频，音频不变。看看第 2 节：各种事件有什么共同之处？网络注意哪里？答案不止一种。
+
+
+# %% tags=["exercise"]
+def hide_clue(visual):
+    """A changed copy of one clip, [S, 3, T, H, W], 0 to 255."""
+    ...
+
+
+classroom.check("04.10", hide_clue, net=net)
 
 # %% [markdown] lang="en"
 # ### And on real film?
@@ -646,12 +793,16 @@ attention_widget(vaanet.attention_states(net, validation, first_of_class), lang=
 # 同一个网络没有用真实影片训练过，现在输入第 2 节的那段视频。**请谨慎解读这张图。** 网络只用渲染的图形训练过；素材只有一部动画短片；它的标签还是 AI 模型根据静止画面标注的。这里的概率和注意力只说明代码能处理真实的画面和声音，不代表网络能理解影片里的情感。
 
 # %%
+from IPython.display import display
+
 from jacklib.widgets.attention import render
 
 (state,) = vaanet.attention_states(net, film, [number])
-figure = render(state, lang=LANG)
-figure.set_dpi(80)
-display(figure)
+display(render(state, lang=LANG))
+
+# %%
+guess = ...  # how many of the 11 film clips are right?
+classroom.predict("04.p2", guess)
 
 # %%
 on_film = vaanet.test(net, film)
@@ -659,14 +810,15 @@ right = int((on_film.predicted == on_film.labels).sum())
 most = np.bincount(on_film.labels).max()
 print(f"{right} of {len(film)} film clips right; guessing would get {len(film) / 8:.1f}, "
       f"always the film's most frequent class {most}")  # fmt: skip
+classroom.reveal("04.p2", right)
 
 # %% [markdown] lang="en"
-# ## 8 · The paper's size: a GPU and the real VE8
+# ## 8 · The paper's size: a GPU and the real VE8 ☆
 #
 # This is not a toy copy of the real code: `VAANetConfig.paper()` builds the paper's network, and the command line takes the real data. VE8's videos are available from their authors by e-mail (Jiang, Xu and Xue, *Predicting Emotions in User-Generated Videos*, AAAI 2014), the Kinetics weights `resnet-101-kinetics.pth` from the 3D-ResNets-PyTorch project. `docs/en/dataset.md` has the addresses. The next cell only prints the commands; they need a GPU.
 
 # %% [markdown] lang="zh"
-# ## 8 · 论文规模：GPU 与真实的 VE8
+# ## 8 · 论文规模：GPU 与真实的 VE8 ☆
 #
 # 上面用的不是另写的玩具代码：`VAANetConfig.paper()` 就是论文的网络，命令行可以直接读真实数据。VE8 的视频需向作者申请（Jiang、Xu、Xue，*Predicting Emotions in User-Generated Videos*，AAAI 2014）；Kinetics 预训练权重 `resnet-101-kinetics.pth` 来自 3D-ResNets-PyTorch 项目，地址见 `docs/cn/数据集准备.md`。下一格只打印命令，实际运行需要 GPU。
 
@@ -691,137 +843,52 @@ bash script/run.sh VAANet test_singlevideo --video_path my_video.mp4 \\
   --checkpoint_path results/ve8/best.pth""")
 
 # %% [markdown] lang="en"
-# ## 9 · Exercises
+# ## Quiz
 #
-# Each cell checks itself: ✓ right, ✗ wrong with a hint, ○ not done yet. Write your answer below `your answer here` and run the cell again.
+# Write a letter for each question and run the cell again: every answer gets its comment.
+
+# %% [markdown] lang="zh"
+# ## 小测验
 #
-# **Exercise 1 — segments.** At which frame does each snippet start in evaluation, if the clip is long enough? `n_frames` are divided into `seq_len` equal parts of whole frames, and each snippet lies in the middle of its part.
+# 为每题写一个字母，再运行一次：每个答案都有点评。
 
-# %% [markdown] lang="zh"
-# ## 9 · 练习
+# %%
+answers = {1: "", 2: "", 3: "", 4: "", 5: ""}  # a, b, c or d
+classroom.quiz("04", answers)
+
+# %% [markdown] lang="en" tags=["slide"]
+# ## In three sentences
 #
-# 每一格都会自己检查：✓ 对，✗ 错（附提示），○ 还没做。在注明“在这里作答”的地方写代码，再运行一次该格。
+# VAANet learns from one label per video and multiplies its features by four attentions: where, which features, when to look, when to listen. Its loss, PCCE, makes errors across polarity count more. Whether attention finds what matters can be measured only where the truth is known, and even then a large weight is not the same as a large contribution.
+
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 三句话总结
 #
-# **练习 1——片段。** 视频足够长时，评估用的每个小段从第几帧开始？把 `n_frames` 帧等分成 `seq_len` 份（每份取整数帧），小段位于各份正中。
-
-
-# %%
-def segment_starts(n_frames, seq_len, snippet_duration):
-    """A list of seq_len frame numbers."""
-    ### BEGIN SOLUTION
-    part = n_frames // seq_len
-    first = part // 2 - snippet_duration // 2
-    return [s * part + first for s in range(seq_len)]
-    ### END SOLUTION
-
-
-ok = classroom.check_function(
-    "1 segments",
-    segment_starts,
-    [(case, tsn_indices(*case)[:, 0]) for case in [(96, 8, 8), (240, 12, 16), (301, 12, 16)]],
-    hint="part = n_frames // seq_len; the middle of a part minus half a snippet.",
-    hint_zh="part = n_frames // seq_len；用每份的中点减去半个小段。",
-)
+# VAANet 只从每段视频的一个标签学习，给特征乘上四种注意力：看哪里、哪些特征、何时看、何时听。它的损失 PCCE 让跨极性的错误占更大的比重。注意力是否找到了要紧之处，只有知道真值才能测量；即便如此，权重大也不等于贡献大。
 
 # %% [markdown] lang="en"
-# **Exercise 2 — a softmax that sums to m.** `h` is an array `[N, m]`. Compute $\alpha = m\cdot\mathrm{softmax}(h)$ for each row.
+# ## References
+#
+# - S. Zhao et al., *An End-to-End Visual-Audio Attention Network for Emotion Recognition in User-Generated Videos*, AAAI 2020: the network and PCCE.
+# - Y.-G. Jiang, B. Xu and X. Xue, *Predicting Emotions in User-Generated Videos*, AAAI 2014: the data set VE8.
+# - The released code of VAANet, github.com/maysonma/VAANet, commit cc54211: the table in section 3.
 
 # %% [markdown] lang="zh"
-# **练习 2——总和为 m 的 softmax。** `h` 是形状为 `[N, m]` 的数组，逐行计算 $\alpha = m\cdot\mathrm{softmax}(h)$。
-
-
-# %%
-def spatial_attention(h):
-    """[N, m] -> [N, m], each row summing to m."""
-    ### BEGIN SOLUTION
-    e = np.exp(h - h.max(axis=1, keepdims=True))
-    return h.shape[1] * e / e.sum(axis=1, keepdims=True)
-    ### END SOLUTION
-
-
-h = np.random.default_rng(1).normal(size=(3, 4))
-ok = classroom.check_function(
-    "2 attention",
-    spatial_attention,
-    [(np.zeros((2, 16)), np.ones((2, 16))), (h, jt.nn.softmax(jt.array(h), dim=1).numpy() * 4)],
-    tolerance=1e-5,
-    hint="np.exp(h) over its sum along axis 1 (keepdims=True), times the number of columns.",
-    hint_zh="np.exp(h) 除以沿轴 1 的和（keepdims=True），再乘列数。",
-)
+# ## 参考文献
+#
+# - S. Zhao 等，*An End-to-End Visual-Audio Attention Network for Emotion Recognition in User-Generated Videos*，AAAI 2020：网络与 PCCE。
+# - Y.-G. Jiang、B. Xu、X. Xue，*Predicting Emotions in User-Generated Videos*，AAAI 2014：数据集 VE8。
+# - VAANet 的公开代码，github.com/maysonma/VAANet，提交 cc54211：第 3 节的对照表。
 
 # %% [markdown] lang="en"
-# **Exercise 3 — PCCE's weights.** By which factor is the loss of each video multiplied? `target` and `predicted` are lists of class indices, `positive` a set of them.
+# ## To go on
+#
+# Train with other seeds and compare them by the rule of section 6; set `n_epochs` to 3 and look at γ again; give your own video to `bash script/run.sh VAANet test_singlevideo`.
 
 # %% [markdown] lang="zh"
-# **练习 3——PCCE 的权重。** 每段视频乘多大的系数？`target` 和 `predicted` 是类别编号的列表，`positive` 是正面类别的集合。
-
-
-# %%
-def pcce_weights(target, predicted, positive, weight=0.5):
-    """A list with one factor for each video."""
-    ### BEGIN SOLUTION
-    both = zip(target, predicted, strict=True)
-    return [1 + weight * ((t in positive) != (p in positive)) for t, p in both]
-    ### END SOLUTION
-
-
-ok = classroom.check_function(
-    "3 PCCE weights",
-    pcce_weights,
-    [
-        (([4, 4, 4], [4, 7, 3], {1, 4, 6, 7}), [1.0, 1.0, 1.5]),
-        (([0, 2, 5, 6], [1, 3, 4, 0], {1, 4, 6, 7}, 1.0), [2.0, 1.0, 2.0, 2.0]),
-    ],
-    hint="(t in positive) != (p in positive) is true when the polarity differs.",
-    hint_zh="极性不同时，(t in positive) != (p in positive) 为真。",
-)
-
-# %% [markdown] lang="en"
-# **Exercise 4 — does the strongest segment lie in the event?** For each validation clip take the segment with the largest γ (`result.gamma`, `[64, 8]`). In what fraction of the clips does it lie in the event (`truth` is 1 there)? A segment chosen at random would hit in 3 of 8 cases.
-
-# %% [markdown] lang="zh"
-# **练习 4——权重最大的片段落在事件里吗？** 对每段验证视频找出 γ（`result.gamma`，`[64, 8]`）最大的片段。它落在事件里（那里 `truth` 为 1）的视频占多大比例？随机选择的命中率是 3/8。
-
-# %%
-hit_share = ...
-### BEGIN SOLUTION
-hit_share = truth[np.arange(len(truth)), result.gamma.argmax(1)].mean()
-### END SOLUTION
-ok = classroom.check_value(
-    "4 strongest segment",
-    hit_share,
-    np.take_along_axis(truth, result.gamma.argmax(1)[:, None], 1).mean(),
-    hint="result.gamma.argmax(1) gives one segment per clip; look these up in truth.",
-    hint_zh="result.gamma.argmax(1) 给出每段视频的一个片段，再到 truth 里查。",
-)
-
-# %% [markdown] lang="en"
-# **Exercise 5 — the ends of the scale.** An event fills 3 of 8 segments. What does `attention_on_truth` give (a) when γ is the same everywhere, (b) when all of γ lies inside the event? Think first; then try it out.
-
-# %% [markdown] lang="zh"
-# **练习 5——刻度的两端。** 事件占 8 个片段中的 3 个。下面两种情况 `attention_on_truth` 各是多少：(a) γ 处处相同；(b) γ 全部落在事件里？先想，再动手验证。
-
-# %%
-uniform_score = ...
-perfect_score = ...
-### BEGIN SOLUTION
-uniform_score = 1.0
-perfect_score = 8 / 3  # all of the attention where uniform attention has 3/8 of it
-### END SOLUTION
-hint = (
-    "The fraction of γ inside the event, divided by the fraction that uniform attention has there."
-)
-hint_zh = "事件里的 γ 占总量的比例，除以均匀分布时的比例。"
-ok = classroom.check_value("5a uniform", uniform_score, 1.0, hint=hint, hint_zh=hint_zh)
-ok = classroom.check_value(
-    "5b perfect", perfect_score, 8 / 3, tolerance=0.01, hint=hint, hint_zh=hint_zh
-)
-
-# %% [markdown] lang="en"
-# **To go on:** train with other seeds and compare them by the rule of section 6; set `n_epochs` to 3 and look at γ again; give your own video to `bash script/run.sh VAANet test_singlevideo`.
-
-# %% [markdown] lang="zh"
-# **还可以试试：** 换几个种子再训练，按第 6 节的规则比较；把 `n_epochs` 改成 3，再看看 γ；用 `bash script/run.sh VAANet test_singlevideo` 处理自己的视频。
+# ## 还可以试试
+#
+# 换几个种子再训练，按第 6 节的规则比较；把 `n_epochs` 改成 3，再看看 γ；用 `bash script/run.sh VAANet test_singlevideo` 处理自己的视频。
 
 # %%
 solved, total = classroom.summary()

@@ -125,15 +125,17 @@ def bars(
 def curves(
     places: Sequence, lines: Mapping[Words, Sequence[float]],
     levels: Mapping[Words, float] | None = None, *, title: Words = "", axis: Words = "epoch",
-    unit: Words = "", ax=None,
+    unit: Words = "", dots: Mapping[Words, Sequence[float]] | None = None, ax=None,
 ) -> None:  # fmt: skip
-    """Lines over the same places (epochs, thresholds), and dashed levels to compare with."""
+    """Lines over the same places (epochs, thresholds), and dashed levels to compare with, and dots."""
     alone, ax = ax is None, _axes(ax, 6, 2.4)
-    for (name, line), colour in zip(lines.items(), (BLUE, ORANGE, GREY, INK), strict=False):
+    for name, values in (dots or {}).items():
+        ax.scatter(places, values, s=12, color=GREY, label=said(name))
+    for (name, line), colour in zip(lines.items(), (BLUE, ORANGE, INK, GREY), strict=False):
         ax.plot(places, line, "o-", ms=3, color=colour, label=said(name))
     for (name, value), style in zip((levels or {}).items(), ("--", ":", "-."), strict=False):
         _level(ax, value, name, style)
-    if len(lines) + len(levels or {}) > 1:
+    if len(lines) + len(levels or {}) + len(dots or {}) > 1:
         _beside(ax)
     ax.set(title=said(title), xlabel=said(axis), ylabel=said(unit))
     finish(ax, alone)
