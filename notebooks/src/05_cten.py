@@ -15,10 +15,14 @@
 #
 # | | |
 # |---|---|
-# | **Needs** | this repository and `04_vaanet`; no GPU, no download |
-# | **Takes** | about 4 minutes on two idle CPU cores, 3 of them training; more if other programs keep them busy |
-# | **You will see** | a network whose image and audio streams attend to each other, how keyframes are erased, a training run with three passes, and how the moment of an emotion is found |
+# | **You can afterwards** | compute an attention matrix, an erasing threshold and a temporal IoU by hand; explain what each of CTEN's three passes learns from; test which modality a prediction rests on; read a confusion matrix for its cause; judge a detection against its baselines |
+# | **You should know** | what notebook 04 teaches: segments, temporal attention $\gamma$, how runs are compared; queries, keys and values of an attention layer |
+# | **Minutes** | you 130 · machine 4 (3 of them training; more if other programs keep the processor busy) |
+# | **Core** | sections 1 to 6; extra: 7 (detection), 8, 9 |
+# | **Needs** | this repository; no GPU, no download |
 # | **Paper** | Zhang, Wang and Yang, *Weakly Supervised Video Emotion Detection and Prediction via Cross-Modal Temporal Erasing Network*, CVPR 2023 ([PDF](https://openaccess.thecvf.com/content/CVPR2023/papers/Zhang_Weakly_Supervised_Video_Emotion_Detection_and_Prediction_via_Cross-Modal_Temporal_CVPR_2023_paper.pdf)) |
+#
+# ![CTEN: an image and an audio stream with attention within and between them, temporal attention, and the keyframes erased for two more passes](img/cten.en.svg)
 #
 # Read and run the cells in order, or choose *Run → Run All Cells*: unfinished exercises do not stop it.
 
@@ -27,12 +31,16 @@
 #
 # | | |
 # |---|---|
-# | **需要** | 本仓库，并先看过 `04_vaanet`；不需要 GPU，也不用下载 |
-# | **用时** | 双核 CPU 空闲时约 4 分钟，其中训练占 3 分钟；如果还有别的程序占着 CPU，会更久 |
-# | **你会看到** | 视觉流和音频流怎样互相关注（交叉注意力），关键帧怎样被擦除，一次三遍式的训练，以及怎样在时间轴上找出情感发生的时刻 |
+# | **学完你能** | 手算注意力矩阵、擦除阈值和时间交并比；说明 CTEN 的三遍各自从什么学习；检验预测依据的是哪种模态；从混淆矩阵找出原因；对照基线评判检测结果 |
+# | **需要先会** | 笔记本 04 的内容：片段、时间注意力 $\gamma$、怎样比较两次运行；注意力层的查询、键和值 |
+# | **用时（分钟）** | 你 130 · 机器 4（其中训练 3；如果还有别的程序占着 CPU，会更久） |
+# | **必学** | 第 1 至 6 节；选学：7（检测）、8、9 |
+# | **运行条件** | 本仓库；不需要 GPU，也不用下载 |
 # | **论文** | Zhang、Wang、Yang，*Weakly Supervised Video Emotion Detection and Prediction via Cross-Modal Temporal Erasing Network*，CVPR 2023（[PDF](https://openaccess.thecvf.com/content/CVPR2023/papers/Zhang_Weakly_Supervised_Video_Emotion_Detection_and_Prediction_via_Cross-Modal_Temporal_CVPR_2023_paper.pdf)） |
 #
-# 可以逐格阅读运行，也可以选菜单 *Run → Run All Cells*：没做的练习不会中断运行。仓库里保存的图是英文版运行时生成的；自己运行一遍，控件和擦除图就会显示中文。
+# ![CTEN：视觉流和音频流，各自内部及相互之间的注意力，时间注意力，以及擦除关键帧后的另外两遍](../img/cten.zh.svg)
+#
+# 可以逐格阅读运行，也可以选菜单 *Run → Run All Cells*：没做的练习不会中断运行。仓库里保存的图是英文版运行时生成的；自己运行一遍，图和控件就会显示中文。
 
 # %% lang="en"
 LANG = "en"
@@ -42,30 +50,24 @@ LANG = "zh"
 
 # %%
 from jacklib.backend import runtime  # jacklib comes first: it prepares Jittor
-from jacklib.teaching import classroom
+from jacklib.teaching import classroom, show
 
-classroom.language(LANG)
+show.setup(LANG)
 
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import jittor as jt
-import matplotlib.pyplot as plt
 import numpy as np
-from IPython.display import display
-from matplotlib.colors import LogNorm
-from matplotlib.patches import Patch, Rectangle
 
 from jacklib.methods import cten
 from jacklib.networks import CTEN, CTENConfig
 
-plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
-BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#B8C4CE"
 CACHE = Path("results/cten")  # git ignores it
 
 # %% [markdown] lang="en"
-# ## 1 · The task and the idea
+# ## 1 · The task and the idea ★
 #
 # The task is that of notebook 04: one emotion per video, somebody's judgement of the whole video (whose emotion that is, notebook 04 asks in section 1). The authors observe that networks rely on a few **keyframes**, which give the emotion away at once, and never learn to use the rest, the **context**. Their remedy is to remove the keyframes during training:
 #
@@ -84,7 +86,7 @@ CACHE = Path("results/cten")  # git ignores it
 # | mean average precision, paper | 52.7% | 43.5% | 40.1% | 38.2% | 20.1% |
 
 # %% [markdown] lang="zh"
-# ## 1 · 任务与思路
+# ## 1 · 任务与思路 ★
 #
 # 任务和 04 一样：预测整段视频的情感标签，即某个人对整段视频的判断（那是谁的情感，见 04 第 1 节）。作者指出：网络往往只依赖少数能直接看出情感的**关键帧**，始终没有学会利用其余部分，也就是**上下文**。解决办法是在训练时擦除关键帧：
 #
@@ -103,14 +105,14 @@ CACHE = Path("results/cten")  # git ignores it
 # | 平均精度均值（mAP），论文 | 52.7% | 43.5% | 40.1% | 38.2% | 20.1% |
 
 # %% [markdown] lang="en"
-# ## 2 · From a film to arrays
+# ## 2 · From a film to arrays ★
 #
 # Real film first: the clip from *Big Buck Bunny* (© 2008 Blender Foundation, CC BY 3.0) that notebook 04 used. Frames are taken as there, one snippet from each of $S$ segments. The audio features differ: VAANet takes 32 MFCC, CTEN a **log-mel filter bank**, the loudness in 128 frequency bands, 100 times per second.
 #
 # The network takes a fixed amount of it: the audio is cut into as many blocks as there are visual segments, and the middle of each block is kept (a random position during training). So audio segment 3 and visual segment 3 cover the same time.
 
 # %% [markdown] lang="zh"
-# ## 2 · 从影片到数组
+# ## 2 · 从影片到数组 ★
 #
 # 先看真实的影片：还是 04 用过的那段 *Big Buck Bunny*（© 2008 Blender Foundation，CC BY 3.0）。取帧的办法照旧，$S$ 个片段各取一个小段。音频换了一种表示：VAANet 用 32 维 MFCC，CTEN 用**对数梅尔滤波器组**（log-mel filter bank），即 128 个频带的响度，每秒 100 帧。
 #
@@ -133,33 +135,15 @@ print(item.id, "is labelled", item.label_name, "-", item.annotation["description
 print("frames taken", clip.visual.shape)
 print("filter bank", features.shape, "-> sound taken", blocks.shape)
 
-# %%
+# %% tags=["slide"]
+show.clip(item)
 block = len(features) // S
-skipped = (block - config.audio_time) // 2  # at the beginning of each block
-look = {"aspect": "auto", "origin": "lower", "cmap": "Blues", "vmin": -1, "vmax": 1.2}
-
-figure = plt.figure(figsize=(10, 5.6))
-upper, lower = figure.subfigures(2, 1, height_ratios=[1, 3.2])
-for s, ax in enumerate(upper.subplots(1, S)):
-    ax.imshow(clip.visual[s, :, 4].transpose(1, 2, 0).astype(np.uint8))
-    ax.set_title(f"segment {s}")
-    ax.axis("off")
-everything, taken = lower.subplots(2, 1)
-image = everything.imshow(features.T, extent=(0, len(features) / 100, 0, 128), **look)
-for s in range(S):
-    start = (s * block + skipped) / 100
-    frame = Rectangle((start, 1), config.audio_time / 100, 126, fill=False, ec=ORANGE, lw=2)
-    everything.add_patch(frame)
-everything.set(title="Filter bank of the whole audio; framed: what CTEN takes")
-everything.set(xlabel="time (s)", ylabel="mel band")
-taken.imshow(blocks.T, extent=(0, S, 0, 128), **look)
-for s in range(1, S):
-    taken.axvline(s, color=ORANGE, lw=2)
-taken.set_xticks(np.arange(S) + 0.5, range(S))
-taken.set(title="CTEN's audio input", xlabel="segment", ylabel="mel band")
-lower.colorbar(image, ax=[everything, taken], label="log energy, normalised")
-figure.suptitle(f"{item.id}: the middle frame of each segment, and its audio")
-plt.show()
+starts = [(s * block + (block - config.audio_time) // 2) / 100 for s in range(S)]
+framed = [(start, start + config.audio_time / 100) for start in starts]
+look = {"limits": (-1.2, 1.2), "unit": "log energy, normalised"}
+show.spectrum(features, len(features) / 100, title="filter bank", framed=framed, **look)
+borders = [(s, s + 1) for s in range(S)]
+show.spectrum(blocks, S, title="CTEN's audio input", axis="segment", framed=borders, **look)
 
 # %% [markdown] lang="en"
 # ### Clips with a known answer
@@ -184,22 +168,10 @@ of_class = np.bincount([x.label for x in validation.items], minlength=len(names)
 most = of_class.max() / of_class.sum()
 print(f"guessing {1 / len(names):.1%}, always the most frequent class {most:.1%}")
 
-figure, axes = plt.subplots(4, S, figsize=(9, 4))
-for row, index in zip(axes, chosen, strict=True):
-    clip = validation.load(index)
-    for s, ax in enumerate(row):
-        ax.imshow(clip.visual[s, :, 4].transpose(1, 2, 0).astype(np.uint8))
-        ax.set(xticks=[], yticks=[])
-        for spine in ax.spines.values():
-            spine.set(color=ORANGE, linewidth=3, visible=truth[index, s] > 0.5)
-    row[0].set_ylabel(validation.items[index].label_name, rotation=0, ha="right", va="center")
-for s, ax in enumerate(axes[-1]):
-    ax.set_xlabel(f"segment {s}")
-figure.suptitle("Four validation clips; orange: the planted event")
-plt.show()
+show.clips(validation, chosen, truth)
 
 # %% [markdown] lang="en"
-# ## 3 · The network, part by part
+# ## 3 · The network, part by part ★
 #
 # The same code builds both sizes; the paper's backbone is trained on Kinetics-400 and frozen, the classroom's is trained from scratch. The authors' released code uses 16 segments and an audio ResNet-18, the paper's text 10 and a ResNet-50 (table below). Two settings exist for the classroom only, `start_switched_on` and `start_shortcut`: they set the initial values of two parameters, explained below.
 #
@@ -223,7 +195,7 @@ plt.show()
 # A dash: the paper does not say. `bash script/run.sh CTEN main --ways paper` takes the paper's way in all of them that have an option. Small differences are in `docs/en/architecture.md`.
 
 # %% [markdown] lang="zh"
-# ## 3 · 逐个部件看网络
+# ## 3 · 逐个部件看网络 ★
 #
 # 两种规模共用一份代码；论文的骨干网络在 Kinetics-400 上预训练并冻结，课堂版从零开始训练。作者发布的代码用 16 个片段、音频用 ResNet-18，论文正文写的是 10 个片段、ResNet-50（见下表）。`start_switched_on` 和 `start_shortcut` 只为课堂而设，决定两个参数的初值，下面会讲到。
 #
@@ -248,8 +220,7 @@ plt.show()
 
 # %%
 paper = CTENConfig.paper()
-for name, value in asdict(paper).items():
-    print(f"{name:17} paper {value!s:14} classroom {getattr(config, name)}")
+show.settings(config, paper)
 
 # %%
 runtime.seed(0)
@@ -309,8 +280,8 @@ scores = jt.matmul(block.theta(v), block.phi(v).transpose(0, 2, 1)) / config.inn
 A = jt.nn.softmax(scores, dim=2)
 y = block.out(jt.matmul(A, block.g(v)))
 v = block.bn(y.reshape(B * S, d)).reshape(B, S, d) + block.alpha * v
-shapes["attention in the picture"] = A.shape
-shapes["picture"] = v.shape
+shapes["attention within image"] = A.shape
+shapes["image stream"] = v.shape
 print("sum of each row of A, first clip:", A.sum(2).numpy()[0].round(5))
 
 # %% [markdown] lang="en"
@@ -324,8 +295,8 @@ shapes["audio input"] = audio.shape
 a = audio.reshape(B * S, 1, config.audio_time, 128)
 a = net.a_fc(net.a_resnet(a).reshape(B * S, -1)).reshape(B, S, d)
 a, A_sound = net.nl_a[0](a)
-shapes["attention in the sound"] = A_sound.shape
-shapes["sound"] = a.shape
+shapes["attention within audio"] = A_sound.shape
+shapes["audio stream"] = a.shape
 
 # %% [markdown] lang="en"
 # **Between them: multi-head attention.** In `v2a` audio queries attend to visual keys and values; in `a2v` it is the reverse. The width is split among the heads, each with an attention matrix of its own. The result of the audio queries is added to the image stream, that of the visual queries to the audio stream, and the two streams are concatenated. (Unlike in the usual multi-head attention, a ReLU follows each of the four linear layers.)
@@ -337,9 +308,9 @@ shapes["sound"] = a.shape
 v2a, v2a_attention = net.v2a_attn(a, v)  # audio queries, visual keys and values
 a2v, a2v_attention = net.a2v_attn(v, a)  # visual queries, audio keys and values
 both = jt.concat([v + v2a, a + a2v], dim=2)
-shapes["sound asks picture, v2a"] = v2a_attention.shape
-shapes["picture asks sound, a2v"] = a2v_attention.shape
-shapes["both side by side"] = both.shape
+shapes["v2a, audio queries"] = v2a_attention.shape
+shapes["a2v, visual queries"] = a2v_attention.shape
+shapes["both streams"] = both.shape
 
 # %% [markdown] lang="en"
 # **Temporal attention** $\gamma$ is VAANet's: one weight per segment, 0 or more, for a weighted mean of the features. The released code initialises it at random, so that about half of the segments are off; with `start_switched_on` all of them start on. A linear layer gives the class scores.
@@ -358,32 +329,26 @@ whole = net(visual, audio)
 print("largest difference from net(visual, audio):", np.abs((logits - whole.logits).numpy()).max())
 
 # %%
-from jacklib.core.shapes import MEL_BINS, backbone_channels
+show.shapes(shapes, config, paper, B)
+
+# %% [markdown] lang="en"
+# ### ✎ 05.1 · Rows of attention · apply ●●○
+#
+# `q` are the queries `[S, d]`, `k` the keys `[T, d]` of one clip. Compute the attention matrix `[S, T]`: scaled scores $qk^{\top}/\sqrt{d}$, then softmax along each row.
+
+# %% [markdown] lang="zh"
+# ### ✎ 05.1 · 注意力的各行 · 应用 ●●○
+#
+# `q` 是一段视频的查询 `[S, d]`，`k` 是键 `[T, d]`。求注意力矩阵 `[S, T]`：先算缩放得分 $qk^{\top}/\sqrt{d}$，再逐行做 softmax。
 
 
-def expected_shapes(c, B):
-    """The shapes above for any settings, by arithmetic alone."""
-    S, h, d = c.seq_len, c.n_heads, backbone_channels(c.blocks, c.width)
-    return {
-        "visual input": [B, S, 3, c.snippet_duration, c.sample_size, c.sample_size],
-        "backbone features": [B, S, d],
-        "attention in the picture": [B, S, S],
-        "picture": [B, S, d],
-        "audio input": [B, S * c.audio_time, MEL_BINS],
-        "attention in the sound": [B, S, S],
-        "sound": [B, S, d],
-        "sound asks picture, v2a": [B, h, S, S],
-        "picture asks sound, a2v": [B, h, S, S],
-        "both side by side": [B, S, 2 * d],
-        "temporal attention γ": [B, S],
-        "logits": [B, c.n_classes],
-    }
+# %% tags=["exercise"]
+def attention_matrix(q, k):
+    """[S, d], [T, d] -> [S, T], each row summing to 1."""
+    ...
 
 
-assert expected_shapes(config, B) == {name: list(shape) for name, shape in shapes.items()}
-print(f"{'':26}{'classroom, B = 8':28}paper, B = 32")
-for name, shape in expected_shapes(paper, 32).items():
-    print(f"{name:26}{list(shapes[name])!s:28}{shape}")
+classroom.check("05.1", attention_matrix)
 
 # %% [markdown] lang="en"
 # Here are these matrices for the Joy clip, as multiples of uniform attention. Nothing has been learned yet. Columns of the event may stand out all the same: its segments differ from the rest, and even random weights keep different inputs apart. If the rows of a matrix are alike, all segments have the same query. The mean over the heads hides what a single head does.
@@ -393,41 +358,12 @@ for name, shape in expected_shapes(paper, 32).items():
 
 
 # %%
-def show_attention(output, row, event, title):
-    """The six matrices of one clip. output: CTENOutput; row: index in the batch; event: [S]."""
-    scale = LogNorm(1 / 3, 3)  # half and twice are equally far from white
-    v2a, a2v = output.v2a_attention.numpy()[row], output.a2v_attention.numpy()[row]
-    panels = [
-        ("within image", output.visual_attention.numpy()[row], "image", "image"),
-        ("within audio", output.audio_attention.numpy()[row], "audio", "audio"),
-        (f"v2a, mean of {len(v2a)} heads", v2a.mean(0), "audio", "image"),
-        ("v2a, head 0", v2a[0], "audio", "image"),
-        (f"a2v, mean of {len(a2v)} heads", a2v.mean(0), "image", "audio"),
-        ("a2v, head 0", a2v[0], "image", "audio"),
-    ]
-    figure, axes = plt.subplots(1, 6, figsize=(12, 2.5))
-    for ax, (name, matrix, queries, keys) in zip(axes, panels, strict=True):
-        image = ax.imshow(np.maximum(matrix * S, 1e-3), cmap="RdBu_r", norm=scale)
-        ax.set(title=name, xlabel=f"key ({keys})", ylabel=f"query ({queries})")
-        ax.set_xticks(range(S))
-        ax.set_yticks(range(S))
-        for label in [*ax.get_xticklabels(), *ax.get_yticklabels()]:
-            if event[int(label.get_text())] > 0.5:
-                label.set(color=ORANGE, fontweight="bold")
-    bar = figure.colorbar(image, ax=axes, label="× uniform", extend="both", fraction=0.02)
-    bar.set_ticks([1 / 3, 1 / 2, 1, 2, 3], labels=["1/3", "1/2", "1", "2", "3"])
-    bar.minorticks_off()
-    figure.suptitle(f"{title}; orange numbers: segments of the event")
-    plt.show()
-
-
 joy = names.index("Joy")
 event = truth[first_of_class[joy]]
-title = f"{samples[joy].id}, before training"
-show_attention(whole, joy, event, title)
+show.attention_matrices(whole, joy, event, "before training")
 
 # %% [markdown] lang="en"
-# ## 4 · Erasing, step by step
+# ## 4 · Erasing, step by step ★
 #
 # Pass 1 has computed $\gamma$ for each segment. A threshold between the smallest and the largest $\gamma$, with $\theta=0.7$ in the paper, divides the segments:
 #
@@ -436,7 +372,7 @@ show_attention(whole, joy, event, title)
 # The network is still untrained, so *which* segments are erased means nothing yet. The procedure is the same after training.
 
 # %% [markdown] lang="zh"
-# ## 4 · 一步步擦除
+# ## 4 · 一步步擦除 ★
 #
 # 第 1 遍给每个片段一个 $\gamma$。在最小值与最大值之间定一个阈值（论文取 $\theta=0.7$），把片段分成两组：
 #
@@ -453,20 +389,49 @@ kept = kept_segments(g)
 print("γ", g.round(2), " t =", round(t, 2))
 print("pass 2 keeps segments", np.flatnonzero(kept.low), " pass 3:", np.flatnonzero(kept.high))
 
-figure, ax = plt.subplots(figsize=(7, 2.4))
-bars = ax.bar(range(S), g, color=BLUE, width=0.6)
-for s in np.flatnonzero(~kept.low):
-    bars[s].set(facecolor="white", edgecolor=BLUE, hatch="xx")
-line = ax.axhline(t, color="black", ls="--", lw=1, label="threshold t")
-for s in np.flatnonzero(event > 0.5):
-    span = ax.axvspan(
-        s - 0.5, s + 0.5, color=ORANGE, alpha=0.3, lw=0, zorder=0, label="planted event"
-    )
-erased = Patch(facecolor="white", edgecolor=BLUE, hatch="xx", label="erased in pass 2")
-ax.legend(handles=[erased, line, span], frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-ax.set(title=f"γ of {samples[joy].id} in pass 1, untrained", xlabel="segment", ylabel="γ")
-ax.set_xticks(range(S))
-plt.show()
+show.gamma(g, event, erased=~kept.low, threshold=t)
+
+# %% [markdown] lang="en"
+# ### ✎ 05.2a · The threshold, by hand · apply ●○○
+#
+# A clip has five segments with $\gamma = (0.2,\ 1.2,\ 0.9,\ 0.4,\ 1.0)$, and $\theta=0.7$. What is $t$?
+
+# %% [markdown] lang="zh"
+# ### ✎ 05.2a · 手算阈值 · 应用 ●○○
+#
+# 一段视频有五个片段，$\gamma = (0.2,\ 1.2,\ 0.9,\ 0.4,\ 1.0)$，$\theta=0.7$。$t$ 是多少？
+
+# %% tags=["exercise"]
+t_by_hand = ...
+classroom.check("05.2a", t_by_hand)
+
+# %% [markdown] lang="en"
+# ### ✎ 05.2b · What pass 2 keeps · apply ●○○
+#
+# Which segments of that clip (counted from 0) does pass 2 keep?
+
+# %% [markdown] lang="zh"
+# ### ✎ 05.2b · 第 2 遍保留什么？ · 应用 ●○○
+#
+# 第 2 遍保留这段视频的哪些片段（从 0 数起）？
+
+# %% tags=["exercise"]
+pass_2_keeps = ...  # a list of segment numbers
+classroom.check("05.2b", pass_2_keeps)
+
+# %% [markdown] lang="en"
+# ### ✎ 05.2c · What pass 3 keeps · apply ●○○
+#
+# And which does pass 3 keep?
+
+# %% [markdown] lang="zh"
+# ### ✎ 05.2c · 第 3 遍保留什么？ · 应用 ●○○
+#
+# 第 3 遍保留哪些？
+
+# %% tags=["exercise"]
+pass_3_keeps = ...  # a list of segment numbers
+classroom.check("05.2c", pass_3_keeps)
 
 # %% [markdown] lang="en"
 # The frames of the kept segments, in order, are the **pool** of a pass. TSN samples from the pool as if it were a video of its own: again $S$ snippets, so the network's input keeps its shape. A pool that is too short is repeated from its beginning, like a short video. If no segment is left, the pool is the whole video.
@@ -487,20 +452,11 @@ passes = {
     "pass 2: keyframes erased": kept.low,
     "pass 3: keyframes only": kept.high,
 }
-figure, axes = plt.subplots(1, 3, figsize=(12, 2.6), sharex=True, sharey=True)
-for ax, (name, rows) in zip(axes, passes.items(), strict=True):
-    pool = frame_pool(rows, n_frames)
-    taken = pool[tsn_indices(len(pool), S, config.snippet_duration)]  # [S, 8] frame numbers
-    print(f"{name}: pool of {len(pool)} frames; its last snippet is {taken[-1].tolist()}")
-    for f in pool:
-        ax.axvspan(f, f + 1, color=GREY, alpha=0.5, lw=0)
-    for s, frames in enumerate(taken):
-        ax.scatter(frames + 0.5, np.full(len(frames), s), s=7, color=BLUE)
-    ax.set(title=f"{name} ({len(pool)} frames)", xlabel="frame of the clip", xlim=(0, n_frames))
-axes[0].set(ylabel="snippet", yticks=range(S))
-axes[0].invert_yaxis()
-figure.suptitle("Grey: the pool; dots: the eight frames of each snippet")
-plt.show()
+pools = [frame_pool(rows, n_frames) for rows in passes.values()]
+taken = [pool[tsn_indices(len(pool), S, config.snippet_duration)] for pool in pools]  # [S, 8] each
+for name, pool, frames in zip(passes, pools, taken, strict=True):
+    print(f"{name}: pool of {len(pool)} frames; its last snippet is {frames[-1].tolist()}")
+show.sampling(dict(zip(passes, taken, strict=True)), n_frames, pools)
 
 # %%
 index = first_of_class[joy]
@@ -508,21 +464,81 @@ views = [samples[joy]] + [
     validation.resample(index, rows, number=number_of_pass)
     for number_of_pass, rows in enumerate(kept, start=2)
 ]
-start, end = (validation.items[index].annotation[k] for k in ("event_start", "event_end"))
-figure, axes = plt.subplots(3, S, figsize=(9.6, 3.6))
-for row, name, view in zip(axes, passes, views, strict=True):
-    for s, ax in enumerate(row):
-        ax.imshow(view.visual[s, :, 4].transpose(1, 2, 0).astype(np.uint8))
-        ax.set(xticks=[], yticks=[])
-        ax.set_xlabel(f"frame {view.frame_indices[s, 4]}", fontsize=8, labelpad=1)
-        for spine in ax.spines.values():
-            spine.set(color=ORANGE, linewidth=3, visible=start <= view.frame_indices[s, 4] < end)
-    row[0].set_ylabel(name.replace(": ", "\n"), rotation=0, ha="right", va="center")
-figure.suptitle("The input of each pass: the middle frame of each snippet; orange: in the event")
-plt.show()
+show.passes(validation.items[index], dict(zip(passes, views, strict=True)))
 
 # %% [markdown] lang="en"
-# ## 5 · Loss and training
+# ### ✎ 05.3 · The pool of frames · apply ●●○
+#
+# `kept` is a list of booleans, one per segment. From which frames (counted from 0, in order) does the pass sample? Each segment has `n_frames // len(kept)` frames; frames left over at the end belong to none. If no segment is kept, all `n_frames` frames are used.
+
+# %% [markdown] lang="zh"
+# ### ✎ 05.3 · 帧池 · 应用 ●●○
+#
+# `kept` 是真值列表，每个片段一个。这一遍可以从哪些帧（从 0 数起，按顺序）里取？每个片段有 `n_frames // len(kept)` 帧，末尾多出来的不属于任何片段。一个片段都没保留时，取全部 `n_frames` 帧。
+
+
+# %% tags=["exercise"]
+def my_frame_pool(kept, n_frames):
+    """A list of frame numbers."""
+    ...
+
+
+classroom.check("05.3", my_frame_pool)
+
+# %% [markdown] lang="en"
+# ### ✎ 05.4 · The paper's mask · apply ●●○
+#
+# In the paper each stream has an attention of its own, and a segment is erased where *both* reach $\theta$ (equations 7 to 9). Each attention is first stretched to 0…1 within its clip: $(\gamma-\min\gamma)/(\max\gamma-\min\gamma)$. Write the mask. (No attention in the hidden cases is the same everywhere.) Then ask yourself: can this mask erase a segment that neither attention would erase alone?
+
+# %% [markdown] lang="zh"
+# ### ✎ 05.4 · 论文的掩码 · 应用 ●●○
+#
+# 论文中每条流有自己的注意力，*两者都*达到 $\theta$ 的片段才擦除（公式 7 至 9）。每个注意力先在本段视频内拉伸到 0…1：$(\gamma-\min\gamma)/(\max\gamma-\min\gamma)$。写出这个掩码。（检查用的注意力都不是处处相同的。）再想一想：它会不会擦除单看任何一个注意力都不擦除的片段？
+
+
+# %% tags=["exercise"]
+def erased_in_paper(image, audio, theta=0.7):
+    """image, audio: the two attentions, [S] each -> bool [S], true where a segment is erased."""
+    ...
+
+
+classroom.check("05.4", erased_in_paper)
+
+# %% [markdown] lang="en"
+# ### ✎ 05.5 · Which pass gets the event? · apply ●●○
+#
+# Given $\gamma$ `[S]` and `truth` `[S]` (1 where a segment lies in the event, else 0): what fraction of the event's segments do passes 2 and 3 get? `kept_segments(gamma, theta)` gives `.low` and `.high`; a pass with no segment left gets the whole clip.
+
+# %% [markdown] lang="zh"
+# ### ✎ 05.5 · 哪一遍包含事件？ · 应用 ●●○
+#
+# 给定 $\gamma$ `[S]` 和 `truth` `[S]`（片段在事件里为 1，否则为 0）：第 2 遍和第 3 遍各包含事件片段的多大比例？`kept_segments(gamma, theta)` 给出 `.low` 和 `.high`；一个片段都没留下的那一遍用完整视频。
+
+
+# %% tags=["exercise"]
+def event_seen(gamma, truth, theta=0.7):
+    """(fraction that pass 2 gets, fraction that pass 3 gets)."""
+    ...
+
+
+classroom.check("05.5", event_seen)
+
+# %% [markdown] lang="en"
+# ### ✎ 05.6 · A good score, little erased · create ●●○
+#
+# Invent a $\gamma$ for eight segments whose event is segments 2, 3 and 4: its attention score (notebook 04: the fraction of $\gamma$ in the event, over 3/8) must be at least 2.5, yet pass 2 at $\theta=0.7$ must keep at least two of the three event segments. Many answers are right. What does that say about erasing by a threshold?
+
+# %% [markdown] lang="zh"
+# ### ✎ 05.6 · 得分高，擦得少 · 创造 ●●○
+#
+# 为八个片段设计一个 $\gamma$，事件是片段 2、3、4：注意力得分（见 04：$\gamma$ 落在事件里的比例除以 3/8）不低于 2.5，而 $\theta=0.7$ 时第 2 遍仍至少保留三个事件片段中的两个。答案不止一种。这说明按阈值擦除有什么特点？
+
+# %% tags=["exercise"]
+invented = ...  # eight values, none below 0
+classroom.check("05.6", invented)
+
+# %% [markdown] lang="en"
+# ## 5 · Loss and training ★
 #
 # Each pass has a plain cross entropy, and here the loss is the mean of the three (the paper's equation 12 is their sum; the released code never runs the third pass, but counts the second once more, without its gradient):
 #
@@ -531,7 +547,7 @@ plt.show()
 # Erasing only selects frames, so no gradient passes through it. Here are the losses of the eight clips with the untrained network; a uniform prediction scores $\ln 8=2.08$ on each.
 
 # %% [markdown] lang="zh"
-# ## 5 · 损失与训练
+# ## 5 · 损失与训练 ★
 #
 # 每一遍都计算普通的交叉熵，这里取三者的平均作为损失（论文的公式 12 是三者之和；作者的代码并不运行第 3 遍，而是把第 2 遍的损失再计一次，不求梯度）：
 #
@@ -572,12 +588,12 @@ history = cten.train(
 print(f"{sum(row['seconds'] for row in history):.0f} s of training")
 
 # %% [markdown] lang="en"
-# ## 6 · Evaluation
+# ## 6 · Evaluation ★
 #
 # Each clip goes through the network twice: whole, and with its keyframes erased. The prediction is the mean of the two passes' logits, as in the released code's validation; the paper predicts from the whole video alone. Both are in the table below. (The third pass is for training only.)
 
 # %% [markdown] lang="zh"
-# ## 6 · 评估
+# ## 6 · 评估 ★
 #
 # 每段视频通过网络两遍：一遍完整，一遍擦除关键帧。两遍的 logits 取平均，得出预测，与作者代码里的验证相同；论文则只用完整视频预测。两种结果都在下面的表里。（第 3 遍只在训练时用。）
 
@@ -586,23 +602,51 @@ result = cten.test(net, validation)
 print(result.mean.table())
 
 # %%
-from jacklib.training.evaluate import draw_confusion
-
-three = {"pass 1:\nwhole clip": result.first, "pass 2:\nerased": result.second}
-three["mean of\nboth"] = result.mean
-figure, ax = plt.subplots(figsize=(5, 2.6))
-bars = ax.bar(
-    list(three), [p.accuracy for p in three.values()], color=[BLUE, GREY, BLUE], width=0.5
+three = {"pass 1: whole clip": result.first, "pass 2: keyframes erased": result.second}
+three["mean of both"] = result.mean
+show.bars(
+    {name: found.accuracy for name, found in three.items()}, {"most frequent class": most},
+    unit="accuracy", form="{:.3f}", most=1.12,
+)  # fmt: skip
+show.confusion(result.mean.confusion, names)
+best = max(three, key=lambda name: three[name].accuracy)
+classroom.say(
+    f"Most accurate here: {best}. The mean helps only where the two passes err on different clips.",
+    f"这里最准确的是：{show.said(best)}。只有两遍错在不同的视频上时，取平均才有帮助。",
 )
-ax.bar_label(bars, fmt="%.3f")
-ax.axhline(most, color="black", ls="--", lw=1)
-ax.text(0.5, most + 0.02, "always the most frequent class", ha="center")
-ax.set(title=f"Accuracy on {len(validation)} validation clips", ylabel="accuracy", ylim=(0, 1.12))
-plt.show()
 
-figure = draw_confusion(result.mean.confusion, names)
-figure.set_dpi(80)
-display(figure)
+# %% [markdown] lang="en"
+# ### ✎ 05.7a · Joy or anticipation? The pair · analyse ●○○
+#
+# Look at the confusion matrix (`result.mean.confusion`, `[true, predicted]`): which error is the most frequent? Answer with the two class names, `(true, predicted)`.
+
+# %% [markdown] lang="zh"
+# ### ✎ 05.7a · 喜悦还是期待？找出这一对 · 分析 ●○○
+#
+# 看混淆矩阵（`result.mean.confusion`，`[真实, 预测]`）：最多的是哪一种错误？用两个类别名作答：`(真实, 预测)`。
+
+# %% tags=["exercise"]
+pair = ...  # (true, predicted): names as in the figure's English edition
+classroom.check("05.7a", pair, confusion=result.mean.confusion, names=names)
+
+# %% [markdown] lang="en"
+# ### ✎ 05.7b · Joy or anticipation? By hue · analyse ●●●
+#
+# In several runs the network took *Joy* for *Anticipation*: both events are orange to yellow, and both clips are bright. Are they really hard to tell apart? Write `by_hue(clip)` that separates the two from the image alone, without any network. It is tried on clips of both classes from another seed; 90% must be right. (`chosen` in section 2 names clips to look at.)
+
+# %% [markdown] lang="zh"
+# ### ✎ 05.7b · 喜悦还是期待？看色相 · 分析 ●●●
+#
+# 在好几次运行中，网络把*喜悦*当成了*期待*：两者的事件都是橙色到黄色，画面都明亮。它们真的难分吗？写一个 `by_hue(clip)`，不用网络，只看画面就把两者分开。检查用的是另一个种子渲染的这两类视频，要对 90%。
+
+
+# %% tags=["exercise"]
+def by_hue(clip):
+    """Give "Joy" or "Anticipation"; clip is [frames, height, width, 3], 0 to 1, RGB."""
+    ...
+
+
+classroom.check("05.7b", by_hue)
 
 # %% [markdown] lang="en"
 # ### What did pass 2 lose?
@@ -627,10 +671,60 @@ else:
     print("in no clip is the whole event gone")
 
 # %% [markdown] lang="en"
-# Where pass 2 is right although its frames show nothing of the event, it can only have used the *audio* or guessed (a guess is right in 1 of 8). If part of the event is left, that part can be enough, since our events are equally clear at every moment. In a real video the context is a weaker cue, and that cue is what the paper wants to exploit.
+# Where pass 2 is right although its frames show nothing of the event, it has used the *audio* or guessed (a guess is right in 1 of 8). Which of the two can be tested: take the event out of the audio, too, and count again. The cell below replaces the audio of the event's segments by the clip's own hum. (Zeros would be simpler, but the network has never met such an input, and could be wrong for that reason alone.) If part of the event is left, that part can be enough, since our events are equally clear at every moment. In a real video the context is a weaker cue, and that cue is what the paper wants to exploit.
+#
+# **Guess first:** of *all* 64 clips, how many are still right in pass 2 without the event's audio?
 
 # %% [markdown] lang="zh"
-# 画面里事件已全部擦除，第 2 遍却仍然答对，只可能是靠*音频*，或者猜对了（随机猜测是 1/8）。事件若还剩一部分，这一部分往往就够了，因为我们的事件每一刻都同样明显。真实视频的上下文只是较弱的线索，论文想利用的正是它。
+# 画面里事件已全部擦除，第 2 遍却仍然答对，那就是靠*音频*，或者猜对了（随机猜测是 1/8）。究竟是哪一种，可以检验：把音频里的事件也去掉，再数一次。下面的代码把事件所在片段的音频换成这段视频自己的嗡嗡声。（换成全零更简单，但网络从未见过那样的输入，答错可能只是这个原因。）事件若还剩一部分，这一部分往往就够了，因为我们的事件每一刻都同样明显。真实视频的上下文只是较弱的线索，论文想利用的正是它。
+#
+# **先猜一猜：** 去掉事件的音频之后，*全部* 64 段视频里，第 2 遍还能答对几段？
+
+# %%
+guess = ...
+classroom.predict("05.p1", guess)
+
+# %%
+from jacklib.data.video import batches
+
+inputs = {"visual": [], "audio": []}  # of pass 2
+for batch, rows in zip(batches(validation, batch_size=8), low.reshape(-1, 8, S), strict=True):
+    (again,) = cten.seen_again(validation, batch, [rows], 2, [])
+    inputs["visual"].append(again.visual)
+    inputs["audio"].append(again.audio)
+pass_2 = {name: np.concatenate(parts) for name, parts in inputs.items()}
+labels = result.second.labels
+
+
+def right_in_pass_2(visual, audio):
+    """bool [64]: which clips the trained network gets right from these inputs."""
+    net.eval()
+    with jt.no_grad():
+        logits = [net(visual[i : i + 8], audio[i : i + 8]).logits.numpy() for i in range(0, 64, 8)]
+    return np.concatenate(logits).argmax(1) == labels
+
+
+heard = right_in_pass_2(**pass_2)
+print(f"pass 2: {heard.sum()} of 64 right; event gone: {heard[gone].sum()} of {gone.sum()}")
+hum = pass_2["audio"].reshape(64, S, -1, 128).copy()
+for blocks, inside in zip(hum, truth > 0, strict=True):
+    blocks[inside] = blocks[~inside][0]
+unheard = right_in_pass_2(pass_2["visual"], hum.reshape(pass_2["audio"].shape))
+classroom.reveal("05.p1", int(unheard.sum()))
+
+# %% [markdown] lang="en"
+# ### ✎ 05.8 · Did it hear it? · analyse ●●○
+#
+# Of the clips whose event is *gone* from the frames of pass 2 (`gone`) and that are right with the audio (`heard`), how many does the network owe to the audio, that is, how many are wrong without the event's audio (`unheard`)?
+
+# %% [markdown] lang="zh"
+# ### ✎ 05.8 · 它是听出来的吗？ · 分析 ●●○
+#
+# 第 2 遍的画面里事件*全部消失*（`gone`），有音频时答对（`heard`）的视频中，有几段要归功于音频，即去掉事件的音频（`unheard`）就答错？
+
+# %% tags=["exercise"]
+owed_to_audio = ...
+classroom.check("05.8", owed_to_audio, gone=gone, heard=heard, unheard=unheard)
 
 # %% [markdown] lang="en"
 # ### Which attention finds the event?
@@ -644,7 +738,6 @@ else:
 
 # %%
 from jacklib.core.metrics import attention_on_truth
-from jacklib.data.video import batches
 
 net.eval()
 columns = {"within image": [], "within audio": [], "v2a": [], "a2v": [], "temporal γ": []}
@@ -658,19 +751,14 @@ with jt.no_grad():
         columns["temporal γ"].append(out.gamma.numpy())
 ratios = {name: attention_on_truth(np.concatenate(c), truth) for name, c in columns.items()}
 
-figure, ax = plt.subplots(figsize=(7, 2.6))
-bars = ax.bar(list(ratios), list(ratios.values()), color=[GREY] * 4 + [ORANGE], width=0.5)
-ax.bar_label(bars, fmt="%.2f")
-ax.axhline(1, color="black", ls="--", lw=1, label="uniform attention")
-ax.axhline(8 / 3, color="black", ls=":", lw=1, label="all of it on the event")
-ax.set(title="Attention on the planted events (validation)", ylabel="× uniform", ylim=(0, 3.1))
-ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-plt.show()
+show.bars(
+    ratios, {"uniform attention": 1, "all of it on the event": 8 / 3},
+    unit="× uniform", marked=["temporal γ"], most=3.1,
+)  # fmt: skip
 
 with jt.no_grad():
     trained = net(visual, audio)
-title = f"{samples[joy].id}, after training"
-show_attention(trained, joy, event, title)
+show.attention_matrices(trained, joy, event, "after training")
 
 # %% [markdown] lang="en"
 # Compare with the figures of section 3; the scale is the same. Two things to know if $\gamma$ scores lower than the attention within the image stream:
@@ -678,7 +766,7 @@ show_attention(trained, joy, event, title)
 # - The non-local block copies what it finds into *every* segment. Once the features of all segments contain the event, $\gamma$ has little left to choose between.
 # - Pass 2 rewards a network that can do without the segments it attends to most. A network that can recognise the emotion in any segment has no reason to prefer one.
 #
-# So high accuracy does not guarantee that $\gamma$ points at the event. An attention map is a hint at what a network uses; do not trust it without a score like this one.
+# So high accuracy does not guarantee that $\gamma$ points at the event. (Of the six matrices, *within image* answers the question of this section: from which segments do the visual features come?) An attention map is a hint at what a network uses; do not trust it without a score like this one.
 
 # %% [markdown] lang="zh"
 # 请与第 3 节的图对照，色标相同。如果 $\gamma$ 的得分低于视觉流内部的注意力，有两点值得知道：
@@ -686,24 +774,52 @@ show_attention(trained, joy, event, title)
 # - 非局部模块会把找到的东西送进*每个*片段。所有片段的特征都包含了事件，$\gamma$ 就没有多少可选择的了。
 # - 第 2 遍奖励的是不依赖注意力最高的片段也能判断的网络；如果从任何片段都能识别情感，就没有理由偏向其中一个。
 #
-# 所以准确率高，不等于 $\gamma$ 指向事件。注意力图只是提示网络用了什么，要像这样打分之后才能采信。
+# 所以准确率高，不等于 $\gamma$ 指向事件。（六个矩阵中，“视觉流内部”回答的就是本节的问题：视觉特征来自哪些片段？）注意力图只是提示网络用了什么，要像这样打分之后才能采信。
 
 # %% [markdown] lang="en"
-# ## 7 · Detection: *when* does the emotion happen?
+# ### ✎ 05.9a · θ = 1 · apply ●○○
+#
+# All eight $\gamma$ of a clip differ. How many segments do passes 2 and 3 get at $\theta=1$? Answer `(pass 2, pass 3)`.
+
+# %% [markdown] lang="zh"
+# ### ✎ 05.9a · θ = 1 · 应用 ●○○
+#
+# 一段视频的八个 $\gamma$ 各不相同。$\theta=1$ 时第 2、3 遍各有几个片段？用 `(第 2 遍, 第 3 遍)` 作答。
+
+# %% tags=["exercise"]
+seen_at_1 = ...  # (pass 2, pass 3)
+classroom.check("05.9a", seen_at_1)
+
+# %% [markdown] lang="en"
+# ### ✎ 05.9b · How much is erased? · apply ●●○
+#
+# On the validation clips: how many segments does pass 2 keep on average at $\theta=0.5$, $0.7$ and $0.9$? Use `result.first.gamma` (`[64, 8]`) and count in `kept_segments(...).low`.
+
+# %% [markdown] lang="zh"
+# ### ✎ 05.9b · 擦掉多少？ · 应用 ●●○
+#
+# 在验证视频上，$\theta$ 取 $0.5$、$0.7$、$0.9$ 时，第 2 遍平均保留几个片段？用 `result.first.gamma`（`[64, 8]`），在 `kept_segments(...).low` 里数。
+
+# %% tags=["exercise"]
+kept_on_average = ...  # three numbers
+classroom.check("05.9b", kept_on_average, gamma=result.first.gamma)
+
+# %% [markdown] lang="en"
+# ## 7 · Detection: *when* does the emotion happen? ☆
 #
 # In **weakly supervised detection** the network learns from labels of whole videos but has to predict time intervals. JACK derives them from $\gamma$ (`attention_proposals`): $\gamma$ is stretched to 0…1 and cut at the levels 0.1, 0.2, … 0.9; every run of segments above a level is a **proposal**. Its score is the contrast of the run with its neighbours, times the probability of the predicted class; of proposals that overlap strongly, only the best is kept.
 #
 # A proposal is measured by its **temporal IoU** with the event: the time covered by both, divided by the time covered by either.
 
 # %% [markdown] lang="zh"
-# ## 7 · 检测：情感*何时*发生？
+# ## 7 · 检测：情感*何时*发生？ ☆
 #
 # **弱监督检测**只用整段视频的标签训练，却要给出时间区间。JACK 由 $\gamma$ 得到区间（`attention_proposals`）：把 $\gamma$ 拉伸到 0…1，用 0.1、0.2……0.9 各切一刀，高于该水平的每一串相邻片段就是一个**候选片段**（proposal）。它的得分等于它比两旁高出多少，乘以预测类别的概率；重叠太多的只留最好的一个。
 #
 # 候选片段好不好，看它与事件的**时间交并比**（tIoU）：两者共有的时间，除以两者合起来覆盖的时间。
 
 # %%
-from jacklib.core.metrics import temporal_iou, temporal_map
+from jacklib.core.metrics import temporal_map
 
 found = cten.detections(result.mean, validation)
 events = cten.events(validation)
@@ -712,26 +828,26 @@ g = result.mean.gamma[index]
 seconds = item.n_frames / 30
 event_time = events[item.id]["annotations"][0]["segment"]
 
-stretched = (g - g.min()) / max(g.max() - g.min(), 1e-9)
-figure, (top, bottom) = plt.subplots(2, 1, figsize=(9, 4), sharex=True, height_ratios=[1, 1.3])
-top.bar(
-    np.arange(S) * seconds / S, stretched, width=seconds / S, align="edge", color=BLUE, ec="white"
-)
-top.set(title=f"γ of {item.id} after training, stretched to 0…1", ylabel="γ, stretched")
-for place, proposal in enumerate(found[item.id]):
-    a, b = proposal["segment"]
-    bottom.barh(place, b - a, left=a, height=0.5, color=BLUE)
-    overlap = temporal_iou((a, b), [event_time]).item()
-    words = f" score {proposal['score']:.2f}, tIoU {overlap:.2f}"
-    bottom.text(seconds * 1.01, place, words, va="center")
-for ax in (top, bottom):
-    ax.axvspan(*event_time, color=ORANGE, alpha=0.3, lw=0, zorder=0, label="planted event")
-bottom.set(xlabel="time (s)", ylabel="proposal", xlim=(0, seconds))
-bottom.set_yticks(range(len(found[item.id])))
-bottom.set_ylim(max(len(found[item.id]), 4) - 0.5, -0.5)
-bottom.set_title(f"Its proposals for {found[item.id][0]['label']}, best first")
-top.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-plt.show()
+show.proposals(g, found[item.id], event_time, seconds)
+
+# %% [markdown] lang="en"
+# ### ✎ 05.10 · Temporal IoU · apply ●○○
+#
+# Two intervals `(start, end)`, in seconds: the time that both cover, divided by the time that at least one of them covers.
+
+# %% [markdown] lang="zh"
+# ### ✎ 05.10 · 时间交并比 · 应用 ●○○
+#
+# 两个区间 `(start, end)`，单位为秒：两者都覆盖的时间，除以至少被其中一个覆盖的时间。
+
+
+# %% tags=["exercise"]
+def tiou(one, other):
+    """A number from 0 to 1."""
+    ...
+
+
+classroom.check("05.10", tiou)
 
 # %% [markdown] lang="en"
 # ### Mean average precision, with its baselines
@@ -816,23 +932,8 @@ for head, runs in of_runs.items():
     print()
 
 # %%
-figure, axes = plt.subplots(1, 3, figsize=(9, 2.6))
-for ax, (head, level) in zip(axes, levels.items(), strict=True):
-    for seed in of_runs[head]["erasing"]:
-        pair = [of_seed[seed] for of_seed in of_runs[head].values()]
-        ax.plot([0, 1], pair, "o-", color=GREY, mfc=ORANGE, mec=BLUE, lw=1.2)
-        ax.text(1.05, pair[1], seed, va="center", fontsize=8)
-    ax.axhline(level, color="black", ls="--", lw=1)
-    ax.set_xticks([0, 1], of_runs[head])
-    ax.set(title=head, xlim=(-0.5, 1.5))
-    ax.margins(y=0.15)
-axes[0].set_ylabel("accuracy")
-axes[1].set_ylabel("× uniform")
-axes[2].set_ylabel("mAP")
-figure.suptitle(
-    "The two runs of each seed; dashed: most frequent class, uniform attention, random γ"
-)
-plt.show()
+for ax, (head, level) in zip(show.panels(3), levels.items(), strict=True):
+    show.runs(of_runs[head], level, title=head, ax=ax)
 
 helped = [head for head, pair in compared.items() if pair.chance <= 0.05]
 if helped:
@@ -854,7 +955,7 @@ else:
 # 规则见 04 第 6 节（“怎样比较两次运行”）。这张表的早先版本里，三对都是有擦除的更好，但那时种子 0 和 1 的初始权重完全相同（02 的陷阱 50）：三对其实只有两对。种子再多，得到的结论也只对*这批*视频成立；论文的提升是在真实视频上测的，那里的上下文确实含有信息。
 
 # %% [markdown] lang="en"
-# ## 8 · Look at the erasing
+# ## 8 · Look at the erasing ☆
 #
 # Choose a clip and move $\theta$. Things to try:
 #
@@ -865,7 +966,7 @@ else:
 # (On a page without a running kernel, such as GitHub, only the first figure is shown.)
 
 # %% [markdown] lang="zh"
-# ## 8 · 看看擦除
+# ## 8 · 看看擦除 ☆
 #
 # 选一段视频，拖动 $\theta$。可以试试：
 #
@@ -891,11 +992,11 @@ erasing_widget(*cten.erasing_states(net, validation, chosen), lang=LANG)
 # 同一个网络没有用真实影片训练过，现在输入第 2 节的那段视频。**请谨慎解读这张图。** 网络只用渲染的图形训练过；素材只有一部动画短片；它的标签还是 AI 模型根据静止画面标注的。这里的概率和擦除只说明代码能处理真实的画面和声音，不代表网络能理解影片里的情感。
 
 # %%
+from IPython.display import display
+
 from jacklib.widgets.erasing import render
 
-figure = render(cten.erasing_state(net, film, number), lang=LANG)
-figure.set_dpi(80)
-display(figure)
+display(render(cten.erasing_state(net, film, number), lang=LANG))
 
 # %%
 on_film = cten.test(net, film).mean
@@ -904,12 +1005,12 @@ print(f"{right} of {len(film)} film clips right; guessing would get {len(film) /
       f"always the film's most frequent class {np.bincount(on_film.labels).max()}")  # fmt: skip
 
 # %% [markdown] lang="en"
-# ## 9 · The paper's size: a GPU and the real VE8
+# ## 9 · The paper's size: a GPU and the real VE8 ☆
 #
 # `CTENConfig.paper()` builds the released network, and the command line takes the real data; `docs/en/dataset.md` lists the sources of VE8 and of the Kinetics weights `resnet-101-kinetics.pth`. The released code trains with batches of 32; the commands use 4, which needs far less GPU memory. The next cell only prints the commands; they need a GPU.
 
 # %% [markdown] lang="zh"
-# ## 9 · 论文规模：GPU 与真实的 VE8
+# ## 9 · 论文规模：GPU 与真实的 VE8 ☆
 #
 # `CTENConfig.paper()` 就是作者发布的网络，命令行可以直接读真实数据；VE8 和 Kinetics 预训练权重 `resnet-101-kinetics.pth` 从哪里获取，见 `docs/cn/数据集准备.md`。作者的代码批大小为 32；下面的命令取 4，占用的显存少得多。下一格只打印命令，实际运行需要 GPU。
 
@@ -936,187 +1037,52 @@ bash script/run.sh CTEN test_singlevideo --video_path my_video.mp4 \\
   --checkpoint_path results/ve8_cten/best.pth""")
 
 # %% [markdown] lang="en"
-# ## 10 · Exercises
+# ## Quiz
 #
-# Each cell checks itself: ✓ right, ✗ wrong with a hint, ○ not done yet. Write your answer below `your answer here` and run the cell again.
+# Write a letter for each question and run the cell again: every answer gets its comment.
+
+# %% [markdown] lang="zh"
+# ## 小测验
 #
-# **Exercise 1 — the threshold, by hand.** A clip has five segments with $\gamma = (0.2,\ 1.2,\ 0.9,\ 0.4,\ 1.0)$, and $\theta=0.7$. (a) What is $t$? (b) Which segments (counted from 0) does pass 2 keep? (c) Which does pass 3 keep?
+# 为每题写一个字母，再运行一次：每个答案都有点评。
 
-# %% [markdown] lang="zh"
-# ## 10 · 练习
+# %%
+answers = {1: "", 2: "", 3: "", 4: "", 5: ""}  # a, b, c or d
+classroom.quiz("05", answers)
+
+# %% [markdown] lang="en" tags=["slide"]
+# ## In three sentences
 #
-# 每一格都会自己检查：✓ 对，✗ 错（附提示），○ 还没做。在注明“在这里作答”的地方写代码，再运行一次该格。
+# CTEN trains on three views of a video: whole, without its keyframes, and its keyframes alone, with one label and one network. In its passes image and audio attend to each other, and its temporal attention decides what is erased, so what it erases is only as good as that attention. Claims such as "it heard it" or "erasing helps" are hypotheses; controls, baselines and seeds test them.
+
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 三句话总结
 #
-# **练习 1——手算阈值。** 一段视频有五个片段，$\gamma = (0.2,\ 1.2,\ 0.9,\ 0.4,\ 1.0)$，$\theta=0.7$。(a) $t$ 是多少？(b) 第 2 遍保留哪些片段（从 0 数起）？(c) 第 3 遍保留哪些？
-
-# %%
-t_by_hand = ...
-pass_2_keeps = ...  # a list such as [1, 2]
-pass_3_keeps = ...
-### BEGIN SOLUTION
-t_by_hand = 0.7 * 1.2 + 0.3 * 0.2
-pass_2_keeps = [0, 3]
-pass_3_keeps = [1, 4]
-### END SOLUTION
-hint = "t = 0.7 times the largest plus 0.3 times the smallest γ."
-hint_zh = "t = 0.7 × 最大的 γ + 0.3 × 最小的 γ。"
-ok = classroom.check_value("1a threshold", t_by_hand, 0.9, hint=hint, hint_zh=hint_zh)
-hint, hint_zh = "Pass 2: γ < t. 0.9 is not below 0.9.", "第 2 遍：γ < t。0.9 并不小于 0.9。"
-ok = classroom.check_value("1b pass 2", pass_2_keeps, [0, 3], hint=hint, hint_zh=hint_zh)
-hint, hint_zh = "Pass 3: γ > t. 0.9 is not above 0.9.", "第 3 遍：γ > t。0.9 并不大于 0.9。"
-ok = classroom.check_value("1c pass 3", pass_3_keeps, [1, 4], hint=hint, hint_zh=hint_zh)
+# CTEN 用同一个网络、同一个标签，在三种视图上训练：完整视频、擦除关键帧之后、只剩关键帧。视觉与音频互相关注，时间注意力决定擦除什么，所以擦得对不对取决于注意力准不准。“它是听出来的”“擦除有帮助”都只是假设，要用对照、基线和种子去检验。
 
 # %% [markdown] lang="en"
-# **Exercise 2 — the pool of frames.** `kept` is a list of booleans, one per segment. From which frames (counted from 0, in order) does the pass sample? Each segment has `n_frames // len(kept)` frames; frames left over at the end belong to none. If no segment is kept, all `n_frames` frames are used.
+# ## References
+#
+# - Z. Zhang, L. Wang and J. Yang, *Weakly Supervised Video Emotion Detection and Prediction via Cross-Modal Temporal Erasing Network*, CVPR 2023: the network, erasing and detection.
+# - S. Zhao et al., *An End-to-End Visual-Audio Attention Network for Emotion Recognition in User-Generated Videos*, AAAI 2020: the temporal attention.
+# - The released code of CTEN, github.com/nku-zhichengzhang/WECL: the table in section 3.
 
 # %% [markdown] lang="zh"
-# **练习 2——帧池。** `kept` 是真值列表，每个片段一个。这一遍可以从哪些帧（从 0 数起，按顺序）里取？每个片段有 `n_frames // len(kept)` 帧，末尾多出来的不属于任何片段。一个片段都没保留时，取全部 `n_frames` 帧。
-
-
-# %%
-def my_frame_pool(kept, n_frames):
-    """A list of frame numbers."""
-    ### BEGIN SOLUTION
-    part = n_frames // len(kept)
-    frames = [s * part + f for s in range(len(kept)) if kept[s] for f in range(part)]
-    return frames or list(range(n_frames))
-    ### END SOLUTION
-
-
-cases = [([True, False], 6), ([False, True, True, False], 19), ([False, False], 5)]
-ok = classroom.check_function(
-    "2 frame pool",
-    my_frame_pool,
-    [(case, frame_pool(*case)) for case in cases],
-    hint="Segment s is frames s * part to (s + 1) * part, part = n_frames // len(kept).",
-    hint_zh="片段 s 是第 s * part 到 (s + 1) * part 帧（不含末尾），part = n_frames // len(kept)。",
-)
+# ## 参考文献
+#
+# - Z. Zhang、L. Wang、J. Yang，*Weakly Supervised Video Emotion Detection and Prediction via Cross-Modal Temporal Erasing Network*，CVPR 2023：网络、擦除与检测。
+# - S. Zhao 等，*An End-to-End Visual-Audio Attention Network for Emotion Recognition in User-Generated Videos*，AAAI 2020：时间注意力。
+# - CTEN 的公开代码，github.com/nku-zhichengzhang/WECL：第 3 节的对照表。
 
 # %% [markdown] lang="en"
-# **Exercise 3 — attention rows.** `q` are the queries `[S, d]`, `k` the keys `[T, d]` of one clip. Compute the attention matrix `[S, T]`: scaled scores $qk^{\top}/\sqrt{d}$, then softmax along each row.
+# ## To go on
+#
+# Call `cten.test(net, validation, theta=0.5)` and see which accuracy changes; train with `erasing=False` and compare γ; give your own video to `bash script/run.sh CTEN test_singlevideo`.
 
 # %% [markdown] lang="zh"
-# **练习 3——注意力的各行。** `q` 是一段视频的查询 `[S, d]`，`k` 是键 `[T, d]`。求注意力矩阵 `[S, T]`：先算缩放得分 $qk^{\top}/\sqrt{d}$，再逐行做 softmax。
-
-
-# %%
-def attention_matrix(q, k):
-    """[S, d], [T, d] -> [S, T], each row summing to 1."""
-    ### BEGIN SOLUTION
-    scores = q @ k.T / np.sqrt(q.shape[1])
-    e = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
-    ### END SOLUTION
-
-
-from jacklib.networks.cten import attend
-
-q, k = np.random.default_rng(1).normal(size=(2, 4, 16)).astype(np.float32)
-ok = classroom.check_function(
-    "3 attention",
-    attention_matrix,
-    [
-        ((np.zeros((2, 16)), np.ones((5, 16))), np.full((2, 5), 0.2)),
-        ((q, k), attend(*(jt.array(x[None]) for x in (q, k, k)))[1].numpy()[0]),
-    ],
-    tolerance=1e-5,
-    hint="Divide by the root of q.shape[1] before np.exp; then divide by the sum along axis 1.",
-    hint_zh="先除以 q.shape[1] 的平方根再取 np.exp，然后除以沿轴 1 的和。",
-)
-
-# %% [markdown] lang="en"
-# **Exercise 4 — temporal IoU.** Two intervals `(start, end)`, in seconds: the time that both cover, divided by the time that at least one of them covers.
-
-# %% [markdown] lang="zh"
-# **练习 4——时间交并比。** 两个区间 `(start, end)`，单位为秒：两者都覆盖的时间，除以至少被其中一个覆盖的时间。
-
-
-# %%
-def tiou(one, other):
-    """A number from 0 to 1."""
-    ### BEGIN SOLUTION
-    common = max(0, min(one[1], other[1]) - max(one[0], other[0]))
-    return common / (one[1] - one[0] + other[1] - other[0] - common)
-    ### END SOLUTION
-
-
-pairs = [((0, 4), (0, 4)), ((0, 3.2), (0.8, 2)), ((1, 3), (2, 5)), ((0, 1), (2, 3))]
-ok = classroom.check_function(
-    "4 tIoU",
-    tiou,
-    [(pair, temporal_iou(pair[0], [pair[1]]).item()) for pair in pairs],
-    hint="common = the earlier end minus the later start, at least 0; both lengths minus common "
-    "is what either covers.",
-    hint_zh="common = 较早的结束减较晚的开始，不小于 0；两段长度之和减去 common 就是合起来的时间。",
-)
-
-# %% [markdown] lang="en"
-# **Exercise 5 — which pass gets the event?** Given $\gamma$ `[S]` and `truth` `[S]` (1 where a segment lies in the event, else 0): what fraction of the event's segments do passes 2 and 3 get? `kept_segments(gamma, theta)` gives `.low` and `.high`; a pass with no segment left gets the whole clip.
-
-# %% [markdown] lang="zh"
-# **练习 5——哪一遍包含事件？** 给定 $\gamma$ `[S]` 和 `truth` `[S]`（片段在事件里为 1，否则为 0）：第 2 遍和第 3 遍各包含事件片段的多大比例？`kept_segments(gamma, theta)` 给出 `.low` 和 `.high`；一个片段都没留下的那一遍用完整视频。
-
-
-# %%
-def event_seen(gamma, truth, theta=0.7):
-    """(share that pass 2 sees, share that pass 3 sees)."""
-    ### BEGIN SOLUTION
-    shares = [truth[rows].sum() / truth.sum() for rows in kept_segments(gamma, theta)]
-    empty = [not rows.any() for rows in kept_segments(gamma, theta)]
-    return tuple(1.0 if none else share for share, none in zip(shares, empty, strict=True))
-    ### END SOLUTION
-
-
-planted = np.array([0, 0, 1, 1, 1, 0, 0, 0])
-sharp = np.array([0.1, 0.2, 1.0, 0.9, 0.95, 0.1, 0.0, 0.2])
-elsewhere = np.array([1.0, 0.9, 0.2, 0.1, 0.8, 0.0, 0.1, 0.2])
-ok = classroom.check_function(
-    "5 event seen",
-    event_seen,
-    [
-        ((sharp, planted), (0.0, 1.0)),
-        ((elsewhere, planted), (2 / 3, 1 / 3)),
-        ((elsewhere, planted, 0.9), (1.0, 0.0)),
-        ((np.ones(8), planted), (1.0, 1.0)),
-    ],
-    hint="truth[kept.low].sum() / truth.sum(), and 1 where not kept.low.any(); the same for high.",
-    hint_zh="truth[kept.low].sum() / truth.sum()；not kept.low.any() 时为 1。high 同理。",
-)
-
-# %% [markdown] lang="en"
-# **Exercise 6 — the effect of θ.** All eight $\gamma$ of a clip differ. (a) How many segments do passes 2 and 3 get at $\theta=1$? (b) At $\theta=0$? (c) On the validation clips: how many segments does pass 2 keep on average at $\theta=0.5$, $0.7$ and $0.9$? Use `result.first.gamma` (`[64, 8]`) and count in `kept_segments(...).low`.
-
-# %% [markdown] lang="zh"
-# **练习 6——θ 的作用。** 一段视频的八个 $\gamma$ 各不相同。(a) $\theta=1$ 时第 2、3 遍各有几个片段？(b) $\theta=0$ 时呢？(c) 在验证视频上，$\theta$ 取 $0.5$、$0.7$、$0.9$ 时，第 2 遍平均保留几个片段？用 `result.first.gamma`（`[64, 8]`），在 `kept_segments(...).low` 里数。
-
-# %%
-seen_at_1 = ...  # (pass 2, pass 3)
-seen_at_0 = ...
-kept_on_average = ...  # three numbers
-### BEGIN SOLUTION
-seen_at_1 = (7, 8)  # only the largest γ is not below t; none is above, so pass 3 sees all
-seen_at_0 = (8, 7)
-kept_on_average = [
-    kept_segments(result.first.gamma, theta).low.sum(1).mean() for theta in (0.5, 0.7, 0.9)
-]
-### END SOLUTION
-hint = "At θ = 1, t is the largest γ; at 0 the smallest. With nothing left, the whole clip is used."
-hint_zh = "θ = 1 时 t 就是最大的 γ，θ = 0 时是最小的 γ。什么都没留下时看到完整视频。"
-ok = classroom.check_value("6a θ = 1", seen_at_1, (7, 8), hint=hint, hint_zh=hint_zh)
-ok = classroom.check_value("6b θ = 0", seen_at_0, (8, 7), hint=hint, hint_zh=hint_zh)
-ok = classroom.check_value(
-    "6c θ and pass 2",
-    kept_on_average,
-    [kept_segments(result.first.gamma, x).low.sum() / len(truth) for x in (0.5, 0.7, 0.9)],
-    hint="kept_segments(result.first.gamma, theta).low.sum(1).mean() for each theta.",
-    hint_zh="对每个 theta 求 kept_segments(result.first.gamma, theta).low.sum(1).mean()。",
-)
-
-# %% [markdown] lang="en"
-# **To go on:** call `cten.test(net, validation, theta=0.5)` and see which accuracy changes; train with `erasing=False` and compare γ; give your own video to `bash script/run.sh CTEN test_singlevideo`.
-
-# %% [markdown] lang="zh"
-# **还可以试试：** 调用 `cten.test(net, validation, theta=0.5)`，看哪个准确率变了；用 `erasing=False` 再训练一次，比较 γ；用 `bash script/run.sh CTEN test_singlevideo` 处理自己的视频。
+# ## 还可以试试
+#
+# 调用 `cten.test(net, validation, theta=0.5)`，看哪个准确率变了；用 `erasing=False` 再训练一次，比较 γ；用 `bash script/run.sh CTEN test_singlevideo` 处理自己的视频。
 
 # %%
 solved, total = classroom.summary()
