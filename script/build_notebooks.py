@@ -24,7 +24,7 @@ beneath. Later cells must run with the blank, too.
 
 `build` writes `notebooks/NN_name.ipynb` (English) and `notebooks/cn/NN_name.ipynb` (Chinese), or
 with solutions `notebooks/solutions/en/` and `.../cn/`. All run in `notebooks/`. Building needs
-jupytext and nbclient (`pip install -e .[dev]`), and for what PyTorch says in a notebook PyTorch
+jupytext and nbclient (`pip install -e .[course]`), and for what PyTorch says in a notebook PyTorch
 (JACK_TORCH_PYTHON): its answers are stored for readers without it, see
 `jacklib.backend.torch_process`.
 """
@@ -157,6 +157,7 @@ def read_source(source: Path, *, solutions: bool = False) -> dict[str, NotebookN
     return editions
 
 
+CALL = re.compile(r"^classroom\.(check|quiz)\(\s*\"([\w.]+)\"", re.MULTILINE)
 CHECK = re.compile(r"^classroom\.check\(\s*\"([\w.]+)\"", re.MULTILINE)
 
 

@@ -36,6 +36,7 @@ bash script/run.sh robustness [PART ...] [--long]
                                            damaged files, kills, races and full disks
 bash script/run.sh lock                    write the lists of tested packages anew
 bash script/run.sh notebooks ...           build the notebooks from notebooks/src
+bash script/run.sh course build|grade ...  editions, slides and marks for a class
 bash script/run.sh weights [NETWORK ...]   train the classroom weights that ship anew
 END
 }
@@ -68,7 +69,8 @@ END
 # Are there lists of tested packages, with hashes, for this system? (For Python 3.10 to 3.12.)
 has_lists() { [[ $OSTYPE = linux-gnu && $HOSTTYPE = x86_64 ]]; }
 
-# Does Python $1 have the packages that pyproject.toml asks for, with $2 = dev those for dev too?
+# Does Python $1 have the packages that pyproject.toml asks for: of $2 = core, course (and core) or
+# dev (all)?
 # With $3 = jacklib that too, with $3 = exactly the versions of script/locked as well.
 complete() {
     [ -x "$1" ] && "$1" - "$root" "$2" "${3:-}" >/dev/null 2>&1 <<'END'
@@ -80,7 +82,8 @@ from packaging.requirements import Requirement
 root, kind, exactly = sys.argv[1:]
 wanted = []
 text = open(root + "/pyproject.toml", encoding="utf-8").read()
-for part, name in (("dependencies", "core"), ("dev", "dev"))[: 1 + (kind == "dev")]:
+parts = ("dependencies", "core"), ("course", "course"), ("dev", "dev")
+for part, name in parts[: 1 + ["core", "course", "dev"].index(kind)]:
     listed = re.search(r"^%s = \[\n(.*?)^\]" % part, text, re.DOTALL | re.MULTILINE).group(1)
     wanted += re.findall(r'^ *"(.*)",$', listed, re.MULTILINE)
     if exactly == "exactly":
@@ -111,14 +114,16 @@ stamp() { echo "$1 $(cat "$root/pyproject.toml" "$root"/script/locked/*.txt | ck
 # Is .venv as it should be? The stamp only saves the look into it. What an interrupted pip has half
 # written counts as installed, so nothing is believed of a setup that was not done.
 installed() {
-    local found= how=jacklib
+    local found= how=jacklib kind enough=no
     ! has_lists || how=exactly
     [ -x "$venv/bin/python" ] && [ ! -e "$log" ] || return 1
     [ ! -f "$venv/jacklib.stamp" ] || found=$(cat "$venv/jacklib.stamp")
-    [ "$found" = "$(stamp "$1")" ] || [ "$found" = "$(stamp dev)" ] || {
-        complete "$venv/bin/python" "$1" "$how" || return 1
-        { stamp "$1" >"$venv/jacklib.stamp"; } 2>/dev/null || true # it may be somebody else's
-    }
+    for kind in core course dev; do # each has all that the ones before have
+        [ "$kind" != "$1" ] || enough=yes
+        [ "$enough" = no ] || [ "$found" != "$(stamp "$kind")" ] || return 0
+    done
+    complete "$venv/bin/python" "$1" "$how" || return 1
+    { stamp "$1" >"$venv/jacklib.stamp"; } 2>/dev/null || true # it may be somebody else's
 }
 
 install() {
@@ -150,6 +155,7 @@ install() {
     pip=("$venv/bin/python" -m pip install -q)
     if has_lists; then
         lists=(-r locked/core.txt)
+        [ "$kind" = core ] || lists+=(-r locked/course.txt)
         [ "$kind" != dev ] || lists+=(-r locked/dev.txt)
         # What builds packages comes first, of the list and not as pip would take it.
         "${pip[@]}" --no-deps --require-hashes -r locked/build.txt >"$log" 2>&1 &&
@@ -158,7 +164,8 @@ install() {
             "${pip[@]}" --no-build-isolation --no-deps -e "$root" >"$log" 2>&1 || failed
     else
         say "The tested versions are known for Linux on x86-64 alone: taking the newest allowed."
-        [ "$kind" != dev ] || what="${root}[dev]"
+        [ "$kind" != course ] || what="${root}[course]"
+        [ "$kind" != dev ] || what="${root}[course,dev]"
         "${pip[@]}" -e "$what" >"$log" 2>&1 || failed
     fi
     stamp "$kind" >"$venv/jacklib.stamp"
@@ -319,6 +326,11 @@ case ${1:-} in
     doctor | prepare | verify | cuda)
         set_up core no
         jack "$@"
+        ;;
+    course)
+        shift
+        set_up course yes
+        cd -- "$here" && exec "$python" "$root/script/start.py" script.course "$@"
         ;;
     notebooks | weights) # what the project itself is built with lies beside this file
         set_up dev yes

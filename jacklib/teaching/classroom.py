@@ -16,6 +16,7 @@ cell: see `jacklib.teaching.exercise`. `grade` is `check` for marking: it raises
 
 import contextlib
 import copy
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -44,6 +45,7 @@ __all__ = [
 ]  # fmt: skip
 
 TRIES = 3  # before the solution is shown
+_MARKING = "NBGRADER_EXECUTION"  # set where nbgrader runs a notebook: what is wrong must raise
 _results: dict[str, bool] = {}  # exercise's name -> right, in the order of first checking
 
 
@@ -51,7 +53,8 @@ def check(name: str, answer: Any, **given: Any) -> None:
     """Check an answer to an exercise, print one line, note it. given: what else the exercise needs
     of the notebook's data."""
     found = exercise.find(name)
-    _judge(name, lambda: found.judge(answer, given=given), answer)
+    share = _judge(name, lambda: found.judge(answer, given=given), answer)
+    assert share or not os.environ.get(_MARKING), f"{name} is not right"
 
 
 def grade(name: str, answer: Any, *, seed: int, **given: Any) -> float | None:
@@ -144,7 +147,7 @@ def quiz(number: str, answers: Mapping[int, str], *, seed: int | None = None) ->
             )
         page.append("")
     page.append(_say("quiz", right=right, total=len(questions)))
-    if seed is not None:
+    if seed is not None or os.environ.get(_MARKING):
         assert right, f"{number}{_say('colon')}{_say('quiz', right=0, total=len(questions))}"
         return None if right == len(questions) else float(right)
     from IPython.display import Markdown, display  # a terminal's Python does without
@@ -185,9 +188,10 @@ def summary() -> tuple[int, int]:
 # --- how a check is judged ----------------------------------------------------------------------
 
 
-def _judge(name: str, judge: Callable[[], float], answer: Any) -> None:
-    """Judge an answer, print its line, note the result. Lets only Ctrl-C through."""
-    right, tried = False, True
+def _judge(name: str, judge: Callable[[], float], answer: Any) -> float:
+    """Judge an answer, print its line, note the result; returns the share that is right. Lets only
+    Ctrl-C through."""
+    share, tried = 0.0, True
     try:
         share = judge()
         right = share >= 1
@@ -199,9 +203,11 @@ def _judge(name: str, judge: Callable[[], float], answer: Any) -> None:
         why = str(error) if isinstance(error, Wrong) else one_line(error)
         stop = "" if why.endswith((".", "。", "!", "?", "？", "！")) else _say("stop")
         print(f"✗ {name}{_say('colon')}{why}{stop}{_say('space')}{_say('more', name=name)}")
+    right = share >= 1
     _results[name] = right
-    if right or tried:
+    if tried:
         kept.note(name, lambda entry: _tried(entry, right, answer))
+    return share
 
 
 def _tried(entry: dict, right: bool, answer: Any) -> None:

@@ -89,6 +89,13 @@ def sealed(name: str, value: Any, digits: int = 6) -> str:
     return hashlib.sha256(f"jack {name} {_spelled(value, digits)}".encode()).hexdigest()[:16]
 
 
+def right_choice(number: str, question: int) -> str:
+    """The letter that is right in a quiz's question, 1 to 5."""
+    asked = lesson(number)["quiz"][question - 1]
+    name = f"{number}.q{question}"
+    return next(c for c in asked["choices"] if sealed(name, c) == asked["answer"])
+
+
 def _spelled(value: Any, digits: int) -> str:
     """The one spelling of answers that count as the same."""
     value = plain(value)

@@ -25,7 +25,16 @@ from jacklib.files import whole_file
 from jacklib.ops import Optimizer
 from jacklib.training import parallel
 from jacklib.training.logs import Report
-from jacklib.training.runs import Run, begin, owned, restore_best, same_file, taken_over
+from jacklib.training.runs import (
+    Run,
+    begin,
+    keep_made,
+    made_before,
+    owned,
+    restore_best,
+    same_file,
+    taken_over,
+)
 from jacklib.weights.checkpoint import save_training, save_weights
 
 # One batch -> the parts that its loss is the sum of, one after the other, each (scalar, logits
@@ -71,9 +80,11 @@ def fit(
     with owned(run.folder, run.options.get("network", type(net).__name__)) as waited:
         progress = begin(run, net, optimizer, n_batches, n_epochs, rates)
         report = Report(run, n_epochs)
-        if waited and (found := taken_over(run, net, optimizer, progress, n_epochs)) is not None:
-            report.draw(found)
-            return found
+        if made_before(run, progress) or waited:
+            found = taken_over(run, net, optimizer, progress, n_epochs)
+            if found is not None:
+                report.draw(found)
+                return found
         if run.resume is not None and first_process:
             restore_best(run, net, progress)
         progress |= {"seed": run.seed, "n_batches": n_batches, "options": dict(run.options)}
@@ -94,6 +105,7 @@ def fit(
             progress |= {"epoch": epoch + 1, "batch": 0, "sums": [0.0, 0, 0, 0.0]}
             _keep(run, net, optimizer, progress)
             report.add(history)
+        keep_made(run, progress)
         return history
 
 

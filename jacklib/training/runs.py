@@ -253,6 +253,30 @@ def taken_over(
     return history
 
 
+def made_before(run: Run, progress: Mapping[str, Any]) -> bool:
+    """Whether the same run, made before, was put into the run's folder: where forty notebooks of
+    one lesson are marked, JACK_TRAINED names a folder that keeps what the first one trained."""
+    kept = _made(progress)
+    if kept is None or not (kept / "last.pth").is_file():
+        return False
+    for name in ("best.pth", "last.pth"):
+        write_bytes(run.folder / name, (kept / name).read_bytes())
+    return True
+
+
+def keep_made(run: Run, progress: Mapping[str, Any]) -> None:
+    """Keep a finished run for `made_before`."""
+    kept = _made(progress)
+    if kept is not None and not (kept / "last.pth").exists():
+        for name in ("best.pth", "last.pth"):
+            write_bytes(kept / name, (run.folder / name).read_bytes())
+
+
+def _made(progress: Mapping[str, Any]) -> Path | None:
+    folder = os.environ.get("JACK_TRAINED")
+    return Path(folder) / progress["run"] if folder and "run" in progress else None
+
+
 def _digest(value: Any) -> str:
     """A fingerprint of plain values, arrays, Vars, and objects that consist of them; of these
     counts what they show: attributes without an underscore."""

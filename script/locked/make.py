@@ -6,7 +6,8 @@ written down with its version and the hash of the file that pip would take.
 
 build.txt   what builds the packages that come as source
 core.txt    what jacklib and its notebooks need
-dev.txt     what building and testing the notebooks needs on top
+course.txt  what a teacher needs on top: editions of the lessons, marks
+dev.txt     what testing needs on top of both
 model.txt   the sentence model of notebook 08, whose own requirements are not wanted
 """
 
@@ -92,19 +93,22 @@ def main() -> int:
     if missing:
         print(f"lock needs python{', python'.join(missing)} too.", file=sys.stderr)
         return 1
-    found: dict[str, dict] = {"build": {}, "core": {}, "dev": {}, "model": {}}
+    found: dict[str, dict] = {part: {} for part in ("build", "core", "course", "dev", "model")}
     for python in PYTHONS:
         path = str(shutil.which(f"python{python}"))
         print(f"Python {python}...", file=sys.stderr)
-        everything = resolve(path, [*wanted("dependencies"), *wanted("dev")])
+        teachers = [*wanted("dependencies"), *wanted("course")]
+        everything = resolve(path, [*teachers, *wanted("dev")])
         pinned = [f"{name}=={version}" for name, (version, _) in everything.items()]
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
             file.write("\n".join(pinned))
             file.flush()
             core = resolve(path, wanted("dependencies"), "-c", file.name)
+            course = resolve(path, teachers, "-c", file.name)
         found["build"][python] = resolve(path, BUILD)
         found["core"][python] = core
-        found["dev"][python] = {k: v for k, v in everything.items() if k not in core}
+        found["course"][python] = {k: v for k, v in course.items() if k not in core}
+        found["dev"][python] = {k: v for k, v in everything.items() if k not in course}
         found["model"][python] = resolve(path, [MODEL], "--no-deps")
     for name, packages in found.items():
         path = HERE / f"{name}.txt"

@@ -96,7 +96,8 @@ class Machine:
     def installation(self, kind: str):
         """How pip is called for what a kind of command needs."""
         pip, checked = "venv -m pip install -q", "--no-deps --require-hashes"
-        more = " -r locked/dev.txt" if kind == "dev" else ""
+        kinds = ("course", "dev")[: ["core", "course", "dev"].index(kind)]
+        more = "".join(f" -r locked/{name}.txt" for name in kinds)
         return [
             f"{pip} {checked} -r locked/build.txt",
             f"{pip} {checked} --no-build-isolation -r locked/core.txt{more}",
@@ -245,11 +246,16 @@ def test_first_use_installs_once_and_passes_the_words_on(complete_machine):
     assert result.stderr == "" and machine.pip_installs() == []
     assert not any(call.startswith("base") for call in machine.calls)
 
-    # The tests need more packages; with those, the rest needs nothing.
-    machine.run("notebooks", "build")
-    assert machine.pip_installs() == machine.installation("dev")
+    # A teacher needs more packages, the tests more again; with those, the rest needs nothing.
+    machine.run("course", "build")
+    assert machine.pip_installs() == machine.installation("course")
     machine.run("CTEN", "test")
     assert machine.pip_installs() == []
+    machine.run("notebooks", "build")
+    assert machine.pip_installs() == machine.installation("dev")
+    for command in (("CTEN", "test"), ("course", "grade", "x")):
+        machine.run(*command)
+        assert machine.pip_installs() == []
 
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "script/locked/core.txt"])
@@ -263,7 +269,8 @@ def test_changed_lists_install_again(complete_machine, name):
 
 def test_a_system_without_tested_versions_takes_the_newest_and_says_so(complete_machine):
     machine = complete_machine
-    for command, what in (("doctor", machine.root), ("notebooks", f"{machine.root}[dev]")):
+    for command, what in (("doctor", machine.root), ("course", f"{machine.root}[course]"),
+                          ("notebooks", f"{machine.root}[course,dev]")):  # fmt: skip
         result = machine.run(command, OSTYPE="darwin23", HOSTTYPE="arm64")
         assert result.returncode == 0 and "taking the newest allowed" in result.stderr
         assert machine.pip_installs() == [f"venv -m pip install -q -e {what}"]
@@ -654,7 +661,8 @@ def test_conda_environment_has_pyprojects_packages():
         from pip._vendor import tomli as tomllib
     yaml = pytest.importorskip("yaml")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
+    more = project["optional-dependencies"]
+    wanted = project["dependencies"] + more["course"] + more["dev"]
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     assert environment["name"] == "jack" and environment["channels"] == ["conda-forge"]
     *conda, pip = environment["dependencies"]
@@ -675,7 +683,7 @@ def locked(name: str) -> list[tuple[Requirement, list[str]]]:
     return found
 
 
-@pytest.mark.parametrize("name", ["build", "core", "dev", "model"])
+@pytest.mark.parametrize("name", ["build", "core", "course", "dev", "model"])
 def test_every_locked_package_has_one_version_and_a_hash(name):
     packages = locked(name)
     assert packages
@@ -690,9 +698,10 @@ def test_every_locked_package_has_one_version_and_a_hash(name):
 @pytest.mark.parametrize("python", ["3.10", "3.11", "3.12"])
 def test_the_lists_fit_pyproject(python):
     text = (ROOT / "pyproject.toml").read_text()
-    for name, part in (("core", "dependencies"), ("dev", "dev")):
+    for kinds, part in (("core", "dependencies"), ("core course", "course"),
+                        ("core course dev", "dev")):  # fmt: skip
         versions = {}
-        for requirement, _ in locked("core") + locked("dev") * (name == "dev"):
+        for requirement, _ in [one for kind in kinds.split() for one in locked(kind)]:
             marker = requirement.marker
             if marker is None or marker.evaluate({"python_version": python}):
                 assert canonicalize_name(requirement.name) not in versions, requirement
@@ -706,7 +715,7 @@ def test_the_lists_fit_pyproject(python):
 def test_the_lists_serve_the_first_release_of_each_python():
     """Debian 12's own Python is 3.11.2, and a package may want 3.11.5."""
     first, looked_at = f"3.{sys.version_info.minor}.0", 0
-    for requirement, _ in locked("core") + locked("dev"):
+    for requirement, _ in locked("core") + locked("course") + locked("dev"):
         try:
             about = importlib.metadata.metadata(requirement.name)
         except importlib.metadata.PackageNotFoundError:
@@ -722,7 +731,7 @@ def test_run_sh_reads_every_requirement_of_pyproject():
     text = (ROOT / "pyproject.toml").read_text()
     script = (ROOT / "script" / "run.sh").read_text()
     assert r"""re.findall(r'^ *"(.*)",$', listed, re.MULTILINE)""" in script
-    for part, least in (("dependencies", 14), ("dev", 6)):
+    for part, least in (("dependencies", 14), ("course", 3), ("dev", 4)):
         listed = re.search(rf"^{part} = \[\n(.*?)^\]", text, re.DOTALL | re.MULTILINE).group(1)
         found = [Requirement(line) for line in re.findall(r'^ *"(.*)",$', listed, re.MULTILINE)]
         assert len(found) == len(listed.splitlines()) >= least
