@@ -120,7 +120,7 @@ classroom.check("00a.1", steps)
 # %%
 positive = {name for name in DATASETS["ve8"].positive}
 for name in WHEEL:
-    print(f"{name:13}", "positive" if name in positive else "negative")
+    print("+" if name in positive else "-", name)
 
 # %% [markdown] lang="en"
 # ### ✎ 00a.2 · Where polarity cuts the wheel · analyse ●●○
@@ -308,10 +308,12 @@ placer
 mine = placer.places
 labels = {letter: LABELS[label] for letter, label in zip("ABCDEFGH", order, strict=True)}
 for letter, place in sorted(mine.items()):
-    same = place.petal == labels[letter]
-    polarity = (place.valence > 0) == (labels[letter] in positive)
-    print(f"{letter}  label {labels[letter]:13} you {place.petal:13}", "same" if same else "other",
-          "| polarity", "as PCCE" if polarity else "not as PCCE")  # fmt: skip
+    same = "=" if place.petal == labels[letter] else "≠"
+    polarity = "=" if (place.valence > 0) == (labels[letter] in positive) else "≠"
+    classroom.say(
+        f"{letter}: label {labels[letter]} {same} your {place.petal}; polarity of PCCE {polarity} yours",
+        f"{letter}：标签 {labels[letter]} {same} 你的 {place.petal}；PCCE 的极性 {polarity} 你的",
+    )
 if len(mine) == 8:
     same = sum(place.petal == labels[letter] for letter, place in mine.items())
     classroom.reveal("00a.p1", same)
@@ -337,7 +339,10 @@ for letter, place in sorted(mine.items()):
     if len(points):
         you = np.linalg.norm(place[1:] - points.mean(0))
         they = np.linalg.norm(points - points.mean(0), axis=1).mean()
-        print(f"{letter} {labels[letter]:13} you {you:.2f} from the mean, they {they:.2f}")
+        classroom.say(
+            f"{letter} ({labels[letter]}): you are {you:.2f} from the mean, they {they:.2f}",
+            f"{letter}（{labels[letter]}）：你离平均 {you:.2f}，他们离平均 {they:.2f}",
+        )
 if not others:
     classroom.say("No files of classmates yet: you are alone.", "还没有同学的文件，只有你自己。")
 

@@ -113,7 +113,10 @@ SPLITS = samples_folder() / "splits"
 seconds = json.loads((SPLITS / "tsl300" / "len_duration_dict.json").read_text())
 train = (SPLITS / "tsl300" / "split_train.txt").read_text().split()
 watch = sum(seconds[name] for name in train) / 3600
-print(f"{len(train)} training videos, {watch:.2f} hours to watch them once")
+classroom.say(
+    f"{len(train)} training videos, {watch:.2f} hours to watch them once",
+    f"{len(train)} 段训练视频，看一遍要 {watch:.2f} 小时",
+)
 
 # %% [markdown] lang="en"
 # ### ✎ 00b.1 · How many times as much? · analyse ●●○
@@ -198,7 +201,10 @@ videos = read_annotators(SPLITS / "tsl300")  # {video: {annotator: [(label, seco
 names = sorted(next(iter(videos.values())))
 for name in names:
     count = Counter(label for marks in videos.values() for label, _ in marks[name])
-    print(f"{name}: {count.total()} points, {count['p']} positive, {count['n']} negative")
+    classroom.say(
+        f"{name}: {count.total()} points, {count['p']} positive, {count['n']} negative",
+        f"{name}：{count.total()} 个点，正面 {count['p']} 个，负面 {count['n']} 个",
+    )
 
 # %% [markdown] lang="en"
 # First a prediction: cut the videos into pieces of 10 seconds, and note for each annotator whether a piece has a point or not. What is κ between annotators 0 and 1?
@@ -233,8 +239,12 @@ for name, marks in videos.items():
     for row, labels in zip(rows, agreement.in_windows(marks, seconds[name], 10), strict=True):
         row += [numbers[label] for label in labels]
 pieces = np.array(rows)  # [annotators, pieces]
-print(pieces.shape[1], "pieces; marked:", *(f"{share:.0%}" for share in (pieces > 0).mean(axis=1)))
-print(f"majority: {agreement.majority(pieces.tolist()):.1%}")
+shares = ", ".join(f"{share:.0%}" for share in (pieces > 0).mean(axis=1))
+most = agreement.majority(pieces.tolist())
+classroom.say(
+    f"{pieces.shape[1]} pieces; marked by each: {shares}; a majority agrees in {most:.1%}",
+    f"共 {pieces.shape[1]} 块；三人各标了 {shares}；过半数一致的占 {most:.1%}",
+)
 
 # %% [markdown] lang="en"
 # ### ✎ 00b.4 · When, or what? · analyse ●●○
@@ -259,18 +269,27 @@ classroom.check("00b.4", when_and_what)
 for one, other in ((0, 1), (0, 2), (1, 2)):
     found = when_and_what(pieces[one], pieces[other])
     if found is not None:
-        print(f"annotators {one} and {other}: when κ {found[0]:.2f}, what κ {found[1]:.2f}")
+        classroom.say(
+            f"annotators {one} and {other}: when κ {found[0]:.2f}, what κ {found[1]:.2f}",
+            f"标注者 {one} 与 {other}：何时 κ {found[0]:.2f}，是什么 κ {found[1]:.2f}",
+        )
 
 # %%
 marked = (pieces > 0).tolist()
 agree = np.mean(np.equal(*marked[:2]))
-print(f"annotators 0 and 1 agree on {agree:.0%} of the pieces, marked or not")
+classroom.say(
+    f"annotators 0 and 1 agree on {agree:.0%} of the pieces, marked or not",
+    f"标注者 0 与 1 在 {agree:.0%} 的块上一致（标了或都没标）",
+)
 classroom.reveal("00b.p1", round(agreement.kappa(*marked[:2]), 2))
 
 matched = [agreement.agreement_of_points(marks) for marks in videos.values()]
 points = sum(len(marks) for one in matched for marks in one.points.values())
 partners = sum(len(one.matches) for one in matched)  # of three pairs of annotators
-print(f"points with a partner of the same sentiment within 3 s: {partners / points:.0%}")
+classroom.say(
+    f"points with a partner of the same sentiment within 3 s: {partners / points:.0%}",
+    f"3 秒之内有同倾向的对应点的占 {partners / points:.0%}",
+)
 
 # %% [markdown] lang="en"
 # A majority of nearly 99% and these κ belong to the same labels. With three people a majority is missing only where all three differ, and most pieces are empty for everybody; κ asks whether two of them stopped the film at the same moments. (The paper reports 98.97% majority agreement; how a label was counted it does not say, so do not take the two numbers for the same.) Where both did stop, they mostly agree on what it was. For a network this means: a point says "somewhere here", its absence hardly says "nothing here". TSL-Net's pseudo labels (06) are an answer to just that.
@@ -372,7 +391,10 @@ for name, parts in splits.items():
     found = majority(parts["training"], parts["validation"])
     guessing = 1 / len(set(parts["training"]))
     if found is not None:
-        print(f"{name}: always {found[0]} {found[1]:.1%}, guessing uniformly {guessing:.1%}")
+        classroom.say(
+            f"{name}: always {found[0]} {found[1]:.1%}, guessing uniformly {guessing:.1%}",
+            f"{name}：全猜 {found[0]} {found[1]:.1%}，随机猜测 {guessing:.1%}",
+        )
 
 # %% [markdown] lang="en" tags=["slide"]
 # ## 7 · What is a mean over ten splits worth? ☆
@@ -413,8 +435,11 @@ for kind in ("fickle", "stubborn"):
         means.append(each.mean())
         naive.append(each.std(ddof=1) / np.sqrt(10))
     simulated[kind] = 100 * np.std(means)
-    print(f"{kind:9} the mean varies by {100 * np.std(means):.2f} points; "
-          f"spread / √10 says {100 * np.mean(naive):.2f}")  # fmt: skip
+    said = 100 * np.mean(naive)
+    classroom.say(
+        f"{kind}: the mean varies by {simulated[kind]:.2f} points; spread / √10 says {said:.2f}",
+        f"{kind}：平均实际变动 {simulated[kind]:.2f} 个百分点；离散程度 / √10 得出 {said:.2f}",
+    )
 
 # %% [markdown] lang="en"
 # The naive error is nearly the same for both, so it cannot tell them apart. For the stubborn network it is too small by more than half.
@@ -444,7 +469,10 @@ for kind in ("fickle", "stubborn"):
     rng = np.random.default_rng(1)
     found = honest_error(ten_splits(network(kind, rng), rng))
     if found is not None:
-        print(f"{kind:9} honest error {100 * found:.2f} points, real {simulated[kind]:.2f}")
+        classroom.say(
+            f"{kind}: honest error {100 * found:.2f} points, real {simulated[kind]:.2f}",
+            f"{kind}：如实的误差 {100 * found:.2f} 个百分点，真实的 {simulated[kind]:.2f}",
+        )
 
 # %% [markdown] lang="en"
 # Real networks lie between the two. So 57.3 against 54.5 is a difference of 2.8 points of which each side is uncertain by 1 to 1.7; to compare fairly, use the same splits for both and look at the differences video by video, or at least split by split (notebook 04, "How to compare runs").

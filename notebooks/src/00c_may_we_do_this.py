@@ -97,7 +97,10 @@ about = json.loads((arrays / "gait.json").read_text(encoding="utf-8"))
 poses = np.load(arrays / "test_joint.npy")[..., 0].transpose(0, 2, 3, 1)  # [192, 48, 16, 3], metres
 walkers = np.array([name.rsplit("_", 2)[0] for name in about["test"]])
 styles = np.array([about["emotions"][k] for k in np.load(arrays / "test_label.npy")])
-print(len(poses), "gaits of", len(set(walkers)), "walkers in", len(set(styles)), "styles")
+classroom.say(
+    f"{len(poses)} gaits of {len(set(walkers))} walkers in {len(set(styles))} styles",
+    f"{len(poses)} 段步态，{len(set(walkers))} 位行走者，{len(set(styles))} 种风格",
+)
 
 figure, axes = plt.subplots(1, 4, figsize=(9, 2.6), sharey=True)
 for ax, style in zip(axes, about["emotions"], strict=True):
@@ -367,7 +370,10 @@ record = read_options(samples_folder() / "weights" / "vaanet.safetensors")
 for name in ("network", "trained_on", "score", "epoch", "seed", "class_names"):
     print(f"{name:12} {record[name]}")
 validation = 8 * 8  # rendered clips: eight of each class; none of them was trained on
-print(f"{'measured on':12} {validation} validation clips, eight of each class")
+classroom.say(
+    f"measured on {validation} validation clips, eight of each class",
+    f"在 {validation} 段验证视频上测得，每类八段",
+)
 
 # %% [markdown] lang="en"
 # Two more facts, from `data_samples/weights/README.md`: of all epochs the best was kept, chosen by the score on these same validation clips; and the weights are under Apache-2.0, as JACK's code is.
