@@ -18,7 +18,8 @@ MARKS = {
     "mpi": ("test_parallel",),
     "torch": ("test_twins",),
     "slow": (
-        "test_browser", "test_notebooks", "test_course", "test_parallel", "test_memory", "test_twins",
+        "test_browser", "test_notebooks", "test_course", "test_parallel", "test_memory",
+        "test_twins",
         "test_robustness", "test_robustness_runs", "test_kernels", "test_cten",
         "test_tsl_commands", "test_commands", "test_gpu_check", "test_porting", "test_bench",
         "test_bench_tsl", "test_reproduce", "test_train", "test_front", "test_gait_commands",
