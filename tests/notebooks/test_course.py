@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 from support import ROOT
 
 from jacklib.errors import DataError
@@ -321,3 +322,12 @@ def test_a_training_that_was_made_before_is_taken_over(tmp_path, monkeypatch):
     assert (tmp_path / "two" / "last.pth").read_bytes() == b"last.pth"
     monkeypatch.delenv("JACK_TRAINED")
     assert not runs.made_before(other, progress)
+
+
+def test_every_lesson_has_a_question_to_answer_in_words():
+    """A line of the rubric earns a point, in both languages."""
+    known = yaml.safe_load((ROOT / "script" / "course" / "written.yaml").read_text("utf-8"))
+    assert set(known) == set(exercise.lessons())
+    for written in known.values():
+        lengths = {len(written["rubric"][lang]) for lang in ("en", "zh")}
+        assert lengths == {written["points"]} and all(written["question"].values())
