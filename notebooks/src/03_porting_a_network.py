@@ -168,10 +168,10 @@ swapped = jt.concat([jt.array(np.roll(a, -1, 1)), jt.array(a), jt.array(np.roll(
 ok = cmp("the wrong way round", swapped, theirs)
 
 # %% [markdown] lang="en"
-# **Piece 3, reverse mapping.** `clamp(min=...)`, `.T`, `square()` and a safe `logsumexp` have other names or none in Jittor. For the first three both files use a form that both frameworks accept: `clamp(1e-24)`, `transpose(0, 1)`, `x * x`. `logsumexp` comes from `jacklib.ops`. The public port wrote it as `log(sum(exp(x)))`: mathematically the same, but a different value once an exponential overflows. The inputs here are cosines, which are at most 1, so on *this* network the two agree. The formula is a trap all the same: patient L has larger values.
+# **Piece 3, reverse mapping.** `clamp(min=...)`, `.T`, `square()` and a safe `logsumexp` have other names or none in Jittor. For the first three both files use a form that both frameworks accept: `clamp(1e-24)`, `transpose(0, 1)`, `x * x`. `logsumexp` comes from `jacklib.ops`. The public port wrote it as `log(sum(exp(x)))`: mathematically the same, but a different value once an exponential overflows. The inputs here are cosines, which are at most 1, so on *this* network the two agree. The formula is a trap all the same.
 
 # %% [markdown] lang="zh"
-# **第 3 块：反向映射。** `clamp(min=...)`、`.T`、`square()` 和不会溢出的 `logsumexp`，在 Jittor 里要么换了名字，要么没有。前三个，两个文件都改用两个框架都接受的写法：`clamp(1e-24)`、`transpose(0, 1)`、`x * x`；`logsumexp` 来自 `jacklib.ops`。公开移植把它写成 `log(sum(exp(x)))`：数学上相同，可指数一旦溢出，得到的就是另一个数。这里输入的是余弦，最大为 1，所以在*这个*网络上两种写法一致；但它仍是个陷阱，病人 L 里的数就大得多。
+# **第 3 块：反向映射。** `clamp(min=...)`、`.T`、`square()` 和不会溢出的 `logsumexp`，在 Jittor 里要么换了名字，要么没有。前三个，两个文件都改用两个框架都接受的写法：`clamp(1e-24)`、`transpose(0, 1)`、`x * x`；`logsumexp` 来自 `jacklib.ops`。公开移植把它写成 `log(sum(exp(x)))`：数学上相同，可指数一旦溢出，得到的就是另一个数。这里输入的是余弦，最大为 1，所以在*这个*网络上两种写法一致；但它仍是个陷阱。
 
 # %%
 piece("unit")
@@ -823,7 +823,7 @@ plt.show()
 #
 # </details>
 #
-# Of the six bugs of published ports, four (G, H, J, K) cannot be seen in training: nothing drops, nothing breaks. The tasks are tiny and their data simple, so the sizes of these effects do not carry over to the papers' data sets; that a training curve is a weak test does. `compare` finds F, G, H and J with one step of two or four samples, and K by its initial values; L is visible only in the source, or with larger inputs.
+# Of the six bugs of published ports, four (G, H, J, K) cannot be seen in training: nothing drops, nothing breaks. The tasks are tiny and their data simple, so the sizes of these effects do not carry over to the papers' data sets; that a training curve is a weak test does. `compare` finds F, G, H and J with one step of two or four samples, and K by its initial values; L is visible only in the source, or once its scores are large.
 
 # %% [markdown] lang="zh"
 # <details><summary><b>逐位说明</b>（会说出诊断）</summary>
@@ -840,7 +840,7 @@ plt.show()
 #
 # </details>
 #
-# 公开移植的六个毛病里，有四个（G、H、J、K）在训练中看不出异样：没有下降，也没有崩溃。这里的任务很小，数据也简单，效应的大小说明不了论文数据集上的情形；但训练曲线是个很弱的检验，这一点到哪里都一样。而 `compare` 用两到四个样本、走一步，就找出了 F、G、H 和 J，K 从初值看得出来；L 只有看源码，或者换更大的输入才看得出。
+# 公开移植的六个毛病里，有四个（G、H、J、K）在训练中看不出异样：没有下降，也没有崩溃。这里的任务很小，数据也简单，效应的大小说明不了论文数据集上的情形；但训练曲线是个很弱的检验，这一点到哪里都一样。而 `compare` 用两到四个样本、走一步，就找出了 F、G、H 和 J，K 从初值看得出来；L 只有看源码，或者等得分变大之后，才看得出。
 
 # %% [markdown] lang="en" tags=["slide"]
 # ## 10 · Your own network: a checklist ☆
