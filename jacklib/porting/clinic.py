@@ -2,9 +2,10 @@
 
     show("C")                  the PyTorch and the Jittor code of a patient
     sick = patient("C")        the port, its reference, inputs, targets and loss
-    print(sick.compare())      what `porting.compare` says to it
+    verdict("C")               what `porting.compare` says to it
     train("C", seeds=range(3)) its training curve; healthy=True: that of the fixed port
     diagnosis("C")             the bug, what sees it, and the fixed lines
+    patient("C", bug=(a, b))   another bug: the healthy port with b in a's place
 
     mine = own("20261234")     the names of patients that nobody else has; they do for all of these
     ask(mine[0], line=12)      whether the bug is there; also module="context.norm" and kind=...
@@ -20,7 +21,7 @@ see `mutants`: `own` names them, "20261234/1" and so on, and the name is all tha
 import linecache
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -208,10 +209,13 @@ class Patient:
         )
 
 
-def patient(letter: str, healthy: bool = False) -> Patient:
-    """One of LETTERS, or a name that `own` gave; healthy: with the fixed port. Raises DataError for
-    another."""
-    return patient_of(_file(letter), letter, healthy)
+def patient(
+    letter: str, healthy: bool = False, bug: tuple[str, str] | None = None
+) -> Patient:  # fmt: skip
+    """One of LETTERS, or a name that `own` gave; healthy: with the fixed port; bug: instead of its
+    own, a piece of the fixed port and what stands there. Raises DataError for another name."""
+    file = _file(letter)
+    return patient_of(replace(file, bug=bug or file.bug), letter, healthy)
 
 
 def patient_of(file: _File, name: str, healthy: bool = False) -> Patient:
@@ -247,8 +251,17 @@ def show(letter: str) -> None:
             print(f"{number:3}  {line}")
 
 
+def verdict(letter: str) -> None:
+    """Print what `porting.compare` says to a patient; nothing of none ("")."""
+    if letter:
+        sick = patient(letter)
+        print(f"{letter}: {sick.title}\n{sick.compare().verdict}")
+
+
 def diagnosis(letter: str) -> None:
-    """Print what is wrong with a patient, where it shows, and the fixed lines."""
+    """Print what is wrong with a patient, where it shows, and the fixed lines; nothing of ""."""
+    if not letter:
+        return
     sick, fixed = (patient(letter, healthy).port_code for healthy in (False, True))
     file = _file(letter)
     known = f"; a public port of {file.origin} has it" if file.real else ""

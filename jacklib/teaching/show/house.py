@@ -1,0 +1,58 @@
+"""What all figures of the notebooks share: their look, their colours and their words."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import yaml
+
+from jacklib.teaching.speech import language
+from jacklib.widgets.drawing import (
+    BLUE,
+    EMOTIONS_ZH,
+    GREY,
+    INK,
+    ORANGE,
+    chinese_font,
+    class_label,
+    drawable,
+)
+
+__all__ = ["BLUE", "GREY", "INK", "ORANGE", "finish", "said", "setup", "words_of"]
+
+STYLE = {
+    "figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9,
+    "axes.titlesize": 10, "legend.frameon": False, "axes.unicode_minus": False,
+}  # fmt: skip
+LABELS = yaml.safe_load(Path(__file__).with_name("labels.yaml").read_text("utf-8"))
+
+
+def setup(lang: str) -> None:
+    """What every notebook begins with: the language of its words ("en" or "zh"), the look of its
+    figures, and a font that has Chinese."""
+    language(lang)
+    fonts = [chinese_font()] if drawable(lang) == "zh" else []
+    plt.rcParams.update(STYLE | {"font.family": [*fonts, "DejaVu Sans"]})
+
+
+def said(words: str | tuple[str, str]) -> str:
+    """Words of a figure in the edition's language: of a pair (English, Chinese) the one; of a text
+    its Chinese if it is a class's name or stands in labels.yaml, else the text itself."""
+    lang = drawable(language())
+    if isinstance(words, tuple):
+        return words[lang == "zh"]
+    if lang == "zh" and str(words).lower() in EMOTIONS_ZH:
+        return class_label(words, lang)
+    return LABELS.get(words, words) if lang == "zh" else words
+
+
+def words_of(path: str):
+    """The function `words(key, **facts)` of a drawing module: texts by key and language from the
+    YAML file beside it; English where this machine has no Chinese font."""
+    texts = yaml.safe_load(Path(path).with_suffix(".yaml").read_text("utf-8"))
+    return lambda key, **facts: texts[drawable(language())][key].format(**facts)
+
+
+def finish(ax, alone: bool) -> None:
+    """Show a figure that was made for one chart alone; a panel of the caller's waits."""
+    if alone:
+        plt.show()
