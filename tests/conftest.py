@@ -9,14 +9,17 @@ import jacklib  # noqa: F401
 
 # The files that take longest. All tests run two files at a time (script/run.sh); begun last, these
 # would leave one of the two processes idle at the end.
-FIRST = ("test_browser.py", "test_notebooks.py", "test_parallel.py", "test_memory.py")
+FIRST = (
+    "test_browser.py", "test_notebooks.py", "test_course.py", "test_parallel.py", "test_memory.py",
+)  # fmt: skip
 MARKS = {
     "browser": ("test_browser",),
     "notebook": ("test_browser", "test_notebooks"),
     "mpi": ("test_parallel",),
     "torch": ("test_twins",),
     "slow": (
-        "test_browser", "test_notebooks", "test_parallel", "test_memory", "test_twins",
+        "test_browser", "test_notebooks", "test_course", "test_parallel", "test_memory",
+        "test_twins",
         "test_robustness", "test_robustness_runs", "test_kernels", "test_cten",
         "test_tsl_commands", "test_commands", "test_gpu_check", "test_porting", "test_bench",
         "test_bench_tsl", "test_reproduce", "test_train", "test_front", "test_gait_commands",

@@ -350,6 +350,25 @@ def read_points(path: Path) -> dict[str, tuple[Point, ...]]:
     return {video: tuple(points) for video, points in marks.items()}
 
 
+def read_annotators(root: str | Path) -> dict[str, dict[str, list[tuple[str, float]]]]:
+    """Every annotator's points of a folder in this layout: {ID: {annotator: [(label, seconds)]}}.
+
+    An annotator is known by the name of the file in point_gaussian/train, and has an empty list for
+    a video without points of theirs. Raises DataError naming the file."""
+    folder, rates = Path(root) / "point_gaussian" / "train", Path(root) / "fps_dict.json"
+    tables = {file.stem: read_points(file) for file in sorted(folder.glob("*.txt"))}
+    refuse_as("no annotators", not tables, folder, layout=LAYOUT)
+    fps = files.read_table(rates, needed=True, cure=LAYOUT)
+    found = {}
+    for video in sorted(set().union(*tables.values()), key=natural_order):
+        rate = check_fps(rates, fps.get(video), video)
+        found[video] = {
+            name: [(point.label, point.frame / rate) for point in marks.get(video, ())]
+            for name, marks in tables.items()
+        }
+    return found
+
+
 def mix_annotators(
     tables: Sequence[Path], seed: int, folder: str | Path = "annotators' files"
 ) -> dict[str, tuple[Point, ...]]:

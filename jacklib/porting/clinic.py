@@ -2,18 +2,26 @@
 
     show("C")                  the PyTorch and the Jittor code of a patient
     sick = patient("C")        the port, its reference, inputs, targets and loss
-    print(sick.compare())      what `porting.compare` says to it
-    diagnosis("C")             the bug, what sees it, and the fixed lines
+    verdict("C")               what `porting.compare` says to it
     train("C", seeds=range(3)) its training curve; healthy=True: that of the fixed port
+    diagnosis("C")             the bug, what sees it, and the fixed lines
+    patient("C", bug=(a, b))   another bug: the healthy port with b in a's place
 
-Each has its file in patients/: the PyTorch code, the healthy port, and the bug. The pieces are in
-the style of the four networks. Six of the bugs are from their public ports, in small: F (CTEN),
-G (VAANet), H and L (TSL-Net), J and K (gait).
+    mine = own("20261234")     the names of patients that nobody else has; they do for all of these
+    ask(mine[0], line=12)      whether the bug is there; also module="context.norm" and kind=...
+    ask(mine[0])               the diagnosis, after the reading
+    truth(mine[0])             module, line and kind, for a check
+
+The twelve of LETTERS have each a file in patients/: the PyTorch code, the healthy port, and the
+bug. The pieces are in the style of the four networks. Six of the bugs are from their public ports,
+in small: F (CTEN), G (VAANet), H and L (TSL-Net), J and K (gait). Students' own ones are made up,
+see `mutants`: `own` names them, "20261234/1" and so on, and the name is all that makes them.
 """
 
 import linecache
+import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -23,11 +31,14 @@ import numpy as np
 import yaml
 
 from jacklib import ops
-from jacklib.errors import refuse
+from jacklib.backend.torch_process import find_torch
+from jacklib.errors import check_at_least, refuse
+from jacklib.porting import mutants
 from jacklib.porting.changes import side_by_side
-from jacklib.porting.comparison import Comparison
-from jacklib.porting.parity import Reference, compare
-from jacklib.porting.recording import is_statistic, named_weight
+from jacklib.porting.comparison import Comparison, compared
+from jacklib.porting.jittor_recorder import record_port
+from jacklib.porting.parity import Reference, answer
+from jacklib.porting.recording import Recording, is_statistic, named_weight
 
 # --- what they are fed with: made of seeds by sums and products, so everywhere the same -----------
 
@@ -69,7 +80,9 @@ def _clips(generator: np.random.Generator, n: int):
 # --- the patients ---------------------------------------------------------------------------------
 
 
-KINDS = yaml.safe_load(Path(__file__).with_name("clinic.yaml").read_text("utf-8"))
+_YAML = yaml.safe_load(Path(__file__).with_name("clinic.yaml").read_text("utf-8"))
+KINDS = _YAML["shows"]
+_language = "en"
 
 
 @dataclass(frozen=True)
@@ -90,6 +103,7 @@ class _File:
     samples: int = 2  # that are compared
     batch: int = 16  # that a training step learns from
     rate: float = 0.01
+    mutant: mutants.Mutant | None = None  # a student's own
 
 
 def _read_files() -> dict[str, _File]:
@@ -108,6 +122,42 @@ FILES = _read_files()
 LETTERS = tuple(FILES)
 
 
+def made_up(one: mutants.Mutant) -> _File:
+    """A mutant as a patient."""
+    pieces = [mutants.PIECES[part][name] for part, name in one.pieces.items()]
+    shows = {"loss": "loss", "optimizer": "step"}.get(one.entry.part)
+    about = mutants.KINDS[one.entry.kind]
+    return _File(
+        title="; ".join(piece["title"] for piece in pieces), brief=one.entry.kind,
+        origin=", ".join(dict.fromkeys(piece["origin"] for piece in pieces[:3])),
+        torch=one.torch, jittor=one.healthy, bug=(one.healthy, one.port),
+        finding=SimpleNamespace(
+            kind=shows or about["shows"], place=one.entry.module, words=about[_language]
+        ),
+        data=_classes(tuple(pieces[0]["shape"]), 4, 0.5, 20), training=True, samples=4, mutant=one,
+    )  # fmt: skip
+
+
+def own(student: str, n: int = 3) -> list[str]:
+    """The names of a student's own patients, for `show`, `patient`, `train`, `ask` ...
+
+    student: any text, such as a matriculation number. The same one has the same patients on every
+    machine. Raises DataError unless n is at least 1.
+    """
+    check_at_least("n", n, 1, "Correct it.")
+    return [f"{student}/{i + 1}" for i in range(n)]
+
+
+def _file(name: str) -> _File:
+    """What is known of one of LETTERS or of a student's own. Raises DataError for another name."""
+    student, _, number = name.rpartition("/")
+    if student and number.isdecimal() and 0 < int(number) < 10_000:
+        return made_up(mutants.mutant(student, int(number) - 1))
+    refuse(name not in FILES, "letter", found=repr(name), cure="Choose one of these.",
+           wanted=f"{LETTERS[0]} to {LETTERS[-1]}, or a name that `own` gave")  # fmt: skip
+    return FILES[name]
+
+
 # --- the consultation -----------------------------------------------------------------------------
 
 
@@ -123,54 +173,139 @@ class Patient:
     targets: list[np.ndarray]
     loss: Callable  # the port's
     training: bool
+    optimizer: str = "SGD(lr=0.1)"  # the reference's: a call, or a function's name in its code
+    own_optimizer: Callable | None = None  # of the port, where its function is to be compared
+    healthy: Callable | None = None  # of a student's own: makes the fixed `Patient`
 
-    def compare(self) -> Comparison:
-        """`porting.compare` of it, with one step of SGD."""
-        return compare(
-            self.port, self.reference, self.inputs, loss=self.loss, targets=self.targets,
-            optimizer="SGD(lr=0.1)", training=self.training,
-        )  # fmt: skip
+    def compare(self, seed: int = 0) -> Comparison:
+        """`porting.compare` of it, with one step."""
+        theirs = self.reference_recording(seed)
+        return compared("Net", self.recording(theirs, seed), theirs, self.training)
+
+    def reference_recording(self, seed: int = 0) -> Recording:
+        """PyTorch's. Of students' own patients none is stored: where there is no PyTorch, the fixed
+        port, which is equal, stands in for it."""
+        if self.healthy is None or find_torch():
+            job = vars(self.reference) | {
+                "training": self.training, "optimizer": self.optimizer, "seed": seed,
+                "input": len(self.inputs), "target": len(self.targets),
+            }  # fmt: skip
+            arrays = {f"input {i}": a for i, a in enumerate(self.inputs)}
+            arrays |= {f"target {i}": a for i, a in enumerate(self.targets)}
+            return answer(self.reference, job, arrays)
+        fixed = self.healthy()
+        trained = [n for n, v in fixed.port.state_dict().items() if not v.is_stop_grad()]
+        theirs = fixed.recording(Recording("", starts=dict.fromkeys(trained)), seed)
+        theirs.framework = "the fixed port (no PyTorch here)"
+        theirs.starts = {name: theirs.starts[name] for name in trained}
+        return theirs
+
+    def recording(self, theirs: Recording, seed: int = 0) -> Recording:
+        """The port's, made as theirs was."""
+        inputs, targets = ([jt.array(a) for a in arrays] for arrays in (self.inputs, self.targets))
+        optimizer = self.own_optimizer or self.optimizer
+        return record_port(
+            self.port, theirs, inputs, targets, self.loss, optimizer, self.training, seed
+        )
 
 
-def patient(letter: str, healthy: bool = False) -> Patient:
-    """One of LETTERS; healthy: with the fixed port. Raises DataError for another letter."""
-    refuse(letter not in FILES, "letter", found=repr(letter),
-           wanted=f"{LETTERS[0]} to {LETTERS[-1]}", cure="Choose one of these.")  # fmt: skip
-    file = FILES[letter]
+def patient(
+    letter: str, healthy: bool = False, bug: tuple[str, str] | None = None
+) -> Patient:  # fmt: skip
+    """One of LETTERS, or a name that `own` gave; healthy: with the fixed port; bug: instead of its
+    own, a piece of the fixed port and what stands there. Raises DataError for another name."""
+    file = _file(letter)
+    return patient_of(replace(file, bug=bug or file.bug), letter, healthy)
+
+
+def patient_of(file: _File, name: str, healthy: bool = False) -> Patient:
+    """The patient that a file tells of, under a name."""
     port = file.jittor if healthy else file.jittor.replace(*file.bug)
-    place = f"<clinic {letter}{' healthy' if healthy else ''}>"
+    place = f"<clinic {name}{' healthy' if healthy else ''}>"
     # So that an error shows the line.
     linecache.cache[place] = (len(port), None, port.splitlines(keepends=True), place)
-    names: dict[str, Any] = {"__name__": "clinic_" + letter}
+    names: dict[str, Any] = {"__name__": f"clinic_{name}"}
     exec(compile(port, place, "exec"), names)
-    inputs, targets = file.data(np.random.default_rng([1, ord(letter)]), file.samples)
-    return Patient(
+    inputs, targets = file.data(np.random.default_rng([1, _number(name)]), file.samples)
+    sick = Patient(
         file.title, names["Net"](), port, Reference("Net", code=file.torch, loss="criterion"),
         inputs, targets, names["criterion"], file.training,
     )  # fmt: skip
+    if file.mutant:
+        sick.optimizer, sick.own_optimizer = "optimizer", names["optimizer"]
+        sick.healthy = lambda: patient_of(file, name, healthy=True)
+    return sick
+
+
+def _number(name: str) -> int:
+    return ord(name) if len(name) == 1 else zlib.crc32(name.encode())
 
 
 def show(letter: str) -> None:
     """Print a patient's PyTorch code and its port."""
     sick = patient(letter)
-    print(f"Patient {letter}: {sick.title} (in the style of {FILES[letter].origin})")
+    print(f"Patient {letter}: {sick.title} (in the style of {_file(letter).origin})")
     for name, text in (("PyTorch", sick.reference.code), ("Jittor", sick.port_code)):
         print(f"\n--- {name} " + "-" * 70)
         for number, line in enumerate(text.rstrip().split("\n"), 1):
             print(f"{number:3}  {line}")
 
 
+def verdict(letter: str) -> None:
+    """Print what `porting.compare` says to a patient; nothing of none ("")."""
+    if letter:
+        sick = patient(letter)
+        print(f"{letter}: {sick.title}\n{sick.compare().verdict}")
+
+
 def diagnosis(letter: str) -> None:
-    """Print what is wrong with a patient, where it shows, and the fixed lines."""
+    """Print what is wrong with a patient, where it shows, and the fixed lines; nothing of ""."""
+    if not letter:
+        return
     sick, fixed = (patient(letter, healthy).port_code for healthy in (False, True))
-    file = FILES[letter]
+    file = _file(letter)
     known = f"; a public port of {file.origin} has it" if file.real else ""
     place = f" ({file.finding.place})" if file.finding.place else ""
     print(f"Patient {letter}: {file.finding.words}{known}")
     print(f"  shows in {KINDS[file.finding.kind]}{place}")
+    if trap := mutants.KINDS.get(file.brief, {}).get("trap"):
+        print(f"  {_YAML['words'][_language]['trap'].format(trap=trap)}")
     for row in side_by_side(sick, fixed):
         if row.reference != row.port:
             print(f"  - {(row.reference or '').strip()}\n  + {(row.port or '').strip()}")
+
+
+def truth(letter: str) -> SimpleNamespace:
+    """Where a patient's bug is and what it is: `module` (by its name in the network; "loss" and
+    "optimizer" are not in it), `line` of the port, and `kind`: a key of `mutants.KINDS`, of one of
+    LETTERS a key of KINDS."""
+    file = _file(letter)
+    if file.mutant:
+        kind, line = file.brief, file.mutant.line
+    else:
+        kind, line = file.finding.kind, file.jittor.partition(file.bug[0])[0].count("\n") + 1
+    module = file.finding.place or ("loss" if kind == "loss" else "")
+    return SimpleNamespace(module=module, line=line, kind=kind)
+
+
+def ask(letter: str, **guess: object) -> bool | None:
+    """Ask about a patient after reading it. guess: `module`, `line` or `kind`, as in `truth`; says
+    of each whether it is right, and nothing more, and returns whether all are. Without a guess,
+    prints the diagnosis. Raises DataError for another word."""
+    if not guess:
+        return diagnosis(letter)
+    known, words = vars(truth(letter)), _YAML["words"][_language]
+    for what, value in guess.items():
+        refuse(what not in known, "ask", found=what, wanted="module, line or kind",
+               cure='Write ask(name, line=12).')  # fmt: skip
+        print(words[what]["right" if value == known[what] else "wrong"])
+    return all(value == known[what] for what, value in guess.items())
+
+
+def language(lang: str) -> None:
+    """Set the language of `ask` and of the made-up patients' diagnoses: "en" or "zh"."""
+    global _language
+    _language = lang if lang in _YAML["words"] else "en"
 
 
 # --- what a bug does to training ------------------------------------------------------------------
@@ -197,8 +332,9 @@ def train(
     The sick and the healthy one of a seed have the same first weights (but for those whose start is
     the matter) and the same batches.
     """
-    subject, file = patient(letter, healthy), FILES[letter]
-    fresh = file.data(np.random.default_rng([2, ord(letter)]), 400)
+    file = _file(letter)
+    subject = patient_of(file, letter, healthy)
+    fresh = file.data(np.random.default_rng([2, _number(letter)]), 400)
     losses, scores = [], []
     for seed in seeds:
         net = type(subject.port)()

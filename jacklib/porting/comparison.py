@@ -73,6 +73,8 @@ class Comparison:
     loss: tuple[float, float]  # the port's and the reference's
     first: str  # where the outputs part, in words; "" where they do not
     first_layer: str | None  # the module whose outputs part first; None where none does
+    suspect: str | None  # whose code to look at first: a module ("": the network itself), "loss" or
+    # "optimizer"; None where all agrees
     inside: str  # inner layers that differ although the network's outputs agree, in words
     gradient: str  # where the gradients part, in words
     gradient_layer: str | None
@@ -179,7 +181,7 @@ def _hint(ours: np.ndarray, theirs: np.ndarray, shape: Sequence[int], sampled: b
 def compared(name: str, ours: Recording, theirs: Recording, training: bool = True) -> Comparison:
     """Hold a port's recording against the reference's. training: the mode they were made in."""
     tensors = _Tensors(ours, theirs)
-    first, first_layer, inside = "", None, ""
+    first, first_layer, inside, suspect = "", None, "", None
     whole = tensors.layers[""].output if "" in tensors.layers else None
     if tensors.parted and whole is not None and whole <= OUTPUTS:
         moved = tensors.allow_layouts()
@@ -189,7 +191,7 @@ def compared(name: str, ours: Recording, theirs: Recording, training: bool = Tru
             notes.append(said("layers differ", n=len(layers), first=layers[0] or "the network"))
         inside = "; ".join(notes)
     else:
-        first, first_layer = _where_outputs_part(tensors.parted, tensors.shared)
+        first, first_layer, suspect = _where_outputs_part(tensors.parted, tensors.shared)
     weights = _weights(ours, theirs)
     for parameter, far in weights.items():
         layer = parameter.rpartition(".")[0]
@@ -198,7 +200,8 @@ def compared(name: str, ours: Recording, theirs: Recording, training: bool = Tru
     if any(far > GRADIENTS for far in weights.values()) or (tensors.bent and not weights):
         gradient = "they part too, as the outputs do"
         if not first:
-            gradient, gradient_layer = _where_gradients_part(tensors.bent, tensors.shared, weights)
+            parts = _where_gradients_part(tensors.bent, tensors.shared, weights)
+            gradient, gradient_layer, suspect = parts
     step, trained = _step(ours, theirs)
     missing = [n for n in theirs.starts if n not in ours.starts]
     unexpected = [n for n in ours.starts if n not in theirs.starts | theirs.buffers]
@@ -213,13 +216,23 @@ def compared(name: str, ours: Recording, theirs: Recording, training: bool = Tru
         for n, their in theirs.starts.items()
         if (our := ours.starts.get(n)) and _start_otherwise(our, their)
     }
-    return Comparison(
+    found = Comparison(
         name, (ours.framework, theirs.framework), list(tensors.layers.values()),
-        (ours.loss, theirs.loss), first, first_layer, inside, gradient, gradient_layer, step,
-        (ours.later_loss, theirs.later_loss), missing, _renamed(unexpected, ours, missing, theirs),
-        mismatched, unexpected, trained, starts,
+        (ours.loss, theirs.loss), first, first_layer, suspect, inside, gradient, gradient_layer,
+        step, (ours.later_loss, theirs.later_loss), missing,
+        _renamed(unexpected, ours, missing, theirs), mismatched, unexpected, trained, starts,
         unwatched=not training and any(map(is_statistic, theirs.buffers)), sampled=theirs.sampled,
     )  # fmt: skip
+    if not first and not found._close(found.loss):
+        found.suspect = "loss"
+    named = [*missing, *mismatched, *unexpected, *([] if found.suspect else [*trained, *starts])]
+    moved = [name for name, far in step.items() if far > GRADIENTS]
+    if named:  # a parameter belongs to the module that makes it
+        found.suspect = named[0].rpartition(".")[0]
+    elif found.suspect is None and moved:
+        statistics = [name.rpartition(".")[0] for name in moved if is_statistic(name)]
+        found.suspect = statistics[0] if statistics else "optimizer"
+    return found
 
 
 def _renamed(
@@ -246,7 +259,11 @@ class _Tensors:
         self.floor = SMALL * max(map(_size, gradients), default=0)
         by_key = {event.key: event for event in ours.events}
         self.pairs = [(by_key.get(their.key), their) for their in theirs.events]
-        self.shared = [their for our, their in self.pairs if our is not None]
+        self.silent = {  # modules that the port runs, but whose output is no floats there
+            id(e) for our, e in self.pairs
+            if our is None and e.way == "out" and (e.layer, e.call, "in", 0) in by_key
+        }  # fmt: skip
+        self.shared = [e for our, e in self.pairs if our is not None or id(e) in self.silent]
         self._hold_all({})
 
     def _hold_all(self, remarks: dict[str, str]) -> None:
@@ -259,6 +276,8 @@ class _Tensors:
             layer = self.layers.setdefault(their.layer, new)
             if our is None:
                 layer.remark = layer.remark or "not in the port"
+                if id(their) in self.silent:
+                    self.parted.append((their, float("inf"), "no floats in the port"))
             else:
                 self._hold(our, their, layer)
 
@@ -268,7 +287,7 @@ class _Tensors:
         differing = {id(event) for event, _, _ in self.parted}
         remarks: dict[str, str] = {}
         for i, (our, their) in enumerate(self.pairs):
-            axes = _layout(our, their, self.sampled) if id(their) in differing else None
+            axes = _layout(our, their, self.sampled) if our and id(their) in differing else None
             if axes is not None:
                 words = f"laid out as axes {', '.join(map(str, axes))} of {list(their.shape)}"
                 if axes == tuple(range(len(axes))):
@@ -293,7 +312,8 @@ class _Tensors:
         layer.raise_to(**{"output" if their.way == "out" else "input": far})
         if their.gradient is not None and sizes:
             far = _turned(our.gradient, their.gradient, self.sampled, self.floor)
-            if far > GRADIENTS:
+            # Nothing between the loss and the network's output magnifies rounding.
+            if far > (GRADIENTS if their.layer or their.way == "in" else LATER):
                 self.bent.append((their, far))
             if their.way == "out":
                 layer.raise_to(gradient=far)
@@ -370,10 +390,11 @@ def _place(event: Event) -> str:
     return f"{event.layer or 'the network'}{call}"
 
 
-def _where_outputs_part(parted: list, shared: list[Event]) -> tuple[str, str | None]:
-    """The first place where the outputs differ, in words, and its module."""
+def _where_outputs_part(parted: list, shared: list[Event]) -> tuple[str, str | None, str | None]:
+    """The first place where the outputs differ, in words; its module; and whose code is to be
+    looked at: of an input, the module around it."""
     if not parted:
-        return "", None
+        return "", None, None
     event, far, remark = parted[0]
     layer, size = event.layer, "; ".join(filter(None, (f"{far:.1e}", remark)))
     earlier = shared[: shared.index(event)]
@@ -381,17 +402,18 @@ def _where_outputs_part(parted: list, shared: list[Event]) -> tuple[str, str | N
         inside = f"{layer}." if layer else ""  # how the names of the modules in it begin
         parts = any(e.layer != layer and e.layer.startswith(inside) for e in earlier)
         words = "the modules in it agree: look at its own code" if parts else "its input agrees"
-        return f"{_place(event)} ({event.kind}) is the first to differ ({size}); {words}", layer
-    before = [e for e in earlier if e.way == "out"]
+        words = f"{_place(event)} ({event.kind}) is the first to differ ({size}); {words}"
+        return words, layer, layer
+    parent, before = layer.rpartition(".")[0], [e for e in earlier if e.way == "out"]
     if not before:
-        return f"the input of {_place(event)} differs already ({size})", layer
+        return f"the input of {_place(event)} differs already ({size})", layer, parent
     words = said("inputs part", place=_place(event), size=size, before=_place(before[-1]))
-    parent = layer.rpartition(".")[0]
-    return words + (f" in {parent}" if parent else ""), layer
+    return words + (f" in {parent}" if parent else ""), layer, parent
 
 
-def _where_gradients_part(bent: list, shared: list[Event], weights: dict) -> tuple[str, str | None]:
-    """The last place in the pass (the first on the way back) where gradients differ."""
+def _where_gradients_part(bent: list, shared: list[Event], weights: dict) -> tuple[str, str, str]:
+    """The last place in the pass (the first on the way back) where gradients differ, in words; its
+    module; and whose code is to be looked at."""
     if bent:
         event, far = bent[-1]
         later = [e for e in shared[shared.index(event) + 1 :] if e.gradient is not None]
@@ -404,9 +426,11 @@ def _where_gradients_part(bent: list, shared: list[Event], weights: dict) -> tup
             if later:
                 after = f", before {_place(later[0])}" if later[0].layer else ", before the output"
             words = said("gradients part", place=_place(event), far=far, after=after)
-        return words, event.layer
+        around = event.layer.rpartition(".")[0] if event.layer else "loss"
+        return words, event.layer, around if event.way == "out" else event.layer
     name, far = next(item for item in weights.items() if item[1] > GRADIENTS)
-    return f"{name}'s differs ({far:.1e})", name.rpartition(".")[0]
+    layer = name.rpartition(".")[0]
+    return f"{name}'s differs ({far:.1e})", layer, layer
 
 
 def _step(ours: Recording, theirs: Recording) -> tuple[dict[str, float], list[str]]:

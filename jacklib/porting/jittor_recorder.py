@@ -15,7 +15,7 @@ def is_float(value: Any) -> bool:
 
 
 def _set(var, array: np.ndarray) -> None:
-    var.assign(jt.array(np.asarray(array, np.float32).reshape(tuple(var.shape))))
+    var.assign(jt.array(np.asarray(array, str(var.dtype)).reshape(tuple(var.shape))))
 
 
 def record_port(
@@ -53,7 +53,10 @@ def record_port(
             recording.events.append(event.holding(var.numpy(), gradient))
         recording.gradients = dict(zip(trained, arrays[len(noted) :], strict=True))
         if trained:
-            shared.optimizer_of(optimizer, ops)(list(trained.values())).step(value)
+            if isinstance(optimizer, str):
+                shared.optimizer_of(optimizer, ops)(list(trained.values())).step(value)
+            else:
+                optimizer(net).step(value)
         recording.changes = {n: v.numpy() - before[n] for n, v in state.items()}
         recording.sizes = {n: float(np.abs(v).max(initial=0)) for n, v in before.items()}
         recording.later_loss = float(watch.loss(net(*inputs), loss, targets).item())

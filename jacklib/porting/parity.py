@@ -72,7 +72,7 @@ class Reference:
     loss: str = ""
 
 
-def _answer(reference: Reference, job: dict, arrays: dict[str, np.ndarray]) -> Recording:
+def answer(reference: Reference, job: dict, arrays: dict[str, np.ndarray]) -> Recording:
     """PyTorch's recording: live, or the stored one of the same job."""
     text = json.dumps(job, sort_keys=True)
     key, python = digest(text, arrays)[:16], find_torch()
@@ -144,7 +144,7 @@ def compare(
         kind = type(reference.options)
         job["config"] = f"{kind.__module__}:{kind.__qualname__}"
         job["options"] = asdict(reference.options)
-    theirs = _answer(reference, job, arrays)
+    theirs = answer(reference, job, arrays)
     given = [None if a is None else jt.array(np.asarray(a)) for a in inputs]
     wanted = [jt.array(np.asarray(a)) for a in targets]
     ours = record_port(net, theirs, given, wanted, loss, optimizer, training, seed)

@@ -89,7 +89,10 @@ def record(job: dict[str, Any], arrays: dict[str, np.ndarray]) -> Recording:
     recording.gradients = {name: _array(named[name].grad) for name in trained}
 
     if trained and loss.requires_grad:
-        shared.optimizer_of(job["optimizer"], torch.optim)([named[n] for n in trained]).step()
+        if "(" in job["optimizer"]:
+            shared.optimizer_of(job["optimizer"], torch.optim)([named[n] for n in trained]).step()
+        else:  # a function in the code, of the network
+            find(job["optimizer"], job["code"])(net).step()
     recording.changes = {n: _array(v) - before[n] for n, v in state.items()}
     with torch.no_grad():
         recording.later_loss = float(watch.loss(net(*inputs), criterion, targets))

@@ -1,13 +1,13 @@
-"""The list of traps that notebook 02 shows and the tests check: PyTorch, plain Jittor, the fix.
+"""Notebook 02's traps: PyTorch, plain Jittor and the fix beside each other; the tests run each.
 
-    theirs = pytorch("x.std()", x=[2.0, 2.0])          # from jacklib.porting
-    plain = plain_jittor("x.std()", x=[2.0, 2.0])      # the same lines as a port would have them
-    ours = ((x - x.mean()) ** 2).mean().sqrt()         # the fix
-    trap("18 · std", pytorch=theirs, jittor=plain, fixed=ours)
+    try_it(17)                              one of `traps.yaml`, with its code
+    trap(5, pytorch=theirs, jittor=plain, fixed=ours)      one whose code stands in the notebook:
+        theirs = pytorch("x.std()", x=[2.0, 2.0])          # from jacklib.porting
+        plain = plain_jittor("x.std()", x=[2.0, 2.0])      # the same lines as a port has them
+        ours = ((x - x.mean()) ** 2).mean().sqrt()         # the fix
+    table()                                 all of them, with a field to search in
 
-`trap` shows the three values and remembers them; `table()` and `picture()` show all of them. The
-notebook is the only list: `test_trap_table.py` runs its cells and makes a test of each trap,
-so that a new Jittor that has fixed one is noticed.
+`test_trap_table.py` makes a test of each trap, so that a new Jittor that has fixed one is noticed.
 """
 
 from __future__ import annotations
@@ -22,22 +22,29 @@ from typing import Any, NamedTuple
 import jinja2
 import jittor as jt
 import numpy as np
-from IPython.display import Image, display
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+import yaml
+from IPython.display import display
+from markupsafe import Markup, escape
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
 
+from jacklib import ops
+from jacklib.backend.torch_process import pytorch as ask_pytorch
+from jacklib.errors import refuse
 from jacklib.porting.comparison import distance, same_shape
 from jacklib.porting.recording import mapped
 from jacklib.porting.traps import check_text
-from jacklib.widgets.drawing import BLUE, GREY, VERMILLION, png_bytes
+from jacklib.widgets.drawing import drawable
 from jacklib.widgets.words import texts
 
 TOLERANCE = 1e-5  # relative to the largest of PyTorch's numbers; above it, values differ
 HEAD = "import jittor as jt\nimport numpy as np\nfrom jittor import nn\n"
 _TEXT = texts("traps")
 _HTML = jinja2.Template(Path(__file__).with_suffix(".html").read_text("utf-8"), autoescape=True)
+TRAPS = yaml.safe_load(Path(__file__).with_name("traps.yaml").read_text("utf-8"))
 _language = "en"
-_rows: dict[str, Row] = {}
+_rows: dict[int, Row] = {}
 
 
 class Raised(str):
@@ -60,6 +67,7 @@ class Row(NamedTuple):
     fixed: Any
     rules: tuple[str, ...]
     port: str
+    number: int = 0
 
     @property
     def differs(self) -> bool:
@@ -80,6 +88,12 @@ class Row(NamedTuple):
 
     def __repr__(self) -> str:
         return "\n".join([self.name, *(f"  {head:22} {value}" for head, value in self._lines())])
+
+    @property
+    def news(self) -> str:
+        """What plain Jittor does, in a word or two."""
+        key = "loud" if self.loud else "silent" if self.differs else "agrees"
+        return _TEXT[_language][key]
 
     def _lines(self) -> list[tuple[str, str]]:
         words = _TEXT[_language]
@@ -108,16 +122,20 @@ def plain_jittor(code: str, **inputs: Any) -> Ran:
     The value is that of the last expression, or the error that the lines raised. Nothing is raised.
     """
     code = textwrap.dedent(code).strip()
-    names = {"jt": jt, "nn": jt.nn, "np": np}
-    names |= {name: jt.array(np.asarray(value)) for name, value in inputs.items()}
-    tree = ast.parse(code)
-    last = ast.Expression(tree.body.pop().value)
     try:
-        exec(compile(tree, "<jittor>", "exec"), names)
-        value = to_numpy(eval(compile(last, "<jittor>", "eval"), names))
+        value = _run(code, {name: jt.array(np.asarray(v)) for name, v in inputs.items()})
     except Exception as error:  # part of what is shown
         value = Raised(f"{type(error).__name__}: {first_words(str(error))}")
     return Ran(value, tuple(dict.fromkeys(found.rule for found in check_text(HEAD + code))))
+
+
+def _run(code: str, names: dict[str, Any]) -> Any:
+    """The value of the last of some lines; jt, nn, np and ops are known."""
+    names = {"jt": jt, "nn": jt.nn, "np": np, "f32": np.float32, "ops": ops} | names
+    tree = ast.parse(code)
+    last = ast.Expression(tree.body.pop().value)
+    exec(compile(tree, "<jittor>", "exec"), names)
+    return to_numpy(eval(compile(last, "<jittor>", "eval"), names))
 
 
 def to_numpy(value: Any) -> Any:
@@ -176,62 +194,106 @@ def show(value: Any) -> str:
 # --- the list -------------------------------------------------------------------------------------
 
 
-def trap(name: str, *, pytorch: Any, jittor: Ran, fixed: Any, port: str = "") -> None:
-    """Remember a trap and show it. fixed: the fix's value. port: the public port that has it."""
-    _rows[name] = Row(name, pytorch, jittor.value, to_numpy(fixed), jittor.rules, port)
-    display(_rows[name])
+def trap(number: int, *, pytorch: Any, jittor: Ran, fixed: Any) -> None:
+    """Remember a trap of `TRAPS` whose code stands in the notebook, and show it."""
+    _remember(number, pytorch, jittor, to_numpy(fixed))
+    display(_rows[number])
+
+
+def _remember(number: int, theirs: Any, jittor: Ran, fixed: Any) -> None:
+    name = f"{number} · {TRAPS[number][_language]}"
+    port = TRAPS[number].get("port", "")
+    _rows[number] = Row(name, theirs, jittor.value, fixed, jittor.rules, port, number)
+
+
+class Tried(NamedTuple):
+    """A trap of the table that was run, with what `TRAPS` says of it."""
+
+    row: Row
+    entry: dict[str, Any]
+
+    def _repr_html_(self) -> str:
+        parts = zip(("pytorch", "jittor", "fixed"), self.row._lines(), strict=False)
+        return _HTML.render(
+            tried=self.row, entry=self.entry, words=_TEXT[_language], coloured=_coloured,
+            parts=list(parts), why=_prose(self.entry["why"][_language]),
+        )  # fmt: skip
+
+    def __repr__(self) -> str:
+        return repr(self.row)
+
+
+def try_it(number: int) -> Tried:
+    """Run a trap of the table in PyTorch, in plain Jittor and as it is fixed. Raises DataError for
+    another number, and for a trap whose code stands in the notebook."""
+    known = [n for n in TRAPS if "jittor" in TRAPS[n]]
+    refuse(number not in known, f"try_it({number!r})", found="no trap of the table",
+           wanted=f"one of {', '.join(map(str, known))}",
+           cure="Those with a star have a section of their own.")  # fmt: skip
+    entry, given = TRAPS[number], {}
+    exec(entry.get("inputs", ""), {"np": np, "f32": np.float32}, given)
+    theirs = ask_pytorch(entry["pytorch"], **given)
+    fixed = _run(entry["fixed"], dict(given))
+    _remember(number, theirs, plain_jittor(entry["jittor"], **given), fixed)
+    return Tried(_rows[number], entry)
 
 
 def rows() -> list[Row]:
-    """All traps so far, in the order of their first appearance."""
-    return list(_rows.values())
+    """All traps so far, by number."""
+    return [_rows[number] for number in sorted(_rows)]
+
+
+def run_all() -> list[Row]:
+    """Run what the notebook's sections did not; returns `rows()`."""
+    for number in TRAPS:
+        if number not in _rows and "jittor" in TRAPS[number]:
+            try_it(number)
+    return rows()
+
+
+def _prose(text: str) -> Markup:
+    """Text of `TRAPS` as HTML: `code`, and links to Jittor's issues."""
+    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text)))
+    return Markup(re.sub(r"\[(\d+)\]\((https://[\w./]+)\)", r'<a href="\2">\1</a>', text))
+
+
+def _coloured(code: str) -> Markup:
+    style = HtmlFormatter(noclasses=True, prestyles="white-space:pre-wrap")
+    return Markup(highlight(code, PythonLexer(), style))
 
 
 class _Table:
     def __init__(self, rows: list[Row], lang: str):
-        words = _TEXT[lang]
+        self.words = _TEXT[lang]
         keys = ("trap", "jittor", "fixed", "check", "port")
-        self.head = [words[key].format(jt.__version__) for key in keys]
+        self.head = [self.words[key].format(jt.__version__) for key in keys]
         self.lines = [
-            [row.name, words["loud" if row.loud else "differs" if row.differs else "agrees"],
-             "✓" if row.fixed_agrees else words["fix_fails"], ", ".join(row.rules) or "–",
-             row.port or "–"]
+            [row.name, row.news, "✓" if row.fixed_agrees else self.words["fix_fails"],
+             ", ".join(row.rules) or "–", row.port or "–"]
             for row in rows
         ]  # fmt: skip
+        entries = [TRAPS.get(row.number, {"theme": "layers"}) for row in rows]
+        self.notes = [_prose(e["why"][lang]) if "why" in e else "" for e in entries]
+        self.themes = [self.words["themes"][e["theme"]] for e in entries]
 
     def _repr_html_(self) -> str:
-        return _HTML.render(head=self.head, rows=self.lines)
+        lines = zip(self.lines, self.notes, self.themes, strict=True)
+        return _HTML.render(head=self.head, rows=list(lines), words=self.words)
 
     def __repr__(self) -> str:
         return "\n".join(" | ".join(cells) for cells in [self.head, *self.lines])
 
 
 def table() -> _Table:
-    """All traps so far in one table."""
+    """All traps so far in one table, with a field to search in."""
     return _Table(rows(), _language)
 
 
-def picture() -> Image:
-    """How far plain Jittor is from PyTorch, trap by trap, on a logarithmic scale."""
-    words = _TEXT[_language]
-    far = {row.name: difference(row.jittor, row.pytorch) for row in rows() if not row.loud}
-    names = sorted(far, key=far.get)
-    loud = [row.name for row in rows() if row.loud]
-    finite = [value for value in far.values() if 0 < value < math.inf]
-    low, high = min(finite, default=1) / 3, max(finite, default=1) * 10
-    figure = Figure(figsize=(10, 0.19 * len(rows()) + 1.2), layout="constrained")
-    ax = figure.subplots()
-    bars = [(low * 1.5, GREY)] * len(loud)
-    for name in names:
-        silent = far[name] < math.inf
-        bars.append((max(far[name], low * 1.1), BLUE) if silent else (high, VERMILLION))
-    for place, (end, colour) in enumerate(bars):
-        ax.barh(place, end - low, left=low, color=colour, height=0.75)
-    ax.set(xscale="log", xlim=(low, high), ylim=(-0.6, len(rows()) - 0.4), xlabel=words["far"])
-    ax.set_yticks(range(len(rows())), [*loud, *names], fontsize=7, parse_math=False)
-    handles = [
-        Patch(color=VERMILLION, label=words["never"]), Patch(color=BLUE, label=words["silent"]),
-        Patch(color=GREY, label=words["loud"]),
-    ]  # fmt: skip
-    ax.legend(handles=handles, loc="lower right", fontsize=8)
-    return Image(png_bytes(figure), width=800)
+def found_how() -> tuple[list[str], list[str], np.ndarray]:
+    """How many traps of each theme raise, are seen by `porting check`, or show in values alone:
+    the themes, the three ways, in words that can be drawn, and the numbers [themes, 3]."""
+    words = _TEXT[drawable(_language)]
+    counts = {theme: [0, 0, 0] for theme in words["themes"]}
+    for number, row in _rows.items():
+        counts[TRAPS[number]["theme"]][0 if row.loud else 1 if row.rules else 2] += 1
+    return [*words["themes"].values()], words["ways"], np.array([*counts.values()])

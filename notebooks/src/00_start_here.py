@@ -10,51 +10,57 @@
 #     name: python3
 # ---
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # # 00 · Start here
 #
 # | | |
 # |---|---|
+# | **You can afterwards** | say what each of the four networks is for; tell a good accuracy from a bad one; check that your machine is ready; compute a gradient and train a line in Jittor; choose your track through the course |
+# | **You should know** | Python, NumPy arrays; what a gradient is |
+# | **Minutes** | you 40 · machine 1 (the very first time on a machine Jittor compiles itself: 2 to 4 minutes more) |
+# | **Core** | all sections |
 # | **Needs** | this repository, opened with `bash script/run.sh lab`; no GPU, no download |
-# | **Takes** | under a minute; the very first time on a machine, Jittor compiles itself for 2 to 4 minutes more |
-# | **You will see** | what JACK is, whether your machine is ready, Jittor in a few lines, the clips that all later notebooks use, and a few exercises |
+#
+# 中文版：[cn/00_start_here.ipynb](cn/00_start_here.ipynb)
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # # 00 · 从这里开始
 #
 # | | |
 # |---|---|
-# | **需要** | 本仓库，用 `bash script/run.sh lab` 打开；不需要 GPU，也不用下载 |
-# | **用时** | 不到一分钟；每台机器第一次使用时，Jittor 要先编译 2 到 4 分钟 |
-# | **你会看到** | JACK 是什么、你的机器能不能跑、几行代码认识 Jittor（计图）、后面各个笔记本都要用的视频，以及几道练习 |
+# | **学完你能** | 说出四个网络各解决什么问题；判断一个准确率是好是坏；检查机器是否就绪；用 Jittor 求梯度、训练一条直线；选定自己的学习路线 |
+# | **需要先会** | Python、NumPy 数组；知道什么是梯度 |
+# | **用时（分钟）** | 你 40 · 机器 1（每台机器第一次使用时，Jittor 还要编译 2 到 4 分钟） |
+# | **必学** | 全部 |
+# | **运行条件** | 本仓库，用 `bash script/run.sh lab` 打开；不需要 GPU，也不用下载 |
 #
-# 仓库里保存的输出是英文版运行时生成的，所以图中文字是英文；自己运行一遍，练习的提示就会变成中文。
+# 仓库里保存的输出是英文版运行时生成的，所以图中文字是英文；自己运行一遍，图和练习的提示就会变成中文。English edition: [../00_start_here.ipynb](../00_start_here.ipynb)
 
-# %% [markdown] lang="en"
-# ## What JACK is
+# %% [markdown] lang="en" tags=["slide"]
+# ## What JACK is ★
 #
 # JACK teaches two things at once: how a computer recognises **emotions in video**, and how a network is carried from PyTorch to **Jittor**, a framework made at Tsinghua University. You train published networks yourself, small enough for a laptop; the same code with other settings is the paper's network.
 #
 # | network | paper | task | the paper's result | notebook |
 # |---|---|---|---|---|
-# | **VAANet** | Zhao et al., AAAI 2020 | one emotion per video, with attention | accuracy 54.5% on VE8, 55.3% on Ekman-6 | **04, ready** |
-# | **CTEN** | Zhang et al., CVPR 2023 | the same; while training, the moments it attends to most are erased | accuracy 57.3% on VE8, 58.2% on Ekman-6 | **05, ready** |
-# | **TSL-Net** | Zhang and Yang, ACM MM 2022 | *when* in a long video is the sentiment positive or negative? | mean average precision (tIoU 0.1 to 0.3) 20.40% on TSL-300 (the weights on the authors' page: 19.85%) | **06, ready** |
-# | **BPM-GCN** | Zhai et al., IEEE TAC 2024 | emotion from the way someone walks | accuracy 90.37% on Emotion-Gait (88.99% if the streams exchange no features) | **07, ready** |
+# | **VAANet** | Zhao et al., AAAI 2020 | one emotion per video, with attention | accuracy 54.5% on VE8, 55.3% on Ekman-6 | **04** |
+# | **CTEN** | Zhang et al., CVPR 2023 | the same; while training, the moments it attends to most are erased | accuracy 57.3% on VE8, 58.2% on Ekman-6 | **05** |
+# | **TSL-Net** | Zhang and Yang, ACM MM 2022 | *when* in a long video is the sentiment positive or negative? | mean average precision (tIoU 0.1 to 0.3) 20.40% on TSL-300 (the weights on the authors' page: 19.85%) | **06, 06b** |
+# | **BPM-GCN** | Zhai et al., IEEE TAC 2024 | emotion from the way someone walks | accuracy 90.37% on Emotion-Gait (88.99% if the streams exchange no features) | **07** |
 #
 # Always read accuracy next to a baseline: guessing uniformly scores 12.5% on VE8 (eight classes), 16.7% on Ekman-6 (six) and 25% on Emotion-Gait (four); always answering the most frequent class scores 19.1%, 22.0% and 57.8%. (Counted on the released splits `ve8_01` and `ek6_01`; for Emotion-Gait worked out from the paper's Table V. Random scores reach an mAP of their own on each data set; notebook 06 measures it.)
 
-# %% [markdown] lang="zh"
-# ## JACK 是什么
+# %% [markdown] lang="zh" tags=["slide"]
+# ## JACK 是什么 ★
 #
 # JACK 同时教两件事：计算机怎样识别**视频中的情感**，以及怎样把网络从 PyTorch 移植到清华大学研发的国产框架 **Jittor（计图）**。你会亲手训练几个已发表的网络：课堂规模的在笔记本电脑上就能跑，换一组设置，同样的代码就是论文里的网络。
 #
 # | 网络 | 论文 | 任务 | 论文结果 | 笔记本 |
 # |---|---|---|---|---|
-# | **VAANet** | Zhao 等，AAAI 2020 | 判断整段视频的情感（采用注意力机制） | 准确率：VE8 54.5%，Ekman-6 55.3% | **04，可用** |
-# | **CTEN** | Zhang 等，CVPR 2023 | 任务同上；训练时擦除注意力最高的片段，迫使网络利用其余线索 | 准确率：VE8 57.3%，Ekman-6 58.2% | **05，可用** |
-# | **TSL-Net** | Zhang、Yang，ACM MM 2022 | 长视频里*哪些时段*情感是正面或负面的？ | TSL-300 上 mAP（tIoU 0.1 至 0.3 平均）20.40%（作者页面上的权重：19.85%） | **06，可用** |
-# | **BPM-GCN** | Zhai 等，IEEE TAC 2024 | 从走路的姿态看情感 | Emotion-Gait 上准确率 90.37%（双流不交换特征时 88.99%） | **07，可用** |
+# | **VAANet** | Zhao 等，AAAI 2020 | 判断整段视频的情感（采用注意力机制） | 准确率：VE8 54.5%，Ekman-6 55.3% | **04** |
+# | **CTEN** | Zhang 等，CVPR 2023 | 任务同上；训练时擦除注意力最高的片段，迫使网络利用其余线索 | 准确率：VE8 57.3%，Ekman-6 58.2% | **05** |
+# | **TSL-Net** | Zhang、Yang，ACM MM 2022 | 长视频里*哪些时段*情感是正面或负面的？ | TSL-300 上 mAP（tIoU 0.1 至 0.3 平均）20.40%（作者页面上的权重：19.85%） | **06、06b** |
+# | **BPM-GCN** | Zhai 等，IEEE TAC 2024 | 从走路的姿态看情感 | Emotion-Gait 上准确率 90.37%（双流不交换特征时 88.99%） | **07** |
 #
 # 报告准确率要同时给出基线：随机猜测在 VE8（8 类）上得 12.5%，Ekman-6（6 类）16.7%，Emotion-Gait（4 类）25%；全猜最多的一类则得 19.1%、22.0% 和 57.8%。（前两个按公开的划分 `ve8_01` 和 `ek6_01` 数出，Emotion-Gait 由论文的表 V 推算。随机得分的 mAP 因数据集而异，06 会测。）
 
@@ -77,12 +83,12 @@ import numpy as np
 from IPython.display import Audio, Markdown, Video
 
 # %% [markdown] lang="en"
-# ## Is this machine ready?
+# ## Is this machine ready? ★
 #
 # Each row says what was found; if something is missing, the last column has the command that fixes it. A GPU is welcome and not needed. (`bash script/run.sh doctor` prints the same in a terminal.)
 
 # %% [markdown] lang="zh"
-# ## 机器准备好了吗？
+# ## 机器准备好了吗？ ★
 #
 # 每行是检查到的一项；如果缺什么，最后一列给出补救的命令。有 GPU 更好，没有也行。（在终端里运行 `bash script/run.sh doctor` 看到的是同一张表。）
 
@@ -99,17 +105,17 @@ Markdown(doctor.as_markdown(doctor.diagnose()))
 a = jt.array([[1.0, 2.0], [3.0, 4.0]])
 print(a @ a.transpose(), "on", runtime.device())
 
-# %% [markdown] lang="en"
-# ## Jittor in a few lines
+# %% [markdown] lang="en" tags=["slide"]
+# ## Jittor in a few lines ★
 #
 # **It is lazy.** An operation is only recorded; it is executed when its values are needed. To measure time, call `jt.sync_all(True)`, which waits for everything, before you stop the clock.
 
-# %% [markdown] lang="zh"
-# ## 几行代码认识 Jittor
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 几行代码认识 Jittor ★
 #
 # **惰性执行。** 写下一个运算时，Jittor 只是把它记录下来，直到需要取值时才真正执行。所以计时必须先用 `jt.sync_all(True)` 等全部算完。
 
-# %%
+# %% tags=["slide"]
 x = jt.rand(1500, 1500)
 (x @ x).sync()  # the first time compiles the operator: not part of the measurement
 
@@ -166,12 +172,12 @@ lines = {"before training": before[order, 0], "after 50 steps": after[order, 0]}
 show.curves(points[order, 0], lines, dots={"data": targets[order, 0]}, axis="x", unit="y")
 
 # %% [markdown] lang="en"
-# ## A first look at the data
+# ## A first look at the data ★
 #
 # **Real film.** 32 clips from *Big Buck Bunny* (© 2008 Blender Foundation, [www.bigbuckbunny.org](https://www.bigbuckbunny.org), CC BY 3.0), with sound. An AI model labelled them from still frames, and nobody checked the labels: good for trying out code, not for judging networks. This clip is labelled *Surprise*:
 
 # %% [markdown] lang="zh"
-# ## 先看看数据
+# ## 先看看数据 ★
 #
 # **真实影片。** 动画短片 *Big Buck Bunny*（© 2008 Blender Foundation，[www.bigbuckbunny.org](https://www.bigbuckbunny.org)，CC BY 3.0）的 32 个片段，带声音。标签由 AI 模型看静止画面标注，没有人复核：用来跑通代码很合适，但不能用来评判网络的好坏。下面这段的标签是*惊讶*（Surprise）：
 
@@ -325,23 +331,53 @@ classroom.progress()
 # 准确率只有与基线相比才有意义。Jittor 先记录运算，需要取值时才计算。渲染视频中带有情感的时刻是已知的，因此可以测量网络是否看向那里。
 
 # %% [markdown] lang="en"
-# ## Where next
+# ## References
 #
-# There are two tracks.
-#
-# **Emotion**: **04_vaanet**, a network with an image and an audio stream that learns from the rendered clips and shows which moments it attends to; **05_cten**, trained with its keyframes erased; **06_tsl_net**, which learns from single marked frames when a long video is moving; **07_gait**, emotion from the way somebody walks; **08_text_with_transformers**, which adds what is said.
-#
-# **Porting**: **01_jittor_for_pytorch_users**, Jittor beside PyTorch in pairs of cells; **02_porting_traps**, where the two differ silently; **03_porting_a_network**, TSL-Net ported step by step, and a clinic of sick ports.
-#
-# And at the end: **09_benchmark**, how to measure speed without fooling yourself; **10_your_own_video**, all four networks on a video and a walk of your own.
+# Sicheng Zhao et al., *An End-to-End Visual-Audio Attention Network for Emotion Recognition in User-Generated Videos*, AAAI 2020. Zhicheng Zhang, Lijuan Wang and Jufeng Yang, *Weakly Supervised Video Emotion Detection and Prediction via Cross-Modal Temporal Erasing Network*, CVPR 2023. Zhicheng Zhang and Jufeng Yang, *Temporal Sentiment Localization: Listen and Look in Untrimmed Videos*, ACM MM 2022. Yingjie Zhai et al., *Looking into Gait for Perceiving Emotions via Bilateral Posture and Movement Graph Convolutional Networks*, IEEE Transactions on Affective Computing 2024. Shi-Min Hu et al., *Jittor: a Novel Deep Learning Framework with Meta-operators and Unified Graph Execution*, Science China Information Sciences 2020.
 
 # %% [markdown] lang="zh"
+# ## 参考文献
+#
+# Sicheng Zhao 等，*An End-to-End Visual-Audio Attention Network for Emotion Recognition in User-Generated Videos*，AAAI 2020。Zhicheng Zhang、Lijuan Wang、Jufeng Yang，*Weakly Supervised Video Emotion Detection and Prediction via Cross-Modal Temporal Erasing Network*，CVPR 2023。Zhicheng Zhang、Jufeng Yang，*Temporal Sentiment Localization: Listen and Look in Untrimmed Videos*，ACM MM 2022。Yingjie Zhai 等，*Looking into Gait for Perceiving Emotions via Bilateral Posture and Movement Graph Convolutional Networks*，IEEE Transactions on Affective Computing 2024。Shi-Min Hu（胡事民）等，*Jittor: a Novel Deep Learning Framework with Meta-operators and Unified Graph Execution*，Science China Information Sciences 2020。
+
+# %% [markdown] lang="en" tags=["slide"]
+# ## Where next
+#
+# ![The lessons as a map with two tracks: emotion, 00, 00a, 00b, 00c, 04, 05, 06, 06b, 07, 10; porting, 00, 01, 02, 03, 09.](img/course.en.svg)
+#
+# | | about | minutes | track |
+# |---|---|---|---|
+# | **00a** to **00c** | what an emotion label is, who gave it, and whether one may do this | 200 | emotion |
+# | **04** | VAANet: attention over segments, places, channels and sounds | 90 | emotion |
+# | **05** | CTEN: what is left when the keyframes are erased | 125 | emotion |
+# | **06**, **06b** | TSL-Net: from single marked frames to segments; what a loss term does | 150 | emotion |
+# | **07** | BPM-GCN: emotion in the way somebody walks | 140 | emotion |
+# | **08** | text with a transformer (extra) | 120 | emotion |
+# | **01** | Jittor for PyTorch users | 120 | porting |
+# | **02** | where the two differ silently | 120 | porting |
+# | **03** | TSL-Net ported step by step, and a clinic of sick ports | 120 | porting |
+# | **09** | measuring speed without fooling yourself | 65 | porting |
+# | **10** | all four networks on a video and a walk of your own | 45 | both |
+#
+# A teacher's plan of eight weeks, projects and a glossary: [docs/en/course.md](../docs/en/course.md).
+
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 接下来
 #
-# 往下有两条路。
+# ![课程地图，两条路线：情感 00、00a、00b、00c、04、05、06、06b、07、10；移植 00、01、02、03、09。](../img/course.zh.svg)
 #
-# **情感分析**：**04_vaanet**，同时使用视觉和音频的网络，从渲染视频中学习，并展示它注意了哪些时刻；**05_cten**，训练时擦除关键帧的网络；**06_tsl_net**，只凭单帧标注，在长视频里定位情感出现的时段；**07_gait**，由步态识别情感；**08_text_with_transformers**，再加入语言文本。
+# | | 内容 | 分钟 | 路线 |
+# |---|---|---|---|
+# | **00a** 至 **00c** | 情感标签是什么、谁给的、可不可以这样做 | 200 | 情感 |
+# | **04** | VAANet：对片段、位置、通道和声音的注意力 | 90 | 情感 |
+# | **05** | CTEN：擦除关键帧之后还剩下什么 | 125 | 情感 |
+# | **06**、**06b** | TSL-Net：从单帧标注到时段；一项损失起什么作用 | 150 | 情感 |
+# | **07** | BPM-GCN：走路姿态中的情感 | 140 | 情感 |
+# | **08** | 用 transformer 加入文本（选学） | 120 | 情感 |
+# | **01** | 写给 PyTorch 用户的 Jittor | 120 | 移植 |
+# | **02** | 两者在哪里不声不响地不同 | 120 | 移植 |
+# | **03** | 一步步移植 TSL-Net，再诊断几份有错的移植 | 120 | 移植 |
+# | **09** | 怎样可靠地测速 | 65 | 移植 |
+# | **10** | 让四个网络分析你自己的视频和步态 | 45 | 两者 |
 #
-# **移植**：**01_jittor_for_pytorch_users**，把计图和 PyTorch 一对一地放在一起看；**02_porting_traps**，两者结果不同却不报错的地方；**03_porting_a_network**，一步步移植 TSL-Net，再诊断几份有错的移植。
-#
-# 最后还有：**09_benchmark**，怎样可靠地测速；**10_your_own_video**，让四个网络分析你自己的视频和步态。
+# 八周教学计划、课程项目和术语表见 [docs/cn/课程.md](../../docs/cn/课程.md)。

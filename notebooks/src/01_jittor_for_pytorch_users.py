@@ -10,29 +10,31 @@
 #     name: python3
 # ---
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # # 01 · Jittor for PyTorch users
 #
 # | | |
 # |---|---|
-# | **Needs** | this repository, some PyTorch, and `00_start_here`; no GPU, no download. PyTorch itself need not be installed |
-# | **Takes** | 1 to 2 minutes on two idle CPU cores, and more if other programs keep them busy; the very first time, about four minutes more, while Jittor compiles about 130 kernels |
-# | **You will see** | PyTorch's code next to Jittor's, and whether both give the same results; what lazy execution, just-in-time kernels and fusion are, with measurements; a translation table in which every row is run |
-# | **After it** | `02_porting_traps` covers the differences one by one; here they are only mentioned |
+# | **You can afterwards** | translate a PyTorch model, training loop and data set to Jittor; predict which line computes and which change needs a new kernel; explain fusion; write a layer in meta-operators and a gradient of your own; time a computation reliably |
+# | **You should know** | PyTorch: tensors, autograd, `nn.Module`, a training loop; convolution as a sum; what compiling a C++ program means. `00_start_here` for the first lines of Jittor |
+# | **Minutes** | you 130 · machine 2 (the very first time about four more, while Jittor compiles about 130 kernels) |
+# | **Core** | sections 1 to 3, 5 to 7, 10; extra: 4, 8, 9, 11 |
+# | **Needs** | this repository; no GPU, no download, no PyTorch |
 #
-# Read and run the cells in order, or choose *Run → Run All Cells*: unfinished exercises do not stop it.
+# Read and run the cells in order, or choose *Run → Run All Cells*: what is not answered yet does not stop it. `02_porting_traps` covers the differences one by one; here they are only mentioned.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # # 01 · 写给 PyTorch 用户的 Jittor（计图）入门
 #
 # | | |
 # |---|---|
-# | **需要** | 本仓库，会一点 PyTorch，并先看过 `00_start_here`；不需要 GPU，也不用下载，本机不装 PyTorch 也行 |
-# | **用时** | 双核 CPU 空闲时 1 到 2 分钟，如果还有别的程序占着 CPU，会更久；第一次运行还要多花四分钟左右，Jittor 要编译约 130 个算子内核 |
-# | **你会看到** | PyTorch 与 Jittor 的代码并排对照，结果是否一致；惰性执行、即时编译、算子融合是怎么回事，都有实测；还有一张逐行运行过的对照表 |
-# | **之后** | `02_porting_traps` 逐个讲两者不一样的地方，这里只点到为止 |
+# | **学完你能** | 把 PyTorch 的模型、训练循环和数据集改写成 Jittor；预测哪一行会触发计算、哪种改动需要新的内核；解释算子融合；用元算子写一个层，自定义梯度；可靠地计时 |
+# | **需要先会** | PyTorch：张量、自动求导、`nn.Module`、训练循环；卷积的求和定义；编译一个 C++ 程序是怎么回事。Jittor 的头几行代码见 `00_start_here` |
+# | **用时（分钟）** | 你 130 · 机器 2（第一次运行再多四分钟左右，Jittor 要编译约 130 个算子内核） |
+# | **必学** | 第 1 至 3、5 至 7、10 节；选学：4、8、9、11 |
+# | **运行条件** | 本仓库；不需要 GPU，不用下载，也不用装 PyTorch |
 #
-# 可以逐格阅读运行，也可以选菜单 *Run → Run All Cells*：没做的练习不会中断运行。仓库里保存的输出是英文版运行时生成的，图中文字因此是英文。
+# 可以逐格阅读运行，也可以选菜单 *Run → Run All Cells*：没有作答的地方不会中断运行。`02_porting_traps` 逐个讲两者不一样的地方，这里只点到为止。仓库里保存的输出是英文版运行时生成的，图中文字因此是英文。
 
 # %% lang="en"
 LANG = "en"
@@ -42,18 +44,14 @@ LANG = "zh"
 
 # %%
 from jacklib.backend import runtime  # jacklib comes first: it prepares Jittor
-from jacklib.teaching import classroom
+from jacklib.teaching import classroom, show
 
-classroom.language(LANG)
+show.setup(LANG)
 
 import re
-import subprocess
-import sys
-import textwrap
 import time
 from contextlib import redirect_stdout
 from io import StringIO
-from pathlib import Path
 
 import jittor as jt
 import matplotlib.pyplot as plt
@@ -61,10 +59,9 @@ import numpy as np
 from IPython.display import Markdown
 from jittor import nn
 
+from jacklib.measure.kernels import first_uses, kernels, loops
 from jacklib.porting import cmp, pytorch
-
-plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
-BLUE, ORANGE, RED, GREY = "#0072B2", "#E69F00", "#D55E00", "#B8C4CE"
+from jacklib.teaching.show import BLUE, GREY, ORANGE, said
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((4, 5)).astype(np.float32)
@@ -100,13 +97,13 @@ ok = cmp("softmax", y, theirs)
 # %% [markdown] lang="zh"
 # *exact*（精确）：每一位都相同。*approximate*（近似）：差别不超过最大数的十万分之一。两个都正确的程序，只要加法的先后不同，末位就可能不一样，这很正常，不必追求逐位相同。
 
-# %% [markdown] lang="en"
-# ## 1 · Vars
+# %% [markdown] lang="en" tags=["slide"]
+# ## 1 · Vars ★
 #
 # Jittor's tensor is called `Var`. Creating, reshaping and indexing Vars works as you would expect. This section shows what you might not expect; first, **64-bit values become 32-bit ones**:
 
-# %% [markdown] lang="zh"
-# ## 1 · Var（变量）
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 1 · 张量（Var）★
 #
 # Jittor 的张量叫 `Var`，创建、变形、索引都和 PyTorch 相近。这一节讲可能出乎意料的地方。首先，**64 位数会变成 32 位**：
 
@@ -143,7 +140,7 @@ print("2**31 + 5 in an int64 array becomes", jt.array(np.array([2**31 + 5])).ite
 # %% [markdown] lang="zh"
 # 网络本来就用 32 位。大整数（文件位置、时间戳、哈希值）请留在 NumPy 里。
 #
-# **形状。** Jittor 没有零维数组：单个数的形状是 `[1,]`。`x.shape` 可以直接和列表比较。**索引**和 NumPy 一样：
+# **形状。** Jittor 没有零维的 Var：单个数的形状是 `[1,]`。`x.shape` 可以直接和列表比较。**索引**和 NumPy 一样：
 
 # %%
 theirs = pytorch("(tuple(x.sum().shape), x[1], x[:, ::2], x[x > 0])", x=X)
@@ -154,10 +151,10 @@ print("x.sum().shape: Jittor", ours[0], "PyTorch", theirs[0])
 for text, a, b in zip(("x[1]", "x[:, ::2]", "x[x > 0]"), ours[1:], theirs[1:], strict=True):
     cmp(text, a, b)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # **A slice is a copy.** In PyTorch a slice is a view, and writing into it changes the whole. In Jittor it does not, and there is no error. Put the index on the left side of the assignment instead:
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # **切片是副本。** PyTorch 的切片是视图，改切片就是改原数组；Jittor 的不是，改了切片，原张量不变，也不会报错。要写入，请把索引放在等号左边：
 
 # %%
@@ -190,34 +187,44 @@ print("after writing into x.numpy():", round(x[0, 0].item(), 3))
 x.data[0, 0] = 100
 print("after writing into x.data:   ", x[0, 0].item())
 
-# %% [markdown] lang="en"
-# ## 2 · Lazy execution: recorded now, computed later
+# %% [markdown] lang="en" tags=["slide"]
+# ## 2 · Lazy execution: recorded now, computed later ★
 #
-# PyTorch computes a line when it reaches it. Jittor **records** it, and computes when the values are needed. `jt.flags.exec_called` counts how often it had to compute, which shows what triggers computing:
+# PyTorch computes a line when it reaches it. Jittor **records** it, and computes when the values are needed. `jt.flags.exec_called` counts how often it had to compute. Below are nine lines; for each we look whether the counter moved. Guess first: how many of the nine make Jittor compute?
 
-# %% [markdown] lang="zh"
-# ## 2 · 惰性执行：先记录，后计算
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 2 · 惰性执行：先记录，后计算 ★
 #
-# PyTorch 执行到哪一行就算哪一行。Jittor 只是**记录**下来，直到需要取值时才计算。`jt.flags.exec_called` 记录它被要求计算的次数，由此可以看出什么操作会触发计算：
+# PyTorch 执行到哪一行就算哪一行。Jittor 只是**记录**下来，直到需要取值时才计算。`jt.flags.exec_called` 记录它计算了几次。下面有九行代码，逐行看这个计数器动不动。先猜一猜：九行里有几行会触发计算？
 
 # %%
-x = jt.array(X)
-jt.sync_all(True)
-asks = {
-    "y = x * 3.5": lambda: x * 3.5,
-    "y.shape, len(y)": lambda: ((x * 3.5).shape, len(x * 3.5)),
-    "y[0]": lambda: (x * 3.5)[0],
-    "jt.grad(y.sum(), x)": lambda: jt.grad((x * 3.5).sum(), x),
-    "y.numpy()": lambda: (x * 3.5).numpy(),
-    "print(y)": lambda: str(x * 3.5),
-    "y.sum().item()": lambda: (x * 3.5).sum().item(),
-    "if y.sum() > 0:": lambda: bool((x * 3.5).sum() > 0),
-    "y[y > 0].shape": lambda: x[x > 0].shape,
-}
-for text, action in asks.items():
+LINES = """
+y = x * 3.5
+y.shape, len(y)
+y[0]
+jt.grad(y.sum(), x)
+y.numpy()
+print(y)
+y.sum().item()
+bool(y.sum() > 0)
+y[y > 0].shape
+"""
+guess = ...
+classroom.predict("01.p1", guess)
+
+# %%
+computing = 0
+for line in LINES.strip().splitlines():
+    names = {"x": jt.array(X), "jt": jt, "print": str}
+    names["y"] = names["x"] * 3.5
+    jt.sync_all(True)
+    names["y"] = names["x"] * 3.5  # recorded, not computed
     before = jt.flags.exec_called
-    action()
-    print(f"{text:22}", "computes" if jt.flags.exec_called > before else "only notes")
+    exec(line, names)
+    computes = jt.flags.exec_called > before
+    computing += computes
+    print(f"{line:22}", "computes" if computes else "only notes")
+classroom.reveal("01.p1", computing)
 
 # %% [markdown] lang="en"
 # The last line may surprise you: the shape depends on how many elements are positive, so Jittor must compute first. Ways to make it compute without reading the values:
@@ -227,18 +234,55 @@ for text, action in asks.items():
 # - `jt.fetch(y, function)` registers `function` to be called with the values once they are computed: good for logging without a pause.
 
 # %% [markdown] lang="zh"
-# 最后一个乍看奇怪：有多少个正数（也就是形状）要算完才知道。只想让它算、不看数值时：
+# 最后一行可能出乎意料：形状取决于有几个正数，所以 Jittor 必须先算出来。只想让它算、不看数值时：
 #
 # - `y.sync()` 计算 `y` 及其依赖；
 # - `jt.sync_all(True)` 计算所有已记录的运算，并等设备（包括 GPU）真正算完；
 # - `jt.fetch(y, 函数)` 先登记，等数值算出来再交给函数：适合写日志，又不打断执行。
 
 # %%
+x = jt.array(X)
 y = x * 3.5
 jt.fetch(y, lambda numbers: print("  fetch: now I have", type(numbers).__name__, numbers.shape))
 print("after jt.fetch: nothing printed by the function yet")
 jt.sync_all(True)
 print("after jt.sync_all(True)")
+
+# %% [markdown] lang="en" tags=["slide"]
+# ### ✎ 01.1 · Which lines compute? · analyse ●●○
+#
+# `x` is a Var of shape [4, 5], computed already. Which lines make Jittor compute? Answer with a list of their numbers.
+#
+# ```python
+# y = x * 3.5                          # 1
+# n = y.shape[0] * y.shape[1]          # 2
+# mean = y.sum() / n                   # 3
+# high = y[y > mean]                   # 4
+# k = len(high)                        # 5
+# g = jt.grad(mean, x)                 # 6
+# z = g @ x.transpose()                # 7
+# print(z.max().item())                # 8
+# ```
+
+# %% [markdown] lang="zh" tags=["slide"]
+# ### ✎ 01.1 · 哪几行会计算？ · 分析 ●●○
+#
+# `x` 是形状 [4, 5] 的 Var，已经计算过。哪几行会让 Jittor 计算？写成行号的列表。
+#
+# ```python
+# y = x * 3.5                          # 1
+# n = y.shape[0] * y.shape[1]          # 2
+# mean = y.sum() / n                   # 3
+# high = y[y > mean]                   # 4
+# k = len(high)                        # 5
+# g = jt.grad(mean, x)                 # 6
+# z = g @ x.transpose()                # 7
+# print(z.max().item())                # 8
+# ```
+
+# %% tags=["exercise"]
+lines = ...
+classroom.check("01.1", lines)
 
 # %% [markdown] lang="en"
 # How long does "recording" take? Below: `x @ x` for growing $n \times n$ matrices, the time until Python continues, and the time until the result is computed; dots are single runs, lines medians. The function `seconds` is used in the whole notebook; section 10 explains why it is written this way.
@@ -269,11 +313,12 @@ for n in sizes:
     measured.append(seconds(lambda square=square: square @ square))
 measured = np.array(measured) * 1000  # [sizes, runs, 2] in ms
 
+words = said(("noted (Python goes on)", "记录（Python 继续往下走）")), said(("computed", "算完"))
 figure, ax = plt.subplots(figsize=(6, 2.8))
-for k, (colour, words) in enumerate(((ORANGE, "noted (Python goes on)"), (BLUE, "computed"))):
+for k, colour in enumerate((ORANGE, BLUE)):
     ax.plot(np.repeat(sizes, 9), measured[:, :, k].ravel(), ".", ms=4, color=colour, alpha=0.5)
-    ax.plot(sizes, np.median(measured[:, :, k], axis=1), "-", color=colour, label=words)
-ax.set(xscale="log", yscale="log", xlabel="n", ylabel="milliseconds", title="x @ x, n by n")
+    ax.plot(sizes, np.median(measured[:, :, k], axis=1), "-", color=colour, label=words[k])
+ax.set(xscale="log", yscale="log", xlabel="n", ylabel="ms", title="x @ x, n × n")
 ax.set_xticks(sizes, sizes)
 ax.minorticks_off()
 ax.legend(frameon=False)
@@ -291,83 +336,37 @@ print(f"n = {sizes[-1]}: noted in {noted:.3f} ms, computed in {computed:.1f} ms"
 #
 # 由此有两个后果。**报错来得晚**：有问题的那一行，可能要等到很后面取数值时才报错（调试时可以设 `jt.flags.lazy_execution = 0`，逐行立即计算）。另外，**不等算完就得到的时间是错的**。
 
-# %% [markdown] lang="en"
-# ## 3 · Just-in-time kernels
+# %% [markdown] lang="en" tags=["slide"]
+# ## 3 · Just-in-time kernels ★
 #
-# Why wait at all? Because it knows the whole computation, Jittor can generate C++ for exactly this computation, a **kernel**, and compile it. That takes some seconds, once: the kernel is cached in a folder. To measure this we need a kernel that has never been compiled; the one here contains the current time. Three processes, one after the other, run it twice each:
+# Why wait at all? Because it knows the whole computation, Jittor can generate C++ for exactly this computation, a **kernel**, and compile it. That takes a moment, once: the kernel is cached in a folder. To measure this we need a kernel that has never been compiled, so one is made with the current time in it. Three processes, one after the other, run it twice each:
 
-# %% [markdown] lang="zh"
-# ## 3 · 即时编译的算子
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 3 · 即时编译的算子内核 ★
 #
-# 为什么要等？因为看到了整个计算，Jittor 就能专门为它写一段 C++，也就是一个**算子内核（kernel）**，再编译。编译要几秒钟，但只有一次：编译好的存在一个文件夹里。要如实测量，得用一个从没编译过的内核，这里把当前时间写了进去。三个进程先后运行，各算两遍：
+# 为什么要等？因为看到了整个计算，Jittor 就能专门为它写一段 C++，也就是一个**算子内核（kernel）**，再编译。编译要花一点时间，但只有一次：编译好的存在一个文件夹里。要测量这段时间，得用一个从没编译过的内核，所以把当前时间写了进去。三个进程先后运行，各算两遍：
 
 # %%
-script = """
-import sys, time
-import jacklib
-import jittor as jt
-import numpy as np
-
-x = jt.array(np.ones((100, 100), np.float32))
-for _ in range(2):
-    start = time.perf_counter()
-    x.reindex([100], ["i0", f"(i0 + {sys.argv[1]}) % 100"]).sync()
-    print(time.perf_counter() - start)
-"""
-number = str(time.time_ns() // 1000 % 10**9)
-times = []
-for _ in range(3):
-    done = subprocess.run(
-        [sys.executable, "-c", script, number], capture_output=True, text=True, check=True
-    )
-    times += [float(line) for line in done.stdout.split()[-2:]]
 words = ["new: written, compiled, loaded", "again", *("in another process: loaded", "again") * 2]
-for word, t in zip(words, times, strict=True):
-    print(f"{word:32}{t * 1000:10.2f} ms")
-
-folder = Path(jt.flags.cache_path) / "jit"
-for file in folder.glob("*.cc"):  # this kernel is never used again
-    if number in file.read_text(errors="ignore"):
-        for part in folder.glob(file.stem + "*"):
-            part.unlink()
-kept = list(folder.glob("*.so"))
-print(
-    f"\nkernels kept on this machine: {len(kept)}, {sum(f.stat().st_size for f in kept) / 1e6:.0f} MB"
-)
+for word, ms in zip(words, first_uses(), strict=True):
+    print(f"{word:32}{ms:10.2f} ms")
 
 # %% [markdown] lang="en"
 # (Compiling and loading wait for all other programs that use Jittor at that moment, since the folder has a single lock. If "loaded" is slow here, the machine was busy.)
 #
 # Hence a rule of this repository: the *first* run of anything is slow, and tells nothing about the second.
 #
-# **When is a new kernel needed?** Jittor's profiler lists the kernels that ran, so we can test whether a change needs a new one. The name encodes operators, types and numbers of dimensions:
+# **When is a new kernel needed?** Jittor's profiler lists the kernels that ran; `kernels(function)` returns them by name. The name encodes operators, types and numbers of dimensions. The computation is `(x * factor - x.sqrt()).sum(1)` with a factor of 3.5 on a Var of shape [100, 100]. Six changes: how many of them need another kernel?
 
 # %% [markdown] lang="zh"
 # （编译和加载要与同时使用 Jittor 的其他程序排队，因为整个文件夹只有一把锁。如果这里“loaded”也很慢，说明当时机器正忙。）
 #
 # 所以本仓库有一条规则：任何程序*第一次*运行都慢，并且不能说明第二次有多快。
 #
-# **什么时候要编译新的内核？** Jittor 的性能分析器会列出运行了哪些内核，于是可以逐项试验：改动某处，用的还是不是同一个。内核的名字里有算子、类型和维数：
+# **什么时候要编译新的内核？** Jittor 的性能分析器会列出运行了哪些内核，`kernels(function)` 按名字返回它们。内核的名字里有算子、类型和维数。要算的是 `(x * factor - x.sqrt()).sum(1)`，factor 为 3.5，`x` 的形状是 [100, 100]。下面有六种改动，其中几种需要另一个内核？
 
 
 # %%
-def kernels(function, **flags):
-    """What runs: {name of a kernel: (its operators, its ms, its C++ file)}, slowest first."""
-    with jt.flag_scope(**flags):
-        jt.sync_all(True)
-        with jt.profile_scope() as report:
-            result = function()
-            jt.sync_all(True)
-        del result
-    found = {}
-    for name, file, _, nanoseconds, *_ in report[1:]:
-        # "«opkey0:unary«...«OP:sqrt«opkey1:..." names its operators; a library's has one name
-        parts = re.split(r"«opkey\d+:", name)[1:] or [name]
-        operators = [re.findall(r"«OP:(\w+)", p)[:1] or [p.split("«")[0]] for p in parts]
-        found[name] = [o[0] for o in operators], float(nanoseconds) / 1e6, file
-    return found
-
-
 def chain(x, factor=3.5):
     return (x * factor - x.sqrt()).sum(1)
 
@@ -376,8 +375,6 @@ def ones(*shape, dtype="float32"):
     return jt.array(np.ones(shape, dtype), dtype=dtype)
 
 
-(name,) = base = kernels(lambda: chain(ones(100, 100)))
-print(" ".join(name.split("«")[1:]), "\n")
 changes = {
     "shape 7 x 300": lambda: chain(ones(7, 300)),
     "shape 1000 x 1000": lambda: chain(ones(1000, 1000)),
@@ -386,27 +383,75 @@ changes = {
     "float64": lambda: chain(ones(100, 100, dtype="float64")),
     "three dimensions": lambda: chain(ones(10, 10, 10)),
 }
-for text, function in changes.items():
-    print(f"{text:20}", "same kernel" if set(kernels(function)) <= set(base) else "another kernel")
-
-# %% [markdown] lang="en"
-# **Sizes do not matter**, so clips of different lengths compile nothing new. Types and numbers of dimensions do. And *some constants* do: 0.25 is passed like an argument, but 0, 1 and 2 (and −1, −2) are written into the kernel, so that the compiler can simplify. Text matters, too: an index expression such as `f"i0*{stride}"` (next section) is part of the name.
-#
-# What does such a kernel look like? This is the core of ours, as Jittor generated it. Multiplication, root, subtraction and sum are in one loop:
-
-# %% [markdown] lang="zh"
-# **大小无关紧要**，所以长短不一的视频不会引起重新编译；类型和维数会。*某些常数*也会：0.25 像参数一样传进去，而 0、1、2（以及 −1、−2）直接写进内核，好让编译器化简。文本也算：`f"i0*{stride}"` 这类下标表达式（见下一节）就是名字的一部分。
-#
-# 这样的内核是什么样？下面是 Jittor 为它写的核心部分：乘、开方、减、求和都在同一个循环里。
+guess = ...
+classroom.predict("01.p2", guess)
 
 # %%
-source = Path(base[name][2]).read_text()
-lines = [line for line in source.splitlines() if line.strip()]
-loops = [k for k, line in enumerate(lines) if line.strip().startswith("for (")]
-print(textwrap.dedent("\n".join(lines[loops[0] : loops[-1] + 14])))
+(name,) = base = kernels(lambda: chain(ones(100, 100)))
+others = {}
+for text, function in changes.items():
+    others[text] = not set(kernels(function)) <= set(base)
+    print(f"{text:20}", "another kernel" if others[text] else "same kernel")
+classroom.reveal("01.p2", sum(others.values()))
 
 # %% [markdown] lang="en"
-# ## 4 · Meta-operators and fusion
+# **Sizes do not matter**, so clips of different lengths compile nothing new. Types and numbers of dimensions do. And *some constants* do: 0.25 is passed like an argument, but 0, 1 and 2 (and −1, −2) are written into the kernel, so that the compiler can simplify. Text matters, too: an index expression such as `f"i0*{stride}"` (section 4) is part of the name.
+#
+# What does such a kernel look like? Here are the loops of ours, as Jittor generated them, with arrows. `op1_xp` is the memory of `x`; a name that ends in `d` is one value in a register of the processor: nothing but the sum is written to memory.
+
+# %% [markdown] lang="zh"
+# **大小无关紧要**，所以长短不一的视频不会引起重新编译；类型和维数会。*某些常数*也会：0.25 像参数一样传进去，而 0、1、2（以及 −1、−2）直接写进内核，好让编译器化简。文本也算：`f"i0*{stride}"` 这类下标表达式（见第 4 节）就是名字的一部分。
+#
+# 这样的内核是什么样？下面是 Jittor 生成的循环，右边用箭头注明含义。`op1_xp` 是 `x` 的内存；以 `d` 结尾的名字是处理器寄存器里的一个数：除了和，什么都不写回内存。
+
+# %% tags=["slide"]
+ARROWS = {
+    "; id0 <": ("for each row", "对每一行"),
+    "; id1 <": ("for each column", "对每一列"),
+    "float32(0)": ("the row's sum begins at 0", "这一行的和从 0 开始"),
+    "sqrt": ("x.sqrt()", "x.sqrt()"),
+    ")*(": ("x * factor", "x * factor"),
+    ")-(": ("their difference", "两者之差"),
+    ")+(": ("is added to the row's sum", "加到这一行的和上"),
+}
+for line in loops(base[name]).splitlines():
+    arrow = next((words[LANG == "zh"] for sign, words in ARROWS.items() if sign in line), "")
+    print(f"{line:72}", arrow and f"<- {arrow}")
+
+# %% [markdown] lang="en"
+# ### ✎ 01.2 · How many kernels? · analyse ●●○
+#
+# These six calls are made one after the other. How many *different* kernels do they need?
+#
+# ```python
+# (ones(4, 5) + 0.5).abs()
+# (ones(40, 50) + 0.5).abs()
+# (ones(4, 5) + 3.0).abs()
+# (ones(4, 5) + 1.0).abs()
+# (ones(9, 9) + 2.0).abs()
+# (ones(4, 5) + 0.25).abs()
+# ```
+
+# %% [markdown] lang="zh"
+# ### ✎ 01.2 · 需要几个内核？ · 分析 ●●○
+#
+# 下面六次调用先后执行，一共需要几个*不同*的内核？
+#
+# ```python
+# (ones(4, 5) + 0.5).abs()
+# (ones(40, 50) + 0.5).abs()
+# (ones(4, 5) + 3.0).abs()
+# (ones(4, 5) + 1.0).abs()
+# (ones(9, 9) + 2.0).abs()
+# (ones(4, 5) + 0.25).abs()
+# ```
+
+# %% tags=["exercise"]
+n_kernels = ...
+classroom.check("01.2", n_kernels)
+
+# %% [markdown] lang="en" tags=["slide"]
+# ## 4 · Meta-operators and fusion ☆
 #
 # Jittor has few basic operators, and builds layers from them:
 #
@@ -420,8 +465,8 @@ print(textwrap.dedent("\n".join(lines[loops[0] : loops[-1] + 14])))
 #
 # A matrix product is: repeat both, multiply, sum. The array `[n, k, m]` is huge, but is never stored:
 
-# %% [markdown] lang="zh"
-# ## 4 · 元算子与算子融合
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 4 · 元算子与算子融合 ☆
 #
 # Jittor 的基本算子不多，各种层都由它们搭成：
 #
@@ -454,7 +499,7 @@ ok = cmp("matmul", meta_matmul(jt.array(A), jt.array(B)), theirs)
 # A 2-D convolution: `reindex` gathers the inputs of each output, for each tap of the convolution kernel (outside the image: 0); multiply by the weights; sum over channels and taps. Gradients are automatic, since every meta-operator has its own:
 
 # %% [markdown] lang="zh"
-# 二维卷积：`reindex` 为每个输出、卷积核的每个位置取出所看到的值（图像之外为 0），乘上权重，再对通道和核内位置求和。梯度自动就有，因为每个元算子都知道自己的梯度：
+# 二维卷积：`reindex` 为每个输出、卷积核的每个位置取出所看到的值（图像之外为 0），乘上权重，再对通道和核内位置求和。梯度自动就有，因为每个元算子都自带梯度：
 
 
 # %%
@@ -508,6 +553,25 @@ cmp("max pooling", pooled, theirs[0])
 ok = cmp("counting   ", counted, theirs[1])
 
 # %% [markdown] lang="en"
+# ### ✎ 01.3 · Mean pooling · apply ●●○
+#
+# `x` `[N, L]` is cut into pieces of `k`, and each becomes its mean: `[N, L/k]` (`k` divides `L`). Use meta-operators: `reindex` and `mean`, or `reindex_reduce`.
+
+# %% [markdown] lang="zh"
+# ### ✎ 01.3 · 平均池化 · 应用 ●●○
+#
+# 把 `x` `[N, L]` 每 `k` 个切成一段，取平均，得到 `[N, L/k]`（`k` 整除 `L`）。请用元算子：`reindex` 加 `mean`，或者 `reindex_reduce`。
+
+
+# %% tags=["exercise"]
+def mean_pool(x, k):
+    """A Var [N, L] -> [N, L/k]."""
+    ...
+
+
+classroom.check("01.3", mean_pool)
+
+# %% [markdown] lang="en"
 # **What runs in the end?** The result is hard to guess:
 
 # %% [markdown] lang="zh"
@@ -520,9 +584,9 @@ runs = {
 }
 for text, function in runs.items():
     print(text)
-    for name, (operators, ms, _) in kernels(function).items():
-        note = "  <- handed over" if "relay" in name else f"  {ms:.2f} ms"
-        print("   ", " + ".join(operators), note)
+    for name, kernel in kernels(function).items():
+        note = "<- handed over" if "relay" in name else f"{kernel.ms:.2f} ms"
+        print("   ", " + ".join(kernel.operators), note)
 
 # %% [markdown] lang="en"
 # Jittor *recognised* both patterns and passed them to oneDNN, a library of hand-tuned kernels: `mkl_matmul`, `mkl_conv`. So writing a layer in meta-operators need not be slow. If a pattern is not recognised, **fusion** matters. The distance $\sum_k |a_{ik} - b_{kj}|$ between all rows and columns looks like a matrix product but is not one:
@@ -546,54 +610,50 @@ with jt.flag_scope(no_fuse=1):  # every operator a kernel of its own
     apart = distances(jt.array(A), jt.array(B)).numpy()
 ok = cmp("unfused", apart, theirs)
 
+# %% [markdown] lang="en"
+# The arrays are larger now. Unfused, each of five operators is a kernel of its own; fused, all five are one. How many times as fast is the fused computation?
+
+# %% [markdown] lang="zh"
+# 现在换成更大的数组。不融合时，五个算子各是一个内核；融合后，五个合成一个。融合之后快几倍？
+
 # %%
 big_a, big_b = (
     jt.array(rng.standard_normal(s).astype(np.float32)) for s in ((256, 128), (128, 256))
 )
-runs = {}
-for title, flag in (("unfused", 1), ("fused", 0)):
+guess = ...
+classroom.predict("01.p3", guess)
+
+# %%
+parts = []
+for flag in (1, 0):
     shots = [kernels(lambda: distances(big_a, big_b), no_fuse=flag) for _ in range(8)][1:]
-    order = {"broadcast_to": 0, "subtract": 1, "abs": 2, "add": 3}
-    names = sorted(shots[0], key=lambda n: order[shots[0][n][0][-1]])
-    runs[title] = [(shots[0][n][0], np.median([s[n][1] for s in shots])) for n in names]
-
-tint = {"broadcast_to": GREY, "subtract": BLUE, "abs": BLUE, "add": ORANGE}
-figure, ax = plt.subplots(figsize=(9, 2.3))
-for row, parts in enumerate(runs.values()):
-    left = 0
-    for operators, ms in parts:
-        for k, operator in enumerate(operators):  # the operators of one kernel share its bar
-            width = ms / len(operators)
-            ax.barh(row, width, left=left + k * width, height=0.6, color=tint[operator])
-        ax.barh(row, ms, left=left, height=0.6, fill=False, ec="black", lw=1.5)
-        left += ms
-    ax.text(left, row, f"  {len(parts)} kernel{'s' * (len(parts) > 1)}, {left:.1f} ms", va="center")
-ax.set(yticks=[0, 1], yticklabels=runs, ylim=(1.5, -0.5), xlabel="milliseconds (median of 7)")
-ax.set_xlim(0, 1.25 * max(sum(ms for _, ms in parts) for parts in runs.values()))
-ax.set_title("A black frame is a kernel; five operators, apart and in one")
-for label, colour in (("broadcast", GREY), ("elementwise", BLUE), ("reduce", ORANGE)):
-    ax.bar(0, 0, color=colour, label=label)
-ax.legend(frameon=False, loc="lower right", ncols=3)
+    parts.append([np.median([shot[name].ms for shot in shots]) for name in shots[0]])
+    print("no_fuse =", flag, [" + ".join(kernel.operators) for kernel in shots[0].values()])
+words = [said(pair) for pair in (("unfused", "不融合"), ("fused", "融合"))]
+figure, ax = plt.subplots(figsize=(8, 1.8))
+for row, ms in enumerate(parts):
+    ax.barh(row, ms, left=np.cumsum([0, *ms[:-1]]), color=(GREY, BLUE)[row], ec="black")
+ax.set(yticks=[0, 1], yticklabels=words, ylim=(1.5, -0.5), xlabel="ms")
+ax.set_title(said(("A black frame is a kernel", "每个黑框是一个内核")))
 plt.show()
-for title, parts in runs.items():
-    print(title, [" + ".join(operators) for operators, _ in parts])
-print(
-    f"one array [n, k, m] has {256 * 128 * 256 * 4 / 1e6:.0f} MB; unfused, four of them are stored"
-)
+totals = [sum(ms) for ms in parts]
+print(f"unfused {totals[0]:.1f} ms, fused {totals[1]:.1f} ms")
+classroom.reveal("01.p3", totals[0] / totals[1])
+print(f"one array [n, k, m] has {256 * 128 * 256 * 4 / 1e6:.0f} MB; unfused, four are stored")
 
-# %% [markdown] lang="en"
-# The results are the same. Unfused, four large arrays are written to memory and read again; fused, each value goes through all five operators while it is in the processor. (Within the fused bar the operators cannot be separated; they are drawn with equal length.)
+# %% [markdown] lang="en" tags=["slide"]
+# The results are the same. Unfused, four large arrays are written to memory and read again; fused, each value goes through all five operators while it is in the processor.
 
-# %% [markdown] lang="zh"
-# 数值一样。不融合，四个大数组要写进内存再读出来；融合之后，每个值在处理器里依次完成五个算子。（融合后的条里各算子分不开，图上平均画。）
+# %% [markdown] lang="zh" tags=["slide"]
+# 数值一样。不融合，四个大数组要写进内存再读出来；融合之后，每个值在处理器里依次完成五个算子。
 
-# %% [markdown] lang="en"
-# ## 5 · Gradients
+# %% [markdown] lang="en" tags=["slide"]
+# ## 5 · Gradients ★
 #
 # Gradients are values that `jt.grad` returns; they do not accumulate in `.grad`. So there is no `zero_grad` to forget:
 
-# %% [markdown] lang="zh"
-# ## 5 · 梯度
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 5 · 梯度 ★
 #
 # 梯度是 `jt.grad` 返回的值，不会累积在 `.grad` 里，所以也不会忘了 `zero_grad`：
 
@@ -623,7 +683,7 @@ ok = cmp("gradient of y", gy, theirs[1])
 # %% [markdown] lang="zh"
 # 浮点 Var 默认都要求梯度。`loss.backward()` 倒是有，但只往日志里写一句提示（JACK 的安静设置下看不到）；`x.grad` 会报错。损失不依赖的 Var，梯度是零，而 PyTorch 给的是 `None`。
 #
-# 不要梯度时：`x.stop_grad()` 改变 `x` 自身，`x.detach()` 返回另一个 Var，`with jt.no_grad():` 里产生的都不要梯度。
+# 不要梯度时：`x.stop_grad()` 改变 `x` 自身，`x.detach()` 返回另一个 Var，在 `with jt.no_grad():` 里产生的 Var 都不要求梯度。
 
 # %%
 theirs = pytorch(
@@ -660,6 +720,38 @@ print(
 )
 print("of a Var that takes none, and of one that loss does not know:",
       jt.grad((y * y).sum(), y).numpy().any(), jt.grad(loss, jt.array(Y)).numpy().any())  # fmt: skip
+
+# %% [markdown] lang="en"
+# ### ✎ 01.4 · What is left of the gradient? · analyse ●●○
+#
+# What is the gradient of `loss` by `a`? Work it out before you try.
+#
+# ```python
+# a = jt.array([2.0])
+# b = jt.array([5.0]).stop_grad()
+# c = (a * 2).detach()
+# with jt.no_grad():
+#     d = a * 3
+# loss = (a * c + b * d).sum()
+# ```
+
+# %% [markdown] lang="zh"
+# ### ✎ 01.4 · 梯度还剩多少？ · 分析 ●●○
+#
+# `loss` 对 `a` 的梯度是多少？先算出来，再去试。
+#
+# ```python
+# a = jt.array([2.0])
+# b = jt.array([5.0]).stop_grad()
+# c = (a * 2).detach()
+# with jt.no_grad():
+#     d = a * 3
+# loss = (a * c + b * d).sum()
+# ```
+
+# %% tags=["exercise"]
+gradient = ...
+classroom.check("01.4", gradient)
 
 # %% [markdown] lang="en"
 # **Second derivatives**: a gradient is a Var like any other; differentiate it again. **A custom gradient**: `jt.Function` has `execute` and `grad` where PyTorch has two static methods and a context; what is needed later is stored in `self`. Here is a rounding that passes gradients through unchanged ("straight through"):
@@ -703,12 +795,54 @@ cmp("second derivative", jt.grad(first.sum(), x), theirs[0])
 ok = cmp("straight through ", jt.grad((Round.apply(x) * x).sum(), x), theirs[1])
 
 # %% [markdown] lang="en"
-# ## 6 · Modules
+# ### ✎ 01.5 · A gradient of your own · apply ●●○
+#
+# Port this PyTorch function: the forward pass changes nothing, and in the backward pass the gradient changes its sign and is halved. (It is used to make a network *forget* something, such as who is walking.) `Reverse.apply(x)` should work.
+#
+# ```python
+# class Reverse(torch.autograd.Function):
+#     @staticmethod
+#     def forward(ctx, x):
+#         return x.view_as(x)
+#
+#     @staticmethod
+#     def backward(ctx, dy):
+#         return -0.5 * dy
+# ```
+
+# %% [markdown] lang="zh"
+# ### ✎ 01.5 · 自定义梯度 · 应用 ●●○
+#
+# 移植下面的 PyTorch 函数：前向什么都不变，反向时梯度变号并减半。（可以用来让网络*忘掉*某种信息，比如走路的人是谁。）要能用 `Reverse.apply(x)` 调用。
+#
+# ```python
+# class Reverse(torch.autograd.Function):
+#     @staticmethod
+#     def forward(ctx, x):
+#         return x.view_as(x)
+#
+#     @staticmethod
+#     def backward(ctx, dy):
+#         return -0.5 * dy
+# ```
+
+
+# %% tags=["exercise"]
+class Reverse(jt.Function):
+    def execute(self, x): ...
+
+    def grad(self, dy): ...
+
+
+classroom.check("01.5", Reverse)
+
+# %% [markdown] lang="en" tags=["slide"]
+# ## 6 · Modules ★
 #
 # `execute` instead of `forward`; `super().__init__()` is not needed. The same small net in both, with a matrix that must not be trained:
 
-# %% [markdown] lang="zh"
-# ## 6 · 模块
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 6 · 模块 ★
 #
 # 用 `execute` 代替 `forward`，也不必写 `super().__init__()`。同一个小网络，两边各写一遍，其中有一个不该训练的矩阵：
 
@@ -791,34 +925,67 @@ ok = cmp("with jacklib's BatchNorm", net.eval()(jt.array(X)), in_evaluation)
 #
 # `eval()` 做的比 PyTorch 多：它停掉所有参数的梯度，`train()` 再恢复。另外，刚创建的层是什么状态也要留意：
 
+
 # %%
-print(
-    "after eval():  parameters that take gradients:",
-    sum(not p.is_stop_grad() for p in net.parameters()),
-)
+def trainable():
+    return sum(not p.is_stop_grad() for p in net.parameters())
+
+
+def zeros(layer):
+    return int((layer(jt.ones(1000)).numpy() == 0).sum())
+
+
+print("after eval(),  parameters that take gradients:", trainable())
 net.train()
-print(
-    "after train(): parameters that take gradients:",
-    sum(not p.is_stop_grad() for p in net.parameters()),
-)
+print("after train(), parameters that take gradients:", trainable())
 drop = nn.Dropout(0.5)
-print(
-    "a new Dropout drops",
-    int((drop(jt.ones(1000)).numpy() == 0).sum() > 0) * "something" or "nothing",
-)
+print("a new Dropout, values dropped of 1000:", zeros(drop))
 drop.train()
-print(
-    "after train() it drops",
-    int((drop(jt.ones(1000)).numpy() == 0).sum() > 0) * "something" or "nothing",
-)
+print("after train(), values dropped of 1000:", zeros(drop))
 
 # %% [markdown] lang="en"
-# ## 7 · Optimizers
+# ### ✎ 01.6 · What does the optimizer change? · analyse ●●○
+#
+# How many numbers of this net does an optimizer change that is given `net.parameters()`, if all of them get a gradient that is not zero?
+#
+# ```python
+# class Net(nn.Module):
+#     def __init__(self):
+#         self.mix = nn.Linear(5, 8)
+#         self.norm = ops.BatchNorm(8)
+#         self.scale = jt.ones(3)
+#         self._offset = jt.ones(7)
+#         self.links = jt.array(np.eye(5, dtype=np.float32)).stop_grad()
+#         self.centre = jt.array(np.zeros(5, np.float32))
+# ```
+
+# %% [markdown] lang="zh"
+# ### ✎ 01.6 · 优化器会改变多少个数？ · 分析 ●●○
+#
+# 把 `net.parameters()` 交给优化器，假设每个参数的梯度都不为零。优化器一共会改变这个网络里的多少个数？
+#
+# ```python
+# class Net(nn.Module):
+#     def __init__(self):
+#         self.mix = nn.Linear(5, 8)
+#         self.norm = ops.BatchNorm(8)
+#         self.scale = jt.ones(3)
+#         self._offset = jt.ones(7)
+#         self.links = jt.array(np.eye(5, dtype=np.float32)).stop_grad()
+#         self.centre = jt.array(np.zeros(5, np.float32))
+# ```
+
+# %% tags=["exercise"]
+n_trained = ...
+classroom.check("01.6", n_trained)
+
+# %% [markdown] lang="en" tags=["slide"]
+# ## 7 · Optimizers ★
 #
 # `optimizer.step(loss)` clears the gradients, differentiates and updates. Three steps of SGD with momentum, and three of Adam, on a small least squares problem:
 
-# %% [markdown] lang="zh"
-# ## 7 · 优化器
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 7 · 优化器 ★
 #
 # `optimizer.step(loss)` 一行做完清零、求导、更新三件事。在一个小的最小二乘问题上，带动量的 SGD 和 Adam 各走三步：
 
@@ -930,12 +1097,55 @@ cmp("jt.optim.Adam   ", accumulate(lambda w: jt.optim.Adam(w, lr=0.1)), theirs)
 ok = cmp("jacklib.ops.Adam", accumulate(lambda w: ops.Adam(w, lr=0.1)), theirs)
 
 # %% [markdown] lang="en"
-# ## 8 · Datasets
+# ### ✎ 01.7 · Port a training loop · apply ●●○
+#
+# Two batches are accumulated, the gradient is clipped to norm 1, then one step is taken; all of this twice. Write Jittor's loop with `jt.optim.SGD`; `train` gets NumPy arrays and returns `w`.
+#
+# ```python
+# w = start.clone().requires_grad_()
+# optimizer = torch.optim.SGD([w], lr=0.5)
+# for _ in range(2):
+#     optimizer.zero_grad()
+#     for k in (slice(0, 10), slice(10, 20)):
+#         loss = ((points[k] @ w - values[k]) ** 2).sum()
+#         loss.backward()
+#     torch.nn.utils.clip_grad_norm_([w], 1.0)
+#     optimizer.step()
+# ```
+
+# %% [markdown] lang="zh"
+# ### ✎ 01.7 · 移植训练循环 · 应用 ●●○
+#
+# 累积两个批次的梯度，裁剪到范数 1，再走一步；共两轮。用 `jt.optim.SGD` 写出 Jittor 的循环；`train` 的参数是 NumPy 数组，返回 `w`。
+#
+# ```python
+# w = start.clone().requires_grad_()
+# optimizer = torch.optim.SGD([w], lr=0.5)
+# for _ in range(2):
+#     optimizer.zero_grad()
+#     for k in (slice(0, 10), slice(10, 20)):
+#         loss = ((points[k] @ w - values[k]) ** 2).sum()
+#         loss.backward()
+#     torch.nn.utils.clip_grad_norm_([w], 1.0)
+#     optimizer.step()
+# ```
+
+
+# %% tags=["exercise"]
+def train(points, values, start):
+    """points [20, 3], values [20, 1], start [3, 1] -> w [3, 1] after two steps."""
+    ...
+
+
+classroom.check("01.7", train)
+
+# %% [markdown] lang="en"
+# ## 8 · Datasets ☆
 #
 # Jittor's `Dataset` is PyTorch's `Dataset` and `DataLoader` in one: its length and batch size are set by `set_attrs`, and iterating over it gives batches.
 
 # %% [markdown] lang="zh"
-# ## 8 · 数据集
+# ## 8 · 数据集 ☆
 #
 # Jittor 的 `Dataset` 把 PyTorch 的 `Dataset` 和 `DataLoader` 合二为一：用 `set_attrs` 设定总数和批大小，遍历它得到的就是一个个批次。
 
@@ -993,24 +1203,18 @@ print("own generator", [[int(k) for k in a.numpy()] for a, b in shuffled])
 # `num_workers` 会启动进程，默认每个占 512 MB 共享内存作环形缓冲区；在笔记本里保持 0。默认批大小是 16。JACK 自己的加载器用线程，种子作为参数传入。
 
 # %% [markdown] lang="en"
-# ## 9 · Devices
+# ## 9 · Devices ☆
 #
 # There is no `.to(device)`. One flag sets the device for *everything*:
 
 # %% [markdown] lang="zh"
-# ## 9 · 设备
+# ## 9 · 设备 ☆
 #
 # 没有 `.to(device)`。在哪里算，由一个开关统一决定：
 
 # %%
-print(
-    "jt.has_cuda:",
-    bool(jt.has_cuda),
-    "| jt.flags.use_cuda:",
-    jt.flags.use_cuda,
-    "| computes on:",
-    runtime.device(),
-)
+uses = f"jt.has_cuda: {bool(jt.has_cuda)} | jt.flags.use_cuda: {jt.flags.use_cuda}"
+print(f"{uses} | computes on: {runtime.device()}")
 
 # %% [markdown] lang="en"
 # With a GPU, `jt.flags.use_cuda = 1` at the top of a program is enough: the same code then generates CUDA kernels, and Vars are copied when they are used. Every kernel is compiled again for the other device. **Nothing in this notebook ran on a GPU** when it was built, so it makes no claim about speed there.
@@ -1018,13 +1222,13 @@ print(
 # %% [markdown] lang="zh"
 # 有 GPU 时，在程序开头写 `jt.flags.use_cuda = 1` 就够了：同样的代码会生成 CUDA 的算子内核，Var 用到时自动搬运；所有内核都要为新设备重新编译。**构建本笔记本时没有任何一格在 GPU 上运行过**，所以这里不谈 GPU 上的速度。
 
-# %% [markdown] lang="en"
-# ## 10 · Reliable timing
+# %% [markdown] lang="en" tags=["slide"]
+# ## 10 · Reliable timing ★
 #
 # Four ways to time the same computation, `distances` of section 4. Only the last is right:
 
-# %% [markdown] lang="zh"
-# ## 10 · 可靠地计时
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 10 · 可靠地计时 ★
 #
 # 同一个计算（第 4 节的 `distances`）用四种办法计时，只有最后一种是对的：
 
@@ -1059,16 +1263,9 @@ ways = {
     "one run": [clock(right)],
     "median of 15, after warm-up": [clock(right) for _ in range(15)],
 }
-figure, ax = plt.subplots(figsize=(8, 2.2))
-for row, (words, times) in enumerate(ways.items()):
+for words, times in ways.items():
     middle, low, high = np.median(times), min(times), max(times)
     print(f"{words:28} median {middle:8.3f} ms, from {low:.3f} to {high:.3f}")
-    colour = BLUE if row == 3 else RED
-    ax.plot(times, [row] * len(times), "o", ms=4, alpha=0.5, color=colour)
-    ax.plot([middle], [row], "|", ms=18, mew=2.5, color=colour)
-ax.set(xscale="log", yticks=range(4), yticklabels=ways, ylim=(3.5, -0.5), xlabel="milliseconds")
-ax.set_title("Dots: single runs; strokes: medians")
-plt.show()
 
 # %% [markdown] lang="en"
 # - **No waiting** measures recording only.
@@ -1083,12 +1280,31 @@ plt.show()
 # - 所以：先热身，保留结果，前后*都*要 `jt.sync_all(True)`，多跑几次，报中位数和范围，并说明机器当时还在忙什么。整个网络的测速用 `bash script/run.sh bench NETWORK`。
 
 # %% [markdown] lang="en"
-# ## 11 · The translation table
+# ### ✎ 01.8 · A clock of your own · apply ●●○
+#
+# `median_ms(function, runs)`: call `function` once to warm up, then `runs` times, and return the median in milliseconds. The check counts how often the result was *really* computed.
+
+# %% [markdown] lang="zh"
+# ### ✎ 01.8 · 写一个计时函数 · 应用 ●●○
+#
+# 写出 `median_ms(function, runs)`：先调用一次 `function` 热身，再调用 `runs` 次，返回毫秒数的中位数。检查会数结果*真正*计算了几次。
+
+
+# %% tags=["exercise"]
+def median_ms(function, runs):
+    """Milliseconds, the median of `runs` calls that were waited for."""
+    ...
+
+
+classroom.check("01.8", median_ms)
+
+# %% [markdown] lang="en" tags=["slide"]
+# ## 11 · The translation table ☆
 #
 # Every row was run in both frameworks just now; its last two columns come from `cmp`. `F` is `torch.nn.functional`; in Jittor `nn` has the functions as well as the layers. If a PyTorch idiom looks the same but gives a different result, the correct translation is here and the trap in notebook 02.
 
-# %% [markdown] lang="zh"
-# ## 11 · 对照表
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 11 · 对照表 ☆
 #
 # 每一行都刚刚在两个框架里运行过，最后两列出自 `cmp`。`F` 是 `torch.nn.functional`；Jittor 的 `nn` 里既有层也有函数。有些写法看着一样、结果却不同，这里给的是正确的译法，陷阱留给 02。
 
@@ -1143,215 +1359,49 @@ print(f"{agree} of {len(rows) - 2} rows agree")
 Markdown("\n".join(rows))
 
 # %% [markdown] lang="en"
-# ## 12 · Exercises
+# ## Quiz
 #
-# Each cell checks itself: ✓ right, ✗ wrong with a hint, ○ not done yet. Write your answer below `your answer here` and run the cell again.
+# One letter for each question; run the cell again to read what there is to say.
+
+# %% [markdown] lang="zh"
+# ## 小测验
 #
-# **Exercise 1 — how many kernels?** These six calls are made one after the other. How many *different* kernels do they need? Use section 3 and guess first.
+# 每题填一个字母，再运行一次，就能看到对你的选择的说明。
 
-# %% [markdown] lang="zh"
-# ## 12 · 练习
+# %%
+answers = {1: "", 2: "", 3: "", 4: "", 5: ""}  # a, b, c or d
+classroom.quiz("01", answers)
+
+# %% [markdown] lang="en" tags=["slide"]
+# ## In three sentences
 #
-# 每一格都会自己检查：✓ 对，✗ 错（附提示），○ 还没做。在注明“在这里作答”的地方写代码，再运行一次该格。
+# Jittor records what you write and computes when a value is needed, so errors come late and a clock must wait. For each computation it generates and compiles a kernel that depends on operators, types and numbers of dimensions but not on sizes, and fuses what follows on each other. Gradients are values that `jt.grad` returns or the optimizer holds, and every Var attribute of a module is a parameter.
+
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 三句话总结
 #
-# **练习 1——需要几个算子内核？** 下面六次调用先后执行，一共需要几个*不同*的内核？先根据第 3 节猜一猜。
-
-# %%
-calls = [
-    lambda: (ones(4, 5) + 0.5).abs(),
-    lambda: (ones(40, 50) + 0.5).abs(),
-    lambda: (ones(4, 5) + 3.0).abs(),
-    lambda: (ones(4, 5) + 1.0).abs(),
-    lambda: (ones(9, 9) + 2.0).abs(),
-    lambda: (ones(4, 5) + 0.25).abs(),
-]
-n_kernels = ...
-### BEGIN SOLUTION
-n_kernels = 3  # one for 0.5, 3 and 0.25 at any size; one for 1; one for 2
-### END SOLUTION
-ok = classroom.check_value(
-    "1 kernels",
-    n_kernels,
-    len({name for call in calls for name in kernels(call)}),
-    hint="Sizes do not count. The constants 1 and 2 are written into the kernel.",
-    hint_zh="大小不算。常数 1 和 2 会写进 kernel。",
-)
+# Jittor 先记录你写的运算，需要取值时才计算，所以报错来得晚，计时必须等待。它为每种计算生成并编译一个内核，内核取决于算子、类型和维数，与大小无关，前后相连的运算会融合在一起。梯度是 `jt.grad` 返回的值，或由优化器保存；模块的每个 Var 属性都是参数。
 
 # %% [markdown] lang="en"
-# **Exercise 2 — meta-operators.** Write mean pooling: `x` `[N, L]` is cut into pieces of `k`, and each becomes its mean: `[N, L/k]` (`k` divides `L`). Use `reindex` and `mean`, or `reindex_reduce`.
+# ## References
+#
+# - Hu et al., *Jittor: a novel deep learning framework with meta-operators and unified graph execution*, Science China Information Sciences, 2020.
+# - Paszke et al., *PyTorch: an imperative style, high-performance deep learning library*, NeurIPS 2019.
+# - Bengio, Léonard and Courville, *Estimating or propagating gradients through stochastic neurons*, 2013: the straight-through estimator of section 5.
+# - Ganin and Lempitsky, *Unsupervised domain adaptation by backpropagation*, ICML 2015: the reversed gradient of exercise 01.5.
+#
+# ## To go on
+#
+# `02_porting_traps` shows each difference mentioned here with its fix; `03_porting_a_network` ports a real network; `jacklib/networks` has four that are equal to their PyTorch originals.
 
 # %% [markdown] lang="zh"
-# **练习 2——元算子。** 写出平均池化：把 `x` `[N, L]` 每 `k` 个切成一段，取平均，得到 `[N, L/k]`（`k` 整除 `L`）。可以用 `reindex` 加 `mean`，也可以用 `reindex_reduce`。
-
-
-# %%
-def mean_pool(x, k):
-    """A Var [N, L] -> [N, L/k]."""
-    ### BEGIN SOLUTION
-    N, L = x.shape
-    return x.reindex([N, L // k, k], ["i0", f"i1*{k}+i2"]).mean(2)
-    ### END SOLUTION
-
-
-def pooled_by_jittor(array, k):
-    result = mean_pool(jt.array(array), k)
-    return result.numpy() if isinstance(result, jt.Var) else result
-
-
-even = np.arange(12, dtype=np.float32).reshape(2, 6)
-ok = classroom.check_function(
-    "2 mean pooling",
-    pooled_by_jittor,
-    [((even, 2), even.reshape(2, 3, 2).mean(2)), ((even, 3), even.reshape(2, 2, 3).mean(2))],
-    hint='x.reindex([N, L // k, k], ["i0", f"i1*{k}+i2"]) has one piece in each [i0, i1].',
-    hint_zh='x.reindex([N, L // k, k], ["i0", f"i1*{k}+i2"]) 的每个 [i0, i1] 就是一段。',
-)
-
-# %% [markdown] lang="en"
-# **Exercise 3 — a custom gradient.** Port this PyTorch function: the forward pass changes nothing, and in the backward pass the gradient changes its sign and is halved. (It is used to make a network *forget* something, such as who is walking.) `Reverse.apply(x)` should work.
-
-# %% [markdown] lang="zh"
-# **练习 3——自定义梯度。** 移植下面的 PyTorch 函数：前向什么都不变，反向时梯度变号并减半。（可以用来让网络*忘掉*某种信息，比如走路的人是谁。）要能用 `Reverse.apply(x)` 调用。
-
-# %%
-theirs = pytorch(
-    """
-    class Reverse(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x.view_as(x)
-
-        @staticmethod
-        def backward(ctx, dy):
-            return -0.5 * dy
-
-    x.requires_grad_()
-    torch.autograd.grad((Reverse.apply(x) ** 2).sum(), x)[0]
-    """,
-    x=X,
-)
-
-
-class Reverse(jt.Function):
-    def execute(self, x):
-        ### BEGIN SOLUTION
-        return x.clone()
-        ### END SOLUTION
-
-    def grad(self, dy):
-        ### BEGIN SOLUTION
-        return -0.5 * dy
-        ### END SOLUTION
-
-
-def reversed_gradient():
-    x = jt.array(X)
-    y = Reverse.apply(x)
-    if not isinstance(y, jt.Var):
-        raise NotImplementedError  # not done yet
-    return jt.grad((y * y).sum(), x)
-
-
-ok = classroom.check_value(
-    "3 reversed gradient",
-    reversed_gradient,
-    theirs,
-    tolerance=1e-5,
-    hint="execute returns x.clone(), grad returns -0.5 times what it is given.",
-    hint_zh="execute 返回 x.clone()，grad 返回收到的梯度乘 -0.5。",
-)
-
-# %% [markdown] lang="en"
-# **Exercise 4 — port a loop.** Two batches are accumulated, the gradient is clipped to norm 1, then one step is taken; all of this twice. Write Jittor's loop for `w`, with `jt.optim.SGD`.
-
-# %% [markdown] lang="zh"
-# **练习 4——移植训练循环。** 累积两个批次的梯度，裁剪到范数 1，再走一步；共两轮。用 `jt.optim.SGD` 为 `w` 写出 Jittor 的循环。
-
-# %%
-theirs = pytorch(
-    """
-    w = start.clone().requires_grad_()
-    optimizer = torch.optim.SGD([w], lr=0.5)
-    for _ in range(2):
-        optimizer.zero_grad()
-        for k in (slice(0, 10), slice(10, 20)):
-            loss = ((points[k] @ w - values[k]) ** 2).sum()
-            loss.backward()
-        torch.nn.utils.clip_grad_norm_([w], 1.0)
-        optimizer.step()
-    w
-    """,
-    points=P, values=Q, start=W,
-)  # fmt: skip
-
-w = jt.array(W)
-points, values = jt.array(P), jt.array(Q)
-solution = ...  # put w here when the loop is done
-### BEGIN SOLUTION
-optimizer = jt.optim.SGD([w], lr=0.5)
-for _ in range(2):
-    for k in (slice(0, 10), slice(10, 20)):
-        optimizer.backward(((points[k] @ w - values[k]) ** 2).sum())
-    optimizer.clip_grad_norm(1.0)
-    optimizer.step()
-solution = w
-### END SOLUTION
-ok = classroom.check_value(
-    "4 loop",
-    solution,
-    theirs,
-    tolerance=1e-5,
-    hint="optimizer.backward(loss) for each batch, then clip_grad_norm(1.0), then step() without loss.",
-    hint_zh="每个批次 optimizer.backward(loss)，然后 clip_grad_norm(1.0)，最后不带损失的 step()。",
-)
-
-# %% [markdown] lang="en"
-# **Exercise 5 — reliable timing.** `median_ms(function, runs)`: call `function` once to warm up, then `runs` times, and return the median in milliseconds. The check counts how often the function was *really* computed: `runs` + 1 times.
-
-# %% [markdown] lang="zh"
-# **练习 5——可靠地计时。** 写出 `median_ms(function, runs)`：先调用一次 `function` 热身，再调用 `runs` 次，返回毫秒数的中位数。检查的是计算*真正*做了几次：应为 `runs` + 1 次。
-
-
-# %%
-def median_ms(function, runs):
-    """Milliseconds, the median of `runs` calls that were waited for."""
-    ### BEGIN SOLUTION
-    times = []
-    for _ in range(runs + 1):
-        jt.sync_all(True)
-        start = time.perf_counter()
-        held = function()
-        jt.sync_all(True)
-        times.append((time.perf_counter() - start) * 1000)
-        del held
-    return float(np.median(times[1:]))
-    ### END SOLUTION
-
-
-def really_done():
-    """How often distances were computed while the student's function timed them five times."""
-    jt.sync_all(True)
-    with jt.profile_scope() as report:
-        answer = median_ms(lambda: distances(big_a, big_b), 5)
-    if answer is None or answer is ...:
-        raise NotImplementedError  # not done yet
-    assert float(answer) > 0
-    return sum(int(row[2]) for row in report[1:] if "OP:subtract" in row[0])
-
-
-ok = classroom.check_value(
-    "5 honest timing",
-    really_done,
-    6,
-    hint="Keep the result in a name until jt.sync_all(True) has returned; then take the time.",
-    hint_zh="先把结果存进一个变量，等 jt.sync_all(True) 返回后再看表。",
-)
-
-# %% [markdown] lang="en"
-# **To go on:** `02_porting_traps` shows each difference mentioned here with its fix; `03_porting_a_network` ports a real network; `jacklib/networks` has four that are equal to their PyTorch originals.
-
-# %% [markdown] lang="zh"
-# **接下来：** `02_porting_traps` 把这里点到的差异逐个讲清楚，并给出对策；`03_porting_a_network` 移植一个真正的网络；`jacklib/networks` 里的四个网络都与 PyTorch 原版数值一致。
-
-# %%
-solved, total = classroom.summary()
+# ## 参考文献
+#
+# - Hu 等，*Jittor: a novel deep learning framework with meta-operators and unified graph execution*，Science China Information Sciences，2020。
+# - Paszke 等，*PyTorch: an imperative style, high-performance deep learning library*，NeurIPS 2019。
+# - Bengio、Léonard、Courville，*Estimating or propagating gradients through stochastic neurons*，2013：第 5 节的直通估计。
+# - Ganin、Lempitsky，*Unsupervised domain adaptation by backpropagation*，ICML 2015：练习 01.5 的梯度反转。
+#
+# ## 接下来
+#
+# `02_porting_traps` 把这里点到的差异逐个讲清楚，并给出对策；`03_porting_a_network` 移植一个真正的网络；`jacklib/networks` 里的四个网络都与 PyTorch 原版数值一致。

@@ -10,29 +10,33 @@
 #     name: python3
 # ---
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # # 03 · Porting a network: TSL-Net, and a clinic for sick ports
 #
 # | | |
 # |---|---|
-# | **Needs** | this repository and `02_porting_traps`; no GPU, no download, no PyTorch |
-# | **Takes** | 1 to 3 minutes on two idle CPU cores, longer if PyTorch is installed and has to run; the very first time 5 to 8 minutes, while Jittor compiles its operators |
-# | **You will see** | TSL-Net ported from PyTorch to Jittor piece by piece, every piece compared; both files side by side; and twelve small ports with one bug each, which you find, and whose training curves you then study |
-# | **Why** | six of these bugs are in published ports of this kit's networks. In four of them the training curve looks normal |
+# | **You can afterwards** | port a network piece by piece and prove that it is equal; read a comparison of two networks and name the guilty module; diagnose a port by reading it; find inputs that hide a bug; judge what a training curve proves |
+# | **You should know** | convolution, attention, batch normalisation, residual connections, cross entropy; the traps of notebook 02. What TSL-Net is for stands in section 2; notebook 06 explains it |
+# | **Minutes** | you 170 · machine 4 (longer if PyTorch is installed and has to run; the very first time 5 to 8 more, while Jittor compiles) |
+# | **Core** | sections 1, 2, 4 to 9; extra: 3, 10 |
+# | **Needs** | this repository; no GPU, no download, no PyTorch (without it, the results stored when this notebook was built are used) |
+# | **Paper** | Zhang and Yang, *Temporal Sentiment Localization: Listen and Look in Untrimmed Videos*, ACM MM 2022 |
 #
-# Read and run the cells in order, or choose *Run → Run All Cells*: unfinished exercises do not stop it. If PyTorch is not installed, the results stored when this notebook was built are used.
+# Two lessons: sections 1 to 4 port a network, sections 5 to 9 are the clinic. Read and run the cells in order, or choose *Run → Run All Cells*: what is not answered yet does not stop it.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # # 03 · 移植一个网络：TSL-Net，以及一间移植诊所
 #
 # | | |
 # |---|---|
-# | **需要** | 本仓库，并先看过 `02_porting_traps`；不需要 GPU，不用下载，也不用装 PyTorch |
-# | **用时** | 双核 CPU 空闲时 1 到 3 分钟，装了 PyTorch 时要实际运行它，会久一些；第一次运行要等 Jittor 编译算子，约 5 到 8 分钟 |
-# | **你会看到** | TSL-Net 怎样一块一块从 PyTorch 搬到 Jittor，每一块都当场比对；两个文件并排对照；还有十二个各带一个毛病的小移植，由你来找病因，再看它们的训练曲线 |
-# | **为什么** | 其中六个毛病就出在本套件几个网络的公开移植里。有四个从训练曲线上看不出异样 |
+# | **学完你能** | 一块一块地移植网络，并证明它与原版一致；读懂两个网络的比较结果，指出出错的模块；靠读代码诊断移植；找出会掩盖毛病的输入；判断一条训练曲线能证明什么 |
+# | **需要先会** | 卷积、注意力、批归一化、残差连接、交叉熵；笔记本 02 的陷阱。TSL-Net 的用途见第 2 节，详细讲解在笔记本 06 |
+# | **用时（分钟）** | 你 170 · 机器 4（装了 PyTorch 时要实际运行它，会久一些；第一次运行要编译算子，再多 5 到 8 分钟） |
+# | **必学** | 第 1、2 节，第 4 至 9 节；选学：3、10 |
+# | **运行条件** | 本仓库；不需要 GPU，不用下载，也不用装 PyTorch（没有时使用生成本笔记本时存下的数值） |
+# | **论文** | Zhang、Yang，*Temporal Sentiment Localization: Listen and Look in Untrimmed Videos*，ACM MM 2022 |
 #
-# 可以逐格阅读运行，也可以选菜单 *Run → Run All Cells*：没做的练习不会中断运行。没装 PyTorch 时，用的是生成本笔记本时存下的数值。仓库里保存的输出是英文版运行时生成的；自己运行一遍，控件和提示就会变成中文。
+# 分两次课：第 1 至 4 节移植一个网络，第 5 至 9 节是诊所。可以逐格阅读运行，也可以选菜单 *Run → Run All Cells*：没有作答的地方不会中断运行。仓库里保存的输出是英文版运行时生成的；自己运行一遍，控件和提示就会变成中文。
 
 # %% lang="en"
 LANG = "en"
@@ -43,10 +47,10 @@ LANG = "zh"
 # %%
 from jacklib import ops  # jacklib comes first: it prepares Jittor
 from jacklib.porting import clinic
-from jacklib.teaching import classroom
+from jacklib.teaching import classroom, show
 
-classroom.language(LANG)
-
+show.setup(LANG)
+clinic.language(LANG)
 
 import jittor as jt
 import matplotlib.pyplot as plt
@@ -55,6 +59,7 @@ from IPython.display import Image, Markdown, display
 from jittor import nn
 
 from jacklib.networks import tsl_net
+from jacklib.networks.losses import _focal
 from jacklib.porting import (
     Reference,
     changes,
@@ -66,10 +71,9 @@ from jacklib.porting import (
     pytorch,
 )
 from jacklib.porting.picture import comparison_figure, diff_figure, parts, porting_widget
+from jacklib.teaching.show import BLUE, ORANGE, said
 from jacklib.widgets.drawing import png_bytes
 
-plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
-BLUE, RED = "#0072B2", "#D55E00"
 rng = np.random.default_rng(0)
 
 
@@ -78,61 +82,43 @@ def normal(*shape):
     return rng.standard_normal(shape).astype(np.float32)
 
 
-# %% [markdown] lang="en"
-# ## 1 · Why ports fail silently
+# %% [markdown] lang="en" tags=["slide"]
+# ## 1 · Why ports fail silently ★
 #
 # A port that crashes gets fixed. A port that runs, and whose loss goes down, gets published. Networks are forgiving: they learn despite a wrong layer, and the accuracy ends a little lower, a little higher, or where it was. It does not show whether the network is the one in the paper.
 #
-# The public Jittor ports of this kit's four networks ran on earlier versions of Jittor, were trained, and their results were reported. Comparing them with the PyTorch originals, we found, among others (notebook 02 has more):
-#
-# | port | what differs | patient |
-# |---|---|---|
-# | VAANet | the loss weights the mean, where each video's own loss should be weighted | G |
-# | CTEN | re-sampled clips come with height and width swapped, unlike those of the first pass | F |
-# | TSL-Net | every focal weight of the frame loss is multiplied by the same mean, since `BCELoss` returns a single value | H |
-# | TSL-Net | logsumexp is written as log(sum(exp)), which overflows | L |
-# | Gait | the fixed body graph is trained | J |
-# | Gait | the learned graph starts at 1e-6 · A instead of 1e-6 | K |
-#
-# You will meet each of them below as a small patient. None raises an error. So a port is finished neither when it runs nor when it trains, but when its **numbers** equal the original's. That means the same weights, the same input, and then
+# The public Jittor ports of this kit's four networks ran on earlier versions of Jittor, were trained, and their results were reported. Comparing them with the PyTorch originals, we found differences in all four. You will meet six of them in the clinic below, as small patients, without being told which. None raises an error. So a port is finished neither when it runs nor when it trains, but when its **numbers** equal the original's. That means the same weights, the same input, and then
 #
 # 1. the **output of every layer**,
 # 2. the **loss** and the **gradient** of every weight,
 # 3. what **one optimizer step** changes, and what it does not,
 # 4. what training **starts** from.
 
-# %% [markdown] lang="zh"
-# ## 1 · 移植为什么会出错却不报错
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 1 · 移植为什么会出错却不报错 ★
 #
 # 一运行就报错的移植会得到修复；能运行、损失也在下降的移植就直接发布了。网络的容错性很强：某一层错了，它仍能学习，最后准确率略低、略高，或者不变。只看准确率，无法判断它是不是论文里的那个网络。
 #
-# 本套件四个网络的公开 Jittor 移植，在早先的 Jittor 上都能跑、训练过，也报告了结果。与 PyTorch 原版逐行对照，我们发现了这些（更多的见笔记本 02）：
-#
-# | 移植 | 哪里不同 | 病人 |
-# |---|---|---|
-# | VAANet | 损失本应逐个视频加权，却变成给平均值加权 | G |
-# | CTEN | 重新采样的片段高和宽对调了，第一遍的却没有 | F |
-# | TSL-Net | `BCELoss` 只给一个数，帧损失的每个 focal 权重都乘上了同一个平均值 | H |
-# | TSL-Net | logsumexp 写成了 log(sum(exp))，会溢出 | L |
-# | 步态 | 本该固定的人体图被训练了 | J |
-# | 步态 | 可学习的图应从 1e-6 开始，却从 1e-6 · A 开始 | K |
-#
-# 后面每一个都会作为一个小“病人”出现，没有一个会报错。所以，能跑不算移植完成，能训练也不算；**数值**与原版一致才算。也就是用同样的权重、同样的输入，再比较：
+# 本套件四个网络的公开 Jittor 移植，在早先的 Jittor 上都能运行、训练过，也报告了结果。与 PyTorch 原版逐行对照，四个都有不同之处。其中六处会作为小“病人”出现在后面的诊所里，不过不会事先告诉你是哪几位。没有一个会报错。所以，能运行不算移植完成，能训练也不算；**数值**与原版一致才算。也就是用同样的权重、同样的输入，再比较：
 #
 # 1. **每一层的输出**；
 # 2. **损失**，以及每个权重的**梯度**；
 # 3. **优化器走一步**改了什么、没改什么；
 # 4. 训练从什么**初值**开始。
 
-# %% [markdown] lang="en"
-# ## 2 · TSL-Net, piece by piece
+# %% [markdown] lang="en" tags=["slide"]
+# ## 2 · TSL-Net, piece by piece ★
 #
-# The two files are `jacklib/reference/tsl_net.py` (PyTorch) and `jacklib/networks/tsl_net.py` (Jittor). `piece` shows a class or function of both, line beside line. Grey lines are the same; blue lines (≈) differ in names only, orange ones (≠) in calls; green (+) and red (−) ones exist on one side only. You do not need notebook 06 for this.
+# **TSL-Net in four sentences.** A long video is cut into short snippets, each with image features and the log-mel spectrogram of its sound. Each modality has layers of its own; the neck, a convolution over time, joins both and connects neighbouring snippets. Each snippet gets a score for positive, negative and background. In training, a *reverse mapping* turns the joined features back into each modality's and compares the two.
+#
+# The two files are `jacklib/reference/tsl_net.py` (PyTorch) and `jacklib/networks/tsl_net.py` (Jittor). `piece` shows a class or function of both, line beside line. Grey lines are the same; blue lines (≈) differ in names only, orange ones (≠) in calls; green (+) and red (−) ones exist on one side only.
 
-# %% [markdown] lang="zh"
-# ## 2 · 一块一块移植 TSL-Net
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 2 · 一块一块移植 TSL-Net ★
 #
-# 两个文件分别是 `jacklib/reference/tsl_net.py`（PyTorch）和 `jacklib/networks/tsl_net.py`（Jittor）。`piece` 把两边同一个类或函数逐行并排显示：灰色表示相同；蓝色（≈）只是名字不同，橙色（≠）换了调用；绿色（+）、红色（−）只有一边有。不需要先看 06 里对网络的讲解。
+# **四句话认识 TSL-Net。** 长视频切成短的小段，每段有画面特征和声音的对数梅尔谱。两种模态各有自己的层；颈部是沿时间的卷积，把两者合在一起，并联系相邻的小段。每个小段得到正面、负面和背景三个得分。训练时，*反向映射*把合并后的特征还原成各个模态的特征，再与原来的比较。
+#
+# 两个文件分别是 `jacklib/reference/tsl_net.py`（PyTorch）和 `jacklib/networks/tsl_net.py`（Jittor）。`piece` 把两边同一个类或函数逐行并排显示：灰色表示相同；蓝色（≈）只是名字不同，橙色（≠）换了调用；绿色（+）、红色（−）只有一边有。
 
 
 # %%
@@ -182,10 +168,10 @@ swapped = jt.concat([jt.array(np.roll(a, -1, 1)), jt.array(a), jt.array(np.roll(
 ok = cmp("the wrong way round", swapped, theirs)
 
 # %% [markdown] lang="en"
-# **Piece 3, reverse mapping.** `clamp(min=...)`, `.T`, `square()` and a safe `logsumexp` have other names or none in Jittor. For the first three both files use a form that both frameworks accept: `clamp(1e-24)`, `transpose(0, 1)`, `x * x`. `logsumexp` comes from `jacklib.ops`. The public port wrote it as `log(sum(exp(x)))`: mathematically the same, but a different value once an exponential overflows. The inputs here are cosines, which are at most 1, so on *this* network the two agree. The formula is a trap all the same: patient L has larger values.
+# **Piece 3, reverse mapping.** `clamp(min=...)`, `.T`, `square()` and a safe `logsumexp` have other names or none in Jittor. For the first three both files use a form that both frameworks accept: `clamp(1e-24)`, `transpose(0, 1)`, `x * x`. `logsumexp` comes from `jacklib.ops`. The public port wrote it as `log(sum(exp(x)))`: mathematically the same, but a different value once an exponential overflows. The inputs here are cosines, which are at most 1, so on *this* network the two agree. The formula is a trap all the same.
 
 # %% [markdown] lang="zh"
-# **第 3 块：反向映射。** `clamp(min=...)`、`.T`、`square()` 和不会溢出的 `logsumexp`，在 Jittor 里要么换了名字，要么没有。前三个，两个文件都改用两个框架都接受的写法：`clamp(1e-24)`、`transpose(0, 1)`、`x * x`；`logsumexp` 来自 `jacklib.ops`。公开移植把它写成 `log(sum(exp(x)))`：数学上相同，可指数一旦溢出，得到的就是另一个数。这里输入的是余弦，最大为 1，所以在*这个*网络上两种写法一致；但它仍是个陷阱，病人 L 里的数就大得多。
+# **第 3 块：反向映射。** `clamp(min=...)`、`.T`、`square()` 和不会溢出的 `logsumexp`，在 Jittor 里要么换了名字，要么没有。前三个，两个文件都改用两个框架都接受的写法：`clamp(1e-24)`、`transpose(0, 1)`、`x * x`；`logsumexp` 来自 `jacklib.ops`。公开移植把它写成 `log(sum(exp(x)))`：数学上相同，可指数一旦溢出，得到的就是另一个数。这里输入的是余弦，最大为 1，所以在*这个*网络上两种写法一致；但它仍是个陷阱。
 
 # %%
 piece("unit")
@@ -283,13 +269,87 @@ theirs = pytorch(
     """,
     scores=scores, target=target, weight=weight,
 )  # fmt: skip
-from jacklib.networks.losses import _focal
-
 s, t = jt.array(scores), jt.array(target)
 ok = cmp("the port", _focal(s, target, target, 1 - target, weight), theirs)
 distance = (1 - s) * t + s * (1 - t)
 lost = (distance.sqr() * nn.BCELoss()(s, t)).sum() / 2
 ok = cmp("reduction lost", lost, theirs)
+
+# %% [markdown] lang="en"
+# ### ✎ 03.1 · A port of your own · apply ●●○
+#
+# Port this head of TSL-Net: write `execute`, with the reference's names for the layers. The check is `compare`: outputs, gradients, step.
+#
+# ```python
+# class Head(nn.Module):
+#     def __init__(self):
+#         super().__init__()
+#         self.neck = nn.Conv1d(6, 8, 3, padding=1)
+#         self.classifier = nn.Conv1d(8, 3, 1, bias=False)
+#
+#     def forward(self, x):  # [B, T, 6] -> [B, 2], the video's score
+#         x = torch.relu(self.neck(x.transpose(1, 2)))
+#         each = torch.sigmoid(self.classifier(x)).transpose(1, 2)  # [B, T, 3]
+#         classes, background = each[:, :, :-1], each[:, :, -1:]
+#         fused = classes * (1 - background)
+#         return fused.topk(2, dim=1).values.mean(dim=1)
+# ```
+
+# %% [markdown] lang="zh"
+# ### ✎ 03.1 · 自己动手移植 · 应用 ●●○
+#
+# 移植 TSL-Net 的这个输出头：写出 `execute`，层的名字与参考版相同。检查用的就是 `compare`：输出、梯度、走一步。
+#
+# ```python
+# class Head(nn.Module):
+#     def __init__(self):
+#         super().__init__()
+#         self.neck = nn.Conv1d(6, 8, 3, padding=1)
+#         self.classifier = nn.Conv1d(8, 3, 1, bias=False)
+#
+#     def forward(self, x):  # [B, T, 6] -> [B, 2]，整段视频的得分
+#         x = torch.relu(self.neck(x.transpose(1, 2)))
+#         each = torch.sigmoid(self.classifier(x)).transpose(1, 2)  # [B, T, 3]
+#         classes, background = each[:, :, :-1], each[:, :, -1:]
+#         fused = classes * (1 - background)
+#         return fused.topk(2, dim=1).values.mean(dim=1)
+# ```
+
+
+# %% tags=["exercise"]
+class Head(nn.Module):
+    def __init__(self):
+        self.neck = ops.Conv1d(6, 8, 3, padding=1)
+        self.classifier = ops.Conv1d(8, 3, 1, bias=False)
+
+    def execute(self, x): ...
+
+
+classroom.check("03.1", Head)
+
+# %% [markdown] lang="en"
+# ### ✎ 03.2 · Which test notices? · analyse ●○○
+#
+# Somebody rolls the neighbours of piece 2 the wrong way round. Which test notices it?
+#
+# - **a**: the shape of the result
+# - **b**: the sum of all its values
+# - **c**: the largest difference from the reference, value by value, on a video of five snippets
+# - **d**: the largest difference from the reference on a video of one snippet
+
+# %% [markdown] lang="zh"
+# ### ✎ 03.2 · 哪种检验能发现？ · 分析 ●○○
+#
+# 有人把第 2 块的邻居滚反了方向。哪种检验能发现？
+#
+# - **a**：结果的形状
+# - **b**：所有数值的和
+# - **c**：在五个小段的视频上，逐个数值与参考版比较的最大差异
+# - **d**：在只有一个小段的视频上，与参考版的最大差异
+
+# %% tags=["exercise"]
+test = ...  # "a", "b", "c" or "d"
+classroom.check("03.2", test)
 
 # %% [markdown] lang="en"
 # ### All of it, side by side
@@ -312,12 +372,12 @@ every.only.value = True
 every
 
 # %% [markdown] lang="en"
-# ## 3 · How many lines does a port change?
+# ## 3 · How many lines does a port change? ☆
 #
 # About ten lines are said to have changed in the port of TSL-Net. Let us count; comments, docstrings and blank lines are left out.
 
 # %% [markdown] lang="zh"
-# ## 3 · 移植要改多少行？
+# ## 3 · 移植要改多少行？ ☆
 #
 # 有人说 TSL-Net 只要改十来行。我们数一数；注释、文档字符串和空行都不算。
 
@@ -347,13 +407,13 @@ print(f"TSL-Net: {tsl['total']} of {tsl['lines']} lines differ; only in the port
 #
 # 步态网络改得最多：Jittor 里零碎的小算子很费时间，移植版就把通道放到最后一维，并把参考版逐行写出的图卷积换成 `jacklib.ops.graph` 里的一个算子（只在参考版的 19 行里，17 行是它和卷积）。改动少，只说明两个框架相像，不说明移植正确：TSL-Net 公开移植里就有两个毛病，各自都只有一行。
 
-# %% [markdown] lang="en"
-# ## 4 · The whole network, and one step
+# %% [markdown] lang="en" tags=["slide"]
+# ## 4 · The whole network, and one step ★
 #
 # Now everything together, with the training loss: one video of 24 snippets, the classroom's size, batch statistics as in training. `compare_network("tsl")` is `compare` with these inputs.
 
-# %% [markdown] lang="zh"
-# ## 4 · 整个网络，再走一步
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 4 · 整个网络，再走一步 ★
 #
 # 现在把所有部分合起来，连同训练用的损失：一段 24 个小段的视频，课堂版的规模，像训练时一样使用批统计量。`compare_network("tsl")` 就是用这些输入做 `compare`。
 
@@ -374,268 +434,340 @@ display(Image(png_bytes(comparison_figure(whole, LANG))))
 #
 # 表的最后一行是优化器的一步：两个网络各按自己的梯度更新权重，之后的损失仍然相同。很多移植都漏了这项检查。
 
-# %% [markdown] lang="en"
-# ## 5 · First exercise: a port of your own
+# %% [markdown] lang="en" tags=["slide"]
+# ### ✎ 03.3 · Where is the bug? · analyse ●●○
 #
-# Each exercise checks itself: ✓ right, ✗ wrong with a hint, ○ not done yet. Write your answer below `your answer here` and run the cell again.
+# A comparison of another port. The numbers are the largest relative differences from the reference.
 #
-# **Exercise 1.** Port this head of TSL-Net. The layers are given; write `execute`. The check is `compare`: outputs, gradients, step.
+# | module | input | output |
+# |---|---|---|
+# | stem | 0 | 4e-07 |
+# | block1 | 4e-07 | 6e-07 |
+# | block2 | 6e-07 | **3e-02** |
+# | block2.conv | 6e-07 | 8e-07 |
+# | block2.norm | 8e-07 | 9e-07 |
+# | fc | **3e-02** | **5e-02** |
+#
+# Where do you look? **a**: in fc · **b**: in block2.norm · **c**: in block2's own code · **d**: in block1
 
-# %% [markdown] lang="zh"
-# ## 5 · 第一个练习：自己动手移植
+# %% [markdown] lang="zh" tags=["slide"]
+# ### ✎ 03.3 · 毛病在哪里？ · 分析 ●●○
 #
-# 每个练习都会自己检查：✓ 对，✗ 错（附提示），○ 还没做。在注明“在这里作答”的地方写代码，再运行一次该格。
+# 另一个移植的比较结果。数字是与参考版的最大相对差异。
 #
-# **练习 1。** 移植 TSL-Net 的这个输出头。层已经建好，请写出 `execute`。检查用的就是 `compare`：输出、梯度、走一步。
+# | 模块 | 输入 | 输出 |
+# |---|---|---|
+# | stem | 0 | 4e-07 |
+# | block1 | 4e-07 | 6e-07 |
+# | block2 | 6e-07 | **3e-02** |
+# | block2.conv | 6e-07 | 8e-07 |
+# | block2.norm | 8e-07 | 9e-07 |
+# | fc | **3e-02** | **5e-02** |
+#
+# 该去哪里找？**a**：fc · **b**：block2.norm · **c**：block2 自己的代码 · **d**：block1
+
+# %% tags=["exercise"]
+place = ...  # "a", "b", "c" or "d"
+classroom.check("03.3", place)
+
+# %% [markdown] lang="en" tags=["slide"]
+# ## 5 · The clinic: read first ★
+#
+# Twelve patients, A to L. Each is a small network in the style of one of the four, with its PyTorch code, and a port with **one** bug. Diagnose them as a reviewer would, by reading: what is said of them comes later, and only when you ask. Here is A; change the letter to see the others.
+
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 5 · 诊所：先读代码 ★
+#
+# 十二位病人，A 到 L。每位都是一个小网络，风格取自四个网络之一，附 PyTorch 代码和一个**只有一处**毛病的移植。请像审稿人那样靠读代码诊断：结论在后面，而且你问了才会说。下面是 A；换一个字母，就能看其他病人。
 
 # %%
-HEAD = """
-class Head(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.neck = nn.Conv1d(6, 8, 3, padding=1)
-        self.classifier = nn.Conv1d(8, 3, 1, bias=False)
-
-    def forward(self, x):  # [B, T, 6] -> [B, 2], the video's score
-        x = torch.relu(self.neck(x.transpose(1, 2)))
-        each = torch.sigmoid(self.classifier(x)).transpose(1, 2)  # [B, T, 3]
-        classes, background = each[:, :, :-1], each[:, :, -1:]
-        fused = classes * (1 - background)
-        return fused.topk(2, dim=1).values.mean(dim=1)
-"""
-
-
-class Head(nn.Module):
-    def __init__(self):
-        self.neck = ops.Conv1d(6, 8, 3, padding=1)
-        self.classifier = ops.Conv1d(8, 3, 1, bias=False)
-
-    def execute(self, x):
-        ### BEGIN SOLUTION
-        x = ops.relu(self.neck(x.transpose(0, 2, 1)))
-        each = jt.sigmoid(self.classifier(x)).transpose(0, 2, 1)
-        classes, background = each[:, :, :-1], each[:, :, -1:]
-        return tsl_net.top_mean(classes * (1 - background), 2)
-        ### END SOLUTION
-
-
-head_input = np.random.default_rng(1).standard_normal((2, 5, 6)).astype(np.float32)
-
-
-def head_agrees():
-    try:
-        found = compare(Head(), Reference("Head", code=HEAD), [head_input])
-    except Exception:
-        if Head()(jt.array(head_input)) is None:
-            return ...
-        raise
-    print(found.verdict)
-    return found.ok
-
-
-ok = classroom.check_value(
-    "1 a port of your own", head_agrees, True,
-    hint="Go line by line; tsl_net.top_mean(fused, 2) is piece 5.",
-    hint_zh="逐行来写；tsl_net.top_mean(fused, 2) 就是第 5 块。",
-)  # fmt: skip
+letter = "A"
+clinic.show(letter)
 
 # %% [markdown] lang="en"
-# ## 6 · The clinic
+# ### ✎ 03.4 · Patient A · analyse ●●○
 #
-# Twelve patients, A to L. Each is a small network in the style of one of the four, with its PyTorch code, and a port with **one** bug. `clinic.show("A")` prints both versions; `clinic.patient("A")` returns everything that `compare` needs. Try to find the bug by reading first, as a reviewer would; then run `compare`.
+# Which line of A's **port** is wrong? Give its number in the Jittor listing.
 
 # %% [markdown] lang="zh"
-# ## 6 · 诊所
+# ### ✎ 03.4 · 病人 A · 分析 ●●○
 #
-# 十二位病人，A 到 L。每位都是一个小网络，风格取自四个网络之一，附 PyTorch 代码和一个**只有一处**毛病的移植。`clinic.show("A")` 打印两边的代码，`clinic.patient("A")` 给出 `compare` 需要的一切。先像审稿人那样读代码找找看，再问 `compare`。
+# A 的**移植版**里哪一行错了？写出它在 Jittor 代码里的行号。
 
-# %%
-clinic.show("A")
+# %% tags=["exercise"]
+line = ...
+classroom.check("03.4", line)
 
-# %%
-sick = clinic.patient("A")
-found = compare(
-    sick.port, sick.reference, sick.inputs, loss=sick.loss, targets=sick.targets,
-    training=sick.training, optimizer="SGD(lr=0.1)",
-)  # fmt: skip
-print(found)
-display(Image(png_bytes(comparison_figure(found, LANG))))
+# %% [markdown] lang="en" tags=["slide"]
+# ### ✎ 03.5 · Where will it show? · analyse ●●●
+#
+# Read B, E, G and J (`clinic.show("B")` ...). Where will a comparison with the reference first show each bug: in the `"weights"` (names and number of parameters), in the `"outputs"`, in the `"loss"` alone, or in what one `"step"` changes? Answer with a list of four words, in this order.
+
+# %% [markdown] lang="zh" tags=["slide"]
+# ### ✎ 03.5 · 会在哪里现形？ · 分析 ●●●
+#
+# 读 B、E、G、J（`clinic.show("B")` 等）。与参考版比较时，每个毛病最先在哪里现形：`"weights"`（参数的名字和个数）、`"outputs"`（输出）、只在 `"loss"`（损失），还是走一步 `"step"` 改变的东西？按这个次序写成四个词的列表。
+
+# %% tags=["exercise"]
+kinds = ...
+classroom.check("03.5", kinds)
 
 # %% [markdown] lang="en"
-# The four layers in `first` agree with the reference's, but `first` itself does not: so its own code is wrong, after or between these four. Everything after it differs as well, which tells nothing more. Can you find the line?
+# ### ✎ 03.6 · Four reviewers · analyse ●●●
 #
-# For the other patients, `clinic.patient("B").compare()` does the same in one call. Here are the verdicts:
+# Four reviewers each wrote one sentence about one patient. Which patient does each mean? Answer with a list of four letters. (Look among B, C, D, F and L.)
+#
+# 1. "This runs only because a matrix happens to be square."
+# 2. "With a map of 6 × 6 it would have been right."
+# 3. "It is right until a score gets large."
+# 4. "With a batch of one nobody would notice."
 
 # %% [markdown] lang="zh"
-# `first` 里面的四层与参考版一致，`first` 自己却不一致：错就在它自己的代码里，在这四层之后或之间。它后面的也都不同，但那说明不了什么。看出是哪一行了吗？
+# ### ✎ 03.6 · 四位审稿人 · 分析 ●●●
 #
-# 其他病人用 `clinic.patient("B").compare()` 一步完成。这是它们的诊断结果：
+# 四位审稿人各写了一句话，各说一位病人。分别是谁？按次序写成四个字母的列表。（在 B、C、D、F、L 里找。）
+#
+# 1. “它能运行，只是因为某个矩阵碰巧是方阵。”
+# 2. “特征图要是 6 × 6，它就是对的。”
+# 3. “得分变大之前，它都是对的。”
+# 4. “批大小为 1 时，谁也发现不了。”
 
-# %%
-comparisons = {letter: clinic.patient(letter).compare() for letter in clinic.LETTERS}
-for letter, found in comparisons.items():
-    print(f"{letter} ({clinic.patient(letter).title})\n{found.verdict}\n")
+# %% tags=["exercise"]
+patients = ...
+classroom.check("03.6", patients)
 
 # %% [markdown] lang="en"
-# **Exercise 2 — outputs.** (a) For A, B, C, D and F: at which module do the outputs differ first? (b) Patient E lacks four parameters. How many different convolutions does its port really have? (c) Two axes are swapped in one patient. Which one? Read its code with `clinic.show` and find the line.
+# ## 6 · The clinic: ask `compare` ★
+#
+# `clinic.verdict("A")` compares a patient with its reference, as section 4 did, and prints the verdict. Write a letter when you have read its code and know what you expect.
 
 # %% [markdown] lang="zh"
-# **练习 2——输出。** (a) 对 A、B、C、D、F：数值最先在哪个模块分开？(b) 病人 E 缺四个参数，它的移植里其实有几个不同的卷积？(c) 有一位病人的两个轴对调了，是哪一位？用 `clinic.show` 读它的代码，找到那一行。
+# ## 6 · 诊所：再问 `compare` ★
+#
+# `clinic.verdict("A")` 像第 4 节那样把病人与参考版比较，打印结论。读完代码、心里有了判断，再写上字母。
 
 # %%
-modules = ...  # {"A": "first", "B": ..., "C": ..., "D": ..., "F": ...}
-convolutions = ...
-swapped_axes = ...  # a letter
-### BEGIN SOLUTION
-modules = {letter: comparisons[letter].first_layer for letter in "ABCDF"}
-convolutions = 1
-swapped_axes = "F"
-### END SOLUTION
-ok = classroom.check_value(
-    "2a modules", modules, {letter: comparisons[letter].first_layer for letter in "ABCDF"},
-    hint='The line "outputs" of each verdict names it, without "(call 2)"; comparisons["B"].first_layer too.',
-    hint_zh='每份诊断的 "outputs" 一行写着（不带 "(call 2)"）；也可以看 comparisons["B"].first_layer。',
-)  # fmt: skip
-ok = classroom.check_value(
-    "2b convolutions", convolutions, 1,
-    hint="[layer] * 3 is a list that holds one object three times.",
-    hint_zh="[layer] * 3 得到的列表里，是同一个对象放了三次。",
-)  # fmt: skip
-ok = classroom.check_value(
-    "2c axes", swapped_axes, "F",
-    hint='Look for "axes" in the verdicts above.', hint_zh='在上面的诊断里找 "axes"。',
-)  # fmt: skip
+letter = ""  # A to L, when you have read its code
+clinic.verdict(letter)
 
 # %% [markdown] lang="en"
-# **Exercise 3 — the loss.** For G and H every layer agrees but the loss does not. Both are missing the same keyword. (a) Which one? (b) By hand, as G intends: three videos have losses 1, 2 and 3, and the first has weight 1.5. What is the mean of the weighted losses? (c) And what does the faulty port compute, which weights the mean?
+# How good is the comparison itself? The next cell compares all twelve and says only how many it finds:
 
 # %% [markdown] lang="zh"
-# **练习 3——损失。** G 和 H 的各层都一致，损失却不一致。两者丢了同一个关键字参数。(a) 是哪一个？(b) 按 G 的本意手算：三个视频的损失是 1、2、3，第一个按 1.5 倍计。先加权再平均，损失是多少？(c) 有毛病的移植先平均再加权，得到多少？
+# 这种比较本身有多灵？下面一格比较全部十二位，只说查出了几位：
 
 # %%
-keyword = ...  # a text
-meant, computed = ..., ...
-### BEGIN SOLUTION
-keyword = "reduction"
-meant, computed = (1.5 * 1 + 2 + 3) / 3, 2 * (1.5 + 1 + 1) / 3
-### END SOLUTION
-ok = classroom.check_value(
-    "3a keyword", keyword, "reduction",
-    hint='clinic.show("G"): what does the PyTorch loss have that the port\'s does not?',
-    hint_zh='clinic.show("G")：PyTorch 的损失写了什么，移植里没有？',
-)  # fmt: skip
-ok = classroom.check_value(
-    "3b meant", meant, 6.5 / 3, hint="(1.5 * 1 + 2 + 3) / 3", hint_zh="(1.5 * 1 + 2 + 3) / 3"
+found = {letter: clinic.patient(letter).compare() for letter in clinic.LETTERS}
+differ = sum(not one.ok for one in found.values())
+warned = sum(one.ok and bool(one.starts) for one in found.values())
+classroom.say(
+    f"{differ} of {len(found)} ports are not equal; {warned} more begins training with other values; "
+    f"in {len(found) - differ - warned} the comparison sees nothing.",
+    f"{len(found)} 个移植中，{differ} 个与参考版不一致；另有 {warned} 个训练的初值不同；"
+    f"还有 {len(found) - differ - warned} 个，比较什么也没有发现。",
 )
-ok = classroom.check_value(
-    "3c computed", computed, 7 / 3,
-    hint="The mean of the losses, 2, times the mean of the weights.",
-    hint_zh="损失的平均值 2，乘以权重的平均值。",
-)  # fmt: skip
+in_source = sum(bool(check_text(clinic.patient(letter).port_code)) for letter in clinic.LETTERS)
+classroom.say(
+    f"`porting check`, which only reads the source, sees something in {in_source} of them.",
+    f"`porting check` 只读源码，在其中 {in_source} 个里看出了问题。",
+)
 
 # %% [markdown] lang="en"
-# **Exercise 4 — one step.** For I and J outputs, loss and gradients agree. Only the step reveals something. (a) What changes differently in I, and what changes in J that should not? (Full names.) (b) I's batch has four samples. By which factor is the batch variance that the port computes smaller than PyTorch's?
-
-# %% [markdown] lang="zh"
-# **练习 4——走一步。** I 和 J 的输出、损失、梯度都一致，只有走一步才能看出来。(a) I 里什么的变化不同？J 里什么不该变却变了？（写全名。）(b) I 的一批有四个样本。移植从一批里统计出的方差，是 PyTorch 的几倍？
-
-# %%
-moves = ...  # {"I": ..., "J": ...}
-factor = ...
-### BEGIN SOLUTION
-moves = {"I": "norm.running_var", "J": "graph.A"}
-factor = 3 / 4
-### END SOLUTION
-ok = classroom.check_value(
-    "4a what moves", moves, {"I": "norm.running_var", "J": "graph.A"},
-    hint='The line "one step" of each verdict; comparisons["J"].trained.',
-    hint_zh='看每份诊断的 "one step" 一行；也可以看 comparisons["J"].trained。',
-)  # fmt: skip
-ok = classroom.check_value(
-    "4b factor", factor, 0.75,
-    hint="The biased variance divides by n, the unbiased one by n - 1.",
-    hint_zh="有偏方差除以 n，无偏方差除以 n - 1。",
-)  # fmt: skip
-
-# %% [markdown] lang="en"
-# **Exercise 5 — what `compare` does not see.** K and L are reported as equal: `comparisons["K"].ok` is true. Something else reveals them (for K a line with `!` in the verdict above, for L nothing there). Try `comparisons["K"].starts` and `check_text(clinic.patient("L").port_code)`, and answer for each with one word of `clinic.KINDS`: `"weights"`, `"outputs"`, `"loss"`, `"step"`, `"start"` or `"source"`.
-
-# %% [markdown] lang="zh"
-# **练习 5——`compare` 看不见的。** K 和 L 都算一致：`comparisons["K"].ok` 为真。能看出问题的是别的地方（K 是上面结论里带 `!` 的那一行，L 在那里什么都没有）。试试 `comparisons["K"].starts` 和 `check_text(clinic.patient("L").port_code)`，各用 `clinic.KINDS` 里的一个词作答：`"weights"`、`"outputs"`、`"loss"`、`"step"`、`"start"` 或 `"source"`。
-
-# %%
-seen_in = ...  # {"K": ..., "L": ...}
-### BEGIN SOLUTION
-seen_in = {"K": "start", "L": "source"}
-### END SOLUTION
-ok = classroom.check_value(
-    "5 seen in", seen_in, {letter: clinic.FILES[letter].finding.kind for letter in "KL"},
-    hint="K: the values that training begins with. L: only a reader of the source, or check_text.",
-    hint_zh="K：训练开始时的初值。L：只有读源码的人，或 check_text，才看得出。",
-)  # fmt: skip
-
-# %% [markdown] lang="en"
-# K passes because `compare` gives both networks the *same* weights and compares what they compute; their initial weights are compared separately. L passes because nothing overflows on these inputs. **A comparison holds only for the inputs it was made with.** Larger inputs would have revealed the bug, and so would reading the source.
+# ### ✎ 03.7 · What is meant, what is computed · apply ●○○
 #
-# **Exercise 6 — fix a patient.** Write H's `criterion` so that the port is equal.
+# The first line of G's `criterion` finds the videos of the wrong polarity and weights them by 1.5. `both(losses, weights)` returns a list of two numbers: the loss that is meant, and the loss that G's port computes.
 
 # %% [markdown] lang="zh"
-# K 能通过，是因为 `compare` 给两个网络*同样*的权重，只比它们拿权重做了什么；它们各自的初值另外比较。L 能通过，是因为这些输入没有造成溢出。**比较的结论只对所用的输入成立。** 输入大一些就会暴露，读源码也能看出来。
+# ### ✎ 03.7 · 本意与实际 · 应用 ●○○
 #
-# **练习 6——治好一位病人。** 改写 H 的 `criterion`，让移植与原版一致。
+# G 的 `criterion` 先找出极性判反的视频，按 1.5 倍加权。`both(losses, weights)` 返回两个数的列表：本意的损失，以及 G 的移植实际算出的损失。
 
 
-# %%
+# %% tags=["exercise"]
+def both(losses, weights):
+    """NumPy arrays, one value for each video -> [meant, computed]."""
+    ...
+
+
+classroom.check("03.7", both)
+
+# %% [markdown] lang="en"
+# ### ✎ 03.8 · What is enough? · analyse ●●○
+#
+# I, J, K and L are harder: their outputs, loss and gradients agree. Which check reveals each? Answer with four words, each `"outputs"`, `"loss"`, `"step"`, `"start"` (the values that training begins with) or `"source"` (only reading the source, as `check_text` does).
+
+# %% [markdown] lang="zh"
+# ### ✎ 03.8 · 哪种检查就够了？ · 分析 ●●○
+#
+# I、J、K、L 更难：输出、损失、梯度都一致。每一位要靠哪种检查才能发现？写四个词，每个是 `"outputs"`、`"loss"`、`"step"`（走一步）、`"start"`（训练的初值）或 `"source"`（只能读源码，`check_text` 就是这样做的）。
+
+# %% tags=["exercise"]
+kinds = ...  # of I, J, K and L
+classroom.check("03.8", kinds)
+
+# %% [markdown] lang="en"
+# ### ✎ 03.9 · Heal patient H · apply ●●○
+#
+# Write H's `criterion` so that the port is equal to its reference.
+
+# %% [markdown] lang="zh"
+# ### ✎ 03.9 · 治好病人 H · 应用 ●●○
+#
+# 改写 H 的 `criterion`，让移植与参考版一致。
+
+
+# %% tags=["exercise"]
 def criterion(scores, target):
     """[B, T, 3] each -> a loss."""
-    ### BEGIN SOLUTION
-    distance = (1 - scores) * target + scores * (1 - target)
-    each = ops.binary_cross_entropy(scores, target, reduction="none")
-    return (distance.sqr() * each).sum(2).mean()
-    ### END SOLUTION
+    ...
 
 
-def healed():
-    sick = clinic.patient("H")
-    sick.loss = criterion
-    if criterion(jt.array(sick.targets[0]) * 0.9, jt.array(sick.targets[0])) is None:
-        return ...
-    found = sick.compare()
-    print(found.verdict)
-    return found.ok
-
-
-ok = classroom.check_value(
-    "6 heal H", healed, True,
-    hint='ops.binary_cross_entropy(scores, target, reduction="none") gives the elements.',
-    hint_zh='ops.binary_cross_entropy(scores, target, reduction="none") 逐个元素给出结果。',
-)  # fmt: skip
+classroom.check("03.9", criterion)
 
 # %% [markdown] lang="en"
-# ### The diagnoses
+# ## 7 · The diagnoses ★
 #
-# All twelve. Lines with − are from the faulty port, lines with + from the fixed one; six are from published ports. `porting check` reads the source only: its findings are in brackets.
+# `clinic.diagnosis("A")` says what is wrong with a patient, and shows the line (− the faulty port, + the fixed one).
 
 # %% [markdown] lang="zh"
-# ### 诊断书
+# ## 7 · 诊断书 ★
 #
-# 十二位都在这里。− 是有毛病的行，+ 是改好的行；其中六个来自公开的移植。`porting check` 只读源码，它对每一位说了什么，写在方括号里。
+# `clinic.diagnosis("A")` 说出病人的毛病，并显示那一行（− 有毛病的，+ 改好的）。
 
 # %%
-for letter in clinic.LETTERS:
-    clinic.diagnosis(letter)
-    rules = [trap.rule for trap in check_text(clinic.patient(letter).port_code)]
-    print(f"  [{', '.join(rules) or 'porting check sees nothing'}]\n")
+letter = ""  # A to L, when you have your own diagnosis
+clinic.diagnosis(letter)
 
 # %% [markdown] lang="en"
-# ## 7 · What a bug does to a training curve
+# <details><summary><b>Which of them are from published ports?</b> (Open it when you know the diagnoses.)</summary>
 #
-# Most people check a port by training it. So let us train: each patient and its fixed port, five seeds each, with the same data, batches and first weights per seed. The lines are means over the seeds, the bands reach from the lowest to the highest. Upper rows: the loss *as each port computes it*, since that is what its author sees. Lower rows: the accuracy on new samples.
+# | port | what differs | patient |
+# |---|---|---|
+# | VAANet | the loss weights the mean, where each video's own loss should be weighted | G |
+# | CTEN | re-sampled clips come with height and width swapped, unlike those of the first pass | F |
+# | TSL-Net | every focal weight of the frame loss is multiplied by the same mean, since `BCELoss` returns a single value | H |
+# | TSL-Net | logsumexp is written as log(sum(exp)), which overflows | L |
+# | Gait | the fixed body graph is trained | J |
+# | Gait | the learned graph starts at 1e-6 · A instead of 1e-6 | K |
+#
+# K passes because `compare` gives both networks the *same* weights and compares what they compute; their initial weights are compared separately. L passes because nothing overflows on these inputs. `porting check`, which reads the source only, sees some of the twelve, and not the others.
+#
+# </details>
+#
+# **A comparison holds only for the inputs it was made with.** The next exercise turns this round:
 
 # %% [markdown] lang="zh"
-# ## 7 · 毛病会怎样影响训练曲线
+# <details><summary><b>哪几位来自公开的移植？</b>（知道诊断之后再展开。）</summary>
 #
-# 多数人靠训练来检验移植。那就来训练：每位病人和它治好后的移植各用五个种子，同一个种子的数据、批次和初始权重都相同。线是各种子的平均，色带从最低到最高。上面一行是*各自算出的*损失，移植的作者看到的就是它；下面一行是新样本上的正确率。
+# | 移植 | 哪里不同 | 病人 |
+# |---|---|---|
+# | VAANet | 损失本应逐个视频加权，却变成给平均值加权 | G |
+# | CTEN | 重新采样的片段高和宽对调了，第一遍的却没有 | F |
+# | TSL-Net | `BCELoss` 只给一个数，帧损失的每个聚焦权重都乘上了同一个平均值 | H |
+# | TSL-Net | logsumexp 写成了 log(sum(exp))，会溢出 | L |
+# | 步态 | 本该固定的人体图被训练了 | J |
+# | 步态 | 可学习的图应从 1e-6 开始，却从 1e-6 · A 开始 | K |
+#
+# K 能通过，是因为 `compare` 给两个网络*同样*的权重，只比它们拿权重做了什么；它们各自的初值另外比较。L 能通过，是因为这些输入没有造成溢出。`porting check` 只读源码，十二位里它只看得出一部分。
+#
+# </details>
+#
+# **比较的结论只对所用的输入成立。** 下一题反过来问：
+
+# %% [markdown] lang="en"
+# ### ✎ 03.10 · Frames that hide a bug · create ●●○
+#
+# Patient F swaps height and width in its second pass. Find frames on which nobody would notice: `hiding()` returns [2, 4, 12, 12, 3], two videos of four frames with three colours. No frame may be of one colour.
+
+# %% [markdown] lang="zh"
+# ### ✎ 03.10 · 让毛病隐身的画面 · 创造 ●●○
+#
+# 病人 F 在第二遍里对调了高和宽。请找出谁也发现不了的画面：`hiding()` 返回 [2, 4, 12, 12, 3]，即两段视频，每段四帧，三种颜色。任何一帧都不能是纯色。
+
+
+# %% tags=["exercise"]
+def hiding():
+    """[2, 4, 12, 12, 3]: frames on which F's port is right."""
+    ...
+
+
+classroom.check("03.10", hiding)
+
+# %% [markdown] lang="en" tags=["slide"]
+# ## 8 · Patients of your own ★
+#
+# The clinic has patients that nobody else has: write your name or number, and it makes three ports from pieces of the four networks, with one bug each, of three different kinds (there are thirty-six). The same name always has the same patients. Read the first:
+
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 8 · 你自己的病人 ★
+#
+# 诊所里还有别人没有的病人：写上你的姓名或学号，它就用四个网络的部件做出三个移植，各有一处毛病，类型互不相同（一共有三十六种）。同一个名字，病人总是相同。先读第一位：
+
+# %%
+me = classroom.student() or "guest"  # or your name or number here, in quotes
+mine = clinic.own(me)
+clinic.show(mine[0])
+
+# %% [markdown] lang="en"
+# `clinic.show(mine[1])` and `clinic.show(mine[2])` print the other two. When you have read one, `clinic.verdict(mine[0])` says what `compare` finds, `clinic.ask(mine[0], line=12)` whether a line is the guilty one, and `clinic.ask(mine[0])` tells the diagnosis.
+
+# %% [markdown] lang="zh"
+# `clinic.show(mine[1])`、`clinic.show(mine[2])` 显示另外两位。读完之后，`clinic.verdict(mine[0])` 说出 `compare` 的结论，`clinic.ask(mine[0], line=12)` 说某一行是不是病因，`clinic.ask(mine[0])` 给出诊断。
+
+# %% [markdown] lang="en"
+# ### ✎ 03.11 · Three diagnoses · analyse ●●●
+#
+# In which line of each of your three ports is the bug? Give the numbers of the first wrong line, as in the Jittor listings. Read first, then ask `compare`.
+
+# %% [markdown] lang="zh"
+# ### ✎ 03.11 · 三份诊断 · 分析 ●●●
+#
+# 你的三个移植，毛病各在哪一行？按 Jittor 代码的行号，写出各自第一处错误的行。先读代码，再问 `compare`。
+
+# %% tags=["exercise"]
+lines = ...  # three numbers
+classroom.check("03.11", lines, student=me)
+
+# %% [markdown] lang="en"
+# ### What `compare` sees last
+#
+# Outputs, loss and gradients agree, and only the step differs: I and J are of this kind. Here is I's healthy port, for the next exercise.
+
+# %% [markdown] lang="zh"
+# ### `compare` 最后才看到的
+#
+# 输出、损失、梯度都一致，只有走一步不同：I 和 J 就是这样。下面是 I 治好后的移植，下一题要用。
+
+# %%
+print(clinic.FILES["I"].jittor)
+
+# %% [markdown] lang="en"
+# ### ✎ 03.12 · Write a patient · create ●●●
+#
+# Plant a bug in the port above such that names, outputs, loss and gradients agree with the reference and **only the step differs**. `bug` is a pair: a piece of the healthy port, and what your port has in its place. The check is `compare`; I's and J's own bugs do not count.
+
+# %% [markdown] lang="zh"
+# ### ✎ 03.12 · 写一位病人 · 创造 ●●●
+#
+# 在上面的移植里埋一个毛病，使参数名、输出、损失、梯度都与参考版一致，**只有走一步不同**。`bug` 是一对文字：健康移植里的一段，以及你的移植里取而代之的一段。检查用的就是 `compare`；I 和 J 自己的毛病不算。
+
+# %% tags=["exercise"]
+bug = ...  # ("a piece of the healthy port", "what stands there in yours")
+classroom.check("03.12", bug)
+
+# %% [markdown] lang="en" tags=["slide"]
+# ## 9 · What a bug does to a training curve ★
+#
+# Most people check a port by training it. So let us train: each patient and its fixed port, five seeds each, with the same data, batches and first weights per seed. We call a bug *seen* if the accuracy on new samples differs in the same direction and by more than a point in all five pairs. How many of the twelve will be seen?
+
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 9 · 毛病会怎样影响训练曲线 ★
+#
+# 多数人靠训练来检验移植。那就来训练：每位病人和它治好后的移植各用五个种子，同一个种子的数据、批次和初始权重都相同。如果五对的正确率差方向相同，而且都超过一个百分点，就算毛病被“看见”了。十二位里有几位会被看见？
+
+# %%
+guess = ...
+classroom.predict("03.p1", guess)
 
 # %%
 curves = {
@@ -646,62 +778,39 @@ curves = {
     for letter in clinic.LETTERS
 }
 
-
 # %%
-def smooth(rows, width=10):
-    """Means of `width` steps; a step that is no number leaves a gap."""
-    return rows.reshape(len(rows), -1, width).mean(2)
+seen = []
+print(f"   {'healthy':>8} {'sick':>6}   sick - healthy, five pairs")
+for letter, (healthy, sick) in curves.items():
+    ends = healthy.score[:, -2:].mean(1), sick.score[:, -2:].mean(1)  # the last two evaluations
+    pairs = ends[1] - ends[0]
+    if (pairs > 0.01).all() or (pairs < -0.01).all():
+        seen.append(letter)
+    words = " ".join(f"{p:+.3f}" for p in pairs) + "   seen" * (letter in seen)
+    print(f"{letter}  {ends[0].mean():8.3f} {ends[1].mean():6.3f}   {words}")
+classroom.reveal("03.p1", len(seen))
 
+# %% [markdown] lang="en"
+# And the curves of four of them: the loss *as each port computes it*, since that is what its author sees. Lines are means over the seeds, bands reach from the lowest to the highest; a line ends where the loss is no longer a number.
 
-def band(ax, x, rows, colour, style, label):
-    ax.fill_between(x, rows.min(0), rows.max(0), color=colour, alpha=0.18, lw=0)
-    ax.plot(x, rows.mean(0), style, color=colour, lw=1.5, label=label)
+# %% [markdown] lang="zh"
+# 再看其中四位的曲线：画的是*各自算出的*损失，移植的作者看到的就是它。线是各种子的平均，色带从最低到最高；损失不再是数（NaN）之处，线就断了。
 
-
-figure, axes = plt.subplots(6, 4, figsize=(11, 12.5))
-for i, letter in enumerate(clinic.LETTERS):
-    top, bottom = axes[2 * (i // 4)][i % 4], axes[2 * (i // 4) + 1][i % 4]
-    for runs, colour, style, label in zip(
-        curves[letter], (BLUE, RED), ("-", "--"), ("healthy", "sick"), strict=True
-    ):
-        loss = smooth(runs.loss)
-        band(top, 10 * np.arange(loss.shape[1]) + 5, loss, colour, style, label)
-        band(bottom, runs.checked, runs.score, colour, style, label)
-        if not np.isfinite(runs.loss).all():
-            when = [int(np.argmin(np.isfinite(r))) for r in runs.loss if not np.isfinite(r).all()]
-            words = f"{len(when)} of {len(runs.loss)} runs: no\nnumber from step {min(when)}-{max(when)} on"
-            top.text(0.98, 0.95, words, transform=top.transAxes, ha="right", va="top", color=RED)
-    top.set_title(f"{letter} · {clinic.FILES[letter].brief}", fontsize=8.5, loc="left")
-    top.set(ylabel="own loss", ylim=(0, None))
-    bottom.set(ylabel="right, new samples", xlabel="step", ylim=(0, 1.03))
-axes[0][0].legend(frameon=False)
+# %% tags=["slide"]
+axes = show.panels(4, width=11, height=2.4)
+names = said(("healthy", "健康")), said(("sick", "有病"))
+for ax, letter in zip(axes, "BGJL", strict=True):
+    for runs, colour, name in zip(curves[letter], (BLUE, ORANGE), names, strict=True):
+        loss = runs.loss.reshape(len(runs.loss), -1, 10).mean(2)  # means of ten steps
+        ax.fill_between(range(12), loss.min(0), loss.max(0), color=colour, alpha=0.2, lw=0)
+        ax.plot(loss.mean(0), "-" if name == names[0] else "--", color=colour, label=name)
+    ax.set(title=letter, ylim=(0, None), xlabel=said(("steps / 10", "步数 / 10")))
+axes[0].legend()
 plt.show()
 
 # %% [markdown] lang="en"
-# Curves can deceive, so look at the numbers. For each seed the two runs are a pair. The table has the final accuracy (mean of the last two evaluations), and the difference sick − healthy of the five pairs. "seen" means that all five pairs differ in the same direction by more than a point.
-
-# %% [markdown] lang="zh"
-# 曲线可能误导，再看数字。同一个种子的两次训练是一对。表里是训练结束时的正确率（最后两次检查的平均），以及五对“有病 − 健康”的差。“seen” 表示五对的差方向相同，而且都超过一个百分点。
-
-# %%
-visible = {}
-print(f"   {'kind':8} {'healthy':>8} {'sick':>6}   difference of the five pairs")
-for letter, (healthy, sick) in curves.items():
-    ends = healthy.score[:, -2:].mean(1), sick.score[:, -2:].mean(1)
-    pairs = ends[1] - ends[0]
-    seen = (pairs > 0.01).all() or (pairs < -0.01).all()
-    print(
-        f"{letter}  {clinic.FILES[letter].finding.kind:8} {ends[0].mean():8.3f} {ends[1].mean():6.3f}   "
-        + " ".join(f"{p:+.3f}" for p in pairs) + ("   seen" if seen else "")
-    )  # fmt: skip
-    visible[letter] = seen
-caught = [letter for letter, seen in visible.items() if seen]
-classroom.say(
-    f"Seen by their curves: {len(caught)} of {len(visible)} ({', '.join(caught)}).",
-    f"从曲线“看见”的：{len(visible)} 位里有 {len(caught)} 位（{'、'.join(caught)}）。",
-)
-
-# %% [markdown] lang="en"
+# <details><summary><b>What we saw, patient by patient</b> (it tells the diagnoses)</summary>
+#
 # Look at those that were seen, and then at the others. The notes below are of a run on 2026-11-26; compare them with your table. (Five pairs that agree are what tossed coins do in 6% of cases, see *How to compare runs* in notebook 04; hence the second condition, a point at least.)
 #
 # - **B** does not learn, and its curve would make anyone look for the bug. **F** learns colours and not directions. (In this clinic half of the label is whether stripes are horizontal or vertical, so swapped axes do the most harm; in films they do less.) **C** loses some points. Without the healthy curve next to it, that would simply be taken for the network's accuracy.
@@ -712,9 +821,13 @@ classroom.say(
 # - **J** does *better* in all five pairs, though in two of them by less than a point. It has more parameters to train; whether that is the reason we have not tested. Who would look for a bug then? (The public port of Gait reports 91.15%, the paper 90.37% for the same network. We do not know whether this bug contributes to the difference.)
 # - **K** makes no difference to three decimals: 1e-6 is close to zero here. It is still a bug, but a harmless one. That, too, is known only after measuring.
 #
-# So of the six bugs of published ports, four (G, H, J, K) cannot be seen in training: nothing drops, nothing breaks. The tasks are tiny and their data simple, so the sizes of these effects do not carry over to the papers' data sets; that a training curve is a weak test does. `compare` finds F, G, H and J with one step of two or four samples, and K by its initial values; L is visible only in the source, or with larger inputs.
+# </details>
+#
+# Of the six bugs of published ports, four (G, H, J, K) cannot be seen in training: nothing drops, nothing breaks. The tasks are tiny and their data simple, so the sizes of these effects do not carry over to the papers' data sets; that a training curve is a weak test does. `compare` finds F, G, H and J with one step of two or four samples, and K by its initial values; L is visible only in the source, or once its scores are large.
 
 # %% [markdown] lang="zh"
+# <details><summary><b>逐位说明</b>（会说出诊断）</summary>
+#
 # 先看被“看见”的，再看其余的。下面的说明出自 2026-11-26 的一次运行，请与你的表对照。（五对同号，抛硬币也有 6% 的机会，见 04 的“怎样比较两次运行”；所以还要求每对至少差一个百分点。）
 #
 # - **B** 根本学不会，谁看到这条曲线都会去找毛病。**F** 学会了颜色，学不会方向（这间诊所里，一半答案取决于条纹是横是竖，轴对调的打击最重；换成影片，影响会小些）。**C** 丢了几个百分点，要是旁边没有健康的曲线，人们只会认为这就是该网络的准确率。
@@ -725,10 +838,12 @@ classroom.say(
 # - **J** 五对里都*更好*，不过有两对相差不到一个百分点。它可训练的参数更多；是不是这个原因，我们没有检验过。这时谁还会去找毛病？（步态网络的公开移植报告 91.15%，论文中同样的网络是 90.37%。这个差别是否与该毛病有关，我们不知道。）
 # - **K** 到小数点后三位都没有差别：1e-6 在这里几乎等于零。它仍然是毛病，只是无害。而这一点，也要测过才知道。
 #
-# 所以，公开移植的六个毛病里，有四个（G、H、J、K）在训练中看不出异样：没有下降，也没有崩溃。这里的任务很小，数据也简单，效应的大小说明不了论文数据集上的情形；但训练曲线是个很弱的检验，这一点到哪里都一样。而 `compare` 用两到四个样本、走一步，就找出了 F、G、H 和 J，K 从初值看得出来；L 只有看源码，或者换更大的输入才看得出。
+# </details>
+#
+# 公开移植的六个毛病里，有四个（G、H、J、K）在训练中看不出异样：没有下降，也没有崩溃。这里的任务很小，数据也简单，效应的大小说明不了论文数据集上的情形；但训练曲线是个很弱的检验，这一点到哪里都一样。而 `compare` 用两到四个样本、走一步，就找出了 F、G、H 和 J，K 从初值看得出来；L 只有看源码，或者等得分变大之后，才看得出。
 
-# %% [markdown] lang="en"
-# ## 8 · Your own network: a checklist
+# %% [markdown] lang="en" tags=["slide"]
+# ## 10 · Your own network: a checklist ☆
 #
 # 1. Keep the PyTorch file's names and order. State dicts then map by name, and two files can be read side by side.
 # 2. `bash script/run.sh porting check my_port.py`: traps that are visible in the source.
@@ -740,8 +855,8 @@ classroom.say(
 #
 # From the command line, with PyTorch in an environment of its own (`JACK_TORCH_PYTHON` names its Python):
 
-# %% [markdown] lang="zh"
-# ## 8 · 移植自己的网络：检查清单
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 10 · 移植自己的网络：检查清单 ☆
 #
 # 1. 名字和次序与 PyTorch 文件保持一致。这样 state dict 能按名字对上，两个文件也能并排读。
 # 2. `bash script/run.sh porting check my_port.py`：找出源码里看得见的陷阱。
@@ -763,10 +878,49 @@ bash script/run.sh porting changes tsl                 # and the lines themselve
 """)
 
 # %% [markdown] lang="en"
-# **To go on:** plant a bug of your own in a port of section 2 and see whether `compare` locates it; give patient L inputs on which `compare` sees it (`patient.inputs = ...`; this needs PyTorch); compare a network of yours.
+# ## Quiz
+#
+# One letter for each question; run the cell again to read what there is to say.
 
 # %% [markdown] lang="zh"
-# **还可以试试：** 在第 2 节的某一块里自己埋一个毛病，看 `compare` 能不能指出位置；给病人 L 换一组能让 `compare` 看出问题的输入（`patient.inputs = ...`，需要 PyTorch）；比较你自己的网络。
+# ## 小测验
+#
+# 每题填一个字母，再运行一次，就能看到对你的选择的说明。
 
 # %%
-solved, total = classroom.summary()
+answers = {1: "", 2: "", 3: "", 4: "", 5: ""}  # a, b, c or d
+classroom.quiz("03", answers)
+
+# %% [markdown] lang="en" tags=["slide"]
+# ## In three sentences
+#
+# A port is equal to its original if, with the same weights and inputs, every layer's output, the loss, the gradients and one optimizer step agree, and if it starts alike. The first module whose output differs although its input agrees is the guilty one. A comparison holds for its inputs, and a training curve proves next to nothing.
+
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 三句话总结
+#
+# 权重和输入相同时，如果每一层的输出、损失、梯度和优化器的一步都一致，初值也相同，移植才与原版一致。第一个输入一致、输出不同的模块就是出错的地方。比较的结论只对所用的输入成立，而训练曲线几乎什么也证明不了。
+
+# %% [markdown] lang="en"
+# ## References
+#
+# - Zhang and Yang, *Temporal Sentiment Localization: Listen and Look in Untrimmed Videos*, ACM MM 2022 (TSL-Net).
+# - Zhao et al., *An End-to-End Visual-Audio Attention Network for Emotion Recognition in User-Generated Videos*, AAAI 2020 (VAANet).
+# - Zhang et al., *Weakly Supervised Video Emotion Detection and Prediction via Cross-Modal Temporal Erasing Network*, CVPR 2023 (CTEN).
+# - Zhai et al., BPM-GCN, IEEE Transactions on Affective Computing 2024.
+#
+# ## To go on
+#
+# Give patient L larger weights (`clinic.patient("L").port`) and find out from where on its outputs are wrong; compare a network of yours.
+
+# %% [markdown] lang="zh"
+# ## 参考文献
+#
+# - Zhang、Yang，*Temporal Sentiment Localization: Listen and Look in Untrimmed Videos*，ACM MM 2022（TSL-Net）。
+# - Zhao 等，*An End-to-End Visual-Audio Attention Network for Emotion Recognition in User-Generated Videos*，AAAI 2020（VAANet）。
+# - Zhang 等，*Weakly Supervised Video Emotion Detection and Prediction via Cross-Modal Temporal Erasing Network*，CVPR 2023（CTEN）。
+# - Zhai 等，BPM-GCN，IEEE Transactions on Affective Computing 2024。
+#
+# ## 接下来
+#
+# 把病人 L 的权重调大（`clinic.patient("L").port`），看看从多大开始输出就不对了；再比较你自己的网络。

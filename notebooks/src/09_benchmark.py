@@ -10,27 +10,31 @@
 #     name: python3
 # ---
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # # 09 · How fast is it? Measuring without lying
 #
 # | | |
 # |---|---|
-# | **Needs** | this repository and `01_jittor_for_pytorch_users`; no GPU, no download. PyTorch only for the comparison in section 4 |
-# | **Takes** | about two minutes on two idle CPU cores, and up to five if they are busy; the very first time Jittor compiles the networks, which takes minutes more. Close other programs: here they change the results |
-# | **You will see** | a clock that reports a network as a hundred times as fast as it is; what the first run spends its time on; why a single run is not a measurement; all four networks compared with PyTorch on your machine; what a longer video and a larger batch cost |
+# | **You can afterwards** | time a lazy program correctly; say what a first run measures; summarise disturbed measurements; compare two programs in pairs; judge whether a report of speed is fair; predict what a longer video or a larger batch costs |
+# | **You should know** | lazy execution and kernels (notebook 01); median, mean, a straight line through points; inference and training step |
+# | **Minutes** | you 80 · machine 2 (up to 5 if the cores are busy; the very first time more, while Jittor compiles the networks) |
+# | **Core** | sections 1 to 4; extra: 5 |
+# | **Needs** | this repository; no GPU, no download. PyTorch only for the comparison in section 4. Close other programs: here they change the results |
 #
-# Read and run the cells in order, or choose *Run → Run All Cells*: unfinished exercises do not stop it.
+# Read and run the cells in order, or choose *Run → Run All Cells*: what is not answered yet does not stop it.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # # 09 · 到底有多快？怎样可靠地测速
 #
 # | | |
 # |---|---|
-# | **需要** | 本仓库，并先看过 `01_jittor_for_pytorch_users`；不需要 GPU，也不用下载。只有第 4 节的对比要用到 PyTorch |
-# | **用时** | 双核 CPU 空闲时约两分钟，忙时最多五分钟左右；第一次运行还要编译各个网络，再多几分钟。请关掉其他程序：在这里，它们会改变结果 |
-# | **你会看到** | 一种使网络看起来快上百倍的计时方法；第一次运行的时间花在了哪里；为什么只测一次不算测量；四个网络在你的机器上与 PyTorch 的对比；视频变长、批大小变大要多花多少时间 |
+# | **学完你能** | 给惰性执行的程序正确计时；说出第一次运行测到的是什么；概括受过干扰的测量；成对比较两个程序；判断一份测速报告是否公平；预测视频变长、批变大的代价 |
+# | **需要先会** | 惰性执行与算子内核（笔记本 01）；中位数、平均值、用直线拟合数据；推理与训练步 |
+# | **用时（分钟）** | 你 80 · 机器 2（CPU 忙时最多 5；第一次运行还要编译各个网络，更久一些） |
+# | **必学** | 第 1 至 4 节；选学：5 |
+# | **运行条件** | 本仓库；不需要 GPU，也不用下载。只有第 4 节的对比要用到 PyTorch。请关掉其他程序：在这里，它们会改变结果 |
 #
-# 可以逐格阅读运行，也可以选菜单 *Run → Run All Cells*：没做的练习不会中断运行。仓库里保存的图是英文版运行时生成的，数字来自构建笔记本的那台机器；自己运行一遍，看到的就是你的机器。
+# 可以逐格阅读运行，也可以选菜单 *Run → Run All Cells*：没有作答的地方不会中断运行。仓库里保存的图是英文版运行时生成的，数字来自构建笔记本的那台机器；自己运行一遍，看到的就是你的机器。
 
 # %% lang="en"
 LANG = "en"
@@ -40,42 +44,46 @@ LANG = "zh"
 
 # %%
 from jacklib.measure import bench
-from jacklib.teaching import classroom  # jacklib comes first: it prepares Jittor
+from jacklib.teaching import classroom, show  # jacklib comes first: it prepares Jittor
 
-classroom.language(LANG)
+show.setup(LANG)
 
 import subprocess
 import sys
 import time
 import uuid
 from dataclasses import asdict
-from pathlib import Path
-from statistics import mean, median
+from statistics import median
 
 import jittor as jt
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython.display import Markdown, display
 
 from jacklib.core.example_inputs import clip_inputs, tsl_videos
+from jacklib.measure.kernels import forget
 from jacklib.networks import BPMGCNConfig, CTENConfig, TSLNet, TSLNetConfig, VAANet, VAANetConfig
+from jacklib.teaching.show import BLUE, GREY, ORANGE, said
 
-plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#8896A4"
 print(bench.machine())
 
-# %% [markdown] lang="en"
-# ## 1 · A clock that does not wait
+# %% [markdown] lang="en" tags=["slide"]
+# ## 1 · A clock that does not wait ★
 #
 # Jittor is **lazy**: `net(x)` computes nothing. It records what is to be computed and returns at once; the computation runs when a value is needed (`.numpy()`, `.item()`, `print`), or when you call `sync`. A clock around `net(x)` measures the recording.
 #
-# Below, TSL-Net processes a video of 200 snippets. Three clocks time the same line: one does not wait, one waits for the result with `jt.sync_all(True)`, and one also waits *before* it starts. Before each run another pass is recorded and left uncomputed, as happens in any longer program. The second clock includes its time. Only the last one is right.
+# Below, TSL-Net processes a video of 200 snippets. Three clocks time the same line: one does not wait, one waits for the result with `jt.sync_all(True)`, and one also waits *before* it starts. Before each run another pass is recorded and left uncomputed, as happens in any longer program. The second clock includes its time. Only the last one is right. By which factor is the first one's time too short?
 
-# %% [markdown] lang="zh"
-# ## 1 · 不等待的计时
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 1 · 不等待的计时 ★
 #
 # Jittor 是**惰性**的：`net(x)` 不做计算，只记录要算什么，马上返回。需要取值时（`.numpy()`、`.item()`、`print`），或者调用 `sync` 时，才真正执行。在 `net(x)` 前后计时，测到的只是“记录”的时间。
 #
-# 下面让 TSL-Net 处理一段 200 个小段的视频，用三只钟量同一行代码：第一只不等；第二只用 `jt.sync_all(True)` 等结果算完；第三只在*开始之前*也等一次。每次测量之前，都先记录另一次前向计算而不执行，稍长一点的程序里常有这种事：第二只钟把它的时间也算了进去。只有最后一只是对的。
+# 下面让 TSL-Net 处理一段 200 个小段的视频，用三只钟量同一行代码：第一只不等；第二只用 `jt.sync_all(True)` 等结果算完；第三只在*开始之前*也等一次。每次测量之前，都先记录另一次前向计算而不执行，稍长一点的程序里常有这种事：第二只钟把它的时间也算了进去。只有最后一只是对的。第一只测得的时间短了多少倍？
+
+# %%
+guess = ...
+classroom.predict("09.p1", guess)
 
 # %%
 net = TSLNet(TSLNetConfig.paper())
@@ -116,7 +124,11 @@ with jt.no_grad():
 for name, seconds in seen.items():
     print(f"{name:24}{1000 * median(seconds):9.2f} ms")
 lie = median(seen["waits before and after"]) / median(seen["does not wait"])
-print(f"\nThe clock that does not wait reports a time {lie:.0f} times too short.")
+classroom.reveal("09.p1", round(lie))
+classroom.say(
+    f"The clock that does not wait reports a time {lie:.0f} times too short.",
+    f"不等待的钟，测得的时间短了 {lie:.0f} 倍。",
+)
 
 # %% [markdown] lang="en"
 # **On a GPU PyTorch has the same problem.** The CPU only *launches* kernels and runs ahead; without `torch.cuda.synchronize()` before you read the clock, you measure launching. Reports of a port "ten times as fast" often compare a clock that does not wait with one that does. `jt.sync_all(True)` and `torch.cuda.synchronize()` belong before *and* after what you time.
@@ -125,12 +137,31 @@ print(f"\nThe clock that does not wait reports a time {lie:.0f} times too short.
 # **在 GPU 上，PyTorch 也有同样的问题。** CPU 只*启动*算子内核，然后继续往下执行；读时间之前不调用 `torch.cuda.synchronize()`，测到的只是启动的时间。有些报告说移植后“快了十倍”，往往是拿不等待的计时与等待的计时相比。`jt.sync_all(True)` 和 `torch.cuda.synchronize()` 要放在被测代码的前面*和*后面。
 
 # %% [markdown] lang="en"
-# ## 2 · What the first run spends its time on
+# ### ✎ 09.1 · A fair clock · apply ●●○
+#
+# Write `fair(call, turns, warm_up)`. It calls `call()` (which returns a Jittor Var) `warm_up + turns` times, each time waiting **before** it starts the clock and **until the Var is computed** before it reads the clock, and returns the list of the last `turns` times in seconds.
+
+# %% [markdown] lang="zh"
+# ### ✎ 09.1 · 公平的钟 · 应用 ●●○
+#
+# 写 `fair(call, turns, warm_up)`：调用 `call()`（返回一个 Jittor Var）`warm_up + turns` 次；每次在开始计时**之前**先等待，读表之前**等到 Var 算出来**；返回最后 `turns` 次的时间（秒）的列表。
+
+
+# %% tags=["exercise"]
+def fair(call, turns, warm_up=2):
+    """A list of `turns` times in seconds."""
+    ...
+
+
+classroom.check("09.1", fair)
+
+# %% [markdown] lang="en" tags=["slide"]
+# ## 2 · What the first run spends its time on ★
 #
 # Jittor writes a small C++ program for each operator that is new on a machine, and compiles it. The compiled operator is then cached on disk for all notebooks. The operator below has a random name, so it cannot be in a cache:
 
-# %% [markdown] lang="zh"
-# ## 2 · 第一次运行的时间花在哪里
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 2 · 第一次运行的时间花在哪里 ★
 #
 # 一台机器上第一次遇到某个算子时，Jittor 会为它写一小段 C++ 程序并编译；编译好的算子放在磁盘缓存里，所有笔记本共用。下面这个算子带一个随机的名字，任何缓存里都不可能有：
 
@@ -147,12 +178,7 @@ for _ in range(6):
     turns.append(time.perf_counter() - start)
 print("first turn  ", f"{1000 * turns[0]:8.1f} ms")
 print("later turns ", *(f"{1000 * t:8.3f}" for t in turns[1:]), "ms")
-
-folder = Path(jt.flags.cache_path) / "jit"
-for file in folder.glob("code*.cc"):  # nobody needs this kernel again
-    if name in file.read_text(errors="ignore"):
-        for part in folder.glob(file.stem + "*"):
-            part.unlink()
+forget(name)  # nobody needs this kernel again
 
 # %% [markdown] lang="en"
 # A network has more than a hundred operators, which is why the first epoch on a machine is slow and later ones are not. So **warm-up runs are discarded**: they measure the compiler. In a terminal, `bash script/run.sh warmup` compiles the operators of all four networks ahead, several at a time; their commands and notebooks then find them in the cache.
@@ -160,13 +186,13 @@ for file in folder.glob("code*.cc"):  # nobody needs this kernel again
 # %% [markdown] lang="zh"
 # 一个网络有上百个算子，所以一台机器上的第一轮训练很慢，以后就不慢了。因此**预热的几次不算数**：那几次量的是编译器。在终端里运行 `bash script/run.sh warmup`，可以提前把四个网络的算子编译好，几个一起编译；之后命令和笔记本都直接用缓存里的。
 
-# %% [markdown] lang="en"
-# ## 3 · A single run is not a measurement
+# %% [markdown] lang="en" tags=["slide"]
+# ## 3 · A single run is not a measurement ★
 #
 # The same pass is run forty times. In the middle another program starts and keeps the cores busy for a while, as a mail client or a browser tab would:
 
-# %% [markdown] lang="zh"
-# ## 3 · 只测一次不算测量
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 3 · 只测一次不算测量 ★
 #
 # 同样的前向计算，做四十次。中途另一个程序开始运行，占住 CPU 一阵子，就像邮件客户端或浏览器的某个标签页：
 
@@ -184,30 +210,122 @@ with jt.no_grad():
 for other in others:
     other.wait()
 
-figure, axes = plt.subplots(1, 2, figsize=(9, 2.8), sharey=True)
-for ax, title, seconds in zip(axes, ("quiet", "disturbed"), (quiet, disturbed), strict=True):
-    ax.plot(1000 * np.array(seconds), "o", ms=3, color=BLUE)
-    ax.axhline(1000 * mean(seconds), color=ORANGE, label=f"mean {1000 * mean(seconds):.0f} ms")
-    ax.axhline(1000 * median(seconds), color=GREY, ls="--",
-               label=f"median {1000 * median(seconds):.0f} ms")  # fmt: skip
-    ax.set_title(f"{title}: {1000 * min(seconds):.0f} to {1000 * max(seconds):.0f} ms", fontsize=9)
-    ax.set_xlabel("turn")
-    ax.legend(frameon=False)
-axes[0].set_ylim(0)
-axes[0].set_ylabel("ms")
+for ax, title, seconds in zip(
+    show.panels(2), (("quiet", "安静"), ("disturbed", "受干扰")), (quiet, disturbed), strict=True
+):
+    ms = 1000 * np.array(seconds)
+    ax.plot(ms, "o", ms=3, color=BLUE)
+    ax.axhline(ms.mean(), color=ORANGE, label=f"{said(('mean', '平均值'))} {ms.mean():.0f}")
+    ax.axhline(
+        np.median(ms),
+        color=GREY,
+        ls="--",
+        label=f"{said(('median', '中位数'))} {np.median(ms):.0f}",
+    )
+    ax.set(title=said(title), xlabel=said(("turn", "次")), ylabel="ms", ylim=(0, None))
+    ax.legend()
 plt.show()
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # The mean (orange) moves with every disturbance; the **median** (dashed) hardly does as long as most runs are undisturbed. So: many runs, their median, and next to it the fastest and the slowest, so that a reader sees how quiet the machine was. To compare two programs, let them **take turns**, one pass each: if the machine slows down, it slows both.
+
+# %% [markdown] lang="zh" tags=["slide"]
+# 平均值（橙色）一有干扰就跟着动；只要大多数次是安静的，**中位数**（虚线）几乎不动。所以要测很多次，取中位数，旁边再写上最快和最慢，让读者看出机器有多安静。要比较两个程序，就让它们**轮流来**，各做一次：机器变慢的时候，两边一起慢。
+
+# %% [markdown] lang="en" tags=["slide"]
+# ### ✎ 09.2 · The fair comparison · analyse ●○○
 #
-# ## 4 · Four networks compared with PyTorch
+# Here are four reports of a port's speed. In which is the comparison fair?
+#
+# - `"a"`: "PyTorch needs 41 ms (mean of 100 passes), our port 0.9 ms (mean of 100 passes; `t = time.time(); net(x); print(time.time() - t)`)."
+# - `"b"`: "First pass after the start: PyTorch 0.2 s, our port 95 s."
+# - `"c"`: "Taking turns, 2 passes to warm up, 50 measured, synchronised: PyTorch 41 ms (39 to 55), our port 33 ms (31 to 48)."
+# - `"d"`: "The authors report 41 ms on their machine; on ours the port takes 33 ms, synchronised, median of 50."
+
+# %% [markdown] lang="zh" tags=["slide"]
+# ### ✎ 09.2 · 公平的比较 · 分析 ●○○
+#
+# 关于一个移植版本的速度，有四份报告。哪一份的比较是公平的？
+#
+# - `"a"`：“PyTorch 要 41 毫秒（100 次的平均），我们的移植只要 0.9 毫秒（100 次的平均；`t = time.time(); net(x); print(time.time() - t)`）。”
+# - `"b"`：“启动后的第一次：PyTorch 0.2 秒，我们的移植 95 秒。”
+# - `"c"`：“轮流进行，预热 2 次，测 50 次，都做了同步：PyTorch 41 毫秒（39 到 55），我们的移植 33 毫秒（31 到 48）。”
+# - `"d"`：“作者说在他们的机器上是 41 毫秒；我们的移植在我们的机器上是 33 毫秒，做了同步，50 次的中位数。”
+
+# %% tags=["exercise"]
+fair_report = ...  # "a", "b", "c" or "d"
+classroom.check("09.2", fair_report)
+
+# %% [markdown] lang="en" tags=["slide"]
+# ### ✎ 09.3 · Three tables · analyse ●●○
+#
+# Two programs took turns, seven each; milliseconds. Which one is faster: `"ours"`, `"theirs"`, or `"cannot say"`? Answer with a list of three.
+#
+# | table 1 | | | | | | | |
+# |---|---|---|---|---|---|---|---|
+# | ours | 41 | 52 | 66 | 43 | 49 | 71 | 44 |
+# | theirs | 45 | 57 | 73 | 47 | 54 | 79 | 48 |
+#
+# | table 2 | | | | | | | |
+# |---|---|---|---|---|---|---|---|
+# | ours | 30 | 31 | 43 | 29 | 33 | 30 | 49 |
+# | theirs | 31 | 29 | 44 | 30 | 32 | 31 | 48 |
+#
+# | table 3 | | | | | | | |
+# |---|---|---|---|---|---|---|---|
+# | ours | 20 | 21 | 20 | 95 | 21 | 20 | 22 |
+# | theirs | 19 | 20 | 19 | 20 | 20 | 19 | 21 |
+
+# %% [markdown] lang="zh" tags=["slide"]
+# ### ✎ 09.3 · 三张表 · 分析 ●●○
+#
+# 两个程序轮流运行，各七次，单位毫秒。哪一个更快：`"ours"`、`"theirs"`，还是 `"cannot say"`？写成三个词的列表。
+#
+# | 表 1 | | | | | | | |
+# |---|---|---|---|---|---|---|---|
+# | ours | 41 | 52 | 66 | 43 | 49 | 71 | 44 |
+# | theirs | 45 | 57 | 73 | 47 | 54 | 79 | 48 |
+#
+# | 表 2 | | | | | | | |
+# |---|---|---|---|---|---|---|---|
+# | ours | 30 | 31 | 43 | 29 | 33 | 30 | 49 |
+# | theirs | 31 | 29 | 44 | 30 | 32 | 31 | 48 |
+#
+# | 表 3 | | | | | | | |
+# |---|---|---|---|---|---|---|---|
+# | ours | 20 | 21 | 20 | 95 | 21 | 20 | 22 |
+# | theirs | 19 | 20 | 19 | 20 | 20 | 19 | 21 |
+
+# %% tags=["exercise"]
+verdicts = ...
+classroom.check("09.3", verdicts)
+
+# %% [markdown] lang="en"
+# ### ✎ 09.4 · A number for disturbed turns · create ●●○
+#
+# Write `typical(seconds)`: one number for the times of 25 turns (a NumPy array), of which up to seven may be far too long, since another program was busy, and one far too short, since a clock did not wait. If *all* turns take longer, it must follow. There are several ways; find one of your own.
+
+# %% [markdown] lang="zh"
+# ### ✎ 09.4 · 概括受干扰的测量 · 创造 ●●○
+#
+# 写 `typical(seconds)`：用一个数概括 25 次的时间（NumPy 数组）。其中最多有七次因别的程序忙碌而过长，有一次因没有等待而过短。如果*所有*次都变慢，这个数也要跟着变。方法不止一种，请自己想一个。
+
+
+# %% tags=["exercise"]
+def typical(seconds):
+    """One number for the times of many turns."""
+    ...
+
+
+classroom.check("09.4", typical)
+
+# %% [markdown] lang="en" tags=["slide"]
+# ## 4 · Four networks compared with PyTorch ★
 #
 # `bench.measure` does all of that. It starts a process for Jittor and one for PyTorch, builds the same network in both with random inputs, lets them take turns, discards the first two runs, and reads the peak memory of each process. Both may use as many **threads** as there are cores: one thread against two is not a fair comparison either. Classroom sizes, five runs:
 
-# %% [markdown] lang="zh"
-# 平均值（橙色）一有干扰就跟着动；只要大多数次是安静的，**中位数**（虚线）几乎不动。所以要测很多次，取中位数，旁边再写上最快和最慢，让读者看出机器有多安静。要比较两个程序，就让它们**轮流来**，各做一次：机器变慢的时候，两边一起慢。
-#
-# ## 4 · 四个网络，与 PyTorch 对比
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 4 · 四个网络，与 PyTorch 对比 ★
 #
 # 这些 `bench.measure` 都会做：给 Jittor 和 PyTorch 各开一个进程，建同样的网络，用同样的随机输入，轮流计算，前两次不算，再读出每个进程最多用了多少内存。两边的**线程数**都等于 CPU 核数：拿一个线程和两个线程比，也不公平。下面用课堂规模，各测五次：
 
@@ -220,68 +338,52 @@ results = {
     )
     for network, config in CASES.items()
 }
-frameworks = list(results["vaanet"])
-header = "".join(f"{f:>30}" for f in frameworks) + ("   ratio" if len(frameworks) > 1 else "")
-for framework in frameworks:
-    about = results["vaanet"][framework]["about"]
-    print(f"{about['version']} with {about['threads']} threads")
-print()
-print(f"{'':9}{'':15}" + header)
-for network in CASES:
-    for op, words in (("inference", "inference"), ("train", "training step")):
-        line, turns = f"{network:9}{words:15}", []
-        for framework in frameworks:
-            seconds = results[network][framework][op]["seconds"]
-            spread = f"({1000 * min(seconds):.1f} to {1000 * max(seconds):.1f})"
-            line += f"{1000 * median(seconds):8.1f} ms {spread:>18}"
-            turns.append(seconds)
-        if len(turns) > 1:  # they took turns: pairs
-            pairs = [ours / theirs for ours, theirs in zip(*turns, strict=True)]
-            line += f"{median(pairs):8.2f}, below 1 in {sum(p < 1 for p in pairs)} of {len(pairs)}"
-        print(line)
-
-print(f"\n{'peak memory':24}" + header)
-for network in CASES:
-    for op, words in (("inference", "inference"), ("train", "training step")):
-        peaks = [results[network][framework][op]["peak"] for framework in frameworks]
-        line = f"{network:9}{words:15}" + "".join(f"{peak / 2**20:26.0f} MiB" for peak in peaks)
-        print(line + (f"{peaks[0] / peaks[1]:8.2f}" if len(peaks) > 1 else ""))
-
-# %% [markdown] lang="en"
-# Each column has the median, with the fastest and the slowest run in brackets; a ratio below 1 means that Jittor needs less. The two take turns, so the first turn of one and the first of the other are a pair, and so on: the ratio is the median of the pairs' ratios, and beside it stands in how many pairs it is below 1. Ranges that overlap say little, since a busy moment slows both turns of a pair; how many pairs agree says more (*How to compare runs*, notebook 04). Memory is that of the whole process, including Python and the framework; that is why even a small network takes more than a hundred MiB.
-#
-# In the chart bars are medians, whiskers reach from the fastest to the slowest run. If PyTorch is not installed, only Jittor is shown: times from two machines must not be divided by each other. (`pip install torch` into an environment of its own, `export JACK_TORCH_PYTHON=its/python`, and start the lab again.) The [measured table](../docs/benchmarks.md) of our machine has the papers' sizes as well.
-
-# %% [markdown] lang="zh"
-# 每一栏先写中位数，括号里是最快和最慢的一次；比值小于 1，说明 Jittor 用得少。两边轮流进行，各自的第一次是一对，第二次是一对，依此类推：比值是各对比值的中位数，旁边写着有几对小于 1。范围重叠说明不了什么，因为机器一忙，一对里的两次都会变慢；有几对一致更说明问题（04 的“怎样比较两次运行”）。内存是整个进程的，Python 和框架本身都算在内，所以网络再小也要一百多 MiB。
-#
-# 图中柱子是中位数，须线从最快到最慢。没装 PyTorch 的机器上只有 Jittor：两台机器的时间不能相除。（把 `torch` 装进单独的环境，`export JACK_TORCH_PYTHON=它的/python`，再重新打开 lab。）我们那台机器的[测量结果](../../docs/benchmarks.md)里还有论文规模的数字。
+for network, result in results.items():
+    display(Markdown(bench.table(result, network)))
 
 # %%
-figure, axes = plt.subplots(1, 2, figsize=(9, 2.8))
-for ax, op, title in zip(axes, ("inference", "train"), ("inference", "training step"), strict=True):
-    for k, framework in enumerate(frameworks):
-        turns = [1000 * np.array(results[n][framework][op]["seconds"]) for n in CASES]
-        middle = np.array([np.median(t) for t in turns])
-        whiskers = np.array(
-            [[m - t.min(), t.max() - m] for m, t in zip(middle, turns, strict=True)]
-        ).T
-        places = np.arange(len(CASES)) + (k - (len(frameworks) - 1) / 2) * 0.38
-        ax.bar(places, middle, 0.36, label=framework,
-               yerr=whiskers, capsize=3, color=(BLUE, GREY)[k])  # fmt: skip
-    ax.set_xticks(range(len(CASES)), list(CASES))
-    ax.set_title(title)
-    ax.set_ylabel("ms")
-axes[0].legend(frameon=False)
-plt.show()
+for network, result in results.items():
+    for op in ("inference", "train"):
+        if len(result) > 1:  # they took turns: pairs
+            turns = zip(
+                *(result[name][op]["seconds"] for name in ("Jittor", "PyTorch")), strict=True
+            )
+            pairs = [ours / theirs for ours, theirs in turns]
+            less = sum(pair < 1 for pair in pairs)
+            print(f"{network:7} {op:9} median of the pairs' ratios {median(pairs):5.2f}; "
+                  f"Jittor faster in {less} of {len(pairs)}")  # fmt: skip
 
 # %% [markdown] lang="en"
-# ## 5 · What does a longer video cost?
+# Each row has the median, and beside it the fastest and the slowest run; a ratio below 1 means that Jittor needs less. The two take turns, so the first turn of one and the first of the other are a pair, and so on: the ratio is the median of the pairs' ratios, and beside it stands in how many pairs it is below 1. Ranges that overlap say little, since a busy moment slows both turns of a pair; how many pairs agree says more (*How to compare runs*, notebook 04). Memory is that of the whole process, including Python and the framework; that is why even a small network takes more than a hundred MiB.
+#
+# In the chart each dot is a run. If PyTorch is not installed, only Jittor is shown: times from two machines must not be divided by each other. (`pip install torch` into an environment of its own, `export JACK_TORCH_PYTHON=its/python`, and start the lab again.) The [measured table](../docs/benchmarks.md) of our machine has the papers' sizes as well.
+
+# %% [markdown] lang="zh"
+# 每一行先写中位数，旁边是最快和最慢的一次；比值小于 1，说明 Jittor 用得少。两边轮流进行，各自的第一次是一对，第二次是一对，依此类推：比值是各对比值的中位数，旁边写着有几对小于 1。范围重叠说明不了什么，因为机器一忙，一对里的两次都会变慢；有几对一致更说明问题（04 的“怎样比较两次运行”）。内存是整个进程的，Python 和框架本身都算在内，所以网络再小也要一百多 MiB。
+#
+# 图中每个点是一次运行。没装 PyTorch 的机器上只有 Jittor：两台机器的时间不能相除。（把 `torch` 装进单独的环境，`export JACK_TORCH_PYTHON=它的/python`，再重新打开 lab。）我们那台机器的[测量结果](../../docs/benchmarks.md)里还有论文规模的数字。
+
+# %% tags=["slide"]
+frameworks = list(results["vaanet"])
+titles = (("inference", "推理"), ("training step", "训练步"))
+for ax, op, title in zip(show.panels(2), ("inference", "train"), titles, strict=True):
+    for framework, colour, shift in zip(frameworks, (BLUE, ORANGE), (-0.12, 0.12), strict=False):
+        for place, network in enumerate(CASES):
+            ms = 1000 * np.array(results[network][framework][op]["seconds"])
+            label = framework if place == 0 else None
+            ax.plot([place + shift] * len(ms), ms, "o", color=colour, alpha=0.6, label=label)
+    ax.set(title=said(title), ylabel="ms", yscale="log")
+    ax.set_xticks(range(len(CASES)), list(CASES))
+    ax.legend()
+plt.show()
+
+# %% [markdown] lang="en" tags=["slide"]
+# ## 5 · What does a longer video cost? ☆
 #
 # TSL-Net takes a whole video: *T* snippets of 16 frames each. Its convolutions process every snippet once, so their cost grows with *T*. A straight line through the measurements has two parameters: its **slope** is the cost per snippet, and its **intercept** the cost of every pass however short the video is: starting operators, reading weights.
 
-# %% [markdown] lang="zh"
-# ## 5 · 视频变长，要多花多少时间？
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 5 · 视频变长，要多花多少时间？ ☆
 #
 # TSL-Net 一次处理整段视频：*T* 个小段，每段 16 帧。卷积把每个小段都看一遍，所以代价随 *T* 增长。用一条直线去拟合测得的时间，会得到两个数：**斜率**是每个小段的代价，**截距**是无论视频多短、每次前向都要付的代价，例如启动算子、读取权重。
 
@@ -312,6 +414,30 @@ slope, intercept = np.polyfit(LENGTHS, by_length, 1)
 print(f"time = {intercept:.2f} ms + {1000 * slope:.1f} us for each clip")
 
 # %% [markdown] lang="en"
+# ### ✎ 09.5 · Predict · apply ●○○
+#
+# With the `slope` and `intercept` above (milliseconds), how many milliseconds does a video of T = 400 clips take? The next cell measures it.
+
+# %% [markdown] lang="zh"
+# ### ✎ 09.5 · 预测 · 应用 ●○○
+#
+# 用上面的 `slope` 和 `intercept`（毫秒），算出 T = 400 的视频要多少毫秒。下一格会实际测量。
+
+# %% tags=["exercise"]
+predicted = ...
+classroom.check("09.5", predicted, slope=slope, intercept=intercept)
+
+# %%
+rgb, logmel = (jt.array(a) for a in tsl_videos(small.config, 1, 400, seed=0)[0][:2])
+print(f"measured: {1000 * time_of(lambda *both: small(*both).scores, rgb, logmel):.2f} ms")
+
+# %% [markdown] lang="en"
+# The prediction ignores what the line does not contain: how quiet the machine is now, and whether the cost still grows linearly where you have not measured. T = 400 lies between measured lengths; for T = 4000 you would have to measure.
+
+# %% [markdown] lang="zh"
+# 这个预测没有考虑两件事：机器此刻有多安静；没测过的地方，代价是不是还线性增长。T = 400 落在测过的长度之间；T = 4000 就得另外去测了。
+
+# %% [markdown] lang="en"
 # A **batch** spreads the fixed cost over its videos: the time of a pass grows with it (middle), but the time *for each video* falls at first (right). It falls as long as operators are too small to keep all cores busy. Beyond that a larger batch gains nothing, and may even cost a little, for instance because its data no longer fit into the processor's cache. A straight line is fitted here, too; if its fixed cost is below zero, that cost is too small to be measured in the noise. VAANet, classroom size:
 
 # %% [markdown] lang="zh"
@@ -332,160 +458,77 @@ each = np.array(by_batch) / SIZES
 for_one_more, fixed = np.polyfit(SIZES, by_batch, 1)
 print(f"time = {fixed:.1f} ms + {for_one_more:.1f} ms for each video of the batch")
 
-figure, (left, middle, right) = plt.subplots(1, 3, figsize=(10, 2.8))
+left, middle, right = show.panels(3, width=10, height=2.8)
 left.plot(LENGTHS, by_length, "o", color=BLUE)
 left.plot([0, 500], [intercept, intercept + 500 * slope], color=GREY, lw=1)
-left.set_title("TSL-Net: one video of T clips")
-left.set_xlabel("T")
-left.set_ylabel("ms per pass")
-left.set_ylim(0)
+left.set(title=said(("TSL-Net: a video of T clips", "TSL-Net：T 个小段的视频")), xlabel="T")
 middle.plot(SIZES, by_batch, "o", color=ORANGE)
 middle.plot([0, 16], [fixed, fixed + 16 * for_one_more], color=GREY, lw=1)
-middle.set_title("VAANet: a whole batch")
-middle.set_xlabel("videos in a batch")
-middle.set_ylabel("ms per pass")
-middle.set_ylim(0)
+middle.set_title(said(("VAANet: a whole batch", "VAANet：整批")))
 right.plot(SIZES, each, "o-", color=ORANGE)
-right.set_xscale("log", base=2)
-right.set_xticks(SIZES, SIZES)
-right.set_title("VAANet: each video of it")
-right.set_xlabel("videos in a batch")
-right.set_ylabel("ms per video")
-right.set_ylim(0)
+right.set_title(said(("VAANet: each video of it", "VAANet：平均每段")))
+for ax in (middle, right):
+    ax.set_xlabel(said(("videos in a batch", "批大小")))
+for ax in (left, middle, right):
+    ax.set(ylabel="ms", ylim=(0, None))
 plt.show()
 
 # %% [markdown] lang="en"
-# ## 6 · Exercises
+# ### ✎ 09.6 · What does a batch gain? · apply ●○○
 #
-# **Exercise 1 — a fair clock.** Write `fair(call, turns, warm_up)`. It calls `call()` (which returns a Jittor Var) `warm_up + turns` times, each time waiting **before** it starts the clock and **until the Var is computed** before it reads the clock, and returns the list of the last `turns` times in seconds. Use `jt.sync_all(True)` and `var.sync()`.
+# Use `each` (milliseconds per video) and `SIZES`: by what **factor** does a batch of 8 increase the videos per second over batches of 1?
 
 # %% [markdown] lang="zh"
-# ## 6 · 练习
+# ### ✎ 09.6 · 成批计算能快几倍？ · 应用 ●○○
 #
-# **练习 1——公平的钟。** 写 `fair(call, turns, warm_up)`：调用 `call()`（返回一个 Jittor Var）`warm_up + turns` 次；每次在掐表**之前**先等，读表之前**等到 Var 算出来**；返回最后 `turns` 次的时间（秒）的列表。用 `jt.sync_all(True)` 和 `var.sync()`。
+# 用 `each`（每段视频多少毫秒）和 `SIZES` 算：批大小为 8 时，每秒处理的视频数是批大小为 1 时的**几倍**？
 
-
-# %%
-def fair(call, turns, warm_up=2):
-    """A list of `turns` times in seconds."""
-    ### BEGIN SOLUTION
-    seconds = []
-    for _ in range(warm_up + turns):
-        jt.sync_all(True)
-        start = time.perf_counter()
-        call().sync()
-        jt.sync_all(True)
-        seconds.append(time.perf_counter() - start)
-    return seconds[warm_up:]
-    ### END SOLUTION
-
-
-def tested(turns, warm_up):
-    """How many times come back, how often `call` ran, and whether each time holds the work."""
-    calls = []
-
-    def call():
-        calls.append(1)
-        rest = "std::this_thread::sleep_for(std::chrono::milliseconds(30));"
-        header = "#include <thread>\n#include <chrono>"
-        return jt.code([1], "float32", [jt.zeros(1)], cpu_header=header,
-                       cpu_src=rest + " @out(0) = 1;")  # fmt: skip
-
-    seconds = fair(call, turns, warm_up)
-    if seconds is None:
-        return None
-    return [len(seconds), len(calls), all(s >= 0.03 for s in seconds)]
-
-
-ok = classroom.check_function(
-    "1 fair clock",
-    tested,
-    [((3, 2), [3, 5, True]), ((1, 0), [1, 1, True])],
-    hint="The answer is [how many times, how many calls, do all times hold the 30 ms of work]. "
-    "Lazy work is done at call().sync().",
-    hint_zh="结果是 [返回几个时间, 调用了几次, 每个时间是否都包含那 30 毫秒的工作]。惰性的工作要到 call().sync() 才做。",
-)
-
-# %% [markdown] lang="en"
-# **Exercise 2 — the fair comparison.** Here are four reports of a port's speed. In which is the comparison fair?
-#
-# - `"a"`: "PyTorch needs 41 ms (mean of 100 passes), our port 0.9 ms (mean of 100 passes; `t = time.time(); net(x); print(time.time() - t)`)."
-# - `"b"`: "First pass after the start: PyTorch 0.2 s, our port 95 s."
-# - `"c"`: "Taking turns, 2 passes to warm up, 50 measured, synchronised: PyTorch 41 ms (39 to 55), our port 33 ms (31 to 48)."
-# - `"d"`: "The authors report 41 ms on their machine; on ours the port takes 33 ms, synchronised, median of 50."
-
-# %% [markdown] lang="zh"
-# **练习 2——公平的比较。** 关于一个移植版本的速度，有四份报告。哪一份的比较是公平的？
-#
-# - `"a"`：“PyTorch 要 41 毫秒（100 次的平均），我们的移植只要 0.9 毫秒（100 次的平均；`t = time.time(); net(x); print(time.time() - t)`）。”
-# - `"b"`：“启动后的第一次：PyTorch 0.2 秒，我们的移植 95 秒。”
-# - `"c"`：“轮流进行，预热 2 次，测 50 次，都做了同步：PyTorch 41 毫秒（39 到 55），我们的移植 33 毫秒（31 到 48）。”
-# - `"d"`：“作者说在他们的机器上是 41 毫秒；我们的移植在我们的机器上是 33 毫秒，做了同步，50 次的中位数。”
-
-# %%
-fair_report = ...  # "a", "b", "c" or "d"
-### BEGIN SOLUTION
-fair_report = "c"
-### END SOLUTION
-ok = classroom.check_value(
-    "2 the fair report",
-    fair_report,
-    "c",
-    hint="Who does not wait? Who measures a compiler? Who compares two machines?",
-    hint_zh="谁没有等？谁量的是编译器？谁在比两台机器？",
-)
-
-# %% [markdown] lang="en"
-# **Exercise 3 — predict.** With the `slope` and `intercept` of section 5 (milliseconds), how many milliseconds does a video of T = 400 clips take? The time that your machine really needs is printed below the answer.
-
-# %% [markdown] lang="zh"
-# **练习 3——预测。** 用第 5 节的 `slope` 和 `intercept`（毫秒），算出 T = 400 的视频要多少毫秒。答案下面会打印你的机器实际用了多少。
-
-# %%
-predicted = ...
-### BEGIN SOLUTION
-predicted = intercept + 400 * slope
-### END SOLUTION
-ok = classroom.check_value(
-    "3 prediction",
-    predicted,
-    float(intercept + 400 * slope),
-    tolerance=0.02,  # rounded is fine
-    hint="The fixed cost, and 400 times the cost of a clip.",
-    hint_zh="固定的代价，加上 400 个小段各自的代价。",
-)
-rgb, logmel = (jt.array(a) for a in tsl_videos(small.config, 1, 400, seed=0)[0][:2])
-print(f"measured: {1000 * time_of(lambda *both: small(*both).scores, rgb, logmel):.2f} ms")
-
-# %% [markdown] lang="en"
-# The prediction ignores what the line does not contain: how quiet the machine is now, and whether the cost still grows linearly where you have not measured. T = 400 lies between measured lengths; for T = 4000 you would have to measure.
-#
-# **Exercise 4 — what does a batch gain?** Use `each` (milliseconds per video) and `SIZES`: by what **factor** does a batch of 8 increase the videos per second over batches of 1?
-
-# %% [markdown] lang="zh"
-# 这个预测没有考虑两件事：机器此刻有多安静；没测过的地方，代价是不是还均匀增长。T = 400 落在测过的长度之间；T = 4000 就得另外去测了。
-#
-# **练习 4——成批计算能快几倍？** 用 `each`（每段视频多少毫秒）和 `SIZES` 算：批大小为 8 时，每秒处理的视频数是批大小为 1 时的**几倍**？
-
-# %%
+# %% tags=["exercise"]
 gain = ...
-### BEGIN SOLUTION
-gain = each[SIZES.index(1)] / each[SIZES.index(8)]
-### END SOLUTION
-ok = classroom.check_value(
-    "4 a batch of 8",
-    gain,
-    float(each[0] / each[3]),
-    tolerance=0.02,
-    hint="Videos per second is 1000 / each; divide the one for 8 by the one for 1.",
-    hint_zh="每秒的视频数是 1000 / each；用 8 的除以 1 的。",
-)
+classroom.check("09.6", gain, each=each, sizes=SIZES)
 
 # %% [markdown] lang="en"
-# **To go on:** `bash script/run.sh bench all` measures the papers' sizes too; run it while a video plays and decide which of its results you would still trust.
+# ## Quiz
+#
+# One letter for each question; run the cell again to read what there is to say.
 
 # %% [markdown] lang="zh"
-# **还可以试试：** `bash script/run.sh bench all` 也测论文的规模；一边放视频一边运行它，看看哪些数字仍然可信。
+# ## 小测验
+#
+# 每题填一个字母，再运行一次，就能看到对你的选择的说明。
 
 # %%
-solved, total = classroom.summary()
+answers = {1: "", 2: "", 3: "", 4: "", 5: ""}  # a, b, c or d
+classroom.quiz("09", answers)
+
+# %% [markdown] lang="en" tags=["slide"]
+# ## In three sentences
+#
+# A clock measures what happened between its two readings, so both readings have to wait for a lazy or asynchronous device. Runs that warm up are dropped, many others are summarised by their median, and the spread is reported with it. Two programs are compared on one machine, in turns, pair by pair.
+
+# %% [markdown] lang="zh" tags=["slide"]
+# ## 三句话总结
+#
+# 钟测到的是两次读数之间发生的事，所以对惰性或异步执行的设备，两次读数之前都要等待。预热的几次不计入，其余多次用中位数概括，并报告波动范围。比较两个程序，要在同一台机器上轮流进行，一对一对地比。
+
+# %% [markdown] lang="en"
+# ## References
+#
+# - Hoefler and Belli, *Scientific Benchmarking of Parallel Computing Systems*, SC 2015: twelve rules for reporting performance.
+# - Hu et al., *Jittor: a novel deep learning framework with meta-operators and unified graph execution*, Science China Information Sciences, 2020.
+# - `docs/benchmarks.md`: our measurements, with the papers' sizes.
+#
+# ## To go on
+#
+# `bash script/run.sh bench all` measures the papers' sizes too; run it while a video plays and decide which of its results you would still trust.
+
+# %% [markdown] lang="zh"
+# ## 参考文献
+#
+# - Hoefler、Belli，*Scientific Benchmarking of Parallel Computing Systems*，SC 2015：报告性能的十二条规则。
+# - Hu 等，*Jittor: a novel deep learning framework with meta-operators and unified graph execution*，Science China Information Sciences，2020。
+# - `docs/benchmarks.md`：我们的测量结果，包括论文规模。
+#
+# ## 接下来
+#
+# `bash script/run.sh bench all` 也测论文的规模；一边放视频一边运行它，看看哪些数字仍然可信。

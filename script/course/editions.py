@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import nbformat
+import yaml
 from nbformat import NotebookNode
 
 from jacklib.errors import refuse
@@ -42,6 +43,7 @@ def build(out: Path, names: Sequence[str] = (), *, release: bool = True) -> list
             for source in sources:
                 _copy_built(source, lang, folder / "student" / name)
                 page = notebooks.read_source(source, solutions=True)[lang]
+                page.cells += [_question_and_rubric(source.stem.partition("_")[0], lang)]
                 _write(page, folder / "teacher" / name / f"{source.stem}.ipynb")
             for edition in ("student", "teacher"):
                 _copy_drawings(folder / edition / name)
@@ -139,7 +141,7 @@ def _exercise_cells(cell: NotebookNode, match, seed: int) -> Iterator[NotebookNo
 
 def _written_cells(number: str, lang: str) -> Iterator[NotebookNode]:
     """The lesson's question for an answer in words, which a teacher marks by its rubric."""
-    written = exercise.lesson(number).get("written")
+    written = yaml.safe_load((HERE / "written.yaml").read_text("utf-8")).get(number)
     if not written:
         return
     words = WORDS[lang]
@@ -154,6 +156,13 @@ def _written_cells(number: str, lang: str) -> Iterator[NotebookNode]:
         f"written-{number}", grade=True, solution=True, points=written["points"]
     )
     yield cell
+
+
+def _question_and_rubric(number: str, lang: str) -> NotebookNode:
+    """For the teacher's edition: the question in words, and what earns a point."""
+    question, answer = _written_cells(number, lang)
+    rubric = answer.source.partition("### BEGIN MARK SCHEME\n")[2].partition("\n###")[0]
+    return nbformat.v4.new_markdown_cell(f"{question.source}\n\n{rubric}", id=f"written{number}")
 
 
 def _metadata(grade_id: str, *, grade=False, solution=False, locked=False, points=None) -> dict:

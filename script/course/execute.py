@@ -67,12 +67,19 @@ def _run_once(
     page: NotebookNode, left_out: set[int], folder: Path, seconds: int, megabytes: int
 ) -> tuple[int, str] | None:
     """Run all cells but those left out in one kernel; the cell that killed it, and how, or None."""
+
+    def executed(cell: NotebookNode, execute_reply: dict, **_: object) -> None:
+        content = execute_reply["content"]
+        if content.get("ename") == STOPPED["ename"]:  # nbclient has no output for it
+            _stop(cell, content["evalue"])
+
     client = NotebookClient(
         page, kernel_name="python3", allow_errors=True, interrupt_on_timeout=True,
         timeout_func=lambda cell: seconds if is_students(cell) else LESSON_SECONDS,
-        error_on_timeout=STOPPED | {"evalue": f"it did not end within {seconds} s"},
+        error_on_timeout=STOPPED | {"status": "error",
+                                    "evalue": f"it did not end within {seconds} s"},
         resources={"metadata": {"path": str(folder)}}, store_widget_state=False,
-        record_timing=False,
+        record_timing=False, on_cell_executed=executed,
     )  # fmt: skip
     current, reason = [0], [""]
     with client.setup_kernel():

@@ -213,9 +213,11 @@ def _parts(page: NotebookNode) -> list[Part]:
     """The outcome of each check, as nbgrader's rule gives it."""
     from nbgrader.utils import determine_grade
 
-    parts = []
+    parts, answer = [], None
     for cell in page.cells:
         known = cell.metadata.get("nbgrader", {})
+        if known.get("solution") and not known.get("grade"):
+            answer = cell
         if not known.get("grade"):
             continue
         name = re.sub(r"^(check|written)-", "", known["grade_id"])
@@ -226,13 +228,19 @@ def _parts(page: NotebookNode) -> list[Part]:
         cell = nbformat.from_dict(cell)
         cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
         points, most = determine_grade(cell)
-        lines = "".join(out.get("text", "") for out in cell.outputs).strip().splitlines()
-        errors = [out for out in cell.outputs if out.output_type == "error"]
-        says = next((line for line in lines if line[:1] in "✓✗○◐"), "")
-        if errors and not says.startswith(("✗", "○")):
-            says = f"{errors[0].ename}: {errors[0].evalue}"
-        parts.append(Part(name, points, most, says))
+        parts.append(Part(name, points, most, _says(cell, answer)))
     return parts
+
+
+def _says(check: NotebookNode, answer: NotebookNode | None) -> str:
+    """What a check printed; where it could not, why the answer or the check stopped."""
+    lines = "".join(out.get("text", "") for out in check.outputs).strip().splitlines()
+    said = next((line for line in lines if line[:1] in "✓✗○◐"), "")
+    errors = [out for cell in (answer, check) if cell is not None for out in cell.outputs
+              if out.output_type == "error"]  # fmt: skip
+    if errors and not said.startswith(("✗", "○")):
+        return f"{errors[0].ename}: {errors[0].evalue}"
+    return said or lines[-1] if lines else ""
 
 
 def _write_marks(

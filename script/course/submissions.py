@@ -107,13 +107,17 @@ def student_of(where: str, lesson: str, roster: Mapping[str, str]) -> tuple[str,
     parts = [re.sub(r"\.(ipynb|zip)$", "", p, flags=re.I) for p in PurePosixPath(where).parts]
     number, short = lesson.partition("_")[0], lesson.partition("_")[2]
     words = []
-    for part in parts:
-        part = re.sub(rf"(?i){re.escape(lesson)}|{re.escape(short)}", "", part)
+    for whole in parts:
+        part = re.sub(rf"(?i){re.escape(lesson)}|{re.escape(short)}", "", whole)
         while part != (less := ADDED.sub("", part).strip(EDGES)):
             part = less
         if part and part != number:
-            words.append(part)
-    word = next((w for w in words if re.search(r"\d{4,}", w)), words[0] if words else parts[-1])
+            words.append((whole, part))
+    # Moodle says whose a folder is; else the innermost number is the student's, as a zip file of
+    # the whole class may have one too; else the outermost name.
+    moodle = [word for part, word in words if "_assignsubmission_" in part]
+    numbered = [word for _, word in words if re.search(r"\d{4,}", word)]
+    word = [*moodle, *numbered[::-1], *(word for _, word in words), parts[-1]][0]
     digits = re.search(r"(?<!\d)[A-Za-z]{0,3}\d{4,}(?!\d)", word)
     if not digits:
         return word, word
@@ -161,8 +165,8 @@ def _unpacked(path: Path, where: str, problems: list[str]) -> Iterator[tuple[str
                     except UnicodeError:
                         pass
                 parts = PurePosixPath(name.replace("\\", "/")).parts
-                hidden = any(part.startswith((".", "__MACOSX")) for part in parts)
-                if name.lower().endswith(".ipynb") and not hidden:
+                hidden = [part for part in parts if part.startswith((".", "__MACOSX"))]
+                if name.lower().endswith(".ipynb") and set(hidden) <= {".", ".."}:
                     when = time.mktime((*entry.date_time, 0, 0, -1))
                     yield f"{where}/{'/'.join(parts)}", when, packed.read(entry)
     except DataError as error:

@@ -12,7 +12,9 @@ from jacklib.errors import DataError
 from jacklib.teaching import exercise
 from jacklib.teaching.answers import Todo, Wrong
 from jacklib.teaching.speech import language
+from script import build_notebooks as notebooks
 
+SOURCES = sorted((ROOT / "notebooks" / "src").glob("*.py"))
 LESSONS = exercise.lessons()
 ALL = [name for number in LESSONS for name in exercise.numbers(number)]
 KINDS = {"function": {"cases"}, "value": set(), "literal": {"answer"}, "grade": {"grade"}}
@@ -124,9 +126,7 @@ def test_unknown_exercises_are_named():
         exercise.find("00.77")
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "notebooks" / "src").glob("*.py")), ids=lambda p: p.stem
-)
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_a_notebook_asks_what_the_files_know(path, lang):
     """Every exercise has its heading in both languages, with its level and difficulty, and is
     checked once; every prediction is made and then revealed; the quiz closes it."""
@@ -152,3 +152,46 @@ def test_a_notebook_asks_what_the_files_know(path, lang):
         assert 0 < made < told, key
     assert f'classroom.quiz("{number}", ' in text
     assert not re.search("BEGIN SOLUTION|check_value|check_function", text)
+
+
+HEAD = {
+    "en": ("You can afterwards", "You should know", "Minutes", "Core", "Needs"),
+    "zh": ("学完你能", "需要先会", "用时（分钟）", "必学", "运行条件"),
+}
+END = {
+    "en": ("Quiz", "In three sentences", "References"),
+    "zh": ("小测验", "三句话总结", "参考文献"),
+}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_a_lesson_has_its_frame(path, lang):
+    """What one can do afterwards, what one should know, minutes of both, core or extra for each
+    section; a drawing where a network is taught; a quiz, three sentences and references at the
+    end; slides."""
+    cells = [
+        cell for cell in notebooks.read_source(path)[lang].cells if cell.cell_type == "markdown"
+    ]
+    rows = re.findall(r"^\| \*\*(.+?)\*\* \| (.+) \|$", cells[0].source, re.MULTILINE)
+    names = [name for name, _ in rows if name in HEAD[lang]]
+    assert names == list(HEAD[lang])
+    minutes = dict(rows)[HEAD[lang][2]]
+    assert re.match(r"(you|你) \d+ · (machine|机器) \d+", minutes), minutes
+    text = "\n".join(cell.source for cell in cells)
+    titles = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    for title in titles:
+        numbered = re.match(r"\d+ · ", title)
+        assert not numbered or title.endswith((" ★", " ☆")), title
+    assert [title for title in titles if title in END[lang]] == list(END[lang])
+    drawings = re.findall(r"!\[([^]]+)\]\(((?:\.\./)?img/[\w.]+)\)", text)
+    wanted = {"04": "vaanet", "05": "cten", "06": "tsl_net", "07": "bpm_gcn", "00": "course"}
+    number = path.stem.partition("_")[0]
+    if number in wanted:
+        places = [place for alt, place in drawings if len(alt) > 20]
+        folder = "img" if lang == "en" else "../img"
+        assert f"{folder}/{wanted[number]}.{lang}.svg" in places
+    for _, place in drawings:
+        assert (ROOT / "notebooks" / place.removeprefix("../")).is_file(), place
+    slides = [cell for cell in notebooks.read_source(path)[lang].cells
+              if "slide" in cell.metadata.get("tags", ())]  # fmt: skip
+    assert len(slides) >= 6

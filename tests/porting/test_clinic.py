@@ -106,6 +106,19 @@ def test_show_and_diagnosis(capsys):
     assert "+ x = ops.adaptive_avg_pool(x, (3, 3))" in said
 
 
+def test_it_says_nothing_that_was_not_asked(capsys):
+    clinic.verdict("")
+    clinic.ask("")
+    assert capsys.readouterr().out == ""
+    clinic.verdict("G")
+    assert "✗ loss" in capsys.readouterr().out
+
+
+def test_another_bug_in_a_healthy_port():
+    found = clinic.patient("I", bug=("ops.BatchNorm(16)", "ops.BatchNorm(16, eps=0.1)")).compare()
+    assert not found.outputs_agree
+
+
 def test_runs_of_one_seed_begin_alike_and_repeat():
     healthy, sick, again = (clinic.train("J", h, seeds=[1], steps=20) for h in (True, False, False))
     assert healthy.loss.shape == (1, 20) and healthy.score.shape == (1, 2)

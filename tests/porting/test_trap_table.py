@@ -10,7 +10,9 @@ import jittor as jt
 import numpy as np
 import pytest
 from support import ROOT
+from support.notebook_checks import find_chromium, has_browser
 
+from jacklib.errors import DataError
 from jacklib.porting import trap_table
 from jacklib.porting.trap_table import Raised, agree, difference, first_words, plain_jittor, show
 from script.build_notebooks import read_source
@@ -19,30 +21,75 @@ SOURCE = ROOT / "notebooks" / "src" / "02_porting_traps.py"
 FAQ = ("docs/en/FAQ.md", "docs/cn/Torch转Jittor常见问题.md")
 
 
-def trap_names() -> list[str]:
-    """The names in the notebook's calls of `trap`, without running anything."""
+NAMES = [f"{number} · {entry['en']}" for number, entry in trap_table.TRAPS.items()]
+
+
+def core_traps() -> list[int]:
+    """The numbers in the notebook's calls of `trap`, without running anything."""
     calls = (n for n in ast.walk(ast.parse(SOURCE.read_text("utf-8"))) if isinstance(n, ast.Call))
     return [call.args[0].value for call in calls if getattr(call.func, "id", "") == "trap"]
 
 
-NAMES = trap_names()
-
-
 @pytest.fixture(scope="module")
-def rows():
-    """The notebook's traps, by name, from running its code cells once, as students get them."""
+def rows(tmp_path_factory):
+    """All traps, by name, from running the notebook's code cells once, as students get them."""
     cells = read_source(SOURCE)["en"].cells
     names: dict = {}
-    for cell in cells:
-        if cell.cell_type == "code":
-            exec(compile(cell.source, str(SOURCE), "exec"), names)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JACK_PROGRESS", str(tmp_path_factory.mktemp("progress") / "progress.json"))
+        for cell in cells:
+            if cell.cell_type == "code":
+                exec(compile(cell.source, str(SOURCE), "exec"), names)
     return {row.name: row for row in trap_table.rows()}
 
 
 def test_the_list_is_numbered_and_whole(rows):
-    assert len(NAMES) >= 45
-    assert [int(name.split(" · ")[0]) for name in NAMES] == list(range(1, len(NAMES) + 1))
+    assert len(NAMES) >= 53
+    assert list(trap_table.TRAPS) == list(range(1, len(NAMES) + 1))
     assert list(rows) == NAMES
+
+
+def test_ten_have_a_section_and_the_others_their_code():
+    parts = {"inputs", "pytorch", "jittor", "fixed", "why"}
+    plain = [n for n, entry in trap_table.TRAPS.items() if not parts & set(entry)]
+    assert plain == core_traps() == [1, 5, 13, 28, 29, 36, 38, 44, 47, 50]
+    for entry in trap_table.TRAPS.values():
+        assert entry["theme"] in trap_table._TEXT["en"]["themes"] and entry["en"] and entry["zh"]
+        assert "why" not in entry or all(entry["why"][lang] for lang in ("en", "zh"))
+    with pytest.raises(DataError, match="a section of their own"):
+        trap_table.try_it(5)
+
+
+def test_try_it_shows_code_and_values(rows):
+    tried = trap_table.try_it(20)
+    shown = tried._repr_html_()
+    assert "rounding halves" in shown and shown.count("<pre") == 4  # the inputs, and three sides
+    assert "[0, 2, 2]" in shown and "[1, 2, 3]" in shown and "[0, 2, 2]" in repr(tried)
+
+
+@pytest.mark.skipif(not has_browser(), reason="needs a browser")
+def test_the_table_is_searched_without_a_kernel(rows, tmp_path):
+    from playwright.sync_api import sync_playwright
+
+    page_file = tmp_path / "table.html"
+    page_file.write_text('<meta charset="utf-8">' + trap_table.table()._repr_html_(), "utf-8")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto(page_file.as_uri())
+        shown = lambda: page.locator("tbody tr:visible, tr[title]:visible").count()  # noqa: E731
+        assert shown() == len(NAMES)
+        page.keyboard.press("Tab")  # reached without a mouse
+        page.keyboard.type("Softmax")
+        assert 1 <= shown() <= 3 and str(shown()) in page.locator("[role=status]").inner_text()
+        for words, most in (("losses silent", 8), ("gait", 6), ("<b>nothing", 0)):
+            page.fill("input", words)
+            assert shown() <= most, words
+        page.fill("input", "")
+        page.locator("summary").first.focus()
+        page.keyboard.press("Enter")
+        assert page.locator("details[open]").count() == 1
+        browser.close()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -62,12 +109,10 @@ def test_the_fix_agrees(rows, name):
 
 def test_the_headings_are_the_names():
     for lang in ("en", "zh"):
-        cells = read_source(SOURCE)["en" if lang == "en" else "zh"].cells
+        cells = read_source(SOURCE)[lang].cells
         text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
         headings = re.findall(r"^### (\d+ · .+)$", text, re.M)
-        assert len(headings) == len(NAMES)
-        if lang == "en":
-            assert headings == NAMES
+        assert headings == [f"{n} · {trap_table.TRAPS[n][lang]}" for n in core_traps()]
 
 
 # --- What the table is made of --------------------------------------------------------------------
