@@ -127,7 +127,7 @@ def curves(
     levels: Mapping[Words, float] | None = None, *, title: Words = "", axis: Words = "epoch",
     unit: Words = "", dots: Mapping[Words, Sequence[float]] | None = None, ax=None,
 ) -> None:  # fmt: skip
-    """Lines over the same places (epochs, thresholds), and dashed levels to compare with, and dots."""
+    """Lines over the same places (epochs, thresholds), dashed levels to compare with, and dots."""
     alone, ax = ax is None, _axes(ax, 6, 2.4)
     for name, values in (dots or {}).items():
         ax.scatter(places, values, s=12, color=GREY, label=said(name))

@@ -6,16 +6,7 @@ import matplotlib.pyplot as plt
 import yaml
 
 from jacklib.teaching.speech import language
-from jacklib.widgets.drawing import (
-    BLUE,
-    EMOTIONS_ZH,
-    GREY,
-    INK,
-    ORANGE,
-    chinese_font,
-    class_label,
-    drawable,
-)
+from jacklib.widgets.drawing import BLUE, GREY, INK, ORANGE, chinese_font, class_label, drawable
 
 __all__ = ["BLUE", "GREY", "INK", "ORANGE", "finish", "said", "setup", "words_of"]
 
@@ -36,13 +27,19 @@ def setup(lang: str) -> None:
 
 def said(words: str | tuple[str, str]) -> str:
     """Words of a figure in the edition's language: of a pair (English, Chinese) the one; of a text
-    its Chinese if it is a class's name or stands in labels.yaml, else the text itself."""
+    each line's Chinese if it is a class's name or stands in labels.yaml, with or without a number
+    behind, else the line itself."""
     lang = drawable(language())
     if isinstance(words, tuple):
         return words[lang == "zh"]
-    if lang == "zh" and str(words).lower() in EMOTIONS_ZH:
-        return class_label(words, lang)
-    return LABELS.get(words, words) if lang == "zh" else words
+    return "\n".join(map(_chinese, str(words).split("\n"))) if lang == "zh" else str(words)
+
+
+def _chinese(line: str) -> str:
+    if line in LABELS:
+        return LABELS[line]
+    head, gap, number = line.rpartition(" ")
+    return LABELS[head] + gap + number if head in LABELS else class_label(line, "zh")
 
 
 def words_of(path: str):
