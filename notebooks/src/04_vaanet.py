@@ -66,7 +66,7 @@ from jacklib.networks import VAANet, VAANetConfig
 
 CACHE = Path("results/vaanet")  # git ignores it
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 1 · The task and the idea ★
 #
 # People film a birthday, a storm or a quarrel and upload it. **Which emotion is the video labelled with?** The data set VideoEmotion-8 (VE8) has eight classes: anger, anticipation, disgust, fear, joy, sadness, surprise, trust. A video has *one* label, yet most of its frames do not matter: the emotion shows only at a few moments, in a part of the image, in some feature channels and in some of the audio.
@@ -84,7 +84,7 @@ CACHE = Path("results/vaanet")  # git ignores it
 #
 # The paper reports 54.5% on VE8 and 55.3% on Ekman-6. Guessing is right in 12.5% and 16.7%; **always answering the most frequent class, surprise, in 19.1% and 22.0%** (70 of the 367 and 180 of the 818 test videos of the splits `ve8_01` and `ek6_01`, released with VAANet's and CTEN's code). An accuracy has to be compared with the higher of the two.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 1 · 任务与思路 ★
 #
 # 有人拍下一次生日、一场暴雨或一次争吵，传到网上。**这段视频标注的是什么情感？** 数据集 VideoEmotion-8（VE8）分八类：愤怒、期待、厌恶、恐惧、喜悦、悲伤、惊讶、信任。一段视频只有*一个*标签，可多数画面其实无关紧要——情感往往只体现在少数时刻、画面的局部、部分特征通道和某几段声音中。
@@ -172,7 +172,7 @@ show.spectrum(standardised, seconds, title="MFCC", unit="standard deviations")
 #
 # 视频有长有短，网络需要的帧数却是固定的。做法是把所有帧等分为 $S$ 个**片段**（segment），从每段取出连续的几帧，称为一个**小段**（snippet）：训练时位置随机，评估时取正中。论文用 $S=12$、每段 16 帧；本笔记本用 $S=8$、每段 8 帧。太短的视频从头循环补足。
 
-# %%
+# %% tags=["slide"]
 from jacklib.data.transforms import tsn_indices
 
 draws = {"evaluation": None}
@@ -247,7 +247,7 @@ of_class = np.bincount([x.label for x in validation.items], minlength=8)
 print(f"guessing {1 / 8:.1%}, always the most frequent class {of_class.max() / of_class.sum():.1%}")
 print("classes:", ", ".join(training.class_names))
 
-# %%
+# %% tags=["slide"]
 truth = vaanet.truths(validation)  # [64, S]: fraction of each segment in the event
 first_of_class = [next(i for i, x in enumerate(validation.items) if x.label == c) for c in range(8)]
 show.clips(validation, first_of_class, truth)
@@ -333,14 +333,14 @@ shapes["3D ResNet"] = x.shape
 F = net.conv0(x.reshape(S * B, -1, net.m))
 shapes["conv0: F"] = F.shape
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # **Spatial attention** $\alpha$: one weight for each of the $m$ positions. A 1×1 convolution reduces the map to one channel, a linear layer mixes the positions, and the softmax distributes a fixed sum of $m$, so that 1 means "the same as uniform attention":
 #
 # $$\alpha = m\cdot\mathrm{softmax}\big(W\,\tanh(\mathrm{BN}(w^{\top}F))\big)$$
 #
 # **Channel attention** $\beta$ is computed in the same way on the transposed map, with sum $k$. Then the mean over the positions is taken.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # **空间注意力** $\alpha$：$m$ 个位置各得一个权重。1×1 卷积压成一个通道，线性层混合各位置，softmax 把固定的总和 $m$ 分给它们，因此 1 表示“与均匀时一样多”：
 #
 # $$\alpha = m\cdot\mathrm{softmax}\big(W\,\tanh(\mathrm{BN}(w^{\top}F))\big)$$
@@ -359,12 +359,12 @@ shapes["channel attention β"] = beta.shape
 print("sum of α over the positions:", alpha.sum(1).numpy()[:3], "= m")
 print("sum of β over the channels: ", beta.sum(1).numpy()[:3], "= k")
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # **Temporal attention** $\gamma$: one weight per segment, with ReLU in place of the softmax, so that a segment can be switched off, and with an initial bias of 1, so that all segments are on when training starts:
 #
 # $$\gamma = \mathrm{ReLU}\big(W\,\tanh(\mathrm{BN}(w^{\top}X)) + b\big),\qquad b_{\text{start}} = 1$$
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # **时间注意力** $\gamma$：每个片段一个权重。这里不用 softmax 而用 ReLU，因此某个片段的权重可以为零；偏置初值为 1，所以训练之初所有片段的权重都不为零：
 #
 # $$\gamma = \mathrm{ReLU}\big(W\,\tanh(\mathrm{BN}(w^{\top}X)) + b\big),\qquad b_{\text{初始}} = 1$$
@@ -426,7 +426,7 @@ def spatial_attention(h):
 
 classroom.check("04.3", spatial_attention)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 4 · The loss: PCCE ★
 #
 # Mistaking joy for trust is a small error; mistaking joy for fear is a large one. **Polarity-consistent cross entropy** multiplies the loss of a video by $(1+\lambda)$ if prediction and truth differ in polarity (positive or negative):
@@ -435,7 +435,7 @@ classroom.check("04.3", spatial_attention)
 #
 # Here by hand for three videos that are all *Joy*, against `jacklib.networks.losses.pcce`:
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 4 · 损失函数：PCCE ★
 #
 # 把喜悦误判为信任是小错，误判为恐惧则是大错。**极性一致交叉熵**（PCCE）规定：预测与真值的极性（正面或负面）不同时，这段视频的损失乘以 $(1+\lambda)$：
@@ -536,7 +536,7 @@ print(f"{sum(row['seconds'] for row in history):.0f} s of training")
 # %% [markdown] lang="zh"
 # 记录里的 `attention` 表示：落在植入事件上的时间注意力，是均匀分布时的多少倍；均匀分布恰好得 1.0。没有人告诉网络事件何时发生，它得到的只有标签。
 
-# %%
+# %% tags=["slide"]
 show.curves(
     [row["epoch"] for row in history],
     {"temporal attention": [row["attention"] for row in history]},
@@ -566,7 +566,7 @@ show.confusion(result.confusion, result.class_names)
 # %% [markdown] lang="zh"
 # ### 注意力找到事件了吗？
 
-# %%
+# %% tags=["slide"]
 from jacklib.core.metrics import attention_on_truth
 
 share = result.gamma / result.gamma.mean(1, keepdims=True)  # 1 = as much as the clip's mean
@@ -709,7 +709,7 @@ classroom.check(
 #
 # 以第 5 节的倍数为例。每次训练要一分多钟，所以这些运行是**事先做好的**；做法写在文件里。
 
-# %%
+# %% tags=["slide"]
 measured = json.loads(rendered.annotation_path.with_name("vaanet_attention.json").read_text())
 print(f"measured {measured['date']} on {measured['machine']} with\n  {measured['command']}\n")
 axes = show.panels(2, width=7)
@@ -766,12 +766,12 @@ attention_widget(vaanet.attention_states(net, validation, first_of_class), lang=
 # %% [markdown] lang="en"
 # ### ✎ 04.10 · Hide the clue · create ●●●
 #
-# Write `hide_clue(visual)`, which changes **at most a tenth** of a clip's pixel values (`[8, 3, 8, 64, 64]`, 0 to 255) so that the network is right on **at most half** of the clips. It gets one clip, and neither its label nor the network. It is tried on 16 clips that were rendered from another seed; their audio stays. Look at section 2: what do the events have in common, and where does the network attend? Many answers are right.
+# Write `hide_clue(visual)`, which changes **at most a fifth** of a clip's pixel values (`[8, 3, 8, 64, 64]`, 0 to 255) so that the network is right on **at most half** of the clips. It gets one clip, and neither its label nor the network. It is tried on 16 clips that were rendered from another seed; their audio stays. Look at section 2: what do the events have in common, and where does the network attend? Many answers are right.
 
 # %% [markdown] lang="zh"
 # ### ✎ 04.10 · 藏起线索 · 创造 ●●●
 #
-# 写一个 `hide_clue(visual)`：最多改动一段视频**十分之一**的像素值（`[8, 3, 8, 64, 64]`，0 到 255），使网络答对的视频**不超过一半**。函数只得到一段视频，不知道标签，也不能用网络。检查用的是另一个种子渲染的 16 段视频，音频不变。看看第 2 节：各种事件有什么共同之处？网络注意哪里？答案不止一种。
+# 写一个 `hide_clue(visual)`：最多改动一段视频**五分之一**的像素值（`[8, 3, 8, 64, 64]`，0 到 255），使网络答对的视频**不超过一半**。函数只得到一段视频，不知道标签，也不能用网络。检查用的是另一个种子渲染的 16 段视频，音频不变。看看第 2 节：各种事件有什么共同之处？网络注意哪里？答案不止一种。
 
 
 # %% tags=["exercise"]

@@ -66,7 +66,7 @@ from jacklib.networks import CTEN, CTENConfig
 
 CACHE = Path("results/cten")  # git ignores it
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 1 · The task and the idea ★
 #
 # The task is that of notebook 04: one emotion per video, somebody's judgement of the whole video (whose emotion that is, notebook 04 asks in section 1). The authors observe that networks rely on a few **keyframes**, which give the emotion away at once, and never learn to use the rest, the **context**. Their remedy is to remove the keyframes during training:
@@ -85,7 +85,7 @@ CACHE = Path("results/cten")  # git ignores it
 # |---|---|---|---|---|---|
 # | mean average precision, paper | 52.7% | 43.5% | 40.1% | 38.2% | 20.1% |
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 1 · 任务与思路 ★
 #
 # 任务和 04 一样：预测整段视频的情感标签，即某个人对整段视频的判断（那是谁的情感，见 04 第 1 节）。作者指出：网络往往只依赖少数能直接看出情感的**关键帧**，始终没有学会利用其余部分，也就是**上下文**。解决办法是在训练时擦除关键帧：
@@ -260,14 +260,14 @@ v = x.reshape(B, S, x.shape[1], -1).mean(3)
 shapes["backbone features"] = v.shape
 d = v.shape[2]
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # **Within the image stream: the non-local block.** Every segment attends to every other one. Three linear layers project each segment to a query $\theta(x)$, a key $\phi(x)$ and a value $g(x)$ of width $d'$; row $i$ of the attention matrix $A$ holds the weights with which segment $i$ sums the values of all segments $j$, and adds up to 1:
 #
 # $$A=\mathrm{softmax}\big(\theta(X)\,\phi(X)^{\top}/\sqrt{d'}\big),\qquad Y=\mathrm{BN}\big(W\,A\,g(X)\big)+\alpha X$$
 #
 # The weight $\alpha$ of the residual (skip) connection is learned. With $\alpha=0$, where the released code starts, a segment's own features survive only through $A$; the paper's equation (4) has no $\alpha$ but a shortcut of weight 1. The classroom starts at `start_shortcut`.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # **视觉流内部：非局部模块（non-local block）。** 每个片段都关注所有片段。三个线性层把每个片段投影为宽度 $d'$ 的查询（query）$\theta(x)$、键（key）$\phi(x)$ 和值（value）$g(x)$；注意力矩阵 $A$ 的第 $i$ 行是片段 $i$ 对各片段 $j$ 的值加权求和时的权重，每行之和为 1：
 #
 # $$A=\mathrm{softmax}\big(\theta(X)\,\phi(X)^{\top}/\sqrt{d'}\big),\qquad Y=\mathrm{BN}\big(W\,A\,g(X)\big)+\alpha X$$
@@ -362,7 +362,7 @@ joy = names.index("Joy")
 event = truth[first_of_class[joy]]
 show.attention_matrices(whole, joy, event, "before training")
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 4 · Erasing, step by step ★
 #
 # Pass 1 has computed $\gamma$ for each segment. A threshold between the smallest and the largest $\gamma$, with $\theta=0.7$ in the paper, divides the segments:
@@ -371,7 +371,7 @@ show.attention_matrices(whole, joy, event, "before training")
 #
 # The network is still untrained, so *which* segments are erased means nothing yet. The procedure is the same after training.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 4 · 一步步擦除 ★
 #
 # 第 1 遍给每个片段一个 $\gamma$。在最小值与最大值之间定一个阈值（论文取 $\theta=0.7$），把片段分成两组：
@@ -380,7 +380,7 @@ show.attention_matrices(whole, joy, event, "before training")
 #
 # 网络还没训练，所以此刻擦除*哪些*片段并无意义；但步骤和训练之后完全相同。
 
-# %%
+# %% tags=["slide"]
 from jacklib.core.erasing import frame_pool, kept_segments, threshold
 
 g = gamma.numpy()[joy]
@@ -443,7 +443,7 @@ classroom.check("05.2c", pass_3_keeps)
 #
 # 这里与作者的代码一样，*音频从不擦除*：第 2、3 遍的音频与第 1 遍相同。论文（公式 7 至 9，图 2）则是视觉、音频各有一个注意力，两者都达到 $\theta$ 的地方，画面和声音一起擦除。
 
-# %%
+# %% tags=["slide"]
 from jacklib.data.transforms import tsn_indices
 
 n_frames = validation.items[first_of_class[joy]].n_frames
@@ -458,7 +458,7 @@ for name, pool, frames in zip(passes, pools, taken, strict=True):
     print(f"{name}: pool of {len(pool)} frames; its last snippet is {frames[-1].tolist()}")
 show.sampling(dict(zip(passes, taken, strict=True)), n_frames, pools)
 
-# %%
+# %% tags=["slide"]
 index = first_of_class[joy]
 views = [samples[joy]] + [
     validation.resample(index, rows, number=number_of_pass)
@@ -601,7 +601,7 @@ print(f"{sum(row['seconds'] for row in history):.0f} s of training")
 result = cten.test(net, validation)
 print(result.mean.table())
 
-# %%
+# %% tags=["slide"]
 three = {"pass 1: whole clip": result.first, "pass 2: keyframes erased": result.second}
 three["mean of both"] = result.mean
 show.bars(
@@ -632,12 +632,12 @@ classroom.check("05.7a", pair, confusion=result.mean.confusion, names=names)
 # %% [markdown] lang="en"
 # ### ✎ 05.7b · Joy or anticipation? By hue · analyse ●●●
 #
-# In several runs the network took *Joy* for *Anticipation*: both events are orange to yellow, and both clips are bright. Are they really hard to tell apart? Write `by_hue(clip)` that separates the two from the image alone, without any network. It is tried on clips of both classes from another seed; 90% must be right. (`chosen` in section 2 names clips to look at.)
+# In one run of this notebook the network took six of eight *Joy* clips for *Anticipation*: the events of both are orange to yellow and bright. Are they really hard to tell apart? Write `by_hue(clip)` that separates the two from the image alone, without any network. It is tried on clips of both classes from another seed; 90% must be right. (`chosen` in section 2 names clips to look at.)
 
 # %% [markdown] lang="zh"
 # ### ✎ 05.7b · 喜悦还是期待？看色相 · 分析 ●●●
 #
-# 在好几次运行中，网络把*喜悦*当成了*期待*：两者的事件都是橙色到黄色，画面都明亮。它们真的难分吗？写一个 `by_hue(clip)`，不用网络，只看画面就把两者分开。检查用的是另一个种子渲染的这两类视频，要对 90%。
+# 本笔记本有一次运行中，网络把八段*喜悦*里的六段当成了*期待*：两者的事件都是橙色到黄色，画面明亮。它们真的难分吗？写一个 `by_hue(clip)`，不用网络，只看画面就把两者分开。检查用的是另一个种子渲染的这两类视频，要对 90%。
 
 
 # %% tags=["exercise"]
@@ -736,7 +736,7 @@ classroom.check("05.8", owed_to_audio, gone=gone, heard=heard, unheard=unheard)
 #
 # 所有矩阵都只靠标签训练。一列的平均值表示从该片段取了多少；下面把它们和 $\gamma$ 一样对照事件打分：均匀分布得 1，最高是 $8/3\approx 2.67$。
 
-# %%
+# %% tags=["slide"]
 from jacklib.core.metrics import attention_on_truth
 
 net.eval()
@@ -804,21 +804,21 @@ classroom.check("05.9a", seen_at_1)
 kept_on_average = ...  # three numbers
 classroom.check("05.9b", kept_on_average, gamma=result.first.gamma)
 
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" tags=["slide"]
 # ## 7 · Detection: *when* does the emotion happen? ☆
 #
 # In **weakly supervised detection** the network learns from labels of whole videos but has to predict time intervals. JACK derives them from $\gamma$ (`attention_proposals`): $\gamma$ is stretched to 0…1 and cut at the levels 0.1, 0.2, … 0.9; every run of segments above a level is a **proposal**. Its score is the contrast of the run with its neighbours, times the probability of the predicted class; of proposals that overlap strongly, only the best is kept.
 #
 # A proposal is measured by its **temporal IoU** with the event: the time covered by both, divided by the time covered by either.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" tags=["slide"]
 # ## 7 · 检测：情感*何时*发生？ ☆
 #
 # **弱监督检测**只用整段视频的标签训练，却要给出时间区间。JACK 由 $\gamma$ 得到区间（`attention_proposals`）：把 $\gamma$ 拉伸到 0…1，用 0.1、0.2……0.9 各切一刀，高于该水平的每一串相邻片段就是一个**候选片段**（proposal）。它的得分等于它比两旁高出多少，乘以预测类别的概率；重叠太多的只留最好的一个。
 #
 # 候选片段好不好，看它与事件的**时间交并比**（tIoU）：两者共有的时间，除以两者合起来覆盖的时间。
 
-# %%
+# %% tags=["slide"]
 from jacklib.core.metrics import temporal_map
 
 found = cten.detections(result.mean, validation)
@@ -931,7 +931,7 @@ for head, runs in of_runs.items():
     ).items()  # fmt: skip
     print()
 
-# %%
+# %% tags=["slide"]
 for ax, (head, level) in zip(show.panels(3), levels.items(), strict=True):
     show.runs(of_runs[head], level, title=head, ax=ax)
 

@@ -4,6 +4,7 @@ Every function draws into the axes it is given and then returns, or makes a figu
 Titles and labels are a text, or a pair (English, Chinese); see `house.said`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -117,7 +118,8 @@ def bars(
     if levels:
         _beside(ax)
     most = most or 1.18 * max(*values.values(), *levels.values(), 1e-9)
-    ax.set_xticks(range(len(values)), [said(name) for name in values])
+    broken = [re.sub("(: |：)", r"\1\n", said(name)) for name in values]
+    ax.set_xticks(range(len(values)), broken)
     ax.set(title=said(title), ylabel=said(unit), ylim=(0, most))
     finish(ax, alone)
 
