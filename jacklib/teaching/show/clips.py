@@ -162,7 +162,7 @@ def attention_matrices(output, row: int, event: np.ndarray, title: Words) -> Non
             axis.set_ticks(range(len(event)))
             for label, share in zip(axis.get_ticklabels(), event, strict=True):
                 label.set(**({"color": ORANGE, "fontweight": "bold"} if share > 0.5 else {}))
-    bar = figure.colorbar(image, ax=axes, label=said("× uniform"), extend="both", fraction=0.02)
+    bar = figure.colorbar(image, ax=axes, label=words("uniform"), extend="both", fraction=0.02)
     bar.set_ticks([1 / 3, 1 / 2, 1, 2, 3], labels=["1/3", "1/2", "1", "2", "3"])
     bar.minorticks_off()
     figure.suptitle(f"{said(title)}{words('orange')}")
