@@ -69,6 +69,7 @@ def comparison(count=10, bad=None, broken=None, **changes):
         first_layer=None if bad is None else found[bad].name, inside="", gradient="",
         gradient_layer=None, step={}, later_loss=(1.0, 1.0), missing=[], mismatched={},
         unexpected=[], renamed={}, trained=[], starts={}, unwatched=False, sampled=False,
+        suspect=None,
     )  # fmt: skip
     return Comparison(**{**fields, **changes})
 
