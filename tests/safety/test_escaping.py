@@ -173,7 +173,8 @@ def comparison(name):
     layer = Layer(name, name, 0.0, 1e-3, None, None, name)
     return Comparison(
         name, ("Jittor", "PyTorch"), [layer], (1.0, 2.0), name, name, name, name, name, name,
-        {name: 1.0}, (1.0, 2.0), [name], {name: name}, {name: name}, [name], [name], {name: name}, True, False,
+        {name: 1.0}, (1.0, 2.0), [name], {name: name}, {name: name}, [name], [name], {name: name},
+        True, False,
     )  # fmt: skip
 
 
