@@ -61,7 +61,7 @@ from jittor import nn
 
 from jacklib.measure.kernels import first_uses, kernels, loops
 from jacklib.porting import cmp, pytorch
-from jacklib.teaching.show import BLUE, GREY, ORANGE, said
+from jacklib.teaching.show import BLUE, GREY, ORANGE, translated
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((4, 5)).astype(np.float32)
@@ -313,7 +313,10 @@ for n in sizes:
     measured.append(seconds(lambda square=square: square @ square))
 measured = np.array(measured) * 1000  # [sizes, runs, 2] in ms
 
-words = said(("noted (Python goes on)", "记录（Python 继续往下走）")), said(("computed", "算完"))
+words = (
+    translated(("noted (Python goes on)", "记录（Python 继续往下走）")),
+    translated(("computed", "算完")),
+)
 figure, ax = plt.subplots(figsize=(6, 2.8))
 for k, colour in enumerate((ORANGE, BLUE)):
     ax.plot(np.repeat(sizes, 9), measured[:, :, k].ravel(), ".", ms=4, color=colour, alpha=0.5)
@@ -629,12 +632,12 @@ for flag in (1, 0):
     shots = [kernels(lambda: distances(big_a, big_b), no_fuse=flag) for _ in range(8)][1:]
     parts.append([np.median([shot[name].ms for shot in shots]) for name in shots[0]])
     print("no_fuse =", flag, [" + ".join(kernel.operators) for kernel in shots[0].values()])
-words = [said(pair) for pair in (("unfused", "不融合"), ("fused", "融合"))]
+words = [translated(pair) for pair in (("unfused", "不融合"), ("fused", "融合"))]
 figure, ax = plt.subplots(figsize=(8, 1.8))
 for row, ms in enumerate(parts):
     ax.barh(row, ms, left=np.cumsum([0, *ms[:-1]]), color=(GREY, BLUE)[row], ec="black")
 ax.set(yticks=[0, 1], yticklabels=words, ylim=(1.5, -0.5), xlabel="ms")
-ax.set_title(said(("A black frame is a kernel", "每个黑框是一个内核")))
+ax.set_title(translated(("A black frame is a kernel", "每个黑框是一个内核")))
 plt.show()
 totals = [sum(ms) for ms in parts]
 print(f"unfused {totals[0]:.1f} ms, fused {totals[1]:.1f} ms")

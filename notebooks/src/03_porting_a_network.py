@@ -71,7 +71,7 @@ from jacklib.porting import (
     pytorch,
 )
 from jacklib.porting.picture import comparison_figure, diff_figure, parts, porting_widget
-from jacklib.teaching.show import BLUE, ORANGE, said
+from jacklib.teaching.show import BLUE, ORANGE, translated
 from jacklib.widgets.drawing import png_bytes
 
 rng = np.random.default_rng(0)
@@ -798,13 +798,13 @@ classroom.reveal("03.p1", len(seen))
 
 # %% tags=["slide"]
 axes = show.panels(4, width=11, height=2.4)
-names = said(("healthy", "健康")), said(("sick", "有病"))
+names = translated(("healthy", "健康")), translated(("sick", "有病"))
 for ax, letter in zip(axes, "BGJL", strict=True):
     for runs, colour, name in zip(curves[letter], (BLUE, ORANGE), names, strict=True):
         loss = runs.loss.reshape(len(runs.loss), -1, 10).mean(2)  # means of ten steps
         ax.fill_between(range(12), loss.min(0), loss.max(0), color=colour, alpha=0.2, lw=0)
         ax.plot(loss.mean(0), "-" if name == names[0] else "--", color=colour, label=name)
-    ax.set(title=letter, ylim=(0, None), xlabel=said(("steps / 10", "步数 / 10")))
+    ax.set(title=letter, ylim=(0, None), xlabel=translated(("steps / 10", "步数 / 10")))
 axes[0].legend()
 plt.show()
 

@@ -63,7 +63,7 @@ from IPython.display import Markdown, display
 from jacklib.core.example_inputs import clip_inputs, tsl_videos
 from jacklib.measure.kernels import forget
 from jacklib.networks import BPMGCNConfig, CTENConfig, TSLNet, TSLNetConfig, VAANet, VAANetConfig
-from jacklib.teaching.show import BLUE, GREY, ORANGE, said
+from jacklib.teaching.show import BLUE, GREY, ORANGE, translated
 
 print(bench.machine())
 
@@ -215,14 +215,14 @@ for ax, title, seconds in zip(
 ):
     ms = 1000 * np.array(seconds)
     ax.plot(ms, "o", ms=3, color=BLUE)
-    ax.axhline(ms.mean(), color=ORANGE, label=f"{said(('mean', '平均值'))} {ms.mean():.0f}")
+    ax.axhline(ms.mean(), color=ORANGE, label=f"{translated(('mean', '平均值'))} {ms.mean():.0f}")
     ax.axhline(
         np.median(ms),
         color=GREY,
         ls="--",
-        label=f"{said(('median', '中位数'))} {np.median(ms):.0f}",
+        label=f"{translated(('median', '中位数'))} {np.median(ms):.0f}",
     )
-    ax.set(title=said(title), xlabel=said(("turn", "次")), ylabel="ms", ylim=(0, None))
+    ax.set(title=translated(title), xlabel=translated(("turn", "次")), ylabel="ms", ylim=(0, None))
     ax.legend()
 plt.show()
 
@@ -372,7 +372,7 @@ for ax, op, title in zip(show.panels(2), ("inference", "train"), titles, strict=
             ms = 1000 * np.array(results[network][framework][op]["seconds"])
             label = framework if place == 0 else None
             ax.plot([place + shift] * len(ms), ms, "o", color=colour, alpha=0.6, label=label)
-    ax.set(title=said(title), ylabel="ms", yscale="log")
+    ax.set(title=translated(title), ylabel="ms", yscale="log")
     ax.set_xticks(range(len(CASES)), list(CASES))
     ax.legend()
 plt.show()
@@ -461,14 +461,14 @@ print(f"time = {fixed:.1f} ms + {for_one_more:.1f} ms for each video of the batc
 left, middle, right = show.panels(3, width=10, height=2.8)
 left.plot(LENGTHS, by_length, "o", color=BLUE)
 left.plot([0, 500], [intercept, intercept + 500 * slope], color=GREY, lw=1)
-left.set(title=said(("TSL-Net: a video of T clips", "TSL-Net：T 个小段的视频")), xlabel="T")
+left.set(title=translated(("TSL-Net: a video of T clips", "TSL-Net：T 个小段的视频")), xlabel="T")
 middle.plot(SIZES, by_batch, "o", color=ORANGE)
 middle.plot([0, 16], [fixed, fixed + 16 * for_one_more], color=GREY, lw=1)
-middle.set_title(said(("VAANet: a whole batch", "VAANet：整批")))
+middle.set_title(translated(("VAANet: a whole batch", "VAANet：整批")))
 right.plot(SIZES, each, "o-", color=ORANGE)
-right.set_title(said(("VAANet: each video of it", "VAANet：平均每段")))
+right.set_title(translated(("VAANet: each video of it", "VAANet：平均每段")))
 for ax in (middle, right):
-    ax.set_xlabel(said(("videos in a batch", "批大小")))
+    ax.set_xlabel(translated(("videos in a batch", "批大小")))
 for ax in (left, middle, right):
     ax.set(ylabel="ms", ylim=(0, None))
 plt.show()
