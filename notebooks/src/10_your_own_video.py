@@ -48,6 +48,7 @@ from jacklib.teaching import classroom, show
 
 show.setup(LANG)
 
+import os
 from pathlib import Path
 
 import ipywidgets
@@ -55,10 +56,11 @@ import numpy as np
 from IPython.display import HTML, Image, display
 
 from jacklib.methods.page import link, write_page
+from jacklib.samples import samples_folder
 from jacklib.teaching import own_video
 
 FOLDER = Path("results/own_video")  # git ignores it
-SAMPLES = Path("../data_samples") if Path("../data_samples").exists() else Path("data_samples")
+SAMPLES = Path(os.path.relpath(samples_folder()))
 
 # %% [markdown] lang="en" tags=["slide"]
 # ## 1 · The file ★
