@@ -425,7 +425,7 @@ def in_jupyterlab(name: str, tmp_path: Path):
             assert not errors(page.evaluate(CELLS))
             assert page.locator('[data-mime-type="application/vnd.jupyter.error"]').count() == 0
             assert page.get_by_text("Error displaying widget").count() == 0
-            check_solved(solve(name, tmp_path / "runtime"))
+            check_solved(name, solve(name, tmp_path / "runtime"))
             assert not outside, f"asked for what this machine does not have: {outside}"
         except BaseException:
             with contextlib.suppress(sync_api.Error):

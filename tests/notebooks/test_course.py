@@ -299,7 +299,7 @@ def test_nbgrader_validates_solutions_and_refuses_blanks(tmp_path):
                               env=os.environ | {"PYTHONPATH": str(ROOT)})  # fmt: skip
         said.append(done.stdout)
     assert said[0].startswith("Success"), said[0]
-    assert "VALIDATION FAILED ON 5 CELL(S)" in said[1].upper(), said[1]
+    assert "VALIDATION FAILED ON 6 CELL(S)" in said[1].upper(), said[1]
 
 
 def test_a_training_that_was_made_before_is_taken_over(tmp_path, monkeypatch):
