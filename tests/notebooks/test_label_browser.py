@@ -5,8 +5,7 @@ import shutil
 import nbformat
 import pytest
 from support import ROOT
-from support.notebook_checks import find_chromium
-from test_browser import (
+from support.browser import (
     ANSWER,
     CELLS,
     browser_page,
@@ -18,6 +17,7 @@ from test_browser import (
     wait_until,
     widget_cell,
 )
+from support.notebook_checks import find_chromium
 
 from jacklib.data.tsl300 import read_points
 from jacklib.widgets.label_state import marks_of

@@ -105,7 +105,7 @@ def untrimmed(folder: Path, videos: tuple[int, int] | None = None) -> dict[str, 
                     lines.append(f"{label},{'np'.index(label)},{frame - 3},{frame + 4},{video},"
                                  f"{frame}")  # fmt: skip
     points = folder / "point_gaussian" / "train"
-    points.mkdir(parents=True)
+    points.mkdir(parents=True, exist_ok=True)
     for annotator, lines in enumerate(marks):
         (points / f"point_anno_{annotator}.txt").write_text("\n".join(lines) + "\n")
     shutil.copy(points / "point_anno_0.txt", points.parent / "point_labels.csv")
