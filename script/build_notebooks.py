@@ -1,4 +1,4 @@
-"""Build the notebooks: one source in two languages, executed once.
+"""Build the notebooks: one source in two languages, both executed.
 
 The source, `notebooks/src/NN_name.py`, is in jupytext's percent format:
 
@@ -7,8 +7,7 @@ The source, `notebooks/src/NN_name.py`, is in jupytext's percent format:
     # %% [markdown]                    a text cell of both (no relative links: the Chinese edition
     #                                  lies one folder deeper)
     # %%                               a code cell of both; its comments are English
-    # %% lang="en"                     a code cell of one edition. It needs a partner for the other,
-    #                                  which is not executed but takes the first one's outputs
+    # %% lang="en"                     a code cell of one edition; it needs a partner for the other
 
 Between two cells of both editions there are as many English as Chinese ones of each kind.
 
@@ -31,7 +30,6 @@ jupytext and nbclient (`pip install -e .[course]`), and for what PyTorch says in
 
 import argparse
 import ast
-import copy
 import hashlib
 import os
 import re
@@ -52,6 +50,7 @@ from jacklib.errors import DataError, refuse
 from jacklib.files import reading, write_text
 from jacklib.teaching import exercise
 from jacklib.teaching.exercise import Exercise
+from jacklib.widgets.drawing import chinese_font
 
 NOTEBOOKS = ROOT / "notebooks"
 TIMEOUT = 1200  # seconds for one cell: the first one that uses Jittor may compile its kernels
@@ -74,7 +73,7 @@ def build(
 ) -> list[Path]:  # fmt: skip
     """Build both editions of the named notebooks ("04", "04_vaanet"), or of all.
 
-    execute: run the English edition once and give both its outputs; otherwise none has outputs.
+    execute: run both, which train what they train once; otherwise they have no outputs.
     solutions: the teachers' edition. A terminal sees what is being run.
 
     Returns the notebooks written. Raises DataError if a source is not as described above or a cell
@@ -86,13 +85,11 @@ def build(
         if execute:
             # Another folder's notebook may have the number of one of ours, whose answers stay.
             ours = not solutions and folder == NOTEBOOKS and find_torch() is not None
-            with recording(source.stem[:2]) if ours else nullcontext({}) as added:
-                _execute(editions["en"], source, folder, added)
-            # The Chinese edition's code cells take the outputs of the English ones, one by one.
-            done, other = ([c for c in n.cells if c.cell_type == "code"] for n in editions.values())
-            for one, partner in zip(done, other, strict=True):  # read_source has seen to it
-                partner.outputs = copy.deepcopy(one.outputs)
-                partner.execution_count = one.execution_count
+            with tempfile.TemporaryDirectory() as trained:
+                shared = {"JACK_TRAINED": os.environ.get("JACK_TRAINED", trained)}
+                with recording(source.stem[:2]) if ours else nullcontext({}) as added:
+                    _execute(editions["en"], source, folder, shared | added)
+                _execute(editions["zh"], source, folder, shared)
         for lang, notebook in editions.items():
             path = notebook_path(source.stem, lang, solutions=solutions, folder=folder)
             text = nbformat.writes(notebook, version=nbformat.NO_CONVERT)
@@ -346,6 +343,9 @@ def main(args: argparse.Namespace) -> int:
     if args.action == "build":
         for path in build(args.names, execute=not args.no_execute, solutions=args.solutions):
             print(f"wrote {path}")
+        if not args.no_execute and chinese_font() is None:
+            print("Figures of the Chinese edition are in English: no font here has Chinese "
+                  "(Debian: fonts-noto-cjk).")  # fmt: skip
         return 0
     paths = stale(args.names, solutions=args.solutions)
     for path in paths:

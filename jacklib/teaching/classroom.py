@@ -23,8 +23,8 @@ from jacklib.teaching import exercise
 from jacklib.teaching import progress as kept
 from jacklib.teaching.answers import Todo, Wrong, compare, one_line, plain, short
 from jacklib.teaching.runs import compare_runs, say
-from jacklib.teaching.speech import language
 from jacklib.teaching.speech import say as _say
+from jacklib.widgets.words import language
 
 __all__ = [
     "check", "compare_runs", "grade", "hint", "language", "predict", "progress", "quiz", "reveal",

@@ -42,7 +42,7 @@ from jacklib.teaching.answers import (
     resolve,
     short,
 )
-from jacklib.teaching.speech import language
+from jacklib.widgets.words import language
 
 FOLDER = Path(__file__).parent / "exercises"
 LEVELS = ("recall", "apply", "analyse", "create")

@@ -15,7 +15,8 @@ from jacklib.backend.folders import home
 from jacklib.errors import DataError, disk_words, logger, plain
 from jacklib.files import filled, locked, read_table, write_json
 from jacklib.teaching import exercise
-from jacklib.teaching.speech import TEXT, language
+from jacklib.teaching.speech import TEXT
+from jacklib.widgets.words import language
 
 _unkept: dict[str, Any] = {}  # where the file cannot be written, while the kernel lives
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from jacklib.errors import refuse_as
-from jacklib.teaching.speech import language
 from jacklib.teaching.speech import say as _say
+from jacklib.widgets.words import language
 
 
 def say(en: str, zh: str) -> None:

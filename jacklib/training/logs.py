@@ -13,7 +13,10 @@ from jacklib.errors import DiskError
 from jacklib.files import write_text
 from jacklib.training import parallel
 from jacklib.training.runs import Run, in_notebook
-from jacklib.widgets.drawing import BLUE, VERMILLION
+from jacklib.widgets.drawing import BLUE, VERMILLION, drawable
+from jacklib.widgets.words import language, texts
+
+TEXT = texts("curves")
 
 
 def _words(score: str) -> str:
@@ -131,22 +134,20 @@ def draw_curves(history: list[dict[str, float]], score: str = "val_accuracy"):
     """Loss, accuracy and score over the epochs as a Matplotlib figure."""
     from matplotlib.figure import Figure
 
+    text = TEXT[drawable(language())]
     epochs = [row["epoch"] for row in history]
     figure = Figure(figsize=(9, 2.8), layout="constrained")
-    loss, accuracy = figure.subplots(1, 2)
-    right = "Accuracy" if score == "val_accuracy" else f"Training accuracy and {_words(score)}"
-    for axes, title, names in (
-        (loss, "Loss", ("train_loss", "val_loss")),
-        (accuracy, right, ("train_accuracy", score)),
-    ):
+    for axes, title, names in zip(
+        figure.subplots(1, 2), (text["loss"], text.get(score, score)),
+        (("train_loss", "val_loss"), ("train_accuracy", score)), strict=True,
+    ):  # fmt: skip
         for name, colour in zip(names, (BLUE, VERMILLION), strict=True):
             if name in history[-1]:
-                start = {"train": "training", "val": "validation"}.get(name.split("_")[0])
-                label = start or _words(name)
+                label = text.get(name.split("_")[0], text.get("measure"))
                 axes.plot(epochs, [r[name] for r in history], "o-", ms=3, c=colour, label=label)
         axes.set_title(title)
-        axes.set_xlabel("epoch")
+        axes.set_xlabel(text["epoch"])
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
-    accuracy.set_ylim(0, 1.03)
+    axes.set_ylim(0, 1.03)  # of the right one
     return figure

@@ -83,6 +83,8 @@ def fit(
         if made_before(run, progress) or waited:
             found = taken_over(run, net, optimizer, progress, n_epochs)
             if found is not None:
+                if waited:
+                    print(f"The other process's training was this one, from {run.folder}.")
                 report.draw(found)
                 return found
         if run.resume is not None and first_process:

@@ -249,7 +249,6 @@ def taken_over(
         return None
     history = load_training(path, net, optimizer)["history"]
     net.eval()
-    print(f"The other process's training was this one: its weights and history, from {run.folder}.")
     return history
 
 

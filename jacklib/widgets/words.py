@@ -5,12 +5,25 @@ from typing import Any
 
 import yaml
 
+from jacklib.errors import check_word
 from jacklib.files import filled
 
 FILES = {
     lang: yaml.safe_load((Path(__file__).parent / "text" / f"{lang}.yaml").read_text("utf-8"))
     for lang in ("en", "zh")
 }
+
+_language = "en"
+
+
+def language(lang: str = "") -> str:
+    """Set the language of a notebook's words and figures, "en" or "zh", if one is given; return the
+    one set."""
+    global _language
+    if lang:
+        check_word("lang", lang, FILES, "Pass one of these.")
+        _language = lang
+    return _language
 
 
 def texts(section: str) -> dict[str, dict]:

@@ -11,7 +11,7 @@ from support import ROOT
 from jacklib.errors import DataError
 from jacklib.teaching import exercise
 from jacklib.teaching.answers import Todo, Wrong
-from jacklib.teaching.speech import language
+from jacklib.widgets.words import language
 from script import build_notebooks as notebooks
 
 SOURCES = sorted((ROOT / "notebooks" / "src").glob("*.py"))

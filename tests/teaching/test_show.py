@@ -13,7 +13,7 @@ from support import ROOT
 from jacklib.networks import CTENConfig, VAANetConfig
 from jacklib.teaching import show
 from jacklib.teaching.show import house, tables
-from jacklib.teaching.speech import language
+from jacklib.widgets.words import language
 
 FOLDER = ROOT / "jacklib" / "teaching" / "show"
 TRUTH = np.array([0, 0, 1, 1, 1, 0, 0, 0.0])

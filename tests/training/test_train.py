@@ -487,7 +487,7 @@ def test_a_notebook_waits_and_takes_over_the_same_run(tmp_path, monkeypatch, cap
     assert numbers(found) == numbers(history)
     printed = capsys.readouterr()
     assert f"waiting for process {os.getpid()} (training Dots, since" in printed.err
-    assert ("its weights and history, from" in printed.out) == (settings == "as the other's")
+    assert ("training was this one, from" in printed.out) == (settings == "as the other's")
 
 
 # --- The clock, and TensorBoard's file ------------------------------------------------------------

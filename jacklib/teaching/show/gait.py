@@ -9,9 +9,9 @@ import numpy as np
 from jacklib.core.skeleton import EDGES, JOINTS, Graph
 from jacklib.samples import gait_style
 from jacklib.teaching.show.house import BLUE, GREY, INK, ORANGE, translated, words_of
-from jacklib.teaching.speech import language
 from jacklib.widgets.drawing import QUIET, VERMILLION, drawable
 from jacklib.widgets.gait_drawing import SIDES_DARK, joint_name, project
+from jacklib.widgets.words import language
 
 words = words_of(__file__)
 COLOUR = {"happy": ORANGE, "sad": BLUE, "angry": VERMILLION, "neutral": QUIET}

@@ -5,8 +5,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import yaml
 
-from jacklib.teaching.speech import language
 from jacklib.widgets.drawing import BLUE, GREY, INK, ORANGE, chinese_font, class_label, drawable
+from jacklib.widgets.words import language
 
 __all__ = ["BLUE", "GREY", "INK", "ORANGE", "finish", "translated", "setup", "words_of"]
 
