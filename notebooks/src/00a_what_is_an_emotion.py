@@ -39,9 +39,9 @@ LANG = "en"
 LANG = "zh"
 
 # %%
-from jacklib.teaching import classroom
+from jacklib.teaching import classroom, show
 
-classroom.language(LANG)
+show.setup(LANG)
 
 import io
 from pathlib import Path
@@ -54,8 +54,6 @@ from PIL import Image
 from jacklib.data.video import DATASETS
 from jacklib.samples.rendered import LABELS, render_clip
 from jacklib.widgets import affect
-
-plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
 
 # %% [markdown] lang="en" tags=["slide"]
 # ## 1 · A list of emotions ★

@@ -39,9 +39,9 @@ LANG = "en"
 LANG = "zh"
 
 # %%
-from jacklib.teaching import classroom
+from jacklib.teaching import classroom, show
 
-classroom.language(LANG)
+show.setup(LANG)
 
 import json
 from collections import Counter
@@ -51,8 +51,6 @@ import numpy as np
 
 from jacklib.samples import samples_folder
 
-plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
-BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#B8C4CE"
 SPLITS = samples_folder() / "splits"
 
 # %% [markdown] lang="en" tags=["slide"]
@@ -221,8 +219,8 @@ video = "195_Ekman6_sadness_1631"
 figure, ax = plt.subplots(figsize=(9, 1.6))
 for row, name in enumerate(names):
     for label, second in videos[video][name]:
-        ax.plot(second, row, "|", ms=14, mew=2, color=ORANGE if label == "p" else BLUE)
-ax.set(title=video, xlabel="s", xlim=(0, seconds[video]), ylim=(2.6, -0.6))
+        ax.plot(second, row, "|", ms=14, mew=2, color=show.ORANGE if label == "p" else show.BLUE)
+ax.set(title=video, xlabel=show.translated("time (s)"), xlim=(0, seconds[video]), ylim=(2.6, -0.6))
 ax.set_yticks(range(3), names)
 plt.show()
 
@@ -357,12 +355,16 @@ for name in ("ve8_01", "ek6_01"):
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.6))
 for ax, (name, parts) in zip(axes, splits.items(), strict=True):
     classes = sorted(set(parts["training"]))
-    for shift, colour, (part, labels) in zip((-0.2, 0.2), (GREY, BLUE), parts.items(), strict=True):
+    for shift, colour, (part, labels) in zip(
+        (-0.2, 0.2), (show.GREY, show.BLUE), parts.items(), strict=True
+    ):
         count = Counter(labels)
         shares = [100 * count[c] / len(labels) for c in classes]
-        ax.bar(np.arange(len(classes)) + shift, shares, 0.4, color=colour, label=part)
+        ax.bar(
+            np.arange(len(classes)) + shift, shares, 0.4, color=colour, label=show.translated(part)
+        )
     ax.axhline(100 / len(classes), color="black", ls="--", lw=1)
-    ax.set_xticks(range(len(classes)), classes, rotation=30)
+    ax.set_xticks(range(len(classes)), map(show.translated, classes), rotation=30)
     ax.set(title=name, ylabel="%")
 axes[0].legend(frameon=False)
 plt.show()

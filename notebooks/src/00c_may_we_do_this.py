@@ -43,9 +43,9 @@ LANG = "en"
 LANG = "zh"
 
 # %%
-from jacklib.teaching import classroom
+from jacklib.teaching import classroom, show
 
-classroom.language(LANG)
+show.setup(LANG)
 
 import json
 
@@ -56,8 +56,6 @@ from IPython.display import Markdown, display
 from jacklib.core.skeleton import EDGES
 from jacklib.samples import samples_folder, styled_gaits
 from jacklib.weights.checkpoint import read_options
-
-plt.rcParams.update({"figure.dpi": 80, "figure.constrained_layout.use": True, "font.size": 9})
 
 # %% [markdown] lang="en" tags=["slide"]
 # ## 1 · Before the law: five questions ★
@@ -105,11 +103,11 @@ classroom.say(
 figure, axes = plt.subplots(1, 4, figsize=(9, 2.6), sharey=True)
 for ax, style in zip(axes, about["emotions"], strict=True):
     first = np.flatnonzero((walkers == walkers[0]) & (styles == style))[0]
-    for frame, colour in ((0, "#B8C4CE"), (10, "#0072B2")):
+    for frame, colour in ((0, show.GREY), (10, show.BLUE)):
         pose = poses[first, frame]
         for a, b in EDGES:
             ax.plot(pose[[a, b], 2] - pose[0, 2], pose[[a, b], 1], color=colour, lw=2)
-    ax.set(title=style, aspect="equal", xlim=(-0.8, 0.8), xlabel="m")
+    ax.set(title=show.translated(style), aspect="equal", xlim=(-0.8, 0.8), xlabel="m")
 plt.show()
 
 # %% [markdown] lang="en"

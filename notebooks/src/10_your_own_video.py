@@ -295,7 +295,7 @@ found = {change: answers_to(*film) for change, film in CHANGES.items()}
 show.grid(
     [[a.probabilities[a.label] for a in row.values()] for row in found.values()],
     [*CHANGES], [a.network for a in found["unchanged", "原样"].values()], limits=(0, 1),
-    texts=[[f"{a.label} {a.probabilities[a.label]:.2f}" for a in row.values()] for row in found.values()],
+    texts=[[f"{show.translated(a.label)}\n{a.probabilities[a.label]:.2f}" for a in row.values()] for row in found.values()],
     title=("The label and its probability", "标签及其概率"),
 )  # fmt: skip
 original, *others = ([a.label for a in row.values()] for row in found.values())

@@ -39,7 +39,8 @@ def _chinese(line: str) -> str:
     if line in LABELS:
         return LABELS[line]
     head, gap, number = line.rpartition(" ")
-    return LABELS[head] + gap + number if head in LABELS else class_label(line, "zh")
+    numbered = head in LABELS and number.strip("+-−.%").replace(".", "").isdigit()
+    return LABELS[head] + gap + number if numbered else class_label(line, "zh")
 
 
 def words_of(path: str):
