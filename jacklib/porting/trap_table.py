@@ -39,7 +39,7 @@ from jacklib.widgets.drawing import drawable
 from jacklib.widgets.words import texts
 
 TOLERANCE = 1e-5  # relative to the largest of PyTorch's numbers; above it, values differ
-HEAD = "import jittor as jt\nimport numpy as np\nfrom jittor import nn\n"
+HEAD = "import jittor as jt\nfrom jittor import nn\n"
 _TEXT = texts("traps")
 _HTML = jinja2.Template(Path(__file__).with_suffix(".html").read_text("utf-8"), autoescape=True)
 TRAPS = yaml.safe_load(Path(__file__).with_name("traps.yaml").read_text("utf-8"))
@@ -126,7 +126,8 @@ def plain_jittor(code: str, **inputs: Any) -> Ran:
         value = _run(code, {name: jt.array(np.asarray(v)) for name, v in inputs.items()})
     except Exception as error:  # part of what is shown
         value = Raised(f"{type(error).__name__}: {first_words(str(error))}")
-    return Ran(value, tuple(dict.fromkeys(found.rule for found in check_text(HEAD + code))))
+    head = HEAD + ("import numpy as np\n" if "np." in code else "")
+    return Ran(value, tuple(dict.fromkeys(found.rule for found in check_text(head + code))))
 
 
 def _run(code: str, names: dict[str, Any]) -> Any:

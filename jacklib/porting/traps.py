@@ -8,8 +8,10 @@ Files that do not use Jittor have no such traps; nothing is said of them.
 """
 
 import ast
+import functools
 import json
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +21,7 @@ from typing import NamedTuple
 
 from jacklib.errors import DataError, plain, refuse_as
 from jacklib.files import filled
-from jacklib.porting.sources import TORCH, Source, called, jittor_s, parsed, read
+from jacklib.porting.sources import TORCH, Source, called, dotted, jittor_s, parsed, read
 
 LOSSES = ("BCELoss", "CrossEntropyLoss", "MSELoss", "L1Loss", "KLDivLoss")
 WAITS = ("sync_all", "sync", "item", "numpy", "data", "tolist")  # after these, numbers are there
@@ -48,10 +50,45 @@ def _self_attribute(node: ast.AST) -> str:
     return node.attr if named and node.value.id == "self" else ""
 
 
+def _of_a_var(source: Source, call: ast.Call) -> bool:
+    """Whether a function is Jittor's, or a method is called on a Var. NumPy's arrays have methods
+    of these names: where NumPy is about, only a network's `execute` is known to have Vars."""
+    owner = getattr(call.func, "value", None)
+    if source.is_jittor(call.func) or owner is None or source.origin(dotted(call.func)):
+        return source.is_jittor(call.func)
+    if getattr(owner, "id", "") in ("self", "cls") or any(source.calls("numpy", within=owner)):
+        return False  # a layer, an array
+    return not source.uses("numpy") or _in_execute(source, call)
+
+
+def _in_execute(source: Source, node: ast.AST) -> bool:
+    while node is not None and not isinstance(node, ast.FunctionDef):
+        node = source.parents.get(node)
+    return getattr(node, "name", "") == "execute" and source.parents[node] in source.networks
+
+
 # --- the rules ------------------------------------------------------------------------------------
 
 # Each yields nodes, alone or with words for the {} in what traps.json says under the rule's name.
 Found = Iterator[ast.AST | tuple]
+
+
+def calls_that_differ(source: Source, calls: dict[str, str], methods: bool = False) -> Found:
+    """For the rules that are no more than names. calls: a name, and when it is a trap: "" always,
+    "-x" without the option x, "+x" with it, "x=1" where it, or the first argument, is that.
+    methods: a Var's, too."""
+    for call in source.calls(*calls):
+        option, front = calls[called(call)], source.is_jittor(call.func)
+        given = _keyword(call, option.lstrip("+-").partition("=")[0])
+        if "=" in option:
+            given = given or (call.args or [None])[0]
+            right = str(getattr(given, "value", "")) == option.partition("=")[2]
+        else:
+            without = given is None and len(call.args) <= 1 + front
+            right = not option or without == option.startswith("-")
+        plain = all(isinstance(one, ast.Constant) for one in call.args)  # no layer is called
+        if right and (front or (methods and plain and _of_a_var(source, call))):
+            yield call, called(call)
 
 
 def torch_beside_jittor(source: Source) -> Found:
@@ -263,7 +300,7 @@ def nested_are_not_initialised(source: Source) -> Found:
 
 def index_and_value(source: Source) -> Found:
     """max(dim) gives values only, argmax and argsort (index, value): the other way round."""
-    for call in source.calls("max", "min", "argmax", "argmin"):
+    for call in source.calls("max", "min", "argmax", "argmin", "argsort"):
         method, parent = called(call), source.parents.get(call)
         name = source.full_name(call.func)
         if not isinstance(call.func, ast.Attribute) or name.startswith(("numpy.", "torch.")):
@@ -275,11 +312,12 @@ def index_and_value(source: Source) -> Found:
         number = isinstance(getattr(parent, "slice", None), ast.Constant)
         # x.max(1) may be an array's where NumPy is about; NumPy's own has no dim.
         positional = len(call.args) > source.is_jittor(call.func)
-        sure = source.is_jittor(call.func) or not source.uses("numpy")
-        if not _keyword(call, "dim") and not (positional and sure):
+        sure = _of_a_var(source, call)
+        if not _keyword(call, "dim") and not ((positional or method == "argsort") and sure):
             continue
         if method.startswith("arg"):
-            if not (unpacked or indexed):
+            value = indexed and getattr(parent.slice, "value", 0) == 1
+            if not (unpacked or indexed) or (value and method != "argsort"):
                 yield call, method, "(index, value)", f"{method}(dim)[0]"
         elif unpacked or (indexed and number):
             words = "the values only, and [0] takes the first of them"
@@ -338,11 +376,91 @@ def softmax_of_everything(source: Source) -> Found:
 
 
 def options_that_are_missing(source: Source) -> Found:
-    missing = _WORDS["options-that-are-missing"]["missing"]
+    missing = TEXTS["options-that-are-missing"]["missing"]
     for call in source.calls():
         if source.is_jittor(call.func, *missing):
             name = source.full_name(call.func).rpartition(".")[2]
             yield from ((call, name, option) for option in missing[name] if _keyword(call, option))
+
+
+def adaptive_windows(source: Source) -> Found:
+    """Into parts of which there are several: only 1 divides every map."""
+    for call in source.calls():
+        kinds = ("AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool2d", "AdaptiveMaxPool3d")
+        if source.is_jittor(call.func, *kinds):
+            size = _keyword(call, "output_size") or (call.args or [None])[0]
+            parts = {getattr(part, "value", 0) for part in getattr(size, "elts", [size])}
+            if not parts <= {1, None}:
+                yield call
+
+
+def dropout_without_train(source: Source) -> Found:
+    """A training loop in the file of a dropout, and no train()."""
+    trains = any(call.args for call in source.calls("backward", "step"))
+    if trains and not any(source.calls("train")):
+        yield from (c for c in source.calls() if source.is_jittor(c.func, "Dropout", "Dropout2d"))
+
+
+def slices_that_are_named(source: Source) -> Found:
+    """first = x[:1], first is written into, and x used afterwards."""
+    for function in filter(functools.partial(_in_execute, source), source.nodes(ast.FunctionDef)):
+        cut: dict[str, str] = {}  # a name: of what it is a slice
+        for node in source.nodes((ast.Assign, ast.AugAssign), function):
+            target = node.target if isinstance(node, ast.AugAssign) else node.targets[0]
+            part = isinstance(node.value, ast.Subscript) and any(
+                source.nodes(ast.Slice, node.value)
+            )
+            if part and isinstance(target, ast.Name) and isinstance(node, ast.Assign):
+                cut[target.id] = dotted(node.value.value)
+            elif isinstance(node, ast.AugAssign) or isinstance(target, ast.Subscript):
+                name = dotted(getattr(target, "value", target))
+                later = (n.id for n in source.nodes(ast.Name, function) if n.lineno > node.lineno)
+                if cut.get(name) not in (None, "", name) and cut[name] in later:
+                    yield node, name
+
+
+def weights_that_do_not_fit(source: Source) -> Found:
+    for call in source.calls("load_state_dict", "load_parameters"):
+        owner = dotted(getattr(call.func, "value", None))
+        if owner and not re.search("optim|sched|scaler|torch", owner.lower()):
+            yield call, called(call)
+
+
+def _of_datasets(source: Source) -> set[ast.ClassDef]:
+    classes = source.nodes(ast.ClassDef)
+    return {one for one in classes if any(source.is_jittor(base, "Dataset") for base in one.bases)}
+
+
+def order_of_its_own(source: Source) -> Found:
+    """A data set of Jittor's that shuffles."""
+    for node in _of_datasets(source):
+        shuffled = (_keyword(call, "shuffle") for call in source.calls(within=node))
+        yield from (value for value in shuffled if getattr(value, "value", False) is True)
+
+
+def length_in_batches(source: Source) -> Found:
+    """len() of a data set that the file makes."""
+    names = {node.name for node in _of_datasets(source)}
+    made = {
+        getattr(node.targets[0], "id", "") for node in source.nodes(ast.Assign)
+        if isinstance(node.value, ast.Call) and called(node.value) in names
+    }  # fmt: skip
+    for call in source.calls("len"):
+        inner = (call.args or [None])[0]
+        whose = called(inner) if isinstance(inner, ast.Call) else dotted(inner)
+        known = names if isinstance(inner, ast.Call) else made
+        if whose in known and "loader" not in whose.lower():  # as which it is used
+            yield call
+
+
+def accumulated_for_adam(source: Source) -> Found:
+    """backward in each turn of a loop and step in some, or after it: Adam counts the former."""
+    adam = any(source.is_jittor(call.func, "Adam", "AdamW") for call in source.calls())
+    for loop in source.nodes((ast.For, ast.While)) if adam else ():
+        turns = [call for call in source.calls("backward", within=loop) if call.args]
+        sometimes = [c for n in source.nodes(ast.If, loop) for c in source.calls("step", within=n)]
+        if turns and (sometimes or not any(source.calls("step", within=loop))):
+            yield turns[0]
 
 
 def rate_in_groups(source: Source) -> Found:
@@ -358,9 +476,13 @@ def rate_in_groups(source: Source) -> Found:
             yield node
 
 
-_WORDS = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
-# The rules: for each text, the function of that name.
-RULES: list[Callable[[Source], Found]] = [globals()[name.replace("-", "_")] for name in _WORDS]
+TEXTS = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
+# The rules: for each text, the function of that name, or the calls that it lists.
+RULES: list[Callable[[Source], Found]] = [
+    functools.partial(calls_that_differ, calls=said["calls"], methods="methods" in said)
+    if "calls" in said
+    else globals()[name.replace("-", "_")] for name, said in TEXTS.items()
+]  # fmt: skip
 
 
 def _traps(source: Source) -> list[Trap]:
@@ -368,8 +490,9 @@ def _traps(source: Source) -> list[Trap]:
     if not source.uses("jittor") and not any(call.args for call in source.calls("backward")):
         return []
     found = set()
-    for rule, (name, said) in zip(RULES, _WORDS.items(), strict=True):
-        for node, *words in (one if isinstance(one, tuple) else (one,) for one in rule(source)):
+    for rule, (name, said) in zip(RULES, TEXTS.items(), strict=True):
+        places = list(rule(source))[: said.get("most")]
+        for node, *words in (one if isinstance(one, tuple) else (one,) for one in places):
             reason, fix = (said[key].format(*words) for key in ("reason", "fix"))
             found.add(Trap(node.lineno, name, reason, fix))
     return [trap._replace(**source.place(trap.line)) for trap in sorted(found)]

@@ -991,10 +991,10 @@ for one in found:
     print(f"line {one.line:2}: {one.rule}\n         {one.reason}. Fix: {one.fix}.")
 
 # %% [markdown] lang="en"
-# It finds what is in a single file and looks wrong by itself: a loss that became a mean, a constant that becomes a parameter. It cannot check values: an adaptive pooling that does not divide, a data set's order. So a clean check is the beginning of a comparison, not its end. The comparison is a test, and a test has to be good enough to fail:
+# It finds what is in a single file and looks wrong by itself: a loss that became a mean, a constant that becomes a parameter, a layer that Jittor computes in another way. It cannot check values: a division of negative numbers, an image in 8 bits, a sum that wraps. So a clean check is the beginning of a comparison, not its end. The comparison is a test, and a test has to be good enough to fail:
 
 # %% [markdown] lang="zh"
-# 它能看出的，是单个文件里本身就可疑的写法：变成平均值的损失、变成参数的常量。它看不到数值：不能整除的自适应池化、数据集的顺序。所以检查通过只是比较的开始，不是结束。而比较就是测试，测试要足够好，才会在该失败的时候失败：
+# 它能看出的，是单个文件里本身就可疑的写法：变成平均值的损失、变成参数的常量、计图算法不同的层。它看不到数值：负数的整除、8 位的图像、溢出的求和。所以检查通过只是比较的开始，不是结束。而比较就是测试，测试要足够好，才会在该失败的时候失败：
 
 # %% [markdown] lang="en"
 # ### ✎ 02.9 · A test that refuses wrong ports · create ●●○
