@@ -173,6 +173,13 @@ def solved_code(code: str, where: str = "code") -> tuple[str, Exercise]:
     return f"{solution}\n\n{code[match.start() :]}", found
 
 
+def quiz_key(lesson: str) -> str:
+    """The line that answers a lesson's quiz."""
+    count = len(exercise.lesson(lesson)["quiz"])
+    right = {index: exercise.right_choice(lesson, index) for index in range(1, count + 1)}
+    return f"answers = {right}"
+
+
 def _cells_of(cell: NotebookNode, lang: str, solutions: bool, where: str) -> Iterator[NotebookNode]:
     ours = ("lang", "lines_to_next_cell")  # read here, and jupytext's note on blank lines
     metadata = {key: value for key, value in cell.metadata.items() if key not in ours}
@@ -182,7 +189,9 @@ def _cells_of(cell: NotebookNode, lang: str, solutions: bool, where: str) -> Ite
     if "exercise" not in metadata.get("tags", []):
         refuse(CHECK.search(cell.source), where, found="a check outside an exercise",
                wanted='tags=["exercise"]', cure="Mark the cell.")  # fmt: skip
-        yield nbformat.v4.new_code_cell(cell.source, metadata=metadata)
+        quiz = CALL.search(cell.source) if solutions else None
+        code = f"{quiz_key(quiz[2])}\n{cell.source[quiz.start() :]}" if quiz else cell.source
+        yield nbformat.v4.new_code_cell(code, metadata=metadata)
         return
     solved, found = solved_code(cell.source, where)
     yield nbformat.v4.new_code_cell(solved if solutions else cell.source, metadata=metadata)
@@ -192,14 +201,16 @@ def _cells_of(cell: NotebookNode, lang: str, solutions: bool, where: str) -> Ite
 
 def _reasons(found: Exercise, lang: str) -> str:
     """What a teacher reads under a solution: why it is right, and what students typically miss."""
-    words = {"en": ("Why", "Typical wrong answers"), "zh": ("理由", "常见错误")}[lang]
+    words = {"en": ("Why", "What wrong answers are told"), "zh": ("理由", "答错时的提示")}[lang]
     facts = found.facts
     page = [f"**{words[0]}.** {facts['reason'][lang]}"]
     said = [wrong[lang] for wrong in facts.get("wrong", ()) if lang in wrong]
     said += [told[lang] for key in ("says", "feedback") for told in facts.get(key, {}).values()]
     if said:
         page.append(f"\n**{words[1]}.**\n")
-        page += [f"- {line}" for line in said]
+        page += [
+            "- " + re.sub(r"\{[a-z_]\w*[^{}]*\}", "…", line) for line in said
+        ]  # values: unknown here
     return "\n".join(page)
 
 

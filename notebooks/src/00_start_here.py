@@ -34,7 +34,7 @@
 # | **必学** | 全部 |
 # | **运行条件** | 本仓库，用 `bash script/run.sh lab` 打开；不需要 GPU，也不用下载 |
 #
-# 仓库里保存的输出是英文版运行时生成的，所以图中文字是英文；自己运行一遍，图和练习的提示就会变成中文。English edition: [../00_start_here.ipynb](../00_start_here.ipynb)
+# English edition: [../00_start_here.ipynb](../00_start_here.ipynb)
 
 # %% [markdown] lang="en" tags=["slide"]
 # ## What JACK is ★

@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-if sys.argv[1:2] == ["build"]:
+if sys.argv[1:2] != ["grade"] or {"-h", "--help"} & {*sys.argv}:
     os.environ["JACKLIB_NO_JITTOR"] = "1"  # nothing is computed, so nothing need be compiled
 
 from jacklib.cli.run import guarded  # noqa: E402
@@ -21,12 +21,13 @@ def main(args: argparse.Namespace) -> int:
         from script.course.editions import build
 
         out = Path(args.out or "course")
-        for course in build(out, args.lesson):
-            print(f"wrote {course}")
+        build(out, args.lesson)
         if not args.no_slides:
             from script.course.slides import write
 
             write(out / "slides", args.lesson)
+        for edition in sorted(out.glob("*/*/")):
+            print(f"wrote {edition}")
         return 0
     from script.course.grade import grade
 
@@ -48,8 +49,10 @@ def parser() -> argparse.ArgumentParser:
     two.add_argument("folder", metavar="FOLDER", help="notebooks, folders and zip files handed in")
     two.add_argument("--out", metavar="OUT", help="where marks and pages go (marks)")
     two.add_argument("--course", metavar="DIR", type=Path,
-                     help="the nbgrader folder that `course build` made; a new one")  # fmt: skip
-    two.add_argument("--roster", metavar="CSV", type=Path, help="the class: rows of id, name")
+                     help="nbgrader/en of what `course build` made (a new one)")  # fmt: skip
+    two.add_argument(
+        "--roster", metavar="CSV", type=Path, help="the class: a table with the columns id and name"
+    )
     two.add_argument("--seconds", type=int, default=20, help="for one cell of a student's (20)")
     two.add_argument("--megabytes", type=int, default=4000, help="for one notebook (4000)")
     two.add_argument("--jobs", type=int, default=2, help="notebooks at a time (2)")

@@ -11,6 +11,7 @@ locked one's hidden part, which students never get, tries other cases and raises
 import copy
 import logging
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -27,6 +28,7 @@ from jacklib.teaching import exercise
 from script import build_notebooks as notebooks
 
 FOLDERS = {"en": "en", "zh": "cn"}
+LINK = re.compile(r"(?<!!)\[([^\[\]]*)\]\((?:\.\./|cn/)[^()]*\)")
 HERE = Path(__file__).parent
 WORDS = {
     "en": {"written": "In your own words", "answer": "YOUR ANSWER HERE"},
@@ -118,8 +120,7 @@ def _exercise_cells(cell: NotebookNode, match, seed: int) -> Iterator[NotebookNo
     call, name = match[1], match[2]
     if call == "quiz":
         points = len(exercise.lesson(name)["quiz"])
-        right = {index: exercise.right_choice(name, index) for index in range(1, points + 1)}
-        solution, key = f"answers = {right}", f"quiz-{name}"
+        solution, key = notebooks.quiz_key(name), f"quiz-{name}"
     else:
         solved, found = notebooks.solved_code(cell.source)
         solution, points = solved[: solved.index(check)].rstrip(), found.facts["points"]
@@ -190,6 +191,10 @@ def _copy_drawings(folder: Path) -> None:
 
 
 def _write(page: NotebookNode, path: Path) -> None:
+    """Write a page; links into the checkout, which its readers may not have, become words."""
+    for cell in page.cells:
+        if cell.cell_type == "markdown":
+            cell.source = LINK.sub(lambda link: link[1], cell.source)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, nbformat.writes(page, version=nbformat.NO_CONVERT).rstrip("\n") + "\n")
 

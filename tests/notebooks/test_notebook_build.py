@@ -176,7 +176,7 @@ def test_solutions_solve_the_exercises(folder, monkeypatch):
     assert code(chinese)[2].source == 'chance = 1 / 8\n\n\nclassroom.check("00.2", chance)'
     (reasons, _) = [c.source for c in chinese.cells if "solution" in c.metadata.get("tags", ())]
     assert reasons.startswith("**理由。**") or "理由" in reasons
-    assert "常见错误" in reasons and "那是类别数" in reasons
+    assert "答错时的提示" in reasons and "那是类别数" in reasons
     assert notebooks.stale(solutions=True, folder=folder) == []
 
 
