@@ -69,9 +69,9 @@ def onnx_bytes(model: Model) -> bytes:
     return made.SerializeToString()
 
 
-def sample_inputs(model: Model) -> list[np.ndarray | None]:
-    """What the network takes of the sample film or walk, a batch of one."""
-    file = samples_folder() / SAMPLES[model.network]
+def inputs_of(model: Model, file: str | Path | None = None) -> list[np.ndarray | None]:
+    """What the network takes of a film or walk (default: a sample), a batch of one."""
+    file = Path(file or samples_folder() / SAMPLES[model.network])
     if model.network == "gait":
         frames = gaits.recording_frames(gaits.read_pose(file))
         return list(gaits.gait_arrays([frames], [0])[:2])
@@ -125,7 +125,7 @@ def check(model: Model, content: bytes) -> float | None:
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     drawn = network_of(model.network).passes(model.config, 2, 0, 700)[0].inputs[:2]
     worst = 0.0
-    for arrays in (sample_inputs(model), drawn):
+    for arrays in (inputs_of(model), drawn):
         for name, off in differences(model, session, arrays).items():
             refuse_as("ONNX differs", not off <= TOLERANCE, name, off=f"{off:.1e}", most=TOLERANCE)
             worst = max(worst, off)
