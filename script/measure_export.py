@@ -23,7 +23,7 @@ def measure(name: str, rounds: int = 35) -> str:
     content = export.onnx_bytes(model)
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     arrays = export.inputs_of(model)
-    given = dict(zip(export.network_inputs(model), arrays, strict=True))
+    given = dict(zip(export.INPUTS[name], arrays, strict=True))
 
     def in_onnx() -> None:
         session.run(None, given)

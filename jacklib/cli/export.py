@@ -27,6 +27,9 @@ from jacklib.methods.answer import TEXT, Model
 from jacklib.methods.front import METHODS, default_weights, load
 from jacklib.samples import samples_folder
 
+# The names of a network's inputs, in the order in which it takes them.
+INPUTS = {"vaanet": ("visual", "audio"), "cten": ("visual", "audio"), "tsl": ("rgb", "logmel"),
+          "gait": ("posture", "movement")}  # fmt: skip
 TOLERANCE = 1e-4  # of the largest difference, over the largest value above 1
 SAMPLES = {
     "vaanet": "film/video/Joy/bbb_0120.mp4", "cten": "film/video/Joy/bbb_0120.mp4",
@@ -87,32 +90,21 @@ def inputs_of(model: Model, file: str | Path | None = None) -> list[np.ndarray |
 def differences(model: Model, session: Any, arrays: list[np.ndarray | None]) -> dict[str, float]:
     """The largest difference of each output between ONNX Runtime and Jittor, over the largest value
     above 1."""
-    takes = network_inputs(model)
-    given = dict(zip(takes, arrays, strict=False))
-    wanted = [one.name for one in session.get_inputs()]
-    found = session.run(None, {name: given[name] for name in wanted})
+    given = dict(zip(INPUTS[model.network], arrays, strict=True))
+    wanted = {one.name: given[one.name] for one in session.get_inputs()}
     with jt.no_grad():
-        if model.network == "cten":
-            output = cten.look(model.net, *arrays[:2])
-        else:
-            output = model.net(*arrays[:2])
+        visual_only = getattr(model.config, "visual_only", False)
+        output = model.net(*(wanted.values() if visual_only else arrays))
+        made = output._asdict()
+        if model.network != "tsl":
+            made |= {"logits": output.logits, "probabilities": output.logits.softmax(dim=1)}
     names, result = [one.name for one in session.get_outputs()], {}
-    for name, value in zip(names, found, strict=True):
-        if name == "probabilities":
-            ours = jt.nn.softmax(output.logits, dim=1).numpy()
-        else:
-            ours = getattr(output, name).numpy()
+    for name, value in zip(names, session.run(None, wanted), strict=True):
+        ours = made[name].numpy()
         refuse_as("other shapes in ONNX", ours.shape != value.shape, name, ours=list(ours.shape),
                   theirs=list(value.shape))  # fmt: skip
         result[name] = float(np.abs(ours - value).max() / max(1, np.abs(ours).max()))
     return result
-
-
-def network_inputs(model: Model) -> tuple[str, str]:
-    """The names of a network's inputs, in the order in which it takes them."""
-    return {"tsl": ("rgb", "logmel"), "gait": ("posture", "movement")}.get(
-        model.network, ("visual", "audio")
-    )
 
 
 def check(model: Model, content: bytes) -> float | None:

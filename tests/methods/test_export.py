@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from support import ROOT
 
 import jacklib as jack
+from jacklib import networks
 from jacklib.cli import export, run
 from jacklib.errors import DataError
 from jacklib.samples import samples_folder
@@ -32,6 +34,24 @@ def test_every_network_is_right_on_a_sample(network):
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     model = jack.load(network)
+    assert export.check(model, export.onnx_bytes(model)) <= 1e-4
+
+
+@pytest.mark.parametrize(
+    ("network", "kind", "changes"),
+    [
+        ("cten", "CTENVisual", {"visual_only": True}),
+        ("tsl", "TSLNet", {"modality": "rgb"}),
+        ("tsl", "TSLNet", {"modality": "logmfcc"}),
+        ("gait", "BPMGCN", {"streams": "posture"}),
+    ],
+)
+def test_networks_with_one_input_are_checked_too(network, kind, changes):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    model = jack.load(network)
+    config = replace(model.config, **changes)
+    model = replace(model, config=config, net=getattr(networks, kind)(config))
     assert export.check(model, export.onnx_bytes(model)) <= 1e-4
 
 
