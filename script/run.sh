@@ -26,6 +26,7 @@ bash script/run.sh cuda [--remove]         how Jittor gets at the GPU here, and 
 bash script/run.sh gpu_check               is it right on this GPU, and how fast?
 bash script/run.sh METHOD PHASE [options]  METHOD: CTEN, VAANet, TSL, Gait; PHASE: main, test, ...
 bash script/run.sh predict NETWORK FILE ...  what a network says of your films
+bash script/run.sh export NETWORK --out FILE.onnx  a network for programs without Jittor
 bash script/run.sh prepare ...             frames and sound out of your own videos
 bash script/run.sh reproduce METHOD DATASET  the published numbers, and ours beside them
 bash script/run.sh verify METHOD ...        is anything wrong with a data set? before a day of training

@@ -25,6 +25,7 @@ TOOLS = {
     "cuda": "backend.cuda",
     "gpu_check": "measure.gpu_check",
     "predict": "cli.predict",
+    "export": "cli.export",
     "prepare": "data.prepare",
     "prepare gait": "data.prepare_gait",
     "verify": "measure.verify",
