@@ -10,17 +10,20 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from jacklib.backend.processes import run_child
 from jacklib.cli.run import guarded
+from jacklib.data.tsl300 import UntrimmedVideos
 from jacklib.errors import DataError, TrainingError
 from jacklib.files import whole_file, write_text
+from jacklib.methods import cten, doubt, gait, tsl, vaanet
 from jacklib.methods.answer import measured
 from jacklib.methods.checkpoints import shipped_weights
 from jacklib.methods.front import CLASSROOM_DATA, METHODS, load, network_key
-from jacklib.samples import samples_folder
+from jacklib.samples import rendered_clips, rendered_untrimmed, samples_folder
 from jacklib.weights.checkpoint import read_checkpoint, read_weights
 
 # What the weights in float16 are tried on: their probabilities may move by so much.
@@ -50,6 +53,7 @@ def main(args: argparse.Namespace) -> int:
                 if run_child(list(map(str, words))).returncode:
                     raise TrainingError(f"{name} main failed: see above.")
             path, largest = ship(network, results / "best.pth")
+            fit(network, path)
             sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"
                     for file in sorted(path.parent.glob("*.safetensors"))]  # fmt: skip
             write_text(path.parent / "SHA256SUMS", "".join(sums))
@@ -80,6 +84,27 @@ def ship(network: str, trained: Path) -> tuple[Path, float]:
         if largest <= TOLERANCE:
             break
     return path, largest
+
+
+def sample_data(network: str, config: Any) -> list:
+    """What the classroom weights of a network were trained on, and what was held out."""
+    if network == "tsl":
+        return [UntrimmedVideos(rendered_untrimmed(), subset) for subset in ("train", "test")]
+    if network == "gait":
+        return [gait.open_gaits(split) for split in ("train", "test")]
+    open_clips, paths = METHODS[network].open_clips, rendered_clips()
+    return [open_clips(config, paths, subset) for subset in ("training", "validation")]
+
+
+TESTS = {
+    "vaanet": vaanet.METHOD.test, "cten": cten.METHOD.test, "tsl": tsl.rate, "gait": gait.test
+}  # fmt: skip
+
+
+def fit(network: str, path: Path) -> None:
+    """Write what `methods.doubt` fits on the sample data beside weights that ship."""
+    data = sample_data(network, load(path).config)
+    doubt.fit_beside(path, lambda _: load(path).net, network, TESTS[network], *data)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@
 
 Each recording gives one gait cycle: turned so that it goes along +z, straightened where the walker
 turns, its end joined to its beginning, and 36 poses evenly in time. Written are walks/NAME.csv (37
-rows of 48 numbers, the last row one stride after the first), walks.json and SHA256SUMS.
+rows of 48 numbers, the last row one stride after the first), walks.json and SHA256SUMS; and two
+dances, frame by frame, in others/.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ PYBULLET = {
     "deepmimic_left_1": "walker/turn_left1.txt",
     "deepmimic_right_1": "walker/turn_right1.txt",
 }
+# No walks: BPM-GCN is to find them unlike its training gaits.
+OTHERS = {"dance_a": "humanoid3d_dance_a.txt", "dance_b": "humanoid3d_dance_b.txt"}
 TRIAL = "gaitalytics-0.2.2/tests/treadmill_events.c3d"
 CMU = "usr/share/assimp/models/BVH/01_03.bvh"
 CMU_SECONDS = 2.5  # of walking, before the climbing begins
@@ -245,13 +248,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE, help="folder to write to")
     options = parser.parse_args()
 
-    walks = {}
+    walks, others = {}, {}
     with zipfile.ZipFile(options.pybullet) as wheel:
         for name, member in PYBULLET.items():
             pose = deepmimic_poses(wheel.read(MOTIONS + member).decode())
             pose = pose[: best_cycle(straighten(pose), len(pose) - 3, len(pose))[1] + 1]
             pose = straighten(pose)
             walks[name] = close_cycle(pose), (len(pose) - 1) / FPS, f"PyBullet 3.2.7, {member}"
+        for name, member in OTHERS.items():
+            pose = deepmimic_poses(wheel.read(MOTIONS + member).decode())
+            pose = face_forward(pose[::2])  # recorded at 60 per second
+            others[name] = to_csv(pose * (NOMINAL_HEIGHT / body_length(pose)))
     with tempfile.TemporaryDirectory() as scratch:
         recording = cmu_recording(from_deb(options.assimp, CMU, Path(scratch)))
         # The file's first frame is the skeleton at rest.
@@ -276,6 +283,10 @@ def main() -> None:
         sums.append((f"walks/{name}.csv", text))
         speed = (cycle[-1, 0, 2] - cycle[0, 0, 2]) / seconds
         print(f"{name}: {seconds:.2f} s a cycle, {speed:.2f} m/s")
+    (options.out / "others").mkdir(exist_ok=True)
+    for name, text in others.items():
+        (options.out / "others" / f"{name}.csv").write_text(text, encoding="utf-8", newline="\n")
+        sums.append((f"others/{name}.csv", text))
     text = json.dumps(table, indent=1) + "\n"
     (options.out / "walks.json").write_text(text, encoding="utf-8", newline="\n")
     sums.append(("walks.json", text))

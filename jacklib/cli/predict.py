@@ -23,6 +23,7 @@ from jacklib.files import alike, csv_text, named_after, typed, write_text
 from jacklib.methods.answer import Answer, Model
 from jacklib.methods.checkpoints import shipped_weights
 from jacklib.methods.front import METHODS, default_weights, load, network_key
+from jacklib.methods.page import TEXT
 
 POSES = (".bvh", ".npy", ".csv")
 
@@ -101,15 +102,20 @@ def predict_all(model: Model, paths: Sequence[Path], folder: Path, lang: str = "
         for *_, answer in answers:
             likeliest = f"{plain(answer.label):<14} {answer.probabilities[answer.label]:6.1%}"
             n_segments = f"  {len(answer.segments)} segments" if answer.segments else ""
-            print(f"{plain(answer.file):<{width}}  {likeliest}{n_segments}")
+            unlike = f"  unlike {answer.unlike.share:4.0%}" if answer.unlike else ""
+            print(f"{plain(answer.file):<{width}}  {likeliest}{unlike}{n_segments}")
         known = f", {model.score[0]} {model.score[1]:.2f} in their training" if model.score else ""
         weights = model.weights if Path.cwd() == ROOT else os.path.abspath(model.file.path)
         print(f"weights: {plain(weights)}{known}")
         several = f"{len(answers)} pages in {folder}"
         page = folder / answers[0][1] if len(answers) == 1 else several
         print(f"written: {', '.join(map(str, written))}, {page}")
-        if doubt := answers[0][2].doubt_in(lang):
-            print(f"Note: {doubt}")
+        if model.known is None:
+            print(f"Note: {TEXT[lang]['unmeasured']}")
+        _, _, worst = max(answers, key=lambda each: each[2].unlike or (0,))
+        if doubt := worst.doubt_in(lang):
+            about = f"{plain(worst.file)}: " if len(answers) > 1 else ""
+            print(f"Note: {about}{doubt}")
     for error in bad:
         print(f"not read: {error}", file=sys.stderr)
     return 1 if bad else 0
@@ -143,13 +149,17 @@ def _write_tables(
     model: Model, answers: Sequence[tuple[Path, str, Answer]], folder: Path
 ) -> list[Path]:
     names = model.class_names
-    rows: list[list] = [["file", "label", *names, "page", "seconds", "weights"]]
+    doubt = ["calibrated", "unlike", "distance"]  # of the label; empty where nothing was fitted
+    rows: list[list] = [["file", "label", *names, *doubt, "page", "seconds", "weights"]]
     segments: list[list] = [["file", "start", "end", "label", "score"]]
     for path, page, answer in answers:
         name = escaped(str(path))
         numbers = [f"{answer.probabilities[each]:.6f}" for each in names]
-        seconds = f"{answer.seconds:.3f}"
-        rows.append([name, answer.label, *numbers, page, seconds, model.weights])
+        seconds, doubt = f"{answer.seconds:.3f}", [""] * 3
+        if answer.unlike:
+            share, distance, *_ = answer.unlike
+            doubt = [f"{answer.calibrated[answer.label]:.6f}", f"{share:.4f}", f"{distance:.3f}"]
+        rows.append([name, answer.label, *numbers, *doubt, page, seconds, model.weights])
         segments += [
             [name, f"{start:.3f}", f"{end:.3f}", label, f"{score:.6f}"]
             for start, end, label, score in answer.segments

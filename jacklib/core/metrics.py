@@ -49,6 +49,28 @@ def attention_on_truth(gamma, truth) -> float:
     return float(((share * truth).sum(1) / uniform).mean())
 
 
+def calibration_error(confidences, right, bins: int = 10) -> float:
+    """The expected calibration error (Guo et al., ICML 2017): how far confidences [N], 0 to 1, lie
+    from the fraction that is right [N], in bins of equal width, the mean over samples."""
+    rows = reliability(confidences, right, bins)
+    return sum(n * abs(mean - share) for mean, share, n in rows) / len(np.asarray(right))
+
+
+def reliability(confidences, right, bins: int = 10) -> list[tuple[float, float, int]]:
+    """(mean confidence, fraction that is right, samples) of every bin that has any."""
+    sure, right = np.asarray(confidences, np.float64), np.asarray(right, np.float64)
+    place = np.minimum((sure * bins).astype(int), bins - 1)
+    inside = [place == b for b in np.unique(place)]
+    return [(float(sure[b].mean()), float(right[b].mean()), int(b.sum())) for b in inside]
+
+
+def auroc(known, new) -> float:
+    """How often a score of `new` [N] is larger than one of `known` [M]; ties count half. 0.5 is
+    what chance gives, 1 a score that tells all apart."""
+    known, new = np.asarray(known)[None], np.asarray(new)[:, None]
+    return float((new > known).mean() + (new == known).mean() / 2)
+
+
 # --- detection in time ----------------------------------------------------------------------------
 
 

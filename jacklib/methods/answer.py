@@ -2,21 +2,25 @@
 
 import contextlib
 import csv
+import functools
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import ipywidgets
 import numpy as np
 
 from jacklib.backend.folders import ROOT
 from jacklib.core.shapes import check_finite
 from jacklib.errors import DataError, plain, refuse_as
 from jacklib.files import csv_rows, read_text, typed, write_bytes, write_json
+from jacklib.methods import doubt
+from jacklib.methods.doubt import LIMIT, Unlike
 from jacklib.methods.page import write_page
 from jacklib.weights.checkpoint import Checkpoint
-from jacklib.widgets.drawing import check_language
+from jacklib.widgets.drawing import as_html, check_language, class_label
 from jacklib.widgets.words import texts
 
 TEXT = texts("answer")
@@ -51,6 +55,10 @@ class Answer:
     state: Any = None  # what the widget shows, as plain arrays
     score: tuple[str, float] | None = None  # ("accuracy" or "mAP", of the training's validation)
     view: View | None = None
+    # With what `methods.doubt` fitted beside the weights: the probabilities, calibrated, and how
+    # unlike the training data the input is.
+    calibrated: dict[str, float] | None = None
+    unlike: Unlike | None = None
 
     @property
     def doubt(self) -> str | None:
@@ -60,8 +68,14 @@ class Answer:
     def doubt_in(self, lang: str) -> str | None:
         """`doubt` in another language."""
         check_language(lang)
-        what = TEXT[lang]["trained_on"].get(self.trained_on)
-        return TEXT[lang]["doubt"].format(what=what) if what else None
+        text, said = TEXT[lang], []
+        if what := text["trained_on"].get(self.trained_on):
+            said = [text["doubt"].format(what=what)]
+        if self.unlike and (said or self.unlike.share >= LIMIT):
+            facts = self.unlike._asdict() | {"label": class_label(self.label, lang)}
+            key = "unlike" if self.unlike.share >= LIMIT else "like"
+            said.append(text[key].format(**facts, p=self.calibrated[self.label]))
+        return text["space"].join(said) or None
 
     def __str__(self) -> str:
         likeliest = f"{self.label} {self.probabilities[self.label]:.2f}"
@@ -72,7 +86,10 @@ class Answer:
 
     def show(self, lang: str = "en") -> Any:
         """The widget to move through. Raises DataError for an answer about bare arrays."""
-        return self._seen().widget(lang)
+        explorer, doubt = self._seen().widget(lang), self.doubt_in(lang)
+        if doubt:
+            explorer.widget.children = (*explorer.widget.children, ipywidgets.HTML(as_html(doubt)))
+        return explorer
 
     def png(self, lang: str = "en") -> bytes:
         """The picture. Raises DataError for an answer about bare arrays."""
@@ -90,6 +107,8 @@ class Answer:
             "trained_on": self.trained_on, "score": dict([self.score] if self.score else []),
             "doubt": self.doubt, "seconds": self.seconds,
             "label": self.label, "probabilities": self.probabilities,
+            "calibrated": self.calibrated,
+            "unlike": self.unlike._asdict() if self.unlike else None,
             "segments": [list(segment) for segment in self.segments], "attention": attention,
         }  # fmt: skip
 
@@ -189,6 +208,11 @@ class Model:
             return "mAP" if self.network == "tsl" else "accuracy", self.file.options["score"]
         return measured(self.file.path)
 
+    @functools.cached_property
+    def known(self) -> doubt.Known | None:
+        """What was fitted for these weights (`methods.doubt`); None if nothing lies beside them."""
+        return doubt.read(self.file.path, self.net, self.network)
+
     def predict(self, source: Any, **how: Any) -> Answer:
         """The network's answer about one film, folder of frames, pose file, or arrays.
 
@@ -201,4 +225,12 @@ class Model:
         how: options of the network's `answer`, such as theta=, fps=, start=. Raises DataError
         naming the file.
         """
-        return self.answer(self, typed(source), **how)
+        if self.known is None:
+            return self.answer(self, typed(source), **how)
+        with doubt.seeing(self.net, self.network) as seen:
+            answer = self.answer(self, typed(source), **how)
+        # Of several passes the first one's: it is of the whole file.
+        features = np.concatenate([layer[0] for layer in seen], 1)
+        several = self.network == "tsl"
+        unlike, calibrated = self.known.judged(features, answer.probabilities, several)
+        return replace(answer, unlike=unlike, calibrated=calibrated)

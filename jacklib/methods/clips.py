@@ -24,7 +24,7 @@ from jacklib.data.unreadable import Files
 from jacklib.data.video import DATASETS, MINIMUM_FRAMES, Cut, Sample, VideoClips, read_annotation
 from jacklib.errors import plain, refuse, refuse_as, said
 from jacklib.files import check_file, named_after, write_json
-from jacklib.methods import checkpoints
+from jacklib.methods import checkpoints, doubt
 from jacklib.methods.answer import Model, name_of, pair_of
 from jacklib.methods.checkpoints import OPTIONS, open_checkpoint, result_folder
 from jacklib.networks.losses import pcce
@@ -62,6 +62,7 @@ class Method(NamedTuple):
     sizes: tuple[str, ...]  # options of the config that the command line may change
     open_clips: Callable[..., VideoClips]
     train: Callable[..., list[dict[str, float]]]
+    test: Callable[[jt.nn.Module, VideoClips], Predictions]
     changes: dict[str, Any] = {}  # what a network's own options change in the config
     notes: dict[str, Any] = {}  # what checkpoints are to say besides the config
 
@@ -297,6 +298,9 @@ def _run_main(method: Method, args: argparse.Namespace, result_path: Path) -> in
     print(f"Best validation accuracy {best['val_accuracy']:.3f} in epoch {best['epoch']} "
           f"(chance {1 / config.n_classes:.3f}). Weights: {weights}")  # fmt: skip
     tell_unreadable(training, validation)
+    known = method.open_clips(config, paths, "training", **clips)
+    doubt.fit_beside(weights, lambda file: load(method, file)[0], method.name.lower(), method.test,
+                     known, validation)  # fmt: skip
     return 0
 
 

@@ -361,7 +361,7 @@ METHOD = common.Method(
     name=NAME, network=build, config=CTENConfig, schedules=SCHEDULES,
     sizes=("sample_size", "seq_len", "snippet_duration", "audio_embed_size", "audio_n_segments",
            "audio_time"),
-    open_clips=open_clips, train=train,
+    open_clips=open_clips, train=train, test=lambda net, clips: test(net, clips).answer,
 )  # fmt: skip
 
 
@@ -392,7 +392,9 @@ def run(phase: str, args: argparse.Namespace) -> int:
     changes["stored_statistics"] = args.stored_statistics
     notes = {"theta": THETA if args.theta is None else args.theta, "erasing": not args.no_erasing}
     own = partial(train, **notes, keep_features=args.keep_features, ways=ways)
-    return common.run_main(METHOD._replace(train=own, changes=changes, notes=notes | ways), args)
+    how = {"theta": notes["theta"], "prediction": ways["prediction"]}
+    parts = {"train": own, "test": lambda net, clips: test(net, clips, **how).answer}
+    return common.run_main(METHOD._replace(**parts, changes=changes, notes=notes | ways), args)
 
 
 def _test(method: common.Method, args: argparse.Namespace) -> int:

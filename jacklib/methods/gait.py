@@ -21,7 +21,7 @@ from jacklib.data.gait import FRAMES, N_AFFECTIVE, Gaits, GaitSample
 from jacklib.data.poses import EMOTIONS, check_pose, check_standing, swap_sides
 from jacklib.errors import check_at_least, error_of, refuse, refuse_as, said
 from jacklib.files import named_after
-from jacklib.methods import checkpoints, gait_config
+from jacklib.methods import checkpoints, doubt, gait_config
 from jacklib.methods.answer import Answer, Model, View, by_class, name_of
 from jacklib.methods.checkpoints import OPTIONS, open_checkpoint, result_folder
 from jacklib.networks import BPMGCN, BPMGCNConfig
@@ -354,6 +354,8 @@ def _train(result_path: Path, options: dict[str, Any]) -> int:
     weights = best_weights(result_path, best["epoch"])
     print(said("gaits trained", last=result_path / "last.pth", best=best["val_accuracy"],
                epoch=best["epoch"], weights=weights))  # fmt: skip
+    known = open_gaits("train", folder, dataset=dataset)
+    doubt.fit_beside(weights, lambda file: load(file).net, "gait", test, known, validation)
     return 0
 
 
@@ -372,9 +374,8 @@ def _test(options: dict[str, Any]) -> int:
 
 def _test_single(args: argparse.Namespace) -> int:
     model = load(open_checkpoint(NAME, args.checkpoint_path, args.result_path))
-    found = answer(
-        model, args.pose_path, start=args.start, fps=args.fps, right_first=args.right_first
-    )
+    how = {"start": args.start, "fps": args.fps, "right_first": args.right_first}
+    found = model.predict(args.pose_path, **how)
     print(f"{args.pose_path}, {found.state.frames} of {FRAMES} frames:")
     for name, probability in found.probabilities.items():
         print(f"  {name:<8} {probability:.3f}")

@@ -42,8 +42,11 @@ def page(answers: Sequence[Any], name: str, lang: str = "en", *, sound: bool = T
         if answer.score:
             weights += text["measured"].format(what=text[answer.score[0]], number=answer.score[1])
         picture = Markup(base64.b64encode(answer.png(lang)).decode())
-        rows = [(class_label(label, lang), p) for label, p in likeliest]
+        calibrated = answer.calibrated or {}
+        rows = [(class_label(label, lang), p, calibrated.get(label)) for label, p in likeliest]
         doubt = answer.doubt_in(lang)
+        if answer.unlike is None:
+            weights += f"{text['stop']}{text['space']}{text['unmeasured']}"
         parts.append((answer.network, answer.words(lang), picture, rows, doubt, weights))
     return _PAGES.get_template("page.html").render(
         answers=parts, title=title, lang=lang, text=text, sound=sound, blue=BLUE,

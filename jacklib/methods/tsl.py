@@ -31,7 +31,7 @@ from jacklib.data.tsl_features import CLIP_FRAMES, DESCRIPTOR, I3D_FEATURES, fra
 from jacklib.data.unreadable import load_or_leave, nothing_left
 from jacklib.errors import DataError, check_at_least, error_of, refuse, refuse_as, said
 from jacklib.files import filled, named_after, read_table, write_json
-from jacklib.methods import checkpoints
+from jacklib.methods import checkpoints, doubt
 from jacklib.methods.answer import Answer, Model, View, name_of, pair_of
 from jacklib.methods.checkpoints import OPTIONS, open_checkpoint, result_folder
 from jacklib.methods.clips import tell_unreadable
@@ -260,6 +260,17 @@ def predict(net: TSLNet, sample) -> Scores:
     with jt.no_grad():
         output = net(*inputs(sample))
         return Scores(output.scores.numpy()[0], output.video_score.numpy()[0])
+
+
+def rate(net: TSLNet, videos: UntrimmedVideos) -> tuple[np.ndarray, np.ndarray]:
+    """The scores [N, C] of all videos that can be read, and whether each class has a segment."""
+    rows, videos = [], long_enough(net, videos)
+    for index, item in enumerate(videos.items):
+        loaded = load_or_leave(videos, index)
+        if not loaded.error:
+            truth = [any(segment.label == c for segment in item.truth) for c in CLASSES]
+            rows.append((predict(net, loaded.sample).video_score, np.array(truth)))
+    return tuple(map(np.array, zip(*rows, strict=True)))
 
 
 def test(
@@ -541,6 +552,7 @@ def _main(folder: Path, args: argparse.Namespace) -> int:
     weights = best_weights(folder, best["epoch"])
     print(f"Best after step {report['step']}. Weights: {weights}")
     tell_unreadable(training, validation)
+    doubt.fit_beside(weights, lambda file: load(file).net, "tsl", rate, training, validation)
     return 0
 
 
@@ -653,13 +665,13 @@ def _main_inference(args: argparse.Namespace) -> int:
            cure="Give one of them.")  # fmt: skip
     how = {"class_threshold": args.class_th}
     if args.video_path:
-        found = answer(model, args.video_path, i3d=args.i3d_pretrained, **how)
+        found = model.predict(args.video_path, i3d=args.i3d_pretrained, **how)
     else:
         refuse_as("no rate", not args.fps or not 1 <= args.fps <= 240, "--fps", fps=args.fps)
         rgb = tsl300.read_rgb(args.rgb_path) if "rgb_path" in given else None
         logmel = tsl300.read_logmel(args.mfcc_path) if "mfcc_path" in given else None
         tsl300.same_length(rgb, logmel, str(args.rgb_path), str(args.mfcc_path))
-        found = answer(model, (rgb, logmel), fps=args.fps, **how)
+        found = model.predict((rgb, logmel), fps=args.fps, **how)
     source = Path(args.video_path or args.rgb_path or args.mfcc_path)
     return _tell(model, source, found, args)
 

@@ -129,7 +129,7 @@ NAME, PHASES = "VAANet", common.PHASES
 METHOD = common.Method(
     name=NAME, network=VAANet, config=VAANetConfig, schedules=SCHEDULES,
     sizes=("sample_size", "seq_len", "snippet_duration", "audio_embed_size", "audio_n_segments"),
-    open_clips=open_clips, train=train,
+    open_clips=open_clips, train=train, test=test,
 )  # fmt: skip
 add_arguments = partial(common.add_arguments, method=METHOD)
 

@@ -98,7 +98,7 @@ def owned(folder: str | os.PathLike, name: str) -> Iterator[bool]:
 
 
 # What a run leaves that a new one in the same folder would replace.
-KEPT = ("best.pth", "last.pth", "log.csv", "report.json")
+KEPT = ("best.pth", "best.doubt.safetensors", "last.pth", "log.csv", "report.json")
 # What the state of a run always contains.
 _PROGRESS = ("epoch", "batch", "sums", "best", "history", "seed", "n_batches")
 

@@ -96,7 +96,7 @@ def test_the_weights_that_ship(network, models):
     sums = (SAMPLES / "weights" / "SHA256SUMS").read_text().splitlines()
     content = Path(model.file.path).read_bytes()
     assert f"{hashlib.sha256(content).hexdigest()}  {network}.safetensors" in sums
-    assert len(sums) == len(METHODS) and len(content) < 4e6
+    assert len(sums) == 2 * len(METHODS) and len(content) < 4e6
 
 
 def test_the_package_lends_it_by_name(models):
@@ -535,9 +535,12 @@ def test_predict_many_of_which_one_is_bad(tmp_path):
 
     (head, first, second), answer = rows(out / "predictions.csv"), load("cten").predict(CLIP)
     assert head[:2] == ["file", "label"] and head[-2:] == ["seconds", "weights"]
-    assert head[2:-3] == load("cten").class_names and head[-3] == "page"
+    assert head[2:-6] == load("cten").class_names
+    assert head[-6:-2] == ["calibrated", "unlike", "distance", "page"]
     assert (first[-3], second[-3]) == ("clip.html", "Clip_2.html")
-    del head[-3], first[-3], second[-3]
+    doubt = (answer.calibrated[answer.label], answer.unlike.share, answer.unlike.distance)
+    np.testing.assert_allclose(list(map(float, first[-6:-3])), doubt, atol=1e-3)
+    del head[-6:-2], first[-6:-2], second[-6:-2]
     assert (first[0], second[0]) == (f"{tmp_path}/a/clip.mp4", f"{tmp_path}/b/Clip.mp4")
     assert first[1:] == second[1:] and first[1] == answer.label
     for name, number in zip(head[2:-2], first[2:-2], strict=True):
@@ -770,7 +773,9 @@ def test_a_training_becomes_weights_that_ship(trained, tmp_path, monkeypatch, ca
     exact, moved = (m.predict(WALK).probabilities for m in (was, model))
     assert max(abs(exact[k] - moved[k]) for k in exact) <= shipping.TOLERANCE
     sums = (tmp_path / "weights" / "SHA256SUMS").read_text()
-    assert sums == f"{hashlib.sha256(path.read_bytes()).hexdigest()}  gait.safetensors\n"
+    assert sums == "".join(f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}\n"
+                           for p in (path.with_suffix(".doubt.safetensors"), path))  # fmt: skip
+    assert model.known.error_before < 1 and model.predict(WALK).unlike.n == 192
     assert os.stat(path).st_mode & 0o777 == 0o644
     with pytest.raises(DataError, match="network: found 'x'"):
         shipping.main(parser.parse_args(["x"]))
