@@ -1,6 +1,7 @@
 """What VAANet and CTEN share from files to results: clips in VE8's layout, and the command line."""
 
 import argparse
+import copy
 import math
 import shutil
 import sys
@@ -297,10 +298,11 @@ def _run_main(method: Method, args: argparse.Namespace, result_path: Path) -> in
     weights = best_weights(result_path, best["epoch"])
     print(f"Best validation accuracy {best['val_accuracy']:.3f} in epoch {best['epoch']} "
           f"(chance {1 / config.n_classes:.3f}). Weights: {weights}")  # fmt: skip
-    tell_unreadable(training, validation)
-    known = method.open_clips(config, paths, "training", **clips)
+    known = copy.copy(training)  # with what is known of bad clips
+    known.train = False
     doubt.fit_beside(weights, lambda file: load(method, file)[0], method.name.lower(), method.test,
                      known, validation)  # fmt: skip
+    tell_unreadable(training, validation)
     return 0
 
 

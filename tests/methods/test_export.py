@@ -64,7 +64,7 @@ def test_the_file_says_what_it_is(written):
     assert json.loads(about["class_names"]) == model.class_names
     assert json.loads(about["config"])["seq_len"] == model.config.seq_len
     assert json.loads(about["trained_on"]) == "rendered"
-    assert json.loads(about["doubt"]) == model.predict(FILM).doubt
+    assert model.predict(FILM).doubt.startswith(json.loads(about["doubt"]))
     assert json.loads(about["before"])["sample_rate"] == 44100
 
 
