@@ -156,6 +156,8 @@ def fit(
         with seeing(net, network) as seen:
             of = test(net, data)
         p, truth = of if isinstance(of, tuple) else (of.probabilities, of.labels)
+        if not len(p):  # nothing that can be read
+            return None
         truth = truth if truth.ndim == 2 else np.eye(p.shape[1], dtype=bool)[truth]
         features = np.concatenate([np.concatenate(layer[::every]) for layer in seen], 1)
         found.append((features.astype(np.float64), p.astype(np.float64), truth))
@@ -219,7 +221,10 @@ def read(weights: str | Path, net: jt.nn.Module, network: str) -> Known | None:
         table = {name: array.astype(np.float64) for name, array in arrays.items()} | numbers
         known = Known(**table)
         sound = all(np.isfinite(array).all() and array.size for array in arrays.values())
-        sound = sound and known.whitened(known.bank).shape == known.bank.shape
+        parts = dict(net.named_modules())
+        layers = [parts[name] for name in HEADS[network] if name in parts]
+        width = sum(layer.parameters()[0].shape[1] for layer in layers)
+        sound = sound and known.whitened(known.bank).shape == (len(known.bank), width)
         refuse_as("no doubt", not sound or not 0.01 <= known.temperature <= 100, path)
         if known.weights == _digest(net, network):
             return known

@@ -1,6 +1,7 @@
 """BPM-GCN from poses to results: what `bash script/run.sh Gait PHASE` and notebook 07 call."""
 
 import argparse
+import copy
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -354,7 +355,8 @@ def _train(result_path: Path, options: dict[str, Any]) -> int:
     weights = best_weights(result_path, best["epoch"])
     print(said("gaits trained", last=result_path / "last.pth", best=best["val_accuracy"],
                epoch=best["epoch"], weights=weights))  # fmt: skip
-    known = open_gaits("train", folder, dataset=dataset)
+    known = copy.copy(training)
+    known.train = False
     doubt.fit_beside(weights, lambda file: load(file).net, "gait", test, known, validation)
     return 0
 

@@ -270,7 +270,8 @@ def rate(net: TSLNet, videos: UntrimmedVideos) -> tuple[np.ndarray, np.ndarray]:
         if not loaded.error:
             truth = [any(segment.label == c for segment in item.truth) for c in CLASSES]
             rows.append((predict(net, loaded.sample).video_score, np.array(truth)))
-    return tuple(map(np.array, zip(*rows, strict=True)))
+    scores, truths = zip(*rows, strict=True) if rows else ((), ())
+    return np.array(scores), np.array(truths)
 
 
 def test(

@@ -31,8 +31,8 @@ FOLDERS = {"en": "en", "zh": "cn"}
 LINK = re.compile(r"(?<!!)\[([^\[\]]*)\]\((?:\.\./|cn/)[^()]*\)")
 HERE = Path(__file__).parent
 WORDS = {
-    "en": {"written": "In your own words", "answer": "YOUR ANSWER HERE"},
-    "zh": {"written": "用自己的话回答", "answer": "在这里作答"},
+    "en": {"written": "In your own words", "points": "points", "answer": "YOUR ANSWER HERE"},
+    "zh": {"written": "用自己的话回答", "points": "分", "answer": "在这里作答"},
 }
 
 
@@ -146,7 +146,8 @@ def _written_cells(number: str, lang: str) -> Iterator[NotebookNode]:
     if not written:
         return
     words = WORDS[lang]
-    title = f"## {words['written']} ({written['points']})\n\n{written['question'][lang]}"
+    points = f"({written['points']} {words['points']})"
+    title = f"## {words['written']} {points}\n\n{written['question'][lang]}"
     yield nbformat.v4.new_markdown_cell(title, id=f"written{number}q")
     rubric = "\n".join(f"- {line}" for line in written["rubric"][lang])
     cell = nbformat.v4.new_markdown_cell(

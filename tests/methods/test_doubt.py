@@ -22,6 +22,7 @@ from jacklib.methods.doubt import Unlike, beside, calibrate, seeing
 from jacklib.methods.front import METHODS, load
 from jacklib.methods.page import page
 from jacklib.samples import film_clips, film_untrimmed
+from jacklib.weights.torch_files import read_safetensors
 from script.ship_weights import TESTS, sample_data
 
 SAMPLES = ROOT / "data_samples"
@@ -234,3 +235,23 @@ def test_where_it_is_shown(lang, models, tmp_path, capsys):
     assert command.predict_all(model, [CLIP], tmp_path / "out", lang) == 0
     said = capsys.readouterr().out
     assert "unlike 100%" in said and sentence in said
+
+
+def test_a_file_of_another_width_is_not_used(tmp_path, caplog):
+    """As one from a stranger may be: it says that it belongs to these weights."""
+    for name in ("gait.safetensors", "gait.doubt.safetensors"):
+        shutil.copy(ROOT / "data_samples" / "weights" / name, tmp_path)
+    path = tmp_path / "gait.doubt.safetensors"
+    arrays, options = read_safetensors(path)
+    for name in ("bank", "axes"):
+        arrays[name] = np.ascontiguousarray(arrays[name][:, :-3])
+    save_file(arrays, path, {"options": json.dumps(options)})
+    model = load(tmp_path / "gait.safetensors")
+    answer = model.predict(ROOT / "data_samples" / "gait" / "walks" / "cmu_01_03.csv")
+    assert answer.unlike is None and answer.calibrated is None
+    assert "damaged, and not used" in caplog.text
+
+
+def test_videos_that_cannot_be_read_leave_nothing_to_fit(models):
+    net, nothing = models["tsl"].net, (np.zeros(0), np.zeros(0))
+    assert doubt.fit(net, "tsl", lambda net, data: nothing, None, None) is None
